@@ -1,0 +1,56 @@
+"""What can go wrong, as one tree; a page shows each as one clear sentence.
+
+* MedModelError
+  + DataError           a folder or an index cannot be used
+    + ImageError        one file cannot be read as an image
+  + ConfigError         one setting has a wrong value
+  + RunError            a run does not exist or is not in the state asked for
+  + TrainingError       training cannot go on
+  + PredictionError     the predictor could not answer
+  + WeightsError        a file of pretrained weights is missing or not the one expected
+
+Anything else that reaches a page is a bug and shows as one.
+"""
+
+from __future__ import annotations
+
+
+class MedModelError(Exception):
+    """Base of all errors that a user can do something about."""
+
+
+class DataError(MedModelError):
+    """A folder, an index or a split cannot be used as it is."""
+
+
+class ImageError(DataError):
+    """One file cannot be read as an image; the message says why and what to do."""
+
+
+class ConfigError(MedModelError):
+    """One setting has a wrong value.
+
+    Args:
+        field: Name of the setting in `TrainConfig`.
+        message: What was given, what is expected.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class RunError(MedModelError):
+    """A run does not exist, or is not in the state that the action needs."""
+
+
+class TrainingError(MedModelError):
+    """Training cannot go on, for a reason that lies in data or settings."""
+
+
+class PredictionError(MedModelError):
+    """The predictor could not answer this request; the next one may succeed."""
+
+
+class WeightsError(MedModelError):
+    """A file of pretrained weights is missing, or is not the file expected."""

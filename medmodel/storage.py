@@ -1,0 +1,117 @@
+"""Files that are never half-written, and locks that tell the truth.
+
+A reader sees the old content or the new one, whatever happens in between. A lock is
+held by a living process: after a kill the operating system has already released it,
+where a process id would still look alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Opens a temporary file that takes the name `path` when the block succeeds.
+
+    If the block fails, the temporary file is removed and `path` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+        with os.fdopen(handle, mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; others in the lab may read the workspace.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Writes readable JSON, wholly or not at all."""
+    with replacing(path) as file:
+        json.dump(values, file, indent=2, ensure_ascii=False)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; None if there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+class Lock:
+    """An exclusive lock on a file, held until `release` or the end of the process.
+
+    Args:
+        path: The file to lock; it and its folder are made when needed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[Any] | None = None
+
+    def acquire(self, wait: float = 0.0) -> bool:
+        """Tries for `wait` seconds; returns whether the lock is ours now."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = self.path.open("a")
+        # `locked` holds a shared lock for an instant: try at least for a moment.
+        deadline = time.monotonic() + max(wait, 0.02)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    file.close()
+                    return False
+                time.sleep(0.005)
+            else:
+                self._file = file
+                return True
+
+    def release(self) -> None:
+        """Gives the lock back; harmless when it is not held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Lock:
+        if not self.acquire(wait=30.0):
+            raise TimeoutError(f"{self.path} stayed locked for 30 seconds")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def locked(path: Path) -> bool:
+    """Whether some living process holds the exclusive lock on this file."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,65 @@
+"""Fixtures that every test may use: a workspace of its own, drawn data, real data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL_DATA = Path(
+    os.environ.get("MEDMODEL_BENCH_DATA", ROOT.parent / "shared" / "data")
+).resolve()
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh workspace, so that no test sees another's runs or the user's own."""
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(folder))
+    monkeypatch.setenv("MEDMODEL_DATA", str(tmp_path / "data"))
+    return folder
+
+
+def draw_class_folders(
+    folder: Path,
+    classes: tuple[str, ...] = ("dark", "light"),
+    images_per_class: int = 12,
+    size: int = 32,
+    seed: int = 0,
+) -> Path:
+    """Draws grey PNG pictures that differ in brightness by class."""
+    rng = np.random.default_rng(seed)
+    for position, name in enumerate(classes):
+        level = 50 + 150 * position / max(len(classes) - 1, 1)
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(images_per_class):
+            pixels = rng.normal(level, 20, (size, size)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{name}_{number:03}.png")
+    return folder
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Path:
+    """Two easy classes with 12 pictures each, under an allowed root."""
+    return draw_class_folders(tmp_path / "data" / "easy")
+
+
+@pytest.fixture
+def real_data() -> Callable[[str], Path]:
+    """Gives the folder of a public data set, or skips the test, saying so."""
+
+    def find(name: str) -> Path:
+        folder = REAL_DATA / name
+        if not folder.is_dir():
+            pytest.skip(f"real images {name} are not at {REAL_DATA}")
+        return folder
+
+    return find
