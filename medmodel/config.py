@@ -181,8 +181,8 @@ class TrainConfig:
                 )
         if not found.get("size") and self.size == 0 and self.training != "frozen":
             found["size"] = (
-                f"Choose a size between {SMALLEST_SIZE} and {LARGEST_SIZE}: only frozen "
-                "training can choose one by itself."
+                f"Choose a size between {SMALLEST_SIZE} and {LARGEST_SIZE}: only "
+                "frozen training can choose one by itself."
             )
         if self.size and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
             found["size"] = (
