@@ -1,0 +1,169 @@
+"""Measured promises: `python -m medmodel.benchmark [ROW ...] [--json]`.
+
+Every row measures one promise of the product on this machine, as a ratio inside one
+run where two things are compared, since machines differ and are noisy. Rows are
+functions that return a `Measurement`; `ROWS` names them without importing anything
+heavy, so that the list appears at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medmodel.errors import DataError
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row's result.
+
+    Args:
+        name: Name of the row.
+        value: What was measured.
+        goal: What was promised.
+        unit: Unit of both, for instance `ratio` or `s`.
+        ok: Whether the promise is kept.
+        note: What was measured, in words, with the figures behind the value.
+    """
+
+    name: str
+    value: float
+    goal: float
+    unit: str
+    ok: bool
+    note: str = ""
+
+
+Row = Callable[[], "list[Measurement]"]
+
+ROWS: dict[str, tuple[str, str]] = {
+    # name -> (module.function, what it measures)
+    "pipeline": (
+        "training.pipeline",
+        "training speed through our pipeline / from one tensor in memory",
+    ),
+    "document_recipe": (
+        "training.document_recipe",
+        "the same / the textbook recipe with ImageDataGenerator",
+    ),
+    "first_point": (
+        "serving.first_point",
+        "Train pressed to the first point on the screen",
+    ),
+    "predict": (
+        "serving.predict",
+        "one image through the predictor / a bare compiled call",
+    ),
+    "upload": ("serving.upload", "upload to bars and Grad-CAM in the browser"),
+    "start": ("serving.start", "first page usable / a one-line Streamlit app"),
+    "viewers": ("serving.viewers", "50 viewers of one live run while it trains"),
+    "shell_memory": ("serving.shell_memory", "memory of the shell over 50 page views"),
+    "quality_pneumonia": (
+        "quality.pneumonia",
+        "Instant on PneumoniaMNIST: test AUC, accuracy, time",
+    ),
+    "quality_blood": ("quality.blood", "Instant on blood cells: test accuracy"),
+    "quality_chest": ("quality.chest", "Instant on chest X-rays: test AUC"),
+}
+
+
+def at_least(
+    name: str, value: float, goal: float, unit: str = "ratio", note: str = ""
+) -> Measurement:
+    """A measurement that is good when it reaches the goal."""
+    return Measurement(name, value, goal, unit, value >= goal, note)
+
+
+def at_most(
+    name: str, value: float, goal: float, unit: str = "ratio", note: str = ""
+) -> Measurement:
+    """A measurement that is good when it stays within the goal."""
+    return Measurement(name, value, goal, unit, value <= goal, note)
+
+
+def bench_data(name: str) -> Path:
+    """Folder of a public data set: MEDMODEL_BENCH_DATA, default ../shared/data.
+
+    Raises:
+        DataError: It is not there.
+    """
+    default = Path(__file__).resolve().parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("MEDMODEL_BENCH_DATA", default)) / name
+    if not folder.is_dir():
+        raise DataError(
+            f"The images {name} are not at {folder.parent}: set MEDMODEL_BENCH_DATA "
+            "to the folder that holds them."
+        )
+    return folder
+
+
+def measure(name: str) -> list[Measurement]:
+    """Runs one row.
+
+    Raises:
+        DataError: There is no such row, or its data is missing.
+    """
+    if name not in ROWS:
+        raise DataError(f"There is no row {name!r}; there are {', '.join(ROWS)}.")
+    module, _, function = ROWS[name][0].partition(".")
+    row: Row = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    return row()
+
+
+def machine() -> str:
+    """Processor, cores and memory in one line."""
+    import psutil
+
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        names = (
+            x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")
+        )
+        model = next(names, model)
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.platform()}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns its exit status: 0 when every goal is met."""
+    as_json = "--json" in arguments
+    names = [a for a in arguments if a != "--json"]
+    if not names:
+        width = max(map(len, ROWS))
+        for name, (_, text) in ROWS.items():
+            print(f"{name:<{width}}  {text}")
+        return 0
+    results: list[Measurement] = []
+    for name in names:
+        try:
+            found = measure(name)
+        except DataError as error:
+            print(error)
+            return 2
+        results += found
+        if not as_json:
+            for result in found:
+                print(_line(result), flush=True)
+    if as_json:
+        keys = ("name", "value", "goal", "unit", "ok")
+        print(json.dumps([{k: getattr(r, k) for k in keys} for r in results], indent=2))
+    else:
+        print(f"machine: {machine()}")
+    return 0 if all(r.ok for r in results) else 1
+
+
+def _line(result: Measurement) -> str:
+    met = "met" if result.ok else "MISSED"
+    ratio = result.value / result.goal if result.goal else float("nan")
+    return (
+        f"[{result.name}] {result.value:.4g} {result.unit}, goal {result.goal:g} "
+        f"({met}, {ratio:.2f} × goal)  {result.note}"
+    )
