@@ -1,0 +1,64 @@
+"""The benchmark command: its list, its output, its exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from medmodel import benchmark
+from medmodel.benchmark import Measurement, at_least, at_most, main
+from medmodel.errors import DataError
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = {
+        "pipeline": [at_least("pipeline", 0.97, 0.95, note="97 / 100 images/s")],
+        "start": [at_most("start", 1.5, 1.3)],
+    }
+    monkeypatch.setattr(benchmark, "measure", lambda name: results[name])
+
+
+def test_lists_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "quality_pneumonia" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("rows")
+def test_prints_value_goal_ratio_and_machine(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["pipeline"]) == 0
+    out = capsys.readouterr().out
+    assert "[pipeline] 0.97 ratio, goal 0.95 (met, 1.02 × goal)  97 / 100" in out
+    assert "machine: " in out and "cores" in out
+
+
+@pytest.mark.usefixtures("rows")
+def test_json_has_the_five_fields_and_misses_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["pipeline", "start", "--json"]) == 1
+    first, second = json.loads(capsys.readouterr().out)
+    assert set(first) == {"name", "value", "goal", "unit", "ok"}
+    assert first["ok"] and not second["ok"]
+
+
+def test_unknown_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["magic"]) == 2
+    assert "no row 'magic'" in capsys.readouterr().out
+
+
+def test_missing_data_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDMODEL_BENCH_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="MEDMODEL_BENCH_DATA"):
+        benchmark.bench_data("chest_xray")
+
+
+def test_goals_are_inclusive() -> None:
+    assert at_least("x", 1.0, 1.0).ok and at_most("x", 1.0, 1.0).ok
+    assert Measurement("x", 2.0, 1.0, "s", False).ok is False
