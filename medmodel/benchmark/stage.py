@@ -1,0 +1,136 @@
+"""The stage on which serving rows play: a server with its own workspace, a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medmodel.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Streamlit server.
+
+    Args:
+        url: Its address.
+        pid: Its process id.
+        workspace: Its workspace.
+    """
+
+    url: str
+    pid: int
+    workspace: Path
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses at the moment."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@contextlib.contextmanager
+def temporary_workspace() -> Iterator[Path]:
+    """A workspace that this process uses and that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="medmodel-benchmark-") as folder:
+        before = os.environ.get("MEDMODEL_WORKSPACE")
+        os.environ["MEDMODEL_WORKSPACE"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            if before is None:
+                del os.environ["MEDMODEL_WORKSPACE"]
+            else:
+                os.environ["MEDMODEL_WORKSPACE"] = before
+
+
+@contextlib.contextmanager
+def serving(workspace: Path, script: Path = ROOT / "app.py") -> Iterator[Server]:
+    """`streamlit run script` on a free port, stopped at the end."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    flags = ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, *flags, "--server.headless", "true"],
+        cwd=script.parent,
+        env={**os.environ, "MEDMODEL_WORKSPACE": str(workspace)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_healthy(url, process)
+        yield Server(url, process.pid, workspace)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+            return
+        time.sleep(0.02)
+    raise DataError("The server did not start: run `streamlit run app.py` to see why.")
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Any]:
+    """A headless Chromium of Playwright.
+
+    Raises:
+        DataError: Playwright or Chromium is missing.
+    """
+    import shutil
+
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise DataError(
+            "This row needs a browser: pip install -r tests/requirements.txt."
+        ) from error
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise DataError("This row needs a browser: install Debian's chromium.")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=chromium, args=CHROMIUM_ARGUMENTS
+        )
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which a share of the values lies, nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
