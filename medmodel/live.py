@@ -1,0 +1,275 @@
+"""A run's growing files, read once for all who watch.
+
+A `Feed` reads only the new bytes of steps.csv and history.csv and the changed
+status.json. Viewers hold a `Position` and ask for what lies behind it; who is too far
+behind, or holds what was rewritten since, gets everything again, thinned.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medmodel import catalogue
+from medmodel.errors import RunError
+from medmodel.runs import Run, RunStatus, RunStore
+
+STEP_COLUMNS = ("step", "loss", "accuracy")
+EPOCH_COLUMNS = (
+    "epoch",
+    "step",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+)
+POINTS = 2000
+"""Most points of a whole curve as sent."""
+
+
+class Tail:
+    """The complete lines that were added to a CSV since the last look.
+
+    Args:
+        path: The file; it may not exist yet.
+        columns: Names of the columns to keep, all numbers.
+    """
+
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        self.path = path
+        self.columns = columns
+        self.inode = 0
+        self._offset = 0
+        self._places: list[int] | None = None
+
+    def read(self) -> tuple[bool, list[list[float]]]:
+        """(whether the file is another one or shorter than before, new rows)."""
+        try:
+            facts = self.path.stat()
+        except FileNotFoundError:
+            gone = self.inode != 0
+            self._restart(0)
+            return gone, []
+        anew = facts.st_ino != self.inode or facts.st_size < self._offset
+        if anew:
+            self._restart(facts.st_ino)
+        if facts.st_size == self._offset:
+            return anew, []
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._offset += len(whole) + len(newline)
+        lines = whole.decode("utf-8", "replace").splitlines() if newline else []
+        return anew, [row for line in lines if (row := self._row(line))]
+
+    def _restart(self, inode: int) -> None:
+        self.inode, self._offset, self._places = inode, 0, None
+
+    def _row(self, line: str) -> list[float] | None:
+        cells = line.split(",")
+        if self._places is None:
+            absent = len(cells)
+            self._places = [
+                cells.index(name) if name in cells else absent for name in self.columns
+            ]
+            return None
+        return [_number(cells, place) for place in self._places]
+
+
+def _number(cells: list[str], place: int) -> float:
+    try:
+        return float(cells[place])
+    except (IndexError, ValueError):
+        return math.nan
+
+
+class Curve:
+    """Columns of numbers that grow, ordered by the first; a smaller one rewinds.
+
+    Args:
+        tail: Where the rows come from.
+    """
+
+    def __init__(self, tail: Tail) -> None:
+        self.tail = tail
+        self.columns = [array("d") for _ in tail.columns]
+        self.rewinds = 0
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def poll(self) -> bool:
+        """Reads what is new; whether anything changed."""
+        anew, rows = self.tail.read()
+        if anew:
+            self.rewinds = 0
+            self._cut(0)
+        for row in rows:
+            self._add(row)
+        return anew or bool(rows)
+
+    def _add(self, row: list[float]) -> None:
+        if math.isnan(row[0]):
+            return
+        order = self.columns[0]
+        if order and row[0] <= order[-1]:
+            # A resumed run repeats its last epoch: the newer rows count.
+            self.rewinds += 1
+            keep = len(order)
+            while keep and order[keep - 1] >= row[0]:
+                keep -= 1
+            self._cut(keep)
+        for column, value in zip(self.columns, row, strict=True):
+            column.append(value)
+
+    def _cut(self, keep: int) -> None:
+        for column in self.columns:
+            del column[keep:]
+
+    def since(self, start: int) -> list[list[float | None]]:
+        """The columns from row `start` on, ready for JSON."""
+        return [_plain(column[start:]) for column in self.columns]
+
+    def thinned(self, most: int = POINTS) -> list[list[float | None]]:
+        """All rows, or the extremes of the second column in `most / 2` stretches."""
+        count = len(self)
+        if count <= most:
+            return self.since(0)
+        values = self.columns[1]
+        stretches = most // 2
+        kept: set[int] = {0, count - 1}
+        for part in range(stretches):
+            places = range(part * count // stretches, (part + 1) * count // stretches)
+            kept.add(min(places, key=values.__getitem__))
+            kept.add(max(places, key=values.__getitem__))
+        chosen = sorted(kept)
+        return [_plain(array("d", (c[i] for i in chosen))) for c in self.columns]
+
+
+def _plain(values: array[float]) -> list[float | None]:
+    return [float(f"{v:.6g}") if math.isfinite(v) else None for v in values]
+
+
+@dataclass(frozen=True)
+class Position:
+    """What a viewer already holds.
+
+    Args:
+        key: Which files, rewound how often.
+        steps: Rows of steps.csv.
+        epochs: Rows of history.csv.
+        status: Number of the status that it saw last; -1 for none.
+    """
+
+    key: str = ""
+    steps: int = 0
+    epochs: int = 0
+    status: int = -1
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """What a viewer that comes back says it holds: `key:steps:epochs`."""
+        key, _, rest = text.partition(":")
+        steps, _, epochs = rest.partition(":")
+        if not (steps.isdigit() and epochs.isdigit()):
+            return cls()
+        return cls(key, int(steps[:12]), int(epochs[:12]))
+
+
+class Feed:
+    """What is known of one run, kept up to date by `poll`.
+
+    Args:
+        run: The run to follow.
+        store: All runs, for the length of the queue.
+    """
+
+    def __init__(self, run: Run, store: RunStore) -> None:
+        self.run = run
+        self.store = store
+        self.steps = Curve(Tail(run.folder / "steps.csv", STEP_COLUMNS))
+        self.epochs = Curve(Tail(run.folder / "history.csv", EPOCH_COLUMNS))
+        self.status: dict[str, Any] = {}
+        self.status_number = 0
+        self._stamp = 0
+        self._looked = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether more is to come."""
+        return self.status.get("state") in ("queued", "running")
+
+    @property
+    def key(self) -> str:
+        """Changes whenever rows that were sent are no longer true."""
+        parts = (
+            self.steps.tail.inode,
+            self.epochs.tail.inode,
+            self.steps.rewinds,
+            self.epochs.rewinds,
+        )
+        return "-".join(map(str, parts))
+
+    @property
+    def position(self) -> Position:
+        """The position of a viewer that holds everything."""
+        return Position(self.key, len(self.steps), len(self.epochs), self.status_number)
+
+    def poll(self) -> bool:
+        """Reads what is new; whether there is anything to tell."""
+        # Status first: rows written before an end are then surely read after it.
+        fresh = [self._poll_status(), self.steps.poll(), self.epochs.poll()]
+        return any(fresh)
+
+    def message(self, position: Position) -> str:
+        """JSON text of all that the holder of `position` lacks."""
+        same = (
+            position.key == self.key
+            and position.steps <= len(self.steps)
+            and position.epochs <= len(self.epochs)
+        )
+        known: dict[str, Any] = {"key": self.key, "reset": not same}
+        known["at"] = [len(self.steps), len(self.epochs)]
+        if same:
+            known["steps"] = self.steps.since(position.steps)
+            known["epochs"] = self.epochs.since(position.epochs)
+        else:
+            known["steps"] = self.steps.thinned()
+            known["epochs"] = self.epochs.since(0)
+        if position.status != self.status_number:
+            known["status"] = self.status
+        return json.dumps(known, separators=(",", ":"))
+
+    def _poll_status(self) -> bool:
+        path = self.run.folder / "status.json"
+        try:
+            stamp = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return self._tell({"state": "deleted"})
+        # A killed worker changes no file, and the queue moves without this run.
+        due = self.active and time.monotonic() - self._looked > 1
+        if stamp == self._stamp and not due:
+            return False
+        self._stamp, self._looked = stamp, time.monotonic()
+        try:
+            status = self.run.status
+        except RunError:
+            return self._tell({"state": "deleted"})
+        values = status.to_json()
+        values["age"] = round(max(time.time() - status.heartbeat, 0.0), 1)
+        if status.state is RunStatus.QUEUED:
+            values["before"] = catalogue.runs_before(self.run, self.store)
+        return self._tell(values)
+
+    def _tell(self, values: dict[str, Any]) -> bool:
+        before = {k: v for k, v in self.status.items() if k != "age"}
+        if before == {k: v for k, v in values.items() if k != "age"}:
+            return False
+        self.status = values
+        self.status_number += 1
+        return True

@@ -1,0 +1,351 @@
+"""What the web process does besides Streamlit's pages.
+
+* `/live/{run}`: a WebSocket that pushes a run's new points to everybody who watches.
+* `/vendor/plotly.js`: Plotly's script as shipped in its Python package.
+* `/healthz`: whether the process answers.
+* Headers that keep the browser from asking other hosts, and a check of the Host name.
+* In the background: the sample data set, a warm worker and predictor, the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gc
+import hashlib
+import importlib.util
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from medmodel import catalogue
+from medmodel.errors import RunError
+from medmodel.live import POINTS, Feed, Position
+from medmodel.runs import RunStore
+
+log = logging.getLogger("medmodel.server")
+ROOT = Path(__file__).resolve().parent.parent
+LOOK_EVERY = 0.15
+"""Seconds between two looks at a run that is watched and at work."""
+FIRST_PAGE = 3.0
+"""Seconds after the start that belong to the first page alone."""
+QUEUE_EVERY = 2.0
+"""Seconds between two looks at the queue."""
+
+
+def routes() -> list[BaseRoute]:
+    """Our own addresses beside Streamlit's."""
+    return [
+        WebSocketRoute("/live/{run}", live),
+        Route("/vendor/plotly.js", plotly_script),
+        Route("/healthz", health),
+    ]
+
+
+def middleware(allowed_hosts: Sequence[str] = ()) -> list[Middleware]:
+    """Guards around every answer; empty `allowed_hosts` allows all names."""
+    return [Middleware(Guard, allowed_hosts=tuple(allowed_hosts))]
+
+
+async def health(request: Request) -> Response:
+    """Answers `{"status": "ok"}`."""
+    return JSONResponse({"status": "ok"})
+
+
+@lru_cache
+def _package_folder(name: str) -> Path:
+    # Found, not imported: Plotly takes a second to import and is not needed here.
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(name)
+    return Path(spec.origin).parent
+
+
+async def plotly_script(request: Request) -> Response:
+    """Plotly's script; its address carries the version, so it is kept for long."""
+    path = _package_folder("plotly") / "package_data" / "plotly.min.js"
+    return FileResponse(
+        path,
+        media_type="text/javascript",
+        headers={"cache-control": "public, max-age=31536000, immutable"},
+    )
+
+
+# --- watching ------------------------------------------------------------------------
+
+
+class Watch:
+    """One run's feed and the task that keeps it up to date while somebody watches."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.viewers = 0
+        self.news = asyncio.Event()
+        self.task = asyncio.create_task(self._follow())
+        self._texts: dict[Position, str] = {}
+
+    async def _follow(self) -> None:
+        while True:
+            if await asyncio.to_thread(self.feed.poll):
+                self._texts.clear()
+                self.news.set()
+                self.news = asyncio.Event()
+            await asyncio.sleep(LOOK_EVERY if self.feed.active else 1.0)
+
+    def text(self, position: Position) -> str:
+        """The message for a viewer there, made once for all that stand there."""
+        if position not in self._texts:
+            self._texts[position] = self.feed.message(position)
+        return self._texts[position]
+
+
+_watches: dict[str, Watch] = {}
+
+
+@contextlib.asynccontextmanager
+async def watching(feed: Feed) -> AsyncIterator[Watch]:
+    """The one `Watch` of this run, shared; ends with the last of its viewers."""
+    name = str(feed.run.folder)
+    if name not in _watches:
+        await asyncio.to_thread(feed.poll)
+    watch = _watches.get(name)
+    if watch is None:
+        watch = _watches[name] = Watch(feed)
+    watch.viewers += 1
+    try:
+        yield watch
+    finally:
+        watch.viewers -= 1
+        if not watch.viewers:
+            watch.task.cancel()
+            _watches.pop(name, None)
+
+
+async def live(websocket: WebSocket) -> None:
+    """Sends what the viewer lacks of a run, then what is new, until it goes away."""
+    if not _same_origin(websocket):
+        await websocket.close(1008)
+        return
+    store = RunStore()
+    try:
+        run = store.get(websocket.path_params["run"])
+    except RunError:
+        # Accepted first: a browser tells a refused handshake from a lost line by code.
+        await websocket.accept()
+        await websocket.close(4404)
+        return
+    await websocket.accept()
+    position = Position.parse(websocket.query_params.get("have", ""))
+    async with watching(Feed(run, store)) as watch:
+        gone = asyncio.create_task(_until_gone(websocket))
+        try:
+            await _push(websocket, watch, position, gone)
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # the viewer left while we were sending
+        finally:
+            gone.cancel()
+
+
+async def _push(
+    websocket: WebSocket, watch: Watch, position: Position, gone: asyncio.Task[None]
+) -> None:
+    extended = 0
+    while not gone.done():
+        news = watch.news
+        feed = watch.feed
+        if position != feed.position:
+            extended += len(feed.steps) - position.steps
+            if extended > 2 * POINTS and position.key == feed.key:
+                # So many points were added one by one: send the curve thinned anew.
+                position, extended = Position(status=position.status), 0
+            text = watch.text(position)
+            position = feed.position
+            await websocket.send_text(text)
+        if watch.news is news:
+            waiting = asyncio.create_task(news.wait())
+            await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+
+
+async def _until_gone(websocket: WebSocket) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            await websocket.receive_text()
+
+
+def _same_origin(websocket: WebSocket) -> bool:
+    """Whether the page that connects came from here; programs send no Origin."""
+    origin = websocket.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
+
+
+# --- guards --------------------------------------------------------------------------
+
+
+def content_security_policy(page: str) -> str:
+    """The policy for Streamlit's page: nothing from, and nothing to, other hosts.
+
+    Args:
+        page: Its HTML, whose inline scripts are allowed by their hashes.
+    """
+    inline = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    digests = (hashlib.sha256(script.encode()).digest() for script in inline)
+    hashes = " ".join(f"'sha256-{base64.b64encode(d).decode()}'" for d in digests)
+    return "; ".join(
+        [
+            "default-src 'self'",
+            # blob: is how Streamlit loads the script of our live chart.
+            f"script-src 'self' blob: {hashes}".rstrip(),
+            "connect-src 'self'",
+            "img-src 'self' data: blob:",
+            "style-src 'self' 'unsafe-inline'",
+            "font-src 'self' data:",
+            "worker-src 'self' blob:",
+            "frame-ancestors 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "object-src 'none'",
+        ]
+    )
+
+
+@lru_cache
+def _headers() -> list[tuple[bytes, bytes]]:
+    page = _package_folder("streamlit") / "static" / "index.html"
+    policy = content_security_policy(page.read_text(encoding="utf-8"))
+    return [
+        (b"content-security-policy", policy.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+    ]
+
+
+class Guard:
+    """Refuses foreign Host names and adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str] = ()) -> None:
+        self.app = app
+        self.allowed_hosts = frozenset(allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request or connection, as ASGI asks."""
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        if not self._host_allowed(scope):
+            return await _refuse(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await self.app(scope, receive, send)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_headers()]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+    def _host_allowed(self, scope: Scope) -> bool:
+        named = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        try:
+            name = urlsplit(f"//{named}").hostname
+        except ValueError:
+            return False
+        return not self.allowed_hosts or name in self.allowed_hosts
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        text = "This name is not among server.allowedHosts in .streamlit/config.toml."
+        await PlainTextResponse(text, 400)(scope, receive, send)
+
+
+# --- background ----------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """Starts the background work and ends it with the server."""
+    # What is loaded now stays: the collector need not walk it again and again.
+    gc.collect()
+    gc.freeze()
+    task = asyncio.create_task(_background())
+    try:
+        yield
+    finally:
+        task.cancel()
+        for watch in list(_watches.values()):
+            watch.task.cancel()
+        await asyncio.to_thread(_attempt, _close_predictor)
+
+
+async def _background() -> None:
+    # The first page goes first: everything here may wait for it.
+    await asyncio.sleep(FIRST_PAGE)
+    await asyncio.to_thread(_attempt, _draw_samples)
+    await asyncio.to_thread(_attempt, _look_at_queue)
+    await asyncio.to_thread(_attempt, _warm_predictor)
+    await asyncio.to_thread(_attempt, _warm_imports)
+    while True:
+        await asyncio.sleep(QUEUE_EVERY)
+        await asyncio.to_thread(_attempt, _look_at_queue)
+
+
+def _attempt(step: Callable[[], None]) -> None:
+    """Does one thing in the background; a failure is logged and ends only itself."""
+    try:
+        step()
+    except Exception:
+        log.exception("Background work failed: %s", step.__name__.strip("_"))
+
+
+def _draw_samples() -> None:
+    code = (
+        "import os; os.nice(19)\n"
+        "from medmodel.synthetic import ensure_sample_dataset\n"
+        "ensure_sample_dataset()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def _look_at_queue() -> None:
+    from medmodel import jobs
+
+    jobs.ensure_worker(RunStore())
+
+
+def _warm_predictor() -> None:
+    from medmodel import predictor
+
+    newest = [e for e in catalogue.entries(RunStore()) if e.has_model]
+    if newest:
+        predictor.shared().warm(newest[0].run.id)
+
+
+def _close_predictor() -> None:
+    if "medmodel.predictor" in sys.modules:
+        from medmodel import predictor
+
+        predictor.shared().close()
+
+
+def _warm_imports() -> None:
+    import pandas  # noqa: F401
+    import plotly.graph_objects  # noqa: F401
+
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,1 @@
+"""What the user sees: one file per page, one folder per section of the menu."""

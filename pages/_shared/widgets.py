@@ -1,0 +1,98 @@
+"""Small pieces that look the same on every page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel import catalogue
+from medmodel.config import TrainConfig, workspace_root
+from medmodel.errors import MedModelError
+from medmodel.runs import Run, RunStore
+from pages._shared.words import plain
+
+START = "home/start.py"
+DATASETS = "data/datasets.py"
+TRAIN = "models/train.py"
+RUNS = "models/runs.py"
+DIAGNOSE = "results/diagnose.py"
+STATUS = "system/status.py"
+
+
+def store() -> RunStore:
+    """The runs of this installation's workspace."""
+    return RunStore()
+
+
+def page_header(title: str, purpose: str) -> None:
+    """The page's one title and the one sentence that says what it is for."""
+    st.title(plain(title), anchor=False)
+    st.markdown(f":gray[{plain(purpose)}]")
+
+
+def not_for_clinical_use() -> None:
+    """The line that is in sight on every page."""
+    with st.bottom:
+        st.caption(
+            ":material/info: **Not for clinical use.** "
+            "For research and teaching; never the basis of a decision about a patient."
+        )
+
+
+@contextlib.contextmanager
+def errors_shown() -> Iterator[None]:
+    """Shows a `MedModelError` of the block as one sentence; bugs pass through."""
+    try:
+        yield
+    except MedModelError as error:
+        st.error(plain(error), icon=":material/error:")
+
+
+def page_exists(page: str) -> bool:
+    """Whether the menu has this page."""
+    return (Path(__file__).resolve().parent.parent / page).exists()
+
+
+def empty_state(sentence: str, page: str, label: str, **params: str) -> None:
+    """What will be here, and the one button that gets there."""
+    with st.container(border=True):
+        st.markdown(plain(sentence))
+        if st.button(label, type="primary"):
+            st.switch_page(page, query_params=params)
+
+
+def run_label(entry: catalogue.Entry) -> str:
+    """A run in one line of a list, told from its namesakes by its date."""
+    day, clock = entry.run.id[4:8], entry.run.id[9:13]
+    when = f"{day[2:]}.{day[:2]}. {clock[:2]}:{clock[2:]}"
+    if entry.val_accuracy is None:
+        return f"{entry.title} · {when}"
+    return f"{entry.title} · {100 * entry.val_accuracy:.0f} % on validation · {when}"
+
+
+def pick_run(label: str = "Model") -> Run | None:
+    """Lets the user choose among runs that have a model, best first.
+
+    The choice is kept in the address as ?run=ID. None if no run has a model yet.
+    """
+    found = {e.run.id: e for e in catalogue.finished(store())}
+    if not found:
+        return None
+    chosen = st.selectbox(
+        label,
+        list(found),
+        format_func=lambda run_id: run_label(found[run_id]),
+        key="run",
+        bind="query-params",
+    )
+    return found[chosen].run if chosen in found else None
+
+
+def dataset_name(config: TrainConfig) -> str:
+    """The data set's folder as shown in lists: relative to the workspace's own."""
+    folder = Path(config.dataset)
+    own = workspace_root() / "datasets"
+    return str(folder.relative_to(own)) if folder.is_relative_to(own) else folder.name

@@ -1,0 +1,48 @@
+"""The table of contents: name, logo, sections and pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages._shared.widgets import not_for_clinical_use
+
+ROOT = Path(__file__).resolve().parent
+ASSETS = ROOT.parent / "assets"
+
+st.set_page_config("MedModel", page_icon=ASSETS / "icon.png", layout="wide")
+dark = st.context.theme.type == "dark"
+st.logo(
+    ASSETS / ("logo_dark.svg" if dark else "logo.svg"),
+    size="large",
+    icon_image=ASSETS / "icon.svg",
+)
+SECTIONS = {
+    "": [("home/start.py", "Start", ":material/home:")],
+    "Data": [("data/datasets.py", "Data sets", ":material/folder_open:")],
+    "Models": [
+        ("models/train.py", "Train", ":material/play_circle:"),
+        ("models/runs.py", "Runs", ":material/monitoring:"),
+    ],
+    "Results": [("results/diagnose.py", "Diagnose", ":material/image_search:")],
+    "System": [("system/status.py", "Status", ":material/memory:")],
+}
+page = st.navigation(
+    {
+        section: [
+            st.Page(
+                ROOT / path,
+                title=title,
+                icon=icon,
+                url_path=Path(path).stem,
+                default=section == "",
+            )
+            for path, title, icon in pages
+            if (ROOT / path).exists()
+        ]
+        for section, pages in SECTIONS.items()
+    }
+)
+page.run()
+not_for_clinical_use()
