@@ -1,0 +1,195 @@
+"""95 % intervals: for shares, for means of shares, for areas under the ROC curve.
+
+Images of one patient resemble each other, so a patient with ten images tells less than
+ten patients with one. Where patients are known every interval here widens accordingly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
+_NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; not-a-number where it cannot be measured.
+
+    Args:
+        value: The estimate.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        n: How many images it rests on.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def measurable(self) -> bool:
+        """Whether there was anything to measure."""
+        return not math.isnan(self.value)
+
+    def __str__(self) -> str:
+        """As people read it: `0.964 (0.949–0.976)`."""
+        if not self.measurable:
+            return "not measurable"
+        return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f})"
+
+
+NOT_MEASURABLE = Estimate(_NAN, _NAN, _NAN, 0)
+
+
+def wilson(successes: int, n: int, design_effect: float = 1.0) -> Estimate:
+    """A share with Wilson's score interval.
+
+    Args:
+        successes: 0 to `n`.
+        n: Number of images; 0 gives an estimate that is not measurable.
+        design_effect: How many dependent images count as one independent one, at
+            least 1; see `design_effect`.
+
+    Reference: Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
+    """
+    if n == 0:
+        return NOT_MEASURABLE
+    share, effective = successes / n, n / design_effect
+    scale = 1 + Z**2 / effective
+    centre = (share + Z**2 / (2 * effective)) / scale
+    spread = math.sqrt(share * (1 - share) / effective + (Z / (2 * effective)) ** 2)
+    half = Z * spread / scale
+    # Rounding must not push the ends beyond what they mathematically are.
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == n else centre + half
+    return Estimate(share, low, high, n)
+
+
+def design_effect(
+    influence: NDArray[np.floating], patients: NDArray[np.intp] | None
+) -> float:
+    """Variance with patients kept together ÷ variance as if images were independent.
+
+    Args:
+        influence: What each image adds to the estimate's error, shape `(n,)`; sums
+            to 0.
+        patients: Patient number of each image, shape `(n,)`; None if unknown.
+
+    Returns:
+        At least 1. Where all images agree, so that nothing can be estimated, the
+        images of a patient count as copies of one.
+
+    Reference: Kish, Survey Sampling (1965), 8.2; Rao and Scott, Biometrics 48 (1992).
+    """
+    if patients is None or len(influence) == 0:
+        return 1.0
+    independent = float(np.sum(influence**2))
+    if independent < 1e-15:
+        sizes = np.bincount(patients)
+        return float(np.sum(sizes**2) / sizes.sum())
+    return max(1.0, _clustered_square(influence, patients) / independent)
+
+
+def mean_of_shares(shares: list[Estimate], n: int) -> Estimate:
+    """The plain mean of independent shares, with an interval made from theirs.
+
+    Unlike a bootstrap it does not shrink to a point where every share is 0 or 1.
+
+    Reference: MOVER; Zou and Donner, Statistics in Medicine 27 (2008) 1693.
+    """
+    measured = [share for share in shares if share.measurable]
+    if not measured:
+        return NOT_MEASURABLE
+    mean = sum(share.value for share in measured) / len(measured)
+    below = math.sqrt(sum((s.value - s.low) ** 2 for s in measured)) / len(measured)
+    above = math.sqrt(sum((s.high - s.value) ** 2 for s in measured)) / len(measured)
+    return Estimate(mean, max(0.0, mean - below), min(1.0, mean + above), n)
+
+
+def auc_components(
+    positive: NDArray[np.bool_], scores: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """Area under the ROC curve, and what each image adds to its error.
+
+    Args:
+        positive: Whether each image belongs to the class, shape `(n,)`; both must
+            occur.
+        scores: Score of each image for the class, shape `(n,)`; ties count half.
+
+    Returns:
+        The area in [0, 1], and DeLong's structural components as influences, shape
+        `(n,)`: their sum is 0, the sum of their squares the variance.
+
+    Reference: DeLong et al., Biometrics 44 (1988) 837; by midranks as in Sun and Xu,
+    IEEE Signal Processing Letters 21 (2014) 1389.
+    """
+    from scipy.stats import rankdata
+
+    inside, outside = scores[positive], scores[~positive]
+    ranks = rankdata(scores)
+    # Share of the other group's scores that lie on the right side of each one.
+    wins = (ranks[positive] - rankdata(inside)) / len(outside)
+    losses = 1 - (ranks[~positive] - rankdata(outside)) / len(inside)
+    area = float(wins.mean())
+    influence = np.empty(len(scores))
+    influence[positive] = (wins - area) / _degrees(len(inside))
+    influence[~positive] = (losses - area) / _degrees(len(outside))
+    return area, influence
+
+
+def auc_estimate(
+    area: float,
+    influence: NDArray[np.float64],
+    patients: NDArray[np.intp] | None,
+    rarest: int,
+) -> Estimate:
+    """Interval of an area (or a mean of areas) from the images' influences.
+
+    Args:
+        area: In [0, 1].
+        influence: Shape `(n,)`, as from `auc_components`, or a mean of such.
+        patients: Patient number of each image, shape `(n,)`; None if unknown.
+        rarest: Images of the rarest group that was compared: all there is to go by
+            where the groups are perfectly apart and DeLong's variance is 0.
+
+    Reference: on the logit scale, so that it stays within 0 and 1: Pepe, The
+    Statistical Evaluation of Medical Tests (2003), 5.2; patients kept together:
+    Obuchowski, Biometrics 53 (1997) 567.
+    """
+    n = len(influence)
+    if patients is None:
+        variance = float(np.sum(influence**2))
+    else:
+        variance = _clustered_square(influence, patients)
+    if variance < 1e-15 or not 0 < area < 1:
+        effect = design_effect(np.zeros(n), patients)
+        bound = wilson(round(area * rarest), rarest, effect)
+        return Estimate(area, min(bound.low, area), max(bound.high, area), n)
+    logit = math.log(area / (1 - area))
+    half = Z * math.sqrt(variance) / (area * (1 - area))
+    return Estimate(area, _logistic(logit - half), _logistic(logit + half), n)
+
+
+def _clustered_square(
+    influence: NDArray[np.floating], patients: NDArray[np.intp]
+) -> float:
+    sums = np.bincount(patients, weights=influence)
+    count = len(np.unique(patients))
+    correction = count / (count - 1) if count > 1 else 1.0
+    return float(correction * np.sum(sums**2))
+
+
+def _degrees(n: int) -> float:
+    # (wins - area) / sqrt(n (n - 1)): its squares sum to the unbiased variance / n.
+    return math.sqrt(n * max(n - 1, 1))
+
+
+def _logistic(x: float) -> float:
+    # Far out on either side the plain formula would overflow.
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
