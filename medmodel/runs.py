@@ -152,10 +152,13 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """Settings from config.json."""
-        values = read_json(self.folder / "config.json")
-        if values is None:
-            raise RunError(f"The run {self.id} has no config.json any more.")
-        return TrainConfig.from_json(values)
+        try:
+            values = read_json(self.folder / "config.json")
+            if values is None:
+                raise RunError(f"The run {self.id} has no config.json any more.")
+            return TrainConfig.from_json(values)
+        except (ValueError, TypeError) as error:
+            raise RunError(f"The config.json of run {self.id} is damaged.") from error
 
     @property
     def title(self) -> str:
@@ -166,13 +169,10 @@ class Run:
     @property
     def status(self) -> Status:
         """status.json, with `interrupted` where the worker is gone."""
-        values = read_json(self.folder / "status.json")
-        if values is None:
-            raise RunError(f"There is no run {self.id}.")
-        status = Status.from_json(values)
+        status = self._read_status()
         if status.state is RunStatus.RUNNING and not self.alive:
             # The worker may have ended between the two looks: read once more.
-            status = Status.from_json(read_json(self.folder / "status.json") or values)
+            status = self._read_status()
             if status.state is RunStatus.RUNNING:
                 status = replace(
                     status,
@@ -185,6 +185,15 @@ class Run:
                     ),
                 )
         return status
+
+    def _read_status(self) -> Status:
+        try:
+            values = read_json(self.folder / "status.json")
+            if values is None:
+                raise RunError(f"There is no run {self.id}.")
+            return Status.from_json(values)
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunError(f"The status.json of run {self.id} is damaged.") from error
 
     @property
     def alive(self) -> bool:
@@ -239,7 +248,7 @@ class Run:
         """Appends a row to a CSV of the run, with a header if the file is new."""
         path = self.folder / name
         with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
             if file.tell() == 0:
                 writer.writeheader()
             writer.writerow(row)
@@ -247,7 +256,7 @@ class Run:
     def write_table(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
         """Writes a whole CSV (first row: header), entirely or not at all."""
         with replacing(self.folder / name) as file:
-            csv.writer(file).writerows(rows)
+            csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 class RunStore:

@@ -18,6 +18,16 @@ from pathlib import Path
 from typing import IO, Any
 
 
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# Read once: the mask belongs to the whole process, and reading means changing it.
+_UMASK = _umask()
+
+
 @contextlib.contextmanager
 def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Opens a temporary file that takes the name `path` when the block succeeds.
@@ -33,7 +43,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes private files; others in the lab may read the workspace.
-        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).chmod(0o666 & ~_UMASK)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -59,10 +69,12 @@ class Lock:
 
     Args:
         path: The file to lock; it and its folder are made when needed.
+        shared: Whether others may hold it too, if they also ask for sharing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shared: bool = False) -> None:
         self.path = path
+        self._kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         self._file: IO[Any] | None = None
 
     def acquire(self, wait: float = 0.0) -> bool:
@@ -73,7 +85,7 @@ class Lock:
         deadline = time.monotonic() + max(wait, 0.02)
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, self._kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     file.close()
@@ -108,9 +120,3 @@ def locked(path: Path) -> bool:
     except BlockingIOError:
         return True
     return False
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
