@@ -8,6 +8,7 @@
   + TrainingError       training cannot go on
   + PredictionError     the predictor could not answer
   + WeightsError        a file of pretrained weights is missing or not the one expected
+  + Cancelled           long work was given up because somebody asked for it
 
 Anything else that reaches a page is a bug and shows as one.
 """
@@ -54,3 +55,7 @@ class PredictionError(MedModelError):
 
 class WeightsError(MedModelError):
     """A file of pretrained weights is missing, or is not the file expected."""
+
+
+class Cancelled(MedModelError):
+    """Long work was given up on request; what it had finished is kept."""

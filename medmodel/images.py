@@ -1,0 +1,383 @@
+"""Any picture file to pixels, and pixels to what a model sees.
+
+Pixels are uint8 (height, width, channels) with 1 channel (grey) or 3 (RGB). Files are
+recognised by content, never by name. A new format is one more line in `READERS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from medmodel.config import Preprocessing
+from medmodel.errors import ImageError
+
+Pixels = npt.NDArray[np.uint8]
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused from their header: a bomb would fill the memory."""
+MAX_BYTES = 1_000_000_000
+HEAD = 132
+"""Bytes that suffice to recognise every format."""
+
+# Pillow's own guard, at our limit; it warns above it and refuses above its double.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+_PILLOW_FORMATS = [
+    plugin.format
+    for plugin in (
+        PngImagePlugin.PngImageFile,
+        JpegImagePlugin.JpegImageFile,
+        TiffImagePlugin.TiffImageFile,
+        BmpImagePlugin.BmpImageFile,
+        GifImagePlugin.GifImageFile,
+        WebPImagePlugin.WebPImageFile,
+    )
+]
+_BROKEN = (
+    # What decoders are known to raise on damaged files.
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    ZeroDivisionError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+    MemoryError,
+)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture and what its file said about it.
+
+    Args:
+        pixels: uint8 (height, width, 1 or 3), upright.
+        format: PNG, JPEG, TIFF, BMP, GIF or WEBP.
+        mode: How the file stores colours: L, RGB, P, CMYK, I;16, F, float64, ...
+        frames: Pictures in the file; `pixels` is the first.
+    """
+
+    pixels: Pixels
+    format: str
+    mode: str
+    frames: int
+
+
+class Reader(NamedTuple):
+    """One family of formats.
+
+    Args:
+        recognises: Tells from the first `HEAD` bytes.
+        read: Takes the file's bytes and a name for messages.
+    """
+
+    recognises: Callable[[bytes], bool]
+    read: Callable[[bytes, str], Decoded]
+
+
+def decode(source: Path | bytes, name: str = "") -> Decoded:
+    """Reads a picture; where it holds several, the first.
+
+    16-bit, 32-bit and float pictures are scaled so that their 0.5th and 99.5th
+    percentiles become 0 and 255: scaled by the range of the type, a 12-bit picture in
+    a 16-bit file would be black. Transparent parts are laid on black. The rotation
+    that a camera wrote into EXIF is applied.
+
+    Args:
+        source: A file, or its content.
+        name: What to call it in messages; default: the file's name.
+
+    Raises:
+        ImageError: It is no picture, damaged, or larger than `MAX_PIXELS`.
+        OSError: The file cannot be opened or read.
+    """
+    if isinstance(source, Path):
+        name = name or source.name
+        if source.stat().st_size > MAX_BYTES:
+            raise ImageError(f"{name} is larger than {MAX_BYTES // 10**6} MB.")
+        source = source.read_bytes()
+    name = name or "The picture"
+    if not source:
+        raise ImageError(f"{name} is empty (0 bytes).")
+    for reader in READERS:
+        if reader.recognises(source[:HEAD]):
+            return reader.read(source, name)
+    raise ImageError(
+        f"{name} is not a picture: its content is neither PNG, JPEG, TIFF, BMP, GIF "
+        "nor WebP."
+    )
+
+
+def recognised(head: bytes) -> bool:
+    """Whether a file that begins with these bytes claims to be a known format."""
+    return any(reader.recognises(head) for reader in READERS)
+
+
+def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
+    """What the model sees: the one function for training and for new pictures.
+
+    Grey from RGB is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601). Resizing is bicubic;
+    when shrinking, the kernel widens with the factor, so that nothing aliases.
+
+    Args:
+        pixels: uint8 (height, width, 1 or 3), any size.
+        preprocessing: Size, fit and colour.
+
+    Returns:
+        uint8 (size, size, channels).
+    """
+    image = _to_image(pixels).convert("L" if preprocessing.colour == "grey" else "RGB")
+    side = preprocessing.size
+    if preprocessing.fit == "stretch":
+        image = _resize(image, side, side)
+    else:
+        pick = max if preprocessing.fit == "pad" else min
+        scale = side / pick(image.size)
+        width, height = (max(1, round(length * scale)) for length in image.size)
+        if preprocessing.fit == "crop":
+            image = _crop_and_resize(image, side)
+        else:
+            image = _pad(_resize(image, width, height), side)
+    return _to_pixels(image)
+
+
+def pixel_digest(pixels: Pixels) -> str:
+    """32 hexadecimal digits, equal for equal pictures, grey stored as RGB included."""
+    if pixels.shape[2] == 3:
+        first = pixels[..., :1]
+        if (pixels[::16, ::16] == first[::16, ::16]).all() and (pixels == first).all():
+            pixels = first
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def png_bytes(pixels: Pixels) -> bytes:
+    """The picture as a PNG file, every pixel exact."""
+    buffer = io.BytesIO()
+    _to_image(pixels).save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def thumbnail(pixels: Pixels, side: int) -> Pixels:
+    """The picture with its longer side `side` pixels at most, aspect kept."""
+    image = _to_image(pixels)
+    scale = side / max(image.size)
+    if scale >= 1:
+        return pixels
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return _to_pixels(_resize(image, width, height))
+
+
+def scale_to_uint8(values: npt.NDArray[Any], name: str) -> Pixels:
+    """Maps the 0.5th to 99.5th percentile of all finite values to 0 to 255.
+
+    Args:
+        values: Any real numbers, any shape; not-a-number becomes black.
+        name: For the message.
+
+    Raises:
+        ImageError: There is no finite value.
+    """
+    values = np.asarray(values, np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise ImageError(f"{name} holds no finite pixel value.")
+    low, high = np.percentile(values[finite], [0.5, 99.5])
+    if low == high:
+        # Nearly everything is background: keep the little there is.
+        low, high = values[finite].min(), values[finite].max()
+    if low == high:
+        return np.zeros(values.shape, np.uint8)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (values / 2 - low / 2) / (high / 2 - low / 2) * 255
+    scaled = np.where(finite, scaled, 0).clip(0, 255)
+    return scaled.round().astype(np.uint8)
+
+
+def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
+    if image.size == (width, height):
+        return image
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _crop_and_resize(image: Image.Image, side: int) -> Image.Image:
+    edge = min(image.size)
+    left, top = (image.width - edge) / 2, (image.height - edge) / 2
+    box = (left, top, left + edge, top + edge)
+    return image.resize((side, side), Image.Resampling.BICUBIC, box=box)
+
+
+def _pad(image: Image.Image, side: int) -> Image.Image:
+    if image.size == (side, side):
+        return image
+    canvas = Image.new(image.mode, (side, side))
+    canvas.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return canvas
+
+
+def _to_image(pixels: Pixels) -> Image.Image:
+    pixels = np.ascontiguousarray(pixels)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _to_pixels(image: Image.Image) -> Pixels:
+    pixels = np.asarray(image, np.uint8)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _read_pillow(data: bytes, name: str) -> Decoded:
+    try:
+        with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image:
+            _check_size(*image.size, name)
+            frames = getattr(image, "n_frames", 1)  # before the file is let go
+            image.load()
+            pixels = _upright_pixels(image, name)
+            file_format = "JPEG" if image.format == "MPO" else str(image.format)
+            return Decoded(pixels, file_format, image.mode, frames)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(name) from error
+    except _BROKEN as error:
+        raise ImageError(
+            f"{name} cannot be read: the file is damaged or incomplete. "
+            "Export it again from its source."
+        ) from error
+
+
+def _check_size(width: int, height: int, name: str) -> None:
+    if width * height > MAX_PIXELS:
+        raise _too_large(name)
+    if width < 1 or height < 1:
+        raise ImageError(f"{name} has no pixels.")
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(
+        f"{name} has more than {MAX_PIXELS // 10**6} million pixels: "
+        "scale it down before."
+    )
+
+
+def _upright_pixels(image: Image.Image, name: str) -> Pixels:
+    deep = image.mode in ("I", "F") or image.mode.startswith("I;")
+    image = ImageOps.exif_transpose(image)
+    if deep:
+        return scale_to_uint8(np.asarray(image), name)[..., None]
+    if image.has_transparency_data:
+        grey = image.mode in ("L", "LA", "La")
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image).convert("L" if grey else "RGB")
+    elif image.mode in ("1", "L"):
+        image = image.convert("L")
+    else:
+        image = image.convert("RGB")
+    return _to_pixels(image)
+
+
+def _read_tiff(data: bytes, name: str) -> Decoded:
+    """TIFF by Pillow, and by tifffile what Pillow cannot read or would truncate."""
+    try:
+        if not _deep_colour(data):
+            return _read_pillow(data, name)
+    except ImageError as error:
+        if not isinstance(error.__cause__, _BROKEN):
+            raise
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages.first
+            _check_size(page.imagewidth, page.imagelength, name)
+            values = page.asarray()
+            pixels = _from_tiff_array(values, page.axes, name)
+            if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+                pixels = 255 - pixels
+            return Decoded(pixels, "TIFF", str(values.dtype), len(file.pages))
+    except (tifffile.TiffFileError, *_BROKEN) as error:
+        raise ImageError(
+            f"{name} cannot be read: this TIFF is damaged or of a rare kind. "
+            "Save it as PNG or as uncompressed TIFF."
+        ) from error
+
+
+def _deep_colour(data: bytes) -> bool:
+    """Whether a TIFF is one that Pillow would misread: deep colour, white as zero."""
+    bits_per_sample, photometric, min_is_white = 258, 262, 0
+    try:
+        with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
+            tags: Any = getattr(image, "tag_v2", {})
+            deep = max(tags.get(bits_per_sample, (1,))) > 8
+            return deep and (
+                image.mode not in ("I;16", "I;16B", "I", "F")
+                or tags.get(photometric) == min_is_white
+            )
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, *_BROKEN):
+        return False
+
+
+def _from_tiff_array(values: npt.NDArray[Any], axes: str, name: str) -> Pixels:
+    if axes.startswith("S") and values.ndim == 3:
+        values = np.moveaxis(values, 0, -1)
+    while values.ndim > 3 or (values.ndim == 3 and values.shape[2] > 4):
+        values = values[0]
+    if values.ndim == 2:
+        values = values[..., None]
+    if values.dtype == bool:
+        pixels = values.astype(np.uint8) * np.uint8(255)
+    elif values.dtype == np.uint8:
+        pixels = values
+    else:
+        pixels = scale_to_uint8(values, name)
+    channels = 3 if pixels.shape[2] >= 3 else 1
+    return np.ascontiguousarray(pixels[..., :channels])
+
+
+def _refuse_dicom(data: bytes, name: str) -> Decoded:
+    raise ImageError(
+        f"{name} is a DICOM file, which cannot be read yet: export it as PNG or TIFF."
+    )
+
+
+def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(beginnings)
+
+
+READERS: list[Reader] = [
+    # DICOM first: what stands before its mark may look like a TIFF.
+    Reader(lambda head: head[128:132] == b"DICM", _refuse_dicom),
+    Reader(_starts(b"\x89PNG\r\n\x1a\n"), _read_pillow),
+    Reader(_starts(b"\xff\xd8\xff"), _read_pillow),
+    Reader(
+        _starts(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+        _read_tiff,
+    ),
+    Reader(_starts(b"GIF87a", b"GIF89a"), _read_pillow),
+    Reader(_starts(b"BM"), _read_pillow),
+    Reader(lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _read_pillow),
+]
