@@ -78,7 +78,7 @@ def test_mean_of_perfect_shares_is_not_a_point() -> None:
     assert found.low < 0.9
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10_000))
 def test_auc_by_definition(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -1,0 +1,283 @@
+"""Pictures of numbers: the one chart style, class colours, bars, matrices, overlays.
+
+Nothing here knows whether the page is light or dark: backgrounds are transparent, and
+the page's theme colours text and axes.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Okabe and Ito, Color Universal Design (2008). Their black would vanish on a dark page
+# and their yellow on a white one, so grey and yellow come last.
+OKABE_ITO = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#8A8A8A",
+    "#D9C81A",
+)
+HEATMAP_CAPTION = "Where the network was sensitive, not the outline of a lesion."
+BAR_HEIGHT = 34
+"""Height of one probability bar in pixels."""
+
+
+def class_colours(classes: Sequence[str]) -> dict[str, str]:
+    """One colour per class, by its position: the same wherever the class appears.
+
+    From the ninth class on the eight hues return, darker, then lighter, then darker
+    still; their names beside them tell them apart.
+    """
+    shades = (0.0, -0.4, 0.45, -0.65, 0.7)
+    return {
+        name: _shade(
+            OKABE_ITO[position % len(OKABE_ITO)],
+            shades[position // len(OKABE_ITO) % len(shades)],
+        )
+        for position, name in enumerate(classes)
+    }
+
+
+def per_cent(share: float) -> str:
+    """A probability as people read it: `87 %`, `< 1 %`, `> 99 %`."""
+    if share < 0.01:
+        return "< 1 %"
+    if share > 0.99:
+        return "> 99 %"
+    return f"{share * 100:.0f} %"
+
+
+def literal(text: str) -> str:
+    """Text that Plotly draws as it is: class names may look like HTML."""
+    return html.escape(text, quote=False)
+
+
+def figure(height: int) -> Figure:
+    """An empty figure in the style that all figures share.
+
+    Args:
+        height: In pixels; the width follows the page.
+    """
+    from plotly.graph_objects import Figure
+
+    return Figure(
+        layout={
+            "template": template(),
+            "height": height,
+        }
+    )
+
+
+def template() -> dict[str, Any]:
+    """The one Plotly template."""
+    clear = "rgba(0,0,0,0)"
+    axis = {"showgrid": False, "zeroline": False, "automargin": True}
+    return {
+        "layout": {
+            "paper_bgcolor": clear,
+            "plot_bgcolor": clear,
+            "colorway": list(OKABE_ITO),
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "font": {"size": 15},
+            "xaxis": axis,
+            "yaxis": axis,
+            "showlegend": False,
+            "hoverlabel": {"font": {"size": 14}},
+        }
+    }
+
+
+def probability_bars(
+    classes: Sequence[str], scores: NDArray[np.floating], colours: Mapping[str, str]
+) -> Figure:
+    """Horizontal bars with their numbers, in the given order from the top.
+
+    Args:
+        classes: What each bar is called.
+        scores: Probabilities in [0, 1], shape `(classes,)`.
+        colours: As from `class_colours`.
+    """
+    drawing = figure(BAR_HEIGHT * len(classes) + 16)
+    rows = list(range(len(classes)))
+    values = [float(score) for score in scores]
+    pairs = list(zip(classes, values, strict=True))
+    drawing.add_bar(
+        x=values,
+        y=rows,
+        orientation="h",
+        width=0.66,
+        marker={"color": [colours[name] for name in classes]},
+        text=[per_cent(value) for value in values],
+        textposition="outside",
+        textfont={"size": 16},
+        cliponaxis=False,
+        hovertext=[f"{literal(c)}: {v:.4f}" for c, v in pairs],
+        hoverinfo="text",
+    )
+    # Room for the number beside a full bar.
+    drawing.update_xaxes(range=[0, 1.18], visible=False, fixedrange=True)
+    drawing.update_yaxes(
+        tickvals=rows,
+        ticktext=[literal(_shortened(name)) for name in classes],
+        tickfont={"size": 16},
+        range=[len(classes) - 0.5, -0.5],
+        ticks="",
+        fixedrange=True,
+    )
+    return drawing
+
+
+def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figure:
+    """A confusion matrix: count and share of its row in every cell.
+
+    Args:
+        classes: In the order of rows and columns.
+        counts: Shape `(classes, classes)`; rows are labels, columns first choices.
+    """
+    k = len(classes)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    names = [literal(_shortened(name, 22 if k < 8 else 14)) for name in classes]
+    positions = list(range(k))
+    drawing = figure(min(720, 150 + max(34, 64 - 3 * k) * k))
+    drawing.add_heatmap(
+        z=shares,
+        x=positions,
+        y=positions,
+        zmin=0,
+        zmax=1,
+        colorscale="Cividis",
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        text=_cell_texts(counts, shares),
+        texttemplate="%{text}" if k <= 20 else None,
+        textfont={"size": 16 if k <= 6 else 12 if k <= 12 else 10},
+        hovertext=_cell_sentences(classes, counts, shares),
+        hoverinfo="text",
+    )
+    labels = {"tickvals": positions, "ticktext": names, "ticks": ""}
+    drawing.update_xaxes(title="First choice of the model", side="top", **labels)
+    drawing.update_yaxes(title="Label", autorange="reversed", **labels)
+    return drawing
+
+
+def inferno() -> NDArray[np.uint8]:
+    """The inferno map as 256 RGB colours, shape `(256, 3)`: even in grey print."""
+    return _inferno().copy()
+
+
+def overlay(
+    image: NDArray[np.uint8], heatmap: NDArray[np.floating], opacity: float
+) -> NDArray[np.uint8]:
+    """Lays a heat map over a picture; where it is cold the picture shows through.
+
+    Args:
+        image: uint8 (height, width, 1 or 3).
+        heatmap: Values in [0, 1], shape `(h, w)` of any size.
+        opacity: 0 gives the picture itself, 1 hides it where the map is hottest.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    from PIL import Image
+
+    height, width = image.shape[:2]
+    heat = Image.fromarray(np.asarray(heatmap, np.float32)).resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
+    values = np.asarray(heat).clip(0, 1)
+    colours = _inferno()[(values * 255).round().astype(np.uint8)]
+    weight = (np.float32(opacity) * values)[..., None]
+    mixed = image * (1 - weight) + colours * weight
+    return np.broadcast_to(mixed, (height, width, 3)).round().astype(np.uint8)
+
+
+def framed(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A picture in a dark square, enlarged only by whole factors so that it is sharp.
+
+    Args:
+        image: uint8 (height, width, 1 or 3).
+        side: Least height and width of the square in pixels; small pictures are
+            enlarged by pixel repetition as far as they fit.
+
+    Returns:
+        uint8 (s, s, same channels) with s at least `side`.
+    """
+    factor = max(1, side // max(image.shape[:2]))
+    enlarged = image.repeat(factor, axis=0).repeat(factor, axis=1)
+    height, width, channels = enlarged.shape
+    edge = max(height, width)
+    frame = np.full((edge, edge, channels), 16, np.uint8)
+    top, left = (edge - height) // 2, (edge - width) // 2
+    frame[top : top + height, left : left + width] = enlarged
+    return frame
+
+
+@lru_cache(maxsize=1)
+def _inferno() -> NDArray[np.uint8]:
+    from plotly.colors import sequential
+
+    anchors = np.array(
+        [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in sequential.Inferno]
+    )
+    places = np.linspace(0, 255, len(anchors))
+    levels = np.arange(256)
+    channels = [np.interp(levels, places, anchors[:, c]) for c in range(3)]
+    return np.stack(channels, axis=1).round().astype(np.uint8)
+
+
+def _shade(colour: str, towards: float) -> str:
+    """Mixes a colour with white (up to 1) or black (down to -1)."""
+    goal = 255 if towards > 0 else 0
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    mixed = (round(part + abs(towards) * (goal - part)) for part in parts)
+    return "#" + "".join(f"{part:02X}" for part in mixed)
+
+
+def _shortened(name: str, longest: int = 28) -> str:
+    # Both ends tell classes apart: "T3 with ..." and "... left upper lobe".
+    if len(name) <= longest:
+        return name
+    head = longest * 2 // 3
+    return f"{name[:head]}…{name[head + 1 - longest :]}"
+
+
+def _cell_texts(
+    counts: NDArray[np.int64], shares: NDArray[np.float64]
+) -> list[list[str]]:
+    crowded = len(counts) > 8
+    return [
+        [
+            f"{count}" if crowded or not total else f"{count}<br>{share * 100:.0f} %"
+            for count, share in zip(row, row_shares, strict=True)
+        ]
+        for row, row_shares, total in zip(
+            counts, shares, counts.sum(axis=1), strict=True
+        )
+    ]
+
+
+def _cell_sentences(
+    classes: Sequence[str], counts: NDArray[np.int64], shares: NDArray[np.float64]
+) -> list[list[str]]:
+    return [
+        [
+            f"{counts[i, j]} of {counts[i].sum()} {literal(label)}<br>"
+            f"first choice {literal(choice)}: {shares[i, j] * 100:.0f} %"
+            for j, choice in enumerate(classes)
+        ]
+        for i, label in enumerate(classes)
+    ]

@@ -1,0 +1,105 @@
+"""Colours, numbers in words, and pictures, pixel by pixel."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from medmodel import plots
+from medmodel.images import png_bytes
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.0, "< 1 %"),
+        (0.0099, "< 1 %"),
+        (0.01, "1 %"),
+        (0.874, "87 %"),
+        (0.99, "99 %"),
+        (0.9901, "> 99 %"),
+        (1.0, "> 99 %"),
+    ],
+)
+def test_per_cent(share: float, words: str) -> None:
+    assert plots.per_cent(share) == words
+
+
+def test_forty_classes_have_forty_colours() -> None:
+    names = [f"class {i}" for i in range(40)]
+    colours = plots.class_colours(names)
+    assert len(set(colours.values())) == 40
+    assert [colours[n] for n in names[:8]] == list(plots.OKABE_ITO)
+    # More classes change no colour.
+    assert plots.class_colours(names[:12]).items() <= colours.items()
+
+
+def test_probability_bars() -> None:
+    classes = ["<b>bold</b>", "a" * 60, "third"]
+    colours = plots.class_colours(classes)
+    drawing = plots.probability_bars(classes, np.array([0.9, 0.098, 0.002]), colours)
+    bars = drawing.data[0]
+    assert list(bars.text) == ["90 %", "10 %", "< 1 %"]
+    assert list(bars.marker.color) == [colours[name] for name in classes]
+    names = drawing.layout.yaxis.ticktext
+    assert names[0] == "&lt;b&gt;bold&lt;/b&gt;"
+    assert len(names[1]) <= 28
+    assert bars.hovertext[0] == "&lt;b&gt;bold&lt;/b&gt;: 0.9000"
+
+
+def test_confusion_figure() -> None:
+    counts = np.array([[8, 2, 0], [0, 5, 5], [0, 0, 0]])
+    heat = plots.confusion_figure(["a", "b", "never"], counts).data[0]
+    assert np.array(heat.z).tolist() == [[0.8, 0.2, 0], [0, 0.5, 0.5], [0, 0, 0]]
+    assert heat.text[0][0] == "8<br>80 %"
+    assert heat.text[2][2] == "0"
+    assert heat.hovertext[1][2] == "5 of 10 b<br>first choice never: 50 %"
+
+
+def test_figures_take_the_page_as_background() -> None:
+    layout = plots.figure(100).layout.template.layout
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+def test_inferno_ends_and_rising_brightness() -> None:
+    colours = plots.inferno().astype(float)
+    assert colours[0].max() < 6
+    assert colours[255].min() > 150
+    grey = colours @ [0.299, 0.587, 0.114]
+    assert (np.diff(grey) > -0.5).all()
+
+
+def test_overlay_by_hand() -> None:
+    image = np.full((2, 2, 1), 100, np.uint8)
+    heat = np.array([[0.0, 1.0], [0.0, 1.0]])
+    hottest = plots.inferno()[255].astype(float)
+    mixed = plots.overlay(image, heat, 0.5)
+    assert mixed[0, 0].tolist() == [100, 100, 100]
+    assert mixed[0, 1].tolist() == np.round(50 + hottest / 2).astype(int).tolist()
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3]))
+def test_overlay_without_opacity_is_the_picture(h: int, w: int, c: int) -> None:
+    image = np.random.default_rng(h * w).integers(0, 256, (h, w, c), np.uint8)
+    shown = plots.overlay(image, np.ones((4, 5)), 0.0)
+    assert shown.shape == (h, w, 3)
+    assert (shown == image).all()
+
+
+def test_framed_is_square_sharp_and_complete() -> None:
+    image = np.arange(6, dtype=np.uint8).reshape(2, 3, 1) + 100
+    shown = plots.framed(image, 10)
+    assert shown.shape == (9, 9, 1)
+    assert set(np.unique(shown)) == {16, 100, 101, 102, 103, 104, 105}
+    assert (shown[1:4, 0:3] == 100).all()
+    large = np.zeros((30, 20, 3), np.uint8)
+    assert plots.framed(large, 10).shape == (30, 30, 3)
+
+
+def test_png_is_exact() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (31, 17, 3), np.uint8)
+    again = np.asarray(Image.open(io.BytesIO(png_bytes(noise))))
+    assert (again == noise).all()
