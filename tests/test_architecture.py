@@ -28,7 +28,16 @@ LAYERS: list[set[str]] = [
         "failures",
         "intervals",
     },
-    {"checks", "prepared", "indexing", "jobs", "evaluation", "predictor", "live"},
+    {
+        "checks",
+        "prepared",
+        "indexing",
+        "jobs",
+        "evaluation",
+        "predictor",
+        "live",
+        "catalogue",
+    },
     {"plots"},
     {"server"},
     # TensorFlow only below this line.
