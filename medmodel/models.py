@@ -1,0 +1,306 @@
+"""The networks: flat Keras graphs from uint8 pixels to float32 probabilities.
+
+Normalisation is part of every graph, so a saved model cannot be fed wrongly, and no
+network is nested in another, so Grad-CAM finds its layers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from medmodel.config import Preprocessing
+from medmodel.efficientnet import OFFSET, SCALE, lite0_maps
+from medmodel.errors import WeightsError
+from medmodel.pretrained import efficientnet_lite0_weights
+
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
+IMAGENET_STD = np.array([0.229, 0.224, 0.225])
+Builder = Callable[[keras.KerasTensor, str], keras.KerasTensor]
+
+
+def build_model(
+    name: str,
+    preprocessing: Preprocessing,
+    num_classes: int,
+    weights: str = "",
+    seed: int = 0,
+) -> keras.Model:
+    """A network by name, under the current dtype policy.
+
+    Args:
+        name: Key of `MODELS`.
+        preprocessing: Size and channels of the input.
+        num_classes: Number of outputs, at least 2.
+        weights: File of a Keras network's pretrained weights; empty for random ones.
+            EfficientNet-Lite0 brings its own.
+        seed: Seed of the random weights.
+
+    Returns:
+        A model from uint8 (n, size, size, channels) to float32 (n, num_classes), rows
+        summing to 1. What it outputs is float32 under mixed precision as well.
+
+    Raises:
+        WeightsError: The file does not fit the network.
+    """
+    keras.utils.set_random_seed(seed)
+    images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
+    features = MODELS[name](images, weights)
+    return keras.Model(images, _probabilities(features, num_classes), name=name)
+
+
+def imagenet_classifier(size: int = 224) -> keras.Model:
+    """EfficientNet-Lite0 with its own 1000 classes, to verify weights and graph.
+
+    Args:
+        size: Height and width of the RGB input in pixels.
+    """
+    tensors = efficientnet_lite0_weights()
+    images = keras.Input((size, size, 3), dtype="uint8", name="pixels")
+    maps = lite0_maps(_scaled(images, SCALE, OFFSET), tensors)
+    features = layers.GlobalAveragePooling2D()(maps[-1])
+    outputs = _probabilities(features, 1000)
+    model = keras.Model(images, outputs, name="imagenet")
+    model.layers[-1].set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
+    return model
+
+
+def instant_features(preprocessing: Preprocessing) -> keras.Model:
+    """The frozen network of the recipe "Instant": EfficientNet-Lite0 at six depths.
+
+    Shallow layers know texture, deep ones objects: together they suit medical images
+    better than the last layer alone. Batch normalisation is folded into the
+    convolutions, which changes no number but halves the work on a processor. Always
+    computes in float32, so that features do not depend on the machine.
+
+    Returns:
+        A model from uint8 (n, size, size, channels) to float32 (n, 3456): average and
+        maximum over the area of blocks 2, 4, 7, 10, 14 and of the head.
+    """
+    images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
+    return keras.Model(images, _instant_graph(images), name="instant_features")
+
+
+def instant_model(
+    preprocessing: Preprocessing,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+) -> keras.Model:
+    """The finished model of the recipe "Instant", one flat graph.
+
+    Standardisation `(features - mean) / scale` is folded into the dense layer.
+
+    Args:
+        preprocessing: Size and channels of the input.
+        mean: (d,) mean of each feature over the training images.
+        scale: (d,) what each feature was divided by, above 0.
+        kernel: (d, num_classes) weights on standardised features.
+        bias: (num_classes,) biases.
+
+    Returns:
+        A model from uint8 (n, size, size, channels) to float32 (n, num_classes).
+    """
+    images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
+    outputs = _probabilities(_instant_graph(images), kernel.shape[1])
+    model = keras.Model(images, outputs, name="instant")
+    folded = kernel.astype(np.float64) / scale.astype(np.float64)[:, None]
+    shifted = bias - mean.astype(np.float64) @ folded
+    model.layers[-1].set_weights([folded, shifted])
+    return model
+
+
+def freeze_for_fine_tuning(model: keras.Model) -> int:
+    """Makes all trainable except batch normalisation; returns the weights that learn.
+
+    A frozen `BatchNormalization` also runs in inference mode while training: with few
+    images per batch its running statistics would spoil what was learned before.
+    """
+    for layer in model.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def freeze_backbone(model: keras.Model) -> int:
+    """Leaves only the last layer trainable; returns the weights that learn."""
+    for layer in model.layers:
+        layer.trainable = layer is model.layers[-1]
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def as_float32(model: keras.Model) -> keras.Model:
+    """The same network and weights, computing in float32 whatever it was trained in.
+
+    Weights are float32 under every policy. In float32 a picture's probabilities do
+    not depend on which other pictures share its batch.
+    """
+    copy = keras.Model.from_config(_with_float32(model.get_config()))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _with_float32(config: Any) -> Any:
+    if isinstance(config, list | tuple):
+        return type(config)(_with_float32(value) for value in config)
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return {**config, "config": {"name": "float32"}}
+    return {key: _with_float32(value) for key, value in config.items()}
+
+
+def _probabilities(features: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
+    # Softmax in half precision loses small probabilities: always float32.
+    dense = layers.Dense(
+        num_classes, activation="softmax", dtype="float32", name="probabilities"
+    )
+    return dense(features)
+
+
+def _scaled(
+    images: keras.KerasTensor, scale: Any, offset: Any, channels: int = 0
+) -> keras.KerasTensor:
+    """Pixels times scale plus offset; grey is repeated to `channels` if given."""
+    x = images
+    if channels > images.shape[-1]:
+        x = layers.Concatenate(name="grey_to_rgb")([x] * channels)
+    return layers.Rescaling(scale, offset, name="normalise")(x)
+
+
+# --- From scratch ---------------------------------------------------------------
+
+
+def _document_cnn(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+    """The teaching document's network, layer by layer."""
+    x = _scaled(images, 1 / 255, 0.0)
+    x = layers.Conv2D(32, 3, activation="relu")(x)
+    x = layers.MaxPooling2D(2)(x)
+    x = layers.Conv2D(64, 3, activation="relu")(x)
+    x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    return layers.Dense(128, activation="relu")(x)
+
+
+def _compact_resnet(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+    """Residual network of dense 3x3 convolutions (He et al. 2016, CVPR).
+
+    Dense convolutions use a processor's matrix units, where depthwise ones wait for
+    memory. The first layer halves the picture only if there is enough of it.
+    """
+    x = _scaled(images, 1 / 127.5, -1.0)
+    x = _conv_norm(x, 32, stride=2 if images.shape[1] >= 56 else 1)
+    x = layers.ReLU()(x)
+    for filters, stride in ((32, 1), (64, 2), (128, 2), (192, 2)):
+        x = _residual(x, filters, stride)
+    x = layers.GlobalAveragePooling2D()(x)
+    return layers.Dropout(0.2)(x)
+
+
+def _conv_norm(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+    x = layers.Conv2D(
+        filters,
+        3,
+        stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+    )(x)
+    return layers.BatchNormalization(momentum=0.9)(x)
+
+
+def _residual(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+    shortcut = x
+    if stride > 1:
+        shortcut = layers.AveragePooling2D(stride, padding="same")(shortcut)
+    if filters != shortcut.shape[-1]:
+        shortcut = layers.Conv2D(filters, 1, use_bias=False)(shortcut)
+        shortcut = layers.BatchNormalization(momentum=0.9)(shortcut)
+    x = layers.ReLU()(_conv_norm(x, filters, stride))
+    x = layers.Add()([shortcut, _conv_norm(x, filters, 1)])
+    return layers.ReLU()(x)
+
+
+# --- Pretrained and offline -------------------------------------------------------
+
+# Where the recipe "Instant" looks: the last block of each scale, and the head.
+_INSTANT_BLOCKS = (2, 4, 7, 10, 14)
+
+
+def _efficientnet_lite0(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+    pixels = _scaled(images, SCALE, OFFSET, channels=3)
+    maps = lite0_maps(pixels, efficientnet_lite0_weights())
+    x = layers.GlobalAveragePooling2D()(maps[-1])
+    return layers.Dropout(0.2)(x)
+
+
+def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        pixels = _scaled(images, SCALE, OFFSET, channels=3)
+        maps = lite0_maps(pixels, efficientnet_lite0_weights(), folded=True)
+        pooled = []
+        for x in (*(maps[block] for block in _INSTANT_BLOCKS), maps[-1]):
+            pooled.append(layers.GlobalAveragePooling2D()(x))
+            pooled.append(layers.GlobalMaxPooling2D()(x))
+        return layers.Concatenate(name="features")(pooled)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+# --- keras.applications ---------------------------------------------------------
+
+
+def _application(
+    network: Callable[..., keras.Model], scale: Any = 1.0, offset: Any = 0.0
+) -> Builder:
+    """A network of keras.applications that takes `pixels * scale + offset`."""
+
+    def build(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+        scaled = _scaled(images, scale, offset, channels=3)
+        if images.shape[1] < 32:
+            # The smallest size that all of them can halve five times.
+            scaled = layers.UpSampling2D(2, interpolation="bilinear")(scaled)
+        with warnings.catch_warnings():
+            # MobileNetV2 regrets that no size of its own was chosen.
+            warnings.filterwarnings("ignore", message=".*input_shape.*")
+            model = network(include_top=False, weights=None, input_tensor=scaled)
+        if weights:
+            _load_weights(model, Path(weights))
+        return layers.GlobalAveragePooling2D()(model.output)
+
+    return build
+
+
+def _load_weights(model: keras.Model, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path.name} does not hold weights of {model.name} without its top "
+            "layer: choose the file whose name ends in notop.h5."
+        ) from error
+
+
+MODELS: dict[str, Builder] = {
+    "efficientnet_lite0": _efficientnet_lite0,
+    "compact_resnet": _compact_resnet,
+    "document_cnn": _document_cnn,
+    "resnet50v2": _application(keras.applications.ResNet50V2, 1 / 127.5, -1.0),
+    "densenet121": _application(
+        keras.applications.DenseNet121,
+        (1 / (255 * IMAGENET_STD)).tolist(),
+        (-IMAGENET_MEAN / IMAGENET_STD).tolist(),
+    ),
+    # The next two normalise by themselves.
+    "efficientnetv2b0": _application(keras.applications.EfficientNetV2B0),
+    "convnext_tiny": _application(keras.applications.ConvNeXtTiny),
+    "mobilenetv2": _application(keras.applications.MobileNetV2, 1 / 127.5, -1.0),
+}
