@@ -42,8 +42,7 @@ class Entry:
     @property
     def title(self) -> str:
         """Its name, or recipe and data set where it has none."""
-        name = Path(self.config.dataset).name
-        return self.config.name or f"{self.config.recipe} on {name}"
+        return self.config.title
 
     @property
     def seconds(self) -> float:

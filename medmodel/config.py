@@ -165,6 +165,13 @@ class TrainConfig:
     test_fraction: float = 0.2
     patient_pattern: str = ""
 
+    @property
+    def title(self) -> str:
+        """The name, or recipe and data set where there is none."""
+        known = RECIPES.get(self.recipe)
+        recipe = known.title if known else self.recipe
+        return self.name or f"{recipe} on {Path(self.dataset).name}"
+
     def problems(self) -> dict[str, str]:
         """What is wrong, as field -> sentence; empty when all is well."""
         found: dict[str, str] = {}

@@ -163,8 +163,7 @@ class Run:
     @property
     def title(self) -> str:
         """Its name, or recipe and data set where it has none."""
-        config = self.config
-        return config.name or f"{config.recipe} on {Path(config.dataset).name}"
+        return self.config.title
 
     @property
     def status(self) -> Status:

@@ -1,0 +1,161 @@
+"""One run's page: live curves, what went wrong, results, settings, log, actions."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+
+import streamlit as st
+
+from medmodel import jobs
+from medmodel.config import MODEL_NAMES, RECIPES, TrainConfig
+from medmodel.runs import Run, RunStatus, Status
+from pages._shared import widgets
+from pages._shared.live_chart import live_chart
+from pages._shared.widgets import errors_shown, page_header
+from pages._shared.words import plain
+
+LOG_LINES = 200
+
+
+def show(run: Run) -> None:
+    """The whole page of one run."""
+    status, config = run.status, run.config
+    recipe = RECIPES.get(config.recipe)
+    st.page_link(widgets.RUNS, label="All runs", icon=":material/arrow_back:")
+    page_header(
+        config.title,
+        f"{recipe.title if recipe else config.recipe}: "
+        f"{MODEL_NAMES.get(config.model, config.model)}, trained on "
+        f"{widgets.dataset_name(config)}.",
+    )
+    _actions(run, status)
+    _failure(run, status)
+    live_chart(run, status.state)
+    if not status.state.active:
+        _results(run)
+    _details(run, config)
+
+
+def _actions(run: Run, status: Status) -> None:
+    has_model = run.model_path.exists()
+    with st.container(horizontal=True):
+        if status.state.active:
+            _stop_button(run, status)
+        elif status.state is not RunStatus.DONE and st.button(
+            "Resume",
+            type="primary",
+            icon=":material/resume:",
+            shortcut="Ctrl+Enter",
+            help="Goes on from the last finished epoch.",
+        ):
+            with errors_shown():
+                jobs.resume(run, widgets.store())
+                st.rerun()
+        if has_model and not status.state.active:
+            done = status.state is RunStatus.DONE
+            if st.button(
+                "Diagnose with this model",
+                type="primary" if done else "secondary",
+                icon=":material/image_search:",
+                shortcut="Ctrl+Enter" if done else None,
+            ):
+                st.switch_page(widgets.DIAGNOSE, query_params={"run": run.id})
+        if st.button(
+            "Train again",
+            icon=":material/replay:",
+            help="Opens the form with these settings.",
+        ):
+            params = {"dataset": run.config.dataset, "like": run.id}
+            st.switch_page(widgets.TRAIN, query_params=params)
+        if not status.state.active and st.button("Delete", icon=":material/delete:"):
+            _ask_to_delete(run)
+
+
+def _stop_button(run: Run, status: Status) -> None:
+    asked = run.stop_requested
+    overdue = asked and jobs.stop_overdue(run)
+    if st.button(
+        "End it now" if overdue else "Stopping…" if asked else "Stop",
+        icon=":material/stop_circle:",
+        disabled=asked and not overdue,
+        help="Takes effect after the current step; the best model so far is kept.",
+    ):
+        with errors_shown():
+            jobs.stop(run)
+            if status.state is RunStatus.RUNNING and not overdue:
+                st.toast("Stopping after the current step. The best model is kept.")
+            st.rerun()
+    if asked and not overdue:
+        _await_stop(run)
+
+
+@st.fragment(run_every=5)
+def _await_stop(run: Run) -> None:
+    """Offers to end a worker by force once it has had its time."""
+    if jobs.stop_overdue(run):
+        st.rerun()
+
+
+@st.dialog("Delete this run?")
+def _ask_to_delete(run: Run) -> None:
+    st.write(
+        f"{plain(run.title)}: its model, curves and log will be removed for good. "
+        "The data set stays."
+    )
+    with st.container(horizontal=True), errors_shown():
+        if st.button("Delete it", type="primary"):
+            jobs.delete(run, widgets.store())
+            st.query_params.clear()
+            st.rerun()
+        if st.button("Keep it"):
+            st.rerun()
+
+
+def _failure(run: Run, status: Status) -> None:
+    failure = status.failure
+    if failure is None or status.state.active:
+        return
+    if status.state is RunStatus.INTERRUPTED:
+        box, icon = st.warning, ":material/power_off:"
+    else:
+        box, icon = st.error, ":material/error:"
+    box(f"**{plain(failure.message)}**\n\n{plain(failure.advice)}", icon=icon)
+    if status.state is RunStatus.FAILED:
+        with st.expander("What the program said", icon=":material/terminal:"):
+            st.code(_log(run, 60) or "Nothing.", language=None)
+
+
+def _results(run: Run) -> None:
+    if not (run.folder / "predictions.csv").exists():
+        return
+    from pages._shared.evaluation_view import show_evaluation
+
+    with errors_shown():
+        show_evaluation(run)
+
+
+def _details(run: Run, config: TrainConfig) -> None:
+    with st.expander("Settings", icon=":material/tune:"):
+        st.json(json.dumps(config.to_json()), expanded=True)
+        environment = run.folder / "environment.json"
+        if environment.exists():
+            st.markdown("Versions and device")
+            st.json(environment.read_text(encoding="utf-8"))
+    with st.expander("Log", icon=":material/article:"):
+        st.caption(
+            f"The last {LOG_LINES} lines of {plain(Path(run.folder.name))}/log.txt"
+        )
+        st.code(_log(run, LOG_LINES) or "Nothing yet.", language=None, height=400)
+
+
+def _log(run: Run, lines: int) -> str:
+    try:
+        with (run.folder / "log.txt").open("rb") as file:
+            file.seek(max(file.seek(0, 2) - 300 * lines, 0))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    # A progress bar writes one line over and over: keep what it said last.
+    said = (line.rpartition("\r")[2] for line in text.split("\n"))
+    return "\n".join(deque(said, maxlen=lines)).strip()
