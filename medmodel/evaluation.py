@@ -177,6 +177,28 @@ def read_predictions(run: Run) -> pd.DataFrame:
         ) from error
 
 
+def shared_patients(run: Run) -> int | None:
+    """How many test patients also occur in training or validation.
+
+    Returns:
+        None where the patient of some image is not known.
+
+    Raises:
+        RunError: The run has no split.csv.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(run.folder / "split.csv", dtype=str, keep_default_na=False)
+    except (FileNotFoundError, ValueError) as error:
+        raise RunError(f"The split of {run.title} cannot be read: {error}") from error
+    if (table["patient"] == "").any():
+        return None
+    tested = table["split"] == "test"
+    others = set(table.loc[~tested, "patient"])
+    return len(set(table.loc[tested, "patient"]) & others)
+
+
 def scored(table: pd.DataFrame, split: str) -> Scored:
     """One split of a predictions table as arrays.
 

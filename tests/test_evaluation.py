@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from medmodel.config import TrainConfig
 from medmodel.errors import DataError, RunError
-from medmodel.evaluation import evaluate, read_predictions, scored
+from medmodel.evaluation import evaluate, read_predictions, scored, shared_patients
 from medmodel.intervals import wilson
 from medmodel.runs import Run, RunStore
 
@@ -202,3 +202,23 @@ def test_predictions_missing_or_broken(run: Run) -> None:
     path.write_text("path,patient,split\n")
     with pytest.raises(RunError, match="no column label"):
         read_predictions(run)
+
+
+def test_patients_on_both_sides_are_counted(run: Run) -> None:
+    header = ["path", "label", "patient", "split"]
+    rows = [
+        ["1", "a", "p1", "train"],
+        ["2", "a", "p2", "val"],
+        ["3", "b", "p3", "test"],
+    ]
+    run.write_table("split.csv", [header, *rows])
+    assert shared_patients(run) == 0
+    run.write_table("split.csv", [header, *rows, ["4", "b", "p2", "test"]])
+    assert shared_patients(run) == 1
+    run.write_table("split.csv", [header, *rows, ["4", "b", "", "test"]])
+    assert shared_patients(run) is None
+
+
+def test_no_split_yet(run: Run) -> None:
+    with pytest.raises(RunError, match="split of"):
+        shared_patients(run)

@@ -1,0 +1,180 @@
+"""How good a run is, on one screen: the honest frame first, then the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from medmodel import plots
+from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
+from medmodel.intervals import Estimate
+from medmodel.runs import Run
+from pages._shared.widgets import errors_shown
+from pages._shared.words import plain
+
+CHART_CONFIG = {
+    "displaylogo": False,
+    "toImageButtonOptions": {"format": "png", "scale": 3},
+    "modeBarButtons": [["toImage"]],
+}
+
+
+def show_evaluation(run: Run) -> None:
+    """The run's test split in numbers; says so where there are none yet."""
+    with errors_shown():
+        found = evaluated(run)
+        st.subheader("How good is it?", anchor=False)
+        _show_frame(run, found)
+        _show_numbers(found)
+        table, matrix = st.columns(2, gap="large")
+        with table:
+            _show_classes(found)
+        with matrix:
+            _show_confusion(found)
+
+
+def evaluated(run: Run) -> Evaluation:
+    """The test split's evaluation, computed once per version of predictions.csv.
+
+    Raises:
+        RunError: There are no predictions yet, or they cannot be read.
+        DataError: The table holds no test image.
+    """
+    return _evaluated(str(run.folder), _version(run))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _evaluated(folder: str, version: int) -> Evaluation:
+    return evaluate(read_predictions(_run(folder)), "test")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _shared_patients(folder: str, version: int) -> int | None:
+    return shared_patients(_run(folder))
+
+
+def _show_frame(run: Run, found: Evaluation) -> None:
+    overlap = _shared_patients(str(run.folder), _version(run))
+    who = f"{found.images:,} images"
+    if found.patients:
+        who += f" of {found.patients:,} patients"
+    st.markdown(
+        f"Measured on **{who}** of the run's own test split, which took no part in "
+        f"training or in choosing the model. {_split_sentence(overlap)} "
+        f"Seed {run.config.seed}. Intervals are 95 %."
+    )
+    if overlap:
+        st.warning(
+            f"{overlap:,} patients of the test split also occur in training or "
+            "validation: expect worse on new patients.",
+            icon=":material/warning:",
+        )
+    if found.absent:
+        names = ", ".join(plain(name) for name in found.absent)
+        st.info(f"No test image of {names}: nothing can be said about it.")
+
+
+def _split_sentence(overlap: int | None) -> str:
+    if overlap is None:
+        return (
+            "Split by **image**: patients are not known, so images of one patient may "
+            "lie on both sides."
+        )
+    if overlap:
+        return "Split by **image**, patients not kept apart."
+    return "Split by **patient**: nobody is on both sides."
+
+
+def _show_numbers(found: Evaluation) -> None:
+    areas = "against the rest, mean of classes" if len(found.classes) > 2 else ""
+    tiles = [
+        (
+            "Accuracy",
+            found.accuracy,
+            "Share of images whose label was the model's first choice.",
+        ),
+        (
+            "Balanced accuracy",
+            found.balanced_accuracy,
+            "Mean of the classes' sensitivities: rare classes count as much.",
+        ),
+        (
+            "AUC",
+            found.auc,
+            "Area under the ROC curve: how often an image of the class scores higher "
+            f"than one that is not {areas}. 0.5 is chance.",
+        ),
+        (
+            f"Always guessing {found.majority}",
+            found.baseline,
+            "Accuracy of guessing the most frequent class: what a model has to beat.",
+        ),
+    ]
+    for column, (title, estimate, meaning) in zip(st.columns(4), tiles, strict=True):
+        with column:
+            _show_tile(title, estimate, meaning)
+    st.caption(plain(found.resolution))
+
+
+def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        st.markdown(f":gray[{plain(title)}]", help=meaning)
+        if estimate.measurable:
+            interval = plain(f"({estimate.low:.3f}–{estimate.high:.3f})")
+            st.markdown(f"### {estimate.value:.3f} :small[{interval}]")
+        else:
+            st.markdown("### not measurable")
+        st.caption(f"n = {estimate.n:,} images")
+
+
+def _show_classes(found: Evaluation) -> None:
+    st.markdown("**Class by class**")
+    rows = pd.DataFrame(
+        {
+            "Class": [result.name for result in found.per_class],
+            "Sensitivity": [_with_n(result.sensitivity) for result in found.per_class],
+            "Precision": [_with_n(result.precision) for result in found.per_class],
+            "AUC": [str(result.auc) for result in found.per_class],
+        }
+    )
+    st.dataframe(
+        rows,
+        hide_index=True,
+        height="content" if len(rows) <= 12 else 460,
+        column_config={
+            "Sensitivity": st.column_config.TextColumn(
+                help="Of n images of the class, the share that was recognised (recall)."
+            ),
+            "Precision": st.column_config.TextColumn(
+                help="Of n images that the model called so, the share that is so "
+                "(positive predictive value, at this split's mixture of classes)."
+            ),
+            "AUC": st.column_config.TextColumn(help="This class against the rest."),
+        },
+        alt="Sensitivity, precision and area under the ROC curve of every class",
+    )
+
+
+def _show_confusion(found: Evaluation) -> None:
+    st.markdown("**What was taken for what** (confusion matrix)")
+    st.plotly_chart(
+        plots.confusion_figure(found.classes, found.confusion),
+        config=CHART_CONFIG,
+        key="confusion",
+        alt="Confusion matrix: labels in rows, the model's first choices in columns",
+    )
+
+
+def _with_n(estimate: Estimate) -> str:
+    return f"{estimate}, n = {estimate.n:,}" if estimate.measurable else f"{estimate}"
+
+
+def _run(folder: str) -> Run:
+    return Run(Path(folder))
+
+
+def _version(run: Run) -> int:
+    path = run.folder / "predictions.csv"
+    return path.stat().st_mtime_ns if path.exists() else 0
