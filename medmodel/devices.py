@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -70,6 +71,25 @@ def usage(process: psutil.Process | None = None) -> dict[str, str]:
         "Memory": f"{resident:.1f} of {whole:.0f} GB",
     }
     return found | (_gpu_usage() if gpus() else {})
+
+
+def tensorflow_environment() -> dict[str, str]:
+    """Environment for a Python process that computes with TensorFlow.
+
+    The package is found wherever the process starts. What the user has set stays.
+    """
+    package = str(Path(__file__).resolve().parent.parent)
+    places = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        # Training and prediction may share a GPU: take memory as it is needed.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        # TensorFlow numbers GPUs as nvidia-smi does.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        # Without GPUs its complaints about missing drivers only frighten people.
+        "TF_CPP_MIN_LOG_LEVEL": "1" if gpus() else "3",
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(places),
+    }
 
 
 def _title(name: str) -> str:

@@ -1,25 +1,43 @@
-"""From pixels to probabilities: one compiled call, the same for tables and uploads."""
+"""From pixels to probabilities: one compiled call, the same for tables and uploads.
+
+`python -m medmodel.prediction FD` is the predictor process: it answers the messages
+that come through the socket FD until the other end is closed (see `predictor`).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import json
+import os
+import socket
+import sys
 import threading
+import traceback
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 # Loading a saved model needs the layers that are registered there.
-from medmodel import models  # noqa: F401
-from medmodel.errors import PredictionError
+from medmodel import explanation, models  # noqa: F401
+from medmodel.config import Augmentation
+from medmodel.errors import MedModelError, PredictionError
+from medmodel.messages import Message, receive, send
+from medmodel.predictor import FIRST_CHOICE
 from medmodel.runs import ModelFacts, Run
 
 # A compiled graph per size of batch; others are filled up, so nothing is retraced.
 BUCKETS = (1, 8, 32)
+NICENESS = 5
+# Graphs and activations of a model, beside its weights.
+ALLOWANCE_BYTES = 64 << 20
 _precision_lock = threading.Lock()
 
 
@@ -37,6 +55,16 @@ class Loaded:
     model: keras.Model
     facts: ModelFacts
     call: Callable[[tf.Tensor], tf.Tensor]
+
+    @functools.cached_property
+    def explain(self) -> explanation.Explainer:
+        """Grad-CAM of this model, compiled when first used."""
+        return explanation.explainer(self.model, self.facts.heatmap_layers)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes, roughly."""
+        return 4 * int(self.model.count_params()) + ALLOWANCE_BYTES
 
 
 def load(run: Run) -> Loaded:
@@ -139,3 +167,132 @@ def _exact_multiplication() -> Iterator[None]:
             yield
         finally:
             tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
+class Shelf:
+    """Models that were used last, as many as fit into a number of bytes.
+
+    Args:
+        limit: Bytes that all models together may take; the newest is always kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._models: OrderedDict[Path, tuple[int, Loaded]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def take(self, run: Run) -> Loaded:
+        """The run's model, loaded anew if its file has changed.
+
+        Raises:
+            RunError: The run has no model yet.
+            PredictionError: The file is damaged.
+        """
+        try:
+            changed = run.model_path.stat().st_mtime_ns
+        except FileNotFoundError:
+            changed = 0
+        kept = self._models.pop(run.folder, None)
+        if kept is None or kept[0] != changed:
+            kept = changed, load(run)
+        self._models[run.folder] = kept
+        self._make_room()
+        return kept[1]
+
+    def clear(self) -> None:
+        """Forgets all models."""
+        self._models.clear()
+        gc.collect()
+
+    def _make_room(self) -> None:
+        sizes = [loaded.bytes for _, loaded in self._models.values()]
+        while len(self._models) > 1 and sum(sizes) > self.limit:
+            self._models.popitem(last=False)
+            del sizes[0]
+            gc.collect()
+
+
+def serve(connection: socket.socket, shelf: Shelf) -> None:
+    """Answers questions until the other side closes the socket."""
+    send(connection, Message({"ready": True}))
+    while True:
+        try:
+            question = receive(connection)
+        except EOFError:
+            return
+        send(connection, answer(question, shelf))
+
+
+def answer(question: Message, shelf: Shelf) -> Message:
+    """The answer to one question; what goes wrong becomes one sentence in `error`."""
+    try:
+        try:
+            return _answer(question, shelf)
+        except tf.errors.ResourceExhaustedError:
+            # A run that is being trained has taken the GPU's memory.
+            shelf.clear()
+            with tf.device("/CPU:0"):
+                return _answer(question, shelf)
+    except MedModelError as error:
+        return Message({"error": str(error)})
+    except Exception as error:
+        # Only this request fails; who looks for the bug finds it in the server's log.
+        traceback.print_exc()
+        kind = type(error).__name__
+        return Message({"error": f"The predictor failed on this request ({kind})."})
+
+
+def _answer(question: Message, shelf: Shelf) -> Message:
+    facts = question.facts
+    if facts["do"] == "augment":
+        return Message({}, [_augment(question.arrays[0], facts)])
+    loaded = shelf.take(Run(Path(facts["folder"])))
+    if facts["do"] == "load":
+        blank = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
+        predict(loaded, blank)
+        loaded.explain(blank, [0])
+        return Message({})
+    images = question.arrays[0]
+    scores = predict(loaded, images)
+    if "heatmap_for" not in facts:
+        return Message({}, [scores])
+    return Message({}, [scores, _heatmaps(loaded, images, scores, facts)])
+
+
+def _heatmaps(
+    loaded: Loaded, images: np.ndarray, scores: np.ndarray, facts: Any
+) -> np.ndarray:
+    first = scores.argmax(axis=1)
+    wanted = np.asarray(facts["heatmap_for"], np.int64)
+    chosen = np.where(wanted == FIRST_CHOICE, first, wanted)
+    if chosen.min() < 0 or chosen.max() >= scores.shape[1]:
+        raise PredictionError(
+            f"The model knows classes 0 to {scores.shape[1] - 1}; "
+            "another one was asked for."
+        )
+    return loaded.explain(images, chosen.tolist())
+
+
+def _augment(images: np.ndarray, facts: Any) -> np.ndarray:
+    from medmodel import pipeline
+
+    chosen = Augmentation(**facts["augmentation"])
+    return np.asarray(pipeline.augment(images, chosen, int(facts["seed"])), np.uint8)
+
+
+def main() -> None:
+    """Runs the predictor process."""
+    os.nice(NICENESS)
+    limit = int(os.environ.get("MEDMODEL_PREDICTOR_MB", "2048")) << 20
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
+        # Once the shell is gone nobody waits for an answer that is on its way.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            serve(connection, Shelf(limit))
+
+
+if __name__ == "__main__":
+    main()
+    sys.stderr.flush()
+    os._exit(0)

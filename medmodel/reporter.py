@@ -175,7 +175,8 @@ class Reporter:
             self.close()
 
     def _set_space_aside(self) -> None:
-        self._reserve.write_bytes(b"\xff" * RESERVE_BYTES)
+        with contextlib.suppress(OSError):  # Then there is nothing to set aside.
+            self._reserve.write_bytes(b"\xff" * RESERVE_BYTES)
 
     def _write_loop(self) -> None:
         while not self._closing.wait(FLUSH_SECONDS):

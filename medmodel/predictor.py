@@ -1,0 +1,228 @@
+"""The shell's side of the predictor: one warm process that answers every session.
+
+The process is started when it is first needed and again after a crash. Requests are
+answered one after another in the order of asking, a large one in pieces, so that one
+image never waits behind somebody's thousand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from medmodel.config import Augmentation
+from medmodel.devices import tensorflow_environment
+from medmodel.errors import PredictionError
+from medmodel.messages import BrokenMessage, Message, receive, send
+from medmodel.runs import RunStore
+
+PIECE = 32
+START_SECONDS = 180.0
+ANSWER_SECONDS = 60.0
+FIRST_CHOICE = -1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says about some images.
+
+    Args:
+        scores: float32 (n, num_classes), probabilities in the order of the run's
+            class names.
+        heatmaps: float32 (n, height, width) in [0, 1]; None if none were asked for.
+    """
+
+    scores: np.ndarray
+    heatmaps: np.ndarray | None = None
+
+
+class Predictor:
+    """Asks the predictor process; may be used by many threads."""
+
+    command = (sys.executable, "-m", "medmodel.prediction")
+
+    def __init__(self) -> None:
+        self._turns = _Turns()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._ready = False
+
+    @property
+    def state(self) -> str:
+        """`"off"`, `"starting"` (TensorFlow is being loaded) or `"ready"`."""
+        if self._process is None or self._process.poll() is not None:
+            return "off"
+        return "ready" if self._ready else "starting"
+
+    def ask(
+        self,
+        run_id: str,
+        images: np.ndarray,
+        heatmap_for: Sequence[int] | None = None,
+    ) -> Answer:
+        """Probabilities, and heat maps on demand.
+
+        Args:
+            run_id: The run whose best model answers.
+            images: uint8 (n, height, width, channels), prepared for that model.
+            heatmap_for: For each image the class whose evidence is shown, or
+                `FIRST_CHOICE`; None for no heat maps.
+
+        Raises:
+            RunError: There is no such run, or it has no model.
+            PredictionError: This request could not be answered; the next one may be.
+        """
+        run = RunStore().get(run_id)
+        num_classes = len(run.model_facts.class_names)
+        if heatmap_for is not None and len(heatmap_for) != len(images):
+            raise PredictionError("Ask for one heat map class per image.")
+        scores = [np.empty((0, num_classes), np.float32)]
+        heatmaps = [np.empty((0, *images.shape[1:3]), np.float32)]
+        for start in range(0, len(images), PIECE):
+            piece = slice(start, start + PIECE)
+            facts: dict[str, Any] = {"do": "predict", "folder": str(run.folder)}
+            if heatmap_for is not None:
+                facts["heatmap_for"] = [int(c) for c in heatmap_for[piece]]
+            arrays = self._exchange(Message(facts, [images[piece]])).arrays
+            scores.append(arrays[0])
+            heatmaps += arrays[1:]
+        together = np.concatenate(scores)
+        if heatmap_for is None:
+            return Answer(together)
+        return Answer(together, np.concatenate(heatmaps))
+
+    def augment(
+        self, images: np.ndarray, augmentation: Augmentation, seed: int = 0
+    ) -> np.ndarray:
+        """Images as training would change them.
+
+        Args:
+            images: uint8 (n, height, width, channels).
+            augmentation: The random changes.
+            seed: The same seed gives the same changes.
+
+        Returns:
+            uint8, the same shape.
+
+        Raises:
+            PredictionError: This request could not be answered.
+        """
+        facts = {"do": "augment", "augmentation": asdict(augmentation), "seed": seed}
+        return self._exchange(Message(facts, [images])).arrays[0]
+
+    def warm(self, run_id: str) -> None:
+        """Starts the process and loads a run's model in the background."""
+        facts = {"do": "load", "folder": str(RunStore().get(run_id).folder)}
+
+        def load() -> None:
+            # What is wrong is said to whoever asks a question.
+            with contextlib.suppress(PredictionError):
+                self._exchange(Message(facts))
+
+        threading.Thread(target=load, name="warm predictor", daemon=True).start()
+
+    def close(self) -> None:
+        """Ends the process; the next request starts a new one."""
+        with self._turns:
+            self._end()
+
+    def _exchange(self, question: Message) -> Message:
+        with self._turns:
+            connection = self._running()
+            try:
+                connection.settimeout(ANSWER_SECONDS)
+                send(connection, question)
+                answer = receive(connection, ANSWER_SECONDS)
+            except TimeoutError as error:
+                self._end()
+                raise PredictionError(
+                    f"The predictor took longer than {ANSWER_SECONDS:.0f} seconds and "
+                    "was started anew: try again, with fewer or smaller images."
+                ) from error
+            except (EOFError, OSError, BrokenMessage) as error:
+                self._end()
+                raise PredictionError(
+                    "The predictor ended in the middle of this request and was "
+                    "started anew: try again."
+                ) from error
+        if "error" in answer.facts:
+            raise PredictionError(str(answer.facts["error"]))
+        return answer
+
+    def _running(self) -> socket.socket:
+        """The connection to a process that has loaded TensorFlow."""
+        if self.state == "off" or self._connection is None:
+            self._end()
+            self._start()
+        assert self._connection is not None
+        if not self._ready:
+            try:
+                receive(self._connection, START_SECONDS)
+            except (TimeoutError, EOFError, OSError, BrokenMessage) as error:
+                self._end()
+                raise PredictionError(
+                    "The predictor could not start: see the log of the server."
+                ) from error
+            self._ready = True
+        return self._connection
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [*self.command, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=tensorflow_environment(),
+            )
+        self._connection = ours
+
+    def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._connection, self._process, self._ready = None, None, False
+
+
+@functools.cache
+def shared() -> Predictor:
+    """The one predictor of this process; nothing is started before the first request.
+
+    Returns:
+        The same object every time.
+    """
+    return Predictor()
+
+
+class _Turns:
+    """A lock that is given in the order of asking; `threading.Lock` gives it to any."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        turn = threading.Event()
+        with self._guard:
+            self._waiting.append(turn)
+            if len(self._waiting) == 1:
+                turn.set()
+        turn.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            self._waiting.popleft()
+            if self._waiting:
+                self._waiting[0].set()

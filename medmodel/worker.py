@@ -1,0 +1,189 @@
+"""The process that trains one run and ends, which gives its GPU memory back.
+
+    python -m medmodel.worker RUN_DIR            trains this run
+    python -m medmodel.worker --idle WORKSPACE   loads TensorFlow, waits for a run
+
+Both write everything that they print to the run's log.txt. SIGTERM means Stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from medmodel import devices, failures, jobs
+from medmodel.errors import RunError
+from medmodel.jobs import Claim
+from medmodel.reporter import Reporter
+from medmodel.runs import Run, RunStatus, RunStore
+from medmodel.storage import Lock
+
+NICENESS = 19
+POLL_SECONDS = 0.05
+BUSY_LOOK_SECONDS = 1.0
+FULL_LOOK_SECONDS = 5.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; the exit status is 0 unless the run failed or cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m medmodel.worker")
+    parser.add_argument("folder", type=Path, help="a run's folder, or the workspace")
+    parser.add_argument("--idle", action="store_true", help="wait for the next run")
+    chosen = parser.parse_args(arguments)
+    os.nice(max(0, NICENESS - os.nice(0)))
+    if chosen.idle:
+        return wait_and_train(RunStore(chosen.folder.resolve()))
+    try:
+        claim = claim_when_free(Run(chosen.folder.resolve()))
+    except RunError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return train_claimed(claim)
+
+
+def claim_when_free(run: Run) -> Claim:
+    """Waits until the run's device is free and takes the run.
+
+    Raises:
+        RunError: It cannot be trained (again).
+    """
+    while (claim := jobs.claim_run(run)) is None:
+        time.sleep(BUSY_LOOK_SECONDS)
+    return claim
+
+
+def wait_and_train(store: RunStore) -> int:
+    """The idle worker: trains the next run, then sees to a successor.
+
+    Ends at once where another idle worker waits, and when there is no shell and
+    nothing to do.
+    """
+    idle = Lock(store.root / "idle.lock")
+    if not idle.acquire():
+        return 0
+    ready = store.root / "idle.ready"
+    ready.unlink(missing_ok=True)
+    claim = jobs.claim_next(store)
+    for load in (_load_tensorflow, _load_training):
+        if claim is None:
+            load()
+            claim = jobs.claim_next(store)
+    if claim is None:
+        ready.touch()
+        claim = _next_claim(store)
+    idle.release()
+    if claim is None:
+        return 0
+    code = train_claimed(claim)
+    if any(jobs.waiting(store)):
+        jobs.start_worker(store)
+    return code
+
+
+def _next_claim(store: RunStore) -> Claim | None:
+    """Waits for a run; None when nobody can bring one any more."""
+    stamp, looked, queued = 0, 0.0, True
+    while True:
+        age = time.monotonic() - looked
+        now = jobs.queue_stamp(store)
+        limit = BUSY_LOOK_SECONDS if queued else FULL_LOOK_SECONDS
+        if now != stamp or age >= limit:
+            stamp, looked = now, time.monotonic()
+            claim = jobs.claim_next(store)
+            if claim is not None:
+                return claim
+            queued = any(jobs.waiting(store))
+            if not queued and not jobs.shell_present(store):
+                return None
+        time.sleep(POLL_SECONDS)
+
+
+def train_claimed(claim: Claim) -> int:
+    """Trains a claimed run to its end and says how it ended; 1 if it failed."""
+    run = claim.run
+    _print_to(run.folder / "log.txt")
+    _compute_on(claim.devices)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        run.request_stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    reporter = Reporter(run)
+    try:
+        from medmodel import training
+
+        state = training.train(run, reporter)
+    except Exception as error:
+        state = RunStatus.FAILED
+        _close_failed(reporter, error)
+    else:
+        _close_ended(reporter, state)
+    claim.lock.release()
+    return int(state is RunStatus.FAILED)
+
+
+def _close_ended(reporter: Reporter, state: RunStatus) -> None:
+    if state is RunStatus.DONE:
+        message = "Finished."
+    elif reporter.run.model_path.exists():
+        message = "Stopped. The best model so far is kept."
+    else:
+        message = "Stopped before there was a model."
+    now = time.time()
+    reporter.close(
+        state=state, phase="finished", message=message, seconds_left=None, ended=now
+    )
+
+
+def _close_failed(reporter: Reporter, error: Exception) -> None:
+    failure = failures.failure_of(error)
+    try:
+        traceback.print_exception(error)
+        sys.stderr.flush()
+    finally:
+        # Also where the log cannot be written any more.
+        reporter.close(
+            state=RunStatus.FAILED,
+            message=failure.message,
+            failure=failure,
+            seconds_left=None,
+            ended=time.time(),
+        )
+
+
+def _print_to(path: Path) -> None:
+    """Sends all output of this process to a file, that of C++ code too."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+
+
+def _compute_on(chosen: list[devices.Device]) -> None:
+    """Shows TensorFlow only these GPUs; it must not have looked for any yet."""
+    uuids = [device.uuid for device in chosen if device.is_gpu]
+    # An empty list would be taken for none on some versions and for all on others.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(uuids) or "-1"
+
+
+def _load_tensorflow() -> None:
+    import keras  # noqa: F401
+
+
+def _load_training() -> None:
+    from medmodel import training  # noqa: F401
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of libraries must not keep a finished worker, and its device, for ever.
+    os._exit(status)
