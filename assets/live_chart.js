@@ -218,7 +218,7 @@ class LiveRun {
     return [
       { ...curve, name: "training", line: { width: 1.25, color: train } },
       { ...curve, name: "validation", mode: "lines+markers", line: { width: 3, color: val }, marker: { size: 5, color: val } },
-      { ...curve, name: "best epoch", mode: "markers", marker: { size: 13, symbol: "circle-open", color: this.theme.text, line: { width: 2.5 } } },
+      { ...curve, name: "best", mode: "markers", marker: { size: 13, symbol: "circle-open", color: this.theme.text, line: { width: 2.5 } } },
     ];
   }
 
@@ -231,7 +231,7 @@ class LiveRun {
       title: { text: `<b>${chart.title}</b>`, x: 0, xanchor: "left", xref: "container", y: 0.97, yanchor: "top", font: { size: 16 } },
       xaxis: { ...axis, title: { text: this.axis, standoff: 8, font: { size: 14 } }, rangemode: "tozero" },
       yaxis: { ...axis, title: { text: chart.unit, standoff: 6, font: { size: 14 } }, tickformat: kind === "accuracy" ? ".0~%" : undefined },
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 13 } },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemwidth: 30, font: { size: 13 } },
       hovermode: "x unified", hoverlabel: { bgcolor: back, font: { color: text } },
       annotations: [], dragmode: "zoom",
     };

@@ -143,9 +143,7 @@ def _details(run: Run, config: TrainConfig) -> None:
             st.markdown("Versions and device")
             st.json(environment.read_text(encoding="utf-8"))
     with st.expander("Log", icon=":material/article:"):
-        st.caption(
-            f"The last {LOG_LINES} lines of {plain(Path(run.folder.name))}/log.txt"
-        )
+        st.caption(f"The last {LOG_LINES} lines of log.txt")
         st.code(_log(run, LOG_LINES) or "Nothing yet.", language=None, height=400)
 
 

@@ -37,8 +37,7 @@ def not_for_clinical_use() -> None:
     """The line that is in sight on every page."""
     with st.bottom:
         st.caption(
-            ":material/info: **Not for clinical use.** "
-            "For research and teaching; never the basis of a decision about a patient."
+            ":material/info: **Not for clinical use.** Research and teaching only."
         )
 
 

@@ -1,0 +1,168 @@
+"""Choose a data set and a recipe, press Train."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel import catalogue, jobs
+from medmodel.config import RECIPES, TrainConfig, config_for, data_roots, workspace_root
+from medmodel.errors import DataError, RunError
+from medmodel.folders import recent_datasets, safe_folder, subfolders
+from pages._shared import widgets
+from pages._shared.train_form import attention, default_device, settings_form
+from pages._shared.widgets import errors_shown, page_header
+from pages._shared.words import plain
+
+SAMPLE = "Sample CT phantoms"
+
+
+def known_datasets() -> list[Path]:
+    """Folders to choose from: the one asked for, the sample, recent and other ones."""
+    found: dict[Path, None] = {}
+    asked = st.query_params.get("dataset", "")
+    if asked:
+        try:
+            found[safe_folder(asked)] = None
+        except DataError as error:
+            st.warning(plain(error), icon=":material/folder_off:")
+    for folder in recent_datasets(widgets.store()):
+        found[folder] = None
+    for root in data_roots():
+        found |= dict.fromkeys(subfolders(root))
+    return list(found)
+
+
+def like_run() -> TrainConfig | None:
+    """The settings of the run in ?like=, from which the form may start."""
+    try:
+        return widgets.store().get(st.query_params.get("like", "")).config
+    except RunError:
+        return None
+
+
+@st.cache_data(max_entries=8, ttl=60, show_spinner=False)
+def paths_of(folder: str) -> list[str]:
+    """The readable pictures of a data set that was checked; empty before."""
+    from medmodel.datasets import load_index
+
+    index = load_index(Path(folder))
+    return [] if index is None else index.readable["path"].tolist()
+
+
+@st.cache_data(max_entries=8, ttl=60, show_spinner=False)
+def guessed_pattern(folder: str) -> str:
+    """What the file names suggest as the pattern for patients."""
+    from medmodel.splits import guess_patient_pattern
+
+    return guess_patient_pattern(paths_of(folder))
+
+
+def preview_patients(folder: Path, pattern: str) -> None:
+    """Says what a pattern finds in the names of a data set."""
+    from medmodel.splits import patients_of
+
+    paths = paths_of(str(folder))
+    if not paths:
+        st.caption("What it finds is shown once the data set has been checked.")
+    elif pattern:
+        patients = patients_of(paths, pattern)
+        named = sorted(set(patients) - {""})
+        examples = ", ".join(named[:3])
+        st.caption(
+            f"{len(named)} patients in {len(paths)} images, such as {plain(examples)}; "
+            f"{patients.count('')} images name none."
+            if named
+            else f"None of the {len(paths)} file names matches."
+        )
+    else:
+        st.caption(f"Each of the {len(paths)} images counts as a patient of its own.")
+
+
+@st.fragment(run_every=1)
+def await_sample() -> None:
+    """Reruns the page when the first data set is there."""
+    if any(subfolders(root) for root in data_roots()):
+        st.rerun()
+    st.info("Drawing the sample data set; a few seconds.", icon=":material/draw:")
+
+
+def pick_dataset(found: list[Path]) -> Path:
+    """The folder to train on."""
+    own = workspace_root() / "datasets"
+
+    def title(folder: Path) -> str:
+        sample = folder == own / SAMPLE
+        return f"{folder.name} (drawn, to try things out)" if sample else folder.name
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox("Data set", found, format_func=title)
+        if widgets.page_exists(widgets.DATASETS):
+            params = {"dataset": str(chosen)}
+            if st.button("Look at it", icon=":material/folder_open:"):
+                st.switch_page(widgets.DATASETS, query_params=params)
+    return chosen
+
+
+def pick_recipe(start: TrainConfig | None) -> str:
+    """Key of the recipe to train with."""
+    names = list(RECIPES)
+    return st.radio(
+        "Recipe",
+        names,
+        index=names.index(start.recipe) if start and start.recipe in names else 0,
+        format_func=lambda name: RECIPES[name].title,
+        captions=[RECIPES[name].summary for name in names],
+    )
+
+
+def starting_point(folder: Path, recipe: str, like: TrainConfig | None) -> TrainConfig:
+    """The values that the form begins with."""
+    if like is not None and like.recipe == recipe:
+        return replace(like, dataset=str(folder), name="")
+    return config_for(recipe, str(folder), patient_pattern=guessed_pattern(str(folder)))
+
+
+def show_queue() -> None:
+    """Says which device will be used, and whether it is busy."""
+    active = [e for e in catalogue.entries(widgets.store()) if e.status.state.active]
+    wait = "" if not active else " It is busy: your run waits its turn."
+    st.caption(f":material/memory: Trains on {plain(default_device())}.{wait}")
+
+
+def main() -> None:
+    page_header("Train", "Choose a data set and a recipe; the curves move in seconds.")
+    found = known_datasets()
+    if not found:
+        await_sample()
+        return
+    folder, like = pick_dataset(found), like_run()
+    recipe = pick_recipe(like)
+    start = starting_point(folder, recipe, like)
+    # Above the settings: a novice never has to scroll.
+    press = st.container(horizontal=True, vertical_alignment="center")
+    show_queue()
+    key = f"{recipe}-{folder}-{st.query_params.get('like', '')}"
+    with st.expander("More settings", icon=":material/tune:"):
+        form = settings_form(start, key, lambda text: preview_patients(folder, text))
+    config = form.config()
+    problem = attention(config)
+    with press:
+        pressed = st.button(
+            "Train",
+            type="primary",
+            icon=":material/play_arrow:",
+            shortcut="Ctrl+Enter",
+            disabled=bool(problem),
+        )
+        if problem:
+            st.markdown(f":red[:material/error: {plain(problem)}]")
+    if pressed:
+        with errors_shown():
+            run = jobs.submit(config, widgets.store())
+            st.switch_page(widgets.RUNS, query_params={"run": run.id})
+
+
+main()
