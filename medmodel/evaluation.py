@@ -22,6 +22,8 @@ from medmodel.intervals import (
     auc_estimate,
     design_effect,
     mean_of_shares,
+    share,
+    steadied,
     wilson,
 )
 from medmodel.runs import Run
@@ -241,10 +243,10 @@ def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
         split=split,
         images=len(data.truth),
         patients=data.patient_count,
-        accuracy=_share(hits, data.patients),
+        accuracy=share(hits, data.patients),
         balanced_accuracy=balanced_accuracy(data),
         auc=macro_auc(data, areas),
-        baseline=_share(data.truth == majority, data.patients),
+        baseline=share(data.truth == majority, data.patients),
         majority=data.classes[majority],
         per_class=class_results(data, areas),
         confusion=confusion,
@@ -299,7 +301,8 @@ def _class_area(data: Scored, position: int) -> ClassArea | None:
     if not inside or not outside:
         return None
     area, influence = auc_components(positive, data.scores[:, position])
-    return ClassArea(area, influence, min(inside, outside))
+    steady = steadied(positive, area, influence)
+    return ClassArea(area, steady, min(inside, outside))
 
 
 def _class_result(data: Scored, position: int, area: ClassArea | None) -> ClassResult:
@@ -308,26 +311,12 @@ def _class_result(data: Scored, position: int, area: ClassArea | None) -> ClassR
         name=data.classes[position],
         images=int(positive.sum()),
         predicted=int(called.sum()),
-        sensitivity=_share(called, data.patients, among=positive),
-        precision=_share(positive, data.patients, among=called),
+        sensitivity=share(called, data.patients, among=positive),
+        precision=share(positive, data.patients, among=called),
         auc=NOT_MEASURABLE
         if area is None
         else auc_estimate(area.area, area.influence, data.patients, area.rarest),
     )
-
-
-def _share(
-    hits: NDArray[np.bool_],
-    patients: NDArray[np.intp] | None,
-    among: NDArray[np.bool_] | None = None,
-) -> Estimate:
-    if among is not None:
-        hits = hits[among]
-        patients = None if patients is None else _renumbered(patients[among])
-    n, right = len(hits), int(hits.sum())
-    if n == 0:
-        return NOT_MEASURABLE
-    return wilson(right, n, design_effect(hits - right / n, patients))
 
 
 def _smallest_difference(

@@ -12,6 +12,9 @@ from medmodel.intervals import (
     auc_estimate,
     design_effect,
     mean_of_shares,
+    share,
+    spread,
+    steadied,
     wilson,
 )
 
@@ -53,11 +56,16 @@ def test_design_effect_hand_computed() -> None:
     hits = np.array([1.0, 1, 1, 0, 0, 0])
     influence = hits - 0.5
     assert design_effect(influence, None) == 1
-    # Each image its own patient: 6/5 × 1.5 / 1.5.
-    assert design_effect(influence, np.arange(6)) == pytest.approx(1.2)
-    # Two patients of three equal images: 2/1 × (1.5² + 1.5²) / 1.5.
+    # Each image its own patient: 6/5 × 1.5 / 1.5, and Student's t with 5 degrees of
+    # freedom (2.5706) instead of the normal.
+    few = (2.5706 / 1.95996) ** 2
+    assert design_effect(influence, np.arange(6)) == pytest.approx(1.2 * few, rel=1e-4)
+    # Two patients of three equal images: 2/1 × (1.5² + 1.5²) / 1.5, one degree.
     pairs = np.array([0, 0, 0, 1, 1, 1])
-    assert design_effect(influence, pairs) == pytest.approx(6)
+    few = (12.7062 / 1.95996) ** 2
+    assert design_effect(influence, pairs) == pytest.approx(6 * few, rel=1e-4)
+    # One patient: its images count as one.
+    assert design_effect(influence, np.zeros(6, np.intp)) == pytest.approx(6)
     # Nothing varies: copies of one, (3² + 3²) / 6.
     assert design_effect(np.zeros(6), pairs) == pytest.approx(3)
 
@@ -106,8 +114,9 @@ def test_auc_worked_example() -> None:
     area, influence = auc_components(positive, scores)
     assert round(area, 3) == 0.893
     assert np.sqrt(np.sum(influence**2)) == pytest.approx(0.032, abs=0.002)
-    found = auc_estimate(area, influence, None, 51)
-    assert (round(found.low, 2), round(found.high, 2)) == (0.82, 0.94)
+    steady = steadied(positive, area, influence)
+    found = auc_estimate(area, steady, None, 51)
+    assert (round(found.low, 2), round(found.high, 2)) == (0.81, 0.94)
 
 
 def test_perfect_auc_is_not_a_point() -> None:
@@ -150,3 +159,41 @@ def test_coverage_of_clustered_shares() -> None:
         plain += naive.low <= 0.8 <= naive.high
     assert 0.92 <= kept / 600 <= 0.985
     assert plain / 600 < 0.85
+
+
+def test_few_patients_widen_the_interval() -> None:
+    hits = np.array([True, True, False, True, True, False])
+    many = share(hits, np.arange(6))
+    few = share(hits, np.array([0, 0, 1, 1, 2, 2]))
+    one = share(hits, np.zeros(6, np.intp))
+    assert many.low > few.low and few.high > many.high
+    assert one.high - one.low > 0.8
+    assert share(hits, None, among=hits) == wilson(4, 4)
+    assert share(hits, None, among=np.zeros(6, bool)) is NOT_MEASURABLE
+
+
+def test_spread_of_many_equal_images_is_normal() -> None:
+    influence = np.tile([1.0, -1.0], 5000) / 1e4
+    variance, quantile = spread(influence, None)
+    assert variance == pytest.approx(1e-4)
+    assert quantile == pytest.approx(1.96, abs=1e-3)
+    # Five images matter, the rest does not: 2 × 5² / (5 - 5²/n) degrees of freedom.
+    rare = np.zeros(10_000)
+    rare[:5] = 1.0
+    assert spread(rare, None)[1] == pytest.approx(2.2278, abs=1e-2)
+
+
+def test_coverage_of_a_rare_class_area() -> None:
+    """Twenty images among 400, area 0.95: plain DeLong covers 87 %."""
+    rng = np.random.default_rng(3)
+    positive = np.arange(400) < 20
+    kept = plain = 0
+    for _ in range(400):
+        scores = rng.normal(size=400) + 2.3262 * positive
+        area, influence = auc_components(positive, scores)
+        found = auc_estimate(area, steadied(positive, area, influence), None, 20)
+        half = 1.96 * np.sqrt(np.sum(influence**2))
+        kept += found.low <= 0.95 <= found.high
+        plain += area - half <= 0.95 <= area + half
+    assert 0.93 <= kept / 400 <= 0.99
+    assert plain / 400 < 0.92
