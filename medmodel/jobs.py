@@ -33,7 +33,7 @@ STOP_SECONDS = 20.0
 KILL_SECONDS = 5.0
 # A worker that was just started needs about this long until it holds idle.lock.
 START_SECONDS = 3.0
-WORKER = (sys.executable, "-m", "medmodel.worker")
+WORKER: tuple[str, ...] = (sys.executable, "-m", "medmodel.worker")
 
 _starting = threading.Lock()
 _started: dict[Path, float] = {}

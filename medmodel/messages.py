@@ -51,7 +51,7 @@ def send(connection: socket.socket, message: Message) -> None:
     connection.sendall(struct.pack("!I", len(header)) + header)
     for array in arrays:
         if array.size:
-            connection.sendall(memoryview(array).cast("B"))
+            connection.sendall(array.data.cast("B"))
 
 
 def receive(connection: socket.socket, seconds: float | None = None) -> Message:

@@ -286,10 +286,10 @@ def main() -> None:
     """Runs the predictor process."""
     os.nice(NICENESS)
     limit = int(os.environ.get("MEDMODEL_PREDICTOR_MB", "2048")) << 20
-    with socket.socket(fileno=int(sys.argv[1])) as connection:
-        # Once the shell is gone nobody waits for an answer that is on its way.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            serve(connection, Shelf(limit))
+    # Once the shell is gone nobody waits for an answer that is on its way.
+    gone = contextlib.suppress(BrokenPipeError, ConnectionResetError)
+    with gone, socket.socket(fileno=int(sys.argv[1])) as connection:
+        serve(connection, Shelf(limit))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,273 @@
+"""Workers as real processes: how they end, what they leave, who takes which run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from medmodel import devices, jobs
+from medmodel.config import TrainConfig
+from medmodel.runs import Run, RunStatus, RunStore
+from medmodel.storage import Lock, locked, read_json
+from tests import stub_worker
+
+
+@pytest.fixture
+def store(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
+    """A workspace whose workers train with the stub; none of them outlives the test."""
+    monkeypatch.setenv("MEDMODEL_DEVICES", "cpu")
+    monkeypatch.setattr(jobs, "WORKER", stub_worker.WORKER)
+    devices.available.cache_clear()
+    store = RunStore()
+    yield store
+    devices.available.cache_clear()
+    left_shell(store)
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(workspace) in part for part in process.info["cmdline"] or []):
+            process.kill()
+            psutil.wait_procs([process], timeout=5)
+    for child in jobs._children:
+        child.wait()
+    jobs._children.clear()
+
+
+def left_shell(store: RunStore) -> None:
+    """This process is no shell of the workspace any more."""
+    presence = jobs._present.pop(store.root, None)
+    if presence is not None:
+        presence.release()
+
+
+def conduct(name: str, device: str = "auto") -> TrainConfig:
+    return TrainConfig(dataset="/data", name=name, device=device)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def ended(run: Run) -> bool:
+    return not run.status.state.active
+
+
+def trained_by(run: Run) -> list[int]:
+    """Process ids of every training of this run."""
+    path = run.folder / "trained"
+    return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+
+def work_on(run: Run) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*stub_worker.WORKER, str(run.folder)])
+
+
+def test_done(store: RunStore) -> None:
+    run = store.create(conduct("done"))
+    assert work_on(run).wait() == 0
+    status = run.status
+    assert (status.state, status.phase, status.attempt) == (
+        RunStatus.DONE,
+        "finished",
+        1,
+    )
+    assert status.started <= status.heartbeat
+    assert status.failure is None
+    log = (run.folder / "log.txt").read_text()
+    assert "on -1" in log  # No GPU is shown to a run on the processor.
+    assert "a line from C++" in log
+    assert not run.alive
+
+
+def test_failed_keeps_traceback_and_names_the_failure(store: RunStore) -> None:
+    run = store.create(conduct("fail"))
+    assert work_on(run).wait() == 1
+    status = run.status
+    assert status.state is RunStatus.FAILED
+    assert status.failure is not None
+    assert status.failure.kind
+    log = (run.folder / "log.txt").read_text()
+    assert "Traceback" in log
+    assert "ValueError: the stub was told to fail" in log
+
+
+@pytest.mark.parametrize("how", ["stop", "sigterm"])
+def test_stopped(store: RunStore, how: str) -> None:
+    run = store.create(conduct("long"))
+    process = work_on(run)
+    wait_for(lambda: trained_by(run))
+    if how == "stop":
+        jobs.stop(run)
+    else:
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+    assert run.status.state is RunStatus.STOPPED
+    assert "before there was a model" in run.status.message
+
+
+def test_killed_is_interrupted_and_resumes(store: RunStore) -> None:
+    run = store.create(conduct("long"))
+    process = work_on(run)
+    wait_for(lambda: trained_by(run))
+    process.kill()
+    wait_for(lambda: run.status.state is RunStatus.INTERRUPTED)  # Even as a zombie.
+    process.wait()
+    failure = run.status.failure
+    assert failure is not None and failure.kind == "killed"
+
+    jobs.resume(run, store)
+    wait_for(lambda: len(trained_by(run)) == 2)
+    assert run.status.attempt == 2
+    assert run.status.failure is None
+    jobs.stop(run)
+    wait_for(lambda: ended(run))
+
+
+def test_stop_by_force_ends_a_worker_that_hangs(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.create(conduct("hang"))
+    process = work_on(run)
+    wait_for(lambda: trained_by(run))
+    jobs.stop(run)
+    assert not jobs.stop_overdue(run)
+    assert run.status.state is RunStatus.RUNNING
+    monkeypatch.setattr(jobs, "STOP_SECONDS", 0.0)
+    assert jobs.stop_overdue(run)
+    jobs.stop(run)
+    assert process.wait(timeout=10) == -signal.SIGKILL
+    assert run.status.state is RunStatus.STOPPED
+    assert run.status.message == "Stopped by force."
+
+
+def test_force_spares_a_process_that_only_has_the_same_number(store: RunStore) -> None:
+    run = store.create(conduct("long"))
+    (run.folder / "worker.json").write_text(f'{{"pid": {os.getpid()}, "started": 1}}')
+    jobs._kill(run)  # Would end the tests.
+    (run.folder / "worker.json").write_text("{}")
+    jobs._kill(run)
+
+
+def test_given_run_that_is_done_or_taken_is_refused(store: RunStore) -> None:
+    run = store.create(conduct("done"))
+    assert work_on(run).wait() == 0
+    assert work_on(run).wait() == 2
+    taken = store.create(conduct("long"))
+    first = work_on(taken)
+    wait_for(lambda: trained_by(taken))
+    assert work_on(taken).wait() == 2
+    first.terminate()
+    first.wait()
+    assert len(trained_by(taken)) == 1
+
+
+def test_queue_is_trained_one_after_another_oldest_first(store: RunStore) -> None:
+    runs = [jobs.submit(conduct(f"done {i}"), store) for i in range(3)]
+    wait_for(lambda: all(ended(run) for run in runs))
+    assert [run.status.state for run in runs] == [RunStatus.DONE] * 3
+    times = [run.status for run in runs]
+    order = sorted(runs, key=lambda run: run.id)
+    assert [r.id for r in sorted(runs, key=lambda r: r.status.started)] == [
+        r.id for r in order
+    ]
+    for before, after in zip(order, order[1:], strict=False):
+        assert before.status.ended <= after.status.started
+    assert all(status.attempt == 1 for status in times)
+
+
+def test_two_devices_train_two_runs_at_once(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDMODEL_DEVICES", "cpu,cpu2")
+    monkeypatch.setattr(jobs, "START_SECONDS", 0.5)
+    devices.available.cache_clear()
+    runs = [jobs.submit(conduct("long"), store) for _ in range(3)]
+
+    def running() -> list[Run]:
+        jobs.ensure_worker(store)
+        return [run for run in runs if run.status.state is RunStatus.RUNNING]
+
+    wait_for(lambda: len(running()) == 2)
+    assert {run.status.device for run in running()} == {"CPU", "CPU2"}
+    waiting = next(run for run in runs if run not in running())
+    jobs.stop(waiting)
+    assert waiting.status.message == "Stopped before it began."
+    for run in running():
+        jobs.stop(run)
+    wait_for(lambda: all(ended(run) for run in runs))
+    assert trained_by(waiting) == []
+
+
+def test_two_shells_never_train_a_run_twice(store: RunStore) -> None:
+    runs = [store.create(conduct("done")) for _ in range(4)]
+    with Lock(store.root / "shells.lock", shared=True):
+        command = [*stub_worker.WORKER, "--idle", str(store.root)]
+        workers = [subprocess.Popen(command) for _ in range(4)]
+        wait_for(lambda: all(ended(run) for run in runs))
+    assert all(len(trained_by(run)) == 1 for run in runs)
+    assert len({trained_by(run)[0] for run in runs}) == 4  # One process per run.
+    for worker in workers:
+        worker.wait(timeout=20)
+
+
+def test_idle_worker_takes_a_run_at_once_and_a_successor_follows(
+    store: RunStore,
+) -> None:
+    jobs.ensure_worker(store)
+    wait_for(lambda: jobs.idle_worker_ready(store))
+    (worker,) = jobs._children
+    run = jobs.submit(conduct("done"), store)
+    wait_for(lambda: trained_by(run))
+    assert trained_by(run) == [worker.pid]
+    assert len(jobs._children) == 1
+
+
+def test_idle_worker_ends_when_no_shell_is_left(store: RunStore) -> None:
+    jobs.ensure_worker(store)
+    wait_for(lambda: jobs.idle_worker_ready(store))
+    left_shell(store)
+    (worker,) = jobs._children
+    assert worker.wait(timeout=20) == 0
+    assert not locked(store.root / "idle.lock")
+
+
+def test_training_outlives_the_shell_that_started_it(store: RunStore) -> None:
+    shell = (
+        "import time; from medmodel import jobs; from medmodel.runs import RunStore;"
+        "from medmodel.config import TrainConfig; from tests import stub_worker;"
+        "jobs.WORKER = stub_worker.WORKER;"
+        "jobs.submit(TrainConfig(dataset='/data', name='long'), RunStore());"
+        "time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", shell], cwd=Path(__file__).parents[1]
+    )
+    wait_for(lambda: store.list() and trained_by(store.list()[0]))
+    process.kill()
+    process.wait()
+    (run,) = store.list()
+    assert run.alive
+    worker = (read_json(run.folder / "worker.json"))["pid"]
+    assert os.getsid(worker) == worker  # Its own session: Ctrl-C does not reach it.
+    assert psutil.Process(worker).nice() == 19
+    jobs.stop(run)
+    wait_for(lambda: ended(run))
+
+
+def test_a_run_for_a_device_that_is_not_there_fails_with_words(
+    store: RunStore,
+) -> None:
+    run = jobs.submit(conduct("done", device="gpu:7"), store)
+    wait_for(lambda: ended(run))
+    assert run.status.state is RunStatus.FAILED
+    assert "no device gpu:7" in run.status.message
+    assert work_on(run).wait() == 2
