@@ -62,7 +62,7 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "upload": ("serving.upload", "upload to bars and Grad-CAM in the browser"),
     "start": ("serving.start", "first page usable / a one-line Streamlit app"),
-    "viewers": ("serving.viewers", "50 viewers of one live run while it trains"),
+    "viewers": ("viewers.viewers", "50 viewers of one live run while it trains"),
     "shell_memory": ("serving.shell_memory", "memory of the shell over 50 page views"),
     "quality_pneumonia": (
         "quality.pneumonia",

@@ -1,0 +1,117 @@
+"""Many viewers of one live run: how late a point is, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import statistics
+import time
+from collections.abc import Iterator
+
+import psutil
+
+from medmodel import jobs
+from medmodel.benchmark import Measurement, at_least, at_most
+from medmodel.benchmark.serving import wait_for_runs
+from medmodel.benchmark.stage import Server, percentile, serving, temporary_workspace
+from medmodel.config import config_for
+from medmodel.errors import DataError
+from medmodel.runs import Run, RunStore
+from medmodel.synthetic import ensure_sample_dataset
+
+
+def viewers() -> list[Measurement]:
+    """50 viewers of one live run: delay of a point, training slowed, shell's load."""
+    with temporary_workspace() as workspace:
+        config = config_for("compact", str(ensure_sample_dataset()), epochs=500)
+        with serving(workspace) as server:
+            run = jobs.submit(config, RunStore())
+            try:
+                _wait_for_steps(run, 20)
+                delays, alone, watched, load = asyncio.run(_watch(server, run))
+            finally:
+                jobs.stop(run)
+                wait_for_runs(workspace)
+    with_viewers, without = statistics.median(watched), statistics.median(alone)
+    speeds = (
+        f"{statistics.median(watched):.2f} / {statistics.median(alone):.2f} steps/s"
+    )
+    late = f"{len(delays)} points received, median {statistics.median(delays):.3f} s"
+    return [
+        at_most("viewers", percentile(delays, 0.95), 0.5, "s", late),
+        at_least("viewers_training", with_viewers / without, 0.95, note=speeds),
+        at_most("viewers_shell", load, 0.15, "cores", "while 50 watch"),
+    ]
+
+
+def _wait_for_steps(run: Run, count: int) -> None:
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        if len(list(_steps(run))) >= count:
+            return
+        if run.status.failure:
+            raise DataError(f"The run failed: {run.status.failure}")
+        time.sleep(0.5)
+    raise DataError("Training did not begin within three minutes.")
+
+
+def _steps(run: Run) -> Iterator[tuple[int, float]]:
+    path = run.folder / "steps.csv"
+    if not path.exists():
+        return
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["step"] and row["time"]:
+                yield int(row["step"]), float(row["time"])
+
+
+async def _watch(
+    server: Server, run: Run, window: float = 15.0, count: int = 50
+) -> tuple[list[float], list[float], list[float], float]:
+    """Alternates windows with and without viewers of the same run."""
+    seen: list[tuple[int, float]] = []
+    alone, watched, loads = [], [], []
+    shell = psutil.Process(server.pid)
+    for _ in range(4):
+        alone.append(await _speed(run, window))
+        stop = asyncio.Event()
+        tasks = [
+            asyncio.create_task(_view(server, run, seen, stop)) for _ in range(count)
+        ]
+        await asyncio.sleep(2)
+        before, began = sum(shell.cpu_times()[:2]), time.perf_counter()
+        watched.append(await _speed(run, window))
+        used = sum(shell.cpu_times()[:2]) - before
+        loads.append(used / (time.perf_counter() - began))
+        stop.set()
+        await asyncio.gather(*tasks)
+    made = dict(_steps(run))
+    delays = [at - made[step] for step, at in seen if step in made]
+    return delays, alone, watched, statistics.median(loads)
+
+
+async def _speed(run: Run, window: float) -> float:
+    before, began = run.status.step, time.perf_counter()
+    await asyncio.sleep(window)
+    return (run.status.step - before) / (time.perf_counter() - began)
+
+
+async def _view(
+    server: Server, run: Run, seen: list[tuple[int, float]], stop: asyncio.Event
+) -> None:
+    import websockets
+
+    url = f"{server.url.replace('http', 'ws', 1)}/live/{run.id}"
+    async with websockets.connect(url, max_size=None) as socket:
+        first = True
+        while not stop.is_set():
+            try:
+                text = await asyncio.wait_for(socket.recv(), 0.5)
+            except asyncio.TimeoutError:
+                continue
+            now, message = time.time(), json.loads(text)
+            steps = message.get("steps", [[]])[0]
+            if not first:
+                seen += [(int(step), now) for step in steps]
+            first = False
