@@ -19,6 +19,7 @@ import logging
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +33,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from medmodel import catalogue
+from medmodel import catalogue, jobs, predictor
 from medmodel.errors import RunError
 from medmodel.live import POINTS, Feed, Position
 from medmodel.runs import RunStore
@@ -290,7 +291,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
         task.cancel()
         for watch in list(_watches.values()):
             watch.task.cancel()
-        await asyncio.to_thread(_attempt, _close_predictor)
+        await asyncio.to_thread(_close_predictor)
 
 
 async def _background() -> None:
@@ -323,24 +324,20 @@ def _draw_samples() -> None:
 
 
 def _look_at_queue() -> None:
-    from medmodel import jobs
-
     jobs.ensure_worker(RunStore())
 
 
 def _warm_predictor() -> None:
-    from medmodel import predictor
-
     newest = [e for e in catalogue.entries(RunStore()) if e.has_model]
     if newest:
         predictor.shared().warm(newest[0].run.id)
 
 
 def _close_predictor() -> None:
-    if "medmodel.predictor" in sys.modules:
-        from medmodel import predictor
-
-        predictor.shared().close()
+    # It ends by itself when this process is gone: wait for it only so long.
+    ending = threading.Thread(target=predictor.shared().close, daemon=True)
+    ending.start()
+    ending.join(2.0)
 
 
 def _warm_imports() -> None:

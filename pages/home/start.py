@@ -1,7 +1,76 @@
-"""What this is, and the three steps."""
+"""What this is, the three steps, and where one left off."""
 
 from __future__ import annotations
 
-from pages._shared.widgets import page_header
+import streamlit as st
 
-page_header("MedModel", "Train an image classifier and watch it learn.")
+from medmodel import catalogue
+from pages._shared import widgets
+from pages._shared.widgets import page_header
+from pages._shared.words import STATE_TITLES, ago, plain
+
+STEPS = [
+    (
+        "1. Data",
+        "A folder per class. See what is in it, and whether the same patient or "
+        "picture stands on both sides of the split.",
+        widgets.DATASETS,
+        "Choose a data set",
+        ":material/folder_open:",
+    ),
+    (
+        "2. Train",
+        "Pick a recipe and press Train. Loss and accuracy move while everybody "
+        "watches; closing the page stops nothing.",
+        widgets.TRAIN,
+        "Train a model",
+        ":material/play_circle:",
+    ),
+    (
+        "3. Diagnose",
+        "Drop a picture: how likely the model finds each class, and where in the "
+        "picture it was sensitive.",
+        widgets.DIAGNOSE,
+        "Ask a model",
+        ":material/image_search:",
+    ),
+]
+
+page_header(
+    "MedModel",
+    "Train an image classifier in front of the people who know the images, and watch "
+    "it learn. Everything stays on this server, and every number says how sure it is.",
+)
+found = catalogue.entries(widgets.store())
+asked = [e for e in found if e.has_model]
+# The step that comes next is the one primary button.
+upcoming = widgets.DIAGNOSE if asked else widgets.TRAIN
+for column, (title, text, page, label, icon) in zip(st.columns(3), STEPS, strict=True):
+    with column, st.container(border=True, height="stretch"):
+        st.subheader(title, anchor=False)
+        st.markdown(text)
+        kind = "primary" if page == upcoming else "secondary"
+        if widgets.page_exists(page) and st.button(label, type=kind, icon=icon):
+            st.switch_page(page)
+if not found:
+    st.caption(
+        "New here? A sample data set of drawn CT-like pictures is ready: press "
+        "**Train a model**, then **Train**."
+    )
+else:
+    st.subheader("Last runs", anchor=False)
+    for entry in found[:5]:
+        score = (
+            f" · {entry.val_accuracy:.3f} accuracy on validation"
+            if entry.val_accuracy is not None
+            else ""
+        )
+        state = STATE_TITLES[entry.status.state]
+        st.page_link(
+            widgets.RUNS,
+            label=f"**{plain(entry.title)}** · {state}{score} · "
+            f"{ago(entry.status.created)}",
+            query_params={"run": entry.run.id},
+        )
+    if len(found) > 5:
+        st.page_link(widgets.RUNS, label="All runs", icon=":material/list:")

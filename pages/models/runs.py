@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import streamlit as st
 
 from medmodel import catalogue
 from medmodel.runs import Run
 from pages._shared import run_view, widgets
 from pages._shared.widgets import errors_shown, page_header
-from pages._shared.words import STATE_TITLES, ago, duration
+from pages._shared.words import STATE_TITLES, duration
 
 
 def show_list() -> None:
@@ -27,10 +29,10 @@ def show_list() -> None:
         "State": [STATE_TITLES[e.status.state] for e in found],
         "Data set": [widgets.dataset_name(e.config) for e in found],
         "Model": [e.config.model for e in found],
-        "Best validation loss": [e.val_loss for e in found],
-        "Validation accuracy": [e.val_accuracy for e in found],
+        "Val. loss": [e.val_loss for e in found],
+        "Val. accuracy": [e.val_accuracy for e in found],
         "Test accuracy": [e.test_accuracy for e in found],
-        "Started": [ago(e.status.created) for e in found],
+        "Asked for": [datetime.fromtimestamp(e.status.created) for e in found],
         "Took": [duration(e.seconds) if e.seconds else "" for e in found],
     }
     share = st.column_config.NumberColumn(format="%.3f", width="small")
@@ -41,10 +43,12 @@ def show_list() -> None:
         column_config={
             "Run": st.column_config.TextColumn(width="medium", pinned=True),
             "State": st.column_config.TextColumn(width="small"),
-            "Best validation loss": share,
-            "Validation accuracy": share,
+            "Val. loss": share,
+            "Val. accuracy": share,
             "Test accuracy": share,
+            "Asked for": st.column_config.DatetimeColumn(format="distance"),
         },
+        placeholder="",
         key="runs_table",
         on_select="rerun",
         selection_mode="single-cell",

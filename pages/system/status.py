@@ -1,0 +1,87 @@
+"""Is everything well? Devices, versions, space, processes."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+
+import streamlit as st
+
+import medmodel
+from medmodel import catalogue, devices, jobs
+from medmodel.config import data_roots
+from medmodel.runs import RunStatus
+from pages._shared import widgets
+from pages._shared.widgets import page_header
+from pages._shared.words import bytes_text, plain
+
+PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "pandas", "plotly", "pillow")
+LITTLE_SPACE = 2e9
+
+
+def installed(package: str) -> str:
+    """Version of a package, found without importing it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def facts(rows: dict[str, str]) -> None:
+    """Names and values, two columns."""
+    st.table({"": list(rows), " ": [plain(value) for value in rows.values()]})
+
+
+@st.fragment(run_every=2)
+def processes() -> None:
+    store = widgets.store()
+    states = [entry.status.state for entry in catalogue.entries(store)]
+    training = states.count(RunStatus.RUNNING)
+    waiting = states.count(RunStatus.QUEUED)
+    ready = jobs.idle_worker_ready(store)
+    shown = st.columns(3)
+    shown[0].metric("Runs in training", training, border=True)
+    shown[1].metric("Runs waiting", waiting, border=True)
+    shown[2].metric(
+        "Next worker",
+        "ready" if ready else "starting" if not training else "busy",
+        help="A process with TensorFlow loaded, so that Train begins at once.",
+        border=True,
+    )
+
+
+def main() -> None:
+    page_header("Status", "Whether this server has what training needs.")
+    processes()
+    store = widgets.store()
+    store.root.mkdir(parents=True, exist_ok=True)
+    space = shutil.disk_usage(store.root)
+    if space.free < LITTLE_SPACE:
+        st.warning(
+            f"Only {bytes_text(space.free)} are free where runs are kept: delete runs "
+            "that are no longer needed.",
+            icon=":material/hard_drive:",
+        )
+    st.subheader("This server", anchor=False)
+    facts(
+        {
+            "Devices": ", ".join(device.title for device in devices.available()),
+            "Free space": f"{bytes_text(space.free)} of {bytes_text(space.total)}",
+            "Workspace (MEDMODEL_WORKSPACE)": str(store.root),
+            "Data folders (MEDMODEL_DATA)": ", ".join(map(str, data_roots())),
+            "Largest upload": f"{st.get_option('server.maxUploadSize')} MB per file",
+            "Runs kept": str(len(store.list())),
+        }
+    )
+    st.subheader("Versions", anchor=False)
+    facts(
+        {
+            "MedModel": getattr(medmodel, "__version__", ""),
+            "Python": platform.python_version(),
+            **{package: installed(package) for package in PACKAGES},
+        }
+    )
+
+
+main()
