@@ -146,6 +146,61 @@ def as_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
+def heatmap_layers(model: keras.Model) -> list[str]:
+    """Layers whose activations Grad-CAM should look at, shallow to deep.
+
+    Those are the ones whose area is given up next, by global pooling or flattening:
+    the last place where the network still knows where it saw something. A maximum
+    pooling in between is stepped over, since it only coarsens. Maps smaller than 4 x 4
+    say nothing about a place; if no other is left, the deepest layer that has a larger
+    one and through which everything passes is taken instead.
+    """
+    makers = {id(layer.output): layer for layer in model.layers}
+    found: set[str] = set()
+    ahead = [model.layers[-1]]
+    while ahead:
+        layer = ahead.pop()
+        before = [makers[id(tensor)] for tensor in _as_list(layer.input)]
+        if not isinstance(layer, _AREA_ENDS):
+            ahead += before
+        else:
+            maker = before[0]
+            while isinstance(maker, layers.MaxPooling2D):
+                maker = makers[id(maker.input)]
+            found.add(maker.name)
+    ordered = [layer for layer in model.layers if layer.name in found]
+    large = [layer for layer in ordered if _tells_places(layer)]
+    return [layer.name for layer in large or [_deepest_large(model, ordered[-1])]]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _tells_places(layer: keras.Layer) -> bool:
+    shape = layer.output.shape
+    return len(shape) == 4 and min(shape[1], shape[2]) >= 4
+
+
+def _deepest_large(model: keras.Model, end: keras.Layer) -> keras.Layer:
+    before = model.layers[: model.layers.index(end)]
+    for layer in reversed(before):
+        if _tells_places(layer):
+            try:
+                keras.Model(layer.output, end.output)
+            except ValueError:  # Keras: some other path leads around this layer.
+                continue
+            return layer
+    return end
+
+
+_AREA_ENDS = (
+    layers.GlobalAveragePooling2D,
+    layers.GlobalMaxPooling2D,
+    layers.Flatten,
+)
+
+
 def _with_float32(config: Any) -> Any:
     if isinstance(config, list | tuple):
         return type(config)(_with_float32(value) for value in config)

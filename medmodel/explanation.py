@@ -1,0 +1,87 @@
+"""Where a network was sensitive: Grad-CAM.
+
+Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via
+Gradient-based Localization", ICCV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Explainer = Callable[[np.ndarray, Sequence[int]], np.ndarray]
+
+
+def grad_cam(
+    model: keras.Model,
+    images: np.ndarray,
+    class_indices: Sequence[int],
+    layers: Sequence[str],
+) -> np.ndarray:
+    """Heat maps of one class per image; compiles anew, see `explainer`.
+
+    Args:
+        model: Flat graph whose last layer is a softmax `Dense`.
+        images: uint8 (n, height, width, channels).
+        class_indices: (n,) the class to explain for each image.
+        layers: Names from `models.heatmap_layers`.
+
+    Returns:
+        float32 (n, height, width) in [0, 1]; each map's largest value is 1, or the
+        whole map is 0 where nothing spoke for the class.
+    """
+    return explainer(model, layers)(images, class_indices)
+
+
+def explainer(model: keras.Model, layers: Sequence[str]) -> Explainer:
+    """Compiles Grad-CAM for one model, to be kept and called many times.
+
+    One call costs one forward pass and the backward pass from the class's logit to the
+    named layers; usually that is pooling and a dense layer. The gradient is that of
+    the logit, since a saturated probability hardly has one.
+
+    With several layers, each counts for what it adds to the logit by itself: a layer's
+    gradient is taken with the deeper ones held fixed, so nothing is counted twice.
+    Gradients are summed over a map, not averaged, which puts maps of every resolution
+    on the scale of the logit; with a single layer that is Grad-CAM to the letter.
+
+    Returns:
+        A function with the arguments `images` and `class_indices` of `grad_cam`.
+    """
+    dense = model.layers[-1]
+    activations = [model.get_layer(name).output for name in layers]
+    backbone = keras.Model(model.inputs, activations)
+    readout = keras.Model(activations, dense.input)
+
+    @tf.function(reduce_retracing=True)
+    def heatmaps(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+        maps = backbone(images, training=False)
+        maps = [tf.cast(x, tf.float32) for x in _as_list(maps)]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(maps)
+            features = readout(maps, training=False)
+            columns = tf.gather(tf.transpose(dense.kernel), chosen)
+            logits = tf.reduce_sum(tf.cast(features, tf.float32) * columns, axis=1)
+        gradients = tape.gradient(logits, maps)
+        size = tf.shape(images)[1:3]
+        total = tf.zeros(tf.shape(images)[:3])
+        for x, gradient in zip(maps, gradients, strict=True):
+            weights = tf.reduce_sum(gradient, axis=(1, 2), keepdims=True)
+            evidence = tf.nn.relu(tf.reduce_sum(weights * x, axis=3, keepdims=True))
+            total += tf.image.resize(evidence, size, method="bilinear")[..., 0]
+        return tf.math.divide_no_nan(
+            total, tf.reduce_max(total, axis=(1, 2), keepdims=True)
+        )
+
+    def explain(images: np.ndarray, class_indices: Sequence[int]) -> np.ndarray:
+        chosen = tf.constant(np.asarray(class_indices, dtype=np.int32))
+        return heatmaps(tf.constant(images), chosen).numpy()
+
+    return explain
+
+
+def _as_list(value: object) -> list[tf.Tensor]:
+    return list(value) if isinstance(value, list | tuple) else [value]
