@@ -28,6 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from medmodel import scans
 from medmodel.config import Preprocessing
 from medmodel.errors import ImageError
 
@@ -36,7 +37,7 @@ Pixels = npt.NDArray[np.uint8]
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused from their header: a bomb would fill the memory."""
 MAX_BYTES = 1_000_000_000
-HEAD = 132
+HEAD = 512
 """Bytes that suffice to recognise every format."""
 
 # Pillow's own guard, at our limit; it warns above it and refuses above its double.
@@ -77,9 +78,10 @@ class Decoded:
 
     Args:
         pixels: uint8 (height, width, 1 or 3), upright.
-        format: PNG, JPEG, TIFF, BMP, GIF or WEBP.
+        format: PNG, JPEG, TIFF, BMP, GIF, WEBP, DICOM or NIfTI.
         mode: How the file stores colours: L, RGB, P, CMYK, I;16, F, float64, ...
-        frames: Pictures in the file; `pixels` is the first.
+        frames: Pictures in the file; `pixels` is the first, of a NIfTI volume the
+            middle axial slice.
     """
 
     pixels: Pixels
@@ -128,8 +130,8 @@ def decode(source: Path | bytes, name: str = "") -> Decoded:
         if reader.recognises(source[:HEAD]):
             return reader.read(source, name)
     raise ImageError(
-        f"{name} is not a picture: its content is neither PNG, JPEG, TIFF, BMP, GIF "
-        "nor WebP."
+        f"{name} is not a picture: its content is neither PNG, JPEG, TIFF, BMP, GIF, "
+        "WebP, DICOM nor NIfTI."
     )
 
 
@@ -358,10 +360,14 @@ def _from_tiff_array(values: npt.NDArray[Any], axes: str, name: str) -> Pixels:
     return np.ascontiguousarray(pixels[..., :channels])
 
 
-def _refuse_dicom(data: bytes, name: str) -> Decoded:
-    raise ImageError(
-        f"{name} is a DICOM file, which cannot be read yet: export it as PNG or TIFF."
-    )
+def _read_dicom(data: bytes, name: str) -> Decoded:
+    scan = scans.read_dicom(data, name)
+    return Decoded(scan.pixels, scan.format, scan.mode, scan.frames)
+
+
+def _read_nifti(data: bytes, name: str) -> Decoded:
+    scan = scans.read_nifti(data, name)
+    return Decoded(scan.pixels, scan.format, scan.mode, scan.frames)
 
 
 def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
@@ -370,7 +376,7 @@ def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
 
 READERS: list[Reader] = [
     # DICOM first: what stands before its mark may look like a TIFF.
-    Reader(lambda head: head[128:132] == b"DICM", _refuse_dicom),
+    Reader(scans.is_dicom, _read_dicom),
     Reader(_starts(b"\x89PNG\r\n\x1a\n"), _read_pillow),
     Reader(_starts(b"\xff\xd8\xff"), _read_pillow),
     Reader(
@@ -380,4 +386,5 @@ READERS: list[Reader] = [
     Reader(_starts(b"GIF87a", b"GIF89a"), _read_pillow),
     Reader(_starts(b"BM"), _read_pillow),
     Reader(lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _read_pillow),
+    Reader(scans.is_nifti, _read_nifti),
 ]

@@ -17,6 +17,8 @@ PACKAGE = ROOT / "medmodel"
 LAYERS: list[set[str]] = [
     {"errors"},
     {"config", "storage"},
+    {"sandbox", "windows", "pseudonyms"},
+    {"codecs", "dicom", "nifti", "headers", "deidentify", "scans"},
     {"images", "runs", "audit"},
     {
         "folders",
