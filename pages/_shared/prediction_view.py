@@ -1,0 +1,132 @@
+"""One picture and what a model makes of it: bars, what it saw, where it looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from medmodel import plots
+from medmodel.images import Pixels, png_bytes, thumbnail
+from medmodel.runs import Run
+from pages._shared.answers import heatmap_of
+from pages._shared.cases import Case, pixels_of, prepared
+from pages._shared.widgets import errors_shown
+from pages._shared.words import plain
+
+_FIRST_CLASSES = 8
+_SIDE = 512
+"""Pixels of a picture on the page: enough for a projector, quick to send."""
+_BARS = {"displayModeBar": False}
+
+
+def show_scores(
+    run: Run, case: Case, scores: NDArray[np.float32], colours: Mapping[str, str]
+) -> None:
+    """The first choice in words, then a bar for every class, the highest first.
+
+    Args:
+        run: The model's run.
+        case: The picture.
+        scores: Probabilities, shape `(classes,)`.
+        colours: One for each class.
+    """
+    classes = run.model_facts.class_names
+    order = np.argsort(-scores, kind="stable")
+    first = classes[order[0]]
+    share = plots.per_cent(float(scores[order[0]]))
+    st.markdown(f"### Model's first choice: {plain(first)} ({plain(share)})")
+    key = f"bars-{run.id}-{case.key}"
+    _show_bars(run, order[:_FIRST_CLASSES], scores, colours, key)
+    rest = order[_FIRST_CLASSES:]
+    if len(rest):
+        together = plots.per_cent(float(scores[rest].sum()))
+        title = f"{len(rest)} more classes, {together} together"
+        with st.expander(plain(title)):
+            _show_bars(run, rest, scores, colours, f"{key}-rest")
+    st.caption(
+        "The model's score for each class on this image; not calibrated: 80 % does "
+        "not mean right in 80 of 100 such cases."
+    )
+
+
+def show_pictures(run: Run, case: Case, scores: NDArray[np.float32]) -> None:
+    """The picture as uploaded, what the model sees, and its heat map."""
+    seen = prepared(case, run.model_facts.preprocessing)
+    left, middle, right = st.columns(3, gap="medium")
+    with left:
+        st.markdown("**As uploaded**" if not case.label else "**As in the data set**")
+        show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+    with middle:
+        size = f"{seen.shape[1]} × {seen.shape[0]} pixels"
+        colour = "grey" if seen.shape[2] == 1 else "colour"
+        st.markdown("**What the model sees**")
+        show_picture(seen, f"{size}, {colour}", "The picture as the model sees it")
+    with right:
+        _show_heatmap(run, case, seen, scores)
+
+
+def show_picture(pixels: Pixels, caption: str, alt: str) -> None:
+    """A picture in a dark frame, exact PNG, its caption as plain text."""
+    small = thumbnail(pixels, 2 * _SIDE)
+    st.image(
+        png_bytes(plots.framed(small, _SIDE)),
+        caption=plain(caption),
+        width="stretch",
+        output_format="PNG",
+        alt=alt,
+    )
+
+
+@st.fragment
+def _show_heatmap(
+    run: Run, case: Case, seen: Pixels, scores: NDArray[np.float32]
+) -> None:
+    """The overlay with its two controls; only this part reruns when they move."""
+    st.markdown("**Where it looked** (Grad-CAM)")
+    picture = st.container()
+    classes = run.model_facts.class_names
+    position = st.selectbox(
+        "Evidence for",
+        [int(i) for i in np.argsort(-scores, kind="stable")],
+        format_func=lambda i: f"{classes[i]} ({plots.per_cent(float(scores[i]))})",
+        key=f"evidence-{run.id}-{case.key}",
+    )
+    opacity = st.slider(
+        "Opacity of the heat map",
+        0,
+        100,
+        60,
+        5,
+        format="%d %%",
+        key=f"opacity-{run.id}",
+        persist_state="session",
+    )
+    with picture, errors_shown():
+        heat = heatmap_of(run, case, position)
+        framed = plots.framed(seen, _SIDE)
+        laid = plots.overlay(framed, heat, opacity / 100)
+        show_picture(
+            laid,
+            plots.HEATMAP_CAPTION,
+            f"Heat map for {classes[position]} laid over the picture",
+        )
+
+
+def _show_bars(
+    run: Run,
+    order: NDArray[np.intp],
+    scores: NDArray[np.float32],
+    colours: Mapping[str, str],
+    key: str,
+) -> None:
+    names = [run.model_facts.class_names[i] for i in order]
+    numbers = [plots.per_cent(float(scores[i])) for i in order]
+    st.plotly_chart(
+        plots.probability_bars(names, scores[order], colours),
+        config=_BARS,
+        key=key,
+        alt="; ".join(f"{n}: {v}" for n, v in zip(names, numbers, strict=True)),
+    )

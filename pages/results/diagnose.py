@@ -1,0 +1,179 @@
+"""Pictures in, every class's probability out, and where the network looked."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel import audit, catalogue, plots
+from medmodel.errors import MedModelError
+from medmodel.runs import Run
+from pages._shared import widgets
+from pages._shared.answers import scores_of, starting, warm
+from pages._shared.case_table import choose_case
+from pages._shared.cases import MOST_IMAGES, Case, refused, test_samples, uploaded
+from pages._shared.evaluation_view import evaluated
+from pages._shared.prediction_view import show_pictures, show_scores
+from pages._shared.widgets import errors_shown
+from pages._shared.words import plain
+
+SAMPLES = "sample-pictures"
+OTHER = "other-run"
+FILES = "uploaded-pictures"
+
+
+def ask_consent() -> bool:
+    """Once per session: nothing works before it."""
+    if st.session_state.get("consent"):
+        return True
+    with st.container(border=True):
+        st.markdown(
+            "#### Before you start\n"
+            "MedModel is **not for clinical use**. It is for research and teaching: "
+            "a model's score is not a diagnosis, and nothing shown here may decide "
+            "about a patient.\n\n"
+            "Pictures that you drop stay in this server's memory, are written "
+            "nowhere, and are forgotten when you close the page."
+        )
+        if st.button("I understand", type="primary", shortcut="Enter"):
+            st.session_state["consent"] = True
+            audit.record("consent", page="diagnose")
+            st.rerun()
+    return False
+
+
+def get_cases(run: Run) -> list[Case]:
+    """The pictures to look at: uploaded ones, else samples if they were asked for."""
+    files = st.file_uploader(
+        "Pictures: drop, choose or paste one or many",
+        accept_multiple_files=True,
+        key=FILES,
+        on_change=lambda: st.session_state.pop(SAMPLES, None),
+    )
+    if len(files) > MOST_IMAGES:
+        st.warning(
+            f"{len(files)} pictures were dropped; the first {MOST_IMAGES} are shown. "
+            "Drop the others afterwards."
+        )
+    first = run.model_facts.preprocessing
+    cases = uploaded(files[:MOST_IMAGES], first)
+    if not files and st.session_state.get(SAMPLES):
+        cases = test_samples(run, first)
+        st.info(
+            f"{len(cases)} images from this run's test split, whose labels are known.",
+            icon=":material/science:",
+        )
+    return cases
+
+
+def show_refused() -> None:
+    """One sentence for each file that could not be read."""
+    bad = refused()
+    for case in bad[:4]:
+        st.warning(plain(case.reason), icon=":material/broken_image:")
+    if len(bad) > 4:
+        with st.expander(f"{len(bad) - 4} more files could not be read"):
+            for case in bad[4:]:
+                st.markdown(plain(case.reason))
+
+
+def show_empty(run: Run) -> None:
+    """What will be here, and one click that shows it."""
+    with st.container(border=True):
+        st.markdown(
+            "**No picture yet.** Here will stand the probability of every class, the "
+            "picture beside what the model sees of it, and where the network looked."
+        )
+        if st.button("Try 3 images from this run's test split", type="primary"):
+            st.session_state[SAMPLES] = True
+            st.rerun()
+
+
+def other_run(run: Run) -> Run | None:
+    """The second model, if one was asked for; the button that asks for it."""
+    entries = catalogue.finished(widgets.store())
+    found = {e.run.id: e for e in entries if e.run.id != run.id}
+    if not found:
+        return None
+    if st.session_state.get(OTHER) not in found:
+        if st.button("And the other model?", icon=":material/compare:"):
+            st.session_state[OTHER] = next(iter(found))
+            st.rerun()
+        return None
+    choice, remove = st.columns([5, 1], vertical_alignment="bottom")
+    chosen = choice.selectbox(
+        "The other model",
+        list(found),
+        format_func=lambda run_id: widgets.run_label(found[run_id]),
+        key=OTHER,
+    )
+    remove.button("Remove", on_click=lambda: st.session_state.pop(OTHER))
+    return found[chosen].run
+
+
+def show_model_line(run: Run) -> None:
+    """How good the chosen model was on its test split, in one line."""
+    try:
+        found = evaluated(run)
+    except MedModelError:
+        st.caption("This model was not tested on a test split.")
+        return
+    st.caption(
+        f"On its own test split: accuracy {plain(found.accuracy)}, "
+        f"n \\= {found.images:,}; always guessing {plain(found.majority)} gives "
+        f"{found.baseline.value:.3f}."
+    )
+
+
+def show_case(runs: list[Run], cases: list[Case]) -> None:
+    """The chosen picture through one or two models."""
+    names = [name for run in runs for name in run.model_facts.class_names]
+    colours = plots.class_colours(list(dict.fromkeys(names)))
+    waiting = "Asking the model …"
+    if starting():
+        waiting = "Waking the model: some seconds the first time …"
+    with st.spinner(waiting):
+        scores = [scores_of(run, cases) for run in runs]
+    chosen = 0
+    if len(cases) > 1:
+        chosen = choose_case(runs[0], cases, scores[0], refused())
+    case = cases[chosen]
+    if case.label:
+        st.markdown(f"Label in the data set: **{plain(case.label)}**")
+    for column, run, rows in zip(st.columns(len(runs)), runs, scores, strict=True):
+        with column:
+            if len(runs) > 1:
+                st.markdown(f":gray[{plain(run.title)}]")
+            show_scores(run, case, rows[chosen], colours)
+    for run, rows in zip(runs, scores, strict=True):
+        if len(runs) > 1:
+            st.markdown(f":gray[{plain(run.title)}]")
+        show_pictures(run, case, rows[chosen])
+
+
+def show() -> None:
+    widgets.page_header(
+        "Diagnose", "Drop a picture and see what a trained model makes of it."
+    )
+    if not ask_consent():
+        return
+    run = widgets.pick_run()
+    if run is None:
+        widgets.empty_state(
+            "No model yet. When a run has ended, it answers here about your pictures.",
+            widgets.TRAIN,
+            "Train a model",
+        )
+        return
+    warm(run)
+    show_model_line(run)
+    cases = get_cases(run)
+    show_refused()
+    if not cases:
+        show_empty(run)
+        return
+    other = other_run(run)
+    show_case([run, other] if other else [run], cases)
+
+
+with errors_shown():
+    show()
