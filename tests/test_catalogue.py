@@ -1,0 +1,88 @@
+"""The list of all runs: right, and read once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medmodel import catalogue
+from medmodel.config import config_for
+from medmodel.runs import Run, RunStatus, RunStore
+
+HISTORY = "attempt,epoch,step,time,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
+
+
+@pytest.fixture
+def store(workspace: Path) -> RunStore:
+    return RunStore(workspace)
+
+
+def finished(store: RunStore, *val_losses: float) -> Run:
+    run = store.create(config_for("instant", "/data/lungs"))
+    rows = [f"1,{i},{i},0,1,1,{v},{1 - v},0\n" for i, v in enumerate(val_losses, 1)]
+    (run.folder / "history.csv").write_text(HISTORY + "".join(rows))
+    (run.folder / "best.keras").touch()
+    run.write_status(replace(run.status, state=RunStatus.DONE, started=10, ended=70))
+    return run
+
+
+def test_the_best_epoch_speaks_for_a_run(store: RunStore) -> None:
+    finished(store, 0.5, 0.25, 0.75)
+    (entry,) = catalogue.entries(store)
+    assert (entry.val_loss, entry.val_accuracy) == (0.25, 0.75)
+    assert entry.title == "Instant on lungs"
+    assert entry.seconds == 60
+    assert entry.test_accuracy is None
+
+
+def test_lines_being_written_and_no_numbers_are_left_out(store: RunStore) -> None:
+    run = finished(store, 0.5, float("nan"))
+    with (run.folder / "history.csv").open("a") as file:
+        file.write("1,3,3,0,1")
+    (entry,) = catalogue.entries(store)
+    assert entry.val_loss == 0.5
+
+
+def test_accuracy_on_the_test_split_alone(store: RunStore) -> None:
+    run = finished(store, 0.5)
+    (run.folder / "predictions.csv").write_text(
+        "path,patient,split,label,score_a,score_b\n"
+        "1,,test,a,0.9,0.1\n2,,test,b,0.8,0.2\n3,,test,b,0.1,0.9\n4,,val,b,0.9,0.1\n"
+    )
+    (entry,) = catalogue.entries(store)
+    assert entry.test_accuracy == pytest.approx(2 / 3)
+
+
+def test_changes_are_seen_and_unchanged_files_not_read_again(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(store, 0.5)
+    (before,) = catalogue.entries(store)
+    monkeypatch.setattr(catalogue, "_rows", None)
+    assert catalogue.entries(store) == [before]
+    monkeypatch.undo()
+    path = run.folder / "history.csv"
+    path.write_text(HISTORY + "1,1,1,0,1,1,0.125,0.5,0\n")
+    os.utime(path, (1, 1))
+    (after,) = catalogue.entries(store)
+    assert after.val_loss == 0.125
+
+
+def test_best_finished_run_first_and_unfinished_ones_not(store: RunStore) -> None:
+    worse, better = finished(store, 0.5), finished(store, 0.25)
+    store.create(config_for("instant", "/data/lungs"))
+    found = [entry.run.id for entry in catalogue.finished(store)]
+    assert found == [better.id, worse.id]
+
+
+def test_a_killed_worker_is_seen_though_no_file_changed(store: RunStore) -> None:
+    run = store.create(config_for("instant", "/data/lungs"))
+    lock = run.lock
+    assert lock.acquire()
+    run.write_status(replace(run.status, state=RunStatus.RUNNING))
+    assert catalogue.entries(store)[0].status.state is RunStatus.RUNNING
+    lock.release()
+    assert catalogue.entries(store)[0].status.state is RunStatus.INTERRUPTED

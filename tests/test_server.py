@@ -1,0 +1,157 @@
+"""Our routes and guards, asked over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect as connect_sync
+
+from medmodel import server
+from medmodel.config import config_for
+from medmodel.runs import Run, RunStore
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Host and port of our routes behind our guard."""
+    app = Starlette(routes=server.routes(), middleware=server.middleware(["127.0.0.1"]))
+    config = uvicorn.Config(app, log_level="warning", ws="websockets-sansio")
+    running = uvicorn.Server(config)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=running.run, args=([listener],))
+        thread.start()
+        while not running.started:
+            time.sleep(0.01)
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        running.should_exit = True
+        thread.join()
+
+
+def get(address: str, path: str, host: str = "") -> tuple[int, Message, bytes]:
+    headers = {"Host": host} if host else {}
+    request = urllib.request.Request(f"http://{address}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
+@pytest.fixture
+def run(workspace: Path) -> Run:
+    run = RunStore(workspace).create(config_for("instant", "/data/lungs"))
+    (run.folder / "steps.csv").write_text("step,loss,accuracy\n1,0.5,0.5\n")
+    return run
+
+
+def add_step(run: Run, step: int) -> None:
+    with (run.folder / "steps.csv").open("a") as file:
+        file.write(f"{step},0.25,0.75\n")
+
+
+def test_health_and_headers(address: str) -> None:
+    status, headers, body = get(address, "/healthz")
+    assert (status, json.loads(body)) == (200, {"status": "ok"})
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_foreign_host_names_are_refused(address: str) -> None:
+    port = address.rpartition(":")[2]
+    assert get(address, "/healthz", "evil.example")[0] == 400
+    assert get(address, "/healthz", f"127.0.0.1:{port}")[0] == 200
+    assert get(address, "/healthz", "[broken")[0] == 400
+
+
+def test_plotly_comes_from_its_package_and_is_kept(address: str) -> None:
+    status, headers, body = get(address, "/vendor/plotly.js")
+    assert status == 200
+    assert b"plotly.js" in body[:300]
+    assert "immutable" in headers["Cache-Control"]
+
+
+def test_policy_allows_the_inline_script_by_its_hash_and_no_other_host() -> None:
+    policy = server.content_security_policy(
+        "<script>one()</script><script src='./x.js'></script>"
+    )
+    digest = base64.b64encode(hashlib.sha256(b"one()").digest()).decode()
+    assert f"'sha256-{digest}'" in policy
+    assert policy.count("sha256-") == 1
+    assert "http" not in policy and "unsafe-eval" not in policy
+
+
+def test_a_viewer_gets_all_and_then_what_is_new(address: str, run: Run) -> None:
+    with connect_sync(f"ws://{address}/live/{run.id}") as viewer:
+        first = json.loads(viewer.recv(timeout=10))
+        assert first["reset"] and first["steps"][0] == [1]
+        assert first["status"]["state"] == "queued"
+        add_step(run, 2)
+        told = json.loads(viewer.recv(timeout=10))
+        assert not told["reset"] and told["steps"] == [[2], [0.25], [0.75]]
+    have = f"{told['key']}:{told['at'][0]}:{told['at'][1]}"
+    add_step(run, 3)
+    with connect_sync(f"ws://{address}/live/{run.id}?have={have}") as viewer:
+        again = json.loads(viewer.recv(timeout=10))
+        assert not again["reset"] and again["steps"][0] == [3]
+
+
+def test_many_viewers_share_one_look_at_the_files(address: str, run: Run) -> None:
+    async def watch() -> tuple[int, list[str]]:
+        url = f"ws://{address}/live/{run.id}"
+        viewers = [await connect(url) for _ in range(20)]
+        for viewer in viewers:
+            await viewer.recv()
+        watched = len(server._watches)
+        add_step(run, 2)
+        texts = [str(await viewer.recv()) for viewer in viewers]
+        for viewer in viewers:
+            await viewer.close()
+        return watched, texts
+
+    watched, texts = asyncio.run(watch())
+    assert watched == 1
+    assert len(set(texts)) == 1
+    deadline = time.monotonic() + 10
+    while server._watches and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not server._watches
+
+
+@pytest.mark.parametrize("name", ["nothing", "..%5c..%5cetc", ".hidden"])
+def test_an_unknown_run_is_said_by_a_code(address: str, name: str) -> None:
+    with (
+        connect_sync(f"ws://{address}/live/{name}") as viewer,
+        pytest.raises(ConnectionClosed) as closed,
+    ):
+        viewer.recv(timeout=10)
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 4404
+
+
+def test_pages_of_other_sites_cannot_watch(address: str, run: Run) -> None:
+    url = f"ws://{address}/live/{run.id}"
+    for origin in ("http://evil.example", f"http://{address}.evil.example", "null"):
+        with pytest.raises(InvalidStatus):
+            connect_sync(url, additional_headers={"Origin": origin})
+    with connect_sync(
+        url, additional_headers={"Origin": f"http://{address}"}
+    ) as viewer:
+        assert viewer.recv(timeout=10)
