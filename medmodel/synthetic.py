@@ -85,7 +85,7 @@ def write_phantoms(
             path = f"{label}/{patient}_slice{part}.png"
             shown = [_another_slice(lesion, rng) for lesion in lesions]
             picture = draw_phantom(body, shown, label == "Ground glass", rng)
-            Image.fromarray(picture).save(folder / path, compress_level=4)
+            Image.fromarray(picture).save(folder / path, compress_level=1)
             for lesion in shown:
                 diameter_mm = lesion.diameter * body.mm_per_px
                 place = [f"{v:.2f}" for v in (lesion.x, lesion.y, diameter_mm)]
@@ -124,24 +124,26 @@ def draw_phantom(
 ) -> npt.NDArray[np.uint8]:
     """One axial slice, uint8 (224, 224), as through a wide CT window."""
     canvas, lungs = _draw_anatomy(body, rng)
-    values = _shrink(canvas)
-    inside = _shrink(lungs) / 255
+    values = _finish(canvas, body, blur=0.7)
+    inside = _finish(lungs, body, blur=0) / 255
     texture = _smooth_noise(rng, 14) * 5 + _smooth_noise(rng, 56) * 4
     values += texture * (0.4 + inside)
     for lesion in lesions:
         add = _ground_glass if ground_glass else _nodule
         add(values, inside, lesion, rng)
-    noisy = (values + rng.normal(0, 9, (SIZE, SIZE))).clip(0, 255).astype(np.uint8)
+    # Less noise in air: there the window cuts it off.
+    grain = rng.normal(0, 9, (SIZE, SIZE)) * np.minimum(1, values / 32 + 0.15)
+    noisy = (values + grain).clip(0, 255).astype(np.uint8)
     # The scanner's reconstruction kernel blurs a little, noise included.
     return np.asarray(Image.fromarray(noisy).filter(ImageFilter.GaussianBlur(0.6)))
 
 
 def _draw_body(rng: np.random.Generator) -> _Body:
-    half_width = rng.uniform(92, 103)
+    half_width = rng.uniform(99, 107)
     return _Body(
         half_width=half_width,
-        half_height=half_width * rng.uniform(0.66, 0.76),
-        lung_scale=rng.uniform(0.92, 1.04),
+        half_height=half_width * rng.uniform(0.72, 0.82),
+        lung_scale=rng.uniform(0.94, 1.03),
         heart=rng.uniform(22, 29),
         fat=rng.uniform(4, 10),
         tilt=rng.normal(0, 2.5),
@@ -153,7 +155,7 @@ def _place_lesions(label: str, body: _Body, rng: np.random.Generator) -> list[Le
     count = {"No nodule": 0, "One nodule": 1, "Ground glass": 1}.get(label)
     if count is None:
         count = int(rng.integers(2, 5))
-    low, high = (34.0, 62.0) if label == "Ground glass" else (8.0, 20.0)
+    low, high = (34.0, 62.0) if label == "Ground glass" else (10.0, 22.0)
     lesions: list[Lesion] = []
     while len(lesions) < count:
         side = rng.choice([-1, 1])
@@ -184,10 +186,10 @@ def _another_slice(lesion: Lesion, rng: np.random.Generator) -> Lesion:
 
 def _lung(body: _Body, side: int) -> tuple[tuple[float, float], tuple[float, float]]:
     """Centre and half axes of one lung; side -1 is left in the picture."""
-    centre = (_CENTRE + side * body.half_width * 0.45, _CENTRE - 1)
+    centre = (_CENTRE + side * body.half_width * 0.455, _CENTRE - 1)
     return centre, (
-        body.half_width * 0.345 * body.lung_scale,
-        body.half_height * 0.72 * body.lung_scale,
+        body.half_width * 0.365 * body.lung_scale,
+        body.half_height * 0.75 * body.lung_scale,
     )
 
 
@@ -207,9 +209,10 @@ def _draw_anatomy(
     _vessels(canvas, lungs, body, rng)
     mediastinum = [
         (_CENTRE, _CENTRE + 8, 15, height * 0.62, _MUSCLE),
-        (_CENTRE + 8, _CENTRE - 8, body.heart * 1.05, body.heart * 0.86, _HEART),
-        (_CENTRE - 6, _CENTRE - 20, 9, 9, _HEART + 10),
-        (_CENTRE + 11, _CENTRE + 27, 7.5, 7.5, _HEART + 14),
+        (_CENTRE + 9, _CENTRE - 10, body.heart * 1.1, body.heart * 0.9, _HEART),
+        (_CENTRE + 15, _CENTRE - 9, body.heart * 0.6, body.heart * 0.5, _HEART + 22),
+        (_CENTRE - 8, _CENTRE - 24, 10, 10, _HEART + 26),
+        (_CENTRE + 11, _CENTRE + 29, 8, 8, _HEART + 26),
         (_CENTRE - 1, _CENTRE + 14, 5, 4, _AIR + 8),
     ]
     for x, y, rx, ry, value in mediastinum:
@@ -217,8 +220,7 @@ def _draw_anatomy(
         _ellipse(draw, x + jitter[0], y + jitter[1], rx, ry, value)
         _ellipse(mask, x + jitter[0], y + jitter[1], rx, ry, 0)
     _bones(draw, body, rng)
-    turned = [im.rotate(body.tilt, Image.Resampling.BILINEAR) for im in (canvas, lungs)]
-    return turned[0].filter(ImageFilter.GaussianBlur(1.4)), turned[1]
+    return canvas, lungs
 
 
 def _bones(draw: ImageDraw.ImageDraw, body: _Body, rng: np.random.Generator) -> None:
@@ -227,7 +229,7 @@ def _bones(draw: ImageDraw.ImageDraw, body: _Body, rng: np.random.Generator) -> 
     for angle in np.arange(0.36, np.pi - 0.3, 0.44) + shift:
         for side in (-1, 1):
             middle = angle * side - np.pi / 2
-            _rib(draw, (width, height), middle, rng.uniform(0.14, 0.24))
+            _rib(draw, (width, height), middle, rng.uniform(0.15, 0.25))
     spine = _CENTRE + height * 0.70
     _ellipse(draw, _CENTRE, spine, 14, 11.5, _BONE - 14)
     _ellipse(draw, _CENTRE, spine, 11, 8.5, _BONE - 50)
@@ -306,8 +308,13 @@ def _smooth_noise(rng: np.random.Generator, cells: int) -> Floats:
     return np.asarray(coarse.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
 
 
-def _shrink(image: Image.Image) -> Floats:
-    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BOX), np.float32)
+def _finish(drawn: Image.Image, body: _Body, blur: float) -> Floats:
+    """A fine drawing at its final size, soft and a little turned."""
+    image = drawn.resize((SIZE, SIZE), Image.Resampling.BOX)
+    image = image.filter(ImageFilter.GaussianBlur(blur))
+    corner = int(image.getpixel((0, 0)))  # type: ignore[arg-type]
+    turned = image.rotate(body.tilt, Image.Resampling.BILINEAR, fillcolor=corner)
+    return np.asarray(turned, np.float32)
 
 
 def _ellipse(
@@ -364,9 +371,9 @@ def _rib(
     cos, sin = np.cos(angle), np.sin(angle)
     x = _CENTRE + radii[0] * np.sign(cos) * np.abs(cos) ** 0.84
     y = _CENTRE + radii[1] * np.sign(sin) * np.abs(sin) ** 0.88
-    for thick, value in ((5.2, _BONE), (1.8, _BONE - 60)):
+    for thick, value in ((5.6, _BONE), (2.2, _BONE - 55)):
         points = (np.stack([x, y], 1) * _FINE).ravel().tolist()
-        draw.line(points, fill=value, width=round(thick * _FINE), joint="curve")
+        draw.line(points, fill=value, width=round(thick * _FINE))
 
 
 def _polygon(draw: ImageDraw.ImageDraw, x: Floats, y: Floats, value: int) -> None:
