@@ -17,30 +17,30 @@ PACKAGE = ROOT / "medmodel"
 LAYERS: list[set[str]] = [
     {"errors"},
     {"config", "storage"},
-    {"sandbox", "windows", "pseudonyms"},
+    {"sandbox", "windows", "pseudonyms", "pool"},
     {"codecs", "dicom", "nifti", "headers", "deidentify", "scans"},
     {"images", "runs", "audit"},
+    {"folders"},
+    {"layout"},
     {
-        "folders",
         "datasets",
-        "splits",
         "synthetic",
         "devices",
         "reporter",
         "failures",
         "intervals",
     },
+    {"splits"},
     {
         "checks",
         "prepared",
-        "indexing",
         "jobs",
         "evaluation",
         "predictor",
         "live",
         "catalogue",
     },
-    {"plots"},
+    {"indexing", "plots"},
     {"server"},
     # TensorFlow only below this line.
     {"pretrained", "pipeline", "models", "callbacks"},
@@ -49,7 +49,7 @@ LAYERS: list[set[str]] = [
     {"worker"},
     {"benchmark"},
 ]
-FIRST_WITH_TENSORFLOW = 7
+FIRST_WITH_TENSORFLOW = ["pretrained" in names for names in LAYERS].index(True)
 SHELL = sorted(set().union(*LAYERS[:FIRST_WITH_TENSORFLOW]))
 
 
