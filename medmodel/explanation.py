@@ -56,7 +56,12 @@ def explainer(model: keras.Model, layers: Sequence[str]) -> Explainer:
     backbone = keras.Model(model.inputs, activations)
     readout = keras.Model(activations, dense.input)
 
-    @tf.function(reduce_retracing=True)
+    signature = [
+        tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8),
+        tf.TensorSpec((None,), tf.int32),
+    ]
+
+    @tf.function(input_signature=signature)
     def heatmaps(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
         maps = backbone(images, training=False)
         maps = [tf.cast(x, tf.float32) for x in _as_list(maps)]

@@ -135,25 +135,15 @@ def freeze_backbone(model: keras.Model) -> int:
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
-def as_float32(model: keras.Model) -> keras.Model:
-    """The same network and weights, computing in float32 whatever it was trained in.
-
-    Weights are float32 under every policy. In float32 a picture's probabilities do
-    not depend on which other pictures share its batch.
-    """
-    copy = keras.Model.from_config(_with_float32(model.get_config()))
-    copy.set_weights(model.get_weights())
-    return copy
-
-
 def heatmap_layers(model: keras.Model) -> list[str]:
     """Layers whose activations Grad-CAM should look at, shallow to deep.
 
     Those are the ones whose area is given up next, by global pooling or flattening:
     the last place where the network still knows where it saw something. A maximum
-    pooling in between is stepped over, since it only coarsens. Maps smaller than 4 x 4
-    say nothing about a place; if no other is left, the deepest layer that has a larger
-    one and through which everything passes is taken instead.
+    pooling in between is stepped over, since it only coarsens. A map smaller than
+    4 x 4 says little about a place: instead of such a one, the deepest layer that has
+    a larger one and through which everything passes is taken. Among several layers
+    only maps of a single pixel are left out.
     """
     makers = {id(layer.output): layer for layer in model.layers}
     found: set[str] = set()
@@ -169,7 +159,8 @@ def heatmap_layers(model: keras.Model) -> list[str]:
                 maker = makers[id(maker.input)]
             found.add(maker.name)
     ordered = [layer for layer in model.layers if layer.name in found]
-    large = [layer for layer in ordered if _tells_places(layer)]
+    smallest = 4 if len(ordered) == 1 else 2
+    large = [layer for layer in ordered if _side(layer) >= smallest]
     return [layer.name for layer in large or [_deepest_large(model, ordered[-1])]]
 
 
@@ -177,15 +168,16 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _tells_places(layer: keras.Layer) -> bool:
+def _side(layer: keras.Layer) -> int:
     shape = layer.output.shape
-    return len(shape) == 4 and min(shape[1], shape[2]) >= 4
+    return min(shape[1:3]) if len(shape) == 4 else 0
 
 
 def _deepest_large(model: keras.Model, end: keras.Layer) -> keras.Layer:
     before = model.layers[: model.layers.index(end)]
     for layer in reversed(before):
-        if _tells_places(layer):
+        # A border of zeros would shift the map.
+        if _side(layer) >= 4 and not isinstance(layer, layers.ZeroPadding2D):
             try:
                 keras.Model(layer.output, end.output)
             except ValueError:  # Keras: some other path leads around this layer.
@@ -199,16 +191,6 @@ _AREA_ENDS = (
     layers.GlobalMaxPooling2D,
     layers.Flatten,
 )
-
-
-def _with_float32(config: Any) -> Any:
-    if isinstance(config, list | tuple):
-        return type(config)(_with_float32(value) for value in config)
-    if not isinstance(config, dict):
-        return config
-    if config.get("class_name") == "DTypePolicy":
-        return {**config, "config": {"name": "float32"}}
-    return {key: _with_float32(value) for key, value in config.items()}
 
 
 def _probabilities(features: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
