@@ -7,10 +7,10 @@ from datetime import datetime
 import streamlit as st
 
 from medmodel import catalogue
-from medmodel.runs import Run
+from medmodel.errors import RunError
 from pages._shared import run_view, widgets
 from pages._shared.widgets import errors_shown, page_header
-from pages._shared.words import STATE_TITLES, duration
+from pages._shared.words import STATE_TITLES, duration, plain
 
 
 def show_list() -> None:
@@ -72,6 +72,12 @@ if not run_id:
     else:
         show_list()
 else:
-    with errors_shown():
-        chosen: Run = widgets.store().get(run_id)
-        run_view.show(chosen)
+    try:
+        chosen = widgets.store().get(run_id)
+    except RunError as error:
+        page_header("Runs", "The run that was asked for is not here.")
+        st.error(plain(error), icon=":material/error:")
+        st.page_link(widgets.RUNS, label="All runs", icon=":material/arrow_back:")
+    else:
+        with errors_shown():
+            run_view.show(chosen)

@@ -1,0 +1,135 @@
+"""The list of runs and one run's page, in each of their states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel import jobs
+from medmodel.config import config_for
+from medmodel.runs import Failure, Run, RunStatus, RunStore
+
+PAGES = Path(__file__).resolve().parent.parent / "pages"
+EVIL = "<b>x</b> **bold** $a$"
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "ensure_worker", lambda store: None)
+
+
+@pytest.fixture
+def make(workspace: Path) -> Callable[..., Run]:
+    def make(state: RunStatus, name: str = "", **changes: Any) -> Run:
+        run = RunStore(workspace).create(config_for("instant", "/data/lungs"))
+        if name:
+            run.folder.joinpath("config.json").write_text(
+                run.folder.joinpath("config.json")
+                .read_text()
+                .replace('"name": ""', f'"name": "{name}"')
+            )
+        run.write_status(replace(run.status, state=state, started=1, **changes))
+        return run
+
+    return make
+
+
+def opened(**params: str) -> AppTest:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.switch_page("models/runs.py").run()
+    assert not app.exception
+    return app
+
+
+def labels(app: AppTest) -> set[str]:
+    return {button.label for button in app.button}
+
+
+def test_without_runs_one_button_leads_to_training() -> None:
+    assert labels(opened()) == {"Train the first model"}
+
+
+def test_all_runs_with_their_states(make: Callable[..., Run]) -> None:
+    make(RunStatus.DONE)
+    make(RunStatus.QUEUED, name=EVIL)
+    table = opened().dataframe[0].value
+    assert set(table["State"]) == {"Done", "Waiting"}
+    assert EVIL in set(table["Run"])
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (RunStatus.QUEUED, {"Stop", "Train again"}),
+        (RunStatus.DONE, {"Train again", "Delete"}),
+        (RunStatus.STOPPED, {"Resume", "Train again", "Delete"}),
+        (RunStatus.INTERRUPTED, {"Resume", "Train again", "Delete"}),
+    ],
+)
+def test_each_state_offers_what_makes_sense(
+    make: Callable[..., Run], state: RunStatus, expected: set[str]
+) -> None:
+    assert labels(opened(run=make(state).id)) == expected
+
+
+def test_a_model_can_be_asked_when_there_is_one(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.STOPPED)
+    (run.folder / "best.keras").touch()
+    assert "Diagnose with this model" in labels(opened(run=run.id))
+
+
+def test_a_name_is_shown_as_it_is(make: Callable[..., Run]) -> None:
+    app = opened(run=make(RunStatus.DONE, name=EVIL).id)
+    assert app.title[0].value.startswith(r"\<b\>x\</b\> \*\*bold\*\*")
+
+
+def test_a_failure_says_what_to_do_and_keeps_the_traceback_close(
+    make: Callable[..., Run],
+) -> None:
+    failure = Failure("out_of_memory", "The GPU was full.", "Halve the batch size.")
+    run = make(RunStatus.FAILED, failure=failure)
+    (run.folder / "log.txt").write_text("Traceback: here\n10%\r20%\r100%\n")
+    app = opened(run=run.id)
+    assert "Halve the batch size" in app.error[0].value
+    assert "Traceback: here" in app.code[0].value
+    assert "20%" not in app.code[0].value and "100%" in app.code[0].value
+
+
+def test_a_stopped_run_goes_back_to_the_queue(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.STOPPED)
+    app = opened(run=run.id)
+    next(b for b in app.button if b.label == "Resume").click().run()
+    assert run.status.state is RunStatus.QUEUED
+    assert "Stop" in labels(app)
+
+
+def test_a_waiting_run_leaves_the_queue(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.QUEUED)
+    app = opened(run=run.id)
+    next(b for b in app.button if b.label == "Stop").click().run()
+    assert run.status.state is RunStatus.STOPPED
+
+
+def test_delete_asks_and_then_deletes(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.DONE)
+    app = opened(run=run.id)
+    next(b for b in app.button if b.label == "Delete").click().run()
+    assert run.folder.exists()
+    # A browser keeps the dialog open; here it has to be opened in the same run.
+    next(b for b in app.button if b.label == "Delete").click()
+    next(b for b in app.button if b.label == "Delete it").click().run()
+    assert not run.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["20000101-000000-abcdef", "../../etc", "<b>"])
+def test_an_unknown_run_is_one_sentence(name: str) -> None:
+    app = opened(run=name)
+    assert len(app.error) == 1
+    assert len(app.title) == 1
