@@ -301,7 +301,7 @@ def _class_area(data: Scored, position: int) -> ClassArea | None:
     if not inside or not outside:
         return None
     area, influence = auc_components(positive, data.scores[:, position])
-    steady = steadied(positive, area, influence)
+    steady = steadied(positive, area, influence, data.patients)
     return ClassArea(area, steady, min(inside, outside))
 
 

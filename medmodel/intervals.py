@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 _NAN = float("nan")
-_PRIOR_IMAGES = 5
+_PRIOR = 2
 
 
 @dataclass(frozen=True)
@@ -209,28 +209,32 @@ def auc_components(
 
 
 def steadied(
-    positive: NDArray[np.bool_], area: float, influence: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    positive: NDArray[np.bool_],
+    area: float,
+    influence: NDArray[np.floating],
+    patients: NDArray[np.intp] | None,
+) -> NDArray[np.floating]:
     """DeLong's components with a variance that few images cannot make too small.
 
     With twenty images of a class the plain variance is often far too low, just when
     the area came out too high: intervals cover 87 % instead of 95 %. Hence each group's
     variance is averaged with the one that Hanley and McNeil (Radiology 143 (1982) 29)
-    expect at such an area, the latter weighing as much as `_PRIOR_IMAGES` images.
+    expect at such an area, the latter weighing as much as `_PRIOR` images or patients.
 
     Args:
         positive: Whether each image belongs to the class, shape `(n,)`.
         area: Area under the ROC curve, in [0, 1].
         influence: As from `auc_components`, shape `(n,)`.
+        patients: Patient number of each image, shape `(n,)`; None if unknown.
     """
     usual = (area / (2 - area) + 2 * area**2 / (1 + area)) / 2 - area**2
     found = influence.copy()
     for group in (positive, ~positive):
-        count = int(group.sum())
-        squares = float(np.sum(influence[group] ** 2)) * count * max(count - 1, 1)
-        if squares > 0:
-            own = squares / max(count - 1, 1)
-            mixed = (squares + _PRIOR_IMAGES * usual) / (count - 1 + _PRIOR_IMAGES)
+        images = int(group.sum())
+        own = float(np.sum(influence[group] ** 2)) * images
+        units = images if patients is None else len(set(patients[group].tolist()))
+        if own > 0:
+            mixed = ((units - 1) * own + _PRIOR * usual) / (units - 1 + _PRIOR)
             found[group] *= math.sqrt(mixed / own)
     return found
 

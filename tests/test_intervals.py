@@ -114,7 +114,7 @@ def test_auc_worked_example() -> None:
     area, influence = auc_components(positive, scores)
     assert round(area, 3) == 0.893
     assert np.sqrt(np.sum(influence**2)) == pytest.approx(0.032, abs=0.002)
-    steady = steadied(positive, area, influence)
+    steady = steadied(positive, area, influence, None)
     found = auc_estimate(area, steady, None, 51)
     assert (round(found.low, 2), round(found.high, 2)) == (0.81, 0.94)
 
@@ -191,7 +191,7 @@ def test_coverage_of_a_rare_class_area() -> None:
     for _ in range(400):
         scores = rng.normal(size=400) + 2.3262 * positive
         area, influence = auc_components(positive, scores)
-        found = auc_estimate(area, steadied(positive, area, influence), None, 20)
+        found = auc_estimate(area, steadied(positive, area, influence, None), None, 20)
         half = 1.96 * np.sqrt(np.sum(influence**2))
         kept += found.low <= 0.95 <= found.high
         plain += area - half <= 0.95 <= area + half
