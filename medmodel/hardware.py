@@ -1,0 +1,65 @@
+"""What TensorFlow computes on: which devices, and over several of them."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def choose_devices(device: str) -> tuple[tf.distribute.Strategy, str]:
+    """Sets TensorFlow up for a run; to be called before anything is computed.
+
+    GPU memory is taken as needed, not all at once, so that a predictor fits beside a
+    training. A worker that was shown only its own GPUs counts those from 0.
+
+    Args:
+        device: `"auto"` (the first GPU there is, else the processor), `"cpu"`,
+            `"gpu:0"`, ... or `"all_gpus"`.
+
+    Returns:
+        The strategy under whose `scope()` models are built, and a sentence for people.
+    """
+    found = tf.config.list_physical_devices("GPU")
+    used = _used(found, device)
+    if found:
+        tf.config.set_visible_devices(used, "GPU")
+    for gpu in used:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    names = [f"/GPU:{number}" for number in range(len(used))]
+    return strategy(names), _sentence(device, [gpu_name(gpu) for gpu in used])
+
+
+def strategy(names: list[str]) -> tf.distribute.Strategy:
+    """One copy of the model per device where there are several, else just one.
+
+    Args:
+        names: Logical devices, like `"/GPU:0"`; empty for the default one.
+    """
+    if len(names) > 1:
+        return tf.distribute.MirroredStrategy(names)
+    return tf.distribute.get_strategy()
+
+
+def gpu_name(gpu: tf.config.PhysicalDevice) -> str:
+    """What its maker calls it."""
+    details = tf.config.experimental.get_device_details(gpu)
+    return str(details.get("device_name", gpu.name))
+
+
+def _used(found: list, device: str) -> list:
+    if device == "cpu":
+        return []
+    if device == "all_gpus":
+        return found
+    number = int(device.removeprefix("gpu:")) if device.startswith("gpu:") else 0
+    if number < len(found):
+        return [found[number]]
+    return found[:1]
+
+
+def _sentence(device: str, names: list[str]) -> str:
+    if not names:
+        reason = "" if device in ("cpu", "auto") else ": TensorFlow finds no GPU here"
+        return f"Computes on the processor{reason}."
+    if len(names) == 1:
+        return f"Computes on {names[0]}."
+    return f"Computes on {len(names)} GPUs at once: {', '.join(names)}."
