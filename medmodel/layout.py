@@ -40,6 +40,8 @@ IMAGE_SUFFIXES = (
     ".gif",
     ".webp",
     ".dcm",
+    ".nii",
+    ".nii.gz",
 )
 
 

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medmodel import datasets, images
+from medmodel.errors import Cancelled, DataError
+from tests.conftest import draw_class_folders
+
+
+def test_table_says_what_every_image_is(class_folders: Path) -> None:
+    index = datasets.index_dataset(class_folders)
+    assert index.classes == ["dark", "light"]
+    assert len(index.table) == 24
+    row = index.table.iloc[0]
+    path = class_folders / "dark" / "dark_000.png"
+    assert row.to_dict() == {
+        "path": "dark/dark_000.png",
+        "label": "dark",
+        "split": "",
+        "bytes": path.stat().st_size,
+        "mtime_ns": path.stat().st_mtime_ns,
+        "format": "PNG",
+        "mode": "L",
+        "width": 32,
+        "height": 32,
+        "digest": images.pixel_digest(images.decode(path).pixels),
+        "error": "",
+    }
+
+
+def test_kept_index_is_the_same(class_folders: Path) -> None:
+    (class_folders / "dark" / "NA.png").write_text("no picture")
+    (class_folders / "light" / 'a "b", <i>ü.txt').write_text("note")
+    assert datasets.load_index(class_folders) is None
+    made = datasets.index_dataset(class_folders)
+    kept = datasets.load_index(class_folders)
+    assert kept is not None
+    assert kept.table.equals(made.table)
+    assert kept.ignored.equals(made.ignored)
+    assert kept.table.dtypes.equals(made.table.dtypes)
+    assert kept.fingerprint == made.fingerprint
+
+
+def test_broken_files_are_rows_with_a_reason_and_others_ignored(
+    class_folders: Path,
+) -> None:
+    (class_folders / "dark" / "broken.png").write_text("no picture")
+    (class_folders / "dark" / "notes.txt").write_text("note")
+    (class_folders / "README.md").write_text("note")
+    (class_folders / "dark" / ".hidden.png").write_text("note")
+    picture = (class_folders / "dark" / "dark_000.png").read_bytes()
+    (class_folders / "dark" / "no_suffix").write_bytes(picture)
+    index = datasets.index_dataset(class_folders)
+    broken = index.table[index.table["error"] != ""]
+    assert broken["path"].tolist() == ["dark/broken.png"]
+    assert "broken.png is not a picture" in broken["error"].item()
+    assert "dark/no_suffix" in index.readable["path"].tolist()
+    assert dict(zip(index.ignored["path"], index.ignored["reason"], strict=True)) == {
+        "README.md": "not in a class folder",
+        "dark/.hidden.png": "hidden",
+        "dark/notes.txt": "not an image",
+    }
+    assert "dark/broken.png" not in index.readable["path"].tolist()
+
+
+def test_only_changed_files_are_opened_again(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = datasets.index_dataset(class_folders)
+    opened: list[str] = []
+    original = datasets.describe_files
+
+    def spy(paths: list[str], folder: str) -> list[dict[str, Any]]:
+        opened.extend(paths)
+        return original(paths, folder)
+
+    monkeypatch.setattr(datasets, "describe_files", spy)
+    assert datasets.index_dataset(class_folders).table.equals(first.table)
+    assert opened == []
+    light = class_folders / "light" / "light_001.png"
+    light.write_bytes((class_folders / "dark" / "dark_000.png").read_bytes())
+    (class_folders / "dark" / "dark_003.png").unlink()
+    second = datasets.index_dataset(class_folders)
+    assert opened == ["light/light_001.png"]
+    assert len(second.table) == 23
+    assert second.fingerprint != first.fingerprint
+
+
+def test_what_could_not_be_read_is_tried_again(class_folders: Path) -> None:
+    if os.getuid() == 0:
+        pytest.skip("root may read everything")
+    locked = class_folders / "dark" / "dark_000.png"
+    locked.chmod(0)
+    assert (
+        "cannot be opened"
+        in datasets.index_dataset(class_folders).table.loc[0, "error"]
+    )
+    locked.chmod(0o644)
+    assert (datasets.index_dataset(class_folders).table["error"] == "").all()
+
+
+def test_touching_a_file_changes_no_fingerprint(class_folders: Path) -> None:
+    before = datasets.index_dataset(class_folders).fingerprint
+    os.utime(class_folders / "dark" / "dark_000.png")
+    assert datasets.index_dataset(class_folders).fingerprint == before
+
+
+def test_moving_to_another_class_does(class_folders: Path) -> None:
+    before = datasets.index_dataset(class_folders).fingerprint
+    path = class_folders / "dark" / "dark_000.png"
+    path.rename(class_folders / "light" / "dark_000.png")
+    assert datasets.index_dataset(class_folders).fingerprint != before
+
+
+@pytest.mark.parametrize("labels", [(), ("only",)])
+def test_fewer_than_two_classes_are_refused(
+    tmp_path: Path, labels: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "data" / "few"
+    folder.mkdir(parents=True)
+    draw_class_folders(folder, labels, 2)
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match="few holds .*one folder per class"):
+        datasets.index_dataset(folder)
+
+
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        datasets.index_dataset(tmp_path / "gone")
+
+
+def test_progress_and_cancelling_keep_what_was_done(tmp_path: Path) -> None:
+    folder = draw_class_folders(
+        tmp_path / "data" / "many", images_per_class=100, size=8
+    )
+    told: list[tuple[str, int, int]] = []
+
+    def progress(*values: Any) -> None:
+        told.append(values)
+
+    with pytest.raises(Cancelled):
+        datasets.index_dataset(folder, progress, lambda: bool(told[1:]))
+    assert told[0] == ("listing", 0, 0)
+    done = told[-1][1]
+    assert 0 < done < 200
+    told.clear()
+    datasets.index_dataset(folder, progress)
+    assert told[1][1] > done  # the first answer comes on top of what was kept
+    assert told[-1] == ("checking", 200, 200)
+
+
+def test_killed_half_way_it_goes_on(tmp_path: Path) -> None:
+    folder = draw_class_folders(
+        tmp_path / "data" / "many", images_per_class=200, size=8
+    )
+    script = (
+        "import sys; from pathlib import Path; from medmodel import datasets;"
+        "datasets._KEEP_EVERY = 0;"
+        "datasets.index_dataset(Path(sys.argv[1]), lambda *a: print(*a, flush=True))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith("checking 2") or line.startswith("checking 1"):
+            break
+    time.sleep(0.05)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    told: list[int] = []
+    index = datasets.index_dataset(folder, lambda phase, done, total: told.append(done))
+    assert len(index.table) == 400
+    assert told[1] > 32
+
+
+@pytest.mark.real_data
+def test_blood_cells(real_data: Callable[[str], Path]) -> None:
+    index = datasets.index_dataset(real_data("blood_cells"))
+    assert len(index.classes) == 8
+    assert len(index.readable) == 2000
+    ignored = dict(zip(index.ignored["path"], index.ignored["reason"], strict=True))
+    assert ignored["neutrophil/.DS_169665.jpg"] == "hidden"

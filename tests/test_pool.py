@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from medmodel import pool
+from medmodel.errors import Cancelled, MedModelError
+
+
+def double(numbers: list[int], times: int) -> list[int]:
+    return [n * times for n in numbers]
+
+
+def fail(numbers: list[int]) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def complain(numbers: list[int]) -> None:
+    raise MedModelError("That will not do.")
+
+
+def die_on_seven(numbers: list[int]) -> list[int]:
+    if 7 in numbers:
+        os._exit(11)
+    return numbers
+
+
+def chatter(numbers: list[int]) -> list[int]:
+    print("a library talks")  # noqa: T201
+    return numbers
+
+
+def loaded_modules(numbers: list[int]) -> list[str]:
+    return sorted(sys.modules)
+
+
+def sleep(numbers: list[int]) -> None:
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+def test_every_item_once_in_processes_or_here(few: int) -> None:
+    items = list(range(100))
+    results = dict(
+        pair
+        for chunk, answer in pool.map_chunks(double, items, 3, few=few)
+        for pair in zip(chunk, answer, strict=True)
+    )
+    assert results == {n: 3 * n for n in items}
+
+
+def test_nothing_to_do() -> None:
+    assert list(pool.map_chunks(double, [], 3, few=-1)) == []
+
+
+def test_errors_of_the_disk_arrive_as_such() -> None:
+    with pytest.raises(OSError, match="No space left") as caught:
+        list(pool.map_chunks(fail, [1, 2], few=0))
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_our_errors_arrive_with_their_sentence() -> None:
+    with pytest.raises(MedModelError, match="That will not do"):
+        list(pool.map_chunks(complain, [1], few=0))
+
+
+def test_an_item_that_kills_its_process_spoils_no_other() -> None:
+    answers = list(pool.map_chunks(die_on_seven, list(range(40)), few=0))
+    assert [chunk for chunk, answer in answers if answer is None] == [[7]]
+    assert sorted(n for _, answer in answers for n in answer or []) == [
+        n for n in range(40) if n != 7
+    ]
+
+
+def test_what_a_library_prints_is_no_answer() -> None:
+    assert list(pool.map_chunks(chatter, [1], few=0)) == [([1], [1])]
+
+
+def test_children_import_little() -> None:
+    ((_, modules),) = pool.map_chunks(loaded_modules, [1], few=0)
+    heavy = {"streamlit", "tensorflow", "keras", "pandas", "scipy"}
+    # pytest is there because this very file imports it.
+    assert not heavy & set(modules)
+
+
+def test_cancelling_ends_the_children() -> None:
+    begun = time.monotonic()
+    with pytest.raises(Cancelled):
+        list(
+            pool.map_chunks(
+                sleep, [1, 2], cancelled=lambda: time.monotonic() > begun + 0.5, few=0
+            )
+        )
+    assert time.monotonic() - begun < 30
+
+
+def test_works_below_any_main_module(tmp_path: Path) -> None:
+    # A pool of Python's own would run this script again in every child.
+    script = tmp_path / "main.py"
+    script.write_text(
+        "from medmodel import pool\n"
+        "from tests.test_pool import double\n"
+        "print(sum(sum(a) for _, a in pool.map_chunks(double, [1, 2], 2, few=0)))\n"
+    )
+    root = str(Path(__file__).resolve().parent.parent)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": root},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "6\n", done.stderr
