@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel import jobs
 from medmodel.config import RECIPES, config_for
-from medmodel.datasets import index_dataset
 from medmodel.runs import Run, RunStatus, RunStore
+from tests.conftest import draw_class_folders
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 
@@ -64,7 +64,8 @@ def test_every_recipe_starts_with_valid_settings(
 
 def test_the_data_set_in_the_address_is_chosen(class_folders: Path) -> None:
     other = class_folders.parent / "another one"
-    other.mkdir()
+    class_folders.rename(other)
+    draw_class_folders(class_folders)
     assert press(opened(dataset=str(other))).config.dataset == str(other)
 
 
@@ -98,10 +99,28 @@ def test_settings_of_an_earlier_run_are_the_start(class_folders: Path) -> None:
 
 
 def test_patients_found_by_a_pattern_are_counted(class_folders: Path) -> None:
-    index_dataset(class_folders)
     app = opened()
     label = "Patient in the file name (regular expression)"
     field(app, label).set_value(r"(dark|light)_").run()
     assert any("2 patients in 24 images" in c.value for c in app.caption)
     field(app, label).set_value("(").run()
     assert any("Not a regular expression" in m.value for m in app.markdown)
+
+
+def test_patients_in_the_names_are_found_before_anything_is_opened(
+    class_folders: Path,
+) -> None:
+    for name in ("dark", "light"):
+        for path in sorted((class_folders / name).iterdir()):
+            number = int(path.stem[-3:])
+            path.rename(path.with_name(f"patient{number // 3:03}_{number}.png"))
+    config = press(opened()).config
+    assert "patient" in config.patient_pattern
+
+
+def test_a_folder_without_classes_is_told(class_folders: Path) -> None:
+    empty = class_folders.parent / "empty"
+    empty.mkdir()
+    app = opened(dataset=str(empty))
+    assert any("no two class folders" in m.value for m in app.markdown)
+    assert next(b for b in app.button if b.label == "Train").disabled

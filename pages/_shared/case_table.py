@@ -62,7 +62,7 @@ def choose_case(
         on_click=_go_to,
         args=(cases[min(chosen + 1, last)].key,),
     )
-    place.text(f"{chosen + 1} of {len(cases)}")
+    place.text(f"{chosen + 1} of {len(cases)}: {cases[chosen].name}")
     download.download_button(
         "Download CSV",
         csv_text(cases, scores, classes, bad),

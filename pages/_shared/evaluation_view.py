@@ -11,14 +11,12 @@ from medmodel import plots
 from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
 from medmodel.intervals import Estimate
 from medmodel.runs import Run
+from pages._shared.charts import show_figure
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
-CHART_CONFIG = {
-    "displaylogo": False,
-    "toImageButtonOptions": {"format": "png", "scale": 3},
-    "modeBarButtons": [["toImage"]],
-}
+_NAMED = 5
+_MATRIX_WIDTH = 760
 
 
 def show_evaluation(run: Run) -> None:
@@ -28,11 +26,8 @@ def show_evaluation(run: Run) -> None:
         st.subheader("How good is it?", anchor=False)
         _show_frame(run, found)
         _show_numbers(found)
-        table, matrix = st.columns(2, gap="large")
-        with table:
-            _show_classes(found)
-        with matrix:
-            _show_confusion(found)
+        _show_classes(found)
+        _show_confusion(found)
 
 
 def evaluated(run: Run) -> Evaluation:
@@ -72,8 +67,13 @@ def _show_frame(run: Run, found: Evaluation) -> None:
             icon=":material/warning:",
         )
     if found.absent:
-        names = ", ".join(plain(name) for name in found.absent)
-        st.info(f"No test image of {names}: nothing can be said about it.")
+        names = ", ".join(plain(name) for name in found.absent[:_NAMED])
+        if len(found.absent) > _NAMED:
+            names += f" and {len(found.absent) - _NAMED} more classes"
+        st.info(
+            f"No test image of {names}: not measurable, and left out of the means.",
+            icon=":material/info:",
+        )
 
 
 def _split_sentence(overlap: int | None) -> str:
@@ -159,12 +159,12 @@ def _show_classes(found: Evaluation) -> None:
 
 def _show_confusion(found: Evaluation) -> None:
     st.markdown("**What was taken for what** (confusion matrix)")
-    st.plotly_chart(
-        plots.confusion_figure(found.classes, found.confusion),
-        config=CHART_CONFIG,
-        key="confusion",
-        alt="Confusion matrix: labels in rows, the model's first choices in columns",
-    )
+    with st.container(width=_MATRIX_WIDTH):
+        show_figure(
+            plots.confusion_figure(found.classes, found.confusion),
+            key="confusion",
+            alt="Confusion matrix: labels in rows, the model's first choices in columns",
+        )
 
 
 def _with_n(estimate: Estimate) -> str:

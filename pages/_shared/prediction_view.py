@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -13,31 +13,35 @@ from medmodel.images import Pixels, png_bytes, thumbnail
 from medmodel.runs import Run
 from pages._shared.answers import heatmap_of
 from pages._shared.cases import Case, pixels_of, prepared
+from pages._shared.charts import show_figure
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 _FIRST_CLASSES = 8
 _SIDE = 512
 """Pixels of a picture on the page: enough for a projector, quick to send."""
-_BARS = {"displayModeBar": False}
 
 
 def show_scores(
-    run: Run, case: Case, scores: NDArray[np.float32], colours: Mapping[str, str]
+    run: Run,
+    case: Case,
+    scores: NDArray[np.float32],
+    colours: Mapping[str, str],
+    order: NDArray[np.intp],
 ) -> None:
-    """The first choice in words, then a bar for every class, the highest first.
+    """The first choice in words, then a bar for every class.
 
     Args:
         run: The model's run.
         case: The picture.
         scores: Probabilities, shape `(classes,)`.
         colours: One for each class.
+        order: Positions of the classes from the top, shape `(classes,)`.
     """
-    classes = run.model_facts.class_names
-    order = np.argsort(-scores, kind="stable")
-    first = classes[order[0]]
-    share = plots.per_cent(float(scores[order[0]]))
-    st.markdown(f"### Model's first choice: {plain(first)} ({plain(share)})")
+    first = int(scores.argmax())
+    share = plots.per_cent(float(scores[first]))
+    name = run.model_facts.class_names[first]
+    st.markdown(f"### Model's first choice: {plain(name)} ({plain(share)})")
     key = f"bars-{run.id}-{case.key}"
     _show_bars(run, order[:_FIRST_CLASSES], scores, colours, key)
     rest = order[_FIRST_CLASSES:]
@@ -46,10 +50,26 @@ def show_scores(
         title = f"{len(rest)} more classes, {together} together"
         with st.expander(plain(title)):
             _show_bars(run, rest, scores, colours, f"{key}-rest")
-    st.caption(
-        "The model's score for each class on this image; not calibrated: 80 % does "
-        "not mean right in 80 of 100 such cases."
-    )
+
+
+def bar_order(
+    run: Run, scores: NDArray[np.float32], example: Sequence[str]
+) -> NDArray[np.intp]:
+    """Positions of the classes from the top: by score, or as in another model.
+
+    Args:
+        run: The model's run.
+        scores: Probabilities, shape `(classes,)`.
+        example: The other model's classes in the order of its bars.
+
+    Returns:
+        Positions, shape `(classes,)`. As in the example where both models have the
+        same few classes, so that bars stand side by side.
+    """
+    classes = run.model_facts.class_names
+    if set(classes) == set(example) and len(classes) <= _FIRST_CLASSES:
+        return np.array([classes.index(name) for name in example], np.intp)
+    return np.argsort(-scores, kind="stable")
 
 
 def show_pictures(run: Run, case: Case, scores: NDArray[np.float32]) -> None:
@@ -124,9 +144,9 @@ def _show_bars(
 ) -> None:
     names = [run.model_facts.class_names[i] for i in order]
     numbers = [plots.per_cent(float(scores[i])) for i in order]
-    st.plotly_chart(
+    show_figure(
         plots.probability_bars(names, scores[order], colours),
-        config=_BARS,
         key=key,
         alt="; ".join(f"{n}: {v}" for n, v in zip(names, numbers, strict=True)),
+        download=False,
     )

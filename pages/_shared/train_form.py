@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 import streamlit as st
@@ -99,13 +99,26 @@ class Form:
         return entered
 
 
-def settings_form(start: TrainConfig, key: str, preview: Callable[[str], None]) -> Form:
+@dataclass(frozen=True)
+class Previews:
+    """What shows the effect of settings on the chosen data set.
+
+    Args:
+        patients: Shows what a patient pattern finds.
+        augmentation: Shows what augmentation does to pictures.
+    """
+
+    patients: Callable[[str], None]
+    augmentation: Callable[[TrainConfig], None]
+
+
+def settings_form(start: TrainConfig, key: str, previews: Previews) -> Form:
     """All settings beyond data set and recipe, in four tabs.
 
     Args:
         start: The values to begin with.
         key: Keeps the widgets of one start apart from those of another.
-        preview: Shows what a patient pattern finds.
+        previews: What shows their effect.
     """
     form = Form(start, key)
     form.text("name", "Name", placeholder=start.title, help="What the run is called.")
@@ -118,8 +131,9 @@ def settings_form(start: TrainConfig, key: str, preview: Callable[[str], None]) 
         _pictures(form)
     with change:
         _augmentation(form)
+        previews.augmentation(replace(start, **form.values))
     with split:
-        _split(form, preview)
+        _split(form, previews.patients)
     return form
 
 
@@ -201,14 +215,14 @@ def _augmentation(form: Form) -> None:
                 key=f"{key}-{name}",
                 help=f"Suggested for medical images: {getattr(suggested, name):g}.",
             )
-    with left:
-        label = "May exchange left and right"
-        value = start.flip_horizontal
-        changed["flip_horizontal"] = st.toggle(label, value, key=f"{key}-flip_h")
-    with right:
-        label = "May exchange top and bottom"
-        value = start.flip_vertical
-        changed["flip_vertical"] = st.toggle(label, value, key=f"{key}-flip_v")
+    flips = {
+        "flip_horizontal": "May exchange left and right",
+        "flip_vertical": "May exchange top and bottom",
+    }
+    with st.container(horizontal=True, gap="large"):
+        for name, label in flips.items():
+            value = getattr(start, name)
+            changed[name] = st.toggle(label, value, key=f"{key}-{name}")
     form.values["augmentation"] = Augmentation(**changed)
 
 

@@ -11,12 +11,19 @@ from medmodel import catalogue, jobs
 from medmodel.config import RECIPES, TrainConfig, config_for, data_roots, workspace_root
 from medmodel.errors import DataError, RunError
 from medmodel.folders import recent_datasets, safe_folder, subfolders
+from medmodel.layout import list_files
+from medmodel.splits import guess_patient_pattern, patients_of
+from medmodel.synthetic import SAMPLE_NAME
 from pages._shared import widgets
-from pages._shared.train_form import attention, default_device, settings_form
+from pages._shared.augmentation_preview import show_augmentation
+from pages._shared.train_form import (
+    Previews,
+    attention,
+    default_device,
+    settings_form,
+)
 from pages._shared.widgets import errors_shown, page_header
 from pages._shared.words import plain
-
-SAMPLE = "Sample CT phantoms"
 
 
 def known_datasets() -> list[Path]:
@@ -43,42 +50,37 @@ def like_run() -> TrainConfig | None:
         return None
 
 
-@st.cache_data(max_entries=8, ttl=60, show_spinner=False)
-def paths_of(folder: str) -> list[str]:
-    """The readable pictures of a data set that was checked; empty before."""
-    from medmodel.datasets import load_index
-
-    index = load_index(Path(folder))
-    return [] if index is None else index.readable["path"].tolist()
+@st.cache_data(max_entries=8, ttl=60, show_spinner="Looking at the names…")
+def files_of(folder: str) -> tuple[list[str], list[str]]:
+    """Paths of the pictures of a data set, and its classes; nothing is opened."""
+    try:
+        found, _ = list_files(Path(folder))
+    except DataError:
+        return [], []
+    return [file.path for file in found], sorted({file.label for file in found})
 
 
 @st.cache_data(max_entries=8, ttl=60, show_spinner=False)
 def guessed_pattern(folder: str) -> str:
     """What the file names suggest as the pattern for patients."""
-    from medmodel.splits import guess_patient_pattern
-
-    return guess_patient_pattern(paths_of(folder))
+    return guess_patient_pattern(files_of(folder)[0])
 
 
 def preview_patients(folder: Path, pattern: str) -> None:
     """Says what a pattern finds in the names of a data set."""
-    from medmodel.splits import patients_of
-
-    paths = paths_of(str(folder))
-    if not paths:
-        st.caption("What it finds is shown once the data set has been checked.")
-    elif pattern:
-        patients = patients_of(paths, pattern)
-        named = sorted(set(patients) - {""})
-        examples = ", ".join(named[:3])
-        st.caption(
-            f"{len(named)} patients in {len(paths)} images, such as {plain(examples)}; "
-            f"{patients.count('')} images name none."
-            if named
-            else f"None of the {len(paths)} file names matches."
-        )
-    else:
+    paths = files_of(str(folder))[0]
+    if not pattern:
         st.caption(f"Each of the {len(paths)} images counts as a patient of its own.")
+        return
+    patients = patients_of(paths, pattern)
+    named = sorted(set(patients) - {""})
+    if not named:
+        st.caption(f"None of the {len(paths)} file names matches.")
+        return
+    st.caption(
+        f"{len(named)} patients in {len(paths)} images, such as "
+        f"{plain(', '.join(named[:3]))}; {patients.count('')} images name none."
+    )
 
 
 @st.fragment(run_every=1)
@@ -94,7 +96,7 @@ def pick_dataset(found: list[Path]) -> Path:
     own = workspace_root() / "datasets"
 
     def title(folder: Path) -> str:
-        sample = folder == own / SAMPLE
+        sample = folder == own / SAMPLE_NAME
         return f"{folder.name} (drawn, to try things out)" if sample else folder.name
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -125,6 +127,14 @@ def starting_point(folder: Path, recipe: str, like: TrainConfig | None) -> Train
     return config_for(recipe, str(folder), patient_pattern=guessed_pattern(str(folder)))
 
 
+def without_classes(folder: Path) -> str:
+    """Why a folder cannot be trained on, in one sentence; empty if it can."""
+    classes = files_of(str(folder))[1]
+    if len(classes) > 1:
+        return ""
+    return "This folder has no two class folders with pictures: choose another one."
+
+
 def show_queue() -> None:
     """Says which device will be used, and whether it is busy."""
     active = [e for e in catalogue.entries(widgets.store()) if e.status.state.active]
@@ -146,9 +156,13 @@ def main() -> None:
     show_queue()
     key = f"{recipe}-{folder}-{st.query_params.get('like', '')}"
     with st.expander("More settings", icon=":material/tune:"):
-        form = settings_form(start, key, lambda text: preview_patients(folder, text))
+        previews = Previews(
+            patients=lambda pattern: preview_patients(folder, pattern),
+            augmentation=lambda config: show_augmentation(folder, config),
+        )
+        form = settings_form(start, key, previews)
     config = form.config()
-    problem = attention(config)
+    problem = without_classes(folder) or attention(config)
     with press:
         pressed = st.button(
             "Train",
