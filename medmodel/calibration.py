@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from medmodel.errors import DataError
 from medmodel.evaluation import Scored
-from medmodel.intervals import Estimate, design_effect, share, spread
+from medmodel.intervals import Estimate, share, spread
 from medmodel.runs import Run
 from medmodel.storage import read_json, write_json
 
@@ -290,8 +290,8 @@ def _noise(
     claimed = np.bincount(number, weights=score, minlength=bins)
     came = np.bincount(number, weights=right, minlength=bins)
     used = np.maximum(count, 1)
-    # Two imagined images as the scores claim: a bin with one image is not certain.
-    chance = (came + 2 * claimed / used) / (used + 2)
+    # Halfway between claim and outcome: a bin without an error is not certain.
+    chance = (came + claimed) / (2 * used)
     deviation = np.sqrt(count * chance * (1 - chance)) / n
     rng = np.random.default_rng(0)
     draws = rng.standard_normal((_DRAWS, bins))
@@ -302,8 +302,8 @@ def _noise(
     sums = np.zeros((int(patients.max()) + 1, bins))
     np.add.at(sums, (patients, number), centred)
     covariance = sums.T @ sums
-    inside = [number == at for at in range(bins)]
-    effect = [design_effect(centred[at], patients[at]) for at in inside]
+    plain = np.bincount(number, weights=centred**2, minlength=bins)
+    effect = np.maximum(np.diag(covariance) / np.maximum(plain, 1e-300), 1.0)
     scale = deviation * np.sqrt(effect)
     root = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     values, vectors = np.linalg.eigh(covariance / np.outer(root, root))

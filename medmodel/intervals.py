@@ -211,9 +211,9 @@ def auc_components(
 def steadied(
     positive: NDArray[np.bool_],
     area: float,
-    influence: NDArray[np.floating],
+    influence: NDArray[np.float64],
     patients: NDArray[np.intp] | None,
-) -> NDArray[np.floating]:
+) -> NDArray[np.float64]:
     """DeLong's components with a variance that few images cannot make too small.
 
     With twenty images of a class the plain variance is often far too low, just when

@@ -1,0 +1,350 @@
+"""Operating points: which score is a call, what follows at a clinic, what it is worth.
+
+A class is called where its score reaches the threshold. Thresholds are chosen on
+validation images only and frozen before test images are looked at; a slider that moves
+them afterwards explores and proves nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.errors import DataError
+from medmodel.evaluation import Scored, scored
+from medmodel.intervals import NOT_MEASURABLE, Estimate, spread
+from medmodel.metrics import call_metrics
+from medmodel.runs import Run
+from medmodel.storage import read_json, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["youden", "sensitivity", "specificity", "cost"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a threshold is chosen.
+
+    Args:
+        kind: `"youden"` makes sensitivity + specificity largest; `"sensitivity"` and
+            `"specificity"` reach `value` and give away as little as possible of the
+            other; `"cost"` makes misses and false alarms cheapest.
+        value: The share to reach, above 0 and at most 1; for `"cost"` how many false
+            alarms one miss is worth, above 0; for `"youden"` nothing.
+
+    Raises:
+        DataError: The kind is unknown or the value lies outside its range.
+
+    Reference: Youden, Cancer 3 (1950) 32; costs: Metz, Semin. Nucl. Med. 8 (1978) 283.
+    """
+
+    kind: Kind = "youden"
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise DataError(f"There is no rule {self.kind!r} for a threshold.")
+        if self.kind in ("sensitivity", "specificity") and not 0 < self.value <= 1:
+            raise DataError(f"The {self.kind} to reach must lie above 0, at most 1.")
+        if self.kind == "cost" and not 0 < self.value < math.inf:
+            raise DataError("The cost of a miss must be above 0 false alarms.")
+
+    def __str__(self) -> str:
+        """As people read it."""
+        return {
+            "youden": "largest sum of sensitivity and specificity (Youden)",
+            "cost": f"one miss costs as much as {self.value:g} false alarms",
+        }.get(self.kind, f"{self.kind} of at least {self.value:.0%}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What calling one class at one threshold does to a split.
+
+    Args:
+        name: The class.
+        threshold: Called where the score is at least this.
+        found: Images of the class that are called.
+        missed: Images of the class that are not.
+        false_alarms: Other images that are called.
+        left_alone: Other images that are not.
+        metrics: As from `metrics.call_metrics`.
+    """
+
+    name: str
+    threshold: float
+    found: int
+    missed: int
+    false_alarms: int
+    left_alone: int
+    metrics: Mapping[str, Estimate]
+
+    @property
+    def prevalence(self) -> float:
+        """Share of the split's images that are of the class."""
+        positive = self.found + self.missed
+        return positive / (positive + self.false_alarms + self.left_alone)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The same outcome where the class is commoner or rarer.
+
+    Args:
+        prevalence: Share of patients with the class, in (0, 1).
+        ppv: Of those called, the share that has it.
+        npv: Of those not called, the share that does not.
+        found: Per 1,000 patients, those with the class who are called.
+        missed: Those with the class who are not.
+        false_alarms: Those without it who are called.
+    """
+
+    prevalence: float
+    ppv: Estimate
+    npv: Estimate
+    found: int
+    missed: int
+    false_alarms: int
+
+    def __str__(self) -> str:
+        """The sentence; a patient has one image here."""
+        return (
+            f"Per 1,000 patients like these, one image each: {self.found:,} found, "
+            f"{self.missed:,} missed, {self.false_alarms:,} false alarms."
+        )
+
+
+@dataclass(frozen=True)
+class DecisionCurve:
+    """Net benefit of acting on the score, against acting on all or on nobody.
+
+    Args:
+        thresholds: Probabilities from which one would act, shape `(m,)`.
+        model: Net benefit of the model, true positives per patient, shape `(m,)`.
+        low: Lower ends of its pointwise 95 % intervals.
+        high: Upper ends.
+        everybody: Net benefit of acting on everybody; on nobody it is 0.
+    """
+
+    thresholds: NDArray[np.float64]
+    model: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    everybody: NDArray[np.float64]
+
+
+def choose_thresholds(table: pd.DataFrame, rule: Rule) -> dict[str, float]:
+    """A threshold per class, from the table's validation images and no others.
+
+    Returns:
+        Class -> threshold; not-a-number where the class, or everything else, is
+        absent from the validation images.
+
+    Raises:
+        DataError: There are no validation images.
+    """
+    data = scored(table, "val")
+    return {
+        name: choose_threshold(data, position, rule)
+        for position, name in enumerate(data.classes)
+    }
+
+
+def choose_threshold(data: Scored, position: int, rule: Rule) -> float:
+    """The threshold of one class that follows the rule best on these images.
+
+    It lies halfway between two neighbouring scores. Of equally good ones the lowest is
+    taken, which finds most.
+    """
+    positive = data.truth == position
+    if positive.all() or not positive.any():
+        return math.nan
+    cuts, sensitivity, specificity = _choices(positive, data.scores[:, position])
+    if rule.kind == "sensitivity":
+        gain = np.where(sensitivity >= rule.value - 1e-12, specificity, -1.0)
+    elif rule.kind == "specificity":
+        gain = np.where(specificity >= rule.value - 1e-12, sensitivity, -1.0)
+    elif rule.kind == "cost":
+        share = float(positive.mean())
+        gain = rule.value * share * sensitivity + (1 - share) * specificity
+    else:
+        gain = sensitivity + specificity
+    # Rounding must not decide between equally good thresholds; cuts are ascending.
+    return float(cuts[np.flatnonzero(gain >= gain.max() - 1e-12)[0]])
+
+
+def freeze_thresholds(run: Run, rule: Rule, thresholds: Mapping[str, float]) -> None:
+    """Writes the run's thresholds.json: chosen before test images are looked at."""
+    kept = {name: None if math.isnan(t) else t for name, t in thresholds.items()}
+    values = {"rule": rule.kind, "value": rule.value, "thresholds": kept}
+    write_json(run.folder / "thresholds.json", values)
+
+
+def frozen_thresholds(run: Run) -> tuple[Rule, dict[str, float]] | None:
+    """What `freeze_thresholds` wrote; None if nothing was chosen yet."""
+    values = read_json(run.folder / "thresholds.json")
+    if values is None:
+        return None
+    kept = values["thresholds"].items()
+    thresholds = {name: math.nan if t is None else t for name, t in kept}
+    return Rule(values["rule"], values["value"]), thresholds
+
+
+def outcomes(data: Scored, thresholds: Sequence[float]) -> list[Outcome]:
+    """What each class's threshold does to a split.
+
+    Args:
+        data: One split.
+        thresholds: One per class, in the order of `data.classes`.
+
+    Raises:
+        DataError: A threshold is not a number.
+    """
+    return [outcome(data, at, threshold) for at, threshold in enumerate(thresholds)]
+
+
+def outcome(data: Scored, position: int, threshold: float) -> Outcome:
+    """What calling one class from a threshold on does to a split.
+
+    Raises:
+        DataError: The threshold is not a number.
+    """
+    name = data.classes[position]
+    if math.isnan(threshold):
+        raise DataError(f"The class {name} has no threshold.")
+    positive, called = data.truth == position, data.scores[:, position] >= threshold
+    found, calls = int(np.sum(positive & called)), int(called.sum())
+    missed, alarms = int(positive.sum()) - found, calls - found
+    left = len(positive) - found - missed - alarms
+    metrics = call_metrics(positive, called, data.patients)
+    return Outcome(name, threshold, found, missed, alarms, left, metrics)
+
+
+def at_prevalence(
+    sensitivity: Estimate, specificity: Estimate, prevalence: float
+) -> Forecast:
+    """Predictive values where a given share of patients has the class, by Bayes.
+
+    Sensitivity and specificity are taken to be the same there; the prevalence is taken
+    as known. The interval is that of the likelihood ratio, a ratio of two independent
+    shares.
+
+    Args:
+        sensitivity: As measured.
+        specificity: As measured.
+        prevalence: In (0, 1).
+
+    Raises:
+        DataError: The prevalence lies outside (0, 1).
+
+    Reference: Altman and Bland, BMJ 309 (1994) 102; the interval: Donner and Zou,
+    Stat. Methods Med. Res. 21 (2012) 347 (MOVER-R).
+    """
+    if not 0 < prevalence < 1:
+        raise DataError("The prevalence must lie between 0 and 1, both excluded.")
+    if not (sensitivity.measurable and specificity.measurable):
+        raise DataError("Sensitivity and specificity could not both be measured here.")
+    sick = round(1000 * prevalence)
+    found = round(1000 * prevalence * sensitivity.value)
+    return Forecast(
+        prevalence,
+        _posterior(sensitivity, _complement(specificity), prevalence),
+        _posterior(specificity, _complement(sensitivity), 1 - prevalence),
+        found=found,
+        missed=max(sick - found, 0),
+        false_alarms=round(1000 * (1 - prevalence) * (1 - specificity.value)),
+    )
+
+
+def decision_curve(
+    data: Scored, position: int, thresholds: NDArray[np.float64] | None = None
+) -> DecisionCurve:
+    """Net benefit over the probabilities from which one would act.
+
+    True positives minus false positives weighted with the odds of the threshold, per
+    patient. Means something only where scores are calibrated.
+
+    Args:
+        data: One split.
+        position: The class.
+        thresholds: In (0, 1), shape `(m,)`; default 0.01 to 0.99.
+
+    Raises:
+        DataError: The class, or everything else, is absent; or a threshold lies
+            outside (0, 1).
+
+    Reference: Vickers and Elkin, Medical Decision Making 26 (2006) 565.
+    """
+    if thresholds is None:
+        thresholds = np.arange(1, 100) / 100
+    positive, score = data.truth == position, data.scores[:, position]
+    if positive.all() or not positive.any():
+        raise DataError("No decision curve: only one kind of image for this class.")
+    if thresholds.min() <= 0 or thresholds.max() >= 1:
+        raise DataError("The thresholds of a decision curve lie between 0 and 1.")
+    odds = thresholds / (1 - thresholds)
+    worth = np.where(positive[:, None], 1.0, -odds) * (score[:, None] >= thresholds)
+    n, model = len(score), worth.mean(axis=0)
+    half = np.empty(len(model))
+    for at in range(len(model)):
+        influence = (worth[:, at] - model[at]) / n
+        variance, quantile = spread(influence, data.patients)
+        half[at] = quantile * math.sqrt(variance)
+    share = float(positive.mean())
+    everybody = share - (1 - share) * odds
+    return DecisionCurve(thresholds, model, model - half, model + half, everybody)
+
+
+def _choices(
+    positive: NDArray[np.bool_], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Every cut that makes a difference, ascending; its sensitivity, specificity."""
+    levels, number = np.unique(scores, return_inverse=True)
+    inside = np.bincount(number, weights=positive)
+    outside = np.bincount(number, weights=~positive)
+    middles = (levels[1:] + levels[:-1]) / 2
+    # The lowest cut calls every image, the highest none.
+    above = np.nextafter(levels[-1], math.inf)
+    cuts = np.concatenate([[levels[0]], middles, [above]])
+    below = np.concatenate([[0.0], np.cumsum(inside)]) / inside.sum()
+    return cuts, 1 - below, np.concatenate([[0.0], np.cumsum(outside)]) / outside.sum()
+
+
+def _complement(share: Estimate) -> Estimate:
+    return Estimate(1 - share.value, 1 - share.high, 1 - share.low, share.n)
+
+
+def _posterior(hit: Estimate, error: Estimate, prior: float) -> Estimate:
+    """Share of the called that are rightly so, from rates of hits and errors."""
+    if hit.value == 0 and error.value == 0:  # nobody is called
+        return NOT_MEASURABLE
+    low, high = _ratio_interval(hit, error)
+    value = hit.value / error.value if error.value > 0 else math.inf
+    value, low, high = (_chance(ratio, prior) for ratio in (value, low, high))
+    return Estimate(value, low, high, hit.n + error.n)
+
+
+def _chance(ratio: float, prior: float) -> float:
+    return 1.0 if math.isinf(ratio) else prior * ratio / (prior * ratio + 1 - prior)
+
+
+def _ratio_interval(top: Estimate, bottom: Estimate) -> tuple[float, float]:
+    # Donner and Zou 2012, equation 9; the lower end multiplied out, so that it also
+    # holds where the denominator is 0.
+    product = top.value * bottom.value
+    lower = top.low * (2 * top.value - top.low)
+    inner = product**2 - lower * bottom.high * (2 * bottom.value - bottom.high)
+    below = product + math.sqrt(max(inner, 0.0))
+    low = lower / below if below > 0 else 0.0
+    under = bottom.low * (2 * bottom.value - bottom.low)
+    if under <= 0:
+        return low, math.inf
+    inner = product**2 - top.high * (2 * top.value - top.high) * under
+    return low, (product + math.sqrt(max(inner, 0.0))) / under
