@@ -149,9 +149,10 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
     k = len(classes)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    names = [literal(_shortened(name, 22 if k < 8 else 14)) for name in classes]
+    rows = [literal(_shortened(name, 24)) for name in classes]
+    columns = [literal(_shortened(name, 22 if k < 6 else 14)) for name in classes]
     positions = list(range(k))
-    drawing = figure(min(720, 150 + max(34, 64 - 3 * k) * k))
+    drawing = figure(150 + k * max(22, 64 - 3 * k))
     drawing.add_heatmap(
         z=shares,
         x=positions,
@@ -168,9 +169,20 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
         hovertext=_cell_sentences(classes, counts, shares),
         hoverinfo="text",
     )
-    labels = {"tickvals": positions, "ticktext": names, "ticks": ""}
-    drawing.update_xaxes(title="First choice of the model", side="top", **labels)
-    drawing.update_yaxes(title="Label", autorange="reversed", **labels)
+    drawing.update_xaxes(
+        title="First choice of the model",
+        side="top",
+        tickvals=positions,
+        ticktext=columns,
+        ticks="",
+    )
+    drawing.update_yaxes(
+        title="Label",
+        autorange="reversed",
+        tickvals=positions,
+        ticktext=rows,
+        ticks="",
+    )
     return drawing
 
 

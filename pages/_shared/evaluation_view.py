@@ -163,7 +163,7 @@ def _show_confusion(found: Evaluation) -> None:
         show_figure(
             plots.confusion_figure(found.classes, found.confusion),
             key="confusion",
-            alt="Confusion matrix: labels in rows, the model's first choices in columns",
+            alt="Confusion matrix: labels in rows, first choices in columns",
         )
 
 

@@ -12,7 +12,7 @@ from pages._shared.answers import scores_of, starting, warm
 from pages._shared.case_table import choose_case
 from pages._shared.cases import MOST_IMAGES, Case, refused, test_samples, uploaded
 from pages._shared.evaluation_view import evaluated
-from pages._shared.prediction_view import show_pictures, show_scores
+from pages._shared.prediction_view import bar_order, show_pictures, show_scores
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
@@ -41,6 +41,14 @@ def ask_consent() -> bool:
     return False
 
 
+def follow_link() -> None:
+    """Chooses the run of ?run=: its picker appears only after the consent."""
+    wanted = st.query_params.get("run")
+    known = (entry.run.id for entry in catalogue.finished(widgets.store()))
+    if "run" not in st.session_state and wanted in known:
+        st.session_state["run"] = wanted
+
+
 def get_cases(run: Run) -> list[Case]:
     """The pictures to look at: uploaded ones, else samples if they were asked for."""
     files = st.file_uploader(
@@ -67,13 +75,12 @@ def get_cases(run: Run) -> list[Case]:
 
 def show_refused() -> None:
     """One sentence for each file that could not be read."""
-    bad = refused()
-    for case in bad[:4]:
-        st.warning(plain(case.reason), icon=":material/broken_image:")
-    if len(bad) > 4:
-        with st.expander(f"{len(bad) - 4} more files could not be read"):
-            for case in bad[4:]:
-                st.markdown(plain(case.reason))
+    sentences = [plain(case.reason) for case in refused()]
+    if sentences:
+        st.warning("\n".join(f"* {x}" for x in sentences[:4]))
+    if len(sentences) > 4:
+        with st.expander(f"{len(sentences) - 4} more files could not be read"):
+            st.markdown("\n".join(f"* {x}" for x in sentences[4:]))
 
 
 def show_empty(run: Run) -> None:
@@ -106,7 +113,12 @@ def other_run(run: Run) -> Run | None:
         format_func=lambda run_id: widgets.run_label(found[run_id]),
         key=OTHER,
     )
-    remove.button("Remove", on_click=lambda: st.session_state.pop(OTHER))
+    remove.button(
+        ":material/close:",
+        help="Take the other model away",
+        key="remove-other",
+        on_click=lambda: st.session_state.pop(OTHER),
+    )
     return found[chosen].run
 
 
@@ -139,11 +151,19 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
     case = cases[chosen]
     if case.label:
         st.markdown(f"Label in the data set: **{plain(case.label)}**")
-    for column, run, rows in zip(st.columns(len(runs)), runs, scores, strict=True):
+    shown: list[str] = []
+    columns = st.columns(len(runs), gap="large")
+    for column, run, rows in zip(columns, runs, scores, strict=True):
+        order = bar_order(run, rows[chosen], shown)
+        shown = shown or [run.model_facts.class_names[i] for i in order]
         with column:
             if len(runs) > 1:
                 st.markdown(f":gray[{plain(run.title)}]")
-            show_scores(run, case, rows[chosen], colours)
+            show_scores(run, case, rows[chosen], colours, order)
+    st.caption(
+        "A model's score for each class on this image; not calibrated: 80 % does not "
+        "mean right in 80 of 100 such cases."
+    )
     for run, rows in zip(runs, scores, strict=True):
         if len(runs) > 1:
             st.markdown(f":gray[{plain(run.title)}]")
@@ -156,7 +176,10 @@ def show() -> None:
     )
     if not ask_consent():
         return
-    run = widgets.pick_run()
+    follow_link()
+    models, pictures = st.columns(2, gap="large")
+    with models:
+        run = widgets.pick_run()
     if run is None:
         widgets.empty_state(
             "No model yet. When a run has ended, it answers here about your pictures.",
@@ -165,14 +188,16 @@ def show() -> None:
         )
         return
     warm(run)
-    show_model_line(run)
-    cases = get_cases(run)
+    with pictures:
+        cases = get_cases(run)
+    with models:
+        show_model_line(run)
+        other = other_run(run) if cases else None
     show_refused()
-    if not cases:
+    if cases:
+        show_case([run, other] if other else [run], cases)
+    else:
         show_empty(run)
-        return
-    other = other_run(run)
-    show_case([run, other] if other else [run], cases)
 
 
 with errors_shown():
