@@ -1,0 +1,132 @@
+"""A server of its own per module, and a browser that tells when anything is amiss."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WAIT = 60_000
+"""Milliseconds for what may take long on a busy machine."""
+
+
+def find_chromium() -> str:
+    """Path of an installed Chromium; empty if there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if (found := shutil.which(name))), "")
+
+
+@pytest.fixture(scope="session")
+def base_url() -> str:
+    """Stands in for the plugin's fixture, whose way of being defined is deprecated."""
+    return ""
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> Any:
+    """How pytest-playwright starts the browser; no browser, no test, except in CI."""
+    path = find_chromium()
+    if not path:
+        message = "no Chromium is installed: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    quiet = ["--disable-background-networking", "--disable-component-update"]
+    return {
+        **browser_type_launch_args,
+        "executable_path": path,
+        "args": ["--no-sandbox", "--disable-gpu", "--disable-sync", *quiet],
+    }
+
+
+class AppServer:
+    """`streamlit run app.py` over a workspace, on a port that it keeps.
+
+    Args:
+        workspace: The workspace.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = workspace.parent / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+        names = {"MEDMODEL_WORKSPACE": str(self.workspace), "MEDMODEL_DATA": ""}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--server.port", str(self.port)],
+                cwd=ROOT,
+                env={**os.environ, **names},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise TimeoutError(self.log.read_text())
+
+    def stop(self) -> None:
+        """Ends it as an administrator would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(30)
+            self._process = None
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
+    """A running server over an empty workspace; its log tells what went wrong."""
+    server = AppServer(tmp_path_factory.mktemp("served") / "workspace")
+    server.start()
+    yield server
+    server.stop()
+    assert "Traceback" not in server.log.read_text(), server.log.read_text()
+
+
+@pytest.fixture(autouse=True)
+def quiet_browser(context: BrowserContext) -> Iterator[None]:
+    """Fails the test on a request to another host, an error, a broken policy."""
+    found: list[str] = []
+    expected = ("127.0.0.1", "data:", "blob:")
+
+    def asked(request: Request) -> None:
+        address = request.url.split("://")[-1]
+        if not address.startswith(expected):
+            found.append(f"asked another host: {request.url}")
+
+    def said(message: ConsoleMessage) -> None:
+        # On a deep link Streamlit first looks for its server one folder too deep, and
+        # a page whose server is being started again cannot reach it.
+        harmless = ("Failed to load resource", "WebSocket connection to")
+        if message.type == "error" and not message.text.startswith(harmless):
+            found.append(f"console: {message.text}")
+
+    context.on("request", asked)
+    context.on("console", said)
+    context.on("weberror", lambda error: found.append(f"page: {error.error}"))
+    yield
+    assert not found, found

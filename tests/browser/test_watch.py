@@ -1,0 +1,145 @@
+"""Watching a run: curves that grow in place, through refresh, restart and tabs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from medmodel.config import config_for
+from medmodel.runs import Run, RunStore
+from tests.browser.conftest import WAIT, AppServer
+from tests.conftest import draw_class_folders
+
+pytestmark = pytest.mark.browser
+CHART = "[data-chart='loss']"
+COUNT = "el => el.data ? el.data[0].x.length : 0"
+
+
+@pytest.fixture(scope="module")
+def drawn(app: AppServer) -> Path:
+    """A small data set that the server may read."""
+    folder = app.workspace / "datasets" / "drawn"
+    return draw_class_folders(folder, images_per_class=30)
+
+
+@pytest.fixture(scope="module")
+def long_run(app: AppServer, drawn: Path) -> Run:
+    """A run that is in the queue and would take very long."""
+    config = config_for(
+        "compact", str(drawn), size=28, epochs=1000, patience=0, batch_size=4
+    )
+    return RunStore(app.workspace).create(config)
+
+
+def points(page: Page) -> int:
+    return int(page.locator(CHART).evaluate(COUNT))
+
+
+def await_points(page: Page, more_than: int) -> int:
+    page.wait_for_function(
+        "([chart, least]) => (document.querySelector(chart)?.data?.[0].x.length ?? 0)"
+        " > least",
+        arg=[CHART, more_than],
+        timeout=2 * WAIT,
+    )
+    return points(page)
+
+
+def watch(page: Page, app: AppServer, run: Run) -> None:
+    page.goto(f"{app.url}/runs?run={run.id}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=WAIT)
+    page.locator(CHART).wait_for(timeout=WAIT)
+
+
+def test_from_a_data_set_to_curves_and_results(
+    page: Page, app: AppServer, drawn: Path
+) -> None:
+    page.goto(f"{app.url}/train?dataset={drawn}")
+    page.get_by_role("button", name="Train").first.click(timeout=WAIT)
+    expect(page).to_have_url(re.compile(r"/runs\?run="), timeout=WAIT)
+    await_points(page, 0)
+    state = page.locator(".mm-state")
+    expect(state).to_have_text("Done", timeout=2 * WAIT)
+    button = page.get_by_role("button", name="Diagnose with this model")
+    expect(button).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("Test accuracy").first).to_be_visible(timeout=WAIT)
+
+
+def test_zoom_and_hidden_curves_stay(page: Page, app: AppServer, long_run: Run) -> None:
+    watch(page, app, long_run)
+    before = await_points(page, 5)
+    box = page.locator(f"{CHART} .nsewdrag").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(
+        box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=5
+    )
+    page.mouse.up()
+    chart = page.locator(CHART)
+    page.wait_for_function(
+        "chart => document.querySelector(chart).layout.xaxis.autorange === false",
+        arg=CHART,
+    )
+    zoom = chart.evaluate("el => [...el.layout.xaxis.range, ...el.layout.yaxis.range]")
+    page.locator(f"{CHART} .legendtoggle").first.click()
+    hidden = "el => el.data[0].visible"
+    page.wait_for_function(
+        "chart => document.querySelector(chart).data[0].visible === 'legendonly'",
+        arg=CHART,
+    )
+    chart.evaluate("el => { el.mark = 'the same' }")
+    page.keyboard.press("r")  # Streamlit's key for running the page again
+    await_points(page, before + 10)
+    assert chart.evaluate("el => el.mark") == "the same"
+    assert chart.evaluate(hidden) == "legendonly"
+    after = chart.evaluate("el => [...el.layout.xaxis.range, ...el.layout.yaxis.range]")
+    assert after == pytest.approx(zoom)
+
+
+def test_a_refresh_loses_nothing(page: Page, app: AppServer, long_run: Run) -> None:
+    watch(page, app, long_run)
+    before = await_points(page, 5)
+    page.reload()
+    assert await_points(page, before) > before
+
+
+def test_a_restart_of_the_server_is_bridged(
+    page: Page, app: AppServer, long_run: Run
+) -> None:
+    watch(page, app, long_run)
+    before = await_points(page, 5)
+    app.stop()
+    expect(page.get_by_text("Connection lost")).to_be_visible(timeout=WAIT)
+    app.start()
+    assert await_points(page, before) > before
+    expect(page.get_by_text("Connection lost")).not_to_be_visible(timeout=WAIT)
+
+
+def test_two_tabs_see_the_same_run_stop(
+    context: BrowserContext, page: Page, app: AppServer, long_run: Run
+) -> None:
+    watch(page, app, long_run)
+    other = context.new_page()
+    watch(other, app, long_run)
+    await_points(other, await_points(page, 0))
+    page.get_by_role("button", name="Stop").click()
+    for tab in (page, other):
+        expect(tab.locator(".mm-state")).to_have_text("Stopped", timeout=WAIT)
+        # The page itself follows without being touched.
+        resume = tab.get_by_role("button", name="Resume")
+        expect(resume).to_be_visible(timeout=WAIT)
+
+
+def test_delete_asks_first(page: Page, app: AppServer, long_run: Run) -> None:
+    watch(page, app, long_run)
+    page.get_by_role("button", name="Delete").click(timeout=WAIT)
+    page.get_by_role("button", name="Keep it").click(timeout=WAIT)
+    assert long_run.folder.exists()
+    page.get_by_role("button", name="Delete").click(timeout=WAIT)
+    page.get_by_role("button", name="Delete it").click(timeout=WAIT)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Runs", timeout=WAIT)
+    assert not long_run.folder.exists()
