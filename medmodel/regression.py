@@ -138,6 +138,78 @@ def log_probabilities(features: np.ndarray, coefficients: np.ndarray) -> np.ndar
     return scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
 
 
+class Ranking:
+    """Which strength to trust, by the weighted log loss of validation images.
+
+    Of the strengths whose loss lies within one standard error of the lowest, the
+    strongest is taken: the difference may be chance, and the simpler layer bears other
+    hospitals' images better (Breiman's rule; Hastie, Tibshirani and Friedman 2009,
+    The Elements of Statistical Learning, 7.10).
+
+    Args:
+        features: (n, d) standardised features of validation images.
+        targets: (n,) their classes.
+        weights: (n,) what each counts.
+    """
+
+    def __init__(
+        self, features: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> None:
+        self._features = features
+        self._targets = targets
+        self._weights = weights / weights.sum()
+        self.losses = self.errors = np.zeros(0)
+        self.epochs = np.zeros(0, int)
+        self.coefficients = np.zeros(0, np.float32)
+        self.current = self.accuracies = self._current_errors = np.zeros(0)
+
+    def judge(self, epoch: int, coefficients: np.ndarray) -> None:
+        """Measures all strengths and keeps each at its best.
+
+        Args:
+            epoch: Number of the epoch, 1-based.
+            coefficients: (s, d + 1, k).
+        """
+        logs = log_probabilities(self._features, coefficients)
+        rows = np.arange(len(self._targets))
+        losses = -logs[:, rows, self._targets]
+        self.current = losses @ self._weights
+        spread = (losses - self.current[:, None]) ** 2 @ self._weights**2
+        self._current_errors = np.sqrt(spread)
+        self.accuracies = (logs.argmax(axis=2) == self._targets).mean(axis=1)
+        if not self.coefficients.size:
+            self.coefficients = coefficients.copy()
+            self.losses = np.full(len(coefficients), np.inf)
+            self.errors = np.zeros(len(coefficients))
+            self.epochs = np.zeros(len(coefficients), int)
+        better = self.current < self.losses
+        self.coefficients[better] = coefficients[better]
+        self.losses = np.where(better, self.current, self.losses)
+        self.errors = np.where(better, self._current_errors, self.errors)
+        self.epochs = np.where(better, epoch, self.epochs)
+
+    @property
+    def leader(self) -> int:
+        """The strength to trust in this epoch."""
+        return strongest(self.current, self._current_errors)
+
+    @property
+    def chosen(self) -> int:
+        """The strength to trust, each at the epoch that suited it best."""
+        return strongest(self.losses, self.errors)
+
+
+def strongest(losses: np.ndarray, errors: np.ndarray) -> int:
+    """The first whose loss is at most one standard error above the lowest.
+
+    Args:
+        losses: (s,) from the strongest regularisation to the weakest.
+        errors: (s,) standard error of each.
+    """
+    best = int(np.argmin(losses))
+    return int(np.flatnonzero(losses <= losses[best] + errors[best])[0])
+
+
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("sij,sij->s", a, b, dtype=np.float64)
 
