@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,10 +57,10 @@ _lock = threading.Lock()
 _known: dict[Path, tuple[tuple[float, ...], Entry]] = {}
 
 
-def entries(store: RunStore) -> list[Entry]:
-    """All runs of a workspace, newest first."""
+def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
+    """All runs of a workspace, or the latest so many, newest first."""
     found = []
-    for run in store.list():
+    for run in store.list()[:latest]:
         try:
             found.append(_entry(run))
         except RunError:  # deleted between listing and reading
@@ -119,10 +119,10 @@ def _read(run: Run) -> Entry:
 
 def _best_epoch(path: Path) -> tuple[float | None, float | None]:
     best: tuple[float, float] | None = None
-    for row in _rows(path):
+    for row in _columns(path, "val_loss", "val_accuracy"):
         try:
-            loss, accuracy = float(row["val_loss"]), float(row["val_accuracy"])
-        except (KeyError, TypeError, ValueError):  # a line that is being written
+            loss, accuracy = float(row[0]), float(row[1])
+        except ValueError:  # a line that is being written
             continue
         if math.isfinite(loss) and (best is None or loss < best[0]):
             best = loss, accuracy
@@ -131,17 +131,32 @@ def _best_epoch(path: Path) -> tuple[float | None, float | None]:
 
 def _test_accuracy(path: Path) -> float | None:
     right = total = 0
-    for row in _rows(path):
-        if row.get("split") == "test":
-            scores = {k[6:]: float(v) for k, v in row.items() if k[:6] == "score_"}
-            right += max(scores, key=lambda k: scores[k]) == row["label"]
+    header = next(_lines(path), [])
+    scores = [name for name in header if name.startswith("score_")]
+    labels = [name.removeprefix("score_") for name in scores]
+    for split, label, *row in _columns(path, "split", "label", *scores):
+        if split == "test":
+            values = [float(text) for text in row]
+            right += labels[values.index(max(values))] == label
             total += 1
     return right / total if total else None
 
 
-def _rows(path: Path) -> Sequence[dict[str, str]]:
+def _columns(path: Path, *names: str) -> Iterator[list[str]]:
+    """Cells of the named columns of every whole line."""
+    lines = _lines(path)
+    header = next(lines, [])
+    if not set(names) <= set(header):
+        return
+    places = [header.index(name) for name in names]
+    for cells in lines:
+        if len(cells) == len(header):
+            yield [cells[place] for place in places]
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+            yield from csv.reader(file)
     except FileNotFoundError:
-        return []
+        return

@@ -61,7 +61,7 @@ def test_changes_are_seen_and_unchanged_files_not_read_again(
 ) -> None:
     run = finished(store, 0.5)
     (before,) = catalogue.entries(store)
-    monkeypatch.setattr(catalogue, "_rows", None)
+    monkeypatch.setattr(catalogue, "_lines", None)
     assert catalogue.entries(store) == [before]
     monkeypatch.undo()
     path = run.folder / "history.csv"

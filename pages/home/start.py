@@ -36,12 +36,14 @@ STEPS = [
     ),
 ]
 
+SHOWN = 5
+
 page_header(
     "MedModel",
     "Train an image classifier in front of the people who know the images, and watch "
     "it learn. Everything stays on this server, and every number says how sure it is.",
 )
-found = catalogue.entries(widgets.store())
+found = catalogue.entries(widgets.store(), latest=SHOWN + 1)
 asked = [e for e in found if e.has_model]
 # The step that comes next is the one primary button.
 upcoming = widgets.DIAGNOSE if asked else widgets.TRAIN
@@ -59,7 +61,7 @@ if not found:
     )
 else:
     st.subheader("Last runs", anchor=False)
-    for entry in found[:5]:
+    for entry in found[:SHOWN]:
         score = (
             f" · {entry.val_accuracy:.3f} accuracy on validation"
             if entry.val_accuracy is not None
@@ -72,5 +74,5 @@ else:
             f"{ago(entry.status.created)}",
             query_params={"run": entry.run.id},
         )
-    if len(found) > 5:
+    if len(found) > SHOWN:
         st.page_link(widgets.RUNS, label="All runs", icon=":material/list:")
