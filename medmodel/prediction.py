@@ -11,6 +11,7 @@ import functools
 import gc
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -26,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 
 # Loading a saved model needs the layers that are registered there.
-from medmodel import explanation, models  # noqa: F401
+from medmodel import explanation, models, pipeline  # noqa: F401
 from medmodel.config import Augmentation
 from medmodel.errors import MedModelError, PredictionError
 from medmodel.messages import Message, receive, send
@@ -105,9 +106,7 @@ def in_float32(model: keras.Model) -> keras.Model:
     get other probabilities alone than in a table. Weights are float32 in either case.
     """
     config = json.dumps(model.get_config())
-    exact = config.replace("mixed_bfloat16", "float32").replace(
-        "mixed_float16", "float32"
-    )
+    exact = re.sub("mixed_b?float16", "float32", config)
     if exact == config:
         return model
     copy = type(model).from_config(json.loads(exact))
@@ -276,10 +275,8 @@ def _heatmaps(
 
 
 def _augment(images: np.ndarray, facts: Any) -> np.ndarray:
-    from medmodel import pipeline
-
     chosen = Augmentation(**facts["augmentation"])
-    return np.asarray(pipeline.augment(images, chosen, int(facts["seed"])), np.uint8)
+    return pipeline.augment(images, chosen, int(facts["seed"]))
 
 
 def main() -> None:

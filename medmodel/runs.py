@@ -11,15 +11,17 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from medmodel.config import Preprocessing, TrainConfig, workspace_root
 from medmodel.errors import RunError
 from medmodel.storage import Lock, locked, read_json, replacing, write_json
+
+Parsed = TypeVar("Parsed")
 
 
 class RunStatus(str, Enum):
@@ -133,6 +135,14 @@ class ModelFacts:
     heatmap_layers: list[str]
     parameters: int
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ModelFacts:
+        """The inverse of `dataclasses.asdict`; unknown keys are ignored."""
+        known = {f.name for f in fields(cls)}
+        kept = {k: v for k, v in values.items() if k in known}
+        kept["preprocessing"] = Preprocessing(**kept["preprocessing"])
+        return cls(**kept)
+
 
 class Run:
     """One run's folder.
@@ -152,13 +162,7 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """Settings from config.json."""
-        try:
-            values = read_json(self.folder / "config.json")
-            if values is None:
-                raise RunError(f"The run {self.id} has no config.json any more.")
-            return TrainConfig.from_json(values)
-        except (ValueError, TypeError) as error:
-            raise RunError(f"The config.json of run {self.id} is damaged.") from error
+        return self._read("config.json", TrainConfig.from_json)
 
     @property
     def title(self) -> str:
@@ -168,10 +172,10 @@ class Run:
     @property
     def status(self) -> Status:
         """status.json, with `interrupted` where the worker is gone."""
-        status = self._read_status()
+        status = self._read("status.json", Status.from_json)
         if status.state is RunStatus.RUNNING and not self.alive:
             # The worker may have ended between the two looks: read once more.
-            status = self._read_status()
+            status = self._read("status.json", Status.from_json)
             if status.state is RunStatus.RUNNING:
                 status = replace(
                     status,
@@ -185,14 +189,13 @@ class Run:
                 )
         return status
 
-    def _read_status(self) -> Status:
+    def _read(self, name: str, from_json: Callable[[Any], Parsed]) -> Parsed:
         try:
-            values = read_json(self.folder / "status.json")
-            if values is None:
-                raise RunError(f"There is no run {self.id}.")
-            return Status.from_json(values)
-        except (ValueError, TypeError, KeyError) as error:
-            raise RunError(f"The status.json of run {self.id} is damaged.") from error
+            return from_json(read_json(self.folder / name))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            if not (self.folder / name).exists():
+                raise RunError(f"The run {self.id} has no {name} any more.") from error
+            raise RunError(f"The {name} of run {self.id} is damaged.") from error
 
     @property
     def alive(self) -> bool:
@@ -211,11 +214,9 @@ class Run:
         Raises:
             RunError: The run has no model yet.
         """
-        values = read_json(self.folder / "model.json")
-        if values is None or not self.model_path.exists():
+        if not self.model_path.exists() or not (self.folder / "model.json").exists():
             raise RunError(f"The run {self.title} has no trained model yet.")
-        preprocessing = Preprocessing(**values.pop("preprocessing"))
-        return ModelFacts(preprocessing=preprocessing, **values)
+        return self._read("model.json", ModelFacts.from_json)
 
     @property
     def model_path(self) -> Path:
@@ -312,8 +313,10 @@ class RunStore:
         """Removes a run that is not being trained.
 
         Raises:
-            RunError: A worker holds it.
+            RunError: A worker holds it, or it is gone already.
         """
+        if not run.folder.is_dir():
+            raise RunError(f"There is no run {run.id} any more.")
         lock = run.lock
         if not lock.acquire():
             raise RunError("This run is being trained: stop it first.")

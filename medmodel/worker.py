@@ -30,6 +30,10 @@ BUSY_LOOK_SECONDS = 1.0
 FULL_LOOK_SECONDS = 5.0
 
 
+_claims: list[Claim] = []
+"""Keeps the locks of the devices until the process is gone, with its GPU memory."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; the exit status is 0 unless the run failed or cannot start."""
     parser = argparse.ArgumentParser(prog="python -m medmodel.worker")
@@ -107,6 +111,7 @@ def _next_claim(store: RunStore) -> Claim | None:
 def train_claimed(claim: Claim) -> int:
     """Trains a claimed run to its end and says how it ended; 1 if it failed."""
     run = claim.run
+    _claims.append(claim)
     _print_to(run.folder / "log.txt")
     _compute_on(claim.devices)
 
