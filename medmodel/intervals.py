@@ -93,15 +93,14 @@ def share(
     return wilson(right, n, design_effect(hits - right / n, patients))
 
 
-def spread(
+def error_moments(
     influence: NDArray[np.floating], patients: NDArray[np.intp] | None
 ) -> tuple[float, float]:
-    """Variance of an estimate, and the quantile that turns its root into 95 %.
+    """Variance of an estimate, and on how many degrees of freedom it rests.
 
     A variance that rests on few patients, or on few images that matter, is itself
-    uncertain: Student's t takes the normal's place, with the degrees of freedom that
-    Satterthwaite (Biometrics Bulletin 2 (1946) 110) would give a sum of squares with
-    the fourth moment seen here.
+    uncertain. The degrees of freedom are those that Satterthwaite (Biometrics Bulletin
+    2 (1946) 110) would give a sum of squares with the fourth moment seen here.
 
     Args:
         influence: What each image adds to the estimate's error, shape `(n,)`; sums
@@ -109,8 +108,8 @@ def spread(
         patients: Patient number of each image, shape `(n,)`; None if unknown.
 
     Returns:
-        Variance, infinite where all images are of one patient; quantile, at least
-        1.96.
+        Variance, infinite where all images are of one patient; degrees of freedom, at
+        least 1.
     """
     sums: NDArray[np.floating] = influence
     factor = 1.0
@@ -119,7 +118,7 @@ def spread(
         occurring = np.bincount(patients) > 0
         sums = np.bincount(patients, weights=influence).astype(np.float64)[occurring]
         if len(sums) < 2:
-            return math.inf, Z
+            return math.inf, 1.0
         factor = len(sums) / (len(sums) - 1)
     squares = sums**2
     total, count = float(squares.sum()), len(sums)
@@ -127,7 +126,21 @@ def spread(
     freedom = count - 1.0
     if excess > 1e-9 * total**2:
         freedom = min(freedom, 2 * total**2 / excess)
-    return factor * total, _student(max(freedom, 1.0))
+    return factor * total, max(freedom, 1.0)
+
+
+def spread(
+    influence: NDArray[np.floating], patients: NDArray[np.intp] | None
+) -> tuple[float, float]:
+    """Variance of an estimate, and the quantile that turns its root into 95 %.
+
+    The quantile is Student's instead of the normal one, with the degrees of freedom
+    of `error_moments`; takes the same arguments.
+    """
+    from scipy.special import stdtrit
+
+    variance, freedom = error_moments(influence, patients)
+    return variance, float(stdtrit(freedom, 0.975))
 
 
 def design_effect(
@@ -267,12 +280,6 @@ def auc_estimate(
     logit = math.log(area / (1 - area))
     half = quantile * math.sqrt(variance) / (area * (1 - area))
     return Estimate(area, _logistic(logit - half), _logistic(logit + half), n)
-
-
-def _student(freedom: float) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 0.975))
 
 
 def _degrees(n: int) -> float:

@@ -1,0 +1,186 @@
+"""Curves of a class's scores: ROC and precision–recall with bands, histograms.
+
+Every curve has a bounded number of points however many images there are, so that it
+travels to the browser in an instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.errors import DataError
+from medmodel.evaluation import Scored
+from medmodel.intervals import Estimate, share
+
+POINTS = 200
+_GRID = np.linspace(0, 1, 51)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve through every threshold, thinned, and a band around it.
+
+    Args:
+        x: 1 - specificity (ROC) or recall (precision–recall), ascending or
+            descending, shape `(m,)`, m at most `POINTS` + 2.
+        y: Sensitivity (ROC) or precision (precision–recall), shape `(m,)`.
+        thresholds: Score from which the class is called at each point, shape `(m,)`.
+        band_x: Where the band is given, shape `(b,)`.
+        low: Lower ends of pointwise 95 % intervals of y at `band_x`.
+        high: Upper ends.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    band_x: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How a class's scores are spread, for its images and for the others.
+
+    Args:
+        edges: Edges of equally wide bins, shape `(bins + 1,)`.
+        inside: Images of the class in each bin, shape `(bins,)`.
+        outside: Other images in each bin, shape `(bins,)`.
+    """
+
+    edges: NDArray[np.float64]
+    inside: NDArray[np.int64]
+    outside: NDArray[np.int64]
+
+
+def roc_curve(data: Scored, position: int) -> Curve:
+    """Sensitivity over 1 - specificity of one class against the rest.
+
+    The band says how well the sensitivity is known at each specificity: Wilson's
+    interval of the sensitivity, and how far the curve climbs within Wilson's interval
+    of the specificity, joined as independent parts (Zou and Donner, Statistics in
+    Medicine 27 (2008) 1693). It does not shrink to a line for a perfect model.
+
+    Raises:
+        DataError: The class, or everything else, is absent.
+    """
+    positive, scores = _one_against_rest(data, position)
+    cuts, hits, alarms = _rates(positive, scores)
+    low, high = _band(positive, scores, data.patients, _GRID)
+    kept = _thinned(alarms + hits)
+    return Curve(alarms[kept], hits[kept], cuts[kept], _GRID, low, high)
+
+
+def precision_recall_curve(data: Scored, position: int) -> Curve:
+    """Precision over recall of one class, at the split's prevalence.
+
+    The band is the ROC curve's, turned round: how well 1 - specificity is known at
+    each sensitivity, and the precision that follows.
+
+    Raises:
+        DataError: The class, or everything else, is absent.
+    """
+    positive, scores = _one_against_rest(data, position)
+    cuts, hits, alarms = _rates(positive, scores)
+    odds = float(positive.sum() / (~positive).sum())
+    # The first point calls nothing and has no precision.
+    kept = _thinned(alarms + hits)[1:]
+    precision = _precision(hits, alarms, odds)
+    recall = _GRID[1:]
+    # Specificity over 1 - sensitivity is the ROC curve of the others.
+    low, high = _band(~positive, -scores, data.patients, 1 - recall)
+    return Curve(
+        hits[kept],
+        precision[kept],
+        cuts[kept],
+        recall,
+        _precision(recall, 1 - low, odds),
+        _precision(recall, 1 - high, odds),
+    )
+
+
+def score_histogram(data: Scored, position: int, bins: int = 40) -> Histogram:
+    """How one class's scores are spread over [0, 1].
+
+    Args:
+        data: One split.
+        position: The class.
+        bins: How many, 1 to `POINTS`.
+
+    Raises:
+        DataError: The number of bins is out of range.
+    """
+    if not 1 <= bins <= POINTS:
+        raise DataError(f"A histogram has 1 to {POINTS} bins; {bins} were asked for.")
+    positive, scores = data.truth == position, data.scores[:, position]
+    inside, edges = np.histogram(scores[positive], bins, (0.0, 1.0))
+    outside, _ = np.histogram(scores[~positive], bins, (0.0, 1.0))
+    return Histogram(edges, inside.astype(np.int64), outside.astype(np.int64))
+
+
+def _one_against_rest(
+    data: Scored, position: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    positive = data.truth == position
+    if positive.all() or not positive.any():
+        name = data.classes[position]
+        raise DataError(f"No curve of {name}: one of the two groups has no image.")
+    return positive, data.scores[:, position]
+
+
+def _rates(
+    positive: NDArray[np.bool_], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Thresholds, descending, with the shares called in and outside the class."""
+    levels, number = np.unique(scores, return_inverse=True)
+    inside = np.bincount(number, weights=positive)[::-1].cumsum()
+    outside = np.bincount(number, weights=~positive)[::-1].cumsum()
+    cuts = np.concatenate([[np.nextafter(levels[-1], np.inf)], levels[::-1]])
+    hits = np.concatenate([[0.0], inside / inside[-1]])
+    return cuts, hits, np.concatenate([[0.0], outside / outside[-1]])
+
+
+def _thinned(length: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions of points about equally far apart along a curve, ends included."""
+    if len(length) <= POINTS:
+        return np.arange(len(length))
+    steps = np.linspace(length[0], length[-1], POINTS)
+    kept = np.searchsorted(length, steps)
+    return np.unique(np.concatenate([[0], kept, [len(length) - 1]]))
+
+
+def _band(
+    positive: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    patients: NDArray[np.intp] | None,
+    alarms: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the sensitivity's intervals at each share of false alarms."""
+    cuts, hit_rates, alarm_rates = _rates(positive, scores)
+    # The steepest reading of the curve: at equal alarms the highest sensitivity.
+    last = np.searchsorted(alarm_rates, alarms + 1e-12, side="right") - 1
+    low, high = np.empty(len(alarms)), np.empty(len(alarms))
+    known: dict[int, tuple[Estimate, Estimate]] = {}
+    for at, point in enumerate(last):
+        if point not in known:
+            called = scores >= cuts[point]
+            hit = share(called, patients, positive)
+            known[point] = hit, share(called, patients, ~positive)
+        hit, alarm = known[point]
+        x = float(alarms[at])
+        ends = np.array([x - (alarm.value - alarm.low), x + alarm.high - alarm.value])
+        fewer, more = np.interp(ends, alarm_rates, hit_rates)
+        here = hit.value
+        low[at] = here - np.hypot(here - hit.low, max(here - fewer, 0.0))
+        high[at] = here + np.hypot(hit.high - here, max(more - here, 0.0))
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+
+
+def _precision(
+    hits: NDArray[np.float64], alarms: NDArray[np.float64], odds: float
+) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return hits * odds / (hits * odds + alarms)
