@@ -161,8 +161,8 @@ def ensure_worker(store: RunStore) -> None:
     """Starts a worker that loads TensorFlow and waits, if none does; cheap to call.
 
     None is started while every device is busy and no run waits: it would only take
-    memory. The calling process counts as a shell from now on: without any shell and without
-    waiting runs, idle workers end.
+    memory. The calling process counts as a shell from now on: without any shell and
+    without waiting runs, idle workers end.
     """
     with _starting:
         _be_present(store)
@@ -174,6 +174,13 @@ def ensure_worker(store: RunStore) -> None:
             waiting(store)
         ):
             start_worker(store)
+
+
+def leave(store: RunStore) -> None:
+    """Says that this process is no shell any more; idle workers may end."""
+    lock = _present.pop(store.root, None)
+    if lock is not None:
+        lock.release()
 
 
 def start_worker(store: RunStore) -> None:

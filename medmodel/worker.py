@@ -93,7 +93,7 @@ def wait_and_train(store: RunStore) -> int:
 def _next_claim(store: RunStore) -> Claim | None:
     """Waits for a run; None when nobody can bring one any more."""
     stamp, looked, queued = 0, 0.0, True
-    while True:
+    while store.root.is_dir():
         age = time.monotonic() - looked
         now = jobs.queue_stamp(store)
         limit = BUSY_LOOK_SECONDS if queued else FULL_LOOK_SECONDS
@@ -106,6 +106,7 @@ def _next_claim(store: RunStore) -> Claim | None:
             if not queued and not jobs.shell_present(store):
                 return None
         time.sleep(POLL_SECONDS)
+    return None
 
 
 def train_claimed(claim: Claim) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from medmodel import jobs
+from medmodel.runs import RunStore
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -20,12 +23,16 @@ REAL_DATA = Path(
 
 
 @pytest.fixture(autouse=True)
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh workspace, so that no test sees another's runs or the user's own."""
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh workspace, so that no test sees another's runs or the user's own.
+
+    Afterwards this process is no shell of it any more, so its idle worker ends.
+    """
     folder = tmp_path / "workspace"
     monkeypatch.setenv("MEDMODEL_WORKSPACE", str(folder))
     monkeypatch.setenv("MEDMODEL_DATA", str(tmp_path / "data"))
-    return folder
+    yield folder
+    jobs.leave(RunStore(folder))
 
 
 def draw_class_folders(

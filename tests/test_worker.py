@@ -29,7 +29,7 @@ def store(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore
     store = RunStore()
     yield store
     devices.available.cache_clear()
-    left_shell(store)
+    jobs.leave(store)
     for process in psutil.process_iter(["cmdline"]):
         if any(str(workspace) in part for part in process.info["cmdline"] or []):
             process.kill()
@@ -37,13 +37,6 @@ def store(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore
     for child in jobs._children:
         child.wait()
     jobs._children.clear()
-
-
-def left_shell(store: RunStore) -> None:
-    """This process is no shell of the workspace any more."""
-    presence = jobs._present.pop(store.root, None)
-    if presence is not None:
-        presence.release()
 
 
 def conduct(name: str, device: str = "auto") -> TrainConfig:
@@ -234,7 +227,7 @@ def test_idle_worker_takes_a_run_at_once_and_a_successor_follows(
 def test_idle_worker_ends_when_no_shell_is_left(store: RunStore) -> None:
     jobs.ensure_worker(store)
     wait_for(lambda: jobs.idle_worker_ready(store))
-    left_shell(store)
+    jobs.leave(store)
     (worker,) = jobs._children
     assert worker.wait(timeout=20) == 0
     assert not locked(store.root / "idle.lock")

@@ -1,0 +1,257 @@
+"""The queue by itself: who may be claimed when; processes are in test_worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from medmodel import devices, jobs
+from medmodel.config import TrainConfig
+from medmodel.errors import RunError
+from medmodel.jobs import Claim
+from medmodel.runs import Run, RunStatus, RunStore, Status
+from medmodel.storage import locked
+
+
+@pytest.fixture
+def store(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, on: Callable[[str], None]
+) -> Iterator[RunStore]:
+    """A workspace for which no worker is ever started."""
+    monkeypatch.setattr(jobs, "start_worker", lambda store: None)
+    on("cpu")
+    yield RunStore()
+    for claim in held:
+        release(claim)
+    held.clear()
+
+
+@pytest.fixture
+def on(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Gives the machine these devices."""
+
+    def pretend(names: str) -> None:
+        monkeypatch.setenv("MEDMODEL_DEVICES", names)
+        devices.available.cache_clear()
+
+    yield pretend
+    devices.available.cache_clear()
+
+
+def queued(store: RunStore, number: int, device: str = "auto") -> Run:
+    """A waiting run, the older the smaller its number."""
+    run = store.create(TrainConfig(dataset="/data", device=device))
+    folder = store.folder / f"20260101-{number:06}-aaaaaa"
+    run.folder.rename(folder)
+    return Run(folder)
+
+
+held: list[Claim] = []
+
+
+def release(claim: Claim) -> None:
+    """What the operating system does at the end of a process."""
+    for lock in [claim.lock, *claim.device_locks]:
+        lock.release()
+
+
+def end(claim: Claim, state: RunStatus = RunStatus.DONE) -> None:
+    """What the end of a worker's process does."""
+    claim.run.write_status(Status(state=state, attempt=claim.run.status.attempt))
+    release(claim)
+
+
+def claimed(store: RunStore) -> Claim:
+    claim = jobs.claim_next(store)
+    assert claim is not None
+    held.append(claim)
+    return claim
+
+
+def test_oldest_first_one_per_device(store: RunStore) -> None:
+    young, old = queued(store, 2), queued(store, 1)
+    assert [run.id for run, _ in jobs.waiting(store)] == [old.id, young.id]
+    claim = claimed(store)
+    assert claim.run.id == old.id
+    assert old.status.state is RunStatus.RUNNING
+    assert old.status.attempt == 1
+    assert old.status.started > 0
+    assert old.status.device == "CPU"
+    assert jobs.claim_next(store) is None
+    assert young.status.state is RunStatus.QUEUED
+    end(claim)
+    assert claimed(store).run.id == young.id
+
+
+def test_gpus_are_preferred_and_waited_for(
+    store: RunStore, on: Callable[[str], None]
+) -> None:
+    on("cpu,gpu:0,gpu:1")
+    for number in range(3):
+        queued(store, number)
+    first, second = claimed(store), claimed(store)
+    assert [d.name for d in first.devices + second.devices] == ["gpu:0", "gpu:1"]
+    assert jobs.claim_next(store) is None  # The processor is no place to hurry to.
+    on_processor = queued(store, 3, device="cpu")
+    assert claimed(store).run.id == on_processor.id
+
+
+def test_all_gpus_waits_for_all_and_is_not_overtaken(
+    store: RunStore, on: Callable[[str], None]
+) -> None:
+    on("cpu,gpu:0,gpu:1")
+    queued(store, 1, device="gpu:0")
+    both = queued(store, 2, device="all_gpus")
+    queued(store, 3)
+    first = claimed(store)
+    assert jobs.claim_next(store) is None  # gpu:1 is kept for the older run.
+    end(first)
+    claim = claimed(store)
+    assert claim.run.id == both.id
+    assert [device.name for device in claim.devices] == ["gpu:0", "gpu:1"]
+    assert jobs.claim_next(store) is None
+
+
+@pytest.mark.parametrize("device", ["gpu:0", "all_gpus", "quantum"])
+def test_missing_device(store: RunStore, device: str) -> None:
+    run = queued(store, 1, device=device)
+    assert jobs.claim_next(store) is None
+    status = run.status
+    assert status.state is RunStatus.FAILED
+    assert status.failure is not None and device in status.failure.message
+    with pytest.raises(RunError, match="has no device"):
+        jobs.claim_run(run)
+
+
+def test_damaged_runs_do_not_hold_up_the_queue(store: RunStore) -> None:
+    without_status, without_config = queued(store, 1), queued(store, 2)
+    good = queued(store, 3)
+    (without_status.folder / "status.json").write_text("{")
+    (without_config.folder / "config.json").write_text("{")
+    assert claimed(store).run.id == good.id
+    assert without_config.status.state is RunStatus.FAILED
+    jobs.delete(without_status, store)
+    assert len(store.list()) == 2
+
+
+def test_threads_never_claim_the_same_run(
+    store: RunStore, on: Callable[[str], None]
+) -> None:
+    on(",".join(f"cpu{i}" for i in range(6)))
+    for number in range(6):
+        queued(store, number)
+    claims: list[Claim | None] = []
+    threads = [
+        threading.Thread(target=lambda: claims.append(jobs.claim_next(store)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    held.extend(claim for claim in claims if claim is not None)
+    taken = [claim.run.id for claim in held]
+    assert len(taken) == len(set(taken)) == 6
+
+
+def test_stop_of_a_waiting_run(store: RunStore) -> None:
+    run = queued(store, 1)
+    jobs.stop(run)
+    assert run.status.state is RunStatus.STOPPED
+    assert jobs.claim_next(store) is None
+    with pytest.raises(RunError, match="has ended already"):
+        jobs.stop(run)
+
+
+def test_stop_of_a_running_run_is_a_request(store: RunStore) -> None:
+    run = queued(store, 1)
+    claim = claimed(store)
+    jobs.stop(run)
+    assert run.stop_requested
+    assert run.status.state is RunStatus.RUNNING
+    assert not jobs.stop_overdue(run)
+    end(claim)
+
+
+@pytest.mark.parametrize("state", [RunStatus.STOPPED, RunStatus.FAILED])
+def test_resume(store: RunStore, state: RunStatus) -> None:
+    run = queued(store, 1)
+    claim = claimed(store)
+    run.request_stop()
+    end(claim, state)
+    jobs.resume(run, store)
+    assert not run.stop_requested
+    status = run.status
+    assert status.state is RunStatus.QUEUED
+    assert (status.ended, status.failure, status.phase) == (0.0, None, "waiting")
+    assert claimed(store).run.status.attempt == 2
+
+
+def test_resume_after_a_kill(store: RunStore) -> None:
+    run = queued(store, 1)
+    claim = claimed(store)
+    release(claim)
+    assert run.status.state is RunStatus.INTERRUPTED
+    jobs.resume(run, store)
+    assert run.status.state is RunStatus.QUEUED
+
+
+def test_what_cannot_be_resumed(store: RunStore) -> None:
+    run = queued(store, 1)
+    with pytest.raises(RunError, match="queued"):
+        jobs.resume(run, store)
+    claim = claimed(store)
+    with pytest.raises(RunError, match="running"):
+        jobs.resume(run, store)
+    end(claim)
+    with pytest.raises(RunError, match="done"):
+        jobs.resume(run, store)
+
+
+def test_delete(store: RunStore) -> None:
+    waiting, running = queued(store, 2), queued(store, 1)
+    jobs.delete(waiting, store)
+    claim = claimed(store)
+    with pytest.raises(RunError, match="stop it first"):
+        jobs.delete(running, store)
+    end(claim)
+    jobs.delete(running, store)
+    assert store.list() == []
+    with pytest.raises(RunError):
+        jobs.delete(running, store)
+
+
+def test_submit_says_so(store: RunStore) -> None:
+    before = jobs.queue_stamp(store)
+    run = jobs.submit(TrainConfig(dataset="/data"), store)
+    assert jobs.queue_stamp(store) != before
+    assert run.status.state is RunStatus.QUEUED
+    assert '"train"' in (store.root / "audit.jsonl").read_text()
+
+
+def test_a_worker_is_started_only_where_one_is_of_use(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[RunStore] = []
+    monkeypatch.setattr(jobs, "start_worker", started.append)
+    assert not jobs.shell_present(store)
+    jobs.ensure_worker(store)
+    assert len(started) == 1
+    assert jobs.shell_present(store)
+    idle = jobs._idle_lock(store)
+    assert idle.acquire()
+    jobs.ensure_worker(store)
+    assert len(started) == 1
+    idle.release()
+    queued(store, 1)
+    claim = claimed(store)
+    jobs.ensure_worker(store)  # All devices are busy, nothing waits.
+    assert len(started) == 1
+    queued(store, 2)
+    jobs.ensure_worker(store)  # The next one finds TensorFlow loaded.
+    assert len(started) == 2
+    end(claim)
+    assert not locked(store.root / "queue.lock")
