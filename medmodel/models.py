@@ -317,13 +317,22 @@ def _application(
 
 
 def _load_weights(model: keras.Model, path: Path) -> None:
+    """Loads a file; Keras leaves weights as they are where a file has none for them."""
+    kernels = [weight for weight in model.trainable_weights if weight.ndim > 1]
+    before = [kernel.numpy() for kernel in kernels]
+    refused = WeightsError(
+        f"{path.name} does not hold weights of {model.name} without its top layer: "
+        "choose the file that Keras publishes with a name ending in notop.h5."
+    )
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Skipping nested container")
+            model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"{path.name} does not hold weights of {model.name} without its top "
-            "layer: choose the file whose name ends in notop.h5."
-        ) from error
+        raise refused from error
+    for kernel, random in zip(kernels, before, strict=True):
+        if np.array_equal(kernel.numpy(), random):
+            raise refused
 
 
 MODELS: dict[str, Builder] = {
