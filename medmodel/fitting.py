@@ -18,11 +18,10 @@ from medmodel.instant import Learner
 from medmodel.material import Material
 from medmodel.models import build_model, freeze_for_fine_tuning
 from medmodel.pipeline import evaluation_batches, steps_per_epoch, training_batches
-from medmodel.reporter import STEP_COLUMNS
 from medmodel.runs import Run
-from medmodel.saving import save_model
+from medmodel.saving import begin_steps, save_model
 
-HEAD_EPOCHS = 30
+HEAD_PASSES = 30
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
@@ -67,7 +66,7 @@ def fit(material: Material, strategy: tf.distribute.Strategy) -> None:
             jit_compile=False,
         )
         finished = restore(model, run.folder / "backup")
-    _forget_steps_after(run, finished * steps)
+    begin_steps(material.reporter, _steps_until(run, finished))
     best = BestKeeper(material.reporter, _saver(material), config.patience)
     with contextlib.suppress(Cancelled):
         if config.training == "fine_tune" and not finished:
@@ -89,8 +88,10 @@ def _descend(
         return
     training = material.samples("train")
     steps = steps_per_epoch(training, config.batch_size)
-    narrator = Narrator(reporter, finished * steps, config.epochs * steps)
-    reporter.update(steps=config.epochs * steps)
+    before = reporter.status.step
+    planned = before + (config.epochs - finished) * steps
+    narrator = Narrator(reporter, before, planned)
+    reporter.update(steps=planned)
     try:
         model.fit(
             training_batches(
@@ -109,7 +110,7 @@ def _descend(
         )
     except Cancelled:
         # Stopped before an epoch was validated: these few steps are all there is.
-        if not run.model_path.exists() and narrator.step:
+        if not run.model_path.exists() and narrator.step > before:
             best.save(model)
         raise
 
@@ -158,9 +159,7 @@ def _start_head(material: Material, model: keras.Model, best: BestKeeper) -> Non
         reporter.progress("features", start + len(chosen), len(rows))
         if reporter.stop_requested:
             raise Cancelled("Training was stopped on request.")
-    head = learner.learn_epochs(HEAD_EPOCHS, report=False)
-    if head is None:
-        return
+    head, _ = learner.learn(HEAD_PASSES)
     kernel = head.coefficients[:-1] / head.scale[:, None]
     dense.set_weights([kernel, head.coefficients[-1] - head.mean @ kernel])
     batches = evaluation_batches(material.samples("val"), size)
@@ -168,14 +167,11 @@ def _start_head(material: Material, model: keras.Model, best: BestKeeper) -> Non
     best.offer(model, 0, float(found["loss"]))
 
 
-def _forget_steps_after(run: Run, step: int) -> None:
-    """Cuts steps.csv where this attempt goes on, so that curves do not turn back."""
-    path = run.folder / "steps.csv"
-    if not path.exists():
-        return
-    place = STEP_COLUMNS.index("step")
+def _steps_until(run: Run, epoch: int) -> int:
+    """Steps that were finished with an epoch, as the history says."""
+    path = run.folder / "history.csv"
+    if not epoch or not path.exists():
+        return 0
     with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file)) or [list(STEP_COLUMNS)]
-    whole = [row for row in rows if len(row) == len(STEP_COLUMNS)]
-    kept = [row for row in whole if int(row[place]) <= step]
-    run.write_table("steps.csv", [header, *kept])
+        found = [row for row in csv.DictReader(file) if row["epoch"] == str(epoch)]
+    return int(found[-1]["step"]) if found else 0

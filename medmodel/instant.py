@@ -18,7 +18,7 @@ from medmodel.errors import Cancelled
 from medmodel.features import FEATURES, extract
 from medmodel.material import Material
 from medmodel.models import instant_model
-from medmodel.regression import Ranking, SoftmaxPath, log_probabilities
+from medmodel.regression import Judgement, SoftmaxPath, judge, log_probabilities
 from medmodel.saving import save_model
 
 STRENGTHS = 2.0 ** np.arange(2, -10, -1)
@@ -82,13 +82,14 @@ class Learner:
 
     def __init__(self, material: Material, count: int = FEATURES) -> None:
         self.material = material
-        self.step = 0
+        self.step = material.reporter.status.step
         self._features = np.empty((len(material.targets), count), np.float16)
         self._seen = np.zeros(len(material.targets), bool)
         self._split = material.prepared.table["split"].to_numpy()
         self._lesson = FIRST_LESSON
         self._reported = 0.0
         self._path: SoftmaxPath | None = None
+        self._validation = (np.zeros(0), np.zeros(0), np.zeros(0))
         shape = (count + 1, len(material.classes))
         self._coefficients = np.zeros((len(STRENGTHS), *shape), np.float32)
         self._mean = np.zeros(count, np.float32)
@@ -119,35 +120,62 @@ class Learner:
                 for _ in range(LESSON_PASSES):
                     self._advance()
 
-    def learn_epochs(self, epochs: int, report: bool = True) -> Head | None:
-        """Passes over the features that are there, each an epoch.
+    def learn_epochs(self, epochs: int) -> Head | None:
+        """Passes over the features that are there; each is reported as an epoch.
 
         Their arrival was the first epoch, so one pass less is made.
-
-        Args:
-            epochs: How many.
-            report: Whether to tell about each.
 
         Returns:
             The layer to keep; None if there was nothing to learn from.
         """
         if not (self._rows("train").size and self._rows("val").size):
             return None
-        self._begin()
-        rows = self._rows("val")
-        targets = self.material.targets[rows]
-        ranking = Ranking(self._standard(rows), targets, self.material.weights[targets])
-        patience = self.material.config.patience
+        verdict = self._settle(0)
+        lowest, found = np.inf, 1
         for epoch in range(1, epochs + 1):
             if epoch > 1:
                 self._advance()
-            ranking.judge(epoch, self._coefficients)
-            if report:
-                self._report_epoch(epoch, ranking)
-            waited = epoch - int(ranking.epochs.max())
-            if self.material.reporter.stop_requested or 0 < patience <= waited:
+                verdict = self._judge()
+            self._report_epoch(epoch, verdict)
+            if verdict.losses.min() < lowest:
+                lowest, found = verdict.losses.min(), epoch
+            if self.material.reporter.stop_requested:
                 break
-        return Head(self._mean, self._scale, ranking.coefficients[ranking.chosen])
+            if 0 < self.material.config.patience <= epoch - found:
+                break
+        return self._head(verdict)
+
+    def learn(self, passes: int) -> tuple[Head, np.ndarray]:
+        """The same without a word: the layer to keep, and its log losses.
+
+        Args:
+            passes: Over the features that are there.
+
+        Returns:
+            The layer, and the weighted log loss of every validation image, in the
+            order of the prepared images.
+        """
+        verdict = self._settle(passes)
+        head, (features, targets, weights) = self._head(verdict), self._validation
+        logs = log_probabilities(features, head.coefficients[None])[0]
+        losses = -logs[np.arange(len(targets)), targets] * weights
+        return head, losses / weights.mean()
+
+    def _settle(self, passes: int) -> Judgement:
+        self._begin()
+        rows = self._rows("val")
+        targets = self.material.targets[rows]
+        weights = self.material.weights[targets]
+        self._validation = (self._standard(rows), targets, weights)
+        for _ in range(passes):
+            self._advance()
+        return self._judge()
+
+    def _judge(self) -> Judgement:
+        return judge(self._coefficients, *self._validation)
+
+    def _head(self, verdict: Judgement) -> Head:
+        return Head(self._mean, self._scale, self._coefficients[verdict.leader])
 
     def _begin(self) -> None:
         """Starts on all training features that are there, with what is known."""
@@ -188,9 +216,9 @@ class Learner:
         loss = -logs[np.arange(len(rows)), targets].mean()
         self._report_step(1, float(loss), float((logs.argmax(1) == targets).mean()))
 
-    def _report_epoch(self, epoch: int, ranking: Ranking) -> None:
+    def _report_epoch(self, epoch: int, verdict: Judgement) -> None:
         assert self._path is not None
-        leader, reporter = ranking.leader, self.material.reporter
+        leader, reporter = verdict.leader, self.material.reporter
         loss, accuracy = self._path.loss[leader], self._path.accuracy[leader]
         self._report_step(epoch, float(loss), float(accuracy))
         row = {
@@ -198,12 +226,12 @@ class Learner:
             "step": self.step,
             "loss": float(loss),
             "accuracy": float(accuracy),
-            "val_loss": float(ranking.current[leader]),
-            "val_accuracy": float(ranking.accuracies[leader]),
+            "val_loss": float(verdict.losses[leader]),
+            "val_accuracy": float(verdict.accuracies[leader]),
         }
         reporter.epoch(row)
         reporter.progress("training", epoch, self.material.config.epochs)
-        reporter.update(best_epoch=int(ranking.epochs[ranking.chosen]))
+        reporter.update(best_epoch=epoch)
 
     def _report_step(self, epoch: int, loss: float, accuracy: float) -> None:
         self.step += 1

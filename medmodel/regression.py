@@ -6,6 +6,8 @@ costs, so eight candidates take hardly longer than one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 MEMORY = 12
@@ -67,14 +69,17 @@ class SoftmaxPath:
         better = value <= limit
         self._remember(tried - self.coefficients, slope - self._slope, better)
         taken = better[:, None, None]
-        self.coefficients = np.where(taken, tried, self.coefficients)
         self._slope = np.where(taken, slope, self._slope)
+        direction = self._newton_like()
+        # Where a parabola through what is known has its lowest point.
+        excess = np.maximum(value - self._value - self._step * descent, 1e-30)
+        guess = np.clip(-descent * self._step / (2 * excess), 1e-3, 0.5)
+        self._step = np.where(better, 1.0, self._step * guess)
+        self._direction = np.where(taken, direction, self._direction)
+        self.coefficients = np.where(taken, tried, self.coefficients)
         self._value = np.where(better, value, self._value)
         self.loss = np.where(better, loss, self.loss)
         self.accuracy = np.where(better, accuracy, self.accuracy)
-        direction = self._newton_like()
-        self._direction = np.where(taken, direction, self._direction)
-        self._step = np.where(better, 1.0, self._step * 0.4)
 
     def _look(self, coefficients: np.ndarray) -> tuple[np.ndarray, ...]:
         """(value, slope, loss, accuracy) of every strength."""
@@ -138,76 +143,54 @@ def log_probabilities(features: np.ndarray, coefficients: np.ndarray) -> np.ndar
     return scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
 
 
-class Ranking:
-    """Which strength to trust, by the weighted log loss of validation images.
-
-    Of the strengths whose loss lies within one standard error of the lowest, the
-    strongest is taken: the difference may be chance, and the simpler layer bears other
-    hospitals' images better (Breiman's rule; Hastie, Tibshirani and Friedman 2009,
-    The Elements of Statistical Learning, 7.10).
+@dataclass(frozen=True)
+class Judgement:
+    """What validation images say about each strength of regularisation.
 
     Args:
-        features: (n, d) standardised features of validation images.
-        targets: (n,) their classes.
-        weights: (n,) what each counts.
+        losses: (s,) weighted log loss.
+        errors: (s,) standard error of each.
+        accuracies: (s,) share of right first choices, 0 to 1.
     """
 
-    def __init__(
-        self, features: np.ndarray, targets: np.ndarray, weights: np.ndarray
-    ) -> None:
-        self._features = features
-        self._targets = targets
-        self._weights = weights / weights.sum()
-        self.losses = self.errors = np.zeros(0)
-        self.epochs = np.zeros(0, int)
-        self.coefficients = np.zeros(0, np.float32)
-        self.current = self.accuracies = self._current_errors = np.zeros(0)
-
-    def judge(self, epoch: int, coefficients: np.ndarray) -> None:
-        """Measures all strengths and keeps each at its best.
-
-        Args:
-            epoch: Number of the epoch, 1-based.
-            coefficients: (s, d + 1, k).
-        """
-        logs = log_probabilities(self._features, coefficients)
-        rows = np.arange(len(self._targets))
-        losses = -logs[:, rows, self._targets]
-        self.current = losses @ self._weights
-        spread = (losses - self.current[:, None]) ** 2 @ self._weights**2
-        self._current_errors = np.sqrt(spread)
-        self.accuracies = (logs.argmax(axis=2) == self._targets).mean(axis=1)
-        if not self.coefficients.size:
-            self.coefficients = coefficients.copy()
-            self.losses = np.full(len(coefficients), np.inf)
-            self.errors = np.zeros(len(coefficients))
-            self.epochs = np.zeros(len(coefficients), int)
-        better = self.current < self.losses
-        self.coefficients[better] = coefficients[better]
-        self.losses = np.where(better, self.current, self.losses)
-        self.errors = np.where(better, self._current_errors, self.errors)
-        self.epochs = np.where(better, epoch, self.epochs)
+    losses: np.ndarray
+    errors: np.ndarray
+    accuracies: np.ndarray
 
     @property
     def leader(self) -> int:
-        """The strength to trust in this epoch."""
-        return strongest(self.current, self._current_errors)
+        """The strength to trust.
 
-    @property
-    def chosen(self) -> int:
-        """The strength to trust, each at the epoch that suited it best."""
-        return strongest(self.losses, self.errors)
+        Of those whose loss is at most one standard error above the lowest, the
+        strongest: the difference may be chance, and the simpler layer bears images
+        from elsewhere better (Breiman's rule; Hastie, Tibshirani and Friedman 2009,
+        The Elements of Statistical Learning, 7.10).
+        """
+        best = int(np.argmin(self.losses))
+        limit = self.losses[best] + self.errors[best]
+        return int(np.flatnonzero(self.losses <= limit)[0])
 
 
-def strongest(losses: np.ndarray, errors: np.ndarray) -> int:
-    """The first whose loss is at most one standard error above the lowest.
+def judge(
+    coefficients: np.ndarray,
+    features: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+) -> Judgement:
+    """Measures layers on images from which they did not learn.
 
     Args:
-        losses: (s,) from the strongest regularisation to the weakest.
-        errors: (s,) standard error of each.
+        coefficients: (s, d + 1, k), from the strongest regularisation to the weakest.
+        features: (n, d) standardised features.
+        targets: (n,) their classes.
+        weights: (n,) what each image counts.
     """
-    best = int(np.argmin(losses))
-    return int(np.flatnonzero(losses <= losses[best] + errors[best])[0])
+    logs = log_probabilities(features, coefficients)
+    losses = -logs[:, np.arange(len(targets)), targets]
+    share = weights / weights.sum()
+    means = losses @ share
+    errors = np.sqrt((losses - means[:, None]) ** 2 @ share**2)
+    return Judgement(means, errors, (logs.argmax(axis=2) == targets).mean(axis=1))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

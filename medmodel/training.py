@@ -26,6 +26,7 @@ from medmodel.precision import choose_precision
 from medmodel.prepared import prepare
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus
+from medmodel.saving import begin_steps
 from medmodel.sizing import Sizing, choose_size
 from medmodel.splits import assign_splits
 from medmodel.storage import read_json, write_json
@@ -88,6 +89,8 @@ def gather(run: Run, reporter: Reporter) -> tuple[Material, Sizing]:
     def stopped() -> bool:
         return reporter.stop_requested
 
+    if config.training == "frozen":
+        begin_steps(reporter, 0)
     reporter.progress("checking", 0, 0)
     index = index_dataset(safe_folder(config.dataset), reporter.progress, stopped)
     table = _split(run, index, config)

@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"errors"},
     {"config", "storage"},
     {"sandbox", "windows", "pseudonyms", "pool"},
-    {"codecs", "dicom", "nifti", "headers", "deidentify", "scans"},
+    {"codecs", "dicom", "nifti", "headers", "blackout", "deidentify", "scans"},
     {"images", "runs", "audit"},
     {"folders"},
     {"layout"},
@@ -43,8 +43,13 @@ LAYERS: list[set[str]] = [
     {"indexing", "plots"},
     {"server"},
     # TensorFlow only below this line.
-    {"pretrained", "pipeline", "models", "callbacks"},
+    {
+        *("pretrained", "efficientnet", "augmentation", "pipeline", "models"),
+        *("hardware", "precision", "regression", "material", "saving", "callbacks"),
+    },
     {"explanation", "features", "prediction"},
+    {"instant"},
+    {"fitting", "sizing"},
     {"training"},
     {"worker"},
     {"benchmark"},
