@@ -8,6 +8,7 @@ some decoders crash on damaged files.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames, get_frame
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
     UID,
@@ -47,6 +49,9 @@ DAMAGED = (
     RuntimeError,
     NotImplementedError,
     struct.error,
+    zlib.error,
+    BytesLengthException,
+    InvalidDicomError,
 )
 
 
@@ -122,7 +127,9 @@ def package_for(syntax: UID) -> str:
 
 def _title(syntax: UID) -> str:
     """Name of a transfer syntax; a private or unknown one is told by its number."""
-    return syntax.name if syntax.name else "no known transfer syntax"
+    if not syntax.is_valid:
+        return "an unknown transfer syntax"
+    return syntax.name
 
 
 def _jpeg_extended(dataset: Dataset, frame: int) -> Stored:

@@ -139,7 +139,6 @@ def check_picture(dataset: Dataset, name: str) -> int:
         height, width = int(dataset.Rows), int(dataset.Columns)
         frames = int(dataset.get("NumberOfFrames") or 1)
         samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
-        photometric = str(dataset.PhotometricInterpretation)
     except DAMAGED as error:
         raise _damaged(name) from error
     if height * width > MAX_PIXELS:
@@ -151,8 +150,8 @@ def check_picture(dataset: Dataset, name: str) -> int:
         raise ImageError(f"{name} has no pixels.")
     if samples not in (1, 3) or bits not in (1, 8, 16, 32, 64):
         raise ImageError(
-            f"{name} stores {samples} samples of {bits} bits per pixel ({photometric})"
-            ", which cannot be shown: export it as grey or RGB."
+            f"{name} stores {samples} samples of {bits} bits per pixel, which cannot be "
+            "shown: export it as grey or RGB."
         )
     return frames
 
@@ -179,6 +178,8 @@ def _develop(
     chosen: Window | None,
 ) -> Frame:
     modality = str(dataset.get("Modality") or "")
+    if not (modality.isalnum() and len(modality) <= 16):
+        modality = ""
     facts: dict[str, Any] = {"frames": 1, "modality": modality, "mode": photometric}
     if photometric not in _GREY:
         pixels = to_rgb(stored, dataset, photometric)
@@ -266,7 +267,9 @@ def voi_lookup(values: Values, header: Dataset) -> Values | None:
     count, first, bits = (int(n) for n in tables[0].LUTDescriptor)
     entries = tables[0].LUTData
     if isinstance(entries, bytes):
-        entries = np.frombuffer(entries, "<u2" if bits > 8 else "u1")
+        order = "<" if header.file_meta.TransferSyntaxUID.is_little_endian else ">"
+        wide = len(entries) >= 2 * (count or 2**16)
+        entries = np.frombuffer(entries, f"{order}u2" if wide else "u1")
     table = np.asarray(entries, np.float32)[: count or 2**16]
     if first > 2**15 and np.nanmin(values) < 0:
         first -= 2**16  # written as unsigned though values are signed
@@ -347,8 +350,10 @@ def patient(dataset: Dataset) -> str:
 
 
 def _class_name(dataset: Dataset) -> str:
-    kind = UID(str(dataset.get("SOPClassUID") or "")).name
-    return f" ({kind})" if kind else ""
+    """What kind of file it is; nothing else of a header goes into a message."""
+    kind = UID(str(dataset.get("SOPClassUID") or ""))
+    known = kind.is_valid and not kind.is_private and kind.name != kind
+    return f" ({kind.name})" if known else ""
 
 
 def _damaged(name: str) -> ImageError:

@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.affines import voxel_sizes
 from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import OrientationError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from PIL import Image
 
 from medmodel.errors import ImageError
@@ -36,6 +38,8 @@ _DAMAGED = (
     # What nibabel, zlib and NumPy are known to raise on damaged files.
     ImageFileError,
     HeaderDataError,
+    OrientationError,
+    WrapStructError,
     OSError,
     EOFError,
     ValueError,

@@ -21,6 +21,8 @@ Axis = Literal["axial", "coronal", "sagittal"]
 Region = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels; right and bottom are outside."""
 
+HEAD = 512
+"""Bytes that suffice to recognise both formats, NIfTI even when compressed."""
 MAX_BYTES = 1_000_000_000
 
 _VALUE_REPRESENTATIONS = b"AE AS AT CS DA DS DT IS LO LT PN SH SQ ST TM UI UL US UN"
@@ -174,7 +176,7 @@ def load_frame(
         ImageError: As `read_dicom` and `read_nifti`.
     """
     data, name = _content(source, name)
-    if is_nifti(data[:64]):
+    if is_nifti(data[:HEAD]):
         arguments = {**_nifti_arguments(reading), "values": True}
         answer = sandbox.ask("medmodel.nifti:read", data, name, **arguments)
     else:
