@@ -30,6 +30,7 @@ OKABE_ITO = (
     "#D9C81A",
 )
 HEATMAP_CAPTION = "Where the network was sensitive, not the outline of a lesion."
+_MOST_NUMBERED = 20
 BAR_HEIGHT = 34
 """Height of one probability bar in pixels."""
 
@@ -163,12 +164,11 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
         showscale=False,
         xgap=2,
         ygap=2,
-        text=_cell_texts(counts, shares),
-        texttemplate="%{text}" if k <= 20 else None,
-        textfont={"size": 16 if k <= 6 else 12 if k <= 12 else 10},
         hovertext=_cell_sentences(classes, counts, shares),
         hoverinfo="text",
     )
+    if k <= _MOST_NUMBERED:
+        _write_cells(drawing, counts, shares)
     drawing.update_xaxes(
         title="First choice of the model",
         side="top",
@@ -267,19 +267,27 @@ def _shortened(name: str, longest: int = 28) -> str:
     return f"{name[:head]}…{name[head + 1 - longest :]}"
 
 
-def _cell_texts(
-    counts: NDArray[np.int64], shares: NDArray[np.float64]
-) -> list[list[str]]:
-    crowded = len(counts) > 8
-    return [
-        [
-            f"{count}" if crowded or not total else f"{count}<br>{share * 100:.0f} %"
-            for count, share in zip(row, row_shares, strict=True)
-        ]
-        for row, row_shares, total in zip(
-            counts, shares, counts.sum(axis=1), strict=True
-        )
-    ]
+def _write_cells(
+    drawing: Figure, counts: NDArray[np.int64], shares: NDArray[np.float64]
+) -> None:
+    """Numbers into the cells, dark on bright ones and bright on dark ones."""
+    k = len(counts)
+    rows, columns = np.divmod(np.arange(k * k), k)
+    share_too = k <= 8
+    drawing.add_scatter(
+        x=columns,
+        y=rows,
+        mode="text",
+        text=[
+            f"{count}<br>{share * 100:.0f} %" if count and share_too else f"{count}"
+            for count, share in zip(counts.flat, shares.flat, strict=True)
+        ],
+        textfont={
+            "size": 17 if k <= 4 else 14 if k <= 8 else 11,
+            "color": np.where(shares.ravel() > 0.5, "#101010", "#f4f4f4").tolist(),
+        },
+        hoverinfo="skip",
+    )
 
 
 def _cell_sentences(

@@ -52,11 +52,17 @@ def test_probability_bars() -> None:
 
 def test_confusion_figure() -> None:
     counts = np.array([[8, 2, 0], [0, 5, 5], [0, 0, 0]])
-    heat = plots.confusion_figure(["a", "b", "never"], counts).data[0]
+    heat, numbers = plots.confusion_figure(["a", "b", "never"], counts).data
     assert np.array(heat.z).tolist() == [[0.8, 0.2, 0], [0, 0.5, 0.5], [0, 0, 0]]
-    assert heat.text[0][0] == "8<br>80 %"
-    assert heat.text[2][2] == "0"
+    assert numbers.text[:3] == ("8<br>80 %", "2<br>20 %", "0")
+    assert numbers.textfont.color[:2] == ("#101010", "#f4f4f4")
+    assert (numbers.x[1], numbers.y[1]) == (1, 0)
     assert heat.hovertext[1][2] == "5 of 10 b<br>first choice never: 50 %"
+
+
+def test_many_classes_are_read_by_pointing() -> None:
+    counts = np.eye(30, dtype=np.int64)
+    assert len(plots.confusion_figure([str(i) for i in range(30)], counts).data) == 1
 
 
 def test_figures_take_the_page_as_background() -> None:
