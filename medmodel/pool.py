@@ -16,6 +16,7 @@ import queue
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def map_chunks(
     items: Sequence[Any],
     *constants: Any,
     cancelled: Callable[[], bool] | None = None,
-    few: int = FEW,
+    few: int | None = None,
 ) -> Iterator[tuple[list[Any], Any]]:
     """Runs `task(chunk, *constants)` for chunks of items on all cores.
 
@@ -49,7 +50,7 @@ def map_chunks(
         items: What to work on.
         *constants: Further arguments, the same for all chunks.
         cancelled: Looked at between chunks.
-        few: Up to so many items all is done in this process.
+        few: Up to so many items all is done in this process; default `FEW`.
 
     Yields:
         (chunk, result) in the order of completion. The result is None where an item
@@ -59,7 +60,7 @@ def map_chunks(
         Cancelled: `cancelled()` became true; running chunks are abandoned.
     """
     chunks = [list(items[i : i + CHUNK]) for i in range(0, len(items), CHUNK)]
-    if len(items) <= few:
+    if len(items) <= (FEW if few is None else few):
         for chunk in chunks:
             _check(cancelled)
             yield chunk, task(chunk, *constants)
@@ -180,6 +181,8 @@ def _unpack(answer: str) -> Any:
         return OSError(*value)
     if kind == "error":
         return MedModelError(value)
+    if kind == "bug":
+        return RuntimeError(f"A task of the pool failed:\n{value}")
     return value
 
 
@@ -203,6 +206,9 @@ def _serve() -> None:
             answer = ["os", [error.errno, error.strerror]]
         except MedModelError as error:
             answer = ["error", str(error)]
+        except Exception:
+            # Not swallowed: raised again in the parent, with where it came from.
+            answer = ["bug", traceback.format_exc()]
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

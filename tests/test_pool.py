@@ -70,6 +70,12 @@ def test_our_errors_arrive_with_their_sentence() -> None:
         list(pool.map_chunks(complain, [1], few=0))
 
 
+def test_mistakes_are_raised_here_with_their_traceback() -> None:
+    with pytest.raises(RuntimeError, match="unsupported operand") as caught:
+        list(pool.map_chunks(double, [{}], {}, few=0))
+    assert "in double" in str(caught.value)
+
+
 def test_an_item_that_kills_its_process_spoils_no_other() -> None:
     answers = list(pool.map_chunks(die_on_seven, list(range(40)), few=0))
     assert [chunk for chunk, answer in answers if answer is None] == [[7]]
