@@ -68,6 +68,7 @@ def heatmap_of(run: Run, case: Case, position: int) -> NDArray[np.float32]:
         answer = shared().ask(run.id, images, heatmap_for=[position])
         assert answer.heatmaps is not None
         _keep(known, key, answer.heatmaps[0], _MOST_HEATMAPS)
+        audit.record("explain", run=run.id, images=1)
     found: NDArray[np.float32] = known[key]
     return found
 

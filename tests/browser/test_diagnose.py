@@ -1,0 +1,115 @@
+"""Diagnose in a real browser: picture in, bars and heat map out, asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from medmodel.runs import Run
+from tests.browser.conftest import WAIT, AppServer
+from tests.conftest import draw_class_folders
+from tests.tiny_run import make_tiny_run
+
+pytestmark = pytest.mark.browser
+CAPTION = "Where the network was sensitive, not the outline of a lesion."
+
+
+@pytest.fixture(scope="module")
+def run(app: AppServer) -> Iterator[Run]:
+    """A finished run with a real model in the served workspace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(app.workspace))
+        folder = draw_class_folders(
+            app.workspace / "datasets" / "easy", images_per_class=4
+        )
+        yield make_tiny_run(folder, "tiny")
+
+
+def picture(run: Run, name: str = "") -> FilePayload:
+    file = sorted(Path(run.config.dataset).glob("*/*.png"))[0]
+    return {
+        "name": name or file.name,
+        "mimeType": "image/png",
+        "buffer": file.read_bytes(),
+    }
+
+
+def opened(page: Page, app: AppServer, run: Run) -> None:
+    page.goto(f"{app.url}/diagnose?run={run.id}")
+    page.get_by_role("button", name="I understand").click(timeout=WAIT)
+    expect(page.get_by_text("No picture yet")).to_be_visible(timeout=WAIT)
+
+
+def drop(page: Page, *files: FilePayload) -> None:
+    page.locator("input[type=file]").set_input_files(list(files))
+    choice = page.get_by_role("heading", name="Model's first choice")
+    expect(choice).to_be_visible(timeout=WAIT)
+
+
+def heatmap(page: Page) -> str:
+    """The address of the overlay: it changes with every pixel."""
+    image = page.get_by_alt_text("laid over the picture")
+    expect(image).to_be_visible(timeout=WAIT)
+    return image.get_attribute("src") or ""
+
+
+def requests_in(workspace: Path) -> int:
+    log = (workspace / "audit.jsonl").read_text()
+    return sum(log.count(f'"action": "{what}"') for what in ("predict", "explain"))
+
+
+def test_bars_heatmap_and_a_slider_that_asks_nobody(
+    page: Page, app: AppServer, run: Run
+) -> None:
+    opened(page, app, run)
+    drop(page, picture(run))
+    bars = page.locator(".js-plotly-plot .bars .point")
+    expect(bars).to_have_count(2, timeout=WAIT)
+    expect(page.get_by_text(CAPTION)).to_be_visible(timeout=WAIT)
+    before, asked = heatmap(page), requests_in(app.workspace)
+    page.get_by_role("slider").press("End")
+    # The address of the old picture leaves the page.
+    expect(page.locator(f"img[src='{before}']")).to_have_count(0, timeout=WAIT)
+    assert heatmap(page) != before
+    assert requests_in(app.workspace) == asked == 1
+
+
+def test_a_bad_file_beside_a_good_one(page: Page, app: AppServer, run: Run) -> None:
+    opened(page, app, run)
+    bad: FilePayload = {
+        "name": "<i>broken</i>.png",
+        "mimeType": "image/png",
+        "buffer": b"not a picture",
+    }
+    drop(page, bad, picture(run, "good.png"))
+    expect(page.get_by_text("i>.png is not a picture")).to_have_count(1)
+    expect(page.get_by_text("good.png, 32 × 32 pixels, PNG")).to_be_visible(
+        timeout=WAIT
+    )
+
+
+def test_arrow_keys_step_through_many(page: Page, app: AppServer, run: Run) -> None:
+    opened(page, app, run)
+    page.get_by_role("button", name="Try 3 images").click()
+    expect(page.get_by_text("1 of 3: ")).to_be_visible(timeout=WAIT)
+    page.get_by_role("heading", name="Model's first choice").click()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("2 of 3: ")).to_be_visible(timeout=WAIT)
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("1 of 3: ")).to_be_visible(timeout=WAIT)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    text = Path(download.value.path()).read_text()
+    assert text.startswith("file,label,first_choice,score_dark,score_light")
+    assert len(text.splitlines()) == 4
+
+
+def test_evaluation_on_the_run_page(page: Page, app: AppServer, run: Run) -> None:
+    page.goto(f"{app.url}/runs?run={run.id}")
+    expect(page.get_by_text("How good is it?")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("Always guessing")).to_be_visible()
+    cells = page.locator(".js-plotly-plot .heatmaplayer image")
+    expect(cells).to_have_count(1, timeout=WAIT)
