@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -69,10 +70,24 @@ def extract(
     return np.load(store.path, mmap_mode="r")
 
 
+def warm(preprocessing: Preprocessing) -> None:
+    """Builds and tries the network, so that the first extraction need not wait for it.
+
+    Uses whatever TensorFlow finds to compute on.
+    """
+    size = _batch_size()
+    blank = np.zeros((size, *preprocessing.shape), np.uint8)
+    _compiled(preprocessing, size)(tf.constant(blank))
+
+
+def _batch_size() -> int:
+    return 256 if tf.config.list_logical_devices("GPU") else 32
+
+
 def _batches(
     store: _Store, pixels: np.ndarray, preprocessing: Preprocessing
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    size = 256 if tf.config.list_logical_devices("GPU") else 32
+    size = _batch_size()
     table = store.open()
     kept = store.trusted
     for start in range(0, kept, 1024):
@@ -97,6 +112,7 @@ def _batches(
     store.finish()
 
 
+@functools.lru_cache(maxsize=1)
 def _compiled(
     preprocessing: Preprocessing, batch: int
 ) -> Callable[[tf.Tensor], tf.Tensor]:

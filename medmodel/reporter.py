@@ -55,6 +55,7 @@ class Reporter:
         self._stop_seen = run.stop_requested
         self._looked = time.monotonic()
         self._phase_started = time.monotonic()
+        self._progress_message = self._status.message
         self._state_lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._closing = threading.Event()
@@ -71,6 +72,12 @@ class Reporter:
     def status(self) -> Status:
         """What the run's status is as far as this worker knows."""
         return self._status
+
+    @property
+    def remark(self) -> str:
+        """The last message, if it was more than progress, which the end outdates."""
+        message = self._status.message
+        return "" if message == self._progress_message else message
 
     def update(self, **changes: Any) -> None:
         """Merges fields into the status.
@@ -106,7 +113,7 @@ class Reporter:
         if phase == self._status.phase and 0 < done <= total:
             spent = time.monotonic() - self._phase_started
             left = spent / done * (total - done)
-        message = _sentence(phase, done, total)
+        self._progress_message = message = _sentence(phase, done, total)
         self.update(
             phase=phase, done=done, total=total, message=message, seconds_left=left
         )

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from medmodel import devices, failures, jobs
+from medmodel.config import Preprocessing
 from medmodel.errors import RunError
 from medmodel.jobs import Claim
 from medmodel.reporter import Reporter
@@ -74,7 +75,7 @@ def wait_and_train(store: RunStore) -> int:
     ready = store.root / "idle.ready"
     ready.unlink(missing_ok=True)
     claim = jobs.claim_next(store)
-    for load in (_load_tensorflow, _load_training):
+    for load in (_load_tensorflow, _load_training, _build_features):
         if claim is None:
             load()
             claim = jobs.claim_next(store)
@@ -85,7 +86,7 @@ def wait_and_train(store: RunStore) -> int:
     if claim is None:
         return 0
     code = train_claimed(claim)
-    if any(jobs.waiting(store)):
+    if any(jobs.waiting(store)) or jobs.shell_present(store):
         jobs.start_worker(store)
     return code
 
@@ -136,7 +137,7 @@ def train_claimed(claim: Claim) -> int:
 
 def _close_ended(reporter: Reporter, state: RunStatus) -> None:
     if state is RunStatus.DONE:
-        message = "Finished."
+        message = f"Finished. {reporter.remark}".rstrip()
     elif reporter.run.model_path.exists():
         message = "Stopped. The best model so far is kept."
     else:
@@ -185,6 +186,18 @@ def _load_tensorflow() -> None:
 
 def _load_training() -> None:
     from medmodel import training  # noqa: F401
+
+
+def _build_features() -> None:
+    """Builds the network of the recipe Instant as it is used most.
+
+    Not where there are GPUs: TensorFlow would take hold of all of them before it is
+    known which one the run gets.
+    """
+    if not devices.gpus():
+        from medmodel import features, sizing
+
+        features.warm(Preprocessing(sizing.USUAL))
 
 
 if __name__ == "__main__":
