@@ -145,7 +145,7 @@ def read_dicom(
         ImageError: It is no picture, damaged, too large, constant, or of a kind for
             which there is no decoder.
     """
-    answer = _ask("medmodel.dicom:read", source, name, _dicom_arguments(reading))
+    answer = _ask_dicom("medmodel.dicom:read", source, name, _dicom_arguments(reading))
     return Scan(
         answer["pixels"],
         "DICOM",
@@ -163,7 +163,8 @@ def read_nifti(
     Raises:
         ImageError: It is damaged, too large or small, a mask, or has no such slice.
     """
-    answer = _ask("medmodel.nifti:read", source, name, _nifti_arguments(reading))
+    data, name = _content(source, name)
+    answer = sandbox.ask("medmodel.nifti:read", data, name, **_nifti_arguments(reading))
     return Scan(answer["pixels"], "NIfTI", answer["mode"], answer["frames"], "")
 
 
@@ -181,7 +182,7 @@ def load_frame(
         answer = sandbox.ask("medmodel.nifti:read", data, name, **arguments)
     else:
         arguments = {**_dicom_arguments(reading), "values": True}
-        answer = sandbox.ask("medmodel.dicom:read", data, name, **arguments)
+        answer = _ask_dicom("medmodel.dicom:read", data, name, arguments)
     window = Window(**answer["window"]) if answer["window"] else None
     del answer["patient"]
     return Frame(**{**answer, "window": window})
@@ -198,7 +199,9 @@ def patient_of(source: bytes | Path, name: str = "") -> str:
     Raises:
         ImageError: The header is damaged.
     """
-    return patient_pseudonym(_ask("medmodel.dicom:identify", source, name)["patient"])
+    return patient_pseudonym(
+        _ask_dicom("medmodel.dicom:identify", source, name)["patient"]
+    )
 
 
 def header_rows(
@@ -215,7 +218,7 @@ def header_rows(
     Raises:
         ImageError: The header is damaged.
     """
-    answer = _ask("medmodel.headers:rows", source, name, {"reveal": reveal})
+    answer = _ask_dicom("medmodel.headers:rows", source, name, {"reveal": reveal})
     return [HeaderRow(*row) for row in answer["rows"]]
 
 
@@ -234,18 +237,20 @@ def deidentify(
         ImageError: It cannot be read, or its pixels cannot be blacked out.
     """
     arguments = {"key": workspace_key().hex(), "black_out": black_out or []}
-    answer = _ask("medmodel.deidentify:deidentify", source, name, arguments)
+    answer = _ask_dicom("medmodel.deidentify:deidentify", source, name, arguments)
     regions: list[Any] = [tuple(region) for region in answer["regions"]]
     return Deidentified(answer["data"], answer["warnings"], regions)
 
 
-def _ask(
+def _ask_dicom(
     function: str,
     source: bytes | Path,
     name: str,
     arguments: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     data, name = _content(source, name)
+    if not is_dicom(data[:HEAD]):
+        raise ImageError(f"{name} is not a DICOM file.")
     return sandbox.ask(function, data, name, **(arguments or {}))
 
 
