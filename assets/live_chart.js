@@ -60,6 +60,11 @@ class LiveRun {
     }
     root.querySelector(".mm-csv").onclick = () => this.saveHistory();
     this.clock = setInterval(() => this.tick(), 1000);
+    // Drawing anew would end a zoom that is being dragged: wait until it is done.
+    this.press = (event) => { this.held = !!event.target.closest?.(".mm-chart") && root.contains(event.target); };
+    this.release = () => { if (this.held) setTimeout(() => { this.held = false; this.draw(); }, 50); };
+    window.addEventListener("pointerdown", this.press, true);
+    for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, this.release, true);
     this.resized = new ResizeObserver(() => this.resize());
     this.resized.observe(root);
     plotly(component.data.plotly).then((Plotly) => {
@@ -95,6 +100,8 @@ class LiveRun {
     clearTimeout(this.timer);
     clearTimeout(this.again);
     this.resized.disconnect();
+    window.removeEventListener("pointerdown", this.press, true);
+    for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, this.release, true);
     this.socket?.close();
     if (this.Plotly) this.charts().forEach((el) => this.Plotly.purge(el));
   }
@@ -164,6 +171,8 @@ class LiveRun {
   sentence() {
     const s = this.status;
     if (s.state === "deleted") return "This run has been deleted.";
+    // What went wrong stands in a box of its own.
+    if (s.state === "failed" || s.state === "interrupted") return "";
     if (s.state !== "queued") return s.message ?? "";
     if (!s.before) return "Waiting for a worker to start.";
     return s.before === 1 ? "Waiting for the device, 1 run before it." : `Waiting for the device, ${s.before} runs before it.`;
@@ -181,7 +190,8 @@ class LiveRun {
       found.push(["Took", duration(s.ended - s.started)]);
     }
     if (s.best_epoch) found.push(["Best epoch", `${s.best_epoch}`]);
-    if (s.device) found.push(["Device", s.precision ? `${s.device}, ${s.precision}` : s.device]);
+    if (s.device) found.push(["Device", s.device.replace(/\.$/, "")]);
+    if (s.precision) found.push(["Precision", s.precision]);
     if (s.state === "running") found.push(...Object.entries(s.usage ?? {}));
     return found;
   }
@@ -245,7 +255,8 @@ class LiveRun {
     };
     P.newPlot(el, this.traces(), this.layout(kind), {
       displaylogo: false, responsive: false, modeBarButtonsToAdd: [svg],
-      modeBarButtonsToRemove: ["select2d", "lasso2d"],
+      // No button may send a chart to another host.
+      plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d"],
       toImageButtonOptions: { format: "png", scale: 2, filename: this.fileName(kind) },
     });
     el.dataset.ready = "1";
@@ -266,7 +277,7 @@ class LiveRun {
   }
 
   draw() {
-    if (!this.Plotly || this.ended) return;
+    if (!this.Plotly || this.ended || this.held) return;
     const count = [this.steps[0].length, this.epochs[0].length];
     const before = this.drawn, best = this.best();
     if (before && before.count[0] === count[0] && before.count[1] === count[1] && before.best === best) return this.empty();

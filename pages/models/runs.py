@@ -41,7 +41,7 @@ def show_list() -> None:
         hide_index=True,
         height=min(36 * (len(found) + 1) + 2, 700),
         column_config={
-            "Run": st.column_config.TextColumn(width="medium", pinned=True),
+            "Run": st.column_config.TextColumn(width="medium"),
             "State": st.column_config.TextColumn(width="small"),
             "Val. loss": share,
             "Val. accuracy": share,
