@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
     from medmodel.datasets import Index
 
+_LISTS_OF_PAIRS = (
+    "patient_examples",
+    "sizes",
+    "unreadable",
+    "ignored",
+    "shared_patients",
+)
 Level = Literal["ok", "warning", "problem"]
 
 
@@ -45,6 +52,7 @@ class DatasetReport:
         num_images: Readable images.
         num_patients: Known patients in all.
         without_patient: Images whose patient is unknown.
+        patient_examples: (path, patient) of a few images, "" if unknown.
         sizes: (width, height, images) of the commonest sizes, at most 12.
         num_sizes: Different sizes in all.
         smallest: Smallest width and height, each by itself.
@@ -69,6 +77,7 @@ class DatasetReport:
     num_images: int
     num_patients: int
     without_patient: int
+    patient_examples: list[tuple[str, str]]
     sizes: list[tuple[int, int, int]]
     num_sizes: int
     smallest: tuple[int, int]
@@ -98,7 +107,7 @@ class DatasetReport:
         """The inverse of `to_json`."""
         kept = {f.name: values[f.name] for f in fields(cls)}
         kept["duplicates"] = [Duplicates(**d) for d in kept["duplicates"]]
-        for name in ("sizes", "unreadable", "ignored", "shared_patients"):
+        for name in _LISTS_OF_PAIRS:
             kept[name] = [tuple(row) for row in kept[name]]
         for name in ("smallest", "largest"):
             kept[name] = tuple(kept[name])
@@ -123,6 +132,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     duplicates = _duplicates(readable, split_table)
     shared = _shared_patients(known)
     level, verdict = _verdict(duplicates, shared, len(known), len(split_table))
+    examples = split_table.iloc[:: max(1, len(split_table) // 5)][:5]
     sizes = Counter(zip(readable["width"], readable["height"], strict=True))
     modes = Counter(readable["format"] + ", " + readable["mode"])
     return DatasetReport(
@@ -136,6 +146,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         num_images=len(split_table),
         num_patients=known["patient"].nunique(),
         without_patient=len(split_table) - len(known),
+        patient_examples=_pairs(examples["path"], examples["patient"]),
         sizes=[(int(w), int(h), n) for (w, h), n in sizes.most_common(12)],
         num_sizes=len(sizes),
         smallest=(int(readable["width"].min()), int(readable["height"].min())),

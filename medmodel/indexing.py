@@ -28,6 +28,8 @@ from medmodel.storage import Lock, locked, read_json, replacing, write_json
 
 SAMPLES, SAMPLE_SIDE = 6, 112
 SHOWN_DUPLICATES, DUPLICATE_SIDE = 60, 72
+_VERSION = 1
+"""Of report.json; to be raised when `DatasetReport` changes."""
 _GRACE = 20.0
 """Seconds within which a started process must have taken its lock."""
 
@@ -81,13 +83,13 @@ def indexing_state(folder: Path) -> dict[str, Any]:
 
 def kept_report(folder: Path) -> DatasetReport | None:
     """The findings of the last check, read in milliseconds; None if there are none."""
-    values = read_json(index_folder(folder) / "report.json")
+    values = _read_report(folder)
     return None if values is None else DatasetReport.from_json(values["report"])
 
 
 def kept_pattern(folder: Path) -> str:
     """The pattern for patients that the kept report was made with."""
-    values = read_json(index_folder(folder) / "report.json")
+    values = _read_report(folder)
     return "" if values is None else str(values["pattern"])
 
 
@@ -129,7 +131,7 @@ def check_folder(folder: Path) -> None:
     index = index_dataset(folder, progress)
     total = len(index.table)
     _write_state(folder, phase="comparing", done=total, total=total)
-    values = read_json(index_folder(folder) / "report.json")
+    values = _read_report(folder)
     chosen = values and values["chosen"]
     pattern = (
         values["pattern"] if chosen else guess_patient_pattern(index.table["path"])
@@ -145,11 +147,22 @@ def _make_report(index: Index, pattern: str) -> DatasetReport:
     return examine(index, assign_splits(index, config))
 
 
+def _read_report(folder: Path) -> dict[str, Any] | None:
+    """What report.json holds; None if it is not there or of another version."""
+    values = read_json(index_folder(folder) / "report.json")
+    return values if values and values.get("version") == _VERSION else None
+
+
 def _keep_report(
     folder: Path, report: DatasetReport, pattern: str, chosen: bool
 ) -> None:
     """Keeps the findings; `chosen` tells whether a person gave the pattern."""
-    values = {"pattern": pattern, "chosen": chosen, "report": report.to_json()}
+    values = {
+        "version": _VERSION,
+        "pattern": pattern,
+        "chosen": chosen,
+        "report": report.to_json(),
+    }
     with replacing(index_folder(folder) / "report.json") as file:
         json.dump(values, file, ensure_ascii=False)
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +98,8 @@ def test_what_could_not_be_read_is_tried_again(class_folders: Path) -> None:
         pytest.skip("root may read everything")
     locked = class_folders / "dark" / "dark_000.png"
     locked.chmod(0)
-    assert (
-        "cannot be opened"
-        in datasets.index_dataset(class_folders).table.loc[0, "error"]
-    )
+    table = datasets.index_dataset(class_folders).table
+    assert table["error"].str.contains("cannot be opened").sum() == 1
     locked.chmod(0o644)
     assert (datasets.index_dataset(class_folders).table["error"] == "").all()
 
@@ -181,12 +178,3 @@ def test_killed_half_way_it_goes_on(tmp_path: Path) -> None:
     index = datasets.index_dataset(folder, lambda phase, done, total: told.append(done))
     assert len(index.table) == 400
     assert told[1] > 32
-
-
-@pytest.mark.real_data
-def test_blood_cells(real_data: Callable[[str], Path]) -> None:
-    index = datasets.index_dataset(real_data("blood_cells"))
-    assert len(index.classes) == 8
-    assert len(index.readable) == 2000
-    ignored = dict(zip(index.ignored["path"], index.ignored["reason"], strict=True))
-    assert ignored["neutrophil/.DS_169665.jpg"] == "hidden"

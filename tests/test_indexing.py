@@ -127,6 +127,14 @@ def test_a_chosen_pattern_outlives_the_next_check(patients: Path) -> None:
         indexing.report_with_pattern(patients, "(")
 
 
+def test_reports_of_other_versions_are_not_shown(class_folders: Path) -> None:
+    indexing.check_folder(class_folders)
+    path = indexing.index_folder(class_folders) / "report.json"
+    write_json(path, {**read_json(path), "version": 0})
+    assert indexing.kept_report(class_folders) is None
+    assert indexing.kept_pattern(class_folders) == ""
+
+
 def test_state_names_the_folder(class_folders: Path) -> None:
     indexing.check_folder(class_folders)
     state = read_json(indexing.index_folder(class_folders) / "state.json")

@@ -1,0 +1,186 @@
+"""Choose a folder of images, and know what is in it before training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel import indexing
+from medmodel.checks import DatasetReport
+from medmodel.config import data_roots, workspace_root
+from medmodel.folders import allowed, recent_datasets, safe_folder, subfolders
+from medmodel.synthetic import SAMPLE_NAME, ensure_sample_dataset
+from pages._shared import dataset_view, widgets
+from pages._shared.widgets import errors_shown, page_header
+from pages._shared.words import plain
+
+_LISTED = 60
+
+
+def open_dataset(folder: Path) -> None:
+    """Goes to a data set's own address; checks it if nobody has yet."""
+    if indexing.kept_report(folder) is None:
+        indexing.start_indexing(folder)
+    st.switch_page(widgets.DATASETS, query_params={"dataset": str(folder)})
+
+
+def show_shortcuts() -> None:
+    """Sample data and the data sets of the latest runs, one click each."""
+    recent = [p for p in recent_datasets(widgets.store()) if p.name != SAMPLE_NAME]
+    with st.container(border=True):
+        st.markdown("**Sample and recent data sets**")
+        with st.container(horizontal=True):
+            if st.button(SAMPLE_NAME, icon=":material/science:", type="primary"):
+                with st.spinner("Drawing the sample pictures"):
+                    folder = ensure_sample_dataset()
+                open_dataset(folder)
+            for folder in recent:
+                if st.button(plain(folder.name), key=str(folder), help=plain(folder)):
+                    open_dataset(folder)
+
+
+def show_browser() -> None:
+    """The folders of the server under the allowed roots."""
+    roots = [root for root in data_roots() if root.is_dir()]
+    here = st.session_state.get("browsed")
+    if here is None and len(roots) == 1:
+        here = roots[0]
+    with st.container(border=True):
+        st.markdown("**Folders on this server**")
+        if here is None or not allowed(here) or not here.is_dir():
+            show_folders(roots, {root: str(root) for root in roots})
+            return
+        st.markdown(f":gray[:material/folder_open: {plain(here)}]")
+        with st.container(horizontal=True):
+            if len(roots) > 1 or here not in roots:
+                up = None if here in roots else here.parent
+                if st.button("Up", icon=":material/arrow_upward:"):
+                    st.session_state["browsed"] = up
+                    st.rerun()
+            if st.button("Check this folder", icon=":material/fact_check:"):
+                open_dataset(here)
+        show_folders(subfolders(here), {})
+
+
+def show_folders(found: list[Path], titles: dict[Path, str]) -> None:
+    """A button for each folder, with a filter where there are many."""
+    if len(found) > _LISTED:
+        wanted = st.text_input("Filter", placeholder="Part of a folder's name")
+        found = [p for p in found if wanted.casefold() in p.name.casefold()]
+    if not found:
+        st.caption("No folders in here.")
+    with st.container(horizontal=True, gap="small"):
+        for folder in found[:_LISTED]:
+            label = plain(titles.get(folder, folder.name))
+            if st.button(label, key=f"open {folder}", icon=":material/folder:"):
+                st.session_state["browsed"] = folder
+                st.rerun()
+    if len(found) > _LISTED:
+        st.caption(f"The first {_LISTED} of {len(found):,} folders are shown.")
+
+
+@st.fragment(run_every=0.5)
+def show_progress(folder: Path) -> None:
+    """How far the check is; turns to the result when it ends. May be left."""
+    state = indexing.indexing_state(folder)
+    if not state["running"]:
+        st.rerun()
+    words = {
+        "checking": f"Checking {state['done']:,} of {state['total']:,} files",
+        "comparing": "Comparing pictures and drawing the overview",
+    }
+    text = words.get(state["phase"], "Looking for files")
+    share = state["done"] / state["total"] if state["total"] else 0.0
+    st.progress(share, text=f"{text}. You may leave this page; the check goes on.")
+
+
+def show_state(folder: Path) -> None:
+    """Progress while a check runs; otherwise what went wrong in the last one."""
+    state = indexing.indexing_state(folder)
+    if state["running"]:
+        show_progress(folder)
+    elif state["error"]:
+        st.error(plain(state["error"]), icon=":material/error:")
+
+
+def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
+    """The field for the pattern of patients; the report with what it says now."""
+    with st.container(border=True):
+        kept = indexing.kept_pattern(folder)
+        pattern = st.text_input(
+            "How file names tell patients",
+            kept,
+            key=f"pattern {folder}",
+            max_chars=200,
+            placeholder="Regular expression, for example (patient\\d+)",
+            help="A regular expression on the path inside the data set; its first "
+            "group is the patient. Images of one patient never part into two splits. "
+            "Empty: patients are unknown.",
+        )
+        if pattern != kept:
+            with errors_shown():
+                report = indexing.report_with_pattern(folder, pattern)
+        named = report.num_images - report.without_patient
+        if named:
+            found = f"{report.num_patients:,} patients in {named:,} images"
+        else:
+            found = "No patient is known"
+        examples = [
+            f"{path.rsplit('/', 1)[-1]} → {patient or 'unknown'}"
+            for path, patient in report.patient_examples[:3]
+        ]
+        st.caption(plain(f"{found}. {'  ·  '.join(examples) if named else ''}"))
+    return report
+
+
+def show_dataset(folder: Path) -> None:
+    """Everything that is known about one data set."""
+    st.markdown(f":gray[:material/folder_open: {plain(folder)}]")
+    report = indexing.kept_report(folder)
+    verdict = st.container()
+    with st.container(horizontal=True):
+        if report and st.button(
+            "Train on this data set", type="primary", icon=":material/play_circle:"
+        ):
+            st.switch_page(widgets.TRAIN, query_params={"dataset": str(folder)})
+        kind = "secondary" if report else "primary"
+        label = "Check again" if report else "Check this folder"
+        if st.button(label, type=kind, icon=":material/fact_check:"):
+            indexing.start_indexing(folder)
+            st.rerun()
+        if st.button("Choose another", icon=":material/folder:"):
+            st.switch_page(widgets.DATASETS)
+    show_state(folder)
+    if report is None:
+        return
+    facts = st.container()
+    report = ask_for_patients(folder, report)
+    with verdict:
+        dataset_view.show_verdict(report)
+    with facts:
+        dataset_view.show_facts(report)
+        dataset_view.show_splits(report)
+    dataset_view.show_samples(folder, report)
+    dataset_view.show_duplicates(folder, report)
+    dataset_view.show_shared_patients(report)
+    dataset_view.show_files(report)
+
+
+asked = st.query_params.get("dataset", "")
+chosen: Path | None = None
+name = Path(asked).name if asked else ""
+purpose = "See what is in a folder of images before anything is trained on it."
+page_header(name or "Data sets", purpose)
+with errors_shown():
+    if asked:
+        chosen = safe_folder(asked)
+        show_dataset(chosen)
+if chosen is None:
+    st.markdown(
+        "A data set is a folder with one folder per class; folders called train, val "
+        "and test around them are understood. Nothing in it is ever changed."
+    )
+    workspace_root().joinpath("datasets").mkdir(parents=True, exist_ok=True)
+    show_shortcuts()
+    show_browser()
