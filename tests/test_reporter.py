@@ -83,6 +83,15 @@ def test_progress_tells_message_and_time_left(
     assert reporter.status.message == "Checking the images."
 
 
+def test_remark_is_what_progress_did_not_say(reporter: Reporter) -> None:
+    assert reporter.remark == ""
+    reporter.progress("evaluating", 1, 2)
+    assert reporter.remark == ""
+    reporter.update(message="Careful.")
+    reporter.update(done=2)
+    assert reporter.remark == "Careful."
+
+
 def test_steps_come_in_order_with_one_header(run: Run, reporter: Reporter) -> None:
     for step in range(1, 2001):
         reporter.step(step=step, epoch=1, loss=1 / 3, accuracy=0.5)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from medmodel import devices, jobs
-from medmodel.config import TrainConfig
+from medmodel.config import TrainConfig, config_for
 from medmodel.runs import Run, RunStatus, RunStore
 from medmodel.storage import Lock, locked, read_json
 from tests import stub_worker
@@ -264,3 +264,16 @@ def test_a_run_for_a_device_that_is_not_there_fails_with_words(
     assert run.status.state is RunStatus.FAILED
     assert "no device gpu:7" in run.status.message
     assert work_on(run).wait() == 2
+
+
+def test_a_real_run_from_the_command_line(workspace: Path, class_folders: Path) -> None:
+    config = config_for(
+        "compact", str(class_folders), size=28, epochs=1, precision="float32"
+    )
+    run = RunStore().create(config)
+    command = [sys.executable, "-m", "medmodel.worker", str(run.folder)]
+    assert subprocess.run(command, timeout=400).returncode == 0, run.status.failure
+    assert run.status.state is RunStatus.DONE
+    assert run.model_facts.class_names == ["dark", "light"]
+    for name in ("predictions.csv", "history.csv", "steps.csv", "environment.json"):
+        assert (run.folder / name).stat().st_size > 0
