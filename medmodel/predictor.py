@@ -60,7 +60,8 @@ class Predictor:
     @property
     def state(self) -> str:
         """`"off"`, `"starting"` (TensorFlow is being loaded) or `"ready"`."""
-        if self._process is None or self._process.poll() is not None:
+        process = self._process  # Another thread may end it in between.
+        if process is None or process.poll() is not None:
             return "off"
         return "ready" if self._ready else "starting"
 
@@ -144,13 +145,13 @@ class Predictor:
                 send(connection, question)
                 answer = receive(connection, ANSWER_SECONDS)
             except TimeoutError as error:
-                self._end()
+                self._start()
                 raise PredictionError(
                     f"The predictor took longer than {ANSWER_SECONDS:.0f} seconds and "
                     "was started anew: try again, with fewer or smaller images."
                 ) from error
             except (EOFError, OSError, BrokenMessage) as error:
-                self._end()
+                self._start()
                 raise PredictionError(
                     "The predictor ended in the middle of this request and was "
                     "started anew: try again."
@@ -161,8 +162,7 @@ class Predictor:
 
     def _running(self) -> socket.socket:
         """The connection to a process that has loaded TensorFlow."""
-        if self.state == "off" or self._connection is None:
-            self._end()
+        if self.state == "off":
             self._start()
         assert self._connection is not None
         if not self._ready:
@@ -177,6 +177,7 @@ class Predictor:
         return self._connection
 
     def _start(self) -> None:
+        self._end()
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(

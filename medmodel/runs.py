@@ -275,6 +275,7 @@ class RunStore:
 
         Raises:
             ConfigError: A setting is wrong.
+            RunError: The disk is full or the workspace cannot be written.
         """
         config.check()
         stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -282,10 +283,17 @@ class RunStore:
         # A folder whose name starts with a dot is not listed: readers never see a
         # run without its files.
         hidden = self.folder / f".{name}"
-        hidden.mkdir(parents=True)
-        write_json(hidden / "config.json", config.to_json())
-        Run(hidden).write_status(Status(created=time.time(), epochs=config.epochs))
-        hidden.rename(self.folder / name)
+        try:
+            hidden.mkdir(parents=True)
+            write_json(hidden / "config.json", config.to_json())
+            Run(hidden).write_status(Status(created=time.time(), epochs=config.epochs))
+            hidden.rename(self.folder / name)
+        except OSError as error:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise RunError(
+                f"The run cannot be written to {self.folder}: {error.strerror}. Free "
+                "some space, or see who may write there."
+            ) from error
         return Run(self.folder / name)
 
     def get(self, run_id: str) -> Run:

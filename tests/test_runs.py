@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,18 @@ def test_wrong_settings_make_no_run(store: RunStore) -> None:
     with pytest.raises(ConfigError):
         store.create(TrainConfig(dataset="/data", epochs=0))
     assert store.list() == []
+
+
+def test_full_disk_is_told_and_leaves_nothing(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(self: Run, status: Status) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Run, "write_status", write)
+    with pytest.raises(RunError, match="No space left on device"):
+        store.create(TrainConfig(dataset="/data"))
+    assert list(store.folder.iterdir()) == []
 
 
 def test_config_survives_the_disk(store: RunStore) -> None:
