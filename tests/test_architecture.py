@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [
     {"config", "storage"},
     {"sandbox", "windows", "pseudonyms", "pool"},
     {"codecs", "dicom", "nifti", "headers", "blackout", "deidentify", "scans"},
-    {"images", "runs", "audit"},
+    {"images", "runs", "audit", "messages"},
     {"folders"},
     {"layout"},
     {
