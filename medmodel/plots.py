@@ -217,24 +217,32 @@ def overlay(
     return np.broadcast_to(mixed, (height, width, 3)).round().astype(np.uint8)
 
 
-def framed(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """A picture in a dark square, enlarged only by whole factors so that it is sharp.
+def enlarged(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A small picture made larger by whole factors, so that its pixels stay sharp.
 
     Args:
-        image: uint8 (height, width, 1 or 3).
-        side: Least height and width of the square in pixels; small pictures are
-            enlarged by pixel repetition as far as they fit.
-
-    Returns:
-        uint8 (s, s, same channels) with s at least `side`.
+        image: uint8 (height, width, channels).
+        side: Height and width at most, in pixels; larger pictures stay as they are.
     """
     factor = max(1, side // max(image.shape[:2]))
-    enlarged = image.repeat(factor, axis=0).repeat(factor, axis=1)
-    height, width, channels = enlarged.shape
-    edge = max(height, width)
-    frame = np.full((edge, edge, channels), 16, np.uint8)
-    top, left = (edge - height) // 2, (edge - width) // 2
-    frame[top : top + height, left : left + width] = enlarged
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture in the middle of a dark square, with a narrow margin.
+
+    Args:
+        image: uint8 (height, width, channels).
+
+    Returns:
+        uint8 (side, side, channels).
+    """
+    height, width, channels = image.shape
+    longest = max(height, width)
+    side = longest + 2 * (longest // 64)
+    frame = np.full((side, side, channels), 16, np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    frame[top : top + height, left : left + width] = image
     return frame
 
 

@@ -95,14 +95,21 @@ def test_overlay_without_opacity_is_the_picture(h: int, w: int, c: int) -> None:
     assert (shown == image).all()
 
 
-def test_framed_is_square_sharp_and_complete() -> None:
-    image = np.arange(6, dtype=np.uint8).reshape(2, 3, 1) + 100
-    shown = plots.framed(image, 10)
-    assert shown.shape == (9, 9, 1)
-    assert set(np.unique(shown)) == {16, 100, 101, 102, 103, 104, 105}
-    assert (shown[1:4, 0:3] == 100).all()
-    large = np.zeros((30, 20, 3), np.uint8)
-    assert plots.framed(large, 10).shape == (30, 30, 3)
+def test_enlarged_by_whole_factors() -> None:
+    image = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+    shown = plots.enlarged(image, 11)
+    assert shown.shape == (6, 9, 1)
+    assert (shown[3:6, 6:9] == 5).all()
+    assert plots.enlarged(shown, 5).shape == shown.shape
+
+
+def test_framed_is_square_and_complete() -> None:
+    image = np.full((64, 128, 1), 100, np.uint8)
+    shown = plots.framed(image)
+    assert shown.shape == (132, 132, 1)
+    assert (shown[34:98, 2:130] == 100).all()
+    assert (shown == 100).sum() == image.size
+    assert set(np.unique(shown)) == {16, 100}
 
 
 def test_png_is_exact() -> None:

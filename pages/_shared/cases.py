@@ -155,7 +155,7 @@ def _read(
         source=source,
         digest=pixel_digest(decoded.pixels),
         about=f"{width} × {height} pixels, {decoded.format}",
-        preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL), 1)),
+        preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
         label=label,
         prepared={first: prepare_image(decoded.pixels, first)},
     )

@@ -92,7 +92,7 @@ def show_picture(pixels: Pixels, caption: str, alt: str) -> None:
     """A picture in a dark frame, exact PNG, its caption as plain text."""
     small = thumbnail(pixels, 2 * _SIDE)
     st.image(
-        png_bytes(plots.framed(small, _SIDE)),
+        png_bytes(plots.framed(plots.enlarged(small, _SIDE))),
         caption=plain(caption),
         width="stretch",
         output_format="PNG",
@@ -126,8 +126,7 @@ def _show_heatmap(
     )
     with picture, errors_shown():
         heat = heatmap_of(run, case, position)
-        framed = plots.framed(seen, _SIDE)
-        laid = plots.overlay(framed, heat, opacity / 100)
+        laid = plots.overlay(plots.enlarged(seen, _SIDE), heat, opacity / 100)
         show_picture(
             laid,
             plots.HEATMAP_CAPTION,

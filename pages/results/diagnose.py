@@ -44,9 +44,10 @@ def ask_consent() -> bool:
 def follow_link() -> None:
     """Chooses the run of ?run=: its picker appears only after the consent."""
     wanted = st.query_params.get("run")
-    known = (entry.run.id for entry in catalogue.finished(widgets.store()))
-    if "run" not in st.session_state and wanted in known:
-        st.session_state["run"] = wanted
+    if wanted and "run" not in st.session_state:
+        known = [entry.run.id for entry in catalogue.finished(widgets.store())]
+        if wanted in known:
+            st.session_state["run"] = wanted
 
 
 def get_cases(run: Run) -> list[Case]:
