@@ -21,8 +21,9 @@ from medmodel.models import instant_model
 from medmodel.regression import Judgement, SoftmaxPath, judge, log_probabilities
 from medmodel.saving import save_model
 
-STRENGTHS = 2.0 ** np.arange(2, -10, -1)
-"""Candidate strengths of regularisation, from strong to weak."""
+STRENGTHS = 2.0 ** np.arange(2, -8.5, -0.5)
+"""Candidate strengths of regularisation, from strong to weak; so close to each other
+that the choice hardly depends on where they happen to lie."""
 FIRST_LESSON = 256
 """Images after whose features the layer learns for the first time."""
 LESSON_PASSES = 6

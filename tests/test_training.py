@@ -1,0 +1,134 @@
+"""From folder to predictions.csv, on drawn pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medmodel import images, prediction, training
+from medmodel.config import config_for
+from medmodel.errors import DataError
+from medmodel.reporter import Reporter
+from medmodel.runs import Run, RunStatus, RunStore
+from medmodel.storage import read_json
+from tests.conftest import draw_class_folders
+
+
+def trained(folder: Path, **changes: Any) -> Run:
+    config = config_for("instant", str(folder), **{"size": 32, "epochs": 5, **changes})
+    run = RunStore().create(config)
+    with Reporter(run) as reporter:
+        assert training.train(run, reporter) is RunStatus.DONE
+    return run
+
+
+def table(run: Run) -> pd.DataFrame:
+    path = run.folder / "predictions.csv"
+    return pd.read_csv(path, keep_default_na=False, dtype={"patient": str})
+
+
+@pytest.fixture
+def run(class_folders: Path) -> Run:
+    (class_folders / "dark" / "broken.png").write_bytes(b"no picture")
+    return trained(class_folders)
+
+
+def test_predictions_are_what_diagnose_says(run: Run, class_folders: Path) -> None:
+    told = table(run)
+    assert list(told) == [
+        *("path", "patient", "split", "label", "score_dark", "score_light"),
+    ]
+    split = pd.read_csv(run.folder / "split.csv", keep_default_na=False)
+    expected = set(split.loc[split["split"] != "train", "path"])
+    assert set(told["path"]) == expected and len(told) == len(expected)
+    loaded = prediction.load(run)
+    for row in told.itertuples():
+        decoded = images.decode(class_folders / str(row.path))
+        pixels = images.prepare_image(decoded.pixels, loaded.facts.preprocessing)
+        answer = prediction.predict(loaded, pixels[None])[0]
+        assert answer == pytest.approx([row.score_dark, row.score_light], abs=1e-5)
+
+
+def test_easy_classes_are_learned(run: Run) -> None:
+    told = table(run)
+    first = np.where(told["score_dark"] > 0.5, "dark", "light")
+    assert (first == told["label"]).mean() > 0.9
+
+
+def test_environment_says_what_and_why(run: Run) -> None:
+    facts = read_json(run.folder / "environment.json")
+    assert facts["precision"] == "float32" and facts["size"] == 32
+    assert facts["size_reason"] == "32 px: chosen in the settings."
+    assert {"tensorflow", "keras", "python", "device", "seed"} <= set(facts)
+
+
+def test_same_seed_same_result(class_folders: Path, workspace: Path) -> None:
+    one = trained(class_folders)
+    # The second finds its features computed.
+    two = trained(class_folders)
+    pd.testing.assert_frame_equal(table(one), table(two), atol=1e-6)
+    assert (one.folder / "split.csv").read_text() == (
+        two.folder / "split.csv"
+    ).read_text()
+
+
+def test_a_resumed_run_keeps_its_split(class_folders: Path) -> None:
+    run = trained(class_folders)
+    before = (run.folder / "split.csv").read_bytes()
+    draw_class_folders(class_folders, images_per_class=20)
+    with Reporter(run) as reporter:
+        training.train(run, reporter)
+    assert (run.folder / "split.csv").read_bytes() == before
+    steps = pd.read_csv(run.folder / "steps.csv")["step"]
+    assert steps.is_monotonic_increasing and steps.is_unique
+
+
+def test_stop_before_there_is_a_model(class_folders: Path) -> None:
+    run = RunStore().create(config_for("instant", str(class_folders), size=32))
+    run.request_stop()
+    with Reporter(run) as reporter:
+        assert training.train(run, reporter) is RunStatus.STOPPED
+    assert not run.model_path.exists()
+    assert not (run.folder / "predictions.csv").exists()
+
+
+def test_stop_while_features_are_computed_keeps_a_model(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunStore().create(config_for("instant", str(class_folders), size=32))
+    take = training.train_instant.__globals__["Learner"].take
+
+    def stopping(self: Any, *given: Any) -> None:
+        take(self, *given)
+        run.request_stop()
+
+    monkeypatch.setattr("medmodel.instant.Learner.take", stopping)
+    with Reporter(run) as reporter:
+        monkeypatch.setattr(type(reporter), "stop_requested", run_stop(run))
+        assert training.train(run, reporter) is RunStatus.STOPPED
+    assert run.model_facts.class_names == ["dark", "light"]
+    assert len(table(run))
+
+
+def run_stop(run: Run) -> property:
+    """Stop is seen at once, not after 50 ms."""
+    return property(lambda _: run.stop_requested)
+
+
+def test_folder_outside_the_roots_is_refused(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "elsewhere")
+    run = RunStore().create(config_for("instant", str(folder), size=32))
+    with Reporter(run) as reporter, pytest.raises(DataError, match="no folder"):
+        training.train(run, reporter)
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"), [([[0.9, 0.1], [0.6, 0.4]], True), ([[1, 0], [0, 1]], False)]
+)
+def test_one_answer_for_all_is_told(scores: list[list[float]], said: bool) -> None:
+    sentence = training.one_answer(np.array(scores), ["normal", "ill"])
+    assert ("normal for every validation image" in sentence) is said
