@@ -26,7 +26,7 @@ from medmodel.errors import ImageError, MedModelError
 from medmodel.splits import assign_splits, guess_patient_pattern
 from medmodel.storage import Lock, locked, read_json, replacing, write_json
 
-SAMPLES, SAMPLE_SIDE = 6, 112
+SAMPLES, SAMPLE_SIDE = 8, 112
 SHOWN_DUPLICATES, DUPLICATE_SIDE = 60, 72
 _VERSION = 1
 """Of report.json; to be raised when `DatasetReport` changes."""
@@ -131,14 +131,14 @@ def check_folder(folder: Path) -> None:
     index = index_dataset(folder, progress)
     total = len(index.table)
     _write_state(folder, phase="comparing", done=total, total=total)
-    values = _read_report(folder)
-    chosen = values and values["chosen"]
-    pattern = (
-        values["pattern"] if chosen else guess_patient_pattern(index.table["path"])
-    )
+    kept = _read_report(folder)
+    # A pattern that a person gave outlives the next check.
+    chosen = kept is not None and bool(kept["chosen"])
+    guess = guess_patient_pattern(index.readable["path"])
+    pattern = kept["pattern"] if kept and chosen else guess
     report = _make_report(index, pattern)
     _draw_pictures(index, report)
-    _keep_report(folder, report, pattern, chosen=bool(chosen))
+    _keep_report(folder, report, pattern, chosen=chosen)
     _write_state(folder, phase="finished", done=total, total=total)
 
 

@@ -20,6 +20,7 @@ _ICONS = {
 }
 _ROWS = 38
 _SHOWN_FILES = 500
+_FEW_CLASSES = 4
 
 
 def show_verdict(report: DatasetReport) -> None:
@@ -69,7 +70,10 @@ def show_splits(report: DatasetReport) -> None:
         hide_index=True,
         height=min(len(report.classes), 14) * _ROWS + _ROWS,
         row_height=_ROWS,
-        column_config={"Class": st.column_config.TextColumn(pinned=True)},
+        column_config={
+            name: st.column_config.NumberColumn(format="localized") for name in columns
+        }
+        | {"Class": st.column_config.TextColumn(pinned=True)},
     )
     if report.drawn:
         drawn = " and ".join(_TITLES[s].lower() for s in report.drawn if s != "train")
@@ -83,10 +87,11 @@ def show_splits(report: DatasetReport) -> None:
 def show_samples(folder: Path, report: DatasetReport) -> None:
     """Some pictures of every class, every pixel as in the file or scaled down."""
     st.subheader("Pictures", anchor=False)
-    columns = st.columns(2, gap="medium")
+    wide = len(report.classes) <= _FEW_CLASSES
+    columns = st.columns(1 if wide else 2, gap="medium")
     for position, label in enumerate(report.classes):
         strip = indexing.sample_strip(folder, label)
-        with columns[position % 2]:
+        with columns[position % len(columns)]:
             count = sum(report.images[label].values())
             st.markdown(f"**{plain(label)}** :gray[{count:,} images]")
             if strip.exists():
@@ -101,7 +106,8 @@ def show_duplicates(folder: Path, report: DatasetReport) -> None:
         return
     shown = report.duplicates[: indexing.SHOWN_DUPLICATES]
     title = f"Identical pictures ({len(report.duplicates):,})"
-    with st.expander(title, expanded=report.level != "ok"):
+    worst = report.duplicates[0]
+    with st.expander(title, expanded=len(worst.labels) + len(worst.splits) > 2):
         st.dataframe(
             pd.DataFrame(
                 {

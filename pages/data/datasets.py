@@ -43,9 +43,7 @@ def show_shortcuts() -> None:
 def show_browser() -> None:
     """The folders of the server under the allowed roots."""
     roots = [root for root in data_roots() if root.is_dir()]
-    here = st.session_state.get("browsed")
-    if here is None and len(roots) == 1:
-        here = roots[0]
+    here = st.session_state.get("browsed", roots[0])
     with st.container(border=True):
         st.markdown("**Folders on this server**")
         if here is None or not allowed(here) or not here.is_dir():
