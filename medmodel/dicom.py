@@ -150,8 +150,8 @@ def check_picture(dataset: Dataset, name: str) -> int:
         raise ImageError(f"{name} has no pixels.")
     if samples not in (1, 3) or bits not in (1, 8, 16, 32, 64):
         raise ImageError(
-            f"{name} stores {samples} samples of {bits} bits per pixel, which cannot be "
-            "shown: export it as grey or RGB."
+            f"{name} stores {samples} samples of {bits} bits per pixel, which cannot "
+            "be shown: export it as grey or RGB."
         )
     return frames
 
@@ -163,7 +163,7 @@ def check_variety(stored: npt.NDArray[Any], name: str) -> None:
         ImageError: All pixels are equal.
     """
     flat = stored.reshape(-1, stored.shape[2]) if stored.ndim == 3 else stored.ravel()
-    if (flat == flat[0]).all():
+    if (flat[::101] == flat[0]).all() and (flat == flat[0]).all():
         raise ImageError(
             f"{name} shows nothing: all pixels have the value "
             f"{', '.join(f'{value:g}' for value in np.atleast_1d(flat[0]))}."
@@ -236,7 +236,14 @@ def to_modality(stored: npt.NDArray[Any], dataset: Dataset, header: Dataset) -> 
         float32 (height, width).
     """
     header.file_meta = dataset.file_meta
-    values = apply_modality_lut(stored, header).astype(np.float32)
+    if header.get("ModalityLUTSequence") or stored.dtype.itemsize > 2:
+        values = apply_modality_lut(stored, header).astype(np.float32)
+    else:
+        # The same in 32 bits, which hold all of these values exactly.
+        values = stored.astype(np.float32)
+        if "RescaleSlope" in header and "RescaleIntercept" in header:
+            values *= np.float32(header.RescaleSlope)
+            values += np.float32(header.RescaleIntercept)
     padding = _padding(stored, dataset)
     if padding is not None and padding.any() and not padding.all():
         values[padding] = np.nan

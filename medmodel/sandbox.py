@@ -35,6 +35,7 @@ KEPT = 2
 
 _idle: list[subprocess.Popen[bytes]] = []
 _lock = threading.Lock()
+_inside = threading.Event()
 
 
 def ask(
@@ -54,6 +55,8 @@ def ask(
         ImageError: From the function, or because the child crashed, took too long or
             needed too much memory.
     """
+    if _inside.is_set():
+        return _checked(_timed(function, data, name, seconds, arguments))
     child = _take()
     try:
         answer = _exchange(child, [function, len(data), name, seconds, arguments], data)
@@ -68,11 +71,19 @@ def ask(
             _idle.append(child)
         else:
             _end(child)
-    if "error" in answer:
-        raise ImageError(answer["error"])
-    if "bug" in answer:
-        raise RuntimeError(answer["bug"])
-    return answer
+    return _checked(answer)
+
+
+def enter() -> None:
+    """Makes this process a sandbox: `ask` then works here, with the same limits.
+
+    For worker processes whose end their parent survives: they save the way to a child
+    of their own. To be called in the main thread, before anything is read. A file that
+    takes too long ends the process with SIGALRM.
+    """
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _inside.set()
 
 
 def close() -> None:
@@ -183,16 +194,31 @@ def _serve() -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # What a decoder prints must not be taken for an answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    enter()
     while line := requests.readline():
         function, size, name, seconds, arguments = json.loads(line)
         data = requests.read(size)
-        # The signal ends the process even inside a decoder that never returns, and
-        # even where the caller is gone.
-        signal.alarm(seconds)
-        _send(answers, _answer(function, data, name, arguments))
+        _send(answers, _timed(function, data, name, seconds, arguments))
+
+
+def _timed(
+    function: str, data: bytes, name: str, seconds: int, arguments: dict[str, Any]
+) -> dict[str, Any]:
+    # The signal ends the process even inside a decoder that never returns, and even
+    # where the caller is gone.
+    signal.alarm(seconds)
+    try:
+        return _answer(function, data, name, arguments)
+    finally:
         signal.alarm(0)
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        raise ImageError(answer["error"])
+    if "bug" in answer:
+        raise RuntimeError(answer["bug"])
+    return answer
 
 
 def _answer(

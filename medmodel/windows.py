@@ -87,21 +87,24 @@ def apply_window(values: npt.NDArray[Any], window: Window) -> Pixels:
     Returns:
         uint8, the shape of `values`.
     """
-    values = np.asarray(values, np.float32)
+    grey = np.array(values, np.float32)
     center, width = np.float32(window.center), np.float32(window.width)
+    if window.shape == "LINEAR":
+        center, width = center - np.float32(0.5), width - np.float32(1)
+    grey -= center
     if window.shape == "SIGMOID":
         with np.errstate(over="ignore", invalid="ignore"):
-            share = 1 / (1 + np.exp(-4 * (values - center) / width))
-    elif window.shape == "LINEAR":
-        center -= np.float32(0.5)
-        if width <= 1:
-            share = (values > center).astype(np.float32)
-        else:
-            share = (values - center) / (width - 1) + np.float32(0.5)
+            grey = 255 / (1 + np.exp(-4 * grey / width)) + np.float32(0.5)
+    elif width > 0:
+        with np.errstate(over="ignore", invalid="ignore"):
+            grey *= 255 / width
+        grey += 128  # the middle, 127.5, and half a level to round by cutting off
     else:
-        share = (values - center) / width + np.float32(0.5)
-    grey = np.nan_to_num(share * 255, nan=0.0, posinf=255.0, neginf=0.0)
-    return grey.clip(0, 255).round().astype(np.uint8)
+        grey = np.where(grey > 0, np.float32(255), np.float32(0))
+    # Unlike clip, these take the number where the other value is none.
+    np.fmax(grey, 0, out=grey)
+    np.fmin(grey, 255, out=grey)
+    return grey.astype(np.uint8)
 
 
 def show(values: Values, window: Window, inverted: bool) -> Pixels:

@@ -93,7 +93,7 @@ def test_a_chosen_window_wins() -> None:
     chosen = {"center": 50, "width": 100, "shape": "LINEAR_EXACT"}
     found = read(data, window=chosen)
     assert found["window"] == chosen
-    assert found["pixels"][1, :, 0].tolist() == [102, 128, 153, 178]
+    assert found["pixels"][1, :, 0].tolist() == [102, 128, 153, 179]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from medmodel import sandbox
 from medmodel.errors import ImageError
 
 HERE = __name__
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +113,19 @@ def test_refusals_and_mistakes() -> None:
     with pytest.raises(RuntimeError, match="KeyError in .*blunder: 'a mistake"):
         ask(blunder)
     assert ask(echo)["name"] == "x.dcm"
+
+
+def test_a_process_that_is_a_sandbox_needs_no_child() -> None:
+    code = (
+        "import os; from medmodel import sandbox; sandbox.enter()\n"
+        f"ask = lambda t: sandbox.ask('{HERE}:' + t, b'ab', 'x', 1)\n"
+        "assert ask('echo')['pid'] == os.getpid()\n"
+        "try: ask('refuse')\n"
+        "except Exception as error: assert str(error) == 'x is no picture.'\n"
+        "ask('hang')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60)
+    assert done.returncode == -signal.SIGALRM
 
 
 def test_many_threads_at_once() -> None:

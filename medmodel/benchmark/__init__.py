@@ -64,12 +64,32 @@ ROWS: dict[str, tuple[str, str]] = {
     "start": ("serving.start", "first page usable / a one-line Streamlit app"),
     "viewers": ("viewers.viewers", "50 viewers of one live run while it trains"),
     "shell_memory": ("serving.shell_memory", "memory of the shell over 50 page views"),
+    "fuzz_images": (
+        "fuzz.fuzz_images",
+        "10,000 damaged pictures read: crashes and hangs",
+    ),
     "quality_pneumonia": (
         "quality.pneumonia",
         "Instant on PneumoniaMNIST: test AUC, accuracy, time",
     ),
     "quality_blood": ("quality.blood", "Instant on blood cells: test accuracy"),
     "quality_chest": ("quality.chest", "Instant on chest X-rays: test AUC"),
+    "interval_coverage": (
+        "statistics.interval_coverage",
+        "share of simulated splits whose 95 % interval holds the truth",
+    ),
+    "test_size": (
+        "statistics.test_size",
+        "share of equal models that a paired test calls different",
+    ),
+    "redraw": (
+        "statistics.redraw",
+        "a threshold moves: 10,000 predictions of 20 classes",
+    ),
+    "compare_1000": (
+        "statistics.compare_1000",
+        "1,000 runs listed, searched, filtered and sorted",
+    ),
 }
 
 
