@@ -24,7 +24,6 @@ from medmodel.intervals import (
     Z,
     auc_components,
     design_effect,
-    error_moments,
     spread,
 )
 from medmodel.metrics import LOWER_IS_BETTER, TITLES
@@ -265,9 +264,9 @@ def area_difference(
 
     Reference: DeLong et al., Biometrics 44 (1988) 837; Sun and Xu, IEEE Signal
     Processing Letters 21 (2014) 1389; patients kept together: Obuchowski, Biometrics
-    53 (1997) 567. Student's t replaces the normal, which is too sure of few images.
+    53 (1997) 567, with Student's t for as many patients (or images) as there are.
     """
-    from scipy.special import stdtr
+    from scipy.special import stdtr, stdtrit
 
     chosen = range(len(a.classes)) if position is None else [position]
     values, influences = [], []
@@ -281,13 +280,14 @@ def area_difference(
         return NOT_MEASURABLE, 1.0, None
     n, value = len(a.truth), float(np.mean(values))
     influence = np.mean(influences, axis=0)
-    variance, freedom = error_moments(influence, a.patients)
+    variance, _ = spread(influence, a.patients)
     if math.isinf(variance):
         return NOT_MEASURABLE, 1.0, None
     if variance < 1e-15:
         return Estimate(value, value, value, n), 1.0, None
     error = math.sqrt(variance)
-    half = spread(influence, a.patients)[1] * error
+    freedom = (n if a.patients is None else a.patient_count) - 1
+    half = float(stdtrit(freedom, 0.975)) * error
     p = 2 * float(stdtr(freedom, -abs(value) / error))
     low, high = max(value - half, -1.0), min(value + half, 1.0)
     return Estimate(value, low, high, n), p, _needed_by_error(value, error, n)

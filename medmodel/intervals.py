@@ -245,7 +245,9 @@ def steadied(
     for group in (positive, ~positive):
         images = int(group.sum())
         own = float(np.sum(influence[group] ** 2)) * images
-        units = images if patients is None else len(set(patients[group].tolist()))
+        units = images
+        if patients is not None:
+            units = int(np.count_nonzero(np.bincount(patients[group])))
         if own > 0:
             mixed = ((units - 1) * own + _PRIOR * usual) / (units - 1 + _PRIOR)
             found[group] *= math.sqrt(mixed / own)

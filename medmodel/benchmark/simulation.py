@@ -1,0 +1,89 @@
+"""Predictions with a known truth: what intervals and tests are measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.evaluation import Scored
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A population of images from which splits are drawn.
+
+    Args:
+        title: What it is called.
+        shares: Prevalence of each class; sums to 1.
+        images: Images in a split, where each is a patient of its own.
+        patients: Patients in a split with 1 to 5 images each; 0 for `images`. A
+            patient's images have one label, and half the variance in common.
+        separation: Distance of the classes in standard deviations.
+        sharpness: 1 for calibrated scores, above for overconfident ones.
+    """
+
+    title: str
+    shares: tuple[float, ...]
+    images: int = 0
+    patients: int = 0
+    separation: float = 2.0
+    sharpness: float = 1.5
+
+
+SETTINGS: list[Setting] = [
+    Setting("balanced", (1 / 3, 1 / 3, 1 / 3), images=300),
+    Setting("calibrated", (0.5, 0.5), images=300, separation=1.5, sharpness=1.0),
+    Setting("rare class", (0.95, 0.05), images=400),
+    Setting("clustered", (1 / 3, 1 / 3, 1 / 3), patients=120),
+    Setting("rare and clustered", (0.9, 0.1), patients=200),
+]
+
+
+def simulate(
+    setting: Setting, rng: np.random.Generator, separations: tuple[float, ...] = ()
+) -> list[Scored]:
+    """Predictions of several models for one drawn split.
+
+    Args:
+        setting: The population.
+        rng: Source of chance.
+        separations: One per model; default one model with the setting's own. Two
+            models' errors have half their variance in common.
+    """
+    classes = len(setting.shares)
+    patients: NDArray[np.intp] | None = None
+    if setting.patients:
+        sizes = rng.integers(1, 6, setting.patients)
+        patients = np.repeat(np.arange(setting.patients), sizes)
+        truth = rng.choice(classes, setting.patients, p=setting.shares)[patients]
+    else:
+        truth = rng.choice(classes, setting.images, p=setting.shares)
+    models = separations or (setting.separation,)
+    shared = _noise(rng, len(truth), classes, patients)
+    found = []
+    for separation in models:
+        own = shared
+        if len(models) > 1:
+            own = np.sqrt(0.5) * (shared + _noise(rng, len(truth), classes, patients))
+        seen = own + separation * np.eye(classes)[truth]
+        logits = setting.sharpness * (separation * seen + np.log(setting.shares))
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        scores = raised / raised.sum(axis=1, keepdims=True)
+        names = [f"class {k}" for k in range(classes)]
+        found.append(Scored(names, truth, scores, patients))
+    return found
+
+
+def _noise(
+    rng: np.random.Generator,
+    n: int,
+    classes: int,
+    patients: NDArray[np.intp] | None,
+) -> NDArray[np.float64]:
+    own = rng.normal(size=(n, classes))
+    if patients is None:
+        return own
+    common = rng.normal(size=(int(patients.max()) + 1, classes))[patients]
+    return np.sqrt(0.5) * (own + common)

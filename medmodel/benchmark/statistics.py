@@ -1,0 +1,242 @@
+"""Rows about numbers: do intervals cover, do tests hold, is it instant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from medmodel.benchmark import Measurement, at_least, at_most
+from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
+from medmodel.benchmark.stage import temporary_workspace
+from medmodel.calibration import reliability
+from medmodel.catalogue import entries
+from medmodel.comparison import accuracy_difference, area_difference
+from medmodel.config import config_for
+from medmodel.curves import precision_recall_curve, roc_curve, score_histogram
+from medmodel.errors import DataError
+from medmodel.evaluation import Scored
+from medmodel.intervals import Estimate
+from medmodel.metrics import class_metrics, overall_metrics
+from medmodel.overview import runs_table, searched
+from medmodel.resampling import WEIGHTED, draw_weights
+from medmodel.runs import RunStatus, RunStore
+from medmodel.thresholds import at_prevalence, decision_curve, outcome, outcomes
+
+SIMULATIONS = 2000
+_CLASS = 1  # the rare one, where there is one
+_CUT = 0.3
+_RATES = np.array([5, 10, 25])  # 10, 20 and 50 % of false alarms, or of recall
+_ELSEWHERE = 0.02  # the prevalence at which predictive values are asked for
+_DRAWS = 400
+
+# Where no method was found that stays within the limits, and what happens there.
+EXCEPTIONS: dict[tuple[str, str], str] = {}
+
+
+def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
+    """How often each kind of 95 % interval holds the truth, in each setting."""
+    found = []
+    for setting in SETTINGS:
+        cover = coverage(setting, simulations)
+        kept = {
+            name: share
+            for name, share in cover.items()
+            if (setting.title, name) not in EXCEPTIONS
+        }
+        least, most = min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)
+        named = [
+            f"{name} {cover[name]:.3f}: {why}"
+            for (title, name), why in EXCEPTIONS.items()
+            if title == setting.title
+        ]
+        note = "; ".join(
+            [f"{setting.title}, {least}, of {len(kept)} intervals", *named]
+        )
+        found.append(at_least("interval_coverage", kept[least], 0.93, "share", note))
+        note = f"{setting.title}, {most}"
+        found.append(at_most("interval_coverage", kept[most], 0.985, "share", note))
+    return found
+
+
+def coverage(setting: Setting, simulations: int, seed: int = 0) -> dict[str, float]:
+    """Share of simulated splits whose interval holds the truth, by interval.
+
+    The truth is what the same function finds in 400,000 independent images.
+    """
+    rng = np.random.default_rng(seed)
+    everyone = replace(setting, images=400_000, patients=0)
+    truth = {k: e.value for k, e in _estimates(simulate(everyone, rng)[0])}
+    held = dict.fromkeys(truth, 0)
+    measured = dict.fromkeys(truth, 0)
+    for _ in range(simulations):
+        for name, found in _estimates(simulate(setting, rng)[0]):
+            if found.measurable:
+                measured[name] += 1
+                held[name] += found.low <= truth[name] <= found.high
+    return {name: held[name] / measured[name] for name in truth}
+
+
+def _estimates(data: Scored) -> Iterator[tuple[str, Estimate]]:
+    for name, found in overall_metrics(data).items():
+        yield f"overall {name}", found
+    for name, found in class_metrics(data, _CLASS).items():
+        yield f"class {name}", found
+    at_cut = outcome(data, _CLASS, _CUT).metrics
+    for name, found in at_cut.items():
+        yield f"threshold {name}", found
+    forecast = at_prevalence(at_cut["sensitivity"], at_cut["specificity"], _ELSEWHERE)
+    yield "forecast ppv", forecast.ppv
+    yield "forecast npv", forecast.npv
+    n = len(data.truth)
+    benefit = decision_curve(data, _CLASS, np.array([0.1, 0.3]))
+    for at, cut in enumerate(benefit.thresholds):
+        value, low, high = benefit.model[at], benefit.low[at], benefit.high[at]
+        yield f"net benefit at {cut:g}", Estimate(value, low, high, n)
+    yield from _bands(data)
+
+
+def _bands(data: Scored) -> Iterator[tuple[str, Estimate]]:
+    n = len(data.truth)
+    roc = roc_curve(data, _CLASS)
+    for at in _RATES:
+        x = roc.band_x[at]
+        value = float(np.interp(x, roc.x, roc.y))
+        yield f"ROC at {x:.2f}", Estimate(value, roc.low[at], roc.high[at], n)
+
+
+def test_size(simulations: int = SIMULATIONS) -> list[Measurement]:
+    """How often each test calls equal models different, and unequal ones."""
+    found = []
+    for setting in SETTINGS:
+        null = rejections(setting, 0.0, simulations)
+        power = rejections(setting, 0.5, max(simulations // 5, 1))
+        worst = max(null, key=null.__getitem__)
+        each = ", ".join(f"{k} {null[k]:.3f}/{power[k]:.2f}" for k in null)
+        note = f"{setting.title}, {worst}; size/power of each: {each}"
+        found.append(at_most("test_size", null[worst], 0.06, "share", note))
+    return found
+
+
+def rejections(
+    setting: Setting, advantage: float, simulations: int, seed: int = 0
+) -> dict[str, float]:
+    """Share of simulated splits on which each test rejects at 5 %.
+
+    Args:
+        setting: The population.
+        advantage: By how many standard deviations one model separates better.
+        simulations: How many.
+        seed: The same seed draws the same splits.
+    """
+    rng = np.random.default_rng(seed)
+    rejected = dict.fromkeys(WEIGHTED, 0)
+    separations = (setting.separation + advantage, setting.separation)
+    for _ in range(simulations):
+        a, b = simulate(setting, rng, separations)
+        # Every metric on the same resampled splits: the rest would take hours.
+        weights = draw_weights(a, _DRAWS, rng)
+        for name, measure in WEIGHTED.items():
+            if name == "accuracy":
+                p = accuracy_difference(a, b)[1]
+            elif name == "auc":
+                p = area_difference(a, b)[1]
+            else:
+                change = measure(a, weights) - measure(b, weights)
+                tail = min(int(np.sum(change <= 0)), int(np.sum(change >= 0)))
+                p = 2 * (tail + 1) / (_DRAWS + 1)
+            rejected[name] += p <= 0.05
+    return {name: count / simulations for name, count in rejected.items()}
+
+
+def redraw() -> list[Measurement]:
+    """10,000 predictions × 20 classes: what a page needs when a threshold moves."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(20, size=10_000)
+    logits = rng.normal(size=(10_000, 20)) + 3 * np.eye(20)[truth]
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    names = [f"class {k}" for k in range(20)]
+    data = Scored(names, truth, scores, rng.integers(3_000, size=10_000))
+
+    def move() -> None:
+        found = outcomes(data, [0.3] * 20)
+        chosen = found[0].metrics
+        at_prevalence(chosen["sensitivity"], chosen["specificity"], 0.02)
+
+    def open_class() -> None:
+        move()
+        roc_curve(data, 0)
+        precision_recall_curve(data, 0)
+        score_histogram(data, 0)
+        reliability(data, 0)
+        decision_curve(data, 0)
+
+    def open_page() -> None:
+        open_class()
+        overall_metrics(data)
+        for position in range(20):
+            class_metrics(data, position)
+
+    moved, opened, first = (_median(f) for f in (move, open_class, open_page))
+    note = (
+        f"all 20 classes at a moved threshold {moved:.0f} ms; with another class's "
+        f"curves {opened:.0f} ms; with every metric of every class {first:.0f} ms"
+    )
+    return [
+        at_most("redraw", moved, 200, "ms", note),
+        at_most("redraw", opened, 200, "ms", "the same with another class's curves"),
+    ]
+
+
+def _median(action: Callable[[], None], times: int = 5) -> float:
+    action()
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        action()
+        found.append(1000 * (time.perf_counter() - start))
+    return float(np.median(found))
+
+
+def compare_1000(count: int = 1000) -> list[Measurement]:
+    """1,000 run folders: listed, searched, filtered and sorted."""
+    with temporary_workspace() as workspace:
+        _write_runs(RunStore(workspace), count)
+        store = RunStore(workspace)
+
+        def show() -> None:
+            table = runs_table(entries(store))
+            found = searched(table, "seed compact")
+            found = found[found["val_accuracy"] > 0.6].sort_values("val_loss")
+            if len(found) == 0:
+                raise DataError("The table of runs lost its rows.")
+
+        start = time.perf_counter()
+        show()
+        first = time.perf_counter() - start
+        again = _median(show, 3) / 1000
+    note = f"{count:,} runs; a server's first look at them {first:.2f} s"
+    return [at_most("compare_1000", again, 1.0, "s", note)]
+
+
+def _write_runs(store: RunStore, count: int) -> None:
+    """Finished runs with 20 epochs and 200 predictions each."""
+    rng = np.random.default_rng(0)
+    history = ["attempt,epoch,loss,accuracy,val_loss,val_accuracy"]
+    lines = ["path,patient,split,label,score_a,score_b"]
+    for at in range(200):
+        score = float(rng.random())
+        lines.append(f"a/{at}.png,,test,{'ab'[at % 2]},{score:.6f},{1 - score:.6f}")
+    for number in range(count):
+        recipe = ("instant", "compact")[number % 2]
+        name = f"seed {number} {recipe}"
+        run = store.create(config_for(recipe, "/data/x", seed=number, name=name))
+        losses = rng.random(20)
+        rows = [
+            f"1,{e + 1},1,0.5,{x:.4f},{1 - x / 2:.4f}" for e, x in enumerate(losses)
+        ]
+        (run.folder / "history.csv").write_text("\n".join([*history, *rows, ""]))
+        (run.folder / "predictions.csv").write_text("\n".join([*lines, ""]))
+        run.write_status(replace(run.status, state=RunStatus.DONE))

@@ -1,0 +1,75 @@
+"""All runs as one table, and in what their settings differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from medmodel.catalogue import Entry
+from medmodel.config import TrainConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """A row per run, in the order given; values of the best epoch, not of the last.
+
+    Returns:
+        Columns `run, name, dataset, state, created, seconds, best_epoch, val_loss,
+        val_accuracy, test_accuracy`, then one `setting: <name>` for every setting that
+        is not the same in all runs. Index 0 to n - 1.
+    """
+    import pandas as pd
+
+    facts = {
+        "run": [e.run.id for e in entries],
+        "name": [e.title for e in entries],
+        "dataset": [e.config.dataset for e in entries],
+        "state": [e.status.state.value for e in entries],
+        "created": [e.status.created for e in entries],
+        "seconds": [e.seconds for e in entries],
+        "best_epoch": [e.status.best_epoch for e in entries],
+        "val_loss": [e.val_loss for e in entries],
+        "val_accuracy": [e.val_accuracy for e in entries],
+        "test_accuracy": [e.test_accuracy for e in entries],
+    }
+    table = pd.DataFrame(facts)
+    numbers = ["val_loss", "val_accuracy", "test_accuracy"]
+    table[numbers] = table[numbers].astype(float)
+    differing = differing_settings([e.config for e in entries])
+    shown = {f"setting: {k}": v for k, v in differing.items() if k != "dataset"}
+    settings = pd.DataFrame(shown, index=table.index, dtype=object)
+    return pd.concat([table, settings], axis=1)
+
+
+def differing_settings(configs: Sequence[TrainConfig]) -> dict[str, list[Any]]:
+    """Settings that are not the same everywhere -> the value of each configuration.
+
+    Names of runs do not count; `augmentation.shift` and the like stand for
+    themselves.
+    """
+    flat = [_flat(asdict(config)) for config in configs]
+    names = [name for name in (flat[0] if flat else {}) if name != "name"]
+    columns = {name: [values[name] for values in flat] for name in names}
+    return {k: v for k, v in columns.items() if any(x != v[0] for x in v)}
+
+
+def searched(table: pd.DataFrame, text: str) -> pd.DataFrame:
+    """The rows in which every word of `text` occurs somewhere, whatever its case."""
+    rows = table.astype(str).agg(" ".join, axis=1).str.casefold()
+    for word in text.casefold().split():
+        kept = rows.str.contains(word, regex=False)
+        table, rows = table[kept], rows[kept]
+    return table
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": x for inner, x in value.items()}
+        else:
+            found[name] = value
+    return found
