@@ -43,12 +43,14 @@ class RandomChange(keras.layers.Layer):
         draws = tf.random.stateless_uniform((8, count), seed, -1.0, 1.0)
         if _moves(change):
             x = _moved(x, _transforms(images, draws, change))
-        if change.brightness:
-            x += 255.0 * change.brightness * _per_image(draws[6])
+        # Contrast about the mean, then brightness, as one factor and one summand; the
+        # half makes the cast below round.
+        gain = 1.0 + change.contrast * _per_image(draws[7])
+        bias = 255.0 * change.brightness * _per_image(draws[6]) + 0.5
         if change.contrast:
-            mean = tf.reduce_mean(x, axis=(1, 2), keepdims=True)
-            x = mean + (x - mean) * (1.0 + change.contrast * _per_image(draws[7]))
-        return tf.cast(tf.clip_by_value(tf.round(x), 0.0, 255.0), tf.uint8)
+            bias += (1.0 - gain) * tf.reduce_mean(x, axis=(1, 2), keepdims=True)
+            x *= gain
+        return tf.saturate_cast(x + bias, tf.uint8)
 
 
 def _moves(change: Augmentation) -> bool:

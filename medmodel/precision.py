@@ -40,7 +40,7 @@ def choose_precision(
     """
     policies = candidates()
     if len(policies) == 1:
-        return FLOAT32, "float32: this processor has no units for bfloat16."
+        return FLOAT32, "float32: this machine has no units for half precision."
     before = keras.config.dtype_policy()
     try:
         few = images[:_IMAGES]
