@@ -39,7 +39,6 @@ page = st.navigation(
                 default=section == "",
             )
             for path, title, icon in pages
-            if (ROOT / path).exists()
         ]
         for section, pages in SECTIONS.items()
     }

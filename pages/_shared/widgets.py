@@ -50,11 +50,6 @@ def errors_shown() -> Iterator[None]:
         st.error(plain(error), icon=":material/error:")
 
 
-def page_exists(page: str) -> bool:
-    """Whether the menu has this page."""
-    return (Path(__file__).resolve().parent.parent / page).exists()
-
-
 def empty_state(sentence: str, page: str, label: str, **params: str) -> None:
     """What will be here, and the one button that gets there."""
     with st.container(border=True):

@@ -52,7 +52,7 @@ for column, (title, text, page, label, icon) in zip(st.columns(3), STEPS, strict
         st.subheader(title, anchor=False)
         st.markdown(text)
         kind = "primary" if page == upcoming else "secondary"
-        if widgets.page_exists(page) and st.button(label, type=kind, icon=icon):
+        if st.button(label, type=kind, icon=icon):
             st.switch_page(page)
 if not found:
     st.caption(

@@ -101,10 +101,9 @@ def pick_dataset(found: list[Path]) -> Path:
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Data set", found, format_func=title)
-        if widgets.page_exists(widgets.DATASETS):
+        if st.button("Look at it", icon=":material/folder_open:"):
             params = {"dataset": str(chosen)}
-            if st.button("Look at it", icon=":material/folder_open:"):
-                st.switch_page(widgets.DATASETS, query_params=params)
+            st.switch_page(widgets.DATASETS, query_params=params)
     return chosen
 
 
