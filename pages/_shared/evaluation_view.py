@@ -136,7 +136,7 @@ def _show_classes(found: Evaluation) -> None:
             "Class": [result.name for result in found.per_class],
             "Sensitivity": [_with_n(result.sensitivity) for result in found.per_class],
             "Precision": [_with_n(result.precision) for result in found.per_class],
-            "AUC": [str(result.auc) for result in found.per_class],
+            "AUC": [_with_n(result.auc) for result in found.per_class],
         }
     )
     st.dataframe(
