@@ -176,7 +176,9 @@ class Learner:
         return judge(self._coefficients, *self._validation)
 
     def _head(self, verdict: Judgement) -> Head:
-        return Head(self._mean, self._scale, self._coefficients[verdict.leader])
+        leader = verdict.leader
+        tempered = self._coefficients[leader] * verdict.temperatures[leader]
+        return Head(self._mean, self._scale, tempered.astype(np.float32))
 
     def _begin(self) -> None:
         """Starts on all training features that are there, with what is known."""

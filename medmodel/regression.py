@@ -12,6 +12,8 @@ import numpy as np
 
 MEMORY = 12
 SUFFICIENT_DECREASE = 1e-4
+CLEARLY = 2.0
+TEMPERATURE_STEPS = 6
 
 
 class SoftmaxPath:
@@ -138,9 +140,7 @@ def log_probabilities(features: np.ndarray, coefficients: np.ndarray) -> np.ndar
     s, rows, k = coefficients.shape
     kernels = coefficients[:, :-1].transpose(1, 0, 2).reshape(rows - 1, s * k)
     scores = (features @ kernels).reshape(-1, s, k).transpose(1, 0, 2)
-    scores = scores + coefficients[:, None, -1]
-    scores -= scores.max(axis=2, keepdims=True)
-    return scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
+    return _normalised(scores + coefficients[:, None, -1])
 
 
 @dataclass(frozen=True)
@@ -148,27 +148,28 @@ class Judgement:
     """What validation images say about each strength of regularisation.
 
     Args:
-        losses: (s,) weighted log loss.
-        errors: (s,) standard error of each.
+        losses: (s,) weighted log loss at its own temperature.
+        errors: (s,) standard error of what each loses to the best, image by image.
         accuracies: (s,) share of right first choices, 0 to 1.
+        temperatures: (s,) factor on the scores with which the loss is lowest.
     """
 
     losses: np.ndarray
     errors: np.ndarray
     accuracies: np.ndarray
+    temperatures: np.ndarray
 
     @property
     def leader(self) -> int:
-        """The strength to trust.
+        """The strength to trust: the strongest that is not clearly worse than the best.
 
-        Of those whose loss is at most one standard error above the lowest, the
-        strongest: the difference may be chance, and the simpler layer bears images
-        from elsewhere better (Breiman's rule; Hastie, Tibshirani and Friedman 2009,
-        The Elements of Statistical Learning, 7.10).
+        Clearly means by two standard errors of the difference on the same images: less
+        may be chance, and the simpler layer bears images from elsewhere better (after
+        Breiman; Hastie, Tibshirani and Friedman 2009, The Elements of Statistical
+        Learning, 7.10).
         """
-        best = int(np.argmin(self.losses))
-        limit = self.losses[best] + self.errors[best]
-        return int(np.flatnonzero(self.losses <= limit)[0])
+        behind = self.losses - self.losses.min()
+        return int(np.flatnonzero(behind <= CLEARLY * self.errors)[0])
 
 
 def judge(
@@ -179,18 +180,46 @@ def judge(
 ) -> Judgement:
     """Measures layers on images from which they did not learn.
 
+    Strong regularisation makes a layer timid, whatever it knows. So each is first
+    given the temperature that suits it best (Guo et al. 2017, ICML).
+
     Args:
         coefficients: (s, d + 1, k), from the strongest regularisation to the weakest.
         features: (n, d) standardised features.
         targets: (n,) their classes.
         weights: (n,) what each image counts.
     """
-    logs = log_probabilities(features, coefficients)
-    losses = -logs[:, np.arange(len(targets)), targets]
     share = weights / weights.sum()
+    logs = log_probabilities(features, coefficients)
+    accuracies = (logs.argmax(axis=2) == targets).mean(axis=1)
+    temperatures = _temperatures(logs, targets, share)
+    scaled = _normalised(logs * temperatures[:, None, None])
+    losses = -scaled[:, np.arange(len(targets)), targets]
     means = losses @ share
-    errors = np.sqrt((losses - means[:, None]) ** 2 @ share**2)
-    return Judgement(means, errors, (logs.argmax(axis=2) == targets).mean(axis=1))
+    lost = losses - losses[np.argmin(means)]
+    spread = (lost - (lost @ share)[:, None]) ** 2
+    return Judgement(means, np.sqrt(spread @ share**2), accuracies, temperatures)
+
+
+def _temperatures(
+    logs: np.ndarray, targets: np.ndarray, share: np.ndarray
+) -> np.ndarray:
+    """The factor on each strength's scores that minimises its loss, by Newton."""
+    factors = np.ones(len(logs))
+    own = logs[:, np.arange(len(targets)), targets]
+    for _ in range(TEMPERATURE_STEPS):
+        chances = np.exp(_normalised(logs * factors[:, None, None]))
+        mean = (chances * logs).sum(axis=2)
+        spread = (chances * logs**2).sum(axis=2) - mean**2
+        step = (mean - own) @ share / np.maximum(spread @ share, 1e-9)
+        # Far from the minimum Newton's step would leap over it.
+        factors = np.clip(factors - step, factors / 1.5, factors * 1.5)
+    return np.clip(factors, 0.1, 10.0)
+
+
+def _normalised(scores: np.ndarray) -> np.ndarray:
+    scores = scores - scores.max(axis=2, keepdims=True)
+    return scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -65,16 +65,31 @@ def test_probabilities_survive_large_scores() -> None:
     np.testing.assert_allclose(logs[0, 0], [0.0, -2000.0])
 
 
-def test_judge_by_hand() -> None:
-    # One feature, two classes; the layer says p(1) = sigmoid(x).
-    coefficients = np.array([[[0.0, 1.0], [0.0, 0.0]]], np.float32)
-    features = np.array([[0.0], [100.0]], np.float32)
-    found = judge(coefficients, features, np.array([0, 1]), np.array([3.0, 1.0]))
-    assert found.losses[0] == pytest.approx(0.75 * np.log(2))
-    assert found.accuracies[0] == 1.0
+def test_judge_gives_each_layer_its_temperature() -> None:
+    # One feature, two classes: the scores differ by x. Right in three of four cases,
+    # the honest probability is 3/4 whatever the layer's own confidence.
+    timid = np.array([[0.0, 0.1], [0.0, 0.0]])
+    bold = np.array([[0.0, 3.0], [0.0, 0.0]])
+    features = np.ones((4, 1), np.float32)
+    layers = np.array([timid, bold], np.float32)
+    found = judge(layers, features, np.array([1, 1, 1, 0]), np.ones(4))
+    honest = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert found.losses[1] == pytest.approx(honest, abs=1e-4)
+    assert found.temperatures[1] == pytest.approx(np.log(3) / 3, rel=1e-2)
+    assert found.accuracies.tolist() == [0.75, 0.75]
+    # Six steps of at most 1.5 each do not reach a factor of 11; nearly.
+    assert found.losses[0] == pytest.approx(honest, abs=1e-3)
 
 
-def test_strongest_within_one_standard_error_leads() -> None:
-    losses, errors = np.array([0.9, 0.55, 0.5, 0.52]), np.array([1, 0.2, 0.06, 0.2])
-    assert Judgement(losses, errors, losses).leader == 1
-    assert Judgement(losses, errors * 0.1, losses).leader == 2
+def test_images_count_by_weight() -> None:
+    layers = np.array([[[0.0, 1.0], [0.0, 0.0]]], np.float32)
+    features = np.ones((2, 1), np.float32)
+    found = judge(layers, features, np.array([1, 0]), np.array([3.0, 1.0]))
+    assert found.temperatures[0] == pytest.approx(np.log(3), rel=1e-3)
+
+
+def test_strongest_that_is_not_clearly_worse_leads() -> None:
+    losses, none = np.array([0.9, 0.55, 0.5, 0.52]), np.zeros(4)
+    errors = np.array([0.1, 0.03, 0.0, 0.05])
+    assert Judgement(losses, errors, none, none).leader == 1
+    assert Judgement(losses, errors / 2, none, none).leader == 2
