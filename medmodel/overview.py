@@ -58,11 +58,9 @@ def differing_settings(configs: Sequence[TrainConfig]) -> dict[str, list[Any]]:
 
 def searched(table: pd.DataFrame, text: str) -> pd.DataFrame:
     """The rows in which every word of `text` occurs somewhere, whatever its case."""
-    rows = table.astype(str).agg(" ".join, axis=1).str.casefold()
-    for word in text.casefold().split():
-        kept = rows.str.contains(word, regex=False)
-        table, rows = table[kept], rows[kept]
-    return table
+    words = text.casefold().split()
+    rows = (" ".join(map(str, row)).casefold() for row in table.itertuples(index=False))
+    return table[[all(word in row for word in words) for row in rows]]
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

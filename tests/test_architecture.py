@@ -39,6 +39,8 @@ LAYERS: list[set[str]] = [
         "predictor",
         "live",
         "catalogue",
+        *("metrics", "calibration", "thresholds", "curves"),
+        *("resampling", "comparison", "overview"),
     },
     {"indexing", "plots"},
     {"server"},

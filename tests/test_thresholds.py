@@ -1,0 +1,190 @@
+"""Operating points by hand, by textbook and by law."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medmodel.errors import DataError
+from medmodel.evaluation import Scored
+from medmodel.intervals import Estimate, wilson
+from medmodel.runs import Run
+from medmodel.thresholds import (
+    Rule,
+    at_prevalence,
+    choose_threshold,
+    choose_thresholds,
+    decision_curve,
+    freeze_thresholds,
+    frozen_thresholds,
+    outcome,
+    outcomes,
+)
+
+
+def sick(scores: list[float], labels: list[int]) -> Scored:
+    first = np.array(scores)
+    both = np.stack([first, 1 - first], axis=1)
+    return Scored(["sick", "well"], 1 - np.array(labels), both, None)
+
+
+EIGHT = sick([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], [0, 0, 0, 1, 0, 1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("rule", "threshold"),
+    [
+        (Rule(), 0.35),  # 1 + 3/4; also 3/4 + 1 at 0.55: the lower one finds more
+        (Rule("sensitivity", 1.0), 0.35),
+        (Rule("sensitivity", 0.75), 0.55),
+        (Rule("specificity", 1.0), 0.55),
+        (Rule("specificity", 0.5), 0.35),  # 0.25 finds no more
+        (Rule("cost", 10), 0.35),
+        (Rule("cost", 0.1), 0.55),
+    ],
+)
+def test_rules_by_hand(rule: Rule, threshold: float) -> None:
+    found = choose_threshold(EIGHT, 0, rule)
+    if rule == Rule("specificity", 0.5):
+        assert outcome(EIGHT, 0, found).missed == 0
+    else:
+        assert found == pytest.approx(threshold)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.05, 1))
+def test_rules_keep_their_word(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    labels = [0, 1, *rng.integers(2, size=20).tolist()]
+    data = sick((rng.integers(0, 10, 22) / 10).tolist(), labels)
+    cut = choose_threshold(data, 0, Rule("sensitivity", share))
+    assert outcome(data, 0, cut).metrics["sensitivity"].value >= share - 1e-9
+    cut = choose_threshold(data, 0, Rule("specificity", share))
+    assert outcome(data, 0, cut).metrics["specificity"].value >= share - 1e-9
+    best = outcome(data, 0, choose_threshold(data, 0, Rule())).metrics
+    for other in np.arange(0, 1.1, 0.05):
+        found = outcome(data, 0, other).metrics
+        assert (
+            found["sensitivity"].value + found["specificity"].value
+            <= best["sensitivity"].value + best["specificity"].value + 1e-9
+        )
+
+
+def table(splits: list[str]) -> pd.DataFrame:
+    n = len(splits)
+    score = np.linspace(0.05, 0.95, n)
+    return pd.DataFrame(
+        {
+            "path": [f"{k}.png" for k in range(n)],
+            "patient": "",
+            "split": splits,
+            "label": ["well" if k % 3 else "sick" for k in range(n)],
+            "score_sick": score,
+            "score_well": 1 - score,
+        }
+    )
+
+
+def test_test_images_have_no_say() -> None:
+    both = table(["val"] * 12 + ["test"] * 12)
+    other = both.copy()
+    tests = other["split"] == "test"
+    other.loc[tests, "score_sick"] = 0.5
+    other.loc[tests, "label"] = "sick"
+    assert choose_thresholds(both, Rule()) == choose_thresholds(other, Rule())
+    with pytest.raises(DataError, match="'val'"):
+        choose_thresholds(table(["test"] * 6), Rule())
+
+
+def test_thresholds_are_frozen(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert frozen_thresholds(run) is None
+    freeze_thresholds(run, Rule("cost", 5), {"sick": 0.25, "well": math.nan})
+    kept = frozen_thresholds(run)
+    assert kept is not None
+    assert kept[0] == Rule("cost", 5) and kept[1]["sick"] == 0.25
+    assert math.isnan(kept[1]["well"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("sensitivity", 0), ("specificity", 1.5), ("cost", -1)]
+)
+def test_rules_out_of_range(kind: str, value: float) -> None:
+    with pytest.raises(DataError):
+        Rule(kind, value)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no rule"):
+        Rule("magic")  # type: ignore[arg-type]
+
+
+def test_absent_class_and_missing_threshold() -> None:
+    data = sick([0.2, 0.3], [0, 0])
+    assert math.isnan(choose_threshold(data, 0, Rule()))
+    with pytest.raises(DataError, match="sick has no threshold"):
+        outcome(data, 0, math.nan)
+    with pytest.raises(DataError, match="one kind"):
+        decision_curve(data, 0)
+
+
+def test_outcome_counts() -> None:
+    found = outcomes(EIGHT, [0.5, 0.5])[0]
+    counts = found.found, found.missed, found.false_alarms, found.left_alone
+    assert counts == (3, 1, 1, 3)
+    assert found.prevalence == 0.5
+    nobody = outcome(EIGHT, 0, 0.81).metrics
+    assert not nobody["ppv"].measurable and nobody["sensitivity"].value == 0
+
+
+def test_prevalence_of_altman_and_bland() -> None:
+    # BMJ 309 (1994) 102: liver scans, sensitivity 231/258, specificity 54/86. At the
+    # sample's prevalence the predictive values are 0.88 and 0.67, at 0.25 they are
+    # 0.45 and 0.95.
+    sensitivity, specificity = wilson(231, 258), wilson(54, 86)
+    sample = at_prevalence(sensitivity, specificity, 258 / 344)
+    assert (round(sample.ppv.value, 2), round(sample.npv.value, 2)) == (0.88, 0.67)
+    assert sample.ppv.value == pytest.approx(231 / 263)
+    quarter = at_prevalence(sensitivity, specificity, 0.25)
+    assert (round(quarter.ppv.value, 2), round(quarter.npv.value, 2)) == (0.45, 0.95)
+    assert quarter.ppv.low < quarter.ppv.value < quarter.ppv.high
+    assert (quarter.found, quarter.missed, quarter.false_alarms) == (224, 26, 279)
+    assert str(quarter).endswith("224 found, 26 missed, 279 false alarms.")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 30), st.integers(0, 40), st.floats(0.001, 0.999), st.floats(1, 5))
+def test_prevalence_laws(hits: int, rejected: int, share: float, effect: float) -> None:
+    sensitivity, specificity = wilson(hits, 30, effect), wilson(rejected, 40, effect)
+    found = at_prevalence(sensitivity, specificity, share)
+    for value in (found.ppv, found.npv):
+        if value.measurable:
+            assert 0 <= value.low <= value.value + 1e-9
+            assert value.value <= value.high + 1e-9 and value.high <= 1
+    assert found.found + found.missed == round(1000 * share)
+    mirrored = at_prevalence(specificity, sensitivity, 1 - share)
+    assert mirrored.ppv.value == pytest.approx(found.npv.value, nan_ok=True)
+
+
+def test_prevalence_out_of_range() -> None:
+    with pytest.raises(DataError, match="between 0 and 1"):
+        at_prevalence(wilson(3, 4), wilson(3, 4), 1.0)
+    with pytest.raises(DataError, match="could not both"):
+        at_prevalence(wilson(3, 4), Estimate(math.nan, math.nan, math.nan, 0), 0.1)
+
+
+def test_net_benefit_by_hand() -> None:
+    # At 0.5 the odds are 1: (3 - 1) / 8. At 0.2: 7 called, 4 rightly, odds 1/4.
+    found = decision_curve(EIGHT, 0, np.array([0.2, 0.5]))
+    assert found.model == pytest.approx([(4 - 3 / 4) / 8, 2 / 8])
+    assert found.everybody == pytest.approx([0.5 - 0.5 / 4, 0.0])
+    assert (found.low < found.model).all() and (found.model < found.high).all()
+    with pytest.raises(DataError, match="between 0 and 1"):
+        decision_curve(EIGHT, 0, np.array([0.0]))
+
+
+def test_net_benefit_of_calling_everybody() -> None:
+    # Below every score the model acts on everybody.
+    found = decision_curve(EIGHT, 0, np.array([0.05]))
+    assert found.model == pytest.approx(found.everybody)
