@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from medmodel.config import TrainConfig
 from medmodel.errors import RunError
 from medmodel.runs import Run, RunStatus, RunStore, Status
 
+log = logging.getLogger("medmodel.catalogue")
 _READ = ("status.json", "config.json", "history.csv", "predictions.csv", "best.keras")
 
 
@@ -65,6 +67,9 @@ def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
             found.append(_entry(run))
         except RunError:  # deleted between listing and reading
             continue
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            # One damaged folder must not hide all others.
+            log.warning("The run %s cannot be read: %r", run.id, error)
     return found
 
 

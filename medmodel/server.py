@@ -101,11 +101,19 @@ class Watch:
 
     async def _follow(self) -> None:
         while True:
-            if await asyncio.to_thread(self.feed.poll):
+            if await asyncio.to_thread(self._look):
                 self._texts.clear()
                 self.news.set()
                 self.news = asyncio.Event()
             await asyncio.sleep(LOOK_EVERY if self.feed.active else 1.0)
+
+    def _look(self) -> bool:
+        try:
+            return self.feed.poll()
+        except Exception:
+            # Whoever watches keeps what is shown; the next look may succeed.
+            log.exception("Could not read the run %s", self.feed.run.id)
+            return False
 
     def text(self, position: Position) -> str:
         """The message for a viewer there, made once for all that stand there."""

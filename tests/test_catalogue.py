@@ -86,3 +86,10 @@ def test_a_killed_worker_is_seen_though_no_file_changed(store: RunStore) -> None
     assert catalogue.entries(store)[0].status.state is RunStatus.RUNNING
     lock.release()
     assert catalogue.entries(store)[0].status.state is RunStatus.INTERRUPTED
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"state": "unheard of"}'])
+def test_one_damaged_run_does_not_hide_the_others(store: RunStore, text: str) -> None:
+    damaged, sound = finished(store, 0.5), finished(store, 0.5)
+    (damaged.folder / "status.json").write_text(text)
+    assert [entry.run.id for entry in catalogue.entries(store)] == [sound.id]
