@@ -88,16 +88,24 @@ def show_samples(folder: Path, report: DatasetReport) -> None:
     """Some pictures of every class, every pixel as in the file or scaled down."""
     st.subheader("Pictures", anchor=False)
     wide = len(report.classes) <= _FEW_CLASSES
-    columns = st.columns(1 if wide else 2, gap="medium")
-    for position, label in enumerate(report.classes):
-        strip = indexing.sample_strip(folder, label)
-        with columns[position % len(columns)]:
-            count = sum(report.images[label].values())
-            st.markdown(f"**{plain(label)}** :gray[{count:,} images]")
-            if strip.exists():
-                st.image(
-                    strip.read_bytes(), output_format="PNG", alt=f"Examples: {label}"
-                )
+    step = 1 if wide else 2
+    # Row by row: on a narrow screen the columns of a row stand below each other.
+    for first in range(0, len(report.classes), step):
+        columns = st.columns(step, gap="medium")
+        for column, label in zip(
+            columns, report.classes[first : first + step], strict=False
+        ):
+            with column:
+                _show_class(folder, label, sum(report.images[label].values()))
+
+
+def _show_class(folder: Path, label: str, count: int) -> None:
+    # A blank before the closing asterisks would make them visible.
+    st.markdown(f"**{plain(label.strip())}** :gray[{count:,} images]")
+    strip = indexing.sample_strip(folder, label)
+    if strip.exists():
+        picture = strip.read_bytes()
+        st.image(picture, output_format="PNG", alt=f"Examples of {label}")
 
 
 def show_duplicates(folder: Path, report: DatasetReport) -> None:
