@@ -56,7 +56,7 @@ def explainer(model: keras.Model, layers: Sequence[str]) -> Explainer:
     """
     dense = model.layers[-1]
     activations = [model.get_layer(name).output for name in layers]
-    backbone = keras.Model(model.inputs, activations)
+    backbone = keras.Model(model.input, activations)
     readout = keras.Model(activations, dense.input)
 
     signature = [

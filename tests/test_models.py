@@ -66,7 +66,7 @@ def test_document_cnn_is_the_one_of_the_document() -> None:
     dense = (54 * 54 * 64 + 1) * 128 + (128 + 1) * 5
     assert model.count_params() == convolutions + dense
     white = np.full((1, 224, 224, 3), 255, np.uint8)
-    first = keras.Model(model.inputs, model.layers[1].output)
+    first = keras.Model(model.input, model.layers[1].output)
     np.testing.assert_allclose(run(first, white), 1.0)
 
 
@@ -103,7 +103,7 @@ def test_keras_networks_normalise_as_their_authors_did(name: str) -> None:
     preprocessing = Preprocessing(32)
     model = models.build_model(name, preprocessing, 2)
     images = random_images(preprocessing)
-    normalised = keras.Model(model.inputs, model.get_layer("normalise").output)
+    normalised = keras.Model(model.input, model.get_layer("normalise").output)
     np.testing.assert_allclose(
         run(normalised, images),
         family.preprocess_input(images.astype(np.float32)),
@@ -159,7 +159,7 @@ def test_features_are_those_of_the_unfolded_network() -> None:
     preprocessing = Preprocessing(64, colour="grey")
     images = random_images(preprocessing)
     network = models.build_model("efficientnet_lite0", preprocessing, 2)
-    head = keras.Model(network.inputs, network.get_layer("conv_head_relu6").output)
+    head = keras.Model(network.input, network.get_layer("conv_head_relu6").output)
     maps = run(head, images)
     features = run(models.instant_features(preprocessing), images)
     assert features.shape == (3, 3456)
