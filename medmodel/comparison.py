@@ -27,7 +27,13 @@ from medmodel.intervals import (
     spread,
 )
 from medmodel.metrics import LOWER_IS_BETTER, TITLES
-from medmodel.resampling import WEIGHTED, Weights, resampled
+from medmodel.resampling import (
+    WEIGHTED,
+    Weights,
+    percentiles,
+    resampled,
+    smallest_group,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -298,8 +304,7 @@ def bootstrap_difference(
 ) -> tuple[Estimate, float, int | None]:
     """Difference of any metric by the paired bootstrap, patients kept together.
 
-    Both models are measured on the same resampled splits. Percentile interval; the p
-    value is twice the share of differences on the other side of 0.
+    Both models are measured on the same resampled splits; see `percentiles`.
 
     Args:
         a: One model's predictions.
@@ -321,9 +326,7 @@ def bootstrap_difference(
     found = found[np.isfinite(found)]
     if math.isnan(value) or units < 2 or len(found) < draws / 2:
         return NOT_MEASURABLE, 1.0, None
-    low, high = (float(x) for x in np.quantile(found, [0.025, 0.975]))
-    tail = min(int(np.sum(found <= 0)), int(np.sum(found >= 0)))
-    p = min(1.0, 2 * (tail + 1) / (len(found) + 1))
+    low, high, p = percentiles(found, smallest_group(a))
     estimate = Estimate(value, min(low, value), max(high, value), n)
     return estimate, p, _needed_by_error(value, float(found.std()), n)
 

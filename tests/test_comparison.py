@@ -23,6 +23,7 @@ from medmodel.comparison import (
 from medmodel.errors import DataError
 from medmodel.evaluation import Scored
 from medmodel.intervals import Estimate
+from medmodel.resampling import percentiles, smallest_group
 
 
 def changes(gains: int, losses: int, rest: int = 0) -> np.ndarray:
@@ -153,6 +154,29 @@ def test_needed_images_find_the_difference() -> None:
         drawn = rng.multinomial(needed, [0.9, 0.06, 0.04])
         found += mcnemar(changes(drawn[1], drawn[2]), None) <= 0.05
     assert 0.7 <= found / 200 <= 0.9
+
+
+def test_percentiles_are_expanded_for_few() -> None:
+    draws = np.random.default_rng(0).normal(1, 1, 100_000)
+    low, high, p = percentiles(draws, 10_000)
+    assert (low, high) == pytest.approx((-0.96, 2.96), abs=0.03)
+    assert p == pytest.approx(0.317, abs=0.01)
+    low, high, wider = percentiles(draws, 10)
+    # sqrt(10/9) times 2.262, Student's t with nine degrees of freedom.
+    assert high - low == pytest.approx(2 * 2.262 * np.sqrt(10 / 9), rel=0.02)
+    assert wider > p
+    # The p value and the interval decide alike.
+    for shift in np.arange(-4, 4, 0.25):
+        low, high, p = percentiles(draws + shift, 20)
+        assert (p <= 0.05) == (not low <= 0 <= high)
+
+
+def test_smallest_group_counts_patients() -> None:
+    data = models(0, 8)[0]
+    assert smallest_group(data) == 4
+    patients = np.arange(8) // 4 * 2 + data.truth
+    together = Scored(data.classes, data.truth, data.scores, patients)
+    assert smallest_group(together) == 2
 
 
 def test_holm_by_hand() -> None:

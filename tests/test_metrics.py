@@ -179,7 +179,9 @@ def test_weighted_area_by_definition() -> None:
     w = weights[0]
     pairs = np.outer(w[positive], w[~positive])
     expected = np.sum(pairs * kernel) / pairs.sum()
-    assert weighted_area(positive, scores, weights * 1.0)[0] == pytest.approx(expected)
+    assert weighted_area(positive, scores, weights.astype(np.float64))[
+        0
+    ] == pytest.approx(expected)
 
 
 def test_linearised_error_is_the_bootstraps() -> None:

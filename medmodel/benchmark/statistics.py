@@ -13,7 +13,10 @@ from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
 from medmodel.benchmark.stage import temporary_workspace
 from medmodel.calibration import reliability
 from medmodel.catalogue import entries
-from medmodel.comparison import accuracy_difference, area_difference
+from medmodel.comparison import (
+    accuracy_difference,
+    area_difference,
+)
 from medmodel.config import config_for
 from medmodel.curves import precision_recall_curve, roc_curve, score_histogram
 from medmodel.errors import DataError
@@ -21,7 +24,7 @@ from medmodel.evaluation import Scored
 from medmodel.intervals import Estimate
 from medmodel.metrics import class_metrics, overall_metrics
 from medmodel.overview import runs_table, searched
-from medmodel.resampling import WEIGHTED, draw_weights
+from medmodel.resampling import WEIGHTED, draw_weights, percentiles, smallest_group
 from medmodel.runs import RunStatus, RunStore
 from medmodel.thresholds import at_prevalence, decision_curve, outcome, outcomes
 
@@ -145,8 +148,7 @@ def rejections(
                 p = area_difference(a, b)[1]
             else:
                 change = measure(a, weights) - measure(b, weights)
-                tail = min(int(np.sum(change <= 0)), int(np.sum(change >= 0)))
-                p = 2 * (tail + 1) / (_DRAWS + 1)
+                p = percentiles(change, smallest_group(a))[2]
             rejected[name] += p <= 0.05
     return {name: count / simulations for name, count in rejected.items()}
 
