@@ -31,13 +31,29 @@ def table(run: Run) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, dtype={"patient": str})
 
 
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run in a workspace of its own, which `run` lets a test see."""
+    root = tmp_path_factory.mktemp("training")
+    folder = draw_class_folders(root / "data" / "easy")
+    (folder / "dark" / "broken.png").write_bytes(b"no picture")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+        patch.setenv("MEDMODEL_DATA", str(root / "data"))
+        return trained(folder)
+
+
 @pytest.fixture
-def run(class_folders: Path) -> Run:
-    (class_folders / "dark" / "broken.png").write_bytes(b"no picture")
-    return trained(class_folders)
+def run(trained_once: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    data = Path(trained_once.config.dataset)
+    workspace = trained_once.folder.parent.parent
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(workspace))
+    monkeypatch.setenv("MEDMODEL_DATA", str(data.parent))
+    return trained_once
 
 
-def test_predictions_are_what_diagnose_says(run: Run, class_folders: Path) -> None:
+def test_predictions_are_what_diagnose_says(run: Run) -> None:
+    folder = Path(run.config.dataset)
     told = table(run)
     assert list(told) == [
         *("path", "patient", "split", "label", "score_dark", "score_light"),
@@ -47,7 +63,7 @@ def test_predictions_are_what_diagnose_says(run: Run, class_folders: Path) -> No
     assert set(told["path"]) == expected and len(told) == len(expected)
     loaded = prediction.load(run)
     for row in told.itertuples():
-        decoded = images.decode(class_folders / str(row.path))
+        decoded = images.decode(folder / str(row.path))
         pixels = images.prepare_image(decoded.pixels, loaded.facts.preprocessing)
         answer = prediction.predict(loaded, pixels[None])[0]
         assert answer == pytest.approx([row.score_dark, row.score_light], abs=1e-5)
@@ -66,22 +82,23 @@ def test_environment_says_what_and_why(run: Run) -> None:
     assert {"tensorflow", "keras", "python", "device", "seed"} <= set(facts)
 
 
-def test_same_seed_same_result(class_folders: Path, workspace: Path) -> None:
-    one = trained(class_folders)
+def test_same_seed_same_result(run: Run) -> None:
     # The second finds its features computed.
-    two = trained(class_folders)
-    pd.testing.assert_frame_equal(table(one), table(two), atol=1e-6)
-    assert (one.folder / "split.csv").read_text() == (
-        two.folder / "split.csv"
-    ).read_text()
+    again = trained(Path(run.config.dataset))
+    pd.testing.assert_frame_equal(table(run), table(again), atol=1e-6)
+    split = (run.folder / "split.csv").read_bytes()
+    assert (again.folder / "split.csv").read_bytes() == split
 
 
-def test_a_resumed_run_keeps_its_split(class_folders: Path) -> None:
-    run = trained(class_folders)
+def test_a_resumed_run_keeps_its_split(run: Run) -> None:
     before = (run.folder / "split.csv").read_bytes()
-    draw_class_folders(class_folders, images_per_class=20)
-    with Reporter(run) as reporter:
-        training.train(run, reporter)
+    added = Path(run.config.dataset, "light", "added later.png")
+    added.write_bytes(next(added.parent.glob("light_*.png")).read_bytes())
+    try:
+        with Reporter(run) as reporter:
+            training.train(run, reporter)
+    finally:
+        added.unlink()
     assert (run.folder / "split.csv").read_bytes() == before
     steps = pd.read_csv(run.folder / "steps.csv")["step"]
     assert steps.is_monotonic_increasing and steps.is_unique
