@@ -17,7 +17,7 @@ PACKAGE = ROOT / "medmodel"
 LAYERS: list[set[str]] = [
     {"errors"},
     {"config", "storage"},
-    {"sandbox", "windows", "pseudonyms", "pool"},
+    {"sandbox", "windows", "pseudonyms", "confidentiality", "pool"},
     {"codecs", "dicom", "nifti", "headers", "blackout", "deidentify", "scans"},
     {"images", "runs", "audit", "messages"},
     {"folders"},
