@@ -241,7 +241,7 @@ class LiveRun {
       title: { text: `<b>${chart.title}</b>`, x: 0, xanchor: "left", xref: "container", y: 0.97, yanchor: "top", font: { size: 16 } },
       xaxis: { ...axis, title: { text: this.axis, standoff: 8, font: { size: 14 } }, rangemode: "tozero" },
       yaxis: { ...axis, title: { text: chart.unit, standoff: 6, font: { size: 14 } }, tickformat: kind === "accuracy" ? ".0~%" : undefined },
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemwidth: 30, font: { size: 13 } },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 13 } },
       hovermode: "x unified", hoverlabel: { bgcolor: back, font: { color: text } },
       annotations: [], dragmode: "zoom",
     };
@@ -253,7 +253,10 @@ class LiveRun {
       name: "svg", title: "Download plot as SVG", icon: P.Icons.disk,
       click: (chart) => P.downloadImage(chart, { format: "svg", filename: this.fileName(kind) }),
     };
-    P.newPlot(el, this.traces(), this.layout(kind), {
+    const traces = this.traces();
+    // On a phone there is no room for a third entry of the legend.
+    traces[2].showlegend = el.clientWidth > 430;
+    P.newPlot(el, traces, this.layout(kind), {
       displaylogo: false, responsive: false, modeBarButtonsToAdd: [svg],
       // No button may send a chart to another host.
       plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d"],

@@ -12,12 +12,7 @@ ROOT = Path(__file__).resolve().parent
 ASSETS = ROOT.parent / "assets"
 
 st.set_page_config("MedModel", page_icon=ASSETS / "icon.png", layout="wide")
-dark = st.context.theme.type == "dark"
-st.logo(
-    ASSETS / ("logo_dark.svg" if dark else "logo.svg"),
-    size="large",
-    icon_image=ASSETS / "icon.svg",
-)
+st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
 SECTIONS = {
     "": [("home/start.py", "Start", ":material/home:")],
     "Data": [("data/datasets.py", "Data sets", ":material/folder_open:")],
