@@ -110,7 +110,7 @@ def _mtime(path: Path) -> float:
 
 def _read(run: Run) -> Entry:
     status = run.status
-    loss, accuracy = _best_epoch(run.folder / "history.csv")
+    loss, accuracy = _best_epoch(run.folder / "history.csv", status.best_epoch)
     return Entry(
         run=run,
         config=run.config,
@@ -122,16 +122,20 @@ def _read(run: Run) -> Entry:
     )
 
 
-def _best_epoch(path: Path) -> tuple[float | None, float | None]:
+def _best_epoch(path: Path, epoch: int) -> tuple[float | None, float | None]:
+    """Loss and accuracy of this epoch; of the lowest loss where it is not known."""
     best: tuple[float, float] | None = None
-    for row in _columns(path, "val_loss", "val_accuracy"):
+    named: tuple[float, float] | None = None
+    for row in _columns(path, "epoch", "val_loss", "val_accuracy"):
         try:
-            loss, accuracy = float(row[0]), float(row[1])
+            number, loss, accuracy = (float(text) for text in row)
         except ValueError:  # a line that is being written
             continue
+        if number == epoch:
+            named = loss, accuracy
         if math.isfinite(loss) and (best is None or loss < best[0]):
             best = loss, accuracy
-    return best or (None, None)
+    return named or best or (None, None)
 
 
 def _test_accuracy(path: Path) -> float | None:

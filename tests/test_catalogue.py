@@ -38,6 +38,13 @@ def test_the_best_epoch_speaks_for_a_run(store: RunStore) -> None:
     assert entry.test_accuracy is None
 
 
+def test_the_epoch_that_the_worker_chose_comes_first(store: RunStore) -> None:
+    run = finished(store, 0.5, 0.25, 0.75)
+    run.write_status(replace(run.status, best_epoch=3))
+    (entry,) = catalogue.entries(store)
+    assert entry.val_loss == 0.75
+
+
 def test_lines_being_written_and_no_numbers_are_left_out(store: RunStore) -> None:
     run = finished(store, 0.5, float("nan"))
     with (run.folder / "history.csv").open("a") as file:
