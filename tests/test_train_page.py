@@ -30,9 +30,11 @@ def opened(**params: str) -> AppTest:
 
 
 def press(app: AppTest) -> Run:
+    before = {run.id for run in RunStore().list()}
     next(b for b in app.button if b.label == "Train").click().run()
     assert not app.exception
-    return RunStore().list()[0]
+    (made,) = (run for run in RunStore().list() if run.id not in before)
+    return made
 
 
 def field(app: AppTest, label: str):  # type: ignore[no-untyped-def]
