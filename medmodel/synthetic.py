@@ -59,7 +59,7 @@ class _Body:
 
 
 def write_phantoms(
-    folder: Path, patients_per_class: int = 20, slices: int = 6, seed: int = 0
+    folder: Path, patients_per_class: int = 30, slices: int = 4, seed: int = 0
 ) -> None:
     """Draws class folders of 224 x 224 grey PNG and truth.csv.
 
@@ -126,7 +126,7 @@ def draw_phantom(
     canvas, lungs = _draw_anatomy(body, rng)
     values = _finish(canvas, body, blur=0.7)
     inside = _finish(lungs, body, blur=0) / 255
-    texture = _smooth_noise(rng, 14) * 5 + _smooth_noise(rng, 56) * 4
+    texture = _smooth_noise(rng, 14) * 3 + _smooth_noise(rng, 56) * 4
     values += texture * (0.4 + inside)
     for lesion in lesions:
         add = _ground_glass if ground_glass else _nodule
@@ -152,10 +152,12 @@ def _draw_body(rng: np.random.Generator) -> _Body:
 
 
 def _place_lesions(label: str, body: _Body, rng: np.random.Generator) -> list[Lesion]:
-    count = {"No nodule": 0, "One nodule": 1, "Ground glass": 1}.get(label)
-    if count is None:
-        count = int(rng.integers(2, 5))
-    low, high = (34.0, 62.0) if label == "Ground glass" else (10.0, 22.0)
+    count, low, high = {
+        "Ground glass": (1, 62.0, 95.0),
+        "No nodule": (0, 0.0, 0.0),
+        "One nodule": (1, 24.0, 30.0),
+        "Several nodules": (int(rng.integers(4, 7)), 17.0, 28.0),
+    }[label]
     lesions: list[Lesion] = []
     while len(lesions) < count:
         side = rng.choice([-1, 1])
@@ -168,11 +170,11 @@ def _place_lesions(label: str, body: _Body, rng: np.random.Generator) -> list[Le
         )
         apart = all(
             np.hypot(lesion.x - other.x, lesion.y - other.y)
-            > 0.7 * (lesion.diameter + other.diameter) + 4
+            > 0.55 * (lesion.diameter + other.diameter) + 2
             for other in lesions
         )
         from_heart = np.hypot(lesion.x - _CENTRE - 9, lesion.y - _CENTRE + 10)
-        if apart and from_heart > body.heart + lesion.diameter / 2 + 4:
+        if apart and from_heart > body.heart + min(lesion.diameter / 2, 9) + 4:
             lesions.append(lesion)
     return lesions
 
@@ -180,7 +182,7 @@ def _place_lesions(label: str, body: _Body, rng: np.random.Generator) -> list[Le
 def _another_slice(lesion: Lesion, rng: np.random.Generator) -> Lesion:
     x, y = rng.normal(0, 1.2, 2)
     return Lesion(
-        lesion.x + x, lesion.y + y, lesion.diameter * float(rng.uniform(0.8, 1))
+        lesion.x + x, lesion.y + y, lesion.diameter * float(rng.uniform(0.88, 1))
     )
 
 
@@ -248,17 +250,17 @@ def _vessels(
     draw = ImageDraw.Draw(layer)
     for side in (-1, 1):
         (x, y), (rx, ry) = _lung(body, side)
-        for _ in range(13):
+        for _ in range(11):
             where = np.array([_CENTRE + side * 13.0, _CENTRE + 1.0])
             goal = np.array([x, y]) + rng.uniform(-1, 1, 2) * [rx, ry]
             heading = np.arctan2(*(goal - where)[::-1])
-            thick = rng.uniform(2.2, 4.0)
+            thick = rng.uniform(1.8, 3.2)
             while thick > 0.7:
                 step = rng.uniform(5, 9) * np.array([np.cos(heading), np.sin(heading)])
                 _line(draw, tuple(where), tuple(where + step), thick, _VESSEL - 20)
                 where, heading = where + step, heading + rng.normal(0, 0.28)
                 thick *= 0.84
-        for _ in range(16):
+        for _ in range(9):
             across, along = rng.uniform(-1, 1, 2) * [rx, ry]
             radius = rng.uniform(0.7, 1.7)
             _ellipse(draw, x + across, y + along, radius, radius, _VESSEL)
@@ -270,7 +272,7 @@ def _nodule(
 ) -> None:
     """A solid round lesion, a little lobed."""
     amount = _lobed(lesion, (0.06, 0.05), 2.2, rng)
-    values += amount * (rng.uniform(112, 140) - values)
+    values += amount * (rng.uniform(158, 188) - values)
 
 
 def _ground_glass(
@@ -278,7 +280,7 @@ def _ground_glass(
 ) -> None:
     """A hazy patch through which the vessels still show."""
     amount = _lobed(lesion, (0.18, 0.1), 0.45, rng)
-    haze = rng.uniform(24, 38) + 9 * _smooth_noise(rng, 45)
+    haze = rng.uniform(46, 62) + 10 * _smooth_noise(rng, 45)
     values += amount * inside * haze
 
 

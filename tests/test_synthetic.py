@@ -57,7 +57,7 @@ def test_nodules_stand_out_where_the_truth_says(phantoms: Path) -> None:
             continue
         pixels = images.decode(phantoms / row["path"]).pixels[..., 0].astype(float)
         diameter = float(row["diameter_mm"]) / float(row["mm_per_px"])
-        assert 4 < float(row["diameter_mm"]) < 30
+        assert 10 < float(row["diameter_mm"]) < 30
         y, x = np.mgrid[: synthetic.SIZE, : synthetic.SIZE]
         distance = np.hypot(x - float(row["x_px"]), y - float(row["y_px"]))
         inside = pixels[distance < diameter / 2 - 1]
