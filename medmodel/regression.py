@@ -151,25 +151,31 @@ class Judgement:
         losses: (s,) weighted log loss at its own temperature.
         errors: (s,) standard error of what each loses to the best, image by image.
         accuracies: (s,) share of right first choices, 0 to 1.
+        misses: (s,) standard error of how many more the most accurate one gets right.
         temperatures: (s,) factor on the scores with which the loss is lowest.
     """
 
     losses: np.ndarray
     errors: np.ndarray
     accuracies: np.ndarray
+    misses: np.ndarray
     temperatures: np.ndarray
 
     @property
     def leader(self) -> int:
         """The strength to trust: the strongest that is not clearly worse than the best.
 
-        Clearly means by two standard errors of the difference on the same images: less
+        Clearly means, in log loss or in right answers, by two standard errors of the
+        difference on the same images: less
         may be chance, and the simpler layer bears images from elsewhere better (after
         Breiman; Hastie, Tibshirani and Friedman 2009, The Elements of Statistical
         Learning, 7.10).
         """
         behind = self.losses - self.losses.min()
-        return int(np.flatnonzero(behind <= CLEARLY * self.errors)[0])
+        missed = self.accuracies.max() - self.accuracies
+        near = (behind <= CLEARLY * self.errors) & (missed <= CLEARLY * self.misses)
+        # The most accurate and the one of lowest loss may exclude each other.
+        return int(np.argmax(near)) if near.any() else int(np.argmin(behind))
 
 
 def judge(
@@ -191,14 +197,19 @@ def judge(
     """
     share = weights / weights.sum()
     logs = log_probabilities(features, coefficients)
-    accuracies = (logs.argmax(axis=2) == targets).mean(axis=1)
+    hits = logs.argmax(axis=2) == targets
+    accuracies = hits.mean(axis=1)
+    differ = (hits != hits[np.argmax(accuracies)]).sum(axis=1)
+    misses = np.sqrt(differ) / len(targets)
     temperatures = _temperatures(logs, targets, share)
     scaled = _normalised(logs * temperatures[:, None, None])
     losses = -scaled[:, np.arange(len(targets)), targets]
     means = losses @ share
     lost = losses - losses[np.argmin(means)]
     spread = (lost - (lost @ share)[:, None]) ** 2
-    return Judgement(means, np.sqrt(spread @ share**2), accuracies, temperatures)
+    return Judgement(
+        means, np.sqrt(spread @ share**2), accuracies, misses, temperatures
+    )
 
 
 def _temperatures(
