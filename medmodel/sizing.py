@@ -80,16 +80,15 @@ def choose_size(
     known = read_json(kept)
     if known is not None:
         return Sizing(**known)
-    losses = {
-        size: _pilot(run, reporter, index, table, size) for size in (USUAL, LARGE)
-    }
-    sizing = verdict(losses[USUAL], losses[LARGE])
+    large = LARGE if native < (LARGE + LARGEST) / 2 else LARGEST
+    usual = _pilot(run, reporter, index, table, USUAL)
+    sizing = verdict(usual, _pilot(run, reporter, index, table, large), large)
     write_json(kept, asdict(sizing))
     return sizing
 
 
 def verdict(usual: np.ndarray, large: np.ndarray, size: int = LARGE) -> Sizing:
-    """The larger size if it pays: clearly better, and not by chance.
+    """The larger size if it pays for its time.
 
     Args:
         usual: (n,) log losses of validation images at 128 px.
@@ -97,8 +96,7 @@ def verdict(usual: np.ndarray, large: np.ndarray, size: int = LARGE) -> Sizing:
         size: The larger size in pixels.
     """
     gains = usual - large
-    error = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
-    pays = gains.mean() > max(MARGIN, error)
+    pays = gains.mean() > MARGIN
     taken, other = (size, USUAL) if pays else (USUAL, size)
     of_size = {USUAL: usual.mean(), size: large.mean()}
     why = "" if pays or gains.mean() <= 0 else ", too little to pay for the time"
