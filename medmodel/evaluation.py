@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from medmodel.errors import DataError, RunError
 from medmodel.intervals import (
     NOT_MEASURABLE,
+    STEADY,
     Estimate,
     Z,
     auc_components,
@@ -287,7 +288,7 @@ def macro_auc(data: Scored, areas: Sequence[ClassArea | None]) -> Estimate:
     mean = sum(area.area for area in measured) / len(measured)
     influence = np.mean([area.influence for area in measured], axis=0)
     rarest = min(area.rarest for area in measured)
-    return auc_estimate(mean, influence, data.patients, rarest)
+    return auc_estimate(mean, influence, data.patients, rarest, STEADY)
 
 
 def class_results(data: Scored, areas: Sequence[ClassArea | None]) -> list[ClassResult]:
@@ -315,7 +316,9 @@ def _class_result(data: Scored, position: int, area: ClassArea | None) -> ClassR
         precision=share(positive, data.patients, among=called),
         auc=NOT_MEASURABLE
         if area is None
-        else auc_estimate(area.area, area.influence, data.patients, area.rarest),
+        else auc_estimate(
+            area.area, area.influence, data.patients, area.rarest, STEADY
+        ),
     )
 
 

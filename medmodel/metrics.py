@@ -26,6 +26,7 @@ from medmodel.evaluation import (
 )
 from medmodel.intervals import (
     NOT_MEASURABLE,
+    STEADY,
     Estimate,
     auc_components,
     auc_estimate,
@@ -287,7 +288,7 @@ def _area(data: Scored, position: int) -> Estimate:
     area, influence = auc_components(positive, data.scores[:, position])
     rarest = min(inside, len(positive) - inside)
     steady = steadied(positive, area, influence, data.patients)
-    return auc_estimate(area, steady, data.patients, rarest)
+    return auc_estimate(area, steady, data.patients, rarest, STEADY)
 
 
 def _chance_corrected(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from medmodel.intervals import (
     NOT_MEASURABLE,
+    STEADY,
     Estimate,
     auc_components,
     auc_estimate,
@@ -191,9 +192,22 @@ def test_coverage_of_a_rare_class_area() -> None:
     for _ in range(400):
         scores = rng.normal(size=400) + 2.3262 * positive
         area, influence = auc_components(positive, scores)
-        found = auc_estimate(area, steadied(positive, area, influence, None), None, 20)
+        steady = steadied(positive, area, influence, None)
+        found = auc_estimate(area, steady, None, 20, STEADY)
         half = 1.96 * np.sqrt(np.sum(influence**2))
         kept += found.low <= 0.95 <= found.high
         plain += area - half <= 0.95 <= area + half
     assert 0.93 <= kept / 400 <= 0.99
     assert plain / 400 < 0.92
+
+
+def test_one_straggler_among_twenty_does_not_make_the_interval_absurd() -> None:
+    """Nineteen of twenty perfectly apart, one far off: area 0.975."""
+    positive = np.arange(300) < 20
+    scores = np.where(positive, 2.0, np.linspace(0, 1, 300))
+    scores[0] = np.median(scores[20:])
+    area, influence = auc_components(positive, scores)
+    steady = steadied(positive, area, influence, None)
+    assert area == pytest.approx(0.975, abs=1e-3)
+    assert auc_estimate(area, steady, None, 20).low < 0.7
+    assert 0.75 < auc_estimate(area, steady, None, 20, STEADY).low < 0.93
