@@ -327,7 +327,7 @@ def bootstrap_difference(
     found = found[np.isfinite(found)]
     if math.isnan(value) or units < 2 or len(found) < draws / 2:
         return NOT_MEASURABLE, 1.0, None
-    low, high, p = percentiles(found, smallest_group(a))
+    low, high, p = percentiles(found, smallest_group(metric, [a, b]))
     estimate = Estimate(value, min(low, value), max(high, value), n)
     return estimate, p, _needed_by_error(value, float(found.std()), n)
 

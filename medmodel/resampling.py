@@ -7,7 +7,7 @@ tables are one array and every metric a few sums over it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def percentiles(found: NDArray[np.float64], units: int) -> tuple[float, float, f
 
     Args:
         found: Resampled differences, shape `(draws,)`.
-        units: Patients or images of the rarest class.
+        units: As from `smallest_group`.
 
     Returns:
         Lower end, upper end, p value.
@@ -93,12 +93,24 @@ def percentiles(found: NDArray[np.float64], units: int) -> tuple[float, float, f
     return low, high, 2 * float(stdtr(units - 1, ndtri(share) / factor))
 
 
-def smallest_group(data: Scored) -> int:
-    """Patients (images, where unknown) of the rarest class that occurs."""
-    labels = data.truth
-    if data.patients is not None:
-        labels = labels[np.unique(data.patients, return_index=True)[1]]
-    counts = np.bincount(labels)
+def smallest_group(metric: str, models: Sequence[Scored]) -> int:
+    """Patients (images, where unknown) of the rarest class, which limit a metric.
+
+    A predictive value rests on the images that were called, so that the class which
+    any model calls least counts there, too.
+
+    Args:
+        metric: Key of `WEIGHTED`.
+        models: Predictions of the same images.
+    """
+    groups = [models[0].truth]
+    if metric in ("ppv", "npv"):
+        groups += [model.predicted for model in models]
+    units = models[0].patients
+    if units is None:
+        units = np.arange(len(models[0].truth))
+    pairs = [np.unique(np.stack([group, units]), axis=1)[0] for group in groups]
+    counts = np.concatenate([np.bincount(group) for group in pairs])
     return int(counts[counts > 0].min())
 
 

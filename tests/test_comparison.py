@@ -173,10 +173,12 @@ def test_percentiles_are_expanded_for_few() -> None:
 
 def test_smallest_group_counts_patients() -> None:
     data = models(0, 8)[0]
-    assert smallest_group(data) == 4
+    assert smallest_group("f1", [data]) == 4
+    calls = np.bincount(data.predicted)
+    assert smallest_group("ppv", [data]) == min(4, *calls[calls > 0])
     patients = np.arange(8) // 4 * 2 + data.truth
     together = Scored(data.classes, data.truth, data.scores, patients)
-    assert smallest_group(together) == 2
+    assert smallest_group("f1", [together]) == 2
 
 
 def test_holm_by_hand() -> None:

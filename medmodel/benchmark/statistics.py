@@ -155,7 +155,7 @@ def rejections(
                 p = area_difference(a, b)[1]
             else:
                 change = measure(a, weights) - measure(b, weights)
-                p = percentiles(change, smallest_group(a))[2]
+                p = percentiles(change, smallest_group(name, [a, b]))[2]
             rejected[name] += p <= 0.05
     return {name: count / simulations for name, count in rejected.items()}
 
