@@ -190,7 +190,7 @@ class LiveRun {
       found.push(["Took", duration(s.ended - s.started)]);
     }
     if (s.best_epoch) found.push(["Best epoch", `${s.best_epoch}`]);
-    if (s.device) found.push(["Device", s.device.replace(/\.$/, "")]);
+    if (s.device) found.push(["Device", s.device]);
     if (s.precision) found.push(["Precision", s.precision]);
     if (s.state === "running") found.push(...Object.entries(s.usage ?? {}));
     return found;

@@ -16,7 +16,7 @@ def choose_devices(device: str) -> tuple[tf.distribute.Strategy, str]:
             `"gpu:0"`, ... or `"all_gpus"`.
 
     Returns:
-        The strategy under whose `scope()` models are built, and a sentence for people.
+        The strategy under whose `scope()` models are built, and what computes, in words.
     """
     found = tf.config.list_physical_devices("GPU")
     used = _used(found, device)
@@ -25,7 +25,7 @@ def choose_devices(device: str) -> tuple[tf.distribute.Strategy, str]:
     for gpu in used:
         tf.config.experimental.set_memory_growth(gpu, True)
     names = [f"/GPU:{number}" for number in range(len(used))]
-    return strategy(names), _sentence(device, [gpu_name(gpu) for gpu in used])
+    return strategy(names), _words(device, [gpu_name(gpu) for gpu in used])
 
 
 def strategy(names: list[str]) -> tf.distribute.Strategy:
@@ -56,10 +56,10 @@ def _used(found: list, device: str) -> list:
     return found[:1]
 
 
-def _sentence(device: str, names: list[str]) -> str:
+def _words(device: str, names: list[str]) -> str:
     if not names:
-        reason = "" if device in ("cpu", "auto") else ": TensorFlow finds no GPU here"
-        return f"Computes on the processor{reason}."
+        reason = "" if device in ("cpu", "auto") else ": no GPU was found here"
+        return f"Processor{reason}"
     if len(names) == 1:
-        return f"Computes on {names[0]}."
-    return f"Computes on {len(names)} GPUs at once: {', '.join(names)}."
+        return names[0]
+    return f"{len(names)} GPUs at once: {', '.join(names)}"

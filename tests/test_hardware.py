@@ -46,23 +46,23 @@ def test_without_a_gpu_the_processor_computes(
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     strategy, sentence = hardware.choose_devices(device)
     assert strategy.num_replicas_in_sync == 1
-    assert sentence.startswith("Computes on the processor")
-    assert ("finds no GPU" in sentence) == ("gpu" in device)
+    assert sentence.startswith("Processor")
+    assert ("no GPU was found" in sentence) == ("gpu" in device)
 
 
 @pytest.mark.parametrize(
     ("device", "used", "sentence"),
     [
-        ("auto", ["a"], "Computes on a."),
-        ("cpu", [], "Computes on the processor."),
-        ("gpu:1", ["b"], "Computes on b."),
+        ("auto", ["a"], "a"),
+        ("cpu", [], "Processor"),
+        ("gpu:1", ["b"], "b"),
         # The worker shows TensorFlow only the run's own GPU, which is then the first.
-        ("gpu:5", ["a"], "Computes on a."),
-        ("all_gpus", ["a", "b"], "Computes on 2 GPUs at once: a, b."),
+        ("gpu:5", ["a"], "a"),
+        ("all_gpus", ["a", "b"], "2 GPUs at once: a, b"),
     ],
 )
 def test_each_run_takes_the_gpus_it_was_given(
     device: str, used: list[str], sentence: str
 ) -> None:
     assert hardware._used(["a", "b"], device) == used
-    assert hardware._sentence(device, used) == sentence
+    assert hardware._words(device, used) == sentence

@@ -35,7 +35,7 @@ def show_list() -> None:
         "Asked for": [datetime.fromtimestamp(e.status.created) for e in found],
         "Took": [duration(e.seconds) if e.seconds else "" for e in found],
     }
-    share = st.column_config.NumberColumn(format="%.3f", width="small")
+    share = st.column_config.NumberColumn(format="%.3f")
     picked = st.dataframe(
         table,
         hide_index=True,

@@ -30,7 +30,7 @@ def installed(package: str) -> str:
 
 def facts(rows: dict[str, str]) -> None:
     """Names and values, two columns."""
-    st.table({"": list(rows), " ": [plain(value) for value in rows.values()]})
+    st.table({"What": list(rows), "Value": [plain(value) for value in rows.values()]})
 
 
 @st.fragment(run_every=2)
