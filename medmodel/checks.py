@@ -67,6 +67,7 @@ class DatasetReport:
         shared_patients: (patient, splits) of those in more than one split.
         level: How bad the worst finding is.
         verdict: Whether what is learnt can be trusted to be new on the test images.
+        from_headers: Images whose patient stands in their DICOM header.
     """
 
     fingerprint: str
@@ -92,6 +93,7 @@ class DatasetReport:
     shared_patients: list[tuple[str, list[str]]]
     level: Level
     verdict: str
+    from_headers: int = 0
 
     @property
     def classes(self) -> list[str]:
@@ -105,7 +107,7 @@ class DatasetReport:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> DatasetReport:
         """The inverse of `to_json`."""
-        kept = {f.name: values[f.name] for f in fields(cls)}
+        kept = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         kept["duplicates"] = [Duplicates(**d) for d in kept["duplicates"]]
         for name in _LISTS_OF_PAIRS:
             kept[name] = [tuple(row) for row in kept[name]]
@@ -131,7 +133,11 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     broken = index.table[index.table["error"] != ""]
     duplicates = _duplicates(readable, split_table)
     shared = _shared_patients(known)
+    from_headers = set(readable["patient"]) - {""}
     level, verdict = _verdict(duplicates, shared, len(known), len(split_table))
+    certain = [name for name, _ in shared if name in from_headers]
+    if certain and level != "problem":
+        level, verdict = "problem", _same_people(certain)
     examples = split_table.iloc[:: max(1, len(split_table) // 5)][:5]
     sizes = Counter(zip(readable["width"], readable["height"], strict=True))
     modes = Counter(readable["format"] + ", " + readable["mode"])
@@ -161,6 +167,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         shared_patients=shared,
         level=level,
         verdict=verdict,
+        from_headers=int((readable["patient"] != "").sum()),
     )
 
 
@@ -241,6 +248,14 @@ def _verdict(
             "check whether one person's images do."
         )
     return "ok", "No picture and no patient occurs in two splits."
+
+
+def _same_people(patients: list[str]) -> str:
+    return (
+        f"By the file headers, {_number(patients, 'patient')} "
+        f"{_verb(patients, 'occurs', 'occur')} in more than one split: results on the "
+        "test images will look better than they are."
+    )
 
 
 def _number(found: list[Any], noun: str) -> str:

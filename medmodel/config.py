@@ -30,6 +30,36 @@ MODEL_NAMES: dict[str, str] = {
     "mobilenetv2": "MobileNetV2 (Keras)",
 }
 SMALLEST_SIZE, LARGEST_SIZE = 28, 512
+WINDOWS: dict[str, tuple[float, float]] = {
+    # Centre and width in Hounsfield units; https://radiopaedia.org/articles/windowing-ct
+    "lung": (-600, 1500),
+    "mediastinum": (50, 350),
+    "soft tissue": (50, 400),
+    "liver": (30, 150),
+    "bone": (400, 1800),
+    "brain": (40, 80),
+}
+
+
+def window_values(setting: str) -> tuple[float, float] | None:
+    """Centre and width that a window setting names; None for `auto` and `file`.
+
+    Raises:
+        ConfigError: It is neither of these, nor in `WINDOWS`, nor centre/width.
+    """
+    if setting in ("auto", "file"):
+        return None
+    if setting in WINDOWS:
+        return WINDOWS[setting]
+    number = r"-?\d{1,6}(?:\.\d{1,6})?"
+    found = re.fullmatch(rf"({number})/({number})", setting)
+    if not found or float(found[2]) < 1:
+        raise ConfigError(
+            "window",
+            "A window is auto, file, a name, or centre/width such as 40/400 with a "
+            f"width of at least 1; {setting!r} was given.",
+        )
+    return float(found[1]), float(found[2])
 
 
 def workspace_root() -> Path:
@@ -58,11 +88,16 @@ class Preprocessing:
         fit: `"pad"` keeps all and adds black borders, `"crop"` keeps the centre,
             `"stretch"` distorts the aspect ratio.
         colour: `"grey"` gives 1 channel, `"rgb"` gives 3.
+        window: How values of DICOM and NIfTI become grey. `"auto"`: CT always as soft
+            tissue, so that all files are seen alike, others as the file asks or by
+            percentiles. `"file"`: always as the file asks. A key of `WINDOWS`, or
+            centre/width such as `"40/400"`: that window.
     """
 
     size: int = 128
     fit: Fit = "pad"
     colour: Colour = "rgb"
+    window: str = "auto"
 
     @property
     def channels(self) -> int:
@@ -126,6 +161,7 @@ class TrainConfig:
             choose (frozen training only).
         fit: See `Preprocessing`.
         colour: See `Preprocessing`.
+        window: See `Preprocessing`.
         epochs: Passes over the training images, 1 to 1000.
         batch_size: Images per step, 1 to 1024.
         learning_rate: Step size of the optimizer, above 0, at most 1.
@@ -151,6 +187,7 @@ class TrainConfig:
     size: int = 0
     fit: Fit = "pad"
     colour: Colour = "rgb"
+    window: str = "auto"
     epochs: int = 60
     batch_size: int = 32
     learning_rate: float = 1e-3
@@ -171,6 +208,10 @@ class TrainConfig:
         known = RECIPES.get(self.recipe)
         recipe = known.title if known else self.recipe
         return self.name or f"{recipe} on {Path(self.dataset).name}"
+
+    def preprocessing(self, size: int) -> Preprocessing:
+        """How pictures are prepared at this size."""
+        return Preprocessing(size, self.fit, self.colour, self.window)
 
     def problems(self) -> dict[str, str]:
         """What is wrong, as field -> sentence; empty when all is well."""
@@ -211,7 +252,11 @@ class TrainConfig:
                 "Frozen training reads each image once: switch augmentation off, "
                 "or choose fine-tuning."
             )
-        return found | _pattern_problem(self.patient_pattern)
+        return (
+            found
+            | _pattern_problem(self.patient_pattern)
+            | _window_problem(self.window)
+        )
 
     def check(self) -> None:
         """Raises `ConfigError` for the first wrong field."""
@@ -249,6 +294,14 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "optimizer": get_args(Optimizer),
 }
+
+
+def _window_problem(setting: str) -> dict[str, str]:
+    try:
+        window_values(setting)
+    except ConfigError as error:
+        return {error.field: str(error)}
+    return {}
 
 
 def _pattern_problem(pattern: str) -> dict[str, str]:
@@ -314,6 +367,7 @@ RECIPES: dict[str, Recipe] = {
             "training": "fine_tune",
             "size": 128,
             "epochs": 10,
+            "learning_rate": 1e-4,
             "augmentation": MEDICAL_AUGMENTATION,
             "patience": 4,
         },

@@ -33,12 +33,13 @@ _COLUMNS: dict[str, type] = {
     "width": int,
     "height": int,
     "digest": str,
+    "patient": str,
     "error": str,
 }
 _DTYPES: dict[Hashable, Any] = {
     name: "int64" if kind is int else object for name, kind in _COLUMNS.items()
 }
-_VERSION = 1
+_VERSION = 2
 _NOT_AN_IMAGE = "-not an image"
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
@@ -52,7 +53,8 @@ class Index:
         folder: Absolute path.
         table: One row per image file: `path` (relative, posix), `label`, `split`
             ("" if the folder has none), `bytes`, `mtime_ns`, `format`, `mode`, `width`,
-            `height`, `digest` (of the decoded pixels), `error` ("" if readable);
+            `height`, `digest` (of the decoded pixels), `patient` (stand-in for the
+            number in a DICOM header, else ""), `error` ("" if readable);
             sorted by path.
         ignored: Columns `path`, `reason`: everything that is left out.
     """
@@ -75,9 +77,12 @@ class Index:
     def fingerprint(self) -> str:
         """Hexadecimal digits that change when an image, a label or a split does."""
         digest = hashlib.blake2b(digest_size=16)
+        # A header's patient decides where an image may go; "" leaves older ones equal.
         columns = ("path", "label", "split", "digest")
         for row in zip(*(self.readable[c] for c in columns), strict=True):
             digest.update("\0".join(row).encode() + b"\n")
+        for patient in self.readable["patient"]:
+            digest.update(patient.encode())
         return digest.hexdigest()
 
 
@@ -157,14 +162,16 @@ def _describe(path: Path) -> dict[str, Any]:
         "width": width,
         "height": height,
         "digest": images.pixel_digest(decoded.pixels),
+        "patient": decoded.patient,
         "error": "",
     }
 
 
 def _described(error: str) -> dict[str, Any]:
     """The same for a file that holds no readable image."""
-    nothing = {"format": "", "mode": "", "width": 0, "height": 0, "digest": ""}
-    return {**nothing, "error": error}
+    nothing = {name: kind() for name, kind in _COLUMNS.items()}
+    kept = ("format", "mode", "width", "height", "digest", "patient")
+    return {name: nothing[name] for name in kept} | {"error": error}
 
 
 def _describe_changed(
@@ -250,13 +257,14 @@ def _read_kept(path: Path) -> pd.DataFrame | None:
 
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            if file.readline().strip() != f"# {_VERSION}":
+            version = file.readline().strip()
+            if version not in (f"# {_VERSION}", "# 1"):
                 return None
-            return pd.read_csv(
-                file,
-                dtype=_DTYPES,
-                keep_default_na=False,
-            )
+            rows = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
+            if version == "# 1":  # made before patients were read from headers
+                rows = rows[rows["format"] != "DICOM"].reset_index(drop=True)
+                rows["patient"] = ""
+            return rows
     except FileNotFoundError:
         return None
 

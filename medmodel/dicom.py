@@ -55,6 +55,7 @@ def read(
     frame: int = 0,
     window: dict[str, Any] | None = None,
     values: bool = False,
+    alike: bool = False,
 ) -> dict[str, Any]:
     """One frame as a picture.
 
@@ -64,6 +65,7 @@ def read(
         frame: From 0.
         window: Arguments of `Window`; None: the file's own, or an automatic one.
         values: Whether the answer includes `values`.
+        alike: Whether CT is seen as soft tissue, whatever window the file asks for.
 
     Returns:
         The fields of `Frame`, window as a dictionary; and `patient`, the clear id.
@@ -83,6 +85,8 @@ def read(
         check_variety(stored, name)
         try:
             chosen = Window(**window) if window else None
+            if alike and chosen is None and dataset.get("Modality") == "CT":
+                _forget_windows(dataset)
             found = _develop(dataset, stored, photometric, frame, chosen)
         except DAMAGED as error:
             raise _damaged(name) from error
@@ -197,6 +201,23 @@ def _develop(
         window = percentile_window(values)
         pixels = show(values, window, inverted)
     return Frame(pixels, values, window, inverted, **facts)
+
+
+def _forget_windows(dataset: Dataset) -> None:
+    """Takes out what the file asks for, so that the modality decides."""
+    groups = [
+        group
+        for keyword in (
+            "SharedFunctionalGroupsSequence",
+            "PerFrameFunctionalGroupsSequence",
+        )
+        for group in dataset.get(keyword) or []
+    ]
+    items = [i for g in groups for i in g.get("FrameVOILUTSequence") or []]
+    for part in [dataset, *items]:
+        for keyword in ("VOILUTSequence", "WindowCenter", "WindowWidth"):
+            if keyword in part:
+                del part[keyword]
 
 
 def frame_header(dataset: Dataset, frame: int) -> Dataset:

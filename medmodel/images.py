@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,12 +38,13 @@ Pixels = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused from their header: a bomb would fill the memory."""
-MAX_BYTES = 1_000_000_000
-HEAD = 512
-"""Bytes that suffice to recognise every format."""
+MAX_BYTES, HEAD = scans.MAX_BYTES, scans.HEAD
 
 # Pillow's own guard, at our limit; it warns above it and refuses above its double.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+# What they say of damaged files is said by `ImageError`, or does not change pixels.
+warnings.filterwarnings("ignore", module="PIL")
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
 _PILLOW_FORMATS = [
     plugin.format
@@ -82,12 +85,17 @@ class Decoded:
         mode: How the file stores colours: L, RGB, P, CMYK, I;16, F, float64, ...
         frames: Pictures in the file; `pixels` is the first, of a NIfTI volume the
             middle axial slice.
+        patient: Stand-in for the patient's number in a DICOM file; else empty.
     """
 
     pixels: Pixels
     format: str
     mode: str
     frames: int
+    patient: str = ""
+
+
+Reading = Callable[[bytes, str, str, int], Decoded]
 
 
 class Reader(NamedTuple):
@@ -95,14 +103,16 @@ class Reader(NamedTuple):
 
     Args:
         recognises: Tells from the first `HEAD` bytes.
-        read: Takes the file's bytes and a name for messages.
+        read: Takes the file's bytes, a name for messages, window and frame.
     """
 
     recognises: Callable[[bytes], bool]
-    read: Callable[[bytes, str], Decoded]
+    read: Reading
 
 
-def decode(source: Path | bytes, name: str = "") -> Decoded:
+def decode(
+    source: Path | bytes, name: str = "", window: str = "auto", frame: int = -1
+) -> Decoded:
     """Reads a picture; where it holds several, the first.
 
     16-bit, 32-bit and float pictures are scaled so that their 0.5th and 99.5th
@@ -113,6 +123,8 @@ def decode(source: Path | bytes, name: str = "") -> Decoded:
     Args:
         source: A file, or its content.
         name: What to call it in messages; default: the file's name.
+        window: How scans become grey, see `config.Preprocessing`.
+        frame: DICOM frame or NIfTI slice, from 0; -1: the first or the middle.
 
     Raises:
         ImageError: It is no picture, damaged, or larger than `MAX_PIXELS`.
@@ -128,7 +140,7 @@ def decode(source: Path | bytes, name: str = "") -> Decoded:
         raise ImageError(f"{name} is empty (0 bytes).")
     for reader in READERS:
         if reader.recognises(source[:HEAD]):
-            return reader.read(source, name)
+            return reader.read(source, name, window, frame)
     raise ImageError(
         f"{name} is not a picture: its content is neither PNG, JPEG, TIFF, BMP, GIF, "
         "WebP, DICOM nor NIfTI."
@@ -351,23 +363,20 @@ def _from_tiff_array(values: npt.NDArray[Any], axes: str, name: str) -> Pixels:
     if values.ndim == 2:
         values = values[..., None]
     if values.dtype == bool:
-        pixels = values.astype(np.uint8) * np.uint8(255)
-    elif values.dtype == np.uint8:
-        pixels = values
-    else:
-        pixels = scale_to_uint8(values, name)
+        values = values.astype(np.uint8) * np.uint8(255)
+    deep = values.dtype != np.uint8
+    pixels = scale_to_uint8(values, name) if deep else values
     channels = 3 if pixels.shape[2] >= 3 else 1
     return np.ascontiguousarray(pixels[..., :channels])
 
 
-def _read_dicom(data: bytes, name: str) -> Decoded:
-    scan = scans.read_dicom(data, name)
-    return Decoded(scan.pixels, scan.format, scan.mode, scan.frames)
+def _read_scan(data: bytes, name: str, window: str, frame: int) -> Decoded:
+    return Decoded(**vars(scans.read(data, name, window, frame)))
 
 
-def _read_nifti(data: bytes, name: str) -> Decoded:
-    scan = scans.read_nifti(data, name)
-    return Decoded(scan.pixels, scan.format, scan.mode, scan.frames)
+def _only(read: Callable[[bytes, str], Decoded]) -> Reading:
+    """For formats without windows, of whose pictures the first is read."""
+    return lambda data, name, window, frame: read(data, name)
 
 
 def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
@@ -376,15 +385,14 @@ def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
 
 READERS: list[Reader] = [
     # DICOM first: what stands before its mark may look like a TIFF.
-    Reader(scans.is_dicom, _read_dicom),
-    Reader(_starts(b"\x89PNG\r\n\x1a\n"), _read_pillow),
-    Reader(_starts(b"\xff\xd8\xff"), _read_pillow),
+    Reader(scans.is_dicom, _read_scan),
+    Reader(_starts(b"\x89PNG\r\n\x1a\n"), _only(_read_pillow)),
+    Reader(_starts(b"\xff\xd8\xff"), _only(_read_pillow)),
+    Reader(_starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _only(_read_tiff)),
+    Reader(_starts(b"GIF87a", b"GIF89a"), _only(_read_pillow)),
+    Reader(_starts(b"BM"), _only(_read_pillow)),
     Reader(
-        _starts(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
-        _read_tiff,
+        lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _only(_read_pillow)
     ),
-    Reader(_starts(b"GIF87a", b"GIF89a"), _read_pillow),
-    Reader(_starts(b"BM"), _read_pillow),
-    Reader(lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _read_pillow),
-    Reader(scans.is_nifti, _read_nifti),
+    Reader(scans.is_nifti, _read_scan),
 ]

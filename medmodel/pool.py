@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from medmodel import sandbox
 from medmodel.errors import Cancelled, MedModelError
 
 CHUNK = 32
@@ -144,7 +145,7 @@ def _start_child() -> subprocess.Popen[str]:
     # One thread each: the children themselves already fill all cores.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "medmodel.pool"],
+        [sys.executable, "-W", "ignore", "-m", "medmodel.pool"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -193,6 +194,8 @@ def _check(cancelled: Callable[[], bool] | None) -> None:
 
 def _serve() -> None:
     """The child's life: one JSON line in, one JSON line out, until the input ends."""
+    # Damaged files are read here: the limits of a sandbox, and its quiet decoders.
+    sandbox.enter()
     # What a library prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

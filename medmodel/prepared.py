@@ -138,7 +138,7 @@ def decode_chunk(
     with Path(part).open("r+b", buffering=0) as file:
         for position, path in rows:
             try:
-                decoded = images.decode(Path(folder, path))
+                decoded = images.decode(Path(folder, path), window=wanted.window)
             except ImageError as error:
                 failed[path] = str(error)
                 continue

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from medmodel import sandbox
+from medmodel.config import window_values
 from medmodel.errors import ImageError
 from medmodel.pseudonyms import patient_pseudonym, workspace_key
 from medmodel.windows import Frame, Pixels, Window
@@ -22,7 +23,7 @@ Region = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels; right and bottom are outside."""
 
 HEAD = 512
-"""Bytes that suffice to recognise both formats, NIfTI even when compressed."""
+"""Bytes that suffice to recognise every format, NIfTI even when compressed."""
 MAX_BYTES = 1_000_000_000
 
 _VALUE_REPRESENTATIONS = b"AE AS AT CS DA DS DT IS LO LT PN SH SQ ST TM UI UL US UN"
@@ -37,12 +38,15 @@ class Reading:
         frame: DICOM frame or NIfTI volume, from 0.
         axis: How a NIfTI volume is sliced.
         slice_number: NIfTI slice along the axis, from 0; -1 is the middle.
+        alike: Whether CT without a given window is seen as soft tissue, whatever
+            the file asks for.
     """
 
     window: Window | None = None
     frame: int = 0
     axis: Axis = "axial"
     slice_number: int = -1
+    alike: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,30 @@ def read_nifti(
     return Scan(answer["pixels"], "NIfTI", answer["mode"], answer["frames"], "")
 
 
+def read(data: bytes, name: str, window: str = "auto", frame: int = -1) -> Scan:
+    """A frame or slice as models see it.
+
+    Args:
+        data: The file.
+        name: What to call it in messages.
+        window: See `config.Preprocessing`.
+        frame: DICOM frame or NIfTI slice, from 0; -1: the first frame, the middle
+            slice.
+
+    Raises:
+        ImageError: As `read_dicom` and `read_nifti`.
+    """
+    values = window_values(window)
+    reading = Reading(
+        window=Window(*values) if values else None,
+        frame=max(frame, 0),
+        alike=window == "auto",
+    )
+    if is_dicom(data[:HEAD]):
+        return read_dicom(data, name, reading)
+    return read_nifti(data, name, replace(reading, frame=0, slice_number=frame))
+
+
 def load_frame(
     source: bytes | Path, name: str = "", reading: Reading | None = None
 ) -> Frame:
@@ -269,7 +297,11 @@ def _window(reading: Reading | None) -> dict[str, Any] | None:
 
 def _dicom_arguments(reading: Reading | None) -> dict[str, Any]:
     reading = reading or Reading()
-    return {"frame": reading.frame, "window": _window(reading)}
+    return {
+        "frame": reading.frame,
+        "window": _window(reading),
+        "alike": reading.alike,
+    }
 
 
 def _nifti_arguments(reading: Reading | None) -> dict[str, Any]:

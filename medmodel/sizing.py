@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medmodel.config import Preprocessing, workspace_root
+from medmodel.config import workspace_root
 from medmodel.datasets import Index
 from medmodel.features import extract
 from medmodel.instant import Learner
@@ -118,7 +118,7 @@ def _pilot(
     """Log losses of some validation images after learning from some training images."""
     config = run.config
     rows = sorted(_drawn(table, config.seed))
-    preprocessing = Preprocessing(size, config.fit, config.colour)
+    preprocessing = config.preprocessing(size)
 
     def progress(phase: str, done: int, total: int) -> None:
         reporter.progress(phase, done, total)
@@ -156,6 +156,7 @@ def _answer_file(run: Run, index: Index) -> Path:
     names = (
         "fit",
         "colour",
+        "window",
         "seed",
         "val_fraction",
         "test_fraction",

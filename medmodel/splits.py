@@ -48,8 +48,7 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
         DataError: There are no training images, or too few to draw from.
     """
     readable = index.readable.sort_values("path", ignore_index=True)
-    paths = readable["path"].tolist()
-    patients = patients_of(paths, config.patient_pattern)
+    patients = known_patients(index, config.patient_pattern)
     table = readable[["path", "label"]].assign(
         patient=patients, split=readable["split"].replace("", "train")
     )
@@ -75,6 +74,14 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
     table["split"] = split
     _check_drawn(index.folder.name, table)
     return table
+
+
+def known_patients(index: Index, pattern: str) -> list[str]:
+    """Each readable image's patient, by path: from its header, else from its name."""
+    readable = index.readable.sort_values("path")
+    named = patients_of(readable["path"], pattern)
+    told = readable["patient"].tolist()
+    return [header or name for header, name in zip(told, named, strict=True)]
 
 
 def patients_of(paths: Iterable[str], pattern: str) -> list[str]:

@@ -96,7 +96,7 @@ def gather(run: Run, reporter: Reporter) -> tuple[Material, Sizing]:
     table = _split(run, index, config)
     classes = sorted(set(table["label"]))
     sizing = choose_size(run, reporter, index, table)
-    preprocessing = Preprocessing(sizing.size, config.fit, config.colour)
+    preprocessing = config.preprocessing(sizing.size)
     prepared = prepare(index.folder, table, preprocessing, reporter.progress, stopped)
     material = Material(run, config, reporter, classes, preprocessing, prepared)
     _check(material)

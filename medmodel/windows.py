@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from medmodel import config
+
 Values = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Shape = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
@@ -34,13 +36,7 @@ class Window:
 
 
 WINDOWS: dict[str, Window] = {
-    # Hounsfield units; https://radiopaedia.org/articles/windowing-ct
-    "lung": Window(-600, 1500),
-    "mediastinum": Window(50, 350),
-    "soft tissue": Window(50, 400),
-    "liver": Window(30, 150),
-    "bone": Window(400, 1800),
-    "brain": Window(40, 80),
+    name: Window(*values) for name, values in config.WINDOWS.items()
 }
 
 

@@ -25,6 +25,7 @@ def examined(rows: list[Row], **counts: int) -> checks.DatasetReport:
     broken = broken.assign(mode="", width=0, height=0)
     ignored = pd.DataFrame({"path": ["n.txt"], "reason": ["not an image"]})
     index = Index(Path("/set"), pd.concat([table, broken]), ignored)
+    index.table["patient"] = ""  # no header names one
     return checks.examine(index, split_table)
 
 

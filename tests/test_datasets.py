@@ -31,6 +31,7 @@ def test_table_says_what_every_image_is(class_folders: Path) -> None:
         "width": 32,
         "height": 32,
         "digest": images.pixel_digest(images.decode(path).pixels),
+        "patient": "",
         "error": "",
     }
 

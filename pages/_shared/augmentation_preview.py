@@ -25,7 +25,8 @@ def _pictures(folder: str, preprocessing: Preprocessing) -> list[np.ndarray]:
     found: list[np.ndarray] = []
     for path in _candidates(Path(folder)):
         try:
-            found.append(prepare_image(decode(path).pixels, preprocessing))
+            pixels = decode(path, window=preprocessing.window).pixels
+            found.append(prepare_image(pixels, preprocessing))
         except (ImageError, OSError):
             continue
         if len(found) == PICTURES:
@@ -50,7 +51,7 @@ def show_augmentation(folder: Path, config: TrainConfig) -> None:
         return
     if not st.toggle("Show what it does to pictures", key="show_augmentation"):
         return
-    preprocessing = Preprocessing(config.size or 128, config.fit, config.colour)
+    preprocessing = config.preprocessing(config.size or 128)
     with errors_shown():
         images = _pictures(str(folder), preprocessing)
         if not images:

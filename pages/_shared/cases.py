@@ -6,8 +6,9 @@ A name is text to show, never a path.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import streamlit as st
@@ -18,6 +19,7 @@ from medmodel.config import Preprocessing
 from medmodel.errors import DataError, ImageError
 from medmodel.evaluation import read_predictions
 from medmodel.images import (
+    Decoded,
     Pixels,
     decode,
     pixel_digest,
@@ -44,6 +46,9 @@ class Case:
         about: Size and format, for the caption.
         preview: A PNG of at most 80 pixels as a data URI.
         label: Its class where that is known, else "".
+        frames: Frames of a DICOM file, slices of a NIfTI volume; else not of interest.
+        frame: Which of them, from 0; -1: the first, of a volume the middle.
+        scan: Whether it is DICOM or NIfTI, which have windows and frames.
         prepared: What models see, by preprocessing.
     """
 
@@ -54,6 +59,9 @@ class Case:
     about: str
     preview: str
     label: str = ""
+    frames: int = 1
+    frame: int = -1
+    scan: bool = False
     prepared: dict[Preprocessing, Pixels] = field(default_factory=dict)
 
 
@@ -111,16 +119,34 @@ def test_samples(run: Run, first: Preprocessing, count: int = 3) -> list[Case]:
         rows = [*different.itertuples(), *rest.itertuples()][:count]
         folder = folders.safe_folder(run.config.dataset)
         st.session_state[key] = [
-            _sample(folder / str(row.path), str(row.label), first) for row in rows
+            dataset_case(folder / str(row.path), str(row.label), first) for row in rows
         ]
     found: list[Case] = st.session_state[key]
     return found
 
 
+def dataset_case(file: Path, label: str, first: Preprocessing) -> Case:
+    """An image of a data set, whose label is known.
+
+    Raises:
+        DataError: It is not there any more, or cannot be read.
+    """
+    try:
+        case = _read(str(file), file.name, file.read_bytes(), first, label)
+    except OSError as error:
+        raise DataError(
+            f"The image {file.name} is not in the data set any more."
+        ) from error
+    if isinstance(case, Refused):
+        raise DataError(case.reason)
+    return case
+
+
 def prepared(case: Case, preprocessing: Preprocessing) -> Pixels:
     """What a model with this preprocessing sees of the picture."""
     if preprocessing not in case.prepared:
-        pixels = decode(case.source, case.name).pixels
+        window = preprocessing.window
+        pixels = decode(case.source, case.name, window, case.frame).pixels
         case.prepared[preprocessing] = prepare_image(pixels, preprocessing)
     return case.prepared[preprocessing]
 
@@ -129,10 +155,23 @@ def pixels_of(case: Case) -> Pixels:
     """The picture at full size; the last one looked at is kept."""
     kept = st.session_state.get("opened")
     if kept is None or kept[0] != case.key:
-        kept = (case.key, decode(case.source, case.name).pixels)
+        kept = (case.key, decode(case.source, case.name, frame=case.frame).pixels)
         st.session_state["opened"] = kept
     opened: Pixels = kept[1]
     return opened
+
+
+def at_frame(case: Case, frame: int) -> Case:
+    """Another frame or slice of the same file, as a case of its own."""
+    if frame == case.frame:
+        return case
+    return replace(
+        case,
+        key=f"{case.key}#{frame}",
+        digest=f"{case.digest}#{frame}",
+        frame=frame,
+        prepared={},
+    )
 
 
 def data_uri(pixels: Pixels) -> str:
@@ -145,7 +184,7 @@ def _read(
 ) -> Case | Refused:
     short = PurePosixPath(name.replace("\\", "/")).name or "The picture"
     try:
-        decoded = decode(source, short)
+        decoded = decode(source, short, first.window)
     except ImageError as error:
         return Refused(key, short, str(error))
     height, width = decoded.pixels.shape[:2]
@@ -153,22 +192,22 @@ def _read(
         key=key,
         name=short,
         source=source,
-        digest=pixel_digest(decoded.pixels),
+        digest=_digest(source, decoded),
         about=f"{width} × {height} pixels, {decoded.format}",
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
         label=label,
+        frames=decoded.frames,
+        scan=_is_scan(decoded),
         prepared={first: prepare_image(decoded.pixels, first)},
     )
 
 
-def _sample(file: Path, label: str, first: Preprocessing) -> Case:
-    try:
-        case = _read(str(file), file.name, file.read_bytes(), first, label)
-    except OSError as error:
-        raise DataError(
-            f"The test image {file.name} is not in the data set any more: "
-            "upload a picture instead."
-        ) from error
-    if isinstance(case, Refused):
-        raise DataError(case.reason)
-    return case
+def _is_scan(decoded: Decoded) -> bool:
+    return decoded.format in ("DICOM", "NIfTI")
+
+
+def _digest(source: bytes, decoded: Decoded) -> str:
+    """Of the pixels; of the whole file where windows make many pictures of it."""
+    if _is_scan(decoded):
+        return hashlib.blake2b(source, digest_size=16).hexdigest()
+    return pixel_digest(decoded.pixels)

@@ -9,17 +9,17 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel import plots
-from medmodel.images import Pixels, png_bytes, thumbnail
+from medmodel.images import Pixels
 from medmodel.runs import Run
 from pages._shared.answers import heatmap_of
 from pages._shared.cases import Case, pixels_of, prepared
 from pages._shared.charts import show_figure
+from pages._shared.picture import SIDE, show_picture
+from pages._shared.scan_view import show_scan
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 _FIRST_CLASSES = 8
-_SIDE = 512
-"""Pixels of a picture on the page: enough for a projector, quick to send."""
 
 
 def show_scores(
@@ -77,8 +77,12 @@ def show_pictures(run: Run, case: Case, scores: NDArray[np.float32]) -> None:
     seen = prepared(case, run.model_facts.preprocessing)
     left, middle, right = st.columns(3, gap="medium")
     with left:
-        st.markdown("**As uploaded**" if not case.label else "**As in the data set**")
-        show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+        title = "As in the data set" if case.label else "As uploaded"
+        if case.scan:
+            show_scan(case, title)
+        else:
+            st.markdown(f"**{title}**")
+            show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     with middle:
         size = f"{seen.shape[1]} × {seen.shape[0]} pixels"
         colour = "grey" if seen.shape[2] == 1 else "colour"
@@ -86,18 +90,6 @@ def show_pictures(run: Run, case: Case, scores: NDArray[np.float32]) -> None:
         show_picture(seen, f"{size}, {colour}", "The picture as the model sees it")
     with right:
         _show_heatmap(run, case, seen, scores)
-
-
-def show_picture(pixels: Pixels, caption: str, alt: str) -> None:
-    """A picture in a dark frame, exact PNG, its caption as plain text."""
-    small = thumbnail(pixels, 2 * _SIDE)
-    st.image(
-        png_bytes(plots.framed(plots.enlarged(small, _SIDE))),
-        caption=plain(caption),
-        width="stretch",
-        output_format="PNG",
-        alt=alt,
-    )
 
 
 @st.fragment
@@ -126,7 +118,7 @@ def _show_heatmap(
     )
     with picture, errors_shown():
         heat = heatmap_of(run, case, position)
-        laid = plots.overlay(plots.enlarged(seen, _SIDE), heat, opacity / 100)
+        laid = plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100)
         show_picture(
             laid,
             plots.HEATMAP_CAPTION,

@@ -13,6 +13,7 @@ from medmodel import devices
 from medmodel.config import (
     MEDICAL_AUGMENTATION,
     MODEL_NAMES,
+    WINDOWS,
     Augmentation,
     Colour,
     Fit,
@@ -35,8 +36,20 @@ TRAINING_TITLES = {
     "scratch": "All layers from scratch",
 }
 PRECISION_TITLES = {"auto": "Fastest on this machine (auto)"}
+WINDOW_TITLES = {
+    "auto": "Automatic: CT as soft tissue, others by their range",
+    "file": "As each file asks for",
+}
 OPTIMIZER_TITLES = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 OWN_MODELS = ("efficientnet_lite0", "compact_resnet", "document_cnn")
+
+
+def window_title(setting: str) -> str:
+    """A window setting in words; names of `WINDOWS` with centre and width."""
+    if setting in WINDOWS:
+        center, width = WINDOWS[setting]
+        return f"{setting.capitalize()}: centre {center:g}, width {width:g} HU"
+    return WINDOW_TITLES.get(setting, setting)
 
 
 class Form:
@@ -88,6 +101,23 @@ class Form:
         value, key = getattr(self.start, name), f"{self.key}-{name}"
         self._note(name, st.toggle(label, value, key=key, help=help_text))
 
+    def window(self) -> None:
+        """A field for the window of scans: a name, or centre/width typed in."""
+        value = self.start.window
+        options = list(dict.fromkeys([*WINDOW_TITLES, *WINDOWS, value]))
+        chosen = st.selectbox(
+            "Window of scans",
+            options,
+            index=options.index(value),
+            format_func=window_title,
+            key=f"{self.key}-window",
+            accept_new_options=True,
+            help="Which measured values become black and white, the same for every "
+            "file. Choose one or type centre/width, for example 40/400. Diagnose then "
+            "shows the model every picture through the same window.",
+        )
+        self._note("window", (chosen or value).strip())
+
     def config(self) -> TrainConfig:
         """The configuration as entered, right or wrong; says at the fields what is."""
         entered = replace(self.start, **self.values)
@@ -112,13 +142,16 @@ class Previews:
     augmentation: Callable[[TrainConfig], None]
 
 
-def settings_form(start: TrainConfig, key: str, previews: Previews) -> Form:
+def settings_form(
+    start: TrainConfig, key: str, previews: Previews, scans: bool = False
+) -> Form:
     """All settings beyond data set and recipe, in four tabs.
 
     Args:
         start: The values to begin with.
         key: Keeps the widgets of one start apart from those of another.
         previews: What shows their effect.
+        scans: Whether there are DICOM or NIfTI files, which have a window.
     """
     form = Form(start, key)
     form.text("name", "Name", placeholder=start.title, help="What the run is called.")
@@ -128,7 +161,7 @@ def settings_form(start: TrainConfig, key: str, previews: Previews) -> Form:
     with model:
         _network(form)
     with picture:
-        _pictures(form)
+        _pictures(form, scans)
     with change:
         _augmentation(form)
         previews.augmentation(replace(start, **form.values))
@@ -175,7 +208,7 @@ def _network(form: Form) -> None:
         form.number("seed", "Seed", step=1, help="The same seed, the same split.")
 
 
-def _pictures(form: Form) -> None:
+def _pictures(form: Form, scans: bool) -> None:
     form.number(
         "size",
         "Size (pixels)",
@@ -185,6 +218,8 @@ def _pictures(form: Form) -> None:
     )
     form.choice("fit", "Pictures that are not square", get_args(Fit), FIT_TITLES)
     form.choice("colour", "Colour", get_args(Colour), COLOUR_TITLES)
+    if scans:
+        form.window()
 
 
 def _augmentation(form: Form) -> None:
@@ -258,6 +293,7 @@ FIELD_TITLES = {
     "val_fraction": "share for validation",
     "test_fraction": "share for the test",
     "patient_pattern": "patient pattern",
+    "window": "window of scans",
     "training": "what is trained",
     "augmentation": "augmentation",
 }

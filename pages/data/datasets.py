@@ -120,6 +120,12 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
             with errors_shown():
                 report = indexing.report_with_pattern(folder, pattern)
         named = report.num_images - report.without_patient
+        if report.from_headers:
+            st.caption(
+                f"The headers of {report.from_headers:,} DICOM files name the patient; "
+                "that counts first. Numbers are kept only as stand-ins that this "
+                "workspace alone can make."
+            )
         if named:
             found = f"{report.num_patients:,} patients in {named:,} images"
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from medmodel import catalogue, jobs
+from medmodel import catalogue, indexing, jobs
 from medmodel.config import RECIPES, TrainConfig, config_for, data_roots, workspace_root
 from medmodel.errors import DataError, RunError
 from medmodel.folders import recent_datasets, safe_folder, subfolders
@@ -62,13 +62,26 @@ def files_of(folder: str) -> tuple[list[str], list[str]]:
 
 @st.cache_data(max_entries=8, ttl=60, show_spinner=False)
 def guessed_pattern(folder: str) -> str:
-    """What the file names suggest as the pattern for patients."""
+    """The pattern that the data set's page knows, else what the names suggest."""
+    if indexing.kept_report(Path(folder)) is not None:
+        return indexing.kept_pattern(Path(folder))
     return guess_patient_pattern(files_of(folder)[0])
+
+
+def holds_scans(folder: Path) -> bool:
+    """Whether the data set has DICOM or NIfTI files: by content, else by name."""
+    report = indexing.kept_report(folder)
+    if report is not None:
+        return any(mode.startswith(("DICOM", "NIfTI")) for mode in report.modes)
+    paths = files_of(str(folder))[0]
+    return any(path.lower().endswith((".dcm", ".nii", ".nii.gz")) for path in paths)
 
 
 def preview_patients(folder: Path, pattern: str) -> None:
     """Says what a pattern finds in the names of a data set."""
     paths = files_of(str(folder))[0]
+    if holds_scans(folder):
+        st.caption("Patients that DICOM headers name come first, as stand-ins.")
     if not pattern:
         st.caption(f"Each of the {len(paths)} images counts as a patient of its own.")
         return
@@ -159,7 +172,7 @@ def main() -> None:
             patients=lambda pattern: preview_patients(folder, pattern),
             augmentation=lambda config: show_augmentation(folder, config),
         )
-        form = settings_form(start, key, previews)
+        form = settings_form(start, key, previews, holds_scans(folder))
     config = form.config()
     problem = without_classes(folder) or attention(config)
     with press:

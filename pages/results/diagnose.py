@@ -13,6 +13,7 @@ from pages._shared.case_table import choose_case
 from pages._shared.cases import MOST_IMAGES, Case, refused, test_samples, uploaded
 from pages._shared.evaluation_view import evaluated
 from pages._shared.prediction_view import bar_order, show_pictures, show_scores
+from pages._shared.scan_view import choose_frame
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
@@ -149,7 +150,9 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
     chosen = 0
     if len(cases) > 1:
         chosen = choose_case(runs[0], cases, scores[0], refused())
-    case = cases[chosen]
+    case = choose_frame(cases[chosen])
+    if case is not cases[chosen]:
+        chosen, scores = 0, [scores_of(run, [case]) for run in runs]
     if case.label:
         st.markdown(f"Label in the data set: **{plain(case.label)}**")
     shown: list[str] = []
