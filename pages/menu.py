@@ -20,7 +20,10 @@ SECTIONS = {
         ("models/train.py", "Train", ":material/play_circle:"),
         ("models/runs.py", "Runs", ":material/monitoring:"),
     ],
-    "Results": [("results/diagnose.py", "Diagnose", ":material/image_search:")],
+    "Results": [
+        ("results/diagnose.py", "Diagnose", ":material/image_search:"),
+        ("results/evaluate.py", "Evaluate", ":material/query_stats:"),
+    ],
     "System": [("system/status.py", "Status", ":material/memory:")],
 }
 page = st.navigation(

@@ -39,10 +39,10 @@ LAYERS: list[set[str]] = [
         "predictor",
         "live",
         "catalogue",
-        *("metrics", "calibration", "thresholds", "curves"),
+        *("metrics", "calibration", "thresholds", "curves", "gallery"),
         *("resampling", "comparison", "overview"),
     },
-    {"indexing", "plots"},
+    {"indexing", "plots", "figures"},
     {"server"},
     # TensorFlow only below this line.
     {

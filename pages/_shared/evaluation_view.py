@@ -24,9 +24,9 @@ def show_evaluation(run: Run) -> None:
     with errors_shown():
         found = evaluated(run)
         st.subheader("How good is it?", anchor=False)
-        _show_frame(run, found)
-        _show_numbers(found)
-        _show_classes(found)
+        show_frame(run, found)
+        show_numbers(found)
+        show_classes(found)
         _show_confusion(found)
 
 
@@ -50,7 +50,8 @@ def _shared_patients(folder: str, version: int) -> int | None:
     return shared_patients(_run(folder))
 
 
-def _show_frame(run: Run, found: Evaluation) -> None:
+def show_frame(run: Run, found: Evaluation) -> None:
+    """What was tested and how far that can be trusted."""
     overlap = _shared_patients(str(run.folder), _version(run))
     who = f"{found.images:,} images"
     if found.patients:
@@ -59,6 +60,12 @@ def _show_frame(run: Run, found: Evaluation) -> None:
         f"Measured on **{who}** of the run's own test split, which took no part in "
         f"training or in choosing the model. {_split_sentence(overlap)} "
         f"Seed {run.config.seed}. Intervals are 95 %."
+    )
+    st.caption(
+        plain(
+            f"Always guessing {found.majority} gives an accuracy of {found.baseline}. "
+            f"{found.resolution}"
+        )
     )
     if overlap:
         st.warning(
@@ -87,7 +94,8 @@ def _split_sentence(overlap: int | None) -> str:
     return "Split by **patient**: nobody is on both sides."
 
 
-def _show_numbers(found: Evaluation) -> None:
+def show_numbers(found: Evaluation) -> None:
+    """The three numbers that matter most, beside what guessing gets."""
     areas = "against the rest, mean of classes" if len(found.classes) > 2 else ""
     tiles = [
         (
@@ -115,7 +123,6 @@ def _show_numbers(found: Evaluation) -> None:
     for column, (title, estimate, meaning) in zip(st.columns(4), tiles, strict=True):
         with column:
             _show_tile(title, estimate, meaning)
-    st.caption(plain(found.resolution))
 
 
 def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
@@ -129,7 +136,8 @@ def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
         st.caption(f"n = {estimate.n:,} images")
 
 
-def _show_classes(found: Evaluation) -> None:
+def show_classes(found: Evaluation) -> None:
+    """Every class in one line."""
     st.markdown("**Class by class**")
     rows = pd.DataFrame(
         {

@@ -75,13 +75,18 @@ def pick_run(label: str = "Model") -> Run | None:
     found = {e.run.id: e for e in catalogue.finished(store())}
     if not found:
         return None
+    # Streamlit's own binding would put the label into the address instead of the id.
+    wanted = st.query_params.get("run")
+    if wanted in found and "run" not in st.session_state:
+        st.session_state["run"] = wanted
     chosen = st.selectbox(
         label,
         list(found),
         format_func=lambda run_id: run_label(found[run_id]),
         key="run",
-        bind="query-params",
     )
+    if chosen in found and chosen != wanted:
+        st.query_params["run"] = chosen
     return found[chosen].run if chosen in found else None
 
 

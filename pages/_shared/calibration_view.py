@@ -1,0 +1,103 @@
+"""Do scores mean what they say: reliability, and one temperature that mends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from medmodel import audit, calibration, figures
+from medmodel.calibration import Temperature, calibrated, fit_temperature, reliability
+from medmodel.evaluation import Scored
+from medmodel.runs import Run
+from pages._shared import results
+from pages._shared.charts import show_figure
+from pages._shared.downloads import csv_button
+from pages._shared.gallery_view import ask_for, show_gallery
+from pages._shared.widgets import errors_shown
+from pages._shared.words import plain
+
+_COLOUR = "#0072B2"
+_BIN = "clicked-bin"
+
+
+def show_calibration(run: Run) -> None:
+    """The test images before and after the temperature that validation gave."""
+    data = results.split(run)
+    st.markdown(
+        "Of images whose first choice scored 80 %, about 80 of 100 should be right: "
+        "points on the dotted line. Above it the model is too modest, below it too "
+        "sure. A click on a point shows its images."
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**As trained**")
+        _show(run, data, "reliability")
+    with right, errors_shown():
+        found = _temperature(run)
+        st.markdown(f"**At a temperature of {_shown(found)}**")
+        _show(run, calibrated(data, found.value), "reliability-calibrated")
+    with errors_shown():
+        _store(run, _temperature(run))
+    if st.session_state.get(_BIN) == run.id:
+        show_gallery(run)
+
+
+def _temperature(run: Run) -> Temperature:
+    return fit_temperature(results.split(run, "val"))
+
+
+def _shown(found: Temperature) -> str:
+    return plain(f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})")
+
+
+def _show(run: Run, data: Scored, key: str) -> None:
+    bins = reliability(data)
+    clickable = key == "reliability"
+    show_figure(
+        figures.reliability_figure(bins, _COLOUR, "the first choice is right"),
+        key=key,
+        alt="Reliability diagram with the number of images at every point",
+        on_click=(lambda point: _open(run, point)) if clickable else None,
+    )
+    error, loss = calibration.calibration_error(data), calibration.log_loss(data)
+    st.caption(
+        plain(
+            f"Expected calibration error {error}, log loss {loss}, Brier score "
+            f"{calibration.brier(data)}; n = {len(data.truth):,}. Numbers beside the "
+            "points count images."
+        )
+    )
+    table = [
+        [b.low, b.high, b.count, b.mean_score, b.share.value, b.share.low, b.share.high]
+        for b in bins
+    ]
+    names = ["from", "to", "images", "mean_score", "came_true", "low", "high"]
+    csv_button(pd.DataFrame(table, columns=names), key, run)
+
+
+def _store(run: Run, found: Temperature) -> None:
+    stored = calibration.stored_temperature(run)
+    surer = "surer" if found.value < 1 else "less sure"
+    st.markdown(
+        f"Dividing by the temperature makes every score {surer} and changes no first "
+        f"choice. It was fitted on {found.images:,} validation images; the right-hand "
+        "figure shows what it does to the test images, which had no part in it."
+    )
+    if found.bounded:
+        st.info("Every validation image is right: the temperature cannot be known.")
+    elif stored == found:
+        st.success("Stored with the model.", icon=":material/check:")
+    elif st.button("Store it with the model", type="primary"):
+        calibration.store_temperature(run, found)
+        audit.record("calibrate", run=run.id, temperature=round(found.value, 4))
+        st.rerun()
+
+
+def _open(run: Run, point: dict[str, Any]) -> None:
+    edges = point.get("customdata")
+    if edges:
+        low, high = (round(100 * edge) for edge in list(edges)[:2])
+        ask_for(scores=(low, high))
+        st.session_state[_BIN] = run.id

@@ -1,0 +1,87 @@
+"""Every metric with its interval and its n, overall and class by class."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.intervals import Estimate
+from medmodel.metrics import LOWER_IS_BETTER, TITLES
+from medmodel.runs import Run
+from pages._shared import results
+from pages._shared.downloads import csv_button
+from pages._shared.evaluation_view import evaluated, show_classes, show_numbers
+
+MEANINGS = {
+    "accuracy": "Share of images with the right answer.",
+    "sensitivity": "Of the images of the class, the share that was recognised.",
+    "specificity": "Of all other images, the share that was left alone.",
+    "ppv": "Of the images called so, the share that is so, at this mixture of classes.",
+    "npv": "Of the images not called so, the share that is not.",
+    "f1": "Harmonic mean of sensitivity and positive predictive value.",
+    "balanced_accuracy": "Mean of sensitivity and specificity; of several classes "
+    "the mean sensitivity.",
+    "mcc": "Correlation of labels and choices: 0 is guessing, 1 is perfect.",
+    "auc": "How often an image of the class scores higher than one that is not.",
+    "average_precision": "Precision averaged over the images of the class.",
+    "brier": "Mean squared distance of the scores from the truth.",
+    "log_loss": "Mean surprise at the truth; punishes being sure and wrong.",
+    "calibration_error": "Mean distance between what scores claim and what comes true; "
+    "above 0 by chance alone where images are few.",
+}
+
+
+def show_metrics(run: Run) -> None:
+    """Tiles, a table of all metrics for what is chosen, one line per class."""
+    found = evaluated(run)
+    show_numbers(found)
+    classes = [result.name for result in found.per_class if result.images]
+    choice = st.selectbox(
+        "Every metric of",
+        ["", *classes],
+        format_func=lambda name: (
+            f"{name}, against the rest" if name else "All classes together (means)"
+        ),
+        key="metrics-of",
+    )
+    if choice:
+        metrics = results.of_class(run, found.classes.index(choice))
+    else:
+        metrics = results.overall(run)
+    st.dataframe(
+        _table(metrics),
+        hide_index=True,
+        height="content",
+        alt="Every metric with its interval and number of images",
+    )
+    csv_button(all_metrics(run), "metrics", run, "CSV of all classes")
+    show_classes(found)
+
+
+def all_metrics(run: Run) -> pd.DataFrame:
+    """Columns `class, metric, value, low, high, n`; class "" is overall."""
+    data = results.split(run)
+    groups = [("", results.overall(run))]
+    groups += [
+        (name, results.of_class(run, at)) for at, name in enumerate(data.classes)
+    ]
+    rows = [
+        (name, TITLES[key], e.value, e.low, e.high, e.n)
+        for name, metrics in groups
+        for key, e in metrics.items()
+    ]
+    columns = ["class", "metric", "value", "low", "high", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _table(metrics: dict[str, Estimate]) -> pd.DataFrame:
+    better = {key: "lower" if key in LOWER_IS_BETTER else "higher" for key in TITLES}
+    return pd.DataFrame(
+        {
+            "Metric": [TITLES[key] for key in metrics],
+            "Value (95 % interval)": [str(e) for e in metrics.values()],
+            "n": [e.n for e in metrics.values()],
+            "Better": [better[key] for key in metrics],
+            "What it is": [MEANINGS[key] for key in metrics],
+        }
+    )

@@ -1,0 +1,56 @@
+"""What was taken for what; a click on a cell shows its images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from medmodel import figures, gallery, plots
+from medmodel.evaluation import Evaluation
+from medmodel.runs import Run
+from pages._shared import results
+from pages._shared.charts import show_figure
+from pages._shared.downloads import csv_button
+from pages._shared.evaluation_view import evaluated
+from pages._shared.gallery_view import ask_for, show_gallery
+
+
+def show_mistakes(run: Run) -> None:
+    """The confusion matrix and the gallery below it."""
+    found = evaluated(run)
+    st.markdown("**What was taken for what**: click a cell to see its images.")
+    with st.container(width=760):
+        figure = plots.confusion_figure(found.classes, found.confusion)
+        show_figure(
+            figures.clickable(figure, found.classes),
+            key="confusion",
+            alt="Confusion matrix: labels in rows, first choices in columns",
+            on_click=lambda point: _open(found, point),
+        )
+    csv_button(_matrix(found), "confusion", run)
+    show_gallery(run)
+    _show_marked(run)
+
+
+def _open(found: Evaluation, point: dict[str, Any]) -> None:
+    cell = point.get("customdata")
+    if cell is not None:
+        label, choice = (int(at) for at in list(cell)[:2])
+        ask_for(found.classes[label], found.classes[choice])
+
+
+def _matrix(found: Evaluation) -> pd.DataFrame:
+    table = pd.DataFrame(found.confusion, columns=found.classes)
+    table.insert(0, "label \\ first choice", found.classes, allow_duplicates=True)
+    return table
+
+
+def _show_marked(run: Run) -> None:
+    marked = gallery.doubtful_labels(run)
+    if marked:
+        rows = results.images(run)
+        table = rows[rows["path"].isin(marked)].drop(columns="position")
+        st.markdown(f"**{len(table)} labels marked as doubtful**")
+        csv_button(table, "doubtful-labels", run)

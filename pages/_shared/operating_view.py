@@ -1,0 +1,213 @@
+"""The operating point: chosen on validation images, frozen, then looked at on test."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from medmodel import audit, figures, plots
+from medmodel.evaluation import Scored
+from medmodel.runs import Run
+from medmodel.thresholds import (
+    Outcome,
+    Rule,
+    at_prevalence,
+    choose_thresholds,
+    decision_curve,
+    freeze_thresholds,
+    frozen_thresholds,
+    outcome,
+)
+from pages._shared import results
+from pages._shared.charts import show_figure
+from pages._shared.curves_view import frozen_threshold, pick_class
+from pages._shared.downloads import csv_button
+from pages._shared.widgets import errors_shown
+from pages._shared.words import plain
+
+_KINDS = {
+    "youden": "Balanced (Youden)",
+    "sensitivity": "Reach a sensitivity",
+    "specificity": "Reach a specificity",
+    "cost": "By what a miss costs",
+}
+
+
+def show_operating_point(run: Run) -> None:
+    """Choosing and freezing first; test images only afterwards."""
+    found = frozen_thresholds(run)
+    if found is None:
+        _choose(run)
+        return
+    st.markdown(
+        f":material/lock: **Frozen**, chosen on validation images only: "
+        f"{plain(found[0])}."
+    )
+    position = pick_class(run)
+    data = results.split(run)
+    threshold = frozen_threshold(run, position)
+    if threshold is None:
+        name = plain(data.classes[position])
+        st.info(f"{name} has no threshold: no validation image of it, or no other.")
+        return
+    _show_outcome(outcome(data, position, threshold))
+    _explore(run, data, position, threshold)
+    with st.expander("The frozen thresholds of all classes"):
+        table = _outcomes(data, found[1])
+        st.dataframe(table, hide_index=True, height="content")
+        csv_button(table, "thresholds", run)
+
+
+def _choose(run: Run) -> None:
+    st.markdown(
+        "From which score on is an image **called** a class? Choose the rule now: the "
+        "thresholds come from this run's **validation** images alone, and are frozen "
+        "before the test images are looked at."
+    )
+    kind = st.segmented_control(
+        "Rule",
+        list(_KINDS),
+        format_func=lambda key: _KINDS[key],
+        default="youden",
+        required=True,
+        key="rule",
+    )
+    value = 0.0
+    if kind in ("sensitivity", "specificity"):
+        share = st.slider(f"{kind.title()} to reach", 50, 100, 95, format="%d %%")
+        value = share / 100
+    elif kind == "cost":
+        value = st.number_input(
+            "One miss is as bad as this many false alarms", 0.1, 1000.0, 5.0
+        )
+    with errors_shown():
+        rule = Rule(kind, value)
+        thresholds = choose_thresholds(results.predictions(run), rule)
+        st.caption("What it does to the validation images")
+        table = _outcomes(results.split(run, "val"), thresholds)
+        st.dataframe(table, hide_index=True, height="content")
+        if st.button("Freeze it and look at the test images", type="primary"):
+            freeze_thresholds(run, rule, thresholds)
+            audit.record("freeze_thresholds", run=run.id, rule=rule.kind)
+            st.rerun()
+
+
+def _show_outcome(found: Outcome) -> None:
+    tiles = [
+        ("Found", found.found, "sensitivity"),
+        ("Missed", found.missed, "sensitivity"),
+        ("False alarms", found.false_alarms, "specificity"),
+        ("Left alone", found.left_alone, "specificity"),
+    ]
+    for column, (title, count, key) in zip(st.columns(4), tiles, strict=True):
+        with column, st.container(border=True, gap="xxsmall"):
+            st.markdown(f":gray[{title}]")
+            st.markdown(f"### {count:,}")
+            if title in ("Found", "Left alone"):
+                name = "Sensitivity" if key == "sensitivity" else "Specificity"
+                st.caption(plain(f"{name} {found.metrics[key]}"))
+            else:
+                n = found.metrics[key].n
+                st.caption(plain(f"of {n:,} images"))
+    st.caption(
+        plain(
+            f"{found.name} is called from a score of {found.threshold:.3f} on. PPV "
+            f"{found.metrics['ppv']}, NPV {found.metrics['npv']} at this split's "
+            f"prevalence of {found.prevalence:.1%}."
+        )
+    )
+
+
+@st.fragment
+def _explore(run: Run, data: Scored, position: int, frozen: float) -> None:
+    """What another threshold and a clinic's prevalence would mean."""
+    name = data.classes[position]
+    left, right = st.columns(2, gap="large")
+    with left, st.container(border=True):
+        st.markdown("#### At your clinic")
+        share = st.number_input(
+            f"Of 100 patients like yours, how many have {name}?",
+            0.1,
+            99.9,
+            100 * float((data.truth == position).mean()),
+            step=1.0,
+            format="%.1f",
+            key=f"prevalence-{position}",
+        )
+        here = st.empty()
+    with right, st.container(border=True):
+        st.markdown("#### Explore another threshold")
+        st.caption(
+            ":material/science: **Exploratory**: a threshold chosen while looking at "
+            "test images proves nothing. The frozen one stays."
+        )
+        threshold = st.slider(
+            f"Threshold for {name}",
+            0.0,
+            1.0,
+            min(max(round(frozen, 3), 0.0), 1.0),
+            0.005,
+            format="%.3f",
+            key=f"explored-{position}",
+        )
+        there = st.empty()
+    for place, cut in ((here, frozen), (there, threshold)):
+        with place.container():
+            _forecast(outcome(data, position, cut), share / 100)
+    _benefit(run, data, position, threshold)
+
+
+def _forecast(found: Outcome, prevalence: float) -> None:
+    with errors_shown():
+        sensitivity = found.metrics["sensitivity"]
+        specificity = found.metrics["specificity"]
+        forecast = at_prevalence(sensitivity, specificity, prevalence)
+        st.markdown(f"**{plain(forecast)}**")
+        st.caption(
+            plain(
+                f"At a score from {found.threshold:.3f} on: sensitivity {sensitivity}, "
+                f"specificity {specificity}; at a prevalence of {prevalence:.1%} PPV "
+                f"{forecast.ppv}, NPV {forecast.npv}."
+            )
+        )
+
+
+def _benefit(run: Run, data: Scored, position: int, threshold: float) -> None:
+    name = data.classes[position]
+    colour = plots.class_colours(data.classes)[name]
+    st.markdown("**Is acting on it worth it?** (decision curve)")
+    with errors_shown():
+        curve = decision_curve(data, position)
+        figure = figures.benefit_figure(curve, colour, threshold)
+        show_figure(figure, "benefit", f"Net benefit of acting on the score for {name}")
+        st.caption(
+            "True positives per patient, minus false ones weighed by how much a false "
+            "alarm costs. Worth something where the line lies above both others, and "
+            "only if scores are calibrated."
+        )
+        table = {
+            "threshold": curve.thresholds,
+            "model": curve.model,
+            "low": curve.low,
+            "high": curve.high,
+            "everybody": curve.everybody,
+        }
+        csv_button(pd.DataFrame(table), "decision-curve", run)
+
+
+def _outcomes(data: Scored, thresholds: dict[str, float]) -> pd.DataFrame:
+    rows = []
+    for position, name in enumerate(data.classes):
+        cut = thresholds.get(name, math.nan)
+        if math.isnan(cut):
+            rows.append([name, "none", "not measurable", "not measurable"])
+            continue
+        metrics = outcome(data, position, cut).metrics
+        rates = [f"{m}, n = {m.n:,}" for m in map(metrics.get, _SHOWN) if m]
+        rows.append([name, f"{cut:.3f}", *rates])
+    return pd.DataFrame(rows, columns=["Class", "Threshold", *map(str.title, _SHOWN)])
+
+
+_SHOWN = ("sensitivity", "specificity")

@@ -1,0 +1,81 @@
+"""A finished run's predictions, read and counted once for everybody who looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from medmodel import gallery
+from medmodel.evaluation import Scored, read_predictions, scored
+from medmodel.intervals import Estimate
+from medmodel.metrics import class_metrics, overall_metrics
+from medmodel.runs import Run
+
+
+def version(run: Run) -> int:
+    """Changes whenever the run's predictions do; 0 while there are none."""
+    path = run.folder / "predictions.csv"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def predictions(run: Run) -> pd.DataFrame:
+    """The run's predictions table; shared, never to be changed.
+
+    Raises:
+        RunError: There is none, or it cannot be read.
+    """
+    return _predictions(str(run.folder), version(run))
+
+
+def split(run: Run, name: str = "test") -> Scored:
+    """One split of the predictions; shared, never to be changed.
+
+    Raises:
+        RunError: There is no table, or it cannot be read.
+        DataError: The split is empty or does not fit the score columns.
+    """
+    return _split(str(run.folder), version(run), name)
+
+
+def overall(run: Run) -> dict[str, Estimate]:
+    """Every overall metric of the test split."""
+    return _overall(str(run.folder), version(run))
+
+
+def of_class(run: Run, position: int) -> dict[str, Estimate]:
+    """Every metric of one class of the test split."""
+    return _of_class(str(run.folder), version(run), position)
+
+
+def images(run: Run) -> pd.DataFrame:
+    """The test images with what the model said, as from `gallery.described`."""
+    return _images(str(run.folder), version(run))
+
+
+# The second parameter only makes a new entry where the file has changed.
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _predictions(folder: str, version: int) -> pd.DataFrame:
+    return read_predictions(Run(Path(folder)))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _split(folder: str, version: int, name: str) -> Scored:
+    return scored(_predictions(folder, version), name)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _overall(folder: str, version: int) -> dict[str, Estimate]:
+    return overall_metrics(_split(folder, version, "test"))
+
+
+@st.cache_resource(max_entries=400, show_spinner=False)
+def _of_class(folder: str, version: int, position: int) -> dict[str, Estimate]:
+    return class_metrics(_split(folder, version, "test"), position)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _images(folder: str, version: int) -> pd.DataFrame:
+    data = _split(folder, version, "test")
+    return gallery.described(_predictions(folder, version), data)

@@ -1,0 +1,59 @@
+"""How good a finished run really is: numbers, images, curves, thresholds."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel.runs import Run
+from pages._shared import widgets
+from pages._shared.calibration_view import show_calibration
+from pages._shared.curves_view import show_curves
+from pages._shared.evaluation_view import evaluated, show_frame
+from pages._shared.metrics_view import show_metrics
+from pages._shared.mistakes_view import show_mistakes
+from pages._shared.operating_view import show_operating_point
+from pages._shared.widgets import errors_shown
+
+VIEWS = {
+    "Numbers": show_metrics,
+    "Images": show_mistakes,
+    "Curves": show_curves,
+    "Operating point": show_operating_point,
+    "Calibration": show_calibration,
+}
+
+
+def pick_view() -> str:
+    """The part of the evaluation that is shown; kept in the address as ?view=."""
+    return st.segmented_control(
+        "What to look at",
+        list(VIEWS),
+        default="Numbers",
+        required=True,
+        key="view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+
+
+def show(run: Run) -> None:
+    show_frame(run, evaluated(run))
+    view = pick_view()
+    with errors_shown():
+        VIEWS[view](run)
+
+
+widgets.page_header(
+    "Evaluate", "How good a trained model is, how sure that is, and where it fails."
+)
+with errors_shown():
+    chosen = widgets.pick_run()
+    if chosen is None:
+        widgets.empty_state(
+            "No model yet. When a run has ended, its numbers with their intervals, its "
+            "mistakes and its curves stand here.",
+            widgets.TRAIN,
+            "Train a model",
+        )
+    else:
+        show(chosen)

@@ -1,0 +1,113 @@
+"""Evaluate: every view opens, a filter shows its images, a threshold is frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel import calibration, gallery
+from medmodel.evaluation import scored
+from medmodel.gallery import Filter
+from medmodel.runs import Run
+from medmodel.thresholds import frozen_thresholds
+from pages._shared import results
+from pages._shared.gallery_view import CHOICE, LABEL
+from pages._shared.pictures import small_pictures
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+PAGES = Path(__file__).resolve().parent.parent / "pages"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    names = ("dark", "<i>grey", "light")
+    folder = draw_class_folders(tmp_path / "data" / "easy", names, 15)
+    return write_finished_run(folder, "A *run*")
+
+
+def opened(run: Run, view: str = "Numbers") -> AppTest:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    app.query_params["run"] = run.id
+    app.query_params["view"] = view
+    app.switch_page("results/evaluate.py").run()
+    assert not app.exception and not app.error
+    return app
+
+
+def press(app: AppTest, label: str) -> None:
+    next(b for b in app.button if b.label == label).click().run()
+    assert not app.exception and not app.error
+
+
+def said(app: AppTest) -> str:
+    return " ".join(m.value for m in [*app.markdown, *app.caption])
+
+
+@pytest.mark.parametrize(
+    "view", ["Numbers", "Images", "Curves", "Operating point", "Calibration"]
+)
+def test_every_view_has_the_honest_frame(run: Run, view: str) -> None:
+    text = said(opened(run, view))
+    assert "**30 images**" in text and "patients are not known" in text
+    assert "Always guessing" in text and "cannot be seen" in text
+
+
+def test_every_metric_of_a_class(run: Run) -> None:
+    app = opened(run)
+    box = next(b for b in app.selectbox if b.label == "Every metric of")
+    box.set_value("light").run()
+    table = app.dataframe[0].value
+    found = results.of_class(run, 2)
+    assert list(table["Value (95 % interval)"]) == [str(e) for e in found.values()]
+    assert list(table["n"]) == [e.n for e in found.values()]
+
+
+def test_filters_show_the_images_they_name(run: Run) -> None:
+    app = opened(run, "Images")
+    app.selectbox(LABEL).set_value("light").run()
+    app.selectbox(CHOICE).set_value("dark").run()
+    assert not app.exception
+    wanted = Filter(label="light", choice="dark")
+    found = gallery.chosen(results.images(run), wanted)
+    count = f"{len(found)} image" + ("s" if len(found) != 1 else "")
+    assert f"**{count}**" in said(app)
+    closer = [b for b in app.button if b.label == "Look closer"]
+    assert len(closer) == len(found)
+
+
+def test_a_threshold_is_frozen_before_test_images_are_shown(run: Run) -> None:
+    app = opened(run, "Operating point")
+    assert "Per 1,000" not in said(app)
+    assert frozen_thresholds(run) is None
+    press(app, "Freeze it and look at the test images")
+    frozen = frozen_thresholds(run)
+    assert frozen is not None and str(frozen[0]).startswith("largest sum")
+    text = said(app)
+    assert "Exploratory" in text and "Per 1,000 patients like these" in text.replace(
+        "\\", ""
+    )
+    explored = next(s for s in app.slider if s.label.startswith("Threshold for"))
+    explored.set_value(0.9).run()
+    assert frozen_thresholds(run) == frozen
+
+
+def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
+    app = opened(run, "Calibration")
+    press(app, "Store it with the model")
+    stored = calibration.stored_temperature(run)
+    expected = calibration.fit_temperature(scored(results.predictions(run), "val"))
+    assert stored == expected
+    assert any("Stored" in s.value for s in app.success)
+
+
+def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> None:
+    path = str(results.images(run)["path"][0])
+    (tmp_path / "data" / "easy" / path).unlink()
+    gone, there = small_pictures(run, [path, str(results.images(run)["path"][1])])
+    assert isinstance(gone, str) and "not in the data set any more" in gone
+    assert isinstance(there, bytes) and there.startswith(b"\x89PNG")
+    outside = small_pictures(run, ["../../../secret.png"])[0]
+    assert isinstance(outside, str) and "not in the data set" in outside

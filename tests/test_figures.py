@@ -1,0 +1,82 @@
+"""Figures of curves: the right points, names as text, clicks that tell where."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medmodel import figures, plots
+from medmodel.calibration import reliability
+from medmodel.curves import precision_recall_curve, roc_curve, score_histogram
+from medmodel.evaluation import Scored
+from medmodel.intervals import NOT_MEASURABLE, wilson
+from medmodel.thresholds import decision_curve
+
+COLOUR = "#0072B2"
+
+
+@pytest.fixture
+def data() -> Scored:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=80)
+    score = np.clip(0.25 + 0.5 * truth + rng.normal(0, 0.2, 80), 0.01, 0.99)
+    return Scored(["a", "<b>"], truth, np.stack([1 - score, score], axis=1), None)
+
+
+def test_the_dot_lies_where_the_threshold_calls(data: Scored) -> None:
+    drawing = figures.roc_figure(roc_curve(data, 1), COLOUR, threshold=0.5)
+    dot = drawing.data[-1]
+    called = data.scores[:, 1] >= 0.5
+    assert dot.y[0] == pytest.approx(called[data.truth == 1].mean())
+    assert dot.x[0] == pytest.approx(called[data.truth == 0].mean())
+    none = figures.roc_figure(roc_curve(data, 1), COLOUR, threshold=math.nan)
+    assert len(none.data) == len(drawing.data) - 1
+
+
+def test_precision_recall_shows_what_guessing_gets(data: Scored) -> None:
+    curve = precision_recall_curve(data, 1)
+    drawing = figures.precision_recall_figure(curve, COLOUR, 0.4, 0.5)
+    assert list(drawing.data[2].y) == [0.4, 0.4]
+
+
+def test_histogram_counts_upwards_and_downwards(data: Scored) -> None:
+    found = score_histogram(data, 1, 10)
+    drawing = figures.histogram_figure(found, "<b>", COLOUR, 0.5)
+    assert sum(drawing.data[0].y) == int((data.truth == 1).sum())
+    assert sum(drawing.data[1].y) == -int((data.truth == 0).sum())
+    assert "&lt;b&gt;" in drawing.layout.xaxis.title.text
+    ticks = drawing.layout.yaxis
+    assert [abs(v) for v in ticks.tickvals] == [int(t) for t in ticks.ticktext]
+
+
+def test_a_point_of_the_reliability_diagram_tells_its_bin(data: Scored) -> None:
+    bins = reliability(data)
+    drawing = figures.reliability_figure(bins, COLOUR, "right")
+    used = [b for b in bins if b.count]
+    assert [list(c) for c in drawing.data[1].customdata] == [
+        [b.low, b.high] for b in used
+    ]
+    assert list(drawing.data[1].text) == [str(b.count) for b in used]
+
+
+def test_a_cell_of_the_matrix_tells_its_classes() -> None:
+    matrix = plots.confusion_figure(["a", "b"], np.array([[3, 1], [0, 4]]))
+    drawing = figures.clickable(matrix, ["a", "b"])
+    squares = drawing.data[-1]
+    at = [list(cell) for cell in squares.customdata].index([0, 1])
+    assert (squares.x[at], squares.y[at]) == (1, 0)
+    assert squares.hovertext[at].startswith("1 of 4 a")
+
+
+def test_decision_curve_and_comparisons(data: Scored) -> None:
+    benefit = figures.benefit_figure(decision_curve(data, 1), COLOUR, 0.3)
+    assert len(benefit.data) == 3
+    found = {"one": wilson(8, 10), "two": NOT_MEASURABLE}
+    drawing = figures.intervals_figure(found, "Accuracy")
+    assert len(drawing.data) == 1
+    assert drawing.data[0].error_x.array[0] == pytest.approx(0.943 - 0.8, abs=1e-3)
+    rows = pd.DataFrame({"epoch": [1, 2, 3], "val_loss": [0.5, 0.2, 0.4]})
+    lines = figures.epochs_figure({"one": rows, "two": rows.head(0)}, "val_loss")
+    assert list(lines.data[1].x) == [2]
+    assert figures.model_colours(["one", "two"])["two"] == plots.OKABE_ITO[1]
