@@ -117,7 +117,7 @@ def index_dataset(
         same = old and (old["bytes"], old["mtime_ns"]) == (file.bytes, file.mtime_ns)
         # What could not be read may be readable now: a right given, a disk mounted.
         if old and same and old["error"] in ("", _NOT_AN_IMAGE):
-            rows[file.path] = {**old, **file._asdict()}
+            rows[file.path] = _row(file, old)
         else:
             changed.append(file)
     _describe_changed(folder, changed, rows, progress, cancelled)
@@ -192,7 +192,7 @@ def _describe_changed(
         for paths, results in answers:
             crashed = _described("The decoder crashed over this file.")
             for path, result in zip(paths, results or [crashed], strict=True):
-                rows[path] = {**files[path]._asdict(), **result}
+                rows[path] = _row(files[path], result)
             done += len(paths)
             if progress:
                 progress("checking", done, total)
@@ -203,6 +203,15 @@ def _describe_changed(
         if done:
             _keep(folder, "partial.csv", _table(rows.values()))
         raise
+
+
+def _row(file: layout.Found, described: dict[str, Any]) -> dict[str, Any]:
+    """What folder or table say of a file, and what the file itself says.
+
+    A table's patient counts before the header's.
+    """
+    patient = file.patient or described["patient"]
+    return {**described, **file._asdict(), "patient": patient}
 
 
 def _check_classes(index: Index) -> None:

@@ -4,6 +4,7 @@ cells/basophil/1.png                 classes
 xray/train/NORMAL/1.png              splits, then classes
 xray/NORMAL/train/1.png              classes, then splits
 download/xray/train/NORMAL/p1/1.png  with folders around and below
+labels.csv                           file,label[,patient][,split] beside any folders
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from medmodel import labelled
 from medmodel.folders import allowed
+from medmodel.pseudonyms import patient_pseudonym
 
 SPLIT_NAMES = {
     "train": "train",
@@ -53,6 +56,7 @@ class Found(NamedTuple):
     split: str
     bytes: int
     mtime_ns: int
+    patient: str = ""
 
 
 def list_files(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
@@ -63,9 +67,15 @@ def list_files(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
 
     Returns:
         Every file that may be an image, and (path, reason) of all else.
+
+    Raises:
+        DataError: A table describes the folder and cannot be read.
     """
     ignored: list[tuple[str, str]] = []
     entries = list(_walk(folder, (), ignored, {folder}))
+    table = labelled.find_table(folder)
+    if table is not None:
+        return _list_table(table, entries, ignored), ignored
     directories = [parts for parts, stat in entries if stat is None]
     layout = _find_layout([parts for parts, stat in entries if stat is not None])
     files = []
@@ -87,6 +97,34 @@ def list_files(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
     empty = (d for d in directories if d not in used)
     ignored += [("/".join(d) + "/", "folder without files of a class") for d in empty]
     return files, ignored
+
+
+def _list_table(
+    table: Path,
+    entries: Sequence[tuple[tuple[str, ...], os.stat_result | None]],
+    ignored: list[tuple[str, str]],
+) -> list[Found]:
+    """The files that a table names; adds the others to `ignored`."""
+    stats = {"/".join(parts): stat for parts, stat in entries if stat is not None}
+    composed = {unicodedata.normalize("NFC", path): path for path in stats}
+    files: dict[str, Found] = {}
+    for row in labelled.read_table(table):
+        path = composed.get(os.path.normpath(row.file.replace("\\", "/")), "")
+        stat = stats.get(path)
+        if stat is None:
+            ignored.append((row.file[:200], f"named in {table.name}, but not there"))
+        elif path in files and files[path].label != row.label:
+            ignored.append(
+                (path, f"named twice in {table.name}; the first line counts")
+            )
+        elif path not in files:
+            split = _split_name(row.split)
+            patient = patient_pseudonym(row.patient)
+            facts = (stat.st_size, stat.st_mtime_ns, patient)
+            files[path] = Found(path, row.label, split, *facts)
+    reason = f"not named in {table.name}"
+    ignored += [(p, reason) for p in stats if p not in files and p != table.name]
+    return sorted(files.values())
 
 
 def _walk(

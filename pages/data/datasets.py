@@ -12,6 +12,7 @@ from medmodel.config import data_roots, workspace_root
 from medmodel.folders import allowed, recent_datasets, safe_folder, subfolders
 from medmodel.synthetic import SAMPLE_NAME, ensure_sample_dataset
 from pages._shared import dataset_view, widgets
+from pages._shared.import_view import show_import
 from pages._shared.widgets import errors_shown, page_header
 from pages._shared.words import plain
 
@@ -183,8 +184,11 @@ with errors_shown():
 if chosen is None:
     st.markdown(
         "A data set is a folder with one folder per class; folders called train, val "
-        "and test around them are understood. Nothing in it is ever changed."
+        "and test around them are understood. Or a table beside the images (CSV) with "
+        "the columns file and label, and patient and split if known. Nothing in it is "
+        "ever changed."
     )
     workspace_root().joinpath("datasets").mkdir(parents=True, exist_ok=True)
     show_shortcuts()
     show_browser()
+    show_import(open_dataset)
