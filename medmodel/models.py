@@ -145,7 +145,7 @@ def heatmap_layers(model: keras.Model) -> list[str]:
     a larger one and through which everything passes is taken. Among several layers
     only maps of a single pixel are left out.
     """
-    makers = {id(layer.output): layer for layer in model.layers}
+    makers = {id(maker.output): maker for maker in model.operations}
     found: set[str] = set()
     ahead = [model.layers[-1]]
     while ahead:
@@ -287,9 +287,18 @@ def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
         for x in (*(maps[block] for block in _INSTANT_BLOCKS), maps[-1]):
             pooled.append(layers.GlobalAveragePooling2D()(x))
             pooled.append(layers.GlobalMaxPooling2D()(x))
-        return layers.Concatenate(name="features")(pooled)
+        return _roots(layers.Concatenate(name="features")(pooled))
     finally:
         keras.config.set_dtype_policy(policy)
+
+
+def _roots(features: keras.KerasTensor) -> keras.KerasTensor:
+    """Square roots that keep the sign, so that few large features do not rule.
+
+    Perronnin et al. 2010, "Improving the Fisher Kernel for Large-Scale Image
+    Classification", ECCV, 3.2; here with a finite slope at 0.
+    """
+    return features * keras.ops.rsqrt(keras.ops.absolute(features) + 1e-3)
 
 
 # --- keras.applications ---------------------------------------------------------

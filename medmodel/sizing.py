@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ from medmodel.storage import read_json, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-USUAL, LARGE, LARGEST = 128, 224, 320
+SMALL, USUAL, LARGE, LARGEST = 96, 128, 224, 320
 """Pixels. 224 takes three times as long as 128, and 320 six times."""
 MARGIN = 0.05
 """Log loss by which the larger size must be better: it then gives the right class a
@@ -74,36 +74,49 @@ def choose_size(
     if size:
         return Sizing(size, f"{size} px: chosen in the settings.")
     native = _usual_side(index)
-    if native < (USUAL + LARGE) / 2:
-        return Sizing(USUAL, f"{USUAL} px: the images themselves have {native:.0f} px.")
+    smaller, larger = candidates(native)
+    if smaller == larger:
+        return Sizing(smaller, f"{smaller} px: the images have {native:.0f} px.")
     kept = _answer_file(run, index)
     known = read_json(kept)
     if known is not None:
         return Sizing(**known)
-    large = LARGE if native < (LARGE + LARGEST) / 2 else LARGEST
-    usual = _pilot(run, reporter, index, table, USUAL)
-    sizing = verdict(usual, _pilot(run, reporter, index, table, large), large)
+    losses = {
+        size: _pilot(run, reporter, index, table, size) for size in (smaller, larger)
+    }
+    sizing = verdict(losses)
     write_json(kept, asdict(sizing))
     return sizing
 
 
-def verdict(usual: np.ndarray, large: np.ndarray, size: int = LARGE) -> Sizing:
+def candidates(native: float) -> tuple[int, int]:
+    """The two sizes to try, the smaller first; twice the same where none is in doubt.
+
+    Args:
+        native: Usual longer side of the images in pixels.
+    """
+    if native < (SMALL + USUAL) / 2:
+        return SMALL, USUAL
+    if native < (USUAL + LARGE) / 2:
+        return USUAL, USUAL
+    return USUAL, LARGE if native < (LARGE + LARGEST) / 2 else LARGEST
+
+
+def verdict(losses: Mapping[int, np.ndarray]) -> Sizing:
     """The larger size if it pays for its time.
 
     Args:
-        usual: (n,) log losses of validation images at 128 px.
-        large: (n,) those of the same images at the larger size.
-        size: The larger size in pixels.
+        losses: Size in pixels, the smaller first -> (n,) log losses of the same
+            validation images.
     """
-    gains = usual - large
-    pays = gains.mean() > MARGIN
-    taken, other = (size, USUAL) if pays else (USUAL, size)
-    of_size = {USUAL: usual.mean(), size: large.mean()}
-    why = "" if pays or gains.mean() <= 0 else ", too little to pay for the time"
+    (smaller, small), (larger, large) = losses.items()
+    gain = (small - large).mean()
+    taken, other = (larger, smaller) if gain > MARGIN else (smaller, larger)
+    why = ", too little to pay for the time" if 0 < gain <= MARGIN else ""
     return Sizing(
         taken,
         f"{taken} px: validation chose it over {other} px, log loss "
-        f"{of_size[taken]:.2f} against {of_size[other]:.2f}{why}.",
+        f"{losses[taken].mean():.2f} against {losses[other].mean():.2f}{why}.",
     )
 
 

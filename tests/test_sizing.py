@@ -35,7 +35,7 @@ def chosen(folder: Path, **changes: object) -> sizing.Sizing:
 )
 def test_verdict(gains: list[float], size: int) -> None:
     large = np.full(4, 0.5)
-    found = sizing.verdict(large + gains, large)
+    found = sizing.verdict({128: large + gains, 224: large})
     assert found.size == size
     assert found.reason.startswith(f"{size} px: validation chose it over")
     assert "0.50" in found.reason
@@ -45,12 +45,27 @@ def test_settings_have_the_first_word(class_folders: Path) -> None:
     assert chosen(class_folders, size=64).size == 64
 
 
-def test_small_images_need_no_pilot(
-    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("native", "sizes"),
+    [
+        (28, (96, 128)),
+        (111, (96, 128)),
+        (112, (128, 128)),
+        (200, (128, 224)),
+        (512, (128, 320)),
+    ],
+)
+def test_candidates(native: float, sizes: tuple[int, int]) -> None:
+    assert sizing.candidates(native) == sizes
+
+
+def test_images_of_the_usual_size_need_no_pilot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "usual", size=128)
     monkeypatch.setattr(sizing, "_pilot", None)
-    found = chosen(class_folders)
-    assert found == sizing.Sizing(128, "128 px: the images themselves have 32 px.")
+    found = chosen(folder)
+    assert found == sizing.Sizing(128, "128 px: the images have 128 px.")
 
 
 def test_pilot_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
