@@ -1,18 +1,39 @@
-"""Where a network was sensitive: Grad-CAM.
+"""Where a network was sensitive: Grad-CAM and HiResCAM.
 
 Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via
-Gradient-based Localization", ICCV.
+Gradient-based Localization", ICCV. Draelos and Carin 2020, "Use HiResCAM instead of
+Grad-CAM for faithful explanations of convolutional neural networks", arXiv 2011.08891.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-Explainer = Callable[[np.ndarray, Sequence[int]], np.ndarray]
+FIRST_CHOICE = -1
+"""Instead of a class: the one that the model finds most probable."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What one pass through the network tells.
+
+    Args:
+        heatmaps: float32 (n, height, width) in [0, 1].
+        scores: float32 (n, num_classes), probabilities.
+        features: float32 (n, d), what enters the last layer.
+    """
+
+    heatmaps: np.ndarray
+    scores: np.ndarray
+    features: np.ndarray
+
+
+Explainer = Callable[[np.ndarray, Sequence[int]], Explained]
 
 
 def grad_cam(
@@ -33,10 +54,12 @@ def grad_cam(
         float32 (n, height, width) in [0, 1]; each map's largest value is 1, or the
         whole map is 0 where nothing spoke for the class.
     """
-    return explainer(model, layers)(images, class_indices)
+    return explainer(model, layers)(images, class_indices).heatmaps
 
 
-def explainer(model: keras.Model, layers: Sequence[str]) -> Explainer:
+def explainer(
+    model: keras.Model, layers: Sequence[str], faithful: bool = False
+) -> Explainer:
     """Compiles Grad-CAM for one model, to be kept and called many times.
 
     One call costs one forward pass and the backward pass from the class's logit to the
@@ -51,8 +74,16 @@ def explainer(model: keras.Model, layers: Sequence[str]) -> Explainer:
     makes such maps two to three times as sharp as a sum of ReLUs. With a single layer
     all this is Grad-CAM to the letter.
 
+    Args:
+        model: See `grad_cam`.
+        layers: See `grad_cam`.
+        faithful: HiResCAM: each place counts with its own gradient instead of the
+            mean over the map, so the map never shows a place that did not add to the
+            logit. Equal to Grad-CAM where only an average pooling follows.
+
     Returns:
-        A function with the arguments `images` and `class_indices` of `grad_cam`.
+        A function with the arguments `images` and `class_indices` of `grad_cam`, where
+        a class may be `FIRST_CHOICE`. Scores come from the same pass as heat maps.
     """
     dense = model.layers[-1]
     activations = [model.get_layer(name).output for name in layers]
@@ -65,33 +96,43 @@ def explainer(model: keras.Model, layers: Sequence[str]) -> Explainer:
     ]
 
     @tf.function(input_signature=signature)
-    def heatmaps(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    def compute(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, ...]:
         maps = backbone(images, training=False)
         maps = [tf.cast(x, tf.float32) for x in _as_list(maps)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(maps)
-            features = readout(maps, training=False)
+            features = tf.cast(readout(maps, training=False), tf.float32)
+            with tape.stop_recording():
+                logits = features @ dense.kernel + dense.bias
+                first = tf.argmax(logits, axis=1, output_type=tf.int32)
+                chosen = tf.where(wanted == FIRST_CHOICE, first, wanted)
             columns = tf.gather(tf.transpose(dense.kernel), chosen)
-            logits = tf.reduce_sum(tf.cast(features, tf.float32) * columns, axis=1)
-        gradients = tape.gradient(logits, maps)
-        total = tf.nn.relu(_evidence(maps, gradients))
+            evidence = tf.reduce_sum(features * columns, axis=1)
+        gradients = tape.gradient(evidence, maps)
+        total = tf.nn.relu(_evidence(maps, gradients, faithful))
         total = tf.image.resize(total, tf.shape(images)[1:3], method="bilinear")
         highest = tf.reduce_max(total, axis=(1, 2), keepdims=True)
-        return tf.math.divide_no_nan(total, highest)[..., 0]
+        heatmaps = tf.math.divide_no_nan(total, highest)[..., 0]
+        return heatmaps, tf.nn.softmax(logits), features
 
-    def explain(images: np.ndarray, class_indices: Sequence[int]) -> np.ndarray:
-        chosen = tf.constant(np.asarray(class_indices, dtype=np.int32))
-        return heatmaps(tf.constant(images), chosen).numpy()
+    def explain(images: np.ndarray, class_indices: Sequence[int]) -> Explained:
+        wanted = tf.constant(np.asarray(class_indices, dtype=np.int32))
+        found = compute(tf.constant(images), wanted)
+        return Explained(*(tensor.numpy() for tensor in found))
 
     return explain
 
 
-def _evidence(maps: list[tf.Tensor], gradients: list[tf.Tensor]) -> tf.Tensor:
+def _evidence(
+    maps: list[tf.Tensor], gradients: list[tf.Tensor], faithful: bool
+) -> tf.Tensor:
     """What each place adds to the logit: (n, h, w, 1) at the size of the finest map."""
     finest = max((x.shape[1:3] for x in maps), key=lambda shape: shape[0])
     total = 0.0
     for x, gradient in zip(maps, gradients, strict=True):
-        weights = tf.reduce_sum(gradient, axis=(1, 2), keepdims=True)
+        weights = gradient
+        if not faithful:
+            weights = tf.reduce_sum(gradient, axis=(1, 2), keepdims=True)
         evidence = tf.reduce_sum(weights * x, axis=3, keepdims=True)
         total += tf.image.resize(evidence, finest, method="bilinear")
     return total

@@ -18,7 +18,7 @@ import threading
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,12 @@ import numpy as np
 import tensorflow as tf
 
 # Loading a saved model needs the layers that are registered there.
-from medmodel import explanation, models, pipeline  # noqa: F401
+from medmodel import explanation, models, pipeline, reference  # noqa: F401
 from medmodel.config import Augmentation
 from medmodel.errors import MedModelError, PredictionError
+from medmodel.familiarity import NAME as REFERENCE
+from medmodel.familiarity import ImageFacts, Reference
 from medmodel.messages import Message, receive, send
-from medmodel.predictor import FIRST_CHOICE
 from medmodel.runs import ModelFacts, Run
 
 # A compiled graph per size of batch; others are filled up, so nothing is retraced.
@@ -51,16 +52,24 @@ class Loaded:
             (n, num_classes), in float32 whatever it was trained in.
         facts: Class names and preprocessing.
         call: The model, compiled; takes batches of the sizes in `BUCKETS`.
+        reference: What is known of its training images; None for older runs.
     """
 
     model: keras.Model
     facts: ModelFacts
     call: Callable[[tf.Tensor], tf.Tensor]
+    reference: Reference | None = None
 
     @functools.cached_property
     def explain(self) -> explanation.Explainer:
         """Grad-CAM of this model, compiled when first used."""
         return explanation.explainer(self.model, self.facts.heatmap_layers)
+
+    @functools.cached_property
+    def inside(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        """Probabilities and what enters the last layer, in one compiled pass."""
+        last = self.model.layers[-1]
+        return compiled(keras.Model(self.model.input, [last.output, last.input]))
 
     @property
     def bytes(self) -> int:
@@ -84,14 +93,17 @@ def load(run: Run) -> Loaded:
             "damaged or was written by another version. Train it again."
         ) from error
     model = in_float32(saved)
-    return Loaded(model, facts, compiled(model))
+    known = None
+    with contextlib.suppress(FileNotFoundError):
+        known = Reference.load(run.folder / REFERENCE)
+    return Loaded(model, facts, compiled(model), known)
 
 
-def compiled(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+def compiled(model: keras.Model) -> Callable[[tf.Tensor], Any]:
     """The model as a graph; traced once for each size of batch."""
 
     @functools.cache
-    def graph(batch: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    def graph(batch: int) -> Callable[[tf.Tensor], Any]:
         signature = tf.TensorSpec((batch, *model.input_shape[1:]), tf.uint8)
         function = tf.function(lambda pixels: model(pixels, training=False))
         return function.get_concrete_function(signature)
@@ -129,20 +141,42 @@ def predict(loaded: Loaded, images: np.ndarray) -> np.ndarray:
     Raises:
         PredictionError: The images have another shape than the model's input.
     """
+    return _pass(loaded, images, loaded.call)[0]
+
+
+def predict_with_features(
+    loaded: Loaded, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `predict`, and what enters the last layer, float32 (n, d)."""
+    scores, features = _pass(loaded, images, loaded.inside)
+    return scores, features
+
+
+def _pass(
+    loaded: Loaded, images: np.ndarray, call: Callable[[tf.Tensor], Any]
+) -> list[np.ndarray]:
+    """Everything that `call` computes, float32 (n, ...) each."""
+    _check_images(loaded, images)
+    pieces: list[list[np.ndarray]] = []
+    with exact_multiplication():
+        for start, count, bucket in batches(len(images)):
+            batch = np.zeros((bucket, *images.shape[1:]), np.uint8)
+            batch[:count] = images[start : start + count]
+            answer = call(tf.constant(batch))
+            tensors = answer if isinstance(answer, list) else [answer]
+            pieces.append([tensor.numpy()[:count] for tensor in tensors])
+    if not pieces:
+        return [np.empty((0, len(loaded.facts.class_names)), np.float32)] * 2
+    return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
+
+def _check_images(loaded: Loaded, images: np.ndarray) -> None:
     expected = loaded.facts.preprocessing.shape
     if images.ndim != 4 or images.shape[1:] != expected or images.dtype != np.uint8:
         raise PredictionError(
             f"The model takes uint8 images of shape {expected}; "
             f"{images.dtype} {images.shape[1:]} was given."
         )
-    scores = np.empty((len(images), len(loaded.facts.class_names)), np.float32)
-    with _exact_multiplication():
-        for start, count, bucket in batches(len(images)):
-            batch = np.zeros((bucket, *expected), np.uint8)
-            batch[:count] = images[start : start + count]
-            answer = loaded.call(tf.constant(batch))
-            scores[start : start + count] = answer.numpy()[:count]
-    return scores
 
 
 def batches(count: int) -> Iterator[tuple[int, int, int]]:
@@ -157,7 +191,7 @@ def batches(count: int) -> Iterator[tuple[int, int, int]]:
 
 
 @contextlib.contextmanager
-def _exact_multiplication() -> Iterator[None]:
+def exact_multiplication() -> Iterator[None]:
     """Switches off TensorFloat-32, whose 10 bits depend on the batch on GPUs."""
     with _precision_lock:
         before = tf.config.experimental.tensor_float_32_execution_enabled()
@@ -251,27 +285,47 @@ def _answer(question: Message, shelf: Shelf) -> Message:
     if facts["do"] == "load":
         blank = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
         predict(loaded, blank)
-        loaded.explain(blank, [0])
+        _compare(loaded, blank, loaded.explain(blank, [0]).features, [])
         return Message({})
     images = question.arrays[0]
-    scores = predict(loaded, images)
-    if "heatmap_for" not in facts:
-        return Message({}, [scores])
-    return Message({}, [scores, _heatmaps(loaded, images, scores, facts)])
+    heatmaps = []
+    if "heatmap_for" in facts and len(images):
+        explained = _explained(loaded, images, facts["heatmap_for"])
+        scores, features = explained.scores, explained.features
+        heatmaps = [explained.heatmaps]
+    elif loaded.reference is not None and loaded.reference.own and "compare" in facts:
+        scores, features = predict_with_features(loaded, images)
+    else:
+        scores = features = predict(loaded, images)
+    told = {}
+    if "compare" in facts:
+        seen = [ImageFacts(*found) for found in facts["compare"]]
+        told["familiarity"] = _compare(loaded, images, features, seen)
+    return Message(told, [scores, *heatmaps])
 
 
-def _heatmaps(
-    loaded: Loaded, images: np.ndarray, scores: np.ndarray, facts: Any
-) -> np.ndarray:
-    first = scores.argmax(axis=1)
-    wanted = np.asarray(facts["heatmap_for"], np.int64)
-    chosen = np.where(wanted == FIRST_CHOICE, first, wanted)
-    if chosen.min() < 0 or chosen.max() >= scores.shape[1]:
+def _explained(
+    loaded: Loaded, images: np.ndarray, wanted: list[int]
+) -> explanation.Explained:
+    _check_images(loaded, images)
+    last = len(loaded.facts.class_names) - 1
+    if min(wanted) < explanation.FIRST_CHOICE or max(wanted) > last:
         raise PredictionError(
-            f"The model knows classes 0 to {scores.shape[1] - 1}; "
-            "another one was asked for."
+            f"The model knows classes 0 to {last}; another one was asked for."
         )
-    return loaded.explain(images, chosen.tolist())
+    with exact_multiplication():
+        return loaded.explain(images, wanted)
+
+
+def _compare(
+    loaded: Loaded, images: np.ndarray, own: np.ndarray, facts: list[ImageFacts]
+) -> list[dict[str, Any]]:
+    """Familiarity with each picture; none where the run has no reference."""
+    known = loaded.reference
+    if known is None or not len(images):
+        return []
+    numbers = reference.reference_numbers(known, images, own)
+    return [asdict(found) for found in known.compare(numbers, facts)]
 
 
 def _augment(images: np.ndarray, facts: Any) -> np.ndarray:

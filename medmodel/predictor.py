@@ -15,7 +15,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ import numpy as np
 from medmodel.config import Augmentation
 from medmodel.devices import tensorflow_environment
 from medmodel.errors import PredictionError
+from medmodel.familiarity import Familiarity, ImageFacts
 from medmodel.messages import BrokenMessage, Message, receive, send
 from medmodel.runs import RunStore
 
@@ -40,10 +41,13 @@ class Answer:
         scores: float32 (n, num_classes), probabilities in the order of the run's
             class names.
         heatmaps: float32 (n, height, width) in [0, 1]; None if none were asked for.
+        familiarity: How each picture stands to the training images; empty if that was
+            not asked, or the run has no reference.
     """
 
     scores: np.ndarray
     heatmaps: np.ndarray | None = None
+    familiarity: list[Familiarity] = field(default_factory=list)
 
 
 class Predictor:
@@ -70,14 +74,17 @@ class Predictor:
         run_id: str,
         images: np.ndarray,
         heatmap_for: Sequence[int] | None = None,
+        compare: Sequence[ImageFacts] | None = None,
     ) -> Answer:
-        """Probabilities, and heat maps on demand.
+        """Probabilities; heat maps and familiarity on demand.
 
         Args:
             run_id: The run whose best model answers.
             images: uint8 (n, height, width, channels), prepared for that model.
             heatmap_for: For each image the class whose evidence is shown, or
                 `FIRST_CHOICE`; None for no heat maps.
+            compare: For each image what it was before it was prepared, to have it
+                compared with the training images; None for no comparison.
 
         Raises:
             RunError: There is no such run, or it has no model.
@@ -89,18 +96,23 @@ class Predictor:
             raise PredictionError("Ask for one heat map class per image.")
         scores = [np.empty((0, num_classes), np.float32)]
         heatmaps = [np.empty((0, *images.shape[1:3]), np.float32)]
+        told: list[Familiarity] = []
         for start in range(0, len(images), PIECE):
             piece = slice(start, start + PIECE)
             facts: dict[str, Any] = {"do": "predict", "folder": str(run.folder)}
             if heatmap_for is not None:
                 facts["heatmap_for"] = [int(c) for c in heatmap_for[piece]]
-            arrays = self._exchange(Message(facts, [images[piece]])).arrays
-            scores.append(arrays[0])
-            heatmaps += arrays[1:]
+            if compare is not None:
+                facts["compare"] = [astuple(found) for found in compare[piece]]
+            answer = self._exchange(Message(facts, [images[piece]]))
+            scores.append(answer.arrays[0])
+            heatmaps += answer.arrays[1:]
+            found = answer.facts.get("familiarity", [])
+            told += [Familiarity.from_json(values) for values in found]
         together = np.concatenate(scores)
         if heatmap_for is None:
-            return Answer(together)
-        return Answer(together, np.concatenate(heatmaps))
+            return Answer(together, None, told)
+        return Answer(together, np.concatenate(heatmaps), told)
 
     def augment(
         self, images: np.ndarray, augmentation: Augmentation, seed: int = 0

@@ -24,6 +24,7 @@ from medmodel.instant import train_instant
 from medmodel.material import Material
 from medmodel.precision import choose_precision
 from medmodel.prepared import prepare
+from medmodel.reference import write_reference
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus
 from medmodel.saving import begin_steps
@@ -43,7 +44,8 @@ def train(run: Run, reporter: Reporter) -> RunStatus:
     """Trains a run to its end, in this process; goes on where an attempt ended.
 
     Writes split.csv, environment.json, steps.csv, history.csv, best.keras, model.json
-    and at last predictions.csv. A stopped run that has a model predicts as well.
+    predictions.csv and at last reference.npz. A stopped run that has a model predicts
+    as well.
 
     Args:
         run: A run whose lock this process holds.
@@ -69,6 +71,7 @@ def train(run: Run, reporter: Reporter) -> RunStatus:
         stopped = reporter.stop_requested
         if run.model_path.exists():
             write_predictions(material)
+            write_reference(material)
     except Cancelled:
         return RunStatus.STOPPED
     finally:

@@ -56,9 +56,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     ask = predictor.Predictor.ask
 
-    def counting(self: Any, run_id: str, images: Any, heatmap_for: Any = None) -> Any:
+    def counting(
+        self: Any,
+        run_id: str,
+        images: Any,
+        heatmap_for: Any = None,
+        compare: Any = None,
+    ) -> Any:
         counts.append(len(images))
-        return ask(self, run_id, images, heatmap_for)
+        return ask(self, run_id, images, heatmap_for, compare)
 
     monkeypatch.setattr(predictor.Predictor, "ask", counting)
     return counts

@@ -115,9 +115,7 @@ def test_the_instant_model_points_at_the_blob() -> None:
     assert hits(heatmaps, places[found]) > 0.9
 
 
-@pytest.mark.parametrize(
-    "name", ["efficientnet_lite0", "compact_resnet"]
-)
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "compact_resnet"])
 def test_every_kind_of_network_gives_maps_of_the_pictures_size(name: str) -> None:
     preprocessing = Preprocessing(40)
     model = models.build_model(name, preprocessing, 3)
@@ -125,14 +123,18 @@ def test_every_kind_of_network_gives_maps_of_the_pictures_size(name: str) -> Non
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
     before = np.asarray(model(images))
-    heatmaps = explain(images, [0, 1, 2])
+    found = explain(images, [0, 1, 2])
+    heatmaps = found.heatmaps
     assert heatmaps.shape == (3, 40, 40) and heatmaps.dtype == np.float32
     for heatmap in heatmaps:
         assert heatmap.min() >= 0
         assert heatmap.max() in (0, pytest.approx(1))
     # A picture's map does not depend on its company, nor the model on being explained.
-    np.testing.assert_allclose(explain(images[1:2], [1])[0], heatmaps[1], atol=1e-3)
+    np.testing.assert_allclose(
+        explain(images[1:2], [1]).heatmaps[0], heatmaps[1], atol=1e-3
+    )
     np.testing.assert_array_equal(np.asarray(model(images)), before)
+    np.testing.assert_allclose(found.scores, before, atol=1e-5)
 
 
 def test_an_explained_model_is_saved_as_before(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""A reference is written by training and used by the predictor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medmodel import familiarity, prediction, training
+from medmodel.config import config_for
+from medmodel.familiarity import ImageFacts, Reference
+from medmodel.images import decode, prepare_image
+from medmodel.messages import Message
+from medmodel.reporter import Reporter
+from medmodel.runs import Run, RunStore
+from tests.conftest import draw_class_folders
+
+
+@pytest.fixture(params=["instant", "document"])
+def run(request: pytest.FixtureRequest, class_folders: Path) -> Run:
+    settings = {"size": 32, "epochs": 2}
+    config = config_for(request.param, str(class_folders), **settings)
+    run = RunStore().create(replace(config, precision="float32"))
+    with Reporter(run) as reporter:
+        training.train(run, reporter)
+    return run
+
+
+def test_the_predictor_compares(run: Run, class_folders: Path) -> None:
+    known = Reference.load(run.folder / familiarity.NAME)
+    assert known.own == (run.config.training == "frozen")
+    pixels = [decode(file).pixels for file in sorted(class_folders.glob("*/*.png"))[:4]]
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    preprocessing = run.model_facts.preprocessing
+    images = [prepare_image(x, preprocessing) for x in [*pixels, noise]]
+    shelf = prediction.Shelf(1 << 30)
+    facts = {"do": "predict", "folder": str(run.folder)}
+    plain = prediction.answer(Message(facts, [np.stack(images)]), shelf)
+    assert "familiarity" not in plain.facts
+    seen = [[200, 0.0]] * 5
+    question = {**facts, "compare": seen}
+    told = prediction.answer(Message(question, [np.stack(images)]), shelf)
+    np.testing.assert_allclose(told.arrays[0], plain.arrays[0], atol=1e-5)
+    with_map = {**question, "heatmap_for": [-1] * 5}
+    explained = prediction.answer(Message(with_map, [np.stack(images)]), shelf)
+    np.testing.assert_allclose(explained.arrays[0], plain.arrays[0], atol=1e-5)
+    for answer in (told, explained):
+        found = [
+            familiarity.Familiarity.from_json(values)
+            for values in answer.facts["familiarity"]
+        ]
+        assert found[-1].far
+        assert sum(one.far for one in found[:4]) <= 2
+        assert (class_folders / found[0].neighbours[0].path).is_file()
+
+
+def test_an_older_run_is_not_compared(run: Run) -> None:
+    (run.folder / familiarity.NAME).unlink()
+    loaded = prediction.load(run)
+    assert loaded.reference is None
+    images = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
+    facts = {"do": "predict", "folder": str(run.folder), "compare": [[32, 0.0]]}
+    told = prediction.answer(Message(facts, [images]), prediction.Shelf(1 << 30))
+    assert told.facts["familiarity"] == []
+
+
+def test_facts_are_taken_from_files(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "x", images_per_class=1)
+    picture = decode(next(folder.glob("*/*.png"))).pixels
+    assert familiarity.facts_of(picture) == ImageFacts(min(picture.shape[:2]), 0)
