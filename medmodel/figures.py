@@ -182,10 +182,10 @@ def benefit_figure(
 
 
 def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
-    """One line per model over its epochs, its name at the end, the best one ringed.
+    """One line per model over its epochs, the best one ringed.
 
     Args:
-        histories: Name of each model -> columns `epoch`, `val_loss` and `column`.
+        histories: Name of each model -> as from `overview.epochs`.
         column: What is drawn.
     """
     drawing = figure(_HEIGHT)
@@ -193,23 +193,42 @@ def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
         drawing.add_scatter(
             x=rows["epoch"],
             y=rows[column],
+            name=literal(name),
             **_line(colour),
             hovertemplate=f"{literal(name)}<br>epoch %{{x}}: %{{y:.3f}}<extra></extra>",
         )
-        if rows.empty:
-            continue
-        best = rows.iloc[int(rows["val_loss"].argmin())]
+        best = rows[rows["best"].astype(bool)]
         drawing.add_scatter(
-            x=[best["epoch"]],
-            y=[best[column]],
+            x=best["epoch"],
+            y=best[column],
             mode="markers",
             marker={"size": 11, "color": colour, "symbol": "circle-open"},
             hoverinfo="skip",
+            showlegend=False,
         )
     drawing.update_xaxes(title="Epoch")
     titles = {"val_loss": "Validation loss", "val_accuracy": "Validation accuracy"}
     drawing.update_yaxes(title=titles.get(column, column))
-    return drawing
+    return _named(drawing)
+
+
+def overlaid_figure(curves: Mapping[str, Curve]) -> Figure:
+    """The ROC curves of one class by several models, over each other."""
+    drawing = figure(_HEIGHT)
+    for (name, curve), colour in zip(curves.items(), _colours(), strict=False):
+        drawing.add_scatter(
+            x=curve.x,
+            y=curve.y,
+            name=literal(name),
+            **_line(colour),
+            hovertemplate=f"{literal(name)}<br>%{{x:.3f}}, %{{y:.3f}}<extra></extra>",
+        )
+    drawing.add_scatter(
+        x=[0, 1], y=[0, 1], **_line(GREY, "dot"), hoverinfo="skip", showlegend=False
+    )
+    drawing.update_xaxes(title="1 − specificity", range=_SQUARE)
+    drawing.update_yaxes(title="Sensitivity", range=_SQUARE)
+    return _named(drawing)
 
 
 def intervals_figure(found: Mapping[str, Estimate], title: str) -> Figure:
@@ -274,6 +293,12 @@ def model_colours(names: Sequence[str]) -> dict[str, str]:
 
 def _colours() -> list[str]:
     return [*OKABE_ITO[:7]] * 3
+
+
+def _named(drawing: Figure) -> Figure:
+    """Names of the lines above the drawing: at their ends they would overlap."""
+    legend = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
+    return drawing.update_layout(showlegend=True, legend=legend)
 
 
 def _line(colour: str, dash: str = "solid") -> dict[str, Any]:

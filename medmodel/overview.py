@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from medmodel.catalogue import Entry
 from medmodel.config import TrainConfig
+from medmodel.runs import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,40 @@ def searched(table: pd.DataFrame, text: str) -> pd.DataFrame:
     words = text.casefold().split()
     rows = (" ".join(map(str, row)).casefold() for row in table.itertuples(index=False))
     return table[[all(word in row for word in words) for row in rows]]
+
+
+def epochs(run: Run) -> pd.DataFrame:
+    """The run's history: of an epoch that was trained again, the last time.
+
+    Returns:
+        Columns `epoch, val_loss, val_accuracy`, `best` (whether its weights were
+        kept) and others, epochs ascending; empty where nothing can be read.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(run.folder / "history.csv", on_bad_lines="skip")
+    except (FileNotFoundError, pd.errors.EmptyDataError):
+        table = pd.DataFrame()
+    wanted = ["epoch", "val_loss", "val_accuracy"]
+    if not set(wanted) <= set(table):
+        return pd.DataFrame(columns=[*wanted, "best"], dtype=float)
+    table[wanted] = table[wanted].apply(pd.to_numeric, errors="coerce")
+    known = table.dropna(subset=wanted)
+    found = known.drop_duplicates("epoch", keep="last").sort_values("epoch")
+    best = found["epoch"] == run.status.best_epoch
+    if not best.any():
+        best = found["val_loss"] == found["val_loss"].min()
+    return found.assign(best=best)
+
+
+def distinct_names(found: Sequence[Entry]) -> dict[str, str]:
+    """Id of each run -> its name, told from its namesakes by its id."""
+    titles = [entry.title for entry in found]
+    return {
+        e.run.id: e.title if titles.count(e.title) == 1 else f"{e.title} ({e.run.id})"
+        for e in found
+    }
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ SECTIONS = {
     "Results": [
         ("results/diagnose.py", "Diagnose", ":material/image_search:"),
         ("results/evaluate.py", "Evaluate", ":material/query_stats:"),
+        ("results/compare.py", "Compare", ":material/compare_arrows:"),
     ],
     "System": [("system/status.py", "Status", ":material/memory:")],
 }

@@ -76,7 +76,11 @@ def test_decision_curve_and_comparisons(data: Scored) -> None:
     drawing = figures.intervals_figure(found, "Accuracy")
     assert len(drawing.data) == 1
     assert drawing.data[0].error_x.array[0] == pytest.approx(0.943 - 0.8, abs=1e-3)
-    rows = pd.DataFrame({"epoch": [1, 2, 3], "val_loss": [0.5, 0.2, 0.4]})
+    rows = pd.DataFrame(
+        {"epoch": [1, 2, 3], "val_loss": [0.5, 0.2, 0.4], "best": [False, True, False]}
+    )
     lines = figures.epochs_figure({"one": rows, "two": rows.head(0)}, "val_loss")
     assert list(lines.data[1].x) == [2]
+    roc = figures.overlaid_figure({"<b>": roc_curve(data, 1), "b": roc_curve(data, 0)})
+    assert [line.name for line in roc.data[:2]] == ["&lt;b&gt;", "b"]
     assert figures.model_colours(["one", "two"])["two"] == plots.OKABE_ITO[1]

@@ -108,7 +108,7 @@ def _headline(run: Run, wanted: Filter, found: pd.DataFrame) -> None:
     words = [f"label {plain(wanted.label)}"] if wanted.label else []
     words += [f"first choice {plain(wanted.choice)}"] if wanted.choice else []
     if (wanted.low, wanted.high) != (0, 1):
-        words.append(f"score {wanted.low:.0%} to {wanted.high:.0%}")
+        words.append(f"score {100 * wanted.low:.0f} to {100 * wanted.high:.0f} %")
     count = f"{len(found):,} image{'' if len(found) == 1 else 's'}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count}**" + (f": {', '.join(words)}" if words else ""))

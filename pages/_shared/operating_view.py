@@ -115,7 +115,7 @@ def _show_outcome(found: Outcome) -> None:
         plain(
             f"{found.name} is called from a score of {found.threshold:.3f} on. PPV "
             f"{found.metrics['ppv']}, NPV {found.metrics['npv']} at this split's "
-            f"prevalence of {found.prevalence:.1%}."
+            f"prevalence of {100 * found.prevalence:.1f} %."
         )
     )
 
@@ -126,7 +126,7 @@ def _explore(run: Run, data: Scored, position: int, frozen: float) -> None:
     name = data.classes[position]
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):
-        st.markdown("#### At your clinic")
+        st.markdown("**At your clinic**")
         share = st.number_input(
             f"Of 100 patients like yours, how many have {name}?",
             0.1,
@@ -138,7 +138,7 @@ def _explore(run: Run, data: Scored, position: int, frozen: float) -> None:
         )
         here = st.empty()
     with right, st.container(border=True):
-        st.markdown("#### Explore another threshold")
+        st.markdown("**Explore another threshold**")
         st.caption(
             ":material/science: **Exploratory**: a threshold chosen while looking at "
             "test images proves nothing. The frozen one stays."
@@ -164,12 +164,13 @@ def _forecast(found: Outcome, prevalence: float) -> None:
         sensitivity = found.metrics["sensitivity"]
         specificity = found.metrics["specificity"]
         forecast = at_prevalence(sensitivity, specificity, prevalence)
+        share = f"{100 * prevalence:.1f} %"
         st.markdown(f"**{plain(forecast)}**")
         st.caption(
             plain(
                 f"At a score from {found.threshold:.3f} on: sensitivity {sensitivity}, "
-                f"specificity {specificity}; at a prevalence of {prevalence:.1%} PPV "
-                f"{forecast.ppv}, NPV {forecast.npv}."
+                f"specificity {specificity}; at a prevalence of {share} "
+                f"PPV {forecast.ppv}, NPV {forecast.npv}."
             )
         )
 

@@ -61,6 +61,12 @@ def _actions(run: Run, status: Status) -> None:
                 shortcut="Ctrl+Enter" if done else None,
             ):
                 st.switch_page(widgets.DIAGNOSE, query_params={"run": run.id})
+            if (run.folder / "predictions.csv").exists() and st.button(
+                "Evaluate it",
+                icon=":material/query_stats:",
+                help="Every number, its images, curves, thresholds and calibration.",
+            ):
+                st.switch_page(widgets.EVALUATE, query_params={"run": run.id})
         if st.button(
             "Train again",
             icon=":material/replay:",

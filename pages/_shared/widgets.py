@@ -19,6 +19,8 @@ DATASETS = "data/datasets.py"
 TRAIN = "models/train.py"
 RUNS = "models/runs.py"
 DIAGNOSE = "results/diagnose.py"
+EVALUATE = "results/evaluate.py"
+COMPARE = "results/compare.py"
 STATUS = "system/status.py"
 
 
@@ -92,6 +94,11 @@ def pick_run(label: str = "Model") -> Run | None:
 
 def dataset_name(config: TrainConfig) -> str:
     """The data set's folder as shown in lists: relative to the workspace's own."""
-    folder = Path(config.dataset)
+    return folder_name(config.dataset)
+
+
+def folder_name(path: str) -> str:
+    """A data set's folder as shown in lists: relative to the workspace's own."""
+    folder = Path(path)
     own = workspace_root() / "datasets"
     return str(folder.relative_to(own)) if folder.is_relative_to(own) else folder.name

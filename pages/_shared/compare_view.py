@@ -1,0 +1,222 @@
+"""Models side by side: metrics, tests, curves, settings, and where they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from medmodel import figures, overview, plots
+from medmodel.catalogue import Entry
+from medmodel.comparison import Common, Difference, disagreements
+from medmodel.metrics import LOWER_IS_BETTER, TITLES
+from medmodel.runs import Run
+from pages._shared import compared
+from pages._shared.answers import scores_of
+from pages._shared.cases import dataset_case
+from pages._shared.charts import show_figure
+from pages._shared.downloads import csv_button
+from pages._shared.pictures import SIDE, file_of, small_pictures
+from pages._shared.prediction_view import bar_order, show_pictures, show_scores
+from pages._shared.widgets import errors_shown
+from pages._shared.words import plain
+
+_FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
+_AT_ONCE, _SHOWN = 8, "disagreements-shown"
+
+
+def show_comparison(found: Sequence[Entry]) -> None:
+    """Everything about the chosen runs.
+
+    Args:
+        found: Two runs at least.
+    """
+    names = overview.distinct_names(found)
+    runs = {names[e.run.id]: e.run for e in found}
+    chosen = compared.chosen(runs)
+    with errors_shown():
+        common = compared.common(chosen)
+        st.markdown(f"**{plain(common)}** Only these are compared, image by image.")
+        _show_metric(runs, chosen)
+        _show_all_metrics(runs, chosen)
+        _show_disagreements(runs, chosen)
+        _show_roc(chosen)
+    _show_epochs(runs)
+    _show_settings(found, names)
+
+
+def _show_metric(runs: dict[str, Run], chosen: compared.Chosen) -> None:
+    order = [*_FIRST_METRICS, *(m for m in TITLES if m not in _FIRST_METRICS)]
+    metric = st.selectbox(
+        "Compare by",
+        order,
+        format_func=lambda key: (
+            TITLES[key] + (", lower is better" if key in LOWER_IS_BETTER else "")
+        ),
+        key="compared-metric",
+    )
+    estimates = {name: m[metric] for name, m in compared.metrics(chosen).items()}
+    with st.spinner("Testing …", show_time=False):
+        pairs = compared.differences(chosen, metric)
+    for pair in pairs:
+        st.markdown(f"#### {plain(pair)}")
+    show_figure(
+        figures.intervals_figure(estimates, TITLES[metric]),
+        key="intervals",
+        alt="; ".join(f"{name}: {e}" for name, e in estimates.items()),
+    )
+    table = _pairs_table(pairs)
+    st.dataframe(table, hide_index=True, height="content", alt="Every pair's test")
+    if len(pairs) > 1:
+        st.caption(f"p values are corrected for {len(pairs)} pairs (Holm).")
+    csv_button(table, f"differences-{metric}", next(iter(runs.values())))
+
+
+def _pairs_table(pairs: Sequence[Difference]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "One": [pair.first for pair in pairs],
+            "Other": [pair.second for pair in pairs],
+            "Difference (95 % interval)": [str(pair.estimate) for pair in pairs],
+            "p": ["< 0.001" if p.p < 0.001 else f"{p.p:.3f}" for p in pairs],
+            "Test": [pair.test for pair in pairs],
+            "n": [pair.estimate.n for pair in pairs],
+        }
+    )
+
+
+def _show_all_metrics(runs: dict[str, Run], chosen: compared.Chosen) -> None:
+    with st.expander("Every metric side by side", icon=":material/table:"):
+        found = compared.metrics(chosen)
+        table = pd.DataFrame({"Metric": list(TITLES.values())})
+        for name, metrics in found.items():
+            table[f"{name} "] = [str(metrics[key]) for key in TITLES]
+        st.dataframe(table, hide_index=True, height="content")
+        n = len(compared.common(chosen).paths)
+        st.caption(
+            f"n = {n:,} images; 95 % intervals. Separate intervals may overlap "
+            "where the paired test above still sees a difference."
+        )
+        csv_button(table, "metrics-compared", next(iter(runs.values())))
+
+
+@st.fragment
+def _show_disagreements(runs: dict[str, Run], chosen: compared.Chosen) -> None:
+    common = compared.common(chosen)
+    at = np.flatnonzero(disagreements(common))
+    n = len(common.paths)
+    st.markdown(f"**Where they disagree**: {len(at):,} of {n:,} images")
+    if not len(at):
+        st.caption("All first choices are the same.")
+        return
+    shown = st.session_state.setdefault(_SHOWN, _AT_ONCE)
+    wanted = at[:shown]
+    run = next(iter(runs.values()))
+    pictures = small_pictures(run, [common.paths[i] for i in wanted])
+    with st.container(horizontal=True, gap="small"):
+        for i, picture in zip(wanted, pictures, strict=True):
+            with st.container(width=SIDE + 60, gap="xxsmall"):
+                _tile(runs, common, int(i), picture)
+    if len(at) > shown and st.button("Show more", icon=":material/add:"):
+        st.session_state[_SHOWN] = shown + _AT_ONCE
+        st.rerun(scope="fragment")
+    csv_button(_disagreement_table(common, at), "disagreements", run)
+
+
+def _tile(runs: dict[str, Run], common: Common, i: int, picture: bytes | str) -> None:
+    models = common.models
+    first = next(iter(models.values()))
+    label = first.classes[first.truth[i]]
+    if isinstance(picture, str):
+        st.caption(plain(picture))
+    else:
+        st.image(picture, width=SIDE, alt=f"Image with label {label}")
+    lines = [f"Label {plain(label)}"]
+    for name, model in models.items():
+        choice = int(model.predicted[i])
+        share = plots.per_cent(float(model.scores[i, choice]))
+        right = ":material/check:" if choice == model.truth[i] else ":material/close:"
+        lines.append(
+            f"{right} {plain(name)}: **{plain(model.classes[choice])}** {plain(share)}"
+        )
+    st.caption("  \n".join(lines))
+    if st.button("Look closer", key=f"compare-{i}", width="stretch"):
+        _look_closer(runs, common.paths[i], label)
+
+
+@st.dialog("One image, several models", width="large")
+def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
+    """The image through every model: bars and heat maps."""
+    with errors_shown():
+        st.text(path)
+        st.markdown(f"Label in the data set: **{plain(label)}**")
+        shown: list[str] = []
+        for name, run in runs.items():
+            st.markdown(f":gray[{plain(name)}]")
+            facts = run.model_facts
+            case = dataset_case(file_of(run, path), label, facts.preprocessing)
+            with st.spinner("Asking the model …"):
+                scores = scores_of(run, [case])[0]
+            order = bar_order(run, scores, shown)
+            shown = shown or [facts.class_names[i] for i in order]
+            show_scores(run, case, scores, plots.class_colours(sorted(shown)), order)
+            show_pictures(run, case, scores)
+
+
+def _disagreement_table(common: Common, at: Any) -> pd.DataFrame:
+    first = next(iter(common.models.values()))
+    table = pd.DataFrame(
+        {
+            "path": [common.paths[i] for i in at],
+            "label": [first.classes[first.truth[i]] for i in at],
+        }
+    )
+    for name, model in common.models.items():
+        table[f"{name}: first choice"] = [model.classes[model.predicted[i]] for i in at]
+        table[f"{name}: score"] = model.scores[at].max(axis=1)
+    return table
+
+
+def _show_roc(chosen: compared.Chosen) -> None:
+    classes = next(iter(compared.common(chosen).models.values())).classes
+    left, right = st.columns([1, 3])
+    position = left.selectbox(
+        "ROC curves of",
+        range(len(classes)),
+        index=1 if len(classes) == 2 else 0,
+        format_func=lambda at: classes[at],
+        key="compared-class",
+    )
+    with right, errors_shown():
+        show_figure(
+            figures.overlaid_figure(compared.roc_curves(chosen, position)),
+            key="roc-compared",
+            alt=f"ROC curves of {classes[position]} by every model",
+        )
+
+
+def _show_epochs(runs: dict[str, Run]) -> None:
+    st.markdown("**While they were trained**; a ring marks the best epoch")
+    histories = {name: overview.epochs(run) for name, run in runs.items()}
+    for place, column in zip(st.columns(2), ("val_loss", "val_accuracy"), strict=True):
+        with place:
+            show_figure(
+                figures.epochs_figure(histories, column),
+                key=f"epochs-{column}",
+                alt=f"{column} of every model over its epochs",
+            )
+
+
+def _show_settings(found: Sequence[Entry], names: dict[str, str]) -> None:
+    st.markdown("**Settings that differ**")
+    differing = overview.differing_settings([e.config for e in found])
+    if not differing:
+        st.caption("None: they differ by chance alone.")
+        return
+    table = pd.DataFrame({"Setting": list(differing)})
+    for at, entry in enumerate(found):
+        table[f"{names[entry.run.id]} "] = [str(v[at]) for v in differing.values()]
+    st.dataframe(table, hide_index=True, height="content")

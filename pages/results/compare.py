@@ -1,0 +1,36 @@
+"""Which of several runs is better, on the same test images."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel import catalogue
+from pages._shared import widgets
+from pages._shared.compare_view import show_comparison
+from pages._shared.runs_table import choose_runs
+from pages._shared.widgets import errors_shown
+
+
+def show() -> None:
+    widgets.page_header(
+        "Compare", "Which of several models is better, on the very same test images."
+    )
+    found = catalogue.entries(widgets.store())
+    if not found:
+        widgets.empty_state(
+            "Each run will be a line here; tick two, and they are tested against each "
+            "other image by image.",
+            widgets.TRAIN,
+            "Train the first model",
+        )
+        return
+    entries = {entry.run.id: entry for entry in found}
+    chosen = [entries[run] for run in choose_runs(found)]
+    if len(chosen) >= 2:
+        show_comparison(chosen)
+    else:
+        st.info("Tick two runs of the same data set.", icon=":material/check_box:")
+
+
+with errors_shown():
+    show()

@@ -1,0 +1,70 @@
+"""Evaluate and Compare in a real browser: from numbers to images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from medmodel.evaluation import confusion_matrix, read_predictions, scored
+from medmodel.runs import Run
+from tests.browser.conftest import WAIT, AppServer
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+pytestmark = pytest.mark.browser
+Runs = tuple[Run, Run]
+
+
+@pytest.fixture(scope="module")
+def runs(app: AppServer) -> Iterator[Runs]:
+    """Two finished runs on the same images in the served workspace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(app.workspace))
+        folder = draw_class_folders(
+            app.workspace / "datasets" / "easy", images_per_class=30
+        )
+        good = write_finished_run(folder, "good", sharpness=3.0)
+        yield good, write_finished_run(folder, "bad", sharpness=0.0, seed=1)
+
+
+def test_from_a_confusion_cell_to_its_images(
+    page: Page, app: AppServer, runs: Runs
+) -> None:
+    page.goto(f"{app.url}/evaluate?run={runs[1].id}&view=Images")
+    squares = page.locator(".js-plotly-plot .nsewdrag").first
+    expect(squares).to_be_visible(timeout=WAIT)
+    box = squares.bounding_box()
+    assert box
+    # The upper right cell: dark pictures whose first choice is light.
+    squares.click(position={"x": 0.75 * box["width"], "y": 0.25 * box["height"]})
+    count = int(confusion_matrix(scored(read_predictions(runs[1]), "test"))[0, 1])
+    headline = page.get_by_text(f"{count} images: label dark, first choice light")
+    expect(headline).to_be_visible(timeout=WAIT)
+    pictures = page.get_by_alt_text("Image with label dark, first choice light")
+    expect(pictures).to_have_count(min(count, 12), timeout=WAIT)
+
+
+def test_a_threshold_is_frozen_then_explored(
+    page: Page, app: AppServer, runs: Runs
+) -> None:
+    page.goto(f"{app.url}/evaluate?run={runs[0].id}&view=Operating point")
+    page.get_by_role("button", name="Freeze it").click(timeout=WAIT)
+    sentences = page.get_by_text("Per 1,000 patients like these")
+    expect(sentences).to_have_count(2, timeout=WAIT)
+    before = [sentence.inner_text() for sentence in sentences.all()]
+    assert before[0] == before[1]
+    page.get_by_role("slider").press("End")
+    expect(sentences.nth(1)).to_contain_text(" 0 found", timeout=WAIT)
+    assert sentences.nth(0).inner_text() == before[0]
+
+
+def test_two_runs_are_compared(page: Page, app: AppServer, runs: Runs) -> None:
+    good, bad = runs
+    page.goto(f"{app.url}/compare?runs={good.id},{bad.id}")
+    sentence = page.get_by_role("heading", name="good is better than bad by")
+    expect(sentence).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("40 test images are common")).to_be_visible()
+    expect(page.get_by_alt_text("Image with label").first).to_be_visible(timeout=WAIT)
+    assert f"runs={good.id}" in page.url

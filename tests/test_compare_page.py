@@ -1,0 +1,89 @@
+"""Compare: runs are searched and chosen, tested on common images, and looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.comparison import common_images, compare, disagreements
+from medmodel.evaluation import read_predictions
+from medmodel.runs import Run
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+PAGES = Path(__file__).resolve().parent.parent / "pages"
+Runs = tuple[Run, Run]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    folder = draw_class_folders(tmp_path / "data" / "easy", images_per_class=30)
+    good = write_finished_run(folder, "good *one*", sharpness=4.0)
+    return good, write_finished_run(folder, "bad", sharpness=0.0, seed=1)
+
+
+def opened(*runs: Run) -> AppTest:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    if runs:
+        app.query_params["runs"] = ",".join(run.id for run in runs)
+    app.switch_page("results/compare.py").run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    text = " ".join(m.value for m in [*app.markdown, *app.caption])
+    return text.replace("\\", "")
+
+
+def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:
+    app = opened(*runs)
+    assert not app.error
+    tables = {"good *one*": read_predictions(runs[0]), "bad": read_predictions(runs[1])}
+    common = common_images(tables)
+    pair = compare(common, "accuracy")[0]
+    assert str(pair).startswith("good *one* is better than bad by")
+    assert f"#### {pair}" in said(app)
+    assert "40 test images are common to all." in said(app)
+    n = int(disagreements(common).sum())
+    assert f"{n} of 40 images" in said(app)
+    assert {"Look closer"} <= {b.label for b in app.button}
+
+
+@pytest.mark.parametrize("metric", ["auc", "log_loss", "mcc"])
+def test_other_metrics(runs: Runs, metric: str) -> None:
+    app = opened(*runs)
+    box = next(b for b in app.selectbox if b.label == "Compare by")
+    box.set_value(metric).run()
+    assert not app.exception and not app.error
+    assert "is better than bad by" in said(app)
+
+
+def test_settings_that_differ(runs: Runs) -> None:
+    app = opened(*runs)
+    differing = app.dataframe[-1].value
+    assert list(differing["Setting"]) == ["seed"]
+
+
+def test_search_keeps_the_choice(runs: Runs) -> None:
+    app = opened(*runs)
+    app.text_input[0].set_value("nothing like this").run()
+    assert not app.exception
+    assert "0 of 2 runs" in said(app) and "is better than" in said(app)
+    assert ",".join(run.id for run in runs) in app.query_params["runs"]
+
+
+def test_one_run_alone_and_an_unknown_one(runs: Runs) -> None:
+    app = opened(runs[0])
+    assert any("Tick two runs" in info.value for info in app.info)
+    app.query_params["runs"] = "nonsense"
+    assert not app.run().exception
+
+
+def test_runs_of_other_images_are_one_sentence(runs: Runs, tmp_path: Path) -> None:
+    names = ("x", "y")
+    other = draw_class_folders(tmp_path / "data" / "other", names)
+    app = opened(runs[0], write_finished_run(other, "other"))
+    assert any("no test image in common" in error.value for error in app.error)
