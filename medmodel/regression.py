@@ -12,7 +12,6 @@ import numpy as np
 
 MEMORY = 12
 SUFFICIENT_DECREASE = 1e-4
-CLEARLY = 2.0
 TEMPERATURE_STEPS = 6
 
 
@@ -151,31 +150,25 @@ class Judgement:
         losses: (s,) weighted log loss at its own temperature.
         errors: (s,) standard error of what each loses to the best, image by image.
         accuracies: (s,) share of right first choices, 0 to 1.
-        misses: (s,) standard error of how many more the most accurate one gets right.
         temperatures: (s,) factor on the scores with which the loss is lowest.
     """
 
     losses: np.ndarray
     errors: np.ndarray
     accuracies: np.ndarray
-    misses: np.ndarray
     temperatures: np.ndarray
 
     @property
     def leader(self) -> int:
-        """The strength to trust: the strongest that is not clearly worse than the best.
+        """The strength to trust: the strongest within one standard error of the best.
 
-        Clearly means, in log loss or in right answers, by two standard errors of the
-        difference on the same images: less
-        may be chance, and the simpler layer bears images from elsewhere better (after
-        Breiman; Hastie, Tibshirani and Friedman 2009, The Elements of Statistical
-        Learning, 7.10).
+        Less than that may be chance, and the simpler layer bears images from elsewhere
+        better (Breiman et al. 1984; Hastie, Tibshirani and Friedman 2009, The Elements
+        of Statistical Learning, 7.10). The error is that of the difference on the same
+        images.
         """
         behind = self.losses - self.losses.min()
-        missed = self.accuracies.max() - self.accuracies
-        near = (behind <= CLEARLY * self.errors) & (missed <= CLEARLY * self.misses)
-        # The most accurate and the one of lowest loss may exclude each other.
-        return int(np.argmax(near)) if near.any() else int(np.argmin(behind))
+        return int(np.argmax(behind <= self.errors))
 
 
 def judge(
@@ -199,17 +192,13 @@ def judge(
     logs = log_probabilities(features, coefficients)
     hits = logs.argmax(axis=2) == targets
     accuracies = hits.mean(axis=1)
-    differ = (hits != hits[np.argmax(accuracies)]).sum(axis=1)
-    misses = np.sqrt(differ) / len(targets)
     temperatures = _temperatures(logs, targets, share)
     scaled = _normalised(logs * temperatures[:, None, None])
     losses = -scaled[:, np.arange(len(targets)), targets]
     means = losses @ share
     lost = losses - losses[np.argmin(means)]
     spread = (lost - (lost @ share)[:, None]) ** 2
-    return Judgement(
-        means, np.sqrt(spread @ share**2), accuracies, misses, temperatures
-    )
+    return Judgement(means, np.sqrt(spread @ share**2), accuracies, temperatures)
 
 
 def _temperatures(

@@ -88,12 +88,9 @@ def test_images_count_by_weight() -> None:
     assert found.temperatures[0] == pytest.approx(np.log(3), rel=1e-3)
 
 
-def test_strongest_that_is_not_clearly_worse_leads() -> None:
-    losses, none = np.array([0.9, 0.55, 0.5, 0.52]), np.zeros(4)
-    errors = np.array([0.1, 0.03, 0.0, 0.05])
-    assert Judgement(losses, errors, none, none, none).leader == 1
-    assert Judgement(losses, errors / 2, none, none, none).leader == 2
-    # The second misses three of a hundred more; that is chance, or it is not.
-    right, misses = np.array([0.9, 0.9, 0.93, 0.93]), np.array([0.01, 0.02, 0, 0])
-    assert Judgement(losses, errors, right, misses, none).leader == 1
-    assert Judgement(losses, errors, right, misses / 2, none).leader == 2
+def test_strongest_within_one_standard_error_leads() -> None:
+    losses, errors = np.array([0.5, 0.33, 0.31, 0.3]), np.array([0.1, 0.05, 0.02, 0.0])
+    none = np.zeros(4)
+    assert Judgement(losses, errors, none, none).leader == 1
+    assert Judgement(losses, errors / 2, none, none).leader == 2
+    assert Judgement(losses, errors / 4, none, none).leader == 3
