@@ -16,7 +16,7 @@ from medmodel.errors import DataError
 from medmodel.evaluation import Scored
 from medmodel.intervals import Estimate, share, spread
 from medmodel.runs import Run
-from medmodel.storage import read_json, write_json
+from medmodel.storage import newer, read_json, write_json
 
 BINS = 10
 _TINY = float(np.finfo(np.float64).eps)  # scikit-learn clips there, too
@@ -273,9 +273,12 @@ def store_temperature(run: Run, temperature: Temperature) -> None:
 
 
 def stored_temperature(run: Run) -> Temperature | None:
-    """What `store_temperature` wrote; None if the run is not calibrated."""
-    values = read_json(run.folder / "calibration.json")
-    return None if values is None else Temperature(**values)
+    """What `store_temperature` wrote; None if the run's model is not calibrated."""
+    path = run.folder / "calibration.json"
+    # A run that was resumed has another model than the one that was calibrated.
+    if not path.exists() or newer(run.model_path, path):
+        return None
+    return Temperature(**read_json(path))
 
 
 def _noise(

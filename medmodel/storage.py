@@ -64,6 +64,14 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def newer(path: Path, other: Path) -> bool:
+    """Whether `path` exists and was written after the existing file `other`."""
+    try:
+        return path.stat().st_mtime_ns > other.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+
+
 class Lock:
     """An exclusive lock on a file, held until `release` or the end of the process.
 

@@ -20,7 +20,7 @@ from medmodel.evaluation import Scored, scored
 from medmodel.intervals import NOT_MEASURABLE, Estimate, spread
 from medmodel.metrics import call_metrics
 from medmodel.runs import Run
-from medmodel.storage import read_json, write_json
+from medmodel.storage import newer, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,10 +188,12 @@ def freeze_thresholds(run: Run, rule: Rule, thresholds: Mapping[str, float]) -> 
 
 
 def frozen_thresholds(run: Run) -> tuple[Rule, dict[str, float]] | None:
-    """What `freeze_thresholds` wrote; None if nothing was chosen yet."""
-    values = read_json(run.folder / "thresholds.json")
-    if values is None:
+    """What `freeze_thresholds` wrote; None if nothing was chosen for these scores."""
+    path = run.folder / "thresholds.json"
+    # A run that was resumed has other scores than those that were looked at.
+    if not path.exists() or newer(run.folder / "predictions.csv", path):
         return None
+    values = read_json(path)
     kept = values["thresholds"].items()
     thresholds = {name: math.nan if t is None else t for name, t in kept}
     return Rule(values["rule"], values["value"]), thresholds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,9 @@ def test_a_threshold_is_frozen_before_test_images_are_shown(run: Run) -> None:
     explored = next(s for s in app.slider if s.label.startswith("Threshold for"))
     explored.set_value(0.9).run()
     assert frozen_thresholds(run) == frozen
+    later = (run.folder / "thresholds.json").stat().st_mtime + 5
+    os.utime(run.folder / "predictions.csv", (later, later))
+    assert frozen_thresholds(run) is None
 
 
 def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
@@ -101,6 +105,10 @@ def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
     expected = calibration.fit_temperature(scored(results.predictions(run), "val"))
     assert stored == expected
     assert any("Stored" in s.value for s in app.success)
+    # A model that is trained on is another one.
+    later = (run.folder / "calibration.json").stat().st_mtime + 5
+    os.utime(run.model_path, (later, later))
+    assert calibration.stored_temperature(run) is None
 
 
 def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> None:
