@@ -89,7 +89,7 @@ def test_images_count_by_weight() -> None:
 
 
 def test_strongest_within_one_standard_error_leads() -> None:
-    losses, errors = np.array([0.5, 0.33, 0.31, 0.3]), np.array([0.1, 0.05, 0.02, 0.0])
+    losses, errors = np.array([0.5, 0.33, 0.308, 0.3]), np.array([0.1, 0.05, 0.02, 0.0])
     none = np.zeros(4)
     assert Judgement(losses, errors, none, none).leader == 1
     assert Judgement(losses, errors / 2, none, none).leader == 2
