@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from medmodel import predictor
 from medmodel.errors import PredictionError
 from medmodel.evaluation import read_predictions
+from medmodel.familiarity import ImageFacts
 from medmodel.images import decode, pixel_digest
 from medmodel.runs import Run
 from pages._shared.case_table import csv_text, harmless
@@ -240,7 +241,7 @@ def test_a_predictor_that_fails_is_one_sentence(
 
 def test_csv_runs_no_formula() -> None:
     cases = [
-        Case(f"{i}", name, b"", "", "", "")
+        Case(f"{i}", name, b"", "", "", "", ImageFacts(1, 0.0))
         for i, name in enumerate(["=1+1.png", "@x", "a, b.png"])
     ]
     scores = np.array([[0.25, 0.75]] * 3, np.float32)

@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel import audit
+from medmodel.familiarity import Familiarity
 from medmodel.predictor import FIRST_CHOICE, shared
 from medmodel.runs import Run
 from pages._shared.cases import Case, prepared
@@ -55,6 +56,19 @@ def scores_of(run: Run, cases: Sequence[Case]) -> NDArray[np.float32]:
     return np.stack([known[(*_version(run), case.digest)] for case in cases])
 
 
+def familiarity_of(run: Run, case: Case) -> Familiarity | None:
+    """How the picture stands to the run's training images; None if it is not known.
+
+    Told together with the scores.
+
+    Raises:
+        MedModelError: The model cannot be asked.
+    """
+    scores_of(run, [case])
+    found: Familiarity | None = _kept("familiarity").get((*_version(run), case.digest))
+    return found
+
+
 def heatmap_of(run: Run, case: Case, position: int) -> NDArray[np.float32]:
     """Grad-CAM of one class for one picture, shape `(size, size)`, in [0, 1].
 
@@ -78,9 +92,13 @@ def _ask(run: Run, cases: Sequence[Case]) -> None:
     images = np.stack([prepared(case, preprocessing) for case in cases])
     # A single picture is shown with its heat map at once: one request for both.
     alone = len(cases) == 1
-    answer = shared().ask(run.id, images, [FIRST_CHOICE] if alone else None)
+    facts = [case.facts for case in cases]
+    answer = shared().ask(run.id, images, [FIRST_CHOICE] if alone else None, facts)
     for case, scores in zip(cases, answer.scores, strict=True):
         _keep(_kept("scores"), (*_version(run), case.digest), scores, _MOST_SCORES)
+    # A run that was trained by an older version tells nothing.
+    for case, known in zip(cases, answer.familiarity, strict=False):
+        _keep(_kept("familiarity"), (*_version(run), case.digest), known, _MOST_SCORES)
     if answer.heatmaps is not None:
         first = int(answer.scores[0].argmax())
         key = (*_version(run), cases[0].digest, first)

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from medmodel import audit
 from medmodel.plots import per_cent
 from medmodel.runs import Run
+from pages._shared.answers import familiarity_of
 from pages._shared.cases import Case, Refused
 
 _ROW, _ROWS_IN_SIGHT, _MOST_COLUMNS = 56, 5, 6
 _TABLE = "case-table"
+UNLIKE = "unlike the training data"
 
 
 def choose_case(
@@ -26,10 +28,12 @@ def choose_case(
     """Shows the table, the CSV button and the steps; returns the chosen position."""
     classes = run.model_facts.class_names
     chosen = _position(cases)
+    known = [familiarity_of(run, case) for case in cases]
+    strange = [found is not None and found.unfamiliar for found in known]
     # The table's own mark follows the arrow keys.
     st.session_state[_TABLE] = {"selection": {"rows": [chosen], "columns": []}}
     st.dataframe(
-        _table(cases, scores, classes),
+        _table(cases, scores, classes, strange),
         hide_index=True,
         row_height=_ROW,
         height=_ROW * min(len(cases), _ROWS_IN_SIGHT) + 38,
@@ -65,7 +69,7 @@ def choose_case(
     place.text(f"{chosen + 1} of {len(cases)}: {cases[chosen].name}")
     download.download_button(
         "Download CSV",
-        csv_text(cases, scores, classes, bad),
+        csv_text(cases, scores, classes, bad, strange),
         file_name=f"predictions-{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -80,8 +84,11 @@ def csv_text(
     scores: NDArray[np.float32],
     classes: Sequence[str],
     bad: Sequence[Refused] = (),
+    strange: Sequence[bool] = (),
 ) -> str:
     """Every picture's first choice and scores; refused files with their reason.
+
+    A picture unlike the training data has its scores, and that as its problem.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
@@ -89,10 +96,11 @@ def csv_text(
     writer = csv.writer(buffer)
     header = ["file", "label", "first_choice", *(f"score_{c}" for c in classes)]
     writer.writerow([*header, "problem"])
-    for case, row in zip(cases, scores, strict=True):
+    for i, (case, row) in enumerate(zip(cases, scores, strict=True)):
+        problem = UNLIKE if len(strange) and strange[i] else ""
         texts = [case.name, case.label, classes[int(row.argmax())]]
         numbers = [f"{score:.6f}" for score in row]
-        writer.writerow([*map(harmless, texts), *numbers, ""])
+        writer.writerow([*map(harmless, texts), *numbers, problem])
     empty = [""] * (len(classes) + 2)
     for refused in bad:
         writer.writerow([harmless(refused.name), *empty, harmless(refused.reason)])
@@ -105,7 +113,10 @@ def harmless(text: str) -> str:
 
 
 def _table(
-    cases: Sequence[Case], scores: NDArray[np.float32], classes: Sequence[str]
+    cases: Sequence[Case],
+    scores: NDArray[np.float32],
+    classes: Sequence[str],
+    strange: Sequence[bool],
 ) -> pd.DataFrame:
     order = np.argsort(-scores, axis=1, kind="stable")
     rows = range(len(cases))
@@ -125,7 +136,11 @@ def _table(
             columns[title] = [per_cent(scores[i, position]) for i in rows]
     if any(case.label for case in cases):
         columns["Label (known)"] = [case.label for case in cases]
-    return pd.DataFrame(columns)
+    table = pd.DataFrame(columns)
+    told = [name for name in table if name not in ("Picture", "File", "Label (known)")]
+    table.loc[list(strange), told] = "–"
+    table.loc[list(strange), "First choice"] = UNLIKE
+    return table
 
 
 def _position(cases: Sequence[Case]) -> int:

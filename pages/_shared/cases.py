@@ -18,6 +18,7 @@ from medmodel import folders
 from medmodel.config import Preprocessing
 from medmodel.errors import DataError, ImageError
 from medmodel.evaluation import read_predictions
+from medmodel.familiarity import ImageFacts, facts_of
 from medmodel.images import (
     Decoded,
     Pixels,
@@ -45,6 +46,7 @@ class Case:
         digest: Equal for equal pixels.
         about: Size and format, for the caption.
         preview: A PNG of at most 80 pixels as a data URI.
+        facts: Its size and colour before it was prepared.
         label: Its class where that is known, else "".
         frames: Frames of a DICOM file, slices of a NIfTI volume; else not of interest.
         frame: Which of them, from 0; -1: the first, of a volume the middle.
@@ -58,6 +60,7 @@ class Case:
     digest: str
     about: str
     preview: str
+    facts: ImageFacts
     label: str = ""
     frames: int = 1
     frame: int = -1
@@ -195,6 +198,7 @@ def _read(
         digest=_digest(source, decoded),
         about=f"{width} × {height} pixels, {decoded.format}",
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
+        facts=facts_of(decoded.pixels),
         label=label,
         frames=decoded.frames,
         scan=_is_scan(decoded),

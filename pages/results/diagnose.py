@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from medmodel import audit, catalogue, plots
 from medmodel.errors import MedModelError
 from medmodel.runs import Run
 from pages._shared import widgets
 from pages._shared.answers import scores_of, starting, warm
+from pages._shared.assurance_view import (
+    calibrated_scores,
+    may_show_scores,
+    show_set,
+    show_similar,
+)
 from pages._shared.case_table import choose_case
-from pages._shared.cases import MOST_IMAGES, Case, refused, test_samples, uploaded
+from pages._shared.cases import (
+    MOST_IMAGES,
+    Case,
+    pixels_of,
+    refused,
+    test_samples,
+    uploaded,
+)
 from pages._shared.evaluation_view import evaluated
+from pages._shared.picture import show_picture
 from pages._shared.prediction_view import bar_order, show_pictures, show_scores
 from pages._shared.scan_view import choose_frame
 from pages._shared.widgets import errors_shown
@@ -149,29 +165,36 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
         scores = [scores_of(run, cases) for run in runs]
     chosen = 0
     if len(cases) > 1:
-        chosen = choose_case(runs[0], cases, scores[0], refused())
+        table, _ = calibrated_scores(runs[0], scores[0])
+        chosen = choose_case(runs[0], cases, table, refused())
     case = choose_frame(cases[chosen])
     if case is not cases[chosen]:
         chosen, scores = 0, [scores_of(run, [case]) for run in runs]
     if case.label:
         st.markdown(f"Label in the data set: **{plain(case.label)}**")
     shown: list[str] = []
+    believed: list[tuple[Run, NDArray[np.float32]]] = []
     columns = st.columns(len(runs), gap="large")
     for column, run, rows in zip(columns, runs, scores, strict=True):
-        order = bar_order(run, rows[chosen], shown)
-        shown = shown or [run.model_facts.class_names[i] for i in order]
         with column:
             if len(runs) > 1:
                 st.markdown(f":gray[{plain(run.title)}]")
-            show_scores(run, case, rows[chosen], colours, order)
-    st.caption(
-        "A model's score for each class on this image; not calibrated: 80 % does not "
-        "mean right in 80 of 100 such cases."
-    )
-    for run, rows in zip(runs, scores, strict=True):
+            if not may_show_scores(run, case):
+                continue
+            (told, *_), meaning = calibrated_scores(run, rows[[chosen]])
+            order = bar_order(run, told, shown)
+            shown = shown or [run.model_facts.class_names[i] for i in order]
+            show_scores(run, case, told, colours, order)
+            st.caption(meaning)
+            show_set(run, case)
+            believed.append((run, told))
+    for run, row in believed:
         if len(runs) > 1:
             st.markdown(f":gray[{plain(run.title)}]")
-        show_pictures(run, case, rows[chosen])
+        show_pictures(run, case, row)
+    if not believed:
+        show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+    show_similar(runs[0], case)
 
 
 def show() -> None:

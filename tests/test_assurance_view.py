@@ -1,0 +1,131 @@
+"""Diagnose refuses what is strange, names sets of classes, and shows similar images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from medmodel import calibration, conformal, familiarity, predictor, training
+from medmodel.calibration import Temperature
+from medmodel.config import config_for
+from medmodel.reporter import Reporter
+from medmodel.runs import Run, RunStatus, RunStore
+from pages._shared.assurance_view import sentence
+from tests.conftest import draw_class_folders
+from tests.test_diagnose_page import drop, first_choices, opened, press
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Run]]:
+    """A real Instant run of 32 pixels, and the real predictor."""
+    root = tmp_path_factory.mktemp("assurance")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+        patch.setenv("MEDMODEL_DATA", str(root / "data"))
+        folder = draw_class_folders(root / "data" / "easy", images_per_class=40)
+        run = RunStore().create(config_for("instant", str(folder), size=32, epochs=3))
+        with Reporter(run) as reporter:
+            training.train(run, reporter)
+            reporter.update(state=RunStatus.DONE, phase="finished")
+    yield root, run
+    predictor.shared().close()
+
+
+@pytest.fixture
+def run(made: tuple[Path, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
+    root, found = made
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+    monkeypatch.setenv("MEDMODEL_DATA", str(root / "data"))
+    return found
+
+
+def photograph() -> tuple[str, bytes]:
+    """A colourful picture that resembles no drawn one."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return "holiday.png", buffer.getvalue()
+
+
+def familiar(run: Run) -> tuple[str, bytes]:
+    file = sorted(Path(run.config.dataset).glob("*/*.png"))[0]
+    return file.name, file.read_bytes()
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(m.value for m in [*app.markdown, *app.warning, *app.caption])
+
+
+def test_a_strange_picture_is_refused_first(run: Run) -> None:
+    app = opened(run)
+    drop(app, photograph())
+    assert "Unlike the training data" in words(app)
+    assert "It is in colour" in words(app)
+    assert not first_choices(app)
+    assert not app.selectbox[1:]
+    press(app, "Show the probabilities nevertheless")
+    assert len(first_choices(app)) == 1
+    assert "Unlike the training data" in words(app)
+
+
+def test_a_table_shows_no_scores_of_a_strange_one(run: Run) -> None:
+    app = opened(run)
+    drop(app, familiar(run), photograph())
+    table = app.dataframe[0].value
+    assert table["First choice"][1] == "unlike the training data"
+    assert table["dark"][1] == "–" and table["dark"][0] != "–"
+
+
+def test_a_familiar_one_has_a_set_and_its_likes(run: Run) -> None:
+    app = opened(run)
+    drop(app, familiar(run))
+    assert len(first_choices(app)) == 1
+    assert "Similar training images" in words(app)
+    assert "With 95 % coverage" in words(app)
+    press(app, "Does it hold under small changes?")
+    assert "16 small changes" in words(app)
+
+
+def test_calibration_is_used_where_there_is_one(run: Run) -> None:
+    app = opened(run)
+    drop(app, familiar(run))
+    before = first_choices(app)
+    assert "not calibrated" in words(app)
+    calibration.store_temperature(run, Temperature(30.0, 20.0, 40.0, 12, False))
+    try:
+        app.run()
+        assert first_choices(app) != before
+        assert "calibrated on 12 validation images" in words(app)
+    finally:
+        (run.folder / "calibration.json").unlink()
+
+
+def test_without_a_reference_nothing_is_refused(run: Run) -> None:
+    kept = (run.folder / familiarity.NAME).read_bytes()
+    model = run.model_path.read_bytes()
+    (run.folder / familiarity.NAME).unlink()
+    run.model_path.write_bytes(model)  # Read anew by the predictor.
+    try:
+        app = opened(run)
+        drop(app, photograph())
+        assert len(first_choices(app)) == 1
+        assert "is not known" in words(app)
+    finally:
+        (run.folder / familiarity.NAME).write_bytes(kept)
+        run.model_path.write_bytes(model)
+
+
+def test_sets_in_words() -> None:
+    found = conformal.Conformal(0.95, np.array([0.3, 0.2]), np.array([True, True]), 80)
+    both = sentence(["a_b", "c"], found, np.array([0.4, 0.6], np.float32))
+    assert r"With 95 % coverage: **c** or **a\_b**" in both
+    one = sentence(["a_b", "c"], found, np.array([0.1, 0.9], np.float32))
+    assert "coverage: **c**" in one and "class by class" in one
+    none = sentence(["a", "c"], found, np.array([0.1, 0.1], np.float32))
+    assert "none of the classes" in none
