@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from medmodel.config import TrainConfig
-from medmodel.runs import Run, RunStatus, RunStore, Status
+from medmodel.config import Preprocessing, TrainConfig
+from medmodel.runs import ModelFacts, Run, RunStatus, RunStore, Status
 
 
 def write_finished_run(
@@ -50,6 +50,7 @@ def write_finished_run(
         loss = 1 / (epoch + seed + sharpness)
         numbers = {"val_loss": loss, "val_accuracy": 1 - loss}
         run.append("history.csv", {"attempt": 1, "epoch": epoch, **numbers})
+    run.write_model_facts(ModelFacts(classes, Preprocessing(size=32), [], 1000))
     run.model_path.touch()
     now = time.time()
     ended = Status(RunStatus.DONE, phase="finished", created=now, started=now)

@@ -39,10 +39,11 @@ LAYERS: list[set[str]] = [
         "predictor",
         "live",
         "catalogue",
-        *("metrics", "calibration", "thresholds", "curves", "gallery"),
+        *("metrics", "calibration", "thresholds", "curves", "gallery", "sketches"),
         *("resampling", "comparison", "overview", "familiarity", "conformal"),
     },
-    {"indexing", "plots", "figures"},
+    {"indexing", "plots", "figures", "card"},
+    {"report"},
     {"server"},
     # TensorFlow only below this line.
     {

@@ -48,7 +48,8 @@ def said(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize(
-    "view", ["Numbers", "Images", "Curves", "Operating point", "Calibration"]
+    "view",
+    ["Numbers", "Images", "Curves", "Operating point", "Calibration", "Take away"],
 )
 def test_every_view_has_the_honest_frame(run: Run, view: str) -> None:
     text = said(opened(run, view))

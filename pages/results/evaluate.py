@@ -12,6 +12,7 @@ from pages._shared.evaluation_view import evaluated, show_frame
 from pages._shared.metrics_view import show_metrics
 from pages._shared.mistakes_view import show_mistakes
 from pages._shared.operating_view import show_operating_point
+from pages._shared.takeaway_view import show_take_away
 from pages._shared.widgets import errors_shown
 
 VIEWS = {
@@ -20,6 +21,7 @@ VIEWS = {
     "Curves": show_curves,
     "Operating point": show_operating_point,
     "Calibration": show_calibration,
+    "Take away": show_take_away,
 }
 
 

@@ -1,0 +1,59 @@
+"""Numbers, figures and documents to take away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel import audit, report
+from medmodel.runs import Run
+from pages._shared import results
+from pages._shared.charts import FORMAT, FORMATS
+from pages._shared.downloads import csv_button
+from pages._shared.metrics_view import all_metrics
+
+
+def show_take_away(run: Run) -> None:
+    """The report, the model card, the tables, and how figures are downloaded."""
+    left, right = st.columns(2, gap="large")
+    with left, st.container(border=True, height="stretch"):
+        st.markdown("**Evaluation**")
+        st.caption(
+            "One HTML file that needs nothing else: every number with its interval, "
+            "every curve. Print it to PDF from the browser. No picture and no "
+            "patient's name is in it."
+        )
+        _document(run, "evaluation", report.evaluation_page, "Download the evaluation")
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**Model card**")
+        st.caption(
+            "Page one for those who would use the model, then the topics of CLAIM and "
+            "TRIPOD+AI. What the program cannot know is left blank and marked so."
+        )
+        _document(run, "model-card", report.model_card, "Download the model card")
+    st.markdown("**Tables**")
+    with st.container(horizontal=True):
+        csv_button(all_metrics(run), "all-metrics", run, "All metrics")
+        table = results.predictions(run)
+        csv_button(table, "predictions", run, "Every image's scores")
+    st.markdown("**Figures**")
+    st.segmented_control(
+        "Every figure has a camera button; it saves",
+        list(FORMATS),
+        format_func=lambda key: FORMATS[key],
+        default="png",
+        required=True,
+        key=FORMAT,
+        persist_state="session",
+    )
+
+
+def _document(run: Run, kind: str, write: report.Writer, label: str) -> None:
+    st.download_button(
+        label,
+        lambda: write(run),
+        file_name=f"{kind}-{run.id}.html",
+        mime="text/html",
+        icon=":material/download:",
+        key=f"document-{kind}",
+        on_click=lambda: audit.record("export", run=run.id, what=kind),
+    )

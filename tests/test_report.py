@@ -1,0 +1,96 @@
+"""Evaluation and model card as documents that stand alone."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medmodel import card, report, sketches
+from medmodel.calibration import fit_temperature, store_temperature
+from medmodel.evaluation import evaluate, read_predictions, scored
+from medmodel.runs import Run
+from medmodel.thresholds import Rule, choose_thresholds, freeze_thresholds
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+
+class Tags(HTMLParser):
+    """Counts what is opened and closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.addresses: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
+        if tag not in ("meta", "html", "rect", "polygon", "polyline", "circle"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.open:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    names = ("dark", "<script>alert(1)", "light")
+    folder = draw_class_folders(tmp_path / "data" / "easy", names, 15)
+    return write_finished_run(folder, "A <b>run</b>", patients=9)
+
+
+@pytest.mark.parametrize("write", [report.evaluation_page, report.model_card])
+def test_documents_stand_alone_and_run_nothing(run: Run, write: report.Writer) -> None:
+    text = write(run)
+    tags = Tags(text)
+    assert not tags.open and not tags.addresses
+    assert not tags.seen & {"script", "img", "link", "iframe", "b>run"}
+    assert "Not for clinical use" in text and "&lt;b&gt;run" in text
+    assert "url(" not in text and "http" not in text
+    paths = read_predictions(run)["path"]
+    assert not any(path.split("/")[-1] in text for path in paths)
+    assert not re.search(r"\bp[0-8]\b", text)  # a patient
+
+
+def test_the_numbers_are_those_of_the_evaluation(run: Run) -> None:
+    table = read_predictions(run)
+    freeze_thresholds(run, Rule(), choose_thresholds(table, Rule()))
+    text = report.evaluation_page(run)
+    found = evaluate(table)
+    for estimate in (found.accuracy, found.auc, found.per_class[0].sensitivity):
+        assert str(estimate) in text
+    assert "Chosen on validation images only and frozen" in text
+    assert text.count("<svg") == 2 * 3 + 2
+
+
+def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
+    found = card.evaluated(run)
+    label = dict(card.model_facts_label(run, found))
+    assert label["Intended population"] == card.BLANK
+    assert label["Calibration"] == "Scores are not calibrated."
+    assert str(found.accuracy) in label["Accuracy"]
+    store_temperature(run, fit_temperature(scored(read_predictions(run), "val")))
+    label = dict(card.model_facts_label(run, found))
+    assert label["Calibration"].startswith("Temperature ")
+    items = dict(card.guideline_items(run, found))
+    assert items["Sample size"].startswith("val: 15 (")
+    assert "dark 5" in items["Sample size"]
+    assert "nobody is on both sides" in items["Partitions and their level"]
+    assert " taken for " in items["Failure analysis"]
+    assert 'class="blank"' in report.model_card(run)
+
+
+def test_a_sketch_has_its_points_where_they_belong() -> None:
+    line = sketches.Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#000", dots=True)
+    drawn = sketches.unit_square([line], "T & t", "x", "y")
+    assert 'points="48.0,272.0 308.0,12.0"' in drawn
+    assert drawn.count("<circle") == 2 and "T &amp; t" in drawn
+    band = sketches.band_points(np.array([0.0, 1.0]), np.zeros(2), np.ones(2))
+    assert band == "48.0,272.0 308.0,272.0 308.0,12.0 48.0,12.0"
