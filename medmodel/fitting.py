@@ -19,7 +19,7 @@ from medmodel.material import Material
 from medmodel.models import build_model, freeze_for_fine_tuning
 from medmodel.pipeline import evaluation_batches, steps_per_epoch, training_batches
 from medmodel.runs import Run
-from medmodel.saving import begin_steps, save_model
+from medmodel.saving import save_model
 
 HEAD_PASSES = 30
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
@@ -66,7 +66,7 @@ def fit(material: Material, strategy: tf.distribute.Strategy) -> None:
             jit_compile=False,
         )
         finished = restore(model, run.folder / "backup")
-    begin_steps(material.reporter, _steps_until(run, finished))
+    material.reporter.rewind(_steps_until(run, finished))
     best = BestKeeper(material.reporter, _saver(material), config.patience)
     with contextlib.suppress(Cancelled):
         if config.training == "fine_tune" and not finished:

@@ -222,6 +222,23 @@ class Reporter:
         except OSError as error:
             self._steps_error = error
 
+    def rewind(self, step: int) -> None:
+        """Takes back all points after a step, where training goes on or begins anew.
+
+        Args:
+            step: Steps that stay.
+        """
+        self._flush_steps()
+        path = self.run.folder / "steps.csv"
+        place = STEP_COLUMNS.index("step")
+        with self._file_lock:
+            if path.exists():
+                with path.open(encoding="utf-8", newline="") as file:
+                    rows = [r for r in csv.reader(file) if len(r) == len(STEP_COLUMNS)]
+                kept = [row for row in rows[1:] if int(row[place]) <= step]
+                self.run.write_table("steps.csv", [STEP_COLUMNS, *kept])
+        self.update(step=step)
+
     def _flush_steps(self) -> None:
         with self._file_lock:
             # Lists may grow while they are copied; only what was copied goes.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,6 @@ import keras
 
 from medmodel.config import Preprocessing
 from medmodel.models import heatmap_layers
-from medmodel.reporter import STEP_COLUMNS, Reporter
 from medmodel.runs import ModelFacts, Run
 
 
@@ -62,21 +60,3 @@ def replace_file(path: Path, write: Callable[[str], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def begin_steps(reporter: Reporter, step: int) -> None:
-    """Cuts steps.csv where an attempt goes on, so that curves do not turn back.
-
-    Args:
-        reporter: Of the run; has not been told any step yet.
-        step: Steps that are finished.
-    """
-    path = reporter.run.folder / "steps.csv"
-    reporter.update(step=step)
-    if not path.exists():
-        return
-    place = STEP_COLUMNS.index("step")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file) if len(row) == len(STEP_COLUMNS)]
-    kept = [row for row in rows[1:] if int(row[place]) <= step]
-    reporter.run.write_table("steps.csv", [STEP_COLUMNS, *kept])

@@ -147,6 +147,8 @@ def _pilot(
     learner = Learner(material)
     extract(prepared, preprocessing, learner.take, progress, stopped)
     _, losses = learner.learn(PILOT_PASSES)
+    # The curves shall show one training from its beginning, not the trials before it.
+    reporter.rewind(0)
     shutil.rmtree(prepared.folder, ignore_errors=True)
     return losses
 

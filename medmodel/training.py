@@ -27,7 +27,6 @@ from medmodel.prepared import prepare
 from medmodel.reference import write_reference
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus
-from medmodel.saving import begin_steps
 from medmodel.sizing import Sizing, choose_size
 from medmodel.splits import assign_splits
 from medmodel.storage import read_json, write_json
@@ -93,7 +92,7 @@ def gather(run: Run, reporter: Reporter) -> tuple[Material, Sizing]:
         return reporter.stop_requested
 
     if config.training == "frozen":
-        begin_steps(reporter, 0)
+        reporter.rewind(0)
     reporter.progress("checking", 0, 0)
     index = index_dataset(safe_folder(config.dataset), reporter.progress, stopped)
     table = _split(run, index, config)

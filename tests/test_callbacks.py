@@ -20,7 +20,7 @@ from medmodel.failures import NotANumberError
 from medmodel.models import build_model
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStore
-from medmodel.saving import begin_steps, save_model
+from medmodel.saving import save_model
 from medmodel.storage import read_json
 
 TINY = Preprocessing(28, colour="grey")
@@ -164,7 +164,7 @@ def test_steps_begin_where_the_attempt_goes_on(run: Run) -> None:
     lines += [("1.0", "1", str(step), "0.5", "0.5") for step in (1, 2, 3)]
     run.write_table("steps.csv", lines)
     with Reporter(run) as reporter:
-        begin_steps(reporter, 2)
+        reporter.rewind(2)
         assert reporter.status.step == 2
     assert [row["step"] for row in rows(run.folder / "steps.csv")] == ["1", "2"]
     assert read_json(run.folder / "best.json") is None
