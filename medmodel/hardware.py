@@ -16,7 +16,7 @@ def choose_devices(device: str) -> tuple[tf.distribute.Strategy, str]:
             `"gpu:0"`, ... or `"all_gpus"`.
 
     Returns:
-        The strategy under whose `scope()` models are built, and what computes, in words.
+        The strategy under whose `scope()` models are built, and what computes.
     """
     found = tf.config.list_physical_devices("GPU")
     used = _used(found, device)

@@ -308,4 +308,3 @@ def test_edge_cases_behave_by_their_manifest(real_data: Callable[[str], Path]) -
         else:
             with pytest.raises(ImageError, match=path.name):
                 images.decode(path)
-

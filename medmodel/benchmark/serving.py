@@ -98,7 +98,9 @@ def first_point() -> list[Measurement]:
                 page.wait_for_timeout(1500)
                 began = time.perf_counter()
                 button.click()
-                page.wait_for_function(f"() => {POINTS} > 0", timeout=60_000, polling=20)
+                page.wait_for_function(
+                    f"() => {POINTS} > 0", timeout=60_000, polling=20
+                )
                 seconds.append(time.perf_counter() - began)
                 wait_for_runs(workspace)
     note = "5 runs: " + ", ".join(f"{s:.2f}" for s in seconds)
