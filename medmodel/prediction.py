@@ -27,7 +27,13 @@ import numpy as np
 import tensorflow as tf
 
 # Loading a saved model needs the layers that are registered there.
-from medmodel import explanation, models, pipeline, reference  # noqa: F401
+from medmodel import (  # noqa: F401
+    attribution,
+    explanation,
+    models,
+    pipeline,
+    reference,
+)
 from medmodel.config import Augmentation
 from medmodel.errors import MedModelError, PredictionError
 from medmodel.familiarity import NAME as REFERENCE
@@ -64,6 +70,18 @@ class Loaded:
     def explain(self) -> explanation.Explainer:
         """Grad-CAM of this model, compiled when first used."""
         return explanation.explainer(self.model, self.facts.heatmap_layers)
+
+    @functools.cached_property
+    def explain_faithfully(self) -> explanation.Explainer:
+        """HiResCAM of this model, compiled when first used."""
+        layers = self.facts.heatmap_layers
+        return explanation.explainer(self.model, layers, faithful=True)
+
+    @functools.cached_property
+    def randomised(self) -> Loaded:
+        """The same with shuffled weights; made when first used."""
+        model = attribution.randomised(self.model)
+        return Loaded(model, self.facts, compiled(model))
 
     @functools.cached_property
     def inside(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
@@ -288,6 +306,8 @@ def _answer(question: Message, shelf: Shelf) -> Message:
         _compare(loaded, blank, loaded.explain(blank, [0]).features, [])
         return Message({})
     images = question.arrays[0]
+    if facts["do"] == "explain":
+        return Message({}, [explained_by(loaded, images, facts)])
     heatmaps = []
     if "heatmap_for" in facts and len(images):
         explained = _explained(loaded, images, facts["heatmap_for"])
@@ -315,6 +335,29 @@ def _explained(
         )
     with exact_multiplication():
         return loaded.explain(images, wanted)
+
+
+def explained_by(loaded: Loaded, images: np.ndarray, facts: Any) -> np.ndarray:
+    """One class's map of one picture, by the method that is asked for.
+
+    Returns:
+        float32 (1, height, width) in [0, 1].
+    """
+    position, method = int(facts["position"]), facts["method"]
+    if facts["randomised"]:
+        loaded = loaded.randomised
+    # Also refuses a class or a picture that the model does not know.
+    found = _explained(loaded, images[:1], [position])
+    if method == "occlusion":
+        score = functools.partial(predict, loaded)
+        return attribution.occlusion(score, images[0], position)[None]
+    if method == "integrated_gradients":
+        with exact_multiplication():
+            map_ = attribution.integrated_gradients(loaded.model, images[0], position)
+        return attribution.positive(map_)[None]
+    if method == "hires_cam":
+        return loaded.explain_faithfully(images[:1], [position]).heatmaps
+    return found.heatmaps
 
 
 def _compare(

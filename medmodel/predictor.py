@@ -33,6 +33,29 @@ ANSWER_SECONDS = 60.0
 FIRST_CHOICE = -1
 
 
+METHODS = {
+    "grad_cam": "Grad-CAM",
+    "hires_cam": "HiResCAM",
+    "occlusion": "Occlusion",
+    "integrated_gradients": "Integrated gradients",
+}
+"""Ways to explain an answer, and what they are called."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How a picture is to be explained.
+
+    Args:
+        method: Key of `METHODS`.
+        randomised: Whether the model's weights are shuffled before: what is left then
+            shows the picture, not what was learned.
+    """
+
+    method: str = "grad_cam"
+    randomised: bool = False
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the model says about some images.
@@ -113,6 +136,29 @@ class Predictor:
         if heatmap_for is None:
             return Answer(together, None, told)
         return Answer(together, np.concatenate(heatmaps), told)
+
+    def explain(
+        self, run_id: str, image: np.ndarray, position: int, how: How
+    ) -> np.ndarray:
+        """A map of what speaks for a class.
+
+        Args:
+            run_id: The run whose best model is explained.
+            image: uint8 (height, width, channels), prepared for that model.
+            position: The class.
+            how: The method, and whether the weights are shuffled before.
+
+        Returns:
+            float32 (height, width) in [0, 1].
+
+        Raises:
+            RunError: There is no such run, or it has no model.
+            PredictionError: This request could not be answered.
+        """
+        run = RunStore().get(run_id)
+        facts = {"do": "explain", "folder": str(run.folder), "position": position}
+        question = Message({**facts, **asdict(how)}, [image[None]])
+        return self._exchange(question).arrays[0][0]
 
     def augment(
         self, images: np.ndarray, augmentation: Augmentation, seed: int = 0

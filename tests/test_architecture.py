@@ -50,7 +50,7 @@ LAYERS: list[set[str]] = [
         *("pretrained", "efficientnet", "augmentation", "pipeline", "models"),
         *("hardware", "precision", "regression", "material", "saving", "callbacks"),
     },
-    {"explanation", "features", "reference", "prediction"},
+    {"explanation", "attribution", "features", "reference", "prediction"},
     {"instant"},
     {"fitting", "sizing"},
     {"training"},

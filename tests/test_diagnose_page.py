@@ -67,7 +67,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(len(images))
         return ask(self, run_id, images, heatmap_for, compare)
 
+    def explaining(self: Any, *question: Any) -> Any:
+        counts.append(1)
+        return explain(self, *question)
+
+    explain = predictor.Predictor.explain
     monkeypatch.setattr(predictor.Predictor, "ask", counting)
+    monkeypatch.setattr(predictor.Predictor, "explain", explaining)
     return counts
 
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from medmodel import audit
 from medmodel.familiarity import Familiarity
-from medmodel.predictor import FIRST_CHOICE, shared
+from medmodel.predictor import FIRST_CHOICE, How, shared
 from medmodel.runs import Run
 from pages._shared.cases import Case, prepared
 
 _MOST_SCORES, _MOST_HEATMAPS = 4000, 128
 _AT_ONCE = 64
+GRAD_CAM = How()
 
 
 def warm(run: Run) -> None:
@@ -69,19 +70,20 @@ def familiarity_of(run: Run, case: Case) -> Familiarity | None:
     return found
 
 
-def heatmap_of(run: Run, case: Case, position: int) -> NDArray[np.float32]:
-    """Grad-CAM of one class for one picture, shape `(size, size)`, in [0, 1].
+def heatmap_of(
+    run: Run, case: Case, position: int, how: How = GRAD_CAM
+) -> NDArray[np.float32]:
+    """Map of one class for one picture, shape `(size, size)`, in [0, 1].
 
     Raises:
         MedModelError: The model cannot be asked.
     """
-    key = (*_version(run), case.digest, position)
+    key = (*_version(run), case.digest, position, how)
     known = _kept("heatmaps")
     if key not in known:
-        images = prepared(case, run.model_facts.preprocessing)[None]
-        answer = shared().ask(run.id, images, heatmap_for=[position])
-        assert answer.heatmaps is not None
-        _keep(known, key, answer.heatmaps[0], _MOST_HEATMAPS)
+        image = prepared(case, run.model_facts.preprocessing)
+        heat = shared().explain(run.id, image, position, how)
+        _keep(known, key, heat, _MOST_HEATMAPS)
         audit.record("explain", run=run.id, images=1)
     found: NDArray[np.float32] = known[key]
     return found
@@ -101,7 +103,7 @@ def _ask(run: Run, cases: Sequence[Case]) -> None:
         _keep(_kept("familiarity"), (*_version(run), case.digest), known, _MOST_SCORES)
     if answer.heatmaps is not None:
         first = int(answer.scores[0].argmax())
-        key = (*_version(run), cases[0].digest, first)
+        key = (*_version(run), cases[0].digest, first, GRAD_CAM)
         _keep(_kept("heatmaps"), key, answer.heatmaps[0], _MOST_HEATMAPS)
     audit.record("predict", run=run.id, images=len(cases))
 

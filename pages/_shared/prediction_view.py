@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from medmodel import plots
 from medmodel.images import Pixels
+from medmodel.predictor import METHODS, How
 from medmodel.runs import Run
 from pages._shared.answers import heatmap_of
 from pages._shared.cases import Case, pixels_of, prepared
@@ -97,7 +98,7 @@ def _show_heatmap(
     run: Run, case: Case, seen: Pixels, scores: NDArray[np.float32]
 ) -> None:
     """The overlay with its two controls; only this part reruns when they move."""
-    st.markdown("**Where it looked** (Grad-CAM)")
+    st.markdown("**Where it looked**")
     picture = st.container()
     classes = run.model_facts.class_names
     position = st.selectbox(
@@ -116,14 +117,46 @@ def _show_heatmap(
         key=f"opacity-{run.id}",
         persist_state="session",
     )
-    with picture, errors_shown():
-        heat = heatmap_of(run, case, position)
+    method = st.selectbox(
+        "Method",
+        list(METHODS),
+        format_func=lambda name: METHODS[name],
+        key=f"method-{run.id}",
+        persist_state="session",
+        help="Grad-CAM and HiResCAM read the last layers that still know a place. "
+        "Occlusion hides one square after the other. Integrated gradients add up what "
+        "each pixel does on the way from black to the picture.",
+    )
+    shuffled = st.toggle(
+        "With shuffled weights",
+        key=f"shuffled-{run.id}",
+        help="A test of the map: it must change when all that the network has learned "
+        "is shuffled. A map that stays shows the picture, not what was learned.",
+    )
+    with picture, errors_shown(), st.spinner("Explaining …"):
+        heat = heatmap_of(run, case, position, How(method, shuffled))
         laid = plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100)
         show_picture(
             laid,
             plots.HEATMAP_CAPTION,
             f"Heat map for {classes[position]} laid over the picture",
         )
+        if shuffled:
+            learned = heatmap_of(run, case, position, How(method))
+            st.markdown(
+                "The map with **shuffled weights**: its rank correlation with that of "
+                f"the trained model is {_likeness(heat, learned):.2f}. Near 0, the map "
+                "shows what was learned; near 1, only the picture."
+            )
+
+
+def _likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Rank correlation of two maps, -1 to 1; 0 where one is flat."""
+    from scipy.stats import spearmanr
+
+    if not np.ptp(first) or not np.ptp(second):
+        return 0.0
+    return float(spearmanr(first[::2, ::2].ravel(), second[::2, ::2].ravel())[0])
 
 
 def _show_bars(
