@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medmodel import images, layout, pool
+from medmodel import curation, facts, images, layout, pool
 from medmodel.config import Progress, workspace_root
 from medmodel.errors import DataError, ImageError
 from medmodel.storage import replacing
@@ -34,12 +34,13 @@ _COLUMNS: dict[str, type] = {
     "height": int,
     "digest": str,
     "patient": str,
+    **facts.COLUMNS,
     "error": str,
 }
 _DTYPES: dict[Hashable, Any] = {
     name: "int64" if kind is int else object for name, kind in _COLUMNS.items()
 }
-_VERSION = 2
+_VERSION = 3
 _NOT_AN_IMAGE = "-not an image"
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
@@ -54,7 +55,8 @@ class Index:
         table: One row per image file: `path` (relative, posix), `label`, `split`
             ("" if the folder has none), `bytes`, `mtime_ns`, `format`, `mode`, `width`,
             `height`, `digest` (of the decoded pixels), `patient` (stand-in for the
-            number in a DICOM header, else ""), `error` ("" if readable);
+            number in a DICOM header, else ""), the columns of `facts`, `group` (what
+            somebody wants kept together, else ""), `error` ("" if readable);
             sorted by path.
         ignored: Columns `path`, `reason`: everything that is left out.
     """
@@ -81,8 +83,8 @@ class Index:
         columns = ("path", "label", "split", "digest")
         for row in zip(*(self.readable[c] for c in columns), strict=True):
             digest.update("\0".join(row).encode() + b"\n")
-        for patient in self.readable["patient"]:
-            digest.update(patient.encode())
+        for column in ("patient", "group"):
+            digest.update("".join(self.readable[column]).encode())
         return digest.hexdigest()
 
 
@@ -116,7 +118,9 @@ def index_dataset(
         old = known.get(file.path)
         same = old and (old["bytes"], old["mtime_ns"]) == (file.bytes, file.mtime_ns)
         # What could not be read may be readable now: a right given, a disk mounted.
-        if old and same and old["error"] in ("", _NOT_AN_IMAGE):
+        kept = old and old["error"] in ("", _NOT_AN_IMAGE)
+        # Rows of an older version have no hash.
+        if old and same and kept and (old["hash"] or old["error"]):
             rows[file.path] = _row(file, old)
         else:
             changed.append(file)
@@ -163,6 +167,7 @@ def _describe(path: Path) -> dict[str, Any]:
         "height": height,
         "digest": images.pixel_digest(decoded.pixels),
         "patient": decoded.patient,
+        **facts.measure(path, decoded.pixels, decoded.format),
         "error": "",
     }
 
@@ -170,8 +175,8 @@ def _describe(path: Path) -> dict[str, Any]:
 def _described(error: str) -> dict[str, Any]:
     """The same for a file that holds no readable image."""
     nothing = {name: kind() for name, kind in _COLUMNS.items()}
-    kept = ("format", "mode", "width", "height", "digest", "patient")
-    return {name: nothing[name] for name in kept} | {"error": error}
+    found = {n: v for n, v in nothing.items() if n not in layout.Found._fields}
+    return {**found, "patient": "", "error": error}
 
 
 def _describe_changed(
@@ -247,12 +252,17 @@ def _table(rows: Any) -> pd.DataFrame:
 
 
 def _split_kept(folder: Path, rows: pd.DataFrame) -> Index:
+    import pandas as pd
+
     left_out = rows["error"].str.startswith("-")
     ignored = rows.loc[left_out, ["path", "error"]]
     ignored = ignored.rename(columns={"error": "reason"})
     ignored["reason"] = ignored["reason"].str.slice(1)
-    table = rows[~left_out].reset_index(drop=True)
-    return Index(folder, table, ignored.reset_index(drop=True))
+    table, dropped = curation.apply(
+        rows[~left_out].reset_index(drop=True), curation.actions(index_folder(folder))
+    )
+    extra = pd.DataFrame(dropped, columns=["path", "reason"])
+    return Index(folder, table, pd.concat([ignored, extra], ignore_index=True))
 
 
 def _keep(folder: Path, name: str, table: pd.DataFrame) -> None:
@@ -270,9 +280,9 @@ def _read_kept(path: Path) -> pd.DataFrame | None:
             if version not in (f"# {_VERSION}", "# 1"):
                 return None
             rows = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
-            if version == "# 1":  # made before patients were read from headers
-                rows = rows[rows["format"] != "DICOM"].reset_index(drop=True)
-                rows["patient"] = ""
+            # The first version knew neither patients nor facts.
+            for name in _COLUMNS.keys() - set(rows.columns):
+                rows[name] = _COLUMNS[name]()
             return rows
     except FileNotFoundError:
         return None

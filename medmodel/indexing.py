@@ -14,17 +14,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medmodel import images
+from medmodel import curation, images, quality
 from medmodel.checks import DatasetReport, examine
 from medmodel.config import TrainConfig, workspace_root
 from medmodel.datasets import Index, index_dataset, index_folder, load_index
 from medmodel.errors import ImageError, MedModelError
 from medmodel.splits import assign_splits, guess_patient_pattern
 from medmodel.storage import Lock, locked, read_json, replacing, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAMPLES, SAMPLE_SIDE = 8, 112
 SHOWN_DUPLICATES, DUPLICATE_SIDE = 60, 72
@@ -105,6 +108,36 @@ def duplicate_picture(folder: Path, path: str) -> Path:
     return index_folder(folder) / "pictures" / f"same-{name}.png"
 
 
+def kept_findings(folder: Path) -> list[quality.Finding] | None:
+    """The quality findings of the last check; None if this version made none."""
+    values = read_json(index_folder(folder) / "findings.json")
+    if not values or values.get("version") != _VERSION:
+        return None
+    return quality.from_json(values["findings"])
+
+
+def decisions(folder: Path) -> list[curation.Action]:
+    """What was decided about a data set, oldest first."""
+    return curation.actions(index_folder(folder))
+
+
+def decide(folder: Path, action: curation.Action) -> None:
+    """Keeps a decision and checks again, in the background; files stay as they are."""
+    curation.add(index_folder(folder), action)
+    start_indexing(folder)
+
+
+def take_back(folder: Path, action_id: str) -> None:
+    """Takes a decision back and checks again, in the background."""
+    curation.undo(index_folder(folder), action_id)
+    start_indexing(folder)
+
+
+def finding_strip(folder: Path, kind: str) -> Path:
+    """A PNG with the first pictures of a finding side by side."""
+    return index_folder(folder) / "pictures" / f"finding-{kind}.png"
+
+
 def report_with_pattern(folder: Path, pattern: str) -> DatasetReport:
     """The findings with another pattern for patients, kept for the next look.
 
@@ -136,15 +169,32 @@ def check_folder(folder: Path) -> None:
     chosen = kept is not None and bool(kept["chosen"])
     guess = guess_patient_pattern(index.readable["path"])
     pattern = kept["pattern"] if kept and chosen else guess
-    report = _make_report(index, pattern)
+    table = _split_table(index, pattern)
+    report = examine(index, table)
     _draw_pictures(index, report)
+    _keep_findings(folder, index, quality.find(index, table, report))
     _keep_report(folder, report, pattern, chosen=chosen)
     _write_state(folder, phase="finished", done=total, total=total)
 
 
 def _make_report(index: Index, pattern: str) -> DatasetReport:
+    return examine(index, _split_table(index, pattern))
+
+
+def _split_table(index: Index, pattern: str) -> pd.DataFrame:
     config = TrainConfig(dataset=str(index.folder), patient_pattern=pattern)
-    return examine(index, assign_splits(index, config))
+    return assign_splits(index, config)
+
+
+def _keep_findings(folder: Path, index: Index, findings: list[quality.Finding]) -> None:
+    """Keeps the findings, and some pictures of each: of groups the first two."""
+    for finding in findings:
+        paths = [path for group in finding.groups for path in group[:2]][:SAMPLES]
+        if paths:
+            shown = [_small(index.folder / path, SAMPLE_SIDE) for path in paths]
+            _write_png(finding_strip(folder, finding.kind), shown)
+    values = {"version": _VERSION, "findings": quality.to_json(findings)}
+    write_json(index_folder(folder) / "findings.json", values)
 
 
 def _read_report(folder: Path) -> dict[str, Any] | None:
@@ -227,7 +277,10 @@ def main() -> None:
         return
     os.nice(10)
     try:
-        check_folder(folder)
+        decided = None
+        while decided != decisions(folder):  # else somebody decided meanwhile
+            decided = decisions(folder)
+            check_folder(folder)
     except (MedModelError, OSError) as error:
         _write_state(folder, phase="failed", error=_sentence(error))
         sys.exit(1)

@@ -58,7 +58,9 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
             f"{index.folder.name} has no training images: there must be a folder "
             "called train beside the others, or no such folders at all."
         )
-    groups = np.array(_groups(patients, readable["digest"].tolist()))
+    groups = np.array(
+        _groups(patients, readable["digest"].tolist(), readable["group"].tolist())
+    )
     labels = table["label"].to_numpy()
     split = table["split"].to_numpy(dtype=object, copy=True)
     wishes = {"test": config.test_fraction, "val": config.val_fraction}
@@ -201,9 +203,9 @@ def _folder_pattern(paths: Sequence[str]) -> str:
     return rf"^(?:[^/]+/){{{level}}}([^/]+)/"
 
 
-def _groups(patients: Sequence[str], digests: Sequence[str]) -> list[int]:
-    """Number of each image's group: linked by patient, by picture, or by both."""
-    parent = list(range(len(patients)))
+def _groups(*links: Sequence[str]) -> list[int]:
+    """Number of each image's group: linked by patient, picture, or somebody's wish."""
+    parent = list(range(len(links[0])))
 
     def root(item: int) -> int:
         while parent[item] != item:
@@ -211,7 +213,7 @@ def _groups(patients: Sequence[str], digests: Sequence[str]) -> list[int]:
             item = parent[item]
         return item
 
-    for keys in (patients, digests):
+    for keys in links:
         first: dict[str, int] = {}
         for item, key in enumerate(keys):
             if key:

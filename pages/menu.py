@@ -15,7 +15,10 @@ st.set_page_config("MedModel", page_icon=ASSETS / "icon.png", layout="wide")
 st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
 SECTIONS = {
     "": [("home/start.py", "Start", ":material/home:")],
-    "Data": [("data/datasets.py", "Data sets", ":material/folder_open:")],
+    "Data": [
+        ("data/datasets.py", "Data sets", ":material/folder_open:"),
+        ("data/privacy.py", "Privacy", ":material/shield_person:"),
+    ],
     "Models": [
         ("models/train.py", "Train", ":material/play_circle:"),
         ("models/runs.py", "Runs", ":material/monitoring:"),

@@ -16,11 +16,11 @@ PACKAGE = ROOT / "medmodel"
 # A module may import only from rows above its own.
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"config", "storage"},
+    {"config", "storage", "curation"},
     {"sandbox", "windows", "pseudonyms", "confidentiality", "pool"},
     {"codecs", "dicom", "nifti", "headers", "blackout", "deidentify", "scans"},
     {"images", "runs", "audit", "messages"},
-    {"folders", "labelled", "importing"},
+    {"folders", "labelled", "importing", "facts"},
     {"layout"},
     {
         "datasets",
@@ -30,7 +30,7 @@ LAYERS: list[set[str]] = [
         "failures",
         "intervals",
     },
-    {"splits"},
+    {"splits", "shortcut", "similar"},
     {
         "checks",
         "prepared",
@@ -42,8 +42,10 @@ LAYERS: list[set[str]] = [
         *("metrics", "calibration", "thresholds", "curves", "gallery", "sketches"),
         *("resampling", "comparison", "overview", "familiarity", "conformal"),
     },
+    {"quality"},
     {"indexing", "plots", "figures", "card"},
     {"report"},
+    {"dossier"},
     {"server"},
     # TensorFlow only below this line.
     {

@@ -20,7 +20,8 @@ def index_of(rows: list[tuple[str, str, str]], folder: str = "set") -> Index:
     table = pd.DataFrame(rows, columns=["path", "split", "digest"])
     table["label"] = [path.split("/")[-2] for path in table["path"]]
     ignored = pd.DataFrame(columns=["path", "reason"])
-    return Index(Path(folder), table.assign(error=""), ignored)
+    table = table.assign(error="", patient="", group="")
+    return Index(Path(folder), table, ignored)
 
 
 def config(**settings: object) -> TrainConfig:

@@ -64,6 +64,18 @@ ROWS: dict[str, tuple[str, str]] = {
     "start": ("serving.start", "first page usable / a one-line Streamlit app"),
     "viewers": ("viewers.viewers", "50 viewers of one live run while it trains"),
     "shell_memory": ("serving.shell_memory", "memory of the shell over 50 page views"),
+    "check_speed": (
+        "data.check_speed",
+        "images checked per second / cores x Pillow or pydicom alone",
+    ),
+    "prepare_speed": (
+        "data.prepare_speed",
+        "images prepared per second / cores x Pillow or pydicom alone",
+    ),
+    "data_memory": (
+        "data.data_memory",
+        "memory of checking 100,000 files",
+    ),
     "fuzz_images": (
         "fuzz.fuzz_images",
         "10,000 damaged pictures read: crashes and hangs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ import streamlit as st
 
 from medmodel import indexing
 from medmodel.checks import DatasetReport
+from medmodel.quality import VERDICTS, Finding, verdict
 from pages._shared.words import plain
 
 _TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
@@ -23,10 +25,12 @@ _SHOWN_FILES = 500
 _FEW_CLASSES = 4
 
 
-def show_verdict(report: DatasetReport) -> None:
-    """One sentence on leakage, coloured by how bad it is."""
-    show = {"ok": st.success, "warning": st.warning, "problem": st.error}[report.level]
-    show(plain(report.verdict), icon=_ICONS[report.level])
+def show_verdict(report: DatasetReport, findings: Sequence[Finding]) -> None:
+    """One word on all findings and one sentence on leakage."""
+    level = verdict(report, findings)
+    word, _ = VERDICTS[level]
+    show = {"ok": st.success, "warning": st.warning, "problem": st.error}[level]
+    show(f"**{word}.** {plain(report.verdict)}", icon=_ICONS[level])
 
 
 def show_facts(report: DatasetReport) -> None:

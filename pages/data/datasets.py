@@ -13,6 +13,7 @@ from medmodel.folders import allowed, recent_datasets, safe_folder, subfolders
 from medmodel.synthetic import SAMPLE_NAME, ensure_sample_dataset
 from pages._shared import dataset_view, widgets
 from pages._shared.import_view import show_import
+from pages._shared.quality_view import show_classes, show_quality
 from pages._shared.widgets import errors_shown, page_header
 from pages._shared.words import plain
 
@@ -162,11 +163,14 @@ def show_dataset(folder: Path) -> None:
     facts = st.container()
     report = ask_for_patients(folder, report)
     with verdict:
-        dataset_view.show_verdict(report)
+        findings = indexing.kept_findings(folder) or []
+        dataset_view.show_verdict(report, findings)
     with facts:
         dataset_view.show_facts(report)
         dataset_view.show_splits(report)
+    show_quality(folder, report)
     dataset_view.show_samples(folder, report)
+    show_classes(folder, report)
     dataset_view.show_duplicates(folder, report)
     dataset_view.show_shared_patients(report)
     dataset_view.show_files(report)

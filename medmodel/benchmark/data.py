@@ -1,0 +1,159 @@
+"""How fast a data set is checked and prepared, and in how much memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from medmodel import datasets, pool
+from medmodel.benchmark import Measurement, at_least, at_most, bench_data
+from medmodel.config import Preprocessing
+from medmodel.layout import list_files
+from medmodel.prepared import prepare
+
+GOAL = 0.8
+"""Of cores × what the decoder alone does in one thread."""
+DICOM_TIMES = 16
+FEW, MANY = 1_000, 100_000
+MEMORY = 1024
+"""MiB that checking `MANY` files may take."""
+_CHECK = """
+import json, resource, sys, time
+from pathlib import Path
+from medmodel import indexing
+began = time.monotonic()
+indexing.check_folder(Path(sys.argv[1]))
+who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+peaks = [resource.getrusage(w).ru_maxrss / 1024 for w in who]
+print(json.dumps({"seconds": time.monotonic() - began, "memory": peaks}))
+"""
+
+
+def check_speed() -> list[Measurement]:
+    """Images checked per second against Pillow or pydicom alone."""
+
+    def ours(paths: list[str], folder: Path) -> None:
+        found = pool.map_chunks(datasets.describe_files, paths, str(folder), few=0)
+        assert all(not row["error"] for _, rows in found for row in rows)
+
+    return [
+        _compared("check_speed", "chest_xray", 1, _pillow, ours),
+        _compared("check_speed", "ct_dicom", DICOM_TIMES, _pydicom, ours),
+    ]
+
+
+def prepare_speed() -> list[Measurement]:
+    """Images prepared at 224 pixels per second against Pillow or pydicom alone."""
+
+    def ours(paths: list[str], folder: Path) -> None:
+        with _fresh_workspace():
+            prepare(folder, pd.DataFrame({"path": paths}), Preprocessing(224))
+
+    return [
+        _compared("prepare_speed", "chest_xray", 1, _pillow, ours),
+        _compared("prepare_speed", "ct_dicom", DICOM_TIMES, _pydicom, ours),
+    ]
+
+
+def data_memory() -> list[Measurement]:
+    """Memory and time of a whole check of 1,000 and of 100,000 generated files."""
+    many = int(os.environ.get("MEDMODEL_MANY_FILES", MANY))
+    found = {}
+    with _fresh_workspace() as workspace:
+        for count in (FEW, many):
+            folder = workspace / "datasets" / f"{count} files"
+            _generate(folder, count)
+            command = [sys.executable, "-W", "ignore", "-c", _CHECK, str(folder)]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True)
+            found[count] = json.loads(answer.stdout)
+    told = "; ".join(
+        f"{count:,} files: {facts['seconds']:.0f} s, {facts['memory'][0]:.0f} MiB, "
+        f"largest child {facts['memory'][1]:.0f} MiB"
+        for count, facts in found.items()
+    )
+    peak = max(found[many]["memory"])
+    return [at_most("data_memory", peak, MEMORY, "MiB", told)]
+
+
+def _compared(
+    name: str,
+    dataset: str,
+    times: int,
+    alone: Callable[[Path], object],
+    ours: Callable[[list[str], Path], None],
+) -> Measurement:
+    """Our images per second on all cores / cores × those of the decoder alone."""
+    folder = bench_data(dataset)
+    paths = [file.path for file in list_files(folder)[0]] * times
+    sample = paths[:: max(1, len(paths) // 600)]
+    for path in paths[: len(paths) // times]:
+        (folder / path).read_bytes()  # both find the files in memory
+    before = _rate(sample, folder, alone)
+    began = time.monotonic()
+    ours(paths, folder)
+    own = len(paths) / (time.monotonic() - began)
+    single = (before + _rate(sample, folder, alone)) / 2
+    ratio = own / (single * pool.cores())
+    note = (
+        f"{dataset}: {own:.0f} images/s on {pool.cores()} cores, decoder alone "
+        f"{single:.0f} in one thread"
+    )
+    return at_least(f"{name}_{dataset}", ratio, GOAL, "ratio", note)
+
+
+def _rate(paths: list[str], folder: Path, alone: Callable[[Path], object]) -> float:
+    alone(folder / paths[0])
+    began = time.monotonic()
+    for path in paths:
+        alone(folder / path)
+    return len(paths) / (time.monotonic() - began)
+
+
+def _pillow(path: Path) -> object:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def _pydicom(path: Path) -> object:
+    import pydicom
+
+    return pydicom.dcmread(path).pixel_array
+
+
+@contextlib.contextmanager
+def _fresh_workspace() -> Iterator[Path]:
+    """A workspace of its own, gone afterwards."""
+    name = "MEDMODEL_WORKSPACE"
+    kept = os.environ.get(name)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[name] = folder
+        try:
+            yield Path(folder)
+        finally:
+            if kept is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = kept
+
+
+def _generate(folder: Path, count: int) -> None:
+    """Small different pictures in two classes."""
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (folder / label).mkdir(parents=True)
+    for number in range(count):
+        coarse = rng.integers(0, 255, (7, 7), np.uint8)
+        image = Image.fromarray(coarse).resize((28, 28), Image.Resampling.BICUBIC)
+        label = "ab"[number % 2]
+        image.save(folder / label / f"{number}.png", compress_level=1)

@@ -1,0 +1,110 @@
+"""What a person decided about a data set: leave out, keep together, rename, merge.
+
+Decisions are a list in actions.json beside the index, each of which can be taken back.
+No file of the data set is ever changed; every table made of it respects the list.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from medmodel.storage import read_json, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["leave_out", "together", "classes"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One decision.
+
+    Args:
+        kind: `leave_out` drops `groups`' files; `together` keeps each group in one
+            split (the first that one of its files has: train, val, test); `classes`
+            renames by `names`.
+        reason: Why, in words.
+        groups: Lists of relative paths.
+        names: Class -> new name; the same for two merges them, "" leaves one out.
+        id: Tells it from others.
+        time: When, in seconds since 1970.
+    """
+
+    kind: Kind
+    reason: str
+    groups: list[list[str]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    time: float = field(default_factory=time.time)
+
+
+def actions(place: Path) -> list[Action]:
+    """The decisions kept in a folder of the index, oldest first."""
+    kept: list[dict[str, Any]] = (read_json(place / "actions.json") or {}).get(
+        "all", []
+    )
+    return [Action(**values) for values in kept]
+
+
+def add(place: Path, action: Action) -> None:
+    """Keeps one more decision."""
+    _write(place, [*actions(place), action])
+
+
+def undo(place: Path, action_id: str) -> None:
+    """Takes a decision back; nothing happens if it is not there any more."""
+    _write(place, [a for a in actions(place) if a.id != action_id])
+
+
+def _write(place: Path, kept: list[Action]) -> None:
+    write_json(place / "actions.json", {"all": [asdict(action) for action in kept]})
+
+
+def apply(
+    table: pd.DataFrame, decided: list[Action]
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """A table of images as the decisions want it.
+
+    Args:
+        table: Columns `path`, `label`, `split` and others.
+        decided: Oldest first.
+
+    Returns:
+        The table with a column `group` (files with the same one stay together, ""
+        alone), and (path, reason) of what is left out.
+    """
+    table = table.assign(group="")
+    out: dict[str, str] = {}
+    for action in decided:
+        if action.kind == "leave_out":
+            paths = [path for group in action.groups for path in group]
+            out |= dict.fromkeys(paths, f"left out: {action.reason}")
+        elif action.kind == "together":
+            _keep_together(table, action)
+        else:
+            dropped = [old for old, new in action.names.items() if not new]
+            gone = table.loc[table["label"].isin(dropped), "path"]
+            out |= dict.fromkeys(gone, "left out: its class is not used")
+            table["label"] = table["label"].replace(
+                {old: new for old, new in action.names.items() if new}
+            )
+    leave = table["path"].isin(list(out))
+    left = [(path, out[path]) for path in table.loc[leave, "path"]]
+    return table[~leave].reset_index(drop=True), left
+
+
+def _keep_together(table: pd.DataFrame, action: Action) -> None:
+    """Gives each group's files the same `group`, and the same split."""
+    place = {p: f"{action.id} {n}" for n, g in enumerate(action.groups) for p in g}
+    rows = table["path"].isin(list(place))
+    group = table.loc[rows, "path"].map(place)
+    table.loc[rows, "group"] = group
+    order = {"train": 0, "": 1, "val": 2, "test": 3}
+    names = list(order)
+    first = table.loc[rows, "split"].map(order).groupby(group).transform("min")
+    table.loc[rows, "split"] = first.map(lambda n: names[n])

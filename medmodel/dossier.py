@@ -1,0 +1,112 @@
+"""The quality report as a file to keep or to send: HTML for people, JSON for programs.
+
+No patient's number is in it: stand-ins only, and those only in the names of groups.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from medmodel import __version__, quality
+from medmodel.checks import DatasetReport
+from medmodel.curation import Action
+from medmodel.indexing import finding_strip
+from medmodel.quality import Finding
+
+_LISTED = 50
+_STYLE = """
+body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em;
+       color: #1c2730 }
+h1, h2 { line-height: 1.2 } table { border-collapse: collapse }
+td, th { padding: .2em .8em; border: 1px solid #d5dde3; text-align: left }
+td.n { text-align: right } img { max-width: 100% } .small { color: #55636e }
+"""
+
+
+def as_json(
+    folder: Path,
+    report: DatasetReport,
+    findings: Sequence[Finding],
+    decided: Sequence[Action],
+) -> str:
+    """Everything that the page of a data set says."""
+    values: dict[str, Any] = {
+        "program": f"MedModel {__version__}",
+        "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "dataset": folder.name,
+        "verdict": quality.VERDICTS[quality.verdict(report, findings)][0],
+        "report": report.to_json(),
+        "findings": quality.to_json(findings),
+        "decisions": [vars(action) for action in decided],
+    }
+    # Which image shows whom stays here.
+    del values["report"]["patient_examples"], values["report"]["shared_patients"]
+    return json.dumps(values, ensure_ascii=False, indent=1)
+
+
+def as_html(
+    folder: Path,
+    report: DatasetReport,
+    findings: Sequence[Finding],
+    decided: Sequence[Action],
+) -> str:
+    """One file without scripts that opens anywhere, its pictures in it."""
+    word, meaning = quality.VERDICTS[quality.verdict(report, findings)]
+    name = html.escape(folder.name)
+    parts = [
+        f"<h1>{name}</h1><p class=small>Quality report by MedModel {__version__}, "
+        f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC. Not for clinical use.</p>",
+        f"<h2>{word}</h2><p>{meaning} {html.escape(report.verdict)}</p>",
+        _counts(report),
+        *(_finding(folder, finding) for finding in findings),
+    ]
+    if decided:
+        parts.append("<h2>Decisions</h2><ul>")
+        parts += [f"<li>{html.escape(words(action))}</li>" for action in decided]
+        parts.append("</ul>")
+    head = f"<meta charset=utf-8><title>{name}</title><style>{_STYLE}</style>"
+    body = "\n".join(parts)
+    return f"<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>"
+
+
+def words(action: Action) -> str:
+    """A decision in one line."""
+    files = sum(len(group) for group in action.groups)
+    if action.kind == "leave_out":
+        return f"{files:,} files left out: {action.reason}"
+    if action.kind == "together":
+        return f"{files:,} files kept in one split each group: {action.reason}"
+    changes = [f"{old} → {new or 'left out'}" for old, new in action.names.items()]
+    return f"Classes: {', '.join(changes)}"
+
+
+def _counts(report: DatasetReport) -> str:
+    head = "".join(f"<th>{split}</th>" for split in report.splits)
+    rows = "".join(
+        f"<tr><td>{html.escape(label)}</td>"
+        + "".join(f"<td class=n>{counts[split]:,}</td>" for split in report.splits)
+        + "</tr>"
+        for label, counts in report.images.items()
+    )
+    return f"<table><tr><th>Class</th>{head}</tr>{rows}</table>"
+
+
+def _finding(folder: Path, finding: Finding) -> str:
+    parts = [
+        f"<h2>{html.escape(finding.title)} ({finding.count:,})</h2>",
+        f"<p>{html.escape(finding.sentence)}</p>",
+    ]
+    strip = finding_strip(folder, finding.kind)
+    if finding.groups and strip.exists():
+        data = base64.b64encode(strip.read_bytes()).decode()
+        parts.append(f'<img alt="Examples" src="data:image/png;base64,{data}">')
+    lines = [" · ".join(group) for group in finding.groups[:_LISTED]]
+    listed = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    parts.append(f"<ol class=small>{listed}</ol>" if lines else "")
+    return "".join(parts)

@@ -1,0 +1,319 @@
+"""Everything odd about a data set, as findings with one action each.
+
+A finding names its files and what may be done about them; nothing is done unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from medmodel import curation, facts, shortcut, similar
+from medmodel.checks import DatasetReport, Level
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from medmodel.datasets import Index
+
+Act = Literal["", "leave_out", "together"]
+FEW_IMAGES, FEW_PATIENTS = 20, 5
+"""Training images and patients of a class below which little can be learnt."""
+SMALLEST_SIDE = 28
+_SHOWN_GROUPS = 2000
+"""Groups of a finding that are kept; there may be as many as images."""
+_FAR = 6.0
+"""Robust standard deviations from the median beyond which an image is odd."""
+
+VERDICTS: dict[Level, tuple[str, str]] = {
+    "ok": ("Ready", "Nothing was found that stands against training."),
+    "warning": ("Look first", "There is something to look at before training."),
+    "problem": ("Do not trust", "Results on the test images would mislead."),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something odd.
+
+    Args:
+        kind: Which check found it.
+        title: In a few words.
+        sentence: What it means.
+        level: How bad it is.
+        count: Number of files, pairs or groups, as the title says.
+        groups: The files: those that belong together in one list; for single files
+            lists of one. At most `_SHOWN_GROUPS`.
+        act: What the action does with `acted`; empty if there is none.
+        acted: Files that the action is about, grouped.
+    """
+
+    kind: str
+    title: str
+    sentence: str
+    level: Level
+    count: int
+    groups: list[list[str]]
+    act: Act = ""
+    acted: list[list[str]] | None = None
+
+    def action(self) -> curation.Action | None:
+        """What the button does."""
+        if not self.act:
+            return None
+        return curation.Action(self.act, self.title.lower(), self.acted or self.groups)
+
+
+def verdict(report: DatasetReport, findings: Sequence[Finding]) -> Level:
+    """The worst of all findings."""
+    levels = [report.level, *(finding.level for finding in findings)]
+    return max(levels, key=lambda level: list(VERDICTS).index(level))
+
+
+def find(
+    index: Index,
+    split_table: pd.DataFrame,
+    report: DatasetReport,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[Finding]:
+    """All findings, the worst first.
+
+    Args:
+        index: The data set, checked by this version.
+        split_table: What `splits.assign_splits` made of it.
+        report: What `checks.examine` said of it.
+        cancelled: Looked at between files.
+    """
+    table = index.readable.merge(
+        split_table[["path", "patient", "split"]],
+        on="path",
+        suffixes=("_header", ""),
+    )
+    alike = _alike(index, table, cancelled)
+    same = [group.paths for group in report.duplicates]
+    found = [
+        *_copies("same", "identical pictures", same, table),
+        *_copies("near", "pictures that look alike", alike, table),
+        *_shared_patients(table),
+        *_single_files(table),
+        *_outliers(table),
+        *_shortcut(table),
+        *_few(report),
+        *_unreadable(report),
+    ]
+    order = ["problem", "warning", "ok"]
+    return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def to_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Plain values."""
+    return [asdict(finding) for finding in findings]
+
+
+def from_json(values: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """The inverse of `to_json`."""
+    return [Finding(**value) for value in values]
+
+
+def _alike(
+    index: Index, table: pd.DataFrame, cancelled: Callable[[], bool] | None
+) -> list[list[str]]:
+    """Groups of files that look alike, of each identical picture one."""
+    rows = table[table["hash"] != ""].drop_duplicates("digest")
+    paths = rows["path"].tolist()
+    pairs = similar.near_pairs(facts.hash_array(rows["hash"].tolist()))
+    sure = similar.confirmed(index.folder, paths, pairs, cancelled)
+    return [[paths[row] for row in group] for group in similar.grouped(sure)]
+
+
+def _copies(
+    kind: str, what: str, groups: Sequence[Sequence[str]], table: pd.DataFrame
+) -> list[Finding]:
+    """Groups by the worst that is true of them: two labels, two splits, none."""
+    label = dict(zip(table["path"], table["label"], strict=True))
+    split = dict(zip(table["path"], table["split"], strict=True))
+    wish = dict(zip(table["path"], table["group"], strict=True))
+    labels, splits, inside = [], [], []
+    for group in map(list, groups):
+        if len({label[p] for p in group}) > 1:
+            labels.append(group)
+        elif len({split[p] for p in group}) > 1:
+            splits.append(group)
+        elif len({wish[p] for p in group} - {""}) != 1:  # else somebody decided
+            inside.append(group)
+    rest = [group[1:] for group in inside]
+    return [
+        *_finding(
+            f"{kind}-labels",
+            f"{what.capitalize()} under two labels",
+            "At least one of the labels is wrong.",
+            "warning",
+            labels,
+            "leave_out",
+        ),
+        *_finding(
+            f"{kind}-splits",
+            f"{what.capitalize()} in two splits",
+            "The test asks for what training has shown: results look better than they "
+            "are.",
+            "problem" if kind == "same" else "warning",
+            splits,
+            "together",
+        ),
+        *_finding(
+            f"{kind}-inside",
+            f"{what.capitalize()} within one split",
+            "They count more than once.",
+            "ok",
+            inside,
+            "leave_out",
+            rest,
+        ),
+    ]
+
+
+def _finding(
+    kind: str,
+    title: str,
+    sentence: str,
+    level: Level,
+    groups: list[list[str]],
+    act: Act = "",
+    acted: list[list[str]] | None = None,
+) -> list[Finding]:
+    """One finding, or none where there are no groups."""
+    if not groups:
+        return []
+    if act and acted is None and len(groups) > _SHOWN_GROUPS:
+        acted = groups
+    shown = groups[:_SHOWN_GROUPS]
+    return [Finding(kind, title, sentence, level, len(groups), shown, act, acted)]
+
+
+def _shared_patients(table: pd.DataFrame) -> list[Finding]:
+    """Patients that headers or a table name, in more than one split."""
+    known = table[table["patient_header"] != ""]
+    groups = [
+        group["path"].tolist()
+        for _, group in known.groupby("patient_header")
+        if group["split"].nunique() > 1
+    ]
+    sentence = "Images of one person in training and test make the test too easy."
+    title = "Patients in more than one split"
+    return _finding("patients", title, sentence, "problem", groups, "together")
+
+
+def _single_files(table: pd.DataFrame) -> list[Finding]:
+    """Files that are odd by themselves."""
+    side = table[["width", "height"]].min(axis=1)
+    checks: list[tuple[str, str, str, Level, Any, Act]] = [
+        (
+            "blank",
+            "Blank or constant pictures",
+            "They show next to nothing.",
+            "warning",
+            table["spread"] <= 2,
+            "leave_out",
+        ),
+        (
+            "tiny",
+            f"Pictures smaller than {SMALLEST_SIDE} pixels",
+            "They are enlarged for training; little can be seen in them.",
+            "warning",
+            side < SMALLEST_SIDE,
+            "leave_out",
+        ),
+        (
+            "clipped",
+            "Pictures that are mostly white",
+            "More than half of the pixels have the largest value: bright parts were "
+            "cut off, or it is a page of text.",
+            "warning",
+            table["white"] > 50,
+            "leave_out",
+        ),
+        (
+            "rotated",
+            "Pictures turned by their EXIF note",
+            "They are shown and trained upright; other programs may show them turned.",
+            "ok",
+            table["rotated"] > 0,
+            "",
+        ),
+    ]
+    found = []
+    for kind, title, sentence, level, mask, act in checks:
+        groups = [[path] for path in table.loc[mask, "path"]]
+        # What is true of nearly all is how this data set is, not an oddity.
+        if len(groups) <= 0.5 * len(table):
+            found += _finding(kind, title, sentence, level, groups, act)
+    return found
+
+
+def _outliers(table: pd.DataFrame) -> list[Finding]:
+    area = np.log2(table["width"].to_numpy(float) * table["height"].to_numpy(float))
+    checks = [
+        ("size", "Sizes far from the others", area, 2.0),
+        ("brightness", "Much darker or brighter than the others", table["mean"], 32.0),
+    ]
+    found = []
+    for kind, title, values, least in checks:
+        far = _far(np.asarray(values, float), least)
+        groups = [[path] for path in table.loc[far, "path"]]
+        sentence = "Look whether they belong here."
+        found += _finding(kind, title, sentence, "ok", groups, "leave_out")
+    return found
+
+
+def _far(values: np.ndarray, least: float) -> np.ndarray:
+    """Which values lie far from the median, in robust deviations and by `least`."""
+    if not len(values):
+        return np.zeros(0, bool)
+    gap = np.abs(values - np.median(values))
+    return np.asarray(gap > np.maximum(_FAR * 1.4826 * np.median(gap), least))
+
+
+def _shortcut(table: pd.DataFrame) -> list[Finding]:
+    told = shortcut.accuracy(table)
+    if told is None or not told.suspicious:
+        return []
+    sentence = (
+        "A small classifier that knows only file facts, never the pictures, tells the "
+        f"classes apart with a balanced accuracy of {told.accuracy:.2f} in "
+        f"cross-validation; by chance it would be {told.chance:.2f}. What tells most: "
+        f"{told.strongest}. A network may learn that instead of the disease."
+    )
+    title = "Classes can be told apart by their files alone"
+    return [Finding("shortcut", title, sentence, "warning", 1, [])]
+
+
+def _few(report: DatasetReport) -> list[Finding]:
+    found = []
+    images = {c: n.get("train", 0) for c, n in report.images.items()}
+    few = [f"{c} ({n})" for c, n in images.items() if n < FEW_IMAGES]
+    if few:
+        sentence = f"Training images: {', '.join(few)}. Expect wide intervals."
+        title = "Classes with few training images"
+        found.append(Finding("few-images", title, sentence, "warning", len(few), []))
+    if report.num_patients:
+        patients = {c: n.get("train", 0) for c, n in report.patients.items()}
+        few = [f"{c} ({n})" for c, n in patients.items() if 0 < n < FEW_PATIENTS]
+        if few:
+            sentence = f"Patients in training: {', '.join(few)}. What is learnt may be "
+            sentence += "theirs alone."
+            title = "Classes with few patients"
+            found.append(Finding("few-patients", title, sentence, "warning", 1, []))
+    return found
+
+
+def _unreadable(report: DatasetReport) -> list[Finding]:
+    if not report.unreadable:
+        return []
+    sentence = "They are left out; the list of files says why."
+    count = len(report.unreadable)
+    return [
+        Finding("unreadable", "Files that cannot be read", sentence, "ok", count, [])
+    ]

@@ -1,0 +1,124 @@
+"""What a DICOM file tells about a person, and a copy that does not."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pandas as pd
+import streamlit as st
+
+from medmodel import audit, scans
+from medmodel.errors import ImageError
+from medmodel.images import Pixels
+from pages._shared.picture import show_picture
+from pages._shared.widgets import errors_shown, page_header
+from pages._shared.words import plain
+
+_MOST_REGIONS = 10
+
+
+def show_header(data: bytes, name: str) -> None:
+    """Technical elements; identifying values only when asked for, which is noted."""
+    st.subheader("Header", anchor=False)
+    reveal = st.toggle(
+        "Show identifying values",
+        key=f"reveal-{name}",
+        help="Names, numbers, dates and the like. That they were shown is written to "
+        "the audit log; the values are not.",
+    )
+    if reveal and not st.session_state.get(f"told-{name}"):
+        st.session_state[f"told-{name}"] = True
+        audit.record("reveal_header", files=1)
+    rows = scans.header_rows(data, name, reveal)
+    hidden = sum(row.identifying for row in rows)
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Tag": [row.tag for row in rows],
+                "Name": [row.keyword for row in rows],
+                "Value": ["hidden" if r.value is None else r.value for r in rows],
+            }
+        ),
+        hide_index=True,
+        height=420,
+    )
+    state = "shown" if reveal else "hidden"
+    st.caption(f"{len(rows)} elements, {hidden} of them may identify: {state}.")
+
+
+def picture_of(data: bytes, name: str) -> Pixels | None:
+    """The first frame; None where the file holds no picture."""
+    try:
+        return scans.read_dicom(data, name).pixels
+    except ImageError as error:
+        st.info(plain(error))
+        return None
+
+
+def ask_regions(
+    pixels: Pixels, suggested: list[scans.Region], name: str
+) -> list[scans.Region]:
+    """Rectangles to black out, in pixels; suggestions first."""
+    height, width, _ = pixels.shape
+    start = pd.DataFrame(suggested, columns=["Left", "Top", "Right", "Bottom"])
+    st.markdown("**Black out** :gray[rectangles in pixels, in every frame]")
+    edited = st.data_editor(
+        start.astype("Int64"),
+        num_rows="dynamic",
+        hide_index=True,
+        key=f"regions-{name}",
+        column_config={
+            column: st.column_config.NumberColumn(min_value=0, max_value=most, step=1)
+            for column, most in zip(
+                start.columns, (width, height, width, height), strict=True
+            )
+        },
+    )
+    rows = edited.dropna().astype(int).itertuples(index=False)
+    boxes: list[scans.Region] = [tuple(row) for row in rows]
+    good = [box for box in boxes if box[0] < box[2] and box[1] < box[3]]
+    return good[:_MOST_REGIONS]
+
+
+def show_copy(data: bytes, name: str) -> None:
+    """The de-identified copy, its warnings, and regions to black out."""
+    st.subheader("Copy without the person", anchor=False)
+    pixels = picture_of(data, name)
+    first = scans.deidentify(data, name)
+    for warning in first.warnings:
+        st.warning(plain(warning), icon=":material/warning:")
+    regions: list[scans.Region] = []
+    if pixels is not None:
+        regions = ask_regions(pixels, first.regions, name)
+        shown = pixels.copy()
+        for left, top, right, bottom in regions:
+            shown[top:bottom, left:right] = 0
+        show_picture(shown, "The first frame as it will be in the copy", "The picture")
+    made = scans.deidentify(data, name, regions) if regions else first
+    if st.download_button(
+        "Download the copy",
+        made.data,
+        "deidentified.dcm",
+        "application/dicom",
+        type="primary",
+        icon=":material/download:",
+    ):
+        audit.record("deidentify", files=1, regions=len(regions))
+    st.caption(
+        "By the DICOM Basic Application Level Confidentiality Profile (PS3.15 E). "
+        "Dates and UIDs are shifted alike in all files of one person. Look at the "
+        "picture yourself: nobody can promise that text in it was found."
+    )
+
+
+page_header("Privacy", "See what a DICOM file says about a person, and take it out.")
+st.markdown("The file stays in this server's memory and is written nowhere.")
+file = st.file_uploader("DICOM file", key="privacy-file")
+if file is not None:
+    shown_name = PurePosixPath(file.name.replace("\\", "/")).name or "The file"
+    with errors_shown():
+        header, copy = st.columns(2, gap="large")
+        with header:
+            show_header(file.getvalue(), shown_name)
+        with copy:
+            show_copy(file.getvalue(), shown_name)

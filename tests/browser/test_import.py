@@ -1,0 +1,75 @@
+"""A ZIP file with CT becomes a data set, is trained on, and a scan is windowed."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import WAIT, AppServer
+from tests.dicom_files import dicom_file
+
+pytestmark = pytest.mark.browser
+TRAINED = 4 * WAIT
+
+
+def ct(label: int, patient: int) -> bytes:
+    """A CT slice: noise in air, tissue in the middle, denser for the second class."""
+    rng = np.random.default_rng([label, patient])
+    pixels = rng.normal(-1000, 5, (64, 64))
+    pixels[16:48, 16:48] = rng.normal(20 + 120 * label, 15, (32, 32))
+    return dicom_file(
+        pixels.astype("<i2"),
+        Modality="CT",
+        PatientID=f"patient-{label}-{patient}",
+        WindowCenter=10 * patient,
+        WindowWidth=50 + patient,
+    )
+
+
+def archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("../escaped.dcm", b"out")
+        for label, name in enumerate(("plain", "contrast")):
+            for patient in range(14):
+                file.writestr(f"{name}/{patient}.dcm", ct(label, patient))
+    return buffer.getvalue()
+
+
+def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
+    page.goto(f"{app.url}/datasets")
+    page.get_by_text("Import from your computer").click(timeout=WAIT)
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "Hospital.zip", "mimeType": "application/zip", "buffer": archive()}
+    )
+    page.get_by_role("button", name="Import", exact=False).last.click(timeout=WAIT)
+    train = page.get_by_role("button", name="Train on this data set")
+    train.wait_for(timeout=WAIT)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hospital")
+    expect(page.get_by_text("28 patients in 28 images").first).to_be_visible()
+    assert not list(app.workspace.rglob("escaped*"))
+    train.click()
+    page.get_by_test_id("stBaseButton-primary").filter(has_text="Train").click(
+        timeout=WAIT
+    )
+    page.get_by_role("button", name="Diagnose").first.click(timeout=TRAINED)
+    page.get_by_role("button", name="I understand").click(timeout=WAIT)
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "new.dcm", "mimeType": "application/dicom", "buffer": ct(1, 4)}
+    )
+    expect(page.get_by_text("Model's first choice")).to_be_visible(timeout=TRAINED)
+    expect(page.get_by_text("centre 40, width 54 HU").first).to_be_visible()
+    page.get_by_label("Window", exact=False).first.click()
+    page.get_by_role("option", name="Lung").click()
+    expect(page.get_by_text("centre -600, width 1500").first).to_be_visible(
+        timeout=WAIT
+    )
+    expect(
+        page.get_by_text("the model sees the window of its training")
+    ).to_be_visible()
+    log = (app.workspace / "audit.jsonl").read_text()
+    assert "new.dcm" not in log and "patient-" not in log

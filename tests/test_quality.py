@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medmodel import datasets, dossier, images, quality, splits
+from medmodel.checks import examine
+from medmodel.config import TrainConfig
+from medmodel.curation import Action
+from medmodel.quality import Finding
+
+
+def smooth(seed: int, size: int = 96) -> Image.Image:
+    """A grey picture with structure of its own."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(40, 215, (8, 8), np.uint8))
+    return coarse.resize((size, size), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """25 pictures per class and split, and one of everything that is odd."""
+    folder = tmp_path / "data" / "odd"
+    seed = 0
+    for split in ("train", "val", "test"):
+        for label in ("a", "b"):
+            place = folder / split / label
+            place.mkdir(parents=True)
+            for number in range(25):
+                seed += 1
+                smooth(seed).save(place / f"{number}.png")
+    first = smooth(1)
+    first.save(folder / "test" / "a" / "copy.bmp")
+    smooth(2).save(folder / "train" / "a" / "again.png")
+    smooth(26).save(folder / "train" / "a" / "label.png")  # train/b/0.png
+    smaller = smooth(3).resize((80, 80), Image.Resampling.BICUBIC)
+    smaller.save(folder / "val" / "a" / "near.jpg", quality=70)
+    Image.new("L", (96, 96), 90).save(folder / "train" / "b" / "blank.png")
+    smooth(900, 20).save(folder / "train" / "b" / "tiny.png")
+    white = np.asarray(smooth(901)).copy()
+    white[:60] = 255
+    Image.fromarray(white).save(folder / "train" / "b" / "white.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    smooth(902).save(folder / "train" / "b" / "turned.jpg", exif=turned)
+    (folder / "train" / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
+    return folder
+
+
+def findings(folder: Path) -> tuple[dict[str, Finding], str]:
+    index = datasets.index_dataset(folder)
+    table = splits.assign_splits(index, TrainConfig(str(folder)))
+    report = examine(index, table)
+    found = quality.find(index, table, report)
+    assert quality.from_json(json.loads(json.dumps(quality.to_json(found)))) == found
+    return {f.kind: f for f in found}, quality.verdict(report, found)
+
+
+def test_every_oddity_is_found_and_nothing_else(odd: Path) -> None:
+    found, level = findings(odd)
+    assert level == "problem"
+    assert {kind: f.groups for kind, f in found.items()} == {
+        "same-splits": [["test/a/copy.bmp", "train/a/0.png"]],
+        "same-labels": [["train/a/label.png", "train/b/0.png"]],
+        "same-inside": [["train/a/1.png", "train/a/again.png"]],
+        "near-splits": [["train/a/2.png", "val/a/near.jpg"]],
+        "blank": [["train/b/blank.png"]],
+        "tiny": [["train/b/tiny.png"]],
+        "clipped": [["train/b/white.png"]],
+        "rotated": [["train/b/turned.jpg"]],
+        "size": [["train/b/tiny.png"]],
+        "unreadable": [],
+    } | {kind: found[kind].groups for kind in found if kind == "brightness"}
+
+
+def test_actions_mend_and_can_be_undone(odd: Path) -> None:
+    before = {p: p.read_bytes() for p in odd.rglob("*") if p.is_file()}
+    place = datasets.index_folder(odd)
+    found, _ = findings(odd)
+    for kind in ("same-splits", "near-splits", "same-labels", "same-inside", "blank"):
+        action = found[kind].action()
+        assert action
+        quality.curation.add(place, action)
+    after, level = findings(odd)
+    assert not {"same-splits", "near-splits", "same-labels", "blank"} & set(after)
+    index = datasets.index_dataset(odd)
+    rows = index.table.set_index("path")
+    assert rows.loc["test/a/copy.bmp", "split"] == "train"
+    assert rows.loc["val/a/near.jpg", "split"] == "train"
+    assert "train/b/blank.png" not in rows.index
+    reasons = dict(zip(index.ignored["path"], index.ignored["reason"], strict=True))
+    assert reasons["train/b/blank.png"].startswith("left out: blank")
+    assert "train/a/again.png" in reasons and "train/a/1.png" not in reasons
+    for action in quality.curation.actions(place):
+        quality.curation.undo(place, action.id)
+    assert set(findings(odd)[0]) == set(found)
+    assert before == {p: p.read_bytes() for p in odd.rglob("*") if p.is_file()}
+
+
+def test_groups_stay_together_in_a_drawn_split(class_folders: Path) -> None:
+    place = datasets.index_folder(class_folders)
+    pair = ["dark/dark_000.png", "dark/dark_001.png"]
+    quality.curation.add(place, Action("together", "they look alike", [pair]))
+    index = datasets.index_dataset(class_folders)
+    for seed in range(8):
+        table = splits.assign_splits(index, TrainConfig("", seed=seed))
+        drawn = table.set_index("path")["split"]
+        assert drawn[pair[0]] == drawn[pair[1]]
+
+
+def test_classes_are_renamed_merged_and_left_out(odd: Path) -> None:
+    place = datasets.index_folder(odd)
+    quality.curation.add(place, Action("classes", "", names={"a": "c", "b": "c"}))
+    with pytest.raises(datasets.DataError, match="only the class 'c'"):
+        datasets.index_dataset(odd)
+    quality.curation.undo(place, quality.curation.actions(place)[0].id)
+    quality.curation.add(place, Action("classes", "", names={"a": "<b>&"}))
+    assert datasets.index_dataset(odd).classes == ["<b>&", "b"]
+
+
+def test_shortcut_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "leak"
+    for label, size in (("ill", 96), ("well", 90)):
+        (folder / label).mkdir(parents=True)
+        for number in range(30):
+            smooth(number + size, size).save(folder / label / f"{number}.png")
+    found, level = findings(folder)
+    assert "balanced accuracy of 1.00" in found["shortcut"].sentence
+    assert level == "warning"
+
+
+def test_export_escapes_names(odd: Path) -> None:
+    index = datasets.index_dataset(odd)
+    table = splits.assign_splits(index, TrainConfig(str(odd)))
+    report = examine(index, table)
+    bad = Finding("x", "<script>", "<i>", "warning", 1, [["<img src=x>"]])
+    decided = [Action("classes", "", names={"<a>": "", "b": "c"})]
+    text = dossier.as_html(odd, report, [bad], decided)
+    assert "<script>" not in text and "<img src=x>" not in text and "<a>" not in text
+    assert "&lt;a&gt; → left out, b → c" in text
+    values = json.loads(dossier.as_json(odd, report, [bad], decided))
+    assert values["verdict"] == "Do not trust"
+    assert "shared_patients" not in values["report"]
+
+
+def test_hash_of_a_smaller_recompressed_picture_is_near() -> None:
+    from medmodel.facts import hash_array, perceptual_hash
+
+    large = np.asarray(smooth(5))[..., None]
+    small = images.thumbnail(large, 70)
+    one, other = hash_array([perceptual_hash(large), perceptual_hash(small)])
+    assert np.bitwise_count(one ^ other).sum() <= 20
