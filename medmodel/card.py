@@ -91,7 +91,7 @@ def guideline_items(run: Run, found: Evaluation) -> list[Fact]:
         ("Training", _training(run)),
         (
             "How the final model was chosen",
-            f"Epoch {status.best_epoch}, of smallest validation loss."
+            f"Epoch {status.best_epoch}: what validation images liked best was kept."
             if status.best_epoch
             else BLANK,
         ),

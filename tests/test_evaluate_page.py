@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -14,6 +15,7 @@ from medmodel.gallery import Filter
 from medmodel.runs import Run
 from medmodel.thresholds import frozen_thresholds
 from pages._shared import results
+from pages._shared.downloads import csv_text
 from pages._shared.gallery_view import CHOICE, LABEL
 from pages._shared.pictures import small_pictures
 from tests.conftest import draw_class_folders
@@ -120,3 +122,10 @@ def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> N
     assert isinstance(there, bytes) and there.startswith(b"\x89PNG")
     outside = small_pictures(run, ["../../../secret.png"])[0]
     assert isinstance(outside, str) and "not in the data set" in outside
+
+
+def test_no_table_smuggles_a_formula() -> None:
+    table = pd.DataFrame({"=class": ["=1+1", "a"], "n": [-1.5, 2.0]})
+    lines = csv_text(table).splitlines()
+    assert lines == ["'=class,n", "'=1+1,-1.5", "a,2.0"]
+    assert list(table.columns) == ["=class", "n"]

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel import audit, calibration, figures
-from medmodel.calibration import Temperature, calibrated, fit_temperature, reliability
+from medmodel.calibration import Temperature, calibrated, reliability
 from medmodel.evaluation import Scored
 from medmodel.runs import Run
 from pages._shared import results
@@ -35,17 +35,13 @@ def show_calibration(run: Run) -> None:
         st.markdown("**As trained**")
         _show(run, data, "reliability")
     with right, errors_shown():
-        found = _temperature(run)
+        found = results.temperature(run)
         st.markdown(f"**At a temperature of {_shown(found)}**")
         _show(run, calibrated(data, found.value), "reliability-calibrated")
     with errors_shown():
-        _store(run, _temperature(run))
+        _store(run, results.temperature(run))
     if st.session_state.get(_BIN) == run.id:
         show_gallery(run)
-
-
-def _temperature(run: Run) -> Temperature:
-    return fit_temperature(results.split(run, "val"))
 
 
 def _shown(found: Temperature) -> str:

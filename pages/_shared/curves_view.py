@@ -46,8 +46,8 @@ def show_curves(run: Run) -> None:
     if not 0 < positive < len(data.truth):
         raise DataError(f"No curves of {name}: one of the two groups has no image.")
     n = f"n = {positive:,} of the class, {len(data.truth) - positive:,} others"
-    roc = curves.roc_curve(data, position)
-    precision = curves.precision_recall_curve(data, position)
+    roc = results.roc(run, position)
+    precision = results.precision_recall(run, position)
     metrics = results.of_class(run, position)
     left, right = st.columns(2, gap="large")
     with left:

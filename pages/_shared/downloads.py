@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
@@ -10,20 +12,23 @@ from medmodel.runs import Run
 from pages._shared.case_table import harmless
 
 
-def csv_button(table: pd.DataFrame, name: str, run: Run, label: str = "CSV") -> None:
+def csv_button(
+    table: pd.DataFrame | Callable[[], pd.DataFrame],
+    name: str,
+    run: Run,
+    label: str = "CSV",
+) -> None:
     """A button that downloads a table.
 
     Args:
-        table: What is downloaded.
+        table: What is downloaded, or what makes it when it is asked for.
         name: What it is, for the file's name; tells it from the others on the page.
         run: The run that it is about.
         label: What stands on the button.
     """
-    texts = table.select_dtypes(exclude="number").columns
-    safe = table.assign(**{c: [harmless(str(x)) for x in table[c]] for c in texts})
     st.download_button(
         label,
-        safe.to_csv(index=False),
+        lambda: csv_text(table() if callable(table) else table),
         file_name=f"{name}-{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -31,3 +36,13 @@ def csv_button(table: pd.DataFrame, name: str, run: Run, label: str = "CSV") -> 
         help=f"The numbers behind this as a table ({name})",
         on_click=lambda: audit.record("export", run=run.id, what=name),
     )
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV, in which no spreadsheet finds a formula."""
+    safe = table.rename(columns=lambda name: harmless(str(name)))
+    for position, kind in enumerate(safe.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            column = [harmless(str(text)) for text in safe.iloc[:, position]]
+            safe.isetitem(position, column)
+    return safe.to_csv(index=False)

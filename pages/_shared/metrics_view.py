@@ -54,7 +54,7 @@ def show_metrics(run: Run) -> None:
         height="content",
         alt="Every metric with its interval and number of images",
     )
-    csv_button(all_metrics(run), "metrics", run, "CSV of all classes")
+    csv_button(lambda: all_metrics(run), "metrics", run, "CSV of all classes")
     show_classes(found)
 
 

@@ -15,7 +15,6 @@ from medmodel.thresholds import (
     Rule,
     at_prevalence,
     choose_thresholds,
-    decision_curve,
     freeze_thresholds,
     frozen_thresholds,
     outcome,
@@ -180,7 +179,7 @@ def _benefit(run: Run, data: Scored, position: int, threshold: float) -> None:
     colour = plots.class_colours(data.classes)[name]
     st.markdown("**Is acting on it worth it?** (decision curve)")
     with errors_shown():
-        curve = decision_curve(data, position)
+        curve = results.benefit(run, position)
         figure = figures.benefit_figure(curve, colour, threshold)
         show_figure(figure, "benefit", f"Net benefit of acting on the score for {name}")
         st.caption(

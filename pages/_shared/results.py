@@ -8,10 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from medmodel import gallery
+from medmodel.calibration import Temperature, fit_temperature
+from medmodel.curves import Curve, precision_recall_curve, roc_curve
 from medmodel.evaluation import Scored, read_predictions, scored
 from medmodel.intervals import Estimate
 from medmodel.metrics import class_metrics, overall_metrics
 from medmodel.runs import Run
+from medmodel.thresholds import DecisionCurve, decision_curve
 
 
 def version(run: Run) -> int:
@@ -54,6 +57,26 @@ def images(run: Run) -> pd.DataFrame:
     return _images(str(run.folder), version(run))
 
 
+def roc(run: Run, position: int) -> Curve:
+    """ROC curve of one class of the test split; see `curves.roc_curve`."""
+    return _roc(str(run.folder), version(run), position)
+
+
+def precision_recall(run: Run, position: int) -> Curve:
+    """The other curve; see `curves.precision_recall_curve`."""
+    return _precision_recall(str(run.folder), version(run), position)
+
+
+def benefit(run: Run, position: int) -> DecisionCurve:
+    """Decision curve of one class; see `thresholds.decision_curve`."""
+    return _benefit(str(run.folder), version(run), position)
+
+
+def temperature(run: Run) -> Temperature:
+    """The temperature that fits the validation split."""
+    return _temperature(str(run.folder), version(run))
+
+
 # The second parameter only makes a new entry where the file has changed.
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _predictions(folder: str, version: int) -> pd.DataFrame:
@@ -79,3 +102,23 @@ def _of_class(folder: str, version: int, position: int) -> dict[str, Estimate]:
 def _images(folder: str, version: int) -> pd.DataFrame:
     data = _split(folder, version, "test")
     return gallery.described(_predictions(folder, version), data)
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _roc(folder: str, version: int, position: int) -> Curve:
+    return roc_curve(_split(folder, version, "test"), position)
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _precision_recall(folder: str, version: int, position: int) -> Curve:
+    return precision_recall_curve(_split(folder, version, "test"), position)
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _benefit(folder: str, version: int, position: int) -> DecisionCurve:
+    return decision_curve(_split(folder, version, "test"), position)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _temperature(folder: str, version: int) -> Temperature:
+    return fit_temperature(_split(folder, version, "val"))

@@ -32,7 +32,7 @@ def show_take_away(run: Run) -> None:
         _document(run, "model-card", report.model_card, "Download the model card")
     st.markdown("**Tables**")
     with st.container(horizontal=True):
-        csv_button(all_metrics(run), "all-metrics", run, "All metrics")
+        csv_button(lambda: all_metrics(run), "all-metrics", run, "All metrics")
         table = results.predictions(run)
         csv_button(table, "predictions", run, "Every image's scores")
     st.markdown("**Figures**")
