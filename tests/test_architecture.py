@@ -40,6 +40,7 @@ LAYERS: list[set[str]] = [
         "live",
         "catalogue",
         *("metrics", "calibration", "thresholds", "curves", "gallery", "sketches"),
+        "repeats",
         *("resampling", "comparison", "overview", "familiarity", "conformal"),
     },
     {"quality"},

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel import calibration, gallery
+from medmodel import calibration, gallery, jobs
+from medmodel.config import TrainConfig
 from medmodel.evaluation import scored
 from medmodel.gallery import Filter
-from medmodel.runs import Run
+from medmodel.runs import Run, RunStore
 from medmodel.thresholds import frozen_thresholds
 from pages._shared import results
 from pages._shared.downloads import csv_text
@@ -122,6 +123,24 @@ def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> N
     assert isinstance(there, bytes) and there.startswith(b"\x89PNG")
     outside = small_pictures(run, ["../../../secret.png"])[0]
     assert isinstance(outside, str) and "not in the data set" in outside
+
+
+def test_other_seeds_are_trained_and_their_spread_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[TrainConfig] = []
+
+    def submit(config: TrainConfig, store: RunStore) -> Run:
+        asked.append(config)
+        folder = Path(config.dataset)
+        return write_finished_run(folder, config.name, seed=config.seed)
+
+    monkeypatch.setattr(jobs, "submit", submit)
+    app = opened(run)
+    assert "Trained once so far" in said(app)
+    press(app, "Train them")
+    assert [config.seed for config in asked] == [1, 2, 3]
+    assert "Trained with 4 seeds" in said(app)
 
 
 def test_no_table_smuggles_a_formula() -> None:

@@ -11,6 +11,7 @@ from medmodel.runs import Run
 from pages._shared import results
 from pages._shared.downloads import csv_button
 from pages._shared.evaluation_view import evaluated, show_classes, show_numbers
+from pages._shared.repeat_view import show_repeats
 
 MEANINGS = {
     "accuracy": "Share of images with the right answer.",
@@ -56,6 +57,7 @@ def show_metrics(run: Run) -> None:
     )
     csv_button(lambda: all_metrics(run), "metrics", run, "CSV of all classes")
     show_classes(found)
+    show_repeats(run)
 
 
 def all_metrics(run: Run) -> pd.DataFrame:
