@@ -92,12 +92,17 @@ class Preprocessing:
             tissue, so that all files are seen alike, others as the file asks or by
             percentiles. `"file"`: always as the file asks. A key of `WINDOWS`, or
             centre/width such as `"40/400"`: that window.
+        steps: Enhancements before scaling, see `enhance`.
     """
 
     size: int = 128
     fit: Fit = "pad"
     colour: Colour = "rgb"
     window: str = "auto"
+    steps: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", tuple(self.steps))  # JSON gives a list
 
     @property
     def channels(self) -> int:
@@ -162,6 +167,7 @@ class TrainConfig:
         fit: See `Preprocessing`.
         colour: See `Preprocessing`.
         window: See `Preprocessing`.
+        steps: See `Preprocessing`.
         epochs: Passes over the training images, 1 to 1000.
         batch_size: Images per step, 1 to 1024.
         learning_rate: Step size of the optimizer, above 0, at most 1.
@@ -188,6 +194,7 @@ class TrainConfig:
     fit: Fit = "pad"
     colour: Colour = "rgb"
     window: str = "auto"
+    steps: tuple[str, ...] = ()
     epochs: int = 60
     batch_size: int = 32
     learning_rate: float = 1e-3
@@ -211,7 +218,7 @@ class TrainConfig:
 
     def preprocessing(self, size: int) -> Preprocessing:
         """How pictures are prepared at this size."""
-        return Preprocessing(size, self.fit, self.colour, self.window)
+        return Preprocessing(size, self.fit, self.colour, self.window, self.steps)
 
     def problems(self) -> dict[str, str]:
         """What is wrong, as field -> sentence; empty when all is well."""
@@ -273,6 +280,7 @@ class TrainConfig:
         known = {f.name for f in fields(cls)}
         kept = {k: v for k, v in values.items() if k in known}
         kept["augmentation"] = Augmentation(**kept.get("augmentation", {}))
+        kept["steps"] = tuple(kept.get("steps", ()))
         return cls(**kept)
 
 

@@ -30,7 +30,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from medmodel import scans
+from medmodel import enhance, scans
 from medmodel.config import Preprocessing
 from medmodel.errors import ImageError
 
@@ -165,6 +165,7 @@ def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     Returns:
         uint8 (size, size, channels).
     """
+    pixels = enhance.apply(pixels, preprocessing.steps)
     image = _to_image(pixels).convert("L" if preprocessing.colour == "grey" else "RGB")
     side = preprocessing.size
     if preprocessing.fit == "stretch":

@@ -172,6 +172,7 @@ def _answer_file(run: Run, index: Index) -> Path:
         "fit",
         "colour",
         "window",
+        "steps",
         "seed",
         "val_fraction",
         "test_fraction",

@@ -17,6 +17,7 @@ SECTIONS = {
     "": [("home/start.py", "Start", ":material/home:")],
     "Data": [
         ("data/datasets.py", "Data sets", ":material/folder_open:"),
+        ("data/enhance.py", "Enhance", ":material/tune:"),
         ("data/privacy.py", "Privacy", ":material/shield_person:"),
     ],
     "Models": [
@@ -28,6 +29,7 @@ SECTIONS = {
         ("results/evaluate.py", "Evaluate", ":material/query_stats:"),
         ("results/compare.py", "Compare", ":material/compare_arrows:"),
     ],
+    "Learn": [("learn/network.py", "How the network sees", ":material/school:")],
     "System": [("system/status.py", "Status", ":material/memory:")],
 }
 page = st.navigation(

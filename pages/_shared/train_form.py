@@ -22,6 +22,7 @@ from medmodel.config import (
     TrainConfig,
     Training,
 )
+from medmodel.enhance import describe, saved_chains
 from pages._shared.words import plain
 
 FIT_TITLES = {
@@ -117,6 +118,24 @@ class Form:
             "shows the model every picture through the same window.",
         )
         self._note("window", (chosen or value).strip())
+
+    def enhancement(self) -> None:
+        """A field for a chain of the Enhance page; absent while there is none."""
+        chains = {name: tuple(c) for name, c in saved_chains().items()}
+        start = self.start.steps
+        named = next((n for n, c in chains.items() if c == start), describe(start))
+        options = {"None": (), named: start, **chains}
+        if len(options) < 2:
+            return
+        chosen = st.selectbox(
+            "Enhancement",
+            list(options),
+            index=list(options).index(named),
+            key=f"{self.key}-steps",
+            help="A chain saved on the Enhance page. The model keeps it: Diagnose "
+            "applies the same steps.",
+        )
+        self._note("steps", options[chosen])
 
     def config(self) -> TrainConfig:
         """The configuration as entered, right or wrong; says at the fields what is."""
@@ -220,6 +239,7 @@ def _pictures(form: Form, scans: bool) -> None:
     form.choice("colour", "Colour", get_args(Colour), COLOUR_TITLES)
     if scans:
         form.window()
+    form.enhancement()
 
 
 def _augmentation(form: Form) -> None:

@@ -1,0 +1,128 @@
+"""Make pictures clearer, see the difference, and keep the chain for training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from medmodel import enhance, folders
+from medmodel.images import Pixels, decode, thumbnail
+from medmodel.layout import list_files
+from pages._shared import widgets
+from pages._shared.picture import show_picture
+from pages._shared.widgets import errors_shown, page_header
+from pages._shared.words import plain
+
+SIDE = 512
+"""Longer side of the picture that is tried on."""
+PICTURES = 40
+
+
+@st.cache_data(max_entries=4, ttl=600, show_spinner=False)
+def pictures_of(folder: str) -> list[str]:
+    """Some pictures of a data set, of all its classes."""
+    paths = [file.path for file in list_files(folders.safe_folder(folder))[0]]
+    return paths[:: max(1, len(paths) // PICTURES)][:PICTURES]
+
+
+def pick_picture() -> tuple[Pixels, str] | None:
+    """An uploaded picture, or one of a data set that was trained on."""
+    left, right = st.columns(2, gap="large")
+    with right:
+        file = st.file_uploader("Or a picture of your own", key="enhance-file")
+    if file is not None:
+        return decode(file.getvalue(), "The picture").pixels, file.name
+    with left:
+        known = {str(p): p for p in folders.recent_datasets(widgets.store())}
+        asked = st.query_params.get("dataset", "")
+        if asked:
+            known = {asked: folders.safe_folder(asked)} | known
+        if not known:
+            st.caption("Choose a picture of your own, or train once on a data set.")
+            return None
+        chosen = st.selectbox(
+            "Data set", list(known), format_func=lambda p: known[p].name
+        )
+        paths = pictures_of(chosen)
+        path = st.selectbox("Picture", paths)
+    return decode(known[chosen] / path).pixels, path
+
+
+def ask_steps() -> list[str]:
+    """The chain in the order chosen, with a slider for each strength."""
+    chosen = st.multiselect(
+        "Steps, in this order",
+        list(enhance.STEPS),
+        format_func=lambda name: enhance.STEPS[name].title,
+        max_selections=enhance.MOST_STEPS,
+        key="enhance-steps",
+    )
+    steps = []
+    for name in chosen:
+        step = enhance.STEPS[name]
+        if step.high == step.low:
+            steps.append(name)
+            continue
+        whole = name == "median"
+        value = st.slider(
+            step.title,
+            int(step.low) if whole else float(step.low),
+            int(step.high) if whole else float(step.high),
+            int(step.usual) if whole else float(step.usual),
+            1 if whole else (step.high - step.low) / 200,
+            key=f"enhance-{name}",
+            help=step.help,
+            format="%g",
+        )
+        steps.append(f"{name}:{value:g}")
+    return steps
+
+
+def show_difference(before: Pixels, after: Pixels, name: str) -> None:
+    """Side by side, with the grey levels of both."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Before**")
+        show_picture(before, name, "Before")
+    with right:
+        st.markdown("**After**")
+        show_picture(after, f"{after.shape[1]} × {after.shape[0]} pixels", "After")
+    levels = np.arange(0, 256, 4)
+    shares = {
+        title: np.histogram(pixels, 64, (0, 256))[0] / pixels.size
+        for title, pixels in (("Before", before), ("After", after))
+    }
+    st.markdown("**Histogram** :gray[share of pixels at each grey level]")
+    frame = pd.DataFrame(shares, index=pd.Index(levels, name="Grey level"))
+    st.line_chart(frame, height=180, color=["#E69F00", "#0072B2"])
+
+
+def ask_name(steps: list[str]) -> None:
+    """Keeps the chain under a name, for the Train form."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Name of the chain", max_chars=60, key="enhance-name")
+        ready = bool(name.strip() and steps)
+        if st.button(
+            "Save", type="primary", icon=":material/save:", disabled=not ready
+        ):
+            enhance.save_chain(name.strip(), steps)
+            st.toast("Saved: choose it under Train, More settings, Pictures.")
+    for kept, chain in enhance.saved_chains().items():
+        st.caption(plain(f"{kept}: {enhance.describe(chain)}"))
+
+
+page_header("Enhance", "Make pictures clearer, and train on them just so.")
+with errors_shown():
+    picked = pick_picture()
+    if picked is not None:
+        picture = thumbnail(picked[0], SIDE)
+        wanted = ask_steps()
+        with st.spinner("Working on the picture"):
+            changed = enhance.apply(picture, wanted)
+        show_difference(picture, changed, picked[1])
+        ask_name(wanted)
+        st.caption(
+            f"Tried on at most {SIDE} pixels a side; training and Diagnose apply the "
+            "chain to the whole picture before it is scaled to the network's size."
+        )
