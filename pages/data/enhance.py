@@ -14,9 +14,8 @@ from pages._shared.picture import show_picture
 from pages._shared.widgets import errors_shown, page_header
 from pages._shared.words import plain
 
-SIDE = 512
-"""Longer side of the picture that is tried on."""
-PICTURES = 40
+# Longer side of the picture that is tried on; pictures of a data set to choose from.
+SIDE, PICTURES = 512, 40
 
 
 @st.cache_data(max_entries=4, ttl=600, show_spinner=False)
