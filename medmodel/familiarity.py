@@ -12,6 +12,7 @@ did, needs no training image, and costs the same among a hundred or a million of
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -195,7 +196,13 @@ class Reference:
         """
         width = len(self.view)
         standard = _standard(features, self.mean[:width], self.scale[:width])
-        return nearest(self.points, standard @ self.view, self.unit, count)
+        return nearest(
+            self.points, standard @ self.view, self.unit, count, self._squares
+        )
+
+    @functools.cached_property
+    def _squares(self) -> Floats:
+        return _squares(self.points)
 
     def compare(
         self, numbers: Floats, facts: Sequence[ImageFacts]
@@ -312,7 +319,11 @@ def facts_of(pixels: NDArray[np.uint8]) -> ImageFacts:
 
 
 def nearest(
-    points: Floats, asked: Floats, unit: float, count: int
+    points: Floats,
+    asked: Floats,
+    unit: float,
+    count: int,
+    squares: Floats | None = None,
 ) -> tuple[NDArray[np.intp], Floats]:
     """Exact Euclidean neighbours by one matrix product.
 
@@ -321,13 +332,15 @@ def nearest(
         asked: (m, k).
         unit: What distances are divided by.
         count: How many neighbours.
+        squares: (n,) squared lengths of the points, if they are known.
 
     Returns:
         Row numbers and distances, (m, min(count, n)) each, nearest first.
     """
     count = min(count, len(points))
-    squares = np.einsum("nk,nk->n", points, points)
-    apart = squares[None] - 2 * asked @ points.T
+    if squares is None:
+        squares = _squares(points)
+    apart = squares[None] - (2 * asked) @ points.T
     rows = np.argpartition(apart, count - 1, axis=1)[:, :count]
     # The matrix product loses digits where points lie close together.
     exact = np.linalg.norm(points[rows] - asked[:, None], axis=2)
@@ -335,6 +348,10 @@ def nearest(
     rows = np.take_along_axis(rows, order, axis=1)
     sorted_distances = np.take_along_axis(exact, order, axis=1) / np.float32(unit)
     return rows, sorted_distances.astype(np.float32)
+
+
+def _squares(points: Floats) -> Floats:
+    return np.asarray(np.einsum("nk,nk->n", points, points), np.float32)
 
 
 def _parts() -> list[slice]:

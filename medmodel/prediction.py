@@ -34,6 +34,7 @@ from medmodel import (  # noqa: F401
     pipeline,
     reference,
 )
+from medmodel.anatomy import look_inside
 from medmodel.config import Augmentation
 from medmodel.errors import MedModelError, PredictionError
 from medmodel.familiarity import NAME as REFERENCE
@@ -308,6 +309,10 @@ def _answer(question: Message, shelf: Shelf) -> Message:
     images = question.arrays[0]
     if facts["do"] == "explain":
         return Message({}, [explained_by(loaded, images, facts)])
+    if facts["do"] == "look inside":
+        _check_images(loaded, images)
+        layers, arrays = look_inside(loaded.model, images[0])
+        return Message({"layers": layers}, arrays)
     heatmaps = []
     if "heatmap_for" in facts and len(images):
         explained = _explained(loaded, images, facts["heatmap_for"])

@@ -57,6 +57,29 @@ class How:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """What one layer made of a picture.
+
+    Args:
+        name: Of the layer.
+        kind: What it does, in words.
+        shape: Of its output.
+        low: The lowest value of its output.
+        high: The highest.
+        weights: How many numbers it has learned.
+        values: float32 (maps, height, width) of some channels, or (values,).
+    """
+
+    name: str
+    kind: str
+    shape: list[int]
+    low: float
+    high: float
+    weights: int
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
 class Answer:
     """What the model says about some images.
 
@@ -159,6 +182,22 @@ class Predictor:
         facts = {"do": "explain", "folder": str(run.folder), "position": position}
         question = Message({**facts, **asdict(how)}, [image[None]])
         return self._exchange(question).arrays[0][0]
+
+    def look_inside(self, run_id: str, image: np.ndarray) -> list[Layer]:
+        """What every layer makes of one picture.
+
+        Args:
+            run_id: The run whose best model is looked at.
+            image: uint8 (height, width, channels), prepared for that model.
+
+        Raises:
+            RunError: There is no such run, or it has no model.
+            PredictionError: This request could not be answered.
+        """
+        facts = {"do": "look inside", "folder": str(RunStore().get(run_id).folder)}
+        answer = self._exchange(Message(facts, [image[None]]))
+        told = zip(answer.facts["layers"], answer.arrays, strict=True)
+        return [Layer(**layer, values=values) for layer, values in told]
 
     def augment(
         self, images: np.ndarray, augmentation: Augmentation, seed: int = 0

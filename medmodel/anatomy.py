@@ -1,0 +1,74 @@
+"""What every layer of a network makes of one picture, for people to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+MOST_MAPS = 8
+MOST_LAYERS = 60
+LARGEST = 64
+"""Pixels of a map's side at most; larger ones are thinned out."""
+
+_KINDS: dict[type[keras.Layer], str] = {
+    layers.Rescaling: "scale",
+    layers.DepthwiseConv2D: "depthwise convolution",
+    layers.Conv2D: "convolution",
+    layers.MaxPooling2D: "maximum pooling",
+    layers.AveragePooling2D: "average pooling",
+    layers.GlobalAveragePooling2D: "average over the area",
+    layers.GlobalMaxPooling2D: "maximum over the area",
+    layers.Flatten: "flatten",
+    layers.Dense: "dense",
+}
+
+
+def look_inside(
+    model: keras.Model, image: np.ndarray
+) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
+    """What each layer that people are taught about answers to one picture.
+
+    Args:
+        model: Flat graph, ending in a softmax `Dense`.
+        image: uint8 (height, width, channels).
+
+    Returns:
+        For each layer its name, kind, output shape, lowest and highest value, and
+        number of weights; and for each an array: float32 (up to `MOST_MAPS`, height,
+        width) of the channels that vary most, or (values,) of layers without an area.
+    """
+    found = [(layer, kind) for layer in model.layers if (kind := _kind(layer))]
+    if len(found) > MOST_LAYERS:
+        # The first ones, where pictures are still seen, and the last ones.
+        found = found[: MOST_LAYERS // 2] + found[-MOST_LAYERS // 2 :]
+    inside = keras.Model(model.input, [layer.output for layer, _ in found])
+    outputs = inside(image[None], training=False)
+    facts, arrays = [], []
+    for (layer, kind), output in zip(found, outputs, strict=True):
+        values = np.asarray(output, np.float32)[0]
+        facts.append(
+            {
+                "name": layer.name,
+                "kind": kind,
+                "shape": list(values.shape),
+                "low": float(values.min()),
+                "high": float(values.max()),
+                "weights": int(layer.count_params()),
+            }
+        )
+        arrays.append(_maps(values) if values.ndim == 3 else values)
+    return facts, arrays
+
+
+def _kind(layer: keras.Layer) -> str:
+    return next((kind for made, kind in _KINDS.items() if isinstance(layer, made)), "")
+
+
+def _maps(values: np.ndarray) -> np.ndarray:
+    step = max(1, -(-max(values.shape[:2]) // LARGEST))
+    spread = values.std(axis=(0, 1))
+    chosen = np.sort(np.argsort(-spread, kind="stable")[:MOST_MAPS])
+    return np.ascontiguousarray(values[::step, ::step, chosen].transpose(2, 0, 1))

@@ -1,0 +1,223 @@
+"""One picture through a network, step by step, and a convolution to play with."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from medmodel import plots
+from medmodel.filtering import KERNELS, as_grey, correlate
+from medmodel.images import Pixels, png_bytes
+from medmodel.predictor import Layer, shared
+from medmodel.runs import Run
+from pages._shared import widgets
+from pages._shared.cases import Case, pixels_of, prepared, test_samples, uploaded
+from pages._shared.picture import show_picture
+from pages._shared.widgets import errors_shown
+from pages._shared.words import plain
+
+_SIDE = 160
+_WORDS = {
+    "scale": (
+        "Scaling",
+        r"x' = s\,x + t",
+        "Whole numbers from 0 to 255 become small numbers around 0: networks learn "
+        "faster from those. It is part of the model, so it cannot be forgotten.",
+    ),
+    "convolution": (
+        "Convolution",
+        r"y_{i,j,k} = f\Big(b_k + \sum_{c}\sum_{m}\sum_{n} w_{m,n,c,k}\;"
+        r"x_{si+m,\;sj+n,\;c}\Big)",
+        "A small window of weights slides over the picture with step s; each kind of "
+        "window makes one map. Often written as a convolution, it is a "
+        "cross-correlation: the window is not turned round, the sum runs over **all "
+        "channels** c, and there is a bias b for each map. In the textbook's network "
+        "f is ReLU, f(z) = max(0, z); elsewhere it may come later.",
+    ),
+    "depthwise convolution": (
+        "Depthwise convolution",
+        r"y_{i,j,c} = b_c + \sum_{m}\sum_{n} w_{m,n,c}\;x_{si+m,\;sj+n,\;c}",
+        "The same within each channel alone: much cheaper.",
+    ),
+    "maximum pooling": (
+        "Maximum pooling",
+        r"y_{i,j,c} = \max_{0 \le m,n < p} x_{pi+m,\;pj+n,\;c}",
+        "Of every p × p field the largest number is kept, channel by channel: half the "
+        "side, a quarter of the numbers, no weights.",
+    ),
+    "average pooling": (
+        "Average pooling",
+        r"y_{i,j,c} = \frac{1}{p^2}\sum_{m,n} x_{pi+m,\;pj+n,\;c}",
+        "The mean of every field.",
+    ),
+    "average over the area": (
+        "Average over the area",
+        r"y_c = \frac{1}{HW}\sum_{i,j} x_{i,j,c}",
+        "One number for each map: how much of it was seen anywhere.",
+    ),
+    "maximum over the area": (
+        "Maximum over the area",
+        r"y_c = \max_{i,j} x_{i,j,c}",
+        "One number for each map: how clearly it was seen somewhere.",
+    ),
+    "flatten": (
+        "Flatten",
+        r"y_{(iW + j)C + c} = x_{i,j,c}",
+        "All numbers in one row.",
+    ),
+    "dense": (
+        "Dense",
+        r"y_k = f\Big(b_k + \sum_{d} w_{d,k}\,x_d\Big)",
+        "Every number counts for every output, each with its own weight.",
+    ),
+}
+_LAST = (
+    "Last layer and softmax",
+    r"z_k = b_k + \sum_d w_{d,k}\,x_d \qquad "
+    r"p_k = \frac{e^{z_k}}{\sum_{j=1}^{K} e^{z_j}}",
+    "One sum for each class, made positive and divided by their total, so that they "
+    "add up to 1. That makes them scores between 0 and 1, **not yet trustworthy "
+    "probabilities**: whether 80 % means right in 80 of 100 cases is another question "
+    "(calibration), and a picture of something else entirely gets scores as well.",
+)
+
+
+def show_convolution(case: Case) -> None:
+    """Nine weights to change; the answer is there at once, without a model."""
+    st.markdown("#### A convolution by hand")
+    pixels = plots.enlarged(pixels_of(case), _SIDE)
+    grey = pixels.mean(axis=2) / 255
+    grey = grey[:: max(1, len(grey) // _SIDE), :: max(1, grey.shape[1] // _SIDE)]
+    left, middle, right = st.columns(3, gap="medium")
+    with middle:
+        name = st.selectbox("Start from", list(KERNELS), key="kernel-name")
+        weights = st.data_editor(
+            np.array(KERNELS[name], float),
+            key=f"kernel-{name}",
+            hide_index=True,
+            column_config={str(i): st.column_config.NumberColumn("") for i in range(3)},
+        )
+        relu = st.toggle("ReLU: below 0 becomes 0", key="kernel-relu")
+    answer = correlate(grey, np.nan_to_num(np.asarray(weights, float)))
+    if relu:
+        answer = np.maximum(answer, 0)
+    with left:
+        _show_small(as_grey(grey), "The picture in grey", "The picture in grey")
+    with right:
+        text = f"Numbers from {answer.min():.2f} (black) to {answer.max():.2f} (white)"
+        _show_small(as_grey(answer), text, "What the convolution makes of it")
+    st.latex(
+        r"y_{i,j} = \sum_{m=0}^{2}\sum_{n=0}^{2} w_{m,n}\,x_{i+m,\;j+n}",
+        width="content",
+    )
+    st.caption(
+        "Without a border of zeros the picture loses one pixel on each side: "
+        f"{grey.shape[1]} × {grey.shape[0]} becomes "
+        f"{answer.shape[1]} × {answer.shape[0]}."
+    )
+
+
+def show_layers(run: Run, case: Case) -> None:
+    """Every layer's name, formula, and what it makes of the picture."""
+    image = prepared(case, run.model_facts.preprocessing)
+    with st.spinner("Asking the model …"):
+        found = _layers(run, case, image)
+    st.markdown("#### 1. Preprocessing")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+    with right:
+        facts = run.model_facts.preprocessing
+        how = {"pad": "black borders", "crop": "cut to the centre"}.get(
+            facts.fit, "stretched"
+        )
+        colour = "grey" if facts.channels == 1 else "three colours"
+        show_picture(
+            image, f"{facts.size} × {facts.size} pixels, {how}, {colour}", "Prepared"
+        )
+    explained: set[str] = set()
+    for number, layer in enumerate(found, start=2):
+        last = number == len(found) + 1
+        title, formula, text = _LAST if last else _WORDS[layer.kind]
+        st.markdown(f"#### {number}. {title} :gray[{plain(layer.name)}]")
+        if last or layer.kind not in explained:
+            explained.add(layer.kind)
+            st.latex(formula, width="content")
+            st.markdown(text)
+        shape = " × ".join(map(str, layer.shape))
+        st.caption(
+            plain(
+                f"Output {shape}, from {layer.low:.2f} to {layer.high:.2f}; "
+                f"{layer.weights:,} weights"
+            )
+        )
+        _show_answer(run, layer, last)
+
+
+def _layers(run: Run, case: Case, image: Pixels) -> list[Layer]:
+    key = (run.id, run.model_path.stat().st_mtime_ns, case.digest)
+    kept = st.session_state.get("layers")
+    if kept is None or kept[0] != key:
+        kept = (key, shared().look_inside(run.id, image))
+        st.session_state["layers"] = kept
+    found: list[Layer] = kept[1]
+    return found
+
+
+def _show_answer(run: Run, layer: Layer, last: bool) -> None:
+    if last:
+        names = run.model_facts.class_names
+        told = [
+            f"{plain(name)} **{plain(plots.per_cent(float(score)))}**"
+            for name, score in zip(names, layer.values, strict=True)
+        ]
+        st.markdown(" · ".join(told))
+    elif layer.values.ndim == 3:
+        maps = [as_grey(values) for values in layer.values]
+        border = np.zeros((maps[0].shape[0], 1, 1), np.uint8)
+        row = [part for shown in maps for part in (shown, border)][:-1]
+        strip = np.concatenate(row, axis=1)
+        _show_small(
+            np.repeat(np.repeat(strip, 2, axis=0), 2, axis=1),
+            f"{len(maps)} of {layer.shape[-1]} maps: those that vary most",
+            f"Maps of {layer.name}",
+        )
+
+
+def _show_small(pixels: Pixels, caption: str, alt: str) -> None:
+    st.image(
+        png_bytes(plots.framed(plots.enlarged(pixels, 3 * _SIDE))),
+        caption=plain(caption),
+        output_format="PNG",
+        alt=alt,
+    )
+
+
+def show() -> None:
+    widgets.page_header(
+        "How the network sees",
+        "Follow one picture through a trained model, from pixels to probabilities.",
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        run = widgets.pick_run()
+    if run is None:
+        widgets.empty_state(
+            "No model yet. When a run has ended, its layers can be looked at here.",
+            widgets.TRAIN,
+            "Train a model",
+        )
+        return
+    first = run.model_facts.preprocessing
+    with right:
+        file = st.file_uploader("A picture; without one, an image of the test split")
+    cases = uploaded([file] if file else [], first)
+    if file and not cases:
+        st.warning("This file could not be read as a picture.")
+    cases = cases or test_samples(run, first)
+    show_convolution(cases[0])
+    show_layers(run, cases[0])
+
+
+with errors_shown():
+    show()
