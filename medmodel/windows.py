@@ -36,7 +36,8 @@ class Window:
 
 
 WINDOWS: dict[str, Window] = {
-    name: Window(*values) for name, values in config.WINDOWS.items()
+    name: Window(float(center), float(width))
+    for name, (center, width) in config.WINDOWS.items()
 }
 
 

@@ -14,6 +14,7 @@ from medmodel.checks import DatasetReport, examine
 from medmodel.config import Preprocessing, TrainConfig, window_values
 from medmodel.errors import ConfigError
 from medmodel.prepared import prepare
+from medmodel.windows import WINDOWS
 from tests.dicom_files import dicom_file
 
 
@@ -138,3 +139,8 @@ def test_real_ct_has_21_patients(real_data: Callable[[str], Path]) -> None:
     assert index.table["patient"].nunique() == 21
     classes = index.table.groupby("patient")["label"].nunique()
     assert (classes == 2).sum() == 4
+
+
+def test_presets_are_real_numbers_as_sliders_need_them() -> None:
+    for window in WINDOWS.values():
+        assert isinstance(window.center, float) and isinstance(window.width, float)
