@@ -24,7 +24,7 @@ from pages._shared.cases import Case, prepared
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
-_THUMBNAIL = 160
+_THUMBNAIL = 128
 _CHANGES = 16
 COVERAGE = "coverage"
 
@@ -68,10 +68,12 @@ def may_show_scores(run: Run, case: Case) -> bool:
 def _why(run: Run, found: Familiarity) -> str:
     reasons = list(found.facts)
     if found.far:
-        share = plots.per_cent(found.farther_than)
+        share = "every one"
+        if found.farther_than < 1:
+            share = f"{100 * found.farther_than:.0f} %"
         reasons.append(
             f"It lies farther from the training images than {share} of the validation "
-            "images do."
+            "images."
         )
     return plain(
         " ".join(reasons) + " The model has seen nothing like it: its probabilities "
@@ -199,10 +201,10 @@ def show_similar(run: Run, case: Case) -> None:
     if found is None or not found.neighbours:
         return
     st.markdown("#### Similar training images")
-    columns = st.columns(len(found.neighbours), gap="small")
-    for column, near in zip(columns, found.neighbours, strict=True):
-        with column:
-            _show_neighbour(run, near)
+    with st.container(horizontal=True):
+        for near in found.neighbours:
+            with st.container(width=_THUMBNAIL):
+                _show_neighbour(run, near)
     st.caption(
         "Nearest by the features of the network. A distance of 1 is how far a "
         "validation image usually is from its nearest training image."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from medmodel import plots
 from medmodel.filtering import KERNELS, as_grey, correlate
@@ -173,15 +174,25 @@ def _show_answer(run: Run, layer: Layer, last: bool) -> None:
         ]
         st.markdown(" · ".join(told))
     elif layer.values.ndim == 3:
-        maps = [as_grey(values) for values in layer.values]
-        border = np.zeros((maps[0].shape[0], 1, 1), np.uint8)
-        row = [part for shown in maps for part in (shown, border)][:-1]
-        strip = np.concatenate(row, axis=1)
-        _show_small(
-            np.repeat(np.repeat(strip, 2, axis=0), 2, axis=1),
-            f"{len(maps)} of {layer.shape[-1]} maps: those that vary most",
-            f"Maps of {layer.name}",
+        caption = f"{len(layer.values)} of {layer.shape[-1]} maps: those that vary most"
+        st.image(
+            png_bytes(_sheet(layer.values)),
+            caption=plain(caption),
+            output_format="PNG",
+            alt=f"Maps of {layer.name}",
         )
+
+
+def _sheet(maps: NDArray[np.float32]) -> Pixels:
+    """Maps side by side, four in a row, each from its lowest value to its highest."""
+    wide = min(4, len(maps))
+    blank = np.zeros_like(as_grey(maps[0]))
+    shown = [as_grey(values) for values in maps] + [blank] * (-len(maps) % wide)
+    size = max(1, _SIDE // blank.shape[0])
+    large = [np.kron(x, np.ones((size, size, 1), np.uint8)) for x in shown]
+    framed = [np.pad(x, ((2, 2), (2, 2), (0, 0))) for x in large]
+    rows = [np.hstack(framed[i : i + wide]) for i in range(0, len(framed), wide)]
+    return np.vstack(rows)
 
 
 def _show_small(pixels: Pixels, caption: str, alt: str) -> None:
