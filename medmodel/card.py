@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from medmodel.calibration import stored_temperature
 from medmodel.config import MODEL_NAMES, RECIPES, Preprocessing
 from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
+from medmodel.external import tested_elsewhere
 from medmodel.runs import Run
 from medmodel.storage import read_json
 from medmodel.thresholds import frozen_thresholds
@@ -61,7 +62,10 @@ def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
         ("Operating point", f"Chosen on validation: {frozen[0]}." if frozen else BLANK),
         ("Calibration", _calibration(run)),
         ("Warnings", " ".join(warnings)),
-        ("External validation", BLANK),
+        (
+            "External validation",
+            tested_on(run, found) if tested_elsewhere(run) else BLANK,
+        ),
         ("Contact", BLANK),
     ]
 
@@ -100,7 +104,7 @@ def guideline_items(run: Run, found: Evaluation) -> list[Fact]:
         ("Failure analysis", _failures(found)),
         ("Explainability", "Grad-CAM, on request."),
         ("Internal test", tested_on(run, found)),
-        ("External test", BLANK),
+        ("External test", tested_on(run, found) if tested_elsewhere(run) else BLANK),
         ("Intended use and clinical role", "None: research and teaching."),
         ("Limitations", BLANK),
         ("Availability of code, model and data", BLANK),
@@ -123,6 +127,8 @@ def tested_on(run: Run, found: Evaluation) -> str:
     who = f"{found.images:,} images"
     if found.patients:
         who += f" of {found.patients:,} patients"
+    if tested_elsewhere(run):
+        return f"{who}, external: all of {Path(run.config.dataset).name}."
     return f"{who}, internal test split. {split_level(run)} Seed {run.config.seed}."
 
 

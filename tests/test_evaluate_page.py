@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel import calibration, gallery, jobs
+from medmodel import calibration, external, gallery, jobs
 from medmodel.config import TrainConfig
 from medmodel.evaluation import scored
 from medmodel.gallery import Filter
+from medmodel.images import Pixels
 from medmodel.runs import Run, RunStore
 from medmodel.thresholds import frozen_thresholds
 from pages._shared import results
@@ -52,7 +54,15 @@ def said(app: AppTest) -> str:
 
 @pytest.mark.parametrize(
     "view",
-    ["Numbers", "Images", "Curves", "Operating point", "Calibration", "Take away"],
+    [
+        "Numbers",
+        "Images",
+        "Curves",
+        "Operating point",
+        "Calibration",
+        "Elsewhere",
+        "Take away",
+    ],
 )
 def test_every_view_has_the_honest_frame(run: Run, view: str) -> None:
     text = said(opened(run, view))
@@ -141,6 +151,20 @@ def test_other_seeds_are_trained_and_their_spread_is_told(
     press(app, "Train them")
     assert [config.seed for config in asked] == [1, 2, 3]
     assert "Trained with 4 seeds" in said(app)
+
+
+def test_an_external_test_says_so(run: Run, tmp_path: Path) -> None:
+    names = ("dark", "<i>grey", "light")
+    there = draw_class_folders(tmp_path / "data" / "there", names, 4, seed=5)
+    scores = np.array([0.2, 0.5, 0.3])
+
+    def ask(images: Pixels) -> np.ndarray:
+        return np.tile(scores, (len(images), 1))
+
+    mapping = {name: name for name in names}
+    made = external.test_elsewhere(run, there, mapping, RunStore(), ask)
+    text = said(opened(made))
+    assert "**12 images** of an **external** data set, there" in text
 
 
 def test_no_table_smuggles_a_formula() -> None:

@@ -9,10 +9,11 @@ import streamlit as st
 
 from medmodel import plots
 from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
+from medmodel.external import tested_elsewhere
 from medmodel.intervals import Estimate
 from medmodel.runs import Run
 from pages._shared.charts import show_figure
-from pages._shared.widgets import errors_shown
+from pages._shared.widgets import errors_shown, folder_name
 from pages._shared.words import plain
 
 _NAMED = 5
@@ -56,10 +57,19 @@ def show_frame(run: Run, found: Evaluation) -> None:
     who = f"{found.images:,} images"
     if found.patients:
         who += f" of {found.patients:,} patients"
+    if tested_elsewhere(run):
+        where = (
+            f"an **external** data set, {plain(folder_name(run.config.dataset))}. No "
+            "image is identical to one of the model's own data set; near copies would "
+            "not be noticed."
+        )
+    else:
+        where = (
+            "the run's own test split, which took no part in training or in choosing "
+            f"the model. {_split_sentence(overlap)}"
+        )
     st.markdown(
-        f"Measured on **{who}** of the run's own test split, which took no part in "
-        f"training or in choosing the model. {_split_sentence(overlap)} "
-        f"Seed {run.config.seed}. Intervals are 95 %."
+        f"Measured on **{who}** of {where} Seed {run.config.seed}. Intervals are 95 %."
     )
     st.caption(
         plain(

@@ -9,6 +9,7 @@ from pages._shared import widgets
 from pages._shared.calibration_view import show_calibration
 from pages._shared.curves_view import show_curves
 from pages._shared.evaluation_view import evaluated, show_frame
+from pages._shared.external_view import show_external_test
 from pages._shared.metrics_view import show_metrics
 from pages._shared.mistakes_view import show_mistakes
 from pages._shared.operating_view import show_operating_point
@@ -21,6 +22,7 @@ VIEWS = {
     "Curves": show_curves,
     "Operating point": show_operating_point,
     "Calibration": show_calibration,
+    "Elsewhere": show_external_test,
     "Take away": show_take_away,
 }
 
