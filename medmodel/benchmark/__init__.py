@@ -98,6 +98,19 @@ ROWS: dict[str, tuple[str, str]] = {
         "statistics.redraw",
         "a threshold moves: 10,000 predictions of 20 classes",
     ),
+    "unfamiliar": (
+        "assurance.unfamiliar",
+        "AUROC of pictures like the training data against others, far and near",
+    ),
+    "neighbours": (
+        "assurance.neighbours",
+        "the nearest among 100,000 training images",
+    ),
+    "conformal": ("assurance.coverage", "prediction sets: coverage held / asked"),
+    "explain": (
+        "assurance.explain",
+        "probabilities with Grad-CAM / probabilities alone",
+    ),
     "compare_1000": (
         "statistics.compare_1000",
         "1,000 runs listed, searched, filtered and sorted",

@@ -1,0 +1,289 @@
+"""Rows on what stands beside a probability: familiarity, sets, heat maps, likes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from medmodel import conformal, familiarity, prediction
+from medmodel.benchmark import Measurement, at_least, at_most, bench_data
+from medmodel.benchmark.serving import finished_run
+from medmodel.benchmark.stage import temporary_workspace
+from medmodel.config import Preprocessing, config_for
+from medmodel.errors import ImageError
+from medmodel.evaluation import read_predictions
+from medmodel.familiarity import Origin, Reference, numbers_of
+from medmodel.images import decode, prepare_image
+from medmodel.reference import frozen_features
+from medmodel.runs import Run
+
+SETS = (
+    "chest_xray",
+    "pneumoniamnist28",
+    "blood_cells",
+    "medical_mnist_mini",
+    "ct_dicom",
+)
+XRAYS = "chest_xray"
+SIZE = 128
+Pictures = list[np.ndarray]
+
+
+def unfamiliar() -> list[Measurement]:
+    """AUROC of own test images against strange ones, by the numbers alone."""
+    random = np.random.default_rng(0)
+    drawn = {name: _three_parts(bench_data(name), random) for name in SETS}
+    looked = {n: [_numbers(part) for part in parts] for n, parts in drawn.items()}
+    strange = {"photographs": _photographs(random), **_nothing(random)}
+    others = {name: _numbers(pictures) for name, pictures in strange.items()}
+    found = {n: _reference(*parts[:2]) for n, parts in looked.items()}
+    far = {}
+    for name, known in found.items():
+        own = known.distances(looked[name][2])
+        against = {n: parts[2] for n, parts in looked.items() if n != name} | others
+        for other, numbers in against.items():
+            far[f"{name} / {other}"] = _area(own, known.distances(numbers))
+    known = found[XRAYS]
+    own = known.distances(looked[XRAYS][2])
+    near = {
+        name: _area(own, known.distances(_numbers(map(change, drawn[XRAYS][2]))))
+        for name, change in CHANGES.items()
+    }
+    for folder in sorted(bench_data("medical_mnist_mini").iterdir()):
+        parts = [
+            p for f in sorted(folder.glob("*.*"))[:100] if (p := _read(f)) is not None
+        ]
+        if parts:
+            near[folder.name] = _area(own, known.distances(_numbers(parts)))
+    worst = min(far, key=lambda pair: far[pair])
+    kept = {
+        n: float((k.distances(looked[n][2]) <= k.threshold).mean())
+        for n, k in found.items()
+    }
+    note = f"{len(far)} pairs, mean {np.mean(list(far.values())):.4f}; worst: {worst}"
+    told = ", ".join(f"{name} {area:.3f}" for name, area in near.items())
+    held = "; kept as familiar: " + ", ".join(f"{n} {k:.2f}" for n, k in kept.items())
+    area = float(np.mean(list(near.values())))
+    return [
+        at_least("unfamiliar", far[worst], 0.99, "AUROC far, worst", note),
+        at_least("unfamiliar", area, 0.9, "AUROC near, mean", told + held),
+    ]
+
+
+def neighbours() -> list[Measurement]:
+    """Six nearest of 100,000 training images, median of 20 questions."""
+    random = np.random.default_rng(0)
+    points = random.normal(size=(100_000, familiarity.AXES)).astype(np.float32)
+    width = sum(familiarity.DEPTHS)
+    numbers = random.normal(size=(300, familiarity.WIDTH)).astype(np.float32)
+    origin = Origin(SIZE, own=True, smallest=1, grey=False)
+    few = numbers[:20, :width]
+    known = familiarity.fit(numbers, numbers[:20], few, [("", "")] * 20, origin)
+    known = replace(known, points=points)
+    seconds = []
+    for i in range(20):
+        began = time.perf_counter()
+        known.nearest(numbers[i : i + 1, :width])
+        seconds.append(time.perf_counter() - began)
+    found = 1000 * float(np.median(seconds))
+    return [at_most("neighbours", found, 20, "ms", "exact, 100,000 images")]
+
+
+def coverage() -> list[Measurement]:
+    """Coverage of 90 % and 95 % sets on images that chose no threshold.
+
+    Validation and test images of one run are divided anew 200 times: a single division
+    of a few hundred images is off by a point or two by chance alone.
+    """
+    results = []
+    for name in ("blood_cells", "medical_mnist_mini"):
+        with trained(name) as run:
+            table = read_predictions(run)
+            classes = run.model_facts.class_names
+        scores = table[[f"score_{c}" for c in classes]].to_numpy()
+        truth = np.array([classes.index(label) for label in table["label"]])
+        for share in (0.9, 0.95):
+            gap, note = _coverage(scores, truth, share)
+            results.append(at_most("conformal", gap, 2, "points", f"{name}: {note}"))
+    return results
+
+
+def _coverage(scores: np.ndarray, truth: np.ndarray, share: float) -> tuple[float, str]:
+    random = np.random.default_rng(0)
+    held, sizes = [], []
+    for _ in range(200):
+        order = random.permutation(len(truth))
+        chosen, rest = np.array_split(order, 2)
+        sets = conformal.fit(scores[chosen], truth[chosen], share).sets(scores[rest])
+        held.append(sets[np.arange(len(rest)), truth[rest]].mean())
+        sizes.append(sets.sum(axis=1).mean())
+    mean = 100 * float(np.mean(held))
+    note = f"{share:.0%} asked, {mean:.1f} % held, {np.mean(sizes):.2f} classes each"
+    return abs(mean - 100 * share), note
+
+
+def explain() -> list[Measurement]:
+    """Probabilities with Grad-CAM / probabilities alone, one image, Instant."""
+    with trained("medical_mnist_mini", size=SIZE) as run:
+        loaded = prediction.load(run)
+    image = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
+    image = image[..., : loaded.facts.preprocessing.channels]
+    alone, both = _medians(
+        lambda: prediction.predict(loaded, image), lambda: loaded.explain(image, [-1])
+    )
+    note = f"{1000 * both:.1f} ms / {1000 * alone:.1f} ms, one pass for both"
+    return [at_most("explain", both / alone, 2, note=note)]
+
+
+def _medians(*asked: Callable[[], object]) -> list[float]:
+    """Median seconds of each, asked in turns, so that noise meets all alike."""
+    seconds = np.empty((40, len(asked)))
+    for row in (*np.empty((5, len(asked))), *seconds):
+        for i, ask in enumerate(asked):
+            began = time.perf_counter()
+            ask()
+            row[i] = time.perf_counter() - began
+    return np.median(seconds, axis=0).tolist()
+
+
+@contextmanager
+def trained(name: str, **changes: object) -> Iterator[Run]:
+    """A finished Instant run on a public data set, in a workspace of its own."""
+    import os
+
+    folder = bench_data(name)
+    before = os.environ.get("MEDMODEL_DATA")
+    os.environ["MEDMODEL_DATA"] = str(folder)
+    try:
+        with temporary_workspace():
+            yield finished_run(config_for("instant", str(folder), **changes))
+    finally:
+        os.environ.pop("MEDMODEL_DATA")
+        if before is not None:
+            os.environ["MEDMODEL_DATA"] = before
+
+
+def _reference(training: np.ndarray, validation: np.ndarray) -> Reference:
+    points = training[:, : sum(familiarity.DEPTHS)]
+    names = [("", "")] * len(training)
+    origin = Origin(SIZE, own=True, smallest=1, grey=False)
+    return familiarity.fit(training, validation, points, names, origin)
+
+
+def _numbers(pictures: Iterator[np.ndarray] | Pictures) -> np.ndarray:
+    preprocessing = Preprocessing(SIZE)
+    ready = np.stack([prepare_image(pixels, preprocessing) for pixels in pictures])
+    return numbers_of(frozen_features(ready, SIZE), ready)
+
+
+def _area(own: np.ndarray, other: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    truth = np.repeat([0, 1], [len(own), len(other)])
+    return float(roc_auc_score(truth, np.concatenate([own, other])))
+
+
+def _three_parts(folder: Path, random: np.random.Generator) -> list[Pictures]:
+    """Training, validation and test pictures; by the folders where they say so."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and _picture(f))
+    tested = [f for f in files if f.relative_to(folder).parts[0] == "test"]
+    rest = [f for f in files if f not in set(tested)]
+    random.shuffle(rest)
+    if not tested:
+        cut = max(len(rest) // 5, 1)
+        tested, rest = rest[:cut], rest[cut:]
+    random.shuffle(tested)
+    fifth = max(len(rest) // 5, 1)
+    parts = rest[fifth:][:900], rest[:fifth][:250], tested[:200]
+    return [[p for f in part if (p := _read(f)) is not None] for part in parts]
+
+
+def _picture(file: Path) -> bool:
+    return file.suffix.lower() in (".jpg", ".jpeg", ".png", ".dcm")
+
+
+def _read(file: Path) -> np.ndarray | None:
+    try:
+        return decode(file).pixels
+    except ImageError:
+        return None
+
+
+def _photographs(random: np.random.Generator) -> Pictures:
+    """Parts of the photographs that come with scikit-image and scikit-learn."""
+    import skimage
+    import sklearn
+
+    folders = [Path(str(package.__file__)).parent for package in (skimage, sklearn)]
+    kinds = {".png", ".jpg", ".jpeg"}
+    files = [f for d in folders for f in sorted(d.rglob("*")) if f.suffix in kinds]
+    read = [pixels for f in files if (pixels := _read(f)) is not None]
+    large = [pixels for pixels in read if min(pixels.shape[:2]) >= SIZE]
+    parts = []
+    for i in range(150):
+        pixels = large[i % len(large)]
+        side = int(random.uniform(0.4, 1) * min(pixels.shape[:2]))
+        top = random.integers(0, pixels.shape[0] - side + 1)
+        left = random.integers(0, pixels.shape[1] - side + 1)
+        parts.append(pixels[top : top + side, left : left + side])
+    return large + parts
+
+
+def _nothing(random: np.random.Generator) -> dict[str, Pictures]:
+    shape = (224, 224)
+    noise = [
+        random.integers(0, 256, (*shape, c), np.uint8)
+        for c in (1, 3)
+        for _ in range(20)
+    ]
+    grey = [np.full((*shape, 1), value, np.uint8) for value in range(0, 256, 15)]
+    colours = random.integers(0, 256, (20, 3), np.uint8)
+    return {
+        "noise": noise,
+        "blank": grey + [np.tile(colour, (*shape, 1)) for colour in colours],
+    }
+
+
+def _blurred(pixels: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    sigma = 0.02 * max(pixels.shape[:2])
+    return gaussian_filter(pixels, (sigma, sigma, 0))
+
+
+def _cropped(pixels: np.ndarray) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    return pixels[height // 4 : -(height // 4), width // 4 : -(width // 4)]
+
+
+def _with_text(pixels: np.ndarray) -> np.ndarray:
+    from PIL import Image, ImageDraw
+
+    image = Image.fromarray(np.repeat(pixels, 4 - pixels.shape[2], axis=2)[..., :3])
+    height, width = pixels.shape[:2]
+    pen = ImageDraw.Draw(image)
+    box = (0.55 * width, 0.05 * height, 0.95 * width, 0.2 * height)
+    pen.rectangle(box, fill="white")
+    size = 0.07 * height
+    pen.text((0.57 * width, size), "PATIENT 12", fill="black", font_size=size)
+    return np.asarray(image)[..., : pixels.shape[2]]
+
+
+def _tiny(pixels: np.ndarray) -> np.ndarray:
+    return prepare_image(pixels, Preprocessing(28))
+
+
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "upside down": lambda pixels: np.ascontiguousarray(pixels[::-1]),
+    "mirrored": lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),
+    "inverted": lambda pixels: 255 - pixels,
+    "blurred": _blurred,
+    "cropped": _cropped,
+    "text box": _with_text,
+    "28 px": _tiny,
+}
