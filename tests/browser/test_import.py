@@ -63,7 +63,7 @@ def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
     )
     expect(page.get_by_text("Model's first choice")).to_be_visible(timeout=TRAINED)
     expect(page.get_by_text("centre 40, width 54 HU").first).to_be_visible()
-    page.get_by_label("Window", exact=False).first.click()
+    page.get_by_role("combobox", name="Window").click()
     page.get_by_role("option", name="Lung").click()
     expect(page.get_by_text("centre -600, width 1500").first).to_be_visible(
         timeout=WAIT
