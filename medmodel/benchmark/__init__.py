@@ -111,6 +111,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "assurance.explain",
         "probabilities with Grad-CAM / probabilities alone",
     ),
+    "pointing": (
+        "assurance.pointing",
+        "Grad-CAM's highest place lies on the lesion, drawn phantoms",
+    ),
     "compare_1000": (
         "statistics.compare_1000",
         "1,000 runs listed, searched, filtered and sorted",

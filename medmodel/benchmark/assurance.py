@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from medmodel import conformal, familiarity, prediction
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
@@ -21,6 +22,7 @@ from medmodel.familiarity import Origin, Reference, numbers_of
 from medmodel.images import decode, prepare_image
 from medmodel.reference import frozen_features
 from medmodel.runs import Run
+from medmodel.synthetic import TRUTH, ensure_sample_dataset
 
 SETS = (
     "chest_xray",
@@ -149,6 +151,43 @@ def _medians(*asked: Callable[[], object]) -> list[float]:
             ask()
             row[i] = time.perf_counter() - began
     return np.median(seconds, axis=0).tolist()
+
+
+def pointing() -> list[Measurement]:
+    """Pointing game: is the map's highest place on a lesion, within 15 pixels?
+
+    Test images with a lesion whose class the model finds. Zhang et al. 2018,
+    "Top-Down Neural Attention by Excitation Backprop", IJCV.
+    """
+    with temporary_workspace():
+        folder = ensure_sample_dataset()
+        run = finished_run(config_for("instant", str(folder)))
+        table = read_predictions(run)
+        truth = pd.read_csv(folder / TRUTH)
+        loaded = prediction.load(run)
+        classes = loaded.facts.class_names
+        hits: list[bool] = []
+        sure = 0
+        tested = table[(table["split"] == "test") & table["path"].isin(truth["path"])]
+        for row in tested.to_dict("records"):
+            scores = [row[f"score_{name}"] for name in classes]
+            if classes[int(np.argmax(scores))] != row["label"]:
+                continue
+            pixels = decode(folder / row["path"]).pixels
+            image = prepare_image(pixels, loaded.facts.preprocessing)
+            position = classes.index(row["label"])
+            heat = loaded.explain(image[None], [position]).heatmaps[0]
+            top, left = np.unravel_index(heat.argmax(), heat.shape)
+            scale = pixels.shape[0] / heat.shape[0]
+            here = np.array([(left + 0.5) * scale, (top + 0.5) * scale])
+            lesions = truth[truth["path"] == row["path"]]
+            away = np.linalg.norm(lesions[["x_px", "y_px"]].to_numpy() - here, axis=1)
+            radius = lesions["diameter_mm"] / lesions["mm_per_px"] / 2
+            hits.append(bool((away <= radius + 15).any()))
+            sure += 1
+    share = float(np.mean(hits)) if hits else 0.0
+    note = f"{sure} of {len(tested)} test images with a lesion, rightly classified"
+    return [at_least("pointing", share, 0.8, "share of maps", note)]
 
 
 @contextmanager
