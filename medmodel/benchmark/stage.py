@@ -55,7 +55,11 @@ def free_port() -> int:
 @contextlib.contextmanager
 def temporary_workspace() -> Iterator[Path]:
     """A workspace that this process uses and that is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="medmodel-benchmark-") as folder:
+    # A worker that waits there may still write while the folder goes.
+    temporary = tempfile.TemporaryDirectory(
+        prefix="medmodel-benchmark-", ignore_cleanup_errors=True
+    )
+    with temporary as folder:
         before = os.environ.get("MEDMODEL_WORKSPACE")
         os.environ["MEDMODEL_WORKSPACE"] = folder
         try:
