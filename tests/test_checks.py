@@ -25,7 +25,8 @@ def examined(rows: list[Row], **counts: int) -> checks.DatasetReport:
     broken = broken.assign(mode="", width=0, height=0)
     ignored = pd.DataFrame({"path": ["n.txt"], "reason": ["not an image"]})
     index = Index(Path("/set"), pd.concat([table, broken]), ignored)
-    index.table["patient"] = ""  # no header names one
+    # No header names a patient, nobody put pictures together.
+    index.table[["patient", "group"]] = ""
     return checks.examine(index, split_table)
 
 

@@ -110,6 +110,6 @@ def test_arrow_keys_step_through_many(page: Page, app: AppServer, run: Run) -> N
 def test_evaluation_on_the_run_page(page: Page, app: AppServer, run: Run) -> None:
     page.goto(f"{app.url}/runs?run={run.id}")
     expect(page.get_by_text("How good is it?")).to_be_visible(timeout=WAIT)
-    expect(page.get_by_text("Always guessing")).to_be_visible()
+    expect(page.get_by_text("Always guessing").first).to_be_visible()
     cells = page.locator(".js-plotly-plot .heatmaplayer image")
     expect(cells).to_have_count(1, timeout=WAIT)
