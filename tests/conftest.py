@@ -22,6 +22,11 @@ REAL_DATA = Path(
 ).resolve()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: they are slow, and leave an event loop running."""
+    items.sort(key=lambda item: "browser" in item.path.parent.name)
+
+
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A fresh workspace, so that no test sees another's runs or the user's own.

@@ -139,10 +139,10 @@ def test_two_tabs_see_the_same_run_stop(
 
 def test_delete_asks_first(page: Page, app: AppServer, long_run: Run) -> None:
     watch(page, app, long_run)
-    page.get_by_role("button", name="Delete").click(timeout=WAIT)
+    page.get_by_role("button", name="Delete", exact=True).click(timeout=WAIT)
     page.get_by_role("button", name="Keep it").click(timeout=WAIT)
     assert long_run.folder.exists()
-    page.get_by_role("button", name="Delete").click(timeout=WAIT)
+    page.get_by_role("button", name="Delete", exact=True).click(timeout=WAIT)
     page.get_by_role("button", name="Delete it").click(timeout=WAIT)
     expect(page.get_by_role("heading", level=1)).to_have_text("Runs", timeout=WAIT)
     assert not long_run.folder.exists()
