@@ -161,7 +161,8 @@ class TrainConfig:
         model: Key of `MODEL_NAMES`.
         training: `"frozen"` learns a linear layer on pretrained features,
             `"fine_tune"` then unfreezes all, `"scratch"` starts from random weights.
-        weights: Path of a local weights file for Keras models; empty for random.
+        weights: Path of a local weights file for Keras models, or `imagenet` to let
+            Keras download its own; empty for random.
         size: Input height and width in pixels, 28 to 512; 0 lets validation data
             choose (frozen training only).
         fit: See `Preprocessing`.

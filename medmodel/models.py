@@ -25,6 +25,10 @@ IMAGENET_STD = np.array([0.229, 0.224, 0.225])
 Builder = Callable[[keras.KerasTensor, str], keras.KerasTensor]
 
 
+IMAGENET = "imagenet"
+"""Asked for by this word alone, since nothing is fetched unasked."""
+
+
 def build_model(
     name: str,
     preprocessing: Preprocessing,
@@ -38,7 +42,8 @@ def build_model(
         name: Key of `MODELS`.
         preprocessing: Size and channels of the input.
         num_classes: Number of outputs, at least 2.
-        weights: File of a Keras network's pretrained weights; empty for random ones.
+        weights: File of a Keras network's pretrained weights; `IMAGENET` lets Keras
+            fetch its own, the only thing ever downloaded; empty for random ones.
             EfficientNet-Lite0 brings its own.
         seed: Seed of the random weights.
 
@@ -317,12 +322,29 @@ def _application(
         with warnings.catch_warnings():
             # MobileNetV2 regrets that no size of its own was chosen.
             warnings.filterwarnings("ignore", message=".*input_shape.*")
+            if weights == IMAGENET:
+                return layers.GlobalAveragePooling2D()(_fetched(network, scaled))
             model = network(include_top=False, weights=None, input_tensor=scaled)
         if weights:
             _load_weights(model, Path(weights))
         return layers.GlobalAveragePooling2D()(model.output)
 
     return build
+
+
+def _fetched(
+    network: Callable[..., keras.Model], scaled: keras.KerasTensor
+) -> keras.KerasTensor:
+    """The network's maps with weights that Keras fetches, checks and keeps."""
+    try:
+        model = network(include_top=False, weights="imagenet", input_tensor=scaled)
+    except Exception as error:
+        # Keras raises nothing more exact where an address cannot be reached.
+        raise WeightsError(
+            "The ImageNet weights could not be fetched: this server has no way to the "
+            "internet. Name a local file of weights, or leave the field empty."
+        ) from error
+    return model.output
 
 
 def _load_weights(model: keras.Model, path: Path) -> None:

@@ -219,3 +219,16 @@ def test_heatmap_layers_are_those_before_the_area_is_given_up() -> None:
     assert chosen("efficientnet_lite0", 64) == ["block11_expand_conv_relu6"]
     assert chosen("document_cnn", 64)[0].startswith("conv2d")
     assert chosen("efficientnetv2b0", 128) == ["top_activation"]
+
+
+def test_imagenet_weights_are_fetched_only_when_asked_for() -> None:
+    asked: list[str | None] = []
+
+    def offline(weights: str | None, **_: object) -> keras.Model:
+        asked.append(weights)
+        raise Exception("URL fetch failure")
+
+    build = models._application(offline)
+    with pytest.raises(WeightsError, match="no way to the internet"):
+        build(keras.Input((64, 64, 3), dtype="uint8"), models.IMAGENET)
+    assert asked == ["imagenet"]

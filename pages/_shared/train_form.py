@@ -196,8 +196,9 @@ def _network(form: Form) -> None:
         if form.values["model"] not in OWN_MODELS:
             form.text(
                 "weights",
-                "Weights file on this server (optional)",
-                help="A .weights.h5 file of keras.applications. Empty: random weights.",
+                "Weights file on this server, or imagenet (optional)",
+                help="A .weights.h5 file of keras.applications. The word imagenet "
+                "downloads its published weights. Empty: random weights.",
             )
         form.choice("training", "What is trained", get_args(Training), TRAINING_TITLES)
         form.number("epochs", "Epochs", step=1, help="Passes over the training images.")
