@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.calibration import bin_numbers
 from medmodel.errors import DataError
 from medmodel.evaluation import Scored
 from medmodel.intervals import Estimate, share
@@ -103,7 +104,7 @@ def precision_recall_curve(data: Scored, position: int) -> Curve:
 
 
 def score_histogram(data: Scored, position: int, bins: int = 40) -> Histogram:
-    """How one class's scores are spread over [0, 1].
+    """How one class's scores are spread over [0, 1]; bins exclude their lower edge.
 
     Args:
         data: One split.
@@ -116,9 +117,10 @@ def score_histogram(data: Scored, position: int, bins: int = 40) -> Histogram:
     if not 1 <= bins <= POINTS:
         raise DataError(f"A histogram has 1 to {POINTS} bins; {bins} were asked for.")
     positive, scores = data.truth == position, data.scores[:, position]
-    inside, edges = np.histogram(scores[positive], bins, (0.0, 1.0))
-    outside, _ = np.histogram(scores[~positive], bins, (0.0, 1.0))
-    return Histogram(edges, inside.astype(np.int64), outside.astype(np.int64))
+    number = bin_numbers(scores, bins)
+    inside = np.bincount(number[positive], minlength=bins)
+    outside = np.bincount(number[~positive], minlength=bins)
+    return Histogram(np.linspace(0, 1, bins + 1), inside, outside)
 
 
 def _one_against_rest(

@@ -225,6 +225,17 @@ def scored(table: pd.DataFrame, split: str) -> Scored:
     return Scored(classes, truth, scores, _patient_numbers(rows["patient"]))
 
 
+def part(data: Scored, kept: NDArray[np.bool_]) -> Scored:
+    """Some images of a split.
+
+    Args:
+        data: The split.
+        kept: Which of its images, shape `(n,)`.
+    """
+    patients = None if data.patients is None else _renumbered(data.patients[kept])
+    return Scored(data.classes, data.truth[kept], data.scores[kept], patients)
+
+
 def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
     """All numbers of one split.
 
@@ -235,7 +246,17 @@ def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
     Raises:
         DataError: The split is empty or does not fit the score columns.
     """
-    data = scored(table, split)
+    return evaluation_of(scored(table, split), split)
+
+
+def evaluation_of(data: Scored, split: str = "test") -> Evaluation:
+    """All numbers of one split, or of a part of it.
+
+    Raises:
+        DataError: There is no image.
+    """
+    if not len(data.truth):
+        raise DataError("There is no such image: nothing can be measured.")
     areas = class_areas(data)
     confusion = confusion_matrix(data)
     hits = data.predicted == data.truth

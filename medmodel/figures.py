@@ -56,7 +56,10 @@ def precision_recall_figure(
 def histogram_figure(
     found: Histogram, name: str, colour: str, threshold: float | None = None
 ) -> Figure:
-    """How a class's scores are spread: its images upwards, all others downwards."""
+    """How a class's scores are spread: its images upwards, all others downwards.
+
+    A bar carries the edges of its bin and whether its images are of the class.
+    """
     drawing = figure(_HEIGHT)
     edges = found.edges
     middles, width = (edges[1:] + edges[:-1]) / 2, float(edges[1] - edges[0])
@@ -71,6 +74,7 @@ def histogram_figure(
             y=sign * counts,
             width=width * 0.96,
             marker={"color": paint},
+            customdata=[[low, low + width, sign > 0] for low in edges[:-1].tolist()],
             hovertext=[
                 f"score {low:.3f}–{low + width:.3f}<br>{count} images, {who}"
                 for low, count in zip(edges[:-1], counts, strict=True)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medmodel.errors import DataError
 from medmodel.evaluation import Scored
 from medmodel.runs import Run
 from medmodel.storage import read_json, write_json
+from medmodel.subgroups import Subgroup
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,19 +31,23 @@ class Filter:
 
     Args:
         label: Only images of this class.
+        but: Only images that are not of this class.
         choice: Only images whose first choice is this class.
-        low: Only images whose first choice has at least this score, in [0, 1].
-        high: And at most this one.
-        text: Only images whose path or patient holds this, whatever its case.
+        low: Only images whose score lies above this, in [0, 1]; 0 leaves none out.
+        high: And is at most this.
+        of: The class whose score is meant; the first choice's where it is "".
         wrong: Only images whose first choice is not their label.
+        group: Only images that are like this.
     """
 
     label: str = ""
+    but: str = ""
     choice: str = ""
     low: float = 0.0
     high: float = 1.0
-    text: str = ""
+    of: str = ""
     wrong: bool = False
+    group: Subgroup = Subgroup()
 
 
 def described(table: pd.DataFrame, data: Scored, split: str = "test") -> pd.DataFrame:
@@ -70,31 +76,39 @@ def described(table: pd.DataFrame, data: Scored, split: str = "test") -> pd.Data
     )
 
 
-def chosen(rows: pd.DataFrame, wanted: Filter, order: Order = "worst") -> pd.DataFrame:
+def chosen(
+    rows: pd.DataFrame,
+    wanted: Filter,
+    order: Order = "worst",
+    data: Scored | None = None,
+) -> pd.DataFrame:
     """The images that are asked for, in the order that is asked for.
 
     Args:
-        rows: As from `described`.
+        rows: As from `described`, with the facts that are asked for.
         wanted: Which images.
         order: `"worst"` puts those first whose label got the smallest score,
             `"surest"` the largest, `"uncertain"` those where first and second choice
             are closest.
+        data: What `rows` was made of; needed only for the scores of one class.
 
     Raises:
-        DataError: There is no such order.
+        DataError: There is no such order, or no such class.
     """
     if order not in get_args(Order):
         raise DataError(f"Images cannot be sorted by {order!r}.")
-    kept = (rows["score"] >= wanted.low) & (rows["score"] <= wanted.high)
+    score = _scores(rows, wanted.of, data)
+    # As the bins of histograms and reliability diagrams: the lower edge is outside.
+    kept = (score > wanted.low) | (wanted.low == 0)
+    kept &= (score <= wanted.high) & wanted.group.holds(rows)
     if wanted.label:
-        kept &= rows["label"] == wanted.label
+        kept &= (rows["label"] == wanted.label).to_numpy()
+    if wanted.but:
+        kept &= (rows["label"] != wanted.but).to_numpy()
     if wanted.choice:
-        kept &= rows["choice"] == wanted.choice
+        kept &= (rows["choice"] == wanted.choice).to_numpy()
     if wanted.wrong:
-        kept &= rows["label"] != rows["choice"]
-    if wanted.text.strip():
-        text = wanted.text.strip().casefold()
-        kept &= _holds(rows["path"], text) | _holds(rows["patient"], text)
+        kept &= (rows["label"] != rows["choice"]).to_numpy()
     column = "margin" if order == "uncertain" else "label_score"
     return rows[kept].sort_values(column, ascending=order != "surest", kind="stable")
 
@@ -113,5 +127,10 @@ def mark_label(run: Run, path: str, doubtful: bool) -> None:
     write_json(run.folder / "doubtful.json", sorted(marked))
 
 
-def _holds(column: pd.Series, text: str) -> pd.Series:
-    return column.map(lambda value: text in value.casefold()).astype(bool)
+def _scores(rows: pd.DataFrame, name: str, data: Scored | None) -> NDArray[np.float64]:
+    if not name:
+        return rows["score"].to_numpy(np.float64)
+    if data is None or name not in data.classes:
+        raise DataError(f"There are no scores for a class {name!r} here.")
+    column = data.scores[:, data.classes.index(name)]
+    return column[rows["position"].to_numpy()]

@@ -15,11 +15,11 @@ PACKAGE = ROOT / "medmodel"
 
 # A module may import only from rows above its own.
 LAYERS: list[set[str]] = [
-    {"errors"},
+    {"errors", "samples"},
     {"config", "storage", "curation"},
     {"enhance", "sandbox", "windows", "pseudonyms", "confidentiality", "pool"},
     {"codecs", "dicom", "nifti", "headers", "blackout", "deidentify", "scans"},
-    {"images", "runs", "audit", "messages"},
+    {"images", "runs", "audit", "messages", "subgroups"},
     {"folders", "labelled", "importing", "facts"},
     {"layout"},
     {

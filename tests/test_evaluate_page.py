@@ -8,19 +8,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from medmodel import calibration, external, gallery, jobs
+from medmodel import calibration, curves, external, gallery, jobs
 from medmodel.config import TrainConfig
-from medmodel.evaluation import scored
+from medmodel.datasets import index_dataset
+from medmodel.evaluation import evaluation_of, scored
 from medmodel.gallery import Filter
 from medmodel.images import Pixels
 from medmodel.runs import Run, RunStore
+from medmodel.subgroups import Subgroup
 from medmodel.thresholds import frozen_thresholds
 from pages._shared import results
 from pages._shared.downloads import csv_text
-from pages._shared.gallery_view import CHOICE, LABEL
+from pages._shared.gallery_view import CHOICE, LABEL, OF, SCORES
 from pages._shared.pictures import small_pictures
+from pages._shared.subgroup_view import TEXT
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 
@@ -91,6 +95,61 @@ def test_filters_show_the_images_they_name(run: Run) -> None:
     assert f"**{count}**" in said(app)
     closer = [b for b in app.button if b.label == "Look closer"]
     assert len(closer) == len(found)
+
+
+def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "easy"
+    Image.open(folder / "light" / "light_001.png").resize((40, 50)).save(
+        folder / "light" / "light_001.png"
+    )
+    index_dataset(folder)
+    app = opened(run)
+    app.text_input(TEXT).set_value("light_00").run()
+    app.get("button_group")[1].set_value(["width"]).run()
+    assert not app.exception
+    width = next(s for s in app.slider if s.label == "Width in pixels")
+    width.set_value((32.0, 35.0)).run()
+    assert not app.exception
+    group = Subgroup("light_00", ranges=(("width", (32.0, 35.0)),))
+    part = results.part_of(run, group)
+    said_so = app.warning[0].value.replace("\\", "")
+    assert f"**{len(part.truth)} of 30 images**" in said_so
+    assert "Width in pixels 32 to 35" in said_so and "not a result" in said_so
+    table = app.dataframe[0].value
+    assert list(table["n of these"])[0] == len(part.truth)
+    assert list(table["n"])[0] == 30
+    found = evaluation_of(part)
+    assert list(table["These images"])[0] == str(found.accuracy)
+    press(app, "All images")
+    assert not app.warning
+
+
+def test_a_bar_of_the_histogram_opens_its_images(run: Run) -> None:
+    spread = curves.score_histogram(results.split(run), 2)
+    for inside, counts in ((True, spread.inside), (False, spread.outside)):
+        at = int(np.argmax(counts))
+        low, high = (
+            round(100 * spread.edges[at], 1),
+            round(100 * spread.edges[at + 1], 1),
+        )
+        app = opened(run, "Curves")
+        app.session_state[LABEL] = "light" if inside else "≠ light"
+        app.session_state[OF] = "light"
+        app.session_state[SCORES] = (low, high)
+        app.session_state["evaluated-class"] = "light"
+        app.session_state["clicked-bar"] = (run.id, 2)
+        app.run()
+        assert not app.exception
+        count = f"{counts[at]} image" + ("s" if counts[at] != 1 else "")
+        assert f"**{count}**" in said(app)
+
+
+def test_calibration_of_one_class(run: Run) -> None:
+    app = opened(run, "Calibration")
+    app.selectbox("calibration-of").set_value("light").run()
+    assert not app.exception
+    error = calibration.calibration_error(results.split(run), 2)
+    assert str(error) in said(app).replace("\\", "")
 
 
 def test_a_threshold_is_frozen_before_test_images_are_shown(run: Run) -> None:

@@ -15,6 +15,7 @@ from medmodel.gallery import (
     mark_label,
 )
 from medmodel.runs import RunStore
+from medmodel.subgroups import Subgroup
 
 
 @pytest.fixture
@@ -54,8 +55,10 @@ def test_orders(rows: pd.DataFrame) -> None:
         (Filter(label="a", choice="b"), ["a/2.png"]),
         (Filter(wrong=True), ["a/2.png"]),
         (Filter(low=0.6, high=0.8), ["a/2.png"]),
-        (Filter(text="BOB"), ["b/4.png"]),
-        (Filter(text=" 1.png "), ["a/1.png"]),
+        (Filter(group=Subgroup("BOB")), ["b/4.png"]),
+        (Filter(group=Subgroup(" 1.png ")), ["a/1.png"]),
+        (Filter(but="a"), ["b/4.png"]),
+        (Filter(low=0.55, high=0.7), ["a/2.png"]),
         (Filter(label="b", choice="a"), []),
     ],
 )

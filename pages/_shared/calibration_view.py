@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from medmodel import audit, calibration, figures
-from medmodel.calibration import Temperature, calibrated, reliability
+from medmodel import audit, calibration, figures, plots
+from medmodel.calibration import Temperature, brier, calibrated, reliability
 from medmodel.evaluation import Scored
 from medmodel.runs import Run
 from pages._shared import results
@@ -25,22 +25,29 @@ _BIN = "clicked-bin"
 def show_calibration(run: Run) -> None:
     """The test images before and after the temperature that validation gave."""
     data = results.split(run)
+    name = st.selectbox(
+        "Scores of",
+        ["", *data.classes],
+        format_func=lambda name: name or "The first choice, whatever it is",
+        key="calibration-of",
+    )
+    who = f"{plain(name)}" if name else "right"
     st.markdown(
-        "Of images whose first choice scored 80 %, about 80 of 100 should be right: "
-        "points on the dotted line. Above it the model is too modest, below it too "
-        "sure. A click on a point shows its images."
+        f"Of images whose {'score for it' if name else 'first choice'} was 80 %, about "
+        f"80 of 100 should be {who}: points on the dotted line. Above it the model is "
+        "too modest, below it too sure. A click on a point shows its images."
     )
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**As trained**")
-        _show(run, data, "reliability")
+        _show(run, data, "reliability", name)
     with right, errors_shown():
         found = results.temperature(run)
         st.markdown(f"**At a temperature of {_shown(found)}**")
-        _show(run, calibrated(data, found.value), "reliability-calibrated")
+        _show(run, calibrated(data, found.value), "reliability-calibrated", name)
     with errors_shown():
         _store(run, results.temperature(run))
-    if st.session_state.get(_BIN) == run.id:
+    if st.session_state.get(_BIN) == (run.id, name):
         show_gallery(run)
 
 
@@ -48,21 +55,25 @@ def _shown(found: Temperature) -> str:
     return plain(f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})")
 
 
-def _show(run: Run, data: Scored, key: str) -> None:
-    bins = reliability(data)
+def _show(run: Run, data: Scored, key: str, name: str) -> None:
+    position = data.classes.index(name) if name else None
+    bins = reliability(data, position)
+    colour = plots.class_colours(data.classes)[name] if name else _COLOUR
+    claim = f"it is {name}" if name else "the first choice is right"
     clickable = key == "reliability"
     show_figure(
-        figures.reliability_figure(bins, _COLOUR, "the first choice is right"),
+        figures.reliability_figure(bins, colour, claim),
         key=key,
         alt="Reliability diagram with the number of images at every point",
-        on_click=(lambda point: _open(run, point)) if clickable else None,
+        on_click=(lambda point: _open(run, name, point)) if clickable else None,
     )
-    error, loss = calibration.calibration_error(data), calibration.log_loss(data)
+    error = calibration.calibration_error(data, position)
+    loss, squared = calibration.log_loss(data, position), brier(data, position)
     st.caption(
         plain(
             f"Expected calibration error {error}, log loss {loss}, Brier score "
-            f"{calibration.brier(data)}; n = {len(data.truth):,}. Numbers beside the "
-            "points count images."
+            f"{squared}; n = {len(data.truth):,}. Numbers beside the points count "
+            "images; bars are 95 % intervals of the share."
         )
     )
     table = [
@@ -91,9 +102,9 @@ def _store(run: Run, found: Temperature) -> None:
         st.rerun()
 
 
-def _open(run: Run, point: dict[str, Any]) -> None:
+def _open(run: Run, name: str, point: dict[str, Any]) -> None:
     edges = point.get("customdata")
     if edges:
-        low, high = (round(100 * edge) for edge in list(edges)[:2])
-        ask_for(scores=(low, high))
-        st.session_state[_BIN] = run.id
+        low, high = (round(100 * edge, 1) for edge in list(edges)[:2])
+        ask_for(scores=(low, high), of=name)
+        st.session_state[_BIN] = run.id, name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -12,9 +15,11 @@ from medmodel.thresholds import frozen_thresholds
 from pages._shared import results
 from pages._shared.charts import show_figure
 from pages._shared.downloads import csv_button
+from pages._shared.gallery_view import ask_for, show_gallery
 from pages._shared.words import plain
 
 CLASS = "evaluated-class"
+_BIN = "clicked-bar"
 
 
 def pick_class(run: Run) -> int:
@@ -66,10 +71,15 @@ def show_curves(run: Run) -> None:
         plain(f"{n}. Bands are pointwise 95 % intervals; dotted: guessing.")
         + (" The dot is the frozen threshold." if threshold is not None else "")
     )
-    st.markdown("**How its scores are spread**")
+    st.markdown("**How its scores are spread**: click a bar to see its images.")
     spread = curves.score_histogram(data, position)
     figure = figures.histogram_figure(spread, name, colour, threshold)
-    show_figure(figure, "histogram", f"Scores for {name}, of its images and of others")
+    show_figure(
+        figure,
+        "histogram",
+        f"Scores for {name}, of its images and of others",
+        on_click=lambda point: _open(run, data.classes, position, point),
+    )
     table = {
         "from": spread.edges[:-1],
         "to": spread.edges[1:],
@@ -77,6 +87,26 @@ def show_curves(run: Run) -> None:
         "others": spread.outside,
     }
     csv_button(pd.DataFrame(table), "scores", run)
+    if st.session_state.get(_BIN) == (run.id, position):
+        show_gallery(run)
+
+
+def _open(
+    run: Run, classes: Sequence[str], position: int, point: dict[str, Any]
+) -> None:
+    bin_ = point.get("customdata")
+    if bin_:
+        low, high, inside = list(bin_)[:3]
+        name = classes[position]
+        # Of two classes, not this one is the other one.
+        other = classes[1 - position] if len(classes) == 2 else ""
+        ask_for(
+            label=name if inside else other,
+            scores=(round(100 * low, 1), round(100 * high, 1)),
+            of=name,
+            but="" if inside or other else name,
+        )
+        st.session_state[_BIN] = run.id, position
 
 
 def _points(curve: curves.Curve, x: str, y: str) -> pd.DataFrame:

@@ -10,40 +10,48 @@ import streamlit as st
 from medmodel import gallery, plots
 from medmodel.gallery import ORDERS, Filter
 from medmodel.runs import Run
+from medmodel.subgroups import Subgroup
 from pages._shared import results
 from pages._shared.answers import scores_of
 from pages._shared.cases import dataset_case
 from pages._shared.downloads import csv_button
 from pages._shared.pictures import SIDE, file_of, small_pictures
 from pages._shared.prediction_view import bar_order, show_pictures, show_scores
+from pages._shared.subgroup_view import forget_subgroup, pick_subgroup
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 AT_ONCE = 12
-LABEL, CHOICE, SCORES, TEXT = (
-    "image-label",
-    "image-choice",
-    "image-scores",
-    "image-text",
-)
+LABEL, CHOICE, SCORES, OF = "image-label", "image-choice", "image-scores", "image-of"
 _ORDER, _WRONG, _SHOWN = "image-order", "image-wrong", "images-shown"
-_ANY = (0, 100)
+_ANY = (0.0, 100.0)
+_NOT = "≠ "
+"""Before a class's name among the labels: every class but this."""
 
 
-def ask_for(label: str = "", choice: str = "", scores: tuple[int, int] = _ANY) -> None:
+def ask_for(
+    label: str = "",
+    choice: str = "",
+    scores: tuple[float, float] = _ANY,
+    of: str = "",
+    but: str = "",
+) -> None:
     """Sets the filters of the gallery: what was clicked elsewhere.
 
     Args:
         label: A class or "".
         choice: A class or "".
-        scores: Lowest and highest score of the first choice, in per cent.
+        scores: The score lies above the first and is at most the second, in per cent.
+        of: The class whose score is meant; "" for the first choice's.
+        but: A class that the label is not, or "".
     """
-    st.session_state[LABEL] = label
+    st.session_state[LABEL] = _NOT + but if but else label
     st.session_state[CHOICE] = choice
     st.session_state[SCORES] = scores
-    st.session_state[TEXT] = ""
+    st.session_state[OF] = of
     st.session_state[_WRONG] = False
     st.session_state[_SHOWN] = AT_ONCE
+    forget_subgroup()
 
 
 @st.fragment
@@ -51,7 +59,8 @@ def show_gallery(run: Run) -> None:
     """The images that the filters leave, with what the model said of each."""
     with errors_shown():
         wanted, order = _filters(run)
-        found = gallery.chosen(results.images(run), wanted, order)
+        data = results.split(run)
+        found = gallery.chosen(results.images(run), wanted, order, data)
         _headline(run, wanted, found)
         shown = st.session_state.setdefault(_SHOWN, AT_ONCE)
         _grid(run, found.head(shown))
@@ -63,19 +72,27 @@ def show_gallery(run: Run) -> None:
 
 
 def _filters(run: Run) -> tuple[Filter, Any]:
-    classes = ["", *results.split(run).classes]
-    for key, empty in ((LABEL, ""), (CHOICE, ""), (SCORES, _ANY), (TEXT, "")):
+    classes = results.split(run).classes
+    others = [_NOT + name for name in classes] if len(classes) > 2 else []
+    offered = {
+        LABEL: ["", *classes, *others],
+        CHOICE: ["", *classes],
+        OF: ["", *classes],
+    }
+    for key, options in offered.items():
         # Another run may have other classes.
-        kept = st.session_state.setdefault(key, empty)
-        if key in (LABEL, CHOICE) and kept not in classes:
-            st.session_state[key] = empty
+        if st.session_state.setdefault(key, "") not in options:
+            st.session_state[key] = ""
+    st.session_state.setdefault(SCORES, _ANY)
 
     def named(name: str) -> str:
+        if name in others:
+            return f"not {name.removeprefix(_NOT)}"
         return name or "Any"
 
     label, choice, order = st.columns([1, 1, 1.6], vertical_alignment="bottom")
-    label.selectbox("Label", classes, format_func=named, key=LABEL)
-    choice.selectbox("First choice", classes, format_func=named, key=CHOICE)
+    label.selectbox("Label", offered[LABEL], format_func=named, key=LABEL)
+    choice.selectbox("First choice", offered[CHOICE], format_func=named, key=CHOICE)
     with order:
         sorting = st.segmented_control(
             "Order",
@@ -86,29 +103,42 @@ def _filters(run: Run) -> tuple[Filter, Any]:
             key=_ORDER,
         )
     with st.expander("More filters", icon=":material/filter_alt:"):
-        scores, text, wrong = st.columns(3, vertical_alignment="bottom")
-        scores.slider(
-            "Score of the first choice", 0, 100, step=1, format="%d %%", key=SCORES
+        score, scores, wrong = st.columns([1, 1.6, 1], vertical_alignment="bottom")
+        score.selectbox(
+            "Score of",
+            offered[OF],
+            format_func=lambda name: name or "The first choice",
+            key=OF,
         )
-        text.text_input("Patient or file name holds", key=TEXT)
+        scores.slider("Lies within", 0.0, 100.0, step=0.5, format="%.1f %%", key=SCORES)
         wrong.checkbox("Only wrong first choices", key=_WRONG)
+        group = pick_subgroup(run)
+    return _wanted(others, group), sorting
+
+
+def _wanted(others: list[str], group: Subgroup) -> Filter:
+    label = st.session_state[LABEL]
     low, high = st.session_state[SCORES]
-    wanted = Filter(
-        label=st.session_state[LABEL],
+    return Filter(
+        label="" if label in others else label,
+        but=label.removeprefix(_NOT) if label in others else "",
         choice=st.session_state[CHOICE],
         low=low / 100,
         high=high / 100,
-        text=st.session_state[TEXT],
+        of=st.session_state[OF],
         wrong=st.session_state[_WRONG],
+        group=group,
     )
-    return wanted, sorting
 
 
 def _headline(run: Run, wanted: Filter, found: pd.DataFrame) -> None:
     words = [f"label {plain(wanted.label)}"] if wanted.label else []
+    words += [f"label not {plain(wanted.but)}"] if wanted.but else []
     words += [f"first choice {plain(wanted.choice)}"] if wanted.choice else []
     if (wanted.low, wanted.high) != (0, 1):
-        words.append(f"score {100 * wanted.low:.0f} to {100 * wanted.high:.0f} %")
+        of = f" for {plain(wanted.of)}" if wanted.of else ""
+        words.append(f"score{of} {100 * wanted.low:g} to {100 * wanted.high:g} %")
+    words += [plain(wanted.group)] if str(wanted.group) else []
     count = f"{len(found):,} image{'' if len(found) == 1 else 's'}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count}**" + (f": {', '.join(words)}" if words else ""))

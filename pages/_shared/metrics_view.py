@@ -5,14 +5,22 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from medmodel.evaluation import Scored, evaluation_of
 from medmodel.intervals import Estimate
-from medmodel.metrics import LOWER_IS_BETTER, TITLES
+from medmodel.metrics import LOWER_IS_BETTER, TITLES, class_metrics, overall_metrics
 from medmodel.runs import Run
+from medmodel.subgroups import Subgroup
 from pages._shared import results
 from pages._shared.downloads import csv_button
 from pages._shared.evaluation_view import evaluated, show_classes, show_numbers
 from pages._shared.repeat_view import show_repeats
+from pages._shared.subgroup_view import (
+    forget_subgroup,
+    pick_subgroup,
+    say_what_it_is,
+)
 
+_VALUE = "Value (95 % interval)"
 MEANINGS = {
     "accuracy": "Share of images with the right answer.",
     "sensitivity": "Of the images of the class, the share that was recognised.",
@@ -34,7 +42,16 @@ MEANINGS = {
 
 def show_metrics(run: Run) -> None:
     """Tiles, a table of all metrics for what is chosen, one line per class."""
-    found = evaluated(run)
+    whole = evaluated(run)
+    with st.expander("Only some of the images", icon=":material/filter_alt:"):
+        group = pick_subgroup(run)
+        if group != Subgroup():
+            st.button("All images", on_click=forget_subgroup)
+    found, some = whole, None
+    if group != Subgroup():
+        some = results.part_of(run, group)
+        found = evaluation_of(some)
+        say_what_it_is(found, whole, group)
     show_numbers(found)
     classes = [result.name for result in found.per_class if result.images]
     choice = st.selectbox(
@@ -45,19 +62,37 @@ def show_metrics(run: Run) -> None:
         ),
         key="metrics-of",
     )
-    if choice:
-        metrics = results.of_class(run, found.classes.index(choice))
-    else:
-        metrics = results.overall(run)
+    of_all = _metrics(run, choice)
+    table = _table(of_all)
+    if some is not None:
+        of_some = _metrics_of(some, choice)
+        table.insert(1, "These images", [str(e) for e in of_some.values()])
+        table.insert(2, "n of these", [e.n for e in of_some.values()])
+        table = table.rename(columns={_VALUE: "All test images"})
     st.dataframe(
-        _table(metrics),
+        table,
         hide_index=True,
         height="content",
         alt="Every metric with its interval and number of images",
     )
-    csv_button(lambda: all_metrics(run), "metrics", run, "CSV of all classes")
+    if some is None:
+        csv_button(lambda: all_metrics(run), "metrics", run, "CSV of all classes")
+    else:
+        csv_button(table, "metrics-of-some", run)
     show_classes(found)
     show_repeats(run)
+
+
+def _metrics(run: Run, name: str) -> dict[str, Estimate]:
+    if not name:
+        return results.overall(run)
+    return results.of_class(run, results.split(run).classes.index(name))
+
+
+def _metrics_of(data: Scored, name: str) -> dict[str, Estimate]:
+    if not name:
+        return overall_metrics(data)
+    return class_metrics(data, data.classes.index(name))
 
 
 def all_metrics(run: Run) -> pd.DataFrame:
@@ -81,7 +116,7 @@ def _table(metrics: dict[str, Estimate]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Metric": [TITLES[key] for key in metrics],
-            "Value (95 % interval)": [str(e) for e in metrics.values()],
+            _VALUE: [str(e) for e in metrics.values()],
             "n": [e.n for e in metrics.values()],
             "Better": [better[key] for key in metrics],
             "What it is": [MEANINGS[key] for key in metrics],

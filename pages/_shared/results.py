@@ -10,10 +10,13 @@ import streamlit as st
 from medmodel import gallery
 from medmodel.calibration import Temperature, fit_temperature
 from medmodel.curves import Curve, precision_recall_curve, roc_curve
-from medmodel.evaluation import Scored, read_predictions, scored
+from medmodel.datasets import index_folder, load_index
+from medmodel.errors import DataError
+from medmodel.evaluation import Scored, part, read_predictions, scored
 from medmodel.intervals import Estimate
 from medmodel.metrics import class_metrics, overall_metrics
 from medmodel.runs import Run
+from medmodel.subgroups import Subgroup, with_facts
 from medmodel.thresholds import DecisionCurve, decision_curve
 
 
@@ -53,8 +56,25 @@ def of_class(run: Run, position: int) -> dict[str, Estimate]:
 
 
 def images(run: Run) -> pd.DataFrame:
-    """The test images with what the model said, as from `gallery.described`."""
-    return _images(str(run.folder), version(run))
+    """The test images with what the model said, as from `gallery.described`.
+
+    With the facts that the data set's index knows of them; shared, never to be changed.
+    """
+    index = index_folder(Path(run.config.dataset)) / "index.csv"
+    checked = index.stat().st_mtime_ns if index.exists() else 0
+    return _images(str(run.folder), version(run), checked)
+
+
+def part_of(run: Run, group: Subgroup) -> Scored:
+    """The test images that belong to a subgroup.
+
+    Raises:
+        DataError: There is none.
+    """
+    kept = group.holds(images(run))
+    if not kept.any():
+        raise DataError("No test image is like this.")
+    return part(split(run), kept)
 
 
 def roc(run: Run, position: int) -> Curve:
@@ -99,9 +119,11 @@ def _of_class(folder: str, version: int, position: int) -> dict[str, Estimate]:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _images(folder: str, version: int) -> pd.DataFrame:
+def _images(folder: str, version: int, checked: int) -> pd.DataFrame:
     data = _split(folder, version, "test")
-    return gallery.described(_predictions(folder, version), data)
+    rows = gallery.described(_predictions(folder, version), data)
+    index = load_index(Path(Run(Path(folder)).config.dataset)) if checked else None
+    return with_facts(rows, None if index is None else index.table)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

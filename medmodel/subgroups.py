@@ -1,0 +1,117 @@
+"""Parts of a split by what is known of its images: size, format, brightness, patient.
+
+A part that was chosen after the test images had been seen is a hint, no result: of many
+parts some differ by chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLES: dict[str, str] = {
+    "format": "File format",
+    "mode": "Colour mode",
+    "view": "View",
+    "modality": "Modality",
+    "width": "Width in pixels",
+    "height": "Height in pixels",
+    "mean": "Brightness (mean grey level)",
+    "spread": "Contrast (spread of grey levels)",
+    "white": "White pixels in per cent",
+    "bytes": "File size in bytes",
+}
+"""Columns of a data set's index by which images can be told apart."""
+
+
+@dataclass(frozen=True)
+class Subgroup:
+    """Which images are asked for by what they are; nothing set means all.
+
+    Args:
+        text: Only images whose path or patient holds this, whatever its case.
+        kinds: Fact -> the texts that it may have, as pairs.
+        ranges: Fact -> lowest and highest number, both included, as pairs.
+    """
+
+    text: str = ""
+    kinds: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ranges: tuple[tuple[str, tuple[float, float]], ...] = ()
+
+    def __str__(self) -> str:
+        """As people read it; empty where nothing is set."""
+        said = [f"{TITLES[name]} {' or '.join(texts)}" for name, texts in self.kinds]
+        said += [
+            f"{TITLES[name]} {low:,g} to {high:,g}" for name, (low, high) in self.ranges
+        ]
+        if self.text.strip():
+            said.append(f"patient or file name holds “{self.text.strip()}”")
+        return "; ".join(said)
+
+    def holds(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
+        """Whether each image is asked for, shape `(n,)`.
+
+        Args:
+            rows: Columns `path`, `patient` and the facts, as from `with_facts`.
+        """
+        kept = np.ones(len(rows), bool)
+        for name, texts in self.kinds:
+            kept &= rows[name].isin(texts).to_numpy(bool)
+        for name, (low, high) in self.ranges:
+            kept &= rows[name].between(low, high).to_numpy(bool)
+        wanted = self.text.strip().casefold()
+        if wanted:
+            kept &= _holds(rows["path"], wanted) | _holds(rows["patient"], wanted)
+        return kept
+
+
+def with_facts(rows: pd.DataFrame, index: pd.DataFrame | None) -> pd.DataFrame:
+    """The same images with a column for each fact that the index knows.
+
+    Args:
+        rows: One row per image with its `path`; order and number stay.
+        index: Table of a `datasets.Index`; None where the data set was not checked.
+
+    Returns:
+        Facts of images that the index does not know are "" or not-a-number.
+    """
+    if index is None:
+        return rows
+    known = [name for name in TITLES if name in index]
+    facts = index.drop_duplicates("path").set_index("path")[known]
+    found = facts.reindex(rows["path"])
+    for name in known:
+        column = found[name]
+        text = facts[name].dtype.kind not in "iuf"
+        rows = rows.assign(**{name: (column.fillna("") if text else column).to_numpy()})
+    return rows
+
+
+def choices(rows: pd.DataFrame) -> dict[str, tuple[str, ...] | tuple[float, float]]:
+    """The facts in which these images differ.
+
+    Returns:
+        Fact -> the texts that occur, sorted, or the smallest and the largest number.
+    """
+    found: dict[str, tuple[str, ...] | tuple[float, float]] = {}
+    for name in TITLES:
+        if name not in rows:
+            continue
+        column = rows[name].dropna()
+        if column.nunique() < 2:
+            continue
+        if rows[name].dtype.kind in "iuf":
+            found[name] = float(column.min()), float(column.max())
+        else:
+            found[name] = tuple(sorted(map(str, set(column))))
+    return found
+
+
+def _holds(column: pd.Series, text: str) -> NDArray[np.bool_]:
+    return np.array([text in value.casefold() for value in column], bool)
