@@ -10,12 +10,20 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Request
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+)
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WAIT = 60_000
@@ -26,6 +34,28 @@ def find_chromium() -> str:
     """Path of an installed Chromium; empty if there is none."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return next((found for name in names if (found := shutil.which(name))), "")
+
+
+def choose(page: Page, box: str, option: Callable[[], Locator]) -> None:
+    """Chooses from a select box, opening it again if it shuts.
+
+    A menu shuts when the page scrolls below it, which it does by itself while
+    pictures are still arriving.
+
+    Args:
+        page: The page.
+        box: The select box's label.
+        option: Finds the entry in the open menu.
+    """
+    for _ in range(10):
+        page.get_by_role("combobox", name=box).click(timeout=WAIT)
+        try:
+            option().click(timeout=3000)
+        except PlaywrightTimeout:
+            page.keyboard.press("Escape")
+        else:
+            return
+    expect(option()).to_be_visible()
 
 
 @pytest.fixture(scope="session")

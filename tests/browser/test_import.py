@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import WAIT, AppServer
+from tests.browser.conftest import WAIT, AppServer, choose
 from tests.dicom_files import dicom_file
 
 pytestmark = pytest.mark.browser
@@ -63,8 +63,7 @@ def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
     )
     expect(page.get_by_text("Model's first choice")).to_be_visible(timeout=TRAINED)
     expect(page.get_by_text("centre 40, width 54 HU").first).to_be_visible()
-    page.get_by_role("combobox", name="Window").click()
-    page.get_by_role("option", name="Lung").click()
+    choose(page, "Window", lambda: page.get_by_role("option", name="Lung"))
     expect(page.get_by_text("centre -600, width 1500").first).to_be_visible(
         timeout=WAIT
     )

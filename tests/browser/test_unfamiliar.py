@@ -14,7 +14,7 @@ from medmodel import training
 from medmodel.config import config_for
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus, RunStore
-from tests.browser.conftest import WAIT, AppServer
+from tests.browser.conftest import WAIT, AppServer, choose
 from tests.browser.test_diagnose import drop, heatmap, opened, picture
 from tests.conftest import draw_class_folders
 
@@ -63,8 +63,7 @@ def test_likes_a_set_and_the_second_class(page: Page, app: AppServer, run: Run) 
     likes = page.get_by_alt_text("Training image,")
     expect(likes).to_have_count(6, timeout=WAIT)
     before = heatmap(page)
-    page.get_by_role("combobox", name="Evidence for").click()
-    page.get_by_role("option").nth(1).click()
+    choose(page, "Evidence for", lambda: page.get_by_role("option").nth(1))
     expect(page.locator(f"img[src='{before}']")).to_have_count(0, timeout=WAIT)
     assert heatmap(page) != before
 
