@@ -20,7 +20,7 @@ from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_p
 from medmodel.external import tested_elsewhere
 from medmodel.runs import Run
 from medmodel.storage import read_json
-from medmodel.thresholds import frozen_thresholds
+from medmodel.thresholds import frozen_thresholds, later_choices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,12 @@ def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
         ("Balanced accuracy", str(found.balanced_accuracy)),
         ("Area under the ROC curve", str(found.auc)),
         (f"Always guessing {found.majority}", str(found.baseline)),
-        ("Operating point", f"Chosen on validation: {frozen[0]}." if frozen else BLANK),
+        (
+            "Operating point",
+            f"Chosen on validation: {frozen[0]}.{chosen_again(run)}"
+            if frozen
+            else BLANK,
+        ),
         ("Calibration", _calibration(run)),
         ("Warnings", " ".join(warnings)),
         (
@@ -151,6 +156,18 @@ def sample_sizes(run: Run) -> str:
         listed = ", ".join(f"{name} {count:,}" for name, count in counts)
         parts.append(f"{split}: {len(rows):,} ({listed})")
     return "; ".join(parts)
+
+
+def chosen_again(run: Run) -> str:
+    """A sentence, with a space before it, where thresholds were chosen once more."""
+    later = later_choices(run)
+    if not later:
+        return ""
+    times = "once" if len(later) == 1 else f"{len(later)} times"
+    return (
+        f" Chosen again {times} since, last on {when(later[-1].when)}, when the test "
+        "images had been seen; that is not shown here."
+    )
 
 
 def when(moment: float) -> str:

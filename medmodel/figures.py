@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.benefit import DecisionCurve
 from medmodel.calibration import Bin
 from medmodel.curves import Curve, Histogram
 from medmodel.intervals import Estimate
 from medmodel.plots import OKABE_ITO, figure, literal
-from medmodel.thresholds import DecisionCurve
 
 if TYPE_CHECKING:
     import pandas as pd

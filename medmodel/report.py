@@ -206,7 +206,7 @@ def _thresholds(run: Run, data: Scored) -> str:
     rule = html.escape(str(frozen[0]))
     return (
         f"<h2>Operating point</h2><p>Chosen on validation images only and frozen: "
-        f"{rule}.</p>{_table(heads, rows)}"
+        f"{rule}.{html.escape(card.chosen_again(run))}</p>{_table(heads, rows)}"
     )
 
 

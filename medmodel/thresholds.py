@@ -1,4 +1,4 @@
-"""Operating points: which score is a call, what follows at a clinic, what it is worth.
+"""Operating points: which score is a call, and what follows from it at a clinic.
 
 A class is called where its score reaches the threshold. Thresholds are chosen on
 validation images only and frozen before test images are looked at; a slider that moves
@@ -8,16 +8,17 @@ them afterwards explores and proves nothing.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.errors import DataError
 from medmodel.evaluation import Scored, scored
-from medmodel.intervals import NOT_MEASURABLE, Estimate, spread
+from medmodel.intervals import NOT_MEASURABLE, Estimate
 from medmodel.metrics import call_metrics
 from medmodel.runs import Run
 from medmodel.storage import newer, read_json, write_json
@@ -62,6 +63,43 @@ class Rule:
             "youden": "largest sum of sensitivity and specificity (Youden)",
             "cost": f"one miss costs as much as {self.value:g} false alarms",
         }.get(self.kind, f"{self.kind} of at least {self.value:.0%}")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A rule for each class.
+
+    Args:
+        rules: Class and its rule, as pairs.
+    """
+
+    rules: tuple[tuple[str, Rule], ...]
+
+    def __str__(self) -> str:
+        """As people read it; one rule for all is said once."""
+        said = {str(rule) for _, rule in self.rules}
+        if len(said) == 1:
+            return said.pop()
+        return "; ".join(f"{name}: {rule}" for name, rule in self.rules)
+
+    def of(self, name: str) -> Rule:
+        """The rule of a class; Youden's for one that has none."""
+        return dict(self.rules).get(name, Rule())
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Thresholds that were chosen again, after the test images had been seen.
+
+    Args:
+        rule: How.
+        thresholds: Class -> threshold; not-a-number where it has none.
+        when: Seconds since 1970.
+    """
+
+    rule: Rule | Rules
+    thresholds: Mapping[str, float]
+    when: float
 
 
 @dataclass(frozen=True)
@@ -121,26 +159,7 @@ class Forecast:
         )
 
 
-@dataclass(frozen=True)
-class DecisionCurve:
-    """Net benefit of acting on the score, against acting on all or on nobody.
-
-    Args:
-        thresholds: Probabilities from which one would act, shape `(m,)`.
-        model: Net benefit of the model, true positives per patient, shape `(m,)`.
-        low: Lower ends of its pointwise 95 % intervals.
-        high: Upper ends.
-        everybody: Net benefit of acting on everybody; on nobody it is 0.
-    """
-
-    thresholds: NDArray[np.float64]
-    model: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    everybody: NDArray[np.float64]
-
-
-def choose_thresholds(table: pd.DataFrame, rule: Rule) -> dict[str, float]:
+def choose_thresholds(table: pd.DataFrame, rule: Rule | Rules) -> dict[str, float]:
     """A threshold per class, from the table's validation images and no others.
 
     Returns:
@@ -152,7 +171,9 @@ def choose_thresholds(table: pd.DataFrame, rule: Rule) -> dict[str, float]:
     """
     data = scored(table, "val")
     return {
-        name: choose_threshold(data, position, rule)
+        name: choose_threshold(
+            data, position, rule.of(name) if isinstance(rule, Rules) else rule
+        )
         for position, name in enumerate(data.classes)
     }
 
@@ -180,23 +201,59 @@ def choose_threshold(data: Scored, position: int, rule: Rule) -> float:
     return float(cuts[np.flatnonzero(gain >= gain.max() - 1e-12)[0]])
 
 
-def freeze_thresholds(run: Run, rule: Rule, thresholds: Mapping[str, float]) -> None:
-    """Writes the run's thresholds.json: chosen before test images are looked at."""
-    kept = {name: None if math.isnan(t) else t for name, t in thresholds.items()}
-    values = {"rule": rule.kind, "value": rule.value, "thresholds": kept}
-    write_json(run.folder / "thresholds.json", values)
+def freeze_thresholds(
+    run: Run, rule: Rule | Rules, thresholds: Mapping[str, float]
+) -> None:
+    """Writes the run's thresholds.json: chosen before test images are looked at.
+
+    What is there already stays: a later choice is kept beside it, with its time.
+    """
+    chosen = {**_rule_json(rule), "when": time.time()}
+    chosen["thresholds"] = {
+        n: None if math.isnan(t) else t for n, t in thresholds.items()
+    }
+    kept = _kept(run)
+    if kept is not None:
+        chosen = {**kept, "later": [*kept.get("later", []), chosen]}
+    write_json(run.folder / "thresholds.json", chosen)
 
 
-def frozen_thresholds(run: Run) -> tuple[Rule, dict[str, float]] | None:
-    """What `freeze_thresholds` wrote; None if nothing was chosen for these scores."""
+def frozen_thresholds(run: Run) -> tuple[Rule | Rules, dict[str, float]] | None:
+    """What was chosen first; None if nothing was chosen for these scores."""
+    values = _kept(run)
+    return None if values is None else (_rule(values), _thresholds(values))
+
+
+def later_choices(run: Run) -> list[Choice]:
+    """What was chosen again when the test images had been seen, oldest first."""
+    found = (_kept(run) or {}).get("later", [])
+    return [Choice(_rule(v), _thresholds(v), float(v["when"])) for v in found]
+
+
+def _kept(run: Run) -> dict[str, Any] | None:
     path = run.folder / "thresholds.json"
     # A run that was resumed has other scores than those that were looked at.
     if not path.exists() or newer(run.folder / "predictions.csv", path):
         return None
-    values = read_json(path)
+    values: dict[str, Any] = read_json(path)
+    return values
+
+
+def _rule_json(rule: Rule | Rules) -> dict[str, Any]:
+    if isinstance(rule, Rule):
+        return {"rule": rule.kind, "value": rule.value}
+    return {"rules": {name: [each.kind, each.value] for name, each in rule.rules}}
+
+
+def _rule(values: Mapping[str, Any]) -> Rule | Rules:
+    if "rules" in values:
+        return Rules(tuple((n, Rule(*each)) for n, each in values["rules"].items()))
+    return Rule(values["rule"], values["value"])
+
+
+def _thresholds(values: Mapping[str, Any]) -> dict[str, float]:
     kept = values["thresholds"].items()
-    thresholds = {name: math.nan if t is None else t for name, t in kept}
-    return Rule(values["rule"], values["value"]), thresholds
+    return {name: math.nan if t is None else t for name, t in kept}
 
 
 def outcomes(data: Scored, thresholds: Sequence[float]) -> list[Outcome]:
@@ -263,45 +320,6 @@ def at_prevalence(
         missed=max(sick - found, 0),
         false_alarms=round(1000 * (1 - prevalence) * (1 - specificity.value)),
     )
-
-
-def decision_curve(
-    data: Scored, position: int, thresholds: NDArray[np.float64] | None = None
-) -> DecisionCurve:
-    """Net benefit over the probabilities from which one would act.
-
-    True positives minus false positives weighted with the odds of the threshold, per
-    patient. Means something only where scores are calibrated.
-
-    Args:
-        data: One split.
-        position: The class.
-        thresholds: In (0, 1), shape `(m,)`; default 0.01 to 0.99.
-
-    Raises:
-        DataError: The class, or everything else, is absent; or a threshold lies
-            outside (0, 1).
-
-    Reference: Vickers and Elkin, Medical Decision Making 26 (2006) 565.
-    """
-    if thresholds is None:
-        thresholds = np.arange(1, 100) / 100
-    positive, score = data.truth == position, data.scores[:, position]
-    if positive.all() or not positive.any():
-        raise DataError("No decision curve: only one kind of image for this class.")
-    if thresholds.min() <= 0 or thresholds.max() >= 1:
-        raise DataError("The thresholds of a decision curve lie between 0 and 1.")
-    odds = thresholds / (1 - thresholds)
-    worth = np.where(positive[:, None], 1.0, -odds) * (score[:, None] >= thresholds)
-    n, model = len(score), worth.mean(axis=0)
-    half = np.empty(len(model))
-    for at in range(len(model)):
-        influence = (worth[:, at] - model[at]) / n
-        variance, quantile = spread(influence, data.patients)
-        half[at] = quantile * math.sqrt(variance)
-    share = float(positive.mean())
-    everybody = share - (1 - share) * odds
-    return DecisionCurve(thresholds, model, model - half, model + half, everybody)
 
 
 def _choices(

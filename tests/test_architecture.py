@@ -40,6 +40,7 @@ LAYERS: list[set[str]] = [
         "live",
         "catalogue",
         *("metrics", "calibration", "thresholds", "curves", "gallery", "sketches"),
+        "benefit",
         *("repeats", "external"),
         *("resampling", "comparison", "overview", "familiarity", "conformal"),
         "filtering",

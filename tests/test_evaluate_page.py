@@ -19,7 +19,13 @@ from medmodel.gallery import Filter
 from medmodel.images import Pixels
 from medmodel.runs import Run, RunStore
 from medmodel.subgroups import Subgroup
-from medmodel.thresholds import frozen_thresholds
+from medmodel.thresholds import (
+    Rule,
+    Rules,
+    choose_thresholds,
+    frozen_thresholds,
+    later_choices,
+)
 from pages._shared import results
 from pages._shared.downloads import csv_text
 from pages._shared.gallery_view import CHOICE, LABEL, OF, SCORES
@@ -163,12 +169,29 @@ def test_a_threshold_is_frozen_before_test_images_are_shown(run: Run) -> None:
     assert "Exploratory" in text and "Per 1,000 patients like these" in text.replace(
         "\\", ""
     )
+    press(app, "Keep it as a later choice")
+    assert frozen_thresholds(run) == frozen and len(later_choices(run)) == 1
+    assert "Chosen again, after the test images had been seen" in said(app)
     explored = next(s for s in app.slider if s.label.startswith("Threshold for"))
     explored.set_value(0.9).run()
     assert frozen_thresholds(run) == frozen
     later = (run.folder / "thresholds.json").stat().st_mtime + 5
     os.utime(run.folder / "predictions.csv", (later, later))
     assert frozen_thresholds(run) is None
+
+
+def test_each_class_may_have_its_own_rule(run: Run) -> None:
+    app = opened(run, "Operating point")
+    app.toggle("rule-apart").set_value(True).run()
+    app.get("button_group")[-1].set_value("cost").run()
+    app.number_input("rule-cost-light").set_value(20.0).run()
+    press(app, "Freeze it and look at the test images")
+    frozen = frozen_thresholds(run)
+    assert frozen is not None
+    rules = Rules(
+        (("<i>grey", Rule()), ("dark", Rule()), ("light", Rule("cost", 20.0)))
+    )
+    assert frozen == (rules, choose_thresholds(results.predictions(run), rules))
 
 
 def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:

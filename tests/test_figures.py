@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from medmodel import figures, plots
+from medmodel.benefit import decision_curve
 from medmodel.calibration import reliability
 from medmodel.curves import precision_recall_curve, roc_curve, score_histogram
 from medmodel.evaluation import Scored
 from medmodel.intervals import NOT_MEASURABLE, wilson
-from medmodel.thresholds import decision_curve
 
 COLOUR = "#0072B2"
 

@@ -15,12 +15,13 @@ from medmodel.intervals import Estimate, wilson
 from medmodel.runs import Run
 from medmodel.thresholds import (
     Rule,
+    Rules,
     at_prevalence,
     choose_threshold,
     choose_thresholds,
-    decision_curve,
     freeze_thresholds,
     frozen_thresholds,
+    later_choices,
     outcome,
     outcomes,
 )
@@ -110,6 +111,35 @@ def test_thresholds_are_frozen(tmp_path: Path) -> None:
     assert math.isnan(kept[1]["well"])
 
 
+def test_every_class_may_have_its_rule() -> None:
+    rules = Rules((("sick", Rule("sensitivity", 1.0)), ("well", Rule("cost", 2))))
+    found = choose_thresholds(table(["val"] * 12), rules)
+    one, other = (
+        choose_thresholds(table(["val"] * 12), rule) for _, rule in rules.rules
+    )
+    assert found == {"sick": one["sick"], "well": other["well"]}
+    assert str(rules) == (
+        "sick: sensitivity of at least 100%; well: one miss costs as much as 2 false "
+        "alarms"
+    )
+    same = Rules((("sick", Rule()), ("well", Rule())))
+    assert str(same) == str(Rule()) and same.of("new") == Rule()
+
+
+def test_what_was_frozen_stays_when_somebody_chooses_again(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert later_choices(run) == []
+    freeze_thresholds(run, Rule("cost", 5), {"sick": 0.25, "well": math.nan})
+    first = frozen_thresholds(run)
+    rules = Rules((("sick", Rule()), ("well", Rule("cost", 2))))
+    freeze_thresholds(run, rules, {"sick": 0.5, "well": 0.75})
+    freeze_thresholds(run, Rule(), {"sick": 0.1, "well": 0.2})
+    assert str(frozen_thresholds(run)) == str(first)
+    again, last = later_choices(run)
+    assert again.rule == rules and again.thresholds == {"sick": 0.5, "well": 0.75}
+    assert last.rule == Rule() and last.when >= again.when > 1e9
+
+
 @pytest.mark.parametrize(
     ("kind", "value"), [("sensitivity", 0), ("specificity", 1.5), ("cost", -1)]
 )
@@ -125,8 +155,6 @@ def test_absent_class_and_missing_threshold() -> None:
     assert math.isnan(choose_threshold(data, 0, Rule()))
     with pytest.raises(DataError, match="sick has no threshold"):
         outcome(data, 0, math.nan)
-    with pytest.raises(DataError, match="one kind"):
-        decision_curve(data, 0)
 
 
 def test_outcome_counts() -> None:
@@ -172,19 +200,3 @@ def test_prevalence_out_of_range() -> None:
         at_prevalence(wilson(3, 4), wilson(3, 4), 1.0)
     with pytest.raises(DataError, match="could not both"):
         at_prevalence(wilson(3, 4), Estimate(math.nan, math.nan, math.nan, 0), 0.1)
-
-
-def test_net_benefit_by_hand() -> None:
-    # At 0.5 the odds are 1: (3 - 1) / 8. At 0.2: 7 called, 4 rightly, odds 1/4.
-    found = decision_curve(EIGHT, 0, np.array([0.2, 0.5]))
-    assert found.model == pytest.approx([(4 - 3 / 4) / 8, 2 / 8])
-    assert found.everybody == pytest.approx([0.5 - 0.5 / 4, 0.0])
-    assert (found.low < found.model).all() and (found.model < found.high).all()
-    with pytest.raises(DataError, match="between 0 and 1"):
-        decision_curve(EIGHT, 0, np.array([0.0]))
-
-
-def test_net_benefit_of_calling_everybody() -> None:
-    # Below every score the model acts on everybody.
-    found = decision_curve(EIGHT, 0, np.array([0.05]))
-    assert found.model == pytest.approx(found.everybody)

@@ -12,6 +12,7 @@ from medmodel import figures
 from medmodel.benchmark import Measurement, at_least, at_most
 from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
 from medmodel.benchmark.stage import temporary_workspace
+from medmodel.benefit import decision_curve
 from medmodel.calibration import reliability
 from medmodel.catalogue import entries
 from medmodel.comparison import (
@@ -27,7 +28,7 @@ from medmodel.metrics import class_metrics, overall_metrics
 from medmodel.overview import runs_table, searched
 from medmodel.resampling import WEIGHTED, draw_weights, percentiles, smallest_group
 from medmodel.runs import RunStatus, RunStore
-from medmodel.thresholds import at_prevalence, decision_curve, outcome, outcomes
+from medmodel.thresholds import at_prevalence, outcome, outcomes
 
 SIMULATIONS = 2000
 _CLASS = 1  # the rare one, where there is one

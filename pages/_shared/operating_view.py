@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 import pandas as pd
 import streamlit as st
@@ -13,10 +14,12 @@ from medmodel.runs import Run
 from medmodel.thresholds import (
     Outcome,
     Rule,
+    Rules,
     at_prevalence,
     choose_thresholds,
     freeze_thresholds,
     frozen_thresholds,
+    later_choices,
     outcome,
 )
 from pages._shared import results
@@ -38,7 +41,12 @@ def show_operating_point(run: Run) -> None:
     """Choosing and freezing first; test images only afterwards."""
     found = frozen_thresholds(run)
     if found is None:
-        _choose(run)
+        st.markdown(
+            "From which score on is an image **called** a class? Choose the rule now: "
+            "the thresholds come from this run's **validation** images alone, and are "
+            "frozen before the test images are looked at."
+        )
+        _choose(run, "Freeze it and look at the test images")
         return
     st.markdown(
         f":material/lock: **Frozen**, chosen on validation images only: "
@@ -52,45 +60,99 @@ def show_operating_point(run: Run) -> None:
         st.info(f"{name} has no threshold: no validation image of it, or no other.")
         return
     _show_outcome(outcome(data, position, threshold))
+    _show_later(run, data, position)
     _explore(run, data, position, threshold)
     with st.expander("The frozen thresholds of all classes"):
         table = _outcomes(data, found[1])
         st.dataframe(table, hide_index=True, height="content")
         csv_button(table, "thresholds", run)
+    with st.expander("Choose again", icon=":material/history:"):
+        st.markdown(
+            "The thresholds come from validation images again, but you have seen the "
+            "test images by now: how well the new ones do there is **no honest test** "
+            "any more. What was frozen stays; this choice is kept beside it, with its "
+            "date, and always said to be later."
+        )
+        _choose(run, "Keep it as a later choice")
 
 
-def _choose(run: Run) -> None:
+def _show_later(run: Run, data: Scored, position: int) -> None:
+    """What was chosen again, each said to be late."""
+    name = data.classes[position]
+    rows = []
+    for choice in later_choices(run):
+        cut = choice.thresholds.get(name, math.nan)
+        if math.isnan(cut):
+            continue
+        metrics = outcome(data, position, cut).metrics
+        day = datetime.fromtimestamp(choice.when).strftime("%d %b %Y, %H:%M")
+        rates = [f"{metrics[key]}, n = {metrics[key].n:,}" for key in _SHOWN]
+        rows.append([day, str(choice.rule), f"{cut:.3f}", *rates])
+    if not rows:
+        return
+    columns = ["Chosen", "Rule", "Threshold", *map(str.title, _SHOWN)]
+    table = pd.DataFrame(rows, columns=columns)
     st.markdown(
-        "From which score on is an image **called** a class? Choose the rule now: the "
-        "thresholds come from this run's **validation** images alone, and are frozen "
-        "before the test images are looked at."
+        ":material/history: **Chosen again, after the test images had been seen**: "
+        "too good to be expected elsewhere."
     )
-    kind = st.segmented_control(
-        "Rule",
+    st.dataframe(table, hide_index=True, height="content")
+    csv_button(table, "later-thresholds", run)
+
+
+def _choose(run: Run, label: str) -> None:
+    data = results.split(run, "val")
+    apart = len(data.classes) > 1 and st.toggle(
+        "A rule for each class", key="rule-apart", persist_state="session"
+    )
+    with errors_shown():
+        rule: Rule | Rules
+        if apart:
+            rule = Rules(tuple((name, _ask(name)) for name in data.classes))
+        else:
+            rule = _ask("")
+        thresholds = choose_thresholds(results.predictions(run), rule)
+        st.caption("What it does to the validation images")
+        table = _outcomes(data, thresholds)
+        st.dataframe(table, hide_index=True, height="content")
+        if st.button(label, type="primary"):
+            freeze_thresholds(run, rule, thresholds)
+            kind = rule.kind if isinstance(rule, Rule) else "by class"
+            audit.record("freeze_thresholds", run=run.id, rule=kind)
+            st.rerun()
+
+
+def _ask(name: str) -> Rule:
+    """The rule for a class, or for all where the name is ""."""
+    left, right = st.columns([1.6, 1], vertical_alignment="bottom")
+    kind = left.segmented_control(
+        f"Rule for {plain(name)}" if name else "Rule",
         list(_KINDS),
         format_func=lambda key: _KINDS[key],
         default="youden",
         required=True,
-        key="rule",
+        key=f"rule-{name}" if name else "rule",
     )
-    value = 0.0
     if kind in ("sensitivity", "specificity"):
-        share = st.slider(f"{kind.title()} to reach", 50, 100, 95, format="%d %%")
-        value = share / 100
-    elif kind == "cost":
-        value = st.number_input(
-            "One miss is as bad as this many false alarms", 0.1, 1000.0, 5.0
+        share = right.slider(
+            f"{kind.title()} to reach",
+            50,
+            100,
+            95,
+            format="%d %%",
+            key=f"rule-share-{name}",
         )
-    with errors_shown():
-        rule = Rule(kind, value)
-        thresholds = choose_thresholds(results.predictions(run), rule)
-        st.caption("What it does to the validation images")
-        table = _outcomes(results.split(run, "val"), thresholds)
-        st.dataframe(table, hide_index=True, height="content")
-        if st.button("Freeze it and look at the test images", type="primary"):
-            freeze_thresholds(run, rule, thresholds)
-            audit.record("freeze_thresholds", run=run.id, rule=rule.kind)
-            st.rerun()
+        return Rule(kind, share / 100)
+    if kind == "cost":
+        value = right.number_input(
+            "One miss is as bad as this many false alarms",
+            0.1,
+            1000.0,
+            5.0,
+            key=f"rule-cost-{name}",
+        )
+        return Rule(kind, value)
+    return Rule()
 
 
 def _show_outcome(found: Outcome) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel import gallery
+from medmodel.benefit import DecisionCurve, decision_curve
 from medmodel.calibration import Temperature, fit_temperature
 from medmodel.curves import Curve, precision_recall_curve, roc_curve
 from medmodel.datasets import index_folder, load_index
@@ -17,7 +18,6 @@ from medmodel.intervals import Estimate
 from medmodel.metrics import class_metrics, overall_metrics
 from medmodel.runs import Run
 from medmodel.subgroups import Subgroup, with_facts
-from medmodel.thresholds import DecisionCurve, decision_curve
 
 
 def version(run: Run) -> int:
@@ -88,7 +88,7 @@ def precision_recall(run: Run, position: int) -> Curve:
 
 
 def benefit(run: Run, position: int) -> DecisionCurve:
-    """Decision curve of one class; see `thresholds.decision_curve`."""
+    """Decision curve of one class; see `benefit.decision_curve`."""
     return _benefit(str(run.folder), version(run), position)
 
 
