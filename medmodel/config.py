@@ -183,6 +183,8 @@ class TrainConfig:
         test_fraction: Share of images held out where no test split exists.
         patient_pattern: Regular expression whose first group (or whole match) in the
             relative path is the patient; empty if patients are unknown.
+        folds: Parts of a cross-validation, at most 20; 1 for a single split.
+        fold: Which of them is tested, from 1; see `splits.assign_splits`.
     """
 
     dataset: str
@@ -209,13 +211,16 @@ class TrainConfig:
     val_fraction: float = 0.15
     test_fraction: float = 0.2
     patient_pattern: str = ""
+    folds: int = 1
+    fold: int = 1
 
     @property
     def title(self) -> str:
-        """The name, or recipe and data set where there is none."""
+        """The name, or recipe and data set where there is none; and the fold."""
         known = RECIPES.get(self.recipe)
         recipe = known.title if known else self.recipe
-        return self.name or f"{recipe} on {Path(self.dataset).name}"
+        title = self.name or f"{recipe} on {Path(self.dataset).name}"
+        return f"{title}, fold {self.fold} of {self.folds}" if self.folds > 1 else title
 
     def preprocessing(self, size: int) -> Preprocessing:
         """How pictures are prepared at this size."""
@@ -237,16 +242,14 @@ class TrainConfig:
                     f"{name} must be one of {', '.join(choices)}; "
                     f"{getattr(self, name)!r} was given."
                 )
-        if not found.get("size") and self.size == 0 and self.training != "frozen":
-            found["size"] = (
-                f"Choose a size between {SMALLEST_SIZE} and {LARGEST_SIZE}: only "
-                "frozen training can choose one by itself."
-            )
-        if self.size and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
+        automatic = self.size == 0 and self.training == "frozen"
+        if not automatic and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
             found["size"] = (
                 f"size must lie between {SMALLEST_SIZE} and {LARGEST_SIZE} pixels; "
-                f"{self.size} was given."
+                f"{self.size} was given. Only frozen training can choose one itself: 0."
             )
+        if not 1 <= self.fold <= max(self.folds, 1):
+            found["fold"] = f"fold must lie between 1 and {self.folds}."
         if self.val_fraction + self.test_fraction > 0.9:
             found["test_fraction"] = (
                 "Validation and test together may take at most 0.9 of the images."
@@ -294,6 +297,7 @@ _RANGES: list[tuple[str, float, float]] = [
     ("seed", 0, 2**31 - 1),
     ("val_fraction", 0.01, 0.5),
     ("test_fraction", 0.01, 0.5),
+    ("folds", 1, 20),
 ]
 _CHOICES: dict[str, tuple[str, ...]] = {
     "model": tuple(MODEL_NAMES),

@@ -1,14 +1,20 @@
-"""One configuration trained with several seeds: how much of a result is luck."""
+"""One configuration trained several times: with other seeds, or fold by fold."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from medmodel.catalogue import Entry
 from medmodel.config import TrainConfig
-from medmodel.overview import differing_settings
+from medmodel.errors import DataError, RunError
+from medmodel.evaluation import SCORE, TEXT_COLUMNS, read_predictions
+from medmodel.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST = 20
 """Repeats that are asked for at a time."""
@@ -49,13 +55,114 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean, deviation, min(values), max(values), count)
 
 
+@dataclass(frozen=True)
+class Experiment:
+    """A cross-validation: one configuration trained once for each fold.
+
+    Args:
+        folds: How many folds there are.
+        seed: The seed that all of its runs have.
+        runs: The latest run of each fold that was asked for, by fold.
+    """
+
+    folds: int
+    seed: int
+    runs: list[Entry]
+
+    @property
+    def tested(self) -> list[Entry]:
+        """The runs that have predicted their fold."""
+        return [e for e in self.runs if e.test_accuracy is not None]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fold was predicted."""
+        return len(self.tested) == self.folds
+
+
 def siblings(entry: Entry, others: Iterable[Entry]) -> list[Entry]:
-    """The runs whose settings are this one's but for the seed, itself included."""
+    """Runs on a single split whose settings are this one's but for the seed."""
+    own = _recipe(entry.config)
+    return [e for e in others if e.config.folds == 1 and _recipe(e.config) == own]
+
+
+def experiments(entry: Entry, others: Iterable[Entry]) -> list[Experiment]:
+    """The cross-validations whose settings are this run's, newest first.
+
+    Args:
+        entry: A run, itself of a single split or of a fold.
+        others: All runs, newest first.
+    """
+    own = _recipe(entry.config)
+    found: dict[tuple[int, int], dict[int, Entry]] = {}
+    for other in others:
+        config = other.config
+        if config.folds > 1 and _recipe(config) == own:
+            runs = found.setdefault((config.folds, config.seed), {})
+            # One that has its predictions counts more than a later one without.
+            kept = runs.setdefault(config.fold, other)
+            if kept.test_accuracy is None and other.test_accuracy is not None:
+                runs[config.fold] = other
     return [
-        other
-        for other in others
-        if set(differing_settings([entry.config, other.config])) <= {"seed"}
+        Experiment(folds, seed, [runs[fold] for fold in sorted(runs)])
+        for (folds, seed), runs in found.items()
     ]
+
+
+def in_folds(config: TrainConfig, folds: int) -> list[TrainConfig]:
+    """The same configuration for every fold; itself for a single one."""
+    return [replace(config, folds=folds, fold=at) for at in range(1, folds + 1)]
+
+
+def out_of_fold(experiment: Experiment) -> pd.DataFrame:
+    """Every image once, as predicted by the run that was not trained on it.
+
+    Returns:
+        As from `evaluation.read_predictions`, all of it `test`, sorted by path, with
+        the number of the fold as `fold`.
+
+    Raises:
+        DataError: Folds are missing, or the data set changed between the runs.
+        RunError: Predictions cannot be read.
+    """
+    import pandas as pd
+
+    if not experiment.complete:
+        raise DataError(
+            f"{len(experiment.tested)} of {experiment.folds} folds were tested so far."
+        )
+    changed = DataError(
+        "The data set changed while its folds were trained, so that they do not fit "
+        "together any more: train the folds again."
+    )
+    tables, images = [], []
+    for entry in experiment.tested:
+        table = read_predictions(entry.run)
+        tested = table[table["split"] == "test"]
+        tables.append(tested.assign(fold=entry.config.fold))
+        images.append(_split_paths(entry.run))
+    columns = [[c for c in map(str, t) if c.startswith(SCORE)] for t in tables]
+    found = pd.concat(tables, ignore_index=True)
+    same = all(c == columns[0] for c in columns) and all(i == images[0] for i in images)
+    if not same or found["path"].duplicated().any():
+        raise changed
+    wanted = [*TEXT_COLUMNS, *columns[0], "fold"]
+    return found.sort_values("path", ignore_index=True)[wanted]
+
+
+def _recipe(config: TrainConfig) -> TrainConfig:
+    """The settings without those that a repeat changes."""
+    return replace(config, name="", seed=0, folds=1, fold=1)
+
+
+def _split_paths(run: Run) -> set[str]:
+    import pandas as pd
+
+    path = run.folder / "split.csv"
+    try:
+        return set(pd.read_csv(path, dtype=str, keep_default_na=False)["path"])
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise RunError(f"The split of {run.title} cannot be read: {error}") from error
 
 
 def with_other_seeds(

@@ -177,6 +177,8 @@ def _answer_file(run: Run, index: Index) -> Path:
         "val_fraction",
         "test_fraction",
         "patient_pattern",
+        "folds",
+        "fold",
     )
     facts = {name: getattr(config, name) for name in names}
     facts |= {"images": index.fingerprint, "class_weights": config.class_weights}

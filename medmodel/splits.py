@@ -37,9 +37,15 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
     all; where one is missing, it is drawn from the training images. Images outside
     split folders count as training images.
 
+    Of a cross-validation (`folds` > 1), the test images are one fold, and the
+    validation images are drawn from the others: the folders' own split into training
+    and validation does not count. The folders' own test images take no part at all,
+    so that they stay fresh for the model that is chosen in the end.
+
     Args:
         index: The data set.
-        config: `seed`, `val_fraction`, `test_fraction`, `patient_pattern`.
+        config: `seed`, `val_fraction`, `test_fraction`, `patient_pattern`, `folds`,
+            `fold`.
 
     Returns:
         Columns `path`, `label`, `patient` ("" if unknown), `split`; sorted by path.
@@ -52,15 +58,17 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
     table = readable[["path", "label"]].assign(
         patient=patients, split=readable["split"].replace("", "train")
     )
+    groups = np.array(
+        _groups(patients, readable["digest"].tolist(), readable["group"].tolist())
+    )
+    if config.folds > 1:
+        table, groups = _folded(table, groups, config)
     present = set(table["split"])
     if "train" not in present:
         raise DataError(
             f"{index.folder.name} has no training images: there must be a folder "
             "called train beside the others, or no such folders at all."
         )
-    groups = np.array(
-        _groups(patients, readable["digest"].tolist(), readable["group"].tolist())
-    )
     labels = table["label"].to_numpy()
     split = table["split"].to_numpy(dtype=object, copy=True)
     wishes = {"test": config.test_fraction, "val": config.val_fraction}
@@ -219,6 +227,43 @@ def _groups(*links: Sequence[str]) -> list[int]:
             if key:
                 parent[root(item)] = root(first.setdefault(key, item))
     return [root(item) for item in range(len(parent))]
+
+
+def _folded(
+    table: pd.DataFrame, groups: np.ndarray, config: TrainConfig
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The images of a cross-validation: one fold for the test, all others training."""
+    used = (table["split"] != "test").to_numpy()
+    table, groups = table[used].reset_index(drop=True), groups[used]
+    # The same deal for every fold of an experiment.
+    rng = np.random.default_rng([config.seed, len(SPLITS)])
+    fold = _dealt(table["label"].to_numpy(), groups, config.folds, rng)
+    split = np.where(fold == config.fold - 1, "test", "train")
+    return table.assign(split=split.astype(object)), groups
+
+
+def _dealt(
+    labels: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Fold of each image from 0: whole groups, every class spread evenly, (n,) ints.
+
+    The largest groups are dealt first, in random order among equals; each goes to the
+    fold that has least of its classes, among such folds to the smallest.
+    """
+    classes, label = np.unique(labels, return_inverse=True)
+    names, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), len(classes)))
+    np.add.at(counts, (group, label), 1)
+    weights = counts / counts.sum(axis=0) ** 2
+    order = rng.permutation(len(names))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    have = np.zeros((folds, len(classes)))
+    found = np.empty(len(names), int)
+    for at in order:
+        crowded = have @ weights[at] + 1e-12 * have.sum(axis=1)
+        found[at] = crowded.argmin()
+        have[found[at]] += counts[at]
+    return found[group]
 
 
 def _draw(

@@ -151,6 +151,55 @@ def test_shares_of_classes_are_near_the_wish(
             assert off <= 3.5
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    images=st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 40)), min_size=40, max_size=120
+    ),
+    folds=st.integers(2, 5),
+    seed=st.integers(0, 5),
+)
+def test_laws_of_folds(images: list[tuple[str, int]], folds: int, seed: int) -> None:
+    rows = [(f"{c}/p{p}_{n}.png", "", str(n)) for n, (c, p) in enumerate(images)]
+    index, seen, classes = index_of(rows), Counter[str](), dict(images)
+    if len(classes) < 2 * folds or len({c for c, _ in images}) < 2:
+        return
+    for fold in range(1, folds + 1):
+        changes = {"seed": seed, "folds": folds, "fold": fold, "val_fraction": 0.1}
+        try:
+            table = splits.assign_splits(
+                index, config(patient_pattern=r"p(\d+)", **changes)
+            )
+        except DataError:
+            return  # too few patients of a class for as many folds
+        sides = table.groupby("patient")["split"].nunique()
+        assert (sides == 1).all()
+        seen.update(table.loc[table["split"] == "test", "path"])
+        assert set(table["split"]) == set(splits.SPLITS)
+    assert set(seen.values()) == {1} and len(seen) == len(rows)
+
+
+def test_folds_are_alike_in_size_and_classes() -> None:
+    index = flat({"a": 50, "b": 26})
+    for fold in range(1, 6):
+        table = splits.assign_splits(index, config(folds=5, fold=fold))
+        tested = Counter(table.loc[table["split"] == "test", "label"])
+        assert tested["a"] == 10 and tested["b"] in (5, 6)
+        assert (table["split"] == "val").sum() in (9, 10)
+
+
+def test_folds_leave_the_given_test_images_alone() -> None:
+    rows = [(f"train/{c}/{n}.png", "train", f"{c}{n}") for c in "ab" for n in range(20)]
+    rows += [(f"val/{c}/{n}.png", "val", f"v{c}{n}") for c in "ab" for n in range(5)]
+    rows += [(f"test/{c}/{n}.png", "test", f"t{c}{n}") for c in "ab" for n in range(5)]
+    tested: list[str] = []
+    for fold in (1, 2, 3):
+        table = splits.assign_splits(index_of(rows), config(folds=3, fold=fold))
+        assert not table["path"].str.startswith("test/").any() and len(table) == 50
+        tested += table.loc[table["split"] == "test", "path"].tolist()
+    assert sorted(tested) == sorted(p for p, s, _ in rows if s != "test")
+
+
 def test_another_seed_is_another_split() -> None:
     index = flat({"a": 50, "b": 50})
     tables = [splits.assign_splits(index, config(seed=seed)) for seed in (0, 1)]

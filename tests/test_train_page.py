@@ -91,6 +91,16 @@ def test_a_wrong_value_is_told_at_its_field_and_not_trained(
     assert press(app).config.epochs == 3
 
 
+def test_folds_are_one_run_each(class_folders: Path) -> None:
+    app = opened()
+    field(app, "Folds (cross-validation)").set_value(3).run()
+    next(b for b in app.button if b.label == "Train 3 folds").click().run()
+    assert not app.exception
+    found = [run.config for run in RunStore().list()]
+    assert sorted((c.fold, c.folds) for c in found) == [(1, 3), (2, 3), (3, 3)]
+    assert len({c.seed for c in found}) == 1
+
+
 def test_settings_of_an_earlier_run_are_the_start(class_folders: Path) -> None:
     earlier = RunStore().create(
         config_for("compact", str(class_folders), epochs=7, seed=5, name="first")

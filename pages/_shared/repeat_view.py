@@ -1,42 +1,60 @@
-"""The same settings with other seeds: how much of the result is luck."""
+"""The same settings again: with other seeds, or fold by fold over all images."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
 import streamlit as st
 
 from medmodel import audit, catalogue, jobs, repeats
+from medmodel.catalogue import Entry
+from medmodel.config import TrainConfig
+from medmodel.evaluation import Scored, scored
+from medmodel.metrics import TITLES, overall_metrics
+from medmodel.repeats import Experiment
 from medmodel.runs import Run
-from pages._shared import widgets
+from pages._shared import results, widgets
+from pages._shared.downloads import csv_button
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 
 def show_repeats(run: Run) -> None:
-    """What the run's siblings got, and the button that trains more of them."""
+    """What came out when these settings were trained again, and how to do so."""
     found = catalogue.entries(widgets.store())
     own = next((entry for entry in found if entry.run.id == run.id), None)
     if own is None:
         return
-    family = repeats.siblings(own, found)
-    measured = [e.test_accuracy for e in family if e.test_accuracy is not None]
-    waiting = sum(entry.status.state.active for entry in family)
     st.markdown("**How much of it is luck?**")
+    seeds, folds = st.tabs(["Other seeds", "Folds (cross-validation)"])
+    with seeds:
+        _show_seeds(own, repeats.siblings(own, found))
+    with folds:
+        _show_folds(own, repeats.experiments(own, found))
+
+
+def _show_seeds(own: Entry, family: list[Entry]) -> None:
+    measured = [e.test_accuracy for e in family if e.test_accuracy is not None]
     if len(measured) > 1:
         st.markdown(
             f"Trained with {len(measured)} seeds and otherwise the same settings: "
             f"accuracy {plain(repeats.spread(measured))}."
         )
     else:
+        before = "Trained once so far. " if family else ""
         st.caption(
-            "Trained once so far. Other seeds mean other initial weights, another "
-            "order and, where the folders give no split, another split."
+            f"{before}Other seeds mean other initial weights, another order and, "
+            "where the folders give no split, another split."
         )
-    if waiting:
-        st.caption(f"{waiting} of them are waiting or being trained.")
+    _show_waiting(family)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input("Other seeds", 1, repeats.MOST, 3, width=140)
         if st.button("Train them", icon=":material/replay:"):
-            _train(own, [entry.config.seed for entry in family], int(count))
+            taken = [entry.config.seed for entry in family]
+            single = repeats.in_folds(own.config, 1)[0]
+            _train(own, repeats.with_other_seeds(single, taken, int(count)))
         if len(measured) > 1:
             chosen = [e.run.id for e in family if e.test_accuracy is not None][:6]
             if st.button("Compare them", icon=":material/compare_arrows:"):
@@ -44,10 +62,133 @@ def show_repeats(run: Run) -> None:
                 st.switch_page(widgets.COMPARE, query_params=params)
 
 
-def _train(own: catalogue.Entry, taken: list[int], count: int) -> None:
+def _show_folds(own: Entry, found: list[Experiment]) -> None:
+    if not found:
+        st.caption(
+            "The images are dealt into folds, patients kept together and classes "
+            "spread evenly. One model is trained for each fold, which it does not "
+            "see, and then predicts it: so every image is a test image once. A test "
+            "split that the folders give takes no part."
+        )
+    for experiment in found:
+        with errors_shown():
+            _show_experiment(own.run, experiment)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.number_input("Folds", 2, repeats.MOST, 5, width=140)
+        taken = any((e.folds, e.seed) == (count, own.config.seed) for e in found)
+        if st.button(
+            "Train the folds",
+            icon=":material/view_week:",
+            disabled=taken,
+            help="They were asked for already." if taken else None,
+        ):
+            _train(own, repeats.in_folds(own.config, int(count)))
+
+
+def _show_experiment(run: Run, experiment: Experiment) -> None:
+    done, folds = experiment.tested, experiment.folds
+    st.markdown(f"**{folds} folds, seed {experiment.seed}**")
+    if done and not experiment.complete:
+        numbers = [e.test_accuracy for e in done if e.test_accuracy is not None]
+        st.markdown(
+            f"{len(done)} of {folds} folds so far: accuracy "
+            f"{plain(repeats.spread(numbers))}."
+        )
+    _show_waiting(experiment.runs)
+    if not experiment.complete:
+        st.caption("What all folds say together stands here when every one has ended.")
+        return
+    versions = tuple((str(e.run.folder), results.version(e.run)) for e in done)
+    table, pooled, each = _pooled(versions, experiment)
+    st.dataframe(
+        _metrics_table(overall_metrics(pooled), each),
+        hide_index=True,
+        height="content",
+        alt="Every metric of the pooled folds, and its mean and spread over them",
+    )
+    st.caption(plain(_meaning(experiment, pooled)))
+    csv_button(
+        table,
+        f"out-of-fold-{folds}-seed-{experiment.seed}",
+        run,
+        "CSV of every image's out-of-fold scores",
+    )
+
+
+Pooled = tuple[pd.DataFrame, Scored, list[dict[str, float]]]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _pooled(versions: tuple[tuple[str, int], ...], _experiment: Experiment) -> Pooled:
+    """The out-of-fold table, its arrays, and every fold's own metrics."""
+    table = repeats.out_of_fold(_experiment)
+    each = []
+    for folder, _ in versions:
+        found = overall_metrics(results.split(Run(Path(folder))))
+        each.append({k: e.value for k, e in found.items() if e.measurable})
+    return table, scored(table, "test"), each
+
+
+def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFrame:
+    spreads = {}
+    for key in TITLES:
+        values = [found[key] for found in each if key in found]
+        spreads[key] = repeats.spread(values) if values else None
+    return pd.DataFrame(
+        {
+            "Metric": list(TITLES.values()),
+            "All images, out of fold (95 % interval)": [str(pooled[k]) for k in TITLES],
+            "Mean of the folds": [
+                f"{s.mean:.3f}" if s else "–" for s in spreads.values()
+            ],
+            "Standard deviation": [
+                f"{s.deviation:.3f}" if s and s.count > 1 else "–"
+                for s in spreads.values()
+            ],
+            "Lowest to highest": [
+                f"{s.low:.3f} to {s.high:.3f}" if s else "–" for s in spreads.values()
+            ],
+        }
+    )
+
+
+def _meaning(experiment: Experiment, pooled: Scored) -> str:
+    """What the pooled numbers are, and what they are not."""
+    n, folds = len(pooled.truth), experiment.folds
+    if pooled.patients is None:
+        who = f"Each of the {n:,} images was predicted once, by the model that had not "
+        who += "seen it. Patients are not known: the model may have seen other images "
+        who += "of the same one. "
+    else:
+        who = f"Each of the {n:,} images of {pooled.patient_count:,} patients was "
+        who += "predicted once, by the model that had seen no image of that patient; "
+        who += "intervals keep patients together. "
+    return (
+        f"{who}This is how good these settings are on images like these, not how good "
+        f"any one of the {folds} models is: each learned from "
+        f"{100 - 100 / folds:.0f} % of the images. The intervals do not know that the "
+        "models share most of their training images, nor do they speak for another "
+        "hospital. Scores of different models are ranked together, which can lower "
+        "the pooled area under the ROC curve a little."
+    )
+
+
+def _show_waiting(family: Sequence[Entry]) -> None:
+    waiting = sum(entry.status.state.active for entry in family)
+    failed = sum(entry.status.state.value in _ENDED_EARLY for entry in family)
+    if waiting:
+        st.caption(f"{waiting} of them are waiting or being trained.")
+    if failed:
+        st.caption(f"{failed} of them ended early: see Runs.")
+
+
+_ENDED_EARLY = ("failed", "stopped", "interrupted")
+
+
+def _train(own: Entry, configs: Sequence[TrainConfig]) -> None:
     with errors_shown():
-        for config in repeats.with_other_seeds(own.config, taken, count):
+        for config in configs:
             run = jobs.submit(config, widgets.store())
             audit.record("train", run=run.id, repeats=own.run.id)
-        st.toast(f"{count} runs are waiting for their turn.")
+        st.toast(f"{len(configs)} runs are waiting for their turn.")
         st.rerun()

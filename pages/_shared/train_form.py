@@ -289,6 +289,14 @@ def _split(form: Form, preview: Callable[[str], None]) -> None:
         form.number("val_fraction", "Share for validation", step=0.01, format="%.2f")
     with right:
         form.number("test_fraction", "Share for the test", step=0.01, format="%.2f")
+    form.number(
+        "folds",
+        "Folds (cross-validation)",
+        step=1,
+        help="1: one run with one split. More: one run for each fold, which is its "
+        "test, whatever split the folder brings; the folder's own test images take no "
+        "part. Patients stay whole, classes are spread evenly.",
+    )
     form.text(
         "patient_pattern",
         "Patient in the file name (regular expression)",
@@ -314,6 +322,7 @@ FIELD_TITLES = {
     "val_fraction": "share for validation",
     "test_fraction": "share for the test",
     "patient_pattern": "patient pattern",
+    "folds": "folds",
     "window": "window of scans",
     "training": "what is trained",
     "augmentation": "augmentation",

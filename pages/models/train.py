@@ -12,6 +12,7 @@ from medmodel.config import RECIPES, TrainConfig, config_for, data_roots, worksp
 from medmodel.errors import DataError, RunError
 from medmodel.folders import recent_datasets, safe_folder, subfolders
 from medmodel.layout import list_files
+from medmodel.repeats import in_folds
 from medmodel.splits import guess_patient_pattern, patients_of
 from medmodel.synthetic import SAMPLE_NAME
 from pages._shared import widgets
@@ -135,7 +136,7 @@ def pick_recipe(start: TrainConfig | None) -> str:
 def starting_point(folder: Path, recipe: str, like: TrainConfig | None) -> TrainConfig:
     """The values that the form begins with."""
     if like is not None and like.recipe == recipe:
-        return replace(like, dataset=str(folder), name="")
+        return replace(like, dataset=str(folder), name="", fold=1)
     return config_for(recipe, str(folder), patient_pattern=guessed_pattern(str(folder)))
 
 
@@ -177,7 +178,7 @@ def main() -> None:
     problem = without_classes(folder) or attention(config)
     with press:
         pressed = st.button(
-            "Train",
+            "Train" if config.folds <= 1 else f"Train {config.folds} folds",
             type="primary",
             icon=":material/play_arrow:",
             shortcut="Ctrl+Enter",
@@ -187,8 +188,10 @@ def main() -> None:
             st.markdown(f":red[:material/error: {plain(problem)}]")
     if pressed:
         with errors_shown():
-            run = jobs.submit(config, widgets.store())
-            st.switch_page(widgets.RUNS, query_params={"run": run.id})
+            folds = in_folds(config, config.folds)
+            runs = [jobs.submit(each, widgets.store()) for each in folds]
+            only = {"run": runs[0].id} if len(runs) == 1 else {}
+            st.switch_page(widgets.RUNS, query_params=only)
 
 
 main()
