@@ -3,11 +3,13 @@
 Python's own process pools import the parent's main module again in every child; when
 that is Streamlit or a training worker, each child would load Streamlit or TensorFlow.
 These children import only the module of the function they run, take JSON lines on
-standard input, answer on standard output, and end when their parent does.
+standard input, answer on standard output, and end when their parent does. They are kept
+for the next work for a while: their imports cost more than a thousand small pictures.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import json
@@ -16,19 +18,37 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from medmodel import sandbox
 from medmodel.errors import Cancelled, MedModelError
 
-CHUNK = 32
+LARGEST_CHUNK = 64
+SHARES = 8
+"""Chunks of each child at least, so that all end at about the same time."""
+AHEAD = 2
+"""Chunks that a child is given at once: it need not wait for the next."""
 FEW = 150
 """Up to so many items the caller's own process is faster than starting others."""
+KEPT = 20
+"""Seconds for which a child without work waits for the next."""
 
 Task = Callable[..., Any]
+
+
+class _Waiting(NamedTuple):
+    child: subprocess.Popen[str]
+    settings: dict[str, str]
+    since: float
+
+
+_idle: list[_Waiting] = []
+_lock = threading.Lock()
 
 
 def cores() -> int:
@@ -60,7 +80,8 @@ def map_chunks(
     Raises:
         Cancelled: `cancelled()` became true; running chunks are abandoned.
     """
-    chunks = [list(items[i : i + CHUNK]) for i in range(0, len(items), CHUNK)]
+    size = min(max(len(items) // (SHARES * cores()), 1), LARGEST_CHUNK)
+    chunks = [list(items[i : i + size]) for i in range(0, len(items), size)]
     if len(items) <= (FEW if few is None else few):
         for chunk in chunks:
             _check(cancelled)
@@ -70,8 +91,8 @@ def map_chunks(
     for chunk in chunks:
         waiting.put(chunk)
     crew = _Crew(task, constants, waiting, min(cores(), len(chunks)))
+    left = len(items)
     try:
-        left = len(items)
         while left:
             _check(cancelled)
             with contextlib.suppress(queue.Empty):
@@ -81,7 +102,25 @@ def map_chunks(
                 left -= len(chunk)
                 yield chunk, result
     finally:
-        crew.end()
+        crew.end(finished=not left)
+
+
+def warm_up() -> None:
+    """Starts the children for work that is about to come; returns at once."""
+    for child in [_take() for _ in range(cores())]:
+        _put_back(child)
+
+
+def close() -> None:
+    """Ends all children that wait for work."""
+    with _lock:
+        while _idle:
+            _end(_idle.pop().child)
+
+
+# Children hold no state; those of a forked parent belong to that parent.
+atexit.register(close)
+os.register_at_fork(after_in_child=_idle.clear)
 
 
 class _Crew:
@@ -107,36 +146,97 @@ class _Crew:
         for thread in self.threads:
             thread.start()
 
-    def end(self) -> None:
-        """Ends all children, finished or not, and waits for their threads."""
-        self.ended.set()
-        for child in list(self.children.values()):
-            child.kill()
+    def end(self, finished: bool) -> None:
+        """Waits for the threads; children that are not finished are ended."""
+        if not finished:
+            self.ended.set()
+            for child in list(self.children.values()):
+                child.kill()
         for thread in self.threads:
             thread.join()
 
     def _feed(self, number: int) -> None:
+        child = None
+        given: deque[list[Any]] = deque()
         try:
-            child = self.children[number] = _start_child()
             while not self.ended.is_set():
-                try:
-                    chunk = self.waiting.get_nowait()
-                except queue.Empty:
+                if child is None:
+                    child = self.children[number] = _take()
+                if not self._give(child, given):
                     break
-                answer = _ask(child, self.name, chunk, self.constants)
-                if answer is not None:
-                    self.answers.put((chunk, _unpack(answer)))
+                answer = child.stdout.readline() if child.stdout else ""
+                if answer:
+                    self.answers.put((given.popleft(), _unpack(answer)))
                 elif not self.ended.is_set():
-                    # It crashed: try the chunk's items alone, to find the culprit.
-                    _end(child)
-                    child = self.children[number] = _start_child()
-                    if len(chunk) == 1:
-                        self.answers.put((chunk, None))
-                    for item in chunk if len(chunk) > 1 else []:
-                        self.waiting.put([item])
-            _end(child)
+                    self._mourn(child, given)
+                    child = None
         except OSError as error:
             self.answers.put(([], error))
+        finally:
+            self.children.pop(number, None)
+            if child:
+                (_end if given else _put_back)(child)
+
+    def _give(self, child: subprocess.Popen[str], given: deque[list[Any]]) -> bool:
+        """Gives a child chunks ahead; whether it has any."""
+        while len(given) < AHEAD:
+            try:
+                given.append(self.waiting.get_nowait())
+            except queue.Empty:
+                break
+            assert child.stdin
+            with contextlib.suppress(BrokenPipeError):  # its silence will tell
+                line = json.dumps([self.name, given[-1], *self.constants])
+                child.stdin.write(line + "\n")
+                child.stdin.flush()
+        return bool(given)
+
+    def _mourn(self, child: subprocess.Popen[str], given: deque[list[Any]]) -> None:
+        """It crashed: the chunk's items are tried alone, to find the culprit."""
+        _end(child)
+        chunk = given.popleft()
+        if len(chunk) == 1:
+            self.answers.put((chunk, None))
+        for item in chunk if len(chunk) > 1 else []:
+            self.waiting.put([item])
+        while given:
+            self.waiting.put(given.popleft())
+
+
+def _take() -> subprocess.Popen[str]:
+    """A child that waits for work, or a new one."""
+    with _lock:
+        while _idle:
+            kept = _idle.pop()
+            if kept.settings == _settings() and kept.child.poll() is None:
+                return kept.child
+            _end(kept.child)
+    return _start_child()
+
+
+def _put_back(child: subprocess.Popen[str]) -> None:
+    """Lets a child wait for the next work, but not for ever."""
+    with _lock:
+        if len(_idle) < cores():
+            _idle.append(_Waiting(child, _settings(), time.monotonic()))
+            timer = threading.Timer(KEPT, _retire)
+            timer.daemon = True
+            timer.start()
+            return
+    _end(child)
+
+
+def _retire() -> None:
+    with _lock:
+        old = [kept for kept in _idle if time.monotonic() - kept.since >= KEPT]
+        for kept in old:
+            _idle.remove(kept)
+            _end(kept.child)
+
+
+def _settings() -> dict[str, str]:
+    """What a child was told by its environment."""
+    return {k: v for k, v in os.environ.items() if k.startswith("MEDMODEL_")}
 
 
 def _start_child() -> subprocess.Popen[str]:
@@ -152,19 +252,6 @@ def _start_child() -> subprocess.Popen[str]:
         encoding="utf-8",
         env={**os.environ, **threads, "PYTHONPATH": path},
     )
-
-
-def _ask(
-    child: subprocess.Popen[str], name: str, chunk: list[Any], constants: Any
-) -> str | None:
-    """One chunk's answer; None if the child died over it."""
-    assert child.stdin and child.stdout
-    try:
-        child.stdin.write(json.dumps([name, chunk, *constants]) + "\n")
-        child.stdin.flush()
-    except OSError:
-        return None
-    return child.stdout.readline() or None
 
 
 def _end(child: subprocess.Popen[str]) -> None:

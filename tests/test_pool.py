@@ -106,6 +106,43 @@ def test_cancelling_ends_the_children() -> None:
     assert time.monotonic() - begun < 30
 
 
+def own_process(numbers: list[int]) -> int:
+    return os.getpid()
+
+
+def settings(numbers: list[int]) -> str:
+    return os.environ["MEDMODEL_DATA"]
+
+
+def pids() -> set[int]:
+    answers = pool.map_chunks(own_process, list(range(40)), few=0)
+    return {pid for _, pid in answers}
+
+
+def test_children_serve_the_next_work_too() -> None:
+    pool.warm_up()
+    waiting = {kept.child.pid for kept in pool._idle}
+    assert len(waiting) == pool.cores() and pids() | pids() <= waiting
+    pool.close()
+    assert not pool._idle and not pids() & waiting
+
+
+def test_children_know_the_settings_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("/a", "/b"):
+        monkeypatch.setenv("MEDMODEL_DATA", place)
+        answers = pool.map_chunks(settings, [1, 2], few=0)
+        assert {told for _, told in answers} == {place}
+
+
+def test_children_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "KEPT", 0)
+    ((_, pid),) = pool.map_chunks(own_process, [1], few=0)
+    begun = time.monotonic()
+    while Path(f"/proc/{pid}").exists() and time.monotonic() - begun < 30:
+        time.sleep(0.01)
+    assert not pool._idle and not Path(f"/proc/{pid}").exists()
+
+
 def test_works_below_any_main_module(tmp_path: Path) -> None:
     # A pool of Python's own would run this script again in every child.
     script = tmp_path / "main.py"
