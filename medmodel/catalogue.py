@@ -1,21 +1,43 @@
-"""All runs at a glance, quick for many: each file is read once per change."""
+"""All runs at a glance, quick for many: each file is read once per change.
+
+What was read of settled runs is also kept in catalogue.json of the workspace, so that
+a server's first look at a thousand runs need not read them all. Nothing there is
+believed unless the run's files are the very same: by time, size and inode.
+"""
 
 from __future__ import annotations
 
 import csv
+import json
 import logging
 import math
+import os
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from medmodel.config import TrainConfig
 from medmodel.errors import RunError
+from medmodel.notes import FILE as NOTES
+from medmodel.notes import Notes, notes_of
 from medmodel.runs import Run, RunStatus, RunStore, Status
+from medmodel.storage import replacing
 
 log = logging.getLogger("medmodel.catalogue")
-_READ = ("status.json", "config.json", "history.csv", "predictions.csv", "best.keras")
+_READ = (
+    *("status.json", "config.json", "history.csv", "predictions.csv", "best.keras"),
+    NOTES,
+)
+_FILE = "catalogue.json"
+_VERSION = 1
+"""To be raised when `_read` finds other facts in the same files."""
+_FEW = 20
+SETTLED_SECONDS = 3.0
+"""How long a run's files must be unchanged until they are kept in catalogue.json."""
+_Stamp = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -31,6 +53,7 @@ class Entry:
         test_accuracy: Share of test images whose first choice is right; None before
             they were predicted.
         has_model: Whether it can be asked about images.
+        notes: What people noted on it.
     """
 
     run: Run
@@ -40,6 +63,7 @@ class Entry:
     val_accuracy: float | None
     test_accuracy: float | None
     has_model: bool
+    notes: Notes = Notes()
 
     @property
     def title(self) -> str:
@@ -56,11 +80,13 @@ class Entry:
 
 
 _lock = threading.Lock()
-_known: dict[Path, tuple[tuple[float, ...], Entry]] = {}
+_known: dict[Path, tuple[_Stamp, Entry]] = {}
+_loaded: dict[Path, set[tuple[Path, _Stamp]]] = {}
 
 
 def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
     """All runs of a workspace, or the latest so many, newest first."""
+    _load(store)
     found = []
     for run in store.list()[:latest]:
         try:
@@ -70,6 +96,8 @@ def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
         except (ValueError, KeyError, TypeError, OSError) as error:
             # One damaged folder must not hide all others.
             log.warning("The run %s cannot be read: %r", run.id, error)
+    if latest is None:
+        _keep(store, found)
     return found
 
 
@@ -86,7 +114,7 @@ def runs_before(run: Run, store: RunStore) -> int:
 
 
 def _entry(run: Run) -> Entry:
-    stamp = tuple(_mtime(run.folder / name) for name in _READ)
+    stamp = _stamp(run)
     with _lock:
         kept = _known.get(run.folder)
     if kept and kept[0] == stamp:
@@ -101,11 +129,97 @@ def _entry(run: Run) -> Entry:
     return entry
 
 
-def _mtime(path: Path) -> float:
+def _stamp(run: Run) -> _Stamp:
+    """Time, size and inode of every file that an entry is read from."""
+    found = []
+    for name in _READ:
+        try:
+            facts = os.stat(f"{run.folder}/{name}")  # noqa: PTH116 (thousands of them)
+            found.append((facts.st_mtime_ns, facts.st_size, facts.st_ino))
+        except FileNotFoundError:
+            found.append((0, 0, 0))
+    return tuple(found)
+
+
+def _load(store: RunStore) -> None:
+    """Takes over what an earlier server knew, once."""
+    with _lock:
+        if store.root in _loaded:
+            return
+        _loaded[store.root] = set()
     try:
-        return path.stat().st_mtime
+        kept = json.loads((store.root / _FILE).read_bytes())
+        if kept["version"] != _VERSION:
+            return
+        found = {
+            store.folder / name: (_as_stamp(line.pop("stamp")), line)
+            for name, line in kept["runs"].items()
+        }
+        entries = {
+            folder: (stamp, _from_json(Run(folder), line))
+            for folder, (stamp, line) in found.items()
+        }
     except FileNotFoundError:
-        return 0.0
+        return
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        log.warning("%s cannot be read, and is made anew: %r", _FILE, error)
+        return
+    with _lock:
+        _known.update(entries)
+        _loaded[store.root] = {(f, stamp) for f, (stamp, _) in entries.items()}
+
+
+def _keep(store: RunStore, found: Iterable[Entry]) -> None:
+    """Writes down what is known of settled runs, once enough of it is new."""
+    # A file may change again within one tick of its clock: wait until it cannot.
+    before = 1e9 * (time.time() - SETTLED_SECONDS)
+    with _lock:
+        settled = {
+            entry.run.folder: _known[entry.run.folder]
+            for entry in found
+            if not entry.status.state.active and entry.run.folder in _known
+        }
+        settled = {
+            folder: (stamp, entry)
+            for folder, (stamp, entry) in settled.items()
+            if max(changed for changed, _, _ in stamp) < before
+        }
+        now = {(folder, stamp) for folder, (stamp, _) in settled.items()}
+        new = len(now - _loaded.get(store.root, set()))
+        if new < max(_FEW, len(now) // 20):
+            return
+        _loaded[store.root] = now
+    runs = {f.name: {"stamp": s, **_to_json(e)} for f, (s, e) in settled.items()}
+    try:
+        with replacing(store.root / _FILE) as file:
+            json.dump({"version": _VERSION, "runs": runs}, file)
+    except OSError as error:
+        log.warning("%s cannot be written: %s", _FILE, error)
+
+
+def _as_stamp(values: Iterable[Iterable[int]]) -> _Stamp:
+    return tuple((int(a), int(b), int(c)) for a, b, c in values)
+
+
+def _to_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "config": entry.config.to_json(),
+        "status": entry.status.to_json(),
+        "val_loss": entry.val_loss,
+        "val_accuracy": entry.val_accuracy,
+        "test_accuracy": entry.test_accuracy,
+        "has_model": entry.has_model,
+        "notes": asdict(entry.notes),
+    }
+
+
+def _from_json(run: Run, values: dict[str, Any]) -> Entry:
+    known = {
+        "config": TrainConfig.from_json(values["config"]),
+        "status": Status.from_json(values["status"]),
+        "notes": Notes.from_json(values["notes"]),
+    }
+    return Entry(run, **{**values, **known})
 
 
 def _read(run: Run) -> Entry:
@@ -119,6 +233,7 @@ def _read(run: Run) -> Entry:
         val_accuracy=accuracy,
         test_accuracy=_test_accuracy(run.folder / "predictions.csv"),
         has_model=(run.folder / "best.keras").exists(),
+        notes=notes_of(run),
     )
 
 

@@ -41,7 +41,7 @@ LAYERS: list[set[str]] = [
         "catalogue",
         *("metrics", "calibration", "thresholds", "curves", "gallery", "sketches"),
         "benefit",
-        *("repeats", "external"),
+        *("repeats", "external", "notes"),
         *("resampling", "comparison", "overview", "familiarity", "conformal"),
         "filtering",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from medmodel import catalogue
 from medmodel.config import config_for
+from medmodel.notes import Notes, change_notes
 from medmodel.runs import Run, RunStatus, RunStore
 
 HISTORY = "attempt,epoch,step,time,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
@@ -76,6 +78,81 @@ def test_changes_are_seen_and_unchanged_files_not_read_again(
     os.utime(path, (1, 1))
     (after,) = catalogue.entries(store)
     assert after.val_loss == 0.125
+
+
+@pytest.fixture
+def settled(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run whose facts stand in catalogue.json, as a new server finds them."""
+    monkeypatch.setattr(catalogue, "_FEW", 1)
+    monkeypatch.setattr(catalogue, "SETTLED_SECONDS", -60.0)
+    run = finished(store, 0.5, 0.25)
+    run.write_status(replace(run.status, best_epoch=2))
+    change_notes(run, tags=["seen"], note="Good one.", pinned=True)
+    catalogue.entries(store)
+    start_anew()
+    return run
+
+
+def start_anew() -> None:
+    catalogue._known.clear()
+    catalogue._loaded.clear()
+
+
+def test_a_new_server_reads_what_an_earlier_one_knew(
+    store: RunStore, settled: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "_read", None)
+    (entry,) = catalogue.entries(store)
+    assert (entry.val_loss, entry.run.id) == (0.25, settled.id)
+    assert entry.config == settled.config and entry.status == settled.status
+    assert entry.notes == Notes(("seen",), "Good one.", True)
+
+
+@pytest.mark.parametrize(
+    "name", ["history.csv", "status.json", "best.keras", "notes.json"]
+)
+def test_nothing_old_is_believed_once_a_file_changed(
+    store: RunStore, settled: Run, name: str
+) -> None:
+    path = settled.folder / name
+    before = path.stat()
+    path.write_bytes(path.read_bytes() + b" ")
+    os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    read: list[str] = []
+    reading = catalogue._read
+
+    def noting(run: Run) -> catalogue.Entry:
+        read.append(run.id)
+        return reading(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "_read", noting)
+        catalogue.entries(store)
+    assert read == [settled.id]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1, "runs": {"x": 1}}'])
+def test_a_damaged_catalogue_is_made_anew(
+    store: RunStore, settled: Run, text: str
+) -> None:
+    (store.root / "catalogue.json").write_text(text)
+    (entry,) = catalogue.entries(store)
+    assert entry.val_loss == 0.25
+    assert settled.id in (store.root / "catalogue.json").read_text()
+
+
+def test_what_changes_still_is_not_kept(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "_FEW", 1)
+    finished(store, 0.5)
+    store.create(config_for("instant", "/data/lungs"))
+    catalogue.entries(store)
+    assert not (store.root / "catalogue.json").exists()
+    monkeypatch.setattr(catalogue, "SETTLED_SECONDS", -60.0)
+    catalogue.entries(store)
+    kept = json.loads((store.root / "catalogue.json").read_text())["runs"]
+    assert len(kept) == 1  # the finished one
 
 
 def test_best_finished_run_first_and_unfinished_ones_not(store: RunStore) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,7 +17,7 @@ from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
 from medmodel.benchmark.stage import temporary_workspace
 from medmodel.benefit import decision_curve
 from medmodel.calibration import reliability
-from medmodel.catalogue import entries
+from medmodel.catalogue import SETTLED_SECONDS, entries
 from medmodel.comparison import (
     accuracy_difference,
     area_difference,
@@ -225,26 +228,40 @@ def compare_1000(count: int = 1000) -> list[Measurement]:
     """1,000 run folders: listed, searched, filtered and sorted."""
     with temporary_workspace() as workspace:
         _write_runs(RunStore(workspace), count)
-        store = RunStore(workspace)
+        never, first = (_in_a_new_server("show_runs") for _ in range(2))
+        again = _median(show_runs, 3) / 1000
+    note = (
+        f"{count:,} runs, a new server's first look; {again:.2f} s from then on, "
+        f"{never:.2f} s where no server has ever looked at them"
+    )
+    return [at_most("compare_1000", first, 1.0, "s", note)]
 
-        def show() -> None:
-            table = runs_table(entries(store))
-            found = searched(table, "seed compact")
-            found = found[found["val_accuracy"] > 0.6].sort_values("val_loss")
-            if len(found) == 0:
-                raise DataError("The table of runs lost its rows.")
 
-        start = time.perf_counter()
-        show()
-        first = time.perf_counter() - start
-        again = _median(show, 3) / 1000
-    note = f"{count:,} runs; a server's first look at them {first:.2f} s"
-    return [at_most("compare_1000", again, 1.0, "s", note)]
+def show_runs() -> None:
+    """The workspace's runs as the table of runs shows them."""
+    table = runs_table(entries(RunStore()))
+    found = searched(table, "seed compact")
+    found = found[found["val_accuracy"] > 0.6].sort_values("val_loss")
+    if len(found) == 0:
+        raise DataError("The table of runs lost its rows.")
+
+
+def _in_a_new_server(function: str) -> float:
+    """Seconds that a function of this module takes in a process of its own."""
+    code = (
+        f"import pandas, time; from {__name__} import {function}; "
+        f"start = time.perf_counter(); {function}(); print(time.perf_counter() - start)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return float(done.stdout)
 
 
 def _write_runs(store: RunStore, count: int) -> None:
     """Finished runs with 20 epochs and 200 predictions each."""
     rng = np.random.default_rng(0)
+    written = time.time() - 2 * SETTLED_SECONDS
     history = ["attempt,epoch,loss,accuracy,val_loss,val_accuracy"]
     lines = ["path,patient,split,label,score_a,score_b"]
     for at in range(200):
@@ -261,3 +278,5 @@ def _write_runs(store: RunStore, count: int) -> None:
         (run.folder / "history.csv").write_text("\n".join([*history, *rows, ""]))
         (run.folder / "predictions.csv").write_text("\n".join([*lines, ""]))
         run.write_status(replace(run.status, state=RunStatus.DONE))
+        for file in run.folder.iterdir():
+            os.utime(file, (written, written))
