@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,20 +15,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SETTING = "setting: "
+"""How the columns of settings begin in a table of runs."""
+
+
 def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """A row per run, in the order given; values of the best epoch, not of the last.
+    """A row per run, pinned ones first; values of the best epoch, not of the last.
 
     Returns:
-        Columns `run, name, dataset, state, created, seconds, best_epoch, val_loss,
-        val_accuracy, test_accuracy`, then one `setting: <name>` for every setting that
-        is not the same in all runs. Index 0 to n - 1.
+        Columns `run, pinned, name, tags, note, dataset, model, state, created, seconds,
+        best_epoch, val_loss, val_accuracy, test_accuracy`, then one `setting: <name>`
+        for every setting that is not the same in all runs. Index 0 to n - 1.
     """
     import pandas as pd
 
+    entries = sorted(entries, key=lambda e: not e.notes.pinned)
     facts = {
         "run": [e.run.id for e in entries],
+        "pinned": [e.notes.pinned for e in entries],
         "name": [e.title for e in entries],
+        "tags": [list(e.notes.tags) for e in entries],
+        "note": [e.notes.note for e in entries],
         "dataset": [e.config.dataset for e in entries],
+        "model": [e.config.model for e in entries],
         "state": [e.status.state.value for e in entries],
         "created": [e.status.created for e in entries],
         "seconds": [e.seconds for e in entries],
@@ -40,7 +50,7 @@ def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
     numbers = ["val_loss", "val_accuracy", "test_accuracy"]
     table[numbers] = table[numbers].astype(float)
     differing = differing_settings([e.config for e in entries])
-    shown = {f"setting: {k}": v for k, v in differing.items() if k != "dataset"}
+    shown = {f"{SETTING}{k}": v for k, v in differing.items() if k != "dataset"}
     settings = pd.DataFrame(shown, index=table.index, dtype=object)
     return pd.concat([table, settings], axis=1)
 
@@ -62,6 +72,39 @@ def searched(table: pd.DataFrame, text: str) -> pd.DataFrame:
     words = text.casefold().split()
     rows = (" ".join(map(str, row)).casefold() for row in table.itertuples(index=False))
     return table[[all(word in row for word in words) for row in rows]]
+
+
+def settings_that_differ(table: pd.DataFrame) -> pd.DataFrame:
+    """Of a part of the table of runs, the settings that its runs do not share.
+
+    Returns:
+        Their values as text, a column for each, headed as people would say it.
+    """
+    names = [name for name in map(str, table) if name.startswith(SETTING)]
+    texts = table[names].map(setting_text)
+    texts.columns = [name.removeprefix(SETTING).replace("_", " ") for name in names]
+    return texts.loc[:, texts.nunique() > 1]
+
+
+def setting_text(value: Any) -> str:
+    """The value of a setting as people read it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) or "none"
+
+
+def unlike_most(texts: pd.DataFrame) -> pd.DataFrame:
+    """Which cells have another value than most of their column; booleans.
+
+    Of several values that are equally common, the one of the last row counts.
+    """
+    usual = [
+        max(reversed(list(column)), key=Counter(column).__getitem__)
+        for _, column in texts.items()
+    ]
+    return texts != usual
 
 
 def epochs(run: Run) -> pd.DataFrame:

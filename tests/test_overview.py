@@ -4,12 +4,16 @@ from dataclasses import replace
 
 from medmodel.catalogue import entries
 from medmodel.config import TrainConfig, config_for
+from medmodel.notes import change_notes
 from medmodel.overview import (
     differing_settings,
     distinct_names,
     epochs,
     runs_table,
     searched,
+    setting_text,
+    settings_that_differ,
+    unlike_most,
 )
 from medmodel.runs import RunStatus, RunStore
 
@@ -39,6 +43,36 @@ def test_nested_settings_stand_for_themselves() -> None:
     assert found["augmentation.shift"] == [0.0, 0.05]
     assert "dataset" not in found and "name" not in found
     assert differing_settings([]) == {} == differing_settings([plain])
+
+
+def test_pinned_runs_come_first_and_notes_are_found() -> None:
+    store = RunStore()
+    runs = [store.create(config_for("compact", "/data/x", name=n)) for n in "abc"]
+    before = [e.run.id for e in entries(store)]
+    pinned = before[1]
+    change_notes(store.get(pinned), tags=["Friday"], note="Ask Ann", pinned=True)
+    table = runs_table(entries(store))
+    rest = [run for run in before if run != pinned]
+    assert table["run"].tolist() == [pinned, *rest] and len(runs) == 3
+    assert searched(table, "friday ann")["run"].tolist() == [pinned]
+
+
+def test_unusual_settings_among_the_runs_in_sight() -> None:
+    store = RunStore()
+    for seed, changes in enumerate([{}, {}, {"epochs": 3, "steps": ("clahe",)}]):
+        store.create(config_for("instant", "/x", name=f"S{seed}", **changes))
+    table = runs_table(entries(store)).sort_values("name", ignore_index=True)
+    texts = settings_that_differ(table)
+    assert list(texts) == ["steps", "epochs"]
+    assert texts["steps"].tolist() == ["none", "none", "clahe"]
+    assert unlike_most(texts)["epochs"].tolist() == [False, False, True]
+    assert settings_that_differ(table.head(2)).empty
+    assert [setting_text(x) for x in (True, "", 0.5, ())] == [
+        "yes",
+        "none",
+        "0.5",
+        "none",
+    ]
 
 
 def test_no_runs() -> None:

@@ -12,9 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel import jobs
 from medmodel.config import config_for
+from medmodel.notes import Notes, change_notes, notes_of
 from medmodel.runs import Failure, Run, RunStatus, RunStore
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
+NOTING = {"Pin", "Keep"}
 EVIL = "<b>x</b> **bold** $a$"
 
 
@@ -64,13 +66,51 @@ def test_all_runs_with_their_states(make: Callable[..., Run]) -> None:
     assert EVIL in set(table["Run"])
 
 
+def test_the_table_is_searched_and_filtered(make: Callable[..., Run]) -> None:
+    change_notes(make(RunStatus.DONE, name="first"), tags=["best"])
+    make(RunStatus.QUEUED, name="second")
+    app = opened()
+    shown = app.dataframe[0].value
+    assert list(shown["Run"]) == ["second", "first"] and "Tags" in shown
+    app.text_input[0].set_value("best").run()
+    assert list(app.dataframe[0].value["Run"]) == ["first"]
+    app.text_input[0].set_value("").run()
+    app.multiselect(key="tags-runs").set_value(["best"]).run()
+    assert list(app.dataframe[0].value["Run"]) == ["first"]
+    assert not app.exception
+
+
+def test_only_settings_that_differ(make: Callable[..., Run]) -> None:
+    make(RunStatus.DONE, name="first")
+    RunStore().create(config_for("instant", "/data/lungs", name="x", epochs=5))
+    app = opened()
+    app.segmented_control(key="shown-runs").set_value("Settings that differ").run()
+    assert not app.exception
+    shown = app.dataframe[0].value
+    assert set(shown) == {"Pin", "Run", "Test accuracy", "epochs"}
+
+
+def test_tags_note_and_pin(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.DONE)
+    app = opened(run=run.id)
+    app.multiselect(key=f"tags-{run.id}").set_value(["<b>Friday"])
+    app.text_area(key=f"note-{run.id}").set_value("Shown to **all**.")
+    next(b for b in app.button if b.label == "Keep").click().run()
+    next(b for b in app.button if b.label == "Pin").click().run()
+    assert not app.exception
+    assert notes_of(run) == Notes(("<b>Friday",), "Shown to **all**.", True)
+    text = " ".join(m.value for m in app.markdown)
+    assert r"Shown to \*\*all\*\*\." in text
+    assert "Unpin" in labels(app)
+
+
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (RunStatus.QUEUED, {"Stop", "Train again"}),
-        (RunStatus.DONE, {"Train again", "Delete"}),
-        (RunStatus.STOPPED, {"Resume", "Train again", "Delete"}),
-        (RunStatus.INTERRUPTED, {"Resume", "Train again", "Delete"}),
+        (RunStatus.QUEUED, {"Stop", "Train again", *NOTING}),
+        (RunStatus.DONE, {"Train again", "Delete", *NOTING}),
+        (RunStatus.STOPPED, {"Resume", "Train again", "Delete", *NOTING}),
+        (RunStatus.INTERRUPTED, {"Resume", "Train again", "Delete", *NOTING}),
     ],
 )
 def test_each_state_offers_what_makes_sense(

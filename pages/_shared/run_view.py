@@ -9,9 +9,12 @@ import streamlit as st
 
 from medmodel import jobs
 from medmodel.config import MODEL_NAMES, RECIPES, TrainConfig
+from medmodel.external import tested_elsewhere
 from medmodel.runs import Run, RunStatus, Status
 from pages._shared import widgets
+from pages._shared.external_view import show_progress
 from pages._shared.live_chart import live_chart
+from pages._shared.notes_view import show_notes
 from pages._shared.widgets import errors_shown, page_header
 from pages._shared.words import plain
 
@@ -29,9 +32,13 @@ def show(run: Run) -> None:
         f"{MODEL_NAMES.get(config.model, config.model)}, trained on "
         f"{widgets.dataset_name(config)}.",
     )
+    show_notes(run)
     _actions(run, status)
     _failure(run, status)
-    live_chart(run, status.state)
+    if test and status.state.active:
+        _watch_test(run)
+    elif not test:
+        live_chart(run, status.state)
     if not status.state.active:
         _results(run)
     _details(run, config)

@@ -1,23 +1,39 @@
-"""All runs as one table that is searched, sorted and chosen from."""
+"""All runs as one table that is searched, filtered, sorted and chosen from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from medmodel import overview
 from medmodel.catalogue import Entry
+from medmodel.notes import change_notes
 from medmodel.runs import RunStatus
 from pages._shared import widgets
-from pages._shared.words import STATE_TITLES
+from pages._shared.widgets import errors_shown
+from pages._shared.words import STATE_TITLES, duration
 
 _TABLE = "all-runs"
 _CHOSEN = "compared-runs"
 MOST = 6
 """Runs that are compared at a time."""
+_RESULTS, _SETTINGS = "Results", "Settings that differ"
+_COLUMNS = (
+    *("Tags", "Note", "Data set", "Model", "State", "Test accuracy", "Val. accuracy"),
+    *("Val. loss", "Best epoch", "Asked for", "Took"),
+)
+_FIRST = (
+    *("Tags", "Data set", "State", "Test accuracy", "Val. accuracy", "Val. loss"),
+    "Asked for",
+)
+_SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
+_PIN = "Pin"
+# Read in light and dark, and not by colour alone.
+_MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
 
 
 def choose_runs(found: Sequence[Entry]) -> list[str]:
@@ -31,18 +47,15 @@ def choose_runs(found: Sequence[Entry]) -> list[str]:
     chosen = st.session_state[_CHOSEN] = [run for run in chosen if run in known][:MOST]
     if ",".join(chosen) != ",".join(asked):
         st.query_params["runs"] = ",".join(chosen)
-    text = st.text_input(
-        "Search", placeholder="Name, data set, state or setting", key="search-runs"
-    )
-    table = overview.searched(overview.runs_table(found), text or "")
+    table, shown = _narrowed(found, "compare")
     ids = list(table["run"])
     # The table's own marks follow the search.
     rows = [ids.index(run) for run in chosen if run in ids]
     st.session_state[_TABLE] = {"selection": {"rows": rows, "columns": []}}
     st.dataframe(
-        _shown(table),
+        shown,
         hide_index=True,
-        height=min(36 * (len(table) + 1) + 2, 330),
+        height=_height(len(table), 330),
         column_config=_columns(),
         placeholder="",
         key=_TABLE,
@@ -57,6 +70,110 @@ def choose_runs(found: Sequence[Entry]) -> list[str]:
     return chosen
 
 
+def open_run(found: Sequence[Entry]) -> str:
+    """The table of all runs; returns the id of the one that was clicked, or ""."""
+    table, shown = _narrowed(found, "runs")
+    # A new name after every click, so that the same cell may be clicked again.
+    clicks = st.session_state.setdefault("runs-clicks", 0)
+    picked = st.dataframe(
+        shown,
+        hide_index=True,
+        height=_height(len(table), 700),
+        column_config=_columns(),
+        placeholder="",
+        key=f"runs_table-{clicks}",
+        on_select="rerun",
+        selection_mode="single-cell",
+        alt="All runs with their state and scores",
+    )
+    st.caption(
+        f"{len(table):,} of {len(found):,} runs. Values are those of the best epoch. "
+        "A click opens a run, a click on its pin keeps it above the others, a click "
+        "on a heading sorts."
+    )
+    if not picked.selection.cells:
+        return ""
+    row, column = picked.selection.cells[0]
+    run: str = table["run"].iloc[row]
+    if column != _PIN:
+        return run
+    st.session_state["runs-clicks"] = clicks + 1
+    with errors_shown():
+        entry = next(entry for entry in found if entry.run.id == run)
+        change_notes(entry.run, pinned=not entry.notes.pinned)
+        st.rerun()
+    return ""
+
+
+def _narrowed(found: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
+    """What is searched and filtered for: the facts, and the same as it is shown."""
+    table = overview.runs_table(found)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        text = st.text_input(
+            "Search",
+            placeholder="Name, tag, note, data set, state or setting",
+            key=f"search-{key}",
+            label_visibility="collapsed",
+            icon=":material/search:",
+        )
+        with st.popover("Filter", icon=":material/filter_alt:"):
+            table = _filtered(table, key)
+        with st.popover("Columns", icon=":material/view_column:"):
+            names = st.pills(
+                "Columns",
+                _COLUMNS,
+                selection_mode="multi",
+                default=_FIRST,
+                key=f"columns-{key}",
+                persist_state="session",
+            )
+        mode = st.segmented_control(
+            "What to show",
+            (_RESULTS, _SETTINGS),
+            default=_RESULTS,
+            required=True,
+            key=f"shown-{key}",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+    table = overview.searched(table, text or "").reset_index(drop=True)
+    if mode == _RESULTS:
+        return table, _results(table, names)
+    st.caption("Marked: a value unlike that of most runs in sight.")
+    return table, _settings(table)
+
+
+def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    titles = {state.value: STATE_TITLES[state] for state in RunStatus}
+    present = set(table["state"])
+    states = st.pills(
+        "State",
+        [state for state in titles if state in present],
+        selection_mode="multi",
+        format_func=lambda state: titles[state],
+        key=f"states-{key}",
+    )
+    folders = {path: widgets.folder_name(path) for path in table["dataset"]}
+    chosen = st.multiselect(
+        "Data set",
+        list(folders),
+        format_func=lambda path: folders[path],
+        key=f"folders-{key}",
+    )
+    tags = st.multiselect(
+        "Tag",
+        sorted({tag for tags in table["tags"] for tag in tags}),
+        key=f"tags-{key}",
+    )
+    if states:
+        table = table[table["state"].isin(states)]
+    if chosen:
+        table = table[table["dataset"].isin(chosen)]
+    if tags:
+        table = table[[not set(tags).isdisjoint(own) for own in table["tags"]]]
+    return table
+
+
 def _take(ids: list[str]) -> None:
     picked = [ids[row] for row in st.session_state[_TABLE]["selection"]["rows"]]
     before = st.session_state[_CHOSEN]
@@ -67,36 +184,53 @@ def _take(ids: list[str]) -> None:
     st.session_state[_CHOSEN] = (kept + new)[:MOST]
 
 
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    settings = {
-        name: name.removeprefix("setting: ")
-        for name in map(str, table)
-        if name.startswith("setting: ")
+def _results(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    columns = {
+        "Tags": list(table["tags"]),
+        "Note": list(table["note"]),
+        "Data set": [widgets.folder_name(path) for path in table["dataset"]],
+        "Model": list(table["model"]),
+        "State": [STATE_TITLES[RunStatus(state)] for state in table["state"]],
+        "Test accuracy": list(table["test_accuracy"]),
+        "Val. accuracy": list(table["val_accuracy"]),
+        "Val. loss": list(table["val_loss"]),
+        "Best epoch": list(table["best_epoch"]),
+        "Asked for": [datetime.fromtimestamp(at) for at in table["created"]],
+        "Took": [duration(seconds) if seconds else "" for seconds in table["seconds"]],
     }
-    states = [STATE_TITLES[RunStatus(state)] for state in table["state"]]
-    shown = pd.DataFrame(
-        {
-            "Run": list(table["name"]),
-            "Data set": [widgets.folder_name(path) for path in table["dataset"]],
-            "State": states,
-            "Test accuracy": list(table["test_accuracy"]),
-            "Val. accuracy": list(table["val_accuracy"]),
-            "Val. loss": list(table["val_loss"]),
-            "Best epoch": list(table["best_epoch"]),
-            "Asked for": [datetime.fromtimestamp(at) for at in table["created"]],
-        }
-    )
-    for column, name in settings.items():
-        shown[name] = [str(value) for value in table[column]]
-    return shown
+    tagged = any(columns["Tags"])
+    shown = {n: columns[n] for n in _COLUMNS if n in names and (tagged or n != "Tags")}
+    return pd.DataFrame({**_named(table), **shown})
+
+
+def _settings(table: pd.DataFrame) -> Any:
+    """What tells the visible runs apart, each unusual value marked."""
+    texts = overview.settings_that_differ(table)
+    marks = overview.unlike_most(texts)
+    scores = {"Test accuracy": list(table["test_accuracy"])}
+    shown = pd.DataFrame({**_named(table), **scores}).join(texts)
+    styles = pd.DataFrame("", index=shown.index, columns=shown.columns)
+    for name in texts:
+        styles.loc[marks[name], name] = _MARK
+    styled = shown.style.apply(lambda _: styles, axis=None)
+    return styled.format("{:.3f}", subset=["Test accuracy"], na_rep="")
+
+
+def _named(table: pd.DataFrame) -> dict[str, list[Any]]:
+    return {_PIN: list(table["pinned"]), "Run": list(table["name"])}
+
+
+def _height(rows: int, most: int) -> int:
+    return min(35 * (rows + 1) + 3, most)
 
 
 def _columns() -> dict[str, object]:
     share = st.column_config.NumberColumn(format="%.3f", width="small")
     return {
-        "Run": st.column_config.TextColumn(width="medium", pinned=True),
-        "Test accuracy": share,
-        "Val. accuracy": share,
-        "Val. loss": share,
+        _PIN: st.column_config.CheckboxColumn(width=50),
+        "Run": st.column_config.TextColumn(width="medium"),
+        "Tags": st.column_config.ListColumn(width="small"),
+        "State": st.column_config.TextColumn(width="small"),
+        **dict.fromkeys(_SCORES, share),
         "Asked for": st.column_config.DatetimeColumn(format="distance"),
     }
