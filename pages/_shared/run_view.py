@@ -9,10 +9,8 @@ import streamlit as st
 
 from medmodel import jobs
 from medmodel.config import MODEL_NAMES, RECIPES, TrainConfig
-from medmodel.external import tested_elsewhere
 from medmodel.runs import Run, RunStatus, Status
 from pages._shared import widgets
-from pages._shared.external_view import show_progress
 from pages._shared.live_chart import live_chart
 from pages._shared.notes_view import show_notes
 from pages._shared.widgets import errors_shown, page_header
@@ -35,10 +33,7 @@ def show(run: Run) -> None:
     show_notes(run)
     _actions(run, status)
     _failure(run, status)
-    if test and status.state.active:
-        _watch_test(run)
-    elif not test:
-        live_chart(run, status.state)
+    live_chart(run, status.state)
     if not status.state.active:
         _results(run)
     _details(run, config)
