@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from medmodel.calibration import stored_temperature
 from medmodel.config import MODEL_NAMES, RECIPES, Preprocessing
 from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
-from medmodel.external import tested_elsewhere
+from medmodel.external import mapping_of, tested_elsewhere
 from medmodel.runs import Run
 from medmodel.storage import read_json
 from medmodel.thresholds import frozen_thresholds, later_choices
@@ -133,7 +133,9 @@ def tested_on(run: Run, found: Evaluation) -> str:
     if found.patients:
         who += f" of {found.patients:,} patients"
     if tested_elsewhere(run):
-        return f"{who}, external: all of {Path(run.config.dataset).name}."
+        there = [f"{a} as {b}" for a, b in mapping_of(run).items() if a != b]
+        counted = f" (counting {', '.join(there)})" if there else ""
+        return f"{who}, external: all of {Path(run.config.dataset).name}{counted}."
     return f"{who}, internal test split. {split_level(run)} Seed {run.config.seed}."
 
 

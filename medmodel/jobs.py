@@ -66,8 +66,7 @@ def submit(config: TrainConfig, store: RunStore) -> Run:
     """
     run = store.create(config)
     audit.record("train", run=run.id, dataset=config.dataset, recipe=config.recipe)
-    _announce(store)
-    ensure_worker(store)
+    call_worker(store)
     return run
 
 
@@ -131,8 +130,7 @@ def resume(run: Run, store: RunStore) -> None:
             )
         )
     audit.record("resume", run=run.id)
-    _announce(store)
-    ensure_worker(store)
+    call_worker(store)
 
 
 def delete(run: Run, store: RunStore) -> None:
@@ -155,6 +153,12 @@ def waiting(store: RunStore) -> Iterator[tuple[Run, Status]]:
             continue  # The list of runs shows what is wrong with it.
         if status.state is RunStatus.QUEUED:
             yield run, status
+
+
+def call_worker(store: RunStore) -> None:
+    """Says that a run waits, and sees that a worker comes for it."""
+    (store.root / "queue.changed").touch()
+    ensure_worker(store)
 
 
 def ensure_worker(store: RunStore) -> None:
@@ -381,10 +385,6 @@ def _idle_lock(store: RunStore) -> Lock:
 
 def _device_lock(store: RunStore, device: Device) -> Lock:
     return Lock(store.root / "devices" / f"{device.name}.lock")
-
-
-def _announce(store: RunStore) -> None:
-    (store.root / "queue.changed").touch()
 
 
 def _be_present(store: RunStore) -> None:

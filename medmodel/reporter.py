@@ -266,6 +266,7 @@ def _sentence(phase: str, done: int, total: int) -> str:
         "preparing": "Preparing the images",
         "features": "Computing features",
         "training": "Training",
+        "testing": "Testing the model on the images",
         "evaluating": "Evaluating on validation and test images",
     }.get(phase, phase.capitalize())
     return f"{verb}: {done:,} of {total:,}." if total else f"{verb}."

@@ -270,8 +270,14 @@ class RunStore:
         self.root = root or workspace_root()
         self.folder = self.root / "runs"
 
-    def create(self, config: TrainConfig) -> Run:
+    def create(
+        self, config: TrainConfig, beside: Mapping[str, Any] | None = None
+    ) -> Run:
         """Makes a queued run.
+
+        Args:
+            config: Its settings.
+            beside: More JSON files of its folder, name -> content.
 
         Raises:
             ConfigError: A setting is wrong.
@@ -286,6 +292,8 @@ class RunStore:
         try:
             hidden.mkdir(parents=True)
             write_json(hidden / "config.json", config.to_json())
+            for file, content in (beside or {}).items():
+                write_json(hidden / file, content)
             Run(hidden).write_status(Status(created=time.time(), epochs=config.epochs))
             hidden.rename(self.folder / name)
         except OSError as error:

@@ -20,6 +20,7 @@ from types import FrameType
 from medmodel import devices, failures, jobs
 from medmodel.config import Preprocessing
 from medmodel.errors import RunError
+from medmodel.external import tested_elsewhere
 from medmodel.jobs import Claim
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus, RunStore
@@ -123,9 +124,7 @@ def train_claimed(claim: Claim) -> int:
     signal.signal(signal.SIGTERM, stop)
     reporter = Reporter(run)
     try:
-        from medmodel import training
-
-        state = training.train(run, reporter)
+        state = _work(run, reporter)
     except Exception as error:
         state = RunStatus.FAILED
         _close_failed(reporter, error)
@@ -135,11 +134,24 @@ def train_claimed(claim: Claim) -> int:
     return int(state is RunStatus.FAILED)
 
 
+def _work(run: Run, reporter: Reporter) -> RunStatus:
+    """Trains, or tests a finished model elsewhere where that was asked for."""
+    if tested_elsewhere(run):
+        from medmodel import elsewhere
+
+        return elsewhere.test(run, reporter)
+    from medmodel import training
+
+    return training.train(run, reporter)
+
+
 def _close_ended(reporter: Reporter, state: RunStatus) -> None:
     if state is RunStatus.DONE:
         message = f"Finished. {reporter.remark}".rstrip()
     elif reporter.run.model_path.exists():
         message = "Stopped. The best model so far is kept."
+    elif tested_elsewhere(reporter.run):
+        message = "Stopped. Resume goes on where it was."
     else:
         message = "Stopped before there was a model."
     now = time.time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,7 @@ from medmodel.config import TrainConfig
 from medmodel.datasets import index_dataset
 from medmodel.evaluation import evaluation_of, scored
 from medmodel.gallery import Filter
-from medmodel.images import Pixels
-from medmodel.runs import Run, RunStore
+from medmodel.runs import Run, RunStatus, RunStore
 from medmodel.subgroups import Subgroup
 from medmodel.thresholds import (
     Rule,
@@ -235,17 +235,23 @@ def test_other_seeds_are_trained_and_their_spread_is_told(
     assert "Trained with 4 seeds" in said(app)
 
 
-def test_an_external_test_says_so(run: Run, tmp_path: Path) -> None:
+def test_an_external_test_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = ("dark", "<i>grey", "light")
     there = draw_class_folders(tmp_path / "data" / "there", names, 4, seed=5)
-    scores = np.array([0.2, 0.5, 0.3])
-
-    def ask(images: Pixels) -> np.ndarray:
-        return np.tile(scores, (len(images), 1))
-
-    mapping = {name: name for name in names}
-    made = external.test_elsewhere(run, there, mapping, RunStore(), ask)
+    mapping = {"dark": "dark", "<i>grey": "light", "light": "light"}
+    monkeypatch.setattr(jobs, "call_worker", lambda store: None)
+    made = external.submit(run, there, mapping, RunStore())
+    app = opened(run, "Elsewhere")
+    assert "Waiting, asked for just now" in said(app)
+    press(app, "Stop")
+    assert made.status.state is RunStatus.STOPPED
+    rows = external.rows_to_test(index_dataset(there), made, run)
+    external.complete(made, run, rows, np.tile([0.2, 0.5, 0.3], (12, 1)))
+    made.write_status(replace(made.status, state=RunStatus.DONE))
     text = said(opened(made))
+    assert "counts as light" in text
     assert "**12 images** of an **external** data set, there" in text
 
 

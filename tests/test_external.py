@@ -1,20 +1,18 @@
-"""A finished model tested on another folder."""
+"""A finished model tested on another folder: what is asked for, kept and refused."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from medmodel import catalogue, external
+from medmodel import external, jobs
 from medmodel.datasets import index_dataset
-from medmodel.errors import DataError, PredictionError
+from medmodel.errors import DataError
 from medmodel.evaluation import evaluate, read_predictions
-from medmodel.images import Pixels
-from medmodel.runs import Run, RunStore
+from medmodel.runs import Run, RunStatus, RunStore
 from medmodel.thresholds import (
     Rule,
     choose_thresholds,
@@ -24,12 +22,12 @@ from medmodel.thresholds import (
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 
-MAPPING = {"Dark": "dark", "bright": "light"}
+MAPPING = {"Dark": "dark", "bright": "light", "other": ""}
 
 
-def by_brightness(images: Pixels) -> NDArray[np.float64]:
-    light = images.mean(axis=(1, 2, 3)) / 255
-    return np.stack([1 - light, light], axis=1)
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "call_worker", lambda store: None)
 
 
 @pytest.fixture
@@ -38,55 +36,60 @@ def run(class_folders: Path) -> Run:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Path:
+def there(tmp_path: Path) -> Path:
     names = ("Dark", "bright", "other")
     return draw_class_folders(tmp_path / "data" / "there", names, 5, seed=7)
 
 
-def test_the_result_is_a_run_that_can_be_evaluated(run: Run, elsewhere: Path) -> None:
-    freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
-    store, told = RunStore(), []
-    made = external.test_elsewhere(
-        run, elsewhere, MAPPING, store, by_brightness, lambda *p: told.append(p)
-    )
-    found = evaluate(read_predictions(made))
-    assert found.images == 10 and found.classes == ["dark", "light"]
+def tenths(count: int) -> NDArray[np.float64]:
+    light = np.linspace(0, 1, count)
+    return np.stack([1 - light, light], axis=1)
+
+
+def test_a_test_waits_its_turn_and_is_known_to_its_model(run: Run, there: Path) -> None:
+    store = RunStore()
+    made = external.submit(run, there, MAPPING, store)
+    assert made.status.state is RunStatus.QUEUED
+    assert made.title == "model, tested on there" and not made.model_path.exists()
     assert external.tested_elsewhere(made) == run.id
     assert external.tested_elsewhere(run) == ""
-    assert made.title == "model, tested on there"
+    assert external.mapping_of(made) == {"Dark": "dark", "bright": "light"}
+    other = external.submit(run, there, {"other": "dark"}, store)
+    assert [test.id for test in external.tests_of(run, store)] == [other.id, made.id]
+    store.delete(other)
+    assert [test.id for test in external.tests_of(run, store)] == [made.id]
+
+
+def test_the_result_is_a_run_that_can_be_evaluated(run: Run, there: Path) -> None:
+    freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
+    made = external.submit(run, there, MAPPING, RunStore())
+    rows = external.rows_to_test(index_dataset(there), made, run)
+    external.complete(made, run, rows, tenths(len(rows)))
+    found = evaluate(read_predictions(made))
+    assert found.images == 10 and found.classes == ["dark", "light"]
     assert frozen_thresholds(made) == frozen_thresholds(run)
     mine, theirs = read_predictions(run), read_predictions(made)
     assert (theirs["split"] == "val").sum() == (mine["split"] == "val").sum()
-    assert told[-1] == ("predicting", 10, 10)
-    assert made.id in [e.run.id for e in catalogue.finished(store)]
+    assert made.model_facts == run.model_facts
 
 
 def test_images_of_training_are_no_external_test(run: Run, class_folders: Path) -> None:
-    index_dataset(class_folders)
-    mapping = {"dark": "dark"}
+    made = external.submit(run, class_folders, {"dark": "dark"}, RunStore())
     with pytest.raises(DataError, match="no external test"):
-        external.test_elsewhere(run, class_folders, mapping, RunStore(), by_brightness)
+        external.rows_to_test(index_dataset(class_folders), made, run)
 
 
-def test_no_class_in_common(run: Run, elsewhere: Path) -> None:
-    with pytest.raises(DataError, match="No image of there"):
-        external.test_elsewhere(run, elsewhere, {}, RunStore(), by_brightness)
+@pytest.mark.parametrize("mapping", [{}, {"Dark": ""}, {"Dark": "unknown"}])
+def test_no_class_in_common(run: Run, there: Path, mapping: dict[str, str]) -> None:
+    with pytest.raises(DataError, match="No class of there"):
+        external.submit(run, there, mapping, RunStore())
+    assert len(RunStore().list()) == 1
 
 
-def test_nothing_is_left_of_a_test_that_fails(run: Run, elsewhere: Path) -> None:
-    def crash(images: Pixels) -> NDArray[np.float64]:
-        raise PredictionError("The model cannot be asked.")
-
-    store = RunStore()
-    before = sorted(store.folder.iterdir())
-    external.start(run, elsewhere, MAPPING, store, crash)
-    attempt = external.attempt_of(run)
-    assert attempt is not None
-    deadline = time.monotonic() + 30
-    while attempt.working and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert attempt.error == "The model cannot be asked."
-    assert sorted(store.folder.iterdir()) == before
+def test_classes_are_known_before_anything_is_checked(there: Path) -> None:
+    assert external.classes_there(there) == ["Dark", "bright", "other"]
+    index_dataset(there)
+    assert external.classes_there(there) == ["Dark", "bright", "other"]
 
 
 def test_classes_are_guessed_by_name() -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from medmodel import plots
 from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
-from medmodel.external import tested_elsewhere
+from medmodel.external import mapping_of, tested_elsewhere
 from medmodel.intervals import Estimate
 from medmodel.runs import Run
 from pages._shared.charts import show_figure
@@ -61,7 +61,7 @@ def show_frame(run: Run, found: Evaluation) -> None:
         where = (
             f"an **external** data set, {plain(folder_name(run.config.dataset))}. No "
             "image is identical to one of the model's own data set; near copies would "
-            "not be noticed."
+            f"not be noticed.{_mapping_sentence(run)}"
         )
     else:
         where = (
@@ -91,6 +91,17 @@ def show_frame(run: Run, found: Evaluation) -> None:
             f"No test image of {names}: not measurable, and left out of the means.",
             icon=":material/info:",
         )
+
+
+def _mapping_sentence(run: Run) -> str:
+    changed = [
+        f"{plain(there)} counts as {plain(here)}"
+        for there, here in mapping_of(run).items()
+        if there != here
+    ]
+    if len(changed) > _NAMED:
+        changed = [*changed[:_NAMED], f"{len(changed) - _NAMED} more are renamed"]
+    return f" There, {', '.join(changed)}." if changed else ""
 
 
 def _split_sentence(overlap: int | None) -> str:

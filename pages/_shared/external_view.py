@@ -6,37 +6,43 @@ from pathlib import Path
 
 import streamlit as st
 
-from medmodel import audit, external, folders
+from medmodel import external, folders, jobs
 from medmodel.config import data_roots
-from medmodel.datasets import index_dataset, load_index
-from medmodel.predictor import shared
-from medmodel.runs import Run
+from medmodel.datasets import load_index
+from medmodel.errors import DataError
+from medmodel.runs import Run, RunStatus
 from pages._shared import widgets
 from pages._shared.widgets import errors_shown
-from pages._shared.words import plain
+from pages._shared.words import STATE_TITLES, ago, duration, plain
+
+_LISTED = 5
 
 
 def show_external_test(run: Run) -> None:
     """Chooses the folder and its classes, starts the test, links to the result."""
-    own = external.tested_elsewhere(run)
-    if own:
+    if external.tested_elsewhere(run):
         st.info("This is an external test already; choose its model to test another.")
         return
     st.markdown(
         "How good is it **elsewhere**? Every readable image of another folder becomes "
-        "a test image. The result is a run of its own, to evaluate and to compare."
+        "a test image. The test is a run of its own, to evaluate and to compare; you "
+        "may leave while it works."
     )
-    _show_attempt(run)
+    tests = external.tests_of(run, widgets.store())
+    if any(test.status.state.active for test in tests):
+        _watch_tests(run)
+    else:
+        _show_tests(tests)
     found = [
         folder
         for root in data_roots()
         for folder in folders.subfolders(root)
-        if str(folder) != run.config.dataset and load_index(folder) is not None
+        if str(folder) != run.config.dataset
     ]
     if not found:
         widgets.empty_state(
-            "No other data set was checked yet. Open one once, then it can be chosen "
-            "here.",
+            "There is no other data set on this server yet. Bring one in, then it can "
+            "be chosen here.",
             widgets.DATASETS,
             "Data sets",
         )
@@ -45,30 +51,24 @@ def show_external_test(run: Run) -> None:
         "Folder", found, format_func=lambda path: widgets.folder_name(str(path))
     )
     with errors_shown():
+        if load_index(folder) is None:
+            st.caption("Not checked yet: its images are checked before the test.")
         mapping = _ask_for_classes(run, folder)
         ready = any(mapping.values())
-        attempt = external.attempt_of(run)
-        busy = attempt is not None and attempt.working
-        if st.button("Test it there", type="primary", disabled=busy or not ready):
-            asked = {name: own for name, own in mapping.items() if own}
-            external.start(
-                run,
-                folder,
-                asked,
-                widgets.store(),
-                lambda images: shared().ask(run.id, images).scores,
-            )
-            audit.record("external_test", run=run.id, dataset=str(folder))
+        if st.button("Test it there", type="primary", disabled=not ready):
+            external.submit(run, folder, mapping, widgets.store())
             st.rerun()
 
 
 def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
-    index = load_index(folder) or index_dataset(folder)
+    classes = external.classes_there(folder)
+    if not classes:
+        raise DataError(f"{folder.name} holds no class folders with images.")
     own = run.model_facts.class_names
-    guessed = external.guessed_mapping(own, index.classes)
+    guessed = external.guessed_mapping(own, classes)
     found = {}
-    columns = st.columns(min(len(index.classes), 4))
-    for at, name in enumerate(index.classes):
+    columns = st.columns(min(len(classes), 4))
+    for at, name in enumerate(classes):
         found[name] = columns[at % len(columns)].selectbox(
             f"{plain(name)} counts as",
             ["", *own],
@@ -80,17 +80,50 @@ def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
 
 
 @st.fragment(run_every=1.0)
-def _show_attempt(run: Run) -> None:
-    attempt = external.attempt_of(run)
-    if attempt is None:
-        return
-    if attempt.working:
-        share = attempt.done / attempt.total if attempt.total else 0.0
-        said = f"{attempt.done:,} of {attempt.total:,} images"
-        st.progress(share, said if attempt.total else "Checking the images …")
-    elif attempt.error:
-        st.error(plain(attempt.error), icon=":material/error:")
-    elif st.button("Open the result", icon=":material/query_stats:", type="primary"):
-        for key in ("run", "view"):
-            st.session_state.pop(key, None)
-        st.switch_page(widgets.EVALUATE, query_params={"run": attempt.run})
+def _watch_tests(run: Run) -> None:
+    tests = external.tests_of(run, widgets.store())
+    _show_tests(tests)
+    if not any(test.status.state.active for test in tests):
+        st.rerun()
+
+
+def _show_tests(tests: list[Run]) -> None:
+    for test in tests[:_LISTED]:
+        with st.container(border=True), errors_shown():
+            _show_test(test)
+    if len(tests) > _LISTED:
+        st.caption(f"{len(tests) - _LISTED} earlier tests are among the runs.")
+
+
+def _show_test(test: Run) -> None:
+    status = test.status
+    where = plain(widgets.folder_name(test.config.dataset))
+    asked = ago(status.created)
+    st.markdown(f"**{where}** :gray[{STATE_TITLES[status.state]}, asked for {asked}]")
+    if status.state.active:
+        show_progress(test)
+        if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{test.id}"):
+            jobs.stop(test)
+            st.rerun()
+    elif status.state is RunStatus.DONE:
+        if st.button(
+            "Open the result", icon=":material/query_stats:", key=f"open-{test.id}"
+        ):
+            for key in ("run", "view"):
+                st.session_state.pop(key, None)
+            st.switch_page(widgets.EVALUATE, query_params={"run": test.id})
+    else:
+        if status.failure:
+            st.error(plain(status.failure.message), icon=":material/error:")
+        if st.button("Resume", icon=":material/resume:", key=f"resume-{test.id}"):
+            jobs.resume(test, widgets.store())
+            st.rerun()
+
+
+def show_progress(test: Run) -> None:
+    """How far a test that waits or works is."""
+    status = test.status
+    share = status.done / status.total if status.total else 0.0
+    left = status.seconds_left
+    rest = f" About {duration(left)} left." if left and left >= 1 else ""
+    st.progress(min(share, 1.0), plain(status.message) + rest)

@@ -9,8 +9,10 @@ import streamlit as st
 
 from medmodel import jobs
 from medmodel.config import MODEL_NAMES, RECIPES, TrainConfig
+from medmodel.external import tested_elsewhere
 from medmodel.runs import Run, RunStatus, Status
 from pages._shared import widgets
+from pages._shared.external_view import show_progress
 from pages._shared.live_chart import live_chart
 from pages._shared.notes_view import show_notes
 from pages._shared.widgets import errors_shown, page_header
@@ -24,19 +26,32 @@ def show(run: Run) -> None:
     status, config = run.status, run.config
     recipe = RECIPES.get(config.recipe)
     st.page_link(widgets.RUNS, label="All runs", icon=":material/arrow_back:")
+    test = bool(tested_elsewhere(run))
     page_header(
         config.title,
-        f"{recipe.title if recipe else config.recipe}: "
+        f"A finished model tested on {widgets.dataset_name(config)}."
+        if test
+        else f"{recipe.title if recipe else config.recipe}: "
         f"{MODEL_NAMES.get(config.model, config.model)}, trained on "
         f"{widgets.dataset_name(config)}.",
     )
     show_notes(run)
     _actions(run, status)
     _failure(run, status)
-    live_chart(run, status.state)
+    if test and status.state.active:
+        _watch_test(run)
+    elif not test:
+        live_chart(run, status.state)
     if not status.state.active:
         _results(run)
     _details(run, config)
+
+
+@st.fragment(run_every=1.0)
+def _watch_test(run: Run) -> None:
+    if not run.status.state.active:
+        st.rerun()
+    show_progress(run)
 
 
 def _actions(run: Run, status: Status) -> None:
@@ -69,7 +84,7 @@ def _actions(run: Run, status: Status) -> None:
                 help="Every number, its images, curves, thresholds and calibration.",
             ):
                 st.switch_page(widgets.EVALUATE, query_params={"run": run.id})
-        if st.button(
+        if not tested_elsewhere(run) and st.button(
             "Train again",
             icon=":material/replay:",
             help="Opens the form with these settings.",
