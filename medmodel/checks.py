@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from medmodel.splits import SPLITS
+from medmodel.samples import file_of
+from medmodel.splits import SPLITS, stand_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,8 @@ class DatasetReport:
         level: How bad the worst finding is.
         verdict: Whether what is learnt can be trusted to be new on the test images.
         from_headers: Images whose patient stands in their DICOM header.
+        volumes: Files that hold several slices or frames.
+        seen: How the automatic window shows scans, in words -> images.
     """
 
     fingerprint: str
@@ -94,6 +97,8 @@ class DatasetReport:
     level: Level
     verdict: str
     from_headers: int = 0
+    volumes: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
 
     @property
     def classes(self) -> list[str]:
@@ -134,7 +139,11 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     duplicates = _duplicates(readable, split_table)
     shared = _shared_patients(known)
     from_headers = set(readable["patient"]) - {""}
-    level, verdict = _verdict(duplicates, shared, len(known), len(split_table))
+    several = (readable["frames"] > 1) & readable["format"].isin(["DICOM", "NIfTI"])
+    guessed = int((known["patient"] == known["path"].map(stand_in)).sum())
+    level, verdict = _verdict(
+        duplicates, shared, (len(known), guessed), len(split_table)
+    )
     certain = [name for name, _ in shared if name in from_headers]
     if certain and level != "problem":
         level, verdict = "problem", _same_people(certain)
@@ -168,6 +177,8 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         level=level,
         verdict=verdict,
         from_headers=int((readable["patient"] != "").sum()),
+        volumes=readable.loc[several, "path"].map(file_of).nunique(),
+        seen=dict(Counter(readable.loc[readable["seen"] != "", "seen"]).most_common()),
     )
 
 
@@ -208,10 +219,15 @@ def _shared_patients(known: pd.DataFrame) -> list[tuple[str, list[str]]]:
 def _verdict(
     duplicates: list[Duplicates],
     shared: list[tuple[str, list[str]]],
-    known: int,
+    patients: tuple[int, int],
     total: int,
 ) -> tuple[Level, str]:
-    """The worst finding in one sentence, and how bad it is."""
+    """The worst finding in one sentence, and how bad it is.
+
+    `patients` counts images whose patient is known, and those of them where a volume
+    stands for a patient.
+    """
+    known, guessed = patients
     into_test = [d for d in duplicates if "test" in d.splits and len(d.splits) > 1]
     across = [d for d in duplicates if len(d.splits) > 1]
     two_labels = [d for d in duplicates if len(d.labels) > 1]
@@ -246,6 +262,12 @@ def _verdict(
         return "ok", (
             f"No picture occurs in two splits; {unknown} are unknown, so nobody can "
             "check whether one person's images do."
+        )
+    if guessed:
+        return "ok", (
+            "No picture occurs in two splits, and no volume is parted. Nobody told the "
+            f"patients of {guessed:,} images: each volume counts as a patient, so two "
+            "volumes of one person may lie in two splits."
         )
     return "ok", "No picture and no patient occurs in two splits."
 

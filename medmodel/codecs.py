@@ -93,13 +93,27 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
             )
         check_frames(dataset, name)
         decoder = _decoder(syntax, name)
-        values, found = decoder.as_array(dataset, index=frame, raw=True)
+        values, found = decoder.as_array(dataset, index=frame, raw=True, view_only=True)
     except DAMAGED as error:
         raise ImageError(
             f"{name} cannot be read: its pixel data ({_title(syntax)}) is damaged or "
             "incomplete. Export it again from its source."
         ) from error
     return values, str(found["photometric_interpretation"])
+
+
+def check_variety(stored: npt.NDArray[Any], name: str) -> None:
+    """Refuses pictures of a single value: a decoder that failed, or an empty image.
+
+    Raises:
+        ImageError: All pixels are equal.
+    """
+    flat = stored.reshape(-1, stored.shape[2]) if stored.ndim == 3 else stored.ravel()
+    if (flat[::101] == flat[0]).all() and (flat == flat[0]).all():
+        raise ImageError(
+            f"{name} shows nothing: all pixels have the value "
+            f"{', '.join(f'{value:g}' for value in np.atleast_1d(flat[0]))}."
+        )
 
 
 def _decoder(syntax: UID, name: str) -> Any:

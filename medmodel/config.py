@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from medmodel.errors import ConfigError
+from medmodel.samples import Axis
 
 Fit = Literal["pad", "crop", "stretch"]
 Colour = Literal["grey", "rgb"]
@@ -93,6 +94,7 @@ class Preprocessing:
             percentiles. `"file"`: always as the file asks. A key of `WINDOWS`, or
             centre/width such as `"40/400"`: that window.
         steps: Enhancements before scaling, see `enhance`.
+        axis: How volumes are cut; of samples in a data set their names say so.
     """
 
     size: int = 128
@@ -100,6 +102,7 @@ class Preprocessing:
     colour: Colour = "rgb"
     window: str = "auto"
     steps: tuple[str, ...] = ()
+    axis: Axis = "axial"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self.steps))  # JSON gives a list
@@ -165,10 +168,7 @@ class TrainConfig:
             Keras download its own; empty for random.
         size: Input height and width in pixels, 28 to 512; 0 lets validation data
             choose (frozen training only).
-        fit: See `Preprocessing`.
-        colour: See `Preprocessing`.
-        window: See `Preprocessing`.
-        steps: See `Preprocessing`.
+        fit, colour, window, steps: See `Preprocessing`.
         epochs: Passes over the training images, 1 to 1000.
         batch_size: Images per step, 1 to 1024.
         learning_rate: Step size of the optimizer, above 0, at most 1.

@@ -1,4 +1,4 @@
-"""What a person decided about a data set: leave out, keep together, rename, merge.
+"""What a person decided about a data set: leave out, keep together, rename, slices.
 
 Decisions are a list in actions.json beside the index, each of which can be taken back.
 No file of the data set is ever changed; every table made of it respects the list.
@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from medmodel.samples import Slicing, file_of
 from medmodel.storage import read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["leave_out", "together", "classes"]
+Kind = Literal["leave_out", "together", "classes", "slices"]
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class Action:
     Args:
         kind: `leave_out` drops `groups`' files; `together` keeps each group in one
             split (the first that one of its files has: train, val, test); `classes`
-            renames by `names`.
+            renames by `names`; `slices` takes samples from volumes by `slicing`.
         reason: Why, in words.
         groups: Lists of relative paths.
         names: Class -> new name; the same for two merges them, "" leaves one out.
+        slicing: Fields of `samples.Slicing`.
         id: Tells it from others.
         time: When, in seconds since 1970.
     """
@@ -39,6 +41,7 @@ class Action:
     reason: str
     groups: list[list[str]] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    slicing: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     time: float = field(default_factory=time.time)
 
@@ -49,6 +52,12 @@ def actions(place: Path) -> list[Action]:
         "all", []
     )
     return [Action(**values) for values in kept]
+
+
+def slicing(decided: list[Action]) -> Slicing:
+    """Which slices count: what was decided last."""
+    chosen = [action for action in decided if action.kind == "slices"]
+    return Slicing(**chosen[-1].slicing) if chosen else Slicing()
 
 
 def add(place: Path, action: Action) -> None:
@@ -76,33 +85,37 @@ def apply(
 
     Returns:
         The table with a column `group` (files with the same one stay together, ""
-        alone), and (path, reason) of what is left out.
+        alone), and (path, reason) of what is left out. What is said of a file holds
+        for all of its samples.
     """
     table = table.assign(group="")
+    file = table["path"].map(file_of)
     out: dict[str, str] = {}
     for action in decided:
         if action.kind == "leave_out":
             paths = [path for group in action.groups for path in group]
             out |= dict.fromkeys(paths, f"left out: {action.reason}")
         elif action.kind == "together":
-            _keep_together(table, action)
-        else:
+            _keep_together(table, file, action)
+        elif action.kind == "classes":
             dropped = [old for old, new in action.names.items() if not new]
             gone = table.loc[table["label"].isin(dropped), "path"]
             out |= dict.fromkeys(gone, "left out: its class is not used")
             table["label"] = table["label"].replace(
                 {old: new for old, new in action.names.items() if new}
             )
-    leave = table["path"].isin(list(out))
-    left = [(path, out[path]) for path in table.loc[leave, "path"]]
+    known = table["path"].where(table["path"].isin(list(out)), file)
+    leave = known.isin(list(out))
+    left = list(zip(table.loc[leave, "path"], known[leave].map(out), strict=True))
     return table[~leave].reset_index(drop=True), left
 
 
-def _keep_together(table: pd.DataFrame, action: Action) -> None:
+def _keep_together(table: pd.DataFrame, file: pd.Series, action: Action) -> None:
     """Gives each group's files the same `group`, and the same split."""
     place = {p: f"{action.id} {n}" for n, g in enumerate(action.groups) for p in g}
-    rows = table["path"].isin(list(place))
-    group = table.loc[rows, "path"].map(place)
+    known = table["path"].where(table["path"].isin(list(place)), file)
+    rows = known.isin(list(place))
+    group = known[rows].map(place)
     table.loc[rows, "group"] = group
     order = {"train": 0, "": 1, "val": 2, "test": 3}
     names = list(order)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medmodel import curation, facts, images, layout, pool
+from medmodel import curation, facts, images, layout, pool, samples
 from medmodel.config import Progress, workspace_root
 from medmodel.errors import DataError, ImageError
+from medmodel.samples import Slicing
 from medmodel.storage import replacing
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _COLUMNS: dict[str, type] = {
     "height": int,
     "digest": str,
     "patient": str,
+    "frames": int,
+    "seen": str,
     **facts.COLUMNS,
     "error": str,
 }
@@ -42,6 +45,7 @@ _DTYPES: dict[Hashable, Any] = {
 }
 _VERSION = 3
 _NOT_AN_IMAGE = "-not an image"
+_SCANS = ("DICOM", "NIfTI")
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
 
@@ -52,12 +56,13 @@ class Index:
 
     Args:
         folder: Absolute path.
-        table: One row per image file: `path` (relative, posix), `label`, `split`
-            ("" if the folder has none), `bytes`, `mtime_ns`, `format`, `mode`, `width`,
-            `height`, `digest` (of the decoded pixels), `patient` (stand-in for the
-            number in a DICOM header, else ""), the columns of `facts`, `group` (what
-            somebody wants kept together, else ""), `error` ("" if readable);
-            sorted by path.
+        table: One row per sample, see `samples`: `path` (its name, relative, posix),
+            `label`, `split` ("" if the folder has none), `bytes`, `mtime_ns`, `format`,
+            `mode`, `width`, `height`, `digest` (of the decoded pixels), `patient`
+            (stand-in for the number in a DICOM header, else ""), `frames` (pictures or
+            slices in the file), `seen` (how a scan became grey), the columns of
+            `facts`, `group` (what somebody wants kept together, else ""), `error` (""
+            if readable); sorted by path.
         ignored: Columns `path`, `reason`: everything that is left out.
     """
 
@@ -111,63 +116,103 @@ def index_dataset(
     if progress:
         progress("listing", 0, 0)
     found, ignored = layout.list_files(folder)
-    known = _known_rows(folder)
+    slicing = curation.slicing(curation.actions(index_folder(folder)))
+    known = _known_rows(folder, slicing)
     rows: dict[str, dict[str, Any]] = {}
     changed: list[layout.Found] = []
     for file in found:
-        old = known.get(file.path)
-        same = old and (old["bytes"], old["mtime_ns"]) == (file.bytes, file.mtime_ns)
-        # What could not be read may be readable now: a right given, a disk mounted.
-        kept = old and old["error"] in ("", _NOT_AN_IMAGE)
-        # Rows of an older version have no hash.
-        if old and same and kept and (old["hash"] or old["error"]):
-            rows[file.path] = _row(file, old)
+        old = known.get(samples.file_of(file.path), [])
+        if old and all(_still_true(file, row) for row in old):
+            rows |= {row["path"]: _row(file, row) for row in old}
         else:
             changed.append(file)
-    _describe_changed(folder, changed, rows, progress, cancelled)
+    _describe_changed(folder, changed, rows, slicing, (progress, cancelled))
     table, index = _assemble(folder, rows.values(), ignored)
     _check_classes(index)
-    _keep(folder, "index.csv", table)
+    _keep(folder, "index.csv", table, slicing)
     (index_folder(folder) / "partial.csv").unlink(missing_ok=True)
     return index
 
 
 def load_index(folder: Path) -> Index | None:
     """What `index_dataset` kept, without a look at the folder; None if nothing."""
-    rows = _read_kept(index_folder(folder) / "index.csv")
-    return None if rows is None else _split_kept(folder.resolve(), rows)
+    kept = _read_kept(index_folder(folder) / "index.csv")
+    return None if kept is None else _split_kept(folder.resolve(), kept[0])
 
 
-def describe_files(paths: list[str], folder: str) -> list[dict[str, Any]]:
-    """What the table says of each file: format, mode, width, height, digest, error.
+def describe_files(
+    paths: list[str], folder: str, slicing: dict[str, Any]
+) -> list[list[dict[str, Any]]]:
+    """What the table says of each file's samples: path, format, digest, error, ...
 
     Runs in the pool. An error that starts with "-" means: not an image, ignore it.
     """
-    return [_describe(Path(folder, path)) for path in paths]
+    return [_describe(Path(folder), path, Slicing(**slicing)) for path in paths]
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def _describe(folder: Path, path: str, slicing: Slicing) -> list[dict[str, Any]]:
+    """The samples of one file; one that says why where there is none."""
+    file = samples.located(folder / path)[0]
     try:
-        with path.open("rb") as file:
-            head = file.read(images.HEAD)
-        if not images.recognised(head) and not path.name.lower().endswith(
-            layout.IMAGE_SUFFIXES
-        ):
-            return _described(_NOT_AN_IMAGE)
-        decoded = images.decode(path)
+        with file.open("rb") as opened:
+            known = images.recognised(opened.read(images.HEAD))
+            if not known and not file.name.lower().endswith(layout.IMAGE_SUFFIXES):
+                return [{**_described(_NOT_AN_IMAGE), "path": path}]
+            images.check_bytes(os.fstat(opened.fileno()).st_size, file.name)
+            opened.seek(0)
+            content = opened.read()
+        decoded = images.decode(content, file.name, axis=slicing.axis)
+        parts = slicing.parts(decoded.format, decoded.frames)
+        if parts == [None]:
+            return [_facts_of(content, path, decoded)]
+        return _describe_parts(folder, samples.file_of(path), parts, slicing)
     except ImageError as error:
-        return _described(str(error))
+        reason = str(error)
     except OSError as error:
-        return _described(f"{path.name} cannot be opened: {error.strerror}.")
+        reason = f"{file.name} cannot be opened: {error.strerror}."
+    return [{**_described(reason), "path": path}]
+
+
+def _describe_parts(
+    folder: Path, file: str, parts: Sequence[samples.Part | None], slicing: Slicing
+) -> list[dict[str, Any]]:
+    """Each picture of a file that shows something.
+
+    Raises:
+        ImageError: None does.
+    """
+    found = []
+    error: ImageError | None = None
+    for part in parts:
+        name = samples.join(file, part)
+        try:
+            decoded = images.decode(folder / name)
+        except ImageError as refused:  # such as a frame of a single value
+            error = refused
+            continue
+        found.append(_facts_of(b"", name, decoded))
+    if not found and error is not None:
+        raise error
+    least = 0.0
+    if slicing.only_shown and found[0]["format"] == "NIfTI":
+        least = samples.EMPTY * max(row["spread"] for row in found)
+    return [row for row in found if row["spread"] >= least]
+
+
+def _facts_of(content: bytes, name: str, decoded: images.Decoded) -> dict[str, Any]:
     height, width, _ = decoded.pixels.shape
+    pixels = images.single_channel(decoded.pixels)
     return {
+        "path": name,
         "format": decoded.format,
         "mode": decoded.mode,
         "width": width,
         "height": height,
-        "digest": images.pixel_digest(decoded.pixels),
+        "digest": images.pixel_digest(pixels),
         "patient": decoded.patient,
-        **facts.measure(path, decoded.pixels, decoded.format),
+        "frames": decoded.frames,
+        "seen": decoded.seen,
+        **facts.measure(content, pixels, decoded.format),
         "error": "",
     }
 
@@ -183,31 +228,45 @@ def _describe_changed(
     folder: Path,
     changed: Sequence[layout.Found],
     rows: dict[str, dict[str, Any]],
-    progress: Progress | None,
-    cancelled: Callable[[], bool] | None,
+    slicing: Slicing,
+    told: tuple[Progress | None, Callable[[], bool] | None],
 ) -> None:
-    """Opens the changed files and adds their rows."""
+    """Opens the changed files and adds the rows of their samples."""
+    progress, cancelled = told
     files = {file.path: file for file in changed}
-    total, done = len(rows) + len(files), len(rows)
+    done = len({samples.file_of(path) for path in rows})
+    total = done + len(files)
     kept_at = time.monotonic()
     answers = pool.map_chunks(
-        describe_files, list(files), str(folder), cancelled=cancelled
+        describe_files, list(files), str(folder), slicing.to_json(), cancelled=cancelled
     )
     try:
         for paths, results in answers:
             crashed = _described("The decoder crashed over this file.")
-            for path, result in zip(paths, results or [crashed], strict=True):
-                rows[path] = _row(files[path], result)
+            crash = [[{**crashed, "path": path}] for path in paths]
+            for path, found in zip(paths, results or crash, strict=True):
+                rows |= {row["path"]: _row(files[path], row) for row in found}
             done += len(paths)
             if progress:
                 progress("checking", done, total)
             if time.monotonic() - kept_at > _KEEP_EVERY:
-                _keep(folder, "partial.csv", _table(rows.values()))
+                _keep(folder, "partial.csv", _table(rows.values()), slicing)
                 kept_at = time.monotonic()
     except BaseException:
         if done:
-            _keep(folder, "partial.csv", _table(rows.values()))
+            _keep(folder, "partial.csv", _table(rows.values()), slicing)
         raise
+
+
+def _still_true(file: layout.Found, old: dict[str, Any]) -> bool:
+    """Whether an earlier look at a file need not be repeated."""
+    if (old["bytes"], old["mtime_ns"]) != (file.bytes, file.mtime_ns):
+        return False
+    if old["error"]:
+        # What could not be read may be readable now: a right given, a disk mounted.
+        return bool(old["error"] == _NOT_AN_IMAGE)
+    # Rows of older versions have no hash, and do not know how many slices there are.
+    return bool(old["hash"] and (old["frames"] or old["format"] not in _SCANS))
 
 
 def _row(file: layout.Found, described: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +275,10 @@ def _row(file: layout.Found, described: dict[str, Any]) -> dict[str, Any]:
     A table's patient counts before the header's.
     """
     patient = file.patient or described["patient"]
-    return {**described, **file._asdict(), "patient": patient}
+    return {
+        **described,
+        **file._replace(path=described["path"], patient=patient)._asdict(),
+    }
 
 
 def _check_classes(index: Index) -> None:
@@ -265,35 +327,47 @@ def _split_kept(folder: Path, rows: pd.DataFrame) -> Index:
     return Index(folder, table, pd.concat([ignored, extra], ignore_index=True))
 
 
-def _keep(folder: Path, name: str, table: pd.DataFrame) -> None:
+def _keep(folder: Path, name: str, table: pd.DataFrame, slicing: Slicing) -> None:
+    choice = "" if slicing == Slicing() else f" {slicing.words()}"
     with replacing(index_folder(folder) / name) as file:
-        file.write(f"# {_VERSION}\n")
+        file.write(f"# {_VERSION}{choice}\n")
         table.to_csv(file, index=False)
 
 
-def _read_kept(path: Path) -> pd.DataFrame | None:
+def _read_kept(path: Path) -> tuple[pd.DataFrame, str] | None:
+    """The rows, and the choice of slices in words; "" where nobody chose."""
     import pandas as pd
 
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            version = file.readline().strip()
-            if version not in (f"# {_VERSION}", "# 1"):
+            version, _, choice = file.readline().strip()[2:].partition(" ")
+            if version not in (str(_VERSION), "1"):
                 return None
             rows = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
             # The first version knew neither patients nor facts.
             for name in _COLUMNS.keys() - set(rows.columns):
                 rows[name] = _COLUMNS[name]()
-            return rows
+            return rows, choice
     except FileNotFoundError:
         return None
 
 
-def _known_rows(folder: Path) -> dict[str, dict[str, Any]]:
-    """Rows of an earlier look at this folder, finished or not, by path."""
-    known: dict[str, dict[str, Any]] = {}
+def _known_rows(folder: Path, slicing: Slicing) -> dict[str, list[dict[str, Any]]]:
+    """Rows of an earlier look at this folder, finished or not, by file."""
+    known: dict[str, list[dict[str, Any]]] = {}
+    wanted = "" if slicing == Slicing() else slicing.words()
     for name in ("index.csv", "partial.csv"):
-        rows = _read_kept(index_folder(folder) / name)
-        if rows is not None:
-            records: list[dict[Any, Any]] = rows.to_dict("records")
-            known |= {row["path"]: row for row in records}
+        kept = _read_kept(index_folder(folder) / name)
+        if kept is None:
+            continue
+        rows, choice = kept
+        if choice != wanted:
+            # Another choice of slices changes these files' samples, and no others.
+            single = (rows["format"] == "DICOM") & (rows["frames"] == 1)
+            rows = rows[single | ~rows["format"].isin(_SCANS)]
+        records: list[dict[Any, Any]] = rows.to_dict("records")
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in records:
+            found.setdefault(samples.file_of(row["path"]), []).append(row)
+        known |= found
     return known

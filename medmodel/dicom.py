@@ -18,15 +18,16 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut, convert_color_space
 from pydicom.uid import UID
 
-from medmodel.codecs import DAMAGED, stored_values
+from medmodel.codecs import DAMAGED, check_variety, stored_values
 from medmodel.errors import ImageError
+from medmodel.levels import levels_of
 from medmodel.windows import (
     WINDOWS,
     Frame,
     Pixels,
     Values,
     Window,
-    apply_window,
+    default_window,
     percentile_window,
     show,
 )
@@ -68,7 +69,8 @@ def read(
         alike: Whether CT is seen as soft tissue, whatever window the file asks for.
 
     Returns:
-        The fields of `Frame`, window as a dictionary; and `patient`, the clear id.
+        The fields of `Frame`, window as a dictionary; `patient`, the clear id; and
+        `seen`, how values became grey.
 
     Raises:
         ImageError: It is no picture, damaged, too large, constant, or of a kind for
@@ -87,7 +89,8 @@ def read(
             chosen = Window(**window) if window else None
             if alike and chosen is None and dataset.get("Modality") == "CT":
                 _forget_windows(dataset)
-            found = _develop(dataset, stored, photometric, frame, chosen)
+            header = frame_header(dataset, frame)
+            found = _develop(dataset, header, stored, photometric, chosen, values)
         except DAMAGED as error:
             raise _damaged(name) from error
     answer = {
@@ -95,6 +98,7 @@ def read(
         "window": asdict(found.window) if found.window else None,
         "frames": frames,
         "patient": patient(dataset),
+        "seen": "" if window else _seen(found, header),
     }
     if not values:
         answer["values"] = None
@@ -160,27 +164,15 @@ def check_picture(dataset: Dataset, name: str) -> int:
     return frames
 
 
-def check_variety(stored: npt.NDArray[Any], name: str) -> None:
-    """Refuses pictures of a single value: a decoder that failed, or an empty image.
-
-    Raises:
-        ImageError: All pixels are equal.
-    """
-    flat = stored.reshape(-1, stored.shape[2]) if stored.ndim == 3 else stored.ravel()
-    if (flat[::101] == flat[0]).all() and (flat == flat[0]).all():
-        raise ImageError(
-            f"{name} shows nothing: all pixels have the value "
-            f"{', '.join(f'{value:g}' for value in np.atleast_1d(flat[0]))}."
-        )
-
-
 def _develop(
     dataset: Dataset,
+    header: Dataset,
     stored: npt.NDArray[Any],
     photometric: str,
-    frame: int,
     chosen: Window | None,
+    fully: bool,
 ) -> Frame:
+    """A frame's picture; its values are those of all pixels only if `fully`."""
     modality = str(dataset.get("Modality") or "")
     if not (modality.isalnum() and len(modality) <= 16):
         modality = ""
@@ -188,18 +180,24 @@ def _develop(
     if photometric not in _GREY:
         pixels = to_rgb(stored, dataset, photometric)
         return Frame(pixels, None, None, False, **facts)
-    header = frame_header(dataset, frame)
-    values = to_modality(stored, dataset, header)
+    levels = None if fully else levels_of(stored, lambda v: _padding(v, dataset))
+    counts = levels.counts if levels else None
+    values = to_modality(levels.values if levels else stored, dataset, header)
     inverted = photometric == "MONOCHROME1"
     if chosen is None and (shown := voi_lookup(values, header)) is not None:
+        window = None
         pixels = show(shown, Window(127.5, 255, "LINEAR_EXACT"), inverted)
-        return Frame(pixels, values, None, inverted, **facts)
-    window = chosen or own_window(header) or default_window(values, modality)
-    pixels = show(values, window, inverted)
-    if chosen is None and (pixels == pixels.flat[0]).all():
-        # The file's own window lies beside all values.
-        window = percentile_window(values)
+    else:
+        intercept = header.get("RescaleIntercept")
+        window = chosen or own_window(header)
+        window = window or default_window(values, modality, intercept, counts)
         pixels = show(values, window, inverted)
+        if chosen is None and (pixels == pixels.flat[0]).all():
+            # The file's own window lies beside all values.
+            window = percentile_window(values, counts=counts)
+            pixels = show(values, window, inverted)
+    if levels:
+        pixels = levels.picture(pixels)
     return Frame(pixels, values, window, inverted, **facts)
 
 
@@ -226,6 +224,10 @@ def frame_header(dataset: Dataset, frame: int) -> Dataset:
     In enhanced multi-frame files they stand in functional groups, those of the frame
     before those of all frames: PS3.3 C.7.6.16.2.9 and C.7.6.16.2.10.
     """
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    if not shared and not own:
+        return dataset
     header = Dataset()
     for keyword in (
         "ModalityLUTSequence",
@@ -238,8 +240,6 @@ def frame_header(dataset: Dataset, frame: int) -> Dataset:
     ):
         if keyword in dataset:
             header[keyword] = dataset[keyword]
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
     for group in [*shared[:1], *own[frame : frame + 1]]:
         for keyword in _FRAME_MODULES:
             for item in (group.get(keyword) or [])[:1]:
@@ -327,14 +327,16 @@ def own_window(header: Dataset) -> Window | None:
     return Window(center, width, shape)  # type: ignore[arg-type]
 
 
-def default_window(values: Values, modality: str) -> Window:
-    """Soft tissue for CT in Hounsfield units, else the 0.5th to 99.5th percentile."""
-    window = WINDOWS["soft tissue"]
-    if modality == "CT" and np.nanmin(values) < -500:
-        grey = apply_window(values, window)
-        if grey.min() != grey.max():
-            return window
-    return percentile_window(values)
+def _seen(found: Frame, header: Dataset) -> str:
+    """How values became grey where nobody gave a window, for people."""
+    if found.values is None:
+        return ""
+    scanner = "CT " if found.modality == "CT" else ""
+    if found.window is None or found.window == own_window(header):
+        return f"{scanner}as the file asks"
+    if found.window == WINDOWS["soft tissue"]:
+        return f"{scanner}as soft tissue"
+    return f"{scanner}by its own range"
 
 
 def to_rgb(stored: npt.NDArray[Any], dataset: Dataset, photometric: str) -> Pixels:

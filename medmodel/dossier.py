@@ -18,6 +18,7 @@ from medmodel.checks import DatasetReport
 from medmodel.curation import Action
 from medmodel.indexing import finding_strip
 from medmodel.quality import Finding
+from medmodel.samples import Slicing
 
 _LISTED = 50
 _STYLE = """
@@ -82,6 +83,8 @@ def words(action: Action) -> str:
         return f"{files:,} files left out: {action.reason}"
     if action.kind == "together":
         return f"{files:,} files kept in one split each group: {action.reason}"
+    if action.kind == "slices":
+        return f"{Slicing(**action.slicing).words()}."
     changes = [f"{old} → {new or 'left out'}" for old, new in action.names.items()]
     return f"Classes: {', '.join(changes)}"
 

@@ -30,9 +30,11 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from medmodel import enhance, scans
+from medmodel import enhance, samples, scans
 from medmodel.config import Preprocessing
 from medmodel.errors import ImageError
+from medmodel.samples import Axis
+from medmodel.windows import scale_to_uint8
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -63,11 +65,9 @@ _BROKEN = (
     SyntaxError,
     ValueError,
     TypeError,
-    KeyError,
-    IndexError,
+    LookupError,
     EOFError,
-    OverflowError,
-    ZeroDivisionError,
+    ArithmeticError,
     AttributeError,
     struct.error,
     zlib.error,
@@ -83,9 +83,9 @@ class Decoded:
         pixels: uint8 (height, width, 1 or 3), upright.
         format: PNG, JPEG, TIFF, BMP, GIF, WEBP, DICOM or NIfTI.
         mode: How the file stores colours: L, RGB, P, CMYK, I;16, F, float64, ...
-        frames: Pictures in the file; `pixels` is the first, of a NIfTI volume the
-            middle axial slice.
+        frames: Pictures in the file, of a NIfTI volume slices along the axis.
         patient: Stand-in for the patient's number in a DICOM file; else empty.
+        seen: How measured values became grey: "CT as soft tissue", ...; else empty.
     """
 
     pixels: Pixels
@@ -93,9 +93,10 @@ class Decoded:
     mode: str
     frames: int
     patient: str = ""
+    seen: str = ""
 
 
-Reading = Callable[[bytes, str, str, int], Decoded]
+Reading = Callable[[bytes, str, str, int, Axis], Decoded]
 
 
 class Reader(NamedTuple):
@@ -103,7 +104,7 @@ class Reader(NamedTuple):
 
     Args:
         recognises: Tells from the first `HEAD` bytes.
-        read: Takes the file's bytes, a name for messages, window and frame.
+        read: Takes the file's bytes, a name for messages, window, frame and axis.
     """
 
     recognises: Callable[[bytes], bool]
@@ -111,20 +112,24 @@ class Reader(NamedTuple):
 
 
 def decode(
-    source: Path | bytes, name: str = "", window: str = "auto", frame: int = -1
+    source: Path | bytes,
+    name: str = "",
+    window: str = "auto",
+    frame: int = -1,
+    axis: Axis = "axial",
 ) -> Decoded:
-    """Reads a picture; where it holds several, the first.
+    """Reads a picture; where it holds several, the first, or the one that is named.
 
-    16-bit, 32-bit and float pictures are scaled so that their 0.5th and 99.5th
-    percentiles become 0 and 255: scaled by the range of the type, a 12-bit picture in
-    a 16-bit file would be black. Transparent parts are laid on black. The rotation
-    that a camera wrote into EXIF is applied.
+    16-bit, 32-bit and float pictures are scaled, see `windows.scale_to_uint8`.
+    Transparent parts are laid on black. The rotation that a camera wrote into EXIF is
+    applied.
 
     Args:
-        source: A file, or its content.
+        source: A file or a sample of one, as `samples` names it; or a file's content.
         name: What to call it in messages; default: the file's name.
         window: How scans become grey, see `config.Preprocessing`.
         frame: DICOM frame or NIfTI slice, from 0; -1: the first or the middle.
+        axis: How a NIfTI volume is cut, unless the sample's name says so.
 
     Raises:
         ImageError: It is no picture, damaged, or larger than `MAX_PIXELS`.
@@ -132,19 +137,27 @@ def decode(
     """
     if isinstance(source, Path):
         name = name or source.name
-        if source.stat().st_size > MAX_BYTES:
-            raise ImageError(f"{name} is larger than {MAX_BYTES // 10**6} MB.")
+        source, part = samples.located(source)
+        if part is not None:
+            frame, axis = part.number, axis if part.kind == "frame" else part.kind
+        check_bytes(source.stat().st_size, name)
         source = source.read_bytes()
     name = name or "The picture"
     if not source:
         raise ImageError(f"{name} is empty (0 bytes).")
     for reader in READERS:
         if reader.recognises(source[:HEAD]):
-            return reader.read(source, name, window, frame)
+            return reader.read(source, name, window, frame, axis)
     raise ImageError(
         f"{name} is not a picture: its content is neither PNG, JPEG, TIFF, BMP, GIF, "
         "WebP, DICOM nor NIfTI."
     )
+
+
+def check_bytes(size: int, name: str) -> None:
+    """Raises `ImageError` where a file is too large to be read."""
+    if size > MAX_BYTES:
+        raise ImageError(f"{name} is larger than {MAX_BYTES // 10**6} MB.")
 
 
 def recognised(head: bytes) -> bool:
@@ -181,12 +194,28 @@ def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     return _to_pixels(image)
 
 
+def single_channel(pixels: Pixels) -> Pixels:
+    """One channel where all three are equal, as in grey stored as RGB; else the same.
+
+    Args:
+        pixels: uint8 (height, width, 1 or 3).
+    """
+    if pixels.shape[2] == 1 or not _equal(pixels[::16, ::16]):
+        return pixels
+    return np.ascontiguousarray(pixels[..., :1]) if _equal(pixels) else pixels
+
+
+def _equal(pixels: Pixels) -> bool:
+    flat = pixels.reshape(-1)
+    # In one run over memory this is ten times as fast as channel by channel.
+    differs = flat[1:] != flat[:-1]
+    differs[2::3] = False  # the next pixel
+    return not differs.any()
+
+
 def pixel_digest(pixels: Pixels) -> str:
     """32 hexadecimal digits, equal for equal pictures, grey stored as RGB included."""
-    if pixels.shape[2] == 3:
-        first = pixels[..., :1]
-        if (pixels[::16, ::16] == first[::16, ::16]).all() and (pixels == first).all():
-            pixels = first
+    pixels = single_channel(pixels)
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
@@ -207,32 +236,6 @@ def thumbnail(pixels: Pixels, side: int) -> Pixels:
         return pixels
     width, height = (max(1, round(length * scale)) for length in image.size)
     return _to_pixels(_resize(image, width, height))
-
-
-def scale_to_uint8(values: npt.NDArray[Any], name: str) -> Pixels:
-    """Maps the 0.5th to 99.5th percentile of all finite values to 0 to 255.
-
-    Args:
-        values: Any real numbers, any shape; not-a-number becomes black.
-        name: For the message.
-
-    Raises:
-        ImageError: There is no finite value.
-    """
-    values = np.asarray(values, np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise ImageError(f"{name} holds no finite pixel value.")
-    low, high = np.percentile(values[finite], [0.5, 99.5])
-    if low == high:
-        # Nearly everything is background: keep the little there is.
-        low, high = values[finite].min(), values[finite].max()
-    if low == high:
-        return np.zeros(values.shape, np.uint8)
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (values / 2 - low / 2) / (high / 2 - low / 2) * 255
-    scaled = np.where(finite, scaled, 0).clip(0, 255)
-    return scaled.round().astype(np.uint8)
 
 
 def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -300,7 +303,7 @@ def _too_large(name: str) -> ImageError:
 
 def _upright_pixels(image: Image.Image, name: str) -> Pixels:
     deep = image.mode in ("I", "F") or image.mode.startswith("I;")
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if deep:
         return scale_to_uint8(np.asarray(image), name)[..., None]
     if image.has_transparency_data:
@@ -308,10 +311,8 @@ def _upright_pixels(image: Image.Image, name: str) -> Pixels:
         image = image.convert("RGBA")
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image).convert("L" if grey else "RGB")
-    elif image.mode in ("1", "L"):
-        image = image.convert("L")
-    else:
-        image = image.convert("RGB")
+    elif image.mode not in ("L", "RGB"):  # else it would be copied
+        image = image.convert("L" if image.mode == "1" else "RGB")
     return _to_pixels(image)
 
 
@@ -371,13 +372,13 @@ def _from_tiff_array(values: npt.NDArray[Any], axes: str, name: str) -> Pixels:
     return np.ascontiguousarray(pixels[..., :channels])
 
 
-def _read_scan(data: bytes, name: str, window: str, frame: int) -> Decoded:
-    return Decoded(**vars(scans.read(data, name, window, frame)))
+def _read_scan(data: bytes, name: str, window: str, frame: int, axis: Axis) -> Decoded:
+    return Decoded(**vars(scans.read(data, name, window, frame, axis)))
 
 
 def _only(read: Callable[[bytes, str], Decoded]) -> Reading:
     """For formats without windows, of whose pictures the first is read."""
-    return lambda data, name, window, frame: read(data, name)
+    return lambda data, name, window, frame, axis: read(data, name)
 
 
 def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:

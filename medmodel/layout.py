@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from medmodel import labelled
+from medmodel import labelled, samples
 from medmodel.folders import allowed
 from medmodel.pseudonyms import patient_pseudonym
 
@@ -49,7 +49,7 @@ IMAGE_SUFFIXES = (
 
 
 class Found(NamedTuple):
-    """One file that may be an image, before it is opened."""
+    """One file that may be an image, before it is opened; named as in `samples`."""
 
     path: str
     label: str
@@ -93,7 +93,8 @@ def list_files(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
         label, split = place
         label = named.setdefault(unicodedata.normalize("NFC", label).casefold(), label)
         label = unicodedata.normalize("NFC", label)
-        files.append(Found(path, label, split, stat.st_size, stat.st_mtime_ns))
+        name = samples.join(path)
+        files.append(Found(name, label, split, stat.st_size, stat.st_mtime_ns))
     empty = (d for d in directories if d not in used)
     ignored += [("/".join(d) + "/", "folder without files of a class") for d in empty]
     return files, ignored
@@ -121,7 +122,7 @@ def _list_table(
             split = _split_name(row.split)
             patient = patient_pseudonym(row.patient)
             facts = (stat.st_size, stat.st_mtime_ns, patient)
-            files[path] = Found(path, row.label, split, *facts)
+            files[path] = Found(samples.join(path), row.label, split, *facts)
     reason = f"not named in {table.name}"
     ignored += [(p, reason) for p in stats if p not in files and p != table.name]
     return sorted(files.values())

@@ -6,11 +6,12 @@ all memory.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zlib
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
@@ -23,11 +24,13 @@ from nibabel.wrapstruct import WrapStructError
 from PIL import Image
 
 from medmodel.errors import ImageError
+from medmodel.samples import AXES, Axis
 from medmodel.windows import Frame, Values, Window, percentile_window, show
 
-AXES = ("axial", "coronal", "sagittal")
 MAX_BYTES = 1_000_000_000
 """Size of a volume, told from its header before it is decompressed as a whole."""
+KEPT_BYTES = 150_000_000
+"""Size of a volume in memory up to which it is kept for its next slice."""
 SMALLEST_SIDE = 8
 MASK_VALUES = 16
 """A volume of whole numbers with so few different values is a mask."""
@@ -55,7 +58,7 @@ _DAMAGED = (
 def read(
     data: bytes,
     name: str,
-    axis: str = "axial",
+    axis: Axis = "axial",
     slice_number: int = -1,
     volume: int = 0,
     window: dict[str, Any] | None = None,
@@ -76,22 +79,20 @@ def read(
 
     Returns:
         The fields of `Frame`, `frames` being the slices along the axis; `patient` is
-        empty, as NIfTI has no such field.
+        empty, as NIfTI has no such field; `seen` tells how values became grey.
 
     Raises:
         ImageError: It is damaged, too large or small, a mask, or has no such slice.
     """
-    image = _open(data, name)
-    found = _volume(image, volume, name)
-    _check_values(found, name)
-    chosen = Window(**window) if window else percentile_window(found)
+    opened = _opened(data, name, volume)
+    found = opened.values
+    chosen = Window(**window) if window else opened.window
     position = AXES.index(axis)
     count = found.shape[2 - position]
     if not -1 <= slice_number < count:
         raise ImageError(f"{name} has no {axis} slice {slice_number + 1} of {count}.")
     at = count // 2 if slice_number == -1 else slice_number
-    zooms = voxel_sizes(nibabel.as_closest_canonical(image).affine)
-    picture = _isotropic(*_slice(found, zooms, axis, at))
+    picture = _isotropic(*_slice(found, opened.zooms, axis, at))
     if min(picture.shape) < SMALLEST_SIDE:
         raise ImageError(
             f"{name} is too small for a picture: its {axis} slices have "
@@ -104,24 +105,39 @@ def read(
         inverted=False,
         frames=count,
         modality="",
-        mode=image.get_data_dtype().newbyteorder("=").name,
+        mode=opened.mode,
     )
-    return {**vars(frame), "window": asdict(chosen), "patient": ""}
+    seen = "" if window else "by its own range"
+    return {**vars(frame), "window": asdict(chosen), "patient": "", "seen": seen}
 
 
-def slice_numbers(count: int, wanted: int) -> list[int]:
-    """Evenly spaced slices from the middle part of a volume, whose ends are empty.
+class _Opened(NamedTuple):
+    """A volume ready to be cut: float32 (x, y, z), voxel sizes in mm, its window."""
 
-    Args:
-        count: Slices along the axis.
-        wanted: How many at most, 1 or more.
+    values: Values
+    zooms: npt.NDArray[Any]
+    window: Window
+    mode: str
 
-    Returns:
-        Numbers from 0, rising, in the central 80 %.
-    """
-    first, last = count * 0.1, count * 0.9
-    step = (last - first) / wanted
-    return sorted({int(first + (n + 0.5) * step) for n in range(wanted)})
+
+_latest: dict[bytes, _Opened] = {}
+"""The volume cut last, by a hash of its file: a volume's slices come in a row."""
+
+
+def _opened(data: bytes, name: str, volume: int) -> _Opened:
+    key = hashlib.blake2b(data, digest_size=16).digest() + volume.to_bytes(8, "little")
+    if key in _latest:
+        return _latest[key]
+    _latest.clear()
+    image = _open(data, name)
+    found = _volume(image, volume, name)
+    _check_values(found, name)
+    zooms = voxel_sizes(nibabel.as_closest_canonical(image).affine)
+    mode = image.get_data_dtype().newbyteorder("=").name
+    opened = _Opened(found, zooms, percentile_window(found), mode)
+    if found.nbytes <= KEPT_BYTES:
+        _latest[key] = opened
+    return opened
 
 
 def _open(data: bytes, name: str) -> Any:

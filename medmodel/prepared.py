@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from medmodel import images, pool
+from medmodel import images, pool, samples
 from medmodel.config import Preprocessing, Progress, workspace_root
 from medmodel.errors import Cancelled, DataError, ImageError
 from medmodel.storage import Lock, read_json, replacing, write_json
@@ -31,7 +31,7 @@ from medmodel.storage import Lock, read_json, replacing, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 1
+VERSION = 2
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
 
 
@@ -102,10 +102,11 @@ def prepared_folder(
     """Where these images are, or would be, kept at this preprocessing."""
     digest = hashlib.sha256()
     settings = {"version": VERSION, **asdict(preprocessing)}
+    del settings["axis"]  # the paths say so
     digest.update(json.dumps([str(folder.resolve()), settings]).encode())
     for path in paths:
         try:
-            stat = (folder / path).stat()
+            stat = (folder / samples.file_of(path)).stat()
             facts = (path, stat.st_size, stat.st_mtime_ns)
         except OSError:
             facts = (path, -1, -1)

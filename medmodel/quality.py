@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from medmodel import curation, facts, shortcut, similar
+from medmodel import curation, facts, samples, shortcut, similar
 from medmodel.checks import DatasetReport, Level
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def find(
         *_shared_patients(table),
         *_single_files(table),
         *_outliers(table),
+        *_windows(table),
         *_shortcut(table),
         *_few(report),
         *_unreadable(report),
@@ -124,7 +125,8 @@ def _alike(
     """Groups of files that look alike, of each identical picture one."""
     rows = table[table["hash"] != ""].drop_duplicates("digest")
     paths = rows["path"].tolist()
-    pairs = similar.near_pairs(facts.hash_array(rows["hash"].tolist()))
+    files = rows["path"].map(samples.file_of).factorize()[0]
+    pairs = similar.near_pairs(facts.hash_array(rows["hash"].tolist()), files=files)
     sure = similar.confirmed(index.folder, paths, pairs, cancelled)
     return [[paths[row] for row in group] for group in similar.grouped(sure)]
 
@@ -276,8 +278,29 @@ def _far(values: np.ndarray, least: float) -> np.ndarray:
     return np.asarray(gap > np.maximum(_FAR * 1.4826 * np.median(gap), least))
 
 
+def _windows(table: pd.DataFrame) -> list[Finding]:
+    """CT whose values are no Hounsfield units, which the automatic window tells."""
+    ranged = table["seen"] == "CT by its own range"
+    others = int((table["seen"] == "CT as soft tissue").sum())
+    sentence = (
+        "Their values are no Hounsfield units, so the automatic window shows each by "
+        "its own range of values"
+    )
+    if others:
+        sentence += f", and the other {others:,} as soft tissue: a network sees both. "
+        sentence += "Leave them out, or export them with their rescale intercept."
+    else:
+        sentence += ". Brightness cannot be compared between them."
+    groups = [[path] for path in table.loc[ranged, "path"]]
+    title = "CT without Hounsfield units"
+    level: Level = "warning" if others else "ok"
+    act: Act = "leave_out" if others else ""
+    return _finding("uncalibrated", title, sentence, level, groups, act)
+
+
 def _shortcut(table: pd.DataFrame) -> list[Finding]:
-    told = shortcut.accuracy(table)
+    # One row per file: slices of a volume share its facts, which would prove nothing.
+    told = shortcut.accuracy(table[~table["path"].map(samples.file_of).duplicated()])
     if told is None or not told.suspicious:
         return []
     sentence = (

@@ -10,15 +10,15 @@ import struct
 import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from medmodel import sandbox
 from medmodel.config import window_values
 from medmodel.errors import ImageError
 from medmodel.pseudonyms import patient_pseudonym, workspace_key
+from medmodel.samples import Axis
 from medmodel.windows import Frame, Pixels, Window
 
-Axis = Literal["axial", "coronal", "sagittal"]
 Region = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels; right and bottom are outside."""
 
@@ -60,6 +60,8 @@ class Scan:
         frames: Frames of a DICOM file, slices along the axis of a NIfTI volume.
         patient: Stand-in for the patient's number, never the number; empty if the
             file does not say.
+        seen: How measured values became grey: "CT as soft tissue", "by its own
+            range", ...; empty for colours and where a window was given.
     """
 
     pixels: Pixels
@@ -67,6 +69,7 @@ class Scan:
     mode: str
     frames: int
     patient: str
+    seen: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ def read_dicom(
         answer["mode"],
         answer["frames"],
         patient_pseudonym(answer["patient"]),
+        answer["seen"],
     )
 
 
@@ -169,10 +173,17 @@ def read_nifti(
     """
     data, name = _content(source, name)
     answer = sandbox.ask("medmodel.nifti:read", data, name, **_nifti_arguments(reading))
-    return Scan(answer["pixels"], "NIfTI", answer["mode"], answer["frames"], "")
+    seen = answer["seen"]
+    return Scan(answer["pixels"], "NIfTI", answer["mode"], answer["frames"], "", seen)
 
 
-def read(data: bytes, name: str, window: str = "auto", frame: int = -1) -> Scan:
+def read(
+    data: bytes,
+    name: str,
+    window: str = "auto",
+    frame: int = -1,
+    axis: Axis = "axial",
+) -> Scan:
     """A frame or slice as models see it.
 
     Args:
@@ -181,6 +192,7 @@ def read(data: bytes, name: str, window: str = "auto", frame: int = -1) -> Scan:
         window: See `config.Preprocessing`.
         frame: DICOM frame or NIfTI slice, from 0; -1: the first frame, the middle
             slice.
+        axis: How a NIfTI volume is cut.
 
     Raises:
         ImageError: As `read_dicom` and `read_nifti`.
@@ -190,6 +202,7 @@ def read(data: bytes, name: str, window: str = "auto", frame: int = -1) -> Scan:
         window=Window(*values) if values else None,
         frame=max(frame, 0),
         alike=window == "auto",
+        axis=axis,
     )
     if is_dicom(data[:HEAD]):
         return read_dicom(data, name, reading)
@@ -212,13 +225,8 @@ def load_frame(
         arguments = {**_dicom_arguments(reading), "values": True}
         answer = _ask_dicom("medmodel.dicom:read", data, name, arguments)
     window = Window(**answer["window"]) if answer["window"] else None
-    del answer["patient"]
+    del answer["patient"], answer["seen"]
     return Frame(**{**answer, "window": window})
-
-
-def every_frame(frames: int, step: int) -> list[int]:
-    """Every `step`-th frame, from 0, beginning in the middle of the first `step`."""
-    return list(range(min(step // 2, frames - 1), frames, step))
 
 
 def patient_of(source: bytes | Path, name: str = "") -> str:

@@ -36,13 +36,17 @@ Hashes = npt.NDArray[np.uint8]
 Pairs = npt.NDArray[np.int64]
 
 
-def near_pairs(hashes: Hashes, bits: int = BITS) -> Pairs:
+def near_pairs(
+    hashes: Hashes, bits: int = BITS, files: npt.NDArray[np.int64] | None = None
+) -> Pairs:
     """Pairs of different hashes that differ in few bits, the nearest first.
 
     Args:
         hashes: (n, 32) bytes, see `facts.hash_array`. Images that have equal pixels
             should stand in only once.
         bits: Most differing bits.
+        files: (n,) numbers; pairs with the same one do not count, as neighbouring
+            slices of one volume always look alike.
 
     Returns:
         (pairs, 2) row numbers, each pair once, smaller first; `MOST_PAIRS` at most.
@@ -60,10 +64,12 @@ def near_pairs(hashes: Hashes, bits: int = BITS) -> Pairs:
             left, right = left[same], right[same]
             distance = np.bitwise_count(whole[left] ^ whole[right]).sum(axis=1)
             near = distance <= bits
+            if files is not None:
+                near &= files[left] != files[right]
             pairs = np.sort(np.stack([left[near], right[near]], axis=1), axis=1)
             rows = np.column_stack([distance[near], pairs])
             kept = np.unique(np.concatenate([kept, rows]), axis=0)[: 2 * MOST_PAIRS]
-    return kept[:MOST_PAIRS, 1:]
+    return kept[:MOST_PAIRS, 1:].astype(np.int64)
 
 
 def confirmed(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medmodel import samples
 from medmodel.config import TrainConfig
 from medmodel.errors import ConfigError, DataError
 from medmodel.layout import SPLIT_NAMES
@@ -87,11 +88,21 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
 
 
 def known_patients(index: Index, pattern: str) -> list[str]:
-    """Each readable image's patient, by path: from its header, else from its name."""
+    """Each readable image's patient, by path: from its header, else from its name.
+
+    Where neither tells, a file of which several samples may be taken is a patient.
+    """
     readable = index.readable.sort_values("path")
     named = patients_of(readable["path"], pattern)
     told = readable["patient"].tolist()
-    return [header or name for header, name in zip(told, named, strict=True)]
+    volumes = map(stand_in, readable["path"])
+    return [h or n or v for h, n, v in zip(told, named, volumes, strict=True)]
+
+
+def stand_in(path: str) -> str:
+    """The file of a slice or frame, which is a patient where nobody tells; else ""."""
+    file, part = samples.split(path)
+    return file if part else ""
 
 
 def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
@@ -103,7 +114,7 @@ def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
     Raises:
         ConfigError: The pattern is not a regular expression.
     """
-    paths = list(paths)
+    paths = [samples.file_of(path) for path in paths]
     if not pattern:
         return [""] * len(paths)
     try:
@@ -128,7 +139,7 @@ def guess_patient_pattern(paths: Iterable[str]) -> str:
     patient inside a class. A guess must cover nearly all paths, and not make a whole
     class one patient.
     """
-    paths = list(paths)
+    paths = list(dict.fromkeys(map(samples.file_of, paths)))
     atoms = [atom for atom in _candidates(paths) if _share(paths, atom) >= 0.02]
     kept: list[str] = []
     for atom in atoms:

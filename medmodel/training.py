@@ -6,6 +6,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmodel import devices, prediction
+from medmodel import devices, prediction, samples
 from medmodel.config import Preprocessing, TrainConfig
 from medmodel.datasets import Index, index_dataset
 from medmodel.errors import Cancelled, DataError
@@ -98,7 +99,8 @@ def gather(run: Run, reporter: Reporter) -> tuple[Material, Sizing]:
     table = _split(run, index, config)
     classes = sorted(set(table["label"]))
     sizing = choose_size(run, reporter, index, table)
-    preprocessing = config.preprocessing(sizing.size)
+    axis = samples.axis_of(table["path"])
+    preprocessing = replace(config.preprocessing(sizing.size), axis=axis)
     prepared = prepare(index.folder, table, preprocessing, reporter.progress, stopped)
     material = Material(run, config, reporter, classes, preprocessing, prepared)
     _check(material)

@@ -7,6 +7,7 @@ and whatever the scanner measured elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,10 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from medmodel import config
+from medmodel.errors import ImageError
+from medmodel.levels import SAMPLE
 
 Values = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Shape = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+Counts = Callable[[], npt.NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -120,22 +124,104 @@ def show(values: Values, window: Window, inverted: bool) -> Pixels:
 
 
 def percentile_window(
-    values: npt.NDArray[Any], low: float = 0.5, high: float = 99.5
+    values: npt.NDArray[Any],
+    low: float = 0.5,
+    high: float = 99.5,
+    counts: Counts | None = None,
 ) -> Window:
     """The window between two percentiles of all finite values.
 
     Where nearly everything is background, so that both percentiles are equal, the
     range of all values.
 
+    Args:
+        values: Real numbers, any shape.
+        low: Percentile that becomes black.
+        high: Percentile that becomes white.
+        counts: Tells how often each of the values occurs; default once.
+
     Raises:
         ValueError: All finite values are equal, or there is none.
     """
-    finite = values[np.isfinite(values)].astype(np.float64)
+    known = np.isfinite(values)
+    finite = values[known].astype(np.float64)
     if finite.size == 0 or finite.min() == finite.max():
         raise ValueError("constant values have no window")
-    # Beyond 4 million values a percentile of every k-th is as good, and fast.
-    sample = finite[:: max(1, finite.size // 4_000_000)]
-    bottom, top = np.percentile(sample, [low, high])
+    if counts is None:
+        sample = finite[:: max(1, finite.size // SAMPLE)]
+        bottom, top = np.percentile(sample, [low, high])
+    else:
+        order = np.argsort(finite, kind="stable")
+        upto = counts()[known][order].cumsum()
+        bottom, top = (_percentile(finite[order], upto, q) for q in (low, high))
     if bottom == top:
         bottom, top = finite.min(), finite.max()
     return Window(float(bottom + top) / 2, float(top - bottom), "LINEAR_EXACT")
+
+
+def _percentile(
+    values: npt.NDArray[Any], upto: npt.NDArray[Any], per_cent: float
+) -> Any:
+    """The same as `np.percentile`, to the last bit, of values that occur often.
+
+    Args:
+        values: Rising.
+        upto: How many there are up to and with each.
+        per_cent: 0 to 100.
+    """
+    place = (upto[-1] - 1) * (per_cent / 100)
+    before = int(place)
+    after = min(before + 1, int(upto[-1]) - 1)
+    left, right = values[np.searchsorted(upto, [before, after], "right")]
+    part = place - before
+    if part < 0.5:
+        return left + (right - left) * part
+    return right - (right - left) * (1 - part)
+
+
+def default_window(
+    values: Values,
+    modality: str,
+    intercept: float | None = None,
+    counts: Counts | None = None,
+) -> Window:
+    """Soft tissue for CT in Hounsfield units, else the 0.5th to 99.5th percentile.
+
+    Air is -1000 HU: values are taken for Hounsfield units where they, or the rescale
+    intercept by which the file makes them, reach far enough below 0.
+    """
+    window = WINDOWS["soft tissue"]
+    lowest = min(float(np.nanmin(values)), float(intercept or 0))
+    if modality == "CT" and lowest < -500:
+        grey = apply_window(values, window)
+        if grey.min() != grey.max():
+            return window
+    return percentile_window(values, counts=counts)
+
+
+def scale_to_uint8(values: npt.NDArray[Any], name: str) -> Pixels:
+    """Maps the 0.5th to 99.5th percentile of all finite values to 0 to 255.
+
+    Scaled by the range of the type, a 12-bit picture in a 16-bit file would be black.
+
+    Args:
+        values: Any real numbers, any shape; not-a-number becomes black.
+        name: For the message.
+
+    Raises:
+        ImageError: There is no finite value.
+    """
+    values = np.asarray(values, np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise ImageError(f"{name} holds no finite pixel value.")
+    low, high = np.percentile(values[finite], [0.5, 99.5])
+    if low == high:
+        # Nearly everything is background: keep the little there is.
+        low, high = values[finite].min(), values[finite].max()
+    if low == high:
+        return np.zeros(values.shape, np.uint8)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (values / 2 - low / 2) / (high / 2 - low / 2) * 255
+    scaled = np.where(finite, scaled, 0).clip(0, 255)
+    return scaled.round().astype(np.uint8)

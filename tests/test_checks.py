@@ -26,7 +26,8 @@ def examined(rows: list[Row], **counts: int) -> checks.DatasetReport:
     ignored = pd.DataFrame({"path": ["n.txt"], "reason": ["not an image"]})
     index = Index(Path("/set"), pd.concat([table, broken]), ignored)
     # No header names a patient, nobody put pictures together.
-    index.table[["patient", "group"]] = ""
+    index.table[["patient", "group", "seen"]] = ""
+    index.table["frames"] = 1
     return checks.examine(index, split_table)
 
 
@@ -163,3 +164,14 @@ def test_oddities_of_pneumoniamnist(real_data: Callable[[str], Path]) -> None:
     assert len(across) == 8
     assert len(report.duplicates) == 27
     assert report.level == "warning"
+
+
+def test_a_volume_is_no_known_patient() -> None:
+    rows: list[Row] = [
+        ("a/1.nii#axial=3", "a", "train", "a/1.nii", "d1"),
+        ("a/2.nii#axial=3", "a", "test", "a/2.nii", "d2"),
+        ("b/1.nii#axial=3", "b", "train", "b/1.nii", "d3"),
+    ]
+    report = examined(rows)
+    assert report.level == "ok" and report.num_patients == 3
+    assert "two volumes of one person may lie in two splits" in report.verdict

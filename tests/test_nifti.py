@@ -188,18 +188,6 @@ def test_no_such_slice() -> None:
         nifti.read(nifti_file(volume()), "x.nii", slice_number=16)
 
 
-@given(st.integers(1, 500), st.integers(1, 50))
-def test_slices_come_from_the_middle(count: int, wanted: int) -> None:
-    numbers = nifti.slice_numbers(count, wanted)
-    assert numbers == sorted(set(numbers)) and 1 <= len(numbers) <= wanted
-    assert numbers[0] >= 0 and numbers[-1] < count
-    assert numbers[0] >= int(count * 0.1) and numbers[-1] <= count * 0.9
-
-
-def test_ten_slices_of_a_hundred() -> None:
-    assert nifti.slice_numbers(100, 4) == [20, 40, 60, 80]
-
-
 # Real files
 
 

@@ -12,6 +12,7 @@ from medmodel.checks import examine
 from medmodel.config import TrainConfig
 from medmodel.curation import Action
 from medmodel.quality import Finding
+from tests.dicom_files import dicom_file
 
 
 def smooth(seed: int, size: int = 96) -> Image.Image:
@@ -154,3 +155,23 @@ def test_hash_of_a_smaller_recompressed_picture_is_near() -> None:
     small = images.thumbnail(large, 70)
     one, other = hash_array([perceptual_hash(large), perceptual_hash(small)])
     assert np.bitwise_count(one ^ other).sum() <= 20
+
+
+def test_ct_without_hounsfield_units_is_told(tmp_path: Path) -> None:
+    """The automatic window cannot show it like the others; it says which files."""
+    values = np.arange(1024, dtype=np.int16).reshape(32, 32)
+    for n in range(6):
+        for label in ("a", "b"):
+            place = tmp_path / "ct" / label
+            place.mkdir(parents=True, exist_ok=True)
+            units = {"RescaleSlope": "1", "RescaleIntercept": "-1024"}
+            facts = units if n or label == "b" else {}
+            data = dicom_file(
+                values + n, Modality="CT", PatientID=f"{label}{n}", **facts
+            )
+            (place / f"{n}.dcm").write_bytes(data)
+    found, _ = findings(tmp_path / "ct")
+    told = found["uncalibrated"]
+    assert told.groups == [["a/0.dcm"]] and told.level == "warning"
+    assert "the other 11 as soft tissue" in told.sentence
+    assert told.action() is not None

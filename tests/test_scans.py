@@ -92,12 +92,6 @@ def test_the_patient_is_a_stand_in() -> None:
     assert scans.patient_of(other) != scan.patient
 
 
-def test_every_frame() -> None:
-    assert scans.every_frame(10, 1) == list(range(10))
-    assert scans.every_frame(10, 4) == [2, 6]
-    assert scans.every_frame(1, 5) == [0]
-
-
 def test_large_files_are_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

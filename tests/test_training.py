@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medmodel import images, prediction, training
+from medmodel import curation, datasets, images, prediction, training
 from medmodel.config import config_for
 from medmodel.errors import DataError
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus, RunStore
+from medmodel.samples import Slicing, split
 from medmodel.storage import read_json
 from tests.conftest import draw_class_folders
+from tests.volumes import draw_volumes
 
 
 def trained(folder: Path, **changes: Any) -> Run:
@@ -149,3 +151,30 @@ def test_folder_outside_the_roots_is_refused(tmp_path: Path) -> None:
 def test_one_answer_for_all_is_told(scores: list[list[float]], said: bool) -> None:
     sentence = training.one_answer(np.array(scores), ["normal", "ill"])
     assert ("normal for every validation image" in sentence) is said
+
+
+def test_slices_of_volumes_are_samples(tmp_path: Path) -> None:
+    """predictions.csv says of each slice what Diagnose says of its file's bytes."""
+    folder = draw_volumes(tmp_path / "data" / "vols", count=5)
+    for path in folder.rglob("echo*"):
+        path.unlink()
+    slicing = Slicing("every", "sagittal", 5)
+    action = curation.Action("slices", "", slicing=slicing.to_json())
+    curation.add(datasets.index_folder(folder), action)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_DATA", str(folder.parent))
+        run = trained(folder)
+    told = table(run)
+    assert set(told["patient"]) <= {split(path)[0] for path in told["path"]}
+    facts = run.model_facts
+    assert facts.preprocessing.axis == "sagittal"
+    loaded = prediction.load(run)
+    for row in told.itertuples():
+        file, part = split(str(row.path))
+        assert part is not None and part.kind == "sagittal"
+        decoded = images.decode(
+            (folder / file).read_bytes(), frame=part.number, axis="sagittal"
+        )
+        seen = images.prepare_image(decoded.pixels, facts.preprocessing)
+        scores = prediction.predict(loaded, seen[None])[0]
+        np.testing.assert_allclose(scores, [row.score_dark, row.score_light], atol=1e-5)

@@ -30,6 +30,7 @@ from medmodel.images import (
 )
 from medmodel.plots import framed
 from medmodel.runs import Run
+from medmodel.samples import Axis, Part, located
 
 MOST_IMAGES = 200
 _THUMBNAIL = 80
@@ -50,6 +51,8 @@ class Case:
         label: Its class where that is known, else "".
         frames: Frames of a DICOM file, slices of a NIfTI volume; else not of interest.
         frame: Which of them, from 0; -1: the first, of a volume the middle.
+        axis: How a NIfTI volume is cut.
+        seen: How the model's automatic window shows a scan, in words; else "".
         scan: Whether it is DICOM or NIfTI, which have windows and frames.
         prepared: What models see, by preprocessing.
     """
@@ -64,6 +67,8 @@ class Case:
     label: str = ""
     frames: int = 1
     frame: int = -1
+    axis: Axis = "axial"
+    seen: str = ""
     scan: bool = False
     prepared: dict[Preprocessing, Pixels] = field(default_factory=dict)
 
@@ -87,16 +92,19 @@ def uploaded(files: Sequence[UploadedFile], first: Preprocessing) -> list[Case]:
         first: The preprocessing that is certainly asked for.
     """
     known = st.session_state.get("cases", {})
-    new = [file for file in files if file.file_id not in known]
+    # Another model may want volumes cut along another axis.
+    keys = {file.file_id: f"{file.file_id}-{first.axis}" for file in files}
+    new = [file for file in files if keys[file.file_id] not in known]
     bar = st.progress(0.0) if len(new) > 10 else None
     for done, file in enumerate(new):
         if bar:
             bar.progress(done / len(new), f"Reading picture {done + 1} of {len(new)}")
-        known[file.file_id] = _read(file.file_id, file.name, file.getvalue(), first)
+        key = keys[file.file_id]
+        known[key] = _read(key, file.name, file.getvalue(), first)
     if bar:
         bar.empty()
     # What was taken back by its owner is forgotten.
-    kept = {file.file_id: known[file.file_id] for file in files}
+    kept = {key: known[key] for key in keys.values()}
     st.session_state["cases"] = kept
     return [case for case in kept.values() if isinstance(case, Case)]
 
@@ -131,11 +139,17 @@ def test_samples(run: Run, first: Preprocessing, count: int = 3) -> list[Case]:
 def dataset_case(file: Path, label: str, first: Preprocessing) -> Case:
     """An image of a data set, whose label is known.
 
+    Args:
+        file: Its file, with the slice as `samples` names it.
+        label: Its class.
+        first: The preprocessing that is certainly asked for.
+
     Raises:
         DataError: It is not there any more, or cannot be read.
     """
+    place, part = located(file)
     try:
-        case = _read(str(file), file.name, file.read_bytes(), first, label)
+        case = _read(str(file), file.name, place.read_bytes(), first, label, part)
     except OSError as error:
         raise DataError(
             f"The image {file.name} is not in the data set any more."
@@ -149,7 +163,7 @@ def prepared(case: Case, preprocessing: Preprocessing) -> Pixels:
     """What a model with this preprocessing sees of the picture."""
     if preprocessing not in case.prepared:
         window = preprocessing.window
-        pixels = decode(case.source, case.name, window, case.frame).pixels
+        pixels = decode(case.source, case.name, window, case.frame, case.axis).pixels
         case.prepared[preprocessing] = prepare_image(pixels, preprocessing)
     return case.prepared[preprocessing]
 
@@ -158,7 +172,8 @@ def pixels_of(case: Case) -> Pixels:
     """The picture at full size; the last one looked at is kept."""
     kept = st.session_state.get("opened")
     if kept is None or kept[0] != case.key:
-        kept = (case.key, decode(case.source, case.name, frame=case.frame).pixels)
+        decoded = decode(case.source, case.name, frame=case.frame, axis=case.axis)
+        kept = (case.key, decoded.pixels)
         st.session_state["opened"] = kept
     opened: Pixels = kept[1]
     return opened
@@ -183,11 +198,18 @@ def data_uri(pixels: Pixels) -> str:
 
 
 def _read(
-    key: str, name: str, source: bytes, first: Preprocessing, label: str = ""
+    key: str,
+    name: str,
+    source: bytes,
+    first: Preprocessing,
+    label: str = "",
+    part: Part | None = None,
 ) -> Case | Refused:
     short = PurePosixPath(name.replace("\\", "/")).name or "The picture"
+    frame = part.number if part else -1
+    axis = part.kind if part and part.kind != "frame" else first.axis
     try:
-        decoded = decode(source, short, first.window)
+        decoded = decode(source, short, first.window, frame, axis)
     except ImageError as error:
         return Refused(key, short, str(error))
     height, width = decoded.pixels.shape[:2]
@@ -195,12 +217,15 @@ def _read(
         key=key,
         name=short,
         source=source,
-        digest=_digest(source, decoded),
+        digest=_digest(source, decoded) + (f"#{axis}{frame}" if part else ""),
         about=f"{width} × {height} pixels, {decoded.format}",
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
         facts=facts_of(decoded.pixels),
         label=label,
         frames=decoded.frames,
+        frame=frame,
+        axis=axis,
+        seen=decoded.seen,
         scan=_is_scan(decoded),
         prepared={first: prepare_image(decoded.pixels, first)},
     )

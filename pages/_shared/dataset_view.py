@@ -163,6 +163,9 @@ def show_files(report: DatasetReport) -> None:
     )
     modes = ", ".join(f"{name} ({n:,})" for name, n in report.modes.items())
     st.markdown(f"**Sizes** {plain(sizes)} pixels · **Formats** {plain(modes)}")
+    if report.seen:
+        seen = ", ".join(f"{how} ({n:,})" for how, n in report.seen.items())
+        st.markdown(f"**Automatic window** {plain(seen)}")
     if report.num_sizes > 1:
         with st.expander(f"Sizes ({report.num_sizes:,})"):
             frame = pd.DataFrame(report.sizes, columns=["Width", "Height", "Images"])

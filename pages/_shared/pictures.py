@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
+from medmodel import samples
 from medmodel.errors import DataError, MedModelError
 from medmodel.folders import allowed, safe_folder
 from medmodel.images import decode, png_bytes, thumbnail
@@ -19,15 +20,16 @@ _AT_ONCE = 4
 
 
 def file_of(run: Run, path: str) -> Path:
-    """The file of one of the run's images.
+    """Where one of the run's images lies, with its slice as `samples` names it.
 
     Raises:
         DataError: The data set is not there any more, or the path leads out of it.
     """
-    file = safe_folder(run.config.dataset) / path
+    place = safe_folder(run.config.dataset) / path
+    file = samples.located(place)[0]
     if not allowed(file) or not file.is_file():
         raise DataError(f"The image {path!r} is not in the data set any more.")
-    return file
+    return place
 
 
 def small_pictures(run: Run, paths: Sequence[str]) -> list[bytes | str]:
@@ -41,7 +43,8 @@ def small_pictures(run: Run, paths: Sequence[str]) -> list[bytes | str]:
     def small(path: str) -> bytes | str:
         try:
             file = file_of(run, path)
-            return _small_picture(file, file.stat().st_mtime_ns)
+            changed = samples.located(file)[0].stat().st_mtime_ns
+            return _small_picture(file, changed)
         except (MedModelError, OSError) as error:
             return str(error)
 

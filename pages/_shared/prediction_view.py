@@ -88,7 +88,10 @@ def show_pictures(run: Run, case: Case, scores: NDArray[np.float32]) -> None:
         size = f"{seen.shape[1]} × {seen.shape[0]} pixels"
         colour = "grey" if seen.shape[2] == 1 else "colour"
         st.markdown("**What the model sees**")
-        show_picture(seen, f"{size}, {colour}", "The picture as the model sees it")
+        automatic = run.model_facts.preprocessing.window == "auto"
+        window = case.seen if automatic else ""
+        caption = ", ".join(filter(None, [size, colour, window]))
+        show_picture(seen, caption, "The picture as the model sees it")
     with right:
         _show_heatmap(run, case, seen, scores)
 

@@ -29,8 +29,9 @@ def choose_frame(case: Case) -> Case:
     volume = "NIfTI" in case.about
     word = "Slice" if volume else "Frame"
     start = case.frames // 2 if volume else 0
+    start = start if case.frame < 0 else case.frame
     number = st.slider(
-        f"{word} of {case.frames}",
+        f"{word} of {case.frames}" + (f", {case.axis}" if volume else ""),
         1,
         case.frames,
         start + 1,
@@ -119,7 +120,7 @@ def _frame(case: Case) -> Frame:
     kept = st.session_state.get("opened-scan")
     if kept is None or kept[0] != case.key:
         if "NIfTI" in case.about:
-            reading = scans.Reading(slice_number=case.frame)
+            reading = scans.Reading(axis=case.axis, slice_number=case.frame)
         else:
             reading = scans.Reading(frame=max(case.frame, 0))
         frame = scans.load_frame(case.source, case.name, reading)

@@ -240,6 +240,7 @@ def _pictures(form: Form, scans: bool) -> None:
     form.choice("colour", "Colour", get_args(Colour), COLOUR_TITLES)
     if scans:
         form.window()
+        st.caption("Which slices of volumes count is chosen under Data sets.")
     form.enhancement()
 
 

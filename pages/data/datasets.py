@@ -14,6 +14,7 @@ from medmodel.synthetic import SAMPLE_NAME, ensure_sample_dataset
 from pages._shared import dataset_view, widgets
 from pages._shared.import_view import show_import
 from pages._shared.quality_view import show_classes, show_quality
+from pages._shared.slices_view import show_slices
 from pages._shared.widgets import errors_shown, page_header
 from pages._shared.words import plain
 
@@ -168,6 +169,7 @@ def show_dataset(folder: Path) -> None:
     with facts:
         dataset_view.show_facts(report)
         dataset_view.show_splits(report)
+    show_slices(folder, report)
     show_quality(folder, report)
     dataset_view.show_samples(folder, report)
     show_classes(folder, report)

@@ -1,0 +1,83 @@
+"""Which slices of volumes, and which frames of DICOM files, a data set consists of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel import audit, curation, indexing
+from medmodel.checks import DatasetReport
+from medmodel.curation import Action
+from medmodel.samples import AXES, Slicing
+from pages._shared.words import plain
+
+_SLICES = {
+    "middle": "The middle slice alone",
+    "every": "Every k-th slice of the central part",
+    "all": "All slices that show something",
+}
+_FRAMES = {"one": "One frame", "every": "Every k-th frame"}
+
+
+def show_slices(folder: Path, report: DatasetReport) -> None:
+    """The choice, for data sets whose files hold several pictures."""
+    if not report.volumes:
+        return
+    now = curation.slicing(indexing.decisions(folder))
+    title = f"Slices and frames ({report.volumes:,} files hold several)"
+    with st.expander(title, icon=":material/stacks:"):
+        st.markdown(
+            f"{plain(now.words())}. All pictures of one file stay in one split; where "
+            "neither header nor name tells the patient, each file counts as one."
+        )
+        wanted = _ask(folder, now)
+        running = indexing.indexing_state(folder)["running"]
+        if st.button(
+            "Use these slices",
+            disabled=wanted == now or running,
+            icon=":material/check:",
+        ):
+            reason = "slices and frames chosen"
+            audit.record("curate", kind="slices", files=report.volumes)
+            indexing.decide(folder, Action("slices", reason, slicing=wanted.to_json()))
+            st.rerun()
+
+
+def _ask(folder: Path, now: Slicing) -> Slicing:
+    left, right = st.columns(2, gap="large")
+    kinds = list(_SLICES)
+    with left:
+        slices = st.selectbox(
+            "Of a volume (NIfTI)",
+            kinds,
+            index=kinds.index(now.slices),
+            format_func=lambda kind: _SLICES[kind],
+            key=f"slices {folder}",
+        )
+        axis = st.selectbox(
+            "Cut",
+            AXES,
+            index=AXES.index(now.axis),
+            format_func=lambda name: name.capitalize(),
+            key=f"axis {folder}",
+            help="Axial slices lie across the body, coronal ones show it from the "
+            "front, sagittal ones from the side. Diagnose cuts uploaded volumes alike.",
+        )
+        step = now.step
+        if slices == "every":
+            step = st.number_input("k for slices", 1, 500, now.step)
+    with right:
+        frames = st.selectbox(
+            "Of several frames (DICOM)",
+            list(_FRAMES),
+            index=list(_FRAMES).index(now.frames),
+            format_func=lambda kind: _FRAMES[kind],
+            key=f"frames {folder}",
+        )
+        frame, frame_step = now.frame, now.frame_step
+        if frames == "one":
+            frame = st.number_input("Frame", 1, 100_000, now.frame)
+        else:
+            frame_step = st.number_input("k for frames", 1, 100_000, now.frame_step)
+    return Slicing(slices, axis, step, frames, frame, frame_step)
