@@ -2,9 +2,9 @@
 
 Page one is a label for those who would use the model, after Sendak et al., "Presenting
 machine learning model information to clinical end users with model facts labels", npj
-Digital Medicine 3 (2020) 41. Behind it stand the topics of CLAIM (Tejani et al.,
+Digital Medicine 3 (2020) 41. Behind it stand the items of CLAIM (Tejani et al.,
 Radiology: Artificial Intelligence 6 (2024) e240300) and TRIPOD+AI (Collins et al., BMJ
-385 (2024) e078378), without their numbers.
+385 (2024) e078378) by their numbers, in this program's own words.
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medmodel.calibration import stored_temperature
 from medmodel.config import MODEL_NAMES, RECIPES, Preprocessing
+from medmodel.datasets import load_index
+from medmodel.errors import RunError
 from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
 from medmodel.external import mapping_of, tested_elsewhere
-from medmodel.runs import Run
+from medmodel.indexing import kept_findings
+from medmodel.intervals import FEW_PATIENTS
+from medmodel.metrics import TITLES
+from medmodel.runs import Run, RunStore
 from medmodel.storage import read_json
 from medmodel.thresholds import frozen_thresholds, later_choices
 
@@ -30,23 +35,34 @@ BLANK = ""
 Fact = tuple[str, str]
 
 
+class Item(NamedTuple):
+    """One topic of the reporting guidelines.
+
+    Args:
+        topic: In a few words.
+        claim: Its items in CLAIM 2024; empty if it has none there.
+        tripod: Its items in TRIPOD+AI; empty if it has none there.
+        text: What is known, or `BLANK`.
+    """
+
+    topic: str
+    claim: str
+    tripod: str
+    text: str
+
+
 def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
     """Page one: (heading, text), text `BLANK` where nothing is known."""
     classes = ", ".join(found.classes)
     frozen = frozen_thresholds(run)
-    warnings = [
-        "Not for clinical use: research and teaching only.",
-        "Says nothing about pictures unlike its training images.",
-        "A heat map shows where the network was sensitive, not the outline of a "
-        "lesion.",
-        found.resolution,
-    ]
-    if found.absent:
-        warnings.append(f"Never tested on: {', '.join(found.absent)}.")
+    facts = run.model_facts if run.model_path.exists() else None
+    counts = ", ".join(f"{c.name} {c.images:,}" for c in found.per_class)
     return [
         ("Name", run.title),
+        ("Version", f"Run {run.id}" + _dated(", trained ", run)),
         ("Summary", f"Gives a picture's probability for each of: {classes}."),
         ("Mechanism", _network(run)),
+        ("Input", _preprocessing(facts.preprocessing) if facts else BLANK),
         ("Outcome predicted", classes),
         ("Intended population", BLANK),
         ("Directions for use", BLANK),
@@ -54,7 +70,9 @@ def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
             "Do not use for",
             "Diagnosis, screening, triage, any decision about a person.",
         ),
+        ("Trained on", trained_on(run)),
         ("Tested on", tested_on(run, found)),
+        ("Test images of each class", counts),
         ("Accuracy", f"{found.accuracy}, n = {found.accuracy.n:,}"),
         ("Balanced accuracy", str(found.balanced_accuracy)),
         ("Area under the ROC curve", str(found.auc)),
@@ -66,7 +84,15 @@ def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
             else BLANK,
         ),
         ("Calibration", _calibration(run)),
-        ("Warnings", " ".join(warnings)),
+        (
+            "Warnings",
+            " ".join(
+                [
+                    "Not for clinical use: research and teaching only.",
+                    *limits(run, found),
+                ]
+            ),
+        ),
         (
             "External validation",
             tested_on(run, found) if tested_elsewhere(run) else BLANK,
@@ -75,45 +101,87 @@ def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
     ]
 
 
-def guideline_items(run: Run, found: Evaluation) -> list[Fact]:
-    """The pages behind: (topic, what is known)."""
+def limits(run: Run, found: Evaluation) -> list[str]:
+    """What a reader of the numbers must know, a sentence each."""
+    said = [found.resolution]
+    if not found.patients:
+        said.append(
+            "Patients are not known: images count as independent, so intervals may be "
+            "too narrow."
+        )
+    elif found.patients < FEW_PATIENTS:
+        said.append(few_patients(found.patients))
+    overlap = shared_patients(run)
+    if overlap:
+        said.append(
+            f"{overlap:,} test patients also occur in training or validation: expect "
+            "worse on new patients."
+        )
+    if found.absent:
+        said.append(f"Never tested on: {', '.join(found.absent)}.")
+    if not tested_elsewhere(run):
+        said.append("Tested on images of the same source only, not at another place.")
+    said.append("Says nothing about pictures unlike its training images.")
+    said.append(
+        "A heat map shows where the network was sensitive, not the outline of a lesion."
+    )
+    return said
+
+
+def guideline_items(run: Run, found: Evaluation) -> list[Item]:
+    """The pages behind, in the order of CLAIM."""
     config, status = run.config, run.status
     facts = run.model_facts if run.model_path.exists() else None
+    external = tested_on(run, found) if tested_elsewhere(run) else BLANK
+    chosen = (
+        f"Epoch {status.best_epoch}: what validation images liked best was kept."
+        if status.best_epoch
+        else BLANK
+    )
+    seen = _preprocessing(facts.preprocessing) if facts else BLANK
+    uncertainty = "95 % intervals: " + (
+        "patients kept together." if found.patients else "images as independent."
+    )
     return [
-        ("Study aim and design", BLANK),
-        ("Ethics approval", BLANK),
-        ("Data source", f"Folder {Path(config.dataset).name}"),
-        ("Dates and sites of acquisition", BLANK),
-        ("Inclusion and exclusion of patients", BLANK),
-        ("De-identification", BLANK),
-        ("Reference standard and annotators", BLANK),
-        ("Sample size", sample_sizes(run)),
-        ("Partitions and their level", split_level(run)),
-        (
-            "Pre-processing",
-            _preprocessing(facts.preprocessing) if facts else BLANK,
+        Item("Study design and goal", "5–6", "4", BLANK),
+        Item("Data source", "7", "5a", f"Folder {Path(config.dataset).name}"),
+        Item("Dates and sites of acquisition", "7", "5b, 6a", BLANK),
+        Item("Inclusion and exclusion of patients", "8", "6b", BLANK),
+        Item("Pre-processing and selection", "9–10", "7", seen),
+        Item("De-identification", "11–13", "", BLANK),
+        Item("Missing and unreadable data", "11–13", "11", _unreadable(run)),
+        Item("Quality and leakage checks", "9, 20", "7", data_quality(run)),
+        Item("Reference standard and annotators", "14–18", "8", BLANK),
+        Item("Partitions and their level", "19–20", "16", split_level(run)),
+        Item("Sample size", "21, 35", "10, 20a", sample_sizes(run)),
+        Item("Model", "22", "12c, 22", _described_network(run)),
+        Item("Software and hardware", "23", "12", _environment(run)),
+        Item("Training", "24–25", "12c, 21", _training(run)),
+        Item("Rare classes", "25", "13", _imbalance(run)),
+        Item("How the final model was chosen", "26", "12c", chosen),
+        Item("Metrics", "28", "12e", ", ".join(TITLES.values())),
+        Item("Uncertainty", "29", "12e, 23a", uncertainty),
+        Item("Robustness", "30", "", BLANK),
+        Item("Explainability", "31", "", "Grad-CAM and others, on request."),
+        Item(
+            "Internal test",
+            "32",
+            "16",
+            BLANK if tested_elsewhere(run) else tested_on(run, found),
         ),
-        ("Missing and unreadable data", BLANK),
-        ("Model", _network(run)),
-        ("Parameters", f"{facts.parameters:,}" if facts else BLANK),
-        ("Software and hardware", _environment(run)),
-        ("Training", _training(run)),
-        (
-            "How the final model was chosen",
-            f"Epoch {status.best_epoch}: what validation images liked best was kept."
-            if status.best_epoch
-            else BLANK,
+        Item("External test", "33", "16", external),
+        Item("Ethics approval and registration", "34", "17, 18d", BLANK),
+        Item("Patients' characteristics", "36", "20b", BLANK),
+        Item("Performance", "37–38", "23a", _performance(found)),
+        Item("Fairness and subgroups", "38", "14, 23a", BLANK),
+        Item("Failure analysis", "39", "", _failures(found)),
+        Item("Limitations", "40", "26", " ".join(limits(run, found))),
+        Item(
+            "Intended use and clinical role", "41", "27", "None: research and teaching."
         ),
-        ("Metrics and uncertainty", "95 % intervals; see the evaluation."),
-        ("Fairness and subgroups", BLANK),
-        ("Failure analysis", _failures(found)),
-        ("Explainability", "Grad-CAM, on request."),
-        ("Internal test", tested_on(run, found)),
-        ("External test", tested_on(run, found) if tested_elsewhere(run) else BLANK),
-        ("Intended use and clinical role", "None: research and teaching."),
-        ("Limitations", BLANK),
-        ("Availability of code, model and data", BLANK),
-        ("Funding", BLANK),
+        Item("Protocol", "42", "18c", BLANK),
+        Item("Availability of code, model and data", "43", "18e, 18f", BLANK),
+        Item("Funding and interests", "44", "18a, 18b", BLANK),
     ]
 
 
@@ -147,6 +215,37 @@ def split_level(run: Run) -> str:
     if shared:
         return f"{shared:,} test patients also occur in training or validation."
     return "Split by patient: nobody is on both sides."
+
+
+def trained_on(run: Run) -> str:
+    """Training images of each class, as a sentence; blank of older tests elsewhere."""
+    origin = _origin(run)
+    rows = _split(origin) if origin else None
+    if origin is None or rows is None:
+        return BLANK
+    counts = rows.loc[rows["split"] == "train", "label"].value_counts().sort_index()
+    if counts.empty:
+        return BLANK
+    listed = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    folder = Path(origin.config.dataset).name
+    return f"{int(counts.sum()):,} images of {folder} ({listed})."
+
+
+def data_quality(run: Run) -> str:
+    """What the check of the data set found, as sentences; blank if there was none."""
+    found = kept_findings(Path(run.config.dataset))
+    if found is None:
+        return BLANK
+    odd = [f"{f.title} ({f.count:,})" for f in found if f.level != "ok"]
+    return f"Found: {'; '.join(odd)}." if odd else "Checked; nothing odd was found."
+
+
+def few_patients(count: int) -> str:
+    """A sentence: so few patients that intervals hold the truth too seldom."""
+    return (
+        f"Only {count} patients: intervals are somewhat too narrow, and hold the truth "
+        "about 92 instead of 95 times of 100."
+    )
 
 
 def sample_sizes(run: Run) -> str:
@@ -188,6 +287,47 @@ def _split(run: Run) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(run.folder / "split.csv", dtype=str, keep_default_na=False)
+
+
+def _origin(run: Run) -> Run | None:
+    """The run that was trained: this one, or the one whose model it tests."""
+    model = tested_elsewhere(run)
+    if not model:
+        return run
+    try:
+        return RunStore(run.folder.parent.parent).get(model)
+    except RunError:  # deleted since
+        return None
+
+
+def _dated(before: str, run: Run) -> str:
+    date = when(run.status.ended or run.status.heartbeat)
+    return before + date if date else ""
+
+
+def _described_network(run: Run) -> str:
+    facts = run.model_facts if run.model_path.exists() else None
+    return _network(run) + (f"; {facts.parameters:,} parameters" if facts else "")
+
+
+def _imbalance(run: Run) -> str:
+    weighted = run.config.class_weights
+    return "Rare classes weigh more in training." if weighted else "Nothing was done."
+
+
+def _unreadable(run: Run) -> str:
+    index = load_index(Path(run.config.dataset))
+    if index is None:
+        return BLANK
+    broken = int((index.table["error"] != "").sum())
+    return f"{broken:,} image files could not be read and were left out."
+
+
+def _performance(found: Evaluation) -> str:
+    return (
+        f"Accuracy {found.accuracy}, balanced accuracy {found.balanced_accuracy}, area "
+        f"under the ROC curve {found.auc}; every class: see the evaluation."
+    )
 
 
 def _network(run: Run) -> str:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 _NAN = float("nan")
 _PRIOR = 2
+FEW_PATIENTS = 10
+"""With fewer patients than this, no interval here holds the truth 95 times of 100."""
 STEADY = 6.0
 """Degrees of freedom that a variance of `steadied` has at least.
 

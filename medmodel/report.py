@@ -80,9 +80,9 @@ def model_card(run: Run) -> str:
         "<h2>Model facts</h2>",
         _facts(card.model_facts_label(run, found)),
         '<h2 class="page">For reporting guidelines</h2>',
-        '<p class="grey">Topics of CLAIM 2024 and TRIPOD+AI. A line means that nobody '
-        "told the program: fill it in.</p>",
-        _facts(card.guideline_items(run, found)),
+        '<p class="grey">Items of CLAIM 2024 and TRIPOD+AI by number, in our words. A '
+        "line means that nobody told the program: fill it in.</p>",
+        _items(card.guideline_items(run, found)),
     ]
     return _document(f"Model card of {run.title}", parts)
 
@@ -105,11 +105,9 @@ def _frame(run: Run, found: Evaluation) -> str:
         f"Measured on {card.tested_on(run, found)}",
         "Intervals are 95 %.",
         f"Always guessing {found.majority} gives an accuracy of {found.baseline}.",
-        found.resolution,
     ]
-    if found.absent:
-        sentences.append(f"No test image of {', '.join(found.absent)}.")
-    return f"<p>{html.escape(' '.join(sentences))}</p>"
+    limits = "".join(f"<li>{html.escape(s)}</li>" for s in card.limits(run, found))
+    return f"<p>{html.escape(' '.join(sentences))}</p><ul>{limits}</ul>"
 
 
 def _metrics_table(metrics: dict[str, Estimate]) -> str:
@@ -210,11 +208,25 @@ def _thresholds(run: Run, data: Scored) -> str:
     )
 
 
+def _items(items: Sequence[card.Item]) -> str:
+    rows = [
+        f"<tr><th>{html.escape(item.topic)}</th><td>{item.claim or '–'}</td>"
+        f"<td>{item.tripod or '–'}</td><td>{_known(item.text)}</td></tr>"
+        for item in items
+    ]
+    heads = "<tr><th>Topic</th><th>CLAIM</th><th>TRIPOD+AI</th><th>Known</th></tr>"
+    return f"<table>{heads}{''.join(rows)}</table>"
+
+
+def _known(text: str) -> str:
+    blank = f'<span class="blank" title="blank">{"&nbsp;" * 60}</span>'
+    return html.escape(text) or blank
+
+
 def _facts(facts: Sequence[card.Fact]) -> str:
     rows = []
     for topic, text in facts:
-        shown = html.escape(text) or f'<span class="blank">{"&nbsp;" * 60}</span>'
-        rows.append(f"<tr><th>{html.escape(topic)}</th><td>{shown}</td></tr>")
+        rows.append(f"<tr><th>{html.escape(topic)}</th><td>{_known(text)}</td></tr>")
     return f"<table>{''.join(rows)}</table>"
 
 

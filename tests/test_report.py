@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medmodel import card, report, sketches
+from medmodel import card, indexing, report, sketches
 from medmodel.calibration import fit_temperature, store_temperature
 from medmodel.evaluation import evaluate, read_predictions, scored
 from medmodel.runs import Run
@@ -79,12 +79,45 @@ def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
     store_temperature(run, fit_temperature(scored(read_predictions(run), "val")))
     label = dict(card.model_facts_label(run, found))
     assert label["Calibration"].startswith("Temperature ")
-    items = dict(card.guideline_items(run, found))
+    assert label["Contact"] == card.BLANK and "patients" in label["Warnings"]
+    items = {item.topic: item.text for item in card.guideline_items(run, found)}
     assert items["Sample size"].startswith("val: 15 (")
+    assert items["Quality and leakage checks"] == card.BLANK
     assert "dark 5" in items["Sample size"]
     assert "nobody is on both sides" in items["Partitions and their level"]
     assert " taken for " in items["Failure analysis"]
     assert 'class="blank"' in report.model_card(run)
+
+
+def test_items_stand_under_their_numbers(run: Run) -> None:
+    items = card.guideline_items(run, card.evaluated(run))
+    first = [int(re.findall(r"\d+", item.claim)[0]) for item in items]
+    assert all(1 <= number <= 44 for number in first)
+    numbers = {item.topic: (item.claim, item.tripod) for item in items}
+    assert numbers["External test"][0] == "33"
+    assert numbers["Limitations"] == ("40", "26")
+    text = report.model_card(run)
+    assert "<td>19–20</td>" in text and "<td>12e, 23a</td>" in text
+
+
+def test_findings_about_the_data_are_on_the_card(run: Run) -> None:
+    folder = Path(run.config.dataset)
+    (folder / "light" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    copy = folder / "dark" / "copy.png"
+    copy.write_bytes((folder / "light" / "light_000.png").read_bytes())
+    indexing.check_folder(folder)
+    items = {i.topic: i.text for i in card.guideline_items(run, card.evaluated(run))}
+    assert items["Missing and unreadable data"].startswith("1 image files")
+    assert "dentical pictures" in items["Quality and leakage checks"]
+
+
+def test_few_patients_are_told(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "few", images_per_class=9)
+    few = write_finished_run(folder, "few", patients=6)
+    said = " ".join(card.limits(few, card.evaluated(few)))
+    assert "Only 4 patients: intervals are somewhat too narrow" in said
+    assert "also occur in training" not in said
+    assert "Only 4 patients" in report.evaluation_page(few)
 
 
 def test_a_sketch_has_its_points_where_they_belong() -> None:

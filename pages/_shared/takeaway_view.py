@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from medmodel import audit, report
+from medmodel import audit, report, sheet
 from medmodel.runs import Run
 from pages._shared import results
 from pages._shared.charts import FORMAT, FORMATS
@@ -18,16 +20,19 @@ def show_take_away(run: Run) -> None:
     with left, st.container(border=True, height="stretch"):
         st.markdown("**Evaluation**")
         st.caption(
-            "One HTML file that needs nothing else: every number with its interval, "
-            "every curve. Print it to PDF from the browser. No picture and no "
-            "patient's name is in it."
+            "One page of PDF with what must not be missed, or one HTML file with "
+            "every number and every curve. Neither needs anything else, and no "
+            "picture and no patient's name is in them."
         )
-        _document(run, "evaluation", report.evaluation_page, "Download the evaluation")
+        with st.container(horizontal=True):
+            _document(run, "evaluation", sheet.evaluation_sheet, "One page (PDF)")
+            _document(run, "evaluation", report.evaluation_page, "Everything (HTML)")
     with right, st.container(border=True, height="stretch"):
         st.markdown("**Model card**")
         st.caption(
-            "Page one for those who would use the model, then the topics of CLAIM and "
-            "TRIPOD+AI. What the program cannot know is left blank and marked so."
+            "Page one for those who would use the model, then the items of CLAIM and "
+            "TRIPOD+AI by number. What the program cannot know is left blank and "
+            "marked so."
         )
         _document(run, "model-card", report.model_card, "Download the model card")
     st.markdown("**Tables**")
@@ -47,13 +52,16 @@ def show_take_away(run: Run) -> None:
     )
 
 
-def _document(run: Run, kind: str, write: report.Writer, label: str) -> None:
+def _document(
+    run: Run, kind: str, write: Callable[[Run], str | bytes], label: str
+) -> None:
+    ending = "pdf" if write is sheet.evaluation_sheet else "html"
     st.download_button(
         label,
         lambda: write(run),
-        file_name=f"{kind}-{run.id}.html",
-        mime="text/html",
+        file_name=f"{kind}-{run.id}.{ending}",
+        mime="application/pdf" if ending == "pdf" else "text/html",
         icon=":material/download:",
-        key=f"document-{kind}",
-        on_click=lambda: audit.record("export", run=run.id, what=kind),
+        key=f"document-{kind}-{ending}",
+        on_click=lambda: audit.record("export", run=run.id, what=f"{kind} {ending}"),
     )
