@@ -23,6 +23,7 @@ from typing import IO, BinaryIO
 
 from medmodel.config import Progress, workspace_root
 from medmodel.errors import DataError
+from medmodel.storage import Lock, locked
 
 MOST_FILES = 200_000
 MOST_BYTES = 50 * 2**30
@@ -34,6 +35,8 @@ _LONGEST = 255
 """Bytes of one part of a path, as file systems allow."""
 _DEEPEST = 32
 _Opener = Callable[[], AbstractContextManager[IO[bytes]]]
+Named = Iterable[tuple[str, BinaryIO]]
+"""(relative path, open file)"""
 _BAD_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -77,8 +80,8 @@ def import_zip(
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [e for e in opened.infolist() if not e.is_dir()]
-            if sum(e.file_size for e in entries) > _room():
-                raise _too_much()
+            if sum(e.file_size for e in entries) > room():
+                raise too_much()
             if any(e.flag_bits & 1 for e in entries):
                 raise DataError(f"{name} is encrypted: unpack it and send the folder.")
             sources = ((e.filename, _special(e), _opener(opened, e)) for e in entries)
@@ -91,7 +94,7 @@ def import_zip(
 
 
 def import_files(
-    files: Iterable[tuple[str, BinaryIO]],
+    files: Named,
     name: str,
     total: int = 0,
     progress: Progress | None = None,
@@ -120,9 +123,18 @@ def plain_name(text: str) -> str:
 
 
 def remove_leftovers() -> None:
-    """Removes what an import left that was killed; none may be at work."""
+    """Removes what an import left that was killed; those at work hold a lock."""
     for path in _home().glob(".importing-*"):
-        shutil.rmtree(path, ignore_errors=True)
+        lock = path.with_suffix(".lock")
+        if not locked(lock):
+            shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+def check_room(size: int) -> None:
+    """Raises `DataError` where the disk has no room for so many bytes more."""
+    if shutil.disk_usage(_home()).free - SPARE < size:
+        raise too_much()
 
 
 def _home() -> Path:
@@ -131,14 +143,15 @@ def _home() -> Path:
     return home
 
 
-def _room() -> int:
-    """Bytes that may be written."""
-    return min(MOST_BYTES, shutil.disk_usage(_home()).free - SPARE)
+def room() -> int:
+    """Bytes that may be written, 0 or more."""
+    return max(min(MOST_BYTES, shutil.disk_usage(_home()).free - SPARE), 0)
 
 
-def _too_much() -> DataError:
+def too_much() -> DataError:
+    """What to say of more than there is room for."""
     return DataError(
-        f"There is room for {max(_room(), 0) / 2**30:.1f} GB, and this is more. Put "
+        f"There is room for {room() / 2**30:.1f} GB, and this is more. Put "
         "the folder on the server's disk instead."
     )
 
@@ -164,11 +177,14 @@ def _copy_all(
     progress: Progress | None,
 ) -> Imported:
     """Copies (path, reason to leave it out, opener) to a folder, then names it."""
+    remove_leftovers()
     place = _home() / f".importing-{uuid.uuid4().hex}"
+    lock = Lock(place.with_suffix(".lock"))
+    lock.acquire()
     place.mkdir()
     skipped: list[tuple[str, str]] = []
     taken: set[str] = set()
-    done, room = 0, _room()
+    done, left = 0, room()
     try:
         for path, reason, opener in sources:
             parts = _parts(path)
@@ -177,7 +193,7 @@ def _copy_all(
                 skipped.append((path[:200], reason))
             else:
                 with opener() as content:
-                    room -= _copy(content, place.joinpath(*parts), room)
+                    left -= _copy(content, place.joinpath(*parts), left)
                 done += 1
             if done + len(skipped) > MOST_FILES:
                 raise DataError(f"These are more than {MOST_FILES:,} files.")
@@ -188,6 +204,8 @@ def _copy_all(
         return Imported(_settle(_unwrapped(place), name), done, skipped)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        lock.path.unlink(missing_ok=True)
+        lock.release()
 
 
 def _parts(path: str) -> list[str]:
@@ -227,7 +245,7 @@ def _copy(content: IO[bytes], target: Path, room: int) -> int:
         while piece := content.read(_PIECE):
             size += len(piece)
             if size > room:
-                raise _too_much()
+                raise too_much()
             file.write(piece)
     return size
 

@@ -2,6 +2,7 @@
 
 * `/live/{run}`: a WebSocket that pushes a run's new points to everybody who watches.
 * `/vendor/plotly.js`: Plotly's script as shipped in its Python package.
+* `/upload/{ticket}`: takes a file of a data set, in pieces, see `uploads`.
 * `/healthz`: whether the process answers.
 * Headers that keep the browser from asking other hosts, and a check of the Host name.
 * In the background: the sample data set, a warm worker and predictor, the queue.
@@ -33,7 +34,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from medmodel import catalogue, jobs, predictor
+from medmodel import catalogue, importing, jobs, predictor, uploads
 from medmodel.errors import RunError
 from medmodel.live import POINTS, Feed, Position
 from medmodel.runs import RunStore
@@ -53,6 +54,7 @@ def routes() -> list[BaseRoute]:
     return [
         WebSocketRoute("/live/{run}", live),
         Route("/vendor/plotly.js", plotly_script),
+        Route("/upload/{ticket}", uploads.put, methods=["PUT"]),
         Route("/healthz", health),
     ]
 
@@ -305,6 +307,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 async def _background() -> None:
     # The first page goes first: everything here may wait for it.
     await asyncio.sleep(FIRST_PAGE)
+    await asyncio.to_thread(_attempt, _remove_leftovers)
     await asyncio.to_thread(_attempt, _draw_samples)
     await asyncio.to_thread(_attempt, _look_at_queue)
     await asyncio.to_thread(_attempt, _warm_predictor)
@@ -329,6 +332,11 @@ def _draw_samples() -> None:
         "ensure_sample_dataset()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def _remove_leftovers() -> None:
+    importing.remove_leftovers()
+    uploads.remove_abandoned()
 
 
 def _look_at_queue() -> None:

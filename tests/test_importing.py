@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from medmodel import importing
 from medmodel.errors import DataError
+from medmodel.storage import Lock
 
 
 def zipped(files: dict[str, bytes], **special: int) -> io.BytesIO:
@@ -145,3 +146,15 @@ def test_any_name_becomes_a_plain_one(text: str) -> None:
     name = importing.plain_name(text)
     assert name and "/" not in name and not name.startswith(".")
     assert name == importing.plain_name(name)
+
+
+def test_what_a_killed_import_left_is_removed(workspace: Path) -> None:
+    home = workspace / "datasets"
+    for name in (".importing-dead", ".importing-older"):
+        (home / name / "a").mkdir(parents=True)
+    (home / ".importing-dead.lock").touch()
+    with Lock(home / ".importing-busy.lock"):
+        (home / ".importing-busy").mkdir()
+        importing.import_zip(zipped(GOOD), "x.zip")
+        left = sorted(p.name for p in home.iterdir())
+        assert left == [".importing-busy", ".importing-busy.lock", "x"]

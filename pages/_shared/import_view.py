@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from medmodel import audit, importing
 from medmodel.config import Progress
 from medmodel.errors import DataError
+from medmodel.uploads import Upload
+from pages._shared.upload_field import Kind, forget_upload, upload_field
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
-MOST_MB = 4000
-"""Of one upload, which passes through the server's memory."""
+_KINDS: dict[str, Kind] = {"ZIP file": "zip", "Folder": "folder"}
 
 
 def show_import(opened: Callable[[Path], None]) -> None:
@@ -30,48 +32,51 @@ def show_import(opened: Callable[[Path], None]) -> None:
             "(CSV: file, label, if known patient and split) beside the images. It is "
             "copied to this server; remove what may not leave your computer before."
         )
-        kind = st.segmented_control(
-            "What", ["ZIP file", "Folder"], default="ZIP file", required=True
-        )
-        files = _dropped(kind)
-        if not files:
+        kind = _KINDS[
+            st.segmented_control(
+                "What", list(_KINDS), default="ZIP file", required=True
+            )
+        ]
+        upload = upload_field(kind)
+        if upload is None or not upload.files:
             return
-        name = st.text_input("Name of the data set", _guess(files), max_chars=80)
-        if st.button("Import", type="primary", icon=":material/upload:"):
+        name = st.text_input("Name of the data set", _guess(upload), max_chars=80)
+        with st.container(horizontal=True):
+            pressed = st.button("Import", type="primary", icon=":material/upload:")
+            if st.button("Choose something else", icon=":material/undo:"):
+                forget_upload(kind)
+                st.rerun()
+        if pressed:
             with errors_shown():
-                found = _import(files, name, _progress())
+                found = _import(upload, kind, name, _progress())
+                forget_upload(kind)
                 audit.record("import", files=found.files, skipped=len(found.skipped))
                 opened(found.folder)
 
 
-def _dropped(kind: str) -> list[UploadedFile]:
-    if kind == "ZIP file":
-        file = st.file_uploader(
-            "ZIP file", type="zip", key="import-zip", max_upload_size=MOST_MB
-        )
-        return [file] if file else []
-    return st.file_uploader(
-        "Folder",
-        accept_multiple_files="directory",
-        key="import-folder",
-        max_upload_size=MOST_MB,
-    )
-
-
-def _guess(files: Sequence[UploadedFile]) -> str:
-    first = PurePosixPath(files[0].name.replace("\\", "/"))
+def _guess(upload: Upload) -> str:
+    first = PurePosixPath(upload.files[0][0].replace("\\", "/"))
     return importing.plain_name(first.parts[0].removesuffix(".zip"))
 
 
 def _import(
-    files: Sequence[UploadedFile], name: str, progress: Progress
+    upload: Upload, kind: Kind, name: str, progress: Progress
 ) -> importing.Imported:
     """Imports, with a full disk told in one sentence."""
     try:
-        if files[0].name.lower().endswith(".zip") and len(files) == 1:
-            return importing.import_zip(files[0], name, progress)
-        named = ((file.name, file) for file in files)
-        return importing.import_files(named, name, len(files), progress)
+        if kind == "zip":
+            with upload.files[0][1].open("rb") as archive:
+                return importing.import_zip(archive, name, progress)
+        # Opened one after the other: there may be more than a process may have open.
+        with ExitStack() as files:
+
+            def each() -> Iterator[tuple[str, BinaryIO]]:
+                for path, file in upload.files:
+                    files.close()
+                    yield path, files.enter_context(file.open("rb"))
+
+            total = len(upload.files)
+            return importing.import_files(each(), name, total, progress)
     except OSError as error:
         raise DataError(f"It cannot be kept here: {error.strerror}.") from error
 

@@ -1,0 +1,186 @@
+"""Files on their way from a browser to the disk: streamed, bounded, and then let go.
+
+Streamlit's own uploads lie in the server's memory. Ours go to `uploads` in the
+workspace in pieces, under names of our own: what a file is called is kept beside it as
+text and never used as a path. An upload belongs to a page that asked for a ticket; it
+is removed when it is finished, when nobody has touched it for an hour, and, where the
+process died that received it, when the next one looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote, urlsplit
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from medmodel import importing
+from medmodel.config import workspace_root
+from medmodel.errors import DataError
+from medmodel.storage import Lock, locked
+
+KEPT = 3600.0
+"""Seconds after which an upload that nobody touches is removed."""
+MOST_TICKETS = 200
+_PIECE = 2**20
+_GONE = "This upload is not open any more: reload the page and choose the files again."
+
+
+@dataclass
+class Upload:
+    """What one page has sent so far.
+
+    Args:
+        folder: Where its files lie, `0`, `1`, ...
+        lock: Held while this process has it.
+        files: (relative path as the browser says, file), in the order of arrival.
+        bytes: Of all files together, unfinished ones included.
+        touched: When something last arrived, monotonic seconds.
+        started: Files that have begun to arrive.
+    """
+
+    folder: Path
+    lock: Lock
+    files: list[tuple[str, Path]] = field(default_factory=list)
+    bytes: int = 0
+    touched: float = field(default_factory=time.monotonic)
+    started: int = 0
+
+
+_open: dict[str, Upload] = {}
+
+
+def begin() -> str:
+    """A ticket for one upload; nothing is written before the first byte arrives."""
+    remove_abandoned()
+    while len(_open) >= MOST_TICKETS:
+        close(min(_open, key=lambda ticket: _open[ticket].touched))
+    ticket = secrets.token_hex(16)
+    folder = _home() / ticket
+    _open[ticket] = Upload(folder, Lock(folder.with_suffix(".lock")))
+    return ticket
+
+
+def opened(ticket: str) -> Upload | None:
+    """The upload with this ticket; None if it was closed."""
+    upload = _open.get(ticket)
+    if upload is not None:
+        upload.touched = time.monotonic()
+    return upload
+
+
+def close(ticket: str) -> None:
+    """Removes an upload and all of its files; harmless where there is none."""
+    upload = _open.pop(ticket, None)
+    if upload is not None:
+        _remove(upload.folder)
+        upload.lock.release()
+
+
+def remove_abandoned() -> None:
+    """Removes uploads that nobody touches, and those of processes that died."""
+    for ticket, upload in list(_open.items()):
+        if time.monotonic() - upload.touched > KEPT:
+            close(ticket)
+    if not _home().is_dir():
+        return
+    for lock in _home().glob("*.lock"):
+        if lock.stem not in _open and not locked(lock):
+            _remove(lock.with_suffix(""))
+
+
+async def receive(ticket: str, name: str, pieces: AsyncIterator[bytes]) -> None:
+    """Writes one file of an upload.
+
+    Args:
+        ticket: From `begin`.
+        name: Relative path, as the browser says.
+        pieces: Its content.
+
+    Raises:
+        DataError: There is no such upload, or it is too large.
+        OSError: The disk is full or fails.
+    """
+    upload = opened(ticket)
+    if upload is None:
+        raise DataError(_GONE)
+    if upload.started >= importing.MOST_FILES:
+        raise DataError(f"These are more than {importing.MOST_FILES:,} files.")
+    if not upload.started:
+        upload.lock.acquire()
+        upload.folder.mkdir(parents=True)
+    target = upload.folder / str(upload.started)
+    upload.started += 1
+    size = 0
+    try:
+        with target.open("xb") as file:
+            async for piece in _gathered(pieces):
+                size += len(piece)
+                upload.bytes += len(piece)
+                if upload.bytes > importing.MOST_BYTES:
+                    raise importing.too_much()
+                await asyncio.to_thread(_write, file, piece)
+                if opened(ticket) is None:
+                    raise DataError(_GONE)
+    except BaseException:
+        upload.bytes -= size
+        target.unlink(missing_ok=True)
+        raise
+    upload.files.append((name, target))
+
+
+async def put(request: Request) -> Response:
+    """`PUT /upload/{ticket}`, one file, its name in the header X-File-Name.
+
+    Only a page from here may do so: browsers send the Origin with every PUT, and our
+    header with none that another site's form could send.
+    """
+    origin = request.headers.get("origin", "")
+    named = request.headers.get("x-file-name")
+    if named is None or urlsplit(origin).netloc != request.headers.get("host"):
+        return JSONResponse({"error": "Only pages of this server may upload."}, 403)
+    try:
+        ticket = request.path_params["ticket"]
+        await receive(ticket, unquote(named), request.stream())
+    except DataError as error:
+        return JSONResponse({"error": str(error)}, 413)
+    except OSError as error:
+        message = f"It cannot be kept here: {error.strerror}."
+        return JSONResponse({"error": message}, 507)
+    except ClientDisconnect:
+        return Response(status_code=499)
+    return JSONResponse({"ok": True})
+
+
+async def _gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces of about a megabyte."""
+    kept = bytearray()
+    async for piece in pieces:
+        kept += piece
+        if len(kept) >= _PIECE:
+            yield bytes(kept)
+            kept.clear()
+    if kept:
+        yield bytes(kept)
+
+
+def _write(file: IO[bytes], piece: bytes) -> None:
+    importing.check_room(len(piece))
+    file.write(piece)
+
+
+def _home() -> Path:
+    return workspace_root() / "uploads"
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_suffix(".lock").unlink(missing_ok=True)

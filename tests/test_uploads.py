@@ -1,0 +1,157 @@
+"""Uploads that stream to the disk: whole, bounded, refused, abandoned."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from medmodel import importing, uploads
+from medmodel.errors import DataError
+from medmodel.storage import Lock
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    for ticket in list(uploads._open):
+        uploads.close(ticket)
+
+
+async def pieces(*content: bytes) -> AsyncIterator[bytes]:
+    for piece in content:
+        yield piece
+
+
+def sent(ticket: str, name: str, *content: bytes) -> None:
+    asyncio.run(uploads.receive(ticket, name, pieces(*content)))
+
+
+def put(ticket: str, content: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
+    """What the route answers to one PUT."""
+    known = {"host": "here:8501", "origin": "http://here:8501", **headers}
+    names = {name.replace("_", "-").encode(): v.encode() for name, v in known.items()}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    async def ask() -> Any:
+        scope = {
+            "type": "http",
+            "method": "PUT",
+            "path_params": {"ticket": ticket},
+            "headers": list(names.items()),
+        }
+        return await uploads.put(Request(scope, receive))
+
+    answer = asyncio.run(ask())
+    return answer.status_code, json.loads(answer.body)
+
+
+def test_files_arrive_under_names_of_ours(workspace: Path) -> None:
+    ticket = uploads.begin()
+    assert not (workspace / "uploads").exists()  # nothing before the first byte
+    sent(ticket, "../../a/ü 1.png", b"one", b"", b" and more")
+    sent(ticket, "b/2.png", bytes(3 * 2**20))
+    upload = uploads.opened(ticket)
+    assert upload is not None
+    assert [name for name, _ in upload.files] == ["../../a/ü 1.png", "b/2.png"]
+    assert [p.name for _, p in upload.files] == ["0", "1"]
+    assert upload.files[0][1].read_bytes() == b"one and more"
+    assert upload.files[1][1].stat().st_size == 3 * 2**20
+    uploads.close(ticket)
+    assert not list((workspace / "uploads").iterdir())
+    assert uploads.opened(ticket) is None
+    uploads.close(ticket)
+
+
+def test_too_much_is_refused(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "MOST_BYTES", 10)
+    ticket = uploads.begin()
+    sent(ticket, "a", b"12345")
+    with pytest.raises(DataError, match="There is room for"):
+        sent(ticket, "b", b"123456")
+    upload = uploads.opened(ticket)
+    assert upload is not None and len(upload.files) == 1 and upload.bytes == 5
+    assert len(list(upload.folder.iterdir())) == 1
+    monkeypatch.setattr(importing, "MOST_FILES", 2)
+    with pytest.raises(DataError, match="more than 2 files"):
+        sent(ticket, "c", b"")
+
+
+def test_a_full_disk_is_told_before_it_is_full(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "SPARE", 2**60)
+    ticket = uploads.begin()
+    status, answer = put(ticket, b"x", x_file_name="a.png")
+    assert status == 413 and "There is room for 0.0 GB" in answer["error"]
+
+
+def test_the_route(workspace: Path) -> None:
+    ticket = uploads.begin()
+    assert put(ticket, b"one", x_file_name="a%2F%C3%BC.png") == (200, {"ok": True})
+    upload = uploads.opened(ticket)
+    assert upload is not None and upload.files[0][0] == "a/ü.png"
+    status, answer = put("unknown", b"one", x_file_name="a.png")
+    assert status == 413 and "not open any more" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_file_name": "a", "origin": "http://elsewhere"},
+        {"x_file_name": "a", "origin": ""},
+        {"x_file_name": "a", "origin": "null"},
+        {},
+    ],
+)
+def test_only_our_pages_may_upload(workspace: Path, headers: dict[str, str]) -> None:
+    ticket = uploads.begin()
+    status, answer = put(ticket, b"one", **headers)
+    assert status == 403 and "Only pages of this server" in answer["error"]
+    assert not (workspace / "uploads").exists()
+
+
+def test_a_broken_line_leaves_nothing(workspace: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield bytes(2**21)
+        raise uploads.ClientDisconnect
+
+    ticket = uploads.begin()
+    with pytest.raises(uploads.ClientDisconnect):
+        asyncio.run(uploads.receive(ticket, "a", broken()))
+    upload = uploads.opened(ticket)
+    assert upload is not None and not list(upload.folder.iterdir())
+    assert upload.files == [] and upload.bytes == 0
+
+
+def test_abandoned_uploads_are_removed(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = uploads.begin()
+    sent(ticket, "a", b"one")
+    dead = workspace / "uploads" / "dead"
+    dead.mkdir()
+    dead.with_suffix(".lock").touch()
+    (dead / "0").write_bytes(b"left by a process that was killed")
+    other = workspace / "uploads" / "other"
+    other.mkdir()
+    with Lock(other.with_suffix(".lock")):
+        uploads.remove_abandoned()
+        assert not dead.exists() and other.exists() and uploads.opened(ticket)
+    monkeypatch.setattr(uploads, "KEPT", -1.0)
+    uploads.remove_abandoned()
+    assert not list((workspace / "uploads").iterdir())
+
+
+def test_there_are_only_so_many_tickets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_TICKETS", 2)
+    first, *others = (uploads.begin() for _ in range(3))
+    assert uploads.opened(first) is None
+    assert all(map(uploads.opened, others))
