@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medmodel import curation, facts, images, layout, pool, samples
+from medmodel import channels, curation, facts, images, layout, pool, samples
 from medmodel.config import Progress, workspace_root
 from medmodel.errors import DataError, ImageError
 from medmodel.samples import Slicing
@@ -201,7 +201,7 @@ def _describe_parts(
 
 def _facts_of(content: bytes, name: str, decoded: images.Decoded) -> dict[str, Any]:
     height, width, _ = decoded.pixels.shape
-    pixels = images.single_channel(decoded.pixels)
+    pixels = channels.single_channel(decoded.pixels)
     return {
         "path": name,
         "format": decoded.format,

@@ -38,6 +38,9 @@ FEW = 150
 KEPT = 20
 """Seconds for which a child without work waits for the next."""
 
+_LARGE = 64 * 2**20
+"""Bytes; larger pieces of memory are given back by a child at once."""
+
 Task = Callable[..., Any]
 
 
@@ -242,15 +245,22 @@ def _settings() -> dict[str, str]:
 def _start_child() -> subprocess.Popen[str]:
     root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    # One thread each: the children themselves already fill all cores.
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    own = {
+        # One thread each: the children themselves already fill all cores.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        # Memory of the last picture serves the next: to give it back and to ask for it
+        # anew takes as long as all that is done to the pixels (glibc's mallopt).
+        "MALLOC_MMAP_THRESHOLD_": str(_LARGE),
+        "MALLOC_TRIM_THRESHOLD_": str(2 * _LARGE),
+    }
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "medmodel.pool"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, **threads, "PYTHONPATH": path},
+        env={**os.environ, **own, "PYTHONPATH": path},
     )
 
 
@@ -299,8 +309,11 @@ def _serve() -> None:
         except Exception:
             # Not swallowed: raised again in the parent, with where it came from.
             answer = ["bug", traceback.format_exc()]
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+        except BrokenPipeError:  # whoever asked is gone
+            return
 
 
 if __name__ == "__main__":

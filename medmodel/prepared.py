@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 VERSION = 2
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
+_SETTLE_EVERY = 2.0
+"""Seconds of work that are lost at most when the process is killed."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,6 @@ def decode_chunk(
             _write_at(
                 file.fileno(), pixels.tobytes(), offset + position * pixels.nbytes
             )
-        os.fdatasync(file.fileno())
     return failed
 
 
@@ -198,7 +200,7 @@ def _decode_all(
         cancelled=cancelled,
     )
     done = len(finished)
-    with journal.open("a", encoding="utf-8") as file:
+    with _Journal(journal, part) as kept:
         for rows, answer in answers:
             if answer is None:
                 answer = {
@@ -206,9 +208,7 @@ def _decode_all(
                 }
             failed |= answer
             done += len(rows)
-            line = {"rows": [n for n, _ in rows], "failed": answer}
-            file.write(json.dumps(line) + "\n")
-            file.flush()
+            kept.add({"rows": [n for n, _ in rows], "failed": answer})
             if progress:
                 progress("preparing", done, len(paths))
     if failed:
@@ -216,6 +216,39 @@ def _decode_all(
     part.replace(place / "pixels.npy")
     write_json(place / "prepared.json", {"failed": failed})
     journal.unlink()
+
+
+class _Journal:
+    """Notes which images are finished, once their pixels are safe on the disk.
+
+    The disk is waited for now and then, not after every chunk, and while the processes
+    that decode go on.
+    """
+
+    def __init__(self, path: Path, part: Path) -> None:
+        self.file = path.open("a", encoding="utf-8")
+        self.pixels = part.open("rb")
+        self.lines: list[str] = []
+        self.settled = time.monotonic()
+
+    def __enter__(self) -> _Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.file, self.pixels:
+            self._settle()
+
+    def add(self, line: dict[str, Any]) -> None:
+        self.lines.append(json.dumps(line) + "\n")
+        if time.monotonic() - self.settled > _SETTLE_EVERY:
+            self._settle()
+
+    def _settle(self) -> None:
+        os.fdatasync(self.pixels.fileno())
+        self.file.writelines(self.lines)
+        self.file.flush()
+        self.lines.clear()
+        self.settled = time.monotonic()
 
 
 def _header(count: int, preprocessing: Preprocessing) -> bytes:

@@ -56,8 +56,13 @@ def days_back(patient: str, key: bytes | None = None) -> int:
 
 
 def _digest(purpose: str, text: str, key: bytes | None) -> bytes:
-    message = f"{purpose}\0{text}".encode("utf-8", "surrogateescape")
-    return hmac.digest(key or workspace_key(), message, "sha256")
+    return _keyed(f"{purpose}\0{text}", key or workspace_key())
+
+
+@functools.lru_cache(maxsize=64)
+def _keyed(message: str, key: bytes) -> bytes:
+    # The files of one patient follow each other.
+    return hmac.digest(key, message.encode("utf-8", "surrogateescape"), "sha256")
 
 
 @functools.lru_cache(maxsize=8)
