@@ -127,8 +127,9 @@ def probability_bars(
         hovertext=[f"{literal(c)}: {v:.4f}" for c, v in pairs],
         hoverinfo="text",
     )
-    # Room for the number beside a full bar.
-    drawing.update_xaxes(range=[0, 1.18], visible=False, fixedrange=True)
+    # Room for the number beside a full bar, however narrow the figure is.
+    drawing.update_layout(margin_r=62, minreducedwidth=24)
+    drawing.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
     drawing.update_yaxes(
         tickvals=rows,
         ticktext=[literal(_shortened(name)) for name in classes],

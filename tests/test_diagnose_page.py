@@ -164,15 +164,23 @@ def test_slider_and_reruns_ask_nobody(runs: Runs, asked: list[int]) -> None:
     assert asked == [1, 1]
 
 
-def test_the_other_model_is_one_click(runs: Runs, asked: list[int]) -> None:
+def test_other_models_answer_beside_it(runs: Runs, asked: list[int]) -> None:
     app = opened(runs[0])
     drop(app, ("scan.png", pictures(runs[0])[0].read_bytes()))
-    press(app, "And the other model?")
+    app.multiselect(key="other-runs").set_value([runs[1].id]).run()
+    assert not app.exception
     assert len(first_choices(app)) == 2
     assert asked == [1, 1]
-    app.button(key="remove-other").click().run()
+    assert sum("Where each model looked" in m.value for m in app.markdown) == 1
+    # What is one model's first choice is asked of the other one, too.
+    evidence = next(s for s in app.selectbox if s.label == "Evidence for")
+    evidence.select_index(1).run()
+    assert not app.exception
+    # A run that becomes the first one stands there once.
+    app.selectbox(key="run").set_value(runs[1].id).run()
+    assert not app.exception
     assert len(first_choices(app)) == 1
-    assert asked == [1, 1]
+    assert app.multiselect(key="other-runs").value == []
 
 
 def test_many_pictures_and_steps_through_them(runs: Runs) -> None:

@@ -20,7 +20,7 @@ from pages._shared.cases import dataset_case
 from pages._shared.charts import show_figure
 from pages._shared.downloads import csv_button
 from pages._shared.pictures import SIDE, file_of, small_pictures
-from pages._shared.prediction_view import bar_order, show_pictures, show_scores
+from pages._shared.several_view import Answer, show_bars, show_heatmaps
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
@@ -153,17 +153,14 @@ def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
     with errors_shown():
         st.text(path)
         st.markdown(f"Label in the data set: **{plain(label)}**")
-        shown: list[str] = []
-        for name, run in runs.items():
-            st.markdown(f":gray[{plain(name)}]")
-            facts = run.model_facts
-            case = dataset_case(file_of(run, path), label, facts.preprocessing)
-            with st.spinner("Asking the model …"):
-                scores = scores_of(run, [case])[0]
-            order = bar_order(run, scores, shown)
-            shown = shown or [facts.class_names[i] for i in order]
-            show_scores(run, case, scores, plots.class_colours(sorted(shown)), order)
-            show_pictures(run, case, scores)
+        answers = []
+        with st.spinner("Asking the models …"):
+            for name, run in runs.items():
+                preprocessing = run.model_facts.preprocessing
+                case = dataset_case(file_of(run, path), label, preprocessing)
+                answers.append(Answer(name, run, case, scores_of(run, [case])[0]))
+        show_bars(answers)
+        show_heatmaps(answers)
 
 
 def _disagreement_table(common: Common, at: Any) -> pd.DataFrame:

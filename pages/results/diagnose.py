@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from medmodel import audit, catalogue, plots
+from medmodel import audit, catalogue, overview, plots
 from medmodel.errors import MedModelError
 from medmodel.runs import Run
 from pages._shared import widgets
@@ -30,11 +28,15 @@ from pages._shared.evaluation_view import evaluated
 from pages._shared.picture import show_picture
 from pages._shared.prediction_view import bar_order, show_pictures, show_scores
 from pages._shared.scan_view import choose_frame
+from pages._shared.several_view import Answer, places, show_heatmaps
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 SAMPLES = "sample-pictures"
-OTHER = "other-run"
+OTHERS = "other-runs"
+MOST_MODELS = 4
+# So many models also say how sure they are; more are for a glance.
+_CLOSELY = 2
 FILES = "uploaded-pictures"
 
 
@@ -113,31 +115,25 @@ def show_empty(run: Run) -> None:
             st.rerun()
 
 
-def other_run(run: Run) -> Run | None:
-    """The second model, if one was asked for; the button that asks for it."""
+def other_runs(run: Run) -> list[Run]:
+    """The models that answer beside the first one, as many as were asked for."""
     entries = catalogue.finished(widgets.store())
-    found = {e.run.id: e for e in entries if e.run.id != run.id}
+    found = {e.run.id: e.run for e in entries if e.run.id != run.id}
     if not found:
-        return None
-    if st.session_state.get(OTHER) not in found:
-        if st.button("And the other model?", icon=":material/compare:"):
-            st.session_state[OTHER] = next(iter(found))
-            st.rerun()
-        return None
-    choice, remove = st.columns([5, 1], vertical_alignment="bottom")
-    chosen = choice.selectbox(
-        "The other model",
+        return []
+    names = overview.distinct_names(entries)
+    # A run may have been deleted since, or become the first one.
+    kept = [run_id for run_id in st.session_state.get(OTHERS, []) if run_id in found]
+    st.session_state[OTHERS] = kept
+    chosen = st.multiselect(
+        "Beside it",
         list(found),
-        format_func=lambda run_id: widgets.run_label(found[run_id]),
-        key=OTHER,
+        format_func=names.__getitem__,
+        max_selections=MOST_MODELS - 1,
+        placeholder=f"Up to {MOST_MODELS - 1} other models",
+        key=OTHERS,
     )
-    remove.button(
-        ":material/close:",
-        help="Take the other model away",
-        key="remove-other",
-        on_click=lambda: st.session_state.pop(OTHER),
-    )
-    return found[chosen].run
+    return [found[run_id] for run_id in chosen]
 
 
 def show_model_line(run: Run) -> None:
@@ -155,7 +151,7 @@ def show_model_line(run: Run) -> None:
 
 
 def show_case(runs: list[Run], cases: list[Case]) -> None:
-    """The chosen picture through one or two models."""
+    """The chosen picture through one model, or several side by side."""
     names = [name for run in runs for name in run.model_facts.class_names]
     colours = plots.class_colours(list(dict.fromkeys(names)))
     waiting = "Asking the model …"
@@ -173,9 +169,8 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
     if case.label:
         st.markdown(f"Label in the data set: **{plain(case.label)}**")
     shown: list[str] = []
-    believed: list[tuple[Run, NDArray[np.float32]]] = []
-    columns = st.columns(len(runs), gap="large")
-    for column, run, rows in zip(columns, runs, scores, strict=True):
+    believed: list[Answer] = []
+    for column, run, rows in zip(places(len(runs)), runs, scores, strict=True):
         with column:
             if len(runs) > 1:
                 st.markdown(f":gray[{plain(run.title)}]")
@@ -186,14 +181,17 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
             shown = shown or [run.model_facts.class_names[i] for i in order]
             show_scores(run, case, told, colours, order)
             st.caption(meaning)
-            show_set(run, case)
-            believed.append((run, told))
-    for run, row in believed:
-        if len(runs) > 1:
-            st.markdown(f":gray[{plain(run.title)}]")
-        show_pictures(run, case, row)
-    if not believed:
+            if len(runs) <= _CLOSELY:
+                show_set(run, case)
+            believed.append(Answer(run.title, run, case, told))
+    if len(runs) > 1 and believed:
+        show_heatmaps(believed)
+    elif believed:
+        show_pictures(run, case, believed[0].scores)
+    else:
         show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+    if len(runs) > 1:
+        st.markdown(f":gray[{plain(runs[0].title)}]")
     show_similar(runs[0], case)
 
 
@@ -219,10 +217,10 @@ def show() -> None:
         cases = get_cases(run)
     with models:
         show_model_line(run)
-        other = other_run(run) if cases else None
+        others = other_runs(run) if cases else []
     show_refused()
     if cases:
-        show_case([run, other] if other else [run], cases)
+        show_case([run, *others], cases)
     else:
         show_empty(run)
 
