@@ -241,10 +241,11 @@ def data_quality(run: Run) -> str:
 
 
 def few_patients(count: int) -> str:
-    """A sentence: so few patients that intervals hold the truth too seldom."""
+    """A sentence: so few patients that intervals do not hold what they promise."""
     return (
-        f"Only {count} patients: intervals are somewhat too narrow, and hold the truth "
-        "about 92 instead of 95 times of 100."
+        f"Only {count} patients: intervals of Brier score, log loss, calibration error "
+        "and net benefit are too narrow (in simulations they hold the truth 85 to 92 "
+        "times of 100), those of shares rather too wide."
     )
 
 

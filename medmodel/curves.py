@@ -6,6 +6,7 @@ travels to the browser in an instant.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from medmodel.calibration import bin_numbers
 from medmodel.errors import DataError
 from medmodel.evaluation import Scored
-from medmodel.intervals import Estimate, share
+from medmodel.intervals import STEADY, Z, design_effect, share, spread, wilson_at
 
 POINTS = 200
 _GRID = np.linspace(0, 1, 51)
@@ -60,13 +61,17 @@ class Histogram:
 def roc_curve(data: Scored, position: int) -> Curve:
     """Sensitivity over 1 - specificity of one class against the rest.
 
-    The band says how well the sensitivity is known at each specificity: Wilson's
-    interval of the sensitivity, and how far the curve climbs within Wilson's interval
-    of the specificity, joined as independent parts (Zou and Donner, Statistics in
-    Medicine 27 (2008) 1693). It does not shrink to a line for a perfect model.
+    The band says how well the sensitivity is known at each specificity: the variance
+    that the class's images give it, and that the others give it where the curve is
+    steep, patients kept together, in Wilson's interval. It does not shrink to a line
+    for a perfect model.
 
     Raises:
         DataError: The class, or everything else, is absent.
+
+    Reference: the variance of one point: Hsieh and Turnbull, Annals of Statistics 24
+    (1996) 25; its effective number of images: Korn and Graubard, Survey Methodology 24
+    (1998) 193.
     """
     positive, scores = _one_against_rest(data, position)
     cuts, hits, alarms = _rates(positive, scores)
@@ -164,21 +169,66 @@ def _band(
     cuts, hit_rates, alarm_rates = _rates(positive, scores)
     # The steepest reading of the curve: at equal alarms the highest sensitivity.
     last = np.searchsorted(alarm_rates, alarms + 1e-12, side="right") - 1
-    low, high = np.empty(len(alarms)), np.empty(len(alarms))
-    known: dict[int, tuple[Estimate, Estimate]] = {}
-    for at, point in enumerate(last):
-        if point not in known:
-            called = scores >= cuts[point]
-            hit = share(called, patients, positive)
-            known[point] = hit, share(called, patients, ~positive)
-        hit, alarm = known[point]
-        x = float(alarms[at])
-        ends = np.array([x - (alarm.value - alarm.low), x + alarm.high - alarm.value])
-        fewer, more = np.interp(ends, alarm_rates, hit_rates)
-        here = hit.value
-        low[at] = here - np.hypot(here - hit.low, max(here - fewer, 0.0))
-        high[at] = here + np.hypot(hit.high - here, max(more - here, 0.0))
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+    likeness = _likeness(positive, scores, patients)
+    ends = []
+    for point, x in zip(last, alarms, strict=True):
+        called, hit = scores >= cuts[point], float(hit_rates[point])
+        alarm = share(called, patients, ~positive)
+        reach = max((alarm.high - alarm.low) / 2, 1 / alarm.n)
+        left, right = max(x - reach, 0.0), min(x + reach, 1.0)
+        climbed = np.interp([left, right], alarm_rates, hit_rates)
+        slope = (climbed[1] - climbed[0]) / (right - left)
+        independent = _independent(
+            positive, called, patients, (hit, alarm.value, slope), likeness
+        )
+        found = wilson_at(hit, independent)
+        ends.append((found.low, found.high))
+    low, high = np.array(ends).T
+    return low, high
+
+
+def _independent(
+    positive: NDArray[np.bool_],
+    called: NDArray[np.bool_],
+    patients: NDArray[np.intp] | None,
+    place: tuple[float, float, float],
+    likeness: float,
+) -> float:
+    """How many independent images would tell the sensitivity as well as these do.
+
+    Args:
+        positive: Whether each image is of the class, shape `(n,)`.
+        called: Whether it is called, shape `(n,)`.
+        patients: Patient number of each image, shape `(n,)`; None if unknown.
+        place: Sensitivity, share of false alarms and slope of the curve there.
+        likeness: As from `_likeness`.
+    """
+    hit, alarm, slope = place
+    inside, outside = int(positive.sum()), int((~positive).sum())
+    if hit in (0.0, 1.0):  # nothing varies that could be measured
+        return inside / likeness
+    influence = np.where(
+        positive, (called - hit) / inside, -slope * (called - alarm) / outside
+    )
+    variance, quantile = spread(influence, patients, STEADY)
+    if math.isinf(variance):
+        return inside / likeness
+    variance = max(variance, hit * (1 - hit) / inside)
+    return hit * (1 - hit) / variance * (Z / quantile) ** 2
+
+
+def _likeness(
+    positive: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    patients: NDArray[np.intp] | None,
+) -> float:
+    """How many of the class's images tell as much as one: by their scores' order."""
+    from scipy.stats import rankdata
+
+    if patients is None:
+        return 1.0
+    ranks = rankdata(scores[positive])
+    return design_effect(ranks - ranks.mean(), patients[positive])
 
 
 def _precision(

@@ -16,7 +16,8 @@ Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 _NAN = float("nan")
 _PRIOR = 2
 FEW_PATIENTS = 10
-"""With fewer patients than this, no interval here holds the truth 95 times of 100."""
+"""With fewer patients than this, intervals hold the truth more or less often than 95
+times of 100, by simulations with 8: shares 99 times, losses 89 to 92 times."""
 STEADY = 6.0
 """Degrees of freedom that a variance of `steadied` has at least.
 
@@ -70,15 +71,24 @@ def wilson(successes: int, n: int, design_effect: float = 1.0) -> Estimate:
     """
     if n == 0:
         return NOT_MEASURABLE
-    share, effective = successes / n, n / design_effect
-    scale = 1 + Z**2 / effective
-    centre = (share + Z**2 / (2 * effective)) / scale
-    spread = math.sqrt(share * (1 - share) / effective + (Z / (2 * effective)) ** 2)
-    half = Z * spread / scale
+    found = wilson_at(successes / n, n / design_effect)
+    return Estimate(found.value, found.low, found.high, n)
+
+
+def wilson_at(share: float, n: float) -> Estimate:
+    """Wilson's interval of a share that rests on as much as `n` independent images.
+
+    Args:
+        share: In [0, 1].
+        n: Above 0; need not be whole.
+    """
+    scale = 1 + Z**2 / n
+    centre = (share + Z**2 / (2 * n)) / scale
+    half = Z * math.sqrt(share * (1 - share) / n + (Z / (2 * n)) ** 2) / scale
     # Rounding must not push the ends beyond what they mathematically are.
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
-    return Estimate(share, low, high, n)
+    low = 0.0 if share == 0 else centre - half
+    high = 1.0 if share == 1 else centre + half
+    return Estimate(share, low, high, math.floor(n))
 
 
 def share(

@@ -115,7 +115,7 @@ def test_few_patients_are_told(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "data" / "few", images_per_class=9)
     few = write_finished_run(folder, "few", patients=6)
     said = " ".join(card.limits(few, card.evaluated(few)))
-    assert "Only 4 patients: intervals are somewhat too narrow" in said
+    assert "Only 4 patients: intervals of Brier score" in said
     assert "also occur in training" not in said
     assert "Only 4 patients" in report.evaluation_page(few)
 

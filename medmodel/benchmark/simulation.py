@@ -22,6 +22,7 @@ class Setting:
             patient's images have one label, and half the variance in common.
         separation: Distance of the classes in standard deviations.
         sharpness: 1 for calibrated scores, above for overconfident ones.
+        spreads: Standard deviation of each class's images; default 1 for all.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Setting:
     patients: int = 0
     separation: float = 2.0
     sharpness: float = 1.5
+    spreads: tuple[float, ...] = ()
 
 
 SETTINGS: list[Setting] = [
@@ -38,6 +40,8 @@ SETTINGS: list[Setting] = [
     Setting("rare class", (0.95, 0.05), images=400),
     Setting("clustered", (1 / 3, 1 / 3, 1 / 3), patients=120),
     Setting("rare and clustered", (0.9, 0.1), patients=200),
+    Setting("rare and varied", (0.95, 0.05), images=400, spreads=(1.0, 2.0)),
+    Setting("few patients", (0.5, 0.5), patients=8, separation=1.5),
 ]
 
 
@@ -54,12 +58,13 @@ def simulate(
     """
     classes = len(setting.shares)
     patients: NDArray[np.intp] | None = None
+    units = setting.patients or setting.images
+    truth = np.zeros(units, np.intp)
+    while len(np.unique(truth)) < classes:  # a class without an image has no metrics
+        truth = rng.choice(classes, units, p=setting.shares)
     if setting.patients:
-        sizes = rng.integers(1, 6, setting.patients)
-        patients = np.repeat(np.arange(setting.patients), sizes)
-        truth = rng.choice(classes, setting.patients, p=setting.shares)[patients]
-    else:
-        truth = rng.choice(classes, setting.images, p=setting.shares)
+        patients = np.repeat(np.arange(units), rng.integers(1, 6, units))
+        truth = truth[patients]
     models = separations or (setting.separation,)
     shared = _noise(rng, len(truth), classes, patients)
     found = []
@@ -67,6 +72,8 @@ def simulate(
         own = shared
         if len(models) > 1:
             own = np.sqrt(0.5) * (shared + _noise(rng, len(truth), classes, patients))
+        if setting.spreads:
+            own = own * np.array(setting.spreads)[truth][:, None]
         seen = own + separation * np.eye(classes)[truth]
         logits = setting.sharpness * (separation * seen + np.log(setting.shares))
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -41,14 +41,27 @@ _RATES = np.array([5, 10, 25])  # 10, 20 and 50 % of false alarms, or of recall
 _ELSEWHERE = 0.02  # the prevalence at which predictive values are asked for
 _DRAWS = 400
 
-# Where no method was found that stays within the limits, and what happens there.
-_WIDE = "too wide, never too narrow, where patients have several images"
+# Where no method was found that stays within the limits, and what happens there. Eight
+# patients tell little about how far a skewed loss may go; the pages say so.
+_NARROW = "too narrow with fewer than 10 patients"
+_WIDE = "too wide with fewer than 10 patients"
+_LOSSES = (
+    *(f"{of} {name}" for of in ("overall", "class") for name in ("brier", "log_loss")),
+    *("class calibration_error", "net benefit at 0.1", "net benefit at 0.3"),
+)
+_SHARES = (
+    *(f"{of} accuracy" for of in ("overall", "class", "threshold")),
+    *(
+        f"{of} {name}"
+        for of in ("class", "threshold")
+        for name in ("sensitivity", "specificity", "ppv", "npv", "f1")
+    ),
+    *("threshold balanced_accuracy", "class average_precision"),
+    *("forecast ppv", "forecast npv", "overall calibration_error"),
+)
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("clustered", "ROC at 0.20"): _WIDE,
-    ("clustered", "ROC at 0.50"): _WIDE,
-    ("rare and clustered", "ROC at 0.10"): _WIDE,
-    ("rare and clustered", "ROC at 0.20"): _WIDE,
-    ("rare and clustered", "ROC at 0.50"): _WIDE,
+    **{("few patients", name): _NARROW for name in _LOSSES},
+    **{("few patients", name): _WIDE for name in _SHARES},
 }
 
 
@@ -63,18 +76,24 @@ def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
             if (setting.title, name) not in EXCEPTIONS
         }
         least, most = min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)
-        named = [
-            f"{name} {cover[name]:.3f}: {why}"
-            for (title, name), why in EXCEPTIONS.items()
-            if title == setting.title
-        ]
-        note = "; ".join(
-            [f"{setting.title}, {least}, of {len(kept)} intervals", *named]
-        )
+        note = f"{setting.title}, {least}, of {len(kept)} intervals"
+        note += _named(cover, setting)
         found.append(at_least("interval_coverage", kept[least], 0.93, "share", note))
         note = f"{setting.title}, {most}"
         found.append(at_most("interval_coverage", kept[most], 0.985, "share", note))
     return found
+
+
+def _named(cover: dict[str, float], setting: Setting) -> str:
+    """The exceptions of a setting with what was measured, each kind in one phrase."""
+    found: dict[str, list[float]] = {}
+    for (title, name), why in EXCEPTIONS.items():
+        if title == setting.title:
+            found.setdefault(why, []).append(cover[name])
+    return "".join(
+        f"; {len(held)} others {why}: {min(held):.3f} to {max(held):.3f}"
+        for why, held in found.items()
+    )
 
 
 def coverage(setting: Setting, simulations: int, seed: int = 0) -> dict[str, float]:

@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from medmodel import plots
+from medmodel.card import few_patients
 from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
 from medmodel.external import mapping_of, tested_elsewhere
-from medmodel.intervals import Estimate
+from medmodel.intervals import FEW_PATIENTS, Estimate
 from medmodel.runs import Run
 from pages._shared.charts import show_figure
 from pages._shared.widgets import errors_shown, folder_name
@@ -83,6 +84,8 @@ def show_frame(run: Run, found: Evaluation) -> None:
             "validation: expect worse on new patients.",
             icon=":material/warning:",
         )
+    if 0 < found.patients < FEW_PATIENTS:
+        st.warning(plain(few_patients(found.patients)), icon=":material/warning:")
     if found.absent:
         names = ", ".join(plain(name) for name in found.absent[:_NAMED])
         if len(found.absent) > _NAMED:
