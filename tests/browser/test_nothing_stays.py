@@ -1,0 +1,181 @@
+"""A whole session with patients' files: nothing that names anybody stays behind."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from playwright.sync_api import FilePayload, Page, Request, expect
+
+from medmodel import training
+from medmodel.confidentiality import identifying
+from medmodel.config import config_for
+from medmodel.reporter import Reporter
+from medmodel.runs import Run, RunStatus, RunStore
+from tests.browser.conftest import WAIT, AppServer
+from tests.dicom_files import dicom_file
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::UserWarning:pydicom"),
+]
+PLANTED = {
+    "PatientName": "Quixotic^Zebulon",
+    "PatientBirthDate": "19310417",
+    "PatientAddress": "Unter den Ulmen",
+    "OtherPatientIDs": "OTHER-90210-Z",
+    "InstitutionName": "Hospital of Nowhere",
+    "ReferringPhysicianName": "Marvellous^Meredith",
+    "AccessionNumber": "ACC-775533",
+    "StudyDate": "20110922",
+    "StudyInstanceUID": "1.2.826.0.1.3680043.8.498.777123",
+    "StudyDescription": "Fall from the balcony",
+}
+NUMBER = "PATNO-5577-"
+
+
+def ct(label: int, patient: int) -> bytes:
+    """A slice of somebody whose header tells all of `PLANTED`."""
+    rng = np.random.default_rng([label, patient])
+    pixels = rng.normal(-1000, 5, (48, 48))
+    pixels[12:36, 12:36] = rng.normal(20 + 120 * label, 15, (24, 24))
+    return dicom_file(
+        pixels.astype("<i2"),
+        Modality="CT",
+        PatientID=f"{NUMBER}{label}{patient}",
+        BurnedInAnnotation="YES",
+        SOPInstanceUID=f"{PLANTED['StudyInstanceUID']}.{1 + label}{patient}",
+        **PLANTED,
+    )
+
+
+def said_of_people(data: bytes) -> set[str]:
+    """The file's identifying values that can hardly stand anywhere by chance."""
+    found: set[str] = set()
+    for element in pydicom.dcmread(io.BytesIO(data), force=True).iterall():
+        if identifying(element):
+            values = element.value if element.VM > 1 else [element.value]
+            found |= {str(value).strip() for value in values or []}
+    least = {True: 8, False: 5}
+    return {
+        text
+        for text in found
+        if len(text) >= least[text.replace(".", "").isdigit()] and text.isprintable()
+    }
+
+
+@pytest.fixture(scope="module")
+def run(app: AppServer) -> Iterator[Run]:
+    """A run that was trained on these people's scans as they came."""
+    folder = app.workspace / "datasets" / "people"
+    for label, name in enumerate(("plain", "contrast")):
+        (folder / name).mkdir(parents=True)
+        for patient in range(14):
+            (folder / name / f"{patient}.dcm").write_bytes(ct(label, patient))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(app.workspace))
+        run = RunStore().create(config_for("instant", str(folder), size=32, epochs=3))
+        with Reporter(run) as reporter:
+            training.train(run, reporter)
+            reporter.update(state=RunStatus.DONE, phase="finished")
+        yield run
+
+
+def dicom(name: str, data: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "application/dicom", "buffer": data}
+
+
+def download_all(page: Page, least: int) -> list[Path]:
+    """Presses every download button in sight, once the page is at rest."""
+    buttons = page.get_by_test_id("stDownloadButton").get_by_role("button")
+    expect(buttons.nth(least - 1)).to_be_visible(timeout=WAIT)
+    at_rest(page)
+    taken = []
+    for button in buttons.all():
+        with page.expect_download(timeout=WAIT) as waiting:
+            button.click()
+        taken.append(Path(waiting.value.path()))
+        at_rest(page)
+    return taken
+
+
+def at_rest(page: Page) -> None:
+    """Waits until the page's script has ended: until then it may change below us."""
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=WAIT)
+
+
+def contents(files: list[Path]) -> Iterator[tuple[str, bytes]]:
+    """Every file, archives with what is packed in them."""
+    for path in files:
+        data = path.read_bytes()
+        yield str(path), data
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    yield f"{path}/{name}", archive.read(name)
+
+
+def test_nothing_of_a_patient_stays(
+    page: Page, app: AppServer, run: Run, real_data: Callable[[str], Path]
+) -> None:
+    uploads = [dicom("new.dcm", ct(1, 99))]
+    try:
+        people = sorted((real_data("dicom") / "phi").glob("*.dcm"))
+    except pytest.skip.Exception:
+        people = []  # the drawn ones do
+    uploads += [dicom(f"real{n}.dcm", p.read_bytes()) for n, p in enumerate(people)]
+    secret = {NUMBER, *PLANTED.values()}.union(
+        *(said_of_people(file["buffer"]) for file in uploads)
+    )
+    assert len(secret) > len(PLANTED) + 5 * len(people)
+    addresses: list[str] = []
+    taken: list[Path] = []
+
+    def asked(request: Request) -> None:
+        addresses.append(request.url)
+
+    page.context.on("request", asked)
+
+    page.goto(f"{app.url}/datasets?dataset={run.config.dataset}")
+    page.get_by_role("button", name="Check this folder").click(timeout=WAIT)
+    expect(page.get_by_text("28 patients in 28 images").first).to_be_visible(
+        timeout=WAIT
+    )
+    page.goto(f"{app.url}/privacy")
+    for upload in uploads:
+        page.locator("input[type=file]").first.set_input_files(upload)
+        expect(page.get_by_text(upload["name"]).first).to_be_visible(timeout=WAIT)
+        taken += download_all(page, 1)
+    page.get_by_text("Show identifying values").click()
+    expect(page.get_by_text("may identify: shown")).to_be_visible(timeout=WAIT)
+
+    page.goto(f"{app.url}/diagnose?run={run.id}")
+    page.get_by_role("button", name="I understand").click(timeout=WAIT)
+    page.locator("input[type=file]").first.set_input_files(uploads)
+    expect(page.get_by_text(f"1 of {len(uploads)}").first).to_be_visible(timeout=WAIT)
+    body = page.locator("body").inner_text()
+    assert not [text for text in secret if text in body]
+
+    page.goto(f"{app.url}/evaluate?run={run.id}&view=Take+away")
+    taken += download_all(page, 5)
+    page.goto(f"{app.url}/status")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=WAIT)
+
+    own = app.workspace / "datasets"
+    files = [
+        path
+        for path in app.workspace.rglob("*")
+        if path.is_file() and own not in path.parents
+    ]
+    assert len(taken) >= 6 and len(files) > 10
+    pattern = re.compile(b"|".join(re.escape(text.encode()) for text in secret))
+    assert pattern.search(uploads[0]["buffer"])  # it finds what it looks for
+    for name, data in contents([*files, app.log, *taken]):
+        assert not (found := pattern.search(data)), f"{found} in {name}"
+    assert not pattern.search("\n".join(addresses).encode())
