@@ -58,7 +58,9 @@ def histogram_figure(
 ) -> Figure:
     """How a class's scores are spread: its images upwards, all others downwards.
 
-    A bar carries the edges of its bin and whether its images are of the class.
+    Each side in per cent of its own images, so that a rare class can be seen. Over
+    every bin with images lies an unseen bar of full height, which is easy to point at;
+    it carries the edges of the bin and whether its images are of the class.
     """
     drawing = figure(_HEIGHT)
     edges = found.edges
@@ -68,20 +70,33 @@ def histogram_figure(
         (found.inside, 1, shown, colour),
         (found.outside, -1, f"not {shown}", GREY),
     )
-    for counts, sign, who, paint in parts:
+    shares = [100 * c / max(int(c.sum()), 1) for c, *_ in parts]
+    most = max(float(share.max()) for share in shares) * 1.12 or 1.0
+    for (counts, sign, who, paint), share in zip(parts, shares, strict=True):
         drawing.add_bar(
             x=middles,
-            y=sign * counts,
+            y=sign * share,
             width=width * 0.96,
             marker={"color": paint},
-            customdata=[[low, low + width, sign > 0] for low in edges[:-1].tolist()],
+            customdata=counts,
+            hoverinfo="skip",
+        )
+        used = np.flatnonzero(counts)
+        drawing.add_bar(
+            x=middles[used],
+            y=np.full(len(used), sign * most),
+            width=width,
+            marker={"opacity": 0},
+            selected={"marker": {"opacity": 0}},
+            unselected={"marker": {"opacity": 0}},
+            customdata=[[low, low + width, sign > 0] for low in edges[used].tolist()],
             hovertext=[
-                f"score {low:.3f}–{low + width:.3f}<br>{count} images, {who}"
-                for low, count in zip(edges[:-1], counts, strict=True)
+                f"score {edges[at]:.3f}–{edges[at + 1]:.3f}<br>{counts[at]:,} images, "
+                f"{who}: {share[at]:.1f} %"
+                for at in used
             ],
             hoverinfo="text",
         )
-        most = max(int(found.inside.max()), int(found.outside.max()), 1)
         drawing.add_annotation(
             text=f"{who} (n = {counts.sum():,})",
             x=0.5,
@@ -93,10 +108,13 @@ def histogram_figure(
         drawing.add_vline(threshold, line={"color": GREY, "dash": "dash"})
     drawing.update_layout(barmode="overlay")
     drawing.update_xaxes(title=f"Score for {shown}", range=_SQUARE)
-    drawing.update_yaxes(title="Images", zeroline=True, zerolinecolor=GREY)
-    # Counts below the axis are counts, too.
-    ticks = _round_steps(most)
+    # Shares below the axis are shares, too.
+    ticks = _round_steps(int(most))
     drawing.update_yaxes(
+        title="Per cent of the images",
+        zeroline=True,
+        zerolinecolor=GREY,
+        range=[-most, most],
         tickvals=[-t for t in ticks[:0:-1]] + ticks,
         ticktext=[f"{t}" for t in ticks[:0:-1]] + [f"{t}" for t in ticks],
     )
@@ -128,8 +146,7 @@ def reliability_figure(bins: Sequence[Bin], colour: str, claim: str) -> Figure:
             "arrayminus": [b.share.value - b.share.low for b in used],
             "color": colour,
         },
-        mode="lines+markers+text",
-        line={"color": colour},
+        mode="markers+text",
         marker={"size": 12, "color": colour},
         text=[f"{b.count:,}" for b in used],
         textposition="bottom right",

@@ -183,7 +183,7 @@ def test_a_threshold_is_frozen_before_test_images_are_shown(run: Run) -> None:
 def test_each_class_may_have_its_own_rule(run: Run) -> None:
     app = opened(run, "Operating point")
     app.toggle("rule-apart").set_value(True).run()
-    app.get("button_group")[-1].set_value("cost").run()
+    app.selectbox("rule-light").set_value("cost").run()
     app.number_input("rule-cost-light").set_value(20.0).run()
     press(app, "Freeze it and look at the test images")
     frozen = frozen_thresholds(run)

@@ -43,8 +43,15 @@ def test_precision_recall_shows_what_guessing_gets(data: Scored) -> None:
 def test_histogram_counts_upwards_and_downwards(data: Scored) -> None:
     found = score_histogram(data, 1, 10)
     drawing = figures.histogram_figure(found, "<b>", COLOUR, 0.5)
-    assert sum(drawing.data[0].y) == int((data.truth == 1).sum())
-    assert sum(drawing.data[1].y) == -int((data.truth == 0).sum())
+    up, unseen_up, down, unseen_down = drawing.data
+    assert sum(up.y) == pytest.approx(100) and sum(up.customdata) == sum(found.inside)
+    assert sum(down.y) == pytest.approx(-100)
+    for unseen, counts in ((unseen_up, found.inside), (unseen_down, found.outside)):
+        used = np.flatnonzero(counts)
+        assert [list(c)[:2] for c in unseen.customdata] == [
+            pytest.approx(found.edges[[at, at + 1]]) for at in used
+        ]
+        assert unseen.marker.opacity == 0
     assert "&lt;b&gt;" in drawing.layout.xaxis.title.text
     ticks = drawing.layout.yaxis
     assert [abs(v) for v in ticks.tickvals] == [int(t) for t in ticks.ticktext]

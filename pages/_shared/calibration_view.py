@@ -33,7 +33,7 @@ def show_calibration(run: Run) -> None:
     )
     who = f"{plain(name)}" if name else "right"
     st.markdown(
-        f"Of images whose {'score for it' if name else 'first choice'} was 80 %, about "
+        f"Of images whose {'score for it' if name else 'first choice'} has 80 %, about "
         f"80 of 100 should be {who}: points on the dotted line. Above it the model is "
         "too modest, below it too sure. A click on a point shows its images."
     )
@@ -87,6 +87,7 @@ def _show(run: Run, data: Scored, key: str, name: str) -> None:
 def _store(run: Run, found: Temperature) -> None:
     stored = calibration.stored_temperature(run)
     surer = "surer" if found.value < 1 else "less sure"
+    surer = "hardly " + surer if abs(found.value - 1) < 0.02 else surer
     st.markdown(
         f"Dividing by the temperature makes every score {surer} and changes no first "
         f"choice. It was fitted on {found.images:,} validation images; the right-hand "

@@ -123,16 +123,25 @@ def _choose(run: Run, label: str) -> None:
 
 
 def _ask(name: str) -> Rule:
-    """The rule for a class, or for all where the name is ""."""
-    left, right = st.columns([1.6, 1], vertical_alignment="bottom")
-    kind = left.segmented_control(
-        f"Rule for {plain(name)}" if name else "Rule",
-        list(_KINDS),
-        format_func=lambda key: _KINDS[key],
-        default="youden",
-        required=True,
-        key=f"rule-{name}" if name else "rule",
-    )
+    """The rule for a class, or for all where the name is empty."""
+    if name:
+        left, right = st.columns(2, vertical_alignment="bottom")
+        kind = left.selectbox(
+            f"Rule for {plain(name)}",
+            list(_KINDS),
+            format_func=lambda key: _KINDS[key],
+            key=f"rule-{name}",
+        )
+    else:
+        right = st.container()
+        kind = right.segmented_control(
+            "Rule",
+            list(_KINDS),
+            format_func=lambda key: _KINDS[key],
+            default="youden",
+            required=True,
+            key="rule",
+        )
     if kind in ("sensitivity", "specificity"):
         share = right.slider(
             f"{kind.title()} to reach",
