@@ -284,8 +284,10 @@ class RunStore:
             RunError: The disk is full or the workspace cannot be written.
         """
         config.check()
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        name = f"{stamp}-{secrets.token_hex(3)}"
+        now = time.time()
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+        # Parts of the second first: runs asked for at once keep their order.
+        name = f"{stamp}-{int(now % 1 * 4096):03x}{secrets.token_hex(2)[:3]}"
         # A folder whose name starts with a dot is not listed: readers never see a
         # run without its files.
         hidden = self.folder / f".{name}"

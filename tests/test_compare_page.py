@@ -10,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 from medmodel.comparison import common_images, compare, disagreements
 from medmodel.evaluation import read_predictions
 from medmodel.runs import Run
+from pages._shared import compared
+from pages._shared.compare_view import _curves_csv, _metrics_csv
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 
@@ -50,6 +52,31 @@ def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:
     n = int(disagreements(common).sum())
     assert f"{n} of 40 images" in said(app)
     assert {"Look closer"} <= {b.label for b in app.button}
+
+
+def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
+    folder = Path(runs[0].config.dataset)
+    app = opened(*runs, write_finished_run(folder, "bad too", sharpness=0.0, seed=2))
+    assert not app.error
+    text = said(app)
+    assert "good *one* is better than bad by" in text
+    assert "1 of 3 pairs are not distinguishable on 40 images" in text
+    table = next(t.value for t in app.dataframe if "n that would tell" in t.value)
+    assert len(table) == 3
+    shown = {button.key for button in app.get("download_button")}
+    assert {f"csv-{name}-compared" for name in ("roc", "epochs", "settings")} <= shown
+
+
+def test_overlaid_curves_as_numbers(runs: Runs) -> None:
+    chosen = compared.chosen({"good": runs[0], "bad": runs[1]})
+    curves = compared.roc_curves(chosen, 1)
+    table = _curves_csv(curves)
+    assert list(table) == ["model", "1-specificity", "sensitivity", "threshold"]
+    good = table[table["model"] == "good"]
+    assert good["sensitivity"].tolist() == curves["good"].y.tolist()
+    metrics = _metrics_csv(compared.metrics(chosen))
+    accuracy = metrics.loc[metrics["metric"] == "Accuracy", "value"].tolist()
+    assert len(accuracy) == 2 and accuracy[0] > accuracy[1]
 
 
 @pytest.mark.parametrize("metric", ["auc", "log_loss", "mcc"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import time
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,12 @@ def test_delete(store: RunStore, run: Run) -> None:
     with pytest.raises(RunError, match="no run"):
         store.delete(run)
     assert list(store.folder.iterdir()) == []
+
+
+def test_runs_asked_for_at_once_keep_their_order() -> None:
+    store = RunStore()
+    made = []
+    for _ in range(5):
+        made.append(store.create(TrainConfig("/data/x")).id)
+        time.sleep(0.001)
+    assert [run.id for run in store.list()] == made[::-1]

@@ -54,6 +54,19 @@ def show_figure(
     )
 
 
+def pick_format() -> None:
+    """Lets the user choose in which format figures are downloaded."""
+    st.segmented_control(
+        "Every figure has a camera button; it saves",
+        list(FORMATS),
+        format_func=lambda key: FORMATS[key],
+        default="png",
+        required=True,
+        key=FORMAT,
+        persist_state="session",
+    )
+
+
 def _tools(name: str) -> dict[str, Any]:
     image = {"format": st.session_state.get(FORMAT, "png"), "scale": 3}
     return {

@@ -12,14 +12,17 @@ import streamlit as st
 from medmodel import figures, overview, plots
 from medmodel.catalogue import Entry
 from medmodel.comparison import Common, Difference, disagreements
+from medmodel.curves import Curve
+from medmodel.intervals import Estimate
 from medmodel.metrics import LOWER_IS_BETTER, TITLES
 from medmodel.runs import Run
-from pages._shared import compared
+from pages._shared import compared, widgets
 from pages._shared.answers import scores_of
 from pages._shared.cases import dataset_case
-from pages._shared.charts import show_figure
+from pages._shared.charts import pick_format, show_figure
 from pages._shared.downloads import csv_button
 from pages._shared.pictures import SIDE, file_of, small_pictures
+from pages._shared.runs_table import MARK
 from pages._shared.several_view import Answer, show_bars, show_heatmaps
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
@@ -43,9 +46,10 @@ def show_comparison(found: Sequence[Entry]) -> None:
         _show_metric(runs, chosen)
         _show_all_metrics(runs, chosen)
         _show_disagreements(runs, chosen)
-        _show_roc(chosen)
+        _show_roc(runs, chosen)
     _show_epochs(runs)
     _show_settings(found, names)
+    pick_format()
 
 
 def _show_metric(runs: dict[str, Run], chosen: compared.Chosen) -> None:
@@ -61,8 +65,7 @@ def _show_metric(runs: dict[str, Run], chosen: compared.Chosen) -> None:
     estimates = {name: m[metric] for name, m in compared.metrics(chosen).items()}
     with st.spinner("Testing …", show_time=False):
         pairs = compared.differences(chosen, metric)
-    for pair in pairs:
-        st.markdown(f"#### {plain(pair)}")
+    _show_sentences(pairs)
     show_figure(
         figures.intervals_figure(estimates, TITLES[metric]),
         key="intervals",
@@ -75,17 +78,41 @@ def _show_metric(runs: dict[str, Run], chosen: compared.Chosen) -> None:
     csv_button(table, f"differences-{metric}", next(iter(runs.values())))
 
 
+def _show_sentences(pairs: Sequence[Difference]) -> None:
+    """What the tests say: of one pair large, of several those that can be told."""
+    if len(pairs) == 1:
+        st.markdown(f"#### {plain(pairs[0])}")
+        return
+    lines = [f"* **{plain(pair)}**" for pair in pairs if pair.better]
+    rest, n = len(pairs) - len(lines), pairs[0].estimate.n
+    if rest:
+        which = "No pair is" if not lines else f"{rest} of {len(pairs)} pairs are not"
+        lines.append(f"* {which} distinguishable on {n:,} images.")
+    st.markdown("\n".join(lines))
+
+
 def _pairs_table(pairs: Sequence[Difference]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "One": [pair.first for pair in pairs],
             "Other": [pair.second for pair in pairs],
-            "Difference (95 % interval)": [str(pair.estimate) for pair in pairs],
+            "Difference (95 % interval)": [_signed(pair.estimate) for pair in pairs],
             "p": ["< 0.001" if p.p < 0.001 else f"{p.p:.3f}" for p in pairs],
             "Test": [pair.test for pair in pairs],
             "n": [pair.estimate.n for pair in pairs],
+            "n that would tell": [
+                f"{pair.needed:,}" if pair.needed and not pair.better else "–"
+                for pair in pairs
+            ],
         }
     )
+
+
+def _signed(found: Estimate) -> str:
+    if not found.measurable:
+        return str(found)
+    text = f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+    return text.replace("-", "−")
 
 
 def _show_all_metrics(runs: dict[str, Run], chosen: compared.Chosen) -> None:
@@ -100,7 +127,16 @@ def _show_all_metrics(runs: dict[str, Run], chosen: compared.Chosen) -> None:
             f"n = {n:,} images; 95 % intervals. Separate intervals may overlap "
             "where the paired test above still sees a difference."
         )
-        csv_button(table, "metrics-compared", next(iter(runs.values())))
+        csv_button(_metrics_csv(found), "metrics-compared", next(iter(runs.values())))
+
+
+def _metrics_csv(found: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
+    rows = [
+        (name, TITLES[key], e.value, e.low, e.high, e.n)
+        for name, metrics in found.items()
+        for key, e in metrics.items()
+    ]
+    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n"])
 
 
 @st.fragment
@@ -177,7 +213,7 @@ def _disagreement_table(common: Common, at: Any) -> pd.DataFrame:
     return table
 
 
-def _show_roc(chosen: compared.Chosen) -> None:
+def _show_roc(runs: dict[str, Run], chosen: compared.Chosen) -> None:
     classes = next(iter(compared.common(chosen).models.values())).classes
     left, right = st.columns([1, 3])
     position = left.selectbox(
@@ -188,15 +224,32 @@ def _show_roc(chosen: compared.Chosen) -> None:
         key="compared-class",
     )
     with right, errors_shown():
+        curves = compared.roc_curves(chosen, position)
         show_figure(
-            figures.overlaid_figure(compared.roc_curves(chosen, position)),
+            figures.overlaid_figure(curves),
             key="roc-compared",
             alt=f"ROC curves of {classes[position]} by every model",
         )
+        csv_button(_curves_csv(curves), "roc-compared", next(iter(runs.values())))
+
+
+def _curves_csv(curves: dict[str, Curve]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                "model": name,
+                "1-specificity": curve.x,
+                "sensitivity": curve.y,
+                "threshold": curve.thresholds,
+            }
+        )
+        for name, curve in curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _show_epochs(runs: dict[str, Run]) -> None:
-    st.markdown("**While they were trained**; a ring marks the best epoch")
+    st.markdown("**While they were trained**; a ring marks the epoch that was kept")
     histories = {name: overview.epochs(run) for name, run in runs.items()}
     for place, column in zip(st.columns(2), ("val_loss", "val_accuracy"), strict=True):
         with place:
@@ -205,15 +258,32 @@ def _show_epochs(runs: dict[str, Run]) -> None:
                 key=f"epochs-{column}",
                 alt=f"{column} of every model over its epochs",
             )
+    wanted = ["epoch", "val_loss", "val_accuracy", "best"]
+    parts = [rows[wanted].assign(model=name) for name, rows in histories.items()]
+    table = pd.concat(parts, ignore_index=True)[["model", *wanted]]
+    table = table.rename(columns={"best": "kept"})
+    csv_button(table, "epochs-compared", next(iter(runs.values())))
 
 
 def _show_settings(found: Sequence[Entry], names: dict[str, str]) -> None:
     st.markdown("**Settings that differ**")
     differing = overview.differing_settings([e.config for e in found])
+    if "dataset" in differing:
+        differing["dataset"] = [widgets.folder_name(f) for f in differing["dataset"]]
     if not differing:
         st.caption("None: they differ by chance alone.")
         return
-    table = pd.DataFrame({"Setting": list(differing)})
+    table = pd.DataFrame({"Setting": [name.replace("_", " ") for name in differing]})
     for at, entry in enumerate(found):
-        table[f"{names[entry.run.id]} "] = [str(v[at]) for v in differing.values()]
-    st.dataframe(table, hide_index=True, height="content")
+        texts = [overview.setting_text(v[at]) for v in differing.values()]
+        table[f"{names[entry.run.id]} "] = texts
+    st.dataframe(_marked(table), hide_index=True, height="content")
+    st.caption("Marked: unlike the first run.")
+    csv_button(table, "settings-compared", found[0].run)
+
+
+def _marked(table: pd.DataFrame) -> Any:
+    styles = pd.DataFrame("", index=table.index, columns=table.columns)
+    for name in table.columns[2:]:
+        styles.loc[table[name] != table.iloc[:, 1], name] = MARK
+    return table.style.apply(lambda _: styles, axis=None)

@@ -24,7 +24,7 @@ MOST = 6
 _RESULTS, _SETTINGS = "Results", "Settings that differ"
 _COLUMNS = (
     *("Tags", "Note", "Data set", "Model", "State", "Test accuracy", "Val. accuracy"),
-    *("Val. loss", "Best epoch", "Asked for", "Took"),
+    *("Val. loss", "Epoch kept", "Asked for", "Took"),
 )
 _FIRST = (
     *("Tags", "Data set", "State", "Test accuracy", "Val. accuracy", "Val. loss"),
@@ -33,7 +33,7 @@ _FIRST = (
 _SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
 _PIN = "Pin"
 # Read in light and dark, and not by colour alone.
-_MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
+MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
 
 
 def choose_runs(found: Sequence[Entry]) -> list[str]:
@@ -61,10 +61,10 @@ def choose_runs(found: Sequence[Entry]) -> list[str]:
         key=_TABLE,
         on_select=lambda: _take(ids),
         selection_mode="multi-row",
-        alt="All runs with their best epoch, their scores and what differs",
+        alt="All runs with their scores and what differs",
     )
     st.caption(
-        f"{len(table):,} of {len(found):,} runs. Values are those of the best epoch. "
+        f"{len(table):,} of {len(found):,} runs, values of the epoch that was kept. "
         f"Tick two to {MOST} to compare them; a click on a heading sorts."
     )
     return chosen
@@ -87,7 +87,7 @@ def open_run(found: Sequence[Entry]) -> str:
         alt="All runs with their state and scores",
     )
     st.caption(
-        f"{len(table):,} of {len(found):,} runs. Values are those of the best epoch. "
+        f"{len(table):,} of {len(found):,} runs, values of the epoch that was kept. "
         "A click opens a run, a click on its pin keeps it above the others, a click "
         "on a heading sorts."
     )
@@ -137,10 +137,12 @@ def _narrowed(found: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
             label_visibility="collapsed",
         )
     table = overview.searched(table, text or "").reset_index(drop=True)
+    # Where runs are ticked, a second row of boxes would confuse.
+    pins = key == "runs"
     if mode == _RESULTS:
-        return table, _results(table, names)
+        return table, _results(table, names, pins)
     st.caption("Marked: a value unlike that of most runs in sight.")
-    return table, _settings(table)
+    return table, _settings(table, pins)
 
 
 def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -184,7 +186,7 @@ def _take(ids: list[str]) -> None:
     st.session_state[_CHOSEN] = (kept + new)[:MOST]
 
 
-def _results(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def _results(table: pd.DataFrame, names: Sequence[str], pins: bool) -> pd.DataFrame:
     columns = {
         "Tags": list(table["tags"]),
         "Note": list(table["note"]),
@@ -194,30 +196,31 @@ def _results(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         "Test accuracy": list(table["test_accuracy"]),
         "Val. accuracy": list(table["val_accuracy"]),
         "Val. loss": list(table["val_loss"]),
-        "Best epoch": list(table["best_epoch"]),
+        "Epoch kept": list(table["best_epoch"]),
         "Asked for": [datetime.fromtimestamp(at) for at in table["created"]],
         "Took": [duration(seconds) if seconds else "" for seconds in table["seconds"]],
     }
     tagged = any(columns["Tags"])
     shown = {n: columns[n] for n in _COLUMNS if n in names and (tagged or n != "Tags")}
-    return pd.DataFrame({**_named(table), **shown})
+    return pd.DataFrame({**_named(table, pins), **shown})
 
 
-def _settings(table: pd.DataFrame) -> Any:
+def _settings(table: pd.DataFrame, pins: bool) -> Any:
     """What tells the visible runs apart, each unusual value marked."""
     texts = overview.settings_that_differ(table)
     marks = overview.unlike_most(texts)
     scores = {"Test accuracy": list(table["test_accuracy"])}
-    shown = pd.DataFrame({**_named(table), **scores}).join(texts)
+    shown = pd.DataFrame({**_named(table, pins), **scores}).join(texts)
     styles = pd.DataFrame("", index=shown.index, columns=shown.columns)
     for name in texts:
-        styles.loc[marks[name], name] = _MARK
+        styles.loc[marks[name], name] = MARK
     styled = shown.style.apply(lambda _: styles, axis=None)
     return styled.format("{:.3f}", subset=["Test accuracy"], na_rep="")
 
 
-def _named(table: pd.DataFrame) -> dict[str, list[Any]]:
-    return {_PIN: list(table["pinned"]), "Run": list(table["name"])}
+def _named(table: pd.DataFrame, pins: bool) -> dict[str, list[Any]]:
+    named = {"Run": list(table["name"])}
+    return {_PIN: list(table["pinned"]), **named} if pins else named
 
 
 def _height(rows: int, most: int) -> int:

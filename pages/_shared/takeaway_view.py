@@ -9,7 +9,7 @@ import streamlit as st
 from medmodel import audit, report, sheet
 from medmodel.runs import Run
 from pages._shared import results
-from pages._shared.charts import FORMAT, FORMATS
+from pages._shared.charts import pick_format
 from pages._shared.downloads import csv_button
 from pages._shared.metrics_view import all_metrics
 
@@ -41,15 +41,7 @@ def show_take_away(run: Run) -> None:
         table = results.predictions(run)
         csv_button(table, "predictions", run, "Every image's scores")
     st.markdown("**Figures**")
-    st.segmented_control(
-        "Every figure has a camera button; it saves",
-        list(FORMATS),
-        format_func=lambda key: FORMATS[key],
-        default="png",
-        required=True,
-        key=FORMAT,
-        persist_state="session",
-    )
+    pick_format()
 
 
 def _document(
