@@ -255,6 +255,12 @@ def _verdict(
             f"{_number(two_labels, 'picture')} {_verb(two_labels, 'lies', 'lie')} "
             "under two labels: at least one of the labels is wrong."
         )
+    if guessed:
+        return "ok", (
+            "No picture occurs in two splits, and no volume is parted. Nobody told the "
+            f"patients of {guessed + total - known:,} images: each volume counts as "
+            "one, so two volumes of one person may lie in two splits."
+        )
     if known < total:
         unknown = (
             "the patients" if not known else f"the patients of {total - known:,} images"
@@ -262,12 +268,6 @@ def _verdict(
         return "ok", (
             f"No picture occurs in two splits; {unknown} are unknown, so nobody can "
             "check whether one person's images do."
-        )
-    if guessed:
-        return "ok", (
-            "No picture occurs in two splits, and no volume is parted. Nobody told the "
-            f"patients of {guessed:,} images: each volume counts as a patient, so two "
-            "volumes of one person may lie in two splits."
         )
     return "ok", "No picture and no patient occurs in two splits."
 

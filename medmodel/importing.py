@@ -25,7 +25,7 @@ from medmodel.config import Progress, workspace_root
 from medmodel.errors import DataError
 from medmodel.storage import Lock, locked
 
-MOST_FILES = 200_000
+MOST_FILES = 300_000
 MOST_BYTES = 50 * 2**30
 """Of all files together, unpacked."""
 SPARE = 2**30

@@ -21,7 +21,8 @@ LAYERS: list[set[str]] = [
     {"codecs", "dicom", "nifti", "headers", "blackout", "deidentify", "scans"},
     {"images", "runs", "audit", "messages", "subgroups"},
     {"folders", "labelled", "importing", "facts"},
-    {"uploads"},
+    {"uploads", "medmnist"},
+    {"fetching"},
     {"layout"},
     {
         "datasets",
@@ -31,7 +32,7 @@ LAYERS: list[set[str]] = [
         "failures",
         "intervals",
     },
-    {"splits", "shortcut", "similar"},
+    {"splits", "shortcut", "similar", "marks", "differences"},
     {
         "checks",
         "prepared",

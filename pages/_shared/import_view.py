@@ -48,10 +48,24 @@ def show_import(opened: Callable[[Path], None]) -> None:
                 st.rerun()
         if pressed:
             with errors_shown():
-                found = _import(upload, kind, name, _progress())
+                found = _import(upload, kind, name, show_progress())
                 forget_upload(kind)
                 audit.record("import", files=found.files, skipped=len(found.skipped))
                 opened(found.folder)
+
+
+def show_progress() -> Progress:
+    """A bar that an import moves."""
+    bar = st.progress(0.0, "Importing")
+
+    def told(phase: str, done: int, total: int) -> None:
+        if done % 50 == 0 or done == total:
+            share = done / total if total else 0.0
+            bar.progress(
+                min(share, 1.0), plain(f"Importing file {done:,} of {total:,}")
+            )
+
+    return told
 
 
 def _guess(upload: Upload) -> str:
@@ -79,16 +93,3 @@ def _import(
             return importing.import_files(each(), name, total, progress)
     except OSError as error:
         raise DataError(f"It cannot be kept here: {error.strerror}.") from error
-
-
-def _progress() -> Progress:
-    bar = st.progress(0.0, "Importing")
-
-    def told(phase: str, done: int, total: int) -> None:
-        if done % 50 == 0 or done == total:
-            share = done / total if total else 0.0
-            bar.progress(
-                min(share, 1.0), plain(f"Importing file {done:,} of {total:,}")
-            )
-
-    return told

@@ -13,6 +13,7 @@ from medmodel.folders import allowed, recent_datasets, safe_folder, subfolders
 from medmodel.synthetic import SAMPLE_NAME, ensure_sample_dataset
 from pages._shared import dataset_view, widgets
 from pages._shared.import_view import show_import
+from pages._shared.public_view import show_public
 from pages._shared.quality_view import show_classes, show_quality
 from pages._shared.slices_view import show_slices
 from pages._shared.widgets import errors_shown, page_header
@@ -198,3 +199,4 @@ if chosen is None:
     show_shortcuts()
     show_browser()
     show_import(open_dataset)
+    show_public(open_dataset)
