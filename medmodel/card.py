@@ -201,7 +201,8 @@ def tested_on(run: Run, found: Evaluation) -> str:
     if found.patients:
         who += f" of {found.patients:,} patients"
     if tested_elsewhere(run):
-        there = [f"{a} as {b}" for a, b in mapping_of(run).items() if a != b]
+        mapping = mapping_of(run).items()
+        there = [f"{a} as {b}" for a, b in mapping if a.casefold() != b.casefold()]
         counted = f" (counting {', '.join(there)})" if there else ""
         return f"{who}, external: all of {Path(run.config.dataset).name}{counted}."
     return f"{who}, internal test split. {split_level(run)} Seed {run.config.seed}."

@@ -81,22 +81,7 @@ def histogram_figure(
             customdata=counts,
             hoverinfo="skip",
         )
-        used = np.flatnonzero(counts)
-        drawing.add_bar(
-            x=middles[used],
-            y=np.full(len(used), sign * most),
-            width=width,
-            marker={"opacity": 0},
-            selected={"marker": {"opacity": 0}},
-            unselected={"marker": {"opacity": 0}},
-            customdata=[[low, low + width, sign > 0] for low in edges[used].tolist()],
-            hovertext=[
-                f"score {edges[at]:.3f}–{edges[at + 1]:.3f}<br>{counts[at]:,} images, "
-                f"{who}: {share[at]:.1f} %"
-                for at in used
-            ],
-            hoverinfo="text",
-        )
+        _add_unseen_bars(drawing, edges, (counts, share, who), sign * most)
         drawing.add_annotation(
             text=f"{who} (n = {counts.sum():,})",
             x=0.5,
@@ -119,6 +104,35 @@ def histogram_figure(
         ticktext=[f"{t}" for t in ticks[:0:-1]] + [f"{t}" for t in ticks],
     )
     return drawing
+
+
+def _add_unseen_bars(
+    drawing: Figure,
+    edges: NDArray[np.float64],
+    side: tuple[NDArray[np.int64], NDArray[np.float64], str],
+    height: float,
+) -> None:
+    """Bars to point at, over every bin with images of one side of a histogram."""
+    counts, share, who = side
+    used = np.flatnonzero(counts)
+    unseen = {"marker": {"opacity": 0}}
+    drawing.add_bar(
+        x=(edges[used] + edges[used + 1]) / 2,
+        y=np.full(len(used), height),
+        width=float(edges[1] - edges[0]),
+        **unseen,
+        selected=unseen,
+        unselected=unseen,
+        customdata=[
+            [float(edges[at]), float(edges[at + 1]), height > 0] for at in used
+        ],
+        hovertext=[
+            f"score {edges[at]:.3f}–{edges[at + 1]:.3f}<br>{counts[at]:,} images, "
+            f"{who}: {share[at]:.1f} %"
+            for at in used
+        ],
+        hoverinfo="text",
+    )
 
 
 def reliability_figure(bins: Sequence[Bin], colour: str, claim: str) -> Figure:

@@ -11,6 +11,7 @@ from medmodel.catalogue import Entry
 from medmodel.config import TrainConfig
 from medmodel.errors import DataError, RunError
 from medmodel.evaluation import SCORE, TEXT_COLUMNS, read_predictions
+from medmodel.external import tested_elsewhere
 from medmodel.runs import Run
 
 if TYPE_CHECKING:
@@ -81,9 +82,13 @@ class Experiment:
 
 
 def siblings(entry: Entry, others: Iterable[Entry]) -> list[Entry]:
-    """Runs on a single split whose settings are this one's but for the seed."""
+    """Runs on a single split whose settings are this one's but for the seed.
+
+    Tests of a finished model on another folder are none: nothing was trained there.
+    """
     own = _recipe(entry.config)
-    return [e for e in others if e.config.folds == 1 and _recipe(e.config) == own]
+    alike = [e for e in others if e.config.folds == 1 and _recipe(e.config) == own]
+    return [e for e in alike if not tested_elsewhere(e.run)]
 
 
 def experiments(entry: Entry, others: Iterable[Entry]) -> list[Experiment]:
@@ -114,33 +119,66 @@ def in_folds(config: TrainConfig, folds: int) -> list[TrainConfig]:
     return [replace(config, folds=folds, fold=at) for at in range(1, folds + 1)]
 
 
+def whole(entry: Entry, others: Iterable[Entry]) -> Experiment | None:
+    """The finished cross-validation that the run is a fold of; None if there is none.
+
+    Args:
+        entry: Any run.
+        others: All runs, newest first.
+    """
+    own = entry.config
+    if own.folds == 1:
+        return None
+    return next(
+        (
+            found
+            for found in experiments(entry, others)
+            if found.complete and (found.folds, found.seed) == (own.folds, own.seed)
+        ),
+        None,
+    )
+
+
 def out_of_fold(experiment: Experiment) -> pd.DataFrame:
     """Every image once, as predicted by the run that was not trained on it.
+
+    Returns:
+        As from `pooled`.
+
+    Raises:
+        DataError: Folds are missing, or the data set changed between the runs.
+        RunError: Predictions cannot be read.
+    """
+    if not experiment.complete:
+        raise DataError(
+            f"{len(experiment.tested)} of {experiment.folds} folds were tested so far."
+        )
+    return pooled([entry.run for entry in experiment.tested])
+
+
+def pooled(runs: Sequence[Run]) -> pd.DataFrame:
+    """The test images of the runs of a cross-validation as one table.
 
     Returns:
         As from `evaluation.read_predictions`, all of it `test`, sorted by path, with
         the number of the fold as `fold`.
 
     Raises:
-        DataError: Folds are missing, or the data set changed between the runs.
+        DataError: The data set changed between the runs.
         RunError: Predictions cannot be read.
     """
     import pandas as pd
 
-    if not experiment.complete:
-        raise DataError(
-            f"{len(experiment.tested)} of {experiment.folds} folds were tested so far."
-        )
     changed = DataError(
         "The data set changed while its folds were trained, so that they do not fit "
         "together any more: train the folds again."
     )
     tables, images = [], []
-    for entry in experiment.tested:
-        table = read_predictions(entry.run)
+    for run in runs:
+        table = read_predictions(run)
         tested = table[table["split"] == "test"]
-        tables.append(tested.assign(fold=entry.config.fold))
-        images.append(_split_paths(entry.run))
+        tables.append(tested.assign(fold=run.config.fold))
+        images.append(_split_paths(run))
     columns = [[c for c in map(str, t) if c.startswith(SCORE)] for t in tables]
     found = pd.concat(tables, ignore_index=True)
     same = all(c == columns[0] for c in columns) and all(i == images[0] for i in images)

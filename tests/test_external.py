@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from medmodel import external, jobs
+from medmodel import catalogue, external, jobs, repeats
 from medmodel.datasets import index_dataset
 from medmodel.errors import DataError
 from medmodel.evaluation import evaluate, read_predictions
@@ -71,6 +71,14 @@ def test_the_result_is_a_run_that_can_be_evaluated(run: Run, there: Path) -> Non
     mine, theirs = read_predictions(run), read_predictions(made)
     assert (theirs["split"] == "val").sum() == (mine["split"] == "val").sum()
     assert made.model_facts == run.model_facts
+
+
+def test_a_test_elsewhere_is_no_other_seed(run: Run, there: Path) -> None:
+    made = external.submit(run, there, MAPPING, RunStore())
+    trained = write_finished_run(there, "there", seed=3)
+    found = {e.run.id: e for e in catalogue.entries(RunStore())}
+    family = repeats.siblings(found[trained.id], found.values())
+    assert made.id in found and [e.run.id for e in family] == [trained.id]
 
 
 def test_images_of_training_are_no_external_test(run: Run, class_folders: Path) -> None:

@@ -100,7 +100,7 @@ def _mapping_sentence(run: Run) -> str:
     changed = [
         f"{plain(there)} counts as {plain(here)}"
         for there, here in mapping_of(run).items()
-        if there != here
+        if there.casefold() != here.casefold()
     ]
     if len(changed) > _NAMED:
         changed = [*changed[:_NAMED], f"{len(changed) - _NAMED} more are renamed"]

@@ -55,6 +55,8 @@ def show_external_test(run: Run) -> None:
             st.caption("Not checked yet: its images are checked before the test.")
         mapping = _ask_for_classes(run, folder)
         ready = any(mapping.values())
+        if not ready:
+            st.caption("Say which class there counts as which class of this model.")
         if st.button("Test it there", type="primary", disabled=not ready):
             external.submit(run, folder, mapping, widgets.store())
             st.rerun()
@@ -98,8 +100,9 @@ def _show_tests(tests: list[Run]) -> None:
 def _show_test(test: Run) -> None:
     status = test.status
     where = plain(widgets.folder_name(test.config.dataset))
-    asked = ago(status.created)
-    st.markdown(f"**{where}** :gray[{STATE_TITLES[status.state]}, asked for {asked}]")
+    running = status.state is RunStatus.RUNNING
+    state = "Testing" if running else STATE_TITLES[status.state]
+    st.markdown(f"**{where}** :gray[{state}, asked for {ago(status.created)}]")
     if status.state.active:
         show_progress(test)
         if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{test.id}"):

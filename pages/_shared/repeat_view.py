@@ -12,6 +12,7 @@ from medmodel import audit, catalogue, jobs, repeats
 from medmodel.catalogue import Entry
 from medmodel.config import TrainConfig
 from medmodel.evaluation import Scored, scored
+from medmodel.external import tested_elsewhere
 from medmodel.metrics import TITLES, overall_metrics
 from medmodel.repeats import Experiment
 from medmodel.runs import Run
@@ -25,7 +26,7 @@ def show_repeats(run: Run) -> None:
     """What came out when these settings were trained again, and how to do so."""
     found = catalogue.entries(widgets.store())
     own = next((entry for entry in found if entry.run.id == run.id), None)
-    if own is None:
+    if own is None or tested_elsewhere(run):
         return
     st.markdown("**How much of it is luck?**")
     seeds, folds = st.tabs(["Other seeds", "Folds (cross-validation)"])
@@ -165,7 +166,7 @@ def _meaning(experiment: Experiment, pooled: Scored) -> str:
         who += "intervals keep patients together. "
     return (
         f"{who}This is how good these settings are on images like these, not how good "
-        f"any one of the {folds} models is: each learned from "
+        f"any one of the {folds} models is: each learned from at most "
         f"{100 - 100 / folds:.0f} % of the images. The intervals do not know that the "
         "models share most of their training images, nor do they speak for another "
         "hospital. Scores of different models are ranked together, which can lower "

@@ -56,11 +56,14 @@ def pick_subgroup(run: Run) -> Subgroup:
             if texts:
                 kinds.append((name, tuple(map(str, texts))))
         else:
+            least, most = float(found[0]), float(found[1])
             low, high = st.slider(
                 TITLES[name],
-                found[0],
-                float(found[1]),
-                found,
+                least,
+                most,
+                (least, most),
+                # All facts are whole numbers.
+                step=max(1.0, float((most - least) // 200)),
                 format="%g",
                 key=key,
                 persist_state="session",
