@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.comparison import common_images, compare, disagreements
 from medmodel.evaluation import read_predictions
-from medmodel.runs import Run
+from medmodel.repeats import in_folds
+from medmodel.runs import Run, RunStore
 from pages._shared import compared
 from pages._shared.compare_view import _curves_csv, _metrics_csv
 from tests.conftest import draw_class_folders
@@ -68,7 +71,7 @@ def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
 
 
 def test_overlaid_curves_as_numbers(runs: Runs) -> None:
-    chosen = compared.chosen({"good": runs[0], "bad": runs[1]})
+    chosen = compared.chosen({"good": [runs[0]], "bad": [runs[1]]})
     curves = compared.roc_curves(chosen, 1)
     table = _curves_csv(curves)
     assert list(table) == ["model", "1-specificity", "sensitivity", "threshold"]
@@ -77,6 +80,38 @@ def test_overlaid_curves_as_numbers(runs: Runs) -> None:
     metrics = _metrics_csv(compared.metrics(chosen))
     accuracy = metrics.loc[metrics["metric"] == "Accuracy", "value"].tolist()
     assert len(accuracy) == 2 and accuracy[0] > accuracy[1]
+
+
+def folds_of(run: Run, count: int = 2) -> list[Run]:
+    """Runs that each test every so manyth of the test images of another one."""
+    made = []
+    header, *lines = (run.folder / "predictions.csv").read_text().splitlines()
+    tested = [line for line in lines if ",test," in line]
+    for at, config in enumerate(in_folds(replace(run.config, name="deal"), count)):
+        fold = RunStore().create(config)
+        own = "\n".join([header, *tested[at::count], ""])
+        (fold.folder / "predictions.csv").write_text(own)
+        shutil.copy(run.folder / "split.csv", fold.folder)
+        fold.write_status(run.status)
+        made.append(fold)
+    return made
+
+
+def test_a_fold_stands_for_its_whole_cross_validation(runs: Runs) -> None:
+    folds = folds_of(runs[0])
+    app = opened(folds[1], runs[1])
+    assert not app.error
+    text = said(app)
+    assert "40 test images are common to all." in text
+    assert "deal, all 2 folds is better than bad by" in text
+    assert "predicted by the fold's model that had not seen it" in text
+    common = common_images(
+        {"a": read_predictions(runs[0]), "b": read_predictions(runs[1])}
+    )
+    assert [compared.asked(folds, p).id for p in common.paths[:2]] == [
+        fold.id for fold in folds
+    ]
+    assert any("folds of one cross-validation" in x.value for x in opened(*folds).info)
 
 
 @pytest.mark.parametrize("metric", ["auc", "log_loss", "mcc"])

@@ -31,25 +31,45 @@ _FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
 _AT_ONCE, _SHOWN = 8, "disagreements-shown"
 
 
-def show_comparison(found: Sequence[Entry]) -> None:
+def show_comparison(found: Sequence[Entry], everything: Sequence[Entry]) -> None:
     """Everything about the chosen runs.
 
     Args:
         found: Two runs at least.
+        everything: All runs, newest first.
     """
     names = overview.distinct_names(found)
-    runs = {names[e.run.id]: e.run for e in found}
-    chosen = compared.chosen(runs)
+    models = compared.models_of(found, everything)
+    if len(models) < 2:
+        st.info(
+            "These are folds of one cross-validation: they have no test image in "
+            "common, and stand for one model. Tick another run, or a fold of another "
+            "cross-validation."
+        )
+        return
+    runs = {name: runs[0] for name, runs in models.items()}
+    chosen = compared.chosen(models)
     with errors_shown():
         common = compared.common(chosen)
         st.markdown(f"**{plain(common)}** Only these are compared, image by image.")
+        _explain_folds(models)
         _show_metric(runs, chosen)
         _show_all_metrics(runs, chosen)
-        _show_disagreements(runs, chosen)
+        _show_disagreements(models, chosen)
         _show_roc(runs, chosen)
-    _show_epochs(runs)
+    _show_epochs({names[entry.run.id]: entry.run for entry in found})
     _show_settings(found, names)
     pick_format()
+
+
+def _explain_folds(models: compared.Models) -> None:
+    names = [name for name, runs in models.items() if len(runs) > 1]
+    if names:
+        st.caption(
+            f"{plain('; '.join(names))}: each image as predicted by the fold's model "
+            "that had not seen it. That compares ways of training more than single "
+            "models, and the tests do not know how another deal of folds would end."
+        )
 
 
 def _show_metric(runs: dict[str, Run], chosen: compared.Chosen) -> None:
@@ -140,7 +160,7 @@ def _metrics_csv(found: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
 
 
 @st.fragment
-def _show_disagreements(runs: dict[str, Run], chosen: compared.Chosen) -> None:
+def _show_disagreements(models: compared.Models, chosen: compared.Chosen) -> None:
     common = compared.common(chosen)
     at = np.flatnonzero(disagreements(common))
     n = len(common.paths)
@@ -150,28 +170,29 @@ def _show_disagreements(runs: dict[str, Run], chosen: compared.Chosen) -> None:
         return
     shown = st.session_state.setdefault(_SHOWN, _AT_ONCE)
     wanted = at[:shown]
-    run = next(iter(runs.values()))
+    run = next(iter(models.values()))[0]
     pictures = small_pictures(run, [common.paths[i] for i in wanted])
     with st.container(horizontal=True, gap="small"):
         for i, picture in zip(wanted, pictures, strict=True):
             with st.container(width=SIDE + 60, gap="xxsmall"):
-                _tile(runs, common, int(i), picture)
+                _tile(models, common, int(i), picture)
     if len(at) > shown and st.button("Show more", icon=":material/add:"):
         st.session_state[_SHOWN] = shown + _AT_ONCE
         st.rerun(scope="fragment")
     csv_button(_disagreement_table(common, at), "disagreements", run)
 
 
-def _tile(runs: dict[str, Run], common: Common, i: int, picture: bytes | str) -> None:
-    models = common.models
-    first = next(iter(models.values()))
+def _tile(
+    models: compared.Models, common: Common, i: int, picture: bytes | str
+) -> None:
+    first = next(iter(common.models.values()))
     label = first.classes[first.truth[i]]
     if isinstance(picture, str):
         st.caption(plain(picture))
     else:
         st.image(picture, width=SIDE, alt=f"Image with label {label}")
     lines = [f"Label {plain(label)}"]
-    for name, model in models.items():
+    for name, model in common.models.items():
         choice = int(model.predicted[i])
         share = plots.per_cent(float(model.scores[i, choice]))
         right = ":material/check:" if choice == model.truth[i] else ":material/close:"
@@ -180,7 +201,9 @@ def _tile(runs: dict[str, Run], common: Common, i: int, picture: bytes | str) ->
         )
     st.caption("  \n".join(lines))
     if st.button("Look closer", key=f"compare-{i}", width="stretch"):
-        _look_closer(runs, common.paths[i], label)
+        path = common.paths[i]
+        runs = {name: compared.asked(own, path) for name, own in models.items()}
+        _look_closer(runs, path, label)
 
 
 @st.dialog("One image, several models", width="large")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
+from medmodel import overview, repeats
+from medmodel.catalogue import Entry
 from medmodel.comparison import Common, Difference, common_images, compare
 from medmodel.curves import Curve, roc_curve
 from medmodel.intervals import Estimate
@@ -13,15 +18,62 @@ from medmodel.metrics import overall_metrics
 from medmodel.runs import Run
 from pages._shared import results
 
-Chosen = tuple[tuple[str, str, int], ...]
-"""Name, folder and version of the predictions of each run."""
+Models = Mapping[str, Sequence[Run]]
+"""Name of each model -> its run; of a whole cross-validation, the runs of its folds."""
+Chosen = tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
+"""Name, folders and versions of the predictions of each model."""
 
 
-def chosen(names: dict[str, Run]) -> Chosen:
+def models_of(found: Sequence[Entry], everything: Sequence[Entry]) -> Models:
+    """What is compared: a fold stands for its whole cross-validation, once finished.
+
+    Args:
+        found: The runs that were ticked.
+        everything: All runs, newest first.
+    """
+    names = overview.distinct_names(found)
+    models: dict[str, Sequence[Run]] = {}
+    for entry in found:
+        experiment = repeats.whole(entry, everything)
+        if experiment is None:
+            models[names[entry.run.id]] = [entry.run]
+            continue
+        runs = [e.run for e in experiment.tested]
+        if any(runs[0].id == others[0].id for others in models.values()):
+            continue  # another fold of the same one
+        title = replace(entry.config, folds=1, fold=1).title
+        name = f"{title}, all {experiment.folds} folds"
+        models[f"{name} ({runs[0].id})" if name in models else name] = runs
+    return models
+
+
+def chosen(models: Models) -> Chosen:
     """What the other functions take."""
     return tuple(
-        (name, str(run.folder), results.version(run)) for name, run in names.items()
+        (
+            name,
+            tuple(str(run.folder) for run in runs),
+            tuple(results.version(run) for run in runs),
+        )
+        for name, runs in models.items()
     )
+
+
+def asked(runs: Sequence[Run], path: str) -> Run:
+    """The run whose model may be asked about a test image: it has not learned it."""
+    if len(runs) == 1:
+        return runs[0]
+    table = _table(
+        tuple(str(run.folder) for run in runs),
+        tuple(results.version(run) for run in runs),
+    )
+    return runs[int(table.loc[table["path"] == path, "fold"].iloc[0]) - 1]
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _table(folders: tuple[str, ...], versions: tuple[int, ...]) -> pd.DataFrame:
+    runs = [Run(Path(folder)) for folder in folders]
+    return results.predictions(runs[0]) if len(runs) == 1 else repeats.pooled(runs)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -32,8 +84,7 @@ def common(runs: Chosen) -> Common:
         DataError: They cannot be compared.
         RunError: One has no predictions.
     """
-    tables = {name: results.predictions(Run(Path(f))) for name, f, _ in runs}
-    return common_images(tables)
+    return common_images({name: _table(f, versions) for name, f, versions in runs})
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

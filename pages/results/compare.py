@@ -27,7 +27,7 @@ def show() -> None:
     entries = {entry.run.id: entry for entry in found}
     chosen = [entries[run] for run in choose_runs(found)]
     if len(chosen) >= 2:
-        show_comparison(chosen)
+        show_comparison(chosen, found)
     else:
         st.info("Tick two runs of the same data set.", icon=":material/check_box:")
 
