@@ -58,9 +58,8 @@ def histogram_figure(
 ) -> Figure:
     """How a class's scores are spread: its images upwards, all others downwards.
 
-    Each side in per cent of its own images, so that a rare class can be seen. Over
-    every bin with images lies an unseen bar of full height, which is easy to point at;
-    it carries the edges of the bin and whether its images are of the class.
+    Each side in per cent of its own images, so that a rare class can be seen. Unseen
+    bars to point at carry the edges of a bin and whether its images are of the class.
     """
     drawing = figure(_HEIGHT)
     edges = found.edges
@@ -123,9 +122,7 @@ def _add_unseen_bars(
         **unseen,
         selected=unseen,
         unselected=unseen,
-        customdata=[
-            [float(edges[at]), float(edges[at + 1]), height > 0] for at in used
-        ],
+        customdata=[[*map(float, edges[at : at + 2]), height > 0] for at in used],
         hovertext=[
             f"score {edges[at]:.3f}–{edges[at + 1]:.3f}<br>{counts[at]:,} images, "
             f"{who}: {share[at]:.1f} %"
