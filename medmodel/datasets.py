@@ -43,7 +43,9 @@ _COLUMNS: dict[str, type] = {
 _DTYPES: dict[Hashable, Any] = {
     name: "int64" if kind is int else object for name, kind in _COLUMNS.items()
 }
-_VERSION = 3
+_VERSION = 4
+_OLDER = ("1", "3")
+"""Versions whose tables can be shown, but are measured again by the next check."""
 _NOT_AN_IMAGE = "-not an image"
 _SCANS = ("DICOM", "NIfTI")
 _KEEP_EVERY = 15.0
@@ -341,12 +343,14 @@ def _read_kept(path: Path) -> tuple[pd.DataFrame, str] | None:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             version, _, choice = file.readline().strip()[2:].partition(" ")
-            if version not in (str(_VERSION), "1"):
+            if version not in (str(_VERSION), *_OLDER):
                 return None
             rows = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
             # The first version knew neither patients nor facts.
             for name in _COLUMNS.keys() - set(rows.columns):
                 rows[name] = _COLUMNS[name]()
+            if version != str(_VERSION):
+                rows["hash"] = ""
             return rows, choice
     except FileNotFoundError:
         return None

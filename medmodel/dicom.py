@@ -176,7 +176,9 @@ def _develop(
     modality = str(dataset.get("Modality") or "")
     if not (modality.isalnum() and len(modality) <= 16):
         modality = ""
-    facts: dict[str, Any] = {"frames": 1, "modality": modality, "mode": photometric}
+    bits = int(dataset.get("BitsStored") or 8)
+    mode = photometric if bits == 8 else f"{photometric}, {bits} bits"
+    facts: dict[str, Any] = {"frames": 1, "modality": modality, "mode": mode}
     if photometric not in _GREY:
         pixels = to_rgb(stored, dataset, photometric)
         return Frame(pixels, None, None, False, **facts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from medmodel import curation, facts, samples, shortcut, similar
+from medmodel import curation, differences, facts, marks, samples, shortcut, similar
 from medmodel.checks import DatasetReport, Level
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def find(
         *_single_files(table),
         *_outliers(table),
         *_windows(table),
-        *_shortcut(table),
+        *_classes(index, table, cancelled),
         *_few(report),
         *_unreadable(report),
     ]
@@ -257,13 +257,18 @@ def _single_files(table: pd.DataFrame) -> list[Finding]:
 
 def _outliers(table: pd.DataFrame) -> list[Finding]:
     area = np.log2(table["width"].to_numpy(float) * table["height"].to_numpy(float))
+    tint = _far(table["red"].to_numpy(float), 24) | _far(
+        table["blue"].to_numpy(float), 24
+    )
+    colour = tint | _far(table["colour"].to_numpy(float), 24)
+    dark_or_bright = _far(table["mean"].to_numpy(float), 32)
     checks = [
-        ("size", "Sizes far from the others", area, 2.0),
-        ("brightness", "Much darker or brighter than the others", table["mean"], 32.0),
+        ("size", "Sizes far from the others", _far(area, 2)),
+        ("brightness", "Much darker or brighter than the others", dark_or_bright),
+        ("colour", "Colours unlike the others", colour),
     ]
     found = []
-    for kind, title, values, least in checks:
-        far = _far(np.asarray(values, float), least)
+    for kind, title, far in checks:
         groups = [[path] for path in table.loc[far, "path"]]
         sentence = "Look whether they belong here."
         found += _finding(kind, title, sentence, "ok", groups, "leave_out")
@@ -298,19 +303,50 @@ def _windows(table: pd.DataFrame) -> list[Finding]:
     return _finding("uncalibrated", title, sentence, level, groups, act)
 
 
-def _shortcut(table: pd.DataFrame) -> list[Finding]:
+def _classes(
+    index: Index, table: pd.DataFrame, cancelled: Callable[[], bool] | None
+) -> list[Finding]:
+    """What sets classes apart that has nothing to do with disease."""
     # One row per file: slices of a volume share its facts, which would prove nothing.
-    told = shortcut.accuracy(table[~table["path"].map(samples.file_of).duplicated()])
+    files = table[~table["path"].map(samples.file_of).duplicated()]
+    measured = marks.measure(index.folder, files, cancelled)
+    both = files.merge(measured, on="path", how="left")
+    found = []
+    for kind, title, sentence, paths in differences.differences(both):
+        groups = [[path] for path in paths]
+        found += _finding(kind, title, sentence, "warning", groups)
+    known = both[both["letters"].notna()]
+    return [*found, *_shortcut(known), *_sources(files)]
+
+
+def _shortcut(table: pd.DataFrame) -> list[Finding]:
+    told = shortcut.accuracy(table)
     if told is None or not told.suspicious:
         return []
     sentence = (
-        "A small classifier that knows only file facts, never the pictures, tells the "
-        f"classes apart with a balanced accuracy of {told.accuracy:.2f} in "
-        f"cross-validation; by chance it would be {told.chance:.2f}. What tells most: "
-        f"{told.strongest}. A network may learn that instead of the disease."
+        "A small classifier that knows only formats, sizes, frames, letters and the "
+        "like, never what is shown, tells the classes apart with a balanced accuracy "
+        f"of {told.accuracy:.2f} in cross-validation; by chance it would be "
+        f"{told.chance:.2f}. What tells most: {told.strongest}. A network may learn "
+        "that instead of the disease."
     )
     title = "Classes can be told apart by their files alone"
     return [Finding("shortcut", title, sentence, "warning", 1, [])]
+
+
+def _sources(table: pd.DataFrame) -> list[Finding]:
+    told = differences.sources(table)
+    if told is None or not told.suspicious:
+        return []
+    examples = "; ".join(f"{c}: {', '.join(names)}" for c, names in told.examples[:8])
+    sentence = (
+        "Folders and the form of file names alone tell the classes with a balanced "
+        f"accuracy of {told.accuracy:.2f}; by chance it would be {told.chance:.2f} "
+        f"({examples}). A network sees no name. But if each class came from a place of "
+        "its own, the pictures differ in more than disease: ask where they are from."
+    )
+    title = "Classes seem to come from different sources"
+    return [Finding("sources", title, sentence, "ok", 1, [])]
 
 
 def _few(report: DatasetReport) -> list[Finding]:

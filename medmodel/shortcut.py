@@ -1,8 +1,8 @@
 """Could the classes be told apart without looking at a single picture?
 
 Pictures of one class often come from one machine, export or web site. A network then
-learns the source. A small decision tree on the files' facts alone tells how easy that
-would be.
+learns the source. A small decision tree on facts alone that have nothing to do with
+disease tells how easy that would be.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ _WORDS = {
     "density": "bytes per pixel (which also depend on what is shown)",
     "format": "file format",
     "mode": "colour mode or bit depth",
+    "colour": "colour",
+    "letters": "letters or markers near the edges",
+    "black_frame": "black frames",
+    "white_frame": "white frames",
 }
+_MEASURED = ("colour", "letters", "black_frame", "white_frame")
+"""Columns that count where they are given."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,10 @@ class Shortcut:
 
 
 def accuracy(table: pd.DataFrame, seed: int = 0) -> Shortcut | None:
-    """Judges by a tree of depth 3 on size, bytes, format and mode.
+    """Judges by a tree of depth 3 on size, bytes, format, mode, colour and marks.
 
     Args:
-        table: Columns of `Index.table`.
+        table: Columns of `Index.table`, maybe with those of `marks.measure`.
         seed: Of the sample and of the folds.
 
     Returns:
@@ -92,5 +98,6 @@ def _features(table: pd.DataFrame) -> pd.DataFrame:
             "density": table["bytes"] / (width * height),
             "format": table["format"].factorize()[0],
             "mode": table["mode"].factorize()[0],
+            **{name: table[name] for name in _MEASURED if name in table},
         }
     ).astype(float)

@@ -57,7 +57,7 @@ class Frame:
         inverted: Whether large values are dark (MONOCHROME1).
         frames: Pictures in the file.
         modality: CT, MR, US, ...; empty if the file does not say.
-        mode: How the file stores colours: MONOCHROME2, RGB, int16, ...
+        mode: How the file stores colours: RGB; MONOCHROME2, 12 bits; int16; ...
     """
 
     pixels: Pixels

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +26,20 @@ def smooth(seed: int, size: int = 96) -> Image.Image:
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    """25 pictures per class and split, and one of everything that is odd."""
+    """20 pictures per class and split, and one of everything that is odd."""
     folder = tmp_path / "data" / "odd"
     seed = 0
     for split in ("train", "val", "test"):
         for label in ("a", "b"):
             place = folder / split / label
             place.mkdir(parents=True)
-            for number in range(25):
+            for number in range(20):
                 seed += 1
                 smooth(seed).save(place / f"{number}.png")
     first = smooth(1)
     first.save(folder / "test" / "a" / "copy.bmp")
     smooth(2).save(folder / "train" / "a" / "again.png")
-    smooth(26).save(folder / "train" / "a" / "label.png")  # train/b/0.png
+    smooth(21).save(folder / "train" / "a" / "label.png")  # train/b/0.png
     smaller = smooth(3).resize((80, 80), Image.Resampling.BICUBIC)
     smaller.save(folder / "val" / "a" / "near.jpg", quality=70)
     Image.new("L", (96, 96), 90).save(folder / "train" / "b" / "blank.png")
@@ -132,6 +134,48 @@ def test_shortcut_is_told(tmp_path: Path) -> None:
     found, level = findings(folder)
     assert "balanced accuracy of 1.00" in found["shortcut"].sentence
     assert level == "warning"
+
+
+def test_each_kind_of_difference_reaches_the_report(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "leak"
+    for label in ("ill", "well"):
+        (folder / label).mkdir(parents=True)
+        for number in range(30):
+            picture = smooth(number + 30 * (label == "ill"))
+            if label == "ill":
+                picture = picture.convert("RGB")
+                picture.paste((0, 0, 0), (0, 88, 96, 96))
+                picture.paste((200, 30, 30), (40, 40, 60, 60))
+                if number == 7:
+                    picture.paste((20, 20, 250), (0, 0, 96, 80))
+            picture.save(folder / label / f"{'ct' * (label == 'ill')}{number}.png")
+    found, level = findings(folder)
+    told = {kind: f.sentence for kind, f in found.items()}
+    assert told["black-frames"].startswith("100 % of ill have a black border, and 0 %")
+    assert told["colours"].startswith("100 % of ill are in colour")
+    assert told["formats"].startswith("100 % of ")
+    assert "accuracy of 1.00" in told["sources"] and level == "warning"
+    assert found["sources"].level == "ok" and "(ill: ct#; well: #)" in told["sources"]
+    assert ["ill/ct7.png"] in found["colour"].groups
+
+
+def test_oddities_of_real_pictures_are_found(
+    real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Copies of some files each; `oddities` of the benchmark does it with all."""
+    folder = tmp_path / "data" / "cells"
+    cells = real_data("blood_cells")
+    for label in ("eosinophil", "neutrophil"):
+        (folder / label).mkdir(parents=True)
+        for path in sorted((cells / label).iterdir())[:22]:
+            shutil.copy(path, folder / label)
+    pair = ["eosinophil/EO_225902.jpg", "neutrophil/BNE_191112.jpg"]
+    for name in pair:
+        shutil.copy(cells / name, folder / name)
+    found, level = findings(folder)
+    assert found["same-labels"].groups == [pair] and level == "warning"
+    ignored = datasets.load_index(folder)
+    assert ignored and "neutrophil/.DS_169665.jpg" in set(ignored.ignored["path"])
 
 
 def test_export_escapes_names(odd: Path) -> None:

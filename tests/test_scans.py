@@ -38,7 +38,11 @@ def test_reading_is_light() -> None:
 def test_dicom_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(dicom_file(ramp(), PatientName="Tilda"))
     decoded = images.decode(tmp_path / name)
-    assert (decoded.format, decoded.mode, decoded.frames) == ("DICOM", "MONOCHROME2", 1)
+    assert (decoded.format, decoded.mode, decoded.frames) == (
+        "DICOM",
+        "MONOCHROME2, 16 bits",
+        1,
+    )
     assert decoded.pixels.shape == (4, 4, 1)
 
 

@@ -76,6 +76,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "data.data_memory",
         "memory of checking 100,000 files",
     ),
+    "oddities": (
+        "data.oddities",
+        "what is known to be odd about real data sets and is found",
+    ),
     "fuzz_images": (
         "fuzz.fuzz_images",
         "10,000 damaged pictures read: crashes and hangs",

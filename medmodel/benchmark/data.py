@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from medmodel import datasets, pool
+from medmodel import datasets, indexing, pool
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
 from medmodel.config import Preprocessing
 from medmodel.layout import list_files
@@ -90,6 +90,34 @@ def data_memory() -> list[Measurement]:
     )
     peak = max(found[many]["memory"])
     return [at_most("data_memory", peak, MEMORY, "MiB", told)]
+
+
+def oddities() -> list[Measurement]:
+    """Which of the known oddities of real data sets the quality report names."""
+    expected = {
+        # Same pictures within and across splits; patients by name in train and test.
+        "chest_xray": {"same-inside": 30, "patients": 170},
+        # One picture under two labels; one hidden file.
+        "blood_cells": {"same-labels": 1, "hidden": 1},
+        "pneumoniamnist28": {"same-splits": 8, "same-inside": 19},
+    }
+    missed, told = [], []
+    with _fresh_workspace():
+        for dataset, known in expected.items():
+            folder = bench_data(dataset)
+            indexing.check_folder(folder)
+            report = indexing.kept_report(folder)
+            assert report
+            counts = {f.kind: f.count for f in indexing.kept_findings(folder) or []}
+            counts["patients"] = len(report.shared_patients)
+            counts["hidden"] = sum(reason == "hidden" for _, reason in report.ignored)
+            for kind, count in known.items():
+                told.append(f"{dataset} {kind} {counts.get(kind, 0)}")
+                if counts.get(kind, 0) != count:
+                    missed.append(f"{told[-1]} instead of {count}")
+    share = 1 - len(missed) / len(told)
+    note = "; ".join(missed or told)
+    return [at_least("oddities", share, 1.0, "ratio", note)]
 
 
 def _compared(

@@ -1,0 +1,137 @@
+"""Frames around pictures and letters in them, which may tell classes apart.
+
+Measured on a sample of each class: what matters is whether classes differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from medmodel import channels, images, pool
+from medmodel.errors import ImageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PER_CLASS = 250
+"""Pictures of each class that are looked at; a share is then known to 6 points."""
+SIDE = 256
+"""Longer side, in pixels, of the picture that is looked at."""
+FEWEST_PIXELS = 64
+"""Letters in smaller pictures cannot be told from what is shown."""
+BLACK, WHITE = 12, 243
+"""Grey levels up to and from which an edge counts as plain."""
+_BRIGHT, _STEP = 200, 90
+"""A letter is at least so bright, and so much brighter than what is around it."""
+_STROKE = 9
+"""A stroke of a letter is narrower than so many pixels."""
+_LOW, _HIGH = 0.02, 0.16
+"""Smallest and largest height of a letter, as parts of the longer side."""
+_BAND = 0.22
+"""Letters stand so near to an edge, as a part of the side."""
+
+Grey = npt.NDArray[np.uint8]
+
+
+def measure(
+    folder: Path, table: pd.DataFrame, cancelled: Callable[[], bool] | None = None
+) -> pd.DataFrame:
+    """Frames and letters in a sample of each class.
+
+    Args:
+        folder: The data set's folder.
+        table: Columns `path`, `label` and `digest` of readable images.
+        cancelled: Looked at between files.
+
+    Returns:
+        `path`; `black_frame` and `white_frame`: per cent of its side that the widest plain
+        border takes; `letters`: how many bright marks stand near the edges.
+
+    Raises:
+        Cancelled: `cancelled()` became true.
+    """
+    import pandas as pd
+
+    # By digest, not by name: neighbours in name are often the same patient.
+    chosen = table.sort_values("digest").groupby("label").head(PER_CLASS)["path"]
+    found: list[list[object]] = []
+    answers = pool.map_chunks(
+        measure_files, chosen.tolist(), str(folder), cancelled=cancelled
+    )
+    for _, answer in answers:
+        found += answer or []
+    columns = ["path", "black_frame", "white_frame", "letters"]
+    return pd.DataFrame(found, columns=columns).astype(
+        {"path": object, "black_frame": float, "white_frame": float, "letters": float}
+    )
+
+
+def measure_files(paths: list[str], folder: str) -> list[list[str | int]]:
+    """Path, black and white border, letters of each picture; runs in the pool."""
+    found: list[list[str | int]] = []
+    for path in paths:
+        try:
+            pixels = images.decode(Path(folder, path)).pixels
+        except (ImageError, OSError):
+            continue  # gone since it was indexed: the next check will say so
+        grey = _grey(images.thumbnail(channels.single_channel(pixels), SIDE))
+        found.append([path, border(grey <= BLACK), border(grey >= WHITE)])
+        found[-1].append(letters(grey))
+    return found
+
+
+def border(plain: npt.NDArray[np.bool_]) -> int:
+    """Per cent of the side that the widest edge takes which is plain throughout.
+
+    Args:
+        plain: (height, width), which pixels are of the colour asked for. Single ones
+            may be otherwise: compression is not exact.
+    """
+    widest = 0.0
+    for lines in (plain.mean(axis=1), plain.mean(axis=0)):
+        other = np.flatnonzero(lines < 0.99)
+        if len(other):
+            edge = max(int(other[0]), len(lines) - 1 - int(other[-1]))
+            widest = max(widest, edge / len(lines))
+    return round(100 * widest)
+
+
+def letters(grey: Grey) -> int:
+    """How many bright marks as large as letters stand near the edges.
+
+    What is narrow and bright remains when a picture is taken away from its opening
+    (white top-hat: Serra, Image Analysis and Mathematical Morphology, 1982): strokes
+    of letters and markers, but not bones, which are wider and have softer edges.
+    """
+    from scipy.ndimage import find_objects, grey_opening, label
+
+    side = max(grey.shape)
+    if min(grey.shape) < FEWEST_PIXELS:
+        return 0
+    bright = grey >= _BRIGHT
+    inner = [slice(round(_BAND * n), round((1 - _BAND) * n)) for n in grey.shape]
+    bright[inner[0], inner[1]] = False
+    if not bright.any():
+        return 0
+    narrow = grey.astype(np.int16) - grey_opening(grey, (_STROKE, _STROKE))
+    parts, _ = label(bright & (narrow >= _STEP), np.ones((3, 3)))
+    count = 0
+    for number, place in enumerate(find_objects(parts), 1):
+        high, wide = (part.stop - part.start for part in place)
+        area = int((parts[place] == number).sum())
+        fits = _LOW * side <= high <= _HIGH * side and wide <= 2 * high
+        # Neither a line along the edge nor a spot.
+        count += fits and wide >= 2 and area >= high and high <= 6 * wide
+    return count
+
+
+def _grey(pixels: images.Pixels) -> Grey:
+    if pixels.shape[2] == 1:
+        return pixels[..., 0]
+    weighed = pixels @ np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+    return np.asarray(weighed.round(), np.uint8)
