@@ -26,6 +26,7 @@ from medmodel.errors import DataError, RunError
 from medmodel.evaluation import SCORE, read_predictions
 from medmodel.layout import list_files
 from medmodel.runs import Run, RunStore
+from medmodel.samples import axis_of
 from medmodel.splits import known_patients
 from medmodel.storage import read_json, write_json
 
@@ -130,6 +131,7 @@ def rows_to_test(index: Index, run: Run, model: Run) -> pd.DataFrame:
     rows = rows[rows["label"] != ""].reset_index(drop=True)
     if rows.empty:
         raise DataError(f"No image of {index.folder.name} has a class of this model.")
+    _check_axis(index, model)
     shared = _identical(index, model)
     if shared:
         raise DataError(
@@ -166,6 +168,19 @@ def complete(
 def _test_ids(run: Run) -> list[str]:
     kept = read_json(run.folder / "elsewhere.json")
     return [str(run_id) for run_id in kept] if isinstance(kept, list) else []
+
+
+def _check_axis(index: Index, model: Run) -> None:
+    """Refuses volumes that are cut along another axis than those of training."""
+    volumes = index.readable.loc[index.readable["format"] == "NIfTI", "path"]
+    if volumes.empty:
+        return
+    own, other = model.model_facts.preprocessing.axis, axis_of(volumes)
+    if own != other:
+        raise DataError(
+            f"{model.title} learned from {own} slices, those of {index.folder.name} "
+            f"are {other}: choose {own} ones under Slices and frames of that data set."
+        )
 
 
 def _identical(index: Index, model: Run) -> int:

@@ -55,7 +55,9 @@ def near_pairs(
         return np.zeros((0, 2), np.int64)
     whole = hashes.view(">u8")
     bands = np.ascontiguousarray(hashes).view(">u2")
-    kept = np.zeros((0, 3), np.int64)
+    count = len(hashes)
+    # A pair is one number, its distance in front: that sorts much faster than rows.
+    kept = np.zeros(0, np.int64)
     for band in range(BANDS):
         order = np.lexsort((*whole.T[::-1], bands[:, band]))
         for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
@@ -66,10 +68,12 @@ def near_pairs(
             near = distance <= bits
             if files is not None:
                 near &= files[left] != files[right]
-            pairs = np.sort(np.stack([left[near], right[near]], axis=1), axis=1)
-            rows = np.column_stack([distance[near], pairs])
-            kept = np.unique(np.concatenate([kept, rows]), axis=0)[: 2 * MOST_PAIRS]
-    return kept[:MOST_PAIRS, 1:].astype(np.int64)
+            left, right = left[near], right[near]
+            pairs = np.minimum(left, right) * count + np.maximum(left, right)
+            numbers = distance[near].astype(np.int64) * count**2 + pairs
+            kept = np.unique(np.concatenate([kept, numbers]))[: 2 * MOST_PAIRS]
+    pair = kept[:MOST_PAIRS] % count**2
+    return np.stack([pair // count, pair % count], axis=1)
 
 
 def confirmed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from medmodel.thresholds import (
 )
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
+from tests.volumes import draw_volumes
 
 MAPPING = {"Dark": "dark", "bright": "light", "other": ""}
 
@@ -85,6 +87,19 @@ def test_images_of_training_are_no_external_test(run: Run, class_folders: Path) 
     made = external.submit(run, class_folders, {"dark": "dark"}, RunStore())
     with pytest.raises(DataError, match="no external test"):
         external.rows_to_test(index_dataset(class_folders), made, run)
+
+
+def test_volumes_are_cut_as_in_training(run: Run, tmp_path: Path) -> None:
+    folder = draw_volumes(tmp_path / "data" / "vols", count=1)
+    mapping = {"dark": "dark", "light": "light"}
+    made = external.submit(run, folder, mapping, RunStore())
+    index = index_dataset(folder)
+    assert len(external.rows_to_test(index, made, run)) == 6
+    facts = run.model_facts
+    seen = replace(facts.preprocessing, axis="coronal")
+    run.write_model_facts(replace(facts, preprocessing=seen))
+    with pytest.raises(DataError, match="learned from coronal slices, .* are axial"):
+        external.rows_to_test(index, made, run)
 
 
 @pytest.mark.parametrize("mapping", [{}, {"Dark": ""}, {"Dark": "unknown"}])
