@@ -102,12 +102,14 @@ def experiments(entry: Entry, others: Iterable[Entry]) -> list[Experiment]:
     found: dict[tuple[int, int], dict[int, Entry]] = {}
     for other in others:
         config = other.config
-        if config.folds > 1 and _recipe(config) == own:
-            runs = found.setdefault((config.folds, config.seed), {})
-            # One that has its predictions counts more than a later one without.
-            kept = runs.setdefault(config.fold, other)
-            if kept.test_accuracy is None and other.test_accuracy is not None:
-                runs[config.fold] = other
+        foreign = config.folds == 1 or _recipe(config) != own
+        if foreign or tested_elsewhere(other.run):
+            continue
+        runs = found.setdefault((config.folds, config.seed), {})
+        # One that has its predictions counts more than a later one without.
+        kept = runs.setdefault(config.fold, other)
+        if kept.test_accuracy is None and other.test_accuracy is not None:
+            runs[config.fold] = other
     return [
         Experiment(folds, seed, [runs[fold] for fold in sorted(runs)])
         for (folds, seed), runs in found.items()

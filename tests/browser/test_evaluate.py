@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from medmodel.evaluation import confusion_matrix, read_predictions, scored
+from medmodel.notes import notes_of
 from medmodel.runs import Run
 from tests.browser.conftest import WAIT, AppServer
 from tests.conftest import draw_class_folders
@@ -68,3 +69,16 @@ def test_two_runs_are_compared(page: Page, app: AppServer, runs: Runs) -> None:
     expect(page.get_by_text("40 test images are common")).to_be_visible()
     expect(page.get_by_alt_text("Image with label").first).to_be_visible(timeout=WAIT)
     assert f"runs={good.id}" in page.url
+
+
+def test_a_click_pins_a_run(page: Page, app: AppServer, runs: Runs) -> None:
+    page.goto(f"{app.url}/runs")
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table.locator("canvas").first).to_be_visible(timeout=WAIT)
+    # The first cell below the heading.
+    table.click(position={"x": 25, "y": 52}, timeout=WAIT)
+    for _ in range(60):
+        if any(notes_of(run).pinned for run in runs):
+            return
+        page.wait_for_timeout(500)
+    raise AssertionError("no run was pinned")
