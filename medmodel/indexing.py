@@ -146,7 +146,11 @@ def report_with_pattern(folder: Path, pattern: str) -> DatasetReport:
         ConfigError: The pattern is not a regular expression.
     """
     index = load_index(folder) or index_dataset(folder)
-    report = _make_report(index, pattern)
+    table = _split_table(index, pattern)
+    report = examine(index, table)
+    # No picture is opened again: who belongs to which split is all that changes.
+    measured = _kept_measured(index) or quality.measure(index)
+    _keep_findings(folder, index, quality.find(index, table, report, measured))
     _keep_report(folder, report, pattern, chosen=True)
     return report
 
@@ -172,13 +176,11 @@ def check_folder(folder: Path) -> None:
     table = _split_table(index, pattern)
     report = examine(index, table)
     _draw_pictures(index, report)
-    _keep_findings(folder, index, quality.find(index, table, report))
+    measured = quality.measure(index)
+    write_json(index_folder(folder) / "measured.json", measured._asdict())
+    _keep_findings(folder, index, quality.find(index, table, report, measured))
     _keep_report(folder, report, pattern, chosen=chosen)
     _write_state(folder, phase="finished", done=total, total=total)
-
-
-def _make_report(index: Index, pattern: str) -> DatasetReport:
-    return examine(index, _split_table(index, pattern))
 
 
 def _split_table(index: Index, pattern: str) -> pd.DataFrame:
@@ -186,13 +188,23 @@ def _split_table(index: Index, pattern: str) -> pd.DataFrame:
     return assign_splits(index, config)
 
 
+def _kept_measured(index: Index) -> quality.Measured | None:
+    """What the last check measured, if it was of the same pictures."""
+    values = read_json(index_folder(index.folder) / "measured.json")
+    if not values or values.get("fingerprint") != index.fingerprint:
+        return None
+    return quality.Measured(**values)
+
+
 def _keep_findings(folder: Path, index: Index, findings: list[quality.Finding]) -> None:
     """Keeps the findings, and some pictures of each: of groups the first two."""
+    drawn = kept_findings(folder) or []
     for finding in findings:
         paths = [path for group in finding.groups for path in group[:2]][:SAMPLES]
-        if paths:
+        strip = finding_strip(folder, finding.kind)
+        if paths and not (finding in drawn and strip.exists()):
             shown = [_small(index.folder / path, SAMPLE_SIDE) for path in paths]
-            _write_png(finding_strip(folder, finding.kind), shown)
+            _write_png(strip, shown)
     values = {"version": _VERSION, "findings": quality.to_json(findings)}
     write_json(index_folder(folder) / "findings.json", values)
 

@@ -35,6 +35,8 @@ _LOW, _HIGH = 0.02, 0.16
 _BAND = 0.22
 """Letters stand so near to an edge, as a part of the side."""
 
+COLUMNS = ["path", "black_frame", "white_frame", "letters"]
+
 Grey = npt.NDArray[np.uint8]
 
 
@@ -49,8 +51,8 @@ def measure(
         cancelled: Looked at between files.
 
     Returns:
-        `path`; `black_frame` and `white_frame`: per cent of its side that the widest plain
-        border takes; `letters`: how many bright marks stand near the edges.
+        `path`; `black_frame` and `white_frame`: per cent of its side that the widest
+        plain border takes; `letters`: how many bright marks stand near the edges.
 
     Raises:
         Cancelled: `cancelled()` became true.
@@ -65,8 +67,7 @@ def measure(
     )
     for _, answer in answers:
         found += answer or []
-    columns = ["path", "black_frame", "white_frame", "letters"]
-    return pd.DataFrame(found, columns=columns).astype(
+    return pd.DataFrame(found, columns=COLUMNS).astype(
         {"path": object, "black_frame": float, "white_frame": float, "letters": float}
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -73,11 +73,36 @@ def verdict(report: DatasetReport, findings: Sequence[Finding]) -> Level:
     return max(levels, key=lambda level: list(VERDICTS).index(level))
 
 
+class Measured(NamedTuple):
+    """What takes time because pictures are opened; no split plays a part in it.
+
+    Args:
+        fingerprint: `Index.fingerprint` of what was measured.
+        alike: Groups of files that look alike though their pixels differ.
+        marks: Rows of `marks.measure`.
+    """
+
+    fingerprint: str
+    alike: list[list[str]]
+    marks: list[list[Any]]
+
+
+def measure(index: Index, cancelled: Callable[[], bool] | None = None) -> Measured:
+    """Opens the pictures that have to be looked at once more.
+
+    Raises:
+        Cancelled: `cancelled()` became true.
+    """
+    table = index.readable
+    alike = _alike(index, table, cancelled)
+    # One row per file: slices of a volume share its facts, which would prove nothing.
+    files = table[~table["path"].map(samples.file_of).duplicated()]
+    found = marks.measure(index.folder, files, cancelled)
+    return Measured(index.fingerprint, alike, found.to_numpy(object).tolist())
+
+
 def find(
-    index: Index,
-    split_table: pd.DataFrame,
-    report: DatasetReport,
-    cancelled: Callable[[], bool] | None = None,
+    index: Index, split_table: pd.DataFrame, report: DatasetReport, measured: Measured
 ) -> list[Finding]:
     """All findings, the worst first.
 
@@ -85,23 +110,22 @@ def find(
         index: The data set, checked by this version.
         split_table: What `splits.assign_splits` made of it.
         report: What `checks.examine` said of it.
-        cancelled: Looked at between files.
+        measured: What `measure` found in it.
     """
     table = index.readable.merge(
         split_table[["path", "patient", "split"]],
         on="path",
         suffixes=("_header", ""),
     )
-    alike = _alike(index, table, cancelled)
     same = [group.paths for group in report.duplicates]
     found = [
         *_copies("same", "identical pictures", same, table),
-        *_copies("near", "pictures that look alike", alike, table),
+        *_copies("near", "pictures that look alike", measured.alike, table),
         *_shared_patients(table),
         *_single_files(table),
         *_outliers(table),
         *_windows(table),
-        *_classes(index, table, cancelled),
+        *_classes(table, measured),
         *_few(report),
         *_unreadable(report),
     ]
@@ -257,15 +281,12 @@ def _single_files(table: pd.DataFrame) -> list[Finding]:
 
 def _outliers(table: pd.DataFrame) -> list[Finding]:
     area = np.log2(table["width"].to_numpy(float) * table["height"].to_numpy(float))
-    tint = _far(table["red"].to_numpy(float), 24) | _far(
-        table["blue"].to_numpy(float), 24
-    )
-    colour = tint | _far(table["colour"].to_numpy(float), 24)
-    dark_or_bright = _far(table["mean"].to_numpy(float), 32)
+    grey = _far(table["mean"].to_numpy(float), 32)
+    tints = [_far(table[c].to_numpy(float), 24) for c in ("colour", "red", "blue")]
     checks = [
         ("size", "Sizes far from the others", _far(area, 2)),
-        ("brightness", "Much darker or brighter than the others", dark_or_bright),
-        ("colour", "Colours unlike the others", colour),
+        ("brightness", "Much darker or brighter than the others", grey),
+        ("colour", "Colours unlike the others", np.any(tints, axis=0)),
     ]
     found = []
     for kind, title, far in checks:
@@ -303,14 +324,13 @@ def _windows(table: pd.DataFrame) -> list[Finding]:
     return _finding("uncalibrated", title, sentence, level, groups, act)
 
 
-def _classes(
-    index: Index, table: pd.DataFrame, cancelled: Callable[[], bool] | None
-) -> list[Finding]:
+def _classes(table: pd.DataFrame, measured: Measured) -> list[Finding]:
     """What sets classes apart that has nothing to do with disease."""
-    # One row per file: slices of a volume share its facts, which would prove nothing.
+    import pandas as pd
+
     files = table[~table["path"].map(samples.file_of).duplicated()]
-    measured = marks.measure(index.folder, files, cancelled)
-    both = files.merge(measured, on="path", how="left")
+    seen = pd.DataFrame(measured.marks, columns=marks.COLUMNS)
+    both = files.merge(seen, on="path", how="left")
     found = []
     for kind, title, sentence, paths in differences.differences(both):
         groups = [[path] for path in paths]

@@ -48,11 +48,14 @@ def test_each_difference_is_told(kind: str, column: str, value: object) -> None:
     plain = table()
     assert differences.differences(plain) == []
     changed = plain[column].astype(object).where(~ODD, value)
-    (found,) = differences.differences(table(**{column: changed.infer_objects()}))
+    (found,) = differences.differences(
+        plain.assign(**{column: changed.infer_objects()})
+    )
     assert found.kind == kind
     assert "100 % of " in found.sentence and "(n = 40 and 40)" in found.sentence
     everywhere = plain[column].astype(object).where(~ALL, value).infer_objects()
-    assert differences.differences(table(**{column: everywhere})) == []
+    same = plain.assign(**{column: everywhere})
+    assert differences.differences(same) == []
 
 
 def test_little_or_uncertain_differences_are_not() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medmodel import datasets, images, indexing
+from medmodel import datasets, images, indexing, quality
 from medmodel.errors import ConfigError
 from medmodel.storage import Lock, read_json, write_json
 from tests.conftest import draw_class_folders
@@ -125,6 +125,23 @@ def test_a_chosen_pattern_outlives_the_next_check(patients: Path) -> None:
     assert indexing.kept_report(patients) == report
     with pytest.raises(ConfigError):
         indexing.report_with_pattern(patients, "(")
+
+
+def test_findings_follow_the_pattern_at_once(
+    patients: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few patients of a class are found by the pattern, without opening a picture."""
+    indexing.check_folder(patients)
+
+    def kinds() -> set[str]:
+        return {f.kind for f in indexing.kept_findings(patients) or []}
+
+    assert "few-patients" in kinds()
+    monkeypatch.setattr(quality, "measure", None)
+    indexing.report_with_pattern(patients, "")
+    assert "few-patients" not in kinds()
+    indexing.report_with_pattern(patients, r"(patient\d+)")
+    assert "few-patients" in kinds()
 
 
 def test_reports_of_other_versions_are_not_shown(class_folders: Path) -> None:

@@ -58,7 +58,7 @@ def findings(folder: Path) -> tuple[dict[str, Finding], str]:
     index = datasets.index_dataset(folder)
     table = splits.assign_splits(index, TrainConfig(str(folder)))
     report = examine(index, table)
-    found = quality.find(index, table, report)
+    found = quality.find(index, table, report, quality.measure(index))
     assert quality.from_json(json.loads(json.dumps(quality.to_json(found)))) == found
     return {f.kind: f for f in found}, quality.verdict(report, found)
 
