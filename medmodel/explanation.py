@@ -14,6 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from medmodel.roots import secants
+
+_SPAN = 4
+"""How much coarser than the finest a layer of HiResCAM may be."""
 FIRST_CHOICE = -1
 """Instead of a class: the one that the model finds most probable."""
 
@@ -58,7 +62,10 @@ def grad_cam(
 
 
 def explainer(
-    model: keras.Model, layers: Sequence[str], faithful: bool = False
+    model: keras.Model,
+    layers: Sequence[str],
+    faithful: bool = False,
+    usual: np.ndarray | None = None,
 ) -> Explainer:
     """Compiles Grad-CAM for one model, to be kept and called many times.
 
@@ -79,7 +86,16 @@ def explainer(
         layers: See `grad_cam`.
         faithful: HiResCAM: each place counts with its own gradient instead of the
             mean over the map, so the map never shows a place that did not add to the
-            logit. Equal to Grad-CAM where only an average pooling follows.
+            logit. Equal to Grad-CAM where only an average pooling follows. Of several
+            layers those more than four times as coarse as the finest are left out:
+            each of their places has seen nearly the whole picture, so what they add
+            to the logit has no place.
+        usual: (d,) what enters the last layer for a usual training image, if the
+            network is that of the recipe "Instant". Its roots are so steep near 0 that
+            a slope at the picture says little about a change one could see: instead,
+            the mean slope between the usual image and this one counts (integrated
+            gradients of the root: Sundararajan et al. 2017), and a place counts by what
+            it has beyond the usual.
 
     Returns:
         A function with the arguments `images` and `class_indices` of `grad_cam`, where
@@ -99,17 +115,24 @@ def explainer(
     def compute(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, ...]:
         maps = backbone(images, training=False)
         maps = [tf.cast(x, tf.float32) for x in _as_list(maps)]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape(
+            persistent=usual is not None, watch_accessed_variables=False
+        ) as tape:
             tape.watch(maps)
             features = tf.cast(readout(maps, training=False), tf.float32)
             with tape.stop_recording():
                 logits = features @ dense.kernel + dense.bias
                 first = tf.argmax(logits, axis=1, output_type=tf.int32)
                 chosen = tf.where(wanted == FIRST_CHOICE, first, wanted)
-            columns = tf.gather(tf.transpose(dense.kernel), chosen)
+                columns = tf.gather(tf.transpose(dense.kernel), chosen)
+                columns, common = _weights(columns, features, usual)
             evidence = tf.reduce_sum(features * columns, axis=1)
-        gradients = tape.gradient(evidence, maps)
-        total = tf.nn.relu(_evidence(maps, gradients, faithful))
+            expected = tf.reduce_sum(features * common, axis=1)
+        total = _evidence(maps, tape.gradient(evidence, maps), faithful)
+        if usual is not None:
+            ones = [tf.ones_like(x) for x in maps]
+            total -= _evidence(ones, tape.gradient(expected, maps), faithful)
+        total = tf.nn.relu(total)
         total = tf.image.resize(total, tf.shape(images)[1:3], method="bilinear")
         highest = tf.reduce_max(total, axis=(1, 2), keepdims=True)
         heatmaps = tf.math.divide_no_nan(total, highest)[..., 0]
@@ -123,6 +146,16 @@ def explainer(
     return explain
 
 
+def _weights(
+    columns: tf.Tensor, features: tf.Tensor, usual: np.ndarray | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Weights of features, (n, d), and those times what is usual before the root."""
+    if usual is None:
+        return columns, tf.zeros_like(columns)
+    ratio, expected = secants(features, tf.constant(usual, tf.float32))
+    return columns * ratio, columns * ratio * expected
+
+
 def _evidence(
     maps: list[tf.Tensor], gradients: list[tf.Tensor], faithful: bool
 ) -> tf.Tensor:
@@ -130,6 +163,8 @@ def _evidence(
     finest = max((x.shape[1:3] for x in maps), key=lambda shape: shape[0])
     total = 0.0
     for x, gradient in zip(maps, gradients, strict=True):
+        if faithful and _SPAN * x.shape[1] < finest[0]:
+            continue
         weights = gradient
         if not faithful:
             weights = tf.reduce_sum(gradient, axis=(1, 2), keepdims=True)

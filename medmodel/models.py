@@ -19,6 +19,7 @@ from medmodel.config import Preprocessing
 from medmodel.efficientnet import OFFSET, SCALE, lite0_maps
 from medmodel.errors import WeightsError
 from medmodel.pretrained import efficientnet_lite0_weights
+from medmodel.roots import signed_roots
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
@@ -292,18 +293,9 @@ def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
         for x in (*(maps[block] for block in _INSTANT_BLOCKS), maps[-1]):
             pooled.append(layers.GlobalAveragePooling2D()(x))
             pooled.append(layers.GlobalMaxPooling2D()(x))
-        return _roots(layers.Concatenate(name="features")(pooled))
+        return signed_roots(layers.Concatenate(name="features")(pooled))
     finally:
         keras.config.set_dtype_policy(policy)
-
-
-def _roots(features: keras.KerasTensor) -> keras.KerasTensor:
-    """Square roots that keep the sign, so that few large features do not rule.
-
-    Perronnin et al. 2010, "Improving the Fisher Kernel for Large-Scale Image
-    Classification", ECCV, 3.2; here with a finite slope at 0.
-    """
-    return features * keras.ops.rsqrt(keras.ops.absolute(features) + 1e-3)
 
 
 # --- keras.applications ---------------------------------------------------------

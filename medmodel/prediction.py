@@ -69,14 +69,15 @@ class Loaded:
 
     @functools.cached_property
     def explain(self) -> explanation.Explainer:
-        """Grad-CAM of this model, compiled when first used."""
-        return explanation.explainer(self.model, self.facts.heatmap_layers)
+        """HiResCAM of this model, compiled when first used."""
+        usual = reference.usual_features(self.reference)
+        layers = self.facts.heatmap_layers
+        return explanation.explainer(self.model, layers, True, usual)
 
     @functools.cached_property
-    def explain_faithfully(self) -> explanation.Explainer:
-        """HiResCAM of this model, compiled when first used."""
-        layers = self.facts.heatmap_layers
-        return explanation.explainer(self.model, layers, faithful=True)
+    def grad_cam(self) -> explanation.Explainer:
+        """Grad-CAM of this model, compiled when first used."""
+        return explanation.explainer(self.model, self.facts.heatmap_layers)
 
     @functools.cached_property
     def randomised(self) -> Loaded:
@@ -360,8 +361,8 @@ def explained_by(loaded: Loaded, images: np.ndarray, facts: Any) -> np.ndarray:
         with exact_multiplication():
             map_ = attribution.integrated_gradients(loaded.model, images[0], position)
         return attribution.positive(map_)[None]
-    if method == "hires_cam":
-        return loaded.explain_faithfully(images[:1], [position]).heatmaps
+    if method == "grad_cam":
+        return loaded.grad_cam(images[:1], [position]).heatmaps
     return found.heatmaps
 
 

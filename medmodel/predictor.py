@@ -34,8 +34,8 @@ FIRST_CHOICE = -1
 
 
 METHODS = {
-    "grad_cam": "Grad-CAM",
     "hires_cam": "HiResCAM",
+    "grad_cam": "Grad-CAM",
     "occlusion": "Occlusion",
     "integrated_gradients": "Integrated gradients",
 }
@@ -52,7 +52,7 @@ class How:
             shows the picture, not what was learned.
     """
 
-    method: str = "grad_cam"
+    method: str = "hires_cam"
     randomised: bool = False
 
 

@@ -125,6 +125,16 @@ def _compiled(
     return tf.function(compute, input_signature=signature)
 
 
+def usual_features(reference: Reference | None) -> np.ndarray | None:
+    """What enters the last layer of a model for a usual training image, (d,).
+
+    None where that is not known, or no feature of the model's own.
+    """
+    if reference is None or not reference.own:
+        return None
+    return reference.mean[: features.FEATURES]
+
+
 def reference_numbers(
     reference: Reference, images: np.ndarray, own: np.ndarray
 ) -> np.ndarray:

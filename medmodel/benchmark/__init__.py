@@ -113,11 +113,11 @@ ROWS: dict[str, tuple[str, str]] = {
     "conformal": ("assurance.coverage", "prediction sets: coverage held / asked"),
     "explain": (
         "assurance.explain",
-        "probabilities with Grad-CAM / probabilities alone",
+        "probabilities with a heat map / probabilities alone",
     ),
     "pointing": (
         "assurance.pointing",
-        "Grad-CAM's highest place lies on the lesion, drawn phantoms",
+        "the heat map's highest place lies on the lesion, drawn phantoms",
     ),
     "compare_1000": (
         "statistics.compare_1000",

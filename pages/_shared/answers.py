@@ -17,7 +17,7 @@ from pages._shared.cases import Case, prepared
 
 _MOST_SCORES, _MOST_HEATMAPS = 4000, 128
 _AT_ONCE = 64
-GRAD_CAM = How()
+USUAL_WAY = How()
 
 
 def warm(run: Run) -> None:
@@ -71,7 +71,7 @@ def familiarity_of(run: Run, case: Case) -> Familiarity | None:
 
 
 def heatmap_of(
-    run: Run, case: Case, position: int, how: How = GRAD_CAM
+    run: Run, case: Case, position: int, how: How = USUAL_WAY
 ) -> NDArray[np.float32]:
     """Map of one class for one picture, shape `(size, size)`, in [0, 1].
 
@@ -103,7 +103,7 @@ def _ask(run: Run, cases: Sequence[Case]) -> None:
         _keep(_kept("familiarity"), (*_version(run), case.digest), known, _MOST_SCORES)
     if answer.heatmaps is not None:
         first = int(answer.scores[0].argmax())
-        key = (*_version(run), cases[0].digest, first, GRAD_CAM)
+        key = (*_version(run), cases[0].digest, first, USUAL_WAY)
         _keep(_kept("heatmaps"), key, answer.heatmaps[0], _MOST_HEATMAPS)
     audit.record("predict", run=run.id, images=len(cases))
 

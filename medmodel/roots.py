@@ -1,0 +1,49 @@
+"""Square roots that keep the sign, between pooled features and the last layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+_SOFT = 1e-3
+"""Keeps the slope at 0 finite."""
+
+
+def signed_roots(features: Any) -> Any:
+    """Roots of the features, so that few large ones do not rule.
+
+    Perronnin et al. 2010, "Improving the Fisher Kernel for Large-Scale Image
+    Classification", ECCV, 3.2.
+
+    Args:
+        features: (n, d).
+    """
+    return features * keras.ops.rsqrt(keras.ops.absolute(features) + _SOFT)
+
+
+def signed_squares(roots: Any) -> Any:
+    """The inverse of `signed_roots`, for any shape."""
+    square = roots * roots
+    size = (square + keras.ops.sqrt(square * (square + 4 * _SOFT))) / 2
+    return keras.ops.sign(roots) * size
+
+
+def secants(roots: Any, usual: Any) -> tuple[Any, Any]:
+    """How steep the root is on the way from usual features to these.
+
+    Args:
+        roots: (n, d) after the root.
+        usual: (d,) the same of a usual picture.
+
+    Returns:
+        Mean slope on the way divided by the slope at its end, (n, d), and the usual
+        features before the root, (d,).
+    """
+    here, there = signed_squares(roots), signed_squares(usual)
+    size = keras.ops.absolute(here)
+    slope = (size / 2 + _SOFT) * (size + _SOFT) ** -1.5
+    step = here - there
+    same = keras.ops.absolute(step) < 1e-4
+    mean = (roots - usual) / keras.ops.where(same, 1.0, step)
+    return keras.ops.where(same, 1.0, mean / slope), there
