@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel import indexing, synthetic
+from medmodel import curation, fetching, indexing, synthetic, uploads
 from medmodel.config import config_for
 from medmodel.runs import RunStore
+from medmodel.samples import Slicing
 from medmodel.storage import Lock, write_json
 from tests.conftest import draw_class_folders
+from tests.test_importing import GOOD, zipped
+from tests.test_medmnist import npz
+from tests.test_uploads import sent
+from tests.volumes import draw_volumes
 
 MENU = Path(__file__).resolve().parent.parent / "pages" / "menu.py"
 PAGE = str(MENU.parent / "data" / "datasets.py")
@@ -224,3 +229,84 @@ def checked_page(folder: Path, copy: str) -> AppTest:
     indexing.start_indexing(folder)
     wait_for_check(folder)
     return open_page(folder)
+
+
+def select(page: AppTest, label: str, value: str) -> None:
+    next(b for b in page.selectbox if b.label == label).select(value).run()
+    assert not page.exception
+
+
+def test_slices_of_volumes_are_chosen(tmp_path: Path) -> None:
+    folder = draw_volumes(tmp_path / "data" / "vols", count=3)
+    indexing.check_folder(folder)
+    page = open_page(folder)
+    assert "the middle axial slice" in text_of(page)
+    select(page, "Of a volume (NIfTI)", "every")
+    select(page, "Cut", "coronal")
+    press(page, "Use these slices")
+    wait_for_check(folder)
+    chosen = curation.slicing(indexing.decisions(folder))
+    assert chosen == Slicing("every", "coronal")
+    page.run()
+    assert "every 5th coronal slice" in text_of(page)
+    assert "each volume counts as one" in text_of(page)
+    assert "**Automatic window** by its own range" in text_of(page)
+
+
+def test_what_was_uploaded_is_imported(workspace: Path) -> None:
+    page = open_page()
+    assert "Import" not in labels(page)
+    ticket = page.session_state["upload-zip"]
+    sent(ticket, "My set.zip", zipped(GOOD).getvalue())
+    page.session_state["arrived-zip"] = ticket
+    page.run()
+    press(page, "Import")
+    assert (workspace / "datasets" / "My set" / "a" / "1.png").exists()
+    assert uploads.opened(ticket) is None
+    assert not list((workspace / "uploads").iterdir())
+
+
+def test_a_folder_is_imported_or_given_up(workspace: Path) -> None:
+    page = open_page()
+    page.segmented_control[0].select("Folder").run()
+    ticket = page.session_state["upload-folder"]
+    for name, content in GOOD.items():
+        sent(ticket, f"mine/{name}", content)
+    page.session_state["arrived-folder"] = ticket
+    page.run()
+    press(page, "Choose something else")
+    assert not list((workspace / "uploads").iterdir())
+    ticket = page.session_state["upload-folder"]
+    for name, content in GOOD.items():
+        sent(ticket, f"mine/{name}", content)
+    page.session_state["arrived-folder"] = ticket
+    page.run()
+    press(page, "Import")
+    assert (workspace / "datasets" / "mine" / "b" / "2.png").read_bytes() == b"two"
+
+
+def test_public_sets_say_their_licence_first(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDMODEL_MEDMNIST", "http://127.0.0.1:1")
+    page = open_page()
+    assert "**Licence** CC BY 4" in text_of(page)
+    assert "Scientific Data" in text_of(page)
+    select(page, "Set", "dermamnist")
+    assert "not for commercial use" in text_of(page)
+    assert not (workspace / "downloads" / "dermamnist.json").exists()
+    press(page, "Download")
+    deadline = time.monotonic() + 60
+    while fetching.state_of("dermamnist", 28)["running"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    page.run()
+    assert "cannot be reached" in text_of(page)
+    page.radio(key="public-way").set_value("Bring the file").run()
+    ticket = page.session_state["upload-npz"]
+    sent(ticket, "breastmnist.npz", npz(tmp_path / "x.npz").read_bytes())
+    page.session_state["arrived-npz"] = ticket
+    page.run()
+    press(page, "Import it")
+    made = workspace / "datasets" / "breastmnist" / "train"
+    assert sorted(p.name for p in made.iterdir()) == ["malignant", "normal, benign"]
