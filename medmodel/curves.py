@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from medmodel.calibration import bin_numbers
 from medmodel.errors import DataError
 from medmodel.evaluation import Scored
-from medmodel.intervals import STEADY, Z, design_effect, share, spread, wilson_at
+from medmodel.intervals import (
+    STEADY,
+    Z,
+    design_effect,
+    midranks,
+    share,
+    spread,
+    wilson_at,
+)
 
 POINTS = 200
 _GRID = np.linspace(0, 1, 51)
@@ -223,11 +231,9 @@ def _likeness(
     patients: NDArray[np.intp] | None,
 ) -> float:
     """How many of the class's images tell as much as one: by their scores' order."""
-    from scipy.stats import rankdata
-
     if patients is None:
         return 1.0
-    ranks = rankdata(scores[positive])
+    ranks = midranks(scores[positive])
     return design_effect(ranks - ranks.mean(), patients[positive])
 
 

@@ -211,6 +211,15 @@ def mean_of_shares(shares: list[Estimate], n: int) -> Estimate:
     return Estimate(mean, max(0.0, mean - below), min(1.0, mean + above), n)
 
 
+def midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rank of each value from 1, equal ones sharing theirs, shape `(n,)`.
+
+    As `scipy.stats.rankdata`, whose import takes longer than a page may.
+    """
+    _, level, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[level]
+
+
 def auc_components(
     positive: NDArray[np.bool_], scores: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64]]:
@@ -228,13 +237,11 @@ def auc_components(
     Reference: DeLong et al., Biometrics 44 (1988) 837; by midranks as in Sun and Xu,
     IEEE Signal Processing Letters 21 (2014) 1389.
     """
-    from scipy.stats import rankdata
-
     inside, outside = scores[positive], scores[~positive]
-    ranks = rankdata(scores)
+    ranks = midranks(scores)
     # Share of the other group's scores that lie on the right side of each one.
-    wins = (ranks[positive] - rankdata(inside)) / len(outside)
-    losses = 1 - (ranks[~positive] - rankdata(outside)) / len(inside)
+    wins = (ranks[positive] - midranks(inside)) / len(outside)
+    losses = 1 - (ranks[~positive] - midranks(outside)) / len(inside)
     area = float(wins.mean())
     influence = np.empty(len(scores))
     influence[positive] = (wins - area) / _degrees(len(inside))

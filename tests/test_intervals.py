@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from medmodel.intervals import (
     NOT_MEASURABLE,
@@ -13,6 +14,7 @@ from medmodel.intervals import (
     auc_estimate,
     design_effect,
     mean_of_shares,
+    midranks,
     share,
     spread,
     steadied,
@@ -41,6 +43,13 @@ def test_wilson_published_benchmarks() -> None:
 def test_wilson_of_nothing() -> None:
     assert wilson(0, 0) is NOT_MEASURABLE
     assert str(NOT_MEASURABLE) == "not measurable"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(-5, 5) | st.floats(-1e6, 1e6), min_size=1, max_size=60))
+def test_midranks_are_those_of_scipy(values: list[float]) -> None:
+    drawn = np.array(values, float)
+    assert midranks(drawn).tolist() == rankdata(drawn).tolist()
 
 
 @given(st.integers(1, 500), st.data())
