@@ -1,6 +1,8 @@
 """The quality report as a file to keep or to send: HTML for people, JSON for programs.
 
 No patient's number is in it: stand-ins only, and those only in the names of groups.
+Its last part follows items 7 to 20 of CLAIM, on data, reference standard and partitions
+(Tejani et al., Radiology: Artificial Intelligence 6 (2024) e240300); blanks stay blank.
 """
 
 from __future__ import annotations
@@ -45,6 +47,10 @@ def as_json(
         "report": report.to_json(),
         "findings": quality.to_json(findings),
         "decisions": [vars(action) for action in decided],
+        "claim": [
+            {"item": number, "topic": topic, "known": known}
+            for number, topic, known in claim_items(folder, report, decided)
+        ],
     }
     # Which image shows whom stays here.
     del values["report"]["patient_examples"], values["report"]["shared_patients"]
@@ -71,6 +77,7 @@ def as_html(
         parts.append("<h2>Decisions</h2><ul>")
         parts += [f"<li>{html.escape(words(action))}</li>" for action in decided]
         parts.append("</ul>")
+    parts.append(_claim(claim_items(folder, report, decided)))
     head = f"<meta charset=utf-8><title>{name}</title><style>{_STYLE}</style>"
     body = "\n".join(parts)
     return f"<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>"
@@ -87,6 +94,68 @@ def words(action: Action) -> str:
         return f"{Slicing(**action.slicing).words()}."
     changes = [f"{old} → {new or 'left out'}" for old, new in action.names.items()]
     return f"Classes: {', '.join(changes)}"
+
+
+def claim_items(
+    folder: Path, report: DatasetReport, decided: Sequence[Action]
+) -> list[tuple[str, str, str]]:
+    """Number, topic, and what the program knows of it; "" is left to be filled in."""
+    formats = ", ".join(f"{mode} ({n:,})" for mode, n in report.modes.items())
+    out = [a.groups for a in decided if a.kind == "leave_out"]
+    left = sum(len(group) for groups in out for group in groups)
+    excluded = f"{left:,} files left out after looking at them." if left else ""
+    slices = [words(action) for action in decided if action.kind == "slices"]
+    renamed = [words(action) for action in decided if action.kind == "classes"]
+    windows = ", ".join(f"{seen} ({n:,})" for seen, n in report.seen.items())
+    missing = (
+        f"Files that cannot be read and take no part: {len(report.unreadable):,}; "
+        f"images whose patient is not known: {report.without_patient:,}."
+    )
+    two = sum(len(group.labels) > 1 for group in report.duplicates)
+    parts = [
+        f"{split}: {sum(c[split] for c in report.images.values()):,}"
+        for split in report.splits
+    ]
+    drawn = [split for split in report.splits if split in report.drawn]
+    given = f"Drawn at random: {', '.join(drawn)}." if drawn else "As the folders say."
+    headers = "File headers name patients; only stand-ins are kept."
+    return [
+        ("7", "Data source", f"Folder {folder.name}: {report.num_images:,} images."),
+        ("7", "Dates and sites of acquisition", ""),
+        ("8", "Inclusion and exclusion", excluded),
+        ("9", "Pre-processing", f"Shown {windows}." if windows else ""),
+        ("10", "Selection of data subsets", " ".join(slices)),
+        ("11", "Data elements", f"Formats: {formats}."),
+        ("12", "De-identification", headers if report.from_headers else ""),
+        ("13", "Missing data", missing),
+        ("14", "Reference standard", " ".join(renamed)),
+        ("15", "Why this reference standard", ""),
+        ("16", "Who annotated, and how qualified", ""),
+        ("17", "Tools of annotation", ""),
+        ("18", "Agreement of annotators", _disagreement(two)),
+        ("19", "Assignment to partitions", f"{'; '.join(parts)}. {given}"),
+        ("20", "Level at which partitions are disjoint", report.verdict),
+    ]
+
+
+def _disagreement(pictures: int) -> str:
+    if not pictures:
+        return ""
+    lie = "picture lies" if pictures == 1 else "pictures lie"
+    return f"{pictures:,} {lie} under two labels."
+
+
+def _claim(items: Sequence[tuple[str, str, str]]) -> str:
+    blank = "<span class=small>not known: ________________</span>"
+    rows = "".join(
+        f"<tr><td>{number}</td><td>{html.escape(topic)}</td>"
+        f"<td>{html.escape(known) or blank}</td></tr>"
+        for number, topic, known in items
+    )
+    return (
+        "<h2>For a paper: CLAIM 2024, items 7 to 20</h2><table>"
+        f"<tr><th>Item</th><th>Topic</th><th>Known</th></tr>{rows}</table>"
+    )
 
 
 def _counts(report: DatasetReport) -> str:

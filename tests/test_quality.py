@@ -190,6 +190,15 @@ def test_export_escapes_names(odd: Path) -> None:
     values = json.loads(dossier.as_json(odd, report, [bad], decided))
     assert values["verdict"] == "Do not trust"
     assert "shared_patients" not in values["report"]
+    claim = {(item["item"], item["topic"]): item["known"] for item in values["claim"]}
+    assert [item["item"] for item in values["claim"]][0::14] == ["7", "20"]
+    assert claim["7", "Data source"] == f"Folder odd: {report.num_images} images."
+    assert claim["18", "Agreement of annotators"] == "1 picture lies under two labels."
+    assert "take no part: 1; images" in claim["13", "Missing data"]
+    assert claim["19", "Assignment to partitions"].endswith("As the folders say.")
+    assert claim["16", "Who annotated, and how qualified"] == ""
+    blanks = sum(not known for known in claim.values())
+    assert text.count("not known: ____") == blanks == 8
 
 
 def test_hash_of_a_smaller_recompressed_picture_is_near() -> None:
