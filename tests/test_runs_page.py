@@ -80,6 +80,19 @@ def test_the_table_is_searched_and_filtered(make: Callable[..., Run]) -> None:
     assert not app.exception
 
 
+def test_a_filter_for_what_is_gone_is_forgotten(make: Callable[..., Run]) -> None:
+    first, _ = make(RunStatus.QUEUED), make(RunStatus.DONE)
+    change_notes(first, tags=["soon"])
+    app = opened()
+    app.pills(key="states-runs").set_value(["queued"]).run()
+    app.multiselect(key="tags-runs").set_value(["soon"]).run()
+    assert len(app.dataframe[0].value) == 1
+    first.write_status(replace(first.status, state=RunStatus.DONE))
+    change_notes(first, tags=[])
+    app.run()
+    assert not app.exception and len(app.dataframe[0].value) == 2
+
+
 def test_only_settings_that_differ(make: Callable[..., Run]) -> None:
     make(RunStatus.DONE, name="first")
     RunStore().create(config_for("instant", "/data/lungs", name="x", epochs=5))
