@@ -114,8 +114,10 @@ class Form:
             key=f"{self.key}-window",
             accept_new_options=True,
             help="Which measured values become black and white, the same for every "
-            "file. Choose one or type centre/width, for example 40/400. Diagnose then "
-            "shows the model every picture through the same window.",
+            "file. Automatic: CT without Hounsfield units is shown by its own range; "
+            "the data set's page says which files. Choose one or type centre/width, "
+            "for example 40/400. Diagnose then shows the model every picture through "
+            "the same window.",
         )
         self._note("window", (chosen or value).strip())
 

@@ -84,7 +84,7 @@ def preview_patients(folder: Path, pattern: str) -> None:
     if holds_scans(folder):
         st.caption("Patients that DICOM headers name come first, as stand-ins.")
     if not pattern:
-        st.caption(f"Each of the {len(paths)} images counts as a patient of its own.")
+        st.caption(f"Each of the {len(paths)} files counts as a patient of its own.")
         return
     patients = patients_of(paths, pattern)
     named = sorted(set(patients) - {""})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,3 +73,25 @@ def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
     ).to_be_visible()
     log = (app.workspace / "audit.jsonl").read_text()
     assert "new.dcm" not in log and "patient-" not in log
+
+
+def test_folder_from_the_computer(page: Page, app: AppServer, tmp_path: Path) -> None:
+    for label in ("one", "two"):
+        (tmp_path / "scans" / label).mkdir(parents=True)
+        for patient in range(8):
+            name = tmp_path / "scans" / label / f"ü {patient}.dcm"
+            name.write_bytes(ct(label == "two", patient))
+    page.goto(f"{app.url}/datasets")
+    page.get_by_text("Import from your computer").click(timeout=WAIT)
+    page.get_by_role("radio", name="Folder").click(timeout=WAIT)
+    field = page.get_by_label("Folder", exact=True).and_(page.locator("input"))
+    field.set_input_files(tmp_path / "scans", timeout=WAIT)
+    expect(page.get_by_label("Name of the data set")).to_have_value(
+        "scans", timeout=WAIT
+    )
+    page.get_by_role("button", name="Import", exact=False).last.click(timeout=WAIT)
+    train = page.get_by_role("button", name="Train on this data set")
+    train.wait_for(timeout=WAIT)
+    found = (app.workspace / "datasets" / "scans").rglob("*.dcm")
+    assert sorted(file.name for file in found)[-1] == "ü 7.dcm"
+    assert not list((app.workspace / "uploads").iterdir())
