@@ -150,7 +150,7 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
     present = set(table["state"])
     states = st.pills(
         "State",
-        _still(f"states-{key}", [state for state in titles if state in present]),
+        [state for state in titles if state in present],
         selection_mode="multi",
         format_func=lambda state: titles[state],
         key=f"states-{key}",
@@ -158,13 +158,13 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
     folders = {path: widgets.folder_name(path) for path in table["dataset"]}
     chosen = st.multiselect(
         "Data set",
-        _still(f"folders-{key}", list(folders)),
+        list(folders),
         format_func=lambda path: folders[path],
         key=f"folders-{key}",
     )
     tags = st.multiselect(
         "Tag",
-        _still(f"tags-{key}", sorted({tag for own in table["tags"] for tag in own})),
+        sorted({tag for own in table["tags"] for tag in own}),
         key=f"tags-{key}",
     )
     if states:
@@ -174,14 +174,6 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
     if tags:
         table = table[[not set(tags).isdisjoint(own) for own in table["tags"]]]
     return table
-
-
-def _still(key: str, options: list[str]) -> list[str]:
-    """The options; what was chosen and is none of them any more is forgotten."""
-    if key in st.session_state:
-        kept = [value for value in st.session_state[key] if value in options]
-        st.session_state[key] = kept
-    return options
 
 
 def _take(ids: list[str]) -> None:
