@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from medmodel.errors import ConfigError
 from medmodel.samples import Axis
+from medmodel.steps import step_problem
 
 Fit = Literal["pad", "crop", "stretch"]
 Colour = Literal["grey", "rgb"]
@@ -263,11 +264,8 @@ class TrainConfig:
                 "Frozen training reads each image once: switch augmentation off, "
                 "or choose fine-tuning."
             )
-        return (
-            found
-            | _pattern_problem(self.patient_pattern)
-            | _window_problem(self.window)
-        )
+        wrong = _window_problem(self.window) | step_problem(self.steps)
+        return found | _pattern_problem(self.patient_pattern) | wrong
 
     def check(self) -> None:
         """Raises `ConfigError` for the first wrong field."""

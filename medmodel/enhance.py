@@ -1,8 +1,7 @@
 """Steps that make pictures clearer, as a chain that training and Diagnose share.
 
-A step is text: its name, and after a colon its strength, such as `gamma:0.8`. So a
-chain can be read in a run's settings, and means the same ever after. scikit-image does
-the work, in grey levels from 0 to 1.
+Steps are text, see `steps`, so that a chain can be read in a run's settings and means
+the same ever after. scikit-image does the work, in grey levels from 0 to 1.
 """
 
 from __future__ import annotations
@@ -15,34 +14,34 @@ import numpy as np
 import numpy.typing as npt
 
 from medmodel.config import workspace_root
-from medmodel.errors import ConfigError
+from medmodel.steps import describe, parse
 from medmodel.storage import read_json, write_json
 
 Pixels = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
-MOST_STEPS = 8
 _DARK = 12
 """Grey level up to which a border counts as empty."""
+_PLAIN = 6
+"""Grey levels by which the pixels of a line of a border may differ."""
 
 
-class Step(NamedTuple):
-    """One kind of step.
+class Chain(NamedTuple):
+    """What somebody saved on the Enhance page.
 
     Args:
-        title: What a page calls it.
-        work: Takes values (height, width, channels) in [0, 1] and the strength.
-        low: Smallest strength.
-        high: Largest strength; equal to `low` where there is none to choose.
-        usual: Strength to begin with.
-        help: What it is good for, and what the strength is.
+        steps: See `steps.parse`.
+        window: See `config.Preprocessing`; `"auto"` where it plays no part.
     """
 
-    title: str
-    work: Callable[[Values, float], Any]
-    low: float
-    high: float
-    usual: float
-    help: str
+    steps: tuple[str, ...]
+    window: str = "auto"
+
+    def words(self) -> str:
+        """The chain in words."""
+        if self.window == "auto":
+            return describe(self.steps)
+        window = f"Window {self.window}"
+        return f"{window}, then {describe(self.steps)}" if self.steps else window
 
 
 def apply(pixels: Pixels, steps: Sequence[str]) -> Pixels:
@@ -63,51 +62,26 @@ def apply(pixels: Pixels, steps: Sequence[str]) -> Pixels:
     values: Values = (pixels / np.float32(255)).astype(np.float32)
     for text in steps:
         name, strength = parse(text)
-        values = STEPS[name].work(values, strength).astype(np.float32)
+        values = np.asarray(_WORK[name](values, strength), np.float32)
     return (values.clip(0, 1) * 255).round().astype(np.uint8)
 
 
-def parse(text: str) -> tuple[str, float]:
-    """Name and strength of a step.
-
-    Raises:
-        ConfigError: It does not exist, or its strength is out of range.
-    """
-    name, _, number = text.partition(":")
-    try:
-        step = STEPS[name]
-        strength = float(number) if number else step.usual
-    except (KeyError, ValueError) as error:
-        raise ConfigError("steps", f"There is no enhancement {text!r}.") from error
-    if not step.low <= strength <= step.high:
-        raise ConfigError(
-            "steps",
-            f"{step.title}: the strength must lie between {step.low:g} and "
-            f"{step.high:g}; {strength:g} was given.",
-        )
-    return name, strength
-
-
-def describe(steps: Sequence[str]) -> str:
-    """A chain in words."""
-    words = []
-    for text in steps:
-        name, strength = parse(text)
-        step = STEPS[name]
-        chosen = f" {strength:g}" if step.high > step.low else ""
-        words.append(step.title + chosen)
-    return ", then ".join(words) or "None"
-
-
-def saved_chains() -> dict[str, list[str]]:
+def saved_chains() -> dict[str, Chain]:
     """Chains that people saved in this workspace, by name."""
-    kept: dict[str, list[str]] = read_json(_file()) or {}
-    return kept
+    kept: dict[str, Any] = read_json(_file()) or {}
+    # The first version kept the steps alone.
+    return {
+        name: Chain(tuple(chain))
+        if isinstance(chain, list)
+        else Chain(tuple(chain["steps"]), chain["window"])
+        for name, chain in kept.items()
+    }
 
 
-def save_chain(name: str, steps: Sequence[str]) -> None:
+def save_chain(name: str, steps: Sequence[str], window: str = "auto") -> None:
     """Keeps a chain; one of the same name is replaced. No run is changed by that."""
-    write_json(_file(), {**saved_chains(), name: list(steps)})
+    chains = {**saved_chains(), name: Chain(tuple(steps), window)}
+    write_json(_file(), {name: chain._asdict() for name, chain in chains.items()})
 
 
 def _file() -> Path:
@@ -190,56 +164,39 @@ def _crop(values: Values, strength: float) -> Any:
     return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-STEPS: dict[str, Step] = {
-    "crop": Step("Crop to content", _crop, 0, 0, 0, "Takes off empty dark borders."),
-    "stretch": Step(
-        "Window by percentiles",
-        _stretch,
-        0,
-        20,
-        1,
-        "Makes the darkest and brightest per cent of pixels black and white.",
-    ),
-    "clahe": Step(
-        "Local contrast (CLAHE)",
-        _clahe,
-        0.001,
-        0.1,
-        0.01,
-        "Evens out contrast place by place; the strength is the clip limit.",
-    ),
-    "gamma": Step(
-        "Gamma",
-        lambda values, strength: values**strength,
-        0.2,
-        5,
-        0.8,
-        "Below 1 brightens dark parts, above 1 darkens.",
-    ),
-    "median": Step(
-        "Denoise: median", _median, 1, 5, 1, "Removes specks; radius in pixels."
-    ),
-    "nlm": Step(
-        "Denoise: non-local means",
-        _non_local_means,
-        0.2,
-        2,
-        0.8,
-        "Smooths where the picture repeats itself; in units of its own noise. Slow.",
-    ),
-    "bilateral": Step(
-        "Denoise: bilateral",
-        _bilateral,
-        0.01,
-        0.5,
-        0.05,
-        "Smooths between edges; the strength is how different neighbours may be.",
-    ),
-    "unsharp": Step(
-        "Sharpen (unsharp mask)", _unsharp, 0.1, 5, 1, "Makes edges stronger."
-    ),
-    "edges": Step("Edges", _edges, 0, 0, 0, "Leaves edges only (Sobel)."),
-    "invert": Step(
-        "Invert", lambda values, strength: 1 - values, 0, 0, 0, "Swaps black and white."
-    ),
+def _borders(values: Values, strength: float) -> Any:
+    level = values.max(axis=2)
+    for _ in range(2):  # a frame within a frame
+        rows = np.flatnonzero(np.ptp(level, axis=1) > _PLAIN / 255)
+        columns = np.flatnonzero(np.ptp(level, axis=0) > _PLAIN / 255)
+        if len(rows) < 2 or len(columns) < 2:
+            return values
+        part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        level, values = level[part], values[part]
+    return values
+
+
+def _scale(values: Values, strength: float) -> Any:
+    from skimage.transform import resize
+
+    scale = strength / max(values.shape[:2])
+    height, width = (max(1, round(length * scale)) for length in values.shape[:2])
+    smooth = scale < 1
+    return resize(values, (height, width), order=3, anti_aliasing=smooth, clip=True)
+
+
+_WORK: dict[str, Callable[[Values, float], Any]] = {
+    "crop": _crop,
+    "borders": _borders,
+    "resize": _scale,
+    "stretch": _stretch,
+    "clahe": _clahe,
+    "gamma": lambda values, strength: values**strength,
+    "median": _median,
+    "nlm": _non_local_means,
+    "bilateral": _bilateral,
+    "unsharp": _unsharp,
+    "edges": _edges,
+    "invert": lambda values, strength: 1 - values,
 }
+"""For each of `STEPS` what it does to values (height, width, channels) in [0, 1]."""

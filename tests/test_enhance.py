@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from medmodel import enhance, images
-from medmodel.config import Preprocessing, TrainConfig
+from medmodel.config import Preprocessing, TrainConfig, workspace_root
+from medmodel.enhance import Chain
 from medmodel.errors import ConfigError
 from medmodel.prepared import prepare
+from medmodel.steps import STEPS
+from medmodel.storage import write_json
 
 
 def noisy(channels: int) -> enhance.Pixels:
@@ -21,13 +24,18 @@ def noisy(channels: int) -> enhance.Pixels:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", enhance.STEPS)
+@pytest.mark.parametrize("name", STEPS)
 def test_every_step_keeps_kind_and_channels(name: str, channels: int) -> None:
     pixels = noisy(channels)
     found = enhance.apply(pixels, [name])
-    assert found.dtype == np.uint8 and found.shape == pixels.shape
-    assert name == "crop" or (found != pixels).any()
+    assert found.dtype == np.uint8
     blank = np.zeros((16, 16, channels), np.uint8)
+    if name == "resize":
+        assert found.shape == (205, 256, channels)
+        assert enhance.apply(blank, [name]).shape == (256, 256, channels)
+        return
+    assert found.shape == pixels.shape
+    assert name in ("crop", "borders") or (found != pixels).any()
     assert enhance.apply(blank, [name]).shape == blank.shape
 
 
@@ -40,6 +48,12 @@ def test_steps_by_hand() -> None:
     framed = np.zeros((9, 9, 1), np.uint8)
     framed[2:5, 3:8] = 200
     assert enhance.apply(framed, ["crop"]).shape == (3, 5, 1)
+    white = np.full((12, 14, 1), 255, np.uint8)
+    white[1:10, 2:13] = 0
+    white[3:7, 4:9] = noisy(1)[:4, :5]
+    assert enhance.apply(white, ["borders"]).shape == (4, 5, 1)
+    assert enhance.apply(white, ["crop"]).shape == white.shape
+    assert enhance.apply(noisy(3), ["resize:32"]).shape == (26, 32, 3)
     speck = np.full((9, 9, 1), 100, np.uint8)
     speck[4, 4] = 255
     assert (enhance.apply(speck, ["median:1"]) == 100).all()
@@ -49,8 +63,16 @@ def test_steps_by_hand() -> None:
     "step", ["magic", "gamma:x", "gamma:0", "clahe:9", "gamma:nan"]
 )
 def test_wrong_steps_are_refused(step: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as caught:
         enhance.apply(noisy(1), [step])
+    problems = TrainConfig("", steps=("invert", step)).problems()
+    assert problems["steps"] == str(caught.value)
+
+
+def test_chains_have_an_end() -> None:
+    assert TrainConfig("", steps=("invert",) * 8).problems() == {}
+    problems = TrainConfig("", steps=("invert",) * 9).problems()
+    assert problems == {"steps": "At most 8 steps; 9 were given."}
 
 
 def test_chain_survives_json_and_reaches_the_model(class_folders: Path) -> None:
@@ -70,7 +92,14 @@ def test_chain_survives_json_and_reaches_the_model(class_folders: Path) -> None:
 def test_chains_are_kept_by_name() -> None:
     assert enhance.saved_chains() == {}
     enhance.save_chain("soft", ["median:1", "crop"])
-    assert enhance.saved_chains() == {"soft": ["median:1", "crop"]}
-    words = "Denoise: median 1, then Crop to content"
-    assert enhance.describe(["median:1", "crop"]) == words
-    assert enhance.describe([]) == "None"
+    enhance.save_chain("air", [], "lung")
+    soft, air = Chain(("median:1", "crop")), Chain((), "lung")
+    assert enhance.saved_chains() == {"soft": soft, "air": air}
+    assert soft.words() == "Denoise: median 1, then Crop to content"
+    assert air.words() == "Window lung" and Chain(()).words() == "None"
+    assert Chain(("invert",), "40/80").words() == "Window 40/80, then Invert"
+
+
+def test_chains_of_the_first_version_are_read() -> None:
+    write_json(workspace_root() / "enhancements.json", {"old": ["gamma:2"]})
+    assert enhance.saved_chains() == {"old": Chain(("gamma:2",))}

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel import enhance
 from medmodel.images import png_bytes
+from tests.dicom_files import dicom_file
 
 MENU = Path(__file__).resolve().parent.parent / "pages" / "menu.py"
 
@@ -26,12 +27,37 @@ def test_a_chain_is_tried_saved_and_offered_for_training(class_folders: Path) ->
     page.text_input[0].input("Dark *and* inverted").run()
     next(b for b in page.button if b.label == "Save").click().run()
     assert not page.exception
-    chain = ["gamma:2", "invert"]
+    chain = enhance.Chain(("gamma:2", "invert"))
     assert enhance.saved_chains() == {"Dark *and* inverted": chain}
     page = AppTest.from_file(str(MENU), default_timeout=60).run()
     page.switch_page(str(MENU.parent / "models" / "train.py")).run()
     field = next(s for s in page.selectbox if s.label == "Enhancement")
     assert field.options == ["None", "Dark *and* inverted"]
+
+
+def test_a_scan_is_seen_through_a_window_that_the_chain_keeps(
+    class_folders: Path,
+) -> None:
+    page = open_page()
+    stored = np.arange(-1024, 3072, dtype="<i2").reshape(64, 64)
+    scan = dicom_file(stored, Modality="CT", RescaleSlope=1, RescaleIntercept=0)
+    page.file_uploader[0].set_value(("a.dcm", scan, "application/dicom")).run()
+    field = next(s for s in page.selectbox if s.label == "Window of scans")
+    field.set_value("by hand").run()
+    level, width = page.slider[:2]
+    level.set_value(300).run()
+    width.set_value(1000).run()
+    page.text_input[0].input("Narrow").run()
+    next(b for b in page.button if b.label == "Save").click().run()
+    assert not page.exception
+    assert enhance.saved_chains() == {"Narrow": enhance.Chain((), "300/1000")}
+    page = AppTest.from_file(str(MENU), default_timeout=60).run()
+    page.switch_page(str(MENU.parent / "models" / "train.py")).run()
+    next(s for s in page.selectbox if s.label == "Enhancement").set_value(
+        "Narrow"
+    ).run()
+    assert not page.exception
+    assert any("window of scans: 300/1000" in c.value for c in page.caption)
 
 
 def test_no_picture_yet() -> None:

@@ -22,7 +22,7 @@ from medmodel.config import (
     TrainConfig,
     Training,
 )
-from medmodel.enhance import describe, saved_chains
+from medmodel.enhance import Chain, saved_chains
 from pages._shared.words import plain
 
 FIT_TITLES = {
@@ -123,10 +123,11 @@ class Form:
 
     def enhancement(self) -> None:
         """A field for a chain of the Enhance page; absent while there is none."""
-        chains = {name: tuple(c) for name, c in saved_chains().items()}
-        start = self.start.steps
-        named = next((n for n, c in chains.items() if c == start), describe(start))
-        options = {"None": (), named: start, **chains}
+        chains = saved_chains()
+        start = Chain(self.start.steps)
+        same = (n for n, c in chains.items() if c.steps == start.steps)
+        named = next(same, start.words())
+        options = {"None": Chain(()), named: start, **chains}
         if len(options) < 2:
             return
         chosen = st.selectbox(
@@ -137,7 +138,11 @@ class Form:
             help="A chain saved on the Enhance page. The model keeps it: Diagnose "
             "applies the same steps.",
         )
-        self._note("steps", options[chosen])
+        chain = options[chosen]
+        self._note("steps", chain.steps)
+        if chain.window != "auto":
+            self.values["window"] = chain.window
+            st.caption(f"With its window of scans: {window_title(chain.window)}.")
 
     def config(self) -> TrainConfig:
         """The configuration as entered, right or wrong; says at the fields what is."""

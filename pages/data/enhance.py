@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from medmodel import enhance, folders
+from medmodel.config import WINDOWS
 from medmodel.images import Pixels, decode, thumbnail
 from medmodel.layout import list_files
+from medmodel.steps import MOST_STEPS, STEPS
 from pages._shared import widgets
 from pages._shared.picture import show_picture
+from pages._shared.train_form import window_title
 from pages._shared.widgets import errors_shown, page_header
 from pages._shared.words import plain
 
 # Longer side of the picture that is tried on; pictures of a data set to choose from.
 SIDE, PICTURES = 512, 40
+BY_HAND = "by hand"
 
 
 @st.cache_data(max_entries=4, ttl=600, show_spinner=False)
@@ -25,13 +31,13 @@ def pictures_of(folder: str) -> list[str]:
     return paths[:: max(1, len(paths) // PICTURES)][:PICTURES]
 
 
-def pick_picture() -> tuple[Pixels, str] | None:
-    """An uploaded picture, or one of a data set that was trained on."""
+def pick_picture() -> tuple[Path | bytes, str] | None:
+    """An uploaded picture or one of a data set that was trained on, and its name."""
     left, right = st.columns(2, gap="large")
     with right:
         file = st.file_uploader("Or a picture of your own", key="enhance-file")
     if file is not None:
-        return decode(file.getvalue(), "The picture").pixels, file.name
+        return file.getvalue(), file.name
     with left:
         known = {str(p): p for p in folders.recent_datasets(widgets.store())}
         asked = st.query_params.get("dataset", "")
@@ -45,25 +51,44 @@ def pick_picture() -> tuple[Pixels, str] | None:
         )
         paths = pictures_of(chosen)
         path = st.selectbox("Picture", paths)
-    return decode(known[chosen] / path).pixels, path
+    return known[chosen] / path, path
+
+
+def ask_window(source: Path | bytes) -> tuple[Pixels, str]:
+    """The picture, and the window of a scan as settings know it."""
+    shown = decode(source, "The picture")
+    if shown.format not in ("DICOM", "NIfTI"):
+        return shown.pixels, "auto"
+    window = st.selectbox(
+        "Window of scans",
+        ["auto", "file", *WINDOWS, BY_HAND],
+        format_func=lambda w: "By hand" if w == BY_HAND else window_title(w),
+        key="enhance-window",
+        help="Which measured values become black and white.",
+    )
+    if window == BY_HAND:
+        level = st.slider("Level (centre)", -1500, 4000, 40, 5, key="enhance-level")
+        width = st.slider("Width", 1, 6000, 400, key="enhance-width")
+        window = f"{level}/{width}"
+    return decode(source, "The picture", window).pixels, window
 
 
 def ask_steps() -> list[str]:
     """The chain in the order chosen, with a slider for each strength."""
     chosen = st.multiselect(
         "Steps, in this order",
-        list(enhance.STEPS),
-        format_func=lambda name: enhance.STEPS[name].title,
-        max_selections=enhance.MOST_STEPS,
+        list(STEPS),
+        format_func=lambda name: STEPS[name].title,
+        max_selections=MOST_STEPS,
         key="enhance-steps",
     )
     steps = []
     for name in chosen:
-        step = enhance.STEPS[name]
+        step = STEPS[name]
         if step.high == step.low:
             steps.append(name)
             continue
-        whole = name == "median"
+        whole = step.whole
         value = st.slider(
             step.title,
             int(step.low) if whole else float(step.low),
@@ -97,30 +122,31 @@ def show_difference(before: Pixels, after: Pixels, name: str) -> None:
     st.line_chart(frame, height=180, color=["#E69F00", "#0072B2"])
 
 
-def ask_name(steps: list[str]) -> None:
+def ask_name(steps: list[str], window: str) -> None:
     """Keeps the chain under a name, for the Train form."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name of the chain", max_chars=60, key="enhance-name")
-        ready = bool(name.strip() and steps)
+        ready = bool(name.strip() and (steps or window != "auto"))
         if st.button(
             "Save", type="primary", icon=":material/save:", disabled=not ready
         ):
-            enhance.save_chain(name.strip(), steps)
+            enhance.save_chain(name.strip(), steps, window)
             st.toast("Saved: choose it under Train, More settings, Pictures.")
     for kept, chain in enhance.saved_chains().items():
-        st.caption(plain(f"{kept}: {enhance.describe(chain)}"))
+        st.caption(plain(f"{kept}: {chain.words()}"))
 
 
 page_header("Enhance", "Make pictures clearer, and train on them just so.")
 with errors_shown():
     picked = pick_picture()
     if picked is not None:
-        picture = thumbnail(picked[0], SIDE)
+        whole, window = ask_window(picked[0])
+        picture = thumbnail(whole, SIDE)
         wanted = ask_steps()
         with st.spinner("Working on the picture"):
             changed = enhance.apply(picture, wanted)
         show_difference(picture, changed, picked[1])
-        ask_name(wanted)
+        ask_name(wanted, window)
         st.caption(
             f"Tried on at most {SIDE} pixels a side; training and Diagnose apply the "
             "chain to the whole picture before it is scaled to the network's size."
