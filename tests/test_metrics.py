@@ -117,6 +117,38 @@ def test_brier_and_log_loss_as_scikit_learn_has_them() -> None:
     assert brier(three).value == pytest.approx(expected)
 
 
+def test_brier_of_1950() -> None:
+    # Monthly Weather Review 78 (1950) 1, table 1: ten forecasts of rain, P = 0.19. He
+    # adds up both classes; of two classes we give the half, as scikit-learn does.
+    rain = np.array([0.7, 0.9, 0.8, 0.4, 0.2, 0.0, 0.0, 0.0, 0.0, 0.1])
+    fell = np.array([0, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    scores = np.stack([1 - rain, rain], axis=1)
+    found = brier(Scored(["dry", "rain"], fell, scores, None))
+    assert round(2 * found.value, 2) == 0.19
+
+
+def test_worked_examples_of_the_scikit_learn_guide() -> None:
+    def two(score: list[float], truth: list[int]) -> Scored:
+        second = np.array(score)
+        both = np.stack([1 - second, second], axis=1)
+        return Scored(["a", "b"], np.array(truth), both, None)
+
+    ranked = class_metrics(two([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]), 1)
+    assert ranked["auc"].value == 0.75
+    assert round(ranked["average_precision"].value, 2) == 0.83
+    loss = log_loss(two([0.9, 0.1, 0.2, 0.65], [1, 0, 0, 1]))
+    assert round(loss.value, 5) == 0.21616
+    assert round(brier(two([0.1, 0.9, 0.8, 0.3], [0, 1, 1, 0])).value, 4) == 0.0375
+    found = matthews(np.array([1, 1, 1, 0]), np.array([1, 0, 1, 1]), None)
+    assert round(found.value, 2) == -0.33
+    called = np.eye(2)[[0, 1, 0, 0, 0, 1]]
+    six = Scored(["a", "b"], np.array([0, 1, 0, 0, 1, 0]), called, None)
+    assert overall_metrics(six)["balanced_accuracy"].value == 0.625
+    called = np.eye(3)[[0, 2, 1, 0, 0, 1]]
+    six = Scored(["a", "b", "c"], np.array([0, 1, 2, 0, 1, 2]), called, None)
+    assert round(overall_metrics(six)["f1"].value, 2) == 0.27
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4), st.booleans())
 def test_every_interval_holds_its_value(

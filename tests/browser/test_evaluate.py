@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from medmodel.curves import score_histogram
 from medmodel.evaluation import confusion_matrix, read_predictions, scored
 from medmodel.notes import notes_of
 from medmodel.runs import Run
@@ -45,6 +46,25 @@ def test_from_a_confusion_cell_to_its_images(
     expect(headline).to_be_visible(timeout=WAIT)
     pictures = page.get_by_alt_text("Image with label dark, first choice light")
     expect(pictures).to_have_count(min(count, 12), timeout=WAIT)
+
+
+def test_from_a_bar_of_the_histogram_to_its_images(
+    page: Page, app: AppServer, runs: Runs
+) -> None:
+    data = scored(read_predictions(runs[1]), "test")
+    bars = score_histogram(data, 1)
+    at = int(bars.inside.argmax())
+    page.goto(f"{app.url}/evaluate?run={runs[1].id}&view=Curves")
+    bins = page.locator(".js-plotly-plot .nsewdrag").nth(2)
+    bins.scroll_into_view_if_needed(timeout=WAIT)
+    box = bins.bounding_box()
+    assert box
+    # The axis runs from -0.02 to 1.02; bars of the class stand above the middle.
+    across = ((bars.edges[at] + bars.edges[at + 1]) / 2 + 0.02) / 1.04
+    bins.click(position={"x": across * box["width"], "y": 0.25 * box["height"]})
+    count = f"{bars.inside[at]} image" + ("s" if bars.inside[at] > 1 else "")
+    headline = page.get_by_text(f"{count}: label light, score for light")
+    expect(headline).to_be_visible(timeout=WAIT)
 
 
 def test_a_threshold_is_frozen_then_explored(
