@@ -28,6 +28,7 @@ from medmodel.intervals import (
     wilson,
 )
 from medmodel.runs import Run
+from medmodel.splits import stand_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +185,8 @@ def shared_patients(run: Run) -> int | None:
     """How many test patients also occur in training or validation.
 
     Returns:
-        None where the patient of some image is not known.
+        None where the patient of some image is not known; a volume that stands for
+        its patient says nothing of others of the same person.
 
     Raises:
         RunError: The run has no split.csv.
@@ -195,7 +197,8 @@ def shared_patients(run: Run) -> int | None:
         table = pd.read_csv(run.folder / "split.csv", dtype=str, keep_default_na=False)
     except (FileNotFoundError, ValueError) as error:
         raise RunError(f"The split of {run.title} cannot be read: {error}") from error
-    if (table["patient"] == "").any():
+    told = table["patient"]
+    if ((told == "") | (told == table["path"].map(stand_in))).any():
         return None
     tested = table["split"] == "test"
     others = set(table.loc[~tested, "patient"])

@@ -215,8 +215,10 @@ def test_patients_on_both_sides_are_counted(run: Run) -> None:
     assert shared_patients(run) == 0
     run.write_table("split.csv", [header, *rows, ["4", "b", "p2", "test"]])
     assert shared_patients(run) == 1
-    run.write_table("split.csv", [header, *rows, ["4", "b", "", "test"]])
-    assert shared_patients(run) is None
+    volume = ["b/v.nii#axial=3", "b", "b/v.nii", "test"]
+    for row in (["4", "b", "", "test"], volume):
+        run.write_table("split.csv", [header, *rows, row])
+        assert shared_patients(run) is None
 
 
 def test_no_split_yet(run: Run) -> None:
