@@ -209,13 +209,17 @@ def tested_on(run: Run, found: Evaluation) -> str:
 
 
 def split_level(run: Run) -> str:
-    """On which level the splits are apart, as a sentence."""
-    shared = shared_patients(run)
+    """On which level the splits are apart, in sentences."""
+    config, shared = run.config, shared_patients(run)
+    dealt = ""
+    if config.folds > 1:
+        dealt = f" Tested on fold {config.fold} of {config.folds} of a cross-validation."
     if shared is None:
-        return "Split by image: patients are not known."
+        return "Split by image: patients are not known." + dealt
     if shared:
-        return f"{shared:,} test patients also occur in training or validation."
-    return "Split by patient: nobody is on both sides."
+        found = f"{shared:,} test patients also occur in training or validation."
+        return found + dealt
+    return "Split by patient: nobody is on both sides." + dealt
 
 
 def trained_on(run: Run) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from medmodel import card, indexing, report, sketches
 from medmodel.calibration import fit_temperature, store_temperature
 from medmodel.evaluation import evaluate, read_predictions, scored
 from medmodel.runs import Run
+from medmodel.storage import write_json
 from medmodel.thresholds import Rule, choose_thresholds, freeze_thresholds
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
@@ -87,6 +89,14 @@ def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
     assert "nobody is on both sides" in items["Partitions and their level"]
     assert " taken for " in items["Failure analysis"]
     assert 'class="blank"' in report.model_card(run)
+
+
+def test_a_fold_says_that_it_is_one(run: Run) -> None:
+    path = run.folder / "config.json"
+    write_json(path, replace(run.config, folds=5, fold=2).to_json())
+    level = card.split_level(run)
+    assert level.endswith(" Tested on fold 2 of 5 of a cross-validation.")
+    assert run.title.endswith(", fold 2 of 5")
 
 
 def test_items_stand_under_their_numbers(run: Run) -> None:
