@@ -14,6 +14,7 @@ from medmodel.external import mapping_of, tested_elsewhere
 from medmodel.intervals import FEW_PATIENTS, Estimate
 from medmodel.runs import Run
 from pages._shared.charts import show_figure
+from pages._shared.downloads import csv_button
 from pages._shared.widgets import errors_shown, folder_name
 from pages._shared.words import plain
 
@@ -29,7 +30,7 @@ def show_evaluation(run: Run) -> None:
         show_frame(run, found)
         show_numbers(found)
         show_classes(found)
-        _show_confusion(found)
+        _show_confusion(run, found)
 
 
 def evaluated(run: Run) -> Evaluation:
@@ -189,7 +190,14 @@ def show_classes(found: Evaluation) -> None:
     )
 
 
-def _show_confusion(found: Evaluation) -> None:
+def confusion_table(found: Evaluation) -> pd.DataFrame:
+    """The confusion matrix as a table to take away."""
+    table = pd.DataFrame(found.confusion, columns=found.classes)
+    table.insert(0, "label \\ first choice", found.classes, allow_duplicates=True)
+    return table
+
+
+def _show_confusion(run: Run, found: Evaluation) -> None:
     st.markdown("**What was taken for what** (confusion matrix)")
     with st.container(width=_MATRIX_WIDTH):
         show_figure(
@@ -197,6 +205,7 @@ def _show_confusion(found: Evaluation) -> None:
             key="confusion",
             alt="Confusion matrix: labels in rows, first choices in columns",
         )
+    csv_button(confusion_table(found), "confusion", run)
 
 
 def _with_n(estimate: Estimate) -> str:

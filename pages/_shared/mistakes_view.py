@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from medmodel import figures, gallery, plots
@@ -13,7 +12,7 @@ from medmodel.runs import Run
 from pages._shared import results
 from pages._shared.charts import show_figure
 from pages._shared.downloads import csv_button
-from pages._shared.evaluation_view import evaluated
+from pages._shared.evaluation_view import confusion_table, evaluated
 from pages._shared.gallery_view import ask_for, show_gallery
 
 
@@ -29,7 +28,7 @@ def show_mistakes(run: Run) -> None:
             alt="Confusion matrix: labels in rows, first choices in columns",
             on_click=lambda point: _open(found, point),
         )
-    csv_button(_matrix(found), "confusion", run)
+    csv_button(confusion_table(found), "confusion", run)
     show_gallery(run)
     _show_marked(run)
 
@@ -39,12 +38,6 @@ def _open(found: Evaluation, point: dict[str, Any]) -> None:
     if cell is not None:
         label, choice = (int(at) for at in list(cell)[:2])
         ask_for(found.classes[label], found.classes[choice])
-
-
-def _matrix(found: Evaluation) -> pd.DataFrame:
-    table = pd.DataFrame(found.confusion, columns=found.classes)
-    table.insert(0, "label \\ first choice", found.classes, allow_duplicates=True)
-    return table
 
 
 def _show_marked(run: Run) -> None:
