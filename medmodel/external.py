@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel import audit, jobs
+from medmodel.config import TrainConfig
 from medmodel.datasets import Index, index_dataset, load_index
 from medmodel.errors import DataError, RunError
 from medmodel.evaluation import SCORE, read_predictions
@@ -58,6 +59,9 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
         dataset=str(folder),
         name=f"{run.title}, tested on {folder.name}",
         device="auto",
+        # The test of one fold's model is no fold of the other folder.
+        folds=1,
+        fold=TrainConfig.fold,
     )
     asked = {"model": run.id, "mapping": kept}
     made = store.create(config, {"external.json": asked})
