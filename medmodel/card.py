@@ -213,7 +213,8 @@ def split_level(run: Run) -> str:
     config, shared = run.config, shared_patients(run)
     dealt = ""
     if config.folds > 1:
-        dealt = f" Tested on fold {config.fold} of {config.folds} of a cross-validation."
+        fold = f"fold {config.fold} of {config.folds}"
+        dealt = f" Tested on {fold} of a cross-validation."
     if shared is None:
         return "Split by image: patients are not known." + dealt
     if shared:
