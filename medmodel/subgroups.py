@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 TITLES: dict[str, str] = {
     "format": "File format",
     "mode": "Colour mode",
-    "view": "View",
-    "modality": "Modality",
+    "seen": "How a scan became grey",
+    "frames": "Slices in the file",
     "width": "Width in pixels",
     "height": "Height in pixels",
     "mean": "Brightness (mean grey level)",
     "spread": "Contrast (spread of grey levels)",
+    "colour": "Colour (mean distance from grey)",
     "white": "White pixels in per cent",
     "bytes": "File size in bytes",
 }
