@@ -108,12 +108,17 @@ def _show_experiment(run: Run, experiment: Experiment) -> None:
         alt="Every metric of the pooled folds, and its mean and spread over them",
     )
     st.caption(plain(_meaning(experiment, pooled)))
-    csv_button(
-        table,
-        f"out-of-fold-{folds}-seed-{experiment.seed}",
-        run,
-        "CSV of every image's out-of-fold scores",
-    )
+    name = f"out-of-fold-{folds}-seed-{experiment.seed}"
+    with st.container(horizontal=True):
+        csv_button(table, name, run, "CSV of every image's out-of-fold scores")
+        if st.button(
+            "Compare them with other runs",
+            icon=":material/compare_arrows:",
+            key=f"compare-{name}",
+            help="There, each of the folds stands for all of them.",
+        ):
+            params = {"runs": done[0].run.id}
+            st.switch_page(widgets.COMPARE, query_params=params)
 
 
 Pooled = tuple[pd.DataFrame, Scored, list[dict[str, float]]]
