@@ -287,7 +287,10 @@ def when(moment: float) -> str:
 
 def _preprocessing(seen: Preprocessing) -> str:
     colour = "grey" if seen.colour == "grey" else "colour"
-    return f"{seen.size} × {seen.size} pixels, {seen.fit}, {colour}"
+    said = f"{seen.size} × {seen.size} pixels, {seen.fit}, {colour}"
+    if seen.window != "auto":
+        said += f", scans through the window {seen.window}"
+    return said + (f", {seen.axis} slices" if seen.axis != "axial" else "")
 
 
 def _split(run: Run) -> pd.DataFrame:

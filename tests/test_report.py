@@ -91,6 +91,14 @@ def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
     assert 'class="blank"' in report.model_card(run)
 
 
+def test_the_card_says_how_scans_are_seen(run: Run) -> None:
+    facts = run.model_facts
+    seen = replace(facts.preprocessing, axis="coronal", window="lung")
+    run.write_model_facts(replace(facts, preprocessing=seen))
+    said = dict(card.model_facts_label(run, card.evaluated(run)))["Input"]
+    assert said.endswith("scans through the window lung, coronal slices")
+
+
 def test_a_fold_says_that_it_is_one(run: Run) -> None:
     path = run.folder / "config.json"
     write_json(path, replace(run.config, folds=5, fold=2).to_json())
