@@ -9,7 +9,8 @@ import numpy as np
 from keras import layers
 
 MOST_MAPS = 8
-MOST_LAYERS = 60
+MOST_LAYERS = 30
+"""Layers that are looked at together; the last one comes on top."""
 LARGEST = 64
 """Pixels of a map's side at most; larger ones are thinned out."""
 
@@ -27,30 +28,35 @@ _KINDS: dict[type[keras.Layer], str] = {
 
 
 def look_inside(
-    model: keras.Model, image: np.ndarray
+    model: keras.Model, image: np.ndarray, first: int = 0
 ) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
     """What each layer that people are taught about answers to one picture.
 
     Args:
         model: Flat graph, ending in a softmax `Dense`.
         image: uint8 (height, width, channels).
+        first: From which of these layers on, from 0; `MOST_LAYERS` of them, and always
+            the last one.
 
     Returns:
-        For each layer its name, kind, output shape, lowest and highest value, and
-        number of weights; and for each an array: float32 (up to `MOST_MAPS`, height,
-        width) of the channels that vary most, or (values,) of layers without an area.
+        For each layer its number from 1, of how many, its name, kind, output shape,
+        lowest and highest value, and number of weights; and for each an array: float32
+        (up to `MOST_MAPS`, height, width) of the channels that vary most, or (values,)
+        of layers without an area.
     """
-    found = [(layer, kind) for layer in model.layers if (kind := _kind(layer))]
-    if len(found) > MOST_LAYERS:
-        # The first ones, where pictures are still seen, and the last ones.
-        found = found[: MOST_LAYERS // 2] + found[-MOST_LAYERS // 2 :]
-    inside = keras.Model(model.input, [layer.output for layer, _ in found])
-    outputs = inside(image[None], training=False)
+    known = [(layer, kind) for layer in model.layers if (kind := _kind(layer))]
+    found = list(enumerate(known, start=1))
+    found = found[:-1][first : first + MOST_LAYERS] + found[-1:]
+    inside = keras.Model(model.input, [layer.output for _, (layer, _) in found])
+    # A list, since Keras does not wrap a single output in one.
+    outputs = _as_list(inside(image[None], training=False))
     facts, arrays = [], []
-    for (layer, kind), output in zip(found, outputs, strict=True):
+    for (number, (layer, kind)), output in zip(found, outputs, strict=True):
         values = np.asarray(output, np.float32)[0]
         facts.append(
             {
+                "number": number,
+                "of": len(known),
                 "name": layer.name,
                 "kind": kind,
                 "shape": list(values.shape),
@@ -61,6 +67,10 @@ def look_inside(
         )
         arrays.append(_maps(values) if values.ndim == 3 else values)
     return facts, arrays
+
+
+def _as_list(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _kind(layer: keras.Layer) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.intervals import Estimate, share
+
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 
 
@@ -45,6 +47,21 @@ class Conformal:
         """
         # Scores are written with 8 digits: a hair's breadth does not exclude.
         return np.asarray(scores) >= self.least - 1e-7
+
+    def covered(
+        self,
+        scores: NDArray[np.floating],
+        truth: NDArray[np.integer],
+        patients: NDArray[np.intp] | None = None,
+    ) -> Estimate:
+        """Share of images whose set holds the right class, with its interval.
+
+        Args:
+            scores: Probabilities of images that chose no threshold, shape `(n, k)`.
+            truth: Position of the right class of each, shape `(n,)`.
+            patients: Patient number of each, shape `(n,)`; None if unknown.
+        """
+        return share(self.sets(scores)[np.arange(len(truth)), truth], patients)
 
 
 def fit(

@@ -70,6 +70,20 @@ def extract(
     return np.load(store.path, mmap_mode="r")
 
 
+def kept(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
+    """The features that are there already, without computing any.
+
+    Returns:
+        Read-only float16 (n, d), and the rows of it that hold features, ascending.
+    """
+    store = _Store(prepared.folder, len(prepared.pixels))
+    rows = np.sort(store.order[: store.trusted])
+    path = store.path if store.path.exists() else store.partial
+    if not len(rows) or not path.exists():
+        return np.empty((0, FEATURES), np.float16), rows[:0]
+    return np.load(path, mmap_mode="r"), rows
+
+
 def warm(preprocessing: Preprocessing) -> None:
     """Builds and tries the network, so that the first extraction need not wait for it.
 

@@ -312,7 +312,7 @@ def _answer(question: Message, shelf: Shelf) -> Message:
         return Message({}, [explained_by(loaded, images, facts)])
     if facts["do"] == "look inside":
         _check_images(loaded, images)
-        layers, arrays = look_inside(loaded.model, images[0])
+        layers, arrays = look_inside(loaded.model, images[0], facts["first"])
         return Message({"layers": layers}, arrays)
     heatmaps = []
     if "heatmap_for" in facts and len(images):

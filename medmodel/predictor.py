@@ -61,6 +61,8 @@ class Layer:
     """What one layer made of a picture.
 
     Args:
+        number: Among the layers that can be looked at, from 1.
+        of: How many of these there are.
         name: Of the layer.
         kind: What it does, in words.
         shape: Of its output.
@@ -70,6 +72,8 @@ class Layer:
         values: float32 (maps, height, width) of some channels, or (values,).
     """
 
+    number: int
+    of: int
     name: str
     kind: str
     shape: list[int]
@@ -183,18 +187,22 @@ class Predictor:
         question = Message({**facts, **asdict(how)}, [image[None]])
         return self._exchange(question).arrays[0][0]
 
-    def look_inside(self, run_id: str, image: np.ndarray) -> list[Layer]:
-        """What every layer makes of one picture.
+    def look_inside(
+        self, run_id: str, image: np.ndarray, first: int = 0
+    ) -> list[Layer]:
+        """What a part of the layers, and always the last, makes of one picture.
 
         Args:
             run_id: The run whose best model is looked at.
             image: uint8 (height, width, channels), prepared for that model.
+            first: From which layer on, from 0.
 
         Raises:
             RunError: There is no such run, or it has no model.
             PredictionError: This request could not be answered.
         """
-        facts = {"do": "look inside", "folder": str(RunStore().get(run_id).folder)}
+        folder = str(RunStore().get(run_id).folder)
+        facts = {"do": "look inside", "folder": folder, "first": first}
         answer = self._exchange(Message(facts, [image[None]]))
         told = zip(answer.facts["layers"], answer.arrays, strict=True)
         return [Layer(**layer, values=values) for layer, values in told]

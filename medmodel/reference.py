@@ -28,18 +28,24 @@ _BATCH = 32
 def write_reference(material: Material) -> None:
     """Writes reference.npz beside the model; without a network for Instant.
 
-    Features that Instant has computed are used again. A run of it that was stopped has
-    not got them all, and gets no reference.
+    Features that Instant has computed are used again; of a run of it that was stopped,
+    those that were there by then.
 
     Raises:
         OSError: The disk is full or fails.
         DataError: The data set is gone.
     """
     own = material.config.training == "frozen"
-    if own and material.reporter.stop_requested:
-        return  # Features may be missing; whoever stopped does not want to wait.
     random = np.random.default_rng(0)
     training, validation = material.rows("train"), material.rows("val")
+    if own and material.reporter.stop_requested:
+        # Whoever stopped does not want to wait for more.
+        table, there = features.kept(material.prepared)
+        training, validation = (
+            np.intersect1d(rows, there) for rows in (training, validation)
+        )
+    elif own:
+        table = features.extract(material.prepared, material.preprocessing)
     some = np.sort(random.permutation(training)[: familiarity.MOST_FITTED])
     judged = np.sort(random.permutation(validation)[:MOST_VALIDATION])
     if len(some) < 2 or not len(judged):
@@ -47,7 +53,6 @@ def write_reference(material: Material) -> None:
     pixels = material.prepared.pixels
     if own:
         size = material.preprocessing.size
-        table = features.extract(material.prepared, material.preprocessing)
         found, seen = table[some], table[judged]
         shown, likes = training, table[training]
     else:

@@ -22,10 +22,16 @@ def test_the_textbook_network_step_by_step() -> None:
     np.testing.assert_allclose(arrays[-1], np.asarray(model(image[None]))[0], rtol=1e-5)
 
 
-def test_many_layers_are_cut() -> None:
-    model = models.build_model("efficientnet_lite0", Preprocessing(96), 2)
-    image = np.zeros((96, 96, 3), np.uint8)
+def test_many_layers_are_reached_in_parts() -> None:
+    model = models.build_model("efficientnet_lite0", Preprocessing(32), 2)
+    image = np.zeros((32, 32, 3), np.uint8)
     facts, arrays = anatomy.look_inside(model, image)
-    assert len(facts) == len(arrays) <= anatomy.MOST_LAYERS
+    assert len(facts) == len(arrays) == anatomy.MOST_LAYERS + 1
     assert max(max(array.shape) for array in arrays if array.ndim == 3) <= 64
     assert facts[-1]["kind"] == "dense"
+    seen = {fact["number"]: fact["name"] for fact in facts}
+    for first in range(anatomy.MOST_LAYERS, facts[-1]["of"] - 1, anatomy.MOST_LAYERS):
+        facts, arrays = anatomy.look_inside(model, image, first)
+        seen |= {fact["number"]: fact["name"] for fact in facts}
+    assert list(seen) and sorted(seen) == list(range(1, facts[-1]["of"] + 1))
+    assert len(set(seen.values())) == facts[-1]["of"]

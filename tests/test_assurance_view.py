@@ -16,6 +16,7 @@ from medmodel.calibration import Temperature
 from medmodel.config import config_for
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus, RunStore
+from medmodel.thresholds import Rule, freeze_thresholds
 from pages._shared.assurance_view import sentence
 from tests.conftest import draw_class_folders
 from tests.test_diagnose_page import drop, first_choices, opened, press
@@ -72,6 +73,22 @@ def test_a_strange_picture_is_refused_first(run: Run) -> None:
     press(app, "Show the probabilities nevertheless")
     assert len(first_choices(app)) == 1
     assert "Unlike the training data" in words(app)
+
+
+def test_the_operating_point_gives_a_verdict(run: Run) -> None:
+    app = opened(run)
+    drop(app, familiar(run))
+    assert "At the operating point" not in words(app)
+    assert "test images" in words(app)  # how often a set held the right class there
+    names = run.model_facts.class_names
+    path = run.folder / "thresholds.json"
+    freeze_thresholds(run, Rule("sensitivity", 0.95), dict.fromkeys(names, 0.5))
+    try:
+        app.run()
+        assert "sensitivity of at least 95%" in words(app).replace(" %", "%")
+        assert words(app).count("→ **flagged**") == 1
+    finally:
+        path.unlink()
 
 
 def test_a_table_shows_no_scores_of_a_strange_one(run: Run) -> None:

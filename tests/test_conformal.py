@@ -62,3 +62,11 @@ def test_more_coverage_never_asks_for_more(right: list[float], coverage: float) 
     assert conformal.lowest(scores, coverage) <= conformal.lowest(scores, 0.5)
     least = conformal.lowest(scores, coverage)
     assert (scores >= least).mean() >= coverage
+
+
+def test_what_was_covered_has_an_interval() -> None:
+    found = conformal.Conformal(0.9, np.array([0.5, 0.2]), np.ones(2, bool), 50)
+    scores = np.array([[0.6, 0.4], [0.4, 0.6], [0.9, 0.1], [0.85, 0.15]])
+    held = found.covered(scores, np.array([0, 0, 1, 0]))
+    assert held.value == 0.5 and held.n == 4
+    assert held.low < 0.5 < held.high

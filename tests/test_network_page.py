@@ -27,7 +27,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 def opened() -> AppTest:
     app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=120).run()
-    return app.switch_page("learn/network.py").run()
+    app = app.switch_page("learn/network.py").run()
+    assert "not for clinical use" in app.markdown[-1].value.lower()
+    return next(b for b in app.button if b.label == "I understand").click().run()
 
 
 def test_every_step_with_its_formula(run: Run) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medmodel import familiarity, prediction, training
+from medmodel import familiarity, features, prediction, training
 from medmodel.config import config_for
+from medmodel.errors import Cancelled
 from medmodel.familiarity import ImageFacts, Reference
 from medmodel.images import decode, prepare_image
 from medmodel.messages import Message
+from medmodel.reference import write_reference
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStore
 from tests.conftest import draw_class_folders
@@ -64,6 +66,28 @@ def test_an_older_run_is_not_compared(run: Run) -> None:
     facts = {"do": "predict", "folder": str(run.folder), "compare": [[32, 0.0]]}
     told = prediction.answer(Message(facts, [images]), prediction.Shelf(1 << 30))
     assert told.facts["familiarity"] == []
+
+
+def test_a_stopped_instant_run_is_compared_by_what_it_had(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for("instant", str(class_folders), size=32, epochs=2)
+    run = RunStore().create(config)
+    with Reporter(run) as reporter:
+        material, _ = training.gather(run, reporter)
+        stops = iter([False, True])
+        monkeypatch.setattr(features, "_batch_size", lambda: 4)
+        with pytest.raises(Cancelled):
+            features.extract(
+                material.prepared,
+                material.preprocessing,
+                cancelled=lambda: next(stops),
+            )
+        monkeypatch.setattr(type(reporter), "stop_requested", property(lambda _: True))
+        write_reference(material)
+    known = Reference.load(run.folder / familiarity.NAME)
+    assert 2 <= len(known.points) <= 8
+    assert len(known.judged) >= 1
 
 
 def test_facts_are_taken_from_files(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from medmodel.predictor import shared
 from medmodel.runs import Run
 from pages._shared.answers import familiarity_of, scores_of
 from pages._shared.cases import Case, prepared
+from pages._shared.verdict_view import held, held_sentence
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
@@ -113,6 +114,9 @@ def show_set(run: Run, case: Case) -> None:
         share = st.session_state.get(f"{COVERAGE}-{run.id}") or 0.95
         found = conformal.fit(known.scores, known.truth, share)
         st.markdown(sentence(run.model_facts.class_names, found, scores))
+        measured = held(run, found)
+        if measured is not None:
+            st.caption(held_sentence(found, measured))
         st.segmented_control(
             "Coverage",
             conformal.COVERAGES,

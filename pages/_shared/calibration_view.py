@@ -15,6 +15,7 @@ from pages._shared import results
 from pages._shared.charts import show_figure
 from pages._shared.downloads import csv_button
 from pages._shared.gallery_view import ask_for, show_gallery
+from pages._shared.verdict_view import show_sets
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
@@ -47,6 +48,8 @@ def show_calibration(run: Run) -> None:
         _show(run, calibrated(data, found.value), "reliability-calibrated", name)
     with errors_shown():
         _store(run, results.temperature(run))
+    with errors_shown():
+        show_sets(run)
     if st.session_state.get(_BIN) == (run.id, name):
         show_gallery(run)
 

@@ -13,11 +13,13 @@ from medmodel.predictor import Layer, shared
 from medmodel.runs import Run
 from pages._shared import widgets
 from pages._shared.cases import Case, pixels_of, prepared, test_samples, uploaded
+from pages._shared.consent import ask_consent
 from pages._shared.picture import show_picture
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 _SIDE = 160
+_MOST_PARTS = 8
 _WORDS = {
     "scale": (
         "Scaling",
@@ -121,8 +123,6 @@ def show_convolution(case: Case) -> None:
 def show_layers(run: Run, case: Case) -> None:
     """Every layer's name, formula, and what it makes of the picture."""
     image = prepared(case, run.model_facts.preprocessing)
-    with st.spinner("Asking the model …"):
-        found = _layers(run, case, image)
     st.markdown("#### 1. Preprocessing")
     left, right = st.columns(2, gap="medium")
     with left:
@@ -136,11 +136,13 @@ def show_layers(run: Run, case: Case) -> None:
         show_picture(
             image, f"{facts.size} × {facts.size} pixels, {how}, {colour}", "Prepared"
         )
+    with st.spinner("Asking the model …"):
+        found = _layers(run, case, image)
     explained: set[str] = set()
-    for number, layer in enumerate(found, start=2):
-        last = number == len(found) + 1
+    for layer in found:
+        last = layer.number == layer.of
         title, formula, text = _LAST if last else _WORDS[layer.kind]
-        st.markdown(f"#### {number}. {title} :gray[{plain(layer.name)}]")
+        st.markdown(f"#### {layer.number + 1}. {title} :gray[{plain(layer.name)}]")
         if last or layer.kind not in explained:
             explained.add(layer.kind)
             st.latex(formula, width="content")
@@ -156,13 +158,31 @@ def show_layers(run: Run, case: Case) -> None:
 
 
 def _layers(run: Run, case: Case, image: Pixels) -> list[Layer]:
-    key = (run.id, run.model_path.stat().st_mtime_ns, case.digest)
-    kept = st.session_state.get("layers")
-    if kept is None or kept[0] != key:
-        kept = (key, shared().look_inside(run.id, image))
-        st.session_state["layers"] = kept
-    found: list[Layer] = kept[1]
-    return found
+    """A part of the layers and the last one; where there are many, a part is chosen."""
+    found = _asked(run, case, image, 0)
+    parts = range(0, found[-1].of - 1, len(found) - 1)
+    if len(parts) < 2:
+        return found
+    step, end = len(found) - 1, found[-1].of - 1
+    first = st.segmented_control(
+        f"Layers 2 to {end + 1}, in parts; the last one always stands at the end",
+        list(parts),
+        default=0,
+        required=True,
+        format_func=lambda at: f"{at + 2}–{min(at + step, end) + 1}",
+        key=f"layers-{run.id}",
+    )
+    return _asked(run, case, image, int(first or 0))
+
+
+def _asked(run: Run, case: Case, image: Pixels, first: int) -> list[Layer]:
+    known: dict[object, list[Layer]] = st.session_state.setdefault("layers", {})
+    key = (run.id, run.model_path.stat().st_mtime_ns, case.digest, first)
+    if key not in known:
+        known[key] = shared().look_inside(run.id, image, first)
+        while len(known) > _MOST_PARTS:
+            del known[next(iter(known))]
+    return known[key]
 
 
 def _show_answer(run: Run, layer: Layer, last: bool) -> None:
@@ -209,6 +229,8 @@ def show() -> None:
         "How the network sees",
         "Follow one picture through a trained model, from pixels to probabilities.",
     )
+    if not ask_consent("learn"):
+        return
     left, right = st.columns(2, gap="large")
     with left:
         run = widgets.pick_run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel import audit, catalogue, overview, plots
+from medmodel import catalogue, overview, plots
 from medmodel.errors import MedModelError
 from medmodel.runs import Run
 from pages._shared import widgets
@@ -24,11 +24,13 @@ from pages._shared.cases import (
     test_samples,
     uploaded,
 )
+from pages._shared.consent import ask_consent
 from pages._shared.evaluation_view import evaluated
 from pages._shared.picture import show_picture
 from pages._shared.prediction_view import bar_order, show_pictures, show_scores
 from pages._shared.scan_view import choose_frame
 from pages._shared.several_view import Answer, places, show_heatmaps
+from pages._shared.verdict_view import show_verdict
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
@@ -38,26 +40,6 @@ MOST_MODELS = 4
 # So many models also say how sure they are; more are for a glance.
 _CLOSELY = 2
 FILES = "uploaded-pictures"
-
-
-def ask_consent() -> bool:
-    """Once per session: nothing works before it."""
-    if st.session_state.get("consent"):
-        return True
-    with st.container(border=True):
-        st.markdown(
-            "#### Before you start\n"
-            "MedModel is **not for clinical use**. It is for research and teaching: "
-            "a model's score is not a diagnosis, and nothing shown here may decide "
-            "about a patient.\n\n"
-            "Pictures that you drop stay in this server's memory, are written "
-            "nowhere, and are forgotten when you close the page."
-        )
-        if st.button("I understand", type="primary", shortcut="Enter"):
-            st.session_state["consent"] = True
-            audit.record("consent", page="diagnose")
-            st.rerun()
-    return False
 
 
 def follow_link() -> None:
@@ -182,6 +164,7 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
             show_scores(run, case, told, colours, order)
             st.caption(meaning)
             if len(runs) <= _CLOSELY:
+                show_verdict(run, case)
                 show_set(run, case)
             believed.append(Answer(run.title, run, case, told))
     if len(runs) > 1 and believed:
@@ -199,7 +182,7 @@ def show() -> None:
     widgets.page_header(
         "Diagnose", "Drop a picture and see what a trained model makes of it."
     )
-    if not ask_consent():
+    if not ask_consent("diagnose"):
         return
     follow_link()
     models, pictures = st.columns(2, gap="large")

@@ -1,0 +1,134 @@
+"""What was settled on validation images, and what follows for one picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from medmodel import conformal
+from medmodel.calibration import stored_temperature
+from medmodel.errors import MedModelError
+from medmodel.intervals import Estimate
+from medmodel.runs import Run
+from medmodel.thresholds import frozen_thresholds
+from pages._shared import results, widgets
+from pages._shared.answers import scores_of
+from pages._shared.cases import Case
+from pages._shared.words import plain
+
+_MOST_CLASSES = 8
+
+
+def show_verdict(run: Run, case: Case) -> None:
+    """Which classes are flagged at the run's operating point; a link if it has none.
+
+    By the scores as the model gives them, as those of the validation images are.
+    """
+    found = frozen_thresholds(run)
+    if found is None:
+        st.page_link(
+            widgets.EVALUATE,
+            label="Choose from which score on an image is flagged",
+            icon=":material/tune:",
+            query_params={"run": run.id},
+        )
+        return
+    rule, thresholds = found
+    scores = scores_of(run, [case])[0]
+    lines = verdicts(run.model_facts.class_names, scores, thresholds)
+    basis = ", by the scores before calibration" if stored_temperature(run) else ""
+    st.markdown(
+        "At the operating point chosen on validation data "
+        f"({plain(str(rule))}){basis}:\n\n" + "\n".join(f"* {line}" for line in lines)
+    )
+
+
+def verdicts(
+    classes: list[str], scores: NDArray[np.floating], thresholds: dict[str, float]
+) -> list[str]:
+    """One line for each class, the highest score first, as Markdown.
+
+    Args:
+        classes: Names, `(k,)`.
+        scores: Probabilities before calibration, `(k,)`.
+        thresholds: Class -> score from which on it is flagged; not-a-number or absent
+            where it has none.
+    """
+    flagged, left = [], []
+    for i in np.argsort(-scores, kind="stable"):
+        name, score = plain(classes[i]), float(scores[i])
+        cut = thresholds.get(classes[i], float("nan"))
+        if np.isnan(cut):
+            left.append(f"{name}: no threshold")
+        elif score >= cut:
+            flagged.append(f"{name}: {score:.3f}, at or above {cut:.3f} → **flagged**")
+        else:
+            left.append(f"{name}: {score:.3f}, below {cut:.3f} → not flagged")
+    shown = [*flagged, *left[: max(0, _MOST_CLASSES - len(flagged))]]
+    rest = len(flagged) + len(left) - len(shown)
+    return [*shown, f"{rest} more classes: not flagged"] if rest else shown
+
+
+def held(run: Run, found: conformal.Conformal) -> Estimate | None:
+    """How often such sets held the right class in the run's test images.
+
+    None where the run has no test images.
+    """
+    try:
+        data = results.split(run)
+    except MedModelError:
+        return None
+    return found.covered(data.scores, data.truth, data.patients)
+
+
+def held_sentence(found: conformal.Conformal, measured: Estimate) -> str:
+    """What the test images say of the promise, as Markdown."""
+    interval = f"{measured.low:.1%} to {measured.high:.1%}".replace("%", " %")
+    text = (
+        f"Measured: the right class was in the set of **{measured.value:.1%}** of "
+        f"{measured.n:,} test images ({interval})."
+    ).replace("%", " %")
+    if measured.high < found.coverage:
+        text += (
+            " **Less than promised**: these test images differ from the validation "
+            "images, and other images may as well."
+        )
+    return text
+
+
+def show_sets(run: Run) -> None:
+    """Promise and truth of the sets at every coverage."""
+    st.markdown("#### Sets of classes")
+    st.markdown(
+        "Diagnose names the classes that cannot be ruled out. Their thresholds come "
+        "from validation images; how often such a set holds the right class is "
+        "measured here on the test images. The promise is kept only for images that "
+        "come from where the validation images came from."
+    )
+    known, data = results.split(run, "val"), results.split(run)
+    rows, short = [], []
+    for share in conformal.COVERAGES:
+        found = conformal.fit(known.scores, known.truth, share)
+        sets = found.sets(data.scores)
+        measured = found.covered(data.scores, data.truth, data.patients)
+        if measured.high < share:
+            short.append(f"{share:.0%}".replace("%", " %"))
+        rows.append(
+            {
+                "Promised": f"{share:.0%}".replace("%", " %"),
+                "Measured": f"{measured.value:.1%}".replace("%", " %"),
+                "95 % interval": (
+                    f"{measured.low:.1%} to {measured.high:.1%}".replace("%", " %")
+                ),
+                "Classes in a set": f"{sets.sum(axis=1).mean():.2f}",
+            }
+        )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="content")
+    if short:
+        st.warning(
+            f"Less than promised at {', '.join(short)}: these test images differ from "
+            "the validation images. Do not rely on the promise elsewhere."
+        )
+    st.caption(f"{len(known.truth):,} validation and {len(data.truth):,} test images.")

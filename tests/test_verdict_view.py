@@ -1,0 +1,33 @@
+"""The verdict at the operating point, and what sets held on test images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medmodel.conformal import Conformal
+from medmodel.intervals import wilson
+from pages._shared.verdict_view import held_sentence, verdicts
+
+
+def test_flagged_classes_come_first_with_their_thresholds() -> None:
+    cuts = {"a": 0.31, "b": 0.5, "c": float("nan")}
+    assert verdicts(["a", "b", "c"], np.array([0.31, 0.45, 0.24]), cuts) == [
+        "a: 0.310, at or above 0.310 → **flagged**",
+        "b: 0.450, below 0.500 → not flagged",
+        "c: no threshold",
+    ]
+
+
+def test_of_many_classes_those_that_are_not_flagged_are_counted() -> None:
+    names = [f"class {i}" for i in range(20)]
+    scores = np.linspace(0.2, 0, 20)
+    lines = verdicts(names, scores, dict.fromkeys(names, 0.195))
+    assert lines[0].endswith("**flagged**") and len(lines) == 9
+    assert lines[-1] == "12 more classes: not flagged"
+
+
+def test_a_broken_promise_is_said() -> None:
+    found = Conformal(0.9, np.zeros(2), np.ones(2, bool), 100)
+    short = held_sentence(found, wilson(820, 1000))
+    assert "**82.0 %** of 1,000 test images" in short and "Less than promised" in short
+    assert "Less" not in held_sentence(found, wilson(89, 100))
