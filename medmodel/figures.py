@@ -191,7 +191,7 @@ def benefit_figure(
         **_line(colour),
         hovertemplate="act from %{x:.2f}: net benefit %{y:.3f}<extra></extra>",
     )
-    top = float(max(found.high.max(), found.everybody.max(), 0.05))
+    top = 1.3 * float(max(found.model.max(), found.everybody.max(), 0.05))
     drawing.add_hline(0, line={"color": GREY, "width": 1})
     places = (("act on nobody", 0.96, 0.0), ("act on everybody", 0.02, top))
     for text, at, height in places:

@@ -37,7 +37,8 @@ h1 { font-size: 1.7em } h2 { font-size: 1.25em; margin-top: 1.6em }
 table { border-collapse: collapse; margin: .6em 0 } caption { text-align: left }
 td, th { border: 1px solid #d5dde3; padding: .25em .6em; text-align: left;
          vertical-align: top }
-td.n { text-align: right } .warn { border: 2px solid #b3261e; padding: .5em 1em }
+th { min-width: 8em } td.n { text-align: right }
+.warn { border: 2px solid #b3261e; padding: .5em 1em }
 .grey { color: #55636e } .blank { border-bottom: 1px solid #55636e; color: #55636e }
 figure { display: inline-block; margin: .5em 1em .5em 0 }
 .wide { overflow-x: auto }

@@ -83,16 +83,19 @@ def _confusion(page: Paper, found: Evaluation) -> None:
         page.y -= 14
         page.text(left, page.y, f"{k} classes: see the HTML evaluation.", 7.5)
         return
-    names = min(max(text_width(name, 6.5) for name in found.classes), 62) + 4
+    names = min(max(text_width(name, 6.5) for name in found.classes), 66) + 12
     side = min((_INSIDE - 312 - names) / k, 132 / k)
+    wide = k <= _CLASSES and all(
+        text_width(name, 6) < side - 2 for name in found.classes
+    )
     top = page.y - 14
     totals = np.maximum(found.confusion.sum(axis=1), 1)
     for column, name in enumerate(found.classes):
-        fits = shortened(name, side - 2, 6.5) if k <= _CLASSES else f"{column + 1}"
-        page.centred(left + names + side * (column + 0.5), top + 3, fits, 6, PALE)
+        head = name if wide else f"{column + 1}"
+        page.centred(left + names + side * (column + 0.5), top + 3, head, 6, PALE)
     for row, name in enumerate(found.classes):
         low = top - side * (row + 1)
-        shown = name if k <= _CLASSES else f"{row + 1} {name}"
+        shown = name if wide else f"{row + 1} {name}"
         middle = low + side / 2 - 2
         page.text(left, middle, shortened(shown, names - 2, 6.5), 6.5, PALE)
         for column in range(k):
@@ -175,11 +178,9 @@ def _operating(page: Paper, run: Run, data: Scored) -> None:
     if frozen is None:
         page.paragraph("No threshold was chosen: the first choice counts.")
         return
-    page.paragraph(
-        f"Chosen on validation images only and frozen: {frozen[0]}."
-        f"{card.chosen_again(run)}",
-        7.5,
-    )
+    rule = shortened(f"{frozen[0]}", 3 * _INSIDE, 7.5)
+    again = card.chosen_again(run)
+    page.paragraph(f"Chosen on validation images only and frozen: {rule}.{again}", 7.5)
     known = {n: t for n, t in frozen[1].items() if t == t and n in data.classes}
     cuts = [known.get(name, 2.0) for name in data.classes]
     keys = ("sensitivity", "specificity", "ppv", "npv")
@@ -209,7 +210,7 @@ def _limits(page: Paper, run: Run, found: Evaluation) -> None:
             f"The numbers are of the scores as trained; a temperature of "
             f"{temperature.value:.2f} is stored for Diagnose."
         )
-    page.paragraph(" ".join(limits), 7.5)
+    page.paragraph(shortened(" ".join(limits), 5 * _INSIDE, 7.5), 7.5)
 
 
 def _foot(page: Paper, run: Run) -> None:

@@ -62,7 +62,7 @@ class Rule:
         return {
             "youden": "largest sum of sensitivity and specificity (Youden)",
             "cost": f"one miss costs as much as {self.value:g} false alarms",
-        }.get(self.kind, f"{self.kind} of at least {self.value:.0%}")
+        }.get(self.kind, f"{self.kind} of at least {100 * self.value:.0f} %")
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,13 @@ class Rules:
     rules: tuple[tuple[str, Rule], ...]
 
     def __str__(self) -> str:
-        """As people read it; one rule for all is said once."""
-        said = {str(rule) for _, rule in self.rules}
+        """As people read it; a rule of several classes is said once."""
+        said: dict[str, list[str]] = {}
+        for name, rule in self.rules:
+            said.setdefault(str(rule), []).append(name)
         if len(said) == 1:
-            return said.pop()
-        return "; ".join(f"{name}: {rule}" for name, rule in self.rules)
+            return next(iter(said))
+        return "; ".join(f"{', '.join(names)}: {rule}" for rule, names in said.items())
 
     def of(self, name: str) -> Rule:
         """The rule of a class; Youden's for one that has none."""

@@ -119,7 +119,7 @@ def test_every_class_may_have_its_rule() -> None:
     )
     assert found == {"sick": one["sick"], "well": other["well"]}
     assert str(rules) == (
-        "sick: sensitivity of at least 100%; well: one miss costs as much as 2 false "
+        "sick: sensitivity of at least 100 %; well: one miss costs as much as 2 false "
         "alarms"
     )
     same = Rules((("sick", Rule()), ("well", Rule())))
