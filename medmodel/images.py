@@ -180,6 +180,8 @@ def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
         uint8 (size, size, channels).
     """
     pixels = enhance.apply(pixels, preprocessing.steps)
+    if pixels.shape == preprocessing.shape:
+        return pixels
     side, colour = preprocessing.size, "L" if preprocessing.colour == "grey" else "RGB"
     if pixels.shape[:2] != (side, side):
         pixels = single_channel(pixels)  # the same, scaled in a third of the time

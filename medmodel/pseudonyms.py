@@ -24,7 +24,7 @@ def workspace_key() -> bytes:
 
     Whoever copies a workspace without `pseudonym.key` gets other stand-ins.
     """
-    return _key(workspace_root() / "pseudonym.key")
+    return _key_here(os.environ.get("MEDMODEL_WORKSPACE", ""), Path.cwd())
 
 
 def patient_pseudonym(patient: str, key: bytes | None = None) -> str:
@@ -66,6 +66,11 @@ def _keyed(message: str, key: bytes) -> bytes:
 
 
 @functools.lru_cache(maxsize=8)
+def _key_here(setting: str, folder: Path) -> bytes:
+    # What the workspace's path depends on: to follow its links takes long.
+    return _key(workspace_root() / "pseudonym.key")
+
+
 def _key(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
