@@ -48,7 +48,7 @@ _WIDE = "too wide with fewer than 10 patients"
 _LOSSES = (
     *(f"{of} {name}" for of in ("overall", "class") for name in ("brier", "log_loss")),
     *("class calibration_error", "net benefit at 0.1", "net benefit at 0.3"),
-    "overall ppv",
+    *("overall ppv", "overall npv"),
 )
 _SHARES = (
     *(f"{of} accuracy" for of in ("overall", "class", "threshold")),
@@ -93,7 +93,7 @@ def _named(cover: dict[str, float], setting: Setting) -> str:
         if title == setting.title:
             found.setdefault(why, []).append(cover[name])
     return "".join(
-        f"; {len(held)} others {why}: {min(held):.3f} to {max(held):.3f}"
+        f"; {len(held)} more {why}: {min(held):.3f} to {max(held):.3f}"
         for why, held in found.items()
     )
 
