@@ -12,11 +12,10 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from medmodel import nifti, scans
 from medmodel.errors import ImageError
+from medmodel.samples import Axis
 from medmodel.windows import Window
 
 RealData = Callable[[str], Path]
@@ -40,7 +39,7 @@ def nifti_file(
     return bytes(image.to_bytes())
 
 
-def slice_of(data: bytes, axis: str, number: int) -> npt.NDArray[np.float32]:
+def slice_of(data: bytes, axis: Axis, number: int) -> npt.NDArray[np.float32]:
     answer = nifti.read(data, "x.nii", axis=axis, slice_number=number, values=True)
     values: npt.NDArray[np.float32] = answer["values"]
     return values

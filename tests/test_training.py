@@ -177,4 +177,5 @@ def test_slices_of_volumes_are_samples(tmp_path: Path) -> None:
         )
         seen = images.prepare_image(decoded.pixels, facts.preprocessing)
         scores = prediction.predict(loaded, seen[None])[0]
-        np.testing.assert_allclose(scores, [row.score_dark, row.score_light], atol=1e-5)
+        kept = np.array([row.score_dark, row.score_light], float)
+        np.testing.assert_allclose(scores, kept, atol=1e-5)
