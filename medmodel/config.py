@@ -96,6 +96,7 @@ class Preprocessing:
             centre/width such as `"40/400"`: that window.
         steps: Enhancements before scaling, see `enhance`.
         axis: How volumes are cut; of samples in a data set their names say so.
+        frame: Of DICOM files with several frames the first one to look at, from 0.
     """
 
     size: int = 128
@@ -104,6 +105,7 @@ class Preprocessing:
     window: str = "auto"
     steps: tuple[str, ...] = ()
     axis: Axis = "axial"
+    frame: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self.steps))  # JSON gives a list

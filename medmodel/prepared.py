@@ -105,7 +105,7 @@ def prepared_folder(
     """Where these images are, or would be, kept at this preprocessing."""
     digest = hashlib.sha256()
     settings = {"version": VERSION, **asdict(preprocessing)}
-    del settings["axis"]  # the paths say so
+    del settings["axis"], settings["frame"]  # the paths say so
     digest.update(json.dumps([str(folder.resolve()), settings]).encode())
     for path in paths:
         try:

@@ -83,6 +83,13 @@ def axis_of(names: Iterable[str]) -> Axis:
     return "axial"
 
 
+def frame_of(names: Iterable[str]) -> int:
+    """The frame that these samples are of, from 0; the first where they differ."""
+    parts = (split(name)[1] for name in names)
+    numbers = {part.number for part in parts if part and part.kind == "frame"}
+    return numbers.pop() if len(numbers) == 1 else 0
+
+
 @dataclass(frozen=True)
 class Slicing:
     """Which pictures of volumes and of files with several frames are samples.

@@ -76,6 +76,13 @@ def test_slices() -> None:
     assert Slicing("all").parts("PNG", 3) == [None]
 
 
+def test_what_training_has_seen() -> None:
+    assert samples.axis_of(["1.png", "b.dcm#frame=3", "c.nii#sagittal=4"]) == "sagittal"
+    assert samples.axis_of(["1.png"]) == "axial"
+    assert samples.frame_of(["1.png", "a.dcm#frame=3", "b.dcm#frame=3"]) == 2
+    assert samples.frame_of(["a.dcm#frame=3", "a.dcm#frame=4"]) == 0
+
+
 def test_frames() -> None:
     assert numbers(Slicing(frames="every", frame_step=4), "DICOM", 10) == [2, 6]
     assert numbers(Slicing(frame=3), "DICOM", 10) == [2]

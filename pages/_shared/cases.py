@@ -92,8 +92,9 @@ def uploaded(files: Sequence[UploadedFile], first: Preprocessing) -> list[Case]:
         first: The preprocessing that is certainly asked for.
     """
     known = st.session_state.get("cases", {})
-    # Another model may want volumes cut along another axis.
-    keys = {file.file_id: f"{file.file_id}-{first.axis}" for file in files}
+    # Another model may want volumes cut along another axis, or another frame.
+    wanted = f"{first.axis}-{first.frame}"
+    keys = {file.file_id: f"{file.file_id}-{wanted}" for file in files}
     new = [file for file in files if keys[file.file_id] not in known]
     bar = st.progress(0.0) if len(new) > 10 else None
     for done, file in enumerate(new):
@@ -210,6 +211,9 @@ def _read(
     axis = part.kind if part and part.kind != "frame" else first.axis
     try:
         decoded = decode(source, short, first.window, frame, axis)
+        if first.frame and part is None and decoded.format == "DICOM":
+            frame = min(first.frame, decoded.frames - 1)
+            decoded = decode(source, short, first.window, frame, axis)
     except ImageError as error:
         return Refused(key, short, str(error))
     height, width = decoded.pixels.shape[:2]
