@@ -56,25 +56,25 @@ def differences(table: pd.DataFrame) -> list[Difference]:
     found = [
         _differs(
             "letters",
-            "Letters or markers in one class",
+            "Letters or markers that go with the class",
             "have small bright marks near the edges, such as burned-in letters",
             seen.assign(has=seen["letters"] > 0),
         ),
         _differs(
             "black-frames",
-            "Black frames in one class",
+            "Black frames that go with the class",
             "have a black border",
             seen.assign(has=seen["black_frame"] >= FRAME),
         ),
         _differs(
             "white-frames",
-            "White frames in one class",
+            "White frames that go with the class",
             "have a white border",
             seen.assign(has=seen["white_frame"] >= FRAME),
         ),
         _differs(
             "colours",
-            "Colour in one class, grey in another",
+            "Colour that goes with the class",
             "are in colour",
             table.assign(has=table["colour"] >= COLOURED),
         ),

@@ -9,12 +9,17 @@ import pandas as pd
 import pytest
 
 from medmodel import enhance, images
+from medmodel.comparison import common_images, compare
 from medmodel.config import Preprocessing, TrainConfig, workspace_root
 from medmodel.enhance import Chain
 from medmodel.errors import ConfigError
+from medmodel.evaluation import read_predictions
+from medmodel.overview import differing_settings
 from medmodel.prepared import prepare
+from medmodel.runs import RunStore
 from medmodel.steps import STEPS
 from medmodel.storage import write_json
+from tests.finished_run import write_finished_run
 
 
 def noisy(channels: int) -> enhance.Pixels:
@@ -87,6 +92,19 @@ def test_chain_survives_json_and_reaches_the_model(class_folders: Path) -> None:
     seen = prepare(class_folders, pd.DataFrame({"path": [path]}), wanted).pixels[0]
     assert (seen == images.prepare_image(plain, wanted)).all()
     assert (seen != images.prepare_image(plain, replace(wanted, steps=()))).any()
+
+
+def test_runs_with_and_without_a_step_compare_like_any(class_folders: Path) -> None:
+    plain = TrainConfig(str(class_folders), name="Plain")
+    changed = replace(plain, name="CLAHE", steps=("clahe:0.02",))
+    differ = {"steps": [(), ("clahe:0.02",)]}
+    assert differing_settings([plain, changed]) == differ
+    runs = [write_finished_run(class_folders, n, seed=i) for i, n in enumerate("ab")]
+    write_json(runs[1].folder / "config.json", changed.to_json())
+    assert RunStore().get(runs[1].id).config.steps == ("clahe:0.02",)
+    common = common_images({run.title: read_predictions(run) for run in runs})
+    (found,) = compare(common, "accuracy")
+    assert "CLAHE" in str(found) or "distinguish" in str(found)
 
 
 def test_chains_are_kept_by_name() -> None:
