@@ -46,12 +46,12 @@ def show_calibration(run: Run) -> None:
         found = results.temperature(run)
         st.markdown(f"**At a temperature of {_shown(found)}**")
         _show(run, calibrated(data, found.value), "reliability-calibrated", name)
+    if st.session_state.get(_BIN) == (run.id, name):
+        show_gallery(run)
     with errors_shown():
         _store(run, results.temperature(run))
     with errors_shown():
         show_sets(run)
-    if st.session_state.get(_BIN) == (run.id, name):
-        show_gallery(run)
 
 
 def _shown(found: Temperature) -> str:

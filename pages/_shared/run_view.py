@@ -70,7 +70,7 @@ def _actions(run: Run, status: Status) -> None:
                 jobs.resume(run, widgets.store())
                 st.rerun()
         if has_model and not status.state.active:
-            done = status.state is RunStatus.DONE
+            done = status.state is RunStatus.DONE and not tested_elsewhere(run)
             if st.button(
                 "Diagnose with this model",
                 type="primary" if done else "secondary",
@@ -81,6 +81,7 @@ def _actions(run: Run, status: Status) -> None:
             if (run.folder / "predictions.csv").exists() and st.button(
                 "Evaluate it",
                 icon=":material/query_stats:",
+                type="primary" if tested_elsewhere(run) else "secondary",
                 help="Every number, its images, curves, thresholds and calibration.",
             ):
                 st.switch_page(widgets.EVALUATE, query_params={"run": run.id})
