@@ -57,6 +57,23 @@ def test_ct_is_seen_alike_whatever_the_file_asks() -> None:
     assert images.decode(own, window="lung").pixels[0, 31, 0] == 238
 
 
+def test_the_automatic_window_says_what_it_did() -> None:
+    """CT is calibrated where values or the rescale intercept reach down to air."""
+    assert images.decode(ct()).seen == "CT as soft tissue"
+    assert images.decode(ct(), window="lung").seen == ""
+    own = ct(WindowCenter=10, WindowWidth=20)
+    assert images.decode(own, window="file").seen == "CT as the file asks"
+    # A cut-out without any air: 0 to 100 HU, stored with 1024 added.
+    inside = np.linspace(1024, 1124, 1024).astype("<u2").reshape(32, 32)
+    units = {"RescaleSlope": "1", "RescaleIntercept": "-1024"}
+    scan = images.decode(dicom_file(inside, Modality="CT", **units))
+    assert scan.seen == "CT as soft tissue"
+    assert scan.pixels.min() == 96  # 0 HU: (0 - 49.5) / 399 * 255 + 128
+    uncalibrated = images.decode(dicom_file(inside, Modality="CT"))
+    assert uncalibrated.seen == "CT by its own range"
+    assert images.decode(dicom_file(inside, Modality="MR")).seen == "by its own range"
+
+
 def test_frames_are_chosen() -> None:
     pixels = np.arange(3 * 16, dtype=np.uint8).reshape(3, 4, 4)
     data = dicom_file(pixels, NumberOfFrames=3, WindowCenter=128, WindowWidth=256)
