@@ -54,11 +54,11 @@ def pick_picture() -> tuple[Path | bytes, str] | None:
     return known[chosen] / path, path
 
 
-def ask_window(source: Path | bytes) -> tuple[Pixels, str]:
-    """The picture, and the window of a scan as settings know it."""
+def ask_window(source: Path | bytes) -> tuple[Pixels, Pixels, str]:
+    """The picture, a scan also through a window, and that as settings know it."""
     shown = decode(source, "The picture")
     if shown.format not in ("DICOM", "NIfTI"):
-        return shown.pixels, "auto"
+        return shown.pixels, shown.pixels, "auto"
     window = st.selectbox(
         "Window of scans",
         ["auto", "file", *WINDOWS, BY_HAND],
@@ -67,10 +67,11 @@ def ask_window(source: Path | bytes) -> tuple[Pixels, str]:
         help="Which measured values become black and white.",
     )
     if window == BY_HAND:
-        level = st.slider("Level (centre)", -1500, 4000, 40, 5, key="enhance-level")
-        width = st.slider("Width", 1, 6000, 400, key="enhance-width")
+        left, right = st.columns(2, gap="large")
+        level = left.slider("Level (centre)", -1500, 4000, 40, 5, key="enhance-level")
+        width = right.slider("Width", 1, 6000, 400, key="enhance-width")
         window = f"{level}/{width}"
-    return decode(source, "The picture", window).pixels, window
+    return shown.pixels, decode(source, "The picture", window).pixels, window
 
 
 def ask_steps() -> list[str]:
@@ -140,12 +141,12 @@ page_header("Enhance", "Make pictures clearer, and train on them just so.")
 with errors_shown():
     picked = pick_picture()
     if picked is not None:
-        whole, window = ask_window(picked[0])
-        picture = thumbnail(whole, SIDE)
+        before, windowed, window = ask_window(picked[0])
+        picture = thumbnail(windowed, SIDE)
         wanted = ask_steps()
         with st.spinner("Working on the picture"):
             changed = enhance.apply(picture, wanted)
-        show_difference(picture, changed, picked[1])
+        show_difference(thumbnail(before, SIDE), changed, picked[1])
         ask_name(wanted, window)
         st.caption(
             f"Tried on at most {SIDE} pixels a side; training and Diagnose apply the "
