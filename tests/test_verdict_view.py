@@ -12,8 +12,8 @@ from pages._shared.verdict_view import held_sentence, verdicts
 def test_flagged_classes_come_first_with_their_thresholds() -> None:
     cuts = {"a": 0.31, "b": 0.5, "c": float("nan")}
     assert verdicts(["a", "b", "c"], np.array([0.31, 0.45, 0.24]), cuts) == [
-        "a: 0.310, at or above 0.310 → **flagged**",
-        "b: 0.450, below 0.500 → not flagged",
+        r"a: 0\.310, at or above 0\.310 → **flagged**",
+        "b: 45 %, below 50 % → not flagged",
         "c: no threshold",
     ]
 

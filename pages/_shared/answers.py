@@ -70,6 +70,11 @@ def familiarity_of(run: Run, case: Case) -> Familiarity | None:
     return found
 
 
+def is_explained(run: Run, case: Case, position: int, how: How) -> bool:
+    """Whether `heatmap_of` answers at once."""
+    return (*_version(run), case.digest, position, how) in _kept("heatmaps")
+
+
 def heatmap_of(
     run: Run, case: Case, position: int, how: How = USUAL_WAY
 ) -> NDArray[np.float32]:

@@ -9,10 +9,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel import plots
+from medmodel.errors import MedModelError
 from medmodel.images import Pixels
 from medmodel.predictor import METHODS, How
 from medmodel.runs import Run
-from pages._shared.answers import heatmap_of
+from pages._shared.answers import heatmap_of, is_explained
 from pages._shared.cases import Case, pixels_of, prepared
 from pages._shared.charts import show_figure
 from pages._shared.picture import SIDE, show_picture
@@ -21,6 +22,7 @@ from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 _FIRST_CLASSES = 8
+_EXPLAINING = "The heat map is being computed; until then, the picture without it."
 
 
 def show_scores(
@@ -103,6 +105,8 @@ def _show_heatmap(
     """The overlay with its two controls; only this part reruns when they move."""
     st.markdown("**Where it looked**")
     picture = st.container()
+    # Of the map's size from the beginning: controls below must not move under a hand.
+    slot = picture.empty()
     classes = run.model_facts.class_names
     position = st.selectbox(
         "Evidence for",
@@ -136,14 +140,23 @@ def _show_heatmap(
         help="A test of the map: it must change when all that the network has learned "
         "is shuffled. A map that stays shows the picture, not what was learned.",
     )
-    with picture, errors_shown(), st.spinner("Explaining …"):
-        heat = heatmap_of(run, case, position, How(method, shuffled))
+    with picture, errors_shown():
+        how = How(method, shuffled)
+        if not is_explained(run, case, position, how):
+            with slot:
+                show_picture(seen, _EXPLAINING, "The picture, not explained yet")
+        try:
+            heat = heatmap_of(run, case, position, how)
+        except MedModelError:
+            slot.empty()
+            raise
         laid = plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100)
-        show_picture(
-            laid,
-            plots.HEATMAP_CAPTION,
-            f"Heat map for {classes[position]} laid over the picture",
-        )
+        with slot:
+            show_picture(
+                laid,
+                plots.HEATMAP_CAPTION,
+                f"Heat map for {classes[position]} laid over the picture",
+            )
         if shuffled:
             learned = heatmap_of(run, case, position, How(method))
             st.markdown(

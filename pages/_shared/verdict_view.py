@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from medmodel import conformal
+from medmodel import conformal, plots
 from medmodel.calibration import stored_temperature
 from medmodel.errors import MedModelError
 from medmodel.intervals import Estimate
@@ -58,14 +58,18 @@ def verdicts(
     """
     flagged, left = [], []
     for i in np.argsort(-scores, kind="stable"):
-        name, score = plain(classes[i]), float(scores[i])
+        score = float(scores[i])
         cut = thresholds.get(classes[i], float("nan"))
+        told, least = plots.per_cent(score), plots.per_cent(cut)
+        if told == least:
+            told, least = f"{score:.3f}", f"{cut:.3f}"
+        name, told, least = plain(classes[i]), plain(told), plain(least)
         if np.isnan(cut):
             left.append(f"{name}: no threshold")
         elif score >= cut:
-            flagged.append(f"{name}: {score:.3f}, at or above {cut:.3f} → **flagged**")
+            flagged.append(f"{name}: {told}, at or above {least} → **flagged**")
         else:
-            left.append(f"{name}: {score:.3f}, below {cut:.3f} → not flagged")
+            left.append(f"{name}: {told}, below {least} → not flagged")
     shown = [*flagged, *left[: max(0, _MOST_CLASSES - len(flagged))]]
     rest = len(flagged) + len(left) - len(shown)
     return [*shown, f"{rest} more classes: not flagged"] if rest else shown

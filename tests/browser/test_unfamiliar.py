@@ -70,6 +70,7 @@ def test_likes_a_set_and_the_second_class(page: Page, app: AppServer, run: Run) 
 
 def test_the_convolution_answers_at_once(page: Page, app: AppServer, run: Run) -> None:
     page.goto(f"{app.url}/network?run={run.id}")
+    page.get_by_role("button", name="I understand").click(timeout=WAIT)
     answer = page.get_by_alt_text("What the convolution makes of it")
     expect(answer).to_be_visible(timeout=WAIT)
     before = answer.get_attribute("src") or ""
@@ -78,3 +79,13 @@ def test_the_convolution_answers_at_once(page: Page, app: AppServer, run: Run) -
     expect(page.get_by_role("heading", name="Last layer and softmax")).to_be_visible(
         timeout=WAIT
     )
+    before = answer.get_attribute("src") or ""
+    # The table of weights is drawn on a canvas: the first weight of its second row.
+    weights = page.get_by_test_id("stDataFrame")
+    weights.scroll_into_view_if_needed()
+    box = weights.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 6, box["y"] + box["height"] * 3 / 8)
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"img[src='{before}']")).to_have_count(0, timeout=WAIT)
