@@ -34,9 +34,10 @@ MEMORY = 1024
 _CHECK = """
 import json, resource, sys, time
 from pathlib import Path
-from medmodel import indexing
+from medmodel import indexing, pool
 began = time.monotonic()
 indexing.check_folder(Path(sys.argv[1]))
+pool.close()  # children count when they have ended
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 peaks = [resource.getrusage(w).ru_maxrss / 1024 for w in who]
 print(json.dumps({"seconds": time.monotonic() - began, "memory": peaks}))
