@@ -108,12 +108,6 @@ def map_chunks(
         crew.end(finished=not left)
 
 
-def warm_up() -> None:
-    """Starts the children for work that is about to come; returns at once."""
-    for child in [_take() for _ in range(cores())]:
-        _put_back(child)
-
-
 def close() -> None:
     """Ends all children that wait for work."""
     with _lock:

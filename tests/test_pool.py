@@ -120,9 +120,10 @@ def pids() -> set[int]:
 
 
 def test_children_serve_the_next_work_too() -> None:
-    pool.warm_up()
+    first = pids()
     waiting = {kept.child.pid for kept in pool._idle}
-    assert len(waiting) == pool.cores() and pids() | pids() <= waiting
+    assert first <= waiting and len(waiting) <= pool.cores()
+    assert pids() <= waiting
     pool.close()
     assert not pool._idle and not pids() & waiting
 
