@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
 from medmodel import plots
 from medmodel.errors import MedModelError
@@ -143,13 +144,8 @@ def _show_heatmap(
     with picture, errors_shown():
         how = How(method, shuffled)
         if not is_explained(run, case, position, how):
-            with slot:
-                show_picture(seen, _EXPLAINING, "The picture, not explained yet")
-        try:
-            heat = heatmap_of(run, case, position, how)
-        except MedModelError:
-            slot.empty()
-            raise
+            _hold(slot, seen)
+        heat = _heat(run, case, position, how, slot)
         laid = plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100)
         with slot:
             show_picture(
@@ -164,6 +160,21 @@ def _show_heatmap(
                 f"the trained model is {_likeness(heat, learned):.2f}. Near 0, the map "
                 "shows what was learned; near 1, only the picture."
             )
+
+
+def _hold(slot: DeltaGenerator, seen: Pixels) -> None:
+    with slot:
+        show_picture(seen, _EXPLAINING, "The picture, not explained yet")
+
+
+def _heat(
+    run: Run, case: Case, position: int, how: How, slot: DeltaGenerator
+) -> NDArray[np.float32]:
+    try:
+        return heatmap_of(run, case, position, how)
+    except MedModelError:
+        slot.empty()
+        raise
 
 
 def _likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
