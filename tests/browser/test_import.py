@@ -54,9 +54,11 @@ def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
     expect(page.get_by_text("28 patients in 28 images").first).to_be_visible()
     assert not list(app.workspace.rglob("escaped*"))
     train.click()
-    page.get_by_test_id("stBaseButton-primary").filter(has_text="Train").click(
-        timeout=WAIT
-    )
+    page.wait_for_url("**/train**", timeout=WAIT)
+    # The button of the page before may still be there.
+    page.get_by_test_id("stBaseButton-primary").filter(
+        has_text="Train", has_not_text="data set"
+    ).click(timeout=WAIT)
     page.get_by_role("button", name="Diagnose").first.click(timeout=TRAINED)
     page.get_by_role("button", name="I understand").click(timeout=WAIT)
     page.locator("input[type=file]").first.set_input_files(
