@@ -5,7 +5,6 @@ A name is text to show, never a path.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,13 +23,13 @@ from medmodel.images import (
     Pixels,
     decode,
     pixel_digest,
-    png_bytes,
     prepare_image,
     thumbnail,
 )
 from medmodel.plots import framed
 from medmodel.runs import Run
 from medmodel.samples import Axis, Part, located
+from pages._shared.picture import data_uri
 
 MOST_IMAGES = 200
 _THUMBNAIL = 80
@@ -191,11 +190,6 @@ def at_frame(case: Case, frame: int) -> Case:
         frame=frame,
         prepared={},
     )
-
-
-def data_uri(pixels: Pixels) -> str:
-    """The picture as a PNG within a link."""
-    return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode()
 
 
 def _read(

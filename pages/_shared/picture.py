@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import streamlit as st
 
 from medmodel import plots
@@ -12,13 +14,28 @@ SIDE = 512
 """Pixels of a picture on the page: enough for a projector, quick to send."""
 
 
-def show_picture(pixels: Pixels, caption: str, alt: str) -> None:
-    """A picture in a dark frame, exact PNG, its caption as plain text."""
-    small = thumbnail(pixels, 2 * SIDE)
+def show_picture(
+    pixels: Pixels, caption: str, alt: str, for_a_moment: bool = False
+) -> None:
+    """A picture in a dark frame, exact PNG, its caption as plain text.
+
+    Args:
+        pixels: The picture.
+        caption: What stands below it.
+        alt: What a screen reader says.
+        for_a_moment: It gives way to another one soon, perhaps before a browser has
+            asked for its file, so it travels within the page.
+    """
+    framed = plots.framed(plots.enlarged(thumbnail(pixels, 2 * SIDE), SIDE))
     st.image(
-        png_bytes(plots.framed(plots.enlarged(small, SIDE))),
+        data_uri(framed) if for_a_moment else png_bytes(framed),
         caption=plain(caption),
         width="stretch",
         output_format="PNG",
         alt=alt,
     )
+
+
+def data_uri(pixels: Pixels) -> str:
+    """The picture as a PNG within a link."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode()

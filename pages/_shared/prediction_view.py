@@ -164,7 +164,7 @@ def _show_heatmap(
 
 def _hold(slot: DeltaGenerator, seen: Pixels) -> None:
     with slot:
-        show_picture(seen, _EXPLAINING, "The picture, not explained yet")
+        show_picture(seen, _EXPLAINING, "The picture, not explained yet", True)
 
 
 def _heat(

@@ -36,6 +36,11 @@ def find_chromium() -> str:
     return next((found for name in names if (found := shutil.which(name))), "")
 
 
+def at_rest(page: Page) -> None:
+    """Waits until the page's script has ended: until then it may change below us."""
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=WAIT)
+
+
 def choose(page: Page, box: str, option: Callable[[], Locator]) -> None:
     """Chooses from a select box, opening it again if it shuts.
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from medmodel.runs import Run
-from tests.browser.conftest import WAIT, AppServer
+from tests.browser.conftest import WAIT, AppServer, at_rest
 from tests.conftest import draw_class_folders
 from tests.tiny_run import make_tiny_run
 
@@ -96,8 +96,10 @@ def test_arrow_keys_step_through_many(page: Page, app: AppServer, run: Run) -> N
     page.get_by_role("button", name="Try 3 images").click()
     expect(page.get_by_text("1 of 3: ")).to_be_visible(timeout=WAIT)
     page.get_by_role("heading", name="Model's first choice").click()
+    at_rest(page)
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("2 of 3: ")).to_be_visible(timeout=WAIT)
+    at_rest(page)
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_text("1 of 3: ")).to_be_visible(timeout=WAIT)
     with page.expect_download() as download:

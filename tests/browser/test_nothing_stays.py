@@ -18,7 +18,7 @@ from medmodel.confidentiality import identifying
 from medmodel.config import config_for
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus, RunStore
-from tests.browser.conftest import WAIT, AppServer
+from tests.browser.conftest import WAIT, AppServer, at_rest
 from tests.dicom_files import dicom_file
 
 pytestmark = [
@@ -103,11 +103,6 @@ def download_all(page: Page, least: int) -> list[Path]:
         taken.append(Path(waiting.value.path()))
         at_rest(page)
     return taken
-
-
-def at_rest(page: Page) -> None:
-    """Waits until the page's script has ended: until then it may change below us."""
-    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=WAIT)
 
 
 def contents(files: list[Path]) -> Iterator[tuple[str, bytes]]:
