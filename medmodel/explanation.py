@@ -14,10 +14,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from medmodel.cells import Cells, cells_of
 from medmodel.roots import secants
 
 _SPAN = 4
 """How much coarser than the finest a layer of HiResCAM may be."""
+_FROM_SCRATCH = ("document_cnn", "compact_resnet")
+"""Networks that never learn from millions of mirrored pictures, see `cells`."""
 FIRST_CHOICE = -1
 """Instead of a class: the one that the model finds most probable."""
 
@@ -103,6 +106,10 @@ def explainer(
     """
     dense = model.layers[-1]
     activations = [model.get_layer(name).output for name in layers]
+    grids = _grids(model, layers)
+    finest = min(grids, key=lambda grid: grid.step)
+    side = max(int(x.shape[1]) for x in activations)
+    enlarge = finest.readings(np.arange(model.input_shape[1]), side)
     backbone = keras.Model(model.input, activations)
     readout = keras.Model(activations, dense.input)
 
@@ -128,12 +135,13 @@ def explainer(
                 columns, common = _weights(columns, features, usual)
             evidence = tf.reduce_sum(features * columns, axis=1)
             expected = tf.reduce_sum(features * common, axis=1)
-        total = _evidence(maps, tape.gradient(evidence, maps), faithful)
+        total = _evidence(maps, tape.gradient(evidence, maps), grids, faithful)
         if usual is not None:
             ones = [tf.ones_like(x) for x in maps]
-            total -= _evidence(ones, tape.gradient(expected, maps), faithful)
+            slopes = tape.gradient(expected, maps)
+            total -= _evidence(ones, slopes, grids, faithful)
         total = tf.nn.relu(total)
-        total = tf.image.resize(total, tf.shape(images)[1:3], method="bilinear")
+        total = _read(total, tf.constant(enlarge))
         highest = tf.reduce_max(total, axis=(1, 2), keepdims=True)
         heatmaps = tf.math.divide_no_nan(total, highest)[..., 0]
         return heatmaps, tf.nn.softmax(logits), features
@@ -144,6 +152,15 @@ def explainer(
         return Explained(*(tensor.numpy() for tensor in found))
 
     return explain
+
+
+def _grids(model: keras.Model, names: Sequence[str]) -> list[Cells]:
+    """Where the cells of these layers look, in pixels of the input."""
+    if model.name in _FROM_SCRATCH:
+        known = cells_of(model)
+        return [known[name] for name in names]
+    sides = [int(model.get_layer(name).output.shape[1]) for name in names]
+    return [Cells.squares(model.input_shape[1], side) for side in sides]
 
 
 def _weights(
@@ -157,20 +174,30 @@ def _weights(
 
 
 def _evidence(
-    maps: list[tf.Tensor], gradients: list[tf.Tensor], faithful: bool
+    maps: list[tf.Tensor],
+    gradients: list[tf.Tensor],
+    grids: list[Cells],
+    faithful: bool,
 ) -> tf.Tensor:
-    """What each place adds to the logit: (n, h, w, 1) at the size of the finest map."""
-    finest = max((x.shape[1:3] for x in maps), key=lambda shape: shape[0])
+    """What each place adds to the logit: (n, h, w, 1), cells of the finest map."""
+    sides = [int(x.shape[1]) for x in maps]
+    finest = int(np.argmax(sides))
+    places = grids[finest].places(sides[finest])
     total = 0.0
-    for x, gradient in zip(maps, gradients, strict=True):
-        if faithful and _SPAN * x.shape[1] < finest[0]:
+    for x, gradient, grid, side in zip(maps, gradients, grids, sides, strict=True):
+        if faithful and _SPAN * side < sides[finest]:
             continue
         weights = gradient
         if not faithful:
             weights = tf.reduce_sum(gradient, axis=(1, 2), keepdims=True)
         evidence = tf.reduce_sum(weights * x, axis=3, keepdims=True)
-        total += tf.image.resize(evidence, finest, method="bilinear")
+        total += _read(evidence, tf.constant(grid.readings(places, side)))
     return total
+
+
+def _read(map_: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """A map (n, h, w, 1) read in both directions through `Cells.readings`."""
+    return tf.einsum("ah,nhwc,bw->nabc", matrix, map_, matrix)
 
 
 def _as_list(value: object) -> list[tf.Tensor]:

@@ -56,7 +56,15 @@ LAYERS: list[set[str]] = [
     # TensorFlow only below this line.
     {
         *("pretrained", "roots", "efficientnet", "augmentation", "pipeline", "models"),
-        *("hardware", "precision", "regression", "material", "saving", "callbacks"),
+        *(
+            "cells",
+            "hardware",
+            "precision",
+            "regression",
+            "material",
+            "saving",
+            "callbacks",
+        ),
     },
     {"explanation", "attribution", "anatomy", "features", "reference", "prediction"},
     {"instant"},

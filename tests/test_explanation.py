@@ -172,8 +172,8 @@ def test_every_network_of_the_form_points_at_what_it_answers_to(name: str) -> No
 
 
 def test_a_usual_image_takes_the_slope_out_of_the_roots() -> None:
-    """Two places of one channel, average 0.04; 0.01 is usual."""
-    images = keras.Input((1, 2, 1), dtype="uint8")
+    """Two columns of one channel, average 0.04; 0.01 is usual."""
+    images = keras.Input((2, 2, 1), dtype="uint8")
     maps = layers.Rescaling(0.01, name="maps")(images)
     x = signed_roots(layers.GlobalAveragePooling2D()(maps))
     x = layers.Dense(2, activation="softmax", dtype="float32")(x)
@@ -181,9 +181,11 @@ def test_a_usual_image_takes_the_slope_out_of_the_roots() -> None:
     model.layers[-1].set_weights([np.array([[0.0, 1.0]]), np.zeros(2)])
     usual = np.asarray(signed_roots(np.array([0.01], np.float32)))
     explain = explanation.explainer(model, ["maps"], faithful=True, usual=usual)
-    image = np.array([[[[2], [6]]]], np.uint8)
+    image = np.array([[[[2], [6]]] * 2], np.uint8)
     # What the places have beyond the usual is 0.01 and 0.05.
-    np.testing.assert_allclose(explain(image, [1]).heatmaps[0], [[0.2, 1]], atol=1e-4)
+    np.testing.assert_allclose(
+        explain(image, [1]).heatmaps[0], [[0.2, 1]] * 2, atol=1e-4
+    )
     # An image with less than usual has nothing to show.
     assert not explain(np.zeros_like(image), [1]).heatmaps.any()
 
