@@ -77,8 +77,8 @@ def _why(run: Run, found: Familiarity) -> str:
             "images."
         )
     return plain(
-        " ".join(reasons) + " The model has seen nothing like it: its probabilities "
-        "for such a picture mean nothing."
+        " ".join(reasons) + " The model has seen hardly anything like it: do not rely "
+        "on its probabilities for such a picture."
     )
 
 

@@ -26,7 +26,7 @@ from pages._shared.cases import (
 )
 from pages._shared.consent import ask_consent
 from pages._shared.evaluation_view import evaluated
-from pages._shared.picture import show_picture
+from pages._shared.picture import SIDE, show_picture
 from pages._shared.prediction_view import bar_order, show_pictures, show_scores
 from pages._shared.scan_view import choose_frame
 from pages._shared.several_view import Answer, places, show_heatmaps
@@ -172,7 +172,8 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
     elif believed:
         show_pictures(run, case, believed[0].scores)
     else:
-        show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+        with st.container(width=SIDE):
+            show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     if len(runs) > 1:
         st.markdown(f":gray[{plain(runs[0].title)}]")
     show_similar(runs[0], case)
