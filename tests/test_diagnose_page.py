@@ -19,8 +19,9 @@ from medmodel.evaluation import read_predictions
 from medmodel.familiarity import ImageFacts
 from medmodel.images import decode, pixel_digest
 from medmodel.runs import Run
-from pages._shared.case_table import csv_text, harmless
+from pages._shared.case_table import csv_text
 from pages._shared.cases import Case, Refused
+from pages._shared.downloads import harmless
 from tests.conftest import draw_class_folders
 from tests.tiny_run import make_tiny_run
 

@@ -16,6 +16,7 @@ from medmodel.plots import per_cent
 from medmodel.runs import Run
 from pages._shared.answers import familiarity_of
 from pages._shared.cases import Case, Refused
+from pages._shared.downloads import harmless
 
 _ROW, _ROWS_IN_SIGHT, _MOST_COLUMNS = 56, 5, 6
 _TABLE = "case-table"
@@ -105,11 +106,6 @@ def csv_text(
     for refused in bad:
         writer.writerow([harmless(refused.name), *empty, harmless(refused.reason)])
     return buffer.getvalue()
-
-
-def harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _table(

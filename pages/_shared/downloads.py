@@ -9,7 +9,28 @@ import streamlit as st
 
 from medmodel import audit
 from medmodel.runs import Run
-from pages._shared.case_table import harmless
+
+
+def noted(
+    make: Callable[[], str | bytes], action: str, **facts: audit.Fact
+) -> Callable[[], str | bytes]:
+    """What makes a file once it is asked for, and notes that in the audit log.
+
+    For a download button that ignores the press: one that draws the page again makes
+    all its promised files anew, and the browser may just have asked for an old one.
+
+    Args:
+        make: Makes the file's text or bytes.
+        action: What the audit log calls it.
+        **facts: What the audit log says of it.
+    """
+
+    def made() -> str | bytes:
+        file = make()
+        audit.record(action, **facts)
+        return file
+
+    return made
 
 
 def csv_button(
@@ -28,13 +49,18 @@ def csv_button(
     """
     st.download_button(
         label,
-        lambda: csv_text(table() if callable(table) else table),
+        noted(
+            lambda: csv_text(table() if callable(table) else table),
+            "export",
+            run=run.id,
+            what=name,
+        ),
         file_name=f"{name}-{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
         key=f"csv-{name}",
         help=f"The numbers behind this as a table ({name})",
-        on_click=lambda: audit.record("export", run=run.id, what=name),
+        on_click="ignore",
     )
 
 
@@ -46,3 +72,8 @@ def csv_text(table: pd.DataFrame) -> str:
             column = [harmless(str(text)) for text in safe.iloc[:, position]]
             safe.isetitem(position, column)
     return safe.to_csv(index=False)
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

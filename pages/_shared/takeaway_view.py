@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from medmodel import audit, report, sheet
+from medmodel import report, sheet
 from medmodel.runs import Run
 from pages._shared import results
 from pages._shared.charts import pick_format
-from pages._shared.downloads import csv_button
+from pages._shared.downloads import csv_button, noted
 from pages._shared.metrics_view import all_metrics
 
 
@@ -50,10 +50,10 @@ def _document(
     ending = "pdf" if write is sheet.evaluation_sheet else "html"
     st.download_button(
         label,
-        lambda: write(run),
+        noted(lambda: write(run), "export", run=run.id, what=f"{kind} {ending}"),
         file_name=f"{kind}-{run.id}.{ending}",
         mime="application/pdf" if ending == "pdf" else "text/html",
         icon=":material/download:",
         key=f"document-{kind}-{ending}",
-        on_click=lambda: audit.record("export", run=run.id, what=f"{kind} {ending}"),
+        on_click="ignore",
     )
