@@ -19,6 +19,8 @@ from medmodel.roots import secants
 
 _SPAN = 4
 """How much coarser than the finest a layer of HiResCAM may be."""
+_FEWEST = 4
+"""Cells in a row that still say something about a place."""
 _FROM_SCRATCH = ("document_cnn", "compact_resnet")
 """Networks that never learn from millions of mirrored pictures, see `cells`."""
 FIRST_CHOICE = -1
@@ -89,10 +91,12 @@ def explainer(
         layers: See `grad_cam`.
         faithful: HiResCAM: each place counts with its own gradient instead of the
             mean over the map, so the map never shows a place that did not add to the
-            logit. Equal to Grad-CAM where only an average pooling follows. Of several
-            layers those more than four times as coarse as the finest are left out:
-            each of their places has seen nearly the whole picture, so what they add
-            to the logit has no place.
+            logit. Equal to Grad-CAM where only an average pooling follows. Looked at
+            behind a maximum pooling, which passes one place of each window on: before
+            it the same evidence would be a grid of dots. Of several layers those more
+            than four times as coarse as the finest are left out: each of their places
+            has seen nearly the whole picture, so what they add to the logit has no
+            place.
         usual: (d,) what enters the last layer for a usual training image, if the
             network is that of the recipe "Instant". Its roots are so steep near 0 that
             a slope at the picture says little about a change one could see: instead,
@@ -105,6 +109,8 @@ def explainer(
         a class may be `FIRST_CHOICE`. Scores come from the same pass as heat maps.
     """
     dense = model.layers[-1]
+    if faithful:
+        layers = [_pooled(model, name) for name in layers]
     activations = [model.get_layer(name).output for name in layers]
     grids = _grids(model, layers)
     finest = min(grids, key=lambda grid: grid.step)
@@ -152,6 +158,20 @@ def explainer(
         return Explained(*(tensor.numpy() for tensor in found))
 
     return explain
+
+
+def _pooled(model: keras.Model, name: str) -> str:
+    """The maximum pooling behind a layer if nothing else is, else the layer itself."""
+    output = model.get_layer(name).output
+    after = [
+        layer
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+        and any(x is output for x in _as_list(layer.input))
+    ]
+    if len(after) != 1 or not isinstance(after[0], keras.layers.MaxPooling2D):
+        return name
+    return str(after[0].name) if after[0].output.shape[1] >= _FEWEST else name
 
 
 def _grids(model: keras.Model, names: Sequence[str]) -> list[Cells]:

@@ -190,6 +190,20 @@ def test_a_usual_image_takes_the_slope_out_of_the_roots() -> None:
     assert not explain(np.zeros_like(image), [1]).heatmaps.any()
 
 
+def test_a_faithful_map_has_no_holes_where_a_maximum_was_taken() -> None:
+    images = keras.Input((8, 8, 1), dtype="uint8")
+    x = layers.Conv2D(1, 1, name="maps")(layers.Rescaling(1 / 255)(images))
+    x = layers.Flatten()(layers.MaxPooling2D(2)(x))
+    x = layers.Dense(1, activation="softmax", dtype="float32")(x)
+    model = keras.Model(images, x)
+    model.get_layer("maps").set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    model.layers[-1].set_weights([np.ones((16, 1)), np.zeros(1)])
+    assert models.heatmap_layers(model) == ["maps"]
+    image = np.full((1, 8, 8, 1), 255, np.uint8)
+    explain = explanation.explainer(model, ["maps"], faithful=True)
+    np.testing.assert_allclose(explain(image, [0]).heatmaps[0], 1, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "compact_resnet"])
 def test_every_kind_of_network_gives_maps_of_the_pictures_size(name: str) -> None:
     preprocessing = Preprocessing(40)
