@@ -21,6 +21,7 @@ from typing import Any
 
 from medmodel.config import TrainConfig
 from medmodel.errors import RunError
+from medmodel.external import tested_elsewhere
 from medmodel.notes import FILE as NOTES
 from medmodel.notes import Notes, notes_of
 from medmodel.runs import Run, RunStatus, RunStore, Status
@@ -32,7 +33,7 @@ _READ = (
     NOTES,
 )
 _FILE = "catalogue.json"
-_VERSION = 1
+_VERSION = 2
 """To be raised when `_read` finds other facts in the same files."""
 _FEW = 20
 SETTLED_SECONDS = 3.0
@@ -54,6 +55,8 @@ class Entry:
             they were predicted.
         has_model: Whether it can be asked about images.
         notes: What people noted on it.
+        test_of: Id of the run whose model this run tests on another folder; empty for
+            a training.
     """
 
     run: Run
@@ -64,6 +67,7 @@ class Entry:
     test_accuracy: float | None
     has_model: bool
     notes: Notes = Notes()
+    test_of: str = ""
 
     @property
     def title(self) -> str:
@@ -101,9 +105,16 @@ def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
     return found
 
 
-def finished(store: RunStore) -> list[Entry]:
-    """Runs with a model that can be asked, best validation loss first."""
+def finished(store: RunStore, tests: bool = False) -> list[Entry]:
+    """Runs with a model that can be asked, best validation loss first.
+
+    Args:
+        store: The workspace's runs.
+        tests: Whether external tests count, too: their model is another run's. They
+            come last.
+    """
     usable = [e for e in entries(store) if e.has_model and not e.status.state.active]
+    usable = [e for e in usable if tests or not e.test_of]
     return sorted(usable, key=lambda e: math.inf if e.val_loss is None else e.val_loss)
 
 
@@ -210,6 +221,7 @@ def _to_json(entry: Entry) -> dict[str, Any]:
         "test_accuracy": entry.test_accuracy,
         "has_model": entry.has_model,
         "notes": asdict(entry.notes),
+        "test_of": entry.test_of,
     }
 
 
@@ -224,7 +236,10 @@ def _from_json(run: Run, values: dict[str, Any]) -> Entry:
 
 def _read(run: Run) -> Entry:
     status = run.status
-    loss, accuracy = _best_epoch(run.folder / "history.csv", status.best_epoch)
+    test_of = tested_elsewhere(run)
+    loss, accuracy = None, None
+    if not test_of:  # whose epochs are those of the model that it tests
+        loss, accuracy = _best_epoch(run.folder / "history.csv", status.best_epoch)
     return Entry(
         run=run,
         config=run.config,
@@ -234,6 +249,7 @@ def _read(run: Run) -> Entry:
         test_accuracy=_test_accuracy(run.folder / "predictions.csv"),
         has_model=(run.folder / "best.keras").exists(),
         notes=notes_of(run),
+        test_of=test_of,
     )
 
 

@@ -88,6 +88,18 @@ def tested_elsewhere(run: Run) -> str:
     return str(values["model"]) if isinstance(values, dict) else ""
 
 
+def model_of(run: Run, store: RunStore) -> Run | None:
+    """The run whose model this run has: itself, or of a test the one it tests.
+
+    None where that one was deleted.
+    """
+    model = tested_elsewhere(run)
+    try:
+        return store.get(model) if model else run
+    except RunError:
+        return None
+
+
 def mapping_of(run: Run) -> dict[str, str]:
     """Class there -> class of the model, of a test; empty where it was not kept."""
     values = read_json(run.folder / "external.json")

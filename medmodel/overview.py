@@ -23,9 +23,10 @@ def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
     """A row per run, pinned ones first; values of the best epoch, not of the last.
 
     Returns:
-        Columns `run, pinned, name, tags, note, dataset, model, state, created, seconds,
-        best_epoch, val_loss, val_accuracy, test_accuracy`, then one `setting: <name>`
-        for every setting that is not the same in all runs. Index 0 to n - 1.
+        Columns `run, pinned, name, tags, note, test_of, dataset, model, state, created,
+        seconds, best_epoch, val_loss, val_accuracy, test_accuracy`, then one
+        `setting: <name>` for every setting that is not the same in all runs. Index 0
+        to n - 1.
     """
     import pandas as pd
 
@@ -36,6 +37,7 @@ def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
         "name": [e.title for e in entries],
         "tags": [list(e.notes.tags) for e in entries],
         "note": [e.notes.note for e in entries],
+        "test_of": [e.test_of for e in entries],
         "dataset": [e.config.dataset for e in entries],
         "model": [e.config.model for e in entries],
         "state": [e.status.state.value for e in entries],

@@ -253,6 +253,18 @@ def test_an_external_test_says_so(
     text = said(opened(made))
     assert "counts as light" in text
     assert "**12 images** of an **external** data set, there" in text
+    assert opened(run).selectbox[0].options == opened(made).selectbox[0].options
+    # Elsewhere, such a test stands for the model that it tests.
+    for page in ("results/diagnose.py", "learn/network.py"):
+        app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+        app.session_state["consent"] = True
+        app.query_params["run"] = made.id
+        app.switch_page(page).run()
+        models = app.selectbox[0]
+        assert models.value == run.id and len(models.options) == 1
+    app = opened(made, "Elsewhere")
+    press(app, r"Evaluate A \*run\*")
+    assert "**30 images** of the run's own test split" in said(app)
 
 
 def test_no_table_smuggles_a_formula() -> None:

@@ -75,6 +75,26 @@ def test_the_result_is_a_run_that_can_be_evaluated(run: Run, there: Path) -> Non
     assert made.model_facts == run.model_facts
 
 
+def test_a_test_is_evaluated_but_is_no_model_to_ask(run: Run, there: Path) -> None:
+    store = RunStore()
+    made = external.submit(run, there, MAPPING, store)
+    rows = external.rows_to_test(index_dataset(there), made, run)
+    external.complete(made, run, rows, tenths(len(rows)))
+    made.write_status(replace(made.status, state=RunStatus.DONE))
+    assert [e.run.id for e in catalogue.finished(store)] == [run.id]
+    every = catalogue.finished(store, tests=True)
+    assert [(e.run.id, e.test_of) for e in every] == [(run.id, ""), (made.id, run.id)]
+
+    def model_of(asked: Run) -> Run | None:
+        return external.model_of(asked, store)
+
+    # The epochs are the model's, not the test's.
+    assert every[0].val_accuracy and every[1].val_accuracy is None
+    assert [m and m.id for m in map(model_of, (run, made))] == [run.id, run.id]
+    store.delete(run)
+    assert model_of(made) is None
+
+
 def test_a_test_elsewhere_is_no_other_seed(run: Run, there: Path) -> None:
     made = external.submit(run, there, MAPPING, RunStore())
     trained = write_finished_run(there, "there", seed=3)

@@ -138,6 +138,23 @@ def test_a_model_can_be_asked_when_there_is_one(make: Callable[..., Run]) -> Non
     assert "Diagnose with this model" in labels(opened(run=run.id))
 
 
+def test_an_external_test_leads_to_its_model_and_is_told_apart(
+    make: Callable[..., Run],
+) -> None:
+    model, test = make(RunStatus.DONE, name="model"), make(RunStatus.DONE, name="test")
+    (test.folder / "external.json").write_text(f'{{"model": "{model.id}"}}')
+    (test.folder / "best.keras").touch()
+    assert "Diagnose with this model" in labels(opened(run=test.id))
+    app = opened()
+    for kind in ("Training", "External test"):
+        app.pills(key="kind-runs").set_value(kind).run()
+        assert not app.exception
+        name = "test" if kind == "External test" else "model"
+        assert list(app.dataframe[0].value["Run"]) == [name]
+    RunStore().delete(model)
+    assert "Diagnose with this model" not in labels(opened(run=test.id))
+
+
 def test_a_name_is_shown_as_it_is(make: Callable[..., Run]) -> None:
     app = opened(run=make(RunStatus.DONE, name=EVIL).id)
     assert app.title[0].value.startswith(r"\<b\>x\</b\> \*\*bold\*\*")

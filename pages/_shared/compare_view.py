@@ -57,7 +57,10 @@ def show_comparison(found: Sequence[Entry], everything: Sequence[Entry]) -> None
         _show_all_metrics(runs, chosen)
         _show_disagreements(models, chosen)
         _show_roc(runs, chosen)
-    _show_epochs({names[entry.run.id]: entry.run for entry in found})
+    # A test elsewhere has no epochs of its own.
+    trained = {names[e.run.id]: e.run for e in found if not e.test_of}
+    if trained:
+        _show_epochs(trained)
     _show_settings(found, names)
     pick_format()
 

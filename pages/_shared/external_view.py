@@ -21,7 +21,7 @@ _LISTED = 5
 def show_external_test(run: Run) -> None:
     """Chooses the folder and its classes, starts the test, links to the result."""
     if external.tested_elsewhere(run):
-        st.info("This is an external test already; choose its model to test another.")
+        _lead_to_model(run)
         return
     st.markdown(
         "How good is it **elsewhere**? Every readable image of another folder becomes "
@@ -60,6 +60,22 @@ def show_external_test(run: Run) -> None:
         if st.button("Test it there", type="primary", disabled=not ready):
             external.submit(run, folder, mapping, widgets.store())
             st.rerun()
+
+
+def _lead_to_model(test: Run) -> None:
+    st.info("This is an external test already; its model can be tested on others.")
+    model = external.model_of(test, widgets.store())
+    if model is not None and st.button(
+        f"Evaluate {plain(model.title)}", icon=":material/query_stats:"
+    ):
+        _evaluate(model)
+
+
+def _evaluate(run: Run) -> None:
+    # The page's own choices would win over the address.
+    for key in ("run", "view"):
+        st.session_state.pop(key, None)
+    st.switch_page(widgets.EVALUATE, query_params={"run": run.id})
 
 
 def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
@@ -112,9 +128,7 @@ def _show_test(test: Run) -> None:
         if st.button(
             "Open the result", icon=":material/query_stats:", key=f"open-{test.id}"
         ):
-            for key in ("run", "view"):
-                st.session_state.pop(key, None)
-            st.switch_page(widgets.EVALUATE, query_params={"run": test.id})
+            _evaluate(test)
     else:
         if status.failure:
             st.error(plain(status.failure.message), icon=":material/error:")

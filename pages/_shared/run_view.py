@@ -9,7 +9,7 @@ import streamlit as st
 
 from medmodel import jobs
 from medmodel.config import MODEL_NAMES, RECIPES, TrainConfig
-from medmodel.external import tested_elsewhere
+from medmodel.external import model_of, tested_elsewhere
 from medmodel.runs import Run, RunStatus, Status
 from pages._shared import widgets
 from pages._shared.external_view import show_progress
@@ -71,13 +71,14 @@ def _actions(run: Run, status: Status) -> None:
                 st.rerun()
         if has_model and not status.state.active:
             done = status.state is RunStatus.DONE and not tested_elsewhere(run)
-            if st.button(
+            model = model_of(run, widgets.store())
+            if model and st.button(
                 "Diagnose with this model",
                 type="primary" if done else "secondary",
                 icon=":material/image_search:",
                 shortcut="Ctrl+Enter" if done else None,
             ):
-                st.switch_page(widgets.DIAGNOSE, query_params={"run": run.id})
+                st.switch_page(widgets.DIAGNOSE, query_params={"run": model.id})
             if (run.folder / "predictions.csv").exists() and st.button(
                 "Evaluate it",
                 icon=":material/query_stats:",

@@ -32,6 +32,7 @@ _FIRST = (
 )
 _SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
 _PIN = "Pin"
+_TRAINING, _TEST = "Training", "External test"
 # Read in light and dark, and not by colour alone.
 MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
 
@@ -146,6 +147,10 @@ def _narrowed(found: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
 
 
 def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    tested = table["test_of"] != ""
+    kind = None
+    if tested.any() and not tested.all():
+        kind = st.pills("What it is", (_TRAINING, _TEST), key=f"kind-{key}")
     titles = {state.value: STATE_TITLES[state] for state in RunStatus}
     present = set(table["state"])
     states = st.pills(
@@ -167,6 +172,8 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
         sorted({tag for own in table["tags"] for tag in own}),
         key=f"tags-{key}",
     )
+    if kind:
+        table = table[tested == (kind == _TEST)]
     if states:
         table = table[table["state"].isin(states)]
     if chosen:

@@ -69,25 +69,44 @@ def run_label(entry: catalogue.Entry) -> str:
     return f"{entry.title} · {100 * entry.val_accuracy:.0f} % on validation · {when}"
 
 
-def pick_run(label: str = "Model") -> Run | None:
+def follow_link(tests: bool = False) -> None:
+    """Chooses the run of ?run= for `pick_run`, which may appear later.
+
+    Args:
+        tests: Whether external tests can be chosen, too; else such a test stands for
+            the model that it tests.
+    """
+    # Streamlit's own binding would put the label into the address instead of the id.
+    wanted = st.query_params.get("run")
+    if not wanted or "run" in st.session_state:
+        return
+    found = {e.run.id: e for e in catalogue.finished(store(), tests=True)}
+    if wanted in found and not tests:
+        wanted = found[wanted].test_of or wanted
+    if wanted in found:
+        st.session_state["run"] = wanted
+
+
+def pick_run(label: str = "Model", tests: bool = False) -> Run | None:
     """Lets the user choose among runs that have a model, best first.
 
     The choice is kept in the address as ?run=ID. None if no run has a model yet.
+
+    Args:
+        label: What stands above the list.
+        tests: Whether external tests are listed, too, below the models.
     """
-    found = {e.run.id: e for e in catalogue.finished(store())}
+    found = {e.run.id: e for e in catalogue.finished(store(), tests)}
     if not found:
         return None
-    # Streamlit's own binding would put the label into the address instead of the id.
-    wanted = st.query_params.get("run")
-    if wanted in found and "run" not in st.session_state:
-        st.session_state["run"] = wanted
+    follow_link(tests)
     chosen = st.selectbox(
         label,
         list(found),
         format_func=lambda run_id: run_label(found[run_id]),
         key="run",
     )
-    if chosen in found and chosen != wanted:
+    if chosen in found and chosen != st.query_params.get("run"):
         st.query_params["run"] = chosen
     return found[chosen].run if chosen in found else None
 

@@ -42,15 +42,6 @@ _CLOSELY = 2
 FILES = "uploaded-pictures"
 
 
-def follow_link() -> None:
-    """Chooses the run of ?run=: its picker appears only after the consent."""
-    wanted = st.query_params.get("run")
-    if wanted and "run" not in st.session_state:
-        known = [entry.run.id for entry in catalogue.finished(widgets.store())]
-        if wanted in known:
-            st.session_state["run"] = wanted
-
-
 def get_cases(run: Run) -> list[Case]:
     """The pictures to look at: uploaded ones, else samples if they were asked for."""
     files = st.file_uploader(
@@ -185,7 +176,6 @@ def show() -> None:
     )
     if not ask_consent("diagnose"):
         return
-    follow_link()
     models, pictures = st.columns(2, gap="large")
     with models:
         run = widgets.pick_run()

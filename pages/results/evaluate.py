@@ -51,7 +51,7 @@ widgets.page_header(
     "Evaluate", "How good a trained model is, how sure that is, and where it fails."
 )
 with errors_shown():
-    chosen = widgets.pick_run()
+    chosen = widgets.pick_run(tests=True)
     if chosen is None:
         widgets.empty_state(
             "No model yet. When a run has ended, its numbers with their intervals, its "
