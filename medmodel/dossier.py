@@ -15,11 +15,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from medmodel import __version__, quality
+from medmodel import __version__
 from medmodel.checks import DatasetReport
 from medmodel.curation import Action
+from medmodel.findings import VERDICTS, Finding, to_json, verdict
 from medmodel.indexing import finding_strip
-from medmodel.quality import Finding
 from medmodel.samples import Slicing
 
 _LISTED = 50
@@ -43,9 +43,9 @@ def as_json(
         "program": f"MedModel {__version__}",
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "dataset": folder.name,
-        "verdict": quality.VERDICTS[quality.verdict(report, findings)][0],
+        "verdict": VERDICTS[verdict(report, findings)][0],
         "report": report.to_json(),
-        "findings": quality.to_json(findings),
+        "findings": to_json(findings),
         "decisions": [vars(action) for action in decided],
         "claim": [
             {"item": number, "topic": topic, "known": known}
@@ -64,7 +64,7 @@ def as_html(
     decided: Sequence[Action],
 ) -> str:
     """One file without scripts that opens anywhere, its pictures in it."""
-    word, meaning = quality.VERDICTS[quality.verdict(report, findings)]
+    word, meaning = VERDICTS[verdict(report, findings)]
     name = html.escape(folder.name)
     parts = [
         f"<h1>{name}</h1><p class=small>Quality report by MedModel {__version__}, "

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medmodel import curation, images, quality
+from medmodel import curation, findings, images, quality
 from medmodel.checks import DatasetReport, examine
 from medmodel.config import TrainConfig, workspace_root
 from medmodel.datasets import Index, index_dataset, index_folder, load_index
@@ -108,12 +108,12 @@ def duplicate_picture(folder: Path, path: str) -> Path:
     return index_folder(folder) / "pictures" / f"same-{name}.png"
 
 
-def kept_findings(folder: Path) -> list[quality.Finding] | None:
+def kept_findings(folder: Path) -> list[findings.Finding] | None:
     """The quality findings of the last check; None if this version made none."""
     values = read_json(index_folder(folder) / "findings.json")
     if not values or values.get("version") != _VERSION:
         return None
-    return quality.from_json(values["findings"])
+    return findings.from_json(values["findings"])
 
 
 def decisions(folder: Path) -> list[curation.Action]:
@@ -196,16 +196,16 @@ def _kept_measured(index: Index) -> quality.Measured | None:
     return quality.Measured(**values)
 
 
-def _keep_findings(folder: Path, index: Index, findings: list[quality.Finding]) -> None:
+def _keep_findings(folder: Path, index: Index, found: list[findings.Finding]) -> None:
     """Keeps the findings, and some pictures of each: of groups the first two."""
     drawn = kept_findings(folder) or []
-    for finding in findings:
+    for finding in found:
         paths = [path for group in finding.groups for path in group[:2]][:SAMPLES]
         strip = finding_strip(folder, finding.kind)
         if paths and not (finding in drawn and strip.exists()):
             shown = [_small(index.folder / path, SAMPLE_SIDE) for path in paths]
             _write_png(strip, shown)
-    values = {"version": _VERSION, "findings": quality.to_json(findings)}
+    values = {"version": _VERSION, "findings": findings.to_json(found)}
     write_json(index_folder(folder) / "findings.json", values)
 
 

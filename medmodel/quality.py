@@ -5,72 +5,25 @@ A finding names its files and what may be done about them; nothing is done unask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from medmodel import curation, differences, facts, marks, samples, shortcut, similar
+from medmodel import differences, facts, marks, patients, samples, shortcut, similar
 from medmodel.checks import DatasetReport, Level
+from medmodel.findings import Act, Finding, of_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from medmodel.datasets import Index
 
-Act = Literal["", "leave_out", "together"]
 FEW_IMAGES, FEW_PATIENTS = 20, 5
 """Training images and patients of a class below which little can be learnt."""
 SMALLEST_SIDE = 28
-_SHOWN_GROUPS = 2000
-"""Groups of a finding that are kept; there may be as many as images."""
 _FAR = 6.0
 """Robust standard deviations from the median beyond which an image is odd."""
-
-VERDICTS: dict[Level, tuple[str, str]] = {
-    "ok": ("Ready", "Nothing was found that stands against training."),
-    "warning": ("Look first", "There is something to look at before training."),
-    "problem": ("Do not trust", "Results on the test images would mislead."),
-}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something odd.
-
-    Args:
-        kind: Which check found it.
-        title: In a few words.
-        sentence: What it means.
-        level: How bad it is.
-        count: Number of files, pairs or groups, as the title says.
-        groups: The files: those that belong together in one list; for single files
-            lists of one. At most `_SHOWN_GROUPS`.
-        act: What the action does with `acted`; empty if there is none.
-        acted: Files that the action is about, grouped.
-    """
-
-    kind: str
-    title: str
-    sentence: str
-    level: Level
-    count: int
-    groups: list[list[str]]
-    act: Act = ""
-    acted: list[list[str]] | None = None
-
-    def action(self) -> curation.Action | None:
-        """What the button does."""
-        if not self.act:
-            return None
-        return curation.Action(self.act, self.title.lower(), self.acted or self.groups)
-
-
-def verdict(report: DatasetReport, findings: Sequence[Finding]) -> Level:
-    """The worst of all findings."""
-    levels = [report.level, *(finding.level for finding in findings)]
-    return max(levels, key=lambda level: list(VERDICTS).index(level))
 
 
 class Measured(NamedTuple):
@@ -121,7 +74,8 @@ def find(
     found = [
         *_copies("same", "identical pictures", same, table),
         *_copies("near", "pictures that look alike", measured.alike, table),
-        *_shared_patients(table),
+        *patients.in_two_splits(table),
+        *patients.in_two_classes(table),
         *_single_files(table),
         *_outliers(table),
         *_windows(table),
@@ -131,16 +85,6 @@ def find(
     ]
     order = ["problem", "warning", "ok"]
     return sorted(found, key=lambda finding: order.index(finding.level))
-
-
-def to_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Plain values."""
-    return [asdict(finding) for finding in findings]
-
-
-def from_json(values: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """The inverse of `to_json`."""
-    return [Finding(**value) for value in values]
 
 
 def _alike(
@@ -172,7 +116,7 @@ def _copies(
             inside.append(group)
     rest = [group[1:] for group in inside]
     return [
-        *_finding(
+        *of_groups(
             f"{kind}-labels",
             f"{what.capitalize()} under two labels",
             "At least one of the labels is wrong.",
@@ -180,7 +124,7 @@ def _copies(
             labels,
             "leave_out",
         ),
-        *_finding(
+        *of_groups(
             f"{kind}-splits",
             f"{what.capitalize()} in two splits",
             "The test asks for what training has shown: results look better than they "
@@ -189,7 +133,7 @@ def _copies(
             splits,
             "together",
         ),
-        *_finding(
+        *of_groups(
             f"{kind}-inside",
             f"{what.capitalize()} within one split",
             "They count more than once.",
@@ -199,37 +143,6 @@ def _copies(
             rest,
         ),
     ]
-
-
-def _finding(
-    kind: str,
-    title: str,
-    sentence: str,
-    level: Level,
-    groups: list[list[str]],
-    act: Act = "",
-    acted: list[list[str]] | None = None,
-) -> list[Finding]:
-    """One finding, or none where there are no groups."""
-    if not groups:
-        return []
-    if act and acted is None and len(groups) > _SHOWN_GROUPS:
-        acted = groups
-    shown = groups[:_SHOWN_GROUPS]
-    return [Finding(kind, title, sentence, level, len(groups), shown, act, acted)]
-
-
-def _shared_patients(table: pd.DataFrame) -> list[Finding]:
-    """Patients that headers or a table name, in more than one split."""
-    known = table[table["patient_header"] != ""]
-    groups = [
-        group["path"].tolist()
-        for _, group in known.groupby("patient_header")
-        if group["split"].nunique() > 1
-    ]
-    sentence = "Images of one person in training and test make the test too easy."
-    title = "Patients in more than one split"
-    return _finding("patients", title, sentence, "problem", groups, "together")
 
 
 def _single_files(table: pd.DataFrame) -> list[Finding]:
@@ -275,7 +188,7 @@ def _single_files(table: pd.DataFrame) -> list[Finding]:
         groups = [[path] for path in table.loc[mask, "path"]]
         # What is true of nearly all is how this data set is, not an oddity.
         if len(groups) <= 0.5 * len(table):
-            found += _finding(kind, title, sentence, level, groups, act)
+            found += of_groups(kind, title, sentence, level, groups, act)
     return found
 
 
@@ -292,7 +205,7 @@ def _outliers(table: pd.DataFrame) -> list[Finding]:
     for kind, title, far in checks:
         groups = [[path] for path in table.loc[far, "path"]]
         sentence = "Look whether they belong here."
-        found += _finding(kind, title, sentence, "ok", groups, "leave_out")
+        found += of_groups(kind, title, sentence, "ok", groups, "leave_out")
     return found
 
 
@@ -321,7 +234,7 @@ def _windows(table: pd.DataFrame) -> list[Finding]:
     title = "CT without Hounsfield units"
     level: Level = "warning" if others else "ok"
     act: Act = "leave_out" if others else ""
-    return _finding("uncalibrated", title, sentence, level, groups, act)
+    return of_groups("uncalibrated", title, sentence, level, groups, act)
 
 
 def _classes(table: pd.DataFrame, measured: Measured) -> list[Finding]:
@@ -334,7 +247,7 @@ def _classes(table: pd.DataFrame, measured: Measured) -> list[Finding]:
     found = []
     for kind, title, sentence, paths in differences.differences(both):
         groups = [[path] for path in paths]
-        found += _finding(kind, title, sentence, "warning", groups)
+        found += of_groups(kind, title, sentence, "warning", groups)
     known = both[both["letters"].notna()]
     return [*found, *_shortcut(known), *_sources(files)]
 
@@ -378,8 +291,8 @@ def _few(report: DatasetReport) -> list[Finding]:
         title = "Classes with few training images"
         found.append(Finding("few-images", title, sentence, "warning", len(few), []))
     if report.num_patients:
-        patients = {c: n.get("train", 0) for c, n in report.patients.items()}
-        few = [f"{c} ({n})" for c, n in patients.items() if 0 < n < FEW_PATIENTS]
+        people = {c: n.get("train", 0) for c, n in report.patients.items()}
+        few = [f"{c} ({n})" for c, n in people.items() if 0 < n < FEW_PATIENTS]
         if few:
             sentence = f"Patients in training: {', '.join(few)}. What is learnt may be "
             sentence += "theirs alone."

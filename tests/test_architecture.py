@@ -48,7 +48,7 @@ LAYERS: list[set[str]] = [
         *("resampling", "comparison", "overview", "familiarity", "conformal"),
         "filtering",
     },
-    {"quality"},
+    {"findings", "patients", "quality"},
     {"indexing", "plots", "figures", "card"},
     {"report", "sheet"},
     {"dossier"},

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medmodel import datasets, dossier, images, quality, splits
+from medmodel import curation, datasets, dossier, images, quality, splits
 from medmodel.checks import examine
 from medmodel.config import TrainConfig
 from medmodel.curation import Action
-from medmodel.quality import Finding
+from medmodel.findings import Finding, from_json, to_json, verdict
 from tests.dicom_files import dicom_file
 
 
@@ -59,8 +59,8 @@ def findings(folder: Path) -> tuple[dict[str, Finding], str]:
     table = splits.assign_splits(index, TrainConfig(str(folder)))
     report = examine(index, table)
     found = quality.find(index, table, report, quality.measure(index))
-    assert quality.from_json(json.loads(json.dumps(quality.to_json(found)))) == found
-    return {f.kind: f for f in found}, quality.verdict(report, found)
+    assert from_json(json.loads(json.dumps(to_json(found)))) == found
+    return {f.kind: f for f in found}, verdict(report, found)
 
 
 def test_every_oddity_is_found_and_nothing_else(odd: Path) -> None:
@@ -87,7 +87,7 @@ def test_actions_mend_and_can_be_undone(odd: Path) -> None:
     for kind in ("same-splits", "near-splits", "same-labels", "same-inside", "blank"):
         action = found[kind].action()
         assert action
-        quality.curation.add(place, action)
+        curation.add(place, action)
     after, level = findings(odd)
     assert not {"same-splits", "near-splits", "same-labels", "blank"} & set(after)
     index = datasets.index_dataset(odd)
@@ -98,8 +98,8 @@ def test_actions_mend_and_can_be_undone(odd: Path) -> None:
     reasons = dict(zip(index.ignored["path"], index.ignored["reason"], strict=True))
     assert reasons["train/b/blank.png"].startswith("left out: blank")
     assert "train/a/again.png" in reasons and "train/a/1.png" not in reasons
-    for action in quality.curation.actions(place):
-        quality.curation.undo(place, action.id)
+    for action in curation.actions(place):
+        curation.undo(place, action.id)
     assert set(findings(odd)[0]) == set(found)
     assert before == {p: p.read_bytes() for p in odd.rglob("*") if p.is_file()}
 
@@ -107,7 +107,7 @@ def test_actions_mend_and_can_be_undone(odd: Path) -> None:
 def test_groups_stay_together_in_a_drawn_split(class_folders: Path) -> None:
     place = datasets.index_folder(class_folders)
     pair = ["dark/dark_000.png", "dark/dark_001.png"]
-    quality.curation.add(place, Action("together", "they look alike", [pair]))
+    curation.add(place, Action("together", "they look alike", [pair]))
     index = datasets.index_dataset(class_folders)
     for seed in range(8):
         table = splits.assign_splits(index, TrainConfig("", seed=seed))
@@ -117,11 +117,11 @@ def test_groups_stay_together_in_a_drawn_split(class_folders: Path) -> None:
 
 def test_classes_are_renamed_merged_and_left_out(odd: Path) -> None:
     place = datasets.index_folder(odd)
-    quality.curation.add(place, Action("classes", "", names={"a": "c", "b": "c"}))
+    curation.add(place, Action("classes", "", names={"a": "c", "b": "c"}))
     with pytest.raises(datasets.DataError, match="only the class 'c'"):
         datasets.index_dataset(odd)
-    quality.curation.undo(place, quality.curation.actions(place)[0].id)
-    quality.curation.add(place, Action("classes", "", names={"a": "<b>&"}))
+    curation.undo(place, curation.actions(place)[0].id)
+    curation.add(place, Action("classes", "", names={"a": "<b>&"}))
     assert datasets.index_dataset(odd).classes == ["<b>&", "b"]
 
 

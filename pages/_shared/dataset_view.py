@@ -11,7 +11,7 @@ import streamlit as st
 
 from medmodel import indexing
 from medmodel.checks import DatasetReport
-from medmodel.quality import VERDICTS, Finding, verdict
+from medmodel.findings import VERDICTS, Finding, verdict
 from pages._shared.words import plain
 
 _TITLES = {"train": "Training", "val": "Validation", "test": "Test"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel import audit, dossier, indexing, quality
+from medmodel import audit, dossier, indexing
 from medmodel.checks import DatasetReport
 from medmodel.curation import Action
-from medmodel.quality import Finding
+from medmodel.findings import VERDICTS, Finding, verdict
 from pages._shared.words import plain
 
 _ICONS = {
@@ -28,8 +28,8 @@ def show_quality(folder: Path, report: DatasetReport) -> None:
     if findings is None:
         st.info("Check again to see what is odd about the pictures.")
         return
-    level = quality.verdict(report, findings)
-    word, meaning = quality.VERDICTS[level]
+    level = verdict(report, findings)
+    word, meaning = VERDICTS[level]
     if level != "ok":
         number = len(findings)
         found = f"{number} findings, the worst first." if number > 1 else "One finding."
