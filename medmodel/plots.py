@@ -192,6 +192,13 @@ def inferno() -> NDArray[np.uint8]:
     return _inferno().copy()
 
 
+def heatmap_caption(heatmap: NDArray[np.floating], name: str) -> str:
+    """What stands below a heat map for the class of that name."""
+    if not np.any(heatmap):
+        return f"{HEATMAP_CAPTION} Here no place spoke for {name}: the map is empty."
+    return f"{HEATMAP_CAPTION} Yellow: most; violet: little."
+
+
 def overlay(
     image: NDArray[np.uint8], heatmap: NDArray[np.floating], opacity: float
 ) -> NDArray[np.uint8]:

@@ -22,6 +22,7 @@ from medmodel.runs import Run
 from pages._shared.case_table import csv_text
 from pages._shared.cases import Case, Refused
 from pages._shared.downloads import harmless
+from pages._shared.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders
 from tests.tiny_run import make_tiny_run
 
@@ -275,3 +276,12 @@ def test_csv_runs_no_formula() -> None:
 def test_harmless(start: str) -> None:
     assert harmless(start + "A1") == "'" + start + "A1"
     assert harmless("A1" + start) == "A1" + start
+
+
+def test_maps_of_shuffled_weights_are_compared_where_there_are_two() -> None:
+    ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    nothing = np.zeros((8, 8), np.float32)
+    assert "trained model is 1.00." in shuffled_words(ramp, ramp)
+    assert "trained model is -1.00." in shuffled_words(1 - ramp, ramp)
+    assert "is empty: what the trained model shows" in shuffled_words(nothing, ramp)
+    assert "there is nothing to compare" in shuffled_words(ramp, nothing)

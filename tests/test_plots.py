@@ -116,3 +116,11 @@ def test_png_is_exact() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (31, 17, 3), np.uint8)
     again = np.asarray(Image.open(io.BytesIO(png_bytes(noise))))
     assert (again == noise).all()
+
+
+def test_a_map_says_how_to_read_it_and_when_it_is_empty() -> None:
+    full = plots.heatmap_caption(np.ones((2, 2)), "cat")
+    assert full.startswith(plots.HEATMAP_CAPTION) and "Yellow: most" in full
+    empty = plots.heatmap_caption(np.zeros((2, 2)), "cat")
+    assert empty.startswith(plots.HEATMAP_CAPTION)
+    assert "no place spoke for cat" in empty

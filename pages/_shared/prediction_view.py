@@ -23,7 +23,10 @@ from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 _FIRST_CLASSES = 8
-_EXPLAINING = "The heat map is being computed; until then, the picture without it."
+# About as long as the map's own caption, so that nothing below moves.
+_EXPLAINING = (
+    "The heat map is being computed. Until it is there, this is the picture without it."
+)
 
 
 def show_scores(
@@ -150,16 +153,12 @@ def _show_heatmap(
         with slot:
             show_picture(
                 laid,
-                plots.HEATMAP_CAPTION,
+                plots.heatmap_caption(heat, classes[position]),
                 f"Heat map for {classes[position]} laid over the picture",
             )
         if shuffled:
             learned = heatmap_of(run, case, position, How(method))
-            st.markdown(
-                "The map with **shuffled weights**: its rank correlation with that of "
-                f"the trained model is {_likeness(heat, learned):.2f}. Near 0, the map "
-                "shows what was learned; near 1, only the picture."
-            )
+            st.markdown(shuffled_words(heat, learned))
 
 
 def _hold(slot: DeltaGenerator, seen: Pixels) -> None:
@@ -177,13 +176,20 @@ def _heat(
         raise
 
 
-def _likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Rank correlation of two maps, -1 to 1; 0 where one is flat."""
+def shuffled_words(shuffled: NDArray[np.float32], learned: NDArray[np.float32]) -> str:
+    """How much the map of shuffled weights is like that of the trained model."""
     from scipy.stats import spearmanr
 
-    if not np.ptp(first) or not np.ptp(second):
-        return 0.0
-    return float(spearmanr(first[::2, ::2].ravel(), second[::2, ::2].ravel())[0])
+    begin = "The map with **shuffled weights**"
+    if not np.ptp(learned):
+        return f"{begin}. The trained model's is empty: there is nothing to compare."
+    if not np.ptp(shuffled):
+        return f"{begin} is empty: what the trained model shows, it has learned."
+    alike = spearmanr(learned[::2, ::2].ravel(), shuffled[::2, ::2].ravel())[0]
+    return (
+        f"{begin}: its rank correlation with that of the trained model is {alike:.2f}. "
+        "Near 0, the map shows what was learned; near 1, only the picture."
+    )
 
 
 def _show_bars(

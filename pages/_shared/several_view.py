@@ -121,6 +121,6 @@ def _show_heatmap(answer: Answer, wanted: str, how: tuple[int, str]) -> None:
     heat = heatmap_of(answer.run, answer.case, position, How(method))
     show_picture(
         plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100),
-        plots.HEATMAP_CAPTION,
+        plots.heatmap_caption(heat, name),
         f"Heat map of {answer.name} for {name} laid over the picture",
     )
