@@ -293,8 +293,9 @@ def balanced_accuracy(data: Scored) -> Estimate:
     right = np.bincount(data.truth[hits], minlength=len(data.classes))
     with np.errstate(invalid="ignore"):
         shares = right / counts
-    influence = (hits - shares[data.truth]) / counts[data.truth]
-    effect = design_effect(influence, data.patients)
+    weights = 1 / counts[data.truth]
+    influence = (hits - shares[data.truth]) * weights
+    effect = design_effect(influence, data.patients, weights)
     parts = [wilson(int(r), int(c), effect) for r, c in zip(right, counts, strict=True)]
     return mean_of_shares(parts, n)
 

@@ -165,17 +165,22 @@ def spread(
 
 
 def design_effect(
-    influence: NDArray[np.floating], patients: NDArray[np.intp] | None
+    influence: NDArray[np.floating],
+    patients: NDArray[np.intp] | None,
+    weights: NDArray[np.floating] | None = None,
 ) -> float:
     """How many images of the same patients tell as much as one independent image.
 
     Variance with patients kept together ÷ variance as if images were independent,
-    enlarged where it rests on few patients (see `spread`).
+    enlarged where it rests on few patients (see `spread`), but not beyond what copies
+    of one image would give: who has one image only is independent of all others.
 
     Args:
         influence: What each image adds to the estimate's error, shape `(n,)`; sums
             to 0.
         patients: Patient number of each image, shape `(n,)`; None if unknown.
+        weights: What each image counts in the estimate, shape `(n,)`; all alike by
+            default.
 
     Returns:
         At least 1. Where all images agree, so that nothing can be estimated, and
@@ -187,12 +192,16 @@ def design_effect(
     """
     if patients is None or len(influence) == 0:
         return 1.0
+    if weights is None:
+        weights = np.ones(len(influence))
+    sizes = np.bincount(patients, weights=weights)
+    copies = float(np.sum(sizes**2) / np.sum(weights**2))
     independent = float(np.sum(influence**2))
     variance, quantile = spread(influence, patients)
     if independent < 1e-15 or math.isinf(variance):
-        sizes = np.bincount(patients)
-        return float(np.sum(sizes**2) / sizes.sum())
-    return max(1.0, variance / independent) * (quantile / Z) ** 2
+        return copies
+    seen = max(1.0, variance / independent)
+    return max(seen, min(seen * (quantile / Z) ** 2, copies))
 
 
 def mean_of_shares(shares: list[Estimate], n: int) -> Estimate:
