@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.intervals import Estimate, share
+from medmodel.intervals import Estimate, Z, share
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 
@@ -62,6 +62,18 @@ class Conformal:
             patients: Patient number of each, shape `(n,)`; None if unknown.
         """
         return share(self.sets(scores)[np.arange(len(truth)), truth], patients)
+
+    def breaks_promise(self, measured: Estimate) -> bool:
+        """Whether less was covered than chance explains.
+
+        Chance among the test images is in the interval of `covered`. Chance among the
+        validation images comes on top: what thresholds from n of them cover varies
+        from one draw to the next like a beta distribution (Vovk 2012, "Conditional
+        validity of inductive conformal predictors", ACML).
+        """
+        drawn = self.coverage * (1 - self.coverage) / (self.images + 2)
+        above = math.hypot(measured.high - measured.value, Z * math.sqrt(drawn))
+        return measured.value + above < self.coverage
 
 
 def fit(

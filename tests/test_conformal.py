@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medmodel import conformal
+from medmodel.intervals import wilson
 
 
 def test_by_hand() -> None:
@@ -70,3 +71,25 @@ def test_what_was_covered_has_an_interval() -> None:
     held = found.covered(scores, np.array([0, 0, 1, 0]))
     assert held.value == 0.5 and held.n == 4
     assert held.low < 0.5 < held.high
+
+
+def test_chance_among_validation_images_is_no_broken_promise() -> None:
+    """All images come from one place: looking at test images alone blamed 17 %."""
+    rng = np.random.default_rng(0)
+    blamed = alone = 0
+    for _ in range(300):
+        truth = rng.integers(2, size=1060)
+        logits = rng.normal(size=(1060, 2)) + 1.5 * np.eye(2)[truth]
+        scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        found = conformal.fit(scores[:60], truth[:60], 0.9)
+        held = found.covered(scores[60:], truth[60:])
+        blamed += found.breaks_promise(held)
+        alone += held.high < 0.9
+    assert alone > 30 and blamed < 12
+
+
+def test_a_broken_promise_is_noticed() -> None:
+    found = conformal.Conformal(0.9, np.zeros(2), np.ones(2, bool), 100)
+    assert found.breaks_promise(wilson(820, 1000))
+    # Half width of the test's interval 2 points, of the threshold's 5.8.
+    assert not found.breaks_promise(wilson(860, 1000))

@@ -94,10 +94,15 @@ def held_sentence(found: conformal.Conformal, measured: Estimate) -> str:
         f"Measured: the right class was in the set of **{measured.value:.1%}** of "
         f"{measured.n:,} test images ({interval})."
     ).replace("%", " %")
-    if measured.high < found.coverage:
+    if found.breaks_promise(measured):
         text += (
             " **Less than promised**: these test images differ from the validation "
             "images, and other images may as well."
+        )
+    elif measured.high < found.coverage:
+        text += (
+            f" Less than promised, by no more than chance among {found.images:,} "
+            "validation images explains."
         )
     return text
 
@@ -117,7 +122,7 @@ def show_sets(run: Run) -> None:
         found = conformal.fit(known.scores, known.truth, share)
         sets = found.sets(data.scores)
         measured = found.covered(data.scores, data.truth, data.patients)
-        if measured.high < share:
+        if found.breaks_promise(measured):
             short.append(f"{share:.0%}".replace("%", " %"))
         rows.append(
             {
