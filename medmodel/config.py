@@ -320,7 +320,7 @@ def _window_problem(setting: str) -> dict[str, str]:
 def _pattern_problem(pattern: str) -> dict[str, str]:
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         return {"patient_pattern": f"Not a regular expression: {error}."}
     return {}
 

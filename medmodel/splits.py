@@ -16,8 +16,9 @@ import numpy as np
 
 from medmodel import samples
 from medmodel.config import TrainConfig
-from medmodel.errors import ConfigError, DataError
+from medmodel.errors import DataError
 from medmodel.layout import SPLIT_NAMES
+from medmodel.patterns import patients_of, search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,32 +106,6 @@ def stand_in(path: str) -> str:
     return file if part else ""
 
 
-def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
-    """The patient of each relative path: first group of the pattern, or whole match.
-
-    Returns:
-        One entry per path; "" where the pattern is empty or does not match.
-
-    Raises:
-        ConfigError: The pattern is not a regular expression.
-    """
-    paths = [samples.file_of(path) for path in paths]
-    if not pattern:
-        return [""] * len(paths)
-    try:
-        search = re.compile(pattern).search
-    except re.error as error:
-        message = f"Not a regular expression: {error}."
-        raise ConfigError("patient_pattern", message) from error
-    found = map(search, paths)
-    return [
-        next((g for g in match.groups() if g), "" if match.re.groups else match[0])
-        if match
-        else ""
-        for match in found
-    ]
-
-
 def guess_patient_pattern(paths: Iterable[str]) -> str:
     """A pattern for patients from the usual ways to name files; "" if none fits.
 
@@ -168,7 +143,7 @@ def _candidates(paths: Sequence[str]) -> list[str]:
         bound = r"(?<![A-Za-z0-9])"
         atom = rf"{bound}{re.escape(word)}\d+".replace(r"\-", "-").replace(r"\ ", " ")
         bare = word.rstrip("-_ ").lower()
-        if bare in _LETTERS and not _recur(patients_of(names, f"({atom})")):
+        if bare in _LETTERS and not _recur(search(names, f"({atom})")):
             continue
         found.append(atom)
     return found
@@ -179,7 +154,7 @@ def _union(atoms: Sequence[str]) -> str:
 
 
 def _share(paths: Sequence[str], pattern: str) -> float:
-    found = patients_of(paths, pattern)
+    found = search(paths, pattern)
     return sum(map(bool, found)) / max(len(paths), 1)
 
 
@@ -191,7 +166,7 @@ def _recur(patients: Sequence[str]) -> bool:
 
 def _plausible(paths: Sequence[str], pattern: str) -> bool:
     """Whether no patient has half of everything, and none is a whole class's folder."""
-    patients = patients_of(paths, pattern)
+    patients = search(paths, pattern)
     counts = Counter(patients)
     folders = Counter(path.rpartition("/")[0] for path in paths)
     pairs = Counter(

@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
     {"enhance", "sandbox", "windows", "pseudonyms", "confidentiality", "pool"},
     {"codecs", "dicom", "nifti", "headers", "blackout", "deidentify", "scans"},
     {"images", "runs", "audit", "messages", "subgroups"},
-    {"folders", "labelled", "importing", "facts"},
+    {"folders", "labelled", "importing", "facts", "patterns"},
     {"uploads", "medmnist"},
     {"fetching"},
     {"layout"},

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel import datasets, splits
+from medmodel import datasets, patterns, splits
 from medmodel.config import TrainConfig
 from medmodel.datasets import Index
-from medmodel.errors import ConfigError, DataError
+from medmodel.errors import DataError
 
 
 def index_of(rows: list[tuple[str, str, str]], folder: str = "set") -> Index:
@@ -206,15 +206,6 @@ def test_another_seed_is_another_split() -> None:
     assert not tables[0].equals(tables[1])
 
 
-def test_patients_of_takes_the_group_or_the_match() -> None:
-    paths = ["a/p1_x.png", "a/IM-2.png", "a/none.png"]
-    assert splits.patients_of(paths, "") == ["", "", ""]
-    assert splits.patients_of(paths, r"p(\d)_|IM-(\d)") == ["1", "2", ""]
-    assert splits.patients_of(paths, r"p\d") == ["p1", "", ""]
-    with pytest.raises(ConfigError, match="regular expression"):
-        splits.patients_of(paths, "(")
-
-
 def names(pattern: str, patients: int = 12, images: int = 3) -> list[str]:
     return [
         f"{label}/" + pattern.format(p=2 * p + c, n=n)
@@ -243,7 +234,7 @@ def names(pattern: str, patients: int = 12, images: int = 3) -> list[str]:
 def test_usual_names_of_patients_are_guessed(pattern: str, example: str) -> None:
     paths = names(pattern)
     guess = splits.guess_patient_pattern(paths)
-    patients = splits.patients_of(paths, guess)
+    patients = patterns.patients_of(paths, guess)
     assert patients[0] == example, guess
     assert len(set(patients)) == 22
     assert not TrainConfig(dataset="x", patient_pattern=guess).problems()
@@ -253,7 +244,7 @@ def test_patients_in_folders_below_splits_and_classes() -> None:
     paths = [f"data/train/{path}" for path in names("{p:03}/{n}.png")]
     paths += [f"data/test/{path}" for path in names("9{p:03}/{n}.png")]
     guess = splits.guess_patient_pattern(paths)
-    assert len(set(splits.patients_of(paths, guess))) == 44
+    assert len(set(patterns.patients_of(paths, guess))) == 44
 
 
 @pytest.mark.parametrize(
@@ -291,12 +282,12 @@ def test_chest_xray_patients(real_data: Callable[[str], Path]) -> None:
     folder = real_data("chest_xray")
     paths = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*.jpeg"))]
     guess = splits.guess_patient_pattern(paths)
-    patients = Counter(splits.patients_of(paths, guess))
+    patients = Counter(patterns.patients_of(paths, guess))
     assert "" not in patients
     assert max(patients.values()) >= 30
     assert patients["person12"] > 1
-    trained = set(splits.patients_of([p for p in paths if "train/" in p], guess))
-    tested = set(splits.patients_of([p for p in paths if "test/" in p], guess))
+    trained = set(patterns.patients_of([p for p in paths if "train/" in p], guess))
+    tested = set(patterns.patients_of([p for p in paths if "test/" in p], guess))
     assert len([p for p in trained & tested if p.startswith("person")]) == 170
 
 

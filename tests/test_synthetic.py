@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medmodel import images, splits, synthetic
+from medmodel import images, patterns, splits, synthetic
 from medmodel.datasets import index_dataset
 
 
@@ -36,7 +36,7 @@ def test_classes_and_pictures(phantoms: Path) -> None:
 
 def test_patients_are_found_in_the_names(phantoms: Path) -> None:
     paths = [p.relative_to(phantoms).as_posix() for p in phantoms.rglob("*.png")]
-    patients = splits.patients_of(paths, splits.guess_patient_pattern(paths))
+    patients = patterns.patients_of(paths, splits.guess_patient_pattern(paths))
     assert len(set(patients)) == 12
     assert set(Counter(patients).values()) == {2}
 

@@ -12,8 +12,9 @@ from medmodel.config import RECIPES, TrainConfig, config_for, data_roots, worksp
 from medmodel.errors import DataError, RunError
 from medmodel.folders import recent_datasets, safe_folder, subfolders
 from medmodel.layout import list_files
+from medmodel.patterns import patients_of
 from medmodel.repeats import in_folds
-from medmodel.splits import guess_patient_pattern, patients_of
+from medmodel.splits import guess_patient_pattern
 from medmodel.synthetic import SAMPLE_NAME
 from pages._shared import widgets
 from pages._shared.augmentation_preview import show_augmentation
@@ -86,13 +87,17 @@ def preview_patients(folder: Path, pattern: str) -> None:
     if not pattern:
         st.caption(f"Each of the {len(paths)} files counts as a patient of its own.")
         return
-    patients = patients_of(paths, pattern)
+    with errors_shown():
+        _tell_patients(patients_of(paths, pattern))
+
+
+def _tell_patients(patients: list[str]) -> None:
     named = sorted(set(patients) - {""})
     if not named:
-        st.caption(f"None of the {len(paths)} file names matches.")
+        st.caption(f"None of the {len(patients)} file names matches.")
         return
     st.caption(
-        f"{len(named)} patients in {len(paths)} images, such as "
+        f"{len(named)} patients in {len(patients)} images, such as "
         f"{plain(', '.join(named[:3]))}; {patients.count('')} images name none."
     )
 
