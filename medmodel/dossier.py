@@ -1,8 +1,8 @@
 """The quality report as a file to keep or to send: HTML for people, JSON for programs.
 
 No patient's number is in it: stand-ins only, and those only in the names of groups.
-Its last part follows items 7 to 20 of CLAIM, on data, reference standard and partitions
-(Tejani et al., Radiology: Artificial Intelligence 6 (2024) e240300); blanks stay blank.
+Its last part follows items 7 to 20 of CLAIM in its update of 2024, on data, reference
+standard and partitions, whose numbers are not those of 2020; blanks stay blank.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ from medmodel.findings import VERDICTS, Finding, to_json, verdict
 from medmodel.indexing import finding_strip
 from medmodel.samples import Slicing
 
+CLAIM = (
+    "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update. "
+    "Tejani et al., Radiology: Artificial Intelligence 6(4) (2024) e240300"
+)
+"""Where the items and their numbers come from."""
 _LISTED = 50
 _STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em;
@@ -47,6 +52,7 @@ def as_json(
         "report": report.to_json(),
         "findings": to_json(findings),
         "decisions": [vars(action) for action in decided],
+        "claim_source": CLAIM,
         "claim": [
             {"item": number, "topic": topic, "known": known}
             for number, topic, known in claim_items(folder, report, decided)
@@ -100,7 +106,6 @@ def claim_items(
     folder: Path, report: DatasetReport, decided: Sequence[Action]
 ) -> list[tuple[str, str, str]]:
     """Number, topic, and what the program knows of it; "" is left to be filled in."""
-    formats = ", ".join(f"{mode} ({n:,})" for mode, n in report.modes.items())
     out = [a.groups for a in decided if a.kind == "leave_out"]
     left = sum(len(group) for groups in out for group in groups)
     excluded = f"{left:,} files left out after looking at them." if left else ""
@@ -120,22 +125,32 @@ def claim_items(
     given = f"Drawn at random: {', '.join(drawn)}." if drawn else "As the folders say."
     headers = "File headers name patients; only stand-ins are kept."
     return [
-        ("7", "Data source", f"Folder {folder.name}: {report.num_images:,} images."),
-        ("7", "Dates and sites of acquisition", ""),
-        ("8", "Inclusion and exclusion", excluded),
-        ("9", "Pre-processing", f"Shown {windows}." if windows else ""),
+        ("7", "Data sources", f"Folder {folder.name}: {report.num_images:,} images."),
+        ("7", "Data sources: places and dates", ""),
+        ("8", "Inclusion and exclusion criteria", excluded),
+        ("9", "Data pre-processing", f"Shown {windows}." if windows else ""),
         ("10", "Selection of data subsets", " ".join(slices)),
-        ("11", "Data elements", f"Formats: {formats}."),
-        ("12", "De-identification", headers if report.from_headers else ""),
-        ("13", "Missing data", missing),
-        ("14", "Reference standard", " ".join(renamed)),
-        ("15", "Why this reference standard", ""),
-        ("16", "Who annotated, and how qualified", ""),
-        ("17", "Tools of annotation", ""),
-        ("18", "Agreement of annotators", _disagreement(two)),
-        ("19", "Assignment to partitions", f"{'; '.join(parts)}. {given}"),
+        ("11", "De-identification methods", headers if report.from_headers else ""),
+        ("12", "How missing data were handled", missing),
+        ("13", "Image acquisition protocol", _stored(report)),
+        ("14", "How the reference standard was obtained", " ".join(renamed)),
+        ("15", "Rationale for this reference standard", ""),
+        ("16", "Source of its annotations", ""),
+        ("17", "Annotation of the test set", ""),
+        ("18", "Inter- and intra-rater variability", _disagreement(two)),
+        ("19", "How data were assigned to partitions", f"{'; '.join(parts)}. {given}"),
         ("20", "Level at which partitions are disjoint", report.verdict),
     ]
+
+
+def _stored(report: DatasetReport) -> str:
+    """What the files say by themselves; scanners and doses are not known."""
+    formats = ", ".join(f"{mode} ({n:,})" for mode, n in report.modes.items())
+    (width, height), (most_wide, most_high) = report.smallest, report.largest
+    sizes = f"{width} × {height}"
+    if report.smallest != report.largest:
+        sizes += f" to {most_wide} × {most_high}"
+    return f"Stored as {formats}; {sizes} pixels. Scanner and settings: not read."
 
 
 def _disagreement(pictures: int) -> str:
@@ -153,7 +168,8 @@ def _claim(items: Sequence[tuple[str, str, str]]) -> str:
         for number, topic, known in items
     )
     return (
-        "<h2>For a paper: CLAIM 2024, items 7 to 20</h2><table>"
+        "<h2>For a paper: CLAIM 2024, items 7 to 20</h2>"
+        f"<p class=small>{CLAIM}. Items by number, in short.</p><table>"
         f"<tr><th>Item</th><th>Topic</th><th>Known</th></tr>{rows}</table>"
     )
 

@@ -190,14 +190,24 @@ def test_export_escapes_names(odd: Path) -> None:
     values = json.loads(dossier.as_json(odd, report, [bad], decided))
     assert values["verdict"] == "Do not trust"
     assert "shared_patients" not in values["report"]
-    claim = {(item["item"], item["topic"]): item["known"] for item in values["claim"]}
     assert [item["item"] for item in values["claim"]][0::14] == ["7", "20"]
-    assert claim["7", "Data source"] == f"Folder odd: {report.num_images} images."
-    assert claim["18", "Agreement of annotators"] == "1 picture lies under two labels."
-    assert "take no part: 1; images" in claim["13", "Missing data"]
-    assert claim["19", "Assignment to partitions"].endswith("As the folders say.")
-    assert claim["16", "Who annotated, and how qualified"] == ""
-    blanks = sum(not known for known in claim.values())
+    told = {item["topic"]: item["known"] for item in values["claim"]}
+    number = {item["topic"]: item["item"] for item in values["claim"]}
+    assert told["Data sources"] == f"Folder odd: {report.num_images} images."
+    rated, missing = (
+        "Inter- and intra-rater variability",
+        "How missing data were handled",
+    )
+    assert told[rated] == "1 picture lies under two labels."
+    assert "take no part: 1; images" in told[missing]
+    # As in the update of 2024; in 2020 these were 13 and 12, and 13 was another.
+    assert (number[missing], number["De-identification methods"]) == ("12", "11")
+    assert told["How data were assigned to partitions"].endswith("As the folders say.")
+    assert told["Source of its annotations"] == ""
+    stored = told["Image acquisition protocol"]
+    assert stored.startswith("Stored as PNG, L (") and "20 × 20 to 96 × 96" in stored
+    assert "2024 update" in values["claim_source"] and dossier.CLAIM in text
+    blanks = sum(not known for known in told.values())
     assert text.count("not known: ____") == blanks == 8
 
 
