@@ -55,7 +55,7 @@ class Temperature:
         high: Upper end.
         images: Validation images on which it was fitted.
         bounded: Whether the best value lies beyond what is allowed (0.05 to 20), as
-            where every validation image is right.
+            where every validation image is right, or any value is as good.
     """
 
     value: float
@@ -63,6 +63,23 @@ class Temperature:
     high: float
     images: int
     bounded: bool
+
+    @property
+    def why_unknown(self) -> str:
+        """Why it cannot be known, as a sentence; empty where it is."""
+        if not self.bounded:
+            return ""
+        if self.value == 1:
+            return "Every score is the same: there is no temperature to find."
+        if self.value < 1:
+            return (
+                "The temperature cannot be known: so few of the validation images are "
+                "wrong, if any, that scores could not be sure enough."
+            )
+        return (
+            "No temperature helps: on the validation images the scores say less than "
+            "guessing does."
+        )
 
 
 def certainty(
@@ -152,7 +169,8 @@ def brier(data: Scored, position: int | None = None) -> Estimate:
 
     Reference: Brier, Monthly Weather Review 78 (1950) 1.
     """
-    return mean_loss(brier_losses(data, position), data.patients, 1.0)
+    worst = 2.0 if position is None and len(data.classes) > 2 else 1.0
+    return mean_loss(brier_losses(data, position), data.patients, worst)
 
 
 def brier_losses(data: Scored, position: int | None = None) -> NDArray[np.float64]:
@@ -192,16 +210,15 @@ def mean_loss(
     Args:
         losses: Shape `(n,)`.
         patients: Patient number of each image, shape `(n,)`; None if unknown.
-        worst: A bad image's loss: where no image has any, all there is to go by.
+        worst: The largest loss of an image: where no image has any, all there is to
+            go by; no interval goes beyond.
     """
     n, mean = len(losses), float(losses.mean())
     if mean < 1e-12:
         return Estimate(0.0, 0.0, worst * share(losses > 1, patients).high, n)
     variance, quantile = spread((losses - mean) / n, patients)
-    if math.isinf(variance):
-        return Estimate(mean, 0.0, math.inf, n)
     factor = math.exp(min(quantile * math.sqrt(variance) / mean, 700.0))
-    return Estimate(mean, mean / factor, mean * factor, n)
+    return Estimate(mean, mean / factor, max(min(mean * factor, worst), mean), n)
 
 
 def fit_temperature(data: Scored) -> Temperature:
@@ -230,6 +247,8 @@ def fit_temperature(data: Scored) -> Temperature:
     def slope(inverse: float) -> float:
         return float(slopes(inverse)[0].mean())
 
+    if np.ptp(logits, axis=1).max() < 1e-9:
+        return Temperature(1.0, _COOLEST, _HOTTEST, n, True)
     # The loss is convex in 1/temperature, so its slope has at most one root.
     sure, unsure = 1 / _COOLEST, 1 / _HOTTEST
     if slope(sure) <= 0:
@@ -241,7 +260,8 @@ def fit_temperature(data: Scored) -> Temperature:
     variance, quantile = spread(-first / second.sum(), data.patients)
     half = min(quantile * math.sqrt(variance) / best, 700.0)
     value = 1 / best
-    return Temperature(value, value * math.exp(-half), value * math.exp(half), n, False)
+    low = max(value * math.exp(-half), _COOLEST)
+    return Temperature(value, low, min(value * math.exp(half), _HOTTEST), n, False)
 
 
 def apply_temperature(

@@ -127,8 +127,8 @@ def error_moments(
         patients: Patient number of each image, shape `(n,)`; None if unknown.
 
     Returns:
-        Variance, infinite where all images are of one patient; degrees of freedom, at
-        least 1.
+        Variance, infinite where there is one patient or one image; degrees of
+        freedom, at least 1.
     """
     sums: NDArray[np.floating] = influence
     factor = 1.0
@@ -136,9 +136,9 @@ def error_moments(
         # Numbers without an image are no patients: they were filtered out.
         occurring = np.bincount(patients) > 0
         sums = np.bincount(patients, weights=influence).astype(np.float64)[occurring]
-        if len(sums) < 2:
-            return math.inf, 1.0
-        factor = len(sums) / (len(sums) - 1)
+        factor = len(sums) / max(len(sums) - 1, 1)
+    if len(sums) < 2:
+        return math.inf, 1.0
     squares = sums**2
     total, count = float(squares.sum()), len(sums)
     excess = float(np.sum(squares**2)) - total**2 / max(count, 1)

@@ -41,6 +41,8 @@ class Spread:
 
     def __str__(self) -> str:
         """As people read it."""
+        if self.count == 1:
+            return f"{self.mean:.3f} (1 run)"
         return (
             f"{self.mean:.3f} on average, {self.low:.3f} to {self.high:.3f} "
             f"(standard deviation {self.deviation:.3f}, {self.count} runs)"

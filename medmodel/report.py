@@ -169,6 +169,8 @@ def _calibration(data: Scored, table: pd.DataFrame) -> str:
         found = fit_temperature(scored(table, "val"))
     except DataError as error:
         return drawn[0] + f"<p>{html.escape(str(error))}</p>"
+    if found.bounded:
+        return drawn[0] + f"<p>{html.escape(found.why_unknown)}</p>"
     fitted = f"fitted on {found.images:,} validation images"
     title = f"At temperature {found.value:.2f}, {fitted}"
     drawn.append(_reliability(calibrated(data, found.value), title))

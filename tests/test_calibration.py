@@ -1,6 +1,7 @@
 """Reliability, calibration error and temperature by hand and against known truth."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,17 @@ def test_losses_by_hand() -> None:
     assert mean_loss(np.zeros(20), None, 1.0).high > 0.1
 
 
+def test_losses_of_one_image_or_patient_stay_within_what_a_loss_can_be() -> None:
+    for losses, patients in [([0.3], None), ([0.3, 0.4], np.zeros(2, np.intp))]:
+        found = mean_loss(np.array(losses), patients, 1.0)
+        assert found.low < 1e-6 and found.high == 1.0
+    # On the logarithmic scale alone it would have reached 1,472.
+    assert mean_loss(np.array([0.05, 0.9]), None, 1.0).high == 1.0
+    wrong = Scored(["a", "b", "c"], np.zeros(3, int), np.eye(3)[[1, 1, 2]], None)
+    assert (brier(wrong).value, brier(wrong).high) == (2.0, 2.0)
+    assert "inf" not in str(log_loss(replace(wrong, patients=np.zeros(3, np.intp))))
+
+
 def test_temperature_finds_what_was_done() -> None:
     data = honest(4000, 1, sharpness=2.0)
     found = fit_temperature(data)
@@ -109,6 +121,18 @@ def test_temperature_at_its_limit_says_so() -> None:
     assert right.bounded and right.value < 1
     level = fit_temperature(two_classes([0.9, 0.9, 0.1], [0, 0, 1]))
     assert level.bounded and level.value > 1
+    # A model that is wrong about every validation image was said to be always right.
+    assert "wrong, if any" in right.why_unknown
+    assert "less than guessing" in level.why_unknown
+    same = fit_temperature(two_classes([0.5] * 4, [1, 0, 1, 0]))
+    assert same.bounded and same.value == 1 and "is the same" in same.why_unknown
+    assert Temperature(1.5, 1.2, 1.9, 300, False).why_unknown == ""
+
+
+def test_temperature_of_one_patient_stays_within_what_is_allowed() -> None:
+    data = replace(honest(40, 3), patients=np.zeros(40, np.intp))
+    found = fit_temperature(data)
+    assert (found.low, found.high) == (0.05, 20.0)
 
 
 def test_scores_that_are_no_probabilities() -> None:

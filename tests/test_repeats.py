@@ -27,6 +27,8 @@ def test_spread_by_hand() -> None:
         "0.850 on average, 0.800 to 0.900 (standard deviation 0.050, 3 runs)"
     )
     assert math.isnan(spread([0.8]).deviation)
+    # After the first fold: no "standard deviation nan, 1 runs".
+    assert str(spread([0.8])) == "0.800 (1 run)"
 
 
 def test_siblings_differ_by_seed_and_name_alone() -> None:

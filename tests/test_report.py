@@ -72,6 +72,19 @@ def test_the_numbers_are_those_of_the_evaluation(run: Run) -> None:
     assert text.count("<svg") == 2 * 3 + 2
 
 
+def test_a_temperature_that_cannot_be_known_is_not_drawn(run: Run) -> None:
+    path = run.folder / "predictions.csv"
+    table = read_predictions(run)
+    right = table["split"] == "val"
+    names = [name for name in map(str, table) if name.startswith("score_")]
+    for name in names:
+        table.loc[right, name] = (table["label"] == name[6:]) * 0.9 + 0.05
+    table.loc[right, names] /= table.loc[right, names].sum(axis=1).to_numpy()[:, None]
+    table.to_csv(path, index=False)
+    text = report.evaluation_page(run)
+    assert "The temperature cannot be known" in text and "At temperature" not in text
+
+
 def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
     found = card.evaluated(run)
     label = dict(card.model_facts_label(run, found))

@@ -44,8 +44,11 @@ def show_calibration(run: Run) -> None:
         _show(run, data, "reliability", name)
     with right, errors_shown():
         found = results.temperature(run)
-        st.markdown(f"**At a temperature of {_shown(found)}**")
-        _show(run, calibrated(data, found.value), "reliability-calibrated", name)
+        if found.bounded:
+            st.info(found.why_unknown)
+        else:
+            st.markdown(f"**At a temperature of {_shown(found)}**")
+            _show(run, calibrated(data, found.value), "reliability-calibrated", name)
     if st.session_state.get(_BIN) == (run.id, name):
         show_gallery(run)
     with errors_shown():
@@ -88,6 +91,8 @@ def _show(run: Run, data: Scored, key: str, name: str) -> None:
 
 
 def _store(run: Run, found: Temperature) -> None:
+    if found.bounded:
+        return
     stored = calibration.stored_temperature(run)
     surer = "surer" if found.value < 1 else "less sure"
     surer = "hardly " + surer if abs(found.value - 1) < 0.02 else surer
@@ -96,9 +101,7 @@ def _store(run: Run, found: Temperature) -> None:
         f"choice. It was fitted on {found.images:,} validation images; the right-hand "
         "figure shows what it does to the test images, which had no part in it."
     )
-    if found.bounded:
-        st.info("Every validation image is right: the temperature cannot be known.")
-    elif stored == found:
+    if stored == found:
         st.success("Stored with the model.", icon=":material/check:")
     elif st.button("Store it with the model", type="primary"):
         calibration.store_temperature(run, found)
