@@ -7,6 +7,7 @@ believed unless the run's files are the very same: by time, size and inode.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import logging
@@ -89,19 +90,30 @@ _loaded: dict[Path, set[tuple[Path, _Stamp]]] = {}
 
 
 def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
-    """All runs of a workspace, or the latest so many, newest first."""
+    """All runs of a workspace, or the latest so many, newest first.
+
+    Runs whose files are damaged are left out, see `unreadable`.
+    """
     _load(store)
     found = []
     for run in store.list()[:latest]:
-        try:
+        # One damaged folder must not hide all others.
+        with contextlib.suppress(RunError):
             found.append(_entry(run))
-        except RunError:  # deleted between listing and reading
-            continue
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            # One damaged folder must not hide all others.
-            log.warning("The run %s cannot be read: %r", run.id, error)
     if latest is None:
         _keep(store, found)
+    return found
+
+
+def unreadable(store: RunStore) -> list[str]:
+    """A sentence for each run whose files are damaged or not to be read."""
+    found = []
+    for run in store.list():
+        try:
+            _entry(run)
+        except RunError as error:
+            if os.path.lexists(run.folder):  # else it was deleted just now
+                found.append(str(error))
     return found
 
 
@@ -131,7 +143,13 @@ def _entry(run: Run) -> Entry:
     if kept and kept[0] == stamp:
         entry = kept[1]
     else:
-        entry = _read(run)
+        try:
+            entry = _read(run)
+        except (ValueError, KeyError, TypeError, OSError, csv.Error) as error:
+            raise RunError(
+                f"The files of run {run.id} are damaged: restore its folder from a "
+                "backup, or remove it."
+            ) from error
         with _lock:
             _known[run.folder] = (stamp, entry)
     # A killed worker changes no file: whether it lives is asked every time.
@@ -147,7 +165,7 @@ def _stamp(run: Run) -> _Stamp:
         try:
             facts = os.stat(f"{run.folder}/{name}")  # noqa: PTH116 (thousands of them)
             found.append((facts.st_mtime_ns, facts.st_size, facts.st_ino))
-        except FileNotFoundError:
+        except OSError:  # Who reads it will see why.
             found.append((0, 0, 0))
     return tuple(found)
 

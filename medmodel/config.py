@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from medmodel.errors import ConfigError
 from medmodel.samples import Axis
 from medmodel.steps import step_problem
+from medmodel.storage import known_values
 
 Fit = Literal["pad", "crop", "stretch"]
 Colour = Literal["grey", "rgb"]
@@ -96,7 +97,7 @@ class Preprocessing:
             centre/width such as `"40/400"`: that window.
         steps: Enhancements before scaling, see `enhance`.
         axis: How volumes are cut; of samples in a data set their names say so.
-        frame: Of DICOM files with several frames the first one to look at, from 0.
+        frame: Of files with several frames the first one to look at, from 0.
     """
 
     size: int = 128
@@ -281,8 +282,7 @@ class TrainConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TrainConfig:
         """The inverse of `to_json`; unknown keys of newer versions are ignored."""
-        known = {f.name for f in fields(cls)}
-        kept = {k: v for k, v in values.items() if k in known}
+        kept = known_values(cls, values)
         kept["augmentation"] = Augmentation(**kept.get("augmentation", {}))
         kept["steps"] = tuple(kept.get("steps", ()))
         return cls(**kept)

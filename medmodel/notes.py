@@ -43,9 +43,9 @@ def notes_of(run: Run) -> Notes:
     """The run's notes; empty where there are none or they cannot be read."""
     try:
         found = read_json(run.folder / FILE)
-    except ValueError:
+        return Notes.from_json(found) if isinstance(found, Mapping) else Notes()
+    except (ValueError, TypeError):
         return Notes()
-    return Notes.from_json(found) if isinstance(found, Mapping) else Notes()
 
 
 def change_notes(

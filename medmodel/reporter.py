@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import errno
-import io
 import threading
 import time
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ import psutil
 
 from medmodel import devices
 from medmodel.runs import Run, Status
+from medmodel.storage import append_rows
 
 LOOK_SECONDS = 0.05
 FLUSH_SECONDS = 0.1
@@ -245,19 +244,8 @@ class Reporter:
             rows = self._steps[:]
             if not rows:
                 return
-            with (self.run.folder / "steps.csv").open("ab", buffering=0) as file:
-                start = file.tell()
-                lines = _csv_lines([*([] if start else [STEP_COLUMNS]), *rows])
-                if file.write(lines) != len(lines):
-                    file.truncate(start)  # Readers must never see half a line.
-                    raise OSError(errno.ENOSPC, "No space left for steps.csv")
+            append_rows(self.run.folder / "steps.csv", STEP_COLUMNS, rows)
             del self._steps[: len(rows)]
-
-
-def _csv_lines(rows: list[tuple[Any, ...]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
 
 
 def _sentence(phase: str, done: int, total: int) -> str:

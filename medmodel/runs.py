@@ -7,21 +7,33 @@ A run whose status says running while nobody holds the lock was interrupted.
 from __future__ import annotations
 
 import csv
+import errno
+import os
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
 from medmodel.config import Preprocessing, TrainConfig, workspace_root
 from medmodel.errors import RunError
-from medmodel.storage import Lock, locked, read_json, replacing, write_json
+from medmodel.storage import (
+    Lock,
+    append_rows,
+    known_values,
+    locked,
+    read_json,
+    replacing,
+    write_json,
+)
 
 Parsed = TypeVar("Parsed")
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What reading raises where a file's content is not what was written."""
 
 
 class RunStatus(str, Enum):
@@ -111,8 +123,7 @@ class Status:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Status:
         """The inverse of `to_json`; unknown keys of newer versions are ignored."""
-        known = {f.name for f in fields(cls)}
-        kept = {k: v for k, v in values.items() if k in known}
+        kept = known_values(cls, values)
         kept["state"] = RunStatus(kept["state"])
         if kept.get("failure"):
             kept["failure"] = Failure(**kept["failure"])
@@ -138,8 +149,7 @@ class ModelFacts:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ModelFacts:
         """The inverse of `dataclasses.asdict`; unknown keys are ignored."""
-        known = {f.name for f in fields(cls)}
-        kept = {k: v for k, v in values.items() if k in known}
+        kept = known_values(cls, values)
         kept["preprocessing"] = Preprocessing(**kept["preprocessing"])
         return cls(**kept)
 
@@ -192,7 +202,12 @@ class Run:
     def _read(self, name: str, from_json: Callable[[Any], Parsed]) -> Parsed:
         try:
             return from_json(read_json(self.folder / name))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except OSError as error:
+            raise RunError(
+                f"The {name} of run {self.id} cannot be read: {error.strerror}. See "
+                "whose it is, and who may read it."
+            ) from error
+        except _DAMAGED as error:
             if not (self.folder / name).exists():
                 raise RunError(f"The run {self.id} has no {name} any more.") from error
             raise RunError(f"The {name} of run {self.id} is damaged.") from error
@@ -246,17 +261,21 @@ class Run:
 
     def append(self, name: str, row: Mapping[str, Any]) -> None:
         """Appends a row to a CSV of the run, with a header if the file is new."""
-        path = self.folder / name
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(row), lineterminator="\n")
-            if file.tell() == 0:
-                writer.writeheader()
-            writer.writerow(row)
+        append_rows(self.folder / name, list(row), [list(row.values())])
 
     def write_table(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
         """Writes a whole CSV (first row: header), entirely or not at all."""
         with replacing(self.folder / name) as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _there(path: Path) -> bool:
+    """Whether a file exists, also one that this user may not look at."""
+    try:
+        os.stat(path)  # noqa: PTH116 (thousands of them)
+    except OSError as error:
+        return error.errno not in (errno.ENOENT, errno.ENOTDIR)
+    return True
 
 
 class RunStore:
@@ -315,7 +334,7 @@ class RunStore:
         if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", run_id):
             raise RunError("That is not the id of a run.")
         run = Run(self.folder / run_id)
-        if not (run.folder / "status.json").exists():
+        if not _there(run.folder / "status.json"):
             raise RunError(f"There is no run {run_id}: it may have been deleted.")
         return run
 
@@ -324,7 +343,7 @@ class RunStore:
         if not self.folder.is_dir():
             return []
         names = (p for p in self.folder.iterdir() if not p.name.startswith("."))
-        found = (p for p in names if (p / "status.json").exists())
+        found = (p for p in names if _there(p / "status.json"))
         return [Run(p) for p in sorted(found, reverse=True)]
 
     def delete(self, run: Run) -> None:

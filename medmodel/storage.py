@@ -8,14 +8,28 @@ where a process id would still look alive.
 from __future__ import annotations
 
 import contextlib
+import csv
+import errno
 import fcntl
+import io
 import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
+
+_LONGEST_LINE = 2**16
+_KINDS: dict[object, tuple[type, ...]] = {
+    "str": (str,),
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+}
+"""What JSON may hold for a field, by its annotation; others are not looked at."""
 
 
 def _umask() -> int:
@@ -62,6 +76,56 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+
+
+def known_values(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some JSON values that a dataclass has a field for.
+
+    Keys that only newer versions know are left out.
+
+    Raises:
+        TypeError: A value is of another kind than its field, as in a damaged file.
+    """
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name in values:
+            found[field.name] = value = values[field.name]
+            if not isinstance(value, _KINDS.get(field.type, (object,))):
+                raise TypeError(f"{field.name} is {value!r:.40}")
+    return found
+
+
+def append_rows(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Adds rows to a CSV file, all of them or none; a new file begins with the header.
+
+    Half a line at its end, as a machine leaves it that goes down, is cut off.
+
+    Raises:
+        OSError: The disk is full or fails; the file ends as it did.
+    """
+    with path.open("a+b", buffering=0) as file:
+        start = _end_of_lines(file)
+        file.truncate(start)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows([*([] if start else [header]), *rows])
+        data = text.getvalue().encode()
+        if file.write(data) != len(data):
+            file.truncate(start)  # Readers must never see half a line.
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def _end_of_lines(file: IO[bytes]) -> int:
+    """Where the last whole line of a file ends."""
+    end = file.seek(0, os.SEEK_END)
+    start = max(end - _LONGEST_LINE, 0)
+    file.seek(max(end - 1, 0))
+    if not end or file.read(1) == b"\n":
+        return end
+    file.seek(start)
+    return start + file.read().rfind(b"\n") + 1
 
 
 def newer(path: Path, other: Path) -> bool:

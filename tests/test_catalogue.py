@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,8 +174,44 @@ def test_a_killed_worker_is_seen_though_no_file_changed(store: RunStore) -> None
     assert catalogue.entries(store)[0].status.state is RunStatus.INTERRUPTED
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"state": "unheard of"}'])
-def test_one_damaged_run_does_not_hide_the_others(store: RunStore, text: str) -> None:
+DAMAGE = [
+    *(("status.json", text) for text in ("{", "{}", "[]", '{"state": "unheard of"}')),
+    ("status.json", '{"state": "done", "started": "soon"}'),
+    ("status.json", "[" * 100_000),
+    ("config.json", '{"dataset": 5}'),
+    ("config.json", '{"dataset": "/data", "folds": "many"}'),
+    ("predictions.csv", 'split,label,score_a\n"' + "x" * 200_000),
+    ("predictions.csv", "split,label,score_a\ntest,a,half\n"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), DAMAGE)
+def test_one_damaged_run_does_not_hide_the_others(
+    store: RunStore, name: str, text: str
+) -> None:
     damaged, sound = finished(store, 0.5), finished(store, 0.5)
-    (damaged.folder / "status.json").write_text(text)
+    (damaged.folder / name).write_text(text)
     assert [entry.run.id for entry in catalogue.entries(store)] == [sound.id]
+    (told,) = catalogue.unreadable(store)
+    assert damaged.id in told and "damaged" in told
+
+
+def test_a_run_that_may_not_be_read_does_not_hide_the_others(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, sound = finished(store, 0.5), finished(store, 0.5)
+    look, read = os.stat, Path.read_text
+
+    def stat(path: Any, *args: Any, **more: Any) -> os.stat_result:
+        if f"{locked.id}/" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path, *args, **more)
+
+    def read_text(self: Path, *args: Any, **more: Any) -> str:
+        stat(self)
+        return read(self, *args, **more)
+
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert [entry.run.id for entry in catalogue.entries(store)] == [sound.id]
+    assert "Permission denied" in catalogue.unreadable(store)[0]

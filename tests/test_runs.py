@@ -132,7 +132,10 @@ def test_ended_between_two_looks_is_not_interrupted(
     assert run.status.state is RunStatus.DONE
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"state": "odd"}', "{}"])
+DAMAGE = [*("", "{", "[]", "{}", "[" * 100_000), '{"state": "odd", "dataset": 5}']
+
+
+@pytest.mark.parametrize("content", DAMAGE, ids=range(len(DAMAGE)))
 def test_damaged_files_are_named(run: Run, content: str) -> None:
     (run.folder / "status.json").write_text(content)
     with pytest.raises(RunError, match=r"status\.json"):

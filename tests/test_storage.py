@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.storage import Lock, locked, read_json, replacing, write_json
+from medmodel.storage import (
+    Lock,
+    append_rows,
+    locked,
+    read_json,
+    replacing,
+    write_json,
+)
 
 HOLDER = """
 import sys, time
@@ -88,6 +95,39 @@ def test_readers_never_see_half_a_file(tmp_path: Path) -> None:
     done.set()
     reader.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("end", ["", "1,", "1,2,3", "\0" * 9])
+def test_rows_are_added_after_the_last_whole_line(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "a.csv"
+    append_rows(path, ["a", "b"], [[1, "x,y"]])
+    with path.open("a") as file:
+        file.write(end)
+    append_rows(path, ["a", "b"], [[2, ""], [3, "ü"]])
+    assert path.read_text() == 'a,b\n1,"x,y"\n2,\n3,ü\n'
+
+
+def test_a_header_that_was_cut_off_is_written_again(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,")
+    append_rows(tmp_path / "a.csv", ["a", "b"], [[1, 2]])
+    assert (tmp_path / "a.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_on_a_full_disk_no_half_line_stays(tmp_path: Path) -> None:
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from medmodel.storage import append_rows\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))\n"
+        "for _ in range(9):\n"
+        "    append_rows(Path(sys.argv[1]), ['a', 'b'], [[12, 345]])\n"
+    )
+    path = tmp_path / "a.csv"
+    command = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "OSError" in done.stderr
+    assert path.read_text() == "a,b\n12,345\n12,345\n"
 
 
 def test_lock_is_exclusive_until_released(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ def show_list() -> None:
         "Runs", "Everything that was trained here, pinned runs first, then the newest."
     )
     found = catalogue.entries(widgets.store())
+    for sentence in catalogue.unreadable(widgets.store()):
+        st.warning(plain(sentence), icon=":material/folder_off:")
     if not found:
         widgets.empty_state(
             "Each training will be a line here, with its state and how good it became.",
