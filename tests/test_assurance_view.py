@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -107,6 +108,23 @@ def test_a_familiar_one_has_a_set_and_its_likes(run: Run) -> None:
     assert "With 95 % coverage" in words(app)
     press(app, "Does it hold under small changes?")
     assert "16 small changes" in words(app)
+
+
+def test_a_picture_of_the_training_is_called_one(run: Run) -> None:
+    """The same pixels, whatever the file; not a picture that was only tested."""
+    split = pd.read_csv(run.folder / "split.csv")
+    path = split[split["split"] == "train"]["path"].iloc[0]
+    with Image.open(Path(run.config.dataset) / path) as image:
+        buffer = io.BytesIO()
+        image.save(buffer, "TIFF")
+    app = opened(run)
+    drop(app, ("other name.tif", buffer.getvalue()))
+    told = "trained on this very picture"
+    assert any(told in info.value for info in app.info)
+    path = split[split["split"] == "test"]["path"].iloc[0]
+    drop(app, ("x.png", (Path(run.config.dataset) / path).read_bytes()))
+    assert len(first_choices(app)) == 1
+    assert not any(told in info.value for info in app.info)
 
 
 def test_calibration_is_used_where_there_is_one(run: Run) -> None:

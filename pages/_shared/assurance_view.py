@@ -16,7 +16,7 @@ from medmodel.errors import MedModelError
 from medmodel.evaluation import read_predictions
 from medmodel.familiarity import Familiarity, Neighbour
 from medmodel.folders import safe_folder
-from medmodel.images import Pixels, decode, png_bytes, thumbnail
+from medmodel.images import Pixels, decode, png_bytes, prepare_image, thumbnail
 from medmodel.predictor import shared
 from medmodel.runs import Run
 from pages._shared.answers import familiarity_of, scores_of
@@ -27,6 +27,8 @@ from pages._shared.words import plain
 
 _THUMBNAIL = 128
 _CHANGES = 16
+_SAME = 0.01
+"""Distances below it may be of the picture itself; 1 is usual between two."""
 COVERAGE = "coverage"
 
 
@@ -64,6 +66,34 @@ def may_show_scores(run: Run, case: Case) -> bool:
         audit.record("nevertheless", run=run.id, images=1)
         st.rerun()
     return False
+
+
+def say_if_learned(run: Run, case: Case) -> None:
+    """Says that the model was trained on this very picture, where it was."""
+    found = familiarity_of(run, case)
+    near = [] if found is None else [n for n in found.neighbours if n.distance < _SAME]
+    if not near:
+        return
+    key = f"learned-{run.id}-{case.key}"
+    if key not in st.session_state:
+        st.session_state[key] = any(_is_image(run, case, image.path) for image in near)
+    if st.session_state[key]:
+        st.info(
+            "**The model was trained on this very picture.** Its score here says "
+            "nothing about how it does on new ones.",
+            icon=":material/school:",
+        )
+
+
+def _is_image(run: Run, case: Case, path: str) -> bool:
+    """Whether the model sees the same in a picture as in an image of its data set."""
+    wanted = run.model_facts.preprocessing
+    try:
+        file = safe_folder(run.config.dataset) / path
+        pixels = decode(file, window=wanted.window).pixels
+    except (MedModelError, OSError):
+        return False
+    return np.array_equal(prepared(case, wanted), prepare_image(pixels, wanted))
 
 
 def _why(run: Run, found: Familiarity) -> str:
