@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel import audit, jobs
+from medmodel.calibration import stored_temperature
 from medmodel.config import TrainConfig
 from medmodel.datasets import Index, index_dataset, load_index
 from medmodel.errors import DataError, RunError
@@ -30,6 +31,7 @@ from medmodel.runs import Run, RunStore
 from medmodel.samples import axis_of
 from medmodel.splits import known_patients
 from medmodel.storage import read_json, write_json
+from medmodel.thresholds import frozen_thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,9 +178,15 @@ def complete(
     # temperature and thresholds later still: they were chosen before this was seen.
     shutil.copyfile(model.model_path, run.folder / ".model")
     (run.folder / ".model").rename(run.model_path)
-    for name in ("calibration.json", "thresholds.json"):
-        if (model.folder / name).exists():
-            shutil.copyfile(model.folder / name, run.folder / name)
+    # Those of a model that was trained on since are none of this one.
+    if stored_temperature(model) is not None:
+        _copy(model, run, "calibration.json")
+    if frozen_thresholds(model) is not None:
+        _copy(model, run, "thresholds.json")
+
+
+def _copy(model: Run, run: Run, name: str) -> None:
+    shutil.copyfile(model.folder / name, run.folder / name)
 
 
 def _test_ids(run: Run) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from medmodel import catalogue, external, jobs, repeats
+from medmodel.calibration import Temperature, store_temperature, stored_temperature
 from medmodel.datasets import index_dataset
 from medmodel.errors import DataError
 from medmodel.evaluation import evaluate, read_predictions
@@ -73,6 +75,22 @@ def test_the_result_is_a_run_that_can_be_evaluated(run: Run, there: Path) -> Non
     mine, theirs = read_predictions(run), read_predictions(made)
     assert (theirs["split"] == "val").sum() == (mine["split"] == "val").sum()
     assert made.model_facts == run.model_facts
+
+
+def test_what_was_chosen_for_an_earlier_state_of_the_model_is_not_taken_along(
+    run: Run, there: Path
+) -> None:
+    """A run that was resumed has other scores than those that thresholds fit."""
+    freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
+    store_temperature(run, Temperature(1.5, 1.2, 1.9, 300, False))
+    later = (run.folder / "calibration.json").stat().st_mtime + 5
+    for path in (run.folder / "predictions.csv", run.model_path):
+        os.utime(path, (later, later))
+    assert frozen_thresholds(run) is None and stored_temperature(run) is None
+    made = external.submit(run, there, MAPPING, RunStore())
+    rows = external.rows_to_test(index_dataset(there), made, run)
+    external.complete(made, run, rows, tenths(len(rows)))
+    assert frozen_thresholds(made) is None and stored_temperature(made) is None
 
 
 def test_a_test_is_evaluated_but_is_no_model_to_ask(run: Run, there: Path) -> None:
