@@ -72,6 +72,10 @@ class Subgroup:
         return kept
 
 
+ALL = Subgroup()
+"""Every image: nothing is asked for."""
+
+
 def with_facts(rows: pd.DataFrame, index: pd.DataFrame | None) -> pd.DataFrame:
     """The same images with a column for each fact that the index knows.
 

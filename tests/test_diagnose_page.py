@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from medmodel.errors import PredictionError
 from medmodel.evaluation import read_predictions
 from medmodel.familiarity import ImageFacts
 from medmodel.images import decode, pixel_digest
-from medmodel.runs import Run
+from medmodel.runs import Run, RunStore
+from medmodel.storage import write_json
 from pages._shared.case_table import csv_text
 from pages._shared.cases import Case, Refused
 from pages._shared.downloads import harmless
@@ -125,6 +128,17 @@ def test_without_a_model_the_way_leads_to_training() -> None:
 def test_a_link_chooses_the_model_across_the_consent(runs: Runs) -> None:
     for run in runs:
         assert opened(run).selectbox[0].value == run.id
+
+
+def test_an_external_test_stands_for_the_model_that_it_tests(runs: Runs) -> None:
+    test = RunStore().create(replace(runs[1].config, name="elsewhere"))
+    shutil.copytree(runs[1].folder, test.folder, dirs_exist_ok=True)
+    write_json(test.folder / "external.json", {"model": runs[1].id})
+    try:
+        models = opened(test).selectbox[0]
+        assert models.value == runs[1].id and len(models.options) == 2
+    finally:
+        RunStore().delete(test)
 
 
 def test_numbers_are_those_of_predictions_csv(runs: Runs) -> None:

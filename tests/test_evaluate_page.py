@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from medmodel import calibration, curves, external, gallery, jobs
+from medmodel import calibration, curves, external, gallery, jobs, plots
 from medmodel.config import TrainConfig
 from medmodel.datasets import index_dataset
 from medmodel.evaluation import evaluation_of, scored
@@ -128,6 +129,51 @@ def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) 
     assert list(table["These images"])[0] == str(found.accuracy)
     press(app, "All images")
     assert not app.warning
+
+
+def shown(app: AppTest, view: str) -> str:
+    app.session_state["view"] = view
+    app.run()
+    assert not app.exception and not app.error
+    return said(app).replace("\\", "")
+
+
+def test_every_view_of_images_follows_the_chosen_part(run: Run) -> None:
+    app = opened(run)
+    app.text_input(TEXT).set_value("_00").run()
+    group = Subgroup("_00")
+    part = results.part_of(run, group)
+    n, inside = len(part.truth), int((part.truth == 2).sum())
+    app.session_state["evaluated-class"] = "light"
+    curves_text = shown(app, "Curves")
+    assert f"n = {inside} of the class, {n - inside} others" in curves_text
+    area = results.of_class(run, 2, group)["auc"]
+    assert area != results.of_class(run, 2)["auc"] and f"area {area}" in curves_text
+    text = shown(app, "Calibration")
+    assert f"calibration error {calibration.calibration_error(part)}" in text
+    assert f"validation and {n} test images" in text
+    assert f"**{n} images**: patient or file name holds “_00”" in shown(app, "Images")
+    assert f"**{n} of 30 images**" in app.warning[0].value
+    drawn = json.loads(app.get("plotly_chart")[0].proto.spec)
+    found = evaluation_of(part)
+    expected = plots.confusion_figure(found.classes, found.confusion)
+    assert drawn["data"][0]["hovertext"] == list(map(list, expected.data[0].hovertext))
+    # What holds for all images does not speak of a part.
+    shown(app, "Operating point")
+    assert not app.warning and not app.text_input
+
+
+def test_a_part_with_few_images_says_so(run: Run) -> None:
+    app = opened(run)
+    app.text_input(TEXT).set_value("light_01").run()
+    n = len(results.part_of(run, Subgroup("light_01")).truth)
+    app.session_state["evaluated-class"] = "light"
+    shown(app, "Curves")
+    assert f"Too few for curves: {n} images of light and 0 others" in app.info[0].value
+    shown(app, "Calibration")
+    assert "Too few to tell whether scores mean what they say" in app.info[0].value
+    app.text_input(TEXT).set_value("no such image").run()
+    assert "No test image is like this" in app.error[0].value
 
 
 def test_a_bar_of_the_histogram_opens_its_images(run: Run) -> None:
@@ -254,14 +300,6 @@ def test_an_external_test_says_so(
     assert "counts as light" in text
     assert "**12 images** of an **external** data set, there" in text
     assert opened(run).selectbox[0].options == opened(made).selectbox[0].options
-    # Elsewhere, such a test stands for the model that it tests.
-    for page in ("results/diagnose.py", "learn/network.py"):
-        app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
-        app.session_state["consent"] = True
-        app.query_params["run"] = made.id
-        app.switch_page(page).run()
-        models = app.selectbox[0]
-        assert models.value == run.id and len(models.options) == 1
     app = opened(made, "Elsewhere")
     press(app, r"Evaluate A \*run\*")
     assert "**30 images** of the run's own test split" in said(app)

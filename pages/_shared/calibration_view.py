@@ -11,6 +11,7 @@ from medmodel import audit, calibration, figures, plots
 from medmodel.calibration import Temperature, brier, calibrated, reliability
 from medmodel.evaluation import Scored
 from medmodel.runs import Run
+from medmodel.subgroups import Subgroup
 from pages._shared import results
 from pages._shared.charts import show_figure
 from pages._shared.downloads import csv_button
@@ -19,13 +20,22 @@ from pages._shared.verdict_view import show_sets
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
+FEWEST = 10
+"""Images without which no calibration is shown."""
 _COLOUR = "#0072B2"
 _BIN = "clicked-bin"
 
 
-def show_calibration(run: Run) -> None:
+def show_calibration(run: Run, group: Subgroup) -> None:
     """The test images before and after the temperature that validation gave."""
-    data = results.split(run)
+    data = results.part_of(run, group)
+    if len(data.truth) < FEWEST:
+        st.info(
+            f"Too few to tell whether scores mean what they say: {len(data.truth):,} "
+            f"images; {FEWEST} are the least.",
+            icon=":material/info:",
+        )
+        return
     name = st.selectbox(
         "Scores of",
         ["", *data.classes],
@@ -50,11 +60,11 @@ def show_calibration(run: Run) -> None:
             st.markdown(f"**At a temperature of {_shown(found)}**")
             _show(run, calibrated(data, found.value), "reliability-calibrated", name)
     if st.session_state.get(_BIN) == (run.id, name):
-        show_gallery(run)
+        show_gallery(run, group)
     with errors_shown():
         _store(run, results.temperature(run))
     with errors_shown():
-        show_sets(run)
+        show_sets(run, data)
 
 
 def _shown(found: Temperature) -> str:

@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from medmodel import curves, figures, plots
-from medmodel.errors import DataError
 from medmodel.runs import Run
+from medmodel.subgroups import Subgroup
 from medmodel.thresholds import frozen_thresholds
 from pages._shared import results
 from pages._shared.charts import show_figure
@@ -19,6 +19,8 @@ from pages._shared.gallery_view import ask_for, show_gallery
 from pages._shared.words import plain
 
 CLASS = "evaluated-class"
+FEWEST = 5
+"""Images of the class, and others, without which no curve is drawn."""
 _BIN = "clicked-bar"
 
 
@@ -40,20 +42,41 @@ def frozen_threshold(run: Run, position: int) -> float | None:
     return None if threshold is None or threshold != threshold else threshold
 
 
-def show_curves(run: Run) -> None:
-    """The curves of a class, chosen on the page."""
+def show_curves(run: Run, group: Subgroup) -> None:
+    """The curves of a class, chosen on the page, and how its scores are spread."""
     position = pick_class(run)
-    data = results.split(run)
-    name = data.classes[position]
-    colour = plots.class_colours(data.classes)[name]
-    threshold = frozen_threshold(run, position)
+    data = results.part_of(run, group)
     positive = int((data.truth == position).sum())
-    if not 0 < positive < len(data.truth):
-        raise DataError(f"No curves of {name}: one of the two groups has no image.")
-    n = f"n = {positive:,} of the class, {len(data.truth) - positive:,} others"
-    roc = results.roc(run, position)
-    precision = results.precision_recall(run, position)
-    metrics = results.of_class(run, position)
+    others = len(data.truth) - positive
+    if min(positive, others) < FEWEST:
+        st.info(
+            f"Too few for curves: {positive:,} images of "
+            f"{plain(data.classes[position])} and {others:,} others; {FEWEST} of each "
+            "are the least.",
+            icon=":material/info:",
+        )
+    else:
+        _show_both(run, group, position, positive / len(data.truth))
+        dot = " The dot is the frozen threshold."
+        st.caption(
+            plain(
+                f"n = {positive:,} of the class, {others:,} others. Bands are "
+                "pointwise 95 % intervals; dotted: guessing."
+            )
+            + (dot if frozen_threshold(run, position) is not None else "")
+        )
+    _show_spread(run, group, position)
+
+
+def _show_both(run: Run, group: Subgroup, position: int, share: float) -> None:
+    """ROC and precision–recall; `share` of the images are of the class."""
+    classes = results.split(run).classes
+    name = classes[position]
+    colour = plots.class_colours(classes)[name]
+    threshold = frozen_threshold(run, position)
+    roc = results.roc(run, position, group)
+    precision = results.precision_recall(run, position, group)
+    metrics = results.of_class(run, position, group)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"**ROC curve**: area {plain(metrics['auc'])}")
@@ -63,16 +86,18 @@ def show_curves(run: Run) -> None:
     with right:
         average = plain(metrics["average_precision"])
         st.markdown(f"**Precision–recall curve**: average precision {average}")
-        share = positive / len(data.truth)
         figure = figures.precision_recall_figure(precision, colour, share, threshold)
         show_figure(figure, "precision-recall", f"Precision–recall curve of {name}")
         csv_button(_points(precision, "recall", "precision"), "precision-recall", run)
-    st.caption(
-        plain(f"{n}. Bands are pointwise 95 % intervals; dotted: guessing.")
-        + (" The dot is the frozen threshold." if threshold is not None else "")
-    )
+
+
+def _show_spread(run: Run, group: Subgroup, position: int) -> None:
+    data = results.part_of(run, group)
+    name = data.classes[position]
     st.markdown("**How its scores are spread**: click a bar to see its images.")
     spread = curves.score_histogram(data, position)
+    colour = plots.class_colours(data.classes)[name]
+    threshold = frozen_threshold(run, position)
     figure = figures.histogram_figure(spread, name, colour, threshold)
     show_figure(
         figure,
@@ -88,7 +113,7 @@ def show_curves(run: Run) -> None:
     }
     csv_button(pd.DataFrame(table), "scores", run)
     if st.session_state.get(_BIN) == (run.id, position):
-        show_gallery(run)
+        show_gallery(run, group)
 
 
 def _open(

@@ -9,10 +9,11 @@ import streamlit as st
 
 from medmodel import plots
 from medmodel.card import few_patients
-from medmodel.evaluation import Evaluation, evaluate, read_predictions, shared_patients
+from medmodel.evaluation import Evaluation, shared_patients
 from medmodel.external import mapping_of, tested_elsewhere
 from medmodel.intervals import FEW_PATIENTS, Estimate
 from medmodel.runs import Run
+from pages._shared import results
 from pages._shared.charts import show_figure
 from pages._shared.downloads import csv_button
 from pages._shared.widgets import errors_shown, folder_name
@@ -40,22 +41,17 @@ def evaluated(run: Run) -> Evaluation:
         RunError: There are no predictions yet, or they cannot be read.
         DataError: The table holds no test image.
     """
-    return _evaluated(str(run.folder), _version(run))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _evaluated(folder: str, version: int) -> Evaluation:
-    return evaluate(read_predictions(_run(folder)), "test")
+    return results.evaluation(run)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _shared_patients(folder: str, version: int) -> int | None:
-    return shared_patients(_run(folder))
+    return shared_patients(Run(Path(folder)))
 
 
 def show_frame(run: Run, found: Evaluation) -> None:
     """What was tested and how far that can be trusted."""
-    overlap = _shared_patients(str(run.folder), _version(run))
+    overlap = _shared_patients(str(run.folder), results.version(run))
     who = f"{found.images:,} images"
     if found.patients:
         who += f" of {found.patients:,} patients"
@@ -210,12 +206,3 @@ def _show_confusion(run: Run, found: Evaluation) -> None:
 
 def _with_n(estimate: Estimate) -> str:
     return f"{estimate}, n = {estimate.n:,}" if estimate.measurable else f"{estimate}"
-
-
-def _run(folder: str) -> Run:
-    return Run(Path(folder))
-
-
-def _version(run: Run) -> int:
-    path = run.folder / "predictions.csv"
-    return path.stat().st_mtime_ns if path.exists() else 0

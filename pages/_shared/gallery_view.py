@@ -10,14 +10,13 @@ import streamlit as st
 from medmodel import gallery, plots
 from medmodel.gallery import ORDERS, Filter
 from medmodel.runs import Run
-from medmodel.subgroups import Subgroup
+from medmodel.subgroups import ALL, Subgroup
 from pages._shared import results
 from pages._shared.answers import scores_of
 from pages._shared.cases import dataset_case
 from pages._shared.downloads import csv_button
 from pages._shared.pictures import SIDE, file_of, small_pictures
 from pages._shared.prediction_view import bar_order, show_pictures, show_scores
-from pages._shared.subgroup_view import forget_subgroup, pick_subgroup
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
@@ -51,14 +50,18 @@ def ask_for(
     st.session_state[OF] = of
     st.session_state[_WRONG] = False
     st.session_state[_SHOWN] = AT_ONCE
-    forget_subgroup()
 
 
 @st.fragment
-def show_gallery(run: Run) -> None:
-    """The images that the filters leave, with what the model said of each."""
+def show_gallery(run: Run, group: Subgroup = ALL) -> None:
+    """The images that the filters leave, with what the model said of each.
+
+    Args:
+        run: A finished run.
+        group: The part of its test images that is looked at.
+    """
     with errors_shown():
-        wanted, order = _filters(run)
+        wanted, order = _filters(run, group)
         data = results.split(run)
         found = gallery.chosen(results.images(run), wanted, order, data)
         _headline(run, wanted, found)
@@ -71,7 +74,7 @@ def show_gallery(run: Run) -> None:
             st.rerun(scope="fragment")
 
 
-def _filters(run: Run) -> tuple[Filter, Any]:
+def _filters(run: Run, group: Subgroup) -> tuple[Filter, Any]:
     classes = results.split(run).classes
     others = [_NOT + name for name in classes] if len(classes) > 2 else []
     offered = {
@@ -112,7 +115,6 @@ def _filters(run: Run) -> tuple[Filter, Any]:
         )
         scores.slider("Lies within", 0.0, 100.0, step=0.5, format="%.1f %%", key=SCORES)
         wrong.checkbox("Only wrong first choices", key=_WRONG)
-        group = pick_subgroup(run)
     return _wanted(others, group), sorting
 
 
@@ -142,8 +144,8 @@ def _headline(run: Run, wanted: Filter, found: pd.DataFrame) -> None:
     count = f"{len(found):,} image{'' if len(found) == 1 else 's'}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count}**" + (f": {', '.join(words)}" if words else ""))
-        if wanted != Filter():
-            st.button("All images", icon=":material/filter_alt_off:", on_click=ask_for)
+        if wanted != Filter(group=wanted.group):
+            st.button("No filters", icon=":material/filter_alt_off:", on_click=ask_for)
         if len(found):
             csv_button(found.drop(columns="position"), "images", run)
 

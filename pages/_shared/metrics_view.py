@@ -5,20 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation import Scored, evaluation_of
 from medmodel.intervals import Estimate
-from medmodel.metrics import LOWER_IS_BETTER, TITLES, class_metrics, overall_metrics
+from medmodel.metrics import LOWER_IS_BETTER, TITLES
 from medmodel.runs import Run
-from medmodel.subgroups import Subgroup
+from medmodel.subgroups import ALL, Subgroup
 from pages._shared import results
 from pages._shared.downloads import csv_button
-from pages._shared.evaluation_view import evaluated, show_classes, show_numbers
+from pages._shared.evaluation_view import show_classes, show_numbers
 from pages._shared.repeat_view import show_repeats
-from pages._shared.subgroup_view import (
-    forget_subgroup,
-    pick_subgroup,
-    say_what_it_is,
-)
 
 _VALUE = "Value (95 % interval)"
 MEANINGS = {
@@ -40,18 +34,9 @@ MEANINGS = {
 }
 
 
-def show_metrics(run: Run) -> None:
+def show_metrics(run: Run, group: Subgroup) -> None:
     """Tiles, a table of all metrics for what is chosen, one line per class."""
-    whole = evaluated(run)
-    with st.expander("Only some of the images", icon=":material/filter_alt:"):
-        group = pick_subgroup(run)
-        if group != Subgroup():
-            st.button("All images", on_click=forget_subgroup)
-    found, some = whole, None
-    if group != Subgroup():
-        some = results.part_of(run, group)
-        found = evaluation_of(some)
-        say_what_it_is(found, whole, group)
+    found = results.evaluation(run, group)
     show_numbers(found)
     classes = [result.name for result in found.per_class if result.images]
     choice = st.selectbox(
@@ -64,8 +49,8 @@ def show_metrics(run: Run) -> None:
     )
     of_all = _metrics(run, choice)
     table = _table(of_all)
-    if some is not None:
-        of_some = _metrics_of(some, choice)
+    if group != ALL:
+        of_some = _metrics(run, choice, group)
         table.insert(1, "These images", [str(e) for e in of_some.values()])
         table.insert(2, "n of these", [e.n for e in of_some.values()])
         table = table.rename(columns={_VALUE: "All test images"})
@@ -75,7 +60,7 @@ def show_metrics(run: Run) -> None:
         height="content",
         alt="Every metric with its interval and number of images",
     )
-    if some is None:
+    if group == ALL:
         csv_button(lambda: all_metrics(run), "metrics", run, "CSV of all classes")
     else:
         csv_button(table, "metrics-of-some", run)
@@ -83,16 +68,10 @@ def show_metrics(run: Run) -> None:
     show_repeats(run)
 
 
-def _metrics(run: Run, name: str) -> dict[str, Estimate]:
+def _metrics(run: Run, name: str, group: Subgroup = ALL) -> dict[str, Estimate]:
     if not name:
-        return results.overall(run)
-    return results.of_class(run, results.split(run).classes.index(name))
-
-
-def _metrics_of(data: Scored, name: str) -> dict[str, Estimate]:
-    if not name:
-        return overall_metrics(data)
-    return class_metrics(data, data.classes.index(name))
+        return results.overall(run, group)
+    return results.of_class(run, results.split(run).classes.index(name), group)
 
 
 def all_metrics(run: Run) -> pd.DataFrame:

@@ -9,16 +9,17 @@ import streamlit as st
 from medmodel import figures, gallery, plots
 from medmodel.evaluation import Evaluation
 from medmodel.runs import Run
+from medmodel.subgroups import Subgroup
 from pages._shared import results
 from pages._shared.charts import show_figure
 from pages._shared.downloads import csv_button
-from pages._shared.evaluation_view import confusion_table, evaluated
+from pages._shared.evaluation_view import confusion_table
 from pages._shared.gallery_view import ask_for, show_gallery
 
 
-def show_mistakes(run: Run) -> None:
+def show_mistakes(run: Run, group: Subgroup) -> None:
     """The confusion matrix and the gallery below it."""
-    found = evaluated(run)
+    found = results.evaluation(run, group)
     st.markdown("**What was taken for what**: click a cell to see its images.")
     with st.container(width=760):
         figure = plots.confusion_figure(found.classes, found.confusion)
@@ -29,7 +30,7 @@ def show_mistakes(run: Run) -> None:
             on_click=lambda point: _open(found, point),
         )
     csv_button(confusion_table(found), "confusion", run)
-    show_gallery(run)
+    show_gallery(run, group)
     _show_marked(run)
 
 

@@ -13,11 +13,20 @@ from medmodel.calibration import Temperature, fit_temperature
 from medmodel.curves import Curve, precision_recall_curve, roc_curve
 from medmodel.datasets import index_folder, load_index
 from medmodel.errors import DataError
-from medmodel.evaluation import Scored, part, read_predictions, scored
+from medmodel.evaluation import (
+    Evaluation,
+    Scored,
+    evaluation_of,
+    part,
+    read_predictions,
+    scored,
+)
 from medmodel.intervals import Estimate
 from medmodel.metrics import class_metrics, overall_metrics
 from medmodel.runs import Run
-from medmodel.subgroups import Subgroup, with_facts
+from medmodel.subgroups import ALL, Subgroup, with_facts
+
+_Version = tuple[int, int]
 
 
 def version(run: Run) -> int:
@@ -45,14 +54,19 @@ def split(run: Run, name: str = "test") -> Scored:
     return _split(str(run.folder), version(run), name)
 
 
-def overall(run: Run) -> dict[str, Estimate]:
-    """Every overall metric of the test split."""
-    return _overall(str(run.folder), version(run))
+def evaluation(run: Run, group: Subgroup = ALL) -> Evaluation:
+    """The test split, or a part of it, in numbers."""
+    return _evaluation(*_version(run, group), group)
 
 
-def of_class(run: Run, position: int) -> dict[str, Estimate]:
-    """Every metric of one class of the test split."""
-    return _of_class(str(run.folder), version(run), position)
+def overall(run: Run, group: Subgroup = ALL) -> dict[str, Estimate]:
+    """Every overall metric of the test split, or of a part of it."""
+    return _overall(*_version(run, group), group)
+
+
+def of_class(run: Run, position: int, group: Subgroup = ALL) -> dict[str, Estimate]:
+    """Every metric of one class of the test split, or of a part of it."""
+    return _of_class(*_version(run, group), group, position)
 
 
 def images(run: Run) -> pd.DataFrame:
@@ -60,31 +74,31 @@ def images(run: Run) -> pd.DataFrame:
 
     With the facts that the data set's index knows of them; shared, never to be changed.
     """
-    index = index_folder(Path(run.config.dataset)) / "index.csv"
-    checked = index.stat().st_mtime_ns if index.exists() else 0
-    return _images(str(run.folder), version(run), checked)
+    return _images(str(run.folder), version(run), _checked(run))
 
 
-def part_of(run: Run, group: Subgroup) -> Scored:
-    """The test images that belong to a subgroup.
+def part_of(run: Run, group: Subgroup = ALL) -> Scored:
+    """The test images that belong to a subgroup; shared, never to be changed.
 
     Raises:
         DataError: There is none.
     """
+    if group == ALL:
+        return split(run)
     kept = group.holds(images(run))
     if not kept.any():
         raise DataError("No test image is like this.")
     return part(split(run), kept)
 
 
-def roc(run: Run, position: int) -> Curve:
-    """ROC curve of one class of the test split; see `curves.roc_curve`."""
-    return _roc(str(run.folder), version(run), position)
+def roc(run: Run, position: int, group: Subgroup = ALL) -> Curve:
+    """ROC curve of one class of the test images; see `curves.roc_curve`."""
+    return _roc(*_version(run, group), group, position)
 
 
-def precision_recall(run: Run, position: int) -> Curve:
+def precision_recall(run: Run, position: int, group: Subgroup = ALL) -> Curve:
     """The other curve; see `curves.precision_recall_curve`."""
-    return _precision_recall(str(run.folder), version(run), position)
+    return _precision_recall(*_version(run, group), group, position)
 
 
 def benefit(run: Run, position: int) -> DecisionCurve:
@@ -97,7 +111,18 @@ def temperature(run: Run) -> Temperature:
     return _temperature(str(run.folder), version(run))
 
 
-# The second parameter only makes a new entry where the file has changed.
+def _checked(run: Run) -> int:
+    """Changes whenever the data set is checked again; 0 before the first time."""
+    index = index_folder(Path(run.config.dataset)) / "index.csv"
+    return index.stat().st_mtime_ns if index.exists() else 0
+
+
+def _version(run: Run, group: Subgroup) -> tuple[str, tuple[int, int]]:
+    """The run's folder, and what changes whenever a part of its images may."""
+    return str(run.folder), (version(run), 0 if group == ALL else _checked(run))
+
+
+# The second parameter only makes a new entry where a file has changed.
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _predictions(folder: str, version: int) -> pd.DataFrame:
     return read_predictions(Run(Path(folder)))
@@ -109,13 +134,20 @@ def _split(folder: str, version: int, name: str) -> Scored:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _overall(folder: str, version: int) -> dict[str, Estimate]:
-    return overall_metrics(_split(folder, version, "test"))
+def _evaluation(folder: str, version: _Version, group: Subgroup) -> Evaluation:
+    return evaluation_of(part_of(Run(Path(folder)), group))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _overall(folder: str, version: _Version, group: Subgroup) -> dict[str, Estimate]:
+    return overall_metrics(part_of(Run(Path(folder)), group))
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)
-def _of_class(folder: str, version: int, position: int) -> dict[str, Estimate]:
-    return class_metrics(_split(folder, version, "test"), position)
+def _of_class(
+    folder: str, version: _Version, group: Subgroup, position: int
+) -> dict[str, Estimate]:
+    return class_metrics(part_of(Run(Path(folder)), group), position)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -127,13 +159,15 @@ def _images(folder: str, version: int, checked: int) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _roc(folder: str, version: int, position: int) -> Curve:
-    return roc_curve(_split(folder, version, "test"), position)
+def _roc(folder: str, version: _Version, group: Subgroup, position: int) -> Curve:
+    return roc_curve(part_of(Run(Path(folder)), group), position)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _precision_recall(folder: str, version: int, position: int) -> Curve:
-    return precision_recall_curve(_split(folder, version, "test"), position)
+def _precision_recall(
+    folder: str, version: _Version, group: Subgroup, position: int
+) -> Curve:
+    return precision_recall_curve(part_of(Run(Path(folder)), group), position)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

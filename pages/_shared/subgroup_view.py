@@ -6,7 +6,7 @@ import streamlit as st
 
 from medmodel.evaluation import Evaluation
 from medmodel.runs import Run
-from medmodel.subgroups import TITLES, Subgroup, choices
+from medmodel.subgroups import ALL, TITLES, Subgroup, choices
 from pages._shared import results
 from pages._shared.words import plain
 
@@ -20,7 +20,22 @@ def forget_subgroup() -> None:
 
 
 def pick_subgroup(run: Run) -> Subgroup:
-    """The widgets; the choice is one for all views of Evaluate."""
+    """Lets the user choose; says what the choice rests on. One for all views.
+
+    Raises:
+        DataError: No test image is like this.
+    """
+    with st.expander("Only some of the images", icon=":material/filter_alt:"):
+        group = _ask(run)
+        if group != ALL:
+            st.button("All images", on_click=forget_subgroup)
+    if group != ALL:
+        whole = results.evaluation(run)
+        say_what_it_is(results.evaluation(run, group), whole, group)
+    return group
+
+
+def _ask(run: Run) -> Subgroup:
     known = choices(results.images(run))
     st.session_state.setdefault(TEXT, "")
     kept = st.session_state.get(FACTS, [])

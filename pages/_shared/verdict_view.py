@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from medmodel import conformal, plots
 from medmodel.calibration import stored_temperature
 from medmodel.errors import MedModelError
+from medmodel.evaluation import Scored
 from medmodel.intervals import Estimate
 from medmodel.runs import Run
 from medmodel.thresholds import frozen_thresholds
@@ -107,8 +108,13 @@ def held_sentence(found: conformal.Conformal, measured: Estimate) -> str:
     return text
 
 
-def show_sets(run: Run) -> None:
-    """Promise and truth of the sets at every coverage."""
+def show_sets(run: Run, data: Scored) -> None:
+    """Promise and truth of the sets at every coverage.
+
+    Args:
+        run: A finished run.
+        data: Its test images, or a part of them.
+    """
     st.markdown("#### Sets of classes")
     st.markdown(
         "Diagnose names the classes that cannot be ruled out. Their thresholds come "
@@ -116,7 +122,7 @@ def show_sets(run: Run) -> None:
         "measured here on the test images. The promise is kept only for images that "
         "come from where the validation images came from."
     )
-    known, data = results.split(run, "val"), results.split(run)
+    known = results.split(run, "val")
     rows, short = [], []
     for share in conformal.COVERAGES:
         found = conformal.fit(known.scores, known.truth, share)

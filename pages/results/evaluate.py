@@ -13,15 +13,19 @@ from pages._shared.external_view import show_external_test
 from pages._shared.metrics_view import show_metrics
 from pages._shared.mistakes_view import show_mistakes
 from pages._shared.operating_view import show_operating_point
+from pages._shared.subgroup_view import pick_subgroup
 from pages._shared.takeaway_view import show_take_away
 from pages._shared.widgets import errors_shown
 
-VIEWS = {
+PARTS = {
     "Numbers": show_metrics,
     "Images": show_mistakes,
     "Curves": show_curves,
-    "Operating point": show_operating_point,
     "Calibration": show_calibration,
+}
+"""What can be looked at for some of the test images alone."""
+WHOLE = {
+    "Operating point": show_operating_point,
     "Elsewhere": show_external_test,
     "Take away": show_take_away,
 }
@@ -31,7 +35,7 @@ def pick_view() -> str:
     """The part of the evaluation that is shown; kept in the address as ?view=."""
     return st.segmented_control(
         "What to look at",
-        list(VIEWS),
+        [*PARTS, *WHOLE],
         default="Numbers",
         required=True,
         key="view",
@@ -44,7 +48,10 @@ def show(run: Run) -> None:
     show_frame(run, evaluated(run))
     view = pick_view()
     with errors_shown():
-        VIEWS[view](run)
+        if view in PARTS:
+            PARTS[view](run, pick_subgroup(run))
+        else:
+            WHOLE[view](run)
 
 
 widgets.page_header(
