@@ -61,7 +61,15 @@ def show_operating_point(run: Run) -> None:
         return
     _show_outcome(outcome(data, position, threshold))
     _show_later(run, data, position)
-    _explore(run, data, position, threshold)
+    positive = data.truth == position
+    if positive.any() and not positive.all():
+        _explore(run, data, position, threshold)
+    else:
+        which = "All test images are" if positive.any() else "No test image is"
+        st.info(
+            f"{which} of {plain(data.classes[position])}: what the threshold would "
+            "mean at a clinic cannot be told."
+        )
     with st.expander("The frozen thresholds of all classes"):
         table = _outcomes(data, found[1])
         st.dataframe(table, hide_index=True, height="content")
@@ -193,7 +201,8 @@ def _show_outcome(found: Outcome) -> None:
 @st.fragment
 def _explore(run: Run, data: Scored, position: int, frozen: float) -> None:
     """What another threshold and a clinic's prevalence would mean."""
-    name = data.classes[position]
+    name = plain(data.classes[position])
+    usual = 100 * float((data.truth == position).mean())
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):
         st.markdown("**At your clinic**")
@@ -201,10 +210,10 @@ def _explore(run: Run, data: Scored, position: int, frozen: float) -> None:
             f"Of 100 patients like yours, how many have {name}?",
             0.1,
             99.9,
-            100 * float((data.truth == position).mean()),
+            min(max(usual, 0.1), 99.9),
             step=1.0,
             format="%.1f",
-            key=f"prevalence-{position}",
+            key=f"prevalence-{run.id}-{position}",
         )
         here = st.empty()
     with right, st.container(border=True):
@@ -220,7 +229,7 @@ def _explore(run: Run, data: Scored, position: int, frozen: float) -> None:
             min(max(round(frozen, 3), 0.0), 1.0),
             0.005,
             format="%.3f",
-            key=f"explored-{position}",
+            key=f"explored-{run.id}-{position}",
         )
         there = st.empty()
     for place, cut in ((here, frozen), (there, threshold)):
