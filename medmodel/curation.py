@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from medmodel.errors import DataError
 from medmodel.samples import Slicing, file_of
-from medmodel.storage import read_json, write_json
+from medmodel.storage import Lock, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +48,21 @@ class Action:
 
 
 def actions(place: Path) -> list[Action]:
-    """The decisions kept in a folder of the index, oldest first."""
-    kept: list[dict[str, Any]] = (read_json(place / "actions.json") or {}).get(
-        "all", []
-    )
-    return [Action(**values) for values in kept]
+    """The decisions kept in a folder of the index, oldest first.
+
+    Raises:
+        DataError: The file that holds them is damaged.
+    """
+    path = place / "actions.json"
+    try:
+        kept = read_json(path)
+        return [] if kept is None else [Action(**values) for values in kept["all"]]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        # To go on without it would bring back what somebody left out.
+        raise DataError(
+            f"What was decided about this data set cannot be read: {path} is damaged. "
+            "Restore it from a backup, or remove it and decide again."
+        ) from error
 
 
 def slicing(decided: list[Action]) -> Slicing:
@@ -62,12 +73,19 @@ def slicing(decided: list[Action]) -> Slicing:
 
 def add(place: Path, action: Action) -> None:
     """Keeps one more decision."""
-    _write(place, [*actions(place), action])
+    with _alone(place):
+        _write(place, [*actions(place), action])
 
 
 def undo(place: Path, action_id: str) -> None:
     """Takes a decision back; nothing happens if it is not there any more."""
-    _write(place, [a for a in actions(place) if a.id != action_id])
+    with _alone(place):
+        _write(place, [a for a in actions(place) if a.id != action_id])
+
+
+def _alone(place: Path) -> Lock:
+    """Two people may decide at once: neither's decision may be lost."""
+    return Lock(place / "actions.lock")
 
 
 def _write(place: Path, kept: list[Action]) -> None:

@@ -72,8 +72,10 @@ def state_of(key: str, size: int) -> dict[str, Any]:
     file = _place(key, size)
     working = locked(file.with_suffix(".lock"))
     empty = {"phase": "", "done": 0, "total": 0, "error": "", "folder": ""}
-    state = {**empty, "started": 0.0, **(read_json(file.with_suffix(".json")) or {})}
-    fresh = state["phase"] == "starting" and time.time() - state["started"] < _GRACE
+    state = {**empty, "started": 0.0, **_told(file)}
+    # Either way: the clock may have been put back since.
+    age = abs(time.time() - state["started"])
+    fresh = state["phase"] == "starting" and age < _GRACE
     state["running"] = working or fresh
     if not state["running"] and state["phase"] not in ("", "finished", "failed"):
         state["error"] = "It was interrupted. Start it again; it goes on where it was."
@@ -172,6 +174,13 @@ def _place(key: str, size: int) -> Path:
     folder = workspace_root() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / SETS[key].file(size)
+
+
+def _told(file: Path) -> dict[str, Any]:
+    try:
+        return read_json(file.with_suffix(".json")) or {}
+    except ValueError:  # damaged: as if nobody had asked yet
+        return {}
 
 
 def _tell(file: Path, **values: Any) -> None:

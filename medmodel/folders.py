@@ -28,7 +28,7 @@ def safe_folder(text: str) -> Path:
     try:
         named = [root / text.strip() for root in data_roots() if text.strip()]
         for path in named:
-            if path.is_dir() and allowed(path):
+            if path.is_dir() and allowed(path) and _has_text_name(path):
                 return path.resolve()
     except (OSError, ValueError, RuntimeError):
         # A name too long, a zero byte, a loop of links, no permission.
@@ -42,10 +42,26 @@ def safe_folder(text: str) -> Path:
 def subfolders(path: Path) -> list[Path]:
     """The visible folders in a folder, by name; empty if it cannot be read."""
     try:
-        found = [p for p in path.iterdir() if not p.name.startswith(".") and p.is_dir()]
+        named = [p for p in path.iterdir() if not p.name.startswith(".")]
     except OSError:
         return []
-    return sorted((p for p in found if allowed(p)), key=lambda p: p.name.casefold())
+    return sorted(filter(_usable, named), key=lambda p: p.name.casefold())
+
+
+def _usable(path: Path) -> bool:
+    try:
+        return path.is_dir() and allowed(path) and _has_text_name(path)
+    except (OSError, RuntimeError):  # not to be looked at, or a loop of links
+        return False
+
+
+def _has_text_name(path: Path) -> bool:
+    """Whether a path is text: older systems left bytes that no page can show."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def recent_datasets(store: RunStore, limit: int = 6) -> list[Path]:

@@ -74,7 +74,9 @@ def indexing_state(folder: Path) -> dict[str, Any]:
     if not working:
         # It may have ended between the two looks.
         state = _read_state(folder)
-    fresh = state["phase"] == "starting" and time.time() - state["started"] < _GRACE
+    # Either way: the clock may have been put back since.
+    age = abs(time.time() - state["started"])
+    fresh = state["phase"] == "starting" and age < _GRACE
     state["running"] = working or fresh
     if not state["running"] and state["phase"] not in ("", "finished", "failed"):
         state["error"] = (
@@ -110,8 +112,8 @@ def duplicate_picture(folder: Path, path: str) -> Path:
 
 def kept_findings(folder: Path) -> list[findings.Finding] | None:
     """The quality findings of the last check; None if this version made none."""
-    values = read_json(index_folder(folder) / "findings.json")
-    if not values or values.get("version") != _VERSION:
+    values = _kept(folder, "findings.json")
+    if values.get("version") != _VERSION:
         return None
     return findings.from_json(values["findings"])
 
@@ -190,8 +192,8 @@ def _split_table(index: Index, pattern: str) -> pd.DataFrame:
 
 def _kept_measured(index: Index) -> quality.Measured | None:
     """What the last check measured, if it was of the same pictures."""
-    values = read_json(index_folder(index.folder) / "measured.json")
-    if not values or values.get("fingerprint") != index.fingerprint:
+    values = _kept(index.folder, "measured.json")
+    if values.get("fingerprint") != index.fingerprint:
         return None
     return quality.Measured(**values)
 
@@ -211,8 +213,20 @@ def _keep_findings(folder: Path, index: Index, found: list[findings.Finding]) ->
 
 def _read_report(folder: Path) -> dict[str, Any] | None:
     """What report.json holds; None if it is not there or of another version."""
-    values = read_json(index_folder(folder) / "report.json")
-    return values if values and values.get("version") == _VERSION else None
+    values = _kept(folder, "report.json")
+    return values if values.get("version") == _VERSION else None
+
+
+def _kept(folder: Path, name: str) -> dict[str, Any]:
+    """What a file beside the index holds; empty where it is missing or damaged.
+
+    The next check writes it anew.
+    """
+    try:
+        found = read_json(index_folder(folder) / name)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _keep_report(
@@ -272,7 +286,11 @@ def _write_state(folder: Path, **values: Any) -> None:
 
 def _read_state(folder: Path) -> dict[str, Any]:
     empty = {"phase": "", "done": 0, "total": 0, "error": "", "started": 0.0}
-    return {**empty, **(read_json(index_folder(folder) / "state.json") or {})}
+    kept = _kept(folder, "state.json")
+    return {
+        name: kept[name] if isinstance(kept.get(name), type(usual)) else usual
+        for name, usual in empty.items()
+    }
 
 
 def _sentence(error: MedModelError | OSError) -> str:

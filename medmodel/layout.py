@@ -143,16 +143,22 @@ def _walk(
         return
     for entry in ordered:
         here = (*parts, entry.name)
-        path = "/".join(here)
-        reason = _reason_to_ignore(entry, folder, seen)
+        inside, stat = False, None
+        try:
+            reason = _reason_to_ignore(entry, folder, seen)
+            inside = entry.is_dir()
+            stat = None if reason or inside else entry.stat()
+        except RuntimeError:  # Python before 3.13, of a link that leads to itself
+            reason = "a link to nothing"
+        except OSError as error:  # gone since it was listed, or not to be looked at
+            reason = str(error.strerror)
         if reason:
-            shown = path.encode("utf-8", "replace").decode()
-            ignored.append((shown + "/" * entry.is_dir(), reason))
-        elif entry.is_dir():
-            yield here, None
+            shown = "/".join(here).encode("utf-8", "replace").decode()
+            ignored.append((shown + "/" * inside, reason))
+            continue
+        yield here, stat
+        if inside:
             yield from _walk(folder, here, ignored, seen)
-        else:
-            yield here, entry.stat()
 
 
 def _reason_to_ignore(entry: os.DirEntry[str], folder: Path, seen: set[Path]) -> str:

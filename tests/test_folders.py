@@ -68,6 +68,17 @@ def test_an_unreadable_folder_has_no_subfolders(data: Path) -> None:
     assert folders.subfolders(data / "gone") == []
 
 
+def test_names_that_are_no_text_are_not_offered(data: Path) -> None:
+    try:
+        (data / "M\udcfcller").mkdir()
+    except OSError:
+        pytest.skip("this disk takes only UTF-8 names")
+    (data / "self").symlink_to("self")
+    assert [p.name for p in folders.subfolders(data)] == ["another", "Set two"]
+    with pytest.raises(DataError):
+        folders.safe_folder("M\udcfcller")
+
+
 def test_recent_datasets_come_from_runs_and_still_exist(data: Path) -> None:
     store = RunStore()
     assert folders.recent_datasets(store) == []

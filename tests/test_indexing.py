@@ -4,12 +4,13 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from medmodel import datasets, images, indexing, quality
-from medmodel.errors import ConfigError
+from medmodel import curation, datasets, images, indexing, quality
+from medmodel.errors import ConfigError, DataError
 from medmodel.storage import Lock, read_json, write_json
 from tests.conftest import draw_class_folders
 
@@ -104,6 +105,46 @@ def test_a_process_that_never_came_up_is_noticed(class_folders: Path) -> None:
     found = indexing.indexing_state(class_folders)
     assert not found["running"]
     assert "ended without a word" in found["error"]
+
+
+def test_a_clock_that_was_put_back_lets_nothing_run_for_ever(
+    class_folders: Path,
+) -> None:
+    state = indexing.index_folder(class_folders) / "state.json"
+    write_json(state, {"phase": "starting", "started": time.time() + 86_400})
+    assert not indexing.indexing_state(class_folders)["running"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": 5, "started": "now"}'])
+def test_damaged_files_are_as_good_as_none(class_folders: Path, text: str) -> None:
+    place = indexing.index_folder(class_folders)
+    place.mkdir(parents=True)
+    for name in ("state", "report", "findings", "measured"):
+        (place / f"{name}.json").write_text(text)
+    state = indexing.indexing_state(class_folders)
+    assert (state["phase"], state["running"], state["error"]) == ("", False, "")
+    assert indexing.kept_report(class_folders) is None
+    assert indexing.kept_findings(class_folders) is None
+    assert indexing.kept_pattern(class_folders) == ""
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"all": [{"odd": 1}]}'])
+def test_damaged_decisions_are_not_passed_over(class_folders: Path, text: str) -> None:
+    place = indexing.index_folder(class_folders)
+    place.mkdir(parents=True)
+    (place / "actions.json").write_text(text)
+    with pytest.raises(DataError, match=r"actions\.json is damaged"):
+        indexing.decisions(class_folders)
+
+
+def test_decisions_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    def decide(number: int) -> None:
+        curation.add(tmp_path, curation.Action("leave_out", str(number)))
+
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(decide, range(24)))
+    reasons = {action.reason for action in curation.actions(tmp_path)}
+    assert reasons == {str(number) for number in range(24)}
 
 
 def test_whoever_holds_the_lock_is_at_work(class_folders: Path) -> None:

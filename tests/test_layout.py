@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +94,28 @@ def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
     found, ignored = layout.list_files(tmp_path)
     assert len(found) == 2
     assert [reason for _, reason in ignored] == ["its name is not valid text"]
+
+
+def test_what_cannot_be_looked_at_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, ["a/1.png", "b/1.png", "b/leaves.png"])
+    (tmp_path / "a" / "self").symlink_to("self")
+    look = layout._reason_to_ignore
+
+    def looked(entry: os.DirEntry[str], *others: Any) -> str:
+        reason = look(entry, *others)
+        if entry.name == "leaves.png":
+            Path(entry.path).unlink()
+        return reason
+
+    monkeypatch.setattr(layout, "_reason_to_ignore", looked)
+    found, ignored = layout.list_files(tmp_path)
+    assert sorted(f.path for f in found) == ["a/1.png", "b/1.png"]
+    assert dict(ignored) == {
+        "a/self": "a link to nothing",
+        "b/leaves.png": "No such file or directory",
+    }
 
 
 def test_links_are_followed_only_inside(
