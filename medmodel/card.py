@@ -252,7 +252,7 @@ def few_patients(count: int) -> str:
     return (
         f"Only {count} patients: intervals of Brier score, log loss, calibration error "
         "and net benefit are too narrow (in simulations they hold the truth 85 to 92 "
-        "times of 100), those of shares rather too wide."
+        "times of 100), those of shares a little too wide."
     )
 
 

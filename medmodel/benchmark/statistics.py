@@ -50,16 +50,7 @@ _LOSSES = (
     *("class calibration_error", "net benefit at 0.1", "net benefit at 0.3"),
     *("overall ppv", "overall npv"),
 )
-_SHARES = (
-    *(f"{of} accuracy" for of in ("overall", "class", "threshold")),
-    *(
-        f"{of} {name}"
-        for of in ("class", "threshold")
-        for name in ("sensitivity", "specificity", "ppv", "npv", "f1")
-    ),
-    *("threshold balanced_accuracy", "class average_precision"),
-    *("forecast ppv", "forecast npv", "overall calibration_error"),
-)
+_SHARES = ("class specificity", "threshold specificity", "forecast ppv")
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("clustered", "class calibration_error"): "a little too wide by patient",
     **{("few patients", name): _NARROW for name in _LOSSES},
