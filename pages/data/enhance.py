@@ -37,6 +37,10 @@ def pick_picture() -> tuple[Path | bytes, str] | None:
     with right:
         file = st.file_uploader("Or a picture of your own", key="enhance-file")
     if file is not None:
+        left.caption(
+            "Your own picture stays in memory. Take it away to go back to those of a "
+            "data set."
+        )
         return file.getvalue(), file.name
     with left:
         known = {str(p): p for p in folders.recent_datasets(widgets.store())}
