@@ -8,13 +8,32 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel import server
+from medmodel.errors import MedModelError
+from medmodel.failures import traced
+from pages._shared.words import plain
 
 ROOT = Path(__file__).resolve().parent
 
+# Streamlit's own account of an error repeats what the error says, see `traced`.
+logging.getLogger("streamlit.error_util").addFilter(
+    lambda record: record.getMessage() != "Uncaught app execution"
+)
 
-def show_bug(error: Exception) -> bool:
-    """Says that a page failed through our fault; the details go to the log alone."""
-    logging.getLogger("medmodel").error("A page failed.", exc_info=error)
+
+def show_failure(error: Exception) -> bool:
+    """Says why a page failed; the details go to the log alone."""
+    if isinstance(error, MedModelError):
+        st.error(plain(error), icon=":material/error:")
+        return True
+    logging.getLogger("medmodel").error("A page failed.\n%s", traced(error))
+    if isinstance(error, OSError) and error.strerror:
+        st.error(
+            f"The server could not read or write a file: {plain(error.strerror)}. "
+            "Nothing that was trained is lost. Free some space, or see who may use the "
+            "folders of the workspace and of the data.",
+            icon=":material/hard_drive:",
+        )
+        return True
     st.error(
         "Something went wrong in this program, not in what you did. Nothing that was "
         "trained is lost. Reload the page; if it happens again, the server's log says "
@@ -29,5 +48,5 @@ app = st.App(
     routes=server.routes(),
     middleware=server.middleware(st.get_option("server.allowedHosts")),
     lifespan=server.lifespan,
-    on_script_error=show_bug,
+    on_script_error=show_failure,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from datetime import datetime, timezone
@@ -25,6 +26,9 @@ def record(action: str, **facts: Fact) -> None:
         action: A verb: train, predict, export, delete, ...
         **facts: Ids and counts. Never a patient's name or the name of an uploaded file,
             which often holds one.
+
+    Raises:
+        OSError: It cannot be noted: the disk is full or fails.
     """
     short = {
         name: value[:_LONGEST_TEXT] if isinstance(value, str) else value
@@ -38,8 +42,13 @@ def record(action: str, **facts: Fact) -> None:
         line = json.dumps(entry, ensure_ascii=False).encode()
     path = workspace_root() / "audit.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
     try:
-        os.write(handle, line + b"\n")
+        # A line that a full disk broke off must not spoil this one.
+        end = os.lseek(handle, 0, os.SEEK_END)
+        whole = not end or os.pread(handle, 1, end - 1) == b"\n"
+        line = (b"" if whole else b"\n") + line + b"\n"
+        if os.write(handle, line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(handle)

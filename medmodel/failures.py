@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import errno
+import traceback
 
 from medmodel.errors import MedModelError, TrainingError
 from medmodel.runs import Failure
 
 NOT_SAVED_ADVICE = "What was saved before is kept."
+_OUTSIDE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOENT, errno.ESTALE),
+    *(errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE),
+)
+"""Disks that fail, shares that went away, rights: nothing that is wrong in here."""
 
 
 class NotANumberError(TrainingError):
@@ -36,6 +42,15 @@ def failure_of(error: BaseException) -> Failure:
     )
 
 
+def traced(error: BaseException) -> str:
+    """Where an error arose, for a log: not what it says, which may name a patient."""
+    lines: list[str] = []
+    for cause in reversed(_chain(error)):
+        lines += traceback.format_tb(cause.__traceback__)
+        lines.append(f"{type(cause).__module__}.{type(cause).__qualname__}\n")
+    return "".join(lines)
+
+
 def _known(error: BaseException) -> Failure | None:
     if isinstance(error, NotANumberError):
         return Failure(
@@ -46,6 +61,13 @@ def _known(error: BaseException) -> Failure | None:
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _disk_full()
+    if isinstance(error, OSError) and error.errno in _OUTSIDE:
+        return Failure(
+            "data",
+            f"A file could not be read or written: {error}.",
+            "See whether its disk is there and works, and who may use the folders of "
+            f"the data and of the workspace. Then press Resume. {NOT_SAVED_ADVICE}",
+        )
     text = str(error)
     if _named(error, "MemoryError", "ResourceExhaustedError"):
         # TensorFlow gives the same name to a full disk.

@@ -1,9 +1,12 @@
 """The audit log: whole lines, small, appended by anybody."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from medmodel import audit
 
@@ -50,3 +53,21 @@ def test_processes_never_mix_their_lines(workspace: Path) -> None:
     facts = [entry["facts"] for entry in lines(workspace)]
     assert len(facts) == 600
     assert {len(str(fact["who"])) for fact in facts if isinstance(fact, dict)} == {150}
+
+
+def test_a_line_that_a_full_disk_broke_off_spoils_no_other(workspace: Path) -> None:
+    audit.record("train", run="r1")
+    with (workspace / "audit.jsonl").open("a") as file:
+        file.write('{"time": "20')
+    audit.record("stop", run="r1")
+    first, broken, last = (workspace / "audit.jsonl").read_text().splitlines()
+    assert json.loads(first)["action"] == "train"
+    assert json.loads(last)["action"] == "stop"
+
+
+def test_what_cannot_be_noted_is_told(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "write", lambda handle, data: len(data) // 2)
+    with pytest.raises(OSError, match="No space left"):
+        audit.record("train", run="r1")

@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from medmodel.errors import DataError
-from medmodel.failures import NotANumberError, failure_of
+from medmodel.failures import NotANumberError, failure_of, traced
 
 
 class ResourceExhaustedError(Exception):
@@ -25,7 +25,9 @@ class ResourceExhaustedError(Exception):
         (OSError(errno.EDQUOT, "Quota exceeded"), "disk_full"),
         (NotANumberError("epoch 2, step 7"), "not_a_number"),
         (DataError("There are no images in this folder."), "data"),
-        (PermissionError(errno.EACCES, "denied"), "bug"),
+        (PermissionError(errno.EACCES, "denied"), "data"),
+        (OSError(errno.EROFS, "Read-only file system"), "data"),
+        (OSError(errno.EINVAL, "Invalid argument"), "bug"),
         (KeyError("path"), "bug"),
     ],
 )
@@ -47,3 +49,17 @@ def test_cause_counts() -> None:
 
 def test_bug_names_the_error() -> None:
     assert "ZeroDivisionError" in failure_of(ZeroDivisionError("by zero")).message
+
+
+def test_a_log_says_where_not_what() -> None:
+    name = "Jane Roe"
+    try:
+        try:
+            raise KeyError(name)
+        except KeyError as cause:
+            raise ValueError(f"{name}.png") from cause
+    except ValueError as error:
+        text = traced(error)
+    assert "test_failures.py" in text
+    assert text.index("builtins.KeyError") < text.index("builtins.ValueError")
+    assert "Jane" not in text

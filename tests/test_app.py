@@ -1,0 +1,49 @@
+"""What the launcher says of a page that failed."""
+
+from __future__ import annotations
+
+import errno
+import logging
+
+import pytest
+
+import app
+from medmodel.errors import MedModelError
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    sentences: list[str] = []
+    monkeypatch.setattr(app.st, "error", lambda text, icon: sentences.append(text))
+    return sentences
+
+
+def test_a_known_error_is_its_sentence(
+    said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert app.show_failure(MedModelError("No <b>run</b> is there"))
+    assert said == [r"No \<b\>run\</b\> is there"]
+    assert not caplog.records
+
+
+def test_a_full_disk_is_no_bug(said: list[str]) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device", "/ws/Jane Roe.json")
+    assert app.show_failure(error)
+    assert "No space left on device" in said[0]
+    assert "Jane" not in said[0]
+
+
+def test_a_bug_is_told_and_its_words_are_kept_from_the_log(
+    said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "Jane Roe"
+    try:
+        raise ValueError(f"{name}.png")
+    except ValueError as error:
+        logging.getLogger("streamlit.error_util").error(
+            "Uncaught app execution", exc_info=error
+        )
+        assert app.show_failure(error)
+    assert "Something went wrong in this program" in said[0]
+    assert "test_app.py" in caplog.text and "ValueError" in caplog.text
+    assert "Jane" not in caplog.text
