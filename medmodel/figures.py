@@ -1,11 +1,11 @@
-"""Figures of curves and intervals, in the style that `plots` sets.
+"""Figures of one model's curves and scores, in the style that `plots` sets.
 
 Every function takes numbers that are already computed and returns a Plotly figure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,22 +14,20 @@ from numpy.typing import NDArray
 from medmodel.benefit import DecisionCurve
 from medmodel.calibration import Bin
 from medmodel.curves import Curve, Histogram
-from medmodel.intervals import Estimate
-from medmodel.plots import OKABE_ITO, figure, literal
+from medmodel.plots import figure, literal
 
 if TYPE_CHECKING:
-    import pandas as pd
     from plotly.graph_objects import Figure
 
 GREY = "#8A8A8A"
-_HEIGHT = 380
-_SQUARE = [-0.02, 1.02]
+HEIGHT = 380
+SQUARE = [-0.02, 1.02]
 
 
 def roc_figure(curve: Curve, colour: str, threshold: float | None = None) -> Figure:
     """A ROC curve with its band; a dot where the threshold lies."""
     drawing = _curve(curve, colour, "1 − specificity", "Sensitivity")
-    drawing.add_scatter(x=[0, 1], y=[0, 1], **_line(GREY, "dot"), hoverinfo="skip")
+    drawing.add_scatter(x=[0, 1], y=[0, 1], **line(GREY, "dot"), hoverinfo="skip")
     _mark(drawing, curve, threshold, colour)
     return drawing
 
@@ -47,7 +45,7 @@ def precision_recall_figure(
     """
     drawing = _curve(curve, colour, "Sensitivity (recall)", "Precision")
     drawing.add_scatter(
-        x=[0, 1], y=[share, share], **_line(GREY, "dot"), hoverinfo="skip"
+        x=[0, 1], y=[share, share], **line(GREY, "dot"), hoverinfo="skip"
     )
     _mark(drawing, curve, threshold, colour)
     return drawing
@@ -61,7 +59,7 @@ def histogram_figure(
     Each side in per cent of its own images, so that a rare class can be seen. Unseen
     bars to point at carry the edges of a bin and whether its images are of the class.
     """
-    drawing = figure(_HEIGHT)
+    drawing = figure(HEIGHT)
     edges = found.edges
     middles, width = (edges[1:] + edges[:-1]) / 2, float(edges[1] - edges[0])
     shown = literal(name)
@@ -91,7 +89,7 @@ def histogram_figure(
     if threshold is not None:
         drawing.add_vline(threshold, line={"color": GREY, "dash": "dash"})
     drawing.update_layout(barmode="overlay")
-    drawing.update_xaxes(title=f"Score for {shown}", range=_SQUARE)
+    drawing.update_xaxes(title=f"Score for {shown}", range=SQUARE)
     # Shares below the axis are shares, too.
     ticks = _round_steps(int(most))
     drawing.update_yaxes(
@@ -143,8 +141,8 @@ def reliability_figure(bins: Sequence[Bin], colour: str, claim: str) -> Figure:
         colour: Of the points.
         claim: What the score speaks of, for the axes.
     """
-    drawing = figure(_HEIGHT)
-    drawing.add_scatter(x=[0, 1], y=[0, 1], **_line(GREY, "dot"), hoverinfo="skip")
+    drawing = figure(HEIGHT)
+    drawing.add_scatter(x=[0, 1], y=[0, 1], **line(GREY, "dot"), hoverinfo="skip")
     used = [b for b in bins if b.count]
     values = [b.share.value for b in used]
     drawing.add_scatter(
@@ -173,7 +171,7 @@ def reliability_figure(bins: Sequence[Bin], colour: str, claim: str) -> Figure:
     )
     # Room for the number beside the last point.
     drawing.update_xaxes(title=f"Score: {literal(claim)}", range=[-0.02, 1.12])
-    drawing.update_yaxes(title="Share that came true", range=_SQUARE)
+    drawing.update_yaxes(title="Share that came true", range=SQUARE)
     return drawing
 
 
@@ -181,14 +179,14 @@ def benefit_figure(
     found: DecisionCurve, colour: str, threshold: float | None = None
 ) -> Figure:
     """Net benefit over the probability from which one would act."""
-    drawing = figure(_HEIGHT)
+    drawing = figure(HEIGHT)
     x = found.thresholds
-    _band(drawing, x, found.low, found.high, colour)
-    drawing.add_scatter(x=x, y=found.everybody, **_line(GREY, "dash"), hoverinfo="skip")
+    add_band(drawing, x, found.low, found.high, colour)
+    drawing.add_scatter(x=x, y=found.everybody, **line(GREY, "dash"), hoverinfo="skip")
     drawing.add_scatter(
         x=x,
         y=found.model,
-        **_line(colour),
+        **line(colour),
         hovertemplate="act from %{x:.2f}: net benefit %{y:.3f}<extra></extra>",
     )
     top = 1.3 * float(max(found.model.max(), found.everybody.max(), 0.05))
@@ -209,88 +207,6 @@ def benefit_figure(
     drawing.update_xaxes(title="Probability from which one acts", range=[0, 1])
     drawing.update_yaxes(
         title="Net benefit per patient", range=[-0.15 * top, 1.15 * top]
-    )
-    return drawing
-
-
-def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
-    """One line per model over its epochs, the best one ringed.
-
-    Args:
-        histories: Name of each model -> as from `overview.epochs`.
-        column: What is drawn.
-    """
-    drawing = figure(_HEIGHT)
-    for (name, rows), colour in zip(histories.items(), _colours(), strict=False):
-        drawing.add_scatter(
-            x=rows["epoch"],
-            y=rows[column],
-            name=literal(name),
-            **_line(colour),
-            hovertemplate=f"{literal(name)}<br>epoch %{{x}}: %{{y:.3f}}<extra></extra>",
-        )
-        best = rows[rows["best"].astype(bool)]
-        drawing.add_scatter(
-            x=best["epoch"],
-            y=best[column],
-            mode="markers",
-            marker={"size": 11, "color": colour, "symbol": "circle-open"},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    drawing.update_xaxes(title="Epoch")
-    titles = {"val_loss": "Validation loss", "val_accuracy": "Validation accuracy"}
-    drawing.update_yaxes(title=titles.get(column, column))
-    return _named(drawing)
-
-
-def overlaid_figure(curves: Mapping[str, Curve]) -> Figure:
-    """The ROC curves of one class by several models, over each other."""
-    drawing = figure(_HEIGHT)
-    for (name, curve), colour in zip(curves.items(), _colours(), strict=False):
-        drawing.add_scatter(
-            x=curve.x,
-            y=curve.y,
-            name=literal(name),
-            **_line(colour),
-            hovertemplate=f"{literal(name)}<br>%{{x:.3f}}, %{{y:.3f}}<extra></extra>",
-        )
-    drawing.add_scatter(
-        x=[0, 1], y=[0, 1], **_line(GREY, "dot"), hoverinfo="skip", showlegend=False
-    )
-    drawing.update_xaxes(title="1 − specificity", range=_SQUARE)
-    drawing.update_yaxes(title="Sensitivity", range=_SQUARE)
-    return _named(drawing)
-
-
-def intervals_figure(found: Mapping[str, Estimate], title: str) -> Figure:
-    """One metric of several models: dots with their intervals, one below the other."""
-    drawing = figure(70 + 44 * len(found))
-    for at, (estimate, colour) in enumerate(
-        zip(found.values(), _colours(), strict=False)
-    ):
-        if estimate.measurable:
-            drawing.add_scatter(
-                x=[estimate.value],
-                y=[at],
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [estimate.high - estimate.value],
-                    "arrayminus": [estimate.value - estimate.low],
-                    "thickness": 3,
-                    "color": colour,
-                },
-                mode="markers",
-                marker={"size": 13, "color": colour},
-                hovertext=f"{estimate}, n = {estimate.n:,}",
-                hoverinfo="text",
-            )
-    drawing.update_xaxes(title=title)
-    drawing.update_yaxes(
-        tickvals=list(range(len(found))),
-        ticktext=[literal(name) for name in found],
-        range=[len(found) - 0.5, -0.5],
     )
     return drawing
 
@@ -318,51 +234,38 @@ def clickable(drawing: Figure, classes: Sequence[str]) -> Figure:
     return drawing
 
 
-def model_colours(names: Sequence[str]) -> dict[str, str]:
-    """The colour of each model in the figures that compare."""
-    return dict(zip(names, _colours(), strict=False))
-
-
-def _colours() -> list[str]:
-    return [*OKABE_ITO[:7]] * 3
-
-
-def _named(drawing: Figure) -> Figure:
-    """Names of the lines above the drawing: at their ends they would overlap."""
-    legend = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
-    return drawing.update_layout(showlegend=True, legend=legend)
-
-
-def _line(colour: str, dash: str = "solid") -> dict[str, Any]:
+def line(colour: str, dash: str = "solid") -> dict[str, Any]:
+    """How a line is drawn: one that matters, or a thinner one that is dashed."""
     width = 2.5 if dash == "solid" else 1.2
     return {"mode": "lines", "line": {"color": colour, "dash": dash, "width": width}}
 
 
 def _curve(curve: Curve, colour: str, x: str, y: str) -> Figure:
-    drawing = figure(_HEIGHT)
-    _band(drawing, curve.band_x, curve.low, curve.high, colour)
+    drawing = figure(HEIGHT)
+    add_band(drawing, curve.band_x, curve.low, curve.high, colour)
     drawing.add_scatter(
         x=curve.x,
         y=curve.y,
-        **_line(colour),
+        **line(colour),
         customdata=curve.thresholds,
         hovertemplate=(
             f"{x} %{{x:.3f}}<br>{y} %{{y:.3f}}<br>threshold %{{customdata:.3f}}"
             "<extra></extra>"
         ),
     )
-    drawing.update_xaxes(title=x, range=_SQUARE)
-    drawing.update_yaxes(title=y, range=_SQUARE)
+    drawing.update_xaxes(title=x, range=SQUARE)
+    drawing.update_yaxes(title=y, range=SQUARE)
     return drawing
 
 
-def _band(
+def add_band(
     drawing: Figure,
     x: NDArray[np.float64],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
     colour: str,
 ) -> None:
+    """Adds a band between two lines, clear enough for what lies below."""
     drawing.add_scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([low, high[::-1]]),

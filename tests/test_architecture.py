@@ -49,7 +49,7 @@ LAYERS: list[set[str]] = [
         "filtering",
     },
     {"findings", "patients", "quality"},
-    {"indexing", "plots", "figures", "card"},
+    {"indexing", "plots", "figures", "overlays", "card"},
     {"report", "sheet"},
     {"dossier"},
     {"server"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.comparison import common_images, compare, disagreements
-from medmodel.evaluation import read_predictions
+from medmodel.evaluation import read_predictions, scored
+from medmodel.metrics import average_precision
 from medmodel.repeats import in_folds
 from medmodel.runs import Run, RunStore
 from pages._shared import compared
@@ -67,13 +69,21 @@ def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
     table = next(t.value for t in app.dataframe if "n that would tell" in t.value)
     assert len(table) == 3
     shown = {button.key for button in app.get("download_button")}
-    assert {f"csv-{name}-compared" for name in ("roc", "epochs", "settings")} <= shown
+    tables = ("roc", "precision-recall", "epochs", "settings")
+    assert {f"csv-{name}-compared" for name in tables} <= shown
+    charts = [json.loads(c.proto.spec) for c in app.get("plotly_chart")]
+    titles = [chart["layout"]["yaxis"]["title"].get("text") for chart in charts]
+    named = charts[titles.index("Precision")]
+    legend = [line["name"] for line in named["data"] if line.get("name")]
+    data = scored(read_predictions(runs[0]), "test")
+    assert legend[0] == f"good *one*: AP {average_precision(data, 1)}"
+    assert len(legend) == 3
 
 
 def test_overlaid_curves_as_numbers(runs: Runs) -> None:
     chosen = compared.chosen({"good": [runs[0]], "bad": [runs[1]]})
-    curves = compared.roc_curves(chosen, 1)
-    table = _curves_csv(curves)
+    curves = {name: roc for name, (roc, _) in compared.curves(chosen, 1).items()}
+    table = _curves_csv(curves, "1-specificity", "sensitivity")
     assert list(table) == ["model", "1-specificity", "sensitivity", "threshold"]
     good = table[table["model"] == "good"]
     assert good["sensitivity"].tolist() == curves["good"].y.tolist()

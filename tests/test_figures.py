@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from medmodel import figures, plots
@@ -11,7 +10,6 @@ from medmodel.benefit import decision_curve
 from medmodel.calibration import reliability
 from medmodel.curves import precision_recall_curve, roc_curve, score_histogram
 from medmodel.evaluation import Scored
-from medmodel.intervals import NOT_MEASURABLE, wilson
 
 COLOUR = "#0072B2"
 
@@ -76,18 +74,6 @@ def test_a_cell_of_the_matrix_tells_its_classes() -> None:
     assert squares.hovertext[at].startswith("1 of 4 a")
 
 
-def test_decision_curve_and_comparisons(data: Scored) -> None:
+def test_decision_curve(data: Scored) -> None:
     benefit = figures.benefit_figure(decision_curve(data, 1), COLOUR, 0.3)
     assert len(benefit.data) == 3
-    found = {"one": wilson(8, 10), "two": NOT_MEASURABLE}
-    drawing = figures.intervals_figure(found, "Accuracy")
-    assert len(drawing.data) == 1
-    assert drawing.data[0].error_x.array[0] == pytest.approx(0.943 - 0.8, abs=1e-3)
-    rows = pd.DataFrame(
-        {"epoch": [1, 2, 3], "val_loss": [0.5, 0.2, 0.4], "best": [False, True, False]}
-    )
-    lines = figures.epochs_figure({"one": rows, "two": rows.head(0)}, "val_loss")
-    assert list(lines.data[1].x) == [2]
-    roc = figures.overlaid_figure({"<b>": roc_curve(data, 1), "b": roc_curve(data, 0)})
-    assert [line.name for line in roc.data[:2]] == ["&lt;b&gt;", "b"]
-    assert figures.model_colours(["one", "two"])["two"] == plots.OKABE_ITO[1]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from medmodel import figures, overview, plots
+from medmodel import overlays, overview, plots
 from medmodel.catalogue import Entry
 from medmodel.comparison import Common, Difference, disagreements
 from medmodel.curves import Curve
@@ -28,6 +28,7 @@ from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 _FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
+_PICKER = 320
 _AT_ONCE, _SHOWN = 8, "disagreements-shown"
 
 
@@ -56,7 +57,7 @@ def show_comparison(found: Sequence[Entry], everything: Sequence[Entry]) -> None
         _show_metric(runs, chosen)
         _show_all_metrics(runs, chosen)
         _show_disagreements(models, chosen)
-        _show_roc(runs, chosen)
+        _show_curves(runs, chosen)
     # A test elsewhere has no epochs of its own.
     trained = {names[e.run.id]: e.run for e in found if not e.test_of}
     if trained:
@@ -90,7 +91,7 @@ def _show_metric(runs: dict[str, Run], chosen: compared.Chosen) -> None:
         pairs = compared.differences(chosen, metric)
     _show_sentences(pairs)
     show_figure(
-        figures.intervals_figure(estimates, TITLES[metric]),
+        overlays.intervals_figure(estimates, TITLES[metric]),
         key="intervals",
         alt="; ".join(f"{name}: {e}" for name, e in estimates.items()),
     )
@@ -239,35 +240,56 @@ def _disagreement_table(common: Common, at: Any) -> pd.DataFrame:
     return table
 
 
-def _show_roc(runs: dict[str, Run], chosen: compared.Chosen) -> None:
-    classes = next(iter(compared.common(chosen).models.values())).classes
-    left, right = st.columns([1, 3])
-    position = left.selectbox(
-        "ROC curves of",
-        range(len(classes)),
-        index=1 if len(classes) == 2 else 0,
-        format_func=lambda at: classes[at],
+def _show_curves(runs: dict[str, Run], chosen: compared.Chosen) -> None:
+    """ROC and precision–recall curves of a class, all models over each other."""
+    first = next(iter(compared.common(chosen).models.values()))
+    position = st.selectbox(
+        "Curves of",
+        range(len(first.classes)),
+        index=1 if len(first.classes) == 2 else 0,
+        format_func=lambda at: first.classes[at],
         key="compared-class",
+        width=_PICKER,
     )
-    with right, errors_shown():
-        curves = compared.roc_curves(chosen, position)
-        show_figure(
-            figures.overlaid_figure(curves),
-            key="roc-compared",
-            alt=f"ROC curves of {classes[position]} by every model",
-        )
-        csv_button(_curves_csv(curves), "roc-compared", next(iter(runs.values())))
+    name, share = first.classes[position], float((first.truth == position).mean())
+    with errors_shown():
+        curves = compared.curves(chosen, position)
+        found = compared.class_metrics(chosen, position)
+        roc = {title: pair[0] for title, pair in curves.items()}
+        precision = {title: pair[1] for title, pair in curves.items()}
+        areas = {title: metrics["auc"] for title, metrics in found.items()}
+        means = {title: m["average_precision"] for title, m in found.items()}
+        run = next(iter(runs.values()))
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.markdown("**ROC curves**, with the area under each (AUC)")
+            show_figure(
+                overlays.roc_overlay(roc, areas),
+                key="roc-compared",
+                alt=f"ROC curves of {name} by every model",
+            )
+            table = _curves_csv(roc, "1-specificity", "sensitivity")
+            csv_button(table, "roc-compared", run)
+        with right:
+            st.markdown("**Precision–recall curves**, with average precision (AP)")
+            show_figure(
+                overlays.precision_recall_overlay(precision, means, share),
+                key="precision-recall-compared",
+                alt=f"Precision–recall curves of {name} by every model",
+            )
+            table = _curves_csv(precision, "recall", "precision")
+            csv_button(table, "precision-recall-compared", run)
+    n = len(first.truth)
+    st.caption(
+        f"{n:,} common images, {share * n:,.0f} of them {plain(name)}. Intervals and "
+        "bands (of up to three models) are 95 %; dotted: guessing."
+    )
 
 
-def _curves_csv(curves: dict[str, Curve]) -> pd.DataFrame:
+def _curves_csv(curves: dict[str, Curve], x: str, y: str) -> pd.DataFrame:
     parts = [
         pd.DataFrame(
-            {
-                "model": name,
-                "1-specificity": curve.x,
-                "sensitivity": curve.y,
-                "threshold": curve.thresholds,
-            }
+            {"model": name, x: curve.x, y: curve.y, "threshold": curve.thresholds}
         )
         for name, curve in curves.items()
     ]
@@ -280,7 +302,7 @@ def _show_epochs(runs: dict[str, Run]) -> None:
     for place, column in zip(st.columns(2), ("val_loss", "val_accuracy"), strict=True):
         with place:
             show_figure(
-                figures.epochs_figure(histories, column),
+                overlays.epochs_figure(histories, column),
                 key=f"epochs-{column}",
                 alt=f"{column} of every model over its epochs",
             )

@@ -12,8 +12,10 @@ import streamlit as st
 from medmodel import overview, repeats
 from medmodel.catalogue import Entry
 from medmodel.comparison import Common, Difference, common_images, compare
-from medmodel.curves import Curve, roc_curve
+from medmodel.curves import Curve, precision_recall_curve, roc_curve
+from medmodel.evaluation import Scored
 from medmodel.intervals import Estimate
+from medmodel.metrics import class_metrics as metrics_of_class
 from medmodel.metrics import overall_metrics
 from medmodel.runs import Run
 from pages._shared import results
@@ -101,15 +103,31 @@ def differences(runs: Chosen, metric: str) -> list[Difference]:
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
-def roc_curves(runs: Chosen, position: int) -> dict[str, Curve]:
-    """Name of each model -> the ROC curve of a class, by its position in the first.
+def curves(runs: Chosen, position: int) -> dict[str, tuple[Curve, Curve]]:
+    """Name of each model -> the ROC and the precision–recall curve of a class.
+
+    Args:
+        runs: The models.
+        position: The class, by its position in the first model.
 
     Raises:
         DataError: The class, or everything else, is absent.
     """
+    found = {}
+    for title, (model, at) in _with_class(runs, position).items():
+        found[title] = roc_curve(model, at), precision_recall_curve(model, at)
+    return found
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def class_metrics(runs: Chosen, position: int) -> dict[str, dict[str, Estimate]]:
+    """Name of each model -> its metrics of a class, by its position in the first."""
+    models = _with_class(runs, position).items()
+    return {title: metrics_of_class(*model) for title, model in models}
+
+
+def _with_class(runs: Chosen, position: int) -> dict[str, tuple[Scored, int]]:
+    """Name of each model -> its predictions, and where it has the class."""
     models = common(runs).models
     name = next(iter(models.values())).classes[position]
-    return {
-        title: roc_curve(model, model.classes.index(name))
-        for title, model in models.items()
-    }
+    return {title: (m, m.classes.index(name)) for title, m in models.items()}
