@@ -69,7 +69,7 @@ class DatasetReport:
         level: How bad the worst finding is.
         verdict: Whether what is learnt can be trusted to be new on the test images.
         from_headers: Images whose patient stands in their DICOM header.
-        volumes: Files that hold several slices or frames.
+        volumes: Files that hold several slices, frames or pages.
         seen: How the automatic window shows scans, in words -> images.
     """
 
@@ -139,7 +139,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     duplicates = _duplicates(readable, split_table)
     shared = _shared_patients(known)
     from_headers = set(readable["patient"]) - {""}
-    several = (readable["frames"] > 1) & readable["format"].isin(["DICOM", "NIfTI"])
+    several = readable["frames"] > 1
     guessed = int((known["patient"] == known["path"].map(stand_in)).sum())
     level, verdict = _verdict(
         duplicates, shared, (len(known), guessed), len(split_table)

@@ -172,7 +172,7 @@ def _describe(folder: Path, path: str, slicing: Slicing) -> list[dict[str, Any]]
         parts = slicing.parts(decoded.format, decoded.frames)
         if parts == [None]:
             return [_facts_of(content, path, decoded)]
-        return _describe_parts(folder, samples.file_of(path), parts, slicing)
+        return _describe_parts(content, samples.file_of(path), parts, slicing)
     except ImageError as error:
         reason = str(error)
     except OSError as error:
@@ -181,7 +181,7 @@ def _describe(folder: Path, path: str, slicing: Slicing) -> list[dict[str, Any]]
 
 
 def _describe_parts(
-    folder: Path, file: str, parts: Sequence[samples.Part | None], slicing: Slicing
+    content: bytes, file: str, parts: Sequence[samples.Part | None], slicing: Slicing
 ) -> list[dict[str, Any]]:
     """Each picture of a file that shows something.
 
@@ -192,8 +192,10 @@ def _describe_parts(
     error: ImageError | None = None
     for part in parts:
         name = samples.join(file, part)
+        frame = part.number if part else -1
+        short = name.rpartition("/")[2]
         try:
-            decoded = images.decode(folder / name)
+            decoded = images.decode(content, short, frame=frame, axis=slicing.axis)
         except ImageError as refused:  # such as a frame of a single value
             error = refused
             continue
@@ -380,8 +382,7 @@ def _known_rows(folder: Path, slicing: Slicing) -> dict[str, list[dict[str, Any]
         rows, choice = kept
         if choice != wanted:
             # Another choice of slices changes these files' samples, and no others.
-            single = (rows["format"] == "DICOM") & (rows["frames"] == 1)
-            rows = rows[single | ~rows["format"].isin(_SCANS)]
+            rows = rows[(rows["frames"] < 2) & (rows["format"] != "NIfTI")]
         records: list[dict[Any, Any]] = rows.to_dict("records")
         found: dict[str, list[dict[str, Any]]] = {}
         for row in records:

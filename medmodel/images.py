@@ -30,7 +30,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from medmodel import enhance, samples, scans
+from medmodel import enhance, frames, samples, scans
 from medmodel.channels import single_channel
 from medmodel.config import Preprocessing
 from medmodel.errors import ImageError
@@ -84,7 +84,8 @@ class Decoded:
         pixels: uint8 (height, width, 1 or 3), upright.
         format: PNG, JPEG, TIFF, BMP, GIF, WEBP, DICOM or NIfTI.
         mode: How the file stores colours: L, RGB, P, CMYK, I;16, F, float64, ...
-        frames: Pictures in the file, of a NIfTI volume slices along the axis.
+        frames: Pictures in the file (frames, pages), of a NIfTI volume slices along
+            the axis.
         patient: Stand-in for the patient's number in a DICOM file; else empty.
         seen: How measured values became grey: "CT as soft tissue", ...; else empty.
     """
@@ -129,7 +130,7 @@ def decode(
         source: A file or a sample of one, as `samples` names it; or a file's content.
         name: What to call it in messages; default: the file's name.
         window: How scans become grey, see `config.Preprocessing`.
-        frame: DICOM frame or NIfTI slice, from 0; -1: the first or the middle.
+        frame: Frame, page or NIfTI slice, from 0; -1: the first or the middle.
         axis: How a NIfTI volume is cut, unless the sample's name says so.
 
     Raises:
@@ -257,15 +258,16 @@ def _to_pixels(image: Image.Image) -> Pixels:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _read_pillow(data: bytes, name: str) -> Decoded:
+def _read_pillow(data: bytes, name: str, frame: int) -> Decoded:
     try:
         with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image:
             _check_size(*image.size, name)
-            frames = getattr(image, "n_frames", 1)  # before the file is let go
+            count = frames.turn_to(image, frame, name)
+            _check_size(*image.size, name)
             image.load()
             pixels = _upright_pixels(image, name)
             file_format = "JPEG" if image.format == "MPO" else str(image.format)
-            return Decoded(pixels, file_format, image.mode, frames)
+            return Decoded(pixels, file_format, image.mode, count)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(name) from error
     except _BROKEN as error:
@@ -304,11 +306,11 @@ def _upright_pixels(image: Image.Image, name: str) -> Pixels:
     return _to_pixels(image)
 
 
-def _read_tiff(data: bytes, name: str) -> Decoded:
+def _read_tiff(data: bytes, name: str, frame: int) -> Decoded:
     """TIFF by Pillow, and by tifffile what Pillow cannot read or would truncate."""
     try:
-        if not _deep_colour(data):
-            return _read_pillow(data, name)
+        if not _deep_colour(data, frame):
+            return _read_pillow(data, name, frame)
     except ImageError as error:
         if not isinstance(error.__cause__, _BROKEN):
             raise
@@ -316,13 +318,13 @@ def _read_tiff(data: bytes, name: str) -> Decoded:
 
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            page = file.pages.first
+            page, count = frames.tiff_page(file.pages, frame, name)
             _check_size(page.imagewidth, page.imagelength, name)
             values = page.asarray()
             pixels = _from_tiff_array(values, page.axes, name)
             if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
                 pixels = 255 - pixels
-            return Decoded(pixels, "TIFF", str(values.dtype), len(file.pages))
+            return Decoded(pixels, "TIFF", str(values.dtype), count)
     except (tifffile.TiffFileError, *_BROKEN) as error:
         raise ImageError(
             f"{name} cannot be read: this TIFF is damaged or of a rare kind. "
@@ -330,18 +332,22 @@ def _read_tiff(data: bytes, name: str) -> Decoded:
         ) from error
 
 
-def _deep_colour(data: bytes) -> bool:
+def _deep_colour(data: bytes, frame: int) -> bool:
     """Whether a TIFF is one that Pillow would misread: deep colour, white as zero."""
     bits_per_sample, photometric, min_is_white = 258, 262, 0
     try:
         with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
+            frames.turn_to(image, frame, "")
             tags: Any = getattr(image, "tag_v2", {})
             deep = max(tags.get(bits_per_sample, (1,))) > 8
             return deep and (
                 image.mode not in ("I;16", "I;16B", "I", "F")
                 or tags.get(photometric) == min_is_white
             )
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, *_BROKEN):
+    except (
+        *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+        *(ImageError, *_BROKEN),
+    ):
         return False
 
 
@@ -364,9 +370,9 @@ def _read_scan(data: bytes, name: str, window: str, frame: int, axis: Axis) -> D
     return Decoded(**vars(scans.read(data, name, window, frame, axis)))
 
 
-def _only(read: Callable[[bytes, str], Decoded]) -> Reading:
-    """For formats without windows, of whose pictures the first is read."""
-    return lambda data, name, window, frame, axis: read(data, name)
+def _plain(read: Callable[[bytes, str, int], Decoded]) -> Reading:
+    """For formats without windows and axes."""
+    return lambda data, name, window, frame, axis: read(data, name, frame)
 
 
 def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
@@ -376,13 +382,13 @@ def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
 READERS: list[Reader] = [
     # DICOM first: what stands before its mark may look like a TIFF.
     Reader(scans.is_dicom, _read_scan),
-    Reader(_starts(b"\x89PNG\r\n\x1a\n"), _only(_read_pillow)),
-    Reader(_starts(b"\xff\xd8\xff"), _only(_read_pillow)),
-    Reader(_starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _only(_read_tiff)),
-    Reader(_starts(b"GIF87a", b"GIF89a"), _only(_read_pillow)),
-    Reader(_starts(b"BM"), _only(_read_pillow)),
+    Reader(_starts(b"\x89PNG\r\n\x1a\n"), _plain(_read_pillow)),
+    Reader(_starts(b"\xff\xd8\xff"), _plain(_read_pillow)),
+    Reader(_starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _plain(_read_tiff)),
+    Reader(_starts(b"GIF87a", b"GIF89a"), _plain(_read_pillow)),
+    Reader(_starts(b"BM"), _plain(_read_pillow)),
     Reader(
-        lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _only(_read_pillow)
+        lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _plain(_read_pillow)
     ),
     Reader(scans.is_nifti, _read_scan),
 ]

@@ -79,6 +79,7 @@ def find(
         *_single_files(table),
         *_outliers(table),
         *_windows(table),
+        *_several(table),
         *_classes(table, measured),
         *_few(report),
         *_unreadable(report),
@@ -235,6 +236,23 @@ def _windows(table: pd.DataFrame) -> list[Finding]:
     level: Level = "warning" if others else "ok"
     act: Act = "leave_out" if others else ""
     return of_groups("uncalibrated", title, sentence, level, groups, act)
+
+
+def _several(table: pd.DataFrame) -> list[Finding]:
+    """Files that hold several pictures, of which not all are samples."""
+    files = table["path"].map(samples.file_of)
+    rows = table.assign(file=files)[table["frames"] > 1]
+    first = rows[~rows["file"].duplicated()]
+    total = int(first["frames"].sum())
+    if total <= len(rows):
+        return []
+    sentence = (
+        f"They hold {total:,} slices, frames or pages, of which {len(rows):,} are "
+        "used. Slices and frames, above, says which, and offers others."
+    )
+    groups = [[path] for path in first["path"]]
+    title = "Files that hold several pictures"
+    return of_groups("several", title, sentence, "ok", groups)
 
 
 def _classes(table: pd.DataFrame, measured: Measured) -> list[Finding]:

@@ -2,8 +2,9 @@
 
 The name of a sample is the path of its file, followed by the slice or frame where it is
 not the one that the file stands for by itself: `a/vol.nii.gz#axial=12`,
-`a/echo.dcm#frame=3`, counted from 1 as people do. A file that is really called so gets
-`#whole` behind its name: no two samples share a name, and each name says one thing.
+`a/echo.dcm#frame=3`, `a/stack.tif#frame=2`, counted from 1 as people do. A file that is
+really called so gets `#whole` behind its name: no two samples share a name, and each
+name says one thing.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ class Slicing:
             (`MARGIN` is left out at either end), or `"all"` that show something.
         axis: How volumes are cut.
         step: For `"every"`, 1 or more.
-        frames: Of a DICOM file with several frames: `"one"`, or `"every"`
-            `frame_step`-th.
+        frames: Of a file with several frames or pages (DICOM, TIFF, GIF, WebP, PNG):
+            `"one"`, or `"every"` `frame_step`-th.
         frame: For `"one"`, from 1; where there are fewer, the last.
         frame_step: For `"every"`, 1 or more.
     """
@@ -117,11 +118,11 @@ class Slicing:
 
         Args:
             file_format: As in `images.Decoded`.
-            count: Its frames, or slices along `axis`.
+            count: Its frames or pages, or slices along `axis`.
         """
         if file_format == "NIfTI":
             return self._slices(count)
-        if file_format != "DICOM" or count < 2:
+        if count < 2:
             return [None]
         if self.frames == "every":
             return [Part("frame", n) for n in every(count, self.frame_step)]
@@ -149,10 +150,10 @@ class Slicing:
             "every": f"{_every(self.step)} {self.axis} slice of the central part",
             "all": f"all {self.axis} slices that show something",
         }
-        frame = "the first frame" if self.frame == 1 else f"frame {self.frame}"
+        frame = "the first" if self.frame == 1 else f"number {self.frame}"
         if self.frames == "every":
-            frame = f"{_every(self.frame_step)} frame"
-        return f"Of volumes {slices[self.slices]}, of several frames {frame}"
+            frame = "all" if self.frame_step == 1 else _every(self.frame_step)
+        return f"Of volumes {slices[self.slices]}, of several frames or pages {frame}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -12,7 +12,7 @@ from medmodel.config import Preprocessing
 from medmodel.errors import DataError
 from medmodel.images import decode, prepare_image
 from pages._shared import cases
-from tests.volumes import draw_volumes
+from tests.volumes import draw_stacks, draw_volumes
 
 
 @dataclass
@@ -67,6 +67,22 @@ def test_an_upload_opens_at_the_frame_of_training(
     assert case.frame == shown and case.frames == 4
     expected = prepare_image(decode(content, frame=shown).pixels, first)
     assert (cases.prepared(case, first) == expected).all()
+
+
+def test_an_animation_opens_at_the_frame_of_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases.st, "session_state", {})
+    content = (draw_stacks(tmp_path) / "dark" / "loop0.gif").read_bytes()
+    files: Any = [Sent("1", "loop.gif", content)]
+    first = Preprocessing(16, colour="grey", frame=2)
+    (case,) = cases.uploaded(files, first)
+    assert (case.frame, case.frames, case.scan) == (2, 4, False)
+    expected = prepare_image(decode(content, frame=2).pixels, first)
+    assert (cases.prepared(case, first) == expected).all()
+    other = cases.at_frame(case, 3)
+    assert (cases.pixels_of(other) == decode(content, frame=3).pixels).all()
+    assert other.digest != case.digest
 
 
 def test_an_upload_is_cut_as_in_training(

@@ -15,7 +15,7 @@ from medmodel.curation import Action
 from medmodel.errors import Cancelled, DataError
 from medmodel.samples import Slicing, file_of
 from tests.conftest import draw_class_folders
-from tests.volumes import draw_volumes
+from tests.volumes import draw_stacks, draw_volumes
 
 
 def test_table_says_what_every_image_is(class_folders: Path) -> None:
@@ -249,3 +249,25 @@ def test_pictures_of_one_file_stay_together(tmp_path: Path) -> None:
     index = datasets.index_dataset(folder)
     assert not index.table["path"].str.startswith("dark/0.nii").any()
     assert "left out: bad" in set(index.ignored["reason"])
+
+
+def test_pages_and_frames_are_samples(tmp_path: Path) -> None:
+    folder = draw_stacks(tmp_path / "stacks")
+    table = datasets.index_dataset(folder).table.set_index("path")
+    files = ("loop0.gif", "one0.png", "stack0.tif")
+    names = [f"{label}/{name}" for label in ("dark", "light") for name in files]
+    assert list(table.index) == names
+    assert table["frames"].tolist() == 2 * [4, 1, 5]
+    index = choose(folder, Slicing(frames="every", frame_step=2))
+    dark = [path for path in index.readable["path"] if path.startswith("dark")]
+    frames = [f"dark/loop0.gif#frame={n}" for n in (2, 4)]
+    pages = [f"dark/stack0.tif#frame={n}" for n in (2, 4)]
+    assert dark == [*frames, "dark/one0.png", *pages]
+    for path, digest in zip(index.table["path"], index.table["digest"], strict=True):
+        assert images.pixel_digest(images.decode(folder / path).pixels) == digest
+    assert len(set(index.table["digest"])) == len(index.table)
+    assert splits.known_patients(index, "")[:3] == [*2 * ["dark/loop0.gif"], ""]
+    index = choose(folder, Slicing(frame=5))
+    assert index.readable["path"].tolist()[:3] == [
+        *("dark/loop0.gif#frame=4", "dark/one0.png", "dark/stack0.tif#frame=5")
+    ]

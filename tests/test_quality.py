@@ -14,7 +14,9 @@ from medmodel.checks import examine
 from medmodel.config import TrainConfig
 from medmodel.curation import Action
 from medmodel.findings import Finding, from_json, to_json, verdict
+from medmodel.samples import Slicing
 from tests.dicom_files import dicom_file
+from tests.volumes import draw_stacks
 
 
 def smooth(seed: int, size: int = 96) -> Image.Image:
@@ -218,6 +220,20 @@ def test_hash_of_a_smaller_recompressed_picture_is_near() -> None:
     small = images.thumbnail(large, 70)
     one, other = hash_array([perceptual_hash(large), perceptual_hash(small)])
     assert np.bitwise_count(one ^ other).sum() <= 20
+
+
+def test_files_of_several_pictures_are_told(tmp_path: Path) -> None:
+    folder = draw_stacks(tmp_path / "data" / "stacks", count=4)
+    told = findings(folder)[0]["several"]
+    assert (told.count, told.level, told.action()) == (16, "ok", None)
+    assert told.sentence.startswith(
+        "They hold 72 slices, frames or pages, of which 16 "
+    )
+    every = Action(
+        "slices", "", slicing=Slicing(frames="every", frame_step=1).to_json()
+    )
+    curation.add(datasets.index_folder(folder), every)
+    assert "several" not in findings(folder)[0]
 
 
 def test_ct_without_hounsfield_units_is_told(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_names(file: str, part: Part | None, name: str) -> None:
 
 
 def test_as_things_were_unless_somebody_chooses() -> None:
-    for file_format in ("PNG", "TIFF", "NIfTI", "DICOM"):
+    for file_format in ("PNG", "TIFF", "GIF", "NIfTI", "DICOM"):
         assert Slicing().parts(file_format, 90) == [None]
 
 
@@ -74,6 +74,13 @@ def test_slices() -> None:
     assert numbers(Slicing("middle", "sagittal"), "NIfTI", 91) == [45]
     assert numbers(Slicing("all"), "NIfTI", 3) == [0, 1, 2]
     assert Slicing("all").parts("PNG", 3) == [None]
+
+
+@pytest.mark.parametrize("file_format", ["TIFF", "GIF", "WEBP", "PNG", "DICOM"])
+def test_frames_and_pages(file_format: str) -> None:
+    every = Slicing(frames="every", frame_step=2)
+    assert numbers(every, file_format, 5) == [1, 3]
+    assert every.parts(file_format, 1) == [None]
 
 
 def test_what_training_has_seen() -> None:
@@ -99,7 +106,7 @@ def test_slices_come_from_the_middle(count: int, step: int) -> None:
 
 
 def test_words() -> None:
-    text = "Of volumes every 3rd axial slice of the central part, of several frames "
-    assert Slicing("every", step=3, frame=2).words() == text + "frame 2"
-    assert Slicing(frames="every", frame_step=1).words().endswith("every frame")
-    assert Slicing(frames="every", frame_step=11).words().endswith("every 11th frame")
+    text = "Of volumes every 3rd axial slice of the central part, of several frames or "
+    assert Slicing("every", step=3, frame=2).words() == text + "pages number 2"
+    assert Slicing(frames="every", frame_step=1).words().endswith("pages all")
+    assert Slicing(frames="every", frame_step=11).words().endswith("pages every 11th")

@@ -1,11 +1,13 @@
-"""A small data set of volumes and of DICOM files with several frames."""
+"""Small data sets whose files hold several pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
+from PIL import Image
 
 from tests.dicom_files import dicom_file
 
@@ -30,4 +32,21 @@ def draw_volumes(folder: Path, count: int) -> Path:
             frames = random.integers(0, level, (4, 16, 16), np.uint16)
             patient = {"PatientID": f"{label}-{name}", "NumberOfFrames": 4}
             (place / name).write_bytes(dicom_file(frames, **patient))
+    return folder
+
+
+def draw_stacks(folder: Path, count: int = 1) -> Path:
+    """Two classes: TIFFs of five pages, GIFs of four frames, PNGs, `count` of each."""
+    random = np.random.default_rng(1)
+    for label in ("dark", "light"):
+        place = folder / label
+        place.mkdir(parents=True)
+        for number in range(count):
+            values = random.integers(0, 250, (10, 24, 24), np.uint8)
+            page, *pages = [Image.fromarray(value) for value in values]
+            all_of: dict[str, Any] = {"save_all": True, "append_images": pages[:4]}
+            page.save(place / f"stack{number}.tif", **all_of)
+            all_of["append_images"] = pages[5:8]
+            pages[4].save(place / f"loop{number}.gif", **all_of)
+            pages[8].save(place / f"one{number}.png")
     return folder

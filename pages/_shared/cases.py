@@ -48,11 +48,11 @@ class Case:
         preview: A PNG of at most 80 pixels as a data URI.
         facts: Its size and colour before it was prepared.
         label: Its class where that is known, else "".
-        frames: Frames of a DICOM file, slices of a NIfTI volume; else not of interest.
+        frames: Frames, pages or slices in the file.
         frame: Which of them, from 0; -1: the first, of a volume the middle.
         axis: How a NIfTI volume is cut.
         seen: How the model's automatic window shows a scan, in words; else "".
-        scan: Whether it is DICOM or NIfTI, which have windows and frames.
+        scan: Whether it is DICOM or NIfTI, which have windows.
         prepared: What models see, by preprocessing.
     """
 
@@ -205,8 +205,9 @@ def _read(
     axis = part.kind if part and part.kind != "frame" else first.axis
     try:
         decoded = decode(source, short, first.window, frame, axis)
-        if first.frame and part is None and decoded.format == "DICOM":
-            frame = min(first.frame, decoded.frames - 1)
+        frames = decoded.frames if decoded.format != "NIfTI" else 1
+        if first.frame and part is None and frames > 1:
+            frame = min(first.frame, frames - 1)
             decoded = decode(source, short, first.window, frame, axis)
     except ImageError as error:
         return Refused(key, short, str(error))

@@ -24,7 +24,7 @@ RANGE = "Middle 99 % of values"
 
 def choose_frame(case: Case) -> Case:
     """The frame or slice to look at, chosen where the file holds several."""
-    if not case.scan or case.frames < 2:
+    if case.frames < 2:
         return case
     volume = "NIfTI" in case.about
     word = "Slice" if volume else "Frame"

@@ -1,4 +1,4 @@
-"""Which slices of volumes, and which frames of DICOM files, a data set consists of."""
+"""Which slices of volumes, and which frames or pages, a data set consists of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SLICES = {
     "every": "Every k-th slice of the central part",
     "all": "All slices that show something",
 }
-_FRAMES = {"one": "One frame", "every": "Every k-th frame"}
+_FRAMES = {"one": "One of them", "every": "Every k-th"}
 
 
 def show_slices(folder: Path, report: DatasetReport) -> None:
@@ -69,7 +69,7 @@ def _ask(folder: Path, now: Slicing) -> Slicing:
             step = st.number_input("k for slices", 1, 500, now.step)
     with right:
         frames = st.selectbox(
-            "Of several frames (DICOM)",
+            "Of several frames or pages (DICOM, TIFF, GIF …)",
             list(_FRAMES),
             index=list(_FRAMES).index(now.frames),
             format_func=lambda kind: _FRAMES[kind],
@@ -77,7 +77,7 @@ def _ask(folder: Path, now: Slicing) -> Slicing:
         )
         frame, frame_step = now.frame, now.frame_step
         if frames == "one":
-            frame = st.number_input("Frame", 1, 100_000, now.frame)
+            frame = st.number_input("Number", 1, 100_000, now.frame)
         else:
             frame_step = st.number_input("k for frames", 1, 100_000, now.frame_step)
     return Slicing(slices, axis, step, frames, frame, frame_step)
