@@ -18,6 +18,14 @@ def test_flagged_classes_come_first_with_their_thresholds() -> None:
     ]
 
 
+def test_a_score_just_below_its_threshold_does_not_look_like_it() -> None:
+    """Sure networks had "1.000, below 1.000"."""
+    (line,) = verdicts(["a"], np.array([0.99962]), {"a": 0.99975})
+    assert line == r"a: 0\.9996, below 0\.9998 → not flagged"
+    (line,) = verdicts(["a"], np.array([0.5]), {"a": 0.5})
+    assert line == r"a: 0\.500, at or above 0\.500 → **flagged**"
+
+
 def test_of_many_classes_those_that_are_not_flagged_are_counted() -> None:
     names = [f"class {i}" for i in range(20)]
     scores = np.linspace(0.2, 0, 20)

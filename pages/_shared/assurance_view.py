@@ -101,7 +101,7 @@ def _why(run: Run, found: Familiarity) -> str:
     if found.far:
         share = "every one"
         if found.farther_than < 1:
-            share = f"{100 * found.farther_than:.0f} %"
+            share = plots.per_cent(found.farther_than)
         reasons.append(
             f"It lies farther from the training images than {share} of the validation "
             "images."

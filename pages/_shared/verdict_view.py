@@ -61,9 +61,7 @@ def verdicts(
     for i in np.argsort(-scores, kind="stable"):
         score = float(scores[i])
         cut = thresholds.get(classes[i], float("nan"))
-        told, least = plots.per_cent(score), plots.per_cent(cut)
-        if told == least:
-            told, least = f"{score:.3f}", f"{cut:.3f}"
+        told, least = _told_apart(score, cut)
         name, told, least = plain(classes[i]), plain(told), plain(least)
         if np.isnan(cut):
             left.append(f"{name}: no threshold")
@@ -74,6 +72,16 @@ def verdicts(
     shown = [*flagged, *left[: max(0, _MOST_CLASSES - len(flagged))]]
     rest = len(flagged) + len(left) - len(shown)
     return [*shown, f"{rest} more classes: not flagged"] if rest else shown
+
+
+def _told_apart(score: float, cut: float) -> tuple[str, str]:
+    """Both as people read them, with as many digits as it takes to tell them apart."""
+    told, least = plots.per_cent(score), plots.per_cent(cut)
+    for digits in range(3, 4 if score == cut else 9):
+        if told != least:
+            break
+        told, least = f"{score:.{digits}f}", f"{cut:.{digits}f}"
+    return told, least
 
 
 def held(run: Run, found: conformal.Conformal) -> Estimate | None:
