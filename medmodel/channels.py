@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 Pixels = npt.NDArray[np.uint8]
+
+
+def of_colour(image: Image.Image) -> Pixels:
+    """The pixels of an RGB picture; one channel where all three are equal.
+
+    Channel by channel that is told while they are copied: sooner than Pillow makes an
+    array of all three.
+
+    Returns:
+        uint8 (height, width, 1 or 3), read-only.
+    """
+    red = image.tobytes("raw", "R")
+    if any(image.tobytes("raw", other) != red for other in "GB"):
+        return np.asarray(image)
+    return np.frombuffer(red, np.uint8).reshape(image.height, image.width, 1)
 
 
 def single_channel(pixels: Pixels) -> Pixels:

@@ -31,7 +31,7 @@ from PIL import (
 )
 
 from medmodel import enhance, frames, samples, scans
-from medmodel.channels import single_channel
+from medmodel.channels import of_colour, single_channel
 from medmodel.config import Preprocessing
 from medmodel.errors import ImageError
 from medmodel.samples import Axis
@@ -81,7 +81,8 @@ class Decoded:
     """A picture and what its file said about it.
 
     Args:
-        pixels: uint8 (height, width, 1 or 3), upright.
+        pixels: uint8 (height, width, 1 or 3), upright; grey that is stored as colour
+            has one channel.
         format: PNG, JPEG, TIFF, BMP, GIF, WEBP, DICOM or NIfTI.
         mode: How the file stores colours: L, RGB, P, CMYK, I;16, F, float64, ...
         frames: Pictures in the file (frames, pages), of a NIfTI volume slices along
@@ -303,7 +304,7 @@ def _upright_pixels(image: Image.Image, name: str) -> Pixels:
         image = Image.alpha_composite(black, image).convert("L" if grey else "RGB")
     elif image.mode not in ("L", "RGB"):  # else it would be copied
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return _to_pixels(image)
+    return of_colour(image) if image.mode == "RGB" else _to_pixels(image)
 
 
 def _read_tiff(data: bytes, name: str, frame: int) -> Decoded:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from medmodel import images
-from medmodel.channels import Pixels, single_channel
+from medmodel.channels import Pixels, of_colour, single_channel
 from medmodel.config import Preprocessing
 
 
@@ -31,6 +32,17 @@ def test_one_channel_only_where_all_are_equal(
     assert single_channel(grey) is grey
     stored[height // 2, width // 2, channel] ^= 1
     assert single_channel(stored) is stored
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_grey_stored_as_colour_is_read_as_grey(channel: int) -> None:
+    grey = picture(300, 271)
+    stored = grey.repeat(3, axis=2)
+    assert np.array_equal(of_colour(Image.fromarray(stored)), grey)
+    assert np.array_equal(images.decode(images.png_bytes(stored)).pixels, grey)
+    stored[-1, -1, channel] ^= 1
+    assert np.array_equal(of_colour(Image.fromarray(stored)), stored)
+    assert np.array_equal(images.decode(images.png_bytes(stored)).pixels, stored)
 
 
 def test_digest_is_that_of_all_versions() -> None:

@@ -81,11 +81,12 @@ def test_nothing_finite_is_refused() -> None:
 
 def test_alpha_is_laid_on_black() -> None:
     rgba = np.full((4, 4, 4), 200, np.uint8)
+    rgba[..., 2] = 100
     rgba[:2, :, 3] = 0
     pixels = images.decode(saved(rgba)).pixels
     assert pixels.shape == (4, 4, 3)
     assert (pixels[:2] == 0).all()
-    assert np.abs(pixels[2:].astype(int) - 157).max() <= 1
+    assert np.abs(pixels[2:].astype(int) - [157, 157, 78]).max() <= 1
 
 
 def test_grey_with_alpha_stays_grey() -> None:
