@@ -60,6 +60,21 @@ def per_cent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def measured_share(share: float, digits: int = 0) -> str:
+    """A share that was counted: `87 %`; all and none are said only of all and none.
+
+    Args:
+        share: In [0, 1]; 0.999 is `> 99 %`, 1 is `100 %`.
+        digits: Behind the point; with 1, 0.9997 is `> 99.9 %`.
+    """
+    edge = 10.0 ** -(digits + 2)
+    if 0 < share < edge:
+        return f"< {100 * edge:g} %"
+    if 1 - edge < share < 1:
+        return f"> {100 * (1 - edge):g} %"
+    return f"{100 * share:.{digits}f} %"
+
+
 def literal(text: str) -> str:
     """Text that Plotly draws as it is: class names may look like HTML."""
     return html.escape(text, quote=False)
@@ -295,7 +310,9 @@ def _write_cells(
         y=rows,
         mode="text",
         text=[
-            f"{count}<br>{share * 100:.0f} %" if count and share_too else f"{count}"
+            f"{count}<br>{literal(measured_share(share))}"
+            if count and share_too
+            else f"{count}"
             for count, share in zip(counts.flat, shares.flat, strict=True)
         ],
         textfont={
@@ -312,7 +329,7 @@ def _cell_sentences(
     return [
         [
             f"{counts[i, j]} of {counts[i].sum()} {literal(label)}<br>"
-            f"first choice {literal(choice)}: {shares[i, j] * 100:.0f} %"
+            f"first choice {literal(choice)}: {literal(measured_share(shares[i, j]))}"
             for j, choice in enumerate(classes)
         ]
         for i, label in enumerate(classes)

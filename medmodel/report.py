@@ -20,7 +20,7 @@ from medmodel.errors import DataError
 from medmodel.evaluation import Evaluation, Scored, read_predictions, scored
 from medmodel.intervals import Estimate
 from medmodel.metrics import TITLES, class_metrics, overall_metrics
-from medmodel.plots import class_colours
+from medmodel.plots import class_colours, measured_share
 from medmodel.runs import Run
 from medmodel.sketches import Line, band_points, unit_square
 from medmodel.thresholds import frozen_thresholds, outcomes
@@ -129,7 +129,7 @@ def _confusion(found: Evaluation) -> str:
     rows = []
     for at, name in enumerate(found.classes):
         line = found.confusion[at]
-        shares = [f" ({100 * n / totals[at]:.0f} %)" if n else "" for n in line]
+        shares = [f" ({measured_share(n / totals[at])})" if n else "" for n in line]
         counts = [f"{n:,}{share}" for n, share in zip(line, shares, strict=True)]
         rows.append([name, *counts])
     table = _table(["Label ↓ first choice →", *found.classes], rows)

@@ -50,6 +50,30 @@ def test_probability_bars() -> None:
     assert bars.hovertext[0] == "&lt;b&gt;bold&lt;/b&gt;: 0.9000"
 
 
+@pytest.mark.parametrize(
+    ("share", "digits", "words"),
+    [
+        *((0.0, 0, "0 %"), (0.0004, 0, "< 1 %"), (0.01, 0, "1 %"), (0.5, 0, "50 %")),
+        *((0.99, 0, "99 %"), (0.999, 0, "> 99 %"), (1.0, 0, "100 %")),
+        *((2999 / 3000, 1, "> 99.9 %"), (0.0002, 1, "< 0.1 %"), (0.8204, 1, "82.0 %")),
+    ],
+)
+def test_all_and_none_are_said_of_nothing_else(
+    share: float, digits: int, words: str
+) -> None:
+    assert plots.measured_share(share, digits) == words
+
+
+def test_nearly_all_is_not_all_in_a_confusion_matrix() -> None:
+    drawn = plots.confusion_figure(["a", "b"], np.array([[999, 1], [0, 5]])).data
+    assert list(drawn[1].text) == [
+        "999<br>&gt; 99 %",
+        "1<br>&lt; 1 %",
+        "0",
+        "5<br>100 %",
+    ]
+
+
 def test_confusion_figure() -> None:
     counts = np.array([[8, 2, 0], [0, 5, 5], [0, 0, 0]])
     heat, numbers = plots.confusion_figure(["a", "b", "never"], counts).data

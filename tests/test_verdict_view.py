@@ -37,7 +37,9 @@ def test_of_many_classes_those_that_are_not_flagged_are_counted() -> None:
 def test_a_broken_promise_is_said() -> None:
     found = Conformal(0.9, np.zeros(2), np.ones(2, bool), 100)
     short = held_sentence(found, wilson(820, 1000))
-    assert "**82.0 %** of 1,000 test images" in short and "Less than promised" in short
+    assert (
+        r"**82\.0 %** of 1,000 test images" in short and "Less than promised" in short
+    )
     chance = held_sentence(found, wilson(860, 1000))
     assert "no more than chance among 100 validation images" in chance
     assert "differ" not in chance

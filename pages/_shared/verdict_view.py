@@ -98,11 +98,11 @@ def held(run: Run, found: conformal.Conformal) -> Estimate | None:
 
 def held_sentence(found: conformal.Conformal, measured: Estimate) -> str:
     """What the test images say of the promise, as Markdown."""
-    interval = f"{measured.low:.1%} to {measured.high:.1%}".replace("%", " %")
+    value, interval = _shares(measured)
     text = (
-        f"Measured: the right class was in the set of **{measured.value:.1%}** of "
-        f"{measured.n:,} test images ({interval})."
-    ).replace("%", " %")
+        f"Measured: the right class was in the set of **{plain(value)}** of "
+        f"{measured.n:,} test images ({plain(interval)})."
+    )
     if found.breaks_promise(measured):
         text += (
             " **Less than promised**: these test images differ from the validation "
@@ -114,6 +114,14 @@ def held_sentence(found: conformal.Conformal, measured: Estimate) -> str:
             "validation images explains."
         )
     return text
+
+
+def _shares(found: Estimate) -> tuple[str, str]:
+    """A measured share and its interval in per cent: 2,999 of 3,000 are not 100 %."""
+    value, low, high = (
+        plots.measured_share(x, 1) for x in (found.value, found.low, found.high)
+    )
+    return value, f"{low} to {high}"
 
 
 def show_sets(run: Run, data: Scored) -> None:
@@ -136,15 +144,14 @@ def show_sets(run: Run, data: Scored) -> None:
         found = conformal.fit(known.scores, known.truth, share)
         sets = found.sets(data.scores)
         measured = found.covered(data.scores, data.truth, data.patients)
+        value, interval = _shares(measured)
         if found.breaks_promise(measured):
             short.append(f"{share:.0%}".replace("%", " %"))
         rows.append(
             {
                 "Promised": f"{share:.0%}".replace("%", " %"),
-                "Measured": f"{measured.value:.1%}".replace("%", " %"),
-                "95 % interval": (
-                    f"{measured.low:.1%} to {measured.high:.1%}".replace("%", " %")
-                ),
+                "Measured": value,
+                "95 % interval": interval,
                 "Classes in a set": f"{sets.sum(axis=1).mean():.2f}",
             }
         )

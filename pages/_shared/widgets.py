@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from medmodel import catalogue
+from medmodel import catalogue, plots
 from medmodel.config import TrainConfig, workspace_root
 from medmodel.errors import MedModelError
 from medmodel.runs import Run, RunStore
@@ -66,7 +66,8 @@ def run_label(entry: catalogue.Entry) -> str:
     when = f"{day[2:]}.{day[:2]}. {clock[:2]}:{clock[2:]}"
     if entry.val_accuracy is None:
         return f"{entry.title} · {when}"
-    return f"{entry.title} · {100 * entry.val_accuracy:.0f} % on validation · {when}"
+    share = plots.measured_share(entry.val_accuracy)
+    return f"{entry.title} · {share} on validation · {when}"
 
 
 def follow_link(tests: bool = False) -> None:
