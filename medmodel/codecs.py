@@ -91,6 +91,8 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
             return _jpeg_extended(dataset, frame), str(
                 dataset.PhotometricInterpretation
             )
+        if (plain := _plain_values(dataset, syntax, frame)) is not None:
+            return plain, str(dataset.PhotometricInterpretation)
         check_frames(dataset, name)
         decoder = _decoder(syntax, name)
         values, found = decoder.as_array(dataset, index=frame, raw=True, view_only=True)
@@ -100,6 +102,38 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
             "incomplete. Export it again from its source."
         ) from error
     return values, str(found["photometric_interpretation"])
+
+
+def _plain_values(dataset: Dataset, syntax: UID, frame: int) -> Stored | None:
+    """Grey that is not compressed, which needs no decoder; None if it is otherwise.
+
+    PS3.5 8.1.1: a value lies in the lowest bits of its cell, the others say nothing.
+
+    Returns:
+        A view of the file, (height, width), where that is possible.
+    """
+    bits, stored = dataset.get("BitsAllocated"), dataset.get("BitsStored")
+    if (
+        syntax not in (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+        or dataset.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2")
+        or dataset.SamplesPerPixel != 1
+        or dataset.get("PixelRepresentation") not in (0, 1)
+        or (bits not in (8, 16) or not isinstance(stored, int))
+        or not (0 < stored <= bits and isinstance(dataset.get("PixelData"), bytes))
+    ):
+        return None
+    shape = int(dataset.Rows), int(dataset.Columns)
+    signed, count = dataset.PixelRepresentation == 1, shape[0] * shape[1]
+    size, frames = count * bits // 8, int(dataset.get("NumberOfFrames") or 1)
+    if len(dataset.PixelData) < frames * size:
+        return None  # pydicom will refuse it
+    kind = f"<{'i' if signed else 'u'}{bits // 8}"
+    values = np.frombuffer(dataset.PixelData, kind, count, frame * size).reshape(shape)
+    if signed and stored < bits:
+        return (values << (bits - stored)) >> (bits - stored)
+    if not signed and values.max() >> stored:
+        return values & values.dtype.type(2**stored - 1)
+    return values
 
 
 def check_variety(stored: npt.NDArray[Any], name: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, convert_color_sp
 from pydicom.uid import UID
 
 from medmodel.codecs import DAMAGED, check_variety, stored_values
+from medmodel.elements import picture_elements
 from medmodel.errors import ImageError
 from medmodel.levels import levels_of
 from medmodel.windows import (
@@ -76,10 +76,10 @@ def read(
         ImageError: It is no picture, damaged, too large, constant, or of a kind for
             which there is no decoder.
     """
-    dataset = parse(data, name)
     with warnings.catch_warnings():
         # pydicom warns of oddities that do not change the picture.
         warnings.simplefilter("ignore")
+        dataset = picture_elements(data) or parse(data, name)
         frames = check_picture(dataset, name)
         if not 0 <= frame < frames:
             raise ImageError(f"{name} has no frame {frame + 1}: it has {frames}.")
@@ -95,7 +95,7 @@ def read(
             raise _damaged(name) from error
     answer = {
         **vars(found),
-        "window": asdict(found.window) if found.window else None,
+        "window": vars(found.window) if found.window else None,
         "frames": frames,
         "patient": patient(dataset),
         "seen": "" if window else _seen(found, header),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 FEWEST_PIXELS = 4096
 """Smaller pictures are as fast without a table."""
-_AT_ONCE = 16_384
+_AT_ONCE = 65_536
 """Pixels looked up at once: NumPy widens their places to 64 bits in between."""
 SAMPLE = 4_000_000
 """Beyond so many pixels every k-th is as good for percentiles, and fast."""
@@ -60,7 +60,8 @@ class Levels:
         flat = found.ravel()
         for first in range(0, len(flat), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
-            table.take(places[part], out=flat[part], mode="clip")
+            # No place lies outside; of all modes this one asks in the shortest time.
+            table.take(places[part], out=flat[part], mode="wrap")
         return found[..., None]
 
 

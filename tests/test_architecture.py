@@ -19,7 +19,10 @@ LAYERS: list[set[str]] = [
     {"steps"},
     {"config", "storage", "curation"},
     {"enhance", "sandbox", "windows", "pseudonyms", "confidentiality", "pool"},
-    {"frames", "codecs", "dicom", "nifti", "headers", "blackout", "deidentify", "scans"},
+    {
+        *("frames", "codecs", "elements", "dicom", "nifti"),
+        *("headers", "blackout", "deidentify", "scans"),
+    },
     {"images", "runs", "audit", "messages", "subgroups"},
     {"folders", "labelled", "importing", "facts", "patterns"},
     {"uploads", "medmnist"},
