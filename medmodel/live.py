@@ -176,7 +176,7 @@ class Position:
         """What a viewer that comes back says it holds: `key:steps:epochs`."""
         key, _, rest = text.partition(":")
         steps, _, epochs = rest.partition(":")
-        if not (steps.isdigit() and epochs.isdigit()):
+        if not (steps.isdecimal() and epochs.isdecimal()):
             return cls()
         return cls(key, int(steps[:12]), int(epochs[:12]))
 

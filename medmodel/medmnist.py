@@ -48,6 +48,7 @@ _BAD_FILE = (
     KeyError,
     EOFError,
     OverflowError,
+    MemoryError,
     SyntaxError,
 )
 
@@ -349,7 +350,9 @@ def _shape(file: IO[bytes]) -> tuple[int, ...]:
     else:
         shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
     flat = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
-    if not flat or fortran or dtype != np.uint8 or not 1 <= max(shape[1:3]) <= 1024:
+    # A negative side would mean to read all that is there.
+    sides = flat and all(1 <= side <= 1024 for side in shape[1:3])
+    if not sides or fortran or dtype != np.uint8:
         raise DataError("Only sets of flat pictures are read, grey or RGB with 8 bits.")
     return tuple(int(n) for n in shape)
 

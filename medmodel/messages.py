@@ -70,8 +70,12 @@ def receive(connection: socket.socket, seconds: float | None = None) -> Message:
     (length,) = struct.unpack("!I", _read(connection, 4, deadline))
     if length > LARGEST_HEADER:
         raise BrokenMessage(f"a header of {length} bytes")
-    header = json.loads(_read(connection, length, deadline))
-    described = [(str(a["dtype"]), tuple(a["shape"])) for a in header["arrays"]]
+    try:
+        header = json.loads(_read(connection, length, deadline))
+        facts = header["facts"]
+        described = [(str(a["dtype"]), tuple(a["shape"])) for a in header["arrays"]]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BrokenMessage("a header that is none") from error
     total = sum(_size(dtype, shape) for dtype, shape in described)
     if total > LARGEST_ARRAYS:
         raise BrokenMessage(f"arrays of {total} bytes")
@@ -79,7 +83,7 @@ def receive(connection: socket.socket, seconds: float | None = None) -> Message:
     for dtype, shape in described:
         data = _read(connection, _size(dtype, shape), deadline)
         arrays.append(np.frombuffer(data, dtype).reshape(shape))
-    return Message(header["facts"], arrays)
+    return Message(facts, arrays)
 
 
 def _size(dtype: str, shape: tuple[Any, ...]) -> int:

@@ -261,6 +261,10 @@ class Predictor:
                     "The predictor ended in the middle of this request and was "
                     "started anew: try again."
                 ) from error
+            except BaseException:
+                # What is left of this answer must never be taken for the next one.
+                self._end()
+                raise
         if "error" in answer.facts:
             raise PredictionError(str(answer.facts["error"]))
         return answer
@@ -283,15 +287,22 @@ class Predictor:
 
     def _start(self) -> None:
         self._end()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [*self.command, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env=tensorflow_environment(),
-            )
-        self._connection = ours
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._connection = ours
+                self._process = subprocess.Popen(
+                    [*self.command, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    env=tensorflow_environment(),
+                )
+        except OSError as error:
+            self._end()
+            raise PredictionError(
+                f"The predictor could not be started: {error.strerror}. Wait until "
+                "other programs on the server have ended, and try again."
+            ) from error
 
     def _end(self) -> None:
         if self._connection is not None:

@@ -13,6 +13,7 @@ import secrets
 from pathlib import Path
 
 from medmodel.config import workspace_root
+from medmodel.errors import DataError
 
 KEY_BYTES = 32
 LONGEST_SHIFT = 3650
@@ -23,6 +24,9 @@ def workspace_key() -> bytes:
     """The key of this workspace, made at the first call, readable by its owner only.
 
     Whoever copies a workspace without `pseudonym.key` gets other stand-ins.
+
+    Raises:
+        DataError: The file is damaged.
     """
     return _key_here(os.environ.get("MEDMODEL_WORKSPACE", ""), Path.cwd())
 
@@ -88,4 +92,10 @@ def _key(path: Path) -> bytes:
             pass  # another process was first
         finally:
             new.unlink(missing_ok=True)
-    return path.read_bytes()
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise DataError(
+            f"{path} is damaged: stand-ins made with it could be guessed. Restore it "
+            "from a backup, or remove it: stand-ins will then be other ones."
+        )
+    return key

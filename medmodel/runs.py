@@ -362,4 +362,10 @@ class RunStore:
             run.folder.rename(hidden)
         finally:
             lock.release()
-        shutil.rmtree(hidden)
+        # What cannot be removed now goes with the leftovers.
+        shutil.rmtree(hidden, ignore_errors=True)
+
+    def remove_leftovers(self) -> None:
+        """Removes what is left of deleted runs, as where the process was killed."""
+        for hidden in self.folder.glob(".deleted-*"):
+            shutil.rmtree(hidden, ignore_errors=True)

@@ -201,7 +201,8 @@ async def _until_gone(websocket: WebSocket) -> None:
 def _same_origin(websocket: WebSocket) -> bool:
     """Whether the page that connects came from here; programs send no Origin."""
     origin = websocket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
+    host = websocket.headers.get("host")
+    return origin is None or origin.partition("://")[2] == host
 
 
 # --- guards --------------------------------------------------------------------------
@@ -250,7 +251,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str] = ()) -> None:
         self.app = app
-        self.allowed_hosts = frozenset(allowed_hosts)
+        self.allowed_hosts = frozenset(name.lower() for name in allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request or connection, as ASGI asks."""
@@ -335,6 +336,7 @@ def _draw_samples() -> None:
 
 
 def _remove_leftovers() -> None:
+    RunStore().remove_leftovers()
     importing.remove_leftovers()
     uploads.remove_abandoned()
 

@@ -151,21 +151,28 @@ class Lock:
 
     def acquire(self, wait: float = 0.0) -> bool:
         """Tries for `wait` seconds; returns whether the lock is ours now."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a")
         # `locked` holds a shared lock for an instant: try at least for a moment.
         deadline = time.monotonic() + max(wait, 0.02)
-        while True:
+        while not self._try():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def _try(self) -> bool:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as otherwise:
+            file = otherwise.enter_context(self.path.open("a"))
             try:
                 fcntl.flock(file, self._kind | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    file.close()
+                # Removed since it was opened, it would keep nobody out.
+                if self.path.stat().st_ino != os.fstat(file.fileno()).st_ino:
                     return False
-                time.sleep(0.005)
-            else:
-                self._file = file
-                return True
+            except (BlockingIOError, FileNotFoundError):
+                return False
+            otherwise.pop_all()
+            self._file = file
+        return True
 
     def release(self) -> None:
         """Gives the lock back; harmless when it is not held."""

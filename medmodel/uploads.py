@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -145,7 +145,7 @@ async def put(request: Request) -> Response:
     """
     origin = request.headers.get("origin", "")
     named = request.headers.get("x-file-name")
-    if named is None or urlsplit(origin).netloc != request.headers.get("host"):
+    if named is None or origin.partition("://")[2] != request.headers.get("host"):
         return JSONResponse({"error": "Only pages of this server may upload."}, 403)
     try:
         ticket = request.path_params["ticket"]

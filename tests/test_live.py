@@ -136,7 +136,7 @@ def test_who_comes_back_after_a_restart_goes_on_where_it_was(run: Run) -> None:
     assert told["steps"][0] == [10]
 
 
-@pytest.mark.parametrize("text", ["", "a", "a:b:c", "a:1", "a:-1:2", "::"])
+@pytest.mark.parametrize("text", ["", "a", "a:b:c", "a:1", "a:-1:2", "::", "a:²:0"])
 def test_nonsense_is_no_position(text: str) -> None:
     assert Position.parse(text) == Position()
 

@@ -98,6 +98,28 @@ def test_others_are_refused(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "kind", "reason"),
+    [
+        ("train_images", (6, -5, 3), "|u1", "flat pictures"),
+        ("train_labels", (2**52,), "<i8", "cannot be read"),
+    ],
+)
+def test_sizes_that_only_a_header_claims(
+    workspace: Path, tmp_path: Path, name: str, shape: Any, kind: str, reason: str
+) -> None:
+    path, claimed = npz(tmp_path / "x.npz"), io.BytesIO()
+    header = {"descr": kind, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(claimed, header)
+    with zipfile.ZipFile(path) as archive:
+        files = {n: archive.read(n) for n in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in {**files, f"{name}.npy": claimed.getvalue()}.items():
+            archive.writestr(member, content)
+    with pytest.raises(DataError, match=reason):
+        medmnist.import_npz(path, "x.npz")
+
+
 def test_damaged_files_leave_nothing(workspace: Path, tmp_path: Path) -> None:
     data = npz(tmp_path / "x.npz").read_bytes()
     buffer = io.BytesIO()

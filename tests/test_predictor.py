@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ import pytest
 from medmodel import predictor
 from medmodel.config import Augmentation, Preprocessing, TrainConfig
 from medmodel.errors import PredictionError, RunError
+from medmodel.messages import Message
 from medmodel.predictor import FIRST_CHOICE, Predictor
 from medmodel.runs import ModelFacts, Run, RunStore
 
@@ -108,6 +111,33 @@ def test_answer_that_takes_too_long(
 def test_answer_that_is_no_message(client: Predictor) -> None:
     with pytest.raises(PredictionError, match="try again"):
         client.ask(run_that("nonsense").id, pictures(1))
+
+
+def test_half_an_answer_is_never_taken_for_the_next(
+    client: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_that("answer")
+    assert client.ask(run.id, pictures(1)).scores[0, 0] == 0
+
+    def no_memory(connection: socket.socket, seconds: float | None = None) -> Message:
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(predictor, "receive", no_memory)
+        client.ask(run.id, pictures(1))
+    assert client.ask(run.id, pictures(52)[51:]).scores[0, 0] == pytest.approx(0.2)
+
+
+def test_a_machine_without_room_for_a_process(
+    client: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    with pytest.raises(PredictionError, match="could not be started"):
+        client.ask(run_that("answer").id, pictures(1))
+    assert client.state == "off"
 
 
 def test_process_that_cannot_start(

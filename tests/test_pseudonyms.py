@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
 
+from medmodel.errors import DataError
 from medmodel.pseudonyms import (
     LONGEST_SHIFT,
     days_back,
@@ -28,6 +30,14 @@ def test_the_key_is_private_and_stays(workspace: Path) -> None:
     assert len(key) == 32 and path.read_bytes() == key == workspace_key()
     assert path.stat().st_mode & 0o777 == 0o600
     assert [p.name for p in workspace.iterdir()] == ["pseudonym.key"]
+
+
+def test_a_damaged_key_is_not_used(workspace: Path) -> None:
+    workspace.mkdir(exist_ok=True)
+    for content in (b"", b"short"):
+        (workspace / "pseudonym.key").write_bytes(content)
+        with pytest.raises(DataError, match="damaged"):
+            patient_pseudonym("|4711")
 
 
 def test_processes_that_start_at_once_agree(workspace: Path) -> None:

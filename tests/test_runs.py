@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import shutil
 import time
 from pathlib import Path
 
@@ -196,6 +197,18 @@ def test_delete(store: RunStore, run: Run) -> None:
     with pytest.raises(RunError, match="no run"):
         store.delete(run)
     assert list(store.folder.iterdir()) == []
+
+
+def test_what_a_killed_deletion_left_is_removed(
+    store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store.create(TrainConfig("/data/x"))
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        store.delete(run)
+    assert len(list(store.folder.iterdir())) == 2
+    store.remove_leftovers()
+    assert list(store.folder.iterdir()) == [kept.folder]
 
 
 def test_runs_asked_for_at_once_keep_their_order() -> None:

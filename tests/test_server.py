@@ -26,11 +26,13 @@ from medmodel import server
 from medmodel.config import config_for
 from medmodel.runs import Run, RunStore
 
+NAMES = ["127.0.0.1", "MedModel.Clinic"]
+
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Host and port of our routes behind our guard."""
-    app = Starlette(routes=server.routes(), middleware=server.middleware(["127.0.0.1"]))
+    app = Starlette(routes=server.routes(), middleware=server.middleware(NAMES))
     config = uvicorn.Config(app, log_level="warning", ws="websockets-sansio")
     running = uvicorn.Server(config)
     with socket.socket() as listener:
@@ -80,6 +82,7 @@ def test_foreign_host_names_are_refused(address: str) -> None:
     assert get(address, "/healthz", "evil.example")[0] == 400
     assert get(address, "/healthz", f"127.0.0.1:{port}")[0] == 200
     assert get(address, "/healthz", "[broken")[0] == 400
+    assert get(address, "/healthz", "medmodel.CLINIC")[0] == 200
 
 
 def test_plotly_comes_from_its_package_and_is_kept(address: str) -> None:
@@ -148,7 +151,12 @@ def test_an_unknown_run_is_said_by_a_code(address: str, name: str) -> None:
 
 def test_pages_of_other_sites_cannot_watch(address: str, run: Run) -> None:
     url = f"ws://{address}/live/{run.id}"
-    for origin in ("http://evil.example", f"http://{address}.evil.example", "null"):
+    for origin in (
+        "http://evil.example",
+        f"http://{address}.evil.example",
+        "null",
+        "http://[",
+    ):
         with pytest.raises(InvalidStatus):
             connect_sync(url, additional_headers={"Origin": origin})
     with connect_sync(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,6 +144,24 @@ def test_lock_is_exclusive_until_released(tmp_path: Path) -> None:
     assert not locked(path)
     assert second.acquire()
     second.release()
+
+
+def test_a_lock_on_a_file_that_was_removed_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flock = tmp_path / "lock", fcntl.flock
+    removals = iter([path.unlink])
+
+    def remove_first(file: Any, kind: int) -> None:
+        for remove in removals:
+            remove()
+        flock(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", remove_first)
+    lock = Lock(path)
+    assert lock.acquire()
+    assert locked(path)
+    lock.release()
 
 
 def test_lock_waits(tmp_path: Path) -> None:

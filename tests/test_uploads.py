@@ -108,6 +108,7 @@ def test_the_route(workspace: Path) -> None:
         {"x_file_name": "a", "origin": "http://elsewhere"},
         {"x_file_name": "a", "origin": ""},
         {"x_file_name": "a", "origin": "null"},
+        {"x_file_name": "a", "origin": "http://["},
         {},
     ],
 )
