@@ -38,6 +38,7 @@ _COLUMNS: dict[str, type] = {
     "patient": str,
     "frames": int,
     "seen": str,
+    "series": int,
     **facts.COLUMNS,
     "error": str,
 }
@@ -67,9 +68,9 @@ class Index:
             `label`, `split` ("" if the folder has none), `bytes`, `mtime_ns`, `format`,
             `mode`, `width`, `height`, `digest` (of the decoded pixels), `patient`
             (stand-in for the number in a DICOM header, else ""), `frames` (pictures or
-            slices in the file), `seen` (how a scan became grey), the columns of
-            `facts`, `group` (what somebody wants kept together, else ""), `error` (""
-            if readable); sorted by path.
+            slices in the file), `seen` (how a scan became grey), `series` (volumes in
+            the file), the columns of `facts`, `group` (what somebody wants kept
+            together, else ""), `error` ("" if readable); sorted by path.
         ignored: Columns `path`, `reason`: everything that is left out.
     """
 
@@ -221,6 +222,7 @@ def _facts_of(content: bytes, name: str, decoded: images.Decoded) -> dict[str, A
         "patient": decoded.patient,
         "frames": decoded.frames,
         "seen": decoded.seen,
+        "series": decoded.series,
         **facts.measure(content, pixels, decoded.format),
         "error": "",
     }
@@ -274,8 +276,10 @@ def _still_true(file: layout.Found, old: dict[str, Any]) -> bool:
     if old["error"]:
         # What could not be read may be readable now: a right given, a disk mounted.
         return bool(old["error"] == _NOT_AN_IMAGE)
-    # Rows of older versions have no hash, and do not know how many slices there are.
-    return bool(old["hash"] and (old["frames"] or old["format"] not in _SCANS))
+    # Rows of older versions have no hash, and do not know how many slices there are,
+    # or volumes.
+    known = old["frames"] and (old["series"] or old["format"] != "NIfTI")
+    return bool(old["hash"] and (known or old["format"] not in _SCANS))
 
 
 def _row(file: layout.Found, described: dict[str, Any]) -> Row:

@@ -89,6 +89,7 @@ class Decoded:
             the axis.
         patient: Stand-in for the patient's number in a DICOM file; else empty.
         seen: How measured values became grey: "CT as soft tissue", ...; else empty.
+        series: Volumes in a NIfTI file, of which this is from the first; else 1.
     """
 
     pixels: Pixels
@@ -97,6 +98,7 @@ class Decoded:
     frames: int
     patient: str = ""
     seen: str = ""
+    series: int = 1
 
 
 Reading = Callable[[bytes, str, str, int, Axis], Decoded]

@@ -79,7 +79,8 @@ def read(
 
     Returns:
         The fields of `Frame`, `frames` being the slices along the axis; `patient` is
-        empty, as NIfTI has no such field; `seen` tells how values became grey.
+        empty, as NIfTI has no such field; `seen` tells how values became grey;
+        `series` is how many volumes there are.
 
     Raises:
         ImageError: It is damaged, too large or small, a mask, or has no such slice.
@@ -108,16 +109,26 @@ def read(
         mode=opened.mode,
     )
     seen = "" if window else "by its own range"
-    return {**vars(frame), "window": asdict(chosen), "patient": "", "seen": seen}
+    return {
+        **vars(frame),
+        "window": asdict(chosen),
+        "patient": "",
+        "seen": seen,
+        "series": opened.series,
+    }
 
 
 class _Opened(NamedTuple):
-    """A volume ready to be cut: float32 (x, y, z), voxel sizes in mm, its window."""
+    """A volume ready to be cut: float32 (x, y, z), voxel sizes in mm, its window.
+
+    Of a series of volumes it is one; `series` is how many there are.
+    """
 
     values: Values
     zooms: npt.NDArray[Any]
     window: Window
     mode: str
+    series: int
 
 
 _latest: dict[bytes, _Opened] = {}
@@ -134,7 +145,7 @@ def _opened(data: bytes, name: str, volume: int) -> _Opened:
     _check_values(found, name)
     zooms = voxel_sizes(nibabel.as_closest_canonical(image).affine)
     mode = image.get_data_dtype().newbyteorder("=").name
-    opened = _Opened(found, zooms, percentile_window(found), mode)
+    opened = _Opened(found, zooms, percentile_window(found), mode, _series(image))
     if found.nbytes <= KEPT_BYTES:
         _latest[key] = opened
     return opened
@@ -190,9 +201,8 @@ def _volume(image: Any, volume: int, name: str) -> Values:
     Returns:
         float32 (x, y, z), scaled by the header's slope and intercept.
     """
-    series = image.shape[3] if len(image.shape) == 4 else 1
-    if not 0 <= volume < series:
-        raise ImageError(f"{name} has no volume {volume + 1}: it has {series}.")
+    if not 0 <= volume < _series(image):
+        raise ImageError(f"{name} has no volume {volume + 1}: it has {_series(image)}.")
     try:
         array = np.asarray(
             image.dataobj[..., volume] if len(image.shape) == 4 else (image.dataobj)
@@ -208,6 +218,11 @@ def _volume(image: Any, volume: int, name: str) -> Values:
             "from its source."
         ) from error
     return np.asarray(turned, np.float32)
+
+
+def _series(image: Any) -> int:
+    """Volumes in the file: points in time, directions of diffusion, echoes."""
+    return int(image.shape[3]) if len(image.shape) == 4 else 1
 
 
 def _check_values(found: Values, name: str) -> None:

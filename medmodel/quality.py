@@ -80,6 +80,7 @@ def find(
         *_outliers(table),
         *_windows(table),
         *_several(table),
+        *_series(table),
         *_classes(table, measured),
         *_few(report),
         *_unreadable(report),
@@ -253,6 +254,24 @@ def _several(table: pd.DataFrame) -> list[Finding]:
     groups = [[path] for path in first["path"]]
     title = "Files that hold several pictures"
     return of_groups("several", title, sentence, "ok", groups)
+
+
+def _series(table: pd.DataFrame) -> list[Finding]:
+    """Files that hold volume after volume, of which the first alone is read."""
+    rows = table[table["series"] > 1]
+    rows = rows[~rows["path"].map(samples.file_of).duplicated()]
+    if rows.empty:
+        return []
+    least, most = int(rows["series"].min()), int(rows["series"].max())
+    number = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    sentence = (
+        f"These files hold {number} volumes each, such as points in time or directions "
+        "of diffusion. Of each the first is used. Where another is meant, save it as a "
+        "file of its own."
+    )
+    groups = [[path] for path in rows["path"]]
+    title = "Series of volumes, of which the first is used"
+    return of_groups("series", title, sentence, "ok", groups)
 
 
 def _classes(table: pd.DataFrame, measured: Measured) -> list[Finding]:

@@ -62,6 +62,7 @@ class Scan:
             file does not say.
         seen: How measured values became grey: "CT as soft tissue", "by its own
             range", ...; empty for colours and where a window was given.
+        series: Volumes in a NIfTI file, of which this is from one; else 1.
     """
 
     pixels: Pixels
@@ -70,6 +71,7 @@ class Scan:
     frames: int
     patient: str
     seen: str = ""
+    series: int = 1
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,15 @@ def read_nifti(
     """
     data, name = _content(source, name)
     answer = sandbox.ask("medmodel.nifti:read", data, name, **_nifti_arguments(reading))
-    seen = answer["seen"]
-    return Scan(answer["pixels"], "NIfTI", answer["mode"], answer["frames"], "", seen)
+    return Scan(
+        answer["pixels"],
+        "NIfTI",
+        answer["mode"],
+        answer["frames"],
+        "",
+        answer["seen"],
+        answer["series"],
+    )
 
 
 def read(
@@ -221,6 +230,7 @@ def load_frame(
     if is_nifti(data[:HEAD]):
         arguments = {**_nifti_arguments(reading), "values": True}
         answer = sandbox.ask("medmodel.nifti:read", data, name, **arguments)
+        del answer["series"]
     else:
         arguments = {**_dicom_arguments(reading), "values": True}
         answer = _ask_dicom("medmodel.dicom:read", data, name, arguments)

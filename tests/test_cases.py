@@ -12,7 +12,7 @@ from medmodel.config import Preprocessing
 from medmodel.errors import DataError
 from medmodel.images import decode, prepare_image
 from pages._shared import cases
-from tests.volumes import draw_stacks, draw_volumes
+from tests.volumes import draw_series, draw_stacks, draw_volumes
 
 
 @dataclass
@@ -83,6 +83,14 @@ def test_an_animation_opens_at_the_frame_of_training(
     other = cases.at_frame(case, 3)
     assert (cases.pixels_of(other) == decode(content, frame=3).pixels).all()
     assert other.digest != case.digest
+
+
+def test_a_series_says_which_volume_is_seen(tmp_path: Path) -> None:
+    place = draw_series(tmp_path) / "dark"
+    first = Preprocessing(16, colour="grey")
+    about = [cases.dataset_case(place / f"{n}.nii", "", first).about for n in (1, 2)]
+    assert about[0].endswith("NIfTI, the first of 5 volumes")
+    assert about[1].endswith("NIfTI")
 
 
 def test_an_upload_is_cut_as_in_training(

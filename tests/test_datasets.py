@@ -39,6 +39,7 @@ def test_table_says_what_every_image_is(class_folders: Path) -> None:
         "patient": "",
         "frames": 1,
         "seen": "",
+        "series": 1,
         "error": "",
     }
 

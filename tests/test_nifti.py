@@ -125,7 +125,9 @@ def test_middle_slice_window_and_count() -> None:
 def test_a_series_of_volumes() -> None:
     series = np.stack([volume(), volume() + 5], axis=-1)
     first = nifti.read(nifti_file(series), "x.nii", values=True)["values"]
-    second = nifti.read(nifti_file(series), "x.nii", volume=1, values=True)["values"]
+    found = nifti.read(nifti_file(series), "x.nii", volume=1, values=True)
+    second, count = found["values"], found["series"]
+    assert count == series.shape[3] == 2
     assert (second == first + 5).all()
     with pytest.raises(ImageError, match="x.nii has no volume 3: it has 2"):
         nifti.read(nifti_file(series), "x.nii", volume=2)

@@ -16,7 +16,7 @@ from medmodel.curation import Action
 from medmodel.findings import Finding, from_json, to_json, verdict
 from medmodel.samples import Slicing
 from tests.dicom_files import dicom_file
-from tests.volumes import draw_stacks
+from tests.volumes import draw_series, draw_stacks
 
 
 def smooth(seed: int, size: int = 96) -> Image.Image:
@@ -234,6 +234,12 @@ def test_files_of_several_pictures_are_told(tmp_path: Path) -> None:
     )
     curation.add(datasets.index_folder(folder), every)
     assert "several" not in findings(folder)[0]
+
+
+def test_series_of_volumes_are_told(tmp_path: Path) -> None:
+    told = findings(draw_series(tmp_path / "data" / "vols"))[0]["series"]
+    assert told.groups == [["dark/0.nii"], ["dark/1.nii"]] and told.level == "ok"
+    assert "hold 3 to 5 volumes each" in told.sentence
 
 
 def test_ct_without_hounsfield_units_is_told(tmp_path: Path) -> None:

@@ -35,6 +35,21 @@ def draw_volumes(folder: Path, count: int) -> Path:
     return folder
 
 
+def draw_series(folder: Path) -> Path:
+    """Two classes of eight volumes; two of `dark` are series of three and of five."""
+    random = np.random.default_rng(2)
+    for label in ("dark", "light"):
+        place = folder / label
+        place.mkdir(parents=True)
+        for number in range(8):
+            shape = (32, 30, 6, 3 + 2 * number) if number < 2 else (32, 30, 6)
+            shape = shape if label == "dark" else shape[:3]
+            values = random.normal(500, 90, shape).astype(np.float32)
+            image = nibabel.Nifti1Image(values, np.eye(4))
+            (place / f"{number}.nii").write_bytes(image.to_bytes())
+    return folder
+
+
 def draw_stacks(folder: Path, count: int = 1) -> Path:
     """Two classes: TIFFs of five pages, GIFs of four frames, PNGs, `count` of each."""
     random = np.random.default_rng(1)

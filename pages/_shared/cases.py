@@ -179,6 +179,20 @@ def pixels_of(case: Case) -> Pixels:
     return opened
 
 
+def pixel_digest_of(case: Case) -> str:
+    """As in the index of a data set: of the pixels, whatever the file.
+
+    A scan's own digest is that of its file: only as it opens, it is one picture.
+    """
+    if not case.scan:
+        return case.digest
+    kept: dict[str, str] = st.session_state.setdefault("pixel-digests", {})
+    if case.key not in kept:
+        decoded = decode(case.source, case.name, frame=case.frame, axis=case.axis)
+        kept[case.key] = pixel_digest(decoded.pixels)
+    return kept[case.key]
+
+
 def at_frame(case: Case, frame: int) -> Case:
     """Another frame or slice of the same file, as a case of its own."""
     if frame == case.frame:
@@ -217,7 +231,7 @@ def _read(
         name=short,
         source=source,
         digest=_digest(source, decoded) + (f"#{axis}{frame}" if part else ""),
-        about=f"{width} × {height} pixels, {decoded.format}",
+        about=f"{width} × {height} pixels, {_kind(decoded)}",
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
         facts=facts_of(decoded.pixels),
         label=label,
@@ -228,6 +242,13 @@ def _read(
         scan=_is_scan(decoded),
         prepared={first: prepare_image(decoded.pixels, first)},
     )
+
+
+def _kind(decoded: Decoded) -> str:
+    """The format in words."""
+    if decoded.series == 1:
+        return decoded.format
+    return f"{decoded.format}, the first of {decoded.series:,} volumes"
 
 
 def _is_scan(decoded: Decoded) -> bool:
