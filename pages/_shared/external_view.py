@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from medmodel import external, folders, jobs
 from medmodel.config import data_roots
@@ -16,6 +17,7 @@ from pages._shared.widgets import errors_shown
 from pages._shared.words import STATE_TITLES, ago, duration, plain
 
 _LISTED = 5
+_IN_A_ROW = 4
 
 
 def show_external_test(run: Run) -> None:
@@ -85,9 +87,11 @@ def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
     own = run.model_facts.class_names
     guessed = external.guessed_mapping(own, classes)
     found = {}
-    columns = st.columns(min(len(classes), 4))
-    for at, name in enumerate(classes):
-        found[name] = columns[at % len(columns)].selectbox(
+    places: list[DeltaGenerator] = []
+    for name in classes:
+        # Row by row: on a phone, columns stand below each other.
+        places = places or st.columns(min(len(classes), _IN_A_ROW))
+        found[name] = places.pop(0).selectbox(
             f"{plain(name)} counts as",
             ["", *own],
             index=["", *own].index(guessed[name]),
@@ -100,9 +104,10 @@ def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
 @st.fragment(run_every=1.0)
 def _watch_tests(run: Run) -> None:
     tests = external.tests_of(run, widgets.store())
-    _show_tests(tests)
     if not any(test.status.state.active for test in tests):
+        # Before anything is drawn: a button would be gone before it could be pressed.
         st.rerun()
+    _show_tests(tests)
 
 
 def _show_tests(tests: list[Run]) -> None:

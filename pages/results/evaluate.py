@@ -17,13 +17,13 @@ from pages._shared.subgroup_view import pick_subgroup
 from pages._shared.takeaway_view import show_take_away
 from pages._shared.widgets import errors_shown
 
+# What can be looked at for some of the test images alone, and what cannot.
 PARTS = {
     "Numbers": show_metrics,
     "Images": show_mistakes,
     "Curves": show_curves,
     "Calibration": show_calibration,
 }
-"""What can be looked at for some of the test images alone."""
 WHOLE = {
     "Operating point": show_operating_point,
     "Elsewhere": show_external_test,

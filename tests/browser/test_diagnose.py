@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from medmodel.runs import Run
-from tests.browser.conftest import WAIT, AppServer, at_rest
+from tests.browser.conftest import WAIT, AppServer, at_rest, choose
 from tests.conftest import draw_class_folders
 from tests.tiny_run import make_tiny_run
 
@@ -115,3 +115,31 @@ def test_evaluation_on_the_run_page(page: Page, app: AppServer, run: Run) -> Non
     expect(page.get_by_text("Always guessing").first).to_be_visible()
     cells = page.locator(".js-plotly-plot .heatmaplayer image")
     expect(cells).to_have_count(1, timeout=WAIT)
+
+
+def test_the_model_is_tested_on_another_folder(
+    page: Page, app: AppServer, run: Run
+) -> None:
+    folders = app.workspace / "datasets"
+    draw_class_folders(folders / "Another", ("a", "b"), 1)
+    draw_class_folders(folders / "Elsewhere", ("Dark field", "light"), 2, seed=5)
+    page.goto(f"{app.url}/evaluate?run={run.id}&view=Elsewhere")
+    choose(page, "Folder", lambda: page.get_by_role("option", name="Elsewhere"))
+    mapped = page.get_by_role("combobox", name="Dark field counts as")
+    expect(mapped).to_be_visible(timeout=WAIT)
+    at_rest(page)
+    choose(
+        page,
+        "Dark field counts as",
+        lambda: page.get_by_role("option", name="dark", exact=True),
+    )
+    at_rest(page)
+    page.get_by_role("button", name="Test it there").click(timeout=WAIT)
+    result = page.get_by_role("button", name="Open the result")
+    expect(result).to_be_visible(timeout=4 * WAIT)
+    at_rest(page)
+    result.click(timeout=WAIT)
+    frame = page.get_by_text("Measured on 4 images of an external data set, Elsewhere")
+    expect(frame).to_be_visible(timeout=WAIT)
+    expect(frame).to_contain_text("There, Dark field counts as dark.")
+    assert f"run={run.id}" not in page.url
