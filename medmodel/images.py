@@ -35,6 +35,7 @@ from medmodel.channels import of_colour, single_channel
 from medmodel.config import Preprocessing
 from medmodel.errors import ImageError
 from medmodel.samples import Axis
+from medmodel.scaling import cropped, padded, scaled
 from medmodel.windows import scale_to_uint8
 
 Pixels = npt.NDArray[np.uint8]
@@ -173,8 +174,8 @@ def recognised(head: bytes) -> bool:
 def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """What the model sees: the one function for training and for new pictures.
 
-    Grey from RGB is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601). Resizing is bicubic;
-    when shrinking, the kernel widens with the factor, so that nothing aliases.
+    Grey from RGB is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601). Sizes change as
+    `scaling` says.
 
     Args:
         pixels: uint8 (height, width, 1 or 3), any size.
@@ -193,15 +194,15 @@ def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     if image.mode != "L":
         image = image.convert(colour)
     if preprocessing.fit == "stretch":
-        image = _resize(image, side, side)
+        image = scaled(image, side, side)
     else:
         pick = max if preprocessing.fit == "pad" else min
         scale = side / pick(image.size)
         width, height = (max(1, round(length * scale)) for length in image.size)
         if preprocessing.fit == "crop":
-            image = _crop_and_resize(image, side)
+            image = cropped(image, side)
         else:
-            image = _pad(_resize(image, width, height), side)
+            image = padded(scaled(image, width, height), side)
     return _to_pixels(image.convert(colour))
 
 
@@ -227,28 +228,7 @@ def thumbnail(pixels: Pixels, side: int) -> Pixels:
     if scale >= 1:
         return pixels
     width, height = (max(1, round(length * scale)) for length in image.size)
-    return _to_pixels(_resize(image, width, height))
-
-
-def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
-    if image.size == (width, height):
-        return image
-    return image.resize((width, height), Image.Resampling.BICUBIC)
-
-
-def _crop_and_resize(image: Image.Image, side: int) -> Image.Image:
-    edge = min(image.size)
-    left, top = (image.width - edge) / 2, (image.height - edge) / 2
-    box = (left, top, left + edge, top + edge)
-    return image.resize((side, side), Image.Resampling.BICUBIC, box=box)
-
-
-def _pad(image: Image.Image, side: int) -> Image.Image:
-    if image.size == (side, side):
-        return image
-    canvas = Image.new(image.mode, (side, side))
-    canvas.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-    return canvas
+    return _to_pixels(scaled(image, width, height))
 
 
 def _to_image(pixels: Pixels) -> Image.Image:

@@ -32,7 +32,7 @@ from medmodel.storage import Lock, read_json, replacing, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 2
+VERSION = 3
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
 _SETTLE_EVERY = 2.0
 """Seconds of work that are lost at most when the process is killed."""

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "medmodel"
 
 # A module may import only from rows above its own.
 LAYERS: list[set[str]] = [
-    {"errors", "levels", "channels", "samples", "paper"},
+    {"errors", "levels", "channels", "scaling", "samples", "paper"},
     {"steps"},
     {"config", "storage", "curation"},
     {"enhance", "sandbox", "windows", "pseudonyms", "confidentiality", "pool"},
