@@ -33,6 +33,8 @@ STOP_SECONDS = 20.0
 KILL_SECONDS = 5.0
 # A worker that was just started needs about this long until it holds idle.lock.
 START_SECONDS = 3.0
+# One that could not start would fail again at once, and take a core each time.
+RETRY_SECONDS = 30.0
 WORKER: tuple[str, ...] = (sys.executable, "-m", "medmodel.worker")
 
 _starting = threading.Lock()
@@ -170,8 +172,9 @@ def ensure_worker(store: RunStore) -> None:
     """
     with _starting:
         _be_present(store)
-        just_started = time.monotonic() - _started.get(store.root, -START_SECONDS)
-        if locked(_idle_lock(store).path) or just_started < START_SECONDS:
+        pause = RETRY_SECONDS if any(c.poll() for c in _children) else START_SECONDS
+        just_started = time.monotonic() - _started.get(store.root, -pause)
+        if locked(_idle_lock(store).path) or just_started < pause:
             return
         found = devices.available()
         if not all(locked(_device_lock(store, d).path) for d in found) or any(

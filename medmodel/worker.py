@@ -68,12 +68,12 @@ def wait_and_train(store: RunStore) -> int:
     """The idle worker: trains the next run, then sees to a successor.
 
     Ends at once where another idle worker waits, and when there is no shell and
-    nothing to do.
+    nothing to do; gives way to a successor when the program is updated meanwhile.
     """
     idle = Lock(store.root / "idle.lock")
     if not idle.acquire():
         return 0
-    ready = store.root / "idle.ready"
+    program, ready = _program(), store.root / "idle.ready"
     ready.unlink(missing_ok=True)
     claim = jobs.claim_next(store)
     for load in (_load_tensorflow, _load_training, _build_features):
@@ -82,18 +82,22 @@ def wait_and_train(store: RunStore) -> int:
             claim = jobs.claim_next(store)
     if claim is None:
         ready.touch()
-        claim = _next_claim(store)
+        claim = _next_claim(store, program)
     idle.release()
-    if claim is None:
+    if claim is None and _program() == program:
         return 0
-    code = train_claimed(claim)
+    code = 0 if claim is None else train_claimed(claim)
     if any(jobs.waiting(store)) or jobs.shell_present(store):
         jobs.start_worker(store)
     return code
 
 
-def _next_claim(store: RunStore) -> Claim | None:
-    """Waits for a run; None when nobody can bring one any more."""
+def _next_claim(store: RunStore, program: object) -> Claim | None:
+    """Waits for a run; None when nobody can bring one, or the program was updated.
+
+    A worker that waits across an update would train with the old program, while the
+    helpers that it starts, and whoever asked, are of the new one.
+    """
     stamp, looked, queued = 0, 0.0, True
     while store.root.is_dir():
         age = time.monotonic() - looked
@@ -101,6 +105,8 @@ def _next_claim(store: RunStore) -> Claim | None:
         limit = BUSY_LOOK_SECONDS if queued else FULL_LOOK_SECONDS
         if now != stamp or age >= limit:
             stamp, looked = now, time.monotonic()
+            if _program() != program:
+                return None
             claim = jobs.claim_next(store)
             if claim is not None:
                 return claim
@@ -109,6 +115,15 @@ def _next_claim(store: RunStore) -> Claim | None:
                 return None
         time.sleep(POLL_SECONDS)
     return None
+
+
+def _program() -> dict[str, int]:
+    """When each file of this program was changed last, in nanoseconds since 1970."""
+    try:
+        files = Path(__file__).parent.glob("*.py")
+        return {path.name: path.stat().st_mtime_ns for path in files}
+    except FileNotFoundError:  # in the middle of an update
+        return {}
 
 
 def train_claimed(claim: Claim) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -230,6 +233,24 @@ def test_submit_says_so(store: RunStore) -> None:
     assert jobs.queue_stamp(store) != before
     assert run.status.state is RunStatus.QUEUED
     assert '"train"' in (store.root / "audit.jsonl").read_text()
+
+
+@pytest.mark.parametrize(("ended", "starts"), [(1, 0), (-9, 0), (0, 1)])
+def test_a_worker_that_could_not_start_is_not_tried_at_once(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, ended: int, starts: int
+) -> None:
+    started: list[RunStore] = []
+    monkeypatch.setattr(jobs, "start_worker", started.append)
+    child = subprocess.Popen([sys.executable, "-c", "import os; os._exit(9)"])
+    child.wait()
+    child.returncode = ended
+    monkeypatch.setattr(jobs, "_children", [child])
+    monkeypatch.setitem(jobs._started, store.root, time.monotonic() - 10)
+    jobs.ensure_worker(store)
+    assert len(started) == starts
+    monkeypatch.setitem(jobs._started, store.root, time.monotonic() - 40)
+    jobs.ensure_worker(store)
+    assert len(started) == starts + 1
 
 
 def test_a_worker_is_started_only_where_one_is_of_use(

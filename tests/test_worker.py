@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from medmodel import devices, jobs
+from medmodel import worker as at_work
 from medmodel.config import TrainConfig, config_for
 from medmodel.runs import Run, RunStatus, RunStore
 from medmodel.storage import Lock, locked, read_json
@@ -230,6 +231,23 @@ def test_idle_worker_ends_when_no_shell_is_left(store: RunStore) -> None:
     jobs.leave(store)
     (worker,) = jobs._children
     assert worker.wait(timeout=20) == 0
+    assert not locked(store.root / "idle.lock")
+
+
+def test_an_idle_worker_gives_way_when_the_program_is_updated(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.create(conduct("done"))
+    started: list[RunStore] = []
+    monkeypatch.setattr(jobs, "start_worker", started.append)
+    versions = iter([{"worker.py": 1}])
+    monkeypatch.setattr(at_work, "_program", lambda: next(versions, {"worker.py": 2}))
+    monkeypatch.setattr(jobs, "claim_next", lambda store: None)
+    for load in ("_load_tensorflow", "_load_training", "_build_features"):
+        monkeypatch.setattr(at_work, load, lambda: None)
+    assert at_work.wait_and_train(store) == 0
+    assert run.status.state is RunStatus.QUEUED
+    assert started == [store]  # The successor takes what waits.
     assert not locked(store.root / "idle.lock")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import streamlit as st
 
@@ -49,6 +50,20 @@ def processes() -> None:
         help="A process with TensorFlow loaded, so that Train begins at once.",
         border=True,
     )
+    said = last_words(store.root / "idle.log")
+    if said and not ready and not training:
+        st.warning(
+            f"The process that trains does not start. It said last: {plain(said)}",
+            icon=":material/error:",
+        )
+
+
+def last_words(log: Path) -> str:
+    """The last line of a short log; empty where there is none."""
+    if not log.is_file():
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else ""
 
 
 def main() -> None:
