@@ -19,7 +19,8 @@ def save_model(
     """Makes this the run's best model.
 
     Args:
-        run: Gets best.keras, and model.json before the first.
+        run: Gets best.keras, and model.json before the first; loses the predictions
+            of an earlier model.
         model: uint8 pixels in, probabilities out.
         classes: Name of each output.
         preprocessing: How a picture becomes the model's input.
@@ -36,6 +37,9 @@ def save_model(
     if not run.model_path.exists() or run.model_facts != facts:
         run.write_model_facts(facts)
     replace_file(run.model_path, model.save)
+    # What an earlier model said of the images is not what this one says of them: a run
+    # that is resumed and then killed shall have no predictions rather than those.
+    (run.folder / "predictions.csv").unlink(missing_ok=True)
 
 
 def replace_file(path: Path, write: Callable[[str], object]) -> None:

@@ -234,8 +234,10 @@ def later_choices(run: Run) -> list[Choice]:
 
 def _kept(run: Run) -> dict[str, Any] | None:
     path = run.folder / "thresholds.json"
+    if not path.exists():
+        return None
     # A run that was resumed has other scores than those that were looked at.
-    if not path.exists() or newer(run.folder / "predictions.csv", path):
+    if any(newer(f, path) for f in (run.folder / "predictions.csv", run.model_path)):
         return None
     values: dict[str, Any] = read_json(path)
     return values

@@ -22,6 +22,7 @@ from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStore
 from medmodel.saving import save_model
 from medmodel.storage import read_json
+from medmodel.thresholds import Rule, freeze_thresholds, frozen_thresholds
 
 TINY = Preprocessing(28, colour="grey")
 
@@ -157,6 +158,17 @@ def test_full_disk_leaves_the_earlier_model(
     assert not list(run.folder.glob(".new*"))
     assert run.model_facts.class_names == ["a", "b"]
     assert run.model_facts.parameters == model.count_params()
+
+
+def test_what_an_earlier_model_said_goes_with_it(run: Run) -> None:
+    """A run that was stopped, resumed and killed mixed two models in Diagnose."""
+    save_model(run, tiny_model(), ["a", "b"], TINY)
+    predictions = run.folder / "predictions.csv"
+    predictions.write_text("path,patient,split,label,score_a,score_b\n")
+    freeze_thresholds(run, Rule(), {"a": 0.5, "b": 0.5})
+    assert frozen_thresholds(run) is not None
+    save_model(run, tiny_model(1), ["a", "b"], TINY)
+    assert not predictions.exists() and frozen_thresholds(run) is None
 
 
 def test_steps_begin_where_the_attempt_goes_on(run: Run) -> None:
