@@ -18,7 +18,7 @@ from tests.conftest import draw_class_folders
 from tests.test_importing import GOOD, zipped
 from tests.test_medmnist import npz
 from tests.test_uploads import sent
-from tests.volumes import draw_volumes
+from tests.volumes import draw_stacks, draw_volumes
 
 MENU = Path(__file__).resolve().parent.parent / "pages" / "menu.py"
 PAGE = str(MENU.parent / "data" / "datasets.py")
@@ -208,16 +208,19 @@ def test_forty_classes_and_hostile_names(tmp_path: Path) -> None:
     assert r"\*\*bold\*\*" in shown
 
 
-def test_a_finding_is_acted_on_and_taken_back(class_folders: Path) -> None:
+def test_a_finding_is_acted_on_and_taken_back(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Here the check is done before the page goes on; elsewhere by another process.
+    monkeypatch.setattr(indexing, "start_indexing", indexing.check_folder)
     page = checked_page(class_folders, "light/other.png")
+    assert "**Look first.** Identical pictures under two labels" in text_of(page)
     press(page, "Leave out")
-    wait_for_check(class_folders)
     page = open_page(class_folders)
     assert not [e.label for e in page.expander if "under two labels" in e.label]
     assert "2 files left out" in text_of(page)
     assert page.metric[0].value == "23"
     press(page, "Undo")
-    wait_for_check(class_folders)
     page = open_page(class_folders)
     assert page.metric[0].value == "25"
     assert not indexing.decisions(class_folders)
@@ -226,8 +229,7 @@ def test_a_finding_is_acted_on_and_taken_back(class_folders: Path) -> None:
 def checked_page(folder: Path, copy: str) -> AppTest:
     """The page of a data set where one dark picture also lies elsewhere."""
     shutil.copy(folder / "dark" / "dark_000.png", folder / copy)
-    indexing.start_indexing(folder)
-    wait_for_check(folder)
+    indexing.check_folder(folder)
     return open_page(folder)
 
 
@@ -251,6 +253,24 @@ def test_slices_of_volumes_are_chosen(tmp_path: Path) -> None:
     assert "every 5th coronal slice" in text_of(page)
     assert "each volume counts as one" in text_of(page)
     assert "**Automatic window** by its own range" in text_of(page)
+
+
+def test_pages_of_files_are_chosen_and_nothing_is_asked_of_volumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "start_indexing", indexing.check_folder)
+    folder = draw_stacks(tmp_path / "data" / "stacks", count=4)
+    indexing.check_folder(folder)
+    page = open_page(folder)
+    assert [e.label for e in page.expander][0].startswith("Slices and frames (16 files")
+    assert "of several frames or pages the first" in text_of(page)
+    assert not [box for box in page.selectbox if box.label == "Cut"]
+    select(page, "Of several frames or pages (DICOM, TIFF, GIF …)", "every")
+    press(page, "Use these slices")
+    chosen = curation.slicing(indexing.decisions(folder))
+    assert chosen == Slicing(frames="every")
+    page = open_page(folder)
+    assert "of several frames or pages every 5th" in text_of(page)
 
 
 def test_what_was_uploaded_is_imported(workspace: Path) -> None:

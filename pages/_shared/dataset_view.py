@@ -26,11 +26,17 @@ _FEW_CLASSES = 4
 
 
 def show_verdict(report: DatasetReport, findings: Sequence[Finding]) -> None:
-    """One word on all findings and one sentence on leakage."""
+    """One word on all findings, the worst of them, and one sentence on leakage."""
     level = verdict(report, findings)
     word, _ = VERDICTS[level]
     show = {"ok": st.success, "warning": st.warning, "problem": st.error}[level]
-    show(f"**{word}.** {plain(report.verdict)}", icon=_ICONS[level])
+    worst = [f.title for f in findings if f.level == level != "ok"]
+    found = f" {plain(worst[0])}{_and_more(len(worst) - 1)}." if worst else ""
+    show(f"**{word}.**{found} {plain(report.verdict)}", icon=_ICONS[level])
+
+
+def _and_more(count: int) -> str:
+    return f", and {count} more below" if count else ""
 
 
 def show_facts(report: DatasetReport) -> None:

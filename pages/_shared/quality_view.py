@@ -20,6 +20,7 @@ _ICONS = {
 }
 _ACTS = {"leave_out": "Leave out", "together": "Keep in one split"}
 _LISTED = 200
+_ROW = 36
 
 
 def show_quality(folder: Path, report: DatasetReport) -> None:
@@ -55,7 +56,8 @@ def _show_finding(folder: Path, finding: Finding) -> None:
             st.dataframe(
                 pd.DataFrame({"Files": lines}),
                 hide_index=True,
-                height=38 * min(len(lines), 5) + 38,
+                row_height=_ROW,
+                height=_ROW * min(len(lines), 5) + _ROW,
             )
         if len(finding.groups) > _LISTED:
             st.caption(f"The first {_LISTED} are shown.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -31,7 +33,7 @@ def show_slices(folder: Path, report: DatasetReport) -> None:
             f"{plain(now.words())}. All pictures of one file stay in one split; where "
             "neither header nor name tells the patient, each file counts as one."
         )
-        wanted = _ask(folder, now)
+        wanted = _ask(folder, now, {mode.split(",")[0] for mode in report.modes})
         running = indexing.indexing_state(folder)["running"]
         if st.button(
             "Use these slices",
@@ -44,9 +46,16 @@ def show_slices(folder: Path, report: DatasetReport) -> None:
             st.rerun()
 
 
-def _ask(folder: Path, now: Slicing) -> Slicing:
-    left, right = st.columns(2, gap="large")
+def _ask(folder: Path, now: Slicing, formats: set[str]) -> Slicing:
+    """What is wanted now; nothing is asked about files that are not there."""
+    volumes = _volumes(folder, now) if "NIfTI" in formats else {}
+    frames = _frames(folder, now) if formats - {"NIfTI"} else {}
+    return replace(now, **volumes, **frames)
+
+
+def _volumes(folder: Path, now: Slicing) -> dict[str, Any]:
     kinds = list(_SLICES)
+    left, right = st.columns(2, gap="medium")
     with left:
         slices = st.selectbox(
             "Of a volume (NIfTI)",
@@ -55,6 +64,10 @@ def _ask(folder: Path, now: Slicing) -> Slicing:
             format_func=lambda kind: _SLICES[kind],
             key=f"slices {folder}",
         )
+        step = now.step
+        if slices == "every":
+            step = st.number_input("k for slices", 1, 500, now.step)
+    with right:
         axis = st.selectbox(
             "Cut",
             AXES,
@@ -64,10 +77,12 @@ def _ask(folder: Path, now: Slicing) -> Slicing:
             help="Axial slices lie across the body, coronal ones show it from the "
             "front, sagittal ones from the side. Diagnose cuts uploaded volumes alike.",
         )
-        step = now.step
-        if slices == "every":
-            step = st.number_input("k for slices", 1, 500, now.step)
-    with right:
+    return {"slices": slices, "axis": axis, "step": step}
+
+
+def _frames(folder: Path, now: Slicing) -> dict[str, Any]:
+    left, right = st.columns(2, gap="medium")
+    with left:
         frames = st.selectbox(
             "Of several frames or pages (DICOM, TIFF, GIF …)",
             list(_FRAMES),
@@ -75,9 +90,9 @@ def _ask(folder: Path, now: Slicing) -> Slicing:
             format_func=lambda kind: _FRAMES[kind],
             key=f"frames {folder}",
         )
-        frame, frame_step = now.frame, now.frame_step
+    with right:
         if frames == "one":
             frame = st.number_input("Number", 1, 100_000, now.frame)
-        else:
-            frame_step = st.number_input("k for frames", 1, 100_000, now.frame_step)
-    return Slicing(slices, axis, step, frames, frame, frame_step)
+            return {"frames": frames, "frame": frame}
+        step = st.number_input("k for frames", 1, 100_000, now.frame_step)
+        return {"frames": frames, "frame_step": step}
