@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import streamlit as st
+from streamlit import net_util
 
 from medmodel import server
 from medmodel.errors import MedModelError
@@ -18,6 +19,10 @@ ROOT = Path(__file__).resolve().parent
 logging.getLogger("streamlit.error_util").addFilter(
     lambda record: record.getMessage() != "Uncaught app execution"
 )
+
+# When a page of another site knocks, Streamlit would ask a host on the internet what
+# address this machine has, and hold up everybody meanwhile.
+net_util.get_external_ip = lambda: None
 
 
 def show_failure(error: Exception) -> bool:

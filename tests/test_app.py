@@ -6,6 +6,8 @@ import errno
 import logging
 
 import pytest
+from streamlit import net_util
+from streamlit.web.server import server_util
 
 import app
 from medmodel.errors import MedModelError
@@ -16,6 +18,17 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sentences: list[str] = []
     monkeypatch.setattr(app.st, "error", lambda text, icon: sentences.append(text))
     return sentences
+
+
+def test_a_page_of_another_site_makes_us_ask_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        net_util, "_make_blocking_http_get", lambda url, timeout: asked.append(url)
+    )
+    assert not server_util.is_url_from_allowed_origins("http://other.example")
+    assert not asked
 
 
 def test_a_known_error_is_its_sentence(
