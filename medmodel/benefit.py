@@ -66,6 +66,8 @@ def decision_curve(
         influence = (worth[:, at] - model[at]) / n
         variance, quantile = spread(influence, data.patients)
         half[at] = quantile * math.sqrt(variance)
+    # One patient bounds nothing: then all that a single image can be worth does.
+    low, high = np.maximum(model - half, -odds), np.minimum(model + half, 1.0)
     share = float(positive.mean())
     everybody = share - (1 - share) * odds
-    return DecisionCurve(thresholds, model, model - half, model + half, everybody)
+    return DecisionCurve(thresholds, model, low, high, everybody)

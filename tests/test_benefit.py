@@ -1,5 +1,7 @@
 """Net benefit by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,3 +38,10 @@ def test_net_benefit_of_calling_everybody() -> None:
     # Below every score the model acts on everybody.
     found = decision_curve(EIGHT, 0, np.array([0.05]))
     assert found.model == pytest.approx(found.everybody)
+
+
+def test_the_band_of_one_patient_ends_where_benefit_does() -> None:
+    one = replace(EIGHT, patients=np.zeros(8, np.intp))
+    found = decision_curve(one, 0, np.array([0.2, 0.5]))
+    assert found.low == pytest.approx([-0.25, -1.0])
+    assert found.high == pytest.approx([1.0, 1.0])
