@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from medmodel.config import workspace_root
 from medmodel.steps import describe, parse
-from medmodel.storage import read_json, write_json
+from medmodel.storage import Lock, read_json, write_json
 
 Pixels = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
@@ -80,8 +80,9 @@ def saved_chains() -> dict[str, Chain]:
 
 def save_chain(name: str, steps: Sequence[str], window: str = "auto") -> None:
     """Keeps a chain; one of the same name is replaced. No run is changed by that."""
-    chains = {**saved_chains(), name: Chain(tuple(steps), window)}
-    write_json(_file(), {name: chain._asdict() for name, chain in chains.items()})
+    with Lock(_file().with_suffix(".lock")):  # somebody else may save another one
+        chains = {**saved_chains(), name: Chain(tuple(steps), window)}
+        write_json(_file(), {name: chain._asdict() for name, chain in chains.items()})
 
 
 def _file() -> Path:

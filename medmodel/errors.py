@@ -8,6 +8,7 @@
   + TrainingError       training cannot go on
   + PredictionError     the predictor could not answer
   + WeightsError        a file of pretrained weights is missing or not the one expected
+  + FileError           a file that this program wrote cannot be understood
   + Cancelled           long work was given up because somebody asked for it
 
 Anything else that reaches a page is a bug and shows as one.
@@ -55,6 +56,10 @@ class PredictionError(MedModelError):
 
 class WeightsError(MedModelError):
     """A file of pretrained weights is missing, or is not the file expected."""
+
+
+class FileError(MedModelError, ValueError):
+    """A file of the workspace is damaged; the message names it."""
 
 
 class Cancelled(MedModelError):

@@ -121,10 +121,11 @@ def doubtful_labels(run: Run) -> list[str]:
 
 def mark_label(run: Run, path: str, doubtful: bool) -> None:
     """Marks the label of an image as doubtful, or takes the mark back."""
-    marked = set(doubtful_labels(run)) - {path}
-    if doubtful:
-        marked.add(path)
-    write_json(run.folder / "doubtful.json", sorted(marked))
+    with run.notes_lock:
+        marked = set(doubtful_labels(run)) - {path}
+        if doubtful:
+            marked.add(path)
+        write_json(run.folder / "doubtful.json", sorted(marked))
 
 
 def _scores(rows: pd.DataFrame, name: str, data: Scored | None) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from typing import Any
 from medmodel import audit
 from medmodel.errors import RunError
 from medmodel.runs import Run
-from medmodel.storage import Lock, read_json, write_json
+from medmodel.storage import read_json, write_json
 
 FILE = "notes.json"
 LONGEST_NOTE, LONGEST_TAG, MOST_TAGS = 2000, 40, 12
@@ -69,7 +69,7 @@ def change_notes(
     if pinned is not None:
         changes["pinned"] = pinned
     # Two people may note something on one run: none of it may be lost.
-    with Lock(run.folder.parent.parent / "notes.lock"):
+    with run.notes_lock:
         if not run.folder.is_dir():
             raise RunError(f"There is no run {run.id} any more.")
         before = notes_of(run)

@@ -223,6 +223,14 @@ class Run:
         return Lock(self.folder / "lock")
 
     @property
+    def notes_lock(self) -> Lock:
+        """Held while people's notes and choices on a run change: none may be lost.
+
+        Not in the run's folder, which may be gone.
+        """
+        return Lock(self.folder.parent.parent / "notes.lock")
+
+    @property
     def model_facts(self) -> ModelFacts:
         """How to feed and read the run's best model.
 

@@ -21,6 +21,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
+from medmodel.errors import FileError
+
 _LONGEST_LINE = 2**16
 _KINDS: dict[object, tuple[type, ...]] = {
     "str": (str,),
@@ -71,11 +73,19 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file; None if there is no such file."""
+    """The content of a JSON file; None if there is no such file.
+
+    Raises:
+        FileError: It is no JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except (ValueError, RecursionError) as error:
+        raise FileError(
+            f"{path} is damaged: restore it from a backup, or remove it."
+        ) from error
 
 
 def known_values(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:

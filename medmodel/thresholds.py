@@ -214,10 +214,11 @@ def freeze_thresholds(
     chosen["thresholds"] = {
         n: None if math.isnan(t) else t for n, t in thresholds.items()
     }
-    kept = _kept(run)
-    if kept is not None:
-        chosen = {**kept, "later": [*kept.get("later", []), chosen]}
-    write_json(run.folder / "thresholds.json", chosen)
+    with run.notes_lock:
+        kept = _kept(run)
+        if kept is not None:
+            chosen = {**kept, "later": [*kept.get("later", []), chosen]}
+        write_json(run.folder / "thresholds.json", chosen)
 
 
 def frozen_thresholds(run: Run) -> tuple[Rule | Rules, dict[str, float]] | None:

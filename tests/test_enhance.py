@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -116,6 +117,12 @@ def test_chains_are_kept_by_name() -> None:
     assert soft.words() == "Denoise: median 1, then Crop to content"
     assert air.words() == "Window lung" and Chain(()).words() == "None"
     assert Chain(("invert",), "40/80").words() == "Window 40/80, then Invert"
+
+
+def test_chains_of_several_people_are_all_kept() -> None:
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(lambda n: enhance.save_chain(str(n), ["crop"]), range(16)))
+    assert set(enhance.saved_chains()) == {str(n) for n in range(16)}
 
 
 def test_chains_of_the_first_version_are_read() -> None:

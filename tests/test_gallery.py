@@ -1,5 +1,7 @@
 """Images with what the model said: sorted, filtered, marked."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,3 +77,10 @@ def test_doubtful_labels_are_kept_with_the_run() -> None:
     assert doubtful_labels(run) == ["a/1.png", "b/2.png"]
     mark_label(run, "b/2.png", False)
     assert doubtful_labels(run) == ["a/1.png"]
+
+
+def test_marks_of_several_people_are_all_kept() -> None:
+    run = RunStore().create(TrainConfig("/data/x"))
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(lambda n: mark_label(run, f"{n:02}", True), range(16)))
+    assert doubtful_labels(run) == [f"{n:02}" for n in range(16)]

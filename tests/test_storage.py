@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from medmodel.errors import FileError
 from medmodel.storage import (
     Lock,
     append_rows,
@@ -75,6 +76,14 @@ def test_json(tmp_path: Path) -> None:
     write_json(path, {"name": "Übung <b>", "n": [1, None]})
     assert read_json(path) == {"name": "Übung <b>", "n": [1, None]}
     assert "Übung" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "{", "\0" * 9, "[" * 100_000, "\udcff"])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(FileError, match=r"a\.json is damaged"):
+        read_json(path)
 
 
 def test_readers_never_see_half_a_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Operating points by hand, by textbook and by law."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medmodel.config import TrainConfig
 from medmodel.errors import DataError
 from medmodel.evaluation import Scored
 from medmodel.intervals import Estimate, wilson
-from medmodel.runs import Run
+from medmodel.runs import Run, RunStore
 from medmodel.thresholds import (
     Rule,
     Rules,
@@ -138,6 +140,20 @@ def test_what_was_frozen_stays_when_somebody_chooses_again(tmp_path: Path) -> No
     again, last = later_choices(run)
     assert again.rule == rules and again.thresholds == {"sick": 0.5, "well": 0.75}
     assert last.rule == Rule() and last.when >= again.when > 1e9
+
+
+def test_people_who_choose_at_the_same_time_overwrite_nobody(workspace: Path) -> None:
+    run = RunStore().create(TrainConfig("/data/x"))
+
+    def choose(number: int) -> None:
+        freeze_thresholds(run, Rule(), {"sick": number / 100})
+
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(choose, range(16)))
+    first = frozen_thresholds(run)
+    assert first is not None
+    chosen = [first[1], *(choice.thresholds for choice in later_choices(run))]
+    assert sorted(kept["sick"] for kept in chosen) == [n / 100 for n in range(16)]
 
 
 @pytest.mark.parametrize(
