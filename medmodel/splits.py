@@ -94,10 +94,21 @@ def known_patients(index: Index, pattern: str) -> list[str]:
     Where neither tells, a file of which several samples may be taken is a patient.
     """
     readable = index.readable.sort_values("path")
-    named = patients_of(readable["path"], pattern)
-    told = readable["patient"].tolist()
-    volumes = map(stand_in, readable["path"])
-    return [h or n or v for h, n, v in zip(told, named, volumes, strict=True)]
+    return told_patients(
+        readable["path"].tolist(), readable["patient"].tolist(), pattern
+    )
+
+
+def told_patients(
+    paths: Sequence[str], headers: Sequence[str], pattern: str
+) -> list[str]:
+    """The same for paths of images and what their headers say, "" if nothing.
+
+    Raises:
+        ConfigError: The pattern is not a regular expression.
+    """
+    named, volumes = patients_of(paths, pattern), map(stand_in, paths)
+    return [h or n or v for h, n, v in zip(headers, named, volumes, strict=True)]
 
 
 def stand_in(path: str) -> str:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel import jobs
+from medmodel import curation, datasets, indexing, jobs
 from medmodel.config import RECIPES, config_for
+from medmodel.curation import Action
 from medmodel.runs import Run, RunStatus, RunStore
+from medmodel.samples import Slicing
 from tests.conftest import draw_class_folders
+from tests.volumes import draw_volumes
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 
@@ -114,9 +117,25 @@ def test_patients_found_by_a_pattern_are_counted(class_folders: Path) -> None:
     app = opened()
     label = "Patient in the file name (regular expression)"
     field(app, label).set_value(r"(dark|light)_").run()
-    assert any("2 patients in 24 images" in c.value for c in app.caption)
+    assert any("2 patients in 24 files" in c.value for c in app.caption)
     field(app, label).set_value("(").run()
     assert any("Not a regular expression" in m.value for m in app.markdown)
+
+
+def test_patients_are_counted_in_slices_and_from_headers(tmp_path: Path) -> None:
+    """Files are counted only while nobody has looked into them."""
+    folder = draw_volumes(tmp_path / "data" / "vols", count=4)
+    label = "Patient in the file name (regular expression)"
+    app = opened(dataset=str(folder))
+    assert any("Each of the 12 files counts as" in c.value for c in app.caption)
+    slices = Slicing("every", step=3, frames="every", frame_step=2).to_json()
+    curation.add(datasets.index_folder(folder), Action("slices", "", slicing=slices))
+    indexing.check_folder(folder)
+    app = opened(dataset=str(folder))
+    # 8 volumes of three slices, each a patient; 4 DICOM files of two frames.
+    assert any("12 patients in 32 images, such as " in c.value for c in app.caption)
+    field(app, label).set_value("(dark|light)/[0-9]").run()
+    assert any("6 patients in 32 images" in c.value for c in app.caption)
 
 
 def test_patients_in_the_names_are_found_before_anything_is_opened(

@@ -9,12 +9,12 @@ import streamlit as st
 
 from medmodel import catalogue, indexing, jobs
 from medmodel.config import RECIPES, TrainConfig, config_for, data_roots, workspace_root
+from medmodel.datasets import load_index
 from medmodel.errors import DataError, RunError
 from medmodel.folders import recent_datasets, safe_folder, subfolders
 from medmodel.layout import list_files
-from medmodel.patterns import patients_of
 from medmodel.repeats import in_folds
-from medmodel.splits import guess_patient_pattern
+from medmodel.splits import guess_patient_pattern, told_patients
 from medmodel.synthetic import SAMPLE_NAME
 from pages._shared import widgets
 from pages._shared.augmentation_preview import show_augmentation
@@ -62,6 +62,15 @@ def files_of(folder: str) -> tuple[list[str], list[str]]:
     return [file.path for file in found], sorted({file.label for file in found})
 
 
+@st.cache_data(max_entries=4, show_spinner="Looking at the images…")
+def checked_images(folder: str, fingerprint: str) -> tuple[list[str], list[str]]:
+    """Names of all images as they were checked, and what headers say of patients."""
+    index = load_index(Path(folder))
+    if index is None:
+        return [], []
+    return index.readable["path"].tolist(), index.readable["patient"].tolist()
+
+
 @st.cache_data(max_entries=8, ttl=60, show_spinner=False)
 def guessed_pattern(folder: str) -> str:
     """The pattern that the data set's page knows, else what the names suggest."""
@@ -80,25 +89,36 @@ def holds_scans(folder: Path) -> bool:
 
 
 def preview_patients(folder: Path, pattern: str) -> None:
-    """Says what a pattern finds in the names of a data set."""
-    paths = files_of(str(folder))[0]
+    """Says whom the images show, as far as headers and a pattern tell.
+
+    Before the first check only the names of files are known: one file may turn out to
+    hold several slices or frames.
+    """
+    report = indexing.kept_report(folder)
+    if report is None:
+        paths, noun = files_of(str(folder))[0], "files"
+        headers = [""] * len(paths)
+    else:
+        paths, headers = checked_images(str(folder), report.fingerprint)
+        noun = "images"
     if holds_scans(folder):
         st.caption("Patients that DICOM headers name come first, as stand-ins.")
-    if not pattern:
-        st.caption(f"Each of the {len(paths)} files counts as a patient of its own.")
-        return
     with errors_shown():
-        _tell_patients(patients_of(paths, pattern))
+        patients = told_patients(paths, headers, pattern)
+        _tell_patients(patients, noun, "None of the names matches. " if pattern else "")
 
 
-def _tell_patients(patients: list[str]) -> None:
+def _tell_patients(patients: list[str], noun: str, none: str) -> None:
+    number = f"{len(patients):,} {noun}"
     named = sorted(set(patients) - {""})
     if not named:
-        st.caption(f"None of the {len(patients)} file names matches.")
+        st.caption(f"{none}Each of the {number} counts as a patient of its own.")
         return
+    unknown = patients.count("")
+    rest = f"; {unknown:,} {noun} name none" if unknown else ""
     st.caption(
-        f"{len(named)} patients in {len(patients)} images, such as "
-        f"{plain(', '.join(named[:3]))}; {patients.count('')} images name none."
+        f"{len(named):,} patients in {number}, such as "
+        f"{plain(', '.join(named[:3]))}{rest}."
     )
 
 
