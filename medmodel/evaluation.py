@@ -164,13 +164,13 @@ def read_predictions(run: Run) -> pd.DataFrame:
 
     path = run.folder / "predictions.csv"
     try:
-        # A class may be called "NA" or "None": no text means "missing" here.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        missing = [name for name in TEXT_COLUMNS if name not in table]
+        names = [str(name) for name in pd.read_csv(path, nrows=0)]
+        missing = [name for name in TEXT_COLUMNS if name not in names]
         if missing:
             raise RunError(f"{path.name} of {run.title} has no column {missing[0]}.")
-        scores = [name for name in map(str, table) if name.startswith(SCORE)]
-        return table.astype(dict.fromkeys(scores, np.float64))
+        kinds = {n: np.float64 if n.startswith(SCORE) else str for n in names}
+        # A class may be called "NA" or "None": no text means "missing" here.
+        return pd.read_csv(path, dtype=kinds, keep_default_na=False)
     except FileNotFoundError:
         raise RunError(
             f"The run {run.title} has no predictions yet: they come when it ends."
@@ -193,16 +193,21 @@ def shared_patients(run: Run) -> int | None:
     """
     import pandas as pd
 
+    names = ["path", "patient", "split"]
     try:
-        table = pd.read_csv(run.folder / "split.csv", dtype=str, keep_default_na=False)
+        table = pd.read_csv(
+            run.folder / "split.csv", dtype=str, keep_default_na=False, usecols=names
+        )
     except (FileNotFoundError, ValueError) as error:
         raise RunError(f"The split of {run.title} cannot be read: {error}") from error
-    told = table["patient"]
-    if ((told == "") | (told == table["path"].map(stand_in))).any():
-        return None
-    tested = table["split"] == "test"
-    others = set(table.loc[~tested, "patient"])
-    return len(set(table.loc[tested, "patient"]) & others)
+    paths, patients, splits = (table[name].tolist() for name in names)
+    known: dict[bool, set[str]] = {True: set(), False: set()}
+    for path, patient, split in zip(paths, patients, splits, strict=True):
+        # Most paths are ruled out before anybody looks for a slice's number in them.
+        if path.startswith(patient) and (not patient or stand_in(path) == patient):
+            return None
+        known[split == "test"].add(patient)
+    return len(known[True] & known[False])
 
 
 def scored(table: pd.DataFrame, split: str) -> Scored:

@@ -361,6 +361,10 @@ def _close_predictor() -> None:
 def _warm_imports() -> None:
     import pandas  # noqa: F401
     import plotly.graph_objects  # noqa: F401
+    import scipy.special  # noqa: F401
+
+    # What the pages of results need, for whoever opens the first of them.
+    from medmodel import comparison, figures, report, sheet  # noqa: F401
 
     gc.collect()
     gc.freeze()

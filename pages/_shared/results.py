@@ -123,7 +123,7 @@ def _version(run: Run, group: Subgroup) -> tuple[str, tuple[int, int]]:
 
 
 # The second parameter only makes a new entry where a file has changed.
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner="Reading what the model said …")
 def _predictions(folder: str, version: int) -> pd.DataFrame:
     return read_predictions(Run(Path(folder)))
 
