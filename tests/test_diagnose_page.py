@@ -284,6 +284,9 @@ def test_csv_runs_no_formula() -> None:
     assert rows[1][0] == "'@x"
     assert rows[2][0] == "a, b.png"
     assert rows[3] == ["'-x.txt", "", "", "", "", "'-x.txt is not a picture."]
+    # Calibrated ones are no scores to hold against a frozen threshold.
+    changed = csv_text(cases, scores, ["a", "+b"], kind="calibrated")
+    assert "calibrated_a,calibrated_+b" in changed and "score_" not in changed
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

@@ -12,6 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel import audit
+from medmodel.calibration import stored_temperature
 from medmodel.plots import per_cent
 from medmodel.runs import Run
 from pages._shared.answers import familiarity_of
@@ -68,10 +69,12 @@ def choose_case(
         args=(cases[min(chosen + 1, last)].key,),
     )
     place.text(f"{chosen + 1} of {len(cases)}: {cases[chosen].name}")
+    # Thresholds that were frozen are for scores before calibration: not to be mixed up.
+    kind = "score" if stored_temperature(run) is None else "calibrated"
     download.download_button(
         "Download CSV",
-        csv_text(cases, scores, classes, bad, strange),
-        file_name=f"predictions-{run.id}.csv",
+        csv_text(cases, scores, classes, bad, strange, kind),
+        file_name=f"pictures-{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
         width="stretch",
@@ -86,16 +89,18 @@ def csv_text(
     classes: Sequence[str],
     bad: Sequence[Refused] = (),
     strange: Sequence[bool] = (),
+    kind: str = "score",
 ) -> str:
     """Every picture's first choice and scores; refused files with their reason.
 
-    A picture unlike the training data has its scores, and that as its problem.
+    A picture unlike the training data has its scores, and that as its problem. `kind`
+    begins the heading of every class.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    header = ["file", "label", "first_choice", *(f"score_{c}" for c in classes)]
+    header = ["file", "label", "first_choice", *(f"{kind}_{c}" for c in classes)]
     writer.writerow([*header, "problem"])
     for i, (case, row) in enumerate(zip(cases, scores, strict=True)):
         problem = UNLIKE if len(strange) and strange[i] else ""
