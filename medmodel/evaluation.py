@@ -210,6 +210,24 @@ def shared_patients(run: Run) -> int | None:
     return len(known[True] & known[False])
 
 
+def learned_pictures(run: Run) -> dict[str, str]:
+    """Digest of the pixels -> split, of all images that the training looked at.
+
+    Empty for runs of versions that did not write digests.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(run.folder / "split.csv", dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        return {}
+    if "digest" not in table:
+        return {}
+    # What was trained on and validated with was trained on.
+    known = table[table["split"].isin(["train", "val"])].sort_values("split")
+    return dict(zip(known["digest"][::-1], known["split"][::-1], strict=True))
+
+
 def scored(table: pd.DataFrame, split: str) -> Scored:
     """One split of a predictions table as arrays.
 

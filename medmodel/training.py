@@ -35,7 +35,7 @@ from medmodel.storage import read_json, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-SPLIT_COLUMNS = ("path", "label", "patient", "split")
+SPLIT_COLUMNS = ("path", "label", "patient", "split", "digest")
 CHUNK = 256
 """Images between two looks at the clock while predictions are written."""
 
@@ -206,7 +206,9 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
     path = run.folder / "split.csv"
     if path.exists():
         return pd.read_csv(path, dtype=str, keep_default_na=False)
-    table = assign_splits(index, config)[list(SPLIT_COLUMNS)]
+    digests = index.readable[["path", "digest"]]
+    table = assign_splits(index, config).merge(digests, on="path", how="left")
+    table = table[list(SPLIT_COLUMNS)]
     run.write_table("split.csv", [SPLIT_COLUMNS, *table.itertuples(index=False)])
     return table
 

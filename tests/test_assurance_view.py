@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +17,11 @@ from streamlit.testing.v1 import AppTest
 from medmodel import calibration, conformal, familiarity, predictor, training
 from medmodel.calibration import Temperature
 from medmodel.config import config_for
+from medmodel.images import decode, pixel_digest
 from medmodel.reporter import Reporter
 from medmodel.runs import Run, RunStatus, RunStore
 from medmodel.thresholds import Rule, freeze_thresholds
+from pages._shared import assurance_view
 from pages._shared.assurance_view import _why, sentence
 from tests.conftest import draw_class_folders
 from tests.test_diagnose_page import drop, first_choices, opened, press
@@ -116,21 +120,39 @@ def test_a_familiar_one_has_a_set_and_its_likes(run: Run) -> None:
     assert "16 small changes" in words(app)
 
 
-def test_a_picture_of_the_training_is_called_one(run: Run) -> None:
-    """The same pixels, whatever the file; not a picture that was only tested."""
+def test_a_picture_of_the_training_is_called_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same pixels, whatever the file; it cannot be unlike what it is one of."""
     split = pd.read_csv(run.folder / "split.csv")
-    path = split[split["split"] == "train"]["path"].iloc[0]
-    with Image.open(Path(run.config.dataset) / path) as image:
-        buffer = io.BytesIO()
+    files = {
+        name: Path(run.config.dataset) / split[split["split"] == name]["path"].iloc[0]
+        for name in ("train", "val", "test")
+    }
+    buffer = io.BytesIO()
+    with Image.open(files["train"]) as image:
         image.save(buffer, "TIFF")
     app = opened(run)
-    drop(app, ("other name.tif", buffer.getvalue()))
-    told = "trained on this very picture"
-    assert any(told in info.value for info in app.info)
-    path = split[split["split"] == "test"]["path"].iloc[0]
-    drop(app, ("x.png", (Path(run.config.dataset) / path).read_bytes()))
-    assert len(first_choices(app)) == 1
-    assert not any(told in info.value for info in app.info)
+    told = []
+    for source in (
+        buffer.getvalue(),
+        *(files[n].read_bytes() for n in ("val", "test")),
+    ):
+        drop(app, ("picture", source))
+        told.append(" ".join(info.value for info in app.info))
+    assert "trained on this very picture" in told[0]
+    assert "one of the validation images" in told[1]
+    assert "very picture" not in told[2]
+
+    far = familiarity.Familiarity(0.97, True, [], [])
+    monkeypatch.setattr(assurance_view, "familiarity_of", lambda run, case: far)
+    strange = {}
+    for name, file in files.items():
+        case: Any = SimpleNamespace(
+            scan=False, digest=pixel_digest(decode(file).pixels)
+        )
+        strange[name] = assurance_view.is_strange(run, case)
+    assert strange == {"train": False, "val": True, "test": True}
 
 
 def test_calibration_is_used_where_there_is_one(run: Run) -> None:

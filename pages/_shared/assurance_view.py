@@ -13,22 +13,20 @@ from medmodel import audit, conformal, plots
 from medmodel.calibration import apply_temperature, stored_temperature
 from medmodel.config import MEDICAL_AUGMENTATION
 from medmodel.errors import MedModelError
-from medmodel.evaluation import read_predictions
-from medmodel.familiarity import Familiarity, Neighbour
+from medmodel.evaluation import learned_pictures, read_predictions
+from medmodel.familiarity import MOST_FITTED, Familiarity, Neighbour
 from medmodel.folders import safe_folder
-from medmodel.images import Pixels, decode, png_bytes, prepare_image, thumbnail
+from medmodel.images import Pixels, decode, png_bytes, thumbnail
 from medmodel.predictor import shared
 from medmodel.runs import Run
 from pages._shared.answers import familiarity_of, scores_of
-from pages._shared.cases import Case, prepared
+from pages._shared.cases import Case, pixel_digest_of, prepared
 from pages._shared.verdict_view import held, held_sentence
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
 _THUMBNAIL = 128
 _CHANGES = 16
-_SAME = 0.01
-"""Distances below it may be of the picture itself; 1 is usual between two."""
 COVERAGE = "coverage"
 
 
@@ -43,6 +41,8 @@ class Validation:
 def may_show_scores(run: Run, case: Case) -> bool:
     """Says first whether the picture is unlike the training data.
 
+    One that it was trained on is said to be that instead.
+
     Returns:
         Whether its probabilities are shown: it is familiar, nothing is known of that,
         or they were asked for nevertheless.
@@ -53,8 +53,10 @@ def may_show_scores(run: Run, case: Case) -> bool:
             "Whether this picture resembles the training data is not known: the model "
             "was trained by a version that did not keep that."
         )
+        _say_if_learned(run, case)
         return True
-    if not found.unfamiliar:
+    if not is_strange(run, case):
+        _say_if_learned(run, case)
         return True
     st.markdown("### Unlike the training data")
     st.warning(_why(run, found), icon=":material/help:")
@@ -68,32 +70,38 @@ def may_show_scores(run: Run, case: Case) -> bool:
     return False
 
 
-def say_if_learned(run: Run, case: Case) -> None:
-    """Says that the model was trained on this very picture, where it was."""
+def learned_from(run: Run, case: Case) -> str:
+    """The split of the run that holds this very picture: train, val, or "" for none."""
+    return _learned(str(run.folder)).get(pixel_digest_of(case), "")
+
+
+def is_strange(run: Run, case: Case) -> bool:
+    """Whether the picture is to be called unlike the training data."""
     found = familiarity_of(run, case)
-    near = [] if found is None else [n for n in found.neighbours if n.distance < _SAME]
-    if not near:
-        return
-    key = f"learned-{run.id}-{case.key}"
-    if key not in st.session_state:
-        st.session_state[key] = any(_is_image(run, case, image.path) for image in near)
-    if st.session_state[key]:
+    if found is None or not found.unfamiliar:
+        return False
+    return bool(found.facts) or learned_from(run, case) != "train"
+
+
+def _say_if_learned(run: Run, case: Case) -> None:
+    learned = learned_from(run, case)
+    if learned == "train":
         st.info(
             "**The model was trained on this very picture.** Its score here says "
             "nothing about how it does on new ones.",
             icon=":material/school:",
         )
+    elif learned == "val":
+        st.info(
+            "**This very picture is one of the validation images**, by which the "
+            "training was steered. New pictures may fare worse.",
+            icon=":material/school:",
+        )
 
 
-def _is_image(run: Run, case: Case, path: str) -> bool:
-    """Whether the model sees the same in a picture as in an image of its data set."""
-    wanted = run.model_facts.preprocessing
-    try:
-        file = safe_folder(run.config.dataset) / path
-        pixels = decode(file, window=wanted.window).pixels
-    except (MedModelError, OSError):
-        return False
-    return np.array_equal(prepared(case, wanted), prepare_image(pixels, wanted))
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _learned(folder: str) -> dict[str, str]:
+    return learned_pictures(Run(Path(folder)))
 
 
 def _why(run: Run, found: Familiarity) -> str:
@@ -240,9 +248,19 @@ def show_similar(run: Run, case: Case) -> None:
             with st.container(width=_THUMBNAIL):
                 _show_neighbour(run, near)
     st.caption(
-        "Nearest by the features of the network. A distance of 1 is how far a "
-        "validation image usually is from its nearest training image."
+        f"Nearest by the features of the network{_among(run)}. A distance of 1 is how "
+        "far a validation image usually is from its nearest training image."
     )
+
+
+def _among(run: Run) -> str:
+    """Which training images were looked at, where not all of them were."""
+    if run.config.training == "frozen":  # their features were there anyway
+        return ""
+    count = sum(split == "train" for split in _learned(str(run.folder)).values())
+    if count <= MOST_FITTED:
+        return ""
+    return f", among {MOST_FITTED:,} of {count:,} training images drawn by chance"
 
 
 def _show_neighbour(run: Run, near: Neighbour) -> None:

@@ -15,7 +15,7 @@ from medmodel import audit
 from medmodel.calibration import stored_temperature
 from medmodel.plots import per_cent
 from medmodel.runs import Run
-from pages._shared.answers import familiarity_of
+from pages._shared.assurance_view import is_strange
 from pages._shared.cases import Case, Refused
 from pages._shared.downloads import harmless
 
@@ -30,8 +30,7 @@ def choose_case(
     """Shows the table, the CSV button and the steps; returns the chosen position."""
     classes = run.model_facts.class_names
     chosen = _position(cases)
-    known = [familiarity_of(run, case) for case in cases]
-    strange = [found is not None and found.unfamiliar for found in known]
+    strange = [is_strange(run, case) for case in cases]
     # The table's own mark follows the arrow keys.
     st.session_state[_TABLE] = {"selection": {"rows": [chosen], "columns": []}}
     st.dataframe(

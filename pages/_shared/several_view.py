@@ -77,7 +77,9 @@ def show_heatmaps(answers: Sequence[Answer]) -> None:
             show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     with right:
         wanted, opacity, method = _controls(answers, case)
-    for place, answer in zip(places(len(answers)), answers, strict=True):
+    # One model may stand alone here, because the others find the picture strange.
+    beside = places(max(len(answers), 2))
+    for place, answer in zip(beside, answers, strict=False):
         with place, errors_shown(), st.spinner("Explaining …"):
             _show_heatmap(answer, wanted, (opacity, method))
 

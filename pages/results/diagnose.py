@@ -12,7 +12,6 @@ from pages._shared.answers import scores_of, starting, warm
 from pages._shared.assurance_view import (
     calibrated_scores,
     may_show_scores,
-    say_if_learned,
     show_set,
     show_similar,
 )
@@ -150,7 +149,6 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
                 st.markdown(f":gray[{plain(run.title)}]")
             if not may_show_scores(run, case):
                 continue
-            say_if_learned(run, case)
             (told, *_), meaning = calibrated_scores(run, rows[[chosen]])
             order = bar_order(run, told, shown)
             shown = shown or [run.model_facts.class_names[i] for i in order]
