@@ -46,8 +46,8 @@ _DTYPES: dict[Hashable, Any] = {
     name: "int64" if kind is int else object for name, kind in _COLUMNS.items()
 }
 _REPEATED = {"label", "split", "format", "mode", "patient", "seen", "error"}
-_VERSION = 4
-_OLDER = ("1", "3")
+_VERSION = 5
+_OLDER = ("1", "3", "4")
 """Versions whose tables can be shown, but are measured again by the next check."""
 _NOT_AN_IMAGE = "-not an image"
 _SCANS = ("DICOM", "NIfTI")
@@ -142,9 +142,12 @@ def index_dataset(
     return index
 
 
-def load_index(folder: Path) -> Index | None:
-    """What `index_dataset` kept, without a look at the folder; None if nothing."""
-    kept = _read_kept(index_folder(folder) / "index.csv")
+def load_index(folder: Path, comparable: bool = False) -> Index | None:
+    """What `index_dataset` kept, without a look at the folder; None if nothing.
+
+    Where it must be `comparable`: not by an older version, whose digests are others.
+    """
+    kept = _read_kept(index_folder(folder) / "index.csv", () if comparable else _OLDER)
     return None if kept is None else _split_kept(folder.resolve(), kept[0])
 
 
@@ -162,7 +165,7 @@ def _describe(folder: Path, path: str, slicing: Slicing) -> list[dict[str, Any]]
     """The samples of one file; one that says why where there is none."""
     file = samples.located(folder / path)[0]
     try:
-        with file.open("rb") as opened:
+        with file.open("rb", buffering=0) as opened:
             known = images.recognised(opened.read(images.HEAD))
             if not known and not file.name.lower().endswith(layout.IMAGE_SUFFIXES):
                 return [{**_described(_NOT_AN_IMAGE), "path": path}]
@@ -355,14 +358,16 @@ def _keep(folder: Path, name: str, table: pd.DataFrame, slicing: Slicing) -> Non
         table.to_csv(file, index=False)
 
 
-def _read_kept(path: Path) -> tuple[pd.DataFrame, str] | None:
+def _read_kept(
+    path: Path, older: tuple[str, ...] = _OLDER
+) -> tuple[pd.DataFrame, str] | None:
     """The rows, and the choice of slices in words; "" where nobody chose."""
     import pandas as pd
 
     try:
         with path.open(encoding="utf-8", newline="") as file:
             version, _, choice = file.readline().strip()[2:].partition(" ")
-            if version not in (str(_VERSION), *_OLDER):
+            if version not in (str(_VERSION), *older):
                 return None
             rows = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
             # The first version knew neither patients nor facts.

@@ -211,7 +211,7 @@ def _identical(index: Index, model: Run) -> int:
     folder = Path(model.config.dataset)
     if not folder.is_dir():  # nothing is left to compare with
         return 0
-    own = load_index(folder) or index_dataset(folder)
+    own = load_index(folder, comparable=True) or index_dataset(folder)
     return int(index.readable["digest"].isin(set(own.readable["digest"])).sum())
 
 

@@ -53,10 +53,10 @@ def measure(file: bytes, pixels: Pixels, file_format: str) -> Facts:
         `blue`: how far these lie above green on average, -255 to 255.
     """
     small = _small(pixels)
-    grey = small.convert("L")
+    grey = small if small.mode == "L" else small.convert("L")
     content = grey.tobytes()
     values = np.frombuffer(content, np.uint8).astype(np.float64)
-    mean = float(values.mean())
+    mean = float(values.sum()) / len(values)
     square = float(values @ values) / len(values)
     return {
         "hash": _hash(grey),

@@ -71,6 +71,8 @@ def file_of(name: str) -> str:
 
 def located(path: Path) -> tuple[Path, Part | None]:
     """The same as `split` for a whole path."""
+    if "#" not in path.name:
+        return path, None
     name, part = split(path.name)
     return path.with_name(name), part
 

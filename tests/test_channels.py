@@ -47,7 +47,7 @@ def test_grey_stored_as_colour_is_read_as_grey(channel: int) -> None:
 
 def test_digest_is_that_of_all_versions() -> None:
     grey = picture(5, 7)
-    known = hashlib.blake2b(b"(5, 7, 1)" + grey.tobytes(), digest_size=16).hexdigest()
+    known = hashlib.sha1(b"(5, 7, 1)" + grey.tobytes()).hexdigest()[:32]
     assert images.pixel_digest(grey) == known
     assert images.pixel_digest(grey.repeat(3, axis=2)) == known
 

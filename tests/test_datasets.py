@@ -57,6 +57,18 @@ def test_kept_index_is_the_same(class_folders: Path) -> None:
     assert kept.fingerprint == made.fingerprint
 
 
+def test_older_versions_are_shown_but_never_compared(class_folders: Path) -> None:
+    made = datasets.index_dataset(class_folders)
+    place = datasets.index_folder(class_folders) / "index.csv"
+    digest = made.table["digest"][0]
+    text = place.read_text().replace(digest, "0" * 32)
+    place.write_text(text.replace("# 5", "# 4", 1))
+    shown = datasets.load_index(class_folders)
+    assert shown is not None and shown.table["digest"][0] == "0" * 32
+    assert datasets.load_index(class_folders, comparable=True) is None
+    assert datasets.index_dataset(class_folders).table.equals(made.table)
+
+
 def test_broken_files_are_rows_with_a_reason_and_others_ignored(
     class_folders: Path,
 ) -> None:
