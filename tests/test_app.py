@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import logging
 
 import pytest
 from streamlit import net_util
+from streamlit.error_util import handle_user_script_exception
 from streamlit.web.server import server_util
 
 import app
@@ -47,16 +47,15 @@ def test_a_full_disk_is_no_bug(said: list[str]) -> None:
 
 
 def test_a_bug_is_told_and_its_words_are_kept_from_the_log(
-    said: list[str], caplog: pytest.LogCaptureFixture
+    said: list[str],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     name = "Jane Roe"
     try:
         raise ValueError(f"{name}.png")
     except ValueError as error:
-        logging.getLogger("streamlit.error_util").error(
-            "Uncaught app execution", exc_info=error
-        )
-        assert app.show_failure(error)
+        handle_user_script_exception(error, app.show_failure)
     assert "Something went wrong in this program" in said[0]
     assert "test_app.py" in caplog.text and "ValueError" in caplog.text
-    assert "Jane" not in caplog.text
+    assert "Jane" not in caplog.text + "".join(capfd.readouterr())
