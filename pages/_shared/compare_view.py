@@ -22,6 +22,7 @@ from pages._shared.cases import dataset_case
 from pages._shared.charts import pick_format, show_figure
 from pages._shared.downloads import csv_button
 from pages._shared.pictures import SIDE, file_of, small_pictures
+from pages._shared.prediction_view import say_uncalibrated
 from pages._shared.runs_table import MARK
 from pages._shared.several_view import Answer, show_bars, show_heatmaps
 from pages._shared.widgets import errors_shown
@@ -223,6 +224,7 @@ def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
                 case = dataset_case(file_of(run, path), label, preprocessing)
                 answers.append(Answer(name, run, case, scores_of(run, [case])[0]))
         show_bars(answers)
+        say_uncalibrated(list(runs.values()))
         show_heatmaps(answers)
 
 

@@ -16,7 +16,12 @@ from pages._shared.answers import scores_of
 from pages._shared.cases import dataset_case
 from pages._shared.downloads import csv_button
 from pages._shared.pictures import SIDE, file_of, small_pictures
-from pages._shared.prediction_view import bar_order, show_pictures, show_scores
+from pages._shared.prediction_view import (
+    bar_order,
+    say_uncalibrated,
+    show_pictures,
+    show_scores,
+)
 from pages._shared.widgets import errors_shown
 from pages._shared.words import plain
 
@@ -201,4 +206,5 @@ def _look_closer(run: Run, row: Any) -> None:
             scores = scores_of(run, [case])[0]
         colours = plots.class_colours(run.model_facts.class_names)
         show_scores(run, case, scores, colours, bar_order(run, scores, []))
+        say_uncalibrated([run])
         show_pictures(run, case, scores)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel import plots
+from medmodel.calibration import stored_temperature
 from medmodel.errors import MedModelError
 from medmodel.images import Pixels
 from medmodel.predictor import METHODS, How
@@ -57,6 +58,15 @@ def show_scores(
         title = f"{len(rest)} more classes, {together} together"
         with st.expander(plain(title)):
             _show_bars(run, rest, scores, colours, f"{key}-rest")
+
+
+def say_uncalibrated(runs: Sequence[Run]) -> None:
+    """Says that scores are those before calibration, where Diagnose shows others."""
+    if any(stored_temperature(run) is not None for run in runs):
+        st.caption(
+            "Scores as the models give them, before calibration, like all numbers "
+            "here; Diagnose shows calibrated ones."
+        )
 
 
 def bar_order(
