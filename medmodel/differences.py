@@ -7,6 +7,7 @@ a letter that one hospital burns in, a black frame, the number of bits, the mach
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -135,20 +136,25 @@ class Sources(NamedTuple):
         return self.accuracy >= (1 + self.chance) / 2
 
 
-def source_of(path: str, label: str) -> str:
+def source_of(path: str, classes: Sequence[str]) -> str:
     """Where a file seems to come from: its inner folders and the form of its name.
 
-    Numbers become #, the class and the usual names of splits are taken out, and so is
-    what looks drawn by lot.
+    Numbers become #, the usual names of splits are taken out, and so is what looks
+    drawn by lot. Names of classes are taken out as well, of all classes alike: taken
+    out of one class's files alone, they would make the difference themselves.
     """
     *folders, name = file_of(path).split("/")
     stem = name.split(".")[0]
-    words = {label.casefold(), "train", "val", "test", "training", "validation"}
+    words = {"train", "val", "test", "training", "validation"}
+    words |= {name.casefold() for name in classes}
     inner = [re.sub(r"\d+", "#", f) for f in folders if f.casefold() not in words]
     if re.fullmatch(r"(?i)[0-9a-f]{12,}|[0-9a-f-]{32,}", stem):
         stem = "#"
     form = re.sub(r"\d+", "#", stem)
-    form = re.sub(re.escape(label), "", form, flags=re.IGNORECASE)
+    for label in sorted(classes, key=len, reverse=True):
+        word = re.escape(re.sub(r"\d+", "#", label))
+        if word != re.escape("#"):
+            form = re.sub(rf"(?i)(?<![a-z]){word}(?![a-z])", "", form)
     return "/".join([*inner[-2:], form[:40]])
 
 
@@ -163,8 +169,8 @@ def sources(table: pd.DataFrame, seed: int = 0) -> Sources | None:
     counts = np.bincount(labels)
     if len(classes) < 2 or counts.min() < FEWEST:
         return None
-    pairs = zip(table["path"], table["label"], strict=True)
-    names = [source_of(path, label) for path, label in pairs]
+    known = list(map(str, classes))
+    names = [source_of(path, known) for path in table["path"]]
     codes = np.unique(names, return_inverse=True)[1]
     if codes.max() == 0:
         return None

@@ -3,6 +3,10 @@
 Pictures of one class often come from one machine, export or web site. A network then
 learns the source. A small decision tree on facts alone that have nothing to do with
 disease tells how easy that would be.
+
+Folders and file names are judged apart, by `differences.sources`: a network sees
+neither, and files are so often named after their class that nearly every data set would
+be warned of.
 """
 
 from __future__ import annotations

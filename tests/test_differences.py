@@ -87,7 +87,7 @@ def test_paths_are_those_that_have_it() -> None:
     ],
 )
 def test_sources_by_hand(path: str, label: str, source: str) -> None:
-    assert differences.source_of(path, label) == source
+    assert differences.source_of(path, [label]) == source
 
 
 def test_sources_that_go_with_the_class() -> None:
@@ -102,3 +102,13 @@ def test_sources_that_go_with_the_class() -> None:
     same.columns = pd.Index(["path", "label"])
     assert differences.sources(same.astype({"label": str})) is None
     assert differences.sources(same.astype({"label": str})[:8]) is None
+
+
+def test_names_of_classes_in_file_names_are_no_source() -> None:
+    """Taken out of one class's names alone, they set the classes apart themselves."""
+    rows = [(f"contrast/ID_{n}_CONTRAST_1.dcm", "contrast") for n in range(20)]
+    rows += [(f"no_contrast/ID_{n}_CONTRAST_0.dcm", "no_contrast") for n in range(20)]
+    assert differences.sources(pd.DataFrame(rows, columns=["path", "label"])) is None
+    rows = [(f"{c}/scan {n}.png", c) for c in ("a", "s", "1") for n in range(12)]
+    assert differences.sources(pd.DataFrame(rows, columns=["path", "label"])) is None
+    assert differences.source_of("stage 2/x_stage 2_7.png", ["stage 2", "x"]) == "__#"
