@@ -28,6 +28,18 @@ def of_colour(image: Image.Image) -> Pixels:
     return np.frombuffer(red, np.uint8).reshape(image.height, image.width, 1)
 
 
+def as_colour(grey: Pixels) -> Pixels:
+    """Three equal channels.
+
+    Args:
+        grey: uint8 (height, width, 1).
+    """
+    pixels = np.empty((*grey.shape[:2], 3), np.uint8)
+    for channel in range(3):  # all at once it takes four times as long
+        pixels[..., channel] = grey[..., 0]
+    return pixels
+
+
 def single_channel(pixels: Pixels) -> Pixels:
     """One channel where all three are equal, as in grey stored as RGB; else the same.
 

@@ -31,8 +31,8 @@ from PIL import (
 )
 
 from medmodel import enhance, frames, samples, scans
-from medmodel.channels import of_colour, single_channel
-from medmodel.config import Preprocessing
+from medmodel.channels import as_colour, of_colour, single_channel
+from medmodel.config import Fit, Preprocessing
 from medmodel.errors import ImageError
 from medmodel.samples import Axis
 from medmodel.scaling import cropped, padded, scaled
@@ -185,25 +185,24 @@ def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
         uint8 (size, size, channels).
     """
     pixels = enhance.apply(pixels, preprocessing.steps)
-    if pixels.shape == preprocessing.shape:
-        return pixels
-    side, colour = preprocessing.size, "L" if preprocessing.colour == "grey" else "RGB"
+    side, _, channels = preprocessing.shape
+    if pixels.shape[2] > channels:
+        pixels = _to_pixels(_to_image(pixels).convert("L"))
     if pixels.shape[:2] != (side, side):
-        pixels = single_channel(pixels)  # the same, scaled in a third of the time
-    image = _to_image(pixels)
-    if image.mode != "L":
-        image = image.convert(colour)
-    if preprocessing.fit == "stretch":
-        image = scaled(image, side, side)
-    else:
-        pick = max if preprocessing.fit == "pad" else min
-        scale = side / pick(image.size)
-        width, height = (max(1, round(length * scale)) for length in image.size)
-        if preprocessing.fit == "crop":
-            image = cropped(image, side)
-        else:
-            image = padded(scaled(image, width, height), side)
-    return _to_pixels(image.convert(colour))
+        # Grey stored as colour: the same, scaled in a third of the time.
+        image = _to_image(single_channel(pixels))
+        pixels = _to_pixels(_fitted(image, side, preprocessing.fit))
+    return pixels if pixels.shape[2] == channels else as_colour(pixels)
+
+
+def _fitted(image: Image.Image, side: int, fit: Fit) -> Image.Image:
+    if fit == "stretch":
+        return scaled(image, side, side)
+    if fit == "crop":
+        return cropped(image, side)
+    scale = side / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return padded(scaled(image, width, height), side)
 
 
 def pixel_digest(pixels: Pixels) -> str:

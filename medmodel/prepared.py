@@ -150,13 +150,12 @@ def decode_chunk(
                 failed[path] = f"{path} cannot be opened: {error.strerror}."
                 continue
             pixels = images.prepare_image(decoded.pixels, wanted)
-            _write_at(
-                file.fileno(), pixels.tobytes(), offset + position * pixels.nbytes
-            )
+            _write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
     return failed
 
 
-def _write_at(file: int, content: bytes, offset: int) -> None:
+def _write_at(file: int, pixels: images.Pixels, offset: int) -> None:
+    content = np.ascontiguousarray(pixels).reshape(-1).data
     while content:
         written = os.pwrite(file, content, offset)
         content, offset = content[written:], offset + written

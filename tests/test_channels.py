@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from medmodel import images
-from medmodel.channels import Pixels, of_colour, single_channel
+from medmodel.channels import Pixels, as_colour, of_colour, single_channel
 from medmodel.config import Preprocessing
 
 
@@ -30,6 +30,7 @@ def test_one_channel_only_where_all_are_equal(
     stored = grey.repeat(3, axis=2)
     assert np.array_equal(single_channel(stored), grey)
     assert single_channel(grey) is grey
+    assert np.array_equal(as_colour(grey), stored)
     stored[height // 2, width // 2, channel] ^= 1
     assert single_channel(stored) is stored
 
