@@ -16,11 +16,13 @@ import socket
 import sys
 import threading
 import traceback
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -47,6 +49,8 @@ BUCKETS = (1, 8, 32)
 NICENESS = 5
 # Graphs and activations of a model, beside its weights.
 ALLOWANCE_BYTES = 64 << 20
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile, zlib.error)
+"""What Keras raises for a file that is not as it was written."""
 _precision_lock = threading.Lock()
 
 
@@ -107,7 +111,7 @@ def load(run: Run) -> Loaded:
     facts = run.model_facts
     try:
         saved = keras.models.load_model(run.model_path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except _DAMAGED as error:
         raise PredictionError(
             f"The model of run {run.title} cannot be loaded: {run.model_path.name} is "
             "damaged or was written by another version. Train it again."

@@ -121,9 +121,15 @@ def test_missing_and_damaged_models(new_run: Callable[[], Run]) -> None:
     with pytest.raises(RunError, match="no trained model yet"):
         prediction.load(run)
     save_model(run)
-    run.model_path.write_bytes(b"PK nonsense")
-    with pytest.raises(PredictionError, match="tiny cannot be loaded"):
-        prediction.load(run)
+    content = run.model_path.read_bytes()
+    middle = len(content) // 2
+    for damaged in (
+        *(b"PK nonsense", content[:middle]),
+        content[:middle] + bytes(64) + content[middle + 64 :],
+    ):
+        run.model_path.write_bytes(damaged)
+        with pytest.raises(PredictionError, match="tiny cannot be loaded"):
+            prediction.load(run)
 
 
 def test_code_inside_a_model_file_is_refused(new_run: Callable[[], Run]) -> None:
