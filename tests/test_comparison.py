@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -110,6 +111,21 @@ def test_a_model_does_not_differ_from_itself() -> None:
         bootstrap_difference(a, b, "f1", 100),
     ):
         assert (estimate.value, p, needed) == (0, 1, None)
+
+
+def test_a_perfect_model_and_one_that_never_varies_are_told_apart() -> None:
+    """No image errs more than another: they were called not distinguishable."""
+    truth = np.repeat([0, 1], 50)
+    perfect = Scored(["a", "b"], truth, np.eye(2)[truth] * 0.8 + 0.1, None)
+    level = replace(perfect, scores=np.full((100, 2), 0.5))
+    for one, other, value in ((perfect, level, 0.5), (level, perfect, -0.5)):
+        found, p, needed = area_difference(one, other)
+        assert found.value == value and p < 0.001 and needed is None
+        assert found.low < value < found.high and found.low * found.high > 0
+    right = Scored(["a", "b"], np.array([0, 1]), np.eye(2), None)
+    wrong = replace(right, scores=1 - np.eye(2))
+    assert area_difference(right, wrong)[1] > 0.05
+    assert area_difference(perfect, perfect)[0] == Estimate(0.0, 0.0, 0.0, 100)
 
 
 def test_order_only_turns_the_sign() -> None:
