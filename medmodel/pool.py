@@ -262,8 +262,9 @@ def _end(child: subprocess.Popen[str]) -> None:
     assert child.stdin and child.stdout
     with contextlib.suppress(OSError):
         child.stdin.close()
-    child.wait()
+    # First: it may be writing an answer that nobody wants any more.
     child.stdout.close()
+    child.wait()
 
 
 def _unpack(answer: str) -> Any:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -133,6 +135,20 @@ def test_children_know_the_settings_of_now(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("MEDMODEL_DATA", place)
         answers = pool.map_chunks(settings, [1, 2], few=0)
         assert {told for _, told in answers} == {place}
+
+
+def test_a_child_with_an_unread_answer_ends() -> None:
+    child = pool._start_child()
+    assert child.stdin
+    question = [f"{__name__}:double", list(range(200_000)), 1]
+    child.stdin.write(json.dumps(question) + "\n")
+    child.stdin.flush()
+    ending = threading.Thread(target=pool._end, args=(child,), daemon=True)
+    time.sleep(0.5)  # Also right without: it then ends in the middle of its work.
+    ending.start()
+    ending.join(20)
+    child.kill()
+    assert not ending.is_alive()
 
 
 def test_children_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
