@@ -47,7 +47,8 @@ def show_scores(
         order: Positions of the classes from the top, shape `(classes,)`.
     """
     first = int(scores.argmax())
-    share = plots.per_cent(float(scores[first]))
+    # The sign stays beside its number where a line ends.
+    share = plots.per_cent(float(scores[first])).replace(" ", "\N{NO-BREAK SPACE}")
     name = run.model_facts.class_names[first]
     st.markdown(f"### Model's first choice: {plain(name)} ({plain(share)})")
     key = f"bars-{run.id}-{case.key}"
