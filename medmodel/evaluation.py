@@ -100,6 +100,14 @@ class ClassArea:
     influence: NDArray[np.float64]
     rarest: int
 
+    def estimate(self, patients: NDArray[np.intp] | None) -> Estimate:
+        """The area with its interval.
+
+        Args:
+            patients: Patient number of each image, shape `(n,)`; None if unknown.
+        """
+        return auc_estimate(self.area, self.influence, patients, self.rarest, STEADY)
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -325,7 +333,7 @@ def balanced_accuracy(data: Scored) -> Estimate:
 
 def class_areas(data: Scored) -> list[ClassArea | None]:
     """Each class's one-against-rest area; None where it or the rest is absent."""
-    return [_class_area(data, position) for position in range(len(data.classes))]
+    return [class_area(data, position) for position in range(len(data.classes))]
 
 
 def macro_auc(data: Scored, areas: Sequence[ClassArea | None]) -> Estimate:
@@ -336,7 +344,7 @@ def macro_auc(data: Scored, areas: Sequence[ClassArea | None]) -> Estimate:
     mean = sum(area.area for area in measured) / len(measured)
     influence = np.mean([area.influence for area in measured], axis=0)
     rarest = min(area.rarest for area in measured)
-    return auc_estimate(mean, influence, data.patients, rarest, STEADY)
+    return ClassArea(mean, influence, rarest).estimate(data.patients)
 
 
 def class_results(data: Scored, areas: Sequence[ClassArea | None]) -> list[ClassResult]:
@@ -344,7 +352,8 @@ def class_results(data: Scored, areas: Sequence[ClassArea | None]) -> list[Class
     return [_class_result(data, at, area) for at, area in enumerate(areas)]
 
 
-def _class_area(data: Scored, position: int) -> ClassArea | None:
+def class_area(data: Scored, position: int) -> ClassArea | None:
+    """One class's area against the rest; None where it or the rest is absent."""
     positive = data.truth == position
     inside, outside = int(positive.sum()), int((~positive).sum())
     if not inside or not outside:
@@ -362,11 +371,7 @@ def _class_result(data: Scored, position: int, area: ClassArea | None) -> ClassR
         predicted=int(called.sum()),
         sensitivity=share(called, data.patients, among=positive),
         precision=share(positive, data.patients, among=called),
-        auc=NOT_MEASURABLE
-        if area is None
-        else auc_estimate(
-            area.area, area.influence, data.patients, area.rarest, STEADY
-        ),
+        auc=area.estimate(data.patients) if area else NOT_MEASURABLE,
     )
 
 

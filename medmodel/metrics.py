@@ -21,19 +21,17 @@ from medmodel.calibration import brier, calibration_error, log_loss
 from medmodel.evaluation import (
     Scored,
     balanced_accuracy,
+    class_area,
     class_areas,
     macro_auc,
 )
 from medmodel.intervals import (
     NOT_MEASURABLE,
-    STEADY,
     Estimate,
-    auc_components,
     auc_estimate,
     mean_of_shares,
     share,
     spread,
-    steadied,
 )
 
 TITLES: dict[str, str] = {
@@ -97,7 +95,8 @@ def class_metrics(data: Scored, position: int) -> dict[str, Estimate]:
     """
     positive, called = data.truth == position, data.predicted == position
     found = call_metrics(positive, called, data.patients)
-    found["auc"] = _area(data, position)
+    area = class_area(data, position)
+    found["auc"] = area.estimate(data.patients) if area else NOT_MEASURABLE
     found["average_precision"] = average_precision(data, position)
     found["brier"] = brier(data, position)
     found["log_loss"] = log_loss(data, position)
@@ -278,17 +277,6 @@ def _estimate(data: Scored, value: float, influence: NDArray[np.float64]) -> Est
     counts = np.bincount(data.truth)
     rarest = int(counts[counts > 0].min())
     return auc_estimate(value, influence, data.patients, rarest)
-
-
-def _area(data: Scored, position: int) -> Estimate:
-    positive = data.truth == position
-    inside = int(positive.sum())
-    if not inside or inside == len(positive):
-        return NOT_MEASURABLE
-    area, influence = auc_components(positive, data.scores[:, position])
-    rarest = min(inside, len(positive) - inside)
-    steady = steadied(positive, area, influence, data.patients)
-    return auc_estimate(area, steady, data.patients, rarest, STEADY)
 
 
 def _chance_corrected(

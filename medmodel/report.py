@@ -23,7 +23,7 @@ from medmodel.metrics import TITLES, class_metrics, overall_metrics
 from medmodel.plots import class_colours, measured_share
 from medmodel.runs import Run
 from medmodel.sketches import Line, band_points, unit_square
-from medmodel.thresholds import frozen_thresholds, outcomes
+from medmodel.thresholds import frozen_outcomes, frozen_thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,16 +192,13 @@ def _thresholds(run: Run, data: Scored) -> str:
     frozen = frozen_thresholds(run)
     if frozen is None:
         return ""
-    known = {n: t for n, t in frozen[1].items() if t == t and n in data.classes}
-    cuts = [known.get(name, 2.0) for name in data.classes]
     rows = [
         [
             o.name,
             f"{o.threshold:.3f}",
             *(f"{o.metrics[k]}" for k in ("sensitivity", "specificity", "ppv", "npv")),
         ]
-        for o in outcomes(data, cuts)
-        if o.name in known
+        for o in frozen_outcomes(run, data)
     ]
     heads = ["Class", "Threshold", "Sensitivity", "Specificity", "PPV", "NPV"]
     rule = html.escape(str(frozen[0]))

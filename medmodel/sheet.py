@@ -15,7 +15,7 @@ from medmodel.metrics import TITLES, overall_metrics
 from medmodel.paper import MARGIN, PALE, WIDTH, Paper, shortened, text_width
 from medmodel.plots import class_colours
 from medmodel.runs import Run
-from medmodel.thresholds import frozen_thresholds, outcomes
+from medmodel.thresholds import frozen_outcomes, frozen_thresholds
 
 _INSIDE = WIDTH - 2 * MARGIN
 _RED = "#b3261e"
@@ -181,14 +181,11 @@ def _operating(page: Paper, run: Run, data: Scored) -> None:
     rule = shortened(f"{frozen[0]}", 3 * _INSIDE, 7.5)
     again = card.chosen_again(run)
     page.paragraph(f"Chosen on validation images only and frozen: {rule}.{again}", 7.5)
-    known = {n: t for n, t in frozen[1].items() if t == t and n in data.classes}
-    cuts = [known.get(name, 2.0) for name in data.classes]
     keys = ("sensitivity", "specificity", "ppv", "npv")
     rows = [["Class", "Threshold", "Sensitivity", "Specificity", "PPV", "NPV"]]
-    for outcome in outcomes(data, cuts):
-        if outcome.name in known:
-            rates = [str(outcome.metrics[key]) for key in keys]
-            rows.append([outcome.name, f"{outcome.threshold:.3f}", *rates])
+    for outcome in frozen_outcomes(run, data):
+        rates = [str(outcome.metrics[key]) for key in keys]
+        rows.append([outcome.name, f"{outcome.threshold:.3f}", *rates])
     page.table(MARGIN, rows[: _CLASSES + 1], [87, 45, 98.5, 98.5, 98.5, 98.5], 7)
     _more(page, len(rows) - 1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -261,17 +261,15 @@ def _thresholds(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: math.nan if t is None else t for name, t in kept}
 
 
-def outcomes(data: Scored, thresholds: Sequence[float]) -> list[Outcome]:
-    """What each class's threshold does to a split.
-
-    Args:
-        data: One split.
-        thresholds: One per class, in the order of `data.classes`.
-
-    Raises:
-        DataError: A threshold is not a number.
-    """
-    return [outcome(data, at, threshold) for at, threshold in enumerate(thresholds)]
+def frozen_outcomes(run: Run, data: Scored) -> list[Outcome]:
+    """What the run's frozen thresholds do to a split, of the classes that have one."""
+    frozen = frozen_thresholds(run)
+    cuts = {} if frozen is None else frozen[1]
+    return [
+        outcome(data, at, cuts[name])
+        for at, name in enumerate(data.classes)
+        if not math.isnan(cuts.get(name, math.nan))
+    ]
 
 
 def outcome(data: Scored, position: int, threshold: float) -> Outcome:

@@ -25,7 +25,6 @@ from medmodel.thresholds import (
     frozen_thresholds,
     later_choices,
     outcome,
-    outcomes,
 )
 
 
@@ -174,7 +173,7 @@ def test_absent_class_and_missing_threshold() -> None:
 
 
 def test_outcome_counts() -> None:
-    found = outcomes(EIGHT, [0.5, 0.5])[0]
+    found = outcome(EIGHT, 0, 0.5)
     counts = found.found, found.missed, found.false_alarms, found.left_alone
     assert counts == (3, 1, 1, 3)
     assert found.prevalence == 0.5

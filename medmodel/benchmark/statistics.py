@@ -31,7 +31,7 @@ from medmodel.metrics import class_metrics, overall_metrics
 from medmodel.overview import runs_table, searched
 from medmodel.resampling import WEIGHTED, draw_weights, percentiles, smallest_group
 from medmodel.runs import RunStatus, RunStore
-from medmodel.thresholds import at_prevalence, outcome, outcomes
+from medmodel.thresholds import at_prevalence, outcome
 
 SIMULATIONS = 2000
 _CLASS = 1  # the rare one, where there is one
@@ -190,7 +190,7 @@ def redraw() -> list[Measurement]:
     benefit = decision_curve(data, 0)
 
     def move() -> None:
-        found = outcomes(data, [0.3] * 20)
+        found = [outcome(data, at, 0.3) for at in range(20)]
         chosen = found[0].metrics
         at_prevalence(chosen["sensitivity"], chosen["specificity"], 0.02)
         figures.benefit_figure(benefit, _COLOUR, 0.3).to_json()
