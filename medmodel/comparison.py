@@ -107,9 +107,12 @@ class Difference:
         if self.better:
             other = self.second if self.better == self.first else self.first
             ends = sorted(abs(end) for end in (found.low, found.high))
-            size = _points(self.metric, abs(found.value))
-            low, high = (_points(self.metric, end, unit=False) for end in ends)
-            return f"{self.better} is better than {other} by {size} ({low} to {high})."
+            # Among many images a difference may be real and yet tiny.
+            digits = 1 if abs(found.value) >= 0.002 else 3
+            sizes = (abs(found.value), *ends)
+            size, low, high = (_points(self.metric, x, digits) for x in sizes)
+            by = size if self.metric == "log_loss" else f"{size} points"
+            return f"{self.better} is better than {other} by {by} ({low} to {high})."
         start = f"{self.first} and {self.second}: not distinguishable on "
         if self.needed is None:
             return f"{start}{found.n:,} images."
@@ -388,8 +391,8 @@ def _needed(images: float, n: int) -> int:
     return math.ceil(wanted / step) * step
 
 
-def _points(metric: str, size: float, unit: bool = True) -> str:
+def _points(metric: str, size: float, digits: int) -> str:
     # A log loss has no upper end, so that hundredths of it are no "points".
     if metric == "log_loss":
-        return f"{size:.3f}"
-    return f"{100 * size:.1f} points" if unit else f"{100 * size:.1f}"
+        return f"{size:.{digits + 2}f}"
+    return f"{100 * size:.{digits}f}"

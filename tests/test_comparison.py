@@ -291,6 +291,11 @@ def test_sentences() -> None:
         "McNemar, exact", 900,
     )  # fmt: skip
     assert str(found) == "A is better than B by 2.1 points (0.4 to 3.9)."
+    # It was "better by 0.0 points (0.0 to 0.1)".
+    tiny = replace(found, estimate=Estimate(0.0004, 0.0001, 0.0007, 90_000))
+    assert str(tiny) == "A is better than B by 0.040 points (0.010 to 0.070)."
+    loss = replace(tiny, metric="log_loss", estimate=Estimate(-0.02, -0.03, -0.01, 90))
+    assert str(loss) == "A is better than B by 0.020 (0.010 to 0.030)."
     unsure = Difference(
         "accuracy", "A", "B", (0.9, 0.88), Estimate(0.02, -0.01, 0.05, 156), 0.2,
         "McNemar, exact", 900,
