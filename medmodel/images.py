@@ -102,7 +102,7 @@ class Decoded:
     series: int = 1
 
 
-Reading = Callable[[bytes, str, str, int, Axis], Decoded]
+Reading = Callable[[bytes, str, str, int, Axis, int], Decoded]
 
 
 class Reader(NamedTuple):
@@ -110,7 +110,7 @@ class Reader(NamedTuple):
 
     Args:
         recognises: Tells from the first `HEAD` bytes.
-        read: Takes the file's bytes, a name for messages, window, frame and axis.
+        read: Takes the file's bytes, a name for messages, window, frame, axis and side.
     """
 
     recognises: Callable[[bytes], bool]
@@ -123,6 +123,7 @@ def decode(
     window: str = "auto",
     frame: int = -1,
     axis: Axis = "axial",
+    side: int = 0,
 ) -> Decoded:
     """Reads a picture; where it holds several, the first, or the one that is named.
 
@@ -136,6 +137,8 @@ def decode(
         window: How scans become grey, see `config.Preprocessing`.
         frame: Frame, page or NIfTI slice, from 0; -1: the first or the middle.
         axis: How a NIfTI volume is cut, unless the sample's name says so.
+        side: Squares of so many pixels are wanted in colour: of these, grey that is
+            stored as colour stays so, which spares the way there and back.
 
     Raises:
         ImageError: It is no picture, damaged, or larger than `MAX_PIXELS`.
@@ -153,7 +156,7 @@ def decode(
         raise ImageError(f"{name} is empty (0 bytes).")
     for reader in READERS:
         if reader.recognises(source[:HEAD]):
-            return reader.read(source, name, window, frame, axis)
+            return reader.read(source, name, window, frame, axis, side)
     raise ImageError(
         f"{name} is not a picture: its content is neither PNG, JPEG, TIFF, BMP, GIF, "
         "WebP, DICOM nor NIfTI."
@@ -244,14 +247,14 @@ def _to_pixels(image: Image.Image) -> Pixels:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _read_pillow(data: bytes, name: str, frame: int) -> Decoded:
+def _read_pillow(data: bytes, name: str, frame: int, side: int) -> Decoded:
     try:
         with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image:
             _check_size(*image.size, name)
             count = frames.turn_to(image, frame, name)
             _check_size(*image.size, name)
             image.load()
-            pixels = _upright_pixels(image, name)
+            pixels = _upright_pixels(image, name, side)
             file_format = "JPEG" if image.format == "MPO" else str(image.format)
             return Decoded(pixels, file_format, image.mode, count)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -277,7 +280,7 @@ def _too_large(name: str) -> ImageError:
     )
 
 
-def _upright_pixels(image: Image.Image, name: str) -> Pixels:
+def _upright_pixels(image: Image.Image, name: str, side: int) -> Pixels:
     deep = image.mode in ("I", "F") or image.mode.startswith("I;")
     ImageOps.exif_transpose(image, in_place=True)
     if deep:
@@ -289,14 +292,15 @@ def _upright_pixels(image: Image.Image, name: str) -> Pixels:
         image = Image.alpha_composite(black, image).convert("L" if grey else "RGB")
     elif image.mode not in ("L", "RGB"):  # else it would be copied
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return of_colour(image) if image.mode == "RGB" else _to_pixels(image)
+    as_stored = image.mode == "L" or image.size == (side, side)
+    return _to_pixels(image) if as_stored else of_colour(image)
 
 
-def _read_tiff(data: bytes, name: str, frame: int) -> Decoded:
+def _read_tiff(data: bytes, name: str, frame: int, side: int) -> Decoded:
     """TIFF by Pillow, and by tifffile what Pillow cannot read or would truncate."""
     try:
         if not _deep_colour(data, frame):
-            return _read_pillow(data, name, frame)
+            return _read_pillow(data, name, frame, side)
     except ImageError as error:
         if not isinstance(error.__cause__, _BROKEN):
             raise
@@ -352,13 +356,15 @@ def _from_tiff_array(values: npt.NDArray[Any], axes: str, name: str) -> Pixels:
     return np.ascontiguousarray(pixels[..., :channels])
 
 
-def _read_scan(data: bytes, name: str, window: str, frame: int, axis: Axis) -> Decoded:
+def _read_scan(
+    data: bytes, name: str, window: str, frame: int, axis: Axis, side: int
+) -> Decoded:
     return Decoded(**vars(scans.read(data, name, window, frame, axis)))
 
 
-def _plain(read: Callable[[bytes, str, int], Decoded]) -> Reading:
+def _plain(read: Callable[[bytes, str, int, int], Decoded]) -> Reading:
     """For formats without windows and axes."""
-    return lambda data, name, window, frame, axis: read(data, name, frame)
+    return lambda data, name, window, frame, axis, side: read(data, name, frame, side)
 
 
 def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:

@@ -137,12 +137,16 @@ def decode_chunk(
         Path -> reason for those that cannot be read.
     """
     wanted = Preprocessing(**preprocessing)
+    # Steps may see more in three channels than in one, and Diagnose gives them one.
+    side = 0 if wanted.steps else wanted.size
     failed: dict[str, str] = {}
     # Written, not mapped: a full disk is then an error, not the process's death.
     with Path(part).open("r+b", buffering=0) as file:
         for position, path in rows:
             try:
-                decoded = images.decode(Path(folder, path), window=wanted.window)
+                decoded = images.decode(
+                    Path(folder, path), window=wanted.window, side=side
+                )
             except ImageError as error:
                 failed[path] = str(error)
                 continue

@@ -41,6 +41,8 @@ def test_grey_stored_as_colour_is_read_as_grey(channel: int) -> None:
     stored = grey.repeat(3, axis=2)
     assert np.array_equal(of_colour(Image.fromarray(stored)), grey)
     assert np.array_equal(images.decode(images.png_bytes(stored)).pixels, grey)
+    square = images.png_bytes(stored[:271])
+    assert np.array_equal(images.decode(square, side=271).pixels, stored[:271])
     stored[-1, -1, channel] ^= 1
     assert np.array_equal(of_colour(Image.fromarray(stored)), stored)
     assert np.array_equal(images.decode(images.png_bytes(stored)).pixels, stored)
