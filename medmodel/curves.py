@@ -100,8 +100,8 @@ def precision_recall_curve(data: Scored, position: int) -> Curve:
     positive, scores = _one_against_rest(data, position)
     cuts, hits, alarms = _rates(positive, scores)
     odds = float(positive.sum() / (~positive).sum())
-    # The first point calls nothing and has no precision.
-    kept = _thinned(alarms + hits)[1:]
+    # The first point calls nothing and has no precision; the next one always stays.
+    kept = np.union1d(_thinned(alarms + hits)[1:], [1])
     precision = _precision(hits, alarms, odds)
     recall = _GRID[1:]
     # Specificity over 1 - sensitivity is the ROC curve of the others.

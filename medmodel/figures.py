@@ -47,7 +47,9 @@ def precision_recall_figure(
     drawing.add_scatter(
         x=[0, 1], y=[share, share], **line(GREY, "dot"), hoverinfo="skip"
     )
-    _mark(drawing, curve, threshold, colour)
+    # A threshold above every score calls nothing, which has no precision.
+    if threshold is not None and threshold <= curve.thresholds.max():
+        _mark(drawing, curve, threshold, colour)
     return drawing
 
 

@@ -36,6 +36,9 @@ def test_precision_recall_shows_what_guessing_gets(data: Scored) -> None:
     curve = precision_recall_curve(data, 1)
     drawing = figures.precision_recall_figure(curve, COLOUR, 0.4, 0.5)
     assert list(drawing.data[2].y) == [0.4, 0.4]
+    # What calls nothing has no precision: its dot lay on the first image called.
+    nothing = figures.precision_recall_figure(curve, COLOUR, 0.4, 0.999)
+    assert len(nothing.data) == len(drawing.data) - 1
 
 
 def test_histogram_counts_upwards_and_downwards(data: Scored) -> None:
