@@ -9,7 +9,8 @@ import numpy as np
 
 from medmodel.config import Preprocessing, TrainConfig
 from medmodel.images import decode, prepare_image
-from medmodel.runs import ModelFacts, Run, RunStatus, RunStore, Status
+from medmodel.runs import ModelFacts, Run, RunStatus, Status
+from tests.finished_run import create_ended
 
 
 def make_tiny_run(dataset: Path, name: str, seed: int = 0, size: int = 32) -> Run:
@@ -26,7 +27,7 @@ def make_tiny_run(dataset: Path, name: str, seed: int = 0, size: int = 32) -> Ru
     classes = sorted(folder.name for folder in dataset.iterdir())
     files = sorted(dataset.glob("*/*"))
     preprocessing = Preprocessing(size=size, colour="grey")
-    run = RunStore().create(TrainConfig(str(dataset), name=name, size=size))
+    run = create_ended(TrainConfig(str(dataset), name=name, size=size))
     model = models.build_model("compact_resnet", preprocessing, len(classes), seed=seed)
     layers = models.heatmap_layers(model)
     run.write_model_facts(ModelFacts(classes, preprocessing, layers, 0))

@@ -43,7 +43,9 @@ def show_header(data: bytes, name: str) -> None:
         height=420,
     )
     state = "shown" if reveal else "hidden"
-    st.caption(f"{len(rows)} elements, {hidden} of them may identify: {state}.")
+    st.caption(
+        f"{plain(name)}: {len(rows)} elements, {hidden} of them may identify: {state}."
+    )
 
 
 def picture_of(data: bytes, name: str) -> Pixels | None:

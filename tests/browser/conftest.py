@@ -1,7 +1,8 @@
-"""A server of its own per module, and a browser that tells when anything is amiss."""
+"""One server for all, a browser that waits long and tells when anything is amiss."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -27,7 +28,8 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WAIT = 60_000
-"""Milliseconds for what may take long on a busy machine."""
+"""Milliseconds that everything is waited for: a busy machine takes its time."""
+expect.set_options(timeout=WAIT)
 
 
 def find_chromium() -> str:
@@ -37,25 +39,75 @@ def find_chromium() -> str:
 
 
 def at_rest(page: Page) -> None:
-    """Waits until the page's script has ended: until then it may change below us."""
-    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=WAIT)
+    """Waits until the page's script has ended and every picture is there.
+
+    Until then the page may change, or move, below us. Between a press and the run that
+    it begins the page is at rest, too: await something that this run draws before.
+    """
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    page.wait_for_function("() => [...document.images].every(image => image.complete)")
+
+
+def press(page: Page, what: Locator) -> None:
+    """Clicks what the page has drawn, once it is at rest."""
+    what.wait_for()
+    at_rest(page)
+    what.click()
+
+
+def press_chart(page: Page, number: int, across: float, down: float) -> None:
+    """Clicks into a chart once it is at rest and listens.
+
+    Args:
+        page: The page.
+        number: Which of the page's charts, from 0.
+        across: How far from the left, as a share of what is drawn within the axes.
+        down: How far from the top.
+    """
+    page.wait_for_function(
+        "number => document.querySelectorAll('.js-plotly-plot')[number]"
+        "?._ev?._events.plotly_selected",
+        arg=number,
+    )
+    at_rest(page)
+    inside = page.locator(".js-plotly-plot").nth(number).locator(".nsewdrag")
+    inside.scroll_into_view_if_needed()
+    box = inside.bounding_box()
+    assert box
+    inside.click(position={"x": across * box["width"], "y": down * box["height"]})
+
+
+@contextlib.contextmanager
+def first_cell_held(page: Page, table: Locator) -> Iterator[Locator]:
+    """Holds the mouse down on the first cell of a table that is drawn on a canvas.
+
+    The grid takes no notice of a press that ends before it has answered: await the
+    answer within the block. The cell is that of a hidden table with the same content.
+    """
+    cell = table.get_by_test_id("glide-cell-0-0")
+    cell.wait_for(state="attached")
+    at_rest(page)
+    table.hover(position={"x": 25, "y": 52})
+    page.mouse.down()
+    yield cell
+    page.mouse.up()
 
 
 def choose(page: Page, box: str, option: Callable[[], Locator]) -> None:
     """Chooses from a select box, opening it again if it shuts.
 
-    A menu shuts when the page scrolls below it, which it does by itself while
-    pictures are still arriving.
+    A menu shuts when the page scrolls below it, which it may do by itself.
 
     Args:
         page: The page.
         box: The select box's label.
         option: Finds the entry in the open menu.
     """
+    at_rest(page)
     for _ in range(10):
-        page.get_by_role("combobox", name=box).click(timeout=WAIT)
+        page.get_by_role("combobox", name=box).click()
         try:
-            option().click(timeout=3000)
+            option().click(timeout=5000)
         except PlaywrightTimeout:
             page.keyboard.press("Escape")
         else:
@@ -132,9 +184,9 @@ class AppServer:
             self._process = None
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
-    """A running server over an empty workspace; its log tells what went wrong."""
+    """A running server over a workspace of its own; its log tells what went wrong."""
     server = AppServer(tmp_path_factory.mktemp("served") / "workspace")
     server.start()
     yield server
@@ -156,10 +208,14 @@ def quiet_browser(context: BrowserContext) -> Iterator[None]:
     def said(message: ConsoleMessage) -> None:
         # On a deep link Streamlit first looks for its server one folder too deep, and
         # a page whose server is being started again cannot reach it.
-        harmless = ("Failed to load resource", "WebSocket connection to")
+        harmless = (
+            *("Failed to load resource", "WebSocket connection to"),
+            *("Client Error in reaching server", "Streamlit server is not responding"),
+        )
         if message.type == "error" and not message.text.startswith(harmless):
             found.append(f"console: {message.text}")
 
+    context.set_default_timeout(WAIT)
     context.on("request", asked)
     context.on("console", said)
     context.on("weberror", lambda error: found.append(f"page: {error.error}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from medmodel.runs import Run
-from tests.browser.conftest import WAIT, AppServer, at_rest, choose
+from tests.browser.conftest import WAIT, AppServer, at_rest, choose, press
 from tests.conftest import draw_class_folders
 from tests.tiny_run import make_tiny_run
 
@@ -39,20 +40,22 @@ def picture(run: Run, name: str = "") -> FilePayload:
 
 def opened(page: Page, app: AppServer, run: Run) -> None:
     page.goto(f"{app.url}/diagnose?run={run.id}")
-    page.get_by_role("button", name="I understand").click(timeout=WAIT)
-    expect(page.get_by_text("No picture yet")).to_be_visible(timeout=WAIT)
+    press(page, page.get_by_role("button", name="I understand"))
+    expect(page.get_by_text("No picture yet")).to_be_visible()
+    at_rest(page)
 
 
 def drop(page: Page, *files: FilePayload) -> None:
     page.locator("input[type=file]").set_input_files(list(files))
     choice = page.get_by_role("heading", name="Model's first choice")
-    expect(choice).to_be_visible(timeout=WAIT)
+    expect(choice).to_be_visible()
+    at_rest(page)
 
 
 def heatmap(page: Page) -> str:
     """The address of the overlay: it changes with every pixel."""
     image = page.get_by_alt_text("laid over the picture")
-    expect(image).to_be_visible(timeout=WAIT)
+    expect(image).to_be_visible()
     return image.get_attribute("src") or ""
 
 
@@ -65,16 +68,17 @@ def test_bars_heatmap_and_a_slider_that_asks_nobody(
     page: Page, app: AppServer, run: Run
 ) -> None:
     opened(page, app, run)
+    asked = requests_in(app.workspace)
     drop(page, picture(run))
     bars = page.locator(".js-plotly-plot .bars .point")
-    expect(bars).to_have_count(2, timeout=WAIT)
-    expect(page.get_by_text(CAPTION)).to_be_visible(timeout=WAIT)
-    before, asked = heatmap(page), requests_in(app.workspace)
+    expect(bars).to_have_count(2)
+    expect(page.get_by_text(CAPTION)).to_be_visible()
+    before = heatmap(page)
     page.get_by_role("slider").press("End")
     # The address of the old picture leaves the page.
-    expect(page.locator(f"img[src='{before}']")).to_have_count(0, timeout=WAIT)
+    expect(page.locator(f"img[src='{before}']")).to_have_count(0)
     assert heatmap(page) != before
-    assert requests_in(app.workspace) == asked == 1
+    assert requests_in(app.workspace) == asked + 1
 
 
 def test_a_bad_file_beside_a_good_one(page: Page, app: AppServer, run: Run) -> None:
@@ -86,22 +90,20 @@ def test_a_bad_file_beside_a_good_one(page: Page, app: AppServer, run: Run) -> N
     }
     drop(page, bad, picture(run, "good.png"))
     expect(page.get_by_text("i>.png is not a picture")).to_have_count(1)
-    expect(page.get_by_text("good.png, 32 × 32 pixels, PNG")).to_be_visible(
-        timeout=WAIT
-    )
+    expect(page.get_by_text("good.png, 32 × 32 pixels, PNG")).to_be_visible()
 
 
 def test_arrow_keys_step_through_many(page: Page, app: AppServer, run: Run) -> None:
     opened(page, app, run)
-    page.get_by_role("button", name="Try 3 images").click()
-    expect(page.get_by_text("1 of 3: ")).to_be_visible(timeout=WAIT)
-    page.get_by_role("heading", name="Model's first choice").click()
-    at_rest(page)
+    press(page, page.get_by_role("button", name="Try 3 images"))
+    expect(page.get_by_text("1 of 3: ")).to_be_visible()
+    press(page, page.get_by_role("heading", name="Model's first choice"))
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("2 of 3: ")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("2 of 3: ")).to_be_visible()
     at_rest(page)
     page.keyboard.press("ArrowLeft")
-    expect(page.get_by_text("1 of 3: ")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("1 of 3: ")).to_be_visible()
+    at_rest(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
     text = Path(download.value.path()).read_text()
@@ -111,10 +113,10 @@ def test_arrow_keys_step_through_many(page: Page, app: AppServer, run: Run) -> N
 
 def test_evaluation_on_the_run_page(page: Page, app: AppServer, run: Run) -> None:
     page.goto(f"{app.url}/runs?run={run.id}")
-    expect(page.get_by_text("How good is it?")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("How good is it?")).to_be_visible()
     expect(page.get_by_text("Always guessing").first).to_be_visible()
     cells = page.locator(".js-plotly-plot .heatmaplayer image")
-    expect(cells).to_have_count(1, timeout=WAIT)
+    expect(cells).to_have_count(1)
 
 
 def test_the_model_is_tested_on_another_folder(
@@ -125,21 +127,14 @@ def test_the_model_is_tested_on_another_folder(
     draw_class_folders(folders / "Elsewhere", ("Dark field", "light"), 2, seed=5)
     page.goto(f"{app.url}/evaluate?run={run.id}&view=Elsewhere")
     choose(page, "Folder", lambda: page.get_by_role("option", name="Elsewhere"))
-    mapped = page.get_by_role("combobox", name="Dark field counts as")
-    expect(mapped).to_be_visible(timeout=WAIT)
-    at_rest(page)
-    choose(
-        page,
-        "Dark field counts as",
-        lambda: page.get_by_role("option", name="dark", exact=True),
-    )
-    at_rest(page)
-    page.get_by_role("button", name="Test it there").click(timeout=WAIT)
+    mapping = "Dark field counts as"
+    expect(page.get_by_role("combobox", name=mapping)).to_be_visible()
+    choose(page, mapping, lambda: page.get_by_role("option", name="dark", exact=True))
+    press(page, page.get_by_role("button", name="Test it there"))
     result = page.get_by_role("button", name="Open the result")
-    expect(result).to_be_visible(timeout=4 * WAIT)
-    at_rest(page)
-    result.click(timeout=WAIT)
+    result.wait_for(timeout=4 * WAIT)
+    press(page, result)
     frame = page.get_by_text("Measured on 4 images of an external data set, Elsewhere")
-    expect(frame).to_be_visible(timeout=WAIT)
+    expect(frame).to_be_visible()
     expect(frame).to_contain_text("There, Dark field counts as dark.")
-    assert f"run={run.id}" not in page.url
+    expect(page).not_to_have_url(re.compile(run.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +11,14 @@ from playwright.sync_api import Page, expect
 from medmodel.curves import score_histogram
 from medmodel.evaluation import confusion_matrix, read_predictions, scored
 from medmodel.notes import notes_of
-from medmodel.runs import Run
-from tests.browser.conftest import WAIT, AppServer
+from medmodel.runs import Run, RunStore
+from tests.browser.conftest import (
+    AppServer,
+    at_rest,
+    first_cell_held,
+    press,
+    press_chart,
+)
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 
@@ -35,17 +42,13 @@ def test_from_a_confusion_cell_to_its_images(
     page: Page, app: AppServer, runs: Runs
 ) -> None:
     page.goto(f"{app.url}/evaluate?run={runs[1].id}&view=Images")
-    squares = page.locator(".js-plotly-plot .nsewdrag").first
-    expect(squares).to_be_visible(timeout=WAIT)
-    box = squares.bounding_box()
-    assert box
     # The upper right cell: dark pictures whose first choice is light.
-    squares.click(position={"x": 0.75 * box["width"], "y": 0.25 * box["height"]})
+    press_chart(page, 0, across=0.75, down=0.25)
     count = int(confusion_matrix(scored(read_predictions(runs[1]), "test"))[0, 1])
     headline = page.get_by_text(f"{count} images: label dark, first choice light")
-    expect(headline).to_be_visible(timeout=WAIT)
+    expect(headline).to_be_visible()
     pictures = page.get_by_alt_text("Image with label dark, first choice light")
-    expect(pictures).to_have_count(min(count, 12), timeout=WAIT)
+    expect(pictures).to_have_count(min(count, 12))
 
 
 def test_from_a_bar_of_the_histogram_to_its_images(
@@ -55,50 +58,42 @@ def test_from_a_bar_of_the_histogram_to_its_images(
     bars = score_histogram(data, 1)
     at = int(bars.inside.argmax())
     page.goto(f"{app.url}/evaluate?run={runs[1].id}&view=Curves")
-    bins = page.locator(".js-plotly-plot .nsewdrag").nth(2)
-    bins.scroll_into_view_if_needed(timeout=WAIT)
-    box = bins.bounding_box()
-    assert box
     # The axis runs from -0.02 to 1.02; bars of the class stand above the middle.
     across = ((bars.edges[at] + bars.edges[at + 1]) / 2 + 0.02) / 1.04
-    bins.click(position={"x": across * box["width"], "y": 0.25 * box["height"]})
+    press_chart(page, 2, across, down=0.25)
     count = f"{bars.inside[at]} image" + ("s" if bars.inside[at] > 1 else "")
     headline = page.get_by_text(f"{count}: label light, score for light")
-    expect(headline).to_be_visible(timeout=WAIT)
+    expect(headline).to_be_visible()
 
 
 def test_a_threshold_is_frozen_then_explored(
     page: Page, app: AppServer, runs: Runs
 ) -> None:
     page.goto(f"{app.url}/evaluate?run={runs[0].id}&view=Operating point")
-    page.get_by_role("button", name="Freeze it").click(timeout=WAIT)
+    press(page, page.get_by_role("button", name="Freeze it"))
     sentences = page.get_by_text("Per 1,000 patients like these")
-    expect(sentences).to_have_count(2, timeout=WAIT)
-    before = [sentence.inner_text() for sentence in sentences.all()]
-    assert before[0] == before[1]
+    expect(sentences).to_have_count(2)
+    at_rest(page)
+    before = sentences.nth(0).inner_text()
+    expect(sentences.nth(1)).to_have_text(before)
     page.get_by_role("slider").press("End")
-    expect(sentences.nth(1)).to_contain_text(" 0 found", timeout=WAIT)
-    assert sentences.nth(0).inner_text() == before[0]
+    expect(sentences.nth(1)).to_contain_text(" 0 found")
+    expect(sentences.nth(0)).to_have_text(before)
 
 
 def test_two_runs_are_compared(page: Page, app: AppServer, runs: Runs) -> None:
     good, bad = runs
     page.goto(f"{app.url}/compare?runs={good.id},{bad.id}")
     sentence = page.get_by_role("heading", name="good is better than bad by")
-    expect(sentence).to_be_visible(timeout=WAIT)
+    expect(sentence).to_be_visible()
     expect(page.get_by_text("40 test images are common")).to_be_visible()
-    expect(page.get_by_alt_text("Image with label").first).to_be_visible(timeout=WAIT)
-    assert f"runs={good.id}" in page.url
+    expect(page.get_by_alt_text("Image with label").first).to_be_visible()
+    expect(page).to_have_url(re.compile(f"runs={good.id}"))
 
 
 def test_a_click_pins_a_run(page: Page, app: AppServer, runs: Runs) -> None:
     page.goto(f"{app.url}/runs")
-    table = page.get_by_test_id("stDataFrame").first
-    expect(table.locator("canvas").first).to_be_visible(timeout=WAIT)
-    # The first cell below the heading.
-    table.click(position={"x": 25, "y": 52}, timeout=WAIT)
-    for _ in range(60):
-        if any(notes_of(run).pinned for run in runs):
-            return
-        page.wait_for_timeout(500)
-    raise AssertionError("no run was pinned")
+    with first_cell_held(page, page.get_by_test_id("stDataFrame").first) as pin:
+        expect(pin).to_have_text("true")
+    newest = max(RunStore(app.workspace).list(), key=lambda run: run.id)
+    assert notes_of(newest).pinned

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import WAIT, AppServer, choose
+from tests.browser.conftest import WAIT, AppServer, choose, press
 from tests.dicom_files import dicom_file
 
 pytestmark = pytest.mark.browser
@@ -41,35 +41,43 @@ def archive() -> bytes:
     return buffer.getvalue()
 
 
+def upload_field(page: Page, label: str) -> Locator:
+    """The field, which bears its label from the moment when it takes files."""
+    return page.locator(f"input[type=file][aria-label='{label}']")
+
+
+def primary(page: Page, label: str) -> Locator:
+    """The page's main button."""
+    return page.get_by_test_id("stBaseButton-primary").filter(has_text=label)
+
+
 def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
     page.goto(f"{app.url}/datasets")
-    page.get_by_text("Import from your computer").click(timeout=WAIT)
-    page.locator("input[type=file]").first.set_input_files(
+    press(page, page.get_by_text("Import from your computer"))
+    upload_field(page, "ZIP file").set_input_files(
         {"name": "Hospital.zip", "mimeType": "application/zip", "buffer": archive()}
     )
-    page.get_by_role("button", name="Import", exact=False).last.click(timeout=WAIT)
+    press(page, primary(page, "Import"))
     train = page.get_by_role("button", name="Train on this data set")
-    train.wait_for(timeout=WAIT)
+    train.wait_for()
     expect(page.get_by_role("heading", level=1)).to_have_text("Hospital")
     expect(page.get_by_text("28 patients in 28 images").first).to_be_visible()
     assert not list(app.workspace.rglob("escaped*"))
-    train.click()
-    page.wait_for_url("**/train**", timeout=WAIT)
+    press(page, train)
     # The button of the page before may still be there.
-    page.get_by_test_id("stBaseButton-primary").filter(
-        has_text="Train", has_not_text="data set"
-    ).click(timeout=WAIT)
-    page.get_by_role("button", name="Diagnose").first.click(timeout=TRAINED)
-    page.get_by_role("button", name="I understand").click(timeout=WAIT)
-    page.locator("input[type=file]").first.set_input_files(
+    press(page, primary(page, "Train").filter(has_not_text="data set"))
+    diagnose = page.get_by_role("button", name="Diagnose with this model")
+    diagnose.wait_for(timeout=TRAINED)
+    press(page, diagnose)
+    press(page, page.get_by_role("button", name="I understand"))
+    expect(page.get_by_text("No picture yet")).to_be_visible()
+    page.locator("input[type=file]").set_input_files(
         {"name": "new.dcm", "mimeType": "application/dicom", "buffer": ct(1, 4)}
     )
     expect(page.get_by_text("Model's first choice")).to_be_visible(timeout=TRAINED)
     expect(page.get_by_text("centre 40, width 54 HU").first).to_be_visible()
     choose(page, "Window", lambda: page.get_by_role("option", name="Lung"))
-    expect(page.get_by_text("centre -600, width 1500").first).to_be_visible(
-        timeout=WAIT
-    )
+    expect(page.get_by_text("centre -600, width 1500").first).to_be_visible()
     expect(
         page.get_by_text("the model sees the window of its training")
     ).to_be_visible()
@@ -84,16 +92,13 @@ def test_folder_from_the_computer(page: Page, app: AppServer, tmp_path: Path) ->
             name = tmp_path / "scans" / label / f"ü {patient}.dcm"
             name.write_bytes(ct(label == "two", patient))
     page.goto(f"{app.url}/datasets")
-    page.get_by_text("Import from your computer").click(timeout=WAIT)
-    page.get_by_role("radio", name="Folder").click(timeout=WAIT)
-    field = page.get_by_label("Folder", exact=True).and_(page.locator("input"))
-    field.set_input_files(tmp_path / "scans", timeout=WAIT)
-    expect(page.get_by_label("Name of the data set")).to_have_value(
-        "scans", timeout=WAIT
-    )
-    page.get_by_role("button", name="Import", exact=False).last.click(timeout=WAIT)
+    press(page, page.get_by_text("Import from your computer"))
+    press(page, page.get_by_role("radio", name="Folder"))
+    upload_field(page, "Folder").set_input_files(tmp_path / "scans")
+    expect(page.get_by_label("Name of the data set")).to_have_value("scans")
+    press(page, primary(page, "Import"))
     train = page.get_by_role("button", name="Train on this data set")
-    train.wait_for(timeout=WAIT)
+    train.wait_for()
     found = (app.workspace / "datasets" / "scans").rglob("*.dcm")
     assert sorted(file.name for file in found)[-1] == "ü 7.dcm"
     assert not list((app.workspace / "uploads").iterdir())

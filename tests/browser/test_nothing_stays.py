@@ -17,9 +17,10 @@ from medmodel import training
 from medmodel.confidentiality import identifying
 from medmodel.config import config_for
 from medmodel.reporter import Reporter
-from medmodel.runs import Run, RunStatus, RunStore
-from tests.browser.conftest import WAIT, AppServer, at_rest
+from medmodel.runs import Run, RunStatus
+from tests.browser.conftest import AppServer, at_rest, press
 from tests.dicom_files import dicom_file
+from tests.finished_run import create_ended
 
 pytestmark = [
     pytest.mark.browser,
@@ -80,7 +81,7 @@ def run(app: AppServer) -> Iterator[Run]:
             (folder / name / f"{patient}.dcm").write_bytes(ct(label, patient))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDMODEL_WORKSPACE", str(app.workspace))
-        run = RunStore().create(config_for("instant", str(folder), size=32, epochs=3))
+        run = create_ended(config_for("instant", str(folder), size=32, epochs=3))
         with Reporter(run) as reporter:
             training.train(run, reporter)
             reporter.update(state=RunStatus.DONE, phase="finished")
@@ -97,11 +98,11 @@ def download_all(page: Page, least: int) -> list[Path]:
     A press must not redraw the page: the next file would be gone with the old page.
     """
     buttons = page.get_by_test_id("stDownloadButton").get_by_role("button")
-    expect(buttons.nth(least - 1)).to_be_visible(timeout=WAIT)
+    expect(buttons.nth(least - 1)).to_be_visible()
     at_rest(page)
     taken = []
     for button in buttons.all():
-        with page.expect_download(timeout=WAIT) as waiting:
+        with page.expect_download() as waiting:
             button.click()
         taken.append(Path(waiting.value.path()))
     return taken
@@ -140,22 +141,23 @@ def test_nothing_of_a_patient_stays(
     page.context.on("request", asked)
 
     page.goto(f"{app.url}/datasets?dataset={run.config.dataset}")
-    page.get_by_role("button", name="Check this folder").click(timeout=WAIT)
-    expect(page.get_by_text("28 patients in 28 images").first).to_be_visible(
-        timeout=WAIT
-    )
+    press(page, page.get_by_role("button", name="Check this folder"))
+    expect(page.get_by_text("28 patients in 28 images").first).to_be_visible()
     page.goto(f"{app.url}/privacy")
     for upload in uploads:
-        page.locator("input[type=file]").first.set_input_files(upload)
-        expect(page.get_by_text(upload["name"]).first).to_be_visible(timeout=WAIT)
+        page.locator("input[type=file]").set_input_files(upload)
+        # The field itself names the file before the page is drawn anew.
+        expect(page.get_by_text(f"{upload['name']}: ")).to_be_visible()
         taken += download_all(page, 1)
-    page.get_by_text("Show identifying values").click()
-    expect(page.get_by_text("may identify: shown")).to_be_visible(timeout=WAIT)
+    press(page, page.get_by_text("Show identifying values"))
+    expect(page.get_by_text("may identify: shown")).to_be_visible()
 
     page.goto(f"{app.url}/diagnose?run={run.id}")
-    page.get_by_role("button", name="I understand").click(timeout=WAIT)
-    page.locator("input[type=file]").first.set_input_files(uploads)
-    expect(page.get_by_text(f"1 of {len(uploads)}").first).to_be_visible(timeout=WAIT)
+    press(page, page.get_by_role("button", name="I understand"))
+    expect(page.get_by_text("No picture yet")).to_be_visible()
+    page.locator("input[type=file]").set_input_files(uploads)
+    expect(page.get_by_text(f"1 of {len(uploads)}").first).to_be_visible()
+    at_rest(page)
     body = page.locator("body").inner_text()
     assert not [text for text in secret if text in body]
 
@@ -163,7 +165,7 @@ def test_nothing_of_a_patient_stays(
     taken += download_all(page, 5)
     assert (app.workspace / "audit.jsonl").read_text().count('"action": "export"') >= 5
     page.goto(f"{app.url}/status")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
     own = app.workspace / "datasets"
     files = [

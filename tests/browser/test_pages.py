@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import WAIT, AppServer
+from tests.browser.conftest import AppServer, at_rest
 
 pytestmark = pytest.mark.browser
 PAGES = {
@@ -23,9 +23,8 @@ def test_page_opens_and_fits_a_phone(page: Page, app: AppServer, path: str) -> N
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{app.url}/{path}")
     title = page.get_by_role("heading", level=1)
-    expect(title).to_have_text(PAGES[path], timeout=WAIT)
+    expect(title).to_have_text(PAGES[path])
     expect(page.get_by_text("Not for clinical use").first).to_be_visible()
-    idle = "[data-testid='stApp'][data-test-script-state='notRunning']"
-    page.locator(idle).wait_for(timeout=WAIT)
+    at_rest(page)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0

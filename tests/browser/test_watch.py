@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from medmodel.config import config_for
 from medmodel.runs import Run, RunStore
-from tests.browser.conftest import WAIT, AppServer
+from tests.browser.conftest import WAIT, AppServer, at_rest, press
 from tests.conftest import draw_class_folders
 
 pytestmark = pytest.mark.browser
@@ -51,27 +51,28 @@ def await_points(page: Page, more_than: int) -> int:
 def watch(page: Page, app: AppServer, run: Run) -> None:
     page.set_viewport_size({"width": 1280, "height": 1200})
     page.goto(f"{app.url}/runs?run={run.id}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=WAIT)
-    page.locator(CHART).wait_for(timeout=WAIT)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.locator(CHART).wait_for()
 
 
 def test_from_a_data_set_to_curves_and_results(
     page: Page, app: AppServer, drawn: Path
 ) -> None:
     page.goto(f"{app.url}/train?dataset={drawn}")
-    page.get_by_role("button", name="Train").first.click(timeout=WAIT)
-    expect(page).to_have_url(re.compile(r"/runs\?run="), timeout=WAIT)
+    press(page, page.get_by_role("button", name="Train").first)
+    expect(page).to_have_url(re.compile(r"/runs\?run="))
     await_points(page, 0)
     state = page.locator(".mm-state")
     expect(state).to_have_text("Done", timeout=2 * WAIT)
     button = page.get_by_role("button", name="Diagnose with this model")
-    expect(button).to_be_visible(timeout=WAIT)
-    expect(page.get_by_text("How good is it?")).to_be_visible(timeout=WAIT)
+    expect(button).to_be_visible()
+    expect(page.get_by_text("How good is it?")).to_be_visible()
 
 
 def test_zoom_and_hidden_curves_stay(page: Page, app: AppServer, long_run: Run) -> None:
     watch(page, app, long_run)
     before = await_points(page, 5)
+    at_rest(page)
     box = page.locator(f"{CHART} .nsewdrag").bounding_box()
     assert box
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
@@ -116,10 +117,10 @@ def test_a_restart_of_the_server_is_bridged(
     watch(page, app, long_run)
     before = await_points(page, 5)
     app.stop()
-    expect(page.get_by_text("Connection lost")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("Connection lost")).to_be_visible()
     app.start()
     assert await_points(page, before) > before
-    expect(page.get_by_text("Connection lost")).not_to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("Connection lost")).not_to_be_visible()
 
 
 def test_two_tabs_see_the_same_run_stop(
@@ -129,20 +130,22 @@ def test_two_tabs_see_the_same_run_stop(
     other = context.new_page()
     watch(other, app, long_run)
     await_points(other, await_points(page, 0))
-    page.get_by_role("button", name="Stop").click()
+    press(page, page.get_by_role("button", name="Stop"))
     for tab in (page, other):
-        expect(tab.locator(".mm-state")).to_have_text("Stopped", timeout=WAIT)
+        expect(tab.locator(".mm-state")).to_have_text("Stopped")
         # The page itself follows without being touched.
         resume = tab.get_by_role("button", name="Resume")
-        expect(resume).to_be_visible(timeout=WAIT)
+        expect(resume).to_be_visible()
 
 
 def test_delete_asks_first(page: Page, app: AppServer, long_run: Run) -> None:
     watch(page, app, long_run)
-    page.get_by_role("button", name="Delete", exact=True).click(timeout=WAIT)
-    page.get_by_role("button", name="Keep it").click(timeout=WAIT)
+    delete = page.get_by_role("button", name="Delete", exact=True)
+    press(page, delete)
+    press(page, page.get_by_role("button", name="Keep it"))
+    expect(page.get_by_role("dialog")).to_have_count(0)
     assert long_run.folder.exists()
-    page.get_by_role("button", name="Delete", exact=True).click(timeout=WAIT)
-    page.get_by_role("button", name="Delete it").click(timeout=WAIT)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Runs", timeout=WAIT)
+    press(page, delete)
+    press(page, page.get_by_role("button", name="Delete it"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Runs")
     assert not long_run.folder.exists()
