@@ -16,7 +16,6 @@ import socket
 import sys
 import threading
 import traceback
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -49,8 +48,6 @@ BUCKETS = (1, 8, 32)
 NICENESS = 5
 # Graphs and activations of a model, beside its weights.
 ALLOWANCE_BYTES = 64 << 20
-_DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile, zlib.error)
-"""What Keras raises for a file that is not as it was written."""
 _precision_lock = threading.Lock()
 
 
@@ -111,7 +108,7 @@ def load(run: Run) -> Loaded:
     facts = run.model_facts
     try:
         saved = keras.models.load_model(run.model_path, compile=False, safe_mode=True)
-    except _DAMAGED as error:
+    except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
         raise PredictionError(
             f"The model of run {run.title} cannot be loaded: {run.model_path.name} is "
             "damaged or was written by another version. Train it again."
