@@ -66,6 +66,15 @@ def test_all_runs_with_their_states(make: Callable[..., Run]) -> None:
     assert EVIL in set(table["Run"])
 
 
+def test_a_damaged_run_is_named_beside_the_others(make: Callable[..., Run]) -> None:
+    sound, damaged = make(RunStatus.DONE), make(RunStatus.DONE)
+    (damaged.folder / "status.json").write_text("{")
+    app = opened()
+    assert len(app.dataframe[0].value) == 1
+    assert damaged.id.replace("-", "\\-") in app.warning[0].value
+    assert sound.id.replace("-", "\\-") not in app.warning[0].value
+
+
 def test_the_table_is_searched_and_filtered(make: Callable[..., Run]) -> None:
     change_notes(make(RunStatus.DONE, name="first"), tags=["best"])
     make(RunStatus.QUEUED, name="second")
