@@ -1,8 +1,7 @@
 """Which of several models is better, on the test images that all of them have seen.
 
-Every pair is compared image by image: a paired test sees differences that two separate
-intervals hide. Nothing is called better unless its test, corrected for the number of
-pairs, and its interval both say so.
+Every pair is compared image by image, which sees differences that two intervals hide.
+Nothing is called better unless its corrected test and its interval both say so.
 """
 
 from __future__ import annotations
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 0.05
 _POWER = 0.8416212335729143  # 80 % point of the standard normal distribution
-_LARGEST_NEED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -99,26 +97,37 @@ class Difference:
         larger = found.value > 0
         return self.first if larger != (self.metric in LOWER_IS_BETTER) else self.second
 
+    @property
+    def worse(self) -> str:
+        """Name of the other one than the better model."""
+        return self.second if self.better == self.first else self.first
+
+    @property
+    def size(self) -> str:
+        """How far they are apart, without a sign: `2.1 points (0.4 to 3.9)`."""
+        found = self.estimate
+        # Among many images a difference may be real and yet tiny.
+        digits = 1 if abs(found.value) >= 0.002 else 3
+        # A log loss has no upper end, so that hundredths of it are no "points".
+        loss = self.metric == "log_loss"
+        scale, unit, more = (1, "", 2) if loss else (100, " points", 0)
+        sizes = (found.value, *sorted((found.low, found.high), key=abs))
+        size, low, high = (f"{scale * abs(x):.{digits + more}f}" for x in sizes)
+        return f"{size}{unit} ({low} to {high})"
+
     def __str__(self) -> str:
         """The sentence."""
         found = self.estimate
         if not found.measurable:
             return f"{self.first} and {self.second}: not measurable."
         if self.better:
-            other = self.second if self.better == self.first else self.first
-            ends = sorted(abs(end) for end in (found.low, found.high))
-            # Among many images a difference may be real and yet tiny.
-            digits = 1 if abs(found.value) >= 0.002 else 3
-            sizes = (abs(found.value), *ends)
-            size, low, high = (_points(self.metric, x, digits) for x in sizes)
-            by = size if self.metric == "log_loss" else f"{size} points"
-            return f"{self.better} is better than {other} by {by} ({low} to {high})."
-        start = f"{self.first} and {self.second}: not distinguishable on "
+            return f"{self.better} is better than {self.worse} by {self.size}."
+        both = f"{self.first} and {self.second}: not distinguishable on {found.n:,}"
         if self.needed is None:
-            return f"{start}{found.n:,} images."
-        if self.needed > _LARGEST_NEED:
-            return f"{start}{found.n:,} images; more than a million would be needed."
-        return f"{start}{found.n:,} images; about {self.needed:,} would be needed."
+            return f"{both} images."
+        many = self.needed > 1_000_000
+        needed = "more than a million" if many else f"about {self.needed:,}"
+        return f"{both} images; {needed} would be needed."
 
 
 def common_images(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Common:
@@ -389,10 +398,3 @@ def _needed(images: float, n: int) -> int:
     wanted = max(images, n + 1.0)
     step = 10 ** max(math.floor(math.log10(wanted)) - 1, 0)
     return math.ceil(wanted / step) * step
-
-
-def _points(metric: str, size: float, digits: int) -> str:
-    # A log loss has no upper end, so that hundredths of it are no "points".
-    if metric == "log_loss":
-        return f"{size:.{digits + 2}f}"
-    return f"{100 * size:.{digits}f}"

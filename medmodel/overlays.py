@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from medmodel.curves import Curve
 from medmodel.figures import GREY, HEIGHT, SQUARE, add_band, line
 from medmodel.intervals import Estimate
-from medmodel.plots import OKABE_ITO, figure, literal
+from medmodel.plots import OKABE_ITO, figure, literal, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _BANDS = 3
 _LEGEND_LINE = 22
+_LONGEST = 44
+"""Characters of a name that fit beside each other on a phone."""
 
 
 def roc_overlay(curves: Mapping[str, Curve], areas: Mapping[str, Estimate]) -> Figure:
@@ -74,7 +76,7 @@ def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
         drawing.add_scatter(
             x=rows["epoch"],
             y=rows[column],
-            name=literal(name),
+            name=literal(shortened(name, _LONGEST)),
             **line(colour),
             hovertemplate=f"{literal(name)}<br>epoch %{{x}}: %{{y:.3f}}<extra></extra>",
         )
@@ -95,7 +97,7 @@ def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
 
 def intervals_figure(found: Mapping[str, Estimate], title: str) -> Figure:
     """One metric of several models: dots with their intervals, one below the other."""
-    drawing = figure(70 + 44 * len(found))
+    drawing = figure(70 + 48 * len(found))
     for at, (estimate, colour) in enumerate(
         zip(found.values(), _colours(), strict=False)
     ):
@@ -117,11 +119,19 @@ def intervals_figure(found: Mapping[str, Estimate], title: str) -> Figure:
                 hoverinfo="text",
             )
     drawing.update_xaxes(title=title)
-    drawing.update_yaxes(
-        tickvals=list(range(len(found))),
-        ticktext=[literal(name) for name in found],
-        range=[len(found) - 0.5, -0.5],
-    )
+    for at, name in enumerate(found):
+        # Above its line: beside it, long names would leave no room on a phone.
+        drawing.add_annotation(
+            text=literal(shortened(name, _LONGEST)),
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=at,
+            yshift=15,
+            showarrow=False,
+            font={"size": 13},
+        )
+    drawing.update_yaxes(visible=False, range=[len(found) - 0.5, -0.7])
     return drawing
 
 
@@ -138,7 +148,7 @@ def _overlaid(
         drawing.add_scatter(
             x=curve.x,
             y=curve.y,
-            name=f"{shown}: {what} {values[name]}",
+            name=f"{literal(shortened(name))}: {what} {values[name]}",
             **line(colour),
             hovertemplate=f"{shown}<br>%{{x:.3f}}, %{{y:.3f}}<extra></extra>",
         )

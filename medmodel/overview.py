@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medmodel.catalogue import Entry
@@ -134,13 +135,43 @@ def epochs(run: Run) -> pd.DataFrame:
     return found.assign(best=best)
 
 
-def distinct_names(found: Sequence[Entry]) -> dict[str, str]:
-    """Id of each run -> its name, told from its namesakes by its id."""
-    titles = [entry.title for entry in found]
-    return {
-        e.run.id: e.title if titles.count(e.title) == 1 else f"{e.title} ({e.run.id})"
-        for e in found
-    }
+def distinct_names(found: Sequence[Entry], short: bool = False) -> dict[str, str]:
+    """Id of each run -> its name, told from namesakes by seed, else time, else id.
+
+    Args:
+        found: Runs.
+        short: Whether a data set that all of them share is left out of the names.
+    """
+    alone = short and len({entry.config.dataset for entry in found}) == 1
+    titles = {e.run.id: _title(e.config, alone) for e in found}
+    names: dict[str, str] = {}
+    for title in dict.fromkeys(titles.values()):
+        same = [entry for entry in found if titles[entry.run.id] == title]
+        for told in (
+            [title for _ in same],
+            [f"{title}, seed {entry.config.seed}" for entry in same],
+            [f"{title} ({_when(entry.run.id)})" for entry in same],
+            [f"{title} ({entry.run.id})" for entry in same],
+        ):
+            if len(set(told)) == len(same):
+                names |= {e.run.id: name for e, name in zip(same, told, strict=True)}
+                break
+    return {entry.run.id: names[entry.run.id] for entry in found}
+
+
+def _title(config: TrainConfig, alone: bool) -> str:
+    # A name that somebody gave stays as it is.
+    place = f" on {Path(config.dataset).name}"
+    return (
+        config.title.replace(place, "", 1)
+        if alone and not config.name
+        else (config.title)
+    )
+
+
+def _when(run_id: str) -> str:
+    """Day and time from a run's id: `22.11. 22:23`."""
+    return f"{run_id[6:8]}.{run_id[4:6]}. {run_id[9:11]}:{run_id[11:13]}"
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

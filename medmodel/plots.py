@@ -147,7 +147,7 @@ def probability_bars(
     drawing.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
     drawing.update_yaxes(
         tickvals=rows,
-        ticktext=[literal(_shortened(name)) for name in classes],
+        ticktext=[literal(shortened(name)) for name in classes],
         tickfont={"size": 16},
         range=[len(classes) - 0.5, -0.5],
         ticks="",
@@ -166,8 +166,8 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
     k = len(classes)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    rows = [literal(_shortened(name, 24)) for name in classes]
-    columns = [literal(_shortened(name, 22 if k < 6 else 14)) for name in classes]
+    rows = [literal(shortened(name, 24)) for name in classes]
+    columns = [literal(shortened(name, 22 if k < 6 else 14)) for name in classes]
     positions = list(range(k))
     drawing = figure(150 + k * max(22, 64 - 3 * k))
     drawing.add_heatmap(
@@ -290,7 +290,8 @@ def _shade(colour: str, towards: float) -> str:
     return "#" + "".join(f"{part:02X}" for part in mixed)
 
 
-def _shortened(name: str, longest: int = 28) -> str:
+def shortened(name: str, longest: int = 28) -> str:
+    """A name without its middle, where it has more than `longest` characters."""
     # Both ends tell classes apart: "T3 with ..." and "... left upper lobe".
     if len(name) <= longest:
         return name

@@ -61,10 +61,17 @@ def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:
 
 def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
     folder = Path(runs[0].config.dataset)
-    app = opened(*runs, write_finished_run(folder, "bad too", sharpness=0.0, seed=2))
+    third = write_finished_run(folder, "bad too", sharpness=0.0, seed=2)
+    named = zip(("good *one*", "bad", "bad too"), (*runs, third), strict=True)
+    common = common_images({name: read_predictions(run) for name, run in named})
+    pairs = compare(common, "accuracy")
+    app = opened(*runs, third)
     assert not app.error
     text = said(app)
-    assert "good *one* is better than bad by" in text
+    sizes = [pair.size for pair in pairs if pair.better]
+    assert (
+        f"good *one* is better than bad by {sizes[0]}, bad too by {sizes[1]}." in text
+    )
     assert "1 of 3 pairs are not distinguishable on 40 images" in text
     table = next(t.value for t in app.dataframe if "n that would tell" in t.value)
     assert len(table) == 3
@@ -73,8 +80,8 @@ def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
     assert {f"csv-{name}-compared" for name in tables} <= shown
     charts = [json.loads(c.proto.spec) for c in app.get("plotly_chart")]
     titles = [chart["layout"]["yaxis"]["title"].get("text") for chart in charts]
-    named = charts[titles.index("Precision")]
-    legend = [line["name"] for line in named["data"] if line.get("name")]
+    precision = charts[titles.index("Precision")]
+    legend = [line["name"] for line in precision["data"] if line.get("name")]
     data = scored(read_predictions(runs[0]), "test")
     assert legend[0] == f"good *one*: AP {average_precision(data, 1)}"
     assert len(legend) == 3
@@ -149,7 +156,8 @@ def test_search_keeps_the_choice(runs: Runs) -> None:
 
 def test_one_run_alone_and_an_unknown_one(runs: Runs) -> None:
     app = opened(runs[0])
-    assert any("Tick two runs" in info.value for info in app.info)
+    assert r"**good \*one\*** is ticked" in app.info[0].value
+    assert "Tick two runs" in opened().info[0].value
     app.query_params["runs"] = "nonsense"
     assert not app.run().exception
 

@@ -173,7 +173,8 @@ def test_a_part_with_few_images_says_so(run: Run) -> None:
     shown(app, "Calibration")
     assert "Too few to tell whether scores mean what they say" in app.info[0].value
     app.text_input(TEXT).set_value("no such image").run()
-    assert "No test image is like this" in app.error[0].value
+    assert "No test image is like this" in app.info[0].value
+    assert not app.get("plotly_chart")
 
 
 def test_a_bar_of_the_histogram_opens_its_images(run: Run) -> None:

@@ -101,6 +101,32 @@ def test_namesakes_are_told_apart() -> None:
     for name in ("one", "one", "two"):
         store.create(config_for("compact", "/data/x", name=name))
     names = distinct_names(entries(store))
+    assert names == distinct_names(entries(store), short=True)
     assert len(set(names.values())) == 3 and "two" in names.values()
     twins = [k for k, v in names.items() if v.startswith("one (")]
     assert len(twins) == 2 and all(run in names[run] for run in twins)
+
+
+def test_namesakes_are_told_apart_by_what_people_know() -> None:
+    store = RunStore()
+    runs = [
+        store.create(config_for("compact", "/data/x", seed=seed)) for seed in (3, 4)
+    ]
+    runs.append(store.create(config_for("instant", "/data/x")))
+    names = distinct_names(entries(store), short=True)
+    assert [names[run.id] for run in runs] == [
+        "Compact CNN, seed 3",
+        "Compact CNN, seed 4",
+        "Instant",
+    ]
+    assert "Instant on x" in distinct_names(entries(store)).values()
+    # The place is told where it differs.
+    store.create(config_for("instant", "/data/y"))
+    elsewhere = set(distinct_names(entries(store), short=True).values())
+    assert {"Instant on x", "Instant on y"} <= elsewhere
+    early = store.create(config_for("compact", "/data/x", seed=3))
+    early.folder.rename(early.folder.with_name("20260102-030405-abcdef"))
+    again = distinct_names(entries(store))
+    assert again["20260102-030405-abcdef"] == "Compact CNN on x (02.01. 03:04)" or (
+        again["20260102-030405-abcdef"].endswith("(20260102-030405-abcdef)")
+    )

@@ -30,6 +30,8 @@ from pages._shared.words import plain
 
 _FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
 _PICKER = 320
+_TILE = SIDE + 20
+"""Two of them stand side by side on a phone."""
 _AT_ONCE, _SHOWN = 8, "disagreements-shown"
 
 
@@ -40,7 +42,7 @@ def show_comparison(found: Sequence[Entry], everything: Sequence[Entry]) -> None
         found: Two runs at least.
         everything: All runs, newest first.
     """
-    names = overview.distinct_names(found)
+    names = overview.distinct_names(found, short=True)
     models = compared.models_of(found, everything)
     if len(models) < 2:
         st.info(
@@ -108,8 +110,18 @@ def _show_sentences(pairs: Sequence[Difference]) -> None:
     if len(pairs) == 1:
         st.markdown(f"#### {plain(pairs[0])}")
         return
-    lines = [f"* **{plain(pair)}**" for pair in pairs if pair.better]
-    rest, n = len(pairs) - len(lines), pairs[0].estimate.n
+    beaten: dict[str, list[str]] = {}
+    for pair in pairs:
+        if pair.better:
+            by = plain(f"{pair.worse} by {pair.size}")
+            beaten.setdefault(pair.better, []).append(by)
+    # Who is better than most comes first.
+    winners = sorted(beaten.items(), key=lambda item: -len(item[1]))
+    lines = [
+        f"* **{plain(name)} is better than {', '.join(others)}.**"
+        for name, others in winners
+    ]
+    rest, n = sum(not pair.better for pair in pairs), pairs[0].estimate.n
     if rest:
         which = "No pair is" if not lines else f"{rest} of {len(pairs)} pairs are not"
         lines.append(f"* {which} distinguishable on {n:,} images.")
@@ -179,7 +191,7 @@ def _show_disagreements(models: compared.Models, chosen: compared.Chosen) -> Non
     pictures = small_pictures(run, [common.paths[i] for i in wanted])
     with st.container(horizontal=True, gap="small"):
         for i, picture in zip(wanted, pictures, strict=True):
-            with st.container(width=SIDE + 60, gap="xxsmall"):
+            with st.container(width=_TILE, gap="xxsmall"):
                 _tile(models, common, int(i), picture)
     if len(at) > shown and st.button("Show more", icon=":material/add:"):
         st.session_state[_SHOWN] = shown + _AT_ONCE

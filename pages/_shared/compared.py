@@ -33,7 +33,7 @@ def models_of(found: Sequence[Entry], everything: Sequence[Entry]) -> Models:
         found: The runs that were ticked.
         everything: All runs, newest first.
     """
-    names = overview.distinct_names(found)
+    names = overview.distinct_names(found, short=True)
     models: dict[str, Sequence[Run]] = {}
     for entry in found:
         experiment = repeats.whole(entry, everything)

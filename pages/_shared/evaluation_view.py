@@ -141,7 +141,8 @@ def show_numbers(found: Evaluation) -> None:
             "Accuracy of guessing the most frequent class: what a model has to beat.",
         ),
     ]
-    for column, (title, estimate, meaning) in zip(st.columns(4), tiles, strict=True):
+    places = st.columns([1, 1, 1, 1.3])
+    for column, (title, estimate, meaning) in zip(places, tiles, strict=True):
         with column:
             _show_tile(title, estimate, meaning)
 

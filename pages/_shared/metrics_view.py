@@ -15,6 +15,7 @@ from pages._shared.evaluation_view import show_classes, show_numbers
 from pages._shared.repeat_view import show_repeats
 
 _VALUE = "Value (95 % interval)"
+_COUNT = st.column_config.NumberColumn(format="localized")
 MEANINGS = {
     "accuracy": "Share of images with the right answer.",
     "sensitivity": "Of the images of the class, the share that was recognised.",
@@ -29,8 +30,8 @@ MEANINGS = {
     "average_precision": "Precision averaged over the images of the class.",
     "brier": "Mean squared distance of the scores from the truth.",
     "log_loss": "Mean surprise at the truth; punishes being sure and wrong.",
-    "calibration_error": "Mean distance between what scores claim and what comes true; "
-    "above 0 by chance alone where images are few.",
+    "calibration_error": "Mean gap between scores and what comes true; of few images "
+    "above 0 by chance.",
 }
 
 
@@ -58,6 +59,7 @@ def show_metrics(run: Run, group: Subgroup) -> None:
         table,
         hide_index=True,
         height="content",
+        column_config=dict.fromkeys(("n", "n of these"), _COUNT),
         alt="Every metric with its interval and number of images",
     )
     if group == ALL:

@@ -23,14 +23,16 @@ MOST = 6
 """Runs that are compared at a time."""
 _RESULTS, _SETTINGS = "Results", "Settings that differ"
 _COLUMNS = (
-    *("Tags", "Note", "Data set", "Model", "State", "Test accuracy", "Val. accuracy"),
-    *("Val. loss", "Epoch kept", "Asked for", "Took"),
+    *("Tags", "State", "Test accuracy", "Val. accuracy", "Val. loss", "Data set"),
+    *("Model", "Epoch kept", "Asked for", "Took", "Note"),
 )
 _FIRST = (
-    *("Tags", "Data set", "State", "Test accuracy", "Val. accuracy", "Val. loss"),
+    *("Tags", "State", "Test accuracy", "Val. accuracy", "Val. loss", "Data set"),
     "Asked for",
 )
 _SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
+_NAME = 250
+"""Width of the names in pixels: beside them a phone still shows the state."""
 _PIN = "Pin"
 _TRAINING, _TEST = "Training", "External test"
 # Read in light and dark, and not by colour alone.
@@ -238,7 +240,7 @@ def _columns() -> dict[str, object]:
     share = st.column_config.NumberColumn(format="%.3f", width="small")
     return {
         _PIN: st.column_config.CheckboxColumn(width=50),
-        "Run": st.column_config.TextColumn(width="medium"),
+        "Run": st.column_config.TextColumn(width=_NAME),
         "Tags": st.column_config.ListColumn(width="small"),
         "State": st.column_config.TextColumn(width="small"),
         **dict.fromkeys(_SCORES, share),

@@ -19,19 +19,21 @@ def forget_subgroup() -> None:
     st.session_state[FACTS] = []
 
 
-def pick_subgroup(run: Run) -> Subgroup:
+def pick_subgroup(run: Run) -> Subgroup | None:
     """Lets the user choose; says what the choice rests on. One for all views.
 
-    Raises:
-        DataError: No test image is like this.
+    None where no test image is like this, which is said.
     """
     with st.expander("Only some of the images", icon=":material/filter_alt:"):
         group = _ask(run)
         if group != ALL:
             st.button("All images", on_click=forget_subgroup)
-    if group != ALL:
-        whole = results.evaluation(run)
-        say_what_it_is(results.evaluation(run, group), whole, group)
+    if group == ALL:
+        return group
+    if not group.holds(results.images(run)).any():
+        st.info(f"No test image is like this: {plain(group)}.", icon=":material/info:")
+        return None
+    say_what_it_is(results.evaluation(run, group), results.evaluation(run), group)
     return group
 
 

@@ -9,6 +9,7 @@ from pages._shared import widgets
 from pages._shared.compare_view import show_comparison
 from pages._shared.runs_table import choose_runs
 from pages._shared.widgets import errors_shown
+from pages._shared.words import plain
 
 
 def show() -> None:
@@ -29,7 +30,12 @@ def show() -> None:
     if len(chosen) >= 2:
         show_comparison(chosen, found)
     else:
-        st.info("Tick two runs of the same data set.", icon=":material/check_box:")
+        wanted = "Tick two runs of the same data set."
+        if chosen:
+            folder = plain(widgets.dataset_name(chosen[0].config))
+            wanted = f"**{plain(chosen[0].title)}** is ticked. "
+            wanted += f"Tick another run of the same data set, {folder}."
+        st.info(wanted, icon=":material/check_box:")
 
 
 with errors_shown():

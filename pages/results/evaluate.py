@@ -48,10 +48,10 @@ def show(run: Run) -> None:
     show_frame(run, evaluated(run))
     view = pick_view()
     with errors_shown():
-        if view in PARTS:
-            PARTS[view](run, pick_subgroup(run))
-        else:
+        if view in WHOLE:
             WHOLE[view](run)
+        elif (group := pick_subgroup(run)) is not None:
+            PARTS[view](run, group)
 
 
 widgets.page_header(
