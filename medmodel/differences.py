@@ -58,7 +58,7 @@ def differences(table: pd.DataFrame) -> list[Difference]:
         _differs(
             "letters",
             "Letters or markers that go with the class",
-            "have small bright marks near the edges, such as burned-in letters",
+            "have small marks near the edges that look like letters",
             seen.assign(has=seen["letters"] > 0),
         ),
         _differs(

@@ -14,30 +14,19 @@ import numpy.typing as npt
 
 from medmodel import channels, images, pool
 from medmodel.errors import ImageError
+from medmodel.lettering import Grey, letters
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PER_CLASS = 250
 """Pictures of each class that are looked at; a share is then known to 6 points."""
-SIDE = 256
+SIDE = 512
 """Longer side, in pixels, of the picture that is looked at."""
-FEWEST_PIXELS = 64
-"""Letters in smaller pictures cannot be told from what is shown."""
 BLACK, WHITE = 12, 243
 """Grey levels up to and from which an edge counts as plain."""
-_BRIGHT, _STEP = 200, 90
-"""A letter is at least so bright, and so much brighter than what is around it."""
-_STROKE = 9
-"""A stroke of a letter is narrower than so many pixels."""
-_LOW, _HIGH = 0.02, 0.16
-"""Smallest and largest height of a letter, as parts of the longer side."""
-_BAND = 0.22
-"""Letters stand so near to an edge, as a part of the side."""
 
 COLUMNS = ["path", "black_frame", "white_frame", "letters"]
-
-Grey = npt.NDArray[np.uint8]
 
 
 def measure(
@@ -52,7 +41,7 @@ def measure(
 
     Returns:
         `path`; `black_frame` and `white_frame`: per cent of its side that the widest
-        plain border takes; `letters`: how many bright marks stand near the edges.
+        plain border takes; `letters`: how many marks like letters stand near the edges.
 
     Raises:
         Cancelled: `cancelled()` became true.
@@ -100,35 +89,6 @@ def border(plain: npt.NDArray[np.bool_]) -> int:
             edge = max(int(other[0]), len(lines) - 1 - int(other[-1]))
             widest = max(widest, edge / len(lines))
     return round(100 * widest)
-
-
-def letters(grey: Grey) -> int:
-    """How many bright marks as large as letters stand near the edges.
-
-    What is narrow and bright remains when a picture is taken away from its opening
-    (white top-hat: Serra, Image Analysis and Mathematical Morphology, 1982): strokes
-    of letters and markers, but not bones, which are wider and have softer edges.
-    """
-    from scipy.ndimage import find_objects, grey_opening, label
-
-    side = max(grey.shape)
-    if min(grey.shape) < FEWEST_PIXELS:
-        return 0
-    bright = grey >= _BRIGHT
-    inner = [slice(round(_BAND * n), round((1 - _BAND) * n)) for n in grey.shape]
-    bright[inner[0], inner[1]] = False
-    if not bright.any():
-        return 0
-    narrow = grey.astype(np.int16) - grey_opening(grey, (_STROKE, _STROKE))
-    parts, _ = label(bright & (narrow >= _STEP), np.ones((3, 3)))
-    count = 0
-    for number, place in enumerate(find_objects(parts), 1):
-        high, wide = (part.stop - part.start for part in place)
-        area = int((parts[place] == number).sum())
-        fits = _LOW * side <= high <= _HIGH * side and wide <= 2 * high
-        # Neither a line along the edge nor a spot.
-        count += fits and wide >= 2 and area >= high and high <= 6 * wide
-    return count
 
 
 def _grey(pixels: images.Pixels) -> Grey:

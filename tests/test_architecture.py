@@ -36,7 +36,7 @@ LAYERS: list[set[str]] = [
         "failures",
         "intervals",
     },
-    {"splits", "shortcut", "similar", "marks", "differences"},
+    {"splits", "shortcut", "similar", "lettering", "marks", "differences"},
     {
         "checks",
         "prepared",

@@ -72,7 +72,7 @@ def test_paths_are_those_that_have_it() -> None:
     some = np.where(ODD & (np.arange(80) > 20), 2.0, 0.0)
     (found,) = differences.differences(table(letters=some))
     assert len(found.paths) == 30 and all(p.startswith("b/") for p in found.paths)
-    assert found.sentence.startswith("75 % of b have small bright marks")
+    assert found.sentence.startswith("75 % of b have small marks")
     assert "and 0 % of a" in found.sentence
 
 
