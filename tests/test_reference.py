@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,20 +22,27 @@ from medmodel.runs import Run, RunStore
 from tests.conftest import draw_class_folders
 
 
-@pytest.fixture(params=["instant", "document"])
-def run(request: pytest.FixtureRequest, class_folders: Path) -> Run:
-    settings = {"size": 32, "epochs": 2}
-    config = config_for(request.param, str(class_folders), **settings)
-    run = RunStore().create(replace(config, precision="float32"))
-    with Reporter(run) as reporter:
-        training.train(run, reporter)
-    return run
+@pytest.fixture(scope="module", params=["instant", "document"])
+def run(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Run]:
+    root = tmp_path_factory.mktemp("reference")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+        patch.setenv("MEDMODEL_DATA", str(root / "data"))
+        folder = draw_class_folders(root / "data" / "easy")
+        config = config_for(request.param, str(folder), size=32, epochs=2)
+        run = RunStore().create(replace(config, precision="float32"))
+        with Reporter(run) as reporter:
+            training.train(run, reporter)
+    yield run
 
 
-def test_the_predictor_compares(run: Run, class_folders: Path) -> None:
+def test_the_predictor_compares(run: Run) -> None:
+    folder = Path(run.config.dataset)
     known = Reference.load(run.folder / familiarity.NAME)
     assert known.own == (run.config.training == "frozen")
-    pixels = [decode(file).pixels for file in sorted(class_folders.glob("*/*.png"))[:4]]
+    pixels = [decode(file).pixels for file in sorted(folder.glob("*/*.png"))[:4]]
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     preprocessing = run.model_facts.preprocessing
     images = [prepare_image(x, preprocessing) for x in [*pixels, noise]]
@@ -55,10 +64,11 @@ def test_the_predictor_compares(run: Run, class_folders: Path) -> None:
         ]
         assert found[-1].far
         assert sum(one.far for one in found[:4]) <= 2
-        assert (class_folders / found[0].neighbours[0].path).is_file()
+        assert (folder / found[0].neighbours[0].path).is_file()
 
 
-def test_an_older_run_is_not_compared(run: Run) -> None:
+def test_an_older_run_is_not_compared(run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(run.folder, tmp_path / run.id))
     (run.folder / familiarity.NAME).unlink()
     loaded = prediction.load(run)
     assert loaded.reference is None
