@@ -71,7 +71,7 @@ def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
         histories: Name of each model -> as from `overview.epochs`.
         column: What is drawn.
     """
-    drawing = figure(HEIGHT)
+    drawing = figure(HEIGHT + _LEGEND_LINE * len(histories))
     for (name, rows), colour in zip(histories.items(), _colours(), strict=False):
         drawing.add_scatter(
             x=rows["epoch"],

@@ -70,7 +70,7 @@ def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
     text = said(app)
     sizes = [pair.size for pair in pairs if pair.better]
     assert (
-        f"good *one* is better than bad by {sizes[0]}, bad too by {sizes[1]}." in text
+        f"good *one* is better than bad by {sizes[0]}; bad too by {sizes[1]}." in text
     )
     assert "1 of 3 pairs are not distinguishable on 40 images" in text
     table = next(t.value for t in app.dataframe if "n that would tell" in t.value)

@@ -118,7 +118,7 @@ def _show_sentences(pairs: Sequence[Difference]) -> None:
     # Who is better than most comes first.
     winners = sorted(beaten.items(), key=lambda item: -len(item[1]))
     lines = [
-        f"* **{plain(name)} is better than {', '.join(others)}.**"
+        f"* **{plain(name)} is better than {'; '.join(others)}.**"
         for name, others in winners
     ]
     rest, n = sum(not pair.better for pair in pairs), pairs[0].estimate.n
