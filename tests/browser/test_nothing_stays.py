@@ -163,7 +163,9 @@ def test_nothing_of_a_patient_stays(
 
     page.goto(f"{app.url}/evaluate?run={run.id}&view=Take+away")
     taken += download_all(page, 5)
-    assert (app.workspace / "audit.jsonl").read_text().count('"action": "export"') >= 5
+    noted = (app.workspace / "audit.jsonl").read_text()
+    assert noted.count('"action": "export"') >= 5
+    assert noted.count('"action": "deidentify"') == len(uploads)
     page.goto(f"{app.url}/status")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
