@@ -301,6 +301,9 @@ def test_an_external_test_says_so(
     assert "counts as light" in text
     assert "**12 images** of an **external** data set, there" in text
     assert opened(run).selectbox[0].options == opened(made).selectbox[0].options
+    accuracy = results.evaluation(made).accuracy
+    text = said(opened(run, "Elsewhere")).replace("\\", "")
+    assert f"Accuracy {accuracy}, n = 12" in text
     app = opened(made, "Elsewhere")
     press(app, r"Evaluate A \*run\*")
     assert "**30 images** of the run's own test split" in said(app)

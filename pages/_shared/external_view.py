@@ -12,7 +12,7 @@ from medmodel.config import data_roots
 from medmodel.datasets import load_index
 from medmodel.errors import DataError
 from medmodel.runs import Run, RunStatus
-from pages._shared import widgets
+from pages._shared import results, widgets
 from pages._shared.widgets import errors_shown
 from pages._shared.words import STATE_TITLES, ago, duration, plain
 
@@ -130,6 +130,8 @@ def _show_test(test: Run) -> None:
             jobs.stop(test)
             st.rerun()
     elif status.state is RunStatus.DONE:
+        found = results.evaluation(test)
+        st.markdown(plain(f"Accuracy {found.accuracy}, n = {found.images:,}"))
         if st.button(
             "Open the result", icon=":material/query_stats:", key=f"open-{test.id}"
         ):
