@@ -18,7 +18,7 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, convert_color_sp
 from pydicom.uid import UID
 
 from medmodel.codecs import DAMAGED, check_variety, stored_values
-from medmodel.elements import picture_elements
+from medmodel.elements import again, keep, picture_elements
 from medmodel.errors import ImageError
 from medmodel.levels import levels_of
 from medmodel.windows import (
@@ -79,8 +79,11 @@ def read(
     with warnings.catch_warnings():
         # pydicom warns of oddities that do not change the picture.
         warnings.simplefilter("ignore")
-        dataset = picture_elements(data) or parse(data, name)
+        kept = again(data, alike)
+        dataset = kept or picture_elements(data) or parse(data, name)
         frames = check_picture(dataset, name)
+        if frames > 1:
+            keep(data, alike, dataset)
         if not 0 <= frame < frames:
             raise ImageError(f"{name} has no frame {frame + 1}: it has {frames}.")
         stored, photometric = stored_values(dataset, name, frame)

@@ -77,6 +77,32 @@ _Found = dict[int, tuple[bytes, bytes]]
 """Tag -> value representation, empty where the file does not say, and value."""
 
 
+KEPT_BYTES = 150_000_000
+"""Size of a file up to which its elements are kept for its next frame."""
+_latest: list[tuple[bytes, bool, Dataset]] = []
+
+
+def again(data: bytes, alike: bool) -> Dataset | None:
+    """The elements of a file whose frame was read last; None if it was another file.
+
+    Args:
+        data: The file: the very same object, for to compare contents takes as long as
+            to read them.
+        alike: As for `dicom.read`, which takes out the windows of such files.
+    """
+    for kept, kept_alike, dataset in _latest:
+        if kept is data and kept_alike == alike:
+            return dataset
+    return None
+
+
+def keep(data: bytes, alike: bool, dataset: Dataset) -> None:
+    """Keeps the elements of a file with several frames, and of no other."""
+    _latest.clear()
+    if len(data) <= KEPT_BYTES:
+        _latest.append((data, alike, dataset))
+
+
 def picture_elements(data: bytes) -> Dataset | None:
     """What `dicom.read` asks of a plain file; None where pydicom should read it.
 

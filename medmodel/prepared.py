@@ -140,13 +140,12 @@ def decode_chunk(
     # Steps may see more in three channels than in one, and Diagnose gives them one.
     side = 0 if wanted.steps else wanted.size
     failed: dict[str, str] = {}
+    kept: dict[Path, bytes] = {}
     # Written, not mapped: a full disk is then an error, not the process's death.
     with Path(part).open("r+b", buffering=0) as file:
         for position, path in rows:
             try:
-                decoded = images.decode(
-                    Path(folder, path), window=wanted.window, side=side
-                )
+                decoded = _decode(Path(folder, path), wanted.window, side, kept)
             except ImageError as error:
                 failed[path] = str(error)
                 continue
@@ -156,6 +155,21 @@ def decode_chunk(
             pixels = images.prepare_image(decoded.pixels, wanted)
             _write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
     return failed
+
+
+def _decode(
+    path: Path, window: str, side: int, kept: dict[Path, bytes]
+) -> images.Decoded:
+    """One picture; a file of which several are wanted in a row is read once."""
+    file, part = samples.located(path)
+    if part is None:
+        return images.decode(path, window=window, side=side)
+    if file not in kept:
+        kept.clear()
+        images.check_bytes(file.stat().st_size, path.name)
+        kept[file] = file.read_bytes()
+    axis = "axial" if part.kind == "frame" else part.kind
+    return images.decode(kept[file], path.name, window, part.number, axis, side)
 
 
 def _write_at(file: int, pixels: images.Pixels, offset: int) -> None:

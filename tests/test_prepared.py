@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medmodel import images, prepared
+from medmodel import images, pool, prepared
 from medmodel.config import Preprocessing
 from medmodel.errors import Cancelled, DataError
 from medmodel.prepared import prepare
 from medmodel.storage import Lock
 from tests.conftest import draw_class_folders
+from tests.volumes import draw_stacks
 
 SMALL = Preprocessing(28, "pad", "grey")
 
@@ -237,3 +238,28 @@ def test_odd_files_are_prepared_too(real_data: Callable[[str], Path]) -> None:
     result = prepare(folder, pd.DataFrame({"path": paths}), Preprocessing(32))
     assert result.pixels.shape == (2, 32, 32, 3)
     assert result.failed == {}
+
+
+def test_a_file_of_many_pictures_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = draw_stacks(tmp_path / "stacks")
+    names = [f"dark/stack0.tif#frame={n}" for n in (2, 3, 5)]
+    names += ["dark/one0.png", *(f"light/loop0.gif#frame={n}" for n in (4, 9))]
+    read: list[str] = []
+    original = Path.read_bytes
+
+    def spy(path: Path) -> bytes:
+        read.append(path.name)
+        return original(path)
+
+    monkeypatch.setattr(Path, "read_bytes", spy)
+    monkeypatch.setattr(pool, "SHARES", 1)  # all in one chunk
+    monkeypatch.setattr(pool, "cores", lambda: 1)
+    result = prepare(folder, pd.DataFrame({"path": names}), SMALL)
+    assert read == ["stack0.tif", "one0.png", "loop0.gif"]
+    assert list(result.failed) == names[-1:]
+    assert "frame=9 has no frame 9: it has 4" in result.failed[names[-1]]
+    for pixels, name in zip(result.pixels, names[:-1], strict=True):
+        decoded = images.decode(folder / name).pixels
+        assert (pixels == images.prepare_image(decoded, SMALL)).all()
