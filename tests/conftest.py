@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.scriptrunner import script_runner
 
 from medmodel import jobs
 from medmodel.runs import RunStore
@@ -30,11 +31,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def packages_read_once() -> Iterator[None]:
-    """Streamlit reads about every installed package whenever a test runs a page."""
+def pages_run_quickly() -> Iterator[None]:
+    """Spares the tests of pages what a server does once or never.
+
+    Whenever a test runs a page, Streamlit would read about every installed package. And
+    it would clear Keras' session, which no server of ours loads, but this process does.
+    """
     with pytest.MonkeyPatch.context() as patch:
         scan = manifest_scanner.scan_component_manifests
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(scan))
+        patch.setattr(script_runner, "_clean_problem_modules", lambda: None)
         yield
 
 
