@@ -249,7 +249,7 @@ def _several(table: pd.DataFrame) -> list[Finding]:
         return []
     sentence = (
         f"They hold {total:,} slices, frames or pages, of which {len(rows):,} are "
-        "used. Slices and frames, above, says which, and offers others."
+        "used. Slices and frames, on the data set's page, says which and offers others."
     )
     groups = [[path] for path in first["path"]]
     title = "Files that hold several pictures"
