@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 from datetime import datetime, timezone
@@ -44,6 +45,8 @@ def record(action: str, **facts: Fact) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
     try:
+        # Half of what another process is writing would look like a broken line.
+        fcntl.flock(handle, fcntl.LOCK_EX)
         # A line that a full disk broke off must not spoil this one.
         end = os.lseek(handle, 0, os.SEEK_END)
         whole = not end or os.pread(handle, 1, end - 1) == b"\n"
