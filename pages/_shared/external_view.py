@@ -49,8 +49,13 @@ def show_external_test(run: Run) -> None:
             "Data sets",
         )
         return
+    names = widgets.folder_names(map(str, found))
     folder = st.selectbox(
-        "Folder", found, format_func=lambda path: widgets.folder_name(str(path))
+        # The key keeps the choice when another folder appears in the list.
+        "Folder",
+        found,
+        format_func=lambda path: names[str(path)],
+        key=f"folder-there-{run.id}",
     )
     with errors_shown():
         if load_index(folder) is None:

@@ -162,7 +162,7 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
         format_func=lambda state: titles[state],
         key=f"states-{key}",
     )
-    folders = {path: widgets.folder_name(path) for path in table["dataset"]}
+    folders = widgets.folder_names(table["dataset"])
     chosen = st.multiselect(
         "Data set",
         list(folders),

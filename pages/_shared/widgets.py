@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import streamlit as st
@@ -12,7 +12,7 @@ from medmodel import catalogue, plots
 from medmodel.config import TrainConfig, workspace_root
 from medmodel.errors import MedModelError
 from medmodel.runs import Run, RunStore
-from pages._shared.words import plain
+from pages._shared.words import plain, told_apart
 
 START = "home/start.py"
 DATASETS = "data/datasets.py"
@@ -101,10 +101,12 @@ def pick_run(label: str = "Model", tests: bool = False) -> Run | None:
     if not found:
         return None
     follow_link(tests)
+    labels = {run_id: run_label(entry) for run_id, entry in found.items()}
+    titles = told_apart(labels, lambda run_id: run_id[-6:])
     chosen = st.selectbox(
         label,
         list(found),
-        format_func=lambda run_id: run_label(found[run_id]),
+        format_func=titles.__getitem__,
         key="run",
     )
     if chosen in found and chosen != st.query_params.get("run"):
@@ -115,6 +117,12 @@ def pick_run(label: str = "Model", tests: bool = False) -> Run | None:
 def dataset_name(config: TrainConfig) -> str:
     """The data set's folder as shown in lists: relative to the workspace's own."""
     return folder_name(config.dataset)
+
+
+def folder_names(paths: Iterable[str]) -> dict[str, str]:
+    """Path -> name as shown in lists, no two alike."""
+    names = {path: folder_name(path) for path in paths}
+    return told_apart(names, lambda path: str(Path(path).parent))
 
 
 def folder_name(path: str) -> str:

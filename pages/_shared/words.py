@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 from medmodel.runs import RunStatus
 
@@ -21,6 +23,23 @@ def plain(text: object) -> str:
     """Text that Streamlit shows as it is: nothing in it is read as Markdown."""
     escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^])", r"\\\1", str(text))
     return escaped.replace("\n", " ")
+
+
+def told_apart(titles: Mapping[str, str], more: Callable[[str], str]) -> dict[str, str]:
+    """The titles of a select box's options, those that would look alike with more.
+
+    A select box knows its options by what it shows: of two that look alike, nobody
+    could ever choose the first.
+
+    Args:
+        titles: Option -> title.
+        more: What tells an option from its namesakes.
+    """
+    count = Counter(titles.values())
+    return {
+        option: f"{title} ({more(option)})" if count[title] > 1 else title
+        for option, title in titles.items()
+    }
 
 
 def duration(seconds: float) -> str:

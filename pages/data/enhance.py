@@ -51,10 +51,13 @@ def pick_picture() -> tuple[Path | bytes, str] | None:
             st.caption("Choose a picture of your own, or train once on a data set.")
             return None
         chosen = st.selectbox(
-            "Data set", list(known), format_func=lambda p: known[p].name
+            "Data set",
+            list(known),
+            format_func=widgets.folder_names(known).__getitem__,
+            key="enhance-folder",
         )
         paths = pictures_of(chosen)
-        path = st.selectbox("Picture", paths)
+        path = st.selectbox("Picture", paths, key="enhance-picture")
     return known[chosen] / path, path
 
 

@@ -132,14 +132,21 @@ def await_sample() -> None:
 
 def pick_dataset(found: list[Path]) -> Path:
     """The folder to train on."""
-    own = workspace_root() / "datasets"
+    names = widgets.folder_names(map(str, found))
+    sample = workspace_root() / "datasets" / SAMPLE_NAME
 
     def title(folder: Path) -> str:
-        sample = folder == own / SAMPLE_NAME
-        return f"{folder.name} (drawn, to try things out)" if sample else folder.name
+        name = names[str(folder)]
+        return f"{name} (drawn, to try things out)" if folder == sample else name
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Data set", found, format_func=title)
+        chosen = st.selectbox(
+            # The key keeps the choice when another folder appears in the list.
+            "Data set",
+            found,
+            format_func=title,
+            key="train-folder",
+        )
         if st.button("Look at it", icon=":material/folder_open:"):
             params = {"dataset": str(chosen)}
             st.switch_page(widgets.DATASETS, query_params=params)
