@@ -207,8 +207,10 @@ def quiet_browser(context: BrowserContext) -> Iterator[None]:
 
     def said(message: ConsoleMessage) -> None:
         # On a deep link Streamlit first looks for its server one folder too deep, and
-        # a page whose server is being started again cannot reach it.
+        # a page whose server is being started again cannot reach it. A picture that
+        # gave way to the next one before the browser asked for it is gone.
         harmless = (
+            "Client Error: Image source error",
             *("Failed to load resource", "WebSocket connection to"),
             *("Client Error in reaching server", "Streamlit server is not responding"),
         )
