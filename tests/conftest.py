@@ -14,6 +14,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner import script_runner
 
 from medmodel import jobs
+from medmodel.evaluation import Scored
 from medmodel.runs import RunStore
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -92,3 +93,12 @@ def real_data() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture
+def overlapping() -> Scored:
+    """Scores of 80 images in two classes that overlap, one with a name like HTML."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=80)
+    score = np.clip(0.25 + 0.5 * truth + rng.normal(0, 0.2, 80), 0.01, 0.99)
+    return Scored(["a", "<b>"], truth, np.stack([1 - score, score], axis=1), None)

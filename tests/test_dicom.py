@@ -376,37 +376,3 @@ def test_ct_of_two_makers_lies_on_one_scale(real_data: RealData) -> None:
         body = values[(values > -150) & (values < 250)]
         lungs.append(float(np.median(body)))
     assert all(-120 < median < 80 for median in lungs)
-
-
-@pytest.mark.parametrize("modality", ["CT", "US"])
-def test_frames_in_a_row_are_those_of_a_file_read_anew(
-    modality: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Elements are kept for the next frame, of the same file and question only."""
-    stack = np.arange(3 * 64, dtype=np.uint16).reshape(3, 8, 8) * 9
-    facts = {"Modality": modality, "WindowCenter": "800", "WindowWidth": "300"}
-    data = dicom_file(stack, NumberOfFrames=3, PatientID="P", **facts)
-    other = dicom_file(stack[::-1].copy(), NumberOfFrames=3, PatientID="Q", **facts)
-    questions: list[dict[str, Any]] = [
-        {"frame": frame, "alike": alike} for alike in (False, True) for frame in (2, 0)
-    ]
-    questions.append({"frame": 1, "window": {"center": 700, "width": 90}})
-    anew = [dicom.read(bytes(bytearray(data)), "x.dcm", **q) for q in questions]
-    opened: list[bytes] = []
-    original = dicom.picture_elements
-
-    def spy(content: bytes) -> Any:
-        opened.append(content)
-        return original(content)
-
-    monkeypatch.setattr(dicom, "picture_elements", spy)
-    for question, expected in zip(questions, anew, strict=True):
-        for _ in range(2):
-            found = dicom.read(data, "x.dcm", **question)
-            assert (found["pixels"] == expected["pixels"]).all()
-            assert found["seen"] == expected["seen"] and found["frames"] == 3
-    assert len(opened) == 3  # as the file asks, alike, and as the file asks again
-    assert dicom.read(other, "y.dcm")["patient"] == "|Q"
-    assert (dicom.read(data, "x.dcm", frame=2)["pixels"] == anew[0]["pixels"]).all()
-    with pytest.raises(ImageError, match="has no frame 4"):
-        dicom.read(data, "x.dcm", frame=3)

@@ -21,7 +21,8 @@ from pydicom.uid import (
 
 from medmodel import codecs, dicom
 from medmodel.elements import picture_elements
-from tests.dicom_files import dicom_bytes, dicom_dataset, ramp
+from medmodel.errors import ImageError
+from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
 
 PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 
@@ -115,3 +116,37 @@ def test_all_files_of_scanners(real_data: Callable[[str], Path]) -> None:
             if path.is_file() and path.suffix != ".csv":
                 found += same_as_pydicom(path.read_bytes())
     assert found > 40
+
+
+@pytest.mark.parametrize("modality", ["CT", "US"])
+def test_frames_in_a_row_are_those_of_a_file_read_anew(
+    modality: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elements are kept for the next frame, of the same file and question only."""
+    stack = np.arange(3 * 64, dtype=np.uint16).reshape(3, 8, 8) * 9
+    facts = {"Modality": modality, "WindowCenter": "800", "WindowWidth": "300"}
+    data = dicom_file(stack, NumberOfFrames=3, PatientID="P", **facts)
+    other = dicom_file(stack[::-1].copy(), NumberOfFrames=3, PatientID="Q", **facts)
+    questions: list[dict[str, Any]] = [
+        {"frame": frame, "alike": alike} for alike in (False, True) for frame in (2, 0)
+    ]
+    questions.append({"frame": 1, "window": {"center": 700, "width": 90}})
+    anew = [dicom.read(bytes(bytearray(data)), "x.dcm", **q) for q in questions]
+    opened: list[bytes] = []
+    original = dicom.picture_elements
+
+    def spy(content: bytes) -> Any:
+        opened.append(content)
+        return original(content)
+
+    monkeypatch.setattr(dicom, "picture_elements", spy)
+    for question, expected in zip(questions, anew, strict=True):
+        for _ in range(2):
+            found = dicom.read(data, "x.dcm", **question)
+            assert (found["pixels"] == expected["pixels"]).all()
+            assert found["seen"] == expected["seen"] and found["frames"] == 3
+    assert len(opened) == 3  # as the file asks, alike, and as the file asks again
+    assert dicom.read(other, "y.dcm")["patient"] == "|Q"
+    assert (dicom.read(data, "x.dcm", frame=2)["pixels"] == anew[0]["pixels"]).all()
+    with pytest.raises(ImageError, match="has no frame 4"):
+        dicom.read(data, "x.dcm", frame=3)

@@ -14,26 +14,18 @@ from medmodel.evaluation import Scored
 COLOUR = "#0072B2"
 
 
-@pytest.fixture
-def data() -> Scored:
-    rng = np.random.default_rng(0)
-    truth = rng.integers(2, size=80)
-    score = np.clip(0.25 + 0.5 * truth + rng.normal(0, 0.2, 80), 0.01, 0.99)
-    return Scored(["a", "<b>"], truth, np.stack([1 - score, score], axis=1), None)
-
-
-def test_the_dot_lies_where_the_threshold_calls(data: Scored) -> None:
-    drawing = figures.roc_figure(roc_curve(data, 1), COLOUR, threshold=0.5)
+def test_the_dot_lies_where_the_threshold_calls(overlapping: Scored) -> None:
+    drawing = figures.roc_figure(roc_curve(overlapping, 1), COLOUR, threshold=0.5)
     dot = drawing.data[-1]
-    called = data.scores[:, 1] >= 0.5
-    assert dot.y[0] == pytest.approx(called[data.truth == 1].mean())
-    assert dot.x[0] == pytest.approx(called[data.truth == 0].mean())
-    none = figures.roc_figure(roc_curve(data, 1), COLOUR, threshold=math.nan)
+    called = overlapping.scores[:, 1] >= 0.5
+    assert dot.y[0] == pytest.approx(called[overlapping.truth == 1].mean())
+    assert dot.x[0] == pytest.approx(called[overlapping.truth == 0].mean())
+    none = figures.roc_figure(roc_curve(overlapping, 1), COLOUR, threshold=math.nan)
     assert len(none.data) == len(drawing.data) - 1
 
 
-def test_precision_recall_shows_what_guessing_gets(data: Scored) -> None:
-    curve = precision_recall_curve(data, 1)
+def test_precision_recall_shows_what_guessing_gets(overlapping: Scored) -> None:
+    curve = precision_recall_curve(overlapping, 1)
     drawing = figures.precision_recall_figure(curve, COLOUR, 0.4, 0.5)
     assert list(drawing.data[2].y) == [0.4, 0.4]
     # What calls nothing has no precision: its dot lay on the first image called.
@@ -41,8 +33,8 @@ def test_precision_recall_shows_what_guessing_gets(data: Scored) -> None:
     assert len(nothing.data) == len(drawing.data) - 1
 
 
-def test_histogram_counts_upwards_and_downwards(data: Scored) -> None:
-    found = score_histogram(data, 1, 10)
+def test_histogram_counts_upwards_and_downwards(overlapping: Scored) -> None:
+    found = score_histogram(overlapping, 1, 10)
     drawing = figures.histogram_figure(found, "<b>", COLOUR, 0.5)
     up, unseen_up, down, unseen_down = drawing.data
     assert sum(up.y) == pytest.approx(100) and sum(up.customdata) == sum(found.inside)
@@ -58,8 +50,8 @@ def test_histogram_counts_upwards_and_downwards(data: Scored) -> None:
     assert [abs(v) for v in ticks.tickvals] == [int(t) for t in ticks.ticktext]
 
 
-def test_a_point_of_the_reliability_diagram_tells_its_bin(data: Scored) -> None:
-    bins = reliability(data)
+def test_a_point_of_the_reliability_diagram_tells_its_bin(overlapping: Scored) -> None:
+    bins = reliability(overlapping)
     drawing = figures.reliability_figure(bins, COLOUR, "right")
     used = [b for b in bins if b.count]
     assert [list(c) for c in drawing.data[1].customdata] == [
@@ -77,6 +69,6 @@ def test_a_cell_of_the_matrix_tells_its_classes() -> None:
     assert squares.hovertext[at].startswith("1 of 4 a")
 
 
-def test_decision_curve(data: Scored) -> None:
-    benefit = figures.benefit_figure(decision_curve(data, 1), COLOUR, 0.3)
+def test_decision_curve(overlapping: Scored) -> None:
+    benefit = figures.benefit_figure(decision_curve(overlapping, 1), COLOUR, 0.3)
     assert len(benefit.data) == 3

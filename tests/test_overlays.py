@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,17 +12,12 @@ from medmodel.intervals import NOT_MEASURABLE, wilson
 from medmodel.metrics import average_precision
 
 
-@pytest.fixture
-def data() -> Scored:
-    rng = np.random.default_rng(0)
-    truth = rng.integers(2, size=80)
-    score = np.clip(0.25 + 0.5 * truth + rng.normal(0, 0.2, 80), 0.01, 0.99)
-    return Scored(["a", "<b>"], truth, np.stack([1 - score, score], axis=1), None)
-
-
-def test_precision_recall_curves_name_model_and_average(data: Scored) -> None:
+def test_precision_recall_curves_name_model_and_average(overlapping: Scored) -> None:
     names = ("<i>one", "two")
-    curve, average = precision_recall_curve(data, 1), average_precision(data, 1)
+    curve, average = (
+        precision_recall_curve(overlapping, 1),
+        average_precision(overlapping, 1),
+    )
     drawing = overlays.precision_recall_overlay(
         dict.fromkeys(names, curve), dict.fromkeys(names, average), 0.4
     )
@@ -39,16 +33,17 @@ def test_precision_recall_curves_name_model_and_average(data: Scored) -> None:
     assert list(bands[0].y) == [*curve.low, *curve.high[::-1]]
 
 
-def test_bands_of_many_models_would_hide_each_other(data: Scored) -> None:
+def test_bands_of_many_models_would_hide_each_other(overlapping: Scored) -> None:
     names = [f"model {at}" for at in range(4)]
     drawing = overlays.roc_overlay(
-        dict.fromkeys(names, roc_curve(data, 1)), dict.fromkeys(names, NOT_MEASURABLE)
+        dict.fromkeys(names, roc_curve(overlapping, 1)),
+        dict.fromkeys(names, NOT_MEASURABLE),
     )
     assert len(drawing.data) == 5
     assert [line.name.split(":")[0] for line in drawing.data[:4]] == names
     # A line of the legend for each, which takes nothing from the drawing.
     two = overlays.roc_overlay(
-        dict.fromkeys(names[:2], roc_curve(data, 1)),
+        dict.fromkeys(names[:2], roc_curve(overlapping, 1)),
         dict.fromkeys(names[:2], NOT_MEASURABLE),
     )
     assert drawing.layout.height > two.layout.height
