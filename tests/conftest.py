@@ -24,10 +24,20 @@ ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(
     os.environ.get("MEDMODEL_BENCH_DATA", ROOT.parent / "shared" / "data")
 ).resolve()
+IMAGES_ARE_REQUIRED = (
+    os.environ.get("CI") == "true" and "MEDMODEL_BENCH_DATA" in os.environ
+)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: they are slow, and leave an event loop running."""
+    """Marks what uses public images; puts browser tests, which are slow, at the end.
+
+    Browser tests also leave an event loop running.
+    """
+    for item in items:
+        if "real_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("real_data")
     items.sort(key=lambda item: "browser" in item.path.parent.name)
 
 
@@ -54,6 +64,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     folder = tmp_path / "workspace"
     monkeypatch.setenv("MEDMODEL_WORKSPACE", str(folder))
     monkeypatch.setenv("MEDMODEL_DATA", str(tmp_path / "data"))
+    # The fixture `real_data` is the only way to the public images.
+    monkeypatch.setenv("MEDMODEL_BENCH_DATA", str(tmp_path / "no_images"))
     yield folder
     jobs.leave(RunStore(folder))
 
@@ -84,12 +96,18 @@ def class_folders(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def real_data() -> Callable[[str], Path]:
-    """Gives the folder of a public data set, or skips the test, saying so."""
+    """Gives the folder of a public data set, or skips the test, saying so.
+
+    Where CI names their place they must be there.
+    """
 
     def find(name: str) -> Path:
         folder = REAL_DATA / name
         if not folder.is_dir():
-            pytest.skip(f"real images {name} are not at {REAL_DATA}")
+            message = f"needs the public images in {folder} (MEDMODEL_BENCH_DATA)"
+            if IMAGES_ARE_REQUIRED:
+                pytest.fail(message)
+            pytest.skip(message)
         return folder
 
     return find

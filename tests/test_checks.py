@@ -134,7 +134,6 @@ def report_on(folder: Path) -> checks.DatasetReport:
     return checks.examine(index, splits.assign_splits(index, config))
 
 
-@pytest.mark.real_data
 def test_oddities_of_chest_xray(real_data: Callable[[str], Path]) -> None:
     report = report_on(real_data("chest_xray"))
     assert report.num_images == 5840
@@ -147,7 +146,6 @@ def test_oddities_of_chest_xray(real_data: Callable[[str], Path]) -> None:
     assert "170 patients" in report.verdict
 
 
-@pytest.mark.real_data
 def test_oddities_of_blood_cells(real_data: Callable[[str], Path]) -> None:
     report = report_on(real_data("blood_cells"))
     assert report.duplicates[0].labels == ["eosinophil", "neutrophil"]
@@ -156,7 +154,6 @@ def test_oddities_of_blood_cells(real_data: Callable[[str], Path]) -> None:
     assert "two labels" in report.verdict
 
 
-@pytest.mark.real_data
 def test_oddities_of_pneumoniamnist(real_data: Callable[[str], Path]) -> None:
     report = report_on(real_data("pneumoniamnist28"))
     assert report.drawn == []

@@ -57,7 +57,6 @@ def test_file_without_preamble_and_meta() -> None:
     assert (values(bare) == ramp()).all()
 
 
-@pytest.mark.real_data
 def test_the_same_picture_in_every_encoding(real_data: RealData) -> None:
     folder = real_data("dicom") / "ok" / "MR"
     first, *others = [scans.read_dicom(p).pixels for p in folder.glob("MR_small*")]
@@ -65,7 +64,6 @@ def test_the_same_picture_in_every_encoding(real_data: RealData) -> None:
     assert all((first == other).all() for other in others)
 
 
-@pytest.mark.real_data
 def test_jpeg_of_12_bits_like_its_lossless_twin(real_data: RealData) -> None:
     folder = real_data("dicom") / "ok" / "NM"
     coded = scans.load_frame(folder / "JPGExtended.dcm").values

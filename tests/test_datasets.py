@@ -116,7 +116,7 @@ def test_only_changed_files_are_opened_again(
 
 def test_what_could_not_be_read_is_tried_again(class_folders: Path) -> None:
     if os.getuid() == 0:
-        pytest.skip("root may read everything")
+        pytest.skip("needs a user other than root, who may read everything")
     locked = class_folders / "dark" / "dark_000.png"
     locked.chmod(0)
     table = datasets.index_dataset(class_folders).table

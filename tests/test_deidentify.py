@@ -281,7 +281,6 @@ def identifying_values(dataset: Dataset) -> set[bytes]:
     return {v.strip().lower().encode() for v in found if len(v.strip()) >= 4}
 
 
-@pytest.mark.real_data
 @pytest.mark.usefixtures("sandboxed")
 def test_nothing_of_the_invented_patients_is_left(
     real_data: RealData, workspace: Path
@@ -302,7 +301,6 @@ def test_nothing_of_the_invented_patients_is_left(
             assert not [s for s in secrets if s in kept], file
 
 
-@pytest.mark.real_data
 @pytest.mark.usefixtures("sandboxed")
 def test_two_files_of_one_patient_stay_one_patient(real_data: RealData) -> None:
     folder = real_data("dicom") / "phi"
@@ -315,7 +313,6 @@ def test_two_files_of_one_patient_stay_one_patient(real_data: RealData) -> None:
     assert copies[0].StudyDate == copies[1].StudyDate != "20230101"
 
 
-@pytest.mark.real_data
 @pytest.mark.usefixtures("sandboxed")
 def test_burned_in_text_is_blacked_out(real_data: RealData) -> None:
     path = real_data("dicom") / "phi" / "GREYSCALE_IMAGE.dcm"
@@ -327,7 +324,6 @@ def test_burned_in_text_is_blacked_out(real_data: RealData) -> None:
     assert not copy.warnings
 
 
-@pytest.mark.real_data
 def test_every_picture_can_be_copied(real_data: RealData) -> None:
     folder = real_data("dicom") / "ok"
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):

@@ -309,7 +309,6 @@ def stored_shape_and_range(text: str) -> tuple[list[int], float, float] | None:
     return shape, float(found[2]), float(found[3])
 
 
-@pytest.mark.real_data
 def test_all_good_files_have_the_shape_and_range_of_the_list(
     real_data: RealData,
 ) -> None:
@@ -352,7 +351,6 @@ def _check_range(
     assert values.max() == pytest.approx(high * slope + shift, rel=1e-5), path
 
 
-@pytest.mark.real_data
 def test_bad_files_get_one_sentence(real_data: RealData) -> None:
     folder = real_data("dicom")
     seen = 0
@@ -367,7 +365,6 @@ def test_bad_files_get_one_sentence(real_data: RealData) -> None:
     assert seen == 25
 
 
-@pytest.mark.real_data
 def test_ct_of_two_makers_lies_on_one_scale(real_data: RealData) -> None:
     lungs = []
     for path in sorted((real_data("ct_dicom") / "no_contrast").glob("*.dcm"))[:6]:

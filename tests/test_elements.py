@@ -108,7 +108,6 @@ def test_values_of_the_lowest_bits(kind: str, stored: int) -> None:
     assert values.dtype == cells.dtype
 
 
-@pytest.mark.real_data
 def test_all_files_of_scanners(real_data: Callable[[str], Path]) -> None:
     found = 0
     for folder in ("dicom", "ct_dicom"):

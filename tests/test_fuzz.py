@@ -62,7 +62,6 @@ def test_a_crash_is_counted(
     assert not row.ok and row.value == 3 and "3 crashes [0, 1, 2]" in row.note
 
 
-@pytest.mark.real_data
 @pytest.mark.filterwarnings("ignore")
 def test_hostile_real_files(real_data: Callable[[str], Path]) -> None:
     folders = [real_data(n) for n in ("dicom", "nifti", "image_edge_cases")]

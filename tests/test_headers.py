@@ -58,7 +58,6 @@ def test_damaged_elements_and_files() -> None:
         scans.header_rows(b"text" * 99, "x.txt")
 
 
-@pytest.mark.real_data
 def test_nothing_identifying_is_shown(real_data: Callable[[str], Path]) -> None:
     for path in sorted((real_data("dicom") / "phi").iterdir()):
         hidden = scans.header_rows(path)

@@ -286,7 +286,6 @@ def test_thumbnail_keeps_the_aspect_and_never_enlarges() -> None:
     assert images.thumbnail(np.zeros((20, 10, 1), np.uint8), 100).shape == (20, 10, 1)
 
 
-@pytest.mark.real_data
 def test_edge_cases_behave_by_their_manifest(real_data: Callable[[str], Path]) -> None:
     folder = real_data("image_edge_cases")
     with (folder / "MANIFEST.csv").open() as file:

@@ -136,7 +136,8 @@ def test_a_wrong_weights_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_pretrained_weights_recognise_photographs() -> None:
-    data = pytest.importorskip("skimage.data")
+    from skimage import data
+
     photographs = [centre(data.chelsea()), centre(data.coffee())]
     scores = run(models.imagenet_classifier(), np.stack(photographs))
     tabby, tiger_cat, egyptian_cat, espresso = 281, 282, 285, 967

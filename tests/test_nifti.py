@@ -192,7 +192,6 @@ def test_no_such_slice() -> None:
 # Real files
 
 
-@pytest.mark.real_data
 def test_all_good_files_have_the_shape_of_the_list(real_data: RealData) -> None:
     folder = real_data("nifti")
     with (folder / "MANIFEST.csv").open(newline="") as file:
@@ -210,7 +209,6 @@ def test_all_good_files_have_the_shape_of_the_list(real_data: RealData) -> None:
         )
 
 
-@pytest.mark.real_data
 def test_letters_in_a_volume_tell_right_from_left(real_data: RealData) -> None:
     # avg152T1_LR has the letters R and L written into its slices.
     folder = real_data("nifti") / "ok"
@@ -227,7 +225,6 @@ def test_letters_in_a_volume_tell_right_from_left(real_data: RealData) -> None:
     assert white[bottom, right].mean() > white[bottom, left].mean()
 
 
-@pytest.mark.real_data
 @pytest.mark.parametrize("kind", ["broken", "masks_not_images"])
 def test_bad_files_get_one_sentence(real_data: RealData, kind: str) -> None:
     files = sorted((real_data("nifti") / kind).iterdir())

@@ -231,7 +231,6 @@ def test_waiting_can_be_cancelled(class_folders: Path) -> None:
         prepare(class_folders, table, SMALL, cancelled=lambda: True)
 
 
-@pytest.mark.real_data
 def test_odd_files_are_prepared_too(real_data: Callable[[str], Path]) -> None:
     folder = real_data("image_edge_cases")
     paths = [f"tiny_or_huge/{name}.png" for name in ("one_pixel", "strip_4000x3")]

@@ -105,7 +105,6 @@ def test_large_files_are_refused_unread(
         scans.read_dicom(tmp_path / "a.dcm")
 
 
-@pytest.mark.real_data
 def test_a_folder_of_a_hospital(real_data: Callable[[str], Path]) -> None:
     files = sorted(real_data("ct_dicom").rglob("*.dcm"))
     scanned = [scans.read_dicom(path) for path in files]

@@ -277,7 +277,6 @@ def test_a_word_in_the_class_name_is_no_patient() -> None:
     assert splits.guess_patient_pattern(paths) == ""
 
 
-@pytest.mark.real_data
 def test_chest_xray_patients(real_data: Callable[[str], Path]) -> None:
     folder = real_data("chest_xray")
     paths = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*.jpeg"))]
@@ -291,7 +290,6 @@ def test_chest_xray_patients(real_data: Callable[[str], Path]) -> None:
     assert len([p for p in trained & tested if p.startswith("person")]) == 170
 
 
-@pytest.mark.real_data
 @pytest.mark.parametrize(
     "name", ["blood_cells", "pneumoniamnist28", "medical_mnist_mini"]
 )

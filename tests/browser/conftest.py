@@ -126,7 +126,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> Any:
     """How pytest-playwright starts the browser; no browser, no test, except in CI."""
     path = find_chromium()
     if not path:
-        message = "no Chromium is installed: apt-get install chromium"
+        message = "needs Chromium: apt-get install chromium"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
