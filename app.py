@@ -9,9 +9,9 @@ import streamlit as st
 from streamlit import net_util
 
 from medmodel import server
-from medmodel.errors import MedModelError
-from medmodel.failures import traced
-from pages._shared.words import plain
+from medmodel.core.errors import MedModelError
+from medmodel.runs.failures import traced
+from pages._shared.common.words import plain
 
 ROOT = Path(__file__).resolve().parent
 

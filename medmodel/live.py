@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medmodel import catalogue
-from medmodel.errors import RunError
-from medmodel.runs import Run, RunStatus, RunStore
+from medmodel.core.errors import RunError
+from medmodel.runs import run_index
+from medmodel.runs.run import Run, RunStatus, RunStore
 
 STEP_COLUMNS = ("step", "loss", "accuracy")
 EPOCH_COLUMNS = (
@@ -263,7 +263,7 @@ class Feed:
         values = status.to_json()
         values["age"] = round(max(time.time() - status.heartbeat, 0.0), 1)
         if status.state is RunStatus.QUEUED:
-            values["before"] = catalogue.runs_before(self.run, self.store)
+            values["before"] = run_index.runs_before(self.run, self.store)
         return self._tell(values)
 
     def _tell(self, values: dict[str, Any]) -> bool:

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from medmodel.config import Augmentation
-from medmodel.devices import tensorflow_environment
-from medmodel.errors import PredictionError
-from medmodel.familiarity import Familiarity, ImageFacts
-from medmodel.messages import BrokenMessage, Message, receive, send
-from medmodel.runs import RunStore
+from medmodel.core.config import Augmentation
+from medmodel.core.devices import tensorflow_environment
+from medmodel.core.errors import PredictionError
+from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.evaluation.ood import Familiarity, ImageFacts
+from medmodel.runs.run import RunStore
 
 PIECE = 32
 START_SECONDS = 180.0
@@ -103,7 +103,7 @@ class Answer:
 class Predictor:
     """Asks the predictor process; may be used by many threads."""
 
-    command = (sys.executable, "-m", "medmodel.prediction")
+    command = (sys.executable, "-m", "medmodel.inference.prediction")
 
     def __init__(self) -> None:
         self._turns = _Turns()

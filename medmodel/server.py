@@ -34,13 +34,15 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from medmodel import catalogue, importing, jobs, predictor, uploads
-from medmodel.errors import RunError
+from medmodel import predictor, uploads
+from medmodel.core.environment import REPOSITORY
+from medmodel.core.errors import RunError
+from medmodel.data import importing
 from medmodel.live import POINTS, Feed, Position
-from medmodel.runs import RunStore
+from medmodel.runs import queue, run_index
+from medmodel.runs.run import RunStore
 
 log = logging.getLogger("medmodel.server")
-ROOT = Path(__file__).resolve().parent.parent
 LOOK_EVERY = 0.15
 """Seconds between two looks at a run that is watched and at work."""
 FIRST_PAGE = 3.0
@@ -329,10 +331,10 @@ def _attempt(step: Callable[[], None]) -> None:
 def _draw_samples() -> None:
     code = (
         "import os; os.nice(19)\n"
-        "from medmodel.synthetic import ensure_sample_dataset\n"
+        "from medmodel.data.synthetic import ensure_sample_dataset\n"
         "ensure_sample_dataset()"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
 
 
 def _remove_leftovers() -> None:
@@ -342,11 +344,11 @@ def _remove_leftovers() -> None:
 
 
 def _look_at_queue() -> None:
-    jobs.ensure_worker(RunStore())
+    queue.ensure_worker(RunStore())
 
 
 def _warm_predictor() -> None:
-    newest = [e for e in catalogue.entries(RunStore()) if e.has_model]
+    newest = [e for e in run_index.entries(RunStore()) if e.has_model]
     if newest:
         predictor.shared().warm(newest[0].run.id)
 
@@ -364,7 +366,7 @@ def _warm_imports() -> None:
     import scipy.special  # noqa: F401
 
     # What the pages of results need, for whoever opens the first of them.
-    from medmodel import comparison, figures, report, sheet  # noqa: F401
+    from medmodel.reports import evaluation_html, evaluation_pdf, figures  # noqa: F401
 
     gc.collect()
     gc.freeze()

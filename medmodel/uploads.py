@@ -22,10 +22,10 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from medmodel import importing
-from medmodel.config import workspace_root
-from medmodel.errors import DataError
-from medmodel.storage import Lock, locked
+from medmodel.core.environment import workspace_root
+from medmodel.core.errors import DataError
+from medmodel.core.storage import Lock, locked
+from medmodel.data import importing
 
 KEPT = 3600.0
 """Seconds after which an upload that nobody touches is removed."""

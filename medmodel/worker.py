@@ -17,14 +17,14 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from medmodel import devices, failures, jobs
-from medmodel.config import Preprocessing
-from medmodel.errors import RunError
-from medmodel.external import tested_elsewhere
-from medmodel.jobs import Claim
-from medmodel.reporter import Reporter
-from medmodel.runs import Run, RunStatus, RunStore
-from medmodel.storage import Lock
+from medmodel.core import devices
+from medmodel.core.errors import RunError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import Lock
+from medmodel.runs import failures, queue
+from medmodel.runs.queue import Claim
+from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.status_writer import Reporter
 
 NICENESS = 19
 POLL_SECONDS = 0.05
@@ -59,7 +59,7 @@ def claim_when_free(run: Run) -> Claim:
     Raises:
         RunError: It cannot be trained (again).
     """
-    while (claim := jobs.claim_run(run)) is None:
+    while (claim := queue.claim_run(run)) is None:
         time.sleep(BUSY_LOOK_SECONDS)
     return claim
 
@@ -75,11 +75,11 @@ def wait_and_train(store: RunStore) -> int:
         return 0
     program, ready = _program(), store.root / "idle.ready"
     ready.unlink(missing_ok=True)
-    claim = jobs.claim_next(store)
+    claim = queue.claim_next(store)
     for load in (_load_tensorflow, _load_training, _build_features):
         if claim is None:
             load()
-            claim = jobs.claim_next(store)
+            claim = queue.claim_next(store)
     if claim is None:
         ready.touch()
         claim = _next_claim(store, program)
@@ -87,8 +87,8 @@ def wait_and_train(store: RunStore) -> int:
     if claim is None and _program() == program:
         return 0
     code = 0 if claim is None else train_claimed(claim)
-    if any(jobs.waiting(store)) or jobs.shell_present(store):
-        jobs.start_worker(store)
+    if any(queue.waiting(store)) or queue.shell_present(store):
+        queue.start_worker(store)
     return code
 
 
@@ -101,17 +101,17 @@ def _next_claim(store: RunStore, program: object) -> Claim | None:
     stamp, looked, queued = 0, 0.0, True
     while store.root.is_dir():
         age = time.monotonic() - looked
-        now = jobs.queue_stamp(store)
+        now = queue.queue_stamp(store)
         limit = BUSY_LOOK_SECONDS if queued else FULL_LOOK_SECONDS
         if now != stamp or age >= limit:
             stamp, looked = now, time.monotonic()
             if _program() != program:
                 return None
-            claim = jobs.claim_next(store)
+            claim = queue.claim_next(store)
             if claim is not None:
                 return claim
-            queued = any(jobs.waiting(store))
-            if not queued and not jobs.shell_present(store):
+            queued = any(queue.waiting(store))
+            if not queued and not queue.shell_present(store):
                 return None
         time.sleep(POLL_SECONDS)
     return None
@@ -120,8 +120,8 @@ def _next_claim(store: RunStore, program: object) -> Claim | None:
 def _program() -> dict[str, int]:
     """When each file of this program was changed last, in nanoseconds since 1970."""
     try:
-        files = Path(__file__).parent.glob("*.py")
-        return {path.name: path.stat().st_mtime_ns for path in files}
+        files = Path(__file__).parent.rglob("*.py")
+        return {str(path): path.stat().st_mtime_ns for path in files}
     except FileNotFoundError:  # in the middle of an update
         return {}
 
@@ -151,13 +151,13 @@ def train_claimed(claim: Claim) -> int:
 
 def _work(run: Run, reporter: Reporter) -> RunStatus:
     """Trains, or tests a finished model elsewhere where that was asked for."""
-    if tested_elsewhere(run):
-        from medmodel import elsewhere
+    if run.tested_model:
+        from medmodel.training import external_run
 
-        return elsewhere.test(run, reporter)
-    from medmodel import training
+        return external_run.test(run, reporter)
+    from medmodel.training import train
 
-    return training.train(run, reporter)
+    return train.train(run, reporter)
 
 
 def _close_ended(reporter: Reporter, state: RunStatus) -> None:
@@ -165,7 +165,7 @@ def _close_ended(reporter: Reporter, state: RunStatus) -> None:
         message = f"Finished. {reporter.remark}".rstrip()
     elif reporter.run.model_path.exists():
         message = "Stopped. The best model so far is kept."
-    elif tested_elsewhere(reporter.run):
+    elif reporter.run.tested_model:
         message = "Stopped. Resume goes on where it was."
     else:
         message = "Stopped before there was a model."
@@ -212,7 +212,7 @@ def _load_tensorflow() -> None:
 
 
 def _load_training() -> None:
-    from medmodel import training  # noqa: F401
+    from medmodel.training import train  # noqa: F401
 
 
 def _build_features() -> None:
@@ -222,9 +222,10 @@ def _build_features() -> None:
     known which one the run gets.
     """
     if not devices.gpus():
-        from medmodel import features, sizing
+        from medmodel.networks import features
+        from medmodel.training import input_size
 
-        features.warm(Preprocessing(sizing.USUAL))
+        features.warm(Preprocessing(input_size.USUAL))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages._shared.widgets import not_for_clinical_use
+from pages._shared.common.widgets import not_for_clinical_use
 
 ROOT = Path(__file__).resolve().parent
 ASSETS = ROOT.parent / "assets"

@@ -13,9 +13,9 @@ from PIL import Image
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner import script_runner
 
-from medmodel import jobs
-from medmodel.evaluation import Scored
-from medmodel.runs import RunStore
+from medmodel.evaluation.predictions import Scored
+from medmodel.runs import queue
+from medmodel.runs.run import RunStore
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -67,7 +67,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     # The fixture `real_data` is the only way to the public images.
     monkeypatch.setenv("MEDMODEL_BENCH_DATA", str(tmp_path / "no_images"))
     yield folder
-    jobs.leave(RunStore(folder))
+    queue.leave(RunStore(folder))
 
 
 def draw_class_folders(

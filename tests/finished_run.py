@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from medmodel.config import Preprocessing, TrainConfig
-from medmodel.runs import ModelFacts, Run, RunStatus, RunStore, Status
-from medmodel.storage import Lock
+from medmodel.core.config import TrainConfig
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import Lock
+from medmodel.runs.run import ModelFacts, Run, RunStatus, RunStore, Status
 
 
 def create_ended(config: TrainConfig) -> Run:

@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from medmodel.messages import Message, receive, send
-from medmodel.runs import Run
+from medmodel.core.messages import Message, receive, send
+from medmodel.runs.run import Run
 
 
 def main() -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from medmodel import jobs, worker
-from medmodel.reporter import Reporter
-from medmodel.runs import Run, RunStatus
+from medmodel import worker
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.status_writer import Reporter
 
 WORKER = (sys.executable, str(Path(__file__).resolve()))
 
@@ -43,12 +44,12 @@ def train(run: Run, reporter: Reporter) -> RunStatus:
 
 def install() -> None:
     """Puts the stub where the worker looks for training and TensorFlow."""
-    training = types.ModuleType("medmodel.training")
+    training = types.ModuleType("medmodel.training.train")
     training.train = train  # type: ignore[attr-defined]
-    sys.modules["medmodel.training"] = training
+    sys.modules["medmodel.training.train"] = training
     sys.modules["keras"] = types.ModuleType("keras")
     worker._build_features = lambda: None  # type: ignore[assignment]
-    jobs.WORKER = WORKER
+    queue.WORKER = WORKER
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from streamlit.error_util import handle_user_script_exception
 from streamlit.web.server import server_util
 
 import app
-from medmodel.errors import MedModelError
+from medmodel.core.errors import MedModelError
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from medmodel import benchmark
 from medmodel.benchmark import Measurement, at_least, at_most, main
-from medmodel.errors import DataError
+from medmodel.core.errors import DataError
 
 
 @pytest.fixture

@@ -12,7 +12,11 @@ from medmodel.benchmark import ROWS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-MODULES = sorted(p for p in (ROOT / "medmodel").glob("*.py") if p.name != "__init__.py")
+MODULES = sorted(
+    p
+    for p in (ROOT / "medmodel").rglob("*.py")
+    if p.name[0] != "_" and p.parent.name != "benchmark"
+)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)

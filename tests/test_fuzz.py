@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medmodel import sandbox
 from medmodel.benchmark import fuzz
+from medmodel.core import sandbox
 from tests.dicom_files import dicom_file, ramp
-from tests.test_nifti import nifti_file, volume
+from tests.imaging.test_nifti import nifti_file, volume
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medmodel.config import config_for
+from medmodel.core.config import config_for
 from medmodel.live import POINTS, Curve, Feed, Position, Tail
-from medmodel.runs import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStatus, RunStore
 
 HEADER = "time,epoch,step,loss,accuracy\n"
 

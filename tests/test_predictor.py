@@ -16,11 +16,12 @@ import psutil
 import pytest
 
 from medmodel import predictor
-from medmodel.config import Augmentation, Preprocessing, TrainConfig
-from medmodel.errors import PredictionError, RunError
-from medmodel.messages import Message
+from medmodel.core.config import Augmentation, TrainConfig
+from medmodel.core.errors import PredictionError, RunError
+from medmodel.core.messages import Message
+from medmodel.core.preprocessing import Preprocessing
 from medmodel.predictor import FIRST_CHOICE, Predictor
-from medmodel.runs import ModelFacts, Run, RunStore
+from medmodel.runs.run import ModelFacts, Run, RunStore
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub_predictor.py")))
 
@@ -211,8 +212,8 @@ def real_client() -> Iterator[Predictor]:
 
 
 def test_real_process_agrees_with_the_table(real_client: Predictor) -> None:
-    from medmodel import prediction
-    from tests.test_prediction import SIZE, save_model
+    from medmodel.inference import prediction
+    from tests.inference.test_prediction import SIZE, save_model
 
     run = RunStore().create(TrainConfig(dataset="/data"))
     save_model(run)

@@ -23,8 +23,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_sync
 
 from medmodel import server
-from medmodel.config import config_for
-from medmodel.runs import Run, RunStore
+from medmodel.core.config import config_for
+from medmodel.runs.run import Run, RunStore
 
 NAMES = ["127.0.0.1", "MedModel.Clinic"]
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from medmodel import importing, uploads
-from medmodel.errors import DataError
-from medmodel.storage import Lock
+from medmodel import uploads
+from medmodel.core.errors import DataError
+from medmodel.core.storage import Lock
+from medmodel.data import importing
 
 
 @pytest.fixture(autouse=True)

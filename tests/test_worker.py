@@ -13,11 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from medmodel import devices, jobs
 from medmodel import worker as at_work
-from medmodel.config import TrainConfig, config_for
-from medmodel.runs import Run, RunStatus, RunStore
-from medmodel.storage import Lock, locked, read_json
+from medmodel.core import devices
+from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.storage import Lock, locked, read_json
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStatus, RunStore
 from tests import stub_worker
 
 
@@ -25,19 +26,19 @@ from tests import stub_worker
 def store(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
     """A workspace whose workers train with the stub; none of them outlives the test."""
     monkeypatch.setenv("MEDMODEL_DEVICES", "cpu")
-    monkeypatch.setattr(jobs, "WORKER", stub_worker.WORKER)
+    monkeypatch.setattr(queue, "WORKER", stub_worker.WORKER)
     devices.available.cache_clear()
     store = RunStore()
     yield store
     devices.available.cache_clear()
-    jobs.leave(store)
+    queue.leave(store)
     for process in psutil.process_iter(["cmdline"]):
         if any(str(workspace) in part for part in process.info["cmdline"] or []):
             process.kill()
             psutil.wait_procs([process], timeout=5)
-    for child in jobs._children:
+    for child in queue._children:
         child.wait()
-    jobs._children.clear()
+    queue._children.clear()
 
 
 def conduct(name: str, device: str = "auto") -> TrainConfig:
@@ -100,7 +101,7 @@ def test_stopped(store: RunStore, how: str) -> None:
     process = work_on(run)
     wait_for(lambda: trained_by(run))
     if how == "stop":
-        jobs.stop(run)
+        queue.stop(run)
     else:
         process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 0
@@ -118,11 +119,11 @@ def test_killed_is_interrupted_and_resumes(store: RunStore) -> None:
     failure = run.status.failure
     assert failure is not None and failure.kind == "killed"
 
-    jobs.resume(run, store)
+    queue.resume(run, store)
     wait_for(lambda: len(trained_by(run)) == 2)
     assert run.status.attempt == 2
     assert run.status.failure is None
-    jobs.stop(run)
+    queue.stop(run)
     wait_for(lambda: ended(run))
 
 
@@ -132,12 +133,12 @@ def test_stop_by_force_ends_a_worker_that_hangs(
     run = store.create(conduct("hang"))
     process = work_on(run)
     wait_for(lambda: trained_by(run))
-    jobs.stop(run)
-    assert not jobs.stop_overdue(run)
+    queue.stop(run)
+    assert not queue.stop_overdue(run)
     assert run.status.state is RunStatus.RUNNING
-    monkeypatch.setattr(jobs, "STOP_SECONDS", 0.0)
-    assert jobs.stop_overdue(run)
-    jobs.stop(run)
+    monkeypatch.setattr(queue, "STOP_SECONDS", 0.0)
+    assert queue.stop_overdue(run)
+    queue.stop(run)
     assert process.wait(timeout=10) == -signal.SIGKILL
     assert run.status.state is RunStatus.STOPPED
     assert run.status.message == "Stopped by force."
@@ -146,9 +147,9 @@ def test_stop_by_force_ends_a_worker_that_hangs(
 def test_force_spares_a_process_that_only_has_the_same_number(store: RunStore) -> None:
     run = store.create(conduct("long"))
     (run.folder / "worker.json").write_text(f'{{"pid": {os.getpid()}, "started": 1}}')
-    jobs._kill(run)  # Would end the tests.
+    queue._kill(run)  # Would end the tests.
     (run.folder / "worker.json").write_text("{}")
-    jobs._kill(run)
+    queue._kill(run)
 
 
 def test_given_run_that_is_done_or_taken_is_refused(store: RunStore) -> None:
@@ -165,7 +166,7 @@ def test_given_run_that_is_done_or_taken_is_refused(store: RunStore) -> None:
 
 
 def test_queue_is_trained_one_after_another_oldest_first(store: RunStore) -> None:
-    runs = [jobs.submit(conduct(f"done {i}"), store) for i in range(3)]
+    runs = [queue.submit(conduct(f"done {i}"), store) for i in range(3)]
     wait_for(lambda: all(ended(run) for run in runs))
     assert [run.status.state for run in runs] == [RunStatus.DONE] * 3
     times = [run.status for run in runs]
@@ -182,21 +183,21 @@ def test_two_devices_train_two_runs_at_once(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDMODEL_DEVICES", "cpu,cpu2")
-    monkeypatch.setattr(jobs, "START_SECONDS", 0.5)
+    monkeypatch.setattr(queue, "START_SECONDS", 0.5)
     devices.available.cache_clear()
-    runs = [jobs.submit(conduct("long"), store) for _ in range(3)]
+    runs = [queue.submit(conduct("long"), store) for _ in range(3)]
 
     def running() -> list[Run]:
-        jobs.ensure_worker(store)
+        queue.ensure_worker(store)
         return [run for run in runs if run.status.state is RunStatus.RUNNING]
 
     wait_for(lambda: len(running()) == 2)
     assert {run.status.device for run in running()} == {"CPU", "CPU2"}
     waiting = next(run for run in runs if run not in running())
-    jobs.stop(waiting)
+    queue.stop(waiting)
     assert waiting.status.message == "Stopped before it began."
     for run in running():
-        jobs.stop(run)
+        queue.stop(run)
     wait_for(lambda: all(ended(run) for run in runs))
     assert trained_by(waiting) == []
 
@@ -216,20 +217,20 @@ def test_two_shells_never_train_a_run_twice(store: RunStore) -> None:
 def test_idle_worker_takes_a_run_at_once_and_a_successor_follows(
     store: RunStore,
 ) -> None:
-    jobs.ensure_worker(store)
-    wait_for(lambda: jobs.idle_worker_ready(store))
-    (worker,) = jobs._children
-    run = jobs.submit(conduct("done"), store)
+    queue.ensure_worker(store)
+    wait_for(lambda: queue.idle_worker_ready(store))
+    (worker,) = queue._children
+    run = queue.submit(conduct("done"), store)
     wait_for(lambda: trained_by(run))
     assert trained_by(run) == [worker.pid]
-    assert len(jobs._children) == 1
+    assert len(queue._children) == 1
 
 
 def test_idle_worker_ends_when_no_shell_is_left(store: RunStore) -> None:
-    jobs.ensure_worker(store)
-    wait_for(lambda: jobs.idle_worker_ready(store))
-    jobs.leave(store)
-    (worker,) = jobs._children
+    queue.ensure_worker(store)
+    wait_for(lambda: queue.idle_worker_ready(store))
+    queue.leave(store)
+    (worker,) = queue._children
     assert worker.wait(timeout=20) == 0
     assert not locked(store.root / "idle.lock")
 
@@ -239,10 +240,10 @@ def test_an_idle_worker_gives_way_when_the_program_is_updated(
 ) -> None:
     run = store.create(conduct("done"))
     started: list[RunStore] = []
-    monkeypatch.setattr(jobs, "start_worker", started.append)
+    monkeypatch.setattr(queue, "start_worker", started.append)
     versions = iter([{"worker.py": 1}])
     monkeypatch.setattr(at_work, "_program", lambda: next(versions, {"worker.py": 2}))
-    monkeypatch.setattr(jobs, "claim_next", lambda store: None)
+    monkeypatch.setattr(queue, "claim_next", lambda store: None)
     for load in ("_load_tensorflow", "_load_training", "_build_features"):
         monkeypatch.setattr(at_work, load, lambda: None)
     assert at_work.wait_and_train(store) == 0
@@ -253,10 +254,11 @@ def test_an_idle_worker_gives_way_when_the_program_is_updated(
 
 def test_training_outlives_the_shell_that_started_it(store: RunStore) -> None:
     shell = (
-        "import time; from medmodel import jobs; from medmodel.runs import RunStore;"
-        "from medmodel.config import TrainConfig; from tests import stub_worker;"
-        "jobs.WORKER = stub_worker.WORKER;"
-        "jobs.submit(TrainConfig(dataset='/data', name='long'), RunStore());"
+        "import time; from medmodel.runs import queue;"
+        "from medmodel.runs.run import RunStore;"
+        "from medmodel.core.config import TrainConfig; from tests import stub_worker;"
+        "queue.WORKER = stub_worker.WORKER;"
+        "queue.submit(TrainConfig(dataset='/data', name='long'), RunStore());"
         "time.sleep(60)"
     )
     process = subprocess.Popen(
@@ -270,14 +272,14 @@ def test_training_outlives_the_shell_that_started_it(store: RunStore) -> None:
     worker = (read_json(run.folder / "worker.json"))["pid"]
     assert os.getsid(worker) == worker  # Its own session: Ctrl-C does not reach it.
     assert psutil.Process(worker).nice() == 19
-    jobs.stop(run)
+    queue.stop(run)
     wait_for(lambda: ended(run))
 
 
 def test_a_run_for_a_device_that_is_not_there_fails_with_words(
     store: RunStore,
 ) -> None:
-    run = jobs.submit(conduct("done", device="gpu:7"), store)
+    run = queue.submit(conduct("done", device="gpu:7"), store)
     wait_for(lambda: ended(run))
     assert run.status.state is RunStatus.FAILED
     assert "no device gpu:7" in run.status.message

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from medmodel.config import Preprocessing, TrainConfig
-from medmodel.images import decode, prepare_image
-from medmodel.runs import ModelFacts, Run, RunStatus, Status
+from medmodel.core.config import TrainConfig
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.imaging.images import decode, prepare_image
+from medmodel.runs.run import ModelFacts, Run, RunStatus, Status
 from tests.finished_run import create_ended
 
 
@@ -22,7 +23,8 @@ def make_tiny_run(dataset: Path, name: str, seed: int = 0, size: int = 32) -> Ru
         seed: Of the model's random weights.
         size: Height and width of the model's input in pixels.
     """
-    from medmodel import models, prediction
+    from medmodel.inference import prediction
+    from medmodel.networks import models
 
     classes = sorted(folder.name for folder in dataset.iterdir())
     files = sorted(dataset.glob("*/*"))

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medmodel.errors import DataError
+from medmodel.core.environment import REPOSITORY
+from medmodel.core.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def bench_data(name: str) -> Path:
     Raises:
         DataError: It is not there.
     """
-    default = Path(__file__).resolve().parents[3] / "shared" / "data"
+    default = REPOSITORY.parent / "shared" / "data"
     folder = Path(os.environ.get("MEDMODEL_BENCH_DATA", default)) / name
     if not folder.is_dir():
         raise DataError(

@@ -11,20 +11,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from medmodel import conformal, familiarity, prediction
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
 from medmodel.benchmark.serving import finished_run
 from medmodel.benchmark.stage import temporary_workspace
-from medmodel.config import Preprocessing, TrainConfig, config_for
-from medmodel.errors import ImageError
-from medmodel.evaluation import read_predictions
-from medmodel.explanation import Explainer
-from medmodel.familiarity import Origin, Reference, numbers_of
-from medmodel.images import decode, prepare_image
-from medmodel.reference import frozen_features
-from medmodel.runs import Run
-from medmodel.synthetic import SIZE as SIZE_DRAWN
-from medmodel.synthetic import TRUTH, ensure_sample_dataset, write_phantoms
+from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.errors import ImageError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.data.synthetic import SIZE as SIZE_DRAWN
+from medmodel.data.synthetic import TRUTH, ensure_sample_dataset, write_phantoms
+from medmodel.evaluation import conformal, ood
+from medmodel.evaluation.ood import Origin, Reference, numbers_of
+from medmodel.evaluation.predictions import read_predictions
+from medmodel.imaging.images import decode, prepare_image
+from medmodel.inference import prediction
+from medmodel.inference.class_activation import Explainer
+from medmodel.inference.ood_features import frozen_features
+from medmodel.runs.run import Run
 
 SETS = (
     "chest_xray",
@@ -82,12 +84,12 @@ def unfamiliar() -> list[Measurement]:
 def neighbours() -> list[Measurement]:
     """Six nearest of 100,000 training images, median of 20 questions."""
     random = np.random.default_rng(0)
-    points = random.normal(size=(100_000, familiarity.AXES)).astype(np.float32)
-    width = sum(familiarity.DEPTHS)
-    numbers = random.normal(size=(300, familiarity.WIDTH)).astype(np.float32)
+    points = random.normal(size=(100_000, ood.AXES)).astype(np.float32)
+    width = sum(ood.DEPTHS)
+    numbers = random.normal(size=(300, ood.WIDTH)).astype(np.float32)
     origin = Origin(SIZE, own=True, smallest=1, grey=False)
     few = numbers[:20, :width]
-    known = familiarity.fit(numbers, numbers[:20], few, [("", "")] * 20, origin)
+    known = ood.fit(numbers, numbers[:20], few, [("", "")] * 20, origin)
     known = replace(known, points=points)
     seconds = []
     for i in range(20):
@@ -244,10 +246,10 @@ def trained(name: str, **changes: object) -> Iterator[Run]:
 
 
 def _reference(training: np.ndarray, validation: np.ndarray) -> Reference:
-    points = training[:, : sum(familiarity.DEPTHS)]
+    points = training[:, : sum(ood.DEPTHS)]
     names = [("", "")] * len(training)
     origin = Origin(SIZE, own=True, smallest=1, grey=False)
-    return familiarity.fit(training, validation, points, names, origin)
+    return ood.fit(training, validation, points, names, origin)
 
 
 def _numbers(pictures: Iterator[np.ndarray] | Pictures) -> np.ndarray:

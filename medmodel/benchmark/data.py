@@ -17,12 +17,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from medmodel import datasets, indexing, pool
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
-from medmodel.config import Preprocessing
-from medmodel.layout import list_files
-from medmodel.prepared import prepare
-from medmodel.samples import Slicing
+from medmodel.core import pool
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.samples import Slicing
+from medmodel.data import datasets
+from medmodel.data.layout import list_files
+from medmodel.data.prepared import prepare
+from medmodel.quality import indexing
 
 GOAL = 0.8
 """Of cores × what the decoder alone does in one thread."""
@@ -34,7 +36,7 @@ MEMORY = 1024
 _CHECK = """
 import json, resource, sys, time
 from pathlib import Path
-from medmodel import indexing, pool
+from medmodel.quality import indexing, pool
 began = time.monotonic()
 indexing.check_folder(Path(sys.argv[1]))
 pool.close()  # children count when they have ended

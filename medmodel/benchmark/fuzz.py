@@ -14,9 +14,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from medmodel import images, sandbox
 from medmodel.benchmark import Measurement, at_most, bench_data
-from medmodel.errors import ImageError
+from medmodel.core import sandbox
+from medmodel.core.errors import ImageError
+from medmodel.imaging import images
 
 FILES = 10_000
 SECONDS_PER_FILE = 60

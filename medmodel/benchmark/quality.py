@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from medmodel import training
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
 from medmodel.benchmark.stage import temporary_workspace
-from medmodel.config import config_for
-from medmodel.datasets import index_dataset
-from medmodel.reporter import Reporter
-from medmodel.runs import Run, RunStore
-from medmodel.splits import guess_patient_pattern
-from medmodel.storage import read_json
+from medmodel.core.config import config_for
+from medmodel.core.storage import read_json
+from medmodel.data.datasets import index_dataset
+from medmodel.data.splits import guess_patient_pattern
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status_writer import Reporter
+from medmodel.training import train
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def measured(name: str) -> Quality:
             config = config_for("instant", str(folder), patient_pattern=pattern)
             run = RunStore().create(config)
             with Reporter(run) as reporter:
-                training.train(run, reporter)
+                train.train(run, reporter)
             return _quality(run, time.monotonic() - begin)
     finally:
         if before is None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import psutil
 
-from medmodel import jobs
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.stage import (
     browser,
@@ -19,11 +18,12 @@ from medmodel.benchmark.stage import (
     serving,
     temporary_workspace,
 )
-from medmodel.config import TrainConfig, config_for
-from medmodel.errors import DataError
+from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.errors import DataError
+from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.predictor import Predictor
-from medmodel.runs import Run, RunStatus, RunStore
-from medmodel.synthetic import ensure_sample_dataset
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStatus, RunStore
 
 CHART = "document.querySelector('.js-plotly-plot')"
 POINTS = f"({CHART}?.data ?? []).reduce((n, t) => n + (t.x?.length ?? 0), 0)"
@@ -36,16 +36,16 @@ def finished_run(config: TrainConfig, seconds: float = 900) -> Run:
         DataError: It did not end well.
     """
     store = RunStore()
-    run = jobs.submit(config, store)
+    run = queue.submit(config, store)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         status = run.status
         if not status.state.active:
             break
-        jobs.ensure_worker(store)
+        queue.ensure_worker(store)
         time.sleep(0.2)
     if status.state is not RunStatus.DONE:
-        jobs.stop(run)
+        queue.stop(run)
         raise DataError(f"The run ended as {status.state.value}: {status.failure}")
     return run
 
@@ -109,7 +109,7 @@ def first_point() -> list[Measurement]:
 def _wait_for_idle_worker(workspace: Path) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        if jobs.idle_worker_ready(RunStore(workspace)):
+        if queue.idle_worker_ready(RunStore(workspace)):
             return
         time.sleep(0.2)
     raise DataError("No idle worker was ready within two minutes.")
@@ -127,7 +127,7 @@ def predict() -> list[Measurement]:
     with temporary_workspace():
         run = finished_run(config_for("instant", str(ensure_sample_dataset())))
         # TensorFlow is imported here only: the other rows measure a light process.
-        from medmodel.prediction import load
+        from medmodel.inference.prediction import load
 
         loaded = load(run)
         images = _noise_images(60, loaded.facts.preprocessing.shape)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation import Scored
+from medmodel.evaluation.predictions import Scored
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medmodel.errors import DataError
+from medmodel.core.environment import REPOSITORY
+from medmodel.core.errors import DataError
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -72,7 +72,7 @@ def temporary_workspace() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def serving(workspace: Path, script: Path = ROOT / "app.py") -> Iterator[Server]:
+def serving(workspace: Path, script: Path = REPOSITORY / "app.py") -> Iterator[Server]:
     """`streamlit run script` on a free port, stopped at the end."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script)]

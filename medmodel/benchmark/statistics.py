@@ -11,27 +11,36 @@ from dataclasses import replace
 
 import numpy as np
 
-from medmodel import figures
 from medmodel.benchmark import Measurement, at_least, at_most
 from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
 from medmodel.benchmark.stage import temporary_workspace
-from medmodel.benefit import decision_curve
-from medmodel.calibration import reliability
-from medmodel.catalogue import SETTLED_SECONDS, entries
-from medmodel.comparison import (
+from medmodel.core.config import config_for
+from medmodel.core.errors import DataError
+from medmodel.evaluation.bootstrap import (
+    WEIGHTED,
+    draw_weights,
+    percentiles,
+    smallest_group,
+)
+from medmodel.evaluation.calibration import reliability
+from medmodel.evaluation.comparison import (
     accuracy_difference,
     area_difference,
 )
-from medmodel.config import config_for
-from medmodel.curves import precision_recall_curve, roc_curve, score_histogram
-from medmodel.errors import DataError
-from medmodel.evaluation import Scored, evaluation_of, part
-from medmodel.intervals import Estimate
-from medmodel.metrics import class_metrics, overall_metrics
-from medmodel.overview import runs_table, searched
-from medmodel.resampling import WEIGHTED, draw_weights, percentiles, smallest_group
-from medmodel.runs import RunStatus, RunStore
-from medmodel.thresholds import at_prevalence, outcome
+from medmodel.evaluation.curves import (
+    precision_recall_curve,
+    roc_curve,
+    score_histogram,
+)
+from medmodel.evaluation.decision_curve import decision_curve
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.metrics import class_metrics, overall_metrics
+from medmodel.evaluation.predictions import Scored, evaluation_of, part
+from medmodel.evaluation.thresholds import at_prevalence, outcome
+from medmodel.reports import figures
+from medmodel.runs.run import RunStatus, RunStore
+from medmodel.runs.run_index import SETTLED_SECONDS, entries
+from medmodel.runs.run_table import runs_table, searched
 
 SIMULATIONS = 2000
 _CLASS = 1  # the rare one, where there is one

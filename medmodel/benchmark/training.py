@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from medmodel.benchmark import Measurement, at_least
-from medmodel.config import Preprocessing
-from medmodel.models import build_model
-from medmodel.pipeline import Samples, training_batches
-from medmodel.precision import BFLOAT16, FLOAT32, candidates, choose_precision
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.networks.models import build_model
+from medmodel.networks.pipeline import Samples, training_batches
+from medmodel.networks.precision import BFLOAT16, FLOAT32, candidates, choose_precision
 
 IMAGES, BATCH, ROUNDS = 384, 32, 4
 SHAPE = Preprocessing(224, "stretch", "rgb")

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 
 import psutil
 
-from medmodel import jobs
 from medmodel.benchmark import Measurement, at_least, at_most
 from medmodel.benchmark.serving import wait_for_runs
 from medmodel.benchmark.stage import Server, percentile, serving, temporary_workspace
-from medmodel.config import config_for
-from medmodel.errors import DataError
-from medmodel.runs import Run, RunStore
-from medmodel.synthetic import ensure_sample_dataset
+from medmodel.core.config import config_for
+from medmodel.core.errors import DataError
+from medmodel.data.synthetic import ensure_sample_dataset
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStore
 
 
 def viewers() -> list[Measurement]:
@@ -27,12 +27,12 @@ def viewers() -> list[Measurement]:
         sample = str(ensure_sample_dataset())
         config = config_for("compact", sample, epochs=500, patience=0)
         with serving(workspace) as server:
-            run = jobs.submit(config, RunStore())
+            run = queue.submit(config, RunStore())
             try:
                 _wait_for_steps(run, 20)
                 delays, alone, watched, load = asyncio.run(_watch(server, run))
             finally:
-                jobs.stop(run)
+                queue.stop(run)
                 wait_for_runs(workspace)
     with_viewers, without = statistics.median(watched), statistics.median(alone)
     speeds = f"{with_viewers:.2f} / {without:.2f} steps/s"

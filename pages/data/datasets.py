@@ -6,18 +6,19 @@ from pathlib import Path
 
 import streamlit as st
 
-from medmodel import indexing
-from medmodel.checks import DatasetReport
-from medmodel.config import data_roots, workspace_root
-from medmodel.folders import allowed, recent_datasets, safe_folder, subfolders
-from medmodel.synthetic import SAMPLE_NAME, ensure_sample_dataset
-from pages._shared import dataset_view, widgets
-from pages._shared.import_view import show_import
-from pages._shared.public_view import show_public
-from pages._shared.quality_view import show_classes, show_quality
-from pages._shared.slices_view import show_slices
-from pages._shared.widgets import errors_shown, page_header
-from pages._shared.words import plain
+from medmodel.core.environment import data_roots, workspace_root
+from medmodel.data.folders import allowed, recent_datasets, safe_folder, subfolders
+from medmodel.data.synthetic import SAMPLE_NAME, ensure_sample_dataset
+from medmodel.quality import indexing
+from medmodel.quality.checks import DatasetReport
+from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown, page_header
+from pages._shared.common.words import plain
+from pages._shared.data import dataset_view
+from pages._shared.data.import_view import show_import
+from pages._shared.data.public_data_view import show_public
+from pages._shared.data.quality_view import show_classes, show_quality
+from pages._shared.data.slices_view import show_slices
 
 _LISTED = 60
 

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from medmodel import enhance, folders
-from medmodel.config import WINDOWS
-from medmodel.images import Pixels, decode, thumbnail
-from medmodel.layout import list_files
-from medmodel.steps import MOST_STEPS, STEPS
-from pages._shared import widgets
-from pages._shared.picture import show_picture
-from pages._shared.train_form import window_title
-from pages._shared.widgets import errors_shown, page_header
-from pages._shared.words import plain
+from medmodel.core.enhancement_steps import MOST_STEPS, STEPS
+from medmodel.core.preprocessing import WINDOWS
+from medmodel.data import folders
+from medmodel.data.layout import list_files
+from medmodel.imaging import enhance
+from medmodel.imaging.images import Pixels, decode, thumbnail
+from pages._shared.common import widgets
+from pages._shared.common.image_view import show_picture
+from pages._shared.common.widgets import errors_shown, page_header
+from pages._shared.common.words import plain
+from pages._shared.training.train_form import window_title
 
 # Longer side of the picture that is tried on; pictures of a data set to choose from.
 SIDE, PICTURES = 512, 40

@@ -7,13 +7,14 @@ from pathlib import PurePosixPath
 import pandas as pd
 import streamlit as st
 
-from medmodel import audit, scans
-from medmodel.errors import ImageError
-from medmodel.images import Pixels
-from pages._shared.downloads import noted
-from pages._shared.picture import show_picture
-from pages._shared.widgets import errors_shown, page_header
-from pages._shared.words import plain
+from medmodel.core import audit
+from medmodel.core.errors import ImageError
+from medmodel.imaging import scans
+from medmodel.imaging.images import Pixels
+from pages._shared.common.downloads import noted
+from pages._shared.common.image_view import show_picture
+from pages._shared.common.widgets import errors_shown, page_header
+from pages._shared.common.words import plain
 
 _MOST_REGIONS = 10
 

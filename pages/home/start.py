@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel import catalogue
-from pages._shared import widgets
-from pages._shared.widgets import page_header
-from pages._shared.words import STATE_TITLES, ago, plain
+from medmodel.runs import run_index
+from pages._shared.common import widgets
+from pages._shared.common.widgets import page_header
+from pages._shared.common.words import STATE_TITLES, ago, plain
 
 STEPS = [
     (
@@ -43,7 +43,7 @@ page_header(
     "Train an image classifier in front of the people who know the images, and watch "
     "it learn. Everything stays on this server, and every number says how sure it is.",
 )
-found = catalogue.entries(widgets.store(), latest=SHOWN + 1)
+found = run_index.entries(widgets.store(), latest=SHOWN + 1)
 asked = [e for e in found if e.has_model]
 # The step that comes next is the one primary button.
 upcoming = widgets.DIAGNOSE if asked else widgets.TRAIN

@@ -6,17 +6,23 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from medmodel import plots
-from medmodel.filtering import KERNELS, as_grey, correlate
-from medmodel.images import Pixels, png_bytes
+from medmodel.imaging.convolution import KERNELS, as_grey, correlate
+from medmodel.imaging.images import Pixels, png_bytes
 from medmodel.predictor import Layer, shared
-from medmodel.runs import Run
-from pages._shared import widgets
-from pages._shared.cases import Case, pixels_of, prepared, test_samples, uploaded
-from pages._shared.consent import ask_consent
-from pages._shared.picture import show_picture
-from pages._shared.widgets import errors_shown
-from pages._shared.words import plain
+from medmodel.reports import plots
+from medmodel.runs.run import Run
+from pages._shared.common import widgets
+from pages._shared.common.consent import ask_consent
+from pages._shared.common.image_view import show_picture
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.prediction.cases import (
+    Case,
+    pixels_of,
+    prepared,
+    test_samples,
+    uploaded,
+)
 
 _SIDE = 160
 _MOST_PARTS = 8

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel import catalogue
-from medmodel.errors import RunError
-from pages._shared import run_view, widgets
-from pages._shared.runs_table import open_run
-from pages._shared.widgets import errors_shown, page_header
-from pages._shared.words import plain
+from medmodel.core.errors import RunError
+from medmodel.runs import run_index
+from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown, page_header
+from pages._shared.common.words import plain
+from pages._shared.training import run_view
+from pages._shared.training.runs_table import open_run
 
 
 def show_list() -> None:
     page_header(
         "Runs", "Everything that was trained here, pinned runs first, then the newest."
     )
-    found = catalogue.entries(widgets.store())
-    for sentence in catalogue.unreadable(widgets.store()):
+    found = run_index.entries(widgets.store())
+    for sentence in run_index.unreadable(widgets.store()):
         st.warning(plain(sentence), icon=":material/folder_off:")
     if not found:
         widgets.empty_state(
@@ -40,7 +41,7 @@ def refreshing_list() -> None:
 
 run_id = st.query_params.get("run", "")
 if not run_id:
-    if any(e.status.state.active for e in catalogue.entries(widgets.store())):
+    if any(e.status.state.active for e in run_index.entries(widgets.store())):
         refreshing_list()
     else:
         show_list()

@@ -7,25 +7,27 @@ from pathlib import Path
 
 import streamlit as st
 
-from medmodel import catalogue, indexing, jobs
-from medmodel.config import RECIPES, TrainConfig, config_for, data_roots, workspace_root
-from medmodel.datasets import load_index
-from medmodel.errors import DataError, RunError
-from medmodel.folders import recent_datasets, safe_folder, subfolders
-from medmodel.layout import list_files
-from medmodel.repeats import in_folds
-from medmodel.splits import guess_patient_pattern, told_patients
-from medmodel.synthetic import SAMPLE_NAME
-from pages._shared import widgets
-from pages._shared.augmentation_preview import show_augmentation
-from pages._shared.train_form import (
+from medmodel.core.config import RECIPES, TrainConfig, config_for
+from medmodel.core.environment import data_roots, workspace_root
+from medmodel.core.errors import DataError, RunError
+from medmodel.data.datasets import load_index
+from medmodel.data.folders import recent_datasets, safe_folder, subfolders
+from medmodel.data.layout import list_files
+from medmodel.data.splits import guess_patient_pattern, told_patients
+from medmodel.data.synthetic import SAMPLE_NAME
+from medmodel.evaluation.cross_validation import in_folds
+from medmodel.quality import indexing
+from medmodel.runs import queue, run_index
+from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown, page_header
+from pages._shared.common.words import plain
+from pages._shared.training.augmentation_preview import show_augmentation
+from pages._shared.training.train_form import (
     Previews,
     attention,
     default_device,
     settings_form,
 )
-from pages._shared.widgets import errors_shown, page_header
-from pages._shared.words import plain
 
 
 def known_datasets() -> list[Path]:
@@ -182,7 +184,7 @@ def without_classes(folder: Path) -> str:
 
 def show_queue() -> None:
     """Says which device will be used, and whether it is busy."""
-    active = [e for e in catalogue.entries(widgets.store()) if e.status.state.active]
+    active = [e for e in run_index.entries(widgets.store()) if e.status.state.active]
     wait = "" if not active else " It is busy: your run waits its turn."
     st.caption(f":material/memory: Trains on {plain(default_device())}.{wait}")
 
@@ -221,7 +223,7 @@ def main() -> None:
     if pressed:
         with errors_shown():
             folds = in_folds(config, config.folds)
-            runs = [jobs.submit(each, widgets.store()) for each in folds]
+            runs = [queue.submit(each, widgets.store()) for each in folds]
             only = {"run": runs[0].id} if len(runs) == 1 else {}
             st.switch_page(widgets.RUNS, query_params=only)
 

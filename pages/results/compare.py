@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel import catalogue
-from pages._shared import widgets
-from pages._shared.compare_view import show_comparison
-from pages._shared.runs_table import choose_runs
-from pages._shared.widgets import errors_shown
-from pages._shared.words import plain
+from medmodel.runs import run_index
+from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.comparison.comparison_view import show_comparison
+from pages._shared.training.runs_table import choose_runs
 
 
 def show() -> None:
     widgets.page_header(
         "Compare", "Which of several models is better, on the very same test images."
     )
-    found = catalogue.entries(widgets.store())
+    found = run_index.entries(widgets.store())
     if not found:
         widgets.empty_state(
             "Each run will be a line here; tick two, and they are tested against each "

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel import catalogue, overview, plots
-from medmodel.errors import MedModelError
-from medmodel.runs import Run
-from pages._shared import widgets
-from pages._shared.answers import scores_of, starting, warm
-from pages._shared.assurance_view import (
+from medmodel.core.errors import MedModelError
+from medmodel.reports import plots
+from medmodel.runs import run_index, run_table
+from medmodel.runs.run import Run
+from pages._shared.common import widgets
+from pages._shared.common.consent import ask_consent
+from pages._shared.common.image_view import SIDE, show_picture
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.evaluation.evaluation_view import evaluated
+from pages._shared.prediction.assurance_view import (
     calibrated_scores,
     may_show_scores,
     show_set,
     show_similar,
 )
-from pages._shared.case_table import choose_case
-from pages._shared.cases import (
+from pages._shared.prediction.case_table import choose_case
+from pages._shared.prediction.cases import (
     MOST_IMAGES,
     Case,
     pixels_of,
@@ -24,15 +29,15 @@ from pages._shared.cases import (
     test_samples,
     uploaded,
 )
-from pages._shared.consent import ask_consent
-from pages._shared.evaluation_view import evaluated
-from pages._shared.picture import SIDE, show_picture
-from pages._shared.prediction_view import bar_order, show_pictures, show_scores
-from pages._shared.scan_view import choose_frame
-from pages._shared.several_view import Answer, places, show_heatmaps
-from pages._shared.verdict_view import show_verdict
-from pages._shared.widgets import errors_shown
-from pages._shared.words import plain
+from pages._shared.prediction.prediction_cache import scores_of, starting, warm
+from pages._shared.prediction.prediction_view import (
+    bar_order,
+    show_pictures,
+    show_scores,
+)
+from pages._shared.prediction.scan_view import choose_frame
+from pages._shared.prediction.several_models_view import Answer, places, show_heatmaps
+from pages._shared.prediction.verdict_view import show_verdict
 
 SAMPLES = "sample-pictures"
 OTHERS = "other-runs"
@@ -90,11 +95,11 @@ def show_empty(run: Run) -> None:
 
 def other_runs(run: Run) -> list[Run]:
     """The models that answer beside the first one, as many as were asked for."""
-    entries = catalogue.finished(widgets.store())
+    entries = run_index.finished(widgets.store())
     found = {e.run.id: e.run for e in entries if e.run.id != run.id}
     if not found:
         return []
-    names = overview.distinct_names(entries)
+    names = run_table.distinct_names(entries)
     # A run may have been deleted since, or become the first one.
     kept = [run_id for run_id in st.session_state.get(OTHERS, []) if run_id in found]
     st.session_state[OTHERS] = kept

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel.runs import Run
-from pages._shared import widgets
-from pages._shared.calibration_view import show_calibration
-from pages._shared.curves_view import show_curves
-from pages._shared.evaluation_view import evaluated, show_frame
-from pages._shared.external_view import show_external_test
-from pages._shared.metrics_view import show_metrics
-from pages._shared.mistakes_view import show_mistakes
-from pages._shared.operating_view import show_operating_point
-from pages._shared.subgroup_view import pick_subgroup
-from pages._shared.takeaway_view import show_take_away
-from pages._shared.widgets import errors_shown
+from medmodel.runs.run import Run
+from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown
+from pages._shared.evaluation.calibration_view import show_calibration
+from pages._shared.evaluation.confusion_view import show_mistakes
+from pages._shared.evaluation.curves_view import show_curves
+from pages._shared.evaluation.evaluation_view import evaluated, show_frame
+from pages._shared.evaluation.export_view import show_take_away
+from pages._shared.evaluation.external_validation_view import show_external_test
+from pages._shared.evaluation.metrics_view import show_metrics
+from pages._shared.evaluation.operating_point_view import show_operating_point
+from pages._shared.evaluation.subgroup_view import pick_subgroup
 
 # What can be looked at for some of the test images alone, and what cannot.
 PARTS = {

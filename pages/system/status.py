@@ -10,12 +10,13 @@ from pathlib import Path
 import streamlit as st
 
 import medmodel
-from medmodel import catalogue, devices, jobs
-from medmodel.config import data_roots
-from medmodel.runs import RunStatus
-from pages._shared import widgets
-from pages._shared.widgets import page_header
-from pages._shared.words import bytes_text, plain
+from medmodel.core import devices
+from medmodel.core.environment import data_roots
+from medmodel.runs import queue, run_index
+from medmodel.runs.run import RunStatus
+from pages._shared.common import widgets
+from pages._shared.common.widgets import page_header
+from pages._shared.common.words import bytes_text, plain
 
 PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "pandas", "plotly", "pillow")
 LITTLE_SPACE = 2e9
@@ -37,10 +38,10 @@ def facts(rows: dict[str, str]) -> None:
 @st.fragment(run_every=2)
 def processes() -> None:
     store = widgets.store()
-    states = [entry.status.state for entry in catalogue.entries(store)]
+    states = [entry.status.state for entry in run_index.entries(store)]
     training = states.count(RunStatus.RUNNING)
     waiting = states.count(RunStatus.QUEUED)
-    ready = jobs.idle_worker_ready(store)
+    ready = queue.idle_worker_ready(store)
     shown = st.columns(3)
     shown[0].metric("Runs in training", training, border=True)
     shown[1].metric("Runs waiting", waiting, border=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from medmodel.runs import Run
+from medmodel.runs.run import Run
 from tests.browser.conftest import WAIT, AppServer, at_rest, choose, press
 from tests.conftest import draw_class_folders
 from tests.tiny_run import make_tiny_run

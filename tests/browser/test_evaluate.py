@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from medmodel.curves import score_histogram
-from medmodel.evaluation import confusion_matrix, read_predictions, scored
-from medmodel.notes import notes_of
-from medmodel.runs import Run, RunStore
+from medmodel.evaluation.curves import score_histogram
+from medmodel.evaluation.predictions import confusion_matrix, read_predictions, scored
+from medmodel.runs.notes import notes_of
+from medmodel.runs.run import Run, RunStore
 from tests.browser.conftest import (
     AppServer,
     at_rest,

@@ -13,11 +13,11 @@ import pydicom
 import pytest
 from playwright.sync_api import FilePayload, Page, Request, expect
 
-from medmodel import training
-from medmodel.confidentiality import identifying
-from medmodel.config import config_for
-from medmodel.reporter import Reporter
-from medmodel.runs import Run, RunStatus
+from medmodel.core.config import config_for
+from medmodel.imaging.confidentiality import identifying
+from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.status_writer import Reporter
+from medmodel.training import train
 from tests.browser.conftest import AppServer, at_rest, press
 from tests.dicom_files import dicom_file
 from tests.finished_run import create_ended
@@ -83,7 +83,7 @@ def run(app: AppServer) -> Iterator[Run]:
         patch.setenv("MEDMODEL_WORKSPACE", str(app.workspace))
         run = create_ended(config_for("instant", str(folder), size=32, epochs=3))
         with Reporter(run) as reporter:
-            training.train(run, reporter)
+            train.train(run, reporter)
             reporter.update(state=RunStatus.DONE, phase="finished")
         yield run
 

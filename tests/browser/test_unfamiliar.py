@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
-from medmodel import training
-from medmodel.config import config_for
-from medmodel.reporter import Reporter
-from medmodel.runs import Run, RunStatus
+from medmodel.core.config import config_for
+from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.status_writer import Reporter
+from medmodel.training import train
 from tests.browser.conftest import AppServer, at_rest, choose, first_cell_held, press
 from tests.browser.test_diagnose import drop, heatmap, opened, picture
 from tests.conftest import draw_class_folders
@@ -31,7 +31,7 @@ def run(app: AppServer) -> Iterator[Run]:
         draw_class_folders(folder, images_per_class=30)
         run = create_ended(config_for("instant", str(folder), size=32, epochs=3))
         with Reporter(run) as reporter:
-            training.train(run, reporter)
+            train.train(run, reporter)
             reporter.update(state=RunStatus.DONE, phase="finished")
         yield run
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from medmodel.config import config_for
-from medmodel.runs import Run, RunStore
+from medmodel.core.config import config_for
+from medmodel.runs.run import Run, RunStore
 from tests.browser.conftest import WAIT, AppServer, at_rest, press
 from tests.conftest import draw_class_folders
 

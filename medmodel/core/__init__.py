@@ -1,0 +1,1 @@
+"""Ground floor: errors, settings, files and locks, other processes, the audit log."""

@@ -1,0 +1,310 @@
+"""Training settings: everything that defines one run, and the recipes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from medmodel.core.enhancement_steps import step_problem
+from medmodel.core.errors import ConfigError
+from medmodel.core.preprocessing import Colour, Fit, Preprocessing, window_values
+from medmodel.core.storage import known_values
+
+Training = Literal["frozen", "fine_tune", "scratch"]
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+Progress = Callable[[str, int, int], None]
+"""Told how far a long work is: (phase, finished units, all units; 0 = unknown)."""
+
+MODEL_NAMES: dict[str, str] = {
+    "efficientnet_lite0": "EfficientNet-Lite0, pretrained on ImageNet, offline",
+    "compact_resnet": "Compact residual CNN, from scratch",
+    "document_cnn": "Two-convolution CNN of the teaching document, from scratch",
+    "resnet50v2": "ResNet50V2 (Keras)",
+    "densenet121": "DenseNet121 (Keras)",
+    "efficientnetv2b0": "EfficientNetV2B0 (Keras)",
+    "convnext_tiny": "ConvNeXtTiny (Keras)",
+    "mobilenetv2": "MobileNetV2 (Keras)",
+}
+SMALLEST_SIZE, LARGEST_SIZE = 28, 512
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to training pictures; all zero means none.
+
+    Flips are off by default: in medical images left and right matter.
+
+    Args:
+        shift: Largest shift as a fraction of height and width, 0 to 0.5.
+        rotation: Largest rotation in degrees, 0 to 180.
+        zoom: Largest change of scale as a fraction, 0 to 0.5.
+        brightness: Largest change of brightness as a fraction of white, 0 to 0.5.
+        contrast: Largest change of contrast as a fraction, 0 to 0.9.
+        flip_horizontal: Whether left and right may be exchanged.
+        flip_vertical: Whether top and bottom may be exchanged.
+    """
+
+    shift: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return self != Augmentation()
+
+
+MEDICAL_AUGMENTATION = Augmentation(
+    shift=0.05, rotation=7.0, zoom=0.08, brightness=0.08, contrast=0.1
+)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that defines one run; stored as the run's config.json.
+
+    Args:
+        dataset: Absolute path of the data set's folder.
+        name: What people call the run; may be empty.
+        recipe: Key of `RECIPES` from which the settings started.
+        model: Key of `MODEL_NAMES`.
+        training: `"frozen"` learns a linear layer on pretrained features,
+            `"fine_tune"` then unfreezes all, `"scratch"` starts from random weights.
+        weights: Path of a local weights file for Keras models, or `imagenet` to let
+            Keras download its own; empty for random.
+        size: Input height and width in pixels, 28 to 512; 0 lets validation data
+            choose (frozen training only).
+        fit, colour, window, steps: See `Preprocessing`.
+        epochs: Passes over the training images, 1 to 1000.
+        batch_size: Images per step, 1 to 1024.
+        learning_rate: Step size of the optimizer, above 0, at most 1.
+        optimizer: Key understood by `keras.optimizers.get`.
+        augmentation: Random changes to training pictures.
+        class_weights: Whether rare classes weigh more (inverse frequency).
+        patience: Epochs without a better validation loss before stopping; 0 = never.
+        precision: Arithmetic; `"auto"` times a few steps and says what it chose.
+        seed: Seed of split, initial weights, order and augmentation.
+        device: `"auto"`, `"cpu"`, `"gpu:0"`, ... or `"all_gpus"`.
+        val_fraction: Share of training images held out where no val split exists.
+        test_fraction: Share of images held out where no test split exists.
+        patient_pattern: Regular expression whose first group (or whole match) in the
+            relative path is the patient; empty if patients are unknown.
+        folds: Parts of a cross-validation, at most 20; 1 for a single split.
+        fold: Which of them is tested, from 1; see `splits.assign_splits`.
+    """
+
+    dataset: str
+    name: str = ""
+    recipe: str = "instant"
+    model: str = "efficientnet_lite0"
+    training: Training = "frozen"
+    weights: str = ""
+    size: int = 0
+    fit: Fit = "pad"
+    colour: Colour = "rgb"
+    window: str = "auto"
+    steps: tuple[str, ...] = ()
+    epochs: int = 60
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    optimizer: Optimizer = "adam"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    class_weights: bool = True
+    patience: int = 0
+    precision: Precision = "auto"
+    seed: int = 0
+    device: str = "auto"
+    val_fraction: float = 0.15
+    test_fraction: float = 0.2
+    patient_pattern: str = ""
+    folds: int = 1
+    fold: int = 1
+
+    @property
+    def title(self) -> str:
+        """The name, or recipe and data set where there is none; and the fold."""
+        known = RECIPES.get(self.recipe)
+        recipe = known.title if known else self.recipe
+        title = self.name or f"{recipe} on {Path(self.dataset).name}"
+        return f"{title}, fold {self.fold} of {self.folds}" if self.folds > 1 else title
+
+    def preprocessing(self, size: int) -> Preprocessing:
+        """How pictures are prepared at this size."""
+        return Preprocessing(size, self.fit, self.colour, self.window, self.steps)
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong, as field -> sentence; empty when all is well."""
+        found: dict[str, str] = {}
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                found[name] = (
+                    f"{name.replace('_', ' ')} must lie between {low:g} and {high:g}; "
+                    f"{value:g} was given."
+                )
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                found[name] = (
+                    f"{name} must be one of {', '.join(choices)}; "
+                    f"{getattr(self, name)!r} was given."
+                )
+        automatic = self.size == 0 and self.training == "frozen"
+        if not automatic and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
+            found["size"] = (
+                f"size must lie between {SMALLEST_SIZE} and {LARGEST_SIZE} pixels; "
+                f"{self.size} was given. Only frozen training can choose one itself: 0."
+            )
+        if not 1 <= self.fold <= max(self.folds, 1):
+            found["fold"] = f"fold must lie between 1 and {self.folds}."
+        if self.val_fraction + self.test_fraction > 0.9:
+            found["test_fraction"] = (
+                "Validation and test together may take at most 0.9 of the images."
+            )
+        if self.training == "frozen" and self.model != "efficientnet_lite0":
+            found["training"] = (
+                "Frozen training needs pretrained features: choose efficientnet_lite0."
+            )
+        if self.training == "frozen" and self.augmentation.active:
+            found["augmentation"] = (
+                "Frozen training reads each image once: switch augmentation off, "
+                "or choose fine-tuning."
+            )
+        wrong = _window_problem(self.window) | step_problem(self.steps)
+        return found | _pattern_problem(self.patient_pattern) | wrong
+
+    def check(self) -> None:
+        """Raises `ConfigError` for the first wrong field."""
+        for name, message in self.problems().items():
+            raise ConfigError(name, message)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as written to config.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """The inverse of `to_json`; unknown keys of newer versions are ignored."""
+        kept = known_values(cls, values)
+        kept["augmentation"] = Augmentation(**kept.get("augmentation", {}))
+        kept["steps"] = tuple(kept.get("steps", ()))
+        return cls(**kept)
+
+
+_RANGES: list[tuple[str, float, float]] = [
+    ("size", 0, LARGEST_SIZE),
+    ("epochs", 1, 1000),
+    ("batch_size", 1, 1024),
+    ("learning_rate", 1e-7, 1.0),
+    ("patience", 0, 1000),
+    ("seed", 0, 2**31 - 1),
+    ("val_fraction", 0.01, 0.5),
+    ("test_fraction", 0.01, 0.5),
+    ("folds", 1, 20),
+]
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "model": tuple(MODEL_NAMES),
+    "training": get_args(Training),
+    "fit": get_args(Fit),
+    "colour": get_args(Colour),
+    "precision": get_args(Precision),
+    "optimizer": get_args(Optimizer),
+}
+
+
+def _window_problem(setting: str) -> dict[str, str]:
+    try:
+        window_values(setting)
+    except ConfigError as error:
+        return {error.field: str(error)}
+    return {}
+
+
+def _pattern_problem(pattern: str) -> dict[str, str]:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return {"patient_pattern": f"Not a regular expression: {error}."}
+    return {}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named starting point for `TrainConfig`.
+
+    Args:
+        title: What the form calls it.
+        summary: One sentence for somebody who has never trained a network.
+        settings: Values that differ from the defaults of `TrainConfig`.
+    """
+
+    title: str
+    summary: str
+    settings: Mapping[str, Any]
+
+
+RECIPES: dict[str, Recipe] = {
+    "instant": Recipe(
+        "Instant",
+        "A network that has already learned to see; only the last layer is trained. "
+        "Curves move within seconds, and small data sets do well.",
+        {},
+    ),
+    "compact": Recipe(
+        "Compact CNN",
+        "A small residual network trained from scratch on your images alone.",
+        {
+            "model": "compact_resnet",
+            "training": "scratch",
+            "size": 96,
+            "colour": "grey",
+            "epochs": 20,
+            "augmentation": MEDICAL_AUGMENTATION,
+            "patience": 6,
+        },
+    ),
+    "document": Recipe(
+        "Document's CNN",
+        "Two convolutions, two poolings, one dense layer: the textbook network, "
+        "from scratch, with the textbook's settings.",
+        {
+            "model": "document_cnn",
+            "training": "scratch",
+            "size": 224,
+            "fit": "stretch",
+            "epochs": 10,
+            "class_weights": False,
+        },
+    ),
+    "custom": Recipe(
+        "Custom",
+        "Choose everything yourself; starts from fine-tuning a pretrained network.",
+        {
+            "training": "fine_tune",
+            "size": 128,
+            "epochs": 10,
+            "learning_rate": 1e-4,
+            "augmentation": MEDICAL_AUGMENTATION,
+            "patience": 4,
+        },
+    ),
+}
+
+
+def config_for(recipe: str, dataset: str, **changes: Any) -> TrainConfig:
+    """The settings of a recipe for a data set, with some of them changed.
+
+    Raises:
+        ConfigError: The recipe does not exist.
+    """
+    if recipe not in RECIPES:
+        raise ConfigError("recipe", f"There is no recipe called {recipe!r}.")
+    settings = {**RECIPES[recipe].settings, **changes}
+    return TrainConfig(dataset=dataset, recipe=recipe, **settings)

@@ -1,0 +1,26 @@
+"""Where things lie: the repository, the workspace, the folders of data sets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""The folder of app.py, from which every process of ours is started."""
+
+
+def workspace_root() -> Path:
+    """Folder of everything that MedModel writes: MEDMODEL_WORKSPACE or ./workspace."""
+    return Path(os.environ.get("MEDMODEL_WORKSPACE", "workspace")).resolve()
+
+
+def data_roots() -> list[Path]:
+    """Folders under which data sets may lie: MEDMODEL_DATA, separated by colons.
+
+    Default: `datasets` in the workspace. The sample data set always lies there, so
+    that folder is among the roots whatever MEDMODEL_DATA says.
+    """
+    named = [p for p in os.environ.get("MEDMODEL_DATA", "").split(os.pathsep) if p]
+    roots = [Path(p).resolve() for p in named]
+    own = workspace_root() / "datasets"
+    return roots if own in roots else [*roots, own]

@@ -1,0 +1,315 @@
+"""All cores for work on many files, in light processes that import little.
+
+Python's own process pools import the parent's main module again in every child; when
+that is Streamlit or a training worker, each child would load Streamlit or TensorFlow.
+These children import only the module of the function they run, take JSON lines on
+standard input, answer on standard output, and end when their parent does. They are kept
+for the next work for a while: their imports cost more than a thousand small pictures.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from medmodel.core import sandbox
+from medmodel.core.environment import REPOSITORY
+from medmodel.core.errors import Cancelled, MedModelError
+
+LARGEST_CHUNK = 64
+SHARES = 8
+"""Chunks of each child at least, so that all end at about the same time."""
+AHEAD = 2
+"""Chunks that a child is given at once: it need not wait for the next."""
+FEW = 150
+"""Up to so many items the caller's own process is faster than starting others."""
+KEPT = 20
+"""Seconds for which a child without work waits for the next."""
+
+_LARGE = 64 * 2**20
+"""Bytes; larger pieces of memory are given back by a child at once."""
+
+Task = Callable[..., Any]
+
+
+class _Waiting(NamedTuple):
+    child: subprocess.Popen[str]
+    settings: dict[str, str]
+    since: float
+
+
+_idle: list[_Waiting] = []
+_lock = threading.Lock()
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def map_chunks(
+    task: Task,
+    items: Sequence[Any],
+    *constants: Any,
+    cancelled: Callable[[], bool] | None = None,
+    few: int | None = None,
+) -> Iterator[tuple[list[Any], Any]]:
+    """Runs `task(chunk, *constants)` for chunks of items on all cores.
+
+    Args:
+        task: A module-level function; arguments and result must survive JSON. It
+            must treat its items one by one, and doing one twice must do no harm.
+        items: What to work on.
+        *constants: Further arguments, the same for all chunks.
+        cancelled: Looked at between chunks.
+        few: Up to so many items all is done in this process; default `FEW`.
+
+    Yields:
+        (chunk, result) in the order of completion. The result is None where an item
+        alone brought its process down.
+
+    Raises:
+        Cancelled: `cancelled()` became true; running chunks are abandoned.
+    """
+    size = min(max(len(items) // (SHARES * cores()), 1), LARGEST_CHUNK)
+    chunks = [list(items[i : i + size]) for i in range(0, len(items), size)]
+    if len(items) <= (FEW if few is None else few):
+        for chunk in chunks:
+            _check(cancelled)
+            yield chunk, task(chunk, *constants)
+        return
+    waiting: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
+    for chunk in chunks:
+        waiting.put(chunk)
+    crew = _Crew(task, constants, waiting, min(cores(), len(chunks)))
+    left = len(items)
+    try:
+        while left:
+            _check(cancelled)
+            with contextlib.suppress(queue.Empty):
+                chunk, result = crew.answers.get(timeout=0.1)
+                if isinstance(result, BaseException):
+                    raise result
+                left -= len(chunk)
+                yield chunk, result
+    finally:
+        crew.end(finished=not left)
+
+
+def close() -> None:
+    """Ends all children that wait for work."""
+    with _lock:
+        while _idle:
+            _end(_idle.pop().child)
+
+
+# Children hold no state; those of a forked parent belong to that parent.
+atexit.register(close)
+os.register_at_fork(after_in_child=_idle.clear)
+
+
+class _Crew:
+    """Some children, each with a thread that feeds it from a queue of chunks."""
+
+    def __init__(
+        self,
+        task: Task,
+        constants: tuple[Any, ...],
+        waiting: queue.SimpleQueue[list[Any]],
+        size: int,
+    ) -> None:
+        self.name = f"{task.__module__}:{task.__qualname__}"
+        self.constants = constants
+        self.waiting = waiting
+        self.answers: queue.SimpleQueue[tuple[list[Any], Any]] = queue.SimpleQueue()
+        self.ended = threading.Event()
+        self.children: dict[int, subprocess.Popen[str]] = {}
+        self.threads = [
+            threading.Thread(target=self._feed, args=(n,), daemon=True)
+            for n in range(size)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self, finished: bool) -> None:
+        """Waits for the threads; children that are not finished are ended."""
+        if not finished:
+            self.ended.set()
+            for child in list(self.children.values()):
+                child.kill()
+        for thread in self.threads:
+            thread.join()
+
+    def _feed(self, number: int) -> None:
+        child = None
+        given: deque[list[Any]] = deque()
+        try:
+            while not self.ended.is_set():
+                if child is None:
+                    child = self.children[number] = _take()
+                if not self._give(child, given):
+                    break
+                answer = child.stdout.readline() if child.stdout else ""
+                if answer:
+                    self.answers.put((given.popleft(), _unpack(answer)))
+                elif not self.ended.is_set():
+                    self._mourn(child, given)
+                    child = None
+        except OSError as error:
+            self.answers.put(([], error))
+        finally:
+            self.children.pop(number, None)
+            if child:
+                (_end if given else _put_back)(child)
+
+    def _give(self, child: subprocess.Popen[str], given: deque[list[Any]]) -> bool:
+        """Gives a child chunks ahead; whether it has any."""
+        while len(given) < AHEAD:
+            try:
+                given.append(self.waiting.get_nowait())
+            except queue.Empty:
+                break
+            assert child.stdin
+            with contextlib.suppress(BrokenPipeError):  # its silence will tell
+                line = json.dumps([self.name, given[-1], *self.constants])
+                child.stdin.write(line + "\n")
+                child.stdin.flush()
+        return bool(given)
+
+    def _mourn(self, child: subprocess.Popen[str], given: deque[list[Any]]) -> None:
+        """It crashed: the chunk's items are tried alone, to find the culprit."""
+        _end(child)
+        chunk = given.popleft()
+        if len(chunk) == 1:
+            self.answers.put((chunk, None))
+        for item in chunk if len(chunk) > 1 else []:
+            self.waiting.put([item])
+        while given:
+            self.waiting.put(given.popleft())
+
+
+def _take() -> subprocess.Popen[str]:
+    """A child that waits for work, or a new one."""
+    with _lock:
+        while _idle:
+            kept = _idle.pop()
+            if kept.settings == _settings() and kept.child.poll() is None:
+                return kept.child
+            _end(kept.child)
+    return _start_child()
+
+
+def _put_back(child: subprocess.Popen[str]) -> None:
+    """Lets a child wait for the next work, but not for ever."""
+    with _lock:
+        if len(_idle) < cores():
+            _idle.append(_Waiting(child, _settings(), time.monotonic()))
+            timer = threading.Timer(KEPT, _retire)
+            timer.daemon = True
+            timer.start()
+            return
+    _end(child)
+
+
+def _retire() -> None:
+    with _lock:
+        old = [kept for kept in _idle if time.monotonic() - kept.since >= KEPT]
+        for kept in old:
+            _idle.remove(kept)
+            _end(kept.child)
+
+
+def _settings() -> dict[str, str]:
+    """What a child was told by its environment."""
+    return {k: v for k, v in os.environ.items() if k.startswith("MEDMODEL_")}
+
+
+def _start_child() -> subprocess.Popen[str]:
+    root = str(REPOSITORY)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    own = {
+        # One thread each: the children themselves already fill all cores.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        # Memory of the last picture serves the next: to give it back and to ask for it
+        # anew takes as long as all that is done to the pixels (glibc's mallopt).
+        "MALLOC_MMAP_THRESHOLD_": str(_LARGE),
+        "MALLOC_TRIM_THRESHOLD_": str(2 * _LARGE),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "medmodel.core.pool"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **own, "PYTHONPATH": path},
+    )
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    assert child.stdin and child.stdout
+    with contextlib.suppress(OSError):
+        child.stdin.close()
+    # First: it may be writing an answer that nobody wants any more.
+    child.stdout.close()
+    child.wait()
+
+
+def _unpack(answer: str) -> Any:
+    """A result, or the exception that the child met, to be raised here."""
+    kind, value = json.loads(answer)
+    if kind == "os":
+        return OSError(*value)
+    if kind == "error":
+        return MedModelError(value)
+    if kind == "bug":
+        return RuntimeError(f"A task of the pool failed:\n{value}")
+    return value
+
+
+def _check(cancelled: Callable[[], bool] | None) -> None:
+    if cancelled is not None and cancelled():
+        raise Cancelled("The work was given up on request.")
+
+
+def _serve() -> None:
+    """The child's life: one JSON line in, one JSON line out, until the input ends."""
+    # Damaged files are read here: the limits of a sandbox, and its quiet decoders.
+    sandbox.enter()
+    # What a library prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        module, _, function = name.partition(":")
+        try:
+            result = getattr(importlib.import_module(module), function)(*arguments)
+            answer = ["done", result]
+        except OSError as error:
+            answer = ["os", [error.errno, error.strerror]]
+        except MedModelError as error:
+            answer = ["error", str(error)]
+        except Exception:
+            # Not swallowed: raised again in the parent, with where it came from.
+            answer = ["bug", traceback.format_exc()]
+        try:
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+        except BrokenPipeError:  # whoever asked is gone
+            return
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,101 @@
+"""Stand-ins for names, numbers, dates and UIDs: the same person, the same stand-in.
+
+All come from a key that only this workspace knows. Without it a hash of a patient's
+number tells the number: there are so few that one can try them all.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from medmodel.core.environment import workspace_root
+from medmodel.core.errors import DataError
+
+KEY_BYTES = 32
+LONGEST_SHIFT = 3650
+"""Days; about ten years."""
+
+
+def workspace_key() -> bytes:
+    """The key of this workspace, made at the first call, readable by its owner only.
+
+    Whoever copies a workspace without `pseudonym.key` gets other stand-ins.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    return _key_here(os.environ.get("MEDMODEL_WORKSPACE", ""), Path.cwd())
+
+
+def patient_pseudonym(patient: str, key: bytes | None = None) -> str:
+    """A short stand-in for a patient's number; empty for an empty number.
+
+    12 hexadecimal digits: among a million patients the chance that any two share one
+    is below 0.2 %.
+    """
+    if not patient:
+        return ""
+    return "p" + _digest("patient", patient, key).hex()[:12]
+
+
+def uid_pseudonym(uid: str, key: bytes | None = None) -> str:
+    """A valid UID in place of another: PS3.5 B.2, made from a UUID."""
+    number = bytearray(_digest("uid", uid, key)[:16])
+    number[6] = number[6] & 0x0F | 0x80  # RFC 9562 version 8: made by a custom rule
+    number[8] = number[8] & 0x3F | 0x80
+    return f"2.25.{int.from_bytes(number, 'big')}"
+
+
+def days_back(patient: str, key: bytes | None = None) -> int:
+    """By how many days all dates of a patient go back: 1 to `LONGEST_SHIFT`.
+
+    The same for all files of the patient, so that intervals stay as they are.
+    """
+    number = int.from_bytes(_digest("days", patient, key)[:8], "big")
+    return 1 + number % LONGEST_SHIFT
+
+
+def _digest(purpose: str, text: str, key: bytes | None) -> bytes:
+    return _keyed(f"{purpose}\0{text}", key or workspace_key())
+
+
+@functools.lru_cache(maxsize=64)
+def _keyed(message: str, key: bytes) -> bytes:
+    # The files of one patient follow each other.
+    return hmac.digest(key, message.encode("utf-8", "surrogateescape"), "sha256")
+
+
+@functools.lru_cache(maxsize=8)
+def _key_here(setting: str, folder: Path) -> bytes:
+    # What the workspace's path depends on: to follow its links takes long.
+    return _key(workspace_root() / "pseudonym.key")
+
+
+def _key(path: Path) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        # Written under another name, then linked: two processes that start at once
+        # must agree on one key, and neither may read half of it.
+        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            path.hardlink_to(new)
+        except FileExistsError:
+            pass  # another process was first
+        finally:
+            new.unlink(missing_ok=True)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise DataError(
+            f"{path} is damaged: stand-ins made with it could be guessed. Restore it "
+            "from a backup, or remove it: stand-ins will then be other ones."
+        )
+    return key

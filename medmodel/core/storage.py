@@ -1,0 +1,211 @@
+"""Files that are never half-written, and locks that tell the truth.
+
+A reader sees the old content or the new one, whatever happens in between. A lock is
+held by a living process: after a kill the operating system has already released it,
+where a process id would still look alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import fcntl
+import io
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import IO, Any
+
+from medmodel.core.errors import FileError
+
+_LONGEST_LINE = 2**16
+_KINDS: dict[object, tuple[type, ...]] = {
+    "str": (str,),
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+}
+"""What JSON may hold for a field, by its annotation; others are not looked at."""
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# Read once: the mask belongs to the whole process, and reading means changing it.
+_UMASK = _umask()
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Opens a temporary file that takes the name `path` when the block succeeds.
+
+    If the block fails, the temporary file is removed and `path` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        encoding, newline = (None, None) if "b" in mode else ("utf-8", "")
+        with os.fdopen(handle, mode, encoding=encoding, newline=newline) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; others in the lab may read the workspace.
+        Path(temporary).chmod(0o666 & ~_UMASK)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Writes readable JSON, wholly or not at all."""
+    with replacing(path) as file:
+        json.dump(values, file, indent=2, ensure_ascii=False)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; None if there is no such file.
+
+    Raises:
+        FileError: It is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise FileError(
+            f"{path} is damaged: restore it from a backup, or remove it."
+        ) from error
+
+
+def known_values(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some JSON values that a dataclass has a field for.
+
+    Keys that only newer versions know are left out.
+
+    Raises:
+        TypeError: A value is of another kind than its field, as in a damaged file.
+    """
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name in values:
+            found[field.name] = value = values[field.name]
+            if not isinstance(value, _KINDS.get(field.type, (object,))):
+                raise TypeError(f"{field.name} is {value!r:.40}")
+    return found
+
+
+def append_rows(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Adds rows to a CSV file, all of them or none; a new file begins with the header.
+
+    Half a line at its end, as a machine leaves it that goes down, is cut off.
+
+    Raises:
+        OSError: The disk is full or fails; the file ends as it did.
+    """
+    with path.open("a+b", buffering=0) as file:
+        start = _end_of_lines(file)
+        file.truncate(start)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows([*([] if start else [header]), *rows])
+        data = text.getvalue().encode()
+        if file.write(data) != len(data):
+            file.truncate(start)  # Readers must never see half a line.
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def _end_of_lines(file: IO[bytes]) -> int:
+    """Where the last whole line of a file ends."""
+    end = file.seek(0, os.SEEK_END)
+    start = max(end - _LONGEST_LINE, 0)
+    file.seek(max(end - 1, 0))
+    if not end or file.read(1) == b"\n":
+        return end
+    file.seek(start)
+    return start + file.read().rfind(b"\n") + 1
+
+
+def newer(path: Path, other: Path) -> bool:
+    """Whether `path` exists and was written after the existing file `other`."""
+    try:
+        return path.stat().st_mtime_ns > other.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+
+
+class Lock:
+    """An exclusive lock on a file, held until `release` or the end of the process.
+
+    Args:
+        path: The file to lock; it and its folder are made when needed.
+        shared: Whether others may hold it too, if they also ask for sharing.
+    """
+
+    def __init__(self, path: Path, shared: bool = False) -> None:
+        self.path = path
+        self._kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        self._file: IO[Any] | None = None
+
+    def acquire(self, wait: float = 0.0) -> bool:
+        """Tries for `wait` seconds; returns whether the lock is ours now."""
+        # `locked` holds a shared lock for an instant: try at least for a moment.
+        deadline = time.monotonic() + max(wait, 0.02)
+        while not self._try():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def _try(self) -> bool:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as otherwise:
+            file = otherwise.enter_context(self.path.open("a"))
+            try:
+                fcntl.flock(file, self._kind | fcntl.LOCK_NB)
+                # Removed since it was opened, it would keep nobody out.
+                if self.path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                    return False
+            except (BlockingIOError, FileNotFoundError):
+                return False
+            otherwise.pop_all()
+            self._file = file
+        return True
+
+    def release(self) -> None:
+        """Gives the lock back; harmless when it is not held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Lock:
+        if not self.acquire(wait=30.0):
+            raise TimeoutError(f"{self.path} stayed locked for 30 seconds")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def locked(path: Path) -> bool:
+    """Whether some living process holds the exclusive lock on this file."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

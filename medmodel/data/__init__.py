@@ -1,0 +1,1 @@
+"""Data sets: folders, imports, index, splits, prepared pixels, the drawn sample."""

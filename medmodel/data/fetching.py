@@ -1,0 +1,221 @@
+"""Gets a public data set, only when somebody asks for it.
+
+`python -m medmodel.data.fetching KEY SIZE`, in a process of its own, which outlives
+pages. What came is kept when the line breaks off; asking again goes on from there. Only
+a file with the published checksum is used.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from medmodel.core.config import Progress
+from medmodel.core.environment import REPOSITORY, workspace_root
+from medmodel.core.errors import DataError, MedModelError
+from medmodel.core.storage import Lock, locked, read_json, write_json
+from medmodel.data import importing
+from medmodel.data.medmnist import SETS, SIZES, import_npz, md5_of
+
+_PIECE = 2**18
+_SILENCE = 30.0
+"""Seconds without a byte after which the line counts as broken."""
+_GRACE = 20.0
+"""Seconds within which a started process must have taken its lock."""
+_TELL_EVERY = 0.3
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def start(key: str, size: int) -> None:
+    """Begins to get a set in the background, unless that is going on.
+
+    Raises:
+        DataError: There is no such set.
+    """
+    file = _place(key, size)
+    if state_of(key, size)["running"]:
+        return
+    _tell(file, phase="starting", started=time.time())
+    root = str(REPOSITORY)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    here = {"PYTHONPATH": path, "MEDMODEL_WORKSPACE": str(workspace_root())}
+    with file.with_suffix(".log").open("wb") as log:
+        _started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "medmodel.data.fetching", key, str(size)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **here},
+                start_new_session=True,
+            )
+        )
+
+
+def state_of(key: str, size: int) -> dict[str, Any]:
+    """How far it is.
+
+    Returns:
+        `phase` ("" if nobody asked yet, "fetching", "importing", "finished"), `done`,
+        `total`, `error` (a sentence, or ""), `folder` of the data set once finished,
+        `running`.
+    """
+    _started[:] = [process for process in _started if process.poll() is None]
+    file = _place(key, size)
+    working = locked(file.with_suffix(".lock"))
+    empty = {"phase": "", "done": 0, "total": 0, "error": "", "folder": ""}
+    state = {**empty, "started": 0.0, **_told(file)}
+    # Either way: the clock may have been put back since.
+    age = abs(time.time() - state["started"])
+    fresh = state["phase"] == "starting" and age < _GRACE
+    state["running"] = working or fresh
+    if not state["running"] and state["phase"] not in ("", "finished", "failed"):
+        state["error"] = "It was interrupted. Start it again; it goes on where it was."
+    return state
+
+
+def fetch(key: str, size: int, progress: Progress) -> Path:
+    """Gets a set and writes it out as a data set.
+
+    Args:
+        key: Of `medmnist.SETS`.
+        size: Height and width of its pictures, of `medmnist.SIZES`.
+        progress: Told ("fetching", bytes, all bytes), ("importing", pictures, all).
+
+    Returns:
+        The data set's folder.
+
+    Raises:
+        DataError: There is no internet, no room, or the file is not as published.
+        OSError: The disk is full or fails.
+    """
+    file = _place(key, size)
+    wanted = SETS[key]
+    part = file.with_suffix(".part")
+    importing.check_room(2 * wanted.most_bytes(size))
+    _download(wanted.address(size), part, wanted.most_bytes(size), progress)
+    if md5_of(part) != wanted.md5[SIZES.index(size)]:
+        part.unlink()
+        raise DataError(
+            f"{file.name} does not have the published checksum: it was damaged or "
+            "changed on the way and was thrown away. Try again later."
+        )
+    found = import_npz(part, file.name, progress)
+    part.unlink()
+    return found.folder
+
+
+def _download(address: str, part: Path, most: int, progress: Progress) -> None:
+    """Gets the file, or what is missing of it.
+
+    Raises:
+        DataError: There is no internet, it is too large, or the line broke off.
+    """
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(address, headers={"User-Agent": "MedModel"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    host = urllib.parse.urlsplit(address).hostname
+    try:
+        with urllib.request.urlopen(request, timeout=_SILENCE) as answer:
+            goes_on = answer.status == 206
+            have = have if goes_on else 0
+            length = answer.headers.get("Content-Length", "")
+            total = have + int(length) if length.isdigit() else 0
+            if total > most:
+                raise DataError(f"{host} offers another file: it is larger than known.")
+            with part.open("ab" if goes_on else "wb") as file:
+                while piece := answer.read(_PIECE):
+                    have += len(piece)
+                    if have > most:
+                        raise DataError(f"{host} sends more than the file can have.")
+                    file.write(piece)
+                    progress("fetching", have, total)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 416 and have:  # all of it is here already
+                return
+            raise DataError(
+                f"{host} does not give the file (answer {error.code}). Try again "
+                "later, or bring the file from elsewhere."
+            ) from error
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise DataError(_unreachable(str(host), have)) from error
+    except http.client.HTTPException as error:
+        raise DataError(_unreachable(str(host), have)) from error
+    if total and have < total:
+        raise DataError(_unreachable(str(host), have))
+
+
+def _unreachable(host: str, have: int) -> str:
+    if have:
+        return (
+            f"The line to {host} broke off after {have / 1e6:,.1f} MB, which are kept: "
+            "start it again to go on."
+        )
+    return (
+        f"{host} cannot be reached: this server seems to have no internet. Get the "
+        "file on another computer and bring it in as a file."
+    )
+
+
+def _place(key: str, size: int) -> Path:
+    """Where the file would lie; what belongs to it has other endings."""
+    if key not in SETS or size not in SIZES:
+        raise DataError(f"There is no public set {key!r} with {size} pixels.")
+    folder = workspace_root() / "downloads"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / SETS[key].file(size)
+
+
+def _told(file: Path) -> dict[str, Any]:
+    try:
+        return read_json(file.with_suffix(".json")) or {}
+    except ValueError:  # damaged: as if nobody had asked yet
+        return {}
+
+
+def _tell(file: Path, **values: Any) -> None:
+    write_json(file.with_suffix(".json"), values)
+
+
+def main() -> None:
+    """Gets the set named on the command line; its state file tells how it goes."""
+    key, size = sys.argv[1], int(sys.argv[2])
+    file = _place(key, size)
+    lock = Lock(file.with_suffix(".lock"))
+    if not lock.acquire(wait=1.0):
+        return
+    os.nice(10)
+    told = 0.0
+
+    def progress(phase: str, done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > _TELL_EVERY:
+            told = time.monotonic()
+            _tell(file, phase=phase, done=done, total=total)
+
+    try:
+        folder = fetch(key, size, progress)
+        _tell(file, phase="finished", folder=str(folder))
+    except (MedModelError, OSError) as error:
+        sentence = str(error)
+        if isinstance(error, OSError):
+            sentence = f"It cannot be kept here: {error.strerror}."
+        _tell(file, phase="failed", error=sentence)
+        sys.exit(1)
+    finally:
+        lock.release()
+
+
+if __name__ == "__main__":
+    main()

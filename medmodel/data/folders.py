@@ -1,0 +1,77 @@
+"""Folders that may be looked at: only those under the allowed roots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medmodel.core.environment import data_roots
+from medmodel.core.errors import DataError
+from medmodel.runs.run import RunStore
+
+
+def allowed(path: Path) -> bool:
+    """Whether a path, with every link followed, lies in or under an allowed root."""
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(root) for root in data_roots())
+
+
+def safe_folder(text: str) -> Path:
+    """The existing folder that a person or a link names.
+
+    Args:
+        text: An absolute path, or one relative to an allowed root.
+
+    Raises:
+        DataError: There is no such folder, or it lies outside the allowed roots. The
+            sentence is the same: what lies outside is nobody's business.
+    """
+    try:
+        named = [root / text.strip() for root in data_roots() if text.strip()]
+        for path in named:
+            if path.is_dir() and allowed(path) and _has_text_name(path):
+                return path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        # A name too long, a zero byte, a loop of links, no permission.
+        pass
+    raise DataError(
+        f"There is no folder {text!r} among the data folders of this server "
+        "(MEDMODEL_DATA)."
+    )
+
+
+def subfolders(path: Path) -> list[Path]:
+    """The visible folders in a folder, by name; empty if it cannot be read."""
+    try:
+        named = [p for p in path.iterdir() if not p.name.startswith(".")]
+    except OSError:
+        return []
+    return sorted(filter(_usable, named), key=lambda p: p.name.casefold())
+
+
+def _usable(path: Path) -> bool:
+    try:
+        return path.is_dir() and allowed(path) and _has_text_name(path)
+    except (OSError, RuntimeError):  # not to be looked at, or a loop of links
+        return False
+
+
+def _has_text_name(path: Path) -> bool:
+    """Whether a path is text: older systems left bytes that no page can show."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def recent_datasets(store: RunStore, limit: int = 6) -> list[Path]:
+    """Folders that the latest runs were trained on, latest first, those still there."""
+    found: dict[Path, None] = {}
+    for run in store.list()[:50]:
+        try:
+            found.setdefault(safe_folder(run.config.dataset))
+        except DataError:
+            continue
+        if len(found) == limit:
+            break
+    return list(found)

@@ -1,0 +1,315 @@
+"""Every image decoded once, into one array that all runs and epochs read.
+
+    prepared/<key>/pixels.npy     uint8 (images, height, width, channels)
+    prepared/<key>/prepared.json  which images; written last: without it, trust nothing
+    prepared/<key>/pixels.part    the array while it is unfinished, and
+    prepared/<key>/chunks.jsonl   which images in it are finished
+
+The key is a hash of names, sizes, times and preprocessing: a changed folder is prepared
+anew, an unchanged one never is. Killed half-way, the next start goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medmodel.core import pool, samples
+from medmodel.core.config import Progress
+from medmodel.core.environment import workspace_root
+from medmodel.core.errors import Cancelled, DataError, ImageError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import Lock, read_json, replacing, write_json
+from medmodel.imaging import images
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 3
+"""To be raised when decoding or `images.prepare_image` changes what a model sees."""
+_SETTLE_EVERY = 2.0
+"""Seconds of work that are lost at most when the process is killed."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The pixels of a data set at a model's size.
+
+    Args:
+        folder: Where they lie; features computed from them may be kept there too.
+        pixels: Read-only memory map, uint8 (n, height, width, channels).
+        table: The n rows of the table given that could be read, index 0 to n - 1.
+        failed: Path -> reason of those that could not.
+    """
+
+    folder: Path
+    pixels: npt.NDArray[np.uint8]
+    table: pd.DataFrame
+    failed: dict[str, str]
+
+
+def prepare(
+    folder: Path,
+    table: pd.DataFrame,
+    preprocessing: Preprocessing,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Prepared:
+    """Decodes the images of a table, or finds them decoded.
+
+    Args:
+        folder: The data set's folder.
+        table: Column `path`, relative to the folder; the order is kept.
+        preprocessing: Size, fit and colour.
+        progress: Told ("preparing", done, total).
+        cancelled: Looked at several times a second.
+
+    Raises:
+        DataError: Not a single image can be read.
+        Cancelled: `cancelled()` became true; what was finished is kept.
+        OSError: The disk is full or fails.
+    """
+    paths = [str(path) for path in table["path"]]
+    place = prepared_folder(folder, paths, preprocessing)
+    if not (place / "prepared.json").exists():
+        lock = _wait_for_lock(place, progress, cancelled)
+        try:
+            # Another run may have finished it while we waited.
+            if not (place / "prepared.json").exists():
+                _decode_all(place, folder, paths, preprocessing, progress, cancelled)
+        finally:
+            lock.release()
+    facts = read_json(place / "prepared.json")
+    failed: dict[str, str] = facts["failed"]
+    if len(failed) == len(paths):
+        raise DataError(
+            f"None of the {len(paths)} images of {folder.name} is readable."
+        )
+    rows = table[~table["path"].isin(list(failed))].reset_index(drop=True)
+    pixels = np.load(place / "pixels.npy", mmap_mode="r")
+    if progress:
+        progress("preparing", len(paths), len(paths))
+    return Prepared(place, pixels, rows, failed)
+
+
+def prepared_folder(
+    folder: Path, paths: list[str], preprocessing: Preprocessing
+) -> Path:
+    """Where these images are, or would be, kept at this preprocessing."""
+    digest = hashlib.sha256()
+    settings = {"version": VERSION, **asdict(preprocessing)}
+    del settings["axis"], settings["frame"]  # the paths say so
+    digest.update(json.dumps([str(folder.resolve()), settings]).encode())
+    for path in paths:
+        try:
+            stat = (folder / samples.file_of(path)).stat()
+            facts = (path, stat.st_size, stat.st_mtime_ns)
+        except OSError:
+            facts = (path, -1, -1)
+        digest.update(json.dumps(facts).encode())
+    return workspace_root() / "prepared" / digest.hexdigest()[:24]
+
+
+def decode_chunk(
+    rows: list[tuple[int, str]],
+    folder: str,
+    part: str,
+    offset: int,
+    preprocessing: dict[str, Any],
+) -> dict[str, str]:
+    """Writes some images to their places in the unfinished file; runs in the pool.
+
+    Args:
+        rows: (position, relative path) of each image.
+        folder: The data set's folder.
+        part: The unfinished array.
+        offset: Bytes before its first image.
+        preprocessing: Fields of `Preprocessing`.
+
+    Returns:
+        Path -> reason for those that cannot be read.
+    """
+    wanted = Preprocessing(**preprocessing)
+    # Steps may see more in three channels than in one, and Diagnose gives them one.
+    side = 0 if wanted.steps else wanted.size
+    failed: dict[str, str] = {}
+    kept: dict[Path, bytes] = {}
+    # Written, not mapped: a full disk is then an error, not the process's death.
+    with Path(part).open("r+b", buffering=0) as file:
+        for position, path in rows:
+            try:
+                decoded = _decode(Path(folder, path), wanted.window, side, kept)
+            except ImageError as error:
+                failed[path] = str(error)
+                continue
+            except OSError as error:
+                failed[path] = f"{path} cannot be opened: {error.strerror}."
+                continue
+            pixels = images.prepare_image(decoded.pixels, wanted)
+            _write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
+    return failed
+
+
+def _decode(
+    path: Path, window: str, side: int, kept: dict[Path, bytes]
+) -> images.Decoded:
+    """One picture; a file of which several are wanted in a row is read once."""
+    file, part = samples.located(path)
+    if part is None:
+        return images.decode(path, window=window, side=side)
+    if file not in kept:
+        kept.clear()
+        images.check_bytes(file.stat().st_size, path.name)
+        kept[file] = file.read_bytes()
+    axis = "axial" if part.kind == "frame" else part.kind
+    return images.decode(kept[file], path.name, window, part.number, axis, side)
+
+
+def _write_at(file: int, pixels: images.Pixels, offset: int) -> None:
+    content = np.ascontiguousarray(pixels).reshape(-1).data
+    while content:
+        written = os.pwrite(file, content, offset)
+        content, offset = content[written:], offset + written
+
+
+def _wait_for_lock(
+    place: Path,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> Lock:
+    """The lock of a folder, once whoever else prepares it has ended."""
+    lock = Lock(place / "lock")
+    while not lock.acquire(wait=0.2):
+        if cancelled and cancelled():
+            raise Cancelled("Preparing was given up on request.")
+        if progress:
+            progress("waiting for another run to prepare the same images", 0, 0)
+    return lock
+
+
+def _decode_all(
+    place: Path,
+    folder: Path,
+    paths: list[str],
+    preprocessing: Preprocessing,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> None:
+    part, journal = place / "pixels.part", place / "chunks.jsonl"
+    header = _header(len(paths), preprocessing)
+    size = len(header) + len(paths) * int(np.prod(preprocessing.shape))
+    failed, finished = _resume(part, journal, header, size)
+    left = [(n, path) for n, path in enumerate(paths) if n not in finished]
+    answers = pool.map_chunks(
+        decode_chunk,
+        left,
+        str(folder.resolve()),
+        str(part),
+        len(header),
+        asdict(preprocessing),
+        cancelled=cancelled,
+    )
+    done = len(finished)
+    with _Journal(journal, part) as kept:
+        for rows, answer in answers:
+            if answer is None:
+                answer = {
+                    path: "The decoder crashed over this file." for _, path in rows
+                }
+            failed |= answer
+            done += len(rows)
+            kept.add({"rows": [n for n, _ in rows], "failed": answer})
+            if progress:
+                progress("preparing", done, len(paths))
+    if failed:
+        _leave_out([n for n, path in enumerate(paths) if path in failed], part)
+    part.replace(place / "pixels.npy")
+    write_json(place / "prepared.json", {"failed": failed})
+    journal.unlink()
+
+
+class _Journal:
+    """Notes which images are finished, once their pixels are safe on the disk.
+
+    The disk is waited for now and then, not after every chunk, and while the processes
+    that decode go on.
+    """
+
+    def __init__(self, path: Path, part: Path) -> None:
+        self.file = path.open("a", encoding="utf-8")
+        self.pixels = part.open("rb")
+        self.lines: list[str] = []
+        self.settled = time.monotonic()
+
+    def __enter__(self) -> _Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.file, self.pixels:
+            self._settle()
+
+    def add(self, line: dict[str, Any]) -> None:
+        self.lines.append(json.dumps(line) + "\n")
+        if time.monotonic() - self.settled > _SETTLE_EVERY:
+            self._settle()
+
+    def _settle(self) -> None:
+        os.fdatasync(self.pixels.fileno())
+        self.file.writelines(self.lines)
+        self.file.flush()
+        self.lines.clear()
+        self.settled = time.monotonic()
+
+
+def _header(count: int, preprocessing: Preprocessing) -> bytes:
+    """How a .npy file of so many images begins."""
+    buffer = io.BytesIO()
+    shape = (count, *preprocessing.shape)
+    facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, facts)
+    return buffer.getvalue()
+
+
+def _resume(
+    part: Path, journal: Path, header: bytes, size: int
+) -> tuple[dict[str, str], set[int]]:
+    """Failures and finished positions of an earlier attempt; makes room on the disk."""
+    failed: dict[str, str] = {}
+    finished: set[int] = set()
+    if part.exists() and part.stat().st_size == size and journal.exists():
+        for text in journal.read_text(encoding="utf-8").splitlines():
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:  # the line during which it was killed
+                continue
+            failed |= line["failed"]
+            finished.update(line["rows"])
+        return failed, finished
+    journal.unlink(missing_ok=True)
+    with part.open("wb") as file:
+        # All at once: a disk too small is told now, not after half an hour.
+        os.posix_fallocate(file.fileno(), 0, size)
+        file.write(header)
+    return failed, finished
+
+
+def _leave_out(positions: list[int], part: Path) -> None:
+    """Replaces the finished array by one without these images."""
+    pixels = np.load(part, mmap_mode="r")
+    kept = np.delete(np.arange(len(pixels)), positions)
+    with replacing(part, "wb") as file:
+        facts = np.lib.format.header_data_from_array_1_0(pixels)
+        facts["shape"] = (len(kept), *pixels.shape[1:])
+        np.lib.format.write_array_header_1_0(file, facts)
+        for first in range(0, len(kept), 256):
+            file.write(pixels[kept[first : first + 256]].tobytes())

@@ -1,0 +1,314 @@
+"""Training, validation and test images, with no patient in two of them.
+
+Splits that the folders give are respected. Missing ones are drawn: seeded, stratified
+by class, and in whole groups. Images of one patient are a group, and so are identical
+pictures, whatever their names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from medmodel.core import samples
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import DataError
+from medmodel.data.layout import SPLIT_NAMES
+from medmodel.data.patient_regex import patients_of, search
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from medmodel.data.datasets import Index
+
+SPLITS = ("train", "val", "test")
+
+_WORDS = ("patient", "person", "subject", "case", "subj", "pat", "pid", "sub", "pt")
+_LETTERS = ("id", "p", "s")
+"""Words before a number that name a patient; letters only if numbers recur."""
+
+
+def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
+    """Gives every readable image a split.
+
+    Where the folders have no split at all, test and validation images are drawn from
+    all; where one is missing, it is drawn from the training images. Images outside
+    split folders count as training images.
+
+    Of a cross-validation (`folds` > 1), the test images are one fold, and the
+    validation images are drawn from the others: the folders' own split into training
+    and validation does not count. The folders' own test images take no part at all,
+    so that they stay fresh for the model that is chosen in the end.
+
+    Args:
+        index: The data set.
+        config: `seed`, `val_fraction`, `test_fraction`, `patient_pattern`, `folds`,
+            `fold`.
+
+    Returns:
+        Columns `path`, `label`, `patient` ("" if unknown), `split`; sorted by path.
+
+    Raises:
+        DataError: There are no training images, or too few to draw from.
+    """
+    readable = index.readable.sort_values("path", ignore_index=True)
+    patients = known_patients(index, config.patient_pattern)
+    table = readable[["path", "label"]].assign(
+        patient=patients, split=readable["split"].replace("", "train")
+    )
+    groups = np.array(
+        _groups(patients, readable["digest"].tolist(), readable["group"].tolist())
+    )
+    if config.folds > 1:
+        table, groups = _folded(table, groups, config)
+    present = set(table["split"])
+    if "train" not in present:
+        raise DataError(
+            f"{index.folder.name} has no training images: there must be a folder "
+            "called train beside the others, or no such folders at all."
+        )
+    labels = table["label"].to_numpy()
+    split = table["split"].to_numpy(dtype=object, copy=True)
+    wishes = {"test": config.test_fraction, "val": config.val_fraction}
+    total = int((split == "train").sum())
+    for number, (name, fraction) in enumerate(wishes.items()):
+        if name in present:
+            continue
+        rows = np.flatnonzero(split == "train")
+        # Both fractions are shares of all images that there were to draw from.
+        fraction *= total / len(rows)
+        rng = np.random.default_rng([config.seed, number])
+        split[rows[_draw(labels[rows], groups[rows], fraction, rng)]] = name
+    table["split"] = split
+    _check_drawn(index.folder.name, table)
+    return table
+
+
+def known_patients(index: Index, pattern: str) -> list[str]:
+    """Each readable image's patient, by path: from its header, else from its name.
+
+    Where neither tells, a file of which several samples may be taken is a patient.
+    """
+    readable = index.readable.sort_values("path")
+    return told_patients(
+        readable["path"].tolist(), readable["patient"].tolist(), pattern
+    )
+
+
+def told_patients(
+    paths: Sequence[str], headers: Sequence[str], pattern: str
+) -> list[str]:
+    """The same for paths of images and what their headers say, "" if nothing.
+
+    Raises:
+        ConfigError: The pattern is not a regular expression.
+    """
+    named, volumes = patients_of(paths, pattern), map(stand_in, paths)
+    return [h or n or v for h, n, v in zip(headers, named, volumes, strict=True)]
+
+
+def stand_in(path: str) -> str:
+    """The file of a slice or frame, which is a patient where nobody tells; else ""."""
+    file, part = samples.split(path)
+    return file if part else ""
+
+
+def guess_patient_pattern(paths: Iterable[str]) -> str:
+    """A pattern for patients from the usual ways to name files; "" if none fits.
+
+    Knows words before numbers (`patient003_`, `person12_virus_3`, `ID_0015_AGE`),
+    studies before image numbers (`IM-0115-0001`), TCGA barcodes, and one folder per
+    patient inside a class. A guess must cover nearly all paths, and not make a whole
+    class one patient.
+    """
+    paths = list(dict.fromkeys(map(samples.file_of, paths)))
+    atoms = [atom for atom in _candidates(paths) if _share(paths, atom) >= 0.02]
+    kept: list[str] = []
+    for atom in atoms:
+        if not kept or _share(paths, _union([*kept, atom])) > _share(
+            paths, _union(kept)
+        ):
+            kept.append(atom)
+    pattern = _union(kept) if kept else ""
+    if kept and _share(paths, pattern) >= 0.9 and _plausible(paths, pattern):
+        return pattern
+    return _folder_pattern(paths)
+
+
+def _candidates(paths: Sequence[str]) -> list[str]:
+    """Patterns without outer parentheses whose words occur in these paths."""
+    names = [path.rsplit("/", 1)[-1] for path in paths]
+    found = [r"TCGA-\w\w-\w{4}", r"(?:[A-Za-z]+\d*-)?IM-\d+(?=-\d)"]
+    words = "|".join((*_WORDS, *_LETTERS))
+    counted = Counter(
+        match[1]
+        for name in names
+        for match in [re.search(rf"(?i)(?<![a-z0-9])((?:{words})[-_ ]?)\d", name)]
+        if match
+    )
+    for word, _ in counted.most_common():
+        bound = r"(?<![A-Za-z0-9])"
+        atom = rf"{bound}{re.escape(word)}\d+".replace(r"\-", "-").replace(r"\ ", " ")
+        bare = word.rstrip("-_ ").lower()
+        if bare in _LETTERS and not _recur(search(names, f"({atom})")):
+            continue
+        found.append(atom)
+    return found
+
+
+def _union(atoms: Sequence[str]) -> str:
+    return f"({'|'.join(atoms)})"
+
+
+def _share(paths: Sequence[str], pattern: str) -> float:
+    found = search(paths, pattern)
+    return sum(map(bool, found)) / max(len(paths), 1)
+
+
+def _recur(patients: Sequence[str]) -> bool:
+    """Whether numbers come again as they do for patients with several images."""
+    counts = Counter(filter(None, patients))
+    return bool(counts) and counts.total() / len(counts) > 1.1
+
+
+def _plausible(paths: Sequence[str], pattern: str) -> bool:
+    """Whether no patient has half of everything, and none is a whole class's folder."""
+    patients = search(paths, pattern)
+    counts = Counter(patients)
+    folders = Counter(path.rpartition("/")[0] for path in paths)
+    pairs = Counter(
+        (path.rpartition("/")[0], p) for path, p in zip(paths, patients, strict=True)
+    )
+    whole = any(n > 2 and n == folders[folder] for (folder, _), n in pairs.items())
+    return max(counts.values()) <= max(2, len(paths) / 2) and not whole
+
+
+def _folder_pattern(paths: Sequence[str]) -> str:
+    """The pattern for one folder per patient inside each class's; "" if none."""
+    folders = [path.split("/")[:-1] for path in paths]
+    depth = Counter(map(len, folders)).most_common(1)[0][0] if folders else 0
+    kept = [f for f in folders if len(f) == depth]
+    # Neither a split's folder nor one around everything is a class or a patient.
+    classes = [
+        level
+        for level, names in enumerate(zip(*kept, strict=True))
+        if len(set(names)) > 1 and not all(n.casefold() in SPLIT_NAMES for n in names)
+    ]
+    if len(kept) < 0.9 * len(folders) or len(classes) < 2:
+        return ""
+    level = classes[1]
+    names = {folder[level] for folder in kept}
+    numbered = sum(any(c.isdigit() for c in name) for name in names)
+    if len(names) < 3 or numbered < 0.8 * len(names):
+        return ""
+    return rf"^(?:[^/]+/){{{level}}}([^/]+)/"
+
+
+def _groups(*links: Sequence[str]) -> list[int]:
+    """Number of each image's group: linked by patient, picture, or somebody's wish."""
+    parent = list(range(len(links[0])))
+
+    def root(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    for keys in links:
+        first: dict[str, int] = {}
+        for item, key in enumerate(keys):
+            if key:
+                parent[root(item)] = root(first.setdefault(key, item))
+    return [root(item) for item in range(len(parent))]
+
+
+def _folded(
+    table: pd.DataFrame, groups: np.ndarray, config: TrainConfig
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The images of a cross-validation: one fold for the test, all others training."""
+    used = (table["split"] != "test").to_numpy()
+    table, groups = table[used].reset_index(drop=True), groups[used]
+    # The same deal for every fold of an experiment.
+    rng = np.random.default_rng([config.seed, len(SPLITS)])
+    fold = _dealt(table["label"].to_numpy(), groups, config.folds, rng)
+    split = np.where(fold == config.fold - 1, "test", "train")
+    return table.assign(split=split.astype(object)), groups
+
+
+def _dealt(
+    labels: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Fold of each image from 0: whole groups, every class spread evenly, (n,) ints.
+
+    The largest groups are dealt first, in random order among equals; each goes to the
+    fold that has least of its classes, among such folds to the smallest.
+    """
+    classes, label = np.unique(labels, return_inverse=True)
+    names, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), len(classes)))
+    np.add.at(counts, (group, label), 1)
+    weights = counts / counts.sum(axis=0) ** 2
+    order = rng.permutation(len(names))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    have = np.zeros((folds, len(classes)))
+    found = np.empty(len(names), int)
+    for at in order:
+        crowded = have @ weights[at] + 1e-12 * have.sum(axis=1)
+        found[at] = crowded.argmin()
+        have[found[at]] += counts[at]
+    return found[group]
+
+
+def _draw(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    fraction: float,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Row numbers of whole groups that hold about `fraction` of every class.
+
+    Groups are looked at in random order; one is taken if that brings the classes
+    nearer to their wish and leaves every class at least one training image.
+    """
+    members: dict[int, list[int]] = {}
+    for row, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(row)
+    total = Counter(labels.tolist())
+    wish = {label: max(1.0, fraction * n) for label, n in total.items()}
+    have: Counter[str] = Counter()
+    order = list(members)
+    rng.shuffle(order)
+    drawn: list[int] = []
+    for group in order:
+        counts = Counter(labels[members[group]].tolist())
+        leaves_some = all(have[c] + n < total[c] for c, n in counts.items())
+        if leaves_some and _gain(counts, have, wish) > 0:
+            have.update(counts)
+            drawn += members[group]
+    return drawn
+
+
+def _gain(counts: Counter[str], have: Counter[str], wish: dict[str, float]) -> float:
+    """How much nearer to the wish these counts bring us, classes weighing alike."""
+    return sum(
+        ((have[c] - wish[c]) ** 2 - (have[c] + n - wish[c]) ** 2) / wish[c] ** 2
+        for c, n in counts.items()
+    )
+
+
+def _check_drawn(name: str, table: pd.DataFrame) -> None:
+    for split in SPLITS:
+        if split not in set(table["split"]):
+            raise DataError(
+                f"{name} is too small to be split: no whole patient (or image) can be "
+                f"spared for the {split} images."
+            )
+    without = set(table["label"]) - set(table.loc[table["split"] == "train", "label"])
+    if without:
+        raise DataError(
+            f"There are no training images of {', '.join(sorted(without))} in {name}."
+        )

@@ -1,0 +1,349 @@
+"""Whether a score of 80 % means 80 %: reliability, losses, and temperature scaling.
+
+Everything here is a function of a predictions table's arrays. The temperature is
+fitted on validation images only and stored beside the model.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core.errors import DataError
+from medmodel.core.storage import newer, read_json, write_json
+from medmodel.evaluation.intervals import Estimate, share, spread
+from medmodel.evaluation.predictions import Scored
+from medmodel.runs.run import Run
+
+BINS = 10
+_TINY = float(np.finfo(np.float64).eps)  # scikit-learn clips there, too
+_SMALLEST_SCORE = 1e-7  # what float32 can still tell from 0 and 1
+_COOLEST, _HOTTEST = 0.05, 20.0
+_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bar of a reliability diagram.
+
+    Args:
+        low: Lower edge of its scores, excluded (except 0).
+        high: Upper edge, included.
+        count: Images whose score lies in it.
+        mean_score: Their mean score; not-a-number where there is none.
+        share: How many of them are what the score speaks of.
+    """
+
+    low: float
+    high: float
+    count: int
+    mean_score: float
+    share: Estimate
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """One number that makes scores as sure as they are right.
+
+    Args:
+        value: Scores become softmax(log(score) / value): above 1 less sure, below 1
+            surer.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        images: Validation images on which it was fitted.
+        bounded: Whether the best value lies beyond what is allowed (0.05 to 20), as
+            where every validation image is right, or any value is as good.
+    """
+
+    value: float
+    low: float
+    high: float
+    images: int
+    bounded: bool
+
+    @property
+    def why_unknown(self) -> str:
+        """Why it cannot be known, as a sentence; empty where it is."""
+        if not self.bounded:
+            return ""
+        if self.value == 1:
+            return "Every score is the same: there is no temperature to find."
+        if self.value < 1:
+            return (
+                "The temperature cannot be known: so few of the validation images are "
+                "wrong, if any, that scores could not be sure enough."
+            )
+        return (
+            "No temperature helps: on the validation images the scores say less than "
+            "guessing does."
+        )
+
+
+def certainty(
+    data: Scored, position: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What a score claims, and whether it came true.
+
+    Args:
+        data: One split.
+        position: A class, for its score and whether the image is of it; None for the
+            first choice's score and whether it is right.
+
+    Returns:
+        Both of shape `(n,)`.
+    """
+    if position is not None:
+        return data.scores[:, position], data.truth == position
+    return data.scores.max(axis=1), data.predicted == data.truth
+
+
+def bin_numbers(scores: NDArray[np.floating], bins: int = BINS) -> NDArray[np.intp]:
+    """Number of the equally wide bin `(low, high]` of each score, shape `(n,)`."""
+    return np.clip(np.ceil(scores * bins) - 1, 0, bins - 1).astype(np.intp)
+
+
+def reliability(
+    data: Scored, position: int | None = None, bins: int = BINS
+) -> list[Bin]:
+    """The reliability diagram: equally wide bins, empty ones included.
+
+    Args:
+        data: One split.
+        position: A class, or None for the first choice.
+        bins: How many, 2 to 100.
+
+    Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    """
+    score, right = certainty(data, position)
+    number = bin_numbers(score, bins)
+    found = []
+    for at in range(bins):
+        inside = number == at
+        count = int(inside.sum())
+        mean = float(score[inside].mean()) if count else math.nan
+        low, high = at / bins, (at + 1) / bins
+        found.append(Bin(low, high, count, mean, share(right, data.patients, inside)))
+    return found
+
+
+def calibration_error(
+    data: Scored, position: int | None = None, bins: int = BINS
+) -> Estimate:
+    """Expected calibration error: mean distance of score and share over the bins.
+
+    Its plain value is too large on few images, even of a perfect model. The lower end
+    is therefore the smallest miscalibration under which the value seen would not be
+    unusually large (a test inverted, along gaps of the shape seen): 0 where a perfect
+    model could have got it. The upper end adds what chance may have taken away.
+
+    Reference: Guo et al., ICML 2017; the bias: Kumar et al., Verified Uncertainty
+    Calibration, NeurIPS 2019.
+    """
+    score, right = certainty(data, position)
+    n = len(score)
+    number = bin_numbers(score, bins)
+    gaps = np.bincount(number, weights=right - score, minlength=bins) / n
+    value = float(np.abs(gaps).sum())
+    noise = _noise(score, right, number, data.patients, bins)
+    if value < 1e-12:
+        return Estimate(
+            0.0, 0.0, float(np.quantile(np.abs(noise).sum(axis=1), 0.95)), n
+        )
+    sizes = np.linspace(0, 1, 21)
+    # What would be seen at each size: shape (sizes, draws).
+    seen = np.array([np.abs(size * gaps + noise).sum(axis=1) for size in sizes])
+    # 99 instead of 97.5 %: the gaps' shape is itself taken from these images.
+    low = np.interp(value, np.quantile(seen, 0.99, axis=1), sizes) * value
+    middle, high = np.quantile(seen[-1], [0.5, 0.975])
+    return Estimate(value, float(low), min(value + float(high - middle), 1.0), n)
+
+
+def brier(data: Scored, position: int | None = None) -> Estimate:
+    """Mean squared distance of scores from the truth; 0 is best.
+
+    For one class, or of two, in [0, 1]; overall with more classes the sum over the
+    classes, in [0, 2], as Brier wrote it and scikit-learn has it.
+
+    Reference: Brier, Monthly Weather Review 78 (1950) 1.
+    """
+    worst = 2.0 if position is None and len(data.classes) > 2 else 1.0
+    return mean_loss(brier_losses(data, position), data.patients, worst)
+
+
+def brier_losses(data: Scored, position: int | None = None) -> NDArray[np.float64]:
+    """Each image's part of `brier`, shape `(n,)`."""
+    if position is not None:
+        return (data.scores[:, position] - (data.truth == position)) ** 2
+    right = np.eye(len(data.classes))[data.truth]
+    halves = 2 if len(data.classes) == 2 else 1
+    return np.sum((data.scores - right) ** 2, axis=1) / halves
+
+
+def log_loss(data: Scored, position: int | None = None) -> Estimate:
+    """Mean negative natural logarithm of the true class's score; 0 is best.
+
+    Reference: Good, J. R. Stat. Soc. B 14 (1952) 107; clipped as in scikit-learn.
+    """
+    return mean_loss(log_losses(data, position), data.patients, -math.log(_TINY))
+
+
+def log_losses(data: Scored, position: int | None = None) -> NDArray[np.float64]:
+    """Each image's part of `log_loss`, shape `(n,)`."""
+    if position is None:
+        sums = data.scores.sum(axis=1)
+        scores = data.scores[np.arange(len(sums)), data.truth]
+        scores = scores / np.where(sums > 0, sums, 1)
+    else:
+        own = data.scores[:, position]
+        scores = np.where(data.truth == position, own, 1 - own)
+    return -np.log(np.clip(scores, _TINY, 1 - _TINY))
+
+
+def mean_loss(
+    losses: NDArray[np.floating], patients: NDArray[np.intp] | None, worst: float
+) -> Estimate:
+    """Mean of losses that are not negative, with an interval on the logarithmic scale.
+
+    Args:
+        losses: Shape `(n,)`.
+        patients: Patient number of each image, shape `(n,)`; None if unknown.
+        worst: The largest loss of an image: where no image has any, all there is to
+            go by; no interval goes beyond.
+    """
+    n, mean = len(losses), float(losses.mean())
+    if mean < 1e-12:
+        return Estimate(0.0, 0.0, worst * share(losses > 1, patients).high, n)
+    variance, quantile = spread((losses - mean) / n, patients)
+    factor = math.exp(min(quantile * math.sqrt(variance) / mean, 700.0))
+    return Estimate(mean, mean / factor, max(min(mean * factor, worst), mean), n)
+
+
+def fit_temperature(data: Scored) -> Temperature:
+    """The temperature with the smallest log loss.
+
+    Args:
+        data: The validation split; scores of an image sum to 1.
+
+    Raises:
+        DataError: The scores are no probabilities.
+
+    Reference: Guo et al., ICML 2017.
+    """
+    from scipy.optimize import brentq
+
+    logits = _logits(data.scores)
+    n, rows = len(data.truth), np.arange(len(data.truth))
+
+    def slopes(inverse: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """First and second derivative of each image's log loss by 1/temperature."""
+        chances = _softmax(inverse * logits)
+        mean = np.sum(chances * logits, axis=1)
+        bend = np.sum(chances * logits**2, axis=1) - mean**2
+        return mean - logits[rows, data.truth], bend
+
+    def slope(inverse: float) -> float:
+        return float(slopes(inverse)[0].mean())
+
+    if np.ptp(logits, axis=1).max() < 1e-9:
+        return Temperature(1.0, _COOLEST, _HOTTEST, n, True)
+    # The loss is convex in 1/temperature, so its slope has at most one root.
+    sure, unsure = 1 / _COOLEST, 1 / _HOTTEST
+    if slope(sure) <= 0:
+        return Temperature(_COOLEST, _COOLEST, _HOTTEST, n, True)
+    if slope(unsure) >= 0:
+        return Temperature(_HOTTEST, _COOLEST, _HOTTEST, n, True)
+    best = float(brentq(slope, unsure, sure, xtol=1e-9))
+    first, second = slopes(best)
+    variance, quantile = spread(-first / second.sum(), data.patients)
+    half = min(quantile * math.sqrt(variance) / best, 700.0)
+    value = 1 / best
+    low = max(value * math.exp(-half), _COOLEST)
+    return Temperature(value, low, min(value * math.exp(half), _HOTTEST), n, False)
+
+
+def apply_temperature(
+    scores: NDArray[np.floating], temperature: float
+) -> NDArray[np.float64]:
+    """Scores made less sure (above 1) or surer (below 1); the order stays.
+
+    Args:
+        scores: Probabilities, shape `(n, classes)`.
+        temperature: Above 0.
+
+    Raises:
+        DataError: The scores are no probabilities.
+    """
+    if temperature == 1:
+        return np.asarray(scores, np.float64)
+    return _softmax(_logits(scores) / temperature)
+
+
+def calibrated(data: Scored, temperature: float) -> Scored:
+    """The same split with its scores changed by `apply_temperature`."""
+    scores = apply_temperature(data.scores, temperature)
+    return Scored(data.classes, data.truth, scores, data.patients)
+
+
+def store_temperature(run: Run, temperature: Temperature) -> None:
+    """Writes the run's calibration.json, which Diagnose reads."""
+    write_json(run.folder / "calibration.json", asdict(temperature))
+
+
+def stored_temperature(run: Run) -> Temperature | None:
+    """What `store_temperature` wrote; None if the run's model is not calibrated."""
+    path = run.folder / "calibration.json"
+    # A run that was resumed has another model than the one that was calibrated.
+    if not path.exists() or newer(run.model_path, path):
+        return None
+    return Temperature(**read_json(path))
+
+
+def _noise(
+    score: NDArray[np.floating],
+    right: NDArray[np.bool_],
+    number: NDArray[np.intp],
+    patients: NDArray[np.intp] | None,
+    bins: int,
+) -> NDArray[np.float64]:
+    """Chance deviations of the bins' gaps, shape `(draws, bins)`; always the same."""
+    n = len(score)
+    count = np.bincount(number, minlength=bins)
+    claimed = np.bincount(number, weights=score, minlength=bins)
+    came = np.bincount(number, weights=right, minlength=bins)
+    used = np.maximum(count, 1)
+    # Halfway between claim and outcome: a bin without an error is not certain.
+    chance = (came + claimed) / (2 * used)
+    deviation = np.sqrt(count * chance * (1 - chance)) / n
+    rng = np.random.default_rng(0)
+    draws = rng.standard_normal((_DRAWS, bins))
+    if patients is None:
+        return draws * deviation
+    residual = right - score
+    centred = (residual - ((came - claimed) / used)[number]) / n
+    sums = np.zeros((int(patients.max()) + 1, bins))
+    np.add.at(sums, (patients, number), centred)
+    covariance = sums.T @ sums
+    plain = np.bincount(number, weights=centred**2, minlength=bins)
+    effect = np.maximum(np.diag(covariance) / np.maximum(plain, 1e-300), 1.0)
+    scale = deviation * np.sqrt(effect)
+    root = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    values, vectors = np.linalg.eigh(covariance / np.outer(root, root))
+    together = draws @ (vectors * np.sqrt(np.maximum(values, 0))).T
+    return together * scale
+
+
+def _logits(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    sums = scores.sum(axis=1)
+    if (scores < 0).any() or np.abs(sums - 1).max(initial=0) > 0.01:
+        raise DataError(
+            "The scores of an image do not sum to 1: such a model has no temperature."
+        )
+    return np.log(np.maximum(np.asarray(scores, np.float64), _SMALLEST_SCORE))
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)

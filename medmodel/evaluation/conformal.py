@@ -1,0 +1,118 @@
+"""Sets of classes that hold the right one as often as was asked.
+
+Split conformal prediction, label-conditional where a class has enough validation
+images: Sadinle, Lei and Wasserman 2019, "Least ambiguous set-valued classifiers with
+bounded error levels", JASA; Vovk et al. 2005. The promise holds on average over images
+that come from where the validation images came from, and for no others.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.evaluation.intervals import Estimate, Z, share
+
+COVERAGES = (0.8, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """From which score on a class belongs to the set.
+
+    Args:
+        coverage: Share of images whose set is to hold the right class.
+        least: (k,) lowest score of each class in the set; 0 where there are too few
+            images to leave the class out.
+        per_class: (k,) whether a class was judged by its own images alone.
+        images: Validation images behind it.
+    """
+
+    coverage: float
+    least: NDArray[np.float64]
+    per_class: NDArray[np.bool_]
+    images: int
+
+    def sets(self, scores: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Which classes belong to the set of each image.
+
+        A set may be empty: the model is then less sure of every class than it usually
+        was of the right one.
+
+        Args:
+            scores: Probabilities, shape `(n, k)`.
+        """
+        # Scores are written with 8 digits: a hair's breadth does not exclude.
+        return np.asarray(scores) >= self.least - 1e-7
+
+    def covered(
+        self,
+        scores: NDArray[np.floating],
+        truth: NDArray[np.integer],
+        patients: NDArray[np.intp] | None = None,
+    ) -> Estimate:
+        """Share of images whose set holds the right class, with its interval.
+
+        Args:
+            scores: Probabilities of images that chose no threshold, shape `(n, k)`.
+            truth: Position of the right class of each, shape `(n,)`.
+            patients: Patient number of each, shape `(n,)`; None if unknown.
+        """
+        return share(self.sets(scores)[np.arange(len(truth)), truth], patients)
+
+    def breaks_promise(self, measured: Estimate) -> bool:
+        """Whether less was covered than chance explains.
+
+        Chance among the test images is in the interval of `covered`. Chance among the
+        validation images comes on top: what thresholds from n of them cover varies
+        from one draw to the next like a beta distribution (Vovk 2012, "Conditional
+        validity of inductive conformal predictors", ACML).
+        """
+        drawn = self.coverage * (1 - self.coverage) / (self.images + 2)
+        above = math.hypot(measured.high - measured.value, Z * math.sqrt(drawn))
+        return measured.value + above < self.coverage
+
+
+def fit(
+    scores: NDArray[np.floating], truth: NDArray[np.integer], coverage: float
+) -> Conformal:
+    """Chooses the lowest scores on validation images.
+
+    Args:
+        scores: Probabilities, shape `(n, k)`.
+        truth: Position of the right class of each image, shape `(n,)`.
+        coverage: Between 0 and 1, exclusive.
+    """
+    right = scores[np.arange(len(truth)), truth]
+    together = lowest(right, coverage)
+    count = scores.shape[1]
+    own = np.array([allows(int((truth == k).sum()), coverage) for k in range(count)])
+    least = [
+        lowest(right[truth == k], coverage) if own[k] else together
+        for k in range(count)
+    ]
+    return Conformal(coverage, np.array(least), own, len(truth))
+
+
+def allows(images: int, coverage: float) -> bool:
+    """Whether so many images can exclude anything at this coverage."""
+    return math.ceil((images + 1) * coverage - 1e-9) <= images
+
+
+def lowest(right: NDArray[np.floating], coverage: float) -> float:
+    """The score that at least `coverage` of new images of the kind will reach.
+
+    Args:
+        right: Scores of the right class, shape `(n,)`.
+        coverage: As in `fit`.
+
+    Returns:
+        The score of rank ceil((n + 1) coverage) from the top; 0 if there is none.
+    """
+    if not allows(len(right), coverage):
+        return 0.0
+    rank = math.ceil((len(right) + 1) * coverage - 1e-9)
+    return float(np.sort(right)[::-1][rank - 1])

@@ -1,0 +1,227 @@
+"""One configuration trained several times: with other seeds, or fold by fold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import DataError, RunError
+from medmodel.evaluation.predictions import SCORE, TEXT_COLUMNS, read_predictions
+from medmodel.runs.run import Run
+from medmodel.runs.run_index import Entry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST = 20
+"""Repeats that are asked for at a time."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number that was measured several times.
+
+    Args:
+        mean: Its mean.
+        deviation: Standard deviation of one measurement; not-a-number below two.
+        low: The smallest.
+        high: The largest.
+        count: How many.
+    """
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    count: int
+
+    def __str__(self) -> str:
+        """As people read it."""
+        if self.count == 1:
+            return f"{self.mean:.3f} (1 run)"
+        return (
+            f"{self.mean:.3f} on average, {self.low:.3f} to {self.high:.3f} "
+            f"(standard deviation {self.deviation:.3f}, {self.count} runs)"
+        )
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean, standard deviation and range of at least one value."""
+    count = len(values)
+    mean = math.fsum(values) / count
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    deviation = math.sqrt(squares / (count - 1)) if count > 1 else math.nan
+    return Spread(mean, deviation, min(values), max(values), count)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A cross-validation: one configuration trained once for each fold.
+
+    Args:
+        folds: How many folds there are.
+        seed: The seed that all of its runs have.
+        runs: The latest run of each fold that was asked for, by fold.
+    """
+
+    folds: int
+    seed: int
+    runs: list[Entry]
+
+    @property
+    def tested(self) -> list[Entry]:
+        """The runs that have predicted their fold."""
+        return [e for e in self.runs if e.test_accuracy is not None]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fold was predicted."""
+        return len(self.tested) == self.folds
+
+
+def siblings(entry: Entry, others: Iterable[Entry]) -> list[Entry]:
+    """Runs on a single split whose settings are this one's but for the seed.
+
+    Tests of a finished model on another folder are none: nothing was trained there.
+    """
+    own = _recipe(entry.config)
+    alike = [e for e in others if e.config.folds == 1 and _recipe(e.config) == own]
+    return [e for e in alike if not e.run.tested_model]
+
+
+def experiments(entry: Entry, others: Iterable[Entry]) -> list[Experiment]:
+    """The cross-validations whose settings are this run's, newest first.
+
+    Args:
+        entry: A run, itself of a single split or of a fold.
+        others: All runs, newest first.
+    """
+    own = _recipe(entry.config)
+    found: dict[tuple[int, int], dict[int, Entry]] = {}
+    for other in others:
+        config = other.config
+        foreign = config.folds == 1 or _recipe(config) != own
+        if foreign or other.run.tested_model:
+            continue
+        runs = found.setdefault((config.folds, config.seed), {})
+        # One that has its predictions counts more than a later one without.
+        kept = runs.setdefault(config.fold, other)
+        if kept.test_accuracy is None and other.test_accuracy is not None:
+            runs[config.fold] = other
+    return [
+        Experiment(folds, seed, [runs[fold] for fold in sorted(runs)])
+        for (folds, seed), runs in found.items()
+    ]
+
+
+def in_folds(config: TrainConfig, folds: int) -> list[TrainConfig]:
+    """The same configuration for every fold; itself for a single one."""
+    return [replace(config, folds=folds, fold=at) for at in range(1, folds + 1)]
+
+
+def whole(entry: Entry, others: Iterable[Entry]) -> Experiment | None:
+    """The finished cross-validation that the run is a fold of; None if there is none.
+
+    Args:
+        entry: Any run.
+        others: All runs, newest first.
+    """
+    own = entry.config
+    if own.folds == 1:
+        return None
+    return next(
+        (
+            found
+            for found in experiments(entry, others)
+            if found.complete and (found.folds, found.seed) == (own.folds, own.seed)
+        ),
+        None,
+    )
+
+
+def out_of_fold(experiment: Experiment) -> pd.DataFrame:
+    """Every image once, as predicted by the run that was not trained on it.
+
+    Returns:
+        As from `pooled`.
+
+    Raises:
+        DataError: Folds are missing, or the data set changed between the runs.
+        RunError: Predictions cannot be read.
+    """
+    if not experiment.complete:
+        raise DataError(
+            f"{len(experiment.tested)} of {experiment.folds} folds were tested so far."
+        )
+    return pooled([entry.run for entry in experiment.tested])
+
+
+def pooled(runs: Sequence[Run]) -> pd.DataFrame:
+    """The test images of the runs of a cross-validation as one table.
+
+    Returns:
+        As from `evaluation.read_predictions`, all of it `test`, sorted by path, with
+        the number of the fold as `fold`.
+
+    Raises:
+        DataError: The data set changed between the runs.
+        RunError: Predictions cannot be read.
+    """
+    import pandas as pd
+
+    changed = DataError(
+        "The data set changed while its folds were trained, so that they do not fit "
+        "together any more: train the folds again."
+    )
+    tables, images = [], []
+    for run in runs:
+        table = read_predictions(run)
+        tested = table[table["split"] == "test"]
+        tables.append(tested.assign(fold=run.config.fold))
+        images.append(_split_paths(run))
+    columns = [[c for c in map(str, t) if c.startswith(SCORE)] for t in tables]
+    found = pd.concat(tables, ignore_index=True)
+    same = all(c == columns[0] for c in columns) and all(i == images[0] for i in images)
+    if not same or found["path"].duplicated().any():
+        raise changed
+    wanted = [*TEXT_COLUMNS, *columns[0], "fold"]
+    return found.sort_values("path", ignore_index=True)[wanted]
+
+
+def _recipe(config: TrainConfig) -> TrainConfig:
+    """The settings without those that a repeat changes."""
+    return replace(config, name="", seed=0, folds=1, fold=1)
+
+
+def _split_paths(run: Run) -> set[str]:
+    import pandas as pd
+
+    path = run.folder / "split.csv"
+    try:
+        return set(pd.read_csv(path, dtype=str, keep_default_na=False)["path"])
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise RunError(f"The split of {run.title} cannot be read: {error}") from error
+
+
+def with_other_seeds(
+    config: TrainConfig, taken: Iterable[int], count: int
+) -> list[TrainConfig]:
+    """The same configuration with seeds that were not used yet, smallest first.
+
+    Args:
+        config: What is repeated.
+        taken: Seeds that its runs have.
+        count: How many, at most `MOST`.
+    """
+    found: list[TrainConfig] = []
+    used, seed = set(taken), 0
+    title = config.name.partition(", seed ")[0]
+    while len(found) < min(count, MOST):
+        if seed not in used:
+            name = f"{title}, seed {seed}" if title else ""
+            found.append(replace(config, seed=seed, name=name))
+        seed += 1
+    return found

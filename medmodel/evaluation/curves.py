@@ -1,0 +1,244 @@
+"""Curves of a class's scores: ROC and precision–recall with bands, histograms.
+
+Every curve has a bounded number of points however many images there are, so that it
+travels to the browser in an instant.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation.calibration import bin_numbers
+from medmodel.evaluation.intervals import (
+    STEADY,
+    Z,
+    design_effect,
+    midranks,
+    share,
+    spread,
+    wilson_at,
+)
+from medmodel.evaluation.predictions import Scored
+
+POINTS = 200
+_GRID = np.linspace(0, 1, 51)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve through every threshold, thinned, and a band around it.
+
+    Args:
+        x: 1 - specificity (ROC) or recall (precision–recall), ascending or
+            descending, shape `(m,)`, m at most `POINTS` + 2.
+        y: Sensitivity (ROC) or precision (precision–recall), shape `(m,)`.
+        thresholds: Score from which the class is called at each point, shape `(m,)`.
+        band_x: Where the band is given, shape `(b,)`.
+        low: Lower ends of pointwise 95 % intervals of y at `band_x`.
+        high: Upper ends.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    band_x: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How a class's scores are spread, for its images and for the others.
+
+    Args:
+        edges: Edges of equally wide bins, shape `(bins + 1,)`.
+        inside: Images of the class in each bin, shape `(bins,)`.
+        outside: Other images in each bin, shape `(bins,)`.
+    """
+
+    edges: NDArray[np.float64]
+    inside: NDArray[np.int64]
+    outside: NDArray[np.int64]
+
+
+def roc_curve(data: Scored, position: int) -> Curve:
+    """Sensitivity over 1 - specificity of one class against the rest.
+
+    The band says how well the sensitivity is known at each specificity: the variance
+    that the class's images give it, and that the others give it where the curve is
+    steep, patients kept together, in Wilson's interval. It does not shrink to a line
+    for a perfect model.
+
+    Raises:
+        DataError: The class, or everything else, is absent.
+
+    Reference: the variance of one point: Hsieh and Turnbull, Annals of Statistics 24
+    (1996) 25; its effective number of images: Korn and Graubard, Survey Methodology 24
+    (1998) 193.
+    """
+    positive, scores = _one_against_rest(data, position)
+    cuts, hits, alarms = _rates(positive, scores)
+    low, high = _band(positive, scores, data.patients, _GRID)
+    kept = _thinned(alarms + hits)
+    return Curve(alarms[kept], hits[kept], cuts[kept], _GRID, low, high)
+
+
+def precision_recall_curve(data: Scored, position: int) -> Curve:
+    """Precision over recall of one class, at the split's prevalence.
+
+    The band is the ROC curve's, turned round: how well 1 - specificity is known at
+    each sensitivity, and the precision that follows.
+
+    Raises:
+        DataError: The class, or everything else, is absent.
+    """
+    positive, scores = _one_against_rest(data, position)
+    cuts, hits, alarms = _rates(positive, scores)
+    odds = float(positive.sum() / (~positive).sum())
+    # The first point calls nothing and has no precision; the next one always stays.
+    kept = np.union1d(_thinned(alarms + hits)[1:], [1])
+    precision = _precision(hits, alarms, odds)
+    recall = _GRID[1:]
+    # Specificity over 1 - sensitivity is the ROC curve of the others.
+    low, high = _band(~positive, -scores, data.patients, 1 - recall)
+    return Curve(
+        hits[kept],
+        precision[kept],
+        cuts[kept],
+        recall,
+        _precision(recall, 1 - low, odds),
+        _precision(recall, 1 - high, odds),
+    )
+
+
+def score_histogram(data: Scored, position: int, bins: int = 40) -> Histogram:
+    """How one class's scores are spread over [0, 1]; bins exclude their lower edge.
+
+    Args:
+        data: One split.
+        position: The class.
+        bins: How many, 1 to `POINTS`.
+
+    Raises:
+        DataError: The number of bins is out of range.
+    """
+    if not 1 <= bins <= POINTS:
+        raise DataError(f"A histogram has 1 to {POINTS} bins; {bins} were asked for.")
+    positive, scores = data.truth == position, data.scores[:, position]
+    number = bin_numbers(scores, bins)
+    inside = np.bincount(number[positive], minlength=bins)
+    outside = np.bincount(number[~positive], minlength=bins)
+    return Histogram(np.linspace(0, 1, bins + 1), inside, outside)
+
+
+def _one_against_rest(
+    data: Scored, position: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    positive = data.truth == position
+    if positive.all() or not positive.any():
+        name = data.classes[position]
+        raise DataError(f"No curve of {name}: one of the two groups has no image.")
+    return positive, data.scores[:, position]
+
+
+def _rates(
+    positive: NDArray[np.bool_], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Thresholds, descending, with the shares called in and outside the class."""
+    levels, number = np.unique(scores, return_inverse=True)
+    inside = np.bincount(number, weights=positive)[::-1].cumsum()
+    outside = np.bincount(number, weights=~positive)[::-1].cumsum()
+    cuts = np.concatenate([[np.nextafter(levels[-1], np.inf)], levels[::-1]])
+    hits = np.concatenate([[0.0], inside / inside[-1]])
+    return cuts, hits, np.concatenate([[0.0], outside / outside[-1]])
+
+
+def _thinned(length: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions of points about equally far apart along a curve, ends included."""
+    if len(length) <= POINTS:
+        return np.arange(len(length))
+    steps = np.linspace(length[0], length[-1], POINTS)
+    kept = np.searchsorted(length, steps)
+    return np.unique(np.concatenate([[0], kept, [len(length) - 1]]))
+
+
+def _band(
+    positive: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    patients: NDArray[np.intp] | None,
+    alarms: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the sensitivity's intervals at each share of false alarms."""
+    cuts, hit_rates, alarm_rates = _rates(positive, scores)
+    # The steepest reading of the curve: at equal alarms the highest sensitivity.
+    last = np.searchsorted(alarm_rates, alarms + 1e-12, side="right") - 1
+    likeness = _likeness(positive, scores, patients)
+    ends = []
+    for point, x in zip(last, alarms, strict=True):
+        called, hit = scores >= cuts[point], float(hit_rates[point])
+        alarm = share(called, patients, ~positive)
+        reach = max((alarm.high - alarm.low) / 2, 1 / alarm.n)
+        left, right = max(x - reach, 0.0), min(x + reach, 1.0)
+        climbed = np.interp([left, right], alarm_rates, hit_rates)
+        slope = (climbed[1] - climbed[0]) / (right - left)
+        independent = _independent(
+            positive, called, patients, (hit, alarm.value, slope), likeness
+        )
+        found = wilson_at(hit, independent)
+        ends.append((found.low, found.high))
+    low, high = np.array(ends).T
+    return low, high
+
+
+def _independent(
+    positive: NDArray[np.bool_],
+    called: NDArray[np.bool_],
+    patients: NDArray[np.intp] | None,
+    place: tuple[float, float, float],
+    likeness: float,
+) -> float:
+    """How many independent images would tell the sensitivity as well as these do.
+
+    Args:
+        positive: Whether each image is of the class, shape `(n,)`.
+        called: Whether it is called, shape `(n,)`.
+        patients: Patient number of each image, shape `(n,)`; None if unknown.
+        place: Sensitivity, share of false alarms and slope of the curve there.
+        likeness: As from `_likeness`.
+    """
+    hit, alarm, slope = place
+    inside, outside = int(positive.sum()), int((~positive).sum())
+    if hit in (0.0, 1.0):  # nothing varies that could be measured
+        return inside / likeness
+    influence = np.where(
+        positive, (called - hit) / inside, -slope * (called - alarm) / outside
+    )
+    variance, quantile = spread(influence, patients, STEADY)
+    if math.isinf(variance):
+        return inside / likeness
+    variance = max(variance, hit * (1 - hit) / inside)
+    return hit * (1 - hit) / variance * (Z / quantile) ** 2
+
+
+def _likeness(
+    positive: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    patients: NDArray[np.intp] | None,
+) -> float:
+    """How many of the class's images tell as much as one: by their scores' order."""
+    if patients is None:
+        return 1.0
+    ranks = midranks(scores[positive])
+    return design_effect(ranks - ranks.mean(), patients[positive])
+
+
+def _precision(
+    hits: NDArray[np.float64], alarms: NDArray[np.float64], odds: float
+) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return hits * odds / (hits * odds + alarms)

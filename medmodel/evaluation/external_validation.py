@@ -1,0 +1,220 @@
+"""A finished model tested on another folder: on patients of another place.
+
+The test is a run like any other: it waits its turn, shows how far it is, can be stopped
+and resumed, and survives whatever its server does. In the end it holds a copy of the
+model, the other folder as its data set and all of its images as test images. Its
+validation images stay those of training, so that thresholds and temperature do.
+
+    external.json     of the test: whose model, and which class there is which here
+    elsewhere.json    of the model's run: its tests
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core import audit
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import DataError, RunError
+from medmodel.core.samples import axis_of
+from medmodel.core.storage import read_json, write_json
+from medmodel.data.datasets import Index, index_dataset, load_index
+from medmodel.data.layout import list_files
+from medmodel.data.splits import known_patients
+from medmodel.evaluation.calibration import stored_temperature
+from medmodel.evaluation.predictions import SCORE, read_predictions
+from medmodel.evaluation.thresholds import frozen_thresholds
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COPIED = ("history.csv", "environment.json", "model.json", "reference.npz")
+
+
+def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) -> Run:
+    """Puts the test of a model on another folder into the queue.
+
+    Args:
+        run: The finished run.
+        folder: The other data set; it is checked first where that is needed.
+        mapping: Class of the folder -> class of the model; others are left out.
+        store: Where the test becomes a run.
+
+    Raises:
+        RunError: The run has no model, or the workspace cannot be written.
+        DataError: A class is none of the model's, or none is left.
+    """
+    own = run.model_facts.class_names
+    kept = {name: counted for name, counted in mapping.items() if counted}
+    if not kept or not set(kept.values()) <= set(own):
+        raise DataError(f"No class of {folder.name} counts as one of this model.")
+    config = replace(
+        run.config,
+        dataset=str(folder),
+        name=f"{run.title}, tested on {folder.name}",
+        device="auto",
+        # The test of one fold's model is no fold of the other folder.
+        folds=1,
+        fold=TrainConfig.fold,
+    )
+    asked = {"model": run.id, "mapping": kept}
+    made = store.create(config, {"external.json": asked})
+    write_json(run.folder / "elsewhere.json", [*_test_ids(run), made.id])
+    audit.record("external_test", run=run.id, dataset=str(folder))
+    queue.call_worker(store)
+    return made
+
+
+def tests_of(run: Run, store: RunStore) -> list[Run]:
+    """The tests of a run's model that are still there, newest first."""
+    found = []
+    for run_id in reversed(_test_ids(run)):
+        try:
+            found.append(store.get(run_id))
+        except RunError:  # deleted since
+            continue
+    return found
+
+
+def model_of(run: Run, store: RunStore) -> Run | None:
+    """The run whose model this run has: itself, or of a test the one it tests.
+
+    None where that one was deleted.
+    """
+    model = run.tested_model
+    try:
+        return store.get(model) if model else run
+    except RunError:
+        return None
+
+
+def classes_there(folder: Path) -> list[str]:
+    """The classes of a folder, sorted; from its index, else from the files' places.
+
+    Raises:
+        DataError: Its files cannot be told into classes.
+    """
+    index = load_index(folder)
+    if index is not None:
+        return index.classes
+    return sorted({file.label for file in list_files(folder)[0]})
+
+
+def guessed_mapping(own: Sequence[str], other: Sequence[str]) -> dict[str, str]:
+    """Class of the other folder -> class of the model with the same name, or ""."""
+    simple = {name.casefold().strip(): name for name in own}
+    return {name: simple.get(name.casefold().strip(), "") for name in other}
+
+
+def rows_to_test(index: Index, run: Run, model: Run) -> pd.DataFrame:
+    """The images of the other folder under the model's classes.
+
+    Args:
+        index: Of the other folder.
+        run: The test.
+        model: The run whose model is tested.
+
+    Returns:
+        Columns `path, label, patient`, sorted by path.
+
+    Raises:
+        DataError: No image is left, or images are also in the model's own data set.
+    """
+    rows = index.readable.sort_values("path", ignore_index=True)
+    patients = known_patients(index, run.config.patient_pattern)
+    rows = rows[["path", "label"]].assign(patient=patients)
+    mapping = run.class_mapping
+    rows["label"] = rows["label"].map(lambda name: mapping.get(name, ""))
+    rows = rows[rows["label"] != ""].reset_index(drop=True)
+    if rows.empty:
+        raise DataError(f"No image of {index.folder.name} has a class of this model.")
+    _check_axis(index, model)
+    shared = _identical(index, model)
+    if shared:
+        raise DataError(
+            f"{shared:,} images of {index.folder.name} are also in {model.title}'s own "
+            "data set: that is no external test."
+        )
+    return rows
+
+
+def complete(
+    run: Run, model: Run, rows: pd.DataFrame, scores: NDArray[np.floating]
+) -> None:
+    """Writes what the test found, and a copy of the model, into the test's folder.
+
+    Args:
+        run: The test.
+        model: The run whose model was tested.
+        rows: As from `rows_to_test`, shape `(n, 3)`.
+        scores: What the model said of each, shape `(n, classes)`.
+    """
+    _write_tables(model, run, rows, scores)
+    for name in _COPIED:
+        if (model.folder / name).exists():
+            shutil.copy2(model.folder / name, run.folder / name)
+    # The model comes after all that a run with a model is expected to have; its
+    # temperature and thresholds later still: they were chosen before this was seen.
+    shutil.copyfile(model.model_path, run.folder / ".model")
+    (run.folder / ".model").rename(run.model_path)
+    # Those of a model that was trained on since are none of this one.
+    if stored_temperature(model) is not None:
+        _copy(model, run, "calibration.json")
+    if frozen_thresholds(model) is not None:
+        _copy(model, run, "thresholds.json")
+
+
+def _copy(model: Run, run: Run, name: str) -> None:
+    shutil.copyfile(model.folder / name, run.folder / name)
+
+
+def _test_ids(run: Run) -> list[str]:
+    kept = read_json(run.folder / "elsewhere.json")
+    return [str(run_id) for run_id in kept] if isinstance(kept, list) else []
+
+
+def _check_axis(index: Index, model: Run) -> None:
+    """Refuses volumes that are cut along another axis than those of training."""
+    volumes = index.readable.loc[index.readable["format"] == "NIfTI", "path"]
+    if volumes.empty:
+        return
+    own, other = model.model_facts.preprocessing.axis, axis_of(volumes)
+    if own != other:
+        raise DataError(
+            f"{model.title} learned from {own} slices, those of {index.folder.name} "
+            f"are {other}: choose {own} ones under Slices and frames of that data set."
+        )
+
+
+def _identical(index: Index, model: Run) -> int:
+    folder = Path(model.config.dataset)
+    if not folder.is_dir():  # nothing is left to compare with
+        return 0
+    own = load_index(folder, comparable=True) or index_dataset(folder)
+    return int(index.readable["digest"].isin(set(own.readable["digest"])).sum())
+
+
+def _write_tables(
+    model: Run, run: Run, rows: pd.DataFrame, scores: NDArray[np.floating]
+) -> None:
+    table = read_predictions(model)
+    classes = model.model_facts.class_names
+    columns = ["path", "patient", "split", "label", *(SCORE + c for c in classes)]
+    validation: list[list[Any]] = table[table["split"] == "val"][
+        columns
+    ].values.tolist()
+    tested = [
+        [row.path, row.patient, "test", row.label, *map(float, score)]
+        for row, score in zip(rows.itertuples(), scores, strict=True)
+    ]
+    run.write_table("predictions.csv", [columns, *validation, *tested])
+    run.write_table("split.csv", [columns[:4], *(row[:4] for row in tested)])

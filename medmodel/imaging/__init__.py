@@ -1,0 +1,1 @@
+"""Any image file to pixels: DICOM, NIfTI, pictures, windows, enhancement, privacy."""

@@ -1,0 +1,114 @@
+"""Parts of a DICOM picture made black, where text may be burned in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_color_lut, convert_color_space
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+
+from medmodel.core.errors import ImageError
+from medmodel.imaging.codecs import stored_values, transfer_syntax
+from medmodel.imaging.dicom import check_picture
+
+MAX_BYTES = 500_000_000
+"""All frames uncompressed, which is how the copy is written."""
+
+
+def text_regions(dataset: Dataset) -> list[list[int]]:
+    """Where text probably is: around the regions of an ultrasound picture.
+
+    PS3.3 C.8.5.5 names the rectangles that hold ultrasound; names and dates stand
+    outside.
+
+    Returns:
+        (left, top, right, bottom) in pixels of bands above, below, left and right of
+        all regions; empty if the file names none.
+    """
+    regions = dataset.get("SequenceOfUltrasoundRegions")
+    if not regions or "Rows" not in dataset:
+        return []
+    height, width = int(dataset.Rows), int(dataset.Columns)
+    left = min(int(r.RegionLocationMinX0) for r in regions)
+    top = min(int(r.RegionLocationMinY0) for r in regions)
+    right = max(int(r.RegionLocationMaxX1) for r in regions) + 1
+    bottom = max(int(r.RegionLocationMaxY1) for r in regions) + 1
+    bands = [
+        [0, 0, width, top],
+        [0, bottom, width, height],
+        [0, top, left, bottom],
+        [right, top, width, bottom],
+    ]
+    return [b for b in bands if b[2] > b[0] and b[3] > b[1]]
+
+
+def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> None:
+    """Makes regions black in all frames; the dataset is then uncompressed.
+
+    Raises:
+        ImageError: A region lies outside, the picture is too large, or it cannot be
+            decoded.
+    """
+    frames = check_picture(dataset, name)
+    height, width = int(dataset.Rows), int(dataset.Columns)
+    for left, top, right, bottom in regions:
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            raise ImageError(
+                f"The region from ({left}, {top}) to ({right}, {bottom}) does not lie "
+                f"within the {width} × {height} pixels of {name}."
+            )
+    size = height * width * frames * int(dataset.SamplesPerPixel)
+    if size * max(1, int(dataset.BitsAllocated) // 8) > MAX_BYTES:
+        raise ImageError(
+            f"{name} is too large to black out regions: more than "
+            f"{MAX_BYTES // 10**6} MB uncompressed."
+        )
+    pictures = []
+    for frame in range(frames):
+        values, photometric = stored_values(dataset, name, frame)
+        if photometric.startswith("YBR"):
+            values, photometric = convert_color_space(values, photometric, "RGB"), "RGB"
+        pictures.append(values)
+    stack = np.stack(pictures)
+    black = _black(stack, dataset, photometric)
+    for left, top, right, bottom in regions:
+        stack[:, top:bottom, left:right] = black
+    _put(dataset, stack, photometric)
+
+
+def _black(stack: npt.NDArray[Any], dataset: Dataset, photometric: str) -> Any:
+    """The stored value that shows as black."""
+    if photometric == "MONOCHROME1":
+        return stack.max()
+    if photometric == "MONOCHROME2":
+        return stack.min()
+    if photometric == "PALETTE COLOR":
+        entries = np.arange(int(stack.max()) + 1, dtype=stack.dtype).reshape(1, -1)
+        colours = apply_color_lut(entries, dataset)[0].astype(np.int64)
+        return colours.sum(axis=1).argmin()
+    return 0
+
+
+def _put(dataset: Dataset, stack: npt.NDArray[Any], photometric: str) -> None:
+    bytes_per_value = stack.dtype.itemsize
+    # pydicom writes a file in the byte order in which it was read.
+    big = transfer_syntax(dataset) == ExplicitVRBigEndian
+    stack = stack.astype(stack.dtype.newbyteorder(">" if big else "<"))
+    content = stack.tobytes()
+    dataset.PixelData = content + b"\0" * (len(content) % 2)
+    dataset["PixelData"].VR = "OW" if bytes_per_value > 1 else "OB"
+    dataset["PixelData"].is_undefined_length = False
+    dataset.BitsAllocated = 8 * bytes_per_value
+    dataset.BitsStored = min(int(dataset.BitsStored), 8 * bytes_per_value)
+    dataset.HighBit = int(dataset.BitsStored) - 1
+    dataset.PhotometricInterpretation = photometric
+    if stack.ndim == 4:
+        dataset.PlanarConfiguration = 0
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        if keyword in dataset:
+            delattr(dataset, keyword)
+    if not big:
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -1,0 +1,1 @@
+"""Prediction, class activation maps, attribution, activations; needs TensorFlow."""

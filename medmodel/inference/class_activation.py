@@ -1,0 +1,224 @@
+"""Where a network was sensitive: Grad-CAM and HiResCAM.
+
+Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via
+Gradient-based Localization", ICCV. Draelos and Carin 2020, "Use HiResCAM instead of
+Grad-CAM for faithful explanations of convolutional neural networks", arXiv 2011.08891.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from medmodel.inference.receptive_fields import Cells, cells_of
+from medmodel.networks.signed_sqrt import secants
+
+_SPAN = 4
+"""How much coarser than the finest a layer of HiResCAM may be."""
+_FEWEST = 4
+"""Cells in a row that still say something about a place."""
+_FROM_SCRATCH = ("document_cnn", "compact_resnet")
+"""Networks that never learn from millions of mirrored pictures, see `cells`."""
+FIRST_CHOICE = -1
+"""Instead of a class: the one that the model finds most probable."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What one pass through the network tells.
+
+    Args:
+        heatmaps: float32 (n, height, width) in [0, 1].
+        scores: float32 (n, num_classes), probabilities.
+        features: float32 (n, d), what enters the last layer.
+    """
+
+    heatmaps: np.ndarray
+    scores: np.ndarray
+    features: np.ndarray
+
+
+Explainer = Callable[[np.ndarray, Sequence[int]], Explained]
+
+
+def grad_cam(
+    model: keras.Model,
+    images: np.ndarray,
+    class_indices: Sequence[int],
+    layers: Sequence[str],
+) -> np.ndarray:
+    """Heat maps of one class per image; compiles anew, see `explainer`.
+
+    Args:
+        model: Flat graph whose last layer is a softmax `Dense`.
+        images: uint8 (n, height, width, channels).
+        class_indices: (n,) the class to explain for each image.
+        layers: Names from `models.heatmap_layers`.
+
+    Returns:
+        float32 (n, height, width) in [0, 1]; each map's largest value is 1, or the
+        whole map is 0 where nothing spoke for the class.
+    """
+    return explainer(model, layers)(images, class_indices).heatmaps
+
+
+def explainer(
+    model: keras.Model,
+    layers: Sequence[str],
+    faithful: bool = False,
+    usual: np.ndarray | None = None,
+) -> Explainer:
+    """Compiles Grad-CAM for one model, to be kept and called many times.
+
+    One call costs one forward pass and the backward pass from the class's logit to the
+    named layers; usually that is pooling and a dense layer. The gradient is that of
+    the logit, since a saturated probability hardly has one.
+
+    Several layers are treated as one whose channels lie side by side, after enlarging
+    the coarser maps to the finest. Gradients are summed over a map instead of averaged,
+    so maps of every resolution are on the scale of the logit; and a layer's gradient is
+    taken with the deeper ones held fixed, so nothing is counted twice. Evidence against
+    the class at one depth cancels evidence for it at another before the ReLU, which
+    makes such maps two to three times as sharp as a sum of ReLUs. With a single layer
+    all this is Grad-CAM to the letter.
+
+    Args:
+        model: See `grad_cam`.
+        layers: See `grad_cam`.
+        faithful: HiResCAM: each place counts with its own gradient instead of the
+            mean over the map, so the map never shows a place that did not add to the
+            logit. Equal to Grad-CAM where only an average pooling follows. Looked at
+            behind a maximum pooling, which passes one place of each window on: before
+            it the same evidence would be a grid of dots. Of several layers those more
+            than four times as coarse as the finest are left out: each of their places
+            has seen nearly the whole picture, so what they add to the logit has no
+            place.
+        usual: (d,) what enters the last layer for a usual training image, if the
+            network is that of the recipe "Instant". Its roots are so steep near 0 that
+            a slope at the picture says little about a change one could see: instead,
+            the mean slope between the usual image and this one counts (integrated
+            gradients of the root: Sundararajan et al. 2017), and a place counts by what
+            it has beyond the usual.
+
+    Returns:
+        A function with the arguments `images` and `class_indices` of `grad_cam`, where
+        a class may be `FIRST_CHOICE`. Scores come from the same pass as heat maps.
+    """
+    dense = model.layers[-1]
+    if faithful:
+        layers = [_pooled(model, name) for name in layers]
+    activations = [model.get_layer(name).output for name in layers]
+    grids = _grids(model, layers)
+    finest = min(grids, key=lambda grid: grid.step)
+    side = max(int(x.shape[1]) for x in activations)
+    enlarge = finest.readings(np.arange(model.input_shape[1]), side)
+    backbone = keras.Model(model.input, activations)
+    readout = keras.Model(activations, dense.input)
+
+    signature = [
+        tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8),
+        tf.TensorSpec((None,), tf.int32),
+    ]
+
+    @tf.function(input_signature=signature)
+    def compute(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        maps = backbone(images, training=False)
+        maps = [tf.cast(x, tf.float32) for x in _as_list(maps)]
+        with tf.GradientTape(
+            persistent=usual is not None, watch_accessed_variables=False
+        ) as tape:
+            tape.watch(maps)
+            features = tf.cast(readout(maps, training=False), tf.float32)
+            with tape.stop_recording():
+                logits = features @ dense.kernel + dense.bias
+                first = tf.argmax(logits, axis=1, output_type=tf.int32)
+                chosen = tf.where(wanted == FIRST_CHOICE, first, wanted)
+                columns = tf.gather(tf.transpose(dense.kernel), chosen)
+                columns, common = _weights(columns, features, usual)
+            evidence = tf.reduce_sum(features * columns, axis=1)
+            expected = tf.reduce_sum(features * common, axis=1)
+        total = _evidence(maps, tape.gradient(evidence, maps), grids, faithful)
+        if usual is not None:
+            ones = [tf.ones_like(x) for x in maps]
+            slopes = tape.gradient(expected, maps)
+            total -= _evidence(ones, slopes, grids, faithful)
+        total = tf.nn.relu(total)
+        total = _read(total, tf.constant(enlarge))
+        highest = tf.reduce_max(total, axis=(1, 2), keepdims=True)
+        heatmaps = tf.math.divide_no_nan(total, highest)[..., 0]
+        return heatmaps, tf.nn.softmax(logits), features
+
+    def explain(images: np.ndarray, class_indices: Sequence[int]) -> Explained:
+        wanted = tf.constant(np.asarray(class_indices, dtype=np.int32))
+        found = compute(tf.constant(images), wanted)
+        return Explained(*(tensor.numpy() for tensor in found))
+
+    return explain
+
+
+def _pooled(model: keras.Model, name: str) -> str:
+    """The maximum pooling behind a layer if nothing else is, else the layer itself."""
+    output = model.get_layer(name).output
+    after = [
+        layer
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+        and any(x is output for x in _as_list(layer.input))
+    ]
+    if len(after) != 1 or not isinstance(after[0], keras.layers.MaxPooling2D):
+        return name
+    return str(after[0].name) if after[0].output.shape[1] >= _FEWEST else name
+
+
+def _grids(model: keras.Model, names: Sequence[str]) -> list[Cells]:
+    """Where the cells of these layers look, in pixels of the input."""
+    if model.name in _FROM_SCRATCH:
+        known = cells_of(model)
+        return [known[name] for name in names]
+    sides = [int(model.get_layer(name).output.shape[1]) for name in names]
+    return [Cells.squares(model.input_shape[1], side) for side in sides]
+
+
+def _weights(
+    columns: tf.Tensor, features: tf.Tensor, usual: np.ndarray | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Weights of features, (n, d), and those times what is usual before the root."""
+    if usual is None:
+        return columns, tf.zeros_like(columns)
+    ratio, expected = secants(features, tf.constant(usual, tf.float32))
+    return columns * ratio, columns * ratio * expected
+
+
+def _evidence(
+    maps: list[tf.Tensor],
+    gradients: list[tf.Tensor],
+    grids: list[Cells],
+    faithful: bool,
+) -> tf.Tensor:
+    """What each place adds to the logit: (n, h, w, 1), cells of the finest map."""
+    sides = [int(x.shape[1]) for x in maps]
+    finest = int(np.argmax(sides))
+    places = grids[finest].places(sides[finest])
+    total = 0.0
+    for x, gradient, grid, side in zip(maps, gradients, grids, sides, strict=True):
+        if faithful and _SPAN * side < sides[finest]:
+            continue
+        weights = gradient
+        if not faithful:
+            weights = tf.reduce_sum(gradient, axis=(1, 2), keepdims=True)
+        evidence = tf.reduce_sum(weights * x, axis=3, keepdims=True)
+        total += _read(evidence, tf.constant(grid.readings(places, side)))
+    return total
+
+
+def _read(map_: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """A map (n, h, w, 1) read in both directions through `Cells.readings`."""
+    return tf.einsum("ah,nhwc,bw->nabc", matrix, map_, matrix)
+
+
+def _as_list(value: object) -> list[tf.Tensor]:
+    return list(value) if isinstance(value, list | tuple) else [value]

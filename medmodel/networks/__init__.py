@@ -1,0 +1,1 @@
+"""Keras networks, input pipeline, devices, precision, features; needs TensorFlow."""

@@ -1,0 +1,101 @@
+"""Random changes to training pictures, as a Keras layer outside the saved graph."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import tensorflow as tf
+
+from medmodel.core.config import Augmentation
+
+
+class RandomChange(keras.layers.Layer):
+    """Shifts, rotates, zooms and flips, then changes brightness and contrast.
+
+    All movements are one affine transformation, so a picture is interpolated once and
+    not blurred five times. What is moved in from outside repeats the border pixels.
+    The seed belongs to the call, not to the layer: the same seed gives the same
+    pictures, on any device, in any order, after any restart.
+
+    Args:
+        augmentation: How large the changes may be.
+    """
+
+    def __init__(self, augmentation: Augmentation) -> None:
+        super().__init__(trainable=False, dtype="float32", name="augmentation")
+        self.augmentation = augmentation
+
+    def call(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Changed copies.
+
+        Args:
+            images: uint8 (n, height, width, channels).
+            seed: int32 or int64 (2,).
+
+        Returns:
+            uint8 of the same shape.
+        """
+        change = self.augmentation
+        x = tf.cast(images, tf.float32)
+        count = tf.shape(images)[0]
+        # One independent stream of random numbers per kind of change.
+        draws = tf.random.stateless_uniform((8, count), seed, -1.0, 1.0)
+        if _moves(change):
+            x = _moved(x, _transforms(images, draws, change))
+        # Contrast about the mean, then brightness, as one factor and one summand; the
+        # half makes the cast below round.
+        gain = 1.0 + change.contrast * _per_image(draws[7])
+        bias = 255.0 * change.brightness * _per_image(draws[6]) + 0.5
+        if change.contrast:
+            bias += (1.0 - gain) * tf.reduce_mean(x, axis=(1, 2), keepdims=True)
+            x *= gain
+        return tf.saturate_cast(x + bias, tf.uint8)
+
+
+def _moves(change: Augmentation) -> bool:
+    return bool(
+        change.shift
+        or change.rotation
+        or change.zoom
+        or change.flip_horizontal
+        or change.flip_vertical
+    )
+
+
+def _per_image(values: tf.Tensor) -> tf.Tensor:
+    return values[:, None, None, None]
+
+
+def _transforms(images: tf.Tensor, draws: tf.Tensor, change: Augmentation) -> tf.Tensor:
+    """Output to input coordinates, as rows of 8 for ImageProjectiveTransformV3.
+
+    About the centre c: input = R (output - c) / zoom + c + shift, flips first.
+    """
+    height, width = (
+        tf.cast(size, tf.float32) for size in tf.unstack(images.shape[1:3])
+    )
+    centre_x, centre_y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
+    angle = draws[0] * math.radians(change.rotation)
+    # As far in as out: a factor and its inverse are equally likely.
+    scale = tf.pow(1.0 + change.zoom, draws[1])
+    flip_x = tf.where(draws[4] < 0.0, -1.0, 1.0) if change.flip_horizontal else 1.0
+    flip_y = tf.where(draws[5] < 0.0, -1.0, 1.0) if change.flip_vertical else 1.0
+    cos, sin = scale * tf.cos(angle), scale * tf.sin(angle)
+    a, b, d, e = cos * flip_x, -sin * flip_y, sin * flip_x, cos * flip_y
+    c = centre_x - a * centre_x - b * centre_y + draws[2] * change.shift * width
+    f = centre_y - d * centre_x - e * centre_y + draws[3] * change.shift * height
+    zero = tf.zeros_like(angle)
+    return tf.stack([a, b, c, d, e, f, zero, zero], axis=1)
+
+
+def _moved(x: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=x,
+        transforms=transforms,
+        output_shape=tf.shape(x)[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+    return tf.ensure_shape(moved, x.shape)

@@ -1,0 +1,204 @@
+"""Features of the frozen network, computed once per prepared data set and kept."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from medmodel.core.config import Progress
+from medmodel.core.errors import Cancelled
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import Lock, read_json, write_json
+from medmodel.data.prepared import Prepared
+from medmodel.networks.models import instant_features
+
+OnBatch = Callable[[np.ndarray, np.ndarray], None]
+
+NAME = "efficientnet_lite0"
+VERSION = 2
+"""To be raised when `models.instant_features` changes its numbers."""
+FEATURES = 2 * (24 + 40 + 80 + 112 + 192 + 1280)
+"""Numbers per image: roots of average and maximum of each channel at six depths."""
+_SECONDS_BETWEEN_MARKS = 2.0
+
+
+def extract(
+    prepared: Prepared,
+    preprocessing: Preprocessing,
+    on_batch: OnBatch | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> np.ndarray:
+    """The features of every prepared image; a killed extraction goes on where it was.
+
+    Rows come in a fixed random order, so that classes and splits are mixed from the
+    first batch and a linear layer can already learn from those that are there.
+
+    Args:
+        prepared: The pixels; features are kept in its folder.
+        preprocessing: With which the pixels were prepared.
+        on_batch: Called with row numbers (b,) and their features (b, d) for every row
+            exactly once, kept or newly computed.
+        progress: Told ("features", done, total).
+        cancelled: Looked at after every batch.
+
+    Returns:
+        Read-only memory map, float16 (n, d), in the order of the prepared rows.
+
+    Raises:
+        Cancelled: `cancelled()` became true; what was computed is kept.
+        OSError: The disk is full or fails.
+    """
+    store = _Store(prepared.folder, len(prepared.pixels))
+    lock = _wait_for_lock(store, progress, cancelled)
+    try:
+        for rows, features in _batches(store, prepared.pixels, preprocessing):
+            if on_batch:
+                on_batch(rows, features)
+            if progress:
+                progress("features", store.done, store.count)
+            if cancelled and cancelled():
+                store.mark()
+                raise Cancelled("Computing features was given up on request.")
+    finally:
+        lock.release()
+    return np.load(store.path, mmap_mode="r")
+
+
+def kept(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
+    """The features that are there already, without computing any.
+
+    Returns:
+        Read-only float16 (n, d), and the rows of it that hold features, ascending.
+    """
+    store = _Store(prepared.folder, len(prepared.pixels))
+    rows = np.sort(store.order[: store.trusted])
+    path = store.path if store.path.exists() else store.partial
+    if not len(rows) or not path.exists():
+        return np.empty((0, FEATURES), np.float16), rows[:0]
+    return np.load(path, mmap_mode="r"), rows
+
+
+def warm(preprocessing: Preprocessing) -> None:
+    """Builds and tries the network, so that the first extraction need not wait for it.
+
+    Uses whatever TensorFlow finds to compute on.
+    """
+    size = _batch_size()
+    blank = np.zeros((size, *preprocessing.shape), np.uint8)
+    _compiled(preprocessing, size)(tf.constant(blank))
+
+
+def _batch_size() -> int:
+    return 256 if tf.config.list_logical_devices("GPU") else 32
+
+
+def _batches(
+    store: _Store, pixels: np.ndarray, preprocessing: Preprocessing
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    size = _batch_size()
+    table = store.open()
+    kept = store.trusted
+    for start in range(0, kept, 1024):
+        rows = store.order[start : min(start + 1024, kept)]
+        store.done = start + len(rows)
+        yield rows, table[rows]
+    if kept == store.count:
+        return
+    compute = _compiled(preprocessing, size)
+    marked = time.monotonic()
+    for start in range(kept, store.count, size):
+        # Sorted, the rows of a batch are read in the order of the disk.
+        rows = np.sort(store.order[start : start + size])
+        batch = np.zeros((size, *preprocessing.shape), np.uint8)
+        batch[: len(rows)] = pixels[rows]
+        table[rows] = compute(tf.constant(batch)).numpy()[: len(rows)]
+        store.done = start + len(rows)
+        if time.monotonic() - marked > _SECONDS_BETWEEN_MARKS:
+            store.mark()
+            marked = time.monotonic()
+        yield rows, table[rows]
+    store.finish()
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled(
+    preprocessing: Preprocessing, batch: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The frozen network for one size of batch, with float16 output."""
+    model = instant_features(preprocessing)
+    signature = [tf.TensorSpec((batch, *preprocessing.shape), tf.uint8)]
+
+    def compute(pixels: tf.Tensor) -> tf.Tensor:
+        return tf.cast(model(pixels, training=False), tf.float16)
+
+    return tf.function(compute, input_signature=signature)
+
+
+class _Store:
+    """The files of one extraction: the table, and how much of it is to be trusted."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.path = folder / f"features_{NAME}_{VERSION}.npy"
+        self.partial = folder / f".features_{NAME}_{VERSION}.npy"
+        self.marker = folder / f".features_{NAME}_{VERSION}.json"
+        self.lock = Lock(folder / "features.lock")
+        self.count = count
+        self.order = np.random.default_rng(0).permutation(count)
+        self.done = 0
+        self._table: np.memmap | None = None
+
+    @property
+    def trusted(self) -> int:
+        """How many rows of `order` were safely on disk when last marked."""
+        if self.path.exists():
+            return self.count
+        return int((read_json(self.marker) or {"done": 0})["done"])
+
+    def open(self) -> np.ndarray:
+        """The whole table, or the one to be filled on."""
+        if self.path.exists():
+            return np.load(self.path, mmap_mode="r")
+        if self.trusted == 0 or not self.partial.exists():
+            self._make_partial()
+        self._table = np.load(self.partial, mmap_mode="r+")
+        return self._table
+
+    def mark(self) -> None:
+        """Trusts the rows that are done, once they are on the disk."""
+        if self._table is not None:
+            self._table.flush()
+            write_json(self.marker, {"done": max(self.done, self.trusted)})
+
+    def finish(self) -> None:
+        """Gives the complete table its name."""
+        if self._table is not None:
+            self._table.flush()
+        self.partial.replace(self.path)
+        self.marker.unlink(missing_ok=True)
+
+    def _make_partial(self) -> None:
+        self.marker.unlink(missing_ok=True)
+        shape = (self.count, FEATURES)
+        np.lib.format.open_memmap(self.partial, "w+", np.float16, shape).flush()
+        # A write to a memory map on a full disk kills the process; this raises.
+        with self.partial.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, self.partial.stat().st_size)
+
+
+def _wait_for_lock(
+    store: _Store, progress: Progress | None, cancelled: Callable[[], bool] | None
+) -> Lock:
+    """Waits while another run computes the same features."""
+    while not store.lock.acquire(wait=0.3):
+        if progress:
+            progress("features", store.trusted, store.count)
+        if cancelled and cancelled():
+            raise Cancelled("Computing features was given up on request.")
+    return store.lock

@@ -1,0 +1,375 @@
+"""The networks: flat Keras graphs from uint8 pixels to float32 probabilities.
+
+Normalisation is part of every graph, so a saved model cannot be fed wrongly, and no
+network is nested in another, so Grad-CAM finds its layers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from medmodel.core.errors import WeightsError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.networks.efficientnet import OFFSET, SCALE, lite0_maps
+from medmodel.networks.pretrained import efficientnet_lite0_weights
+from medmodel.networks.signed_sqrt import signed_roots
+
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
+IMAGENET_STD = np.array([0.229, 0.224, 0.225])
+Builder = Callable[[keras.KerasTensor, str], keras.KerasTensor]
+
+
+IMAGENET = "imagenet"
+"""Asked for by this word alone, since nothing is fetched unasked."""
+
+
+def build_model(
+    name: str,
+    preprocessing: Preprocessing,
+    num_classes: int,
+    weights: str = "",
+    seed: int = 0,
+) -> keras.Model:
+    """A network by name, under the current dtype policy.
+
+    Args:
+        name: Key of `MODELS`.
+        preprocessing: Size and channels of the input.
+        num_classes: Number of outputs, at least 2.
+        weights: File of a Keras network's pretrained weights; `IMAGENET` lets Keras
+            fetch its own, the only thing ever downloaded; empty for random ones.
+            EfficientNet-Lite0 brings its own.
+        seed: Seed of the random weights.
+
+    Returns:
+        A model from uint8 (n, size, size, channels) to float32 (n, num_classes), rows
+        summing to 1. What it outputs is float32 under mixed precision as well.
+
+    Raises:
+        WeightsError: The file does not fit the network.
+    """
+    keras.utils.set_random_seed(seed)
+    images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
+    features = MODELS[name](images, weights)
+    return keras.Model(images, _probabilities(features, num_classes), name=name)
+
+
+def imagenet_classifier(size: int = 224) -> keras.Model:
+    """EfficientNet-Lite0 with its own 1000 classes, to verify weights and graph.
+
+    Args:
+        size: Height and width of the RGB input in pixels.
+    """
+    tensors = efficientnet_lite0_weights()
+    images = keras.Input((size, size, 3), dtype="uint8", name="pixels")
+    maps = lite0_maps(_scaled(images, SCALE, OFFSET), tensors)
+    features = layers.GlobalAveragePooling2D()(maps[-1])
+    outputs = _probabilities(features, 1000)
+    model = keras.Model(images, outputs, name="imagenet")
+    model.layers[-1].set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
+    return model
+
+
+def instant_features(preprocessing: Preprocessing) -> keras.Model:
+    """The frozen network of the recipe "Instant": EfficientNet-Lite0 at six depths.
+
+    Shallow layers know texture, deep ones objects: together they suit medical images
+    better than the last layer alone. Batch normalisation is folded into the
+    convolutions, which changes no number but halves the work on a processor. Always
+    computes in float32, so that features do not depend on the machine.
+
+    Returns:
+        A model from uint8 (n, size, size, channels) to float32 (n, 3456): average and
+        maximum over the area of blocks 2, 4, 7, 10, 14 and of the head.
+    """
+    images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
+    return keras.Model(images, _instant_graph(images), name="instant_features")
+
+
+def instant_model(
+    preprocessing: Preprocessing,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+) -> keras.Model:
+    """The finished model of the recipe "Instant", one flat graph.
+
+    Standardisation `(features - mean) / scale` is folded into the dense layer.
+
+    Args:
+        preprocessing: Size and channels of the input.
+        mean: (d,) mean of each feature over the training images.
+        scale: (d,) what each feature was divided by, above 0.
+        kernel: (d, num_classes) weights on standardised features.
+        bias: (num_classes,) biases.
+
+    Returns:
+        A model from uint8 (n, size, size, channels) to float32 (n, num_classes).
+    """
+    images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
+    outputs = _probabilities(_instant_graph(images), kernel.shape[1])
+    model = keras.Model(images, outputs, name="instant")
+    folded = kernel.astype(np.float64) / scale.astype(np.float64)[:, None]
+    shifted = bias - mean.astype(np.float64) @ folded
+    model.layers[-1].set_weights([folded, shifted])
+    return model
+
+
+def freeze_for_fine_tuning(model: keras.Model) -> int:
+    """Makes all trainable except batch normalisation; returns the weights that learn.
+
+    A frozen `BatchNormalization` also runs in inference mode while training: with few
+    images per batch its running statistics would spoil what was learned before.
+    """
+    for layer in model.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def freeze_backbone(model: keras.Model) -> int:
+    """Leaves only the last layer trainable; returns the weights that learn."""
+    for layer in model.layers:
+        layer.trainable = layer is model.layers[-1]
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def heatmap_layers(model: keras.Model) -> list[str]:
+    """Layers whose activations Grad-CAM should look at, shallow to deep.
+
+    Those are the ones whose area is given up next, by global pooling or flattening:
+    the last place where the network still knows where it saw something. A maximum
+    pooling in between is stepped over, since it only coarsens. A map smaller than
+    4 x 4 says little about a place: instead of such a one, the deepest layer that has
+    a larger one and through which everything passes is taken. Among several layers
+    only maps of a single pixel are left out.
+    """
+    makers = {id(maker.output): maker for maker in model.operations}
+    found: set[str] = set()
+    ahead = [model.layers[-1]]
+    while ahead:
+        layer = ahead.pop()
+        before = [makers[id(tensor)] for tensor in _as_list(layer.input)]
+        if not isinstance(layer, _AREA_ENDS):
+            ahead += before
+        else:
+            maker = before[0]
+            while isinstance(maker, layers.MaxPooling2D):
+                maker = makers[id(maker.input)]
+            found.add(maker.name)
+    ordered = [layer for layer in model.layers if layer.name in found]
+    smallest = 4 if len(ordered) == 1 else 2
+    large = [layer for layer in ordered if _side(layer) >= smallest]
+    return [layer.name for layer in large or [_deepest_large(model, ordered[-1])]]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _side(layer: keras.Layer) -> int:
+    shape = layer.output.shape
+    return min(shape[1:3]) if len(shape) == 4 else 0
+
+
+def _deepest_large(model: keras.Model, end: keras.Layer) -> keras.Layer:
+    before = model.layers[: model.layers.index(end)]
+    for layer in reversed(before):
+        # A border of zeros would shift the map.
+        if _side(layer) >= 4 and not isinstance(layer, layers.ZeroPadding2D):
+            try:
+                keras.Model(layer.output, end.output)
+            except ValueError:  # Keras: some other path leads around this layer.
+                continue
+            return layer
+    return end
+
+
+_AREA_ENDS = (
+    layers.GlobalAveragePooling2D,
+    layers.GlobalMaxPooling2D,
+    layers.Flatten,
+)
+
+
+def _probabilities(features: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
+    # Softmax in half precision loses small probabilities: always float32.
+    dense = layers.Dense(
+        num_classes, activation="softmax", dtype="float32", name="probabilities"
+    )
+    return dense(features)
+
+
+def _scaled(
+    images: keras.KerasTensor, scale: Any, offset: Any, channels: int = 0
+) -> keras.KerasTensor:
+    """Pixels times scale plus offset; grey is repeated to `channels` if given."""
+    x = images
+    if channels > images.shape[-1]:
+        x = layers.Concatenate(name="grey_to_rgb")([x] * channels)
+    return layers.Rescaling(scale, offset, name="normalise")(x)
+
+
+# --- From scratch ---------------------------------------------------------------
+
+
+def _document_cnn(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+    """The teaching document's network, layer by layer."""
+    x = _scaled(images, 1 / 255, 0.0)
+    x = layers.Conv2D(32, 3, activation="relu")(x)
+    x = layers.MaxPooling2D(2)(x)
+    x = layers.Conv2D(64, 3, activation="relu")(x)
+    x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    return layers.Dense(128, activation="relu")(x)
+
+
+def _compact_resnet(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+    """Residual network of dense 3x3 convolutions (He et al. 2016, CVPR).
+
+    Dense convolutions use a processor's matrix units, where depthwise ones wait for
+    memory. The first layer halves the picture only if there is enough of it.
+    """
+    x = _scaled(images, 1 / 127.5, -1.0)
+    x = _conv_norm(x, 32, stride=2 if images.shape[1] >= 56 else 1)
+    x = layers.ReLU()(x)
+    for filters, stride in ((32, 1), (64, 2), (128, 2), (192, 2)):
+        x = _residual(x, filters, stride)
+    x = layers.GlobalAveragePooling2D()(x)
+    return layers.Dropout(0.2)(x)
+
+
+def _conv_norm(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+    x = layers.Conv2D(
+        filters,
+        3,
+        stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+    )(x)
+    return layers.BatchNormalization(momentum=0.9)(x)
+
+
+def _residual(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+    shortcut = x
+    if stride > 1:
+        shortcut = layers.AveragePooling2D(stride, padding="same")(shortcut)
+    if filters != shortcut.shape[-1]:
+        shortcut = layers.Conv2D(filters, 1, use_bias=False)(shortcut)
+        shortcut = layers.BatchNormalization(momentum=0.9)(shortcut)
+    x = layers.ReLU()(_conv_norm(x, filters, stride))
+    x = layers.Add()([shortcut, _conv_norm(x, filters, 1)])
+    return layers.ReLU()(x)
+
+
+# --- Pretrained and offline -------------------------------------------------------
+
+# Where the recipe "Instant" looks: the last block of each scale, and the head.
+_INSTANT_BLOCKS = (2, 4, 7, 10, 14)
+
+
+def _efficientnet_lite0(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+    pixels = _scaled(images, SCALE, OFFSET, channels=3)
+    maps = lite0_maps(pixels, efficientnet_lite0_weights())
+    x = layers.GlobalAveragePooling2D()(maps[-1])
+    return layers.Dropout(0.2)(x)
+
+
+def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        pixels = _scaled(images, SCALE, OFFSET, channels=3)
+        maps = lite0_maps(pixels, efficientnet_lite0_weights(), folded=True)
+        pooled = []
+        for x in (*(maps[block] for block in _INSTANT_BLOCKS), maps[-1]):
+            pooled.append(layers.GlobalAveragePooling2D()(x))
+            pooled.append(layers.GlobalMaxPooling2D()(x))
+        return signed_roots(layers.Concatenate(name="features")(pooled))
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+# --- keras.applications ---------------------------------------------------------
+
+
+def _application(
+    network: Callable[..., keras.Model], scale: Any = 1.0, offset: Any = 0.0
+) -> Builder:
+    """A network of keras.applications that takes `pixels * scale + offset`."""
+
+    def build(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+        scaled = _scaled(images, scale, offset, channels=3)
+        if images.shape[1] < 32:
+            # The smallest size that all of them can halve five times.
+            scaled = layers.UpSampling2D(2, interpolation="bilinear")(scaled)
+        with warnings.catch_warnings():
+            # MobileNetV2 regrets that no size of its own was chosen.
+            warnings.filterwarnings("ignore", message=".*input_shape.*")
+            if weights == IMAGENET:
+                return layers.GlobalAveragePooling2D()(_fetched(network, scaled))
+            model = network(include_top=False, weights=None, input_tensor=scaled)
+        if weights:
+            _load_weights(model, Path(weights))
+        return layers.GlobalAveragePooling2D()(model.output)
+
+    return build
+
+
+def _fetched(
+    network: Callable[..., keras.Model], scaled: keras.KerasTensor
+) -> keras.KerasTensor:
+    """The network's maps with weights that Keras fetches, checks and keeps."""
+    try:
+        model = network(include_top=False, weights="imagenet", input_tensor=scaled)
+    except Exception as error:
+        # Keras raises nothing more exact where an address cannot be reached.
+        raise WeightsError(
+            "The ImageNet weights could not be fetched: this server has no way to the "
+            "internet. Name a local file of weights, or leave the field empty."
+        ) from error
+    return model.output
+
+
+def _load_weights(model: keras.Model, path: Path) -> None:
+    """Loads a file; Keras leaves weights as they are where a file has none for them."""
+    kernels = [weight for weight in model.trainable_weights if weight.ndim > 1]
+    before = [kernel.numpy() for kernel in kernels]
+    refused = WeightsError(
+        f"{path.name} does not hold weights of {model.name} without its top layer: "
+        "choose the file that Keras publishes with a name ending in notop.h5."
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Skipping nested container")
+            model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise refused from error
+    for kernel, random in zip(kernels, before, strict=True):
+        if np.array_equal(kernel.numpy(), random):
+            raise refused
+
+
+MODELS: dict[str, Builder] = {
+    "efficientnet_lite0": _efficientnet_lite0,
+    "compact_resnet": _compact_resnet,
+    "document_cnn": _document_cnn,
+    "resnet50v2": _application(keras.applications.ResNet50V2, 1 / 127.5, -1.0),
+    "densenet121": _application(
+        keras.applications.DenseNet121,
+        (1 / (255 * IMAGENET_STD)).tolist(),
+        (-IMAGENET_MEAN / IMAGENET_STD).tolist(),
+    ),
+    # The next two normalise by themselves.
+    "efficientnetv2b0": _application(keras.applications.EfficientNetV2B0),
+    "convnext_tiny": _application(keras.applications.ConvNeXtTiny),
+    "mobilenetv2": _application(keras.applications.MobileNetV2, 1 / 127.5, -1.0),
+}

@@ -1,0 +1,166 @@
+"""From the memory map of prepared pixels to the batches that Keras trains on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from medmodel.core.config import Augmentation
+from medmodel.networks.augmentation import RandomChange
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Some images of a prepared data set, with their classes.
+
+    Args:
+        pixels: uint8 (all, height, width, channels), usually a memory map.
+        rows: (n,) which of them.
+        labels: (n,) class of each of the n, 0 to num_classes - 1.
+        num_classes: Number of classes.
+        class_weights: What one image of each class counts; None: all count 1.
+    """
+
+    pixels: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray
+    num_classes: int
+    class_weights: Sequence[float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Images, one-hot labels and weights of samples `chosen`, 0 to n - 1."""
+        # In the order of the disk; inside a batch order means nothing.
+        chosen = chosen[np.argsort(self.rows[chosen])]
+        labels = self.labels[chosen]
+        weights = np.ones(self.num_classes, np.float32)
+        if self.class_weights is not None:
+            weights[:] = self.class_weights
+        one_hot = np.eye(self.num_classes, dtype=np.float32)[labels]
+        return self.pixels[self.rows[chosen]], one_hot, weights[labels]
+
+
+def balanced_weights(labels: np.ndarray, num_classes: int) -> list[float]:
+    """Weights with which every class counts the same and the average image 1.
+
+    Args:
+        labels: (n,) class of each training image.
+        num_classes: Number of classes; one without images gets weight 0.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    present = np.count_nonzero(counts)
+    return [
+        float(len(labels) / (present * count)) if count else 0.0 for count in counts
+    ]
+
+
+def steps_per_epoch(samples: Samples, batch_size: int) -> int:
+    """Batches that make up one epoch."""
+    return -(-len(samples) // batch_size)
+
+
+def training_batches(
+    samples: Samples,
+    batch_size: int,
+    seed: int = 0,
+    augmentation: Augmentation | None = None,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Endless shuffled batches; fit with `steps_per_epoch` and `shuffle=False`.
+
+    Every image comes once per epoch, in an order of its own for each epoch. Order and
+    augmentation depend on seed and epoch alone, so a resumed run sees what it would
+    have seen. An epoch is cut into batches whose sizes differ by at most 1: a last
+    batch of one image would upset batch normalisation.
+
+    Args:
+        samples: The training images.
+        batch_size: Largest number of images in a batch.
+        seed: Of order and augmentation.
+        augmentation: Random changes; None for none.
+        first_epoch: Epoch to begin with, counted from 0.
+
+    Returns:
+        Batches (uint8 images, float32 one-hot labels, float32 sample weights).
+    """
+    steps = steps_per_epoch(samples, batch_size)
+
+    @functools.lru_cache(maxsize=2)
+    def epoch_batches(epoch: int) -> list[np.ndarray]:
+        order = np.random.default_rng((seed, epoch)).permutation(len(samples))
+        return np.array_split(order, steps)
+
+    def gather(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        epoch, step = divmod(int(number), steps)
+        return samples.batch(epoch_batches(epoch)[step])
+
+    numbers = tf.data.Dataset.range(first_epoch * steps, np.iinfo(np.int64).max)
+    batches = numbers.map(_loader(samples, gather), num_parallel_calls=2)
+    if augmentation is not None and augmentation.active:
+        batches = _augmented(numbers, batches, augmentation, seed)
+    return batches.prefetch(2)
+
+
+def evaluation_batches(samples: Samples, batch_size: int) -> tf.data.Dataset:
+    """All images once, in their order up to the order inside a batch; unchanged."""
+    steps = steps_per_epoch(samples, batch_size)
+
+    def gather(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        start = int(number) * batch_size
+        return samples.batch(np.arange(start, min(start + batch_size, len(samples))))
+
+    numbers = tf.data.Dataset.range(steps)
+    return numbers.map(_loader(samples, gather), num_parallel_calls=2).prefetch(2)
+
+
+def augment(images: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
+    """Changed copies as in training, for a preview.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        augmentation: How large the changes may be.
+        seed: Another seed, other changes.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    return RandomChange(augmentation)(images, tf.constant([seed, 0])).numpy()
+
+
+def _loader(samples: Samples, gather: object) -> object:
+    """Wraps a function of a batch's number for use in a data set's graph."""
+    shape = (None, *samples.pixels.shape[1:])
+
+    def load(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        images, labels, weights = tf.numpy_function(
+            gather, [number], [tf.uint8, tf.float32, tf.float32]
+        )
+        images.set_shape(shape)
+        labels.set_shape((None, samples.num_classes))
+        weights.set_shape((None,))
+        return images, labels, weights
+
+    return load
+
+
+def _augmented(
+    numbers: tf.data.Dataset,
+    batches: tf.data.Dataset,
+    augmentation: Augmentation,
+    seed: int,
+) -> tf.data.Dataset:
+    change = RandomChange(augmentation)
+
+    def changed(number: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple:
+        images, labels, weights = batch
+        stream = tf.stack([tf.constant(seed, tf.int64), number])
+        return change(images, stream), labels, weights
+
+    paired = tf.data.Dataset.zip((numbers, batches))
+    return paired.map(changed, num_parallel_calls=tf.data.AUTOTUNE)

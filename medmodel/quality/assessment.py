@@ -1,0 +1,358 @@
+"""Everything odd about a data set, as findings with one action each.
+
+A finding names its files and what may be done about them; nothing is done unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from medmodel.core import samples
+from medmodel.data import image_stats
+from medmodel.quality import (
+    burned_in,
+    near_duplicates,
+    patients,
+    shortcuts,
+    spurious_correlations,
+)
+from medmodel.quality.checks import DatasetReport, Level
+from medmodel.quality.issues import Act, Finding, of_groups
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from medmodel.data.datasets import Index
+
+FEW_IMAGES, FEW_PATIENTS = 20, 5
+"""Training images and patients of a class below which little can be learnt."""
+SMALLEST_SIDE = 28
+_FAR = 6.0
+"""Robust standard deviations from the median beyond which an image is odd."""
+
+
+class Measured(NamedTuple):
+    """What takes time because pictures are opened; no split plays a part in it.
+
+    Args:
+        fingerprint: `Index.fingerprint` of what was measured.
+        alike: Groups of files that look alike though their pixels differ.
+        marks: Rows of `marks.measure`.
+    """
+
+    fingerprint: str
+    alike: list[list[str]]
+    marks: list[list[Any]]
+
+
+def measure(index: Index, cancelled: Callable[[], bool] | None = None) -> Measured:
+    """Opens the pictures that have to be looked at once more.
+
+    Raises:
+        Cancelled: `cancelled()` became true.
+    """
+    table = index.readable
+    alike = _alike(index, table, cancelled)
+    # One row per file: slices of a volume share its facts, which would prove nothing.
+    files = table[~table["path"].map(samples.file_of).duplicated()]
+    found = burned_in.measure(index.folder, files, cancelled)
+    return Measured(index.fingerprint, alike, found.to_numpy(object).tolist())
+
+
+def find(
+    index: Index, split_table: pd.DataFrame, report: DatasetReport, measured: Measured
+) -> list[Finding]:
+    """All findings, the worst first.
+
+    Args:
+        index: The data set, checked by this version.
+        split_table: What `splits.assign_splits` made of it.
+        report: What `checks.examine` said of it.
+        measured: What `measure` found in it.
+    """
+    table = index.readable.merge(
+        split_table[["path", "patient", "split"]],
+        on="path",
+        suffixes=("_header", ""),
+    )
+    same = [group.paths for group in report.duplicates]
+    found = [
+        *_copies("same", "identical pictures", same, table),
+        *_copies("near", "pictures that look alike", measured.alike, table),
+        *patients.in_two_splits(table),
+        *patients.in_two_classes(table),
+        *_single_files(table),
+        *_outliers(table),
+        *_windows(table),
+        *_several(table),
+        *_series(table),
+        *_classes(table, measured),
+        *_few(report),
+        *_unreadable(report),
+    ]
+    order = ["problem", "warning", "ok"]
+    return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def _alike(
+    index: Index, table: pd.DataFrame, cancelled: Callable[[], bool] | None
+) -> list[list[str]]:
+    """Groups of files that look alike, of each identical picture one."""
+    rows = table[table["hash"] != ""].drop_duplicates("digest")
+    paths = rows["path"].tolist()
+    files = rows["path"].map(samples.file_of).factorize()[0]
+    pairs = near_duplicates.near_pairs(
+        image_stats.hash_array(rows["hash"].tolist()), files=files
+    )
+    sure = near_duplicates.confirmed(index.folder, paths, pairs, cancelled)
+    return [[paths[row] for row in group] for group in near_duplicates.grouped(sure)]
+
+
+def _copies(
+    kind: str, what: str, groups: Sequence[Sequence[str]], table: pd.DataFrame
+) -> list[Finding]:
+    """Groups by the worst that is true of them: two labels, two splits, none."""
+    label = dict(zip(table["path"], table["label"], strict=True))
+    split = dict(zip(table["path"], table["split"], strict=True))
+    wish = dict(zip(table["path"], table["group"], strict=True))
+    labels, splits, inside = [], [], []
+    for group in map(list, groups):
+        if len({label[p] for p in group}) > 1:
+            labels.append(group)
+        elif len({split[p] for p in group}) > 1:
+            splits.append(group)
+        elif len({wish[p] for p in group} - {""}) != 1:  # else somebody decided
+            inside.append(group)
+    rest = [group[1:] for group in inside]
+    return [
+        *of_groups(
+            f"{kind}-labels",
+            f"{what.capitalize()} under two labels",
+            "At least one of the labels is wrong.",
+            "warning",
+            labels,
+            "leave_out",
+        ),
+        *of_groups(
+            f"{kind}-splits",
+            f"{what.capitalize()} in two splits",
+            "The test asks for what training has shown: results look better than they "
+            "are.",
+            "problem" if kind == "same" else "warning",
+            splits,
+            "together",
+        ),
+        *of_groups(
+            f"{kind}-inside",
+            f"{what.capitalize()} within one split",
+            "They count more than once.",
+            "ok",
+            inside,
+            "leave_out",
+            rest,
+        ),
+    ]
+
+
+def _single_files(table: pd.DataFrame) -> list[Finding]:
+    """Files that are odd by themselves."""
+    side = table[["width", "height"]].min(axis=1)
+    checks: list[tuple[str, str, str, Level, Any, Act]] = [
+        (
+            "blank",
+            "Blank or constant pictures",
+            "They show next to nothing.",
+            "warning",
+            table["spread"] <= 2,
+            "leave_out",
+        ),
+        (
+            "tiny",
+            f"Pictures smaller than {SMALLEST_SIDE} pixels",
+            "They are enlarged for training; little can be seen in them.",
+            "warning",
+            side < SMALLEST_SIDE,
+            "leave_out",
+        ),
+        (
+            "clipped",
+            "Pictures that are mostly white",
+            "More than half of the pixels have the largest value: bright parts were "
+            "cut off, or it is a page of text.",
+            "warning",
+            table["white"] > 50,
+            "leave_out",
+        ),
+        (
+            "rotated",
+            "Pictures turned by their EXIF note",
+            "They are shown and trained upright; other programs may show them turned.",
+            "ok",
+            table["rotated"] > 0,
+            "",
+        ),
+    ]
+    found = []
+    for kind, title, sentence, level, mask, act in checks:
+        groups = [[path] for path in table.loc[mask, "path"]]
+        # What is true of nearly all is how this data set is, not an oddity.
+        if len(groups) <= 0.5 * len(table):
+            found += of_groups(kind, title, sentence, level, groups, act)
+    return found
+
+
+def _outliers(table: pd.DataFrame) -> list[Finding]:
+    area = np.log2(table["width"].to_numpy(float) * table["height"].to_numpy(float))
+    grey = _far(table["mean"].to_numpy(float), 32)
+    tints = [_far(table[c].to_numpy(float), 24) for c in ("colour", "red", "blue")]
+    checks = [
+        ("size", "Sizes far from the others", _far(area, 2)),
+        ("brightness", "Much darker or brighter than the others", grey),
+        ("colour", "Colours unlike the others", np.any(tints, axis=0)),
+    ]
+    found = []
+    for kind, title, far in checks:
+        groups = [[path] for path in table.loc[far, "path"]]
+        sentence = "Look whether they belong here."
+        found += of_groups(kind, title, sentence, "ok", groups, "leave_out")
+    return found
+
+
+def _far(values: np.ndarray, least: float) -> np.ndarray:
+    """Which values lie far from the median, in robust deviations and by `least`."""
+    if not len(values):
+        return np.zeros(0, bool)
+    gap = np.abs(values - np.median(values))
+    return np.asarray(gap > np.maximum(_FAR * 1.4826 * np.median(gap), least))
+
+
+def _windows(table: pd.DataFrame) -> list[Finding]:
+    """CT whose values are no Hounsfield units, which the automatic window tells."""
+    ranged = table["seen"] == "CT by its own range"
+    others = int((table["seen"] == "CT as soft tissue").sum())
+    sentence = (
+        "Their values are no Hounsfield units, so the automatic window shows each by "
+        "its own range of values"
+    )
+    if others:
+        sentence += f", and the other {others:,} as soft tissue: a network sees both. "
+        sentence += "Leave them out, or export them with their rescale intercept."
+    else:
+        sentence += ". Brightness cannot be compared between them."
+    groups = [[path] for path in table.loc[ranged, "path"]]
+    title = "CT without Hounsfield units"
+    level: Level = "warning" if others else "ok"
+    act: Act = "leave_out" if others else ""
+    return of_groups("uncalibrated", title, sentence, level, groups, act)
+
+
+def _several(table: pd.DataFrame) -> list[Finding]:
+    """Files that hold several pictures, of which not all are samples."""
+    files = table["path"].map(samples.file_of)
+    rows = table.assign(file=files)[table["frames"] > 1]
+    first = rows[~rows["file"].duplicated()]
+    total = int(first["frames"].sum())
+    if total <= len(rows):
+        return []
+    sentence = (
+        f"They hold {total:,} slices, frames or pages, of which {len(rows):,} are "
+        "used. Slices and frames, on the data set's page, says which and offers others."
+    )
+    groups = [[path] for path in first["path"]]
+    title = "Files that hold several pictures"
+    return of_groups("several", title, sentence, "ok", groups)
+
+
+def _series(table: pd.DataFrame) -> list[Finding]:
+    """Files that hold volume after volume, of which the first alone is read."""
+    rows = table[table["series"] > 1]
+    rows = rows[~rows["path"].map(samples.file_of).duplicated()]
+    if rows.empty:
+        return []
+    least, most = int(rows["series"].min()), int(rows["series"].max())
+    number = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    sentence = (
+        f"These files hold {number} volumes each, such as points in time or directions "
+        "of diffusion. Of each the first is used. Where another is meant, save it as a "
+        "file of its own."
+    )
+    groups = [[path] for path in rows["path"]]
+    title = "Series of volumes, of which the first is used"
+    return of_groups("series", title, sentence, "ok", groups)
+
+
+def _classes(table: pd.DataFrame, measured: Measured) -> list[Finding]:
+    """What sets classes apart that has nothing to do with disease."""
+    import pandas as pd
+
+    files = table[~table["path"].map(samples.file_of).duplicated()]
+    seen = pd.DataFrame(measured.marks, columns=burned_in.COLUMNS)
+    both = files.merge(seen, on="path", how="left")
+    found = []
+    for kind, title, sentence, paths in spurious_correlations.differences(both):
+        groups = [[path] for path in paths]
+        found += of_groups(kind, title, sentence, "warning", groups)
+    known = both[both["letters"].notna()]
+    return [*found, *_shortcut(known), *_sources(files)]
+
+
+def _shortcut(table: pd.DataFrame) -> list[Finding]:
+    told = shortcuts.accuracy(table)
+    if told is None or not told.suspicious:
+        return []
+    sentence = (
+        "A small classifier that knows only formats, sizes, frames, letters and the "
+        "like, never what is shown, tells the classes apart with a balanced accuracy "
+        f"of {told.accuracy:.2f} in cross-validation; by chance it would be "
+        f"{told.chance:.2f}. What tells most: {told.strongest}. A network may learn "
+        "that instead of the disease."
+    )
+    title = "Classes can be told apart by their files alone"
+    return [Finding("shortcut", title, sentence, "warning", 1, [])]
+
+
+def _sources(table: pd.DataFrame) -> list[Finding]:
+    told = spurious_correlations.sources(table)
+    if told is None or not told.suspicious:
+        return []
+    examples = "; ".join(f"{c}: {', '.join(names)}" for c, names in told.examples[:8])
+    sentence = (
+        "Folders and the form of file names alone tell the classes with a balanced "
+        f"accuracy of {told.accuracy:.2f}; by chance it would be {told.chance:.2f} "
+        f"({examples}). A network sees no name. But if each class came from a place of "
+        "its own, the pictures differ in more than disease: ask where they are from."
+    )
+    title = "Classes seem to come from different sources"
+    return [Finding("sources", title, sentence, "ok", 1, [])]
+
+
+def _few(report: DatasetReport) -> list[Finding]:
+    found = []
+    images = {c: n.get("train", 0) for c, n in report.images.items()}
+    few = [f"{c} ({n})" for c, n in images.items() if n < FEW_IMAGES]
+    if few:
+        sentence = f"Training images: {', '.join(few)}. Expect wide intervals."
+        title = "Classes with few training images"
+        found.append(Finding("few-images", title, sentence, "warning", len(few), []))
+    if report.num_patients:
+        people = {c: n.get("train", 0) for c, n in report.patients.items()}
+        few = [f"{c} ({n})" for c, n in people.items() if 0 < n < FEW_PATIENTS]
+        if few:
+            sentence = f"Patients in training: {', '.join(few)}. What is learnt may be "
+            sentence += "theirs alone."
+            title = "Classes with few patients"
+            found.append(Finding("few-patients", title, sentence, "warning", 1, []))
+    return found
+
+
+def _unreadable(report: DatasetReport) -> list[Finding]:
+    if not report.unreadable:
+        return []
+    sentence = "They are left out; the list of files says why."
+    count = len(report.unreadable)
+    return [
+        Finding("unreadable", "Files that cannot be read", sentence, "ok", count, [])
+    ]

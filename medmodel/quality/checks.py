@@ -1,0 +1,288 @@
+"""What should be known about a data set before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from medmodel.core.samples import file_of
+from medmodel.data.splits import SPLITS, stand_in
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from medmodel.data.datasets import Index
+
+_LISTS_OF_PAIRS = (
+    "patient_examples",
+    "sizes",
+    "unreadable",
+    "ignored",
+    "shared_patients",
+)
+Level = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Files that hold the same picture, pixel by pixel.
+
+    Args:
+        paths: The files, sorted.
+        labels: Their classes, each once.
+        splits: Their splits, each once.
+    """
+
+    paths: list[str]
+    labels: list[str]
+    splits: list[str]
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """The findings; plain values, so that they can be kept as JSON.
+
+    Args:
+        fingerprint: `Index.fingerprint` of what was examined.
+        images: Class -> split -> number of readable images.
+        patients: Class -> split -> number of known patients.
+        splits: Splits that have images, in the order train, val, test.
+        drawn: Those of them that the folders do not have.
+        num_images: Readable images.
+        num_patients: Known patients in all.
+        without_patient: Images whose patient is unknown.
+        patient_examples: (path, patient) of a few images, "" if unknown.
+        sizes: (width, height, images) of the commonest sizes, at most 12.
+        num_sizes: Different sizes in all.
+        smallest: Smallest width and height, each by itself.
+        largest: Largest width and height, each by itself.
+        modes: "JPEG, RGB" and the like -> images.
+        baseline_class: The commonest class of the training images.
+        baseline: Share of test images that always answering it gets right.
+        imbalance: Training images of the commonest class / of the rarest.
+        unreadable: (path, reason).
+        ignored: (path, reason).
+        duplicates: Groups of identical pictures; two labels first, then two splits.
+        shared_patients: (patient, splits) of those in more than one split.
+        level: How bad the worst finding is.
+        verdict: Whether what is learnt can be trusted to be new on the test images.
+        from_headers: Images whose patient stands in their DICOM header.
+        volumes: Files that hold several slices, frames or pages.
+        seen: How the automatic window shows scans, in words -> images.
+    """
+
+    fingerprint: str
+    images: dict[str, dict[str, int]]
+    patients: dict[str, dict[str, int]]
+    splits: list[str]
+    drawn: list[str]
+    num_images: int
+    num_patients: int
+    without_patient: int
+    patient_examples: list[tuple[str, str]]
+    sizes: list[tuple[int, int, int]]
+    num_sizes: int
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    modes: dict[str, int]
+    baseline_class: str
+    baseline: float
+    imbalance: float
+    unreadable: list[tuple[str, str]]
+    ignored: list[tuple[str, str]]
+    duplicates: list[Duplicates]
+    shared_patients: list[tuple[str, list[str]]]
+    level: Level
+    verdict: str
+    from_headers: int = 0
+    volumes: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, sorted."""
+        return list(self.images)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DatasetReport:
+        """The inverse of `to_json`."""
+        kept = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        kept["duplicates"] = [Duplicates(**d) for d in kept["duplicates"]]
+        for name in _LISTS_OF_PAIRS:
+            kept[name] = [tuple(row) for row in kept[name]]
+        for name in ("smallest", "largest"):
+            kept[name] = tuple(kept[name])
+        return cls(**kept)
+
+
+def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
+    """Counts, compares and judges.
+
+    Args:
+        index: The data set.
+        split_table: What `splits.assign_splits` made of it.
+    """
+    readable = index.readable
+    present = set(split_table["split"])
+    names = [name for name in SPLITS if name in present]
+    known = split_table[split_table["patient"] != ""]
+    train = Counter(split_table.loc[split_table["split"] == "train", "label"])
+    test = split_table.loc[split_table["split"] == "test", "label"]
+    commonest, most = max(sorted(train.items()), key=lambda item: item[1])
+    broken = index.table[index.table["error"] != ""]
+    duplicates = _duplicates(readable, split_table)
+    shared = _shared_patients(known)
+    from_headers = set(readable["patient"]) - {""}
+    several = readable["frames"] > 1
+    guessed = int((known["patient"] == known["path"].map(stand_in)).sum())
+    level, verdict = _verdict(
+        duplicates, shared, (len(known), guessed), len(split_table)
+    )
+    certain = [name for name, _ in shared if name in from_headers]
+    if certain and level != "problem":
+        level, verdict = "problem", _same_people(certain)
+    examples = split_table.iloc[:: max(1, len(split_table) // 5)][:5]
+    sizes = Counter(zip(readable["width"], readable["height"], strict=True))
+    modes = Counter(readable["format"] + ", " + readable["mode"])
+    return DatasetReport(
+        fingerprint=index.fingerprint,
+        images=_count(split_table, index.classes, names),
+        patients=_count(
+            known.drop_duplicates(["label", "split", "patient"]), index.classes, names
+        ),
+        splits=names,
+        drawn=[name for name in names if name not in set(readable["split"])],
+        num_images=len(split_table),
+        num_patients=known["patient"].nunique(),
+        without_patient=len(split_table) - len(known),
+        patient_examples=_pairs(examples["path"], examples["patient"]),
+        sizes=[(int(w), int(h), n) for (w, h), n in sizes.most_common(12)],
+        num_sizes=len(sizes),
+        smallest=(int(readable["width"].min()), int(readable["height"].min())),
+        largest=(int(readable["width"].max()), int(readable["height"].max())),
+        modes=dict(modes.most_common()),
+        baseline_class=commonest,
+        baseline=float((test == commonest).mean()) if len(test) else 0.0,
+        imbalance=most / min(train.values()),
+        unreadable=_pairs(broken["path"], broken["error"]),
+        ignored=_pairs(index.ignored["path"], index.ignored["reason"]),
+        duplicates=duplicates,
+        shared_patients=shared,
+        level=level,
+        verdict=verdict,
+        from_headers=int((readable["patient"] != "").sum()),
+        volumes=readable.loc[several, "path"].map(file_of).nunique(),
+        seen=dict(Counter(readable.loc[readable["seen"] != "", "seen"]).most_common()),
+    )
+
+
+def _pairs(left: Iterable[str], right: Iterable[str]) -> list[tuple[str, str]]:
+    return list(zip(left, right, strict=True))
+
+
+def _count(
+    table: pd.DataFrame, classes: list[str], splits: list[str]
+) -> dict[str, dict[str, int]]:
+    counts = Counter(zip(table["label"], table["split"], strict=True))
+    return {label: {s: counts[label, s] for s in splits} for label in classes}
+
+
+def _duplicates(readable: pd.DataFrame, split_table: pd.DataFrame) -> list[Duplicates]:
+    rows = readable[["path", "digest"]].merge(split_table, on="path")
+    rows = rows[rows.duplicated("digest", keep=False)].sort_values("path")
+    groups = [
+        Duplicates(
+            group["path"].tolist(),
+            sorted(set(group["label"])),
+            [s for s in SPLITS if s in set(group["split"])],
+        )
+        for _, group in rows.groupby("digest", sort=False)
+    ]
+    return sorted(groups, key=lambda d: (-len(d.labels), -len(d.splits), d.paths))
+
+
+def _shared_patients(known: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    pairs = known[["patient", "split"]].drop_duplicates()
+    pairs = pairs[pairs.duplicated("patient", keep=False)]
+    return [
+        (str(patient), [s for s in SPLITS if s in set(group["split"])])
+        for patient, group in pairs.groupby("patient")
+    ]
+
+
+def _verdict(
+    duplicates: list[Duplicates],
+    shared: list[tuple[str, list[str]]],
+    patients: tuple[int, int],
+    total: int,
+) -> tuple[Level, str]:
+    """The worst finding in one sentence, and how bad it is.
+
+    `patients` counts images whose patient is known, and those of them where a volume
+    stands for a patient.
+    """
+    known, guessed = patients
+    into_test = [d for d in duplicates if "test" in d.splits and len(d.splits) > 1]
+    across = [d for d in duplicates if len(d.splits) > 1]
+    two_labels = [d for d in duplicates if len(d.labels) > 1]
+    if into_test:
+        return "problem", (
+            f"{_number(into_test, 'picture')} of the test images also "
+            f"{_verb(into_test, 'occurs', 'occur')} in training or validation: results "
+            "on the test images will look better than they are."
+        )
+    if across:
+        return "warning", (
+            f"{_number(across, 'picture')} {_verb(across, 'occurs', 'occur')} in both "
+            "training and validation, none in the test images: validation will look a "
+            "little too good, the test stays honest."
+        )
+    if shared:
+        return "warning", (
+            f"By their file names, {_number(shared, 'patient')} "
+            f"{_verb(shared, 'occurs', 'occur')} in more than one split, though no "
+            "picture does: make sure that equal numbers there mean different people."
+        )
+    if two_labels:
+        return "warning", (
+            "No picture occurs in two splits, but "
+            f"{_number(two_labels, 'picture')} {_verb(two_labels, 'lies', 'lie')} "
+            "under two labels: at least one of the labels is wrong."
+        )
+    if guessed:
+        return "ok", (
+            "No picture occurs in two splits, and no volume is parted. Nobody told the "
+            f"patients of {guessed + total - known:,} images: each volume counts as "
+            "one, so two volumes of one person may lie in two splits."
+        )
+    if known < total:
+        unknown = (
+            "the patients" if not known else f"the patients of {total - known:,} images"
+        )
+        return "ok", (
+            f"No picture occurs in two splits; {unknown} are unknown, so nobody can "
+            "check whether one person's images do."
+        )
+    return "ok", "No picture and no patient occurs in two splits."
+
+
+def _same_people(patients: list[str]) -> str:
+    return (
+        f"By the file headers, {_number(patients, 'patient')} "
+        f"{_verb(patients, 'occurs', 'occur')} in more than one split: results on the "
+        "test images will look better than they are."
+    )
+
+
+def _number(found: list[Any], noun: str) -> str:
+    return f"{len(found):,} {noun}{'s' * (len(found) != 1)}"
+
+
+def _verb(found: list[Any], one: str, several: str) -> str:
+    return one if len(found) == 1 else several

@@ -1,0 +1,96 @@
+"""What a finding about a data set is: files, what is odd about them, one action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from medmodel.data import curation
+from medmodel.quality.checks import DatasetReport, Level
+
+Act = Literal["", "leave_out", "together"]
+_SHOWN_GROUPS = 2000
+"""Groups of a finding that are kept; there may be as many as images."""
+
+VERDICTS: dict[Level, tuple[str, str]] = {
+    "ok": ("Ready", "Nothing was found that stands against training."),
+    "warning": ("Look first", "There is something to look at before training."),
+    "problem": ("Do not trust", "Results on the test images would mislead."),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something odd.
+
+    Args:
+        kind: Which check found it.
+        title: In a few words.
+        sentence: What it means.
+        level: How bad it is.
+        count: Number of files, pairs or groups, as the title says.
+        groups: The files: those that belong together in one list; for single files
+            lists of one. At most `_SHOWN_GROUPS`.
+        act: What the action does with `acted`; empty if there is none.
+        acted: Files that the action is about, grouped.
+    """
+
+    kind: str
+    title: str
+    sentence: str
+    level: Level
+    count: int
+    groups: list[list[str]]
+    act: Act = ""
+    acted: list[list[str]] | None = None
+
+    def action(self) -> curation.Action | None:
+        """What the button does."""
+        if not self.act:
+            return None
+        return curation.Action(self.act, self.title.lower(), self.acted or self.groups)
+
+
+def verdict(report: DatasetReport, findings: Sequence[Finding]) -> Level:
+    """The worst of all findings."""
+    levels = [report.level, *(finding.level for finding in findings)]
+    return max(levels, key=lambda level: list(VERDICTS).index(level))
+
+
+def to_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Plain values."""
+    return [asdict(finding) for finding in findings]
+
+
+def from_json(values: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """The inverse of `to_json`."""
+    return [Finding(**value) for value in values]
+
+
+def of_groups(
+    kind: str,
+    title: str,
+    sentence: str,
+    level: Level,
+    groups: list[list[str]],
+    act: Act = "",
+    acted: list[list[str]] | None = None,
+) -> list[Finding]:
+    """One finding, or none where there are no groups.
+
+    Args:
+        kind: As in `Finding`, like all that follow.
+        title: In a few words.
+        sentence: What it means.
+        level: How bad it is.
+        groups: The files; they are counted.
+        act: What the action does, if there is one.
+        acted: What it does it to, where that is not `groups`.
+    """
+    if not groups:
+        return []
+    if act and acted is None and len(groups) > _SHOWN_GROUPS:
+        acted = groups
+    shown = groups[:_SHOWN_GROUPS]
+    return [Finding(kind, title, sentence, level, len(groups), shown, act, acted)]

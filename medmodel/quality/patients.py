@@ -1,0 +1,87 @@
+"""What is odd about whom the images show: people in two splits, or in two classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from medmodel.quality.checks import Level
+from medmodel.quality.issues import Finding, of_groups
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BY_DESIGN = 0.5
+"""Share of patients in two classes from which this is how the images were collected."""
+_SHOWN_FILES = 24
+"""Files of one patient that are named; a scan may have a thousand."""
+
+
+def in_two_splits(table: pd.DataFrame) -> list[Finding]:
+    """Patients that headers or a table name, in more than one split.
+
+    Args:
+        table: Columns `path`, `patient_header`, `split`.
+    """
+    known = table[table["patient_header"] != ""]
+    groups = [
+        group["path"].tolist()
+        for _, group in known.groupby("patient_header")
+        if group["split"].nunique() > 1
+    ]
+    sentence = "Images of one person in training and test make the test too easy."
+    title = "Patients in more than one split"
+    return of_groups("patients", title, sentence, "problem", groups, "together")
+
+
+def in_two_classes(table: pd.DataFrame) -> list[Finding]:
+    """Patients with images in more than one class.
+
+    That may be right: of one scan some slices show the lesion, others do not. Where
+    the class is a property of the person, it is a wrong label. Which of the two it is
+    no file tells, so there is no action: images that are left out for it would be
+    missing where the class is hard to tell.
+
+    Args:
+        table: Columns `path`, `label`, `patient` ("" if unknown) and `patient_header`.
+    """
+    known = table[table["patient"] != ""]
+    classes = known.groupby("patient")["label"].transform("nunique")
+    both = known[classes > 1]
+    groups = [_alternating(group) for _, group in both.groupby("patient")]
+    total = known["patient"].nunique()
+    level: Level = "ok" if len(groups) > BY_DESIGN * total else "warning"
+    named = both.loc[both["patient_header"] == "", "patient"].nunique()
+    sentence = _sentence(both, len(groups), total, named)
+    title = "Patients in more than one class"
+    return of_groups("patient-classes", title, sentence, level, groups)
+
+
+def _sentence(both: pd.DataFrame, count: int, total: int, named: int) -> str:
+    """What it means; `named` of these patients are known by file names alone."""
+    pairs = Counter(
+        " and ".join(sorted(labels))
+        for labels in both.groupby("patient")["label"].unique()
+    )
+    where = ", ".join(f"{pair} ({n:,})" for pair, n in pairs.most_common(3))
+    more = ", …" if len(pairs) > 3 else ""
+    told = (
+        f"{count:,} of {total:,} patients, with {len(both):,} images: {where}{more}. "
+        "Right where the class tells what an image shows, such as slices with and "
+        "without a lesion. Where it tells what a person has, some labels are wrong. "
+        "Splits that are drawn here keep each patient whole."
+    )
+    if named:
+        told += (
+            " Patients are read from file names here: if numbers begin anew in each "
+            "class, these are different people, and the pattern should say so."
+        )
+    return told
+
+
+def _alternating(group: pd.DataFrame) -> list[str]:
+    """A patient's files, one of each class first: so the pictures show two classes."""
+    turn = group.groupby("label").cumcount()
+    ordered = group.assign(turn=turn).sort_values(["turn", "label", "path"])
+    paths: list[str] = ordered["path"].tolist()
+    return paths[:_SHOWN_FILES]

@@ -1,0 +1,226 @@
+"""A run's evaluation on one sheet of paper, as PDF: what a reader must not miss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from medmodel import __version__
+from medmodel.core.errors import DataError
+from medmodel.evaluation.calibration import reliability, stored_temperature
+from medmodel.evaluation.curves import roc_curve
+from medmodel.evaluation.metrics import TITLES, overall_metrics
+from medmodel.evaluation.predictions import Evaluation, Scored, read_predictions, scored
+from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
+from medmodel.reports import model_card
+from medmodel.reports.pdf_canvas import (
+    MARGIN,
+    PALE,
+    WIDTH,
+    Paper,
+    shortened,
+    text_width,
+)
+from medmodel.reports.plots import class_colours
+from medmodel.runs.run import Run
+
+_INSIDE = WIDTH - 2 * MARGIN
+_RED = "#b3261e"
+_ENDS = np.array([0.0, 1.0])
+_CLASSES = 8
+"""So many classes have a line of their own; all are in the HTML evaluation."""
+_MATRIX = 24
+"""So many classes fit into the matrix."""
+
+
+def evaluation_sheet(run: Run) -> bytes:
+    """The evaluation on one A4 page; the same run makes the same bytes.
+
+    Raises:
+        RunError: There are no predictions, or no split.
+        DataError: The predictions hold no test image.
+    """
+    data = scored(read_predictions(run), "test")
+    found = model_card.evaluated(run)
+    page = Paper(f"Evaluation of {run.title}")
+    _head(page, run, found)
+    top = page.y
+    _metrics(page, data)
+    left = page.y
+    page.y = top
+    _confusion(page, found)
+    page.y = min(page.y, left)
+    _curves(page, data)
+    _classes(page, found)
+    _operating(page, run, data)
+    _limits(page, run, found)
+    _foot(page, run)
+    return page.done()
+
+
+def _head(page: Paper, run: Run, found: Evaluation) -> None:
+    page.frame(MARGIN, page.y - 17, _INSIDE, 17, _RED)
+    warning = "Not for clinical use. Research and teaching only."
+    page.text(MARGIN + 6, page.y - 12, warning, 9, _RED)
+    page.y -= 40
+    title = shortened(f"Evaluation of {run.title}", _INSIDE, 15)
+    page.text(MARGIN, page.y, title, 15)
+    page.y -= 3
+    page.paragraph(
+        f"Measured on {model_card.tested_on(run, found)} Intervals are 95 %. Always "
+        f"guessing {found.majority} gives an accuracy of {found.baseline}. "
+        f"{found.resolution}"
+    )
+
+
+def _metrics(page: Paper, data: Scored) -> None:
+    page.heading("All classes together")
+    rows = [["Metric", "Value (95 % interval)", "n"]]
+    for key, estimate in overall_metrics(data).items():
+        rows.append([TITLES[key], str(estimate), f"{estimate.n:,}"])
+    page.table(MARGIN, rows, [150, 108, 34])
+
+
+def _confusion(page: Paper, found: Evaluation) -> None:
+    left = MARGIN + 312
+    page.heading("What was taken for what", left)
+    page.y -= 12
+    page.text(left, page.y, "label in rows, first choice in columns", 6.5, PALE)
+    k = len(found.classes)
+    if k > _MATRIX:
+        page.y -= 14
+        page.text(left, page.y, f"{k} classes: see the HTML evaluation.", 7.5)
+        return
+    names = min(max(text_width(name, 6.5) for name in found.classes), 66) + 12
+    side = min((_INSIDE - 312 - names) / k, 132 / k)
+    wide = k <= _CLASSES and all(
+        text_width(name, 6) < side - 2 for name in found.classes
+    )
+    top = page.y - 14
+    totals = np.maximum(found.confusion.sum(axis=1), 1)
+    for column, name in enumerate(found.classes):
+        head = name if wide else f"{column + 1}"
+        page.centred(left + names + side * (column + 0.5), top + 3, head, 6, PALE)
+    for row, name in enumerate(found.classes):
+        low = top - side * (row + 1)
+        shown = name if wide else f"{row + 1} {name}"
+        middle = low + side / 2 - 2
+        page.text(left, middle, shortened(shown, names - 2, 6.5), 6.5, PALE)
+        for column in range(k):
+            count = int(found.confusion[row, column])
+            share = count / totals[row]
+            place = left + names + side * column
+            page.cell(place, low, side, side, 0.85 * float(share))
+            if k <= 12:
+                ink = "#ffffff" if share > 0.6 else "#1c2730"
+                size = min(7.5, side / 3)
+                page.centred(place + side / 2, middle, f"{count:,}", size, ink)
+    page.y = top - side * k - 4
+
+
+def _curves(page: Paper, data: Scored) -> None:
+    side = 138.0
+    page.heading("ROC curves, each class against the rest")
+    above = page.y
+    page.text(MARGIN + 288, above + 3.7, "Calibration of the first choice", 10.5)
+    low = above - side - 6
+    names = _roc(page, data, low, side)
+    _legend(page, names, MARGIN + 22 + side + 10, above - 10)
+    square = page.unit_square(
+        MARGIN + 310, low, side, "Score of the first choice", "Share that was right"
+    )
+    square.line(_ENDS, _ENDS, PALE, dotted=True)
+    used = [b for b in reliability(data) if b.count]
+    for b in used:
+        share = b.share
+        square.dot(b.mean_score, share.value, share.low, share.high, "#0072B2")
+    right = MARGIN + 310 + side + 8
+    page.text(right, above - 10, "Images", 6.5, PALE)
+    for at, b in enumerate(used):
+        line = f"{b.low:.1f}–{b.high:.1f}: {b.count:,}"
+        page.text(right, above - 20 - 9 * at, line, 6.5)
+    page.y = low - 22
+
+
+def _roc(page: Paper, data: Scored, low: float, side: float) -> list[tuple[str, str]]:
+    """Draws the curves; (class, colour) of each."""
+    square = page.unit_square(MARGIN + 22, low, side, "1 − specificity", "Sensitivity")
+    square.line(_ENDS, _ENDS, PALE, dotted=True)
+    colours, drawn = class_colours(data.classes), []
+    # Of two classes, one curve is the other turned round.
+    wanted = [1] if len(data.classes) == 2 else range(len(data.classes))
+    for at in wanted:
+        name = data.classes[at]
+        try:
+            curve = roc_curve(data, at)
+        except DataError:  # absent; the limits say so
+            continue
+        if len(wanted) <= 3:
+            square.band(curve.band_x, curve.low, curve.high, colours[name])
+        square.line(curve.x, curve.y, colours[name])
+        drawn.append((name, colours[name]))
+    return drawn
+
+
+def _legend(page: Paper, names: Sequence[tuple[str, str]], x: float, y: float) -> None:
+    for at, (name, colour) in enumerate(names[:14]):
+        page.text(x, y - 9 * at, "—", 7, colour)
+        page.text(x + 10, y - 9 * at, shortened(name, 88, 6.5), 6.5)
+    if len(names) > 14:
+        page.text(x, y - 9 * 14, f"and {len(names) - 14} more", 6.5, PALE)
+
+
+def _classes(page: Paper, found: Evaluation) -> None:
+    page.heading("Class by class")
+    rows = [["Class", "Images", "Sensitivity", "PPV (precision)", "AUC"]]
+    for result in found.per_class[:_CLASSES]:
+        numbers = (result.sensitivity, result.precision, result.auc)
+        rows.append([result.name, f"{result.images:,}", *map(str, numbers)])
+    page.table(MARGIN, rows, [147, 50, 110, 110, 110])
+    _more(page, len(found.classes))
+
+
+def _operating(page: Paper, run: Run, data: Scored) -> None:
+    page.heading("Operating point")
+    frozen = frozen_thresholds(run)
+    if frozen is None:
+        page.paragraph("No threshold was chosen: the first choice counts.")
+        return
+    rule = shortened(f"{frozen[0]}", 3 * _INSIDE, 7.5)
+    again = model_card.chosen_again(run)
+    page.paragraph(f"Chosen on validation images only and frozen: {rule}.{again}", 7.5)
+    keys = ("sensitivity", "specificity", "ppv", "npv")
+    rows = [["Class", "Threshold", "Sensitivity", "Specificity", "PPV", "NPV"]]
+    for outcome in frozen_outcomes(run, data):
+        rates = [str(outcome.metrics[key]) for key in keys]
+        rows.append([outcome.name, f"{outcome.threshold:.3f}", *rates])
+    page.table(MARGIN, rows[: _CLASSES + 1], [87, 45, 98.5, 98.5, 98.5, 98.5], 7)
+    _more(page, len(rows) - 1)
+
+
+def _more(page: Paper, count: int) -> None:
+    if count > _CLASSES:
+        more = f"{count - _CLASSES} more classes are in the HTML evaluation."
+        page.paragraph(more, 7, PALE)
+
+
+def _limits(page: Paper, run: Run, found: Evaluation) -> None:
+    page.heading("Limits")
+    temperature = stored_temperature(run)
+    limits = [*model_card.limits(run, found)]
+    if temperature is None:
+        limits.append("Scores are as trained, not calibrated.")
+    else:
+        limits.append(
+            f"The numbers are of the scores as trained; a temperature of "
+            f"{temperature.value:.2f} is stored for Diagnose."
+        )
+    page.paragraph(shortened(" ".join(limits), 5 * _INSIDE, 7.5), 7.5)
+
+
+def _foot(page: Paper, run: Run) -> None:
+    ended = model_card.when(run.status.ended or run.status.heartbeat)
+    said = f"MedModel {__version__}; run {run.id}"
+    said += f", ended {ended}" if ended else ""
+    page.text(MARGIN, MARGIN - 12, said, 6.5, PALE)

@@ -1,0 +1,396 @@
+"""What is known of a run, in the words of reporting guidelines; blanks stay blank.
+
+Page one is a label for those who would use the model, after Sendak et al., "Presenting
+machine learning model information to clinical end users with model facts labels", npj
+Digital Medicine 3 (2020) 41. Behind it stand the items of CLAIM (Tejani et al.,
+Radiology: Artificial Intelligence 6 (2024) e240300) and TRIPOD+AI (Collins et al., BMJ
+385 (2024) e078378) by their numbers, in this program's own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from medmodel.core.config import MODEL_NAMES, RECIPES
+from medmodel.core.errors import RunError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import read_json
+from medmodel.data.datasets import load_index
+from medmodel.evaluation.calibration import stored_temperature
+from medmodel.evaluation.intervals import FEW_PATIENTS
+from medmodel.evaluation.metrics import TITLES
+from medmodel.evaluation.predictions import (
+    Evaluation,
+    evaluate,
+    read_predictions,
+    shared_patients,
+)
+from medmodel.evaluation.thresholds import frozen_thresholds, later_choices
+from medmodel.quality.indexing import kept_findings
+from medmodel.runs.run import Run, RunStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLANK = ""
+"""What nobody told the program; shown as a line to be filled in."""
+Fact = tuple[str, str]
+
+
+class Item(NamedTuple):
+    """One topic of the reporting guidelines.
+
+    Args:
+        topic: In a few words.
+        claim: Its items in CLAIM 2024; empty if it has none there.
+        tripod: Its items in TRIPOD+AI; empty if it has none there.
+        text: What is known, or `BLANK`.
+    """
+
+    topic: str
+    claim: str
+    tripod: str
+    text: str
+
+
+def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
+    """Page one: (heading, text), text `BLANK` where nothing is known."""
+    classes = ", ".join(found.classes)
+    frozen = frozen_thresholds(run)
+    facts = run.model_facts if run.model_path.exists() else None
+    counts = ", ".join(f"{c.name} {c.images:,}" for c in found.per_class)
+    return [
+        ("Name", run.title),
+        ("Version", f"Run {run.id}" + _dated(", trained ", run)),
+        ("Summary", f"Gives a picture's probability for each of: {classes}."),
+        ("Mechanism", _network(run)),
+        ("Input", _preprocessing(facts.preprocessing) if facts else BLANK),
+        ("Outcome predicted", classes),
+        ("Intended population", BLANK),
+        ("Directions for use", BLANK),
+        (
+            "Do not use for",
+            "Diagnosis, screening, triage, any decision about a person.",
+        ),
+        ("Trained on", trained_on(run)),
+        ("Tested on", tested_on(run, found)),
+        ("Test images of each class", counts),
+        ("Accuracy", f"{found.accuracy}, n = {found.accuracy.n:,}"),
+        ("Balanced accuracy", str(found.balanced_accuracy)),
+        ("Area under the ROC curve", str(found.auc)),
+        (f"Always guessing {found.majority}", str(found.baseline)),
+        (
+            "Operating point",
+            f"Chosen on validation: {frozen[0]}.{chosen_again(run)}"
+            if frozen
+            else BLANK,
+        ),
+        ("Calibration", _calibration(run)),
+        (
+            "Warnings",
+            " ".join(
+                [
+                    "Not for clinical use: research and teaching only.",
+                    *limits(run, found),
+                ]
+            ),
+        ),
+        (
+            "External validation",
+            tested_on(run, found) if run.tested_model else BLANK,
+        ),
+        ("Contact", BLANK),
+    ]
+
+
+def limits(run: Run, found: Evaluation) -> list[str]:
+    """What a reader of the numbers must know, a sentence each."""
+    said = [found.resolution]
+    if not found.patients:
+        said.append(
+            "Patients are not known: images count as independent, so intervals may be "
+            "too narrow."
+        )
+    elif found.patients < FEW_PATIENTS:
+        said.append(few_patients(found.patients))
+    overlap = shared_patients(run)
+    if overlap:
+        said.append(
+            f"{overlap:,} test patients also occur in training or validation: expect "
+            "worse on new patients."
+        )
+    if found.absent:
+        said.append(f"Never tested on: {', '.join(found.absent)}.")
+    if not run.tested_model:
+        said.append("Tested on images of the same source only, not at another place.")
+    said.append("Says nothing about pictures unlike its training images.")
+    said.append(
+        "A heat map shows where the network was sensitive, not the outline of a lesion."
+    )
+    return said
+
+
+def guideline_items(run: Run, found: Evaluation) -> list[Item]:
+    """The pages behind, in the order of CLAIM."""
+    config, status = run.config, run.status
+    facts = run.model_facts if run.model_path.exists() else None
+    external = tested_on(run, found) if run.tested_model else BLANK
+    chosen = (
+        f"Epoch {status.best_epoch}: what validation images liked best was kept."
+        if status.best_epoch
+        else BLANK
+    )
+    seen = _preprocessing(facts.preprocessing) if facts else BLANK
+    uncertainty = "95 % intervals: " + (
+        "patients kept together." if found.patients else "images as independent."
+    )
+    return [
+        Item("Study design and goal", "5–6", "4", BLANK),
+        Item("Data source", "7", "5a", f"Folder {Path(config.dataset).name}"),
+        Item("Dates and sites of acquisition", "7", "5b, 6a", BLANK),
+        Item("Inclusion and exclusion of patients", "8", "6b", BLANK),
+        Item("Pre-processing and selection", "9–10", "7", seen),
+        Item("De-identification", "11", "", BLANK),
+        Item("Missing and unreadable data", "12", "11", _unreadable(run)),
+        Item("Image acquisition protocol", "13", "", BLANK),
+        Item("Quality and leakage checks", "9, 20", "7", data_quality(run)),
+        Item("Reference standard and annotators", "14–18", "8", BLANK),
+        Item("Partitions and their level", "19–20", "16", split_level(run)),
+        Item("Sample size", "21, 35", "10, 20a", sample_sizes(run)),
+        Item("Model", "22", "12c, 22", _described_network(run)),
+        Item("Software and hardware", "23", "12", _environment(run)),
+        Item("Training", "24–25", "12c, 21", _training(run)),
+        Item("Rare classes", "25", "13", _imbalance(run)),
+        Item("How the final model was chosen", "26", "12c", chosen),
+        Item("Metrics", "28", "12e", ", ".join(TITLES.values())),
+        Item("Uncertainty", "29", "12e, 23a", uncertainty),
+        Item("Robustness", "30", "", BLANK),
+        Item("Explainability", "31", "", "Grad-CAM and others, on request."),
+        Item(
+            "Internal test",
+            "32",
+            "16",
+            BLANK if run.tested_model else tested_on(run, found),
+        ),
+        Item("External test", "33", "16", external),
+        Item("Ethics approval and registration", "34", "17, 18d", BLANK),
+        Item("Patients' characteristics", "36", "20b", BLANK),
+        Item("Performance", "37–38", "23a", _performance(found)),
+        Item("Fairness and subgroups", "38", "14, 23a", BLANK),
+        Item("Failure analysis", "39", "", _failures(found)),
+        Item("Limitations", "40", "26", " ".join(limits(run, found))),
+        Item(
+            "Intended use and clinical role", "41", "27", "None: research and teaching."
+        ),
+        Item("Protocol", "42", "18c", BLANK),
+        Item("Availability of code, model and data", "43", "18e, 18f", BLANK),
+        Item("Funding and interests", "44", "18a, 18b", BLANK),
+    ]
+
+
+def evaluated(run: Run) -> Evaluation:
+    """The run's test split in numbers.
+
+    Raises:
+        RunError: There are no predictions.
+        DataError: They hold no test image.
+    """
+    return evaluate(read_predictions(run))
+
+
+def tested_on(run: Run, found: Evaluation) -> str:
+    """What the numbers rest on, as a sentence."""
+    who = f"{found.images:,} images"
+    if found.patients:
+        who += f" of {found.patients:,} patients"
+    if run.tested_model:
+        mapping = run.class_mapping.items()
+        there = [f"{a} as {b}" for a, b in mapping if a.casefold() != b.casefold()]
+        counted = f" (counting {', '.join(there)})" if there else ""
+        return f"{who}, external: all of {Path(run.config.dataset).name}{counted}."
+    return f"{who}, internal test split. {split_level(run)} Seed {run.config.seed}."
+
+
+def split_level(run: Run) -> str:
+    """On which level the splits are apart, in sentences."""
+    config, shared = run.config, shared_patients(run)
+    dealt = ""
+    if config.folds > 1:
+        fold = f"fold {config.fold} of {config.folds}"
+        dealt = f" Tested on {fold} of a cross-validation."
+    if shared is None:
+        return "Split by image: patients are not known." + dealt
+    if shared:
+        found = f"{shared:,} test patients also occur in training or validation."
+        return found + dealt
+    return "Split by patient: nobody is on both sides." + dealt
+
+
+def trained_on(run: Run) -> str:
+    """Training images of each class, as a sentence; blank of older tests elsewhere."""
+    origin = _origin(run)
+    rows = _split(origin) if origin else None
+    if origin is None or rows is None:
+        return BLANK
+    counts = rows.loc[rows["split"] == "train", "label"].value_counts().sort_index()
+    if counts.empty:
+        return BLANK
+    listed = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    folder = Path(origin.config.dataset).name
+    return f"{int(counts.sum()):,} images of {folder} ({listed})."
+
+
+def data_quality(run: Run) -> str:
+    """What the check of the data set found, as sentences; blank if there was none."""
+    found = kept_findings(Path(run.config.dataset))
+    if found is None:
+        return BLANK
+    odd = [f"{f.title} ({f.count:,})" for f in found if f.level != "ok"]
+    return f"Found: {'; '.join(odd)}." if odd else "Checked; nothing odd was found."
+
+
+def few_patients(count: int) -> str:
+    """A sentence: so few patients that intervals do not hold what they promise."""
+    return (
+        f"Only {count} patients: intervals of Brier score, log loss, calibration error "
+        "and net benefit are too narrow (in simulations they hold the truth 85 to 92 "
+        "times of 100), those of shares a little too wide."
+    )
+
+
+def sample_sizes(run: Run) -> str:
+    """Images of each class in each split, as text."""
+    table = _split(run)
+    parts = []
+    for split, rows in table.groupby("split", sort=False):
+        counts = rows["label"].value_counts().sort_index().items()
+        listed = ", ".join(f"{name} {count:,}" for name, count in counts)
+        parts.append(f"{split}: {len(rows):,} ({listed})")
+    return "; ".join(parts)
+
+
+def chosen_again(run: Run) -> str:
+    """A sentence, with a space before it, where thresholds were chosen once more."""
+    later = later_choices(run)
+    if not later:
+        return ""
+    times = "once" if len(later) == 1 else f"{len(later)} times"
+    return (
+        f" Chosen again {times} since, last on {when(later[-1].when)}, when the test "
+        "images had been seen; that is not shown here."
+    )
+
+
+def when(moment: float) -> str:
+    """A moment as a date in UTC; blank for 0."""
+    if not moment:
+        return BLANK
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _preprocessing(seen: Preprocessing) -> str:
+    colour = "grey" if seen.colour == "grey" else "colour"
+    said = f"{seen.size} × {seen.size} pixels, {seen.fit}, {colour}"
+    if seen.window != "auto":
+        said += f", scans through the window {seen.window}"
+    return said + (f", {seen.axis} slices" if seen.axis != "axial" else "")
+
+
+def _split(run: Run) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_csv(run.folder / "split.csv", dtype=str, keep_default_na=False)
+
+
+def _origin(run: Run) -> Run | None:
+    """The run that was trained: this one, or the one whose model it tests."""
+    model = run.tested_model
+    if not model:
+        return run
+    try:
+        return RunStore(run.folder.parent.parent).get(model)
+    except RunError:  # deleted since
+        return None
+
+
+def _dated(before: str, run: Run) -> str:
+    date = when(run.status.ended or run.status.heartbeat)
+    return before + date if date else ""
+
+
+def _described_network(run: Run) -> str:
+    facts = run.model_facts if run.model_path.exists() else None
+    return _network(run) + (f"; {facts.parameters:,} parameters" if facts else "")
+
+
+def _imbalance(run: Run) -> str:
+    weighted = run.config.class_weights
+    return "Rare classes weigh more in training." if weighted else "Nothing was done."
+
+
+def _unreadable(run: Run) -> str:
+    index = load_index(Path(run.config.dataset))
+    if index is None:
+        return BLANK
+    broken = int((index.table["error"] != "").sum())
+    return f"{broken:,} image files could not be read and were left out."
+
+
+def _performance(found: Evaluation) -> str:
+    return (
+        f"Accuracy {found.accuracy}, balanced accuracy {found.balanced_accuracy}, area "
+        f"under the ROC curve {found.auc}; every class: see the evaluation."
+    )
+
+
+def _network(run: Run) -> str:
+    config = run.config
+    recipe = RECIPES[config.recipe].title if config.recipe in RECIPES else config.recipe
+    return f"{MODEL_NAMES.get(config.model, config.model)}; recipe {recipe}"
+
+
+def _training(run: Run) -> str:
+    config, status = run.config, run.status
+    ended = when(status.ended or status.heartbeat)
+    return (
+        f"{config.training}, at most {config.epochs} epochs, seed {config.seed}"
+        + (", classes weighted" if config.class_weights else "")
+        + (", augmented" if config.augmentation.active else "")
+        + (f"; ended {ended}" if ended else "")
+    )
+
+
+def _calibration(run: Run) -> str:
+    found = stored_temperature(run)
+    if found is None:
+        return "Scores are not calibrated."
+    return (
+        f"Temperature {found.value:.2f} ({found.low:.2f}–{found.high:.2f}), fitted on "
+        f"{found.images:,} validation images."
+    )
+
+
+def _environment(run: Run) -> str:
+    values: dict[str, Any] = read_json(run.folder / "environment.json") or {}
+    names = ("python", "tensorflow", "keras", "numpy", "platform", "device")
+    return ", ".join(_said(values, names))
+
+
+def _said(values: dict[str, Any], names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        if values.get(name):
+            yield f"{name} {values[name]}"
+
+
+def _failures(found: Evaluation) -> str:
+    pairs = [
+        (int(found.confusion[i, j]), label, choice)
+        for i, label in enumerate(found.classes)
+        for j, choice in enumerate(found.classes)
+        if i != j and found.confusion[i, j]
+    ]
+    worst = sorted(pairs, reverse=True)[:3]
+    return "; ".join(f"{n:,} × {a} taken for {b}" for n, a, b in worst) or "No mistake."

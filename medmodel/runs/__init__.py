@@ -1,0 +1,1 @@
+"""Run folders: status, queue, index of all runs, and the tables that a run writes."""

@@ -1,0 +1,102 @@
+"""What people note on a run: tags, a line of text, and whether it is pinned.
+
+Kept as notes.json in the run's folder, which no worker ever writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from medmodel.core import audit
+from medmodel.core.errors import RunError
+from medmodel.core.storage import read_json, write_json
+from medmodel.runs.run import Run
+
+FILE = "notes.json"
+LONGEST_NOTE, LONGEST_TAG, MOST_TAGS = 2000, 40, 12
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What people noted on one run.
+
+    Args:
+        tags: Words to find it by, each at most 40 characters, at most 12, sorted.
+        note: Free text, at most 2,000 characters.
+        pinned: Whether it stands above the others.
+    """
+
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    pinned: bool = False
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Notes:
+        """The inverse of `dataclasses.asdict`."""
+        tags = tuple(map(str, values.get("tags", ())))
+        return cls(tags, str(values.get("note", "")), values.get("pinned") is True)
+
+
+def notes_of(run: Run) -> Notes:
+    """The run's notes; empty where there are none or they cannot be read."""
+    try:
+        found = read_json(run.folder / FILE)
+        return Notes.from_json(found) if isinstance(found, Mapping) else Notes()
+    except (ValueError, TypeError):
+        return Notes()
+
+
+def change_notes(
+    run: Run,
+    tags: Iterable[str] | None = None,
+    note: str | None = None,
+    pinned: bool | None = None,
+) -> Notes:
+    """Changes what is given, and keeps the rest as somebody else may have left it.
+
+    Raises:
+        RunError: The run is gone, a text is too long, or the disk is full.
+    """
+    changes: dict[str, Any] = {}
+    if tags is not None:
+        changes["tags"] = _checked(tags)
+    if note is not None:
+        if len(note) > LONGEST_NOTE:
+            raise RunError(f"A note has at most {LONGEST_NOTE:,} characters.")
+        changes["note"] = note.strip()
+    if pinned is not None:
+        changes["pinned"] = pinned
+    # Two people may note something on one run: none of it may be lost.
+    with run.notes_lock:
+        if not run.folder.is_dir():
+            raise RunError(f"There is no run {run.id} any more.")
+        before = notes_of(run)
+        after = replace(before, **changes)
+        if after == before:
+            return before
+        try:
+            write_json(run.folder / FILE, asdict(after))
+        except OSError as error:
+            raise RunError(
+                f"The notes of {run.title} cannot be written: {error.strerror}."
+            ) from error
+    # How much was noted, not what: it may name somebody.
+    audit.record(
+        "note",
+        run=run.id,
+        tags=len(after.tags),
+        characters=len(after.note),
+        pinned=after.pinned,
+    )
+    return after
+
+
+def _checked(tags: Iterable[str]) -> tuple[str, ...]:
+    found = sorted({" ".join(tag.split()) for tag in tags} - {""})
+    if len(found) > MOST_TAGS:
+        raise RunError(f"A run has at most {MOST_TAGS} tags.")
+    if any(len(tag) > LONGEST_TAG for tag in found):
+        raise RunError(f"A tag has at most {LONGEST_TAG} characters.")
+    return tuple(found)

@@ -1,0 +1,397 @@
+"""The queue: which run is trained next, on which device, by whom.
+
+The queue is nothing but the run folders whose status is `queued`, oldest first, and
+no process keeps it: whoever looks may start the next one, under one lock. A device is
+busy as long as a living process holds its lock, so a killed worker frees it at once.
+
+Files in the workspace: `queue.lock` guards every change of the queue, `queue.changed`
+is touched after it, `idle.lock` is held by the one worker that waits with TensorFlow
+loaded, `shells.lock` is shared by all shells, `devices/<name>.lock` is held by the
+worker that computes there.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from medmodel.core import audit, devices
+from medmodel.core.config import TrainConfig
+from medmodel.core.devices import Device, tensorflow_environment
+from medmodel.core.errors import RunError
+from medmodel.core.storage import Lock, locked, read_json, write_json
+from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
+
+STOP_SECONDS = 20.0
+KILL_SECONDS = 5.0
+# A worker that was just started needs about this long until it holds idle.lock.
+START_SECONDS = 3.0
+# One that could not start would fail again at once, and take a core each time.
+RETRY_SECONDS = 30.0
+WORKER: tuple[str, ...] = (sys.executable, "-m", "medmodel.worker")
+
+_starting = threading.Lock()
+_started: dict[Path, float] = {}
+_children: list[subprocess.Popen[bytes]] = []
+_present: dict[Path, Lock] = {}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that this process may train now, and where.
+
+    Args:
+        run: The run; this process holds its lock.
+        devices: What it computes on.
+        lock: The run's lock, to be released after the last status.
+        device_locks: To be held until the process ends, when its memory is free.
+    """
+
+    run: Run
+    devices: list[Device]
+    lock: Lock
+    device_locks: list[Lock]
+
+
+def submit(config: TrainConfig, store: RunStore) -> Run:
+    """Puts a new run into the queue and sees that a worker comes for it.
+
+    Raises:
+        ConfigError: A setting is wrong.
+    """
+    run = store.create(config)
+    audit.record("train", run=run.id, dataset=config.dataset, recipe=config.recipe)
+    call_worker(store)
+    return run
+
+
+def stop(run: Run) -> None:
+    """Takes a waiting run out of the queue, or asks its worker to stop.
+
+    A worker stops after the current step. Where it has not done so `STOP_SECONDS`
+    after it was asked (see `stop_overdue`), asking again ends its process.
+
+    Raises:
+        RunError: The run has ended already.
+    """
+    store = _store_of(run)
+    with _queue_lock(store):
+        status = run.status
+        if not status.state.active:
+            raise RunError(f"The run {run.title} has ended already.")
+        if status.state is RunStatus.QUEUED:
+            run.write_status(_stopped(status, "Stopped before it began."))
+        elif stop_overdue(run):
+            _kill(run)
+            if not run.alive:
+                run.write_status(_stopped(status, "Stopped by force."))
+        else:
+            run.request_stop()
+    audit.record("stop", run=run.id)
+
+
+def stop_overdue(run: Run) -> bool:
+    """Whether the worker was asked to stop long ago and still works."""
+    try:
+        asked = (run.folder / "stop").stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return run.alive and time.time() - asked > STOP_SECONDS
+
+
+def resume(run: Run, store: RunStore) -> None:
+    """Puts a run that ended early into the queue again; it goes on where it was.
+
+    Raises:
+        RunError: The run waits, works or is done.
+    """
+    with _queue_lock(store):
+        status = run.status
+        if status.state.active or status.state is RunStatus.DONE:
+            raise RunError(
+                f"The run {run.title} is {status.state.value}: only a run that was "
+                "stopped, interrupted or failed can be resumed."
+            )
+        run.clear_stop()
+        run.write_status(
+            replace(
+                status,
+                state=RunStatus.QUEUED,
+                phase="waiting",
+                message=Status.message,
+                seconds_left=None,
+                ended=0.0,
+                failure=None,
+            )
+        )
+    audit.record("resume", run=run.id)
+    call_worker(store)
+
+
+def delete(run: Run, store: RunStore) -> None:
+    """Removes a run and all its files; a waiting one leaves the queue first.
+
+    Raises:
+        RunError: A worker holds it.
+    """
+    with _queue_lock(store):
+        store.delete(run)
+    audit.record("delete", run=run.id)
+
+
+def waiting(store: RunStore) -> Iterator[tuple[Run, Status]]:
+    """The queue, oldest first; runs with damaged files are left out."""
+    for run in reversed(store.list()):
+        try:
+            status = run.status
+        except RunError:
+            continue  # The list of runs shows what is wrong with it.
+        if status.state is RunStatus.QUEUED:
+            yield run, status
+
+
+def call_worker(store: RunStore) -> None:
+    """Says that a run waits, and sees that a worker comes for it."""
+    (store.root / "queue.changed").touch()
+    ensure_worker(store)
+
+
+def ensure_worker(store: RunStore) -> None:
+    """Starts a worker that loads TensorFlow and waits, if none does; cheap to call.
+
+    None is started while every device is busy and no run waits: it would only take
+    memory. The calling process counts as a shell from now on: without any shell and
+    without waiting runs, idle workers end.
+    """
+    with _starting:
+        _be_present(store)
+        pause = RETRY_SECONDS if any(c.poll() for c in _children) else START_SECONDS
+        just_started = time.monotonic() - _started.get(store.root, -pause)
+        if locked(_idle_lock(store).path) or just_started < pause:
+            return
+        found = devices.available()
+        if not all(locked(_device_lock(store, d).path) for d in found) or any(
+            waiting(store)
+        ):
+            start_worker(store)
+
+
+def leave(store: RunStore) -> None:
+    """Says that this process is no shell any more; idle workers may end."""
+    lock = _present.pop(store.root, None)
+    if lock is not None:
+        lock.release()
+
+
+def start_worker(store: RunStore) -> None:
+    """Starts an idle worker; it ends at once if there is one already."""
+    store.root.mkdir(parents=True, exist_ok=True)
+    _children[:] = [child for child in _children if child.poll() is None]
+    with (store.root / "idle.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*WORKER, "--idle", str(store.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=tensorflow_environment() | {"MEDMODEL_WORKSPACE": str(store.root)},
+            # Ctrl-C in the shell's terminal must not reach what is being trained.
+            start_new_session=True,
+        )
+    _children.append(process)
+    _started[store.root] = time.monotonic()
+
+
+def idle_worker_ready(store: RunStore) -> bool:
+    """Whether a worker waits with everything loaded."""
+    return locked(_idle_lock(store).path) and (store.root / "idle.ready").exists()
+
+
+def shell_present(store: RunStore) -> bool:
+    """Whether any shell has this workspace open."""
+    lock = Lock(store.root / "shells.lock")
+    if not lock.acquire():
+        return True
+    lock.release()
+    return False
+
+
+def queue_stamp(store: RunStore) -> int:
+    """A number that changes whenever the queue does; costs one look at a file."""
+    try:
+        return (store.root / "queue.changed").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def claim_next(store: RunStore) -> Claim | None:
+    """Takes the oldest waiting run whose device is free; None if there is none."""
+    # Most looks find nothing: find that out without holding up anybody.
+    if not any(waiting(store)):
+        return None
+    with _queue_lock(store):
+        reserved: set[str] = set()
+        for run, status in waiting(store):
+            try:
+                choices = _choices(run.config.device)
+            except RunError as error:
+                run.write_status(_unstartable(status, str(error)))
+                continue
+            free = [c for c in choices if reserved.isdisjoint(d.name for d in c)]
+            claim = _claim(run, status, free)
+            if claim is not None:
+                return claim
+            if len(choices) == 1:
+                # Otherwise a run that needs all GPUs would wait behind every newer one.
+                reserved |= {device.name for device in choices[0]}
+    return None
+
+
+def claim_run(run: Run) -> Claim | None:
+    """Takes this run, waiting or ended early; None while its device is busy.
+
+    Raises:
+        RunError: The run is done, another worker has it, or this machine lacks the
+            device.
+    """
+    store = _store_of(run)
+    with _queue_lock(store):
+        status = run.status
+        if status.state in (RunStatus.RUNNING, RunStatus.DONE):
+            raise RunError(f"The run {run.title} is {status.state.value} already.")
+        return _claim(run, status, _choices(run.config.device))
+
+
+def _claim(run: Run, status: Status, choices: list[list[Device]]) -> Claim | None:
+    """Locks the run and the first free devices; the caller holds the queue's lock."""
+    store = _store_of(run)
+    for group in choices:
+        held = _acquire_all([_device_lock(store, device) for device in group])
+        if held is None:
+            continue
+        lock = run.lock
+        if not lock.acquire():
+            _release_all(held)
+            return None
+        _write_claim(run, status, ", ".join(device.title for device in group))
+        return Claim(run, group, lock, held)
+    return None
+
+
+def _write_claim(run: Run, status: Status, device: str) -> None:
+    process = psutil.Process()
+    noted = {"pid": process.pid, "started": process.create_time()}
+    write_json(run.folder / "worker.json", noted)
+    run.write_status(
+        replace(
+            status,
+            state=RunStatus.RUNNING,
+            phase="checking",
+            message="Starting.",
+            device=device,
+            attempt=status.attempt + 1,
+            started=time.time(),
+            ended=0.0,
+            heartbeat=time.time(),
+            failure=None,
+        )
+    )
+
+
+def _choices(wanted: str) -> list[list[Device]]:
+    """Groups of devices on which a run may start, best first.
+
+    Raises:
+        RunError: This machine has no such device.
+    """
+    found = devices.available()
+    gpus = [device for device in found if device.is_gpu]
+    if wanted == "auto":
+        return [[device] for device in gpus or found]
+    if wanted == "all_gpus" and gpus:
+        return [gpus]
+    named = [device for device in found if device.name == wanted]
+    if not named:
+        names = ", ".join(device.name for device in found)
+        raise RunError(f"This machine has no device {wanted}; it has {names}.")
+    return [named]
+
+
+def _acquire_all(locks: list[Lock]) -> list[Lock] | None:
+    for position, lock in enumerate(locks):
+        if locked(lock.path) or not lock.acquire():
+            _release_all(locks[:position])
+            return None
+    return locks
+
+
+def _release_all(locks: list[Lock]) -> None:
+    for lock in locks:
+        lock.release()
+
+
+def _stopped(status: Status, message: str) -> Status:
+    return replace(
+        status,
+        state=RunStatus.STOPPED,
+        phase="finished",
+        message=message,
+        seconds_left=None,
+        ended=time.time(),
+    )
+
+
+def _unstartable(status: Status, message: str) -> Status:
+    advice = "Start it again with another device."
+    return replace(
+        _stopped(status, message),
+        state=RunStatus.FAILED,
+        failure=Failure("data", message, advice),
+    )
+
+
+def _kill(run: Run) -> None:
+    """Ends the worker of a run and its helpers, and waits until they are gone."""
+    noted = read_json(run.folder / "worker.json") or {}
+    try:
+        worker = psutil.Process(int(noted.get("pid", -1)))
+        # The number may long belong to another process.
+        if abs(worker.create_time() - noted["started"]) > 1.0:
+            return
+        family = [worker, *worker.children(recursive=True)]
+        for process in family:
+            process.kill()
+    except (psutil.Error, ValueError, KeyError):
+        return
+    deadline = time.monotonic() + KILL_SECONDS
+    while run.alive and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _store_of(run: Run) -> RunStore:
+    return RunStore(run.folder.parent.parent)
+
+
+def _queue_lock(store: RunStore) -> Lock:
+    return Lock(store.root / "queue.lock")
+
+
+def _idle_lock(store: RunStore) -> Lock:
+    return Lock(store.root / "idle.lock")
+
+
+def _device_lock(store: RunStore, device: Device) -> Lock:
+    return Lock(store.root / "devices" / f"{device.name}.lock")
+
+
+def _be_present(store: RunStore) -> None:
+    if store.root not in _present:
+        lock = Lock(store.root / "shells.lock", shared=True)
+        if lock.acquire(wait=1.0):
+            _present[store.root] = lock

@@ -1,0 +1,319 @@
+"""All runs at a glance, quick for many: each file is read once per change.
+
+What was read of settled runs is also kept in catalogue.json of the workspace, so that
+a server's first look at a thousand runs need not read them all. Nothing there is
+believed unless the run's files are the very same: by time, size and inode.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import RunError
+from medmodel.core.storage import replacing
+from medmodel.runs.notes import FILE as NOTES
+from medmodel.runs.notes import Notes, notes_of
+from medmodel.runs.run import Run, RunStatus, RunStore, Status
+
+log = logging.getLogger("medmodel.runs.run_index")
+_READ = (
+    *("status.json", "config.json", "history.csv", "predictions.csv", "best.keras"),
+    NOTES,
+)
+_FILE = "catalogue.json"
+_VERSION = 2
+"""To be raised when `_read` finds other facts in the same files."""
+_FEW = 20
+SETTLED_SECONDS = 3.0
+"""How long a run's files must be unchanged until they are kept in catalogue.json."""
+_Stamp = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run as a line of a list.
+
+    Args:
+        run: The run's folder.
+        config: Its settings.
+        status: Where it stands.
+        val_loss: Validation loss of the best epoch so far; None before the first.
+        val_accuracy: Validation accuracy of that epoch, 0 to 1.
+        test_accuracy: Share of test images whose first choice is right; None before
+            they were predicted.
+        has_model: Whether it can be asked about images.
+        notes: What people noted on it.
+        test_of: Id of the run whose model this run tests on another folder; empty for
+            a training.
+    """
+
+    run: Run
+    config: TrainConfig
+    status: Status
+    val_loss: float | None
+    val_accuracy: float | None
+    test_accuracy: float | None
+    has_model: bool
+    notes: Notes = Notes()
+    test_of: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name, or recipe and data set where it has none."""
+        return self.config.title
+
+    @property
+    def seconds(self) -> float:
+        """From the start to the end, or to the last sign of life."""
+        if not self.status.started:
+            return 0.0
+        end = self.status.ended or self.status.heartbeat or self.status.started
+        return max(end - self.status.started, 0.0)
+
+
+_lock = threading.Lock()
+_known: dict[Path, tuple[_Stamp, Entry]] = {}
+_loaded: dict[Path, set[tuple[Path, _Stamp]]] = {}
+
+
+def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
+    """All runs of a workspace, or the latest so many, newest first.
+
+    Runs whose files are damaged are left out, see `unreadable`.
+    """
+    _load(store)
+    found = []
+    for run in store.list()[:latest]:
+        # One damaged folder must not hide all others.
+        with contextlib.suppress(RunError):
+            found.append(_entry(run))
+    if latest is None:
+        _keep(store, found)
+    return found
+
+
+def unreadable(store: RunStore) -> list[str]:
+    """A sentence for each run whose files are damaged or not to be read."""
+    found = []
+    for run in store.list():
+        try:
+            _entry(run)
+        except RunError as error:
+            if os.path.lexists(run.folder):  # else it was deleted just now
+                found.append(str(error))
+    return found
+
+
+def finished(store: RunStore, tests: bool = False) -> list[Entry]:
+    """Runs with a model that can be asked, best validation loss first.
+
+    Args:
+        store: The workspace's runs.
+        tests: Whether external tests count, too: their model is another run's. They
+            come last.
+    """
+    usable = [e for e in entries(store) if e.has_model and not e.status.state.active]
+    usable = [e for e in usable if tests or not e.test_of]
+    return sorted(usable, key=lambda e: math.inf if e.val_loss is None else e.val_loss)
+
+
+def runs_before(run: Run, store: RunStore) -> int:
+    """How many active runs were asked for before this one."""
+    active = [e.run.id for e in entries(store) if e.status.state.active]
+    return sum(other < run.id for other in active)
+
+
+def _entry(run: Run) -> Entry:
+    stamp = _stamp(run)
+    with _lock:
+        kept = _known.get(run.folder)
+    if kept and kept[0] == stamp:
+        entry = kept[1]
+    else:
+        try:
+            entry = _read(run)
+        except (ValueError, KeyError, TypeError, OSError, csv.Error) as error:
+            raise RunError(
+                f"The files of run {run.id} are damaged: restore its folder from a "
+                "backup, or remove it."
+            ) from error
+        with _lock:
+            _known[run.folder] = (stamp, entry)
+    # A killed worker changes no file: whether it lives is asked every time.
+    if entry.status.state is RunStatus.RUNNING and not run.alive:
+        entry = replace(entry, status=run.status)
+    return entry
+
+
+def _stamp(run: Run) -> _Stamp:
+    """Time, size and inode of every file that an entry is read from."""
+    found = []
+    for name in _READ:
+        try:
+            facts = os.stat(f"{run.folder}/{name}")  # noqa: PTH116 (thousands of them)
+            found.append((facts.st_mtime_ns, facts.st_size, facts.st_ino))
+        except OSError:  # Who reads it will see why.
+            found.append((0, 0, 0))
+    return tuple(found)
+
+
+def _load(store: RunStore) -> None:
+    """Takes over what an earlier server knew, once."""
+    with _lock:
+        if store.root in _loaded:
+            return
+        _loaded[store.root] = set()
+    try:
+        kept = json.loads((store.root / _FILE).read_bytes())
+        if kept["version"] != _VERSION:
+            return
+        found = {
+            store.folder / name: (_as_stamp(line.pop("stamp")), line)
+            for name, line in kept["runs"].items()
+        }
+        entries = {
+            folder: (stamp, _from_json(Run(folder), line))
+            for folder, (stamp, line) in found.items()
+        }
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        log.warning("%s cannot be read, and is made anew: %r", _FILE, error)
+        return
+    with _lock:
+        _known.update(entries)
+        _loaded[store.root] = {(f, stamp) for f, (stamp, _) in entries.items()}
+
+
+def _keep(store: RunStore, found: Iterable[Entry]) -> None:
+    """Writes down what is known of settled runs, once enough of it is new."""
+    # A file may change again within one tick of its clock: wait until it cannot.
+    before = 1e9 * (time.time() - SETTLED_SECONDS)
+    with _lock:
+        settled = {
+            entry.run.folder: _known[entry.run.folder]
+            for entry in found
+            if not entry.status.state.active and entry.run.folder in _known
+        }
+        settled = {
+            folder: (stamp, entry)
+            for folder, (stamp, entry) in settled.items()
+            if max(changed for changed, _, _ in stamp) < before
+        }
+        now = {(folder, stamp) for folder, (stamp, _) in settled.items()}
+        new = len(now - _loaded.get(store.root, set()))
+        if new < max(_FEW, len(now) // 20):
+            return
+        _loaded[store.root] = now
+    runs = {f.name: {"stamp": s, **_to_json(e)} for f, (s, e) in settled.items()}
+    try:
+        with replacing(store.root / _FILE) as file:
+            json.dump({"version": _VERSION, "runs": runs}, file)
+    except OSError as error:
+        log.warning("%s cannot be written: %s", _FILE, error)
+
+
+def _as_stamp(values: Iterable[Iterable[int]]) -> _Stamp:
+    return tuple((int(a), int(b), int(c)) for a, b, c in values)
+
+
+def _to_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "config": entry.config.to_json(),
+        "status": entry.status.to_json(),
+        "val_loss": entry.val_loss,
+        "val_accuracy": entry.val_accuracy,
+        "test_accuracy": entry.test_accuracy,
+        "has_model": entry.has_model,
+        "notes": asdict(entry.notes),
+        "test_of": entry.test_of,
+    }
+
+
+def _from_json(run: Run, values: dict[str, Any]) -> Entry:
+    known = {
+        "config": TrainConfig.from_json(values["config"]),
+        "status": Status.from_json(values["status"]),
+        "notes": Notes.from_json(values["notes"]),
+    }
+    return Entry(run, **{**values, **known})
+
+
+def _read(run: Run) -> Entry:
+    status = run.status
+    test_of = run.tested_model
+    loss, accuracy = None, None
+    if not test_of:  # whose epochs are those of the model that it tests
+        loss, accuracy = _best_epoch(run.folder / "history.csv", status.best_epoch)
+    return Entry(
+        run=run,
+        config=run.config,
+        status=status,
+        val_loss=loss,
+        val_accuracy=accuracy,
+        test_accuracy=_test_accuracy(run.folder / "predictions.csv"),
+        has_model=(run.folder / "best.keras").exists(),
+        notes=notes_of(run),
+        test_of=test_of,
+    )
+
+
+def _best_epoch(path: Path, epoch: int) -> tuple[float | None, float | None]:
+    """Loss and accuracy of this epoch; of the lowest loss where it is not known."""
+    best: tuple[float, float] | None = None
+    named: tuple[float, float] | None = None
+    for row in _columns(path, "epoch", "val_loss", "val_accuracy"):
+        try:
+            number, loss, accuracy = (float(text) for text in row)
+        except ValueError:  # a line that is being written
+            continue
+        if number == epoch:
+            named = loss, accuracy
+        if math.isfinite(loss) and (best is None or loss < best[0]):
+            best = loss, accuracy
+    return named or best or (None, None)
+
+
+def _test_accuracy(path: Path) -> float | None:
+    right = total = 0
+    header = next(_lines(path), [])
+    scores = [name for name in header if name.startswith("score_")]
+    labels = [name.removeprefix("score_") for name in scores]
+    for split, label, *row in _columns(path, "split", "label", *scores):
+        if split == "test":
+            values = [float(text) for text in row]
+            right += labels[values.index(max(values))] == label
+            total += 1
+    return right / total if total else None
+
+
+def _columns(path: Path, *names: str) -> Iterator[list[str]]:
+    """Cells of the named columns of every whole line."""
+    lines = _lines(path)
+    header = next(lines, [])
+    if not set(names) <= set(header):
+        return
+    places = [header.index(name) for name in names]
+    for cells in lines:
+        if len(cells) == len(header):
+            yield [cells[place] for place in places]
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.reader(file)
+    except FileNotFoundError:
+        return

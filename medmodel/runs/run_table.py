@@ -1,0 +1,184 @@
+"""All runs as one table, and in what their settings differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medmodel.core.config import TrainConfig
+from medmodel.runs.run import Run
+from medmodel.runs.run_index import Entry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+SETTING = "setting: "
+"""How the columns of settings begin in a table of runs."""
+
+
+def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """A row per run, pinned ones first; values of the best epoch, not of the last.
+
+    Returns:
+        Columns `run, pinned, name, tags, note, test_of, dataset, model, state, created,
+        seconds, best_epoch, val_loss, val_accuracy, test_accuracy`, then one
+        `setting: <name>` for every setting that is not the same in all runs. Index 0
+        to n - 1.
+    """
+    import pandas as pd
+
+    entries = sorted(entries, key=lambda e: not e.notes.pinned)
+    facts = {
+        "run": [e.run.id for e in entries],
+        "pinned": [e.notes.pinned for e in entries],
+        "name": [e.title for e in entries],
+        "tags": [list(e.notes.tags) for e in entries],
+        "note": [e.notes.note for e in entries],
+        "test_of": [e.test_of for e in entries],
+        "dataset": [e.config.dataset for e in entries],
+        "model": [e.config.model for e in entries],
+        "state": [e.status.state.value for e in entries],
+        "created": [e.status.created for e in entries],
+        "seconds": [e.seconds for e in entries],
+        "best_epoch": [e.status.best_epoch for e in entries],
+        "val_loss": [e.val_loss for e in entries],
+        "val_accuracy": [e.val_accuracy for e in entries],
+        "test_accuracy": [e.test_accuracy for e in entries],
+    }
+    table = pd.DataFrame(facts)
+    numbers = ["val_loss", "val_accuracy", "test_accuracy"]
+    table[numbers] = table[numbers].astype(float)
+    differing = differing_settings([e.config for e in entries])
+    shown = {f"{SETTING}{k}": v for k, v in differing.items() if k != "dataset"}
+    settings = pd.DataFrame(shown, index=table.index, dtype=object)
+    return pd.concat([table, settings], axis=1)
+
+
+def differing_settings(configs: Sequence[TrainConfig]) -> dict[str, list[Any]]:
+    """Settings that are not the same everywhere -> the value of each configuration.
+
+    Names of runs do not count; `augmentation.shift` and the like stand for
+    themselves.
+    """
+    flat = [_flat(asdict(config)) for config in configs]
+    names = [name for name in (flat[0] if flat else {}) if name != "name"]
+    columns = {name: [values[name] for values in flat] for name in names}
+    return {k: v for k, v in columns.items() if any(x != v[0] for x in v)}
+
+
+def searched(table: pd.DataFrame, text: str) -> pd.DataFrame:
+    """The rows in which every word of `text` occurs somewhere, whatever its case."""
+    words = text.casefold().split()
+    rows = (" ".join(map(str, row)).casefold() for row in table.itertuples(index=False))
+    return table[[all(word in row for word in words) for row in rows]]
+
+
+def settings_that_differ(table: pd.DataFrame) -> pd.DataFrame:
+    """Of a part of the table of runs, the settings that its runs do not share.
+
+    Returns:
+        Their values as text, a column for each, headed as people would say it.
+    """
+    names = [name for name in map(str, table) if name.startswith(SETTING)]
+    texts = table[names].map(setting_text)
+    texts.columns = [name.removeprefix(SETTING).replace("_", " ") for name in names]
+    return texts.loc[:, texts.nunique() > 1]
+
+
+def setting_text(value: Any) -> str:
+    """The value of a setting as people read it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) or "none"
+
+
+def unlike_most(texts: pd.DataFrame) -> pd.DataFrame:
+    """Which cells have another value than most of their column; booleans.
+
+    Of several values that are equally common, the one of the last row counts.
+    """
+    usual = [
+        max(reversed(list(column)), key=Counter(column).__getitem__)
+        for _, column in texts.items()
+    ]
+    return texts != usual
+
+
+def epochs(run: Run) -> pd.DataFrame:
+    """The run's history: of an epoch that was trained again, the last time.
+
+    Returns:
+        Columns `epoch, val_loss, val_accuracy`, `best` (whether its weights were
+        kept) and others, epochs ascending; empty where nothing can be read.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(run.folder / "history.csv", on_bad_lines="skip")
+    except (FileNotFoundError, pd.errors.EmptyDataError):
+        table = pd.DataFrame()
+    wanted = ["epoch", "val_loss", "val_accuracy"]
+    if not set(wanted) <= set(table):
+        return pd.DataFrame(columns=[*wanted, "best"], dtype=float)
+    table[wanted] = table[wanted].apply(pd.to_numeric, errors="coerce")
+    known = table.dropna(subset=wanted)
+    found = known.drop_duplicates("epoch", keep="last").sort_values("epoch")
+    best = found["epoch"] == run.status.best_epoch
+    if not best.any():
+        best = found["val_loss"] == found["val_loss"].min()
+    return found.assign(best=best)
+
+
+def distinct_names(found: Sequence[Entry], short: bool = False) -> dict[str, str]:
+    """Id of each run -> its name, told from namesakes by seed, else time, else id.
+
+    Args:
+        found: Runs.
+        short: Whether a data set that all of them share is left out of the names.
+    """
+    alone = short and len({entry.config.dataset for entry in found}) == 1
+    titles = {e.run.id: _title(e.config, alone) for e in found}
+    names: dict[str, str] = {}
+    for title in dict.fromkeys(titles.values()):
+        same = [entry for entry in found if titles[entry.run.id] == title]
+        for told in (
+            [title for _ in same],
+            [f"{title}, seed {entry.config.seed}" for entry in same],
+            [f"{title} ({_when(entry.run.id)})" for entry in same],
+            [f"{title} ({entry.run.id})" for entry in same],
+        ):
+            if len(set(told)) == len(same):
+                names |= {e.run.id: name for e, name in zip(same, told, strict=True)}
+                break
+    return {entry.run.id: names[entry.run.id] for entry in found}
+
+
+def _title(config: TrainConfig, alone: bool) -> str:
+    # A name that somebody gave stays as it is.
+    place = f" on {Path(config.dataset).name}"
+    return (
+        config.title.replace(place, "", 1)
+        if alone and not config.name
+        else (config.title)
+    )
+
+
+def _when(run_id: str) -> str:
+    """Day and time from a run's id: `22.11. 22:23`."""
+    return f"{run_id[6:8]}.{run_id[4:6]}. {run_id[9:11]}:{run_id[11:13]}"
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": x for inner, x in value.items()}
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,260 @@
+"""What a worker says about its run while it works: status, steps and epochs.
+
+The training thread only puts values down here; two threads write and measure, so
+that a slow disk or a slow driver never holds a training step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import psutil
+
+from medmodel.core import devices
+from medmodel.core.storage import append_rows
+from medmodel.runs.run import Run, Status
+
+LOOK_SECONDS = 0.05
+FLUSH_SECONDS = 0.1
+STATUS_SECONDS = 0.2
+HEARTBEAT_SECONDS = 1.0
+USAGE_SECONDS = 2.0
+STEP_COLUMNS = ("time", "epoch", "step", "loss", "accuracy")
+EPOCH_COLUMNS = (
+    *("attempt", "epoch", "step", "time", "loss", "accuracy"),
+    *("val_loss", "val_accuracy", "learning_rate"),
+)
+# Space that is set aside, so that a run on a full disk can still say so.
+RESERVE_BYTES = 64 * 1024
+
+
+class Reporter:
+    """Writes status.json, steps.csv and history.csv of one run.
+
+    Use as a context manager, or call `close` at the end. Beats once a second from
+    its own thread, also while the training thread is busy.
+
+    Args:
+        run: The run; its lock must be held by this process.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._status = run.status
+        self._changed = False
+        self._written = 0.0
+        self._steps: list[tuple[Any, ...]] = []
+        self._steps_error: OSError | None = None
+        self._stop_seen = run.stop_requested
+        self._looked = time.monotonic()
+        self._phase_started = time.monotonic()
+        self._progress_message = self._status.message
+        self._state_lock = threading.Lock()
+        self._file_lock = threading.Lock()
+        self._closing = threading.Event()
+        self._reserve = run.folder / ".reserve"
+        self._set_space_aside()
+        self._threads = [
+            threading.Thread(target=self._write_loop, name="reporter", daemon=True),
+            threading.Thread(target=self._measure_loop, name="usage", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def status(self) -> Status:
+        """What the run's status is as far as this worker knows."""
+        return self._status
+
+    @property
+    def remark(self) -> str:
+        """The last message, if it was more than progress, which the end outdates."""
+        message = self._status.message
+        return "" if message == self._progress_message else message
+
+    def update(self, **changes: Any) -> None:
+        """Merges fields into the status.
+
+        A change of phase or state is on disk when this returns; anything else is
+        within 0.2 seconds.
+
+        Args:
+            **changes: Fields of `runs.Status`.
+        """
+        with self._state_lock:
+            before = self._status
+            self._status = replace(before, **changes)
+            self._changed = True
+            moved = (self._status.phase, self._status.state) != (
+                before.phase,
+                before.state,
+            )
+            if self._status.phase != before.phase:
+                self._phase_started = time.monotonic()
+        if moved:
+            self._try_to_write_status()
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Says how far a phase is; message and time left follow from it.
+
+        Args:
+            phase: See `Status.phase`.
+            done: Finished units.
+            total: All units; 0 while unknown.
+        """
+        left = None
+        if phase == self._status.phase and 0 < done <= total:
+            spent = time.monotonic() - self._phase_started
+            left = spent / done * (total - done)
+        self._progress_message = message = _sentence(phase, done, total)
+        self.update(
+            phase=phase, done=done, total=total, message=message, seconds_left=left
+        )
+
+    def step(self, *, step: int, epoch: int, loss: float, accuracy: float) -> None:
+        """Adds a point to steps.csv; on disk within 0.1 seconds.
+
+        Args:
+            step: Steps finished since training began.
+            epoch: The epoch this step belongs to, 1-based.
+            loss: Training loss.
+            accuracy: Training accuracy, 0 to 1.
+
+        Raises:
+            OSError: Earlier points could not be written (disk full).
+        """
+        if self._steps_error is not None:
+            raise self._steps_error
+        now = f"{time.time():.3f}"
+        self._steps.append((now, epoch, step, f"{loss:.6g}", f"{accuracy:.6g}"))
+        with self._state_lock:
+            self._status = replace(self._status, step=step)
+            self._changed = True
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Adds a finished epoch to history.csv and to the status.
+
+        Args:
+            row: Values by the names of `EPOCH_COLUMNS`; `attempt` and `time` are
+                filled in, others that are missing stay empty.
+        """
+        known = {"attempt": self._status.attempt, "time": round(time.time(), 3)}
+        values = {**known, **row}
+        self._flush_steps()
+        self.run.append("history.csv", {n: values.get(n, "") for n in EPOCH_COLUMNS})
+        self.update(epoch=int(values["epoch"]))
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked to stop; looks at the disk every 50 ms at most."""
+        now = time.monotonic()
+        if not self._stop_seen and now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._stop_seen = self.run.stop_requested
+        return self._stop_seen
+
+    def close(self, **changes: Any) -> None:
+        """Writes what is left and the last status, and ends the threads.
+
+        Args:
+            **changes: As in `update`: state, message, failure and so on.
+        """
+        self._closing.set()
+        self._threads[0].join()
+        with self._state_lock:
+            self._status = replace(self._status, **changes, heartbeat=time.time())
+        self._reserve.unlink(missing_ok=True)
+        self._try_to_flush_steps()
+        self._write_status()
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._closing.is_set():
+            self.close()
+
+    def _set_space_aside(self) -> None:
+        with contextlib.suppress(OSError):  # Then there is nothing to set aside.
+            self._reserve.write_bytes(b"\xff" * RESERVE_BYTES)
+
+    def _write_loop(self) -> None:
+        while not self._closing.wait(FLUSH_SECONDS):
+            self._try_to_flush_steps()
+            age = time.monotonic() - self._written
+            if age >= HEARTBEAT_SECONDS or (self._changed and age >= STATUS_SECONDS):
+                self._try_to_write_status()
+
+    def _measure_loop(self) -> None:
+        process = psutil.Process()
+        process.cpu_percent()  # The first call only starts the clock.
+        while not self._closing.wait(USAGE_SECONDS):
+            self.update(usage=devices.usage(process))
+
+    def _try_to_write_status(self) -> None:
+        """Like `_write_status`, but a full disk only makes the status older.
+
+        Nothing depends on one status in the middle, the next second tries again, and
+        an error here would hide the one that the run itself is about to meet.
+        """
+        with contextlib.suppress(OSError):
+            self._write_status()
+
+    def _write_status(self) -> None:
+        with self._file_lock:
+            with self._state_lock:
+                self._changed = False
+                self._status = replace(self._status, heartbeat=time.time())
+                status = self._status
+            self._written = time.monotonic()
+            self.run.write_status(status)
+
+    def _try_to_flush_steps(self) -> None:
+        try:
+            self._flush_steps()
+        except OSError as error:
+            self._steps_error = error
+
+    def rewind(self, step: int) -> None:
+        """Takes back all points after a step, where training goes on or begins anew.
+
+        Args:
+            step: Steps that stay.
+        """
+        self._flush_steps()
+        path = self.run.folder / "steps.csv"
+        place = STEP_COLUMNS.index("step")
+        with self._file_lock:
+            if path.exists():
+                with path.open(encoding="utf-8", newline="") as file:
+                    rows = [r for r in csv.reader(file) if len(r) == len(STEP_COLUMNS)]
+                kept = [row for row in rows[1:] if int(row[place]) <= step]
+                self.run.write_table("steps.csv", [STEP_COLUMNS, *kept])
+        self.update(step=step)
+
+    def _flush_steps(self) -> None:
+        with self._file_lock:
+            # Lists may grow while they are copied; only what was copied goes.
+            rows = self._steps[:]
+            if not rows:
+                return
+            append_rows(self.run.folder / "steps.csv", STEP_COLUMNS, rows)
+            del self._steps[: len(rows)]
+
+
+def _sentence(phase: str, done: int, total: int) -> str:
+    verb = {
+        "checking": "Checking the images",
+        "preparing": "Preparing the images",
+        "features": "Computing features",
+        "training": "Training",
+        "testing": "Testing the model on the images",
+        "evaluating": "Evaluating on validation and test images",
+    }.get(phase, phase.capitalize())
+    return f"{verb}: {done:,} of {total:,}." if total else f"{verb}."

@@ -1,0 +1,1 @@
+"""Recipes, callbacks, checkpoints: from a queued run to a finished one; TensorFlow."""

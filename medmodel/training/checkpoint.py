@@ -1,0 +1,66 @@
+"""The best model of a run on disk: the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.networks.models import heatmap_layers
+from medmodel.runs.run import ModelFacts, Run
+
+
+def save_model(
+    run: Run, model: keras.Model, classes: list[str], preprocessing: Preprocessing
+) -> None:
+    """Makes this the run's best model.
+
+    Args:
+        run: Gets best.keras, and model.json before the first; loses the predictions
+            of an earlier model.
+        model: uint8 pixels in, probabilities out.
+        classes: Name of each output.
+        preprocessing: How a picture becomes the model's input.
+
+    Raises:
+        OSError: The disk is full; an earlier model is still there.
+    """
+    facts = ModelFacts(
+        class_names=classes,
+        preprocessing=preprocessing,
+        heatmap_layers=heatmap_layers(model),
+        parameters=int(model.count_params()),
+    )
+    if not run.model_path.exists() or run.model_facts != facts:
+        run.write_model_facts(facts)
+    replace_file(run.model_path, model.save)
+    # What an earlier model said of the images is not what this one says of them: a run
+    # that is resumed and then killed shall have no predictions rather than those.
+    (run.folder / "predictions.csv").unlink(missing_ok=True)
+
+
+def replace_file(path: Path, write: Callable[[str], object]) -> None:
+    """Lets `write` make a file under another name, then gives it its own.
+
+    Keras writes into a path only, and chooses the format by its ending.
+
+    Args:
+        path: The file's name.
+        write: Called with the temporary path.
+
+    Raises:
+        OSError: The disk is full or fails; what was there before still is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".new-{path.name}")
+    try:
+        write(str(temporary))
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,66 @@
+"""What a recipe learns from, and where it tells how it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.data.prepared import Prepared
+from medmodel.networks.pipeline import Samples, balanced_weights
+from medmodel.runs.run import Run
+from medmodel.runs.status_writer import Reporter
+
+
+@dataclass(frozen=True)
+class Material:
+    """One run with its prepared images.
+
+    Args:
+        run: The run's folder.
+        config: Its settings.
+        reporter: Takes progress, steps and epochs; says when to stop.
+        classes: Names, in the order of the outputs.
+        preprocessing: With which the images were prepared.
+        prepared: Pixels, and a table with the columns path, label, patient, split.
+    """
+
+    run: Run
+    config: TrainConfig
+    reporter: Reporter
+    classes: list[str]
+    preprocessing: Preprocessing
+    prepared: Prepared
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """(n,) class number of every prepared image."""
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        labels = self.prepared.table["label"]
+        return np.array([numbers[label] for label in labels], dtype=np.int64)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """(k,) what an image of each class counts, in training and validation."""
+        if not self.config.class_weights:
+            return np.ones(len(self.classes), np.float32)
+        labels = self.targets[self.rows("train")]
+        return np.array(balanced_weights(labels, len(self.classes)), np.float32)
+
+    def rows(self, split: str) -> np.ndarray:
+        """Row numbers of a split, ascending."""
+        return np.flatnonzero((self.prepared.table["split"] == split).to_numpy())
+
+    def samples(self, split: str) -> Samples:
+        """The images of a split, for `pipeline`."""
+        rows = self.rows(split)
+        return Samples(
+            self.prepared.pixels,
+            rows,
+            self.targets[rows],
+            len(self.classes),
+            self.weights.tolist(),
+        )

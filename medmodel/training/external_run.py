@@ -1,0 +1,64 @@
+"""The work of an external test: another folder's images through a finished model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medmodel.core.errors import Cancelled
+from medmodel.data.datasets import index_dataset
+from medmodel.data.folders import safe_folder
+from medmodel.data.prepared import prepare
+from medmodel.evaluation import external_validation
+from medmodel.inference import prediction
+from medmodel.networks.hardware import choose_devices
+from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.status_writer import Reporter
+
+CHUNK = 256
+"""Images between two looks at whether somebody asked to stop."""
+
+
+def test(run: Run, reporter: Reporter) -> RunStatus:
+    """Does an external test to its end, in this process; what was prepared is kept.
+
+    Args:
+        run: As from `external.submit`; this process holds its lock.
+        reporter: Told everything; says when to stop.
+
+    Returns:
+        `DONE`, or `STOPPED` if somebody asked for that.
+
+    Raises:
+        DataError: The folder cannot be used, or is no other place.
+        RunError: The model is not there any more.
+        OSError: The disk is full or fails.
+    """
+    try:
+        _test(run, reporter)
+    except Cancelled:
+        return RunStatus.STOPPED
+    return RunStatus.DONE
+
+
+def _test(run: Run, reporter: Reporter) -> None:
+    def stopped() -> bool:
+        return reporter.stop_requested
+
+    store = RunStore(run.folder.parent.parent)
+    model = store.get(run.tested_model)
+    preprocessing = model.model_facts.preprocessing
+    _, device = choose_devices(run.config.device)
+    reporter.update(device=device, epochs=0)
+    reporter.progress("checking", 0, 0)
+    index = index_dataset(safe_folder(run.config.dataset), reporter.progress, stopped)
+    rows = external_validation.rows_to_test(index, run, model)
+    prepared = prepare(index.folder, rows, preprocessing, reporter.progress, stopped)
+    loaded = prediction.load(model)
+    found = []
+    for start in range(0, len(prepared.pixels), CHUNK):
+        if stopped():
+            raise Cancelled
+        reporter.progress("testing", start, len(prepared.pixels))
+        chunk = prepared.pixels[start : start + CHUNK]
+        found.append(prediction.predict(loaded, chunk))
+    external_validation.complete(run, model, prepared.table, np.concatenate(found))

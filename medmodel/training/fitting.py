@@ -1,0 +1,181 @@
+"""Training by gradient descent: from scratch, or fine-tuning what is pretrained."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import shutil
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import Cancelled
+from medmodel.networks.models import build_model, freeze_for_fine_tuning
+from medmodel.networks.pipeline import (
+    evaluation_batches,
+    steps_per_epoch,
+    training_batches,
+)
+from medmodel.runs.run import Run
+from medmodel.training.callbacks import Backup, BestKeeper, Narrator, restore
+from medmodel.training.checkpoint import save_model
+from medmodel.training.context import Material
+from medmodel.training.instant import Learner
+
+HEAD_PASSES = 30
+OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
+}
+
+
+def build(material: Material) -> keras.Model:
+    """The network of the run's settings, with its initial weights."""
+    config = material.config
+    return build_model(
+        config.model,
+        material.preprocessing,
+        len(material.classes),
+        config.weights,
+        config.seed,
+    )
+
+
+def fit(material: Material, strategy: tf.distribute.Strategy) -> None:
+    """Trains and keeps the best model; goes on where an earlier attempt ended.
+
+    Args:
+        material: The run.
+        strategy: On which devices.
+
+    Raises:
+        NotANumberError: The loss is no number any more.
+        OSError: The disk is full or fails; an earlier best model is still there.
+    """
+    run, config = material.run, material.config
+    steps = steps_per_epoch(material.samples("train"), config.batch_size)
+    with strategy.scope():
+        model = build(material)
+        if config.training == "fine_tune":
+            freeze_for_fine_tuning(model)
+        model.compile(
+            optimizer=_optimizer(config, steps),
+            loss=keras.losses.CategoricalCrossentropy(),
+            metrics=["accuracy"],
+            # On processors XLA made small CNNs up to three times slower.
+            jit_compile=False,
+        )
+        finished = restore(model, run.folder / "backup")
+    material.reporter.rewind(_steps_until(run, finished))
+    best = BestKeeper(material.reporter, _saver(material), config.patience)
+    with contextlib.suppress(Cancelled):
+        if config.training == "fine_tune" and not finished:
+            _start_head(material, model, best)
+        _descend(material, model, best, finished)
+        shutil.rmtree(run.folder / "backup", ignore_errors=True)
+
+
+def _descend(
+    material: Material, model: keras.Model, best: BestKeeper, finished: int
+) -> None:
+    """Trains from epoch `finished` on, counted from 0.
+
+    Raises:
+        Cancelled: Somebody asked to stop.
+    """
+    config, run, reporter = material.config, material.run, material.reporter
+    if 0 < config.patience <= finished - best.epoch:
+        return
+    training = material.samples("train")
+    steps = steps_per_epoch(training, config.batch_size)
+    before = reporter.status.step
+    planned = before + (config.epochs - finished) * steps
+    narrator = Narrator(reporter, before, planned)
+    reporter.update(steps=planned)
+    try:
+        model.fit(
+            training_batches(
+                training, config.batch_size, config.seed, config.augmentation, finished
+            ),
+            steps_per_epoch=steps,
+            epochs=config.epochs,
+            initial_epoch=finished,
+            validation_data=evaluation_batches(
+                material.samples("val"), config.batch_size
+            ),
+            # The best first: a crash after it costs an epoch, never the better model.
+            callbacks=[best, narrator, Backup(run.folder / "backup")],
+            shuffle=False,
+            verbose=0,
+        )
+    except Cancelled:
+        # Stopped before an epoch was validated: these few steps are all there is.
+        if not run.model_path.exists() and narrator.step > before:
+            best.save(model)
+        raise
+
+
+def _saver(material: Material) -> Callable[[keras.Model], None]:
+    def save(model: keras.Model) -> None:
+        save_model(material.run, model, material.classes, material.preprocessing)
+
+    return save
+
+
+def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
+    """Warms up for at most an epoch, then falls as a cosine to a hundredth."""
+    total = config.epochs * steps
+    warm = min(steps, total // 10)
+    rate = config.learning_rate
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 10 if warm else rate,
+        decay_steps=max(total - warm, 1),
+        alpha=0.01,
+        warmup_target=rate if warm else None,
+        warmup_steps=warm,
+    )
+    return OPTIMIZERS[config.optimizer](schedule)
+
+
+def _start_head(material: Material, model: keras.Model, best: BestKeeper) -> None:
+    """Solves the last layer on what the pretrained network gives it.
+
+    A random last layer would send large, senseless gradients through all others.
+
+    Raises:
+        Cancelled: Somebody asked to stop.
+    """
+    dense, reporter = model.layers[-1], material.reporter
+    backbone = keras.Model(model.input, dense.input)
+    compute = tf.function(lambda pixels: backbone(pixels, training=False))
+    rows = np.concatenate([material.rows("train"), material.rows("val")])
+    rows = np.random.default_rng(material.config.seed).permutation(rows)
+    learner = Learner(material, dense.input.shape[-1])
+    size = material.config.batch_size
+    for start in range(0, len(rows), size):
+        chosen = np.sort(rows[start : start + size])
+        pixels = tf.constant(material.prepared.pixels[chosen])
+        learner.take(chosen, tf.cast(compute(pixels), tf.float32).numpy())
+        reporter.progress("features", start + len(chosen), len(rows))
+        if reporter.stop_requested:
+            raise Cancelled("Training was stopped on request.")
+    head, _ = learner.learn(HEAD_PASSES)
+    kernel = head.coefficients[:-1] / head.scale[:, None]
+    dense.set_weights([kernel, head.coefficients[-1] - head.mean @ kernel])
+    batches = evaluation_batches(material.samples("val"), size)
+    found = model.evaluate(batches, verbose=0, return_dict=True)
+    best.offer(model, 0, float(found["loss"]))
+
+
+def _steps_until(run: Run, epoch: int) -> int:
+    """Steps that were finished with an epoch, as the history says."""
+    path = run.folder / "history.csv"
+    if not epoch or not path.exists():
+        return 0
+    with path.open(encoding="utf-8", newline="") as file:
+        found = [row for row in csv.DictReader(file) if row["epoch"] == str(epoch)]
+    return int(found[-1]["step"]) if found else 0

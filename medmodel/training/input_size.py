@@ -1,0 +1,186 @@
+"""At which size the frozen network looks at the images; validation data chooses.
+
+A larger picture shows more and costs more. A pilot on a few hundred images tells
+whether it pays; its answer is kept, so that the next run begins at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from medmodel.core.environment import workspace_root
+from medmodel.core.storage import read_json, write_json
+from medmodel.data.datasets import Index
+from medmodel.data.prepared import prepare
+from medmodel.networks.features import extract
+from medmodel.runs.run import Run
+from medmodel.runs.status_writer import Reporter
+from medmodel.training.context import Material
+from medmodel.training.instant import Learner
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALL, USUAL, LARGE, LARGEST = 96, 128, 224, 320
+"""Pixels. 224 takes three times as long as 128, and 320 six times."""
+MARGIN = 0.05
+"""Log loss by which the larger size must be better: it then gives the right class a
+probability that is 5 % higher."""
+PILOT = {"train": 500, "val": 250}
+"""Images of the pilot."""
+PILOT_PASSES = 30
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The size of a run's images.
+
+    Args:
+        size: Height and width in pixels.
+        reason: Why, as one sentence.
+    """
+
+    size: int
+    reason: str
+
+
+def choose_size(
+    run: Run, reporter: Reporter, index: Index, table: pd.DataFrame
+) -> Sizing:
+    """The size that the settings name, or that validation data chooses.
+
+    Only training and validation images are looked at.
+
+    Args:
+        run: The run.
+        reporter: Told about progress.
+        index: The data set.
+        table: Columns path, label, patient, split.
+
+    Raises:
+        Cancelled: Somebody asked to stop.
+        DataError: No image of the pilot can be read.
+        OSError: The disk is full or fails.
+    """
+    size = run.config.size
+    if size:
+        return Sizing(size, f"{size} px: chosen in the settings.")
+    native = _usual_side(index)
+    smaller, larger = candidates(native)
+    if smaller == larger:
+        return Sizing(smaller, f"{smaller} px: the images have {native:.0f} px.")
+    kept = _answer_file(run, index)
+    known = read_json(kept)
+    if known is not None:
+        return Sizing(**known)
+    losses = {
+        size: _pilot(run, reporter, index, table, size) for size in (smaller, larger)
+    }
+    sizing = verdict(losses)
+    write_json(kept, asdict(sizing))
+    return sizing
+
+
+def candidates(native: float) -> tuple[int, int]:
+    """The two sizes to try, the smaller first; twice the same where none is in doubt.
+
+    Args:
+        native: Usual longer side of the images in pixels.
+    """
+    if native < (SMALL + USUAL) / 2:
+        return SMALL, USUAL
+    if native < (USUAL + LARGE) / 2:
+        return USUAL, USUAL
+    return USUAL, LARGE if native < (LARGE + LARGEST) / 2 else LARGEST
+
+
+def verdict(losses: Mapping[int, np.ndarray]) -> Sizing:
+    """The larger size if it pays for its time.
+
+    Args:
+        losses: Size in pixels, the smaller first -> (n,) log losses of the same
+            validation images.
+    """
+    (smaller, small), (larger, large) = losses.items()
+    gain = (small - large).mean()
+    taken, other = (larger, smaller) if gain > MARGIN else (smaller, larger)
+    why = ", too little to pay for the time" if 0 < gain <= MARGIN else ""
+    return Sizing(
+        taken,
+        f"{taken} px: validation chose it over {other} px, log loss "
+        f"{losses[taken].mean():.2f} against {losses[other].mean():.2f}{why}.",
+    )
+
+
+def _usual_side(index: Index) -> float:
+    """Median of the images' longer sides in pixels."""
+    return float(np.median(index.readable[["width", "height"]].max(axis=1)))
+
+
+def _pilot(
+    run: Run, reporter: Reporter, index: Index, table: pd.DataFrame, size: int
+) -> np.ndarray:
+    """Log losses of some validation images after learning from some training images."""
+    config = run.config
+    rows = sorted(_drawn(table, config.seed))
+    preprocessing = config.preprocessing(size)
+
+    def progress(phase: str, done: int, total: int) -> None:
+        reporter.progress(phase, done, total)
+        reporter.update(message=f"Trying {size} px on {len(rows)} images.")
+
+    def stopped() -> bool:
+        return reporter.stop_requested
+
+    some = table.iloc[rows].reset_index(drop=True)
+    prepared = prepare(index.folder, some, preprocessing, progress, stopped)
+    classes = sorted(set(prepared.table["label"]))
+    material = Material(run, config, reporter, classes, preprocessing, prepared)
+    learner = Learner(material)
+    extract(prepared, preprocessing, learner.take, progress, stopped)
+    _, losses = learner.learn(PILOT_PASSES)
+    # The curves shall show one training from its beginning, not the trials before it.
+    reporter.rewind(0)
+    shutil.rmtree(prepared.folder, ignore_errors=True)
+    return losses
+
+
+def _drawn(table: pd.DataFrame, seed: int) -> Iterator[int]:
+    """Row numbers of the pilot's images: at random, every class among them."""
+    rng = np.random.default_rng(seed)
+    for split, limit in PILOT.items():
+        rows = np.flatnonzero((table["split"] == split).to_numpy())
+        share = min(1.0, limit / max(len(rows), 1))
+        labels = table["label"].to_numpy()[rows]
+        for label in sorted(set(labels)):
+            own = rng.permutation(rows[labels == label])
+            yield from own[: max(2, round(share * len(own)))].tolist()
+
+
+def _answer_file(run: Run, index: Index) -> Path:
+    """Where the answer for this data set, split and look of the images is kept."""
+    config = run.config
+    names = (
+        "fit",
+        "colour",
+        "window",
+        "steps",
+        "seed",
+        "val_fraction",
+        "test_fraction",
+        "patient_pattern",
+        "folds",
+        "fold",
+    )
+    facts = {name: getattr(config, name) for name in names}
+    facts |= {"images": index.fingerprint, "class_weights": config.class_weights}
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
+    return workspace_root() / "prepared" / "sizes" / f"{digest}.json"

@@ -1,0 +1,242 @@
+"""From a queued run to a finished one: the steps that every recipe goes through."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from medmodel.core import devices, samples
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import Cancelled, DataError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import read_json, write_json
+from medmodel.data.datasets import Index, index_dataset
+from medmodel.data.folders import safe_folder
+from medmodel.data.prepared import prepare
+from medmodel.data.splits import assign_splits
+from medmodel.inference import prediction
+from medmodel.networks.hardware import choose_devices
+from medmodel.networks.precision import choose_precision
+from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.status_writer import Reporter
+from medmodel.training.context import Material
+from medmodel.training.fitting import build, fit
+from medmodel.training.input_size import Sizing, choose_size
+from medmodel.training.instant import train_instant
+from medmodel.training.ood_reference import write_reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLIT_COLUMNS = ("path", "label", "patient", "split", "digest")
+CHUNK = 256
+"""Images between two looks at the clock while predictions are written."""
+
+
+def train(run: Run, reporter: Reporter) -> RunStatus:
+    """Trains a run to its end, in this process; goes on where an attempt ended.
+
+    Writes split.csv, environment.json, steps.csv, history.csv, best.keras, model.json
+    predictions.csv and at last reference.npz. A stopped run that has a model predicts
+    as well.
+
+    Args:
+        run: A run whose lock this process holds.
+        reporter: Told everything; says when to stop.
+
+    Returns:
+        `DONE`, or `STOPPED` if somebody asked for that.
+
+    Raises:
+        DataError: The data set cannot be used.
+        TrainingError: The loss is no number any more.
+        OSError: The disk is full or fails.
+    """
+    config = run.config
+    keras.utils.set_random_seed(config.seed)
+    reporter.update(epochs=config.epochs)
+    policy = keras.config.dtype_policy()
+    try:
+        strategy, device = choose_devices(config.device)
+        reporter.update(device=device)
+        material, sizing = gather(run, reporter)
+        _learn(material, sizing, strategy, device)
+        stopped = reporter.stop_requested
+        if run.model_path.exists():
+            write_predictions(material)
+            write_reference(material)
+    except Cancelled:
+        return RunStatus.STOPPED
+    finally:
+        keras.config.set_dtype_policy(policy)
+    return RunStatus.STOPPED if stopped else RunStatus.DONE
+
+
+def gather(run: Run, reporter: Reporter) -> tuple[Material, Sizing]:
+    """Checks, splits and prepares the run's images.
+
+    Raises:
+        DataError: The data set cannot be used.
+        Cancelled: Somebody asked to stop.
+        OSError: The disk is full or fails.
+    """
+    config = run.config
+
+    def stopped() -> bool:
+        return reporter.stop_requested
+
+    if config.training == "frozen":
+        reporter.rewind(0)
+    reporter.progress("checking", 0, 0)
+    index = index_dataset(safe_folder(config.dataset), reporter.progress, stopped)
+    table = _split(run, index, config)
+    classes = sorted(set(table["label"]))
+    sizing = choose_size(run, reporter, index, table)
+    axis, frame = samples.axis_of(table["path"]), samples.frame_of(table["path"])
+    preprocessing = config.preprocessing(sizing.size)
+    preprocessing = replace(preprocessing, axis=axis, frame=frame)
+    prepared = prepare(index.folder, table, preprocessing, reporter.progress, stopped)
+    material = Material(run, config, reporter, classes, preprocessing, prepared)
+    _check(material)
+    return material, sizing
+
+
+def write_predictions(material: Material) -> None:
+    """Writes predictions.csv for validation and test with the model as saved.
+
+    The same function answers for uploads, and the model is read from its file: the
+    table proves what Diagnose will say.
+    """
+    run, reporter, prepared = material.run, material.reporter, material.prepared
+    loaded = prediction.load(run)
+    rows = np.concatenate([material.rows("val"), material.rows("test")])
+    scores = np.empty((len(rows), len(material.classes)), np.float32)
+    for start in range(0, len(rows), CHUNK):
+        reporter.progress("evaluating", start, len(rows))
+        chosen = rows[start : start + CHUNK]
+        answer = prediction.predict(loaded, prepared.pixels[chosen])
+        scores[start : start + CHUNK] = answer
+    reporter.progress("evaluating", len(rows), len(rows))
+    run.write_table("predictions.csv", _prediction_lines(material, rows, scores))
+    warning = one_answer(scores[: len(material.rows("val"))], material.classes)
+    if warning:
+        reporter.update(message=warning)
+
+
+def one_answer(scores: np.ndarray, classes: list[str]) -> str:
+    """A sentence if every image gets the same first choice, else "".
+
+    Args:
+        scores: (n, k) probabilities of validation images.
+        classes: (k,) names.
+    """
+    choices = set(scores.argmax(axis=1).tolist())
+    if len(choices) != 1:
+        return ""
+    return (
+        f"Careful: the model answers {classes[choices.pop()]} for every validation "
+        "image. It has learned nothing useful yet."
+    )
+
+
+def _learn(
+    material: Material, sizing: Sizing, strategy: tf.distribute.Strategy, device: str
+) -> None:
+    config, reporter = material.config, material.reporter
+    precision, reason = _precision(material)
+    facts = environment(config, material.preprocessing, (precision, reason), device)
+    facts["size_reason"] = sizing.reason
+    write_json(material.run.folder / "environment.json", facts)
+    reporter.update(precision=precision)
+    if config.training == "frozen":
+        train_instant(material)
+    else:
+        keras.config.set_dtype_policy(precision)
+        reporter.progress("training", 0, 0)
+        fit(material, strategy)
+
+
+def environment(
+    config: TrainConfig,
+    preprocessing: Preprocessing,
+    precision: tuple[str, str],
+    device: str,
+) -> dict[str, Any]:
+    """What environment.json holds: on what, and with what, the run was trained."""
+    packages = ("tensorflow", "keras", "numpy", "pandas", "pillow", "scipy")
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "devices": [found.title for found in devices.available()],
+        "device": device,
+        "precision": precision[0],
+        "precision_reason": precision[1],
+        "size": preprocessing.size,
+        "seed": config.seed,
+    }
+
+
+def _precision(material: Material) -> tuple[str, str]:
+    config = material.config
+    if config.training == "frozen":
+        return "float32", "float32: features do not depend on the machine."
+    if config.precision != "auto":
+        return config.precision, f"{config.precision}: chosen in the settings."
+    earlier = read_json(material.run.folder / "environment.json")
+    if earlier:
+        return earlier["precision"], earlier["precision_reason"]
+    material.reporter.update(message="Timing a few steps of each precision.")
+    pixels = material.prepared.pixels[: config.batch_size]
+    return choose_precision(lambda: build(material), pixels)
+
+
+def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
+    """The run's split: drawn once, kept in split.csv for every later attempt."""
+    import pandas as pd
+
+    path = run.folder / "split.csv"
+    if path.exists():
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    digests = index.readable[["path", "digest"]]
+    table = assign_splits(index, config).merge(digests, on="path", how="left")
+    table = table[list(SPLIT_COLUMNS)]
+    run.write_table("split.csv", [SPLIT_COLUMNS, *table.itertuples(index=False)])
+    return table
+
+
+def _check(material: Material) -> None:
+    """Raises `DataError` if what could be prepared is too little."""
+    table = material.prepared.table
+    training = Counter(table.loc[table["split"] == "train", "label"])
+    missing = [name for name in material.classes if not training[name]]
+    if missing:
+        raise DataError(
+            f"No training image of {', '.join(missing)} can be read: at least one of "
+            "every class is needed."
+        )
+    if not len(material.rows("val")):
+        raise DataError("No validation image can be read: at least one is needed.")
+
+
+def _prediction_lines(
+    material: Material, rows: np.ndarray, scores: np.ndarray
+) -> Iterator[list[str]]:
+    yield [
+        *("path", "patient", "split", "label"),
+        *(f"score_{name}" for name in material.classes),
+    ]
+    table = material.prepared.table
+    facts = table.loc[rows, ["path", "patient", "split", "label"]]
+    for row, numbers in zip(facts.itertuples(index=False), scores, strict=True):
+        yield [*row, *(f"{number:.8g}" for number in numbers)]

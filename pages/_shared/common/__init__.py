@@ -1,0 +1,1 @@
+"""What every page uses: words, widgets, charts, downloads, images, the run cache."""

@@ -1,0 +1,31 @@
+"""Not for clinical use: agreed to once per session, before any picture is shown."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel.core import audit
+
+
+def ask_consent(page: str) -> bool:
+    """Whether the user has agreed; asks on the page if not.
+
+    Args:
+        page: Where it is asked, for the audit log.
+    """
+    if st.session_state.get("consent"):
+        return True
+    with st.container(border=True):
+        st.markdown(
+            "#### Before you start\n"
+            "MedModel is **not for clinical use**. It is for research and teaching: "
+            "a model's score is not a diagnosis, and nothing shown here may decide "
+            "about a patient.\n\n"
+            "Pictures that you drop stay in this server's memory, are written "
+            "nowhere, and are forgotten when you close the page."
+        )
+        if st.button("I understand", type="primary", shortcut="Enter"):
+            st.session_state["consent"] = True
+            audit.record("consent", page=page)
+            st.rerun()
+    return False

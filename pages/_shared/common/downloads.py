@@ -1,0 +1,79 @@
+"""Numbers to take away, as tables that spreadsheets read safely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.core import audit
+from medmodel.runs.run import Run
+
+
+def noted(
+    make: Callable[[], str | bytes], action: str, **facts: audit.Fact
+) -> Callable[[], str | bytes]:
+    """What makes a file once it is asked for, and notes that in the audit log.
+
+    For a download button that ignores the press: one that draws the page again makes
+    all its promised files anew, and the browser may just have asked for an old one.
+
+    Args:
+        make: Makes the file's text or bytes.
+        action: What the audit log calls it.
+        **facts: What the audit log says of it.
+    """
+
+    def made() -> str | bytes:
+        file = make()
+        audit.record(action, **facts)
+        return file
+
+    return made
+
+
+def csv_button(
+    table: pd.DataFrame | Callable[[], pd.DataFrame],
+    name: str,
+    run: Run,
+    label: str = "CSV",
+) -> None:
+    """A button that downloads a table.
+
+    Args:
+        table: What is downloaded, or what makes it when it is asked for.
+        name: What it is, for the file's name; tells it from the others on the page.
+        run: The run that it is about.
+        label: What stands on the button.
+    """
+    st.download_button(
+        label,
+        noted(
+            lambda: csv_text(table() if callable(table) else table),
+            "export",
+            run=run.id,
+            what=name,
+        ),
+        file_name=f"{name}-{run.id}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"csv-{name}",
+        help=f"The numbers behind this as a table ({name})",
+        on_click="ignore",
+    )
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV, in which no spreadsheet finds a formula."""
+    safe = table.rename(columns=lambda name: harmless(str(name)))
+    for position, kind in enumerate(safe.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            column = [harmless(str(text)) for text in safe.iloc[:, position]]
+            safe.isetitem(position, column)
+    return safe.to_csv(index=False)
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

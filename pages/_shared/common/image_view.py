@@ -1,0 +1,41 @@
+"""A picture on a page."""
+
+from __future__ import annotations
+
+import base64
+
+import streamlit as st
+
+from medmodel.imaging.images import Pixels, png_bytes, thumbnail
+from medmodel.reports import plots
+from pages._shared.common.words import plain
+
+SIDE = 512
+"""Pixels of a picture on the page: enough for a projector, quick to send."""
+
+
+def show_picture(
+    pixels: Pixels, caption: str, alt: str, for_a_moment: bool = False
+) -> None:
+    """A picture in a dark frame, exact PNG, its caption as plain text.
+
+    Args:
+        pixels: The picture.
+        caption: What stands below it.
+        alt: What a screen reader says.
+        for_a_moment: It gives way to another one soon, perhaps before a browser has
+            asked for its file, so it travels within the page.
+    """
+    framed = plots.framed(plots.enlarged(thumbnail(pixels, 2 * SIDE), SIDE))
+    st.image(
+        data_uri(framed) if for_a_moment else png_bytes(framed),
+        caption=plain(caption),
+        width="stretch",
+        output_format="PNG",
+        alt=alt,
+    )
+
+
+def data_uri(pixels: Pixels) -> str:
+    """The picture as a PNG within a link."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode()

@@ -1,0 +1,74 @@
+"""A field for large files that go straight to the server's disk."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import streamlit as st
+
+from medmodel import uploads
+from medmodel.core.environment import REPOSITORY
+from medmodel.data import importing
+from medmodel.uploads import Upload
+from pages._shared.common.words import plain
+
+ASSETS = REPOSITORY / "assets"
+Kind = Literal["zip", "folder", "npz"]
+_LABELS: dict[Kind, tuple[str, str]] = {
+    "zip": ("ZIP file", "Choose a ZIP file, or drop it here."),
+    "folder": ("Folder", "Choose a folder; all of its files are sent."),
+    "npz": ("MedMNIST file", "Choose a file such as pneumoniamnist.npz."),
+}
+
+
+@lru_cache
+def _source(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def upload_field(kind: Kind) -> Upload | None:
+    """What arrived whole from the visitor's computer; None before."""
+    key = f"upload-{kind}"
+    ticket = st.session_state.get(key, "")
+    if uploads.opened(ticket) is None:
+        ticket = st.session_state[key] = uploads.begin()
+    component = st.components.v2.component(
+        "upload_field",
+        html=_source("upload.html"),
+        css=_source("upload.css"),
+        js=_source("upload.js"),
+    )
+    label, help_text = _LABELS[kind]
+    answer = component(
+        data={
+            "url": f"/upload/{ticket}",
+            "kind": kind,
+            "label": label,
+            "help": f"{help_text} Room for {importing.room() / 2**30:,.0f} GB.",
+            "accept": "" if kind == "folder" else f".{kind}",
+            "most": importing.MOST_FILES,
+            "bytes": importing.room(),
+        },
+        key=f"field-{kind}",
+        on_arrived_change=lambda: None,
+        on_failed_change=lambda: None,
+    )
+    refused, arrived = f"refused-{kind}", f"arrived-{kind}"
+    if answer.failed:
+        forget_upload(kind)
+        st.session_state[refused] = str(answer.failed)
+        st.rerun()
+    if refused in st.session_state:
+        st.error(plain(st.session_state[refused]))
+    if answer.arrived:
+        st.session_state[arrived] = ticket
+        st.session_state.pop(refused, None)
+        st.rerun()
+    return uploads.opened(ticket) if st.session_state.get(arrived) == ticket else None
+
+
+def forget_upload(kind: Kind) -> None:
+    """Removes what was sent; the field takes something else."""
+    uploads.close(st.session_state.pop(f"upload-{kind}", ""))
+    st.session_state.pop(f"arrived-{kind}", None)

@@ -1,0 +1,138 @@
+"""Several runs on the images that all of them have seen, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation import cross_validation
+from medmodel.evaluation.comparison import Common, Difference, common_images, compare
+from medmodel.evaluation.curves import Curve, precision_recall_curve, roc_curve
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.metrics import class_metrics as metrics_of_class
+from medmodel.evaluation.metrics import overall_metrics
+from medmodel.evaluation.predictions import Scored
+from medmodel.runs import run_table
+from medmodel.runs.run import Run
+from medmodel.runs.run_index import Entry
+from pages._shared.common import run_cache
+
+Models = Mapping[str, Sequence[Run]]
+"""Name of each model -> its run; of a whole cross-validation, the runs of its folds."""
+Chosen = tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
+"""Name, folders and versions of the predictions of each model."""
+
+
+def models_of(found: Sequence[Entry], everything: Sequence[Entry]) -> Models:
+    """What is compared: a fold stands for its whole cross-validation, once finished.
+
+    Args:
+        found: The runs that were ticked.
+        everything: All runs, newest first.
+    """
+    names = run_table.distinct_names(found, short=True)
+    models: dict[str, Sequence[Run]] = {}
+    for entry in found:
+        experiment = cross_validation.whole(entry, everything)
+        if experiment is None:
+            models[names[entry.run.id]] = [entry.run]
+            continue
+        runs = [e.run for e in experiment.tested]
+        if any(runs[0].id == others[0].id for others in models.values()):
+            continue  # another fold of the same one
+        title = replace(entry.config, folds=1, fold=1).title
+        name = f"{title}, all {experiment.folds} folds"
+        models[f"{name} ({runs[0].id})" if name in models else name] = runs
+    return models
+
+
+def chosen(models: Models) -> Chosen:
+    """What the other functions take."""
+    return tuple(
+        (
+            name,
+            tuple(str(run.folder) for run in runs),
+            tuple(run_cache.version(run) for run in runs),
+        )
+        for name, runs in models.items()
+    )
+
+
+def asked(runs: Sequence[Run], path: str) -> Run:
+    """The run whose model may be asked about a test image: it has not learned it."""
+    if len(runs) == 1:
+        return runs[0]
+    table = _table(
+        tuple(str(run.folder) for run in runs),
+        tuple(run_cache.version(run) for run in runs),
+    )
+    return runs[int(table.loc[table["path"] == path, "fold"].iloc[0]) - 1]
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _table(folders: tuple[str, ...], versions: tuple[int, ...]) -> pd.DataFrame:
+    runs = [Run(Path(folder)) for folder in folders]
+    return (
+        run_cache.predictions(runs[0])
+        if len(runs) == 1
+        else cross_validation.pooled(runs)
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def common(runs: Chosen) -> Common:
+    """Their common test images; shared, never to be changed.
+
+    Raises:
+        DataError: They cannot be compared.
+        RunError: One has no predictions.
+    """
+    return common_images({name: _table(f, versions) for name, f, versions in runs})
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def metrics(runs: Chosen) -> dict[str, dict[str, Estimate]]:
+    """Name of each model -> its metrics on the common images."""
+    models = common(runs).models.items()
+    return {name: overall_metrics(model) for name, model in models}
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def differences(runs: Chosen, metric: str) -> list[Difference]:
+    """Every pair by one metric, corrected for their number."""
+    return compare(common(runs), metric)
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def curves(runs: Chosen, position: int) -> dict[str, tuple[Curve, Curve]]:
+    """Name of each model -> the ROC and the precision–recall curve of a class.
+
+    Args:
+        runs: The models.
+        position: The class, by its position in the first model.
+
+    Raises:
+        DataError: The class, or everything else, is absent.
+    """
+    found = {}
+    for title, (model, at) in _with_class(runs, position).items():
+        found[title] = roc_curve(model, at), precision_recall_curve(model, at)
+    return found
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def class_metrics(runs: Chosen, position: int) -> dict[str, dict[str, Estimate]]:
+    """Name of each model -> its metrics of a class, by its position in the first."""
+    models = _with_class(runs, position).items()
+    return {title: metrics_of_class(*model) for title, model in models}
+
+
+def _with_class(runs: Chosen, position: int) -> dict[str, tuple[Scored, int]]:
+    """Name of each model -> its predictions, and where it has the class."""
+    models = common(runs).models
+    name = next(iter(models.values())).classes[position]
+    return {title: (m, m.classes.index(name)) for title, m in models.items()}

@@ -1,0 +1,361 @@
+"""Models side by side: metrics, tests, curves, settings, and where they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation.comparison import Common, Difference, disagreements
+from medmodel.evaluation.curves import Curve
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.metrics import LOWER_IS_BETTER, TITLES
+from medmodel.reports import comparison_figures, plots
+from medmodel.runs import run_table
+from medmodel.runs.run import Run
+from medmodel.runs.run_index import Entry
+from pages._shared.common import widgets
+from pages._shared.common.charts import pick_format, show_figure
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.thumbnails import SIDE, file_of, small_pictures
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.comparison import comparison_cache
+from pages._shared.prediction.cases import dataset_case
+from pages._shared.prediction.prediction_cache import scores_of
+from pages._shared.prediction.prediction_view import say_uncalibrated
+from pages._shared.prediction.several_models_view import (
+    Answer,
+    show_bars,
+    show_heatmaps,
+)
+from pages._shared.training.runs_table import MARK
+
+_FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
+_PICKER = 320
+_TILE = SIDE + 20
+"""Two of them stand side by side on a phone."""
+_AT_ONCE, _SHOWN = 8, "disagreements-shown"
+
+
+def show_comparison(found: Sequence[Entry], everything: Sequence[Entry]) -> None:
+    """Everything about the chosen runs.
+
+    Args:
+        found: Two runs at least.
+        everything: All runs, newest first.
+    """
+    names = run_table.distinct_names(found, short=True)
+    models = comparison_cache.models_of(found, everything)
+    if len(models) < 2:
+        st.info(
+            "These are folds of one cross-validation: they have no test image in "
+            "common, and stand for one model. Tick another run, or a fold of another "
+            "cross-validation."
+        )
+        return
+    runs = {name: runs[0] for name, runs in models.items()}
+    chosen = comparison_cache.chosen(models)
+    with errors_shown():
+        common = comparison_cache.common(chosen)
+        st.markdown(f"**{plain(common)}** Only these are compared, image by image.")
+        _explain_folds(models)
+        _show_metric(runs, chosen)
+        _show_all_metrics(runs, chosen)
+        _show_disagreements(models, chosen)
+        _show_curves(runs, chosen)
+    # A test elsewhere has no epochs of its own.
+    trained = {names[e.run.id]: e.run for e in found if not e.test_of}
+    if trained:
+        _show_epochs(trained)
+    _show_settings(found, names)
+    pick_format()
+
+
+def _explain_folds(models: comparison_cache.Models) -> None:
+    names = [name for name, runs in models.items() if len(runs) > 1]
+    if names:
+        st.caption(
+            f"{plain('; '.join(names))}: each image as predicted by the fold's model "
+            "that had not seen it. That compares ways of training more than single "
+            "models, and the tests do not know how another deal of folds would end."
+        )
+
+
+def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
+    order = [*_FIRST_METRICS, *(m for m in TITLES if m not in _FIRST_METRICS)]
+    metric = st.selectbox(
+        "Compare by",
+        order,
+        format_func=lambda key: (
+            TITLES[key] + (", lower is better" if key in LOWER_IS_BETTER else "")
+        ),
+        key="compared-metric",
+    )
+    estimates = {
+        name: m[metric] for name, m in comparison_cache.metrics(chosen).items()
+    }
+    with st.spinner("Testing …", show_time=False):
+        pairs = comparison_cache.differences(chosen, metric)
+    _show_sentences(pairs)
+    show_figure(
+        comparison_figures.intervals_figure(estimates, TITLES[metric]),
+        key="intervals",
+        alt="; ".join(f"{name}: {e}" for name, e in estimates.items()),
+    )
+    table = _pairs_table(pairs)
+    st.dataframe(table, hide_index=True, height="content", alt="Every pair's test")
+    if len(pairs) > 1:
+        st.caption(f"p values are corrected for {len(pairs)} pairs (Holm).")
+    csv_button(table, f"differences-{metric}", next(iter(runs.values())))
+
+
+def _show_sentences(pairs: Sequence[Difference]) -> None:
+    """What the tests say: of one pair large, of several those that can be told."""
+    if len(pairs) == 1:
+        st.markdown(f"#### {plain(pairs[0])}")
+        return
+    beaten: dict[str, list[str]] = {}
+    for pair in pairs:
+        if pair.better:
+            by = plain(f"{pair.worse} by {pair.size}")
+            beaten.setdefault(pair.better, []).append(by)
+    # Who is better than most comes first.
+    winners = sorted(beaten.items(), key=lambda item: -len(item[1]))
+    lines = [
+        f"* **{plain(name)} is better than {'; '.join(others)}.**"
+        for name, others in winners
+    ]
+    rest, n = sum(not pair.better for pair in pairs), pairs[0].estimate.n
+    if rest:
+        which = "No pair is" if not lines else f"{rest} of {len(pairs)} pairs are not"
+        lines.append(f"* {which} distinguishable on {n:,} images.")
+    st.markdown("\n".join(lines))
+
+
+def _pairs_table(pairs: Sequence[Difference]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "One": [pair.first for pair in pairs],
+            "Other": [pair.second for pair in pairs],
+            "Difference (95 % interval)": [_signed(pair.estimate) for pair in pairs],
+            "p": ["< 0.001" if p.p < 0.001 else f"{p.p:.3f}" for p in pairs],
+            "Test": [pair.test for pair in pairs],
+            "n": [pair.estimate.n for pair in pairs],
+            "n that would tell": [
+                f"{pair.needed:,}" if pair.needed and not pair.better else "–"
+                for pair in pairs
+            ],
+        }
+    )
+
+
+def _signed(found: Estimate) -> str:
+    if not found.measurable:
+        return str(found)
+    text = f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+    return text.replace("-", "−")
+
+
+def _show_all_metrics(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
+    with st.expander("Every metric side by side", icon=":material/table:"):
+        found = comparison_cache.metrics(chosen)
+        table = pd.DataFrame({"Metric": list(TITLES.values())})
+        for name, metrics in found.items():
+            table[f"{name} "] = [str(metrics[key]) for key in TITLES]
+        st.dataframe(table, hide_index=True, height="content")
+        n = len(comparison_cache.common(chosen).paths)
+        st.caption(
+            f"n = {n:,} images; 95 % intervals. Separate intervals may overlap "
+            "where the paired test above still sees a difference."
+        )
+        csv_button(_metrics_csv(found), "metrics-compared", next(iter(runs.values())))
+
+
+def _metrics_csv(found: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
+    rows = [
+        (name, TITLES[key], e.value, e.low, e.high, e.n)
+        for name, metrics in found.items()
+        for key, e in metrics.items()
+    ]
+    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n"])
+
+
+@st.fragment
+def _show_disagreements(
+    models: comparison_cache.Models, chosen: comparison_cache.Chosen
+) -> None:
+    common = comparison_cache.common(chosen)
+    at = np.flatnonzero(disagreements(common))
+    n = len(common.paths)
+    st.markdown(f"**Where they disagree**: {len(at):,} of {n:,} images")
+    if not len(at):
+        st.caption("All first choices are the same.")
+        return
+    shown = st.session_state.setdefault(_SHOWN, _AT_ONCE)
+    wanted = at[:shown]
+    run = next(iter(models.values()))[0]
+    pictures = small_pictures(run, [common.paths[i] for i in wanted])
+    with st.container(horizontal=True, gap="small"):
+        for i, picture in zip(wanted, pictures, strict=True):
+            with st.container(width=_TILE, gap="xxsmall"):
+                _tile(models, common, int(i), picture)
+    if len(at) > shown and st.button("Show more", icon=":material/add:"):
+        st.session_state[_SHOWN] = shown + _AT_ONCE
+        st.rerun(scope="fragment")
+    csv_button(_disagreement_table(common, at), "disagreements", run)
+
+
+def _tile(
+    models: comparison_cache.Models, common: Common, i: int, picture: bytes | str
+) -> None:
+    first = next(iter(common.models.values()))
+    label = first.classes[first.truth[i]]
+    if isinstance(picture, str):
+        st.caption(plain(picture))
+    else:
+        st.image(picture, width=SIDE, alt=f"Image with label {label}")
+    lines = [f"Label {plain(label)}"]
+    for name, model in common.models.items():
+        choice = int(model.predicted[i])
+        share = plots.per_cent(float(model.scores[i, choice]))
+        right = ":material/check:" if choice == model.truth[i] else ":material/close:"
+        lines.append(
+            f"{right} {plain(name)}: **{plain(model.classes[choice])}** {plain(share)}"
+        )
+    st.caption("  \n".join(lines))
+    if st.button("Look closer", key=f"compare-{i}", width="stretch"):
+        path = common.paths[i]
+        runs = {name: comparison_cache.asked(own, path) for name, own in models.items()}
+        _look_closer(runs, path, label)
+
+
+@st.dialog("One image, several models", width="large")
+def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
+    """The image through every model: bars and heat maps."""
+    with errors_shown():
+        st.text(path)
+        st.markdown(f"Label in the data set: **{plain(label)}**")
+        answers = []
+        with st.spinner("Asking the models …"):
+            for name, run in runs.items():
+                preprocessing = run.model_facts.preprocessing
+                case = dataset_case(file_of(run, path), label, preprocessing)
+                answers.append(Answer(name, run, case, scores_of(run, [case])[0]))
+        show_bars(answers)
+        say_uncalibrated(list(runs.values()))
+        show_heatmaps(answers)
+
+
+def _disagreement_table(common: Common, at: Any) -> pd.DataFrame:
+    first = next(iter(common.models.values()))
+    table = pd.DataFrame(
+        {
+            "path": [common.paths[i] for i in at],
+            "label": [first.classes[first.truth[i]] for i in at],
+        }
+    )
+    for name, model in common.models.items():
+        table[f"{name}: first choice"] = [model.classes[model.predicted[i]] for i in at]
+        table[f"{name}: score"] = model.scores[at].max(axis=1)
+    return table
+
+
+def _show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
+    """ROC and precision–recall curves of a class, all models over each other."""
+    first = next(iter(comparison_cache.common(chosen).models.values()))
+    position = st.selectbox(
+        "Curves of",
+        range(len(first.classes)),
+        index=1 if len(first.classes) == 2 else 0,
+        format_func=lambda at: first.classes[at],
+        key="compared-class",
+        width=_PICKER,
+    )
+    name, share = first.classes[position], float((first.truth == position).mean())
+    with errors_shown():
+        curves = comparison_cache.curves(chosen, position)
+        found = comparison_cache.class_metrics(chosen, position)
+        roc = {title: pair[0] for title, pair in curves.items()}
+        precision = {title: pair[1] for title, pair in curves.items()}
+        areas = {title: metrics["auc"] for title, metrics in found.items()}
+        means = {title: m["average_precision"] for title, m in found.items()}
+        run = next(iter(runs.values()))
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.markdown("**ROC curves**, with the area under each (AUC)")
+            show_figure(
+                comparison_figures.roc_overlay(roc, areas),
+                key="roc-compared",
+                alt=f"ROC curves of {name} by every model",
+            )
+            table = _curves_csv(roc, "1-specificity", "sensitivity")
+            csv_button(table, "roc-compared", run)
+        with right:
+            st.markdown("**Precision–recall curves**, with average precision (AP)")
+            show_figure(
+                comparison_figures.precision_recall_overlay(precision, means, share),
+                key="precision-recall-compared",
+                alt=f"Precision–recall curves of {name} by every model",
+            )
+            table = _curves_csv(precision, "recall", "precision")
+            csv_button(table, "precision-recall-compared", run)
+    n = len(first.truth)
+    st.caption(
+        f"{n:,} common images, {share * n:,.0f} of them {plain(name)}. Intervals and "
+        "bands (of up to three models) are 95 %; dotted: guessing."
+    )
+
+
+def _curves_csv(curves: dict[str, Curve], x: str, y: str) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {"model": name, x: curve.x, y: curve.y, "threshold": curve.thresholds}
+        )
+        for name, curve in curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _show_epochs(runs: dict[str, Run]) -> None:
+    st.markdown("**While they were trained**; a ring marks the epoch that was kept")
+    histories = {name: run_table.epochs(run) for name, run in runs.items()}
+    for place, column in zip(st.columns(2), ("val_loss", "val_accuracy"), strict=True):
+        with place:
+            show_figure(
+                comparison_figures.epochs_figure(histories, column),
+                key=f"epochs-{column}",
+                alt=f"{column} of every model over its epochs",
+            )
+    wanted = ["epoch", "val_loss", "val_accuracy", "best"]
+    parts = [rows[wanted].assign(model=name) for name, rows in histories.items()]
+    table = pd.concat(parts, ignore_index=True)[["model", *wanted]]
+    table = table.rename(columns={"best": "kept"})
+    csv_button(table, "epochs-compared", next(iter(runs.values())))
+
+
+def _show_settings(found: Sequence[Entry], names: dict[str, str]) -> None:
+    st.markdown("**Settings that differ**")
+    differing = run_table.differing_settings([e.config for e in found])
+    if "dataset" in differing:
+        differing["dataset"] = [widgets.folder_name(f) for f in differing["dataset"]]
+    if not differing:
+        st.caption("None: they differ by chance alone.")
+        return
+    table = pd.DataFrame({"Setting": [name.replace("_", " ") for name in differing]})
+    for at, entry in enumerate(found):
+        texts = [run_table.setting_text(v[at]) for v in differing.values()]
+        table[f"{names[entry.run.id]} "] = texts
+    st.dataframe(_marked(table), hide_index=True, height="content")
+    st.caption("Marked: unlike the first run.")
+    csv_button(table, "settings-compared", found[0].run)
+
+
+def _marked(table: pd.DataFrame) -> Any:
+    styles = pd.DataFrame("", index=table.index, columns=table.columns)
+    for name in table.columns[2:]:
+        styles.loc[table[name] != table.iloc[:, 1], name] = MARK
+    return table.style.apply(lambda _: styles, axis=None)

@@ -1,0 +1,96 @@
+"""Bringing a data set in from the visitor's own computer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import streamlit as st
+
+from medmodel.core import audit
+from medmodel.core.config import Progress
+from medmodel.core.errors import DataError
+from medmodel.data import importing
+from medmodel.uploads import Upload
+from pages._shared.common.upload_field import Kind, forget_upload, upload_field
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+
+_KINDS: dict[str, Kind] = {"ZIP file": "zip", "Folder": "folder"}
+
+
+def show_import(opened: Callable[[Path], None]) -> None:
+    """A ZIP file or a whole folder becomes a data set of this server.
+
+    Args:
+        opened: Goes to the new data set.
+    """
+    with st.expander("Import from your computer", icon=":material/upload:"):
+        st.markdown(
+            "A ZIP file or a folder with one folder per class, or with a table "
+            "(CSV: file, label, if known patient and split) beside the images. It is "
+            "copied to this server; remove what may not leave your computer before."
+        )
+        kind = _KINDS[
+            st.segmented_control(
+                "What", list(_KINDS), default="ZIP file", required=True
+            )
+        ]
+        upload = upload_field(kind)
+        if upload is None or not upload.files:
+            return
+        name = st.text_input("Name of the data set", _guess(upload), max_chars=80)
+        with st.container(horizontal=True):
+            pressed = st.button("Import", type="primary", icon=":material/upload:")
+            if st.button("Choose something else", icon=":material/undo:"):
+                forget_upload(kind)
+                st.rerun()
+        if pressed:
+            with errors_shown():
+                found = _import(upload, kind, name, show_progress())
+                forget_upload(kind)
+                audit.record("import", files=found.files, skipped=len(found.skipped))
+                opened(found.folder)
+
+
+def show_progress() -> Progress:
+    """A bar that an import moves."""
+    bar = st.progress(0.0, "Importing")
+
+    def told(phase: str, done: int, total: int) -> None:
+        if done % 50 == 0 or done == total:
+            share = done / total if total else 0.0
+            bar.progress(
+                min(share, 1.0), plain(f"Importing file {done:,} of {total:,}")
+            )
+
+    return told
+
+
+def _guess(upload: Upload) -> str:
+    first = PurePosixPath(upload.files[0][0].replace("\\", "/"))
+    return importing.plain_name(first.parts[0].removesuffix(".zip"))
+
+
+def _import(
+    upload: Upload, kind: Kind, name: str, progress: Progress
+) -> importing.Imported:
+    """Imports, with a full disk told in one sentence."""
+    try:
+        if kind == "zip":
+            with upload.files[0][1].open("rb") as archive:
+                return importing.import_zip(archive, name, progress)
+        # Opened one after the other: there may be more than a process may have open.
+        with ExitStack() as files:
+
+            def each() -> Iterator[tuple[str, BinaryIO]]:
+                for path, file in upload.files:
+                    files.close()
+                    yield path, files.enter_context(file.open("rb"))
+
+            total = len(upload.files)
+            return importing.import_files(each(), name, total, progress)
+    except OSError as error:
+        raise DataError(f"It cannot be kept here: {error.strerror}.") from error

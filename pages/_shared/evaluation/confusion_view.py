@@ -1,0 +1,51 @@
+"""What was taken for what; a click on a cell shows its images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from medmodel.evaluation import gallery
+from medmodel.evaluation.predictions import Evaluation
+from medmodel.evaluation.subgroups import Subgroup
+from medmodel.reports import figures, plots
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.charts import show_figure
+from pages._shared.common.downloads import csv_button
+from pages._shared.evaluation.evaluation_view import confusion_table
+from pages._shared.evaluation.gallery_view import ask_for, show_gallery
+
+
+def show_mistakes(run: Run, group: Subgroup) -> None:
+    """The confusion matrix and the gallery below it."""
+    found = run_cache.evaluation(run, group)
+    st.markdown("**What was taken for what**: click a cell to see its images.")
+    with st.container(width=760):
+        figure = plots.confusion_figure(found.classes, found.confusion)
+        show_figure(
+            figures.clickable(figure, found.classes),
+            key="confusion",
+            alt="Confusion matrix: labels in rows, first choices in columns",
+            on_click=lambda point: _open(found, point),
+        )
+    csv_button(confusion_table(found), "confusion", run)
+    show_gallery(run, group)
+    _show_marked(run)
+
+
+def _open(found: Evaluation, point: dict[str, Any]) -> None:
+    cell = point.get("customdata")
+    if cell is not None:
+        label, choice = (int(at) for at in list(cell)[:2])
+        ask_for(found.classes[label], found.classes[choice])
+
+
+def _show_marked(run: Run) -> None:
+    marked = gallery.doubtful_labels(run)
+    if marked:
+        rows = run_cache.images(run)
+        table = rows[rows["path"].isin(marked)].drop(columns="position")
+        st.markdown(f"**{len(table)} labels marked as doubtful**")
+        csv_button(table, "doubtful-labels", run)

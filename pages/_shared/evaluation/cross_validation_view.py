@@ -1,0 +1,201 @@
+"""The same settings again: with other seeds, or fold by fold over all images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.core import audit
+from medmodel.core.config import TrainConfig
+from medmodel.evaluation import cross_validation
+from medmodel.evaluation.cross_validation import Experiment
+from medmodel.evaluation.metrics import TITLES, overall_metrics
+from medmodel.evaluation.predictions import Scored, scored
+from medmodel.runs import queue, run_index
+from medmodel.runs.run import Run
+from medmodel.runs.run_index import Entry
+from pages._shared.common import run_cache, widgets
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+
+
+def show_repeats(run: Run) -> None:
+    """What came out when these settings were trained again, and how to do so."""
+    found = run_index.entries(widgets.store())
+    own = next((entry for entry in found if entry.run.id == run.id), None)
+    if own is None or run.tested_model:
+        return
+    st.markdown("**How much of it is luck?**")
+    seeds, folds = st.tabs(["Other seeds", "Folds (cross-validation)"])
+    with seeds:
+        _show_seeds(own, cross_validation.siblings(own, found))
+    with folds:
+        _show_folds(own, cross_validation.experiments(own, found))
+
+
+def _show_seeds(own: Entry, family: list[Entry]) -> None:
+    measured = [e.test_accuracy for e in family if e.test_accuracy is not None]
+    if len(measured) > 1:
+        st.markdown(
+            f"Trained with {len(measured)} seeds and otherwise the same settings: "
+            f"accuracy {plain(cross_validation.spread(measured))}."
+        )
+    else:
+        before = "Trained once so far. " if family else ""
+        st.caption(
+            f"{before}Other seeds mean other initial weights, another order and, "
+            "where the folders give no split, another split."
+        )
+    _show_waiting(family)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.number_input("Other seeds", 1, cross_validation.MOST, 3, width=140)
+        if st.button("Train them", icon=":material/replay:"):
+            taken = [entry.config.seed for entry in family]
+            single = cross_validation.in_folds(own.config, 1)[0]
+            _train(own, cross_validation.with_other_seeds(single, taken, int(count)))
+        if len(measured) > 1:
+            chosen = [e.run.id for e in family if e.test_accuracy is not None][:6]
+            if st.button("Compare them", icon=":material/compare_arrows:"):
+                params = {"runs": ",".join(chosen)}
+                st.switch_page(widgets.COMPARE, query_params=params)
+
+
+def _show_folds(own: Entry, found: list[Experiment]) -> None:
+    if not found:
+        st.caption(
+            "The images are dealt into folds, patients kept together and classes "
+            "spread evenly. One model is trained for each fold, which it does not "
+            "see, and then predicts it: so every image is a test image once. A test "
+            "split that the folders give takes no part."
+        )
+    for experiment in found:
+        with errors_shown():
+            _show_experiment(own.run, experiment)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.number_input("Folds", 2, cross_validation.MOST, 5, width=140)
+        taken = any((e.folds, e.seed) == (count, own.config.seed) for e in found)
+        if st.button(
+            "Train the folds",
+            icon=":material/view_week:",
+            disabled=taken,
+            help="They were asked for already." if taken else None,
+        ):
+            _train(own, cross_validation.in_folds(own.config, int(count)))
+
+
+def _show_experiment(run: Run, experiment: Experiment) -> None:
+    done, folds = experiment.tested, experiment.folds
+    st.markdown(f"**{folds} folds, seed {experiment.seed}**")
+    if done and not experiment.complete:
+        numbers = [e.test_accuracy for e in done if e.test_accuracy is not None]
+        st.markdown(
+            f"{len(done)} of {folds} folds so far: accuracy "
+            f"{plain(cross_validation.spread(numbers))}."
+        )
+    _show_waiting(experiment.runs)
+    if not experiment.complete:
+        st.caption("What all folds say together stands here when every one has ended.")
+        return
+    versions = tuple((str(e.run.folder), run_cache.version(e.run)) for e in done)
+    table, pooled, each = _pooled(versions, experiment)
+    st.dataframe(
+        _metrics_table(overall_metrics(pooled), each),
+        hide_index=True,
+        height="content",
+        alt="Every metric of the pooled folds, and its mean and spread over them",
+    )
+    st.caption(plain(_meaning(experiment, pooled)))
+    name = f"out-of-fold-{folds}-seed-{experiment.seed}"
+    with st.container(horizontal=True):
+        csv_button(table, name, run, "CSV of every image's out-of-fold scores")
+        if st.button(
+            "Compare them with other runs",
+            icon=":material/compare_arrows:",
+            key=f"compare-{name}",
+            help="There, each of the folds stands for all of them.",
+        ):
+            params = {"runs": done[0].run.id}
+            st.switch_page(widgets.COMPARE, query_params=params)
+
+
+Pooled = tuple[pd.DataFrame, Scored, list[dict[str, float]]]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _pooled(versions: tuple[tuple[str, int], ...], _experiment: Experiment) -> Pooled:
+    """The out-of-fold table, its arrays, and every fold's own metrics."""
+    table = cross_validation.out_of_fold(_experiment)
+    each = []
+    for folder, _ in versions:
+        found = overall_metrics(run_cache.split(Run(Path(folder))))
+        each.append({k: e.value for k, e in found.items() if e.measurable})
+    return table, scored(table, "test"), each
+
+
+def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFrame:
+    spreads = {}
+    for key in TITLES:
+        values = [found[key] for found in each if key in found]
+        spreads[key] = cross_validation.spread(values) if values else None
+    return pd.DataFrame(
+        {
+            "Metric": list(TITLES.values()),
+            "All images, out of fold (95 % interval)": [str(pooled[k]) for k in TITLES],
+            "Mean of the folds": [
+                f"{s.mean:.3f}" if s else "–" for s in spreads.values()
+            ],
+            "Standard deviation": [
+                f"{s.deviation:.3f}" if s and s.count > 1 else "–"
+                for s in spreads.values()
+            ],
+            "Lowest to highest": [
+                f"{s.low:.3f} to {s.high:.3f}" if s else "–" for s in spreads.values()
+            ],
+        }
+    )
+
+
+def _meaning(experiment: Experiment, pooled: Scored) -> str:
+    """What the pooled numbers are, and what they are not."""
+    n, folds = len(pooled.truth), experiment.folds
+    if pooled.patients is None:
+        who = f"Each of the {n:,} images was predicted once, by the model that had not "
+        who += "seen it. Patients are not known: the model may have seen other images "
+        who += "of the same one. "
+    else:
+        who = f"Each of the {n:,} images of {pooled.patient_count:,} patients was "
+        who += "predicted once, by the model that had seen no image of that patient; "
+        who += "intervals keep patients together. "
+    return (
+        f"{who}This is how good these settings are on images like these, not how good "
+        f"any one of the {folds} models is: each learned from at most "
+        f"{100 - 100 / folds:.0f} % of the images. The intervals do not know that the "
+        "models share most of their training images, nor do they speak for another "
+        "hospital. Scores of different models are ranked together, which can lower "
+        "the pooled area under the ROC curve a little."
+    )
+
+
+def _show_waiting(family: Sequence[Entry]) -> None:
+    waiting = sum(entry.status.state.active for entry in family)
+    failed = sum(entry.status.state.value in _ENDED_EARLY for entry in family)
+    if waiting:
+        st.caption(f"{waiting} of them are waiting or being trained.")
+    if failed:
+        st.caption(f"{failed} of them ended early: see Runs.")
+
+
+_ENDED_EARLY = ("failed", "stopped", "interrupted")
+
+
+def _train(own: Entry, configs: Sequence[TrainConfig]) -> None:
+    with errors_shown():
+        for config in configs:
+            run = queue.submit(config, widgets.store())
+            audit.record("train", run=run.id, repeats=own.run.id)
+        st.toast(f"{len(configs)} runs are waiting for their turn.")
+        st.rerun()

@@ -1,0 +1,139 @@
+"""ROC, precision–recall and the spread of one class's scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation import curves
+from medmodel.evaluation.subgroups import Subgroup
+from medmodel.evaluation.thresholds import frozen_thresholds
+from medmodel.reports import figures, plots
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.charts import show_figure
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.words import plain
+from pages._shared.evaluation.gallery_view import ask_for, show_gallery
+
+CLASS = "evaluated-class"
+FEWEST = 5
+"""Images of the class, and others, without which no curve is drawn."""
+_BIN = "clicked-bar"
+
+
+def pick_class(run: Run) -> int:
+    """Lets the user choose a class; returns its position. The same on every view."""
+    classes = run_cache.split(run).classes
+    if st.session_state.get(CLASS) not in classes:
+        # Of two classes the second one is usually the finding.
+        st.session_state[CLASS] = classes[1 if len(classes) == 2 else 0]
+    name = st.selectbox("Class", classes, key=CLASS, persist_state="session")
+    return classes.index(name)
+
+
+def frozen_threshold(run: Run, position: int) -> float | None:
+    """The threshold of a class that was frozen; None if there is none."""
+    found = frozen_thresholds(run)
+    name = run_cache.split(run).classes[position]
+    threshold = found[1].get(name) if found else None
+    return None if threshold is None or threshold != threshold else threshold
+
+
+def show_curves(run: Run, group: Subgroup) -> None:
+    """The curves of a class, chosen on the page, and how its scores are spread."""
+    position = pick_class(run)
+    data = run_cache.part_of(run, group)
+    positive = int((data.truth == position).sum())
+    others = len(data.truth) - positive
+    if min(positive, others) < FEWEST:
+        st.info(
+            f"Too few for curves: {positive:,} images of "
+            f"{plain(data.classes[position])} and {others:,} others; {FEWEST} of each "
+            "are the least.",
+            icon=":material/info:",
+        )
+    else:
+        _show_both(run, group, position, positive / len(data.truth))
+        dot = " The dot is the frozen threshold."
+        st.caption(
+            plain(
+                f"n = {positive:,} of the class, {others:,} others. Bands are "
+                "pointwise 95 % intervals; dotted: guessing."
+            )
+            + (dot if frozen_threshold(run, position) is not None else "")
+        )
+    _show_spread(run, group, position)
+
+
+def _show_both(run: Run, group: Subgroup, position: int, share: float) -> None:
+    """ROC and precision–recall; `share` of the images are of the class."""
+    classes = run_cache.split(run).classes
+    name = classes[position]
+    colour = plots.class_colours(classes)[name]
+    threshold = frozen_threshold(run, position)
+    roc = run_cache.roc(run, position, group)
+    precision = run_cache.precision_recall(run, position, group)
+    metrics = run_cache.of_class(run, position, group)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(f"**ROC curve**: area {plain(metrics['auc'])}")
+        figure = figures.roc_figure(roc, colour, threshold)
+        show_figure(figure, "roc", f"ROC curve of {name} with its band")
+        csv_button(_points(roc, "1-specificity", "sensitivity"), "roc", run)
+    with right:
+        average = plain(metrics["average_precision"])
+        st.markdown(f"**Precision–recall curve**: average precision {average}")
+        figure = figures.precision_recall_figure(precision, colour, share, threshold)
+        show_figure(figure, "precision-recall", f"Precision–recall curve of {name}")
+        csv_button(_points(precision, "recall", "precision"), "precision-recall", run)
+
+
+def _show_spread(run: Run, group: Subgroup, position: int) -> None:
+    data = run_cache.part_of(run, group)
+    name = data.classes[position]
+    st.markdown("**How its scores are spread**: click a bar to see its images.")
+    spread = curves.score_histogram(data, position)
+    colour = plots.class_colours(data.classes)[name]
+    threshold = frozen_threshold(run, position)
+    figure = figures.histogram_figure(spread, name, colour, threshold)
+    show_figure(
+        figure,
+        "histogram",
+        f"Scores for {name}, of its images and of others",
+        on_click=lambda point: _open(run, data.classes, position, point),
+    )
+    table = {
+        "from": spread.edges[:-1],
+        "to": spread.edges[1:],
+        "of_the_class": spread.inside,
+        "others": spread.outside,
+    }
+    csv_button(pd.DataFrame(table), "scores", run)
+    if st.session_state.get(_BIN) == (run.id, position):
+        show_gallery(run, group)
+
+
+def _open(
+    run: Run, classes: Sequence[str], position: int, point: dict[str, Any]
+) -> None:
+    bin_ = point.get("customdata")
+    if bin_:
+        low, high, inside = list(bin_)[:3]
+        name = classes[position]
+        # Of two classes, not this one is the other one.
+        other = classes[1 - position] if len(classes) == 2 else ""
+        ask_for(
+            label=name if inside else other,
+            scores=(round(100 * low, 1), round(100 * high, 1)),
+            of=name,
+            but="" if inside or other else name,
+        )
+        st.session_state[_BIN] = run.id, position
+
+
+def _points(curve: curves.Curve, x: str, y: str) -> pd.DataFrame:
+    return pd.DataFrame({x: curve.x, y: curve.y, "threshold": curve.thresholds})

@@ -1,0 +1,208 @@
+"""How good a run is, on one screen: the honest frame first, then the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation.intervals import FEW_PATIENTS, Estimate
+from medmodel.evaluation.predictions import Evaluation, shared_patients
+from medmodel.reports import plots
+from medmodel.reports.model_card import few_patients
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.charts import show_figure
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.widgets import errors_shown, folder_name
+from pages._shared.common.words import plain
+
+_NAMED = 5
+_MATRIX_WIDTH = 760
+
+
+def show_evaluation(run: Run) -> None:
+    """The run's test split in numbers; says so where there are none yet."""
+    with errors_shown():
+        found = evaluated(run)
+        st.subheader("How good is it?", anchor=False)
+        show_frame(run, found)
+        show_numbers(found)
+        show_classes(found)
+        _show_confusion(run, found)
+
+
+def evaluated(run: Run) -> Evaluation:
+    """The test split's evaluation, computed once per version of predictions.csv.
+
+    Raises:
+        RunError: There are no predictions yet, or they cannot be read.
+        DataError: The table holds no test image.
+    """
+    return run_cache.evaluation(run)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _shared_patients(folder: str, version: int) -> int | None:
+    return shared_patients(Run(Path(folder)))
+
+
+def show_frame(run: Run, found: Evaluation) -> None:
+    """What was tested and how far that can be trusted."""
+    overlap = _shared_patients(str(run.folder), run_cache.version(run))
+    who = f"{found.images:,} images"
+    if found.patients:
+        who += f" of {found.patients:,} patients"
+    if run.tested_model:
+        where = (
+            f"an **external** data set, {plain(folder_name(run.config.dataset))}. No "
+            "image is identical to one of the model's own data set; near copies would "
+            f"not be noticed.{_mapping_sentence(run)}"
+        )
+    else:
+        where = (
+            "the run's own test split, which took no part in training or in choosing "
+            f"the model. {_split_sentence(overlap)}"
+        )
+    st.markdown(
+        f"Measured on **{who}** of {where} Seed {run.config.seed}. Intervals are 95 %."
+    )
+    st.caption(
+        plain(
+            f"Always guessing {found.majority} gives an accuracy of {found.baseline}. "
+            f"{found.resolution}"
+        )
+    )
+    if overlap:
+        st.warning(
+            f"{overlap:,} patients of the test split also occur in training or "
+            "validation: expect worse on new patients.",
+            icon=":material/warning:",
+        )
+    if 0 < found.patients < FEW_PATIENTS:
+        st.warning(plain(few_patients(found.patients)), icon=":material/warning:")
+    if found.absent:
+        names = ", ".join(plain(name) for name in found.absent[:_NAMED])
+        if len(found.absent) > _NAMED:
+            names += f" and {len(found.absent) - _NAMED} more classes"
+        st.info(
+            f"No test image of {names}: not measurable, and left out of the means.",
+            icon=":material/info:",
+        )
+
+
+def _mapping_sentence(run: Run) -> str:
+    changed = [
+        f"{plain(there)} counts as {plain(here)}"
+        for there, here in run.class_mapping.items()
+        if there.casefold() != here.casefold()
+    ]
+    if len(changed) > _NAMED:
+        changed = [*changed[:_NAMED], f"{len(changed) - _NAMED} more are renamed"]
+    return f" There, {', '.join(changed)}." if changed else ""
+
+
+def _split_sentence(overlap: int | None) -> str:
+    if overlap is None:
+        return (
+            "Split by **image**: patients are not known, so images of one patient may "
+            "lie on both sides."
+        )
+    if overlap:
+        return "Split by **image**, patients not kept apart."
+    return "Split by **patient**: nobody is on both sides."
+
+
+def show_numbers(found: Evaluation) -> None:
+    """The three numbers that matter most, beside what guessing gets."""
+    areas = "against the rest, mean of classes" if len(found.classes) > 2 else ""
+    tiles = [
+        (
+            "Accuracy",
+            found.accuracy,
+            "Share of images whose label was the model's first choice.",
+        ),
+        (
+            "Balanced accuracy",
+            found.balanced_accuracy,
+            "Mean of the classes' sensitivities: rare classes count as much.",
+        ),
+        (
+            "AUC",
+            found.auc,
+            "Area under the ROC curve: how often an image of the class scores higher "
+            f"than one that is not {areas}. 0.5 is chance.",
+        ),
+        (
+            f"Always guessing {found.majority}",
+            found.baseline,
+            "Accuracy of guessing the most frequent class: what a model has to beat.",
+        ),
+    ]
+    places = st.columns([1, 1, 1, 1.3])
+    for column, (title, estimate, meaning) in zip(places, tiles, strict=True):
+        with column:
+            _show_tile(title, estimate, meaning)
+
+
+def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        st.markdown(f":gray[{plain(title)}]", help=meaning)
+        if estimate.measurable:
+            interval = plain(f"({estimate.low:.3f}–{estimate.high:.3f})")
+            st.markdown(f"### {estimate.value:.3f} :small[{interval}]")
+        else:
+            st.markdown("### not measurable")
+        st.caption(f"n = {estimate.n:,} images")
+
+
+def show_classes(found: Evaluation) -> None:
+    """Every class in one line."""
+    st.markdown("**Class by class**")
+    rows = pd.DataFrame(
+        {
+            "Class": [result.name for result in found.per_class],
+            "Sensitivity": [_with_n(result.sensitivity) for result in found.per_class],
+            "Precision": [_with_n(result.precision) for result in found.per_class],
+            "AUC": [_with_n(result.auc) for result in found.per_class],
+        }
+    )
+    st.dataframe(
+        rows,
+        hide_index=True,
+        height="content" if len(rows) <= 12 else 460,
+        column_config={
+            "Sensitivity": st.column_config.TextColumn(
+                help="Of n images of the class, the share that was recognised (recall)."
+            ),
+            "Precision": st.column_config.TextColumn(
+                help="Of n images that the model called so, the share that is so "
+                "(positive predictive value, at this split's mixture of classes)."
+            ),
+            "AUC": st.column_config.TextColumn(help="This class against the rest."),
+        },
+        alt="Sensitivity, precision and area under the ROC curve of every class",
+    )
+
+
+def confusion_table(found: Evaluation) -> pd.DataFrame:
+    """The confusion matrix as a table to take away."""
+    table = pd.DataFrame(found.confusion, columns=found.classes)
+    table.insert(0, "label \\ first choice", found.classes, allow_duplicates=True)
+    return table
+
+
+def _show_confusion(run: Run, found: Evaluation) -> None:
+    st.markdown("**What was taken for what** (confusion matrix)")
+    with st.container(width=_MATRIX_WIDTH):
+        show_figure(
+            plots.confusion_figure(found.classes, found.confusion),
+            key="confusion",
+            alt="Confusion matrix: labels in rows, first choices in columns",
+        )
+    csv_button(confusion_table(found), "confusion", run)
+
+
+def _with_n(estimate: Estimate) -> str:
+    return f"{estimate}, n = {estimate.n:,}" if estimate.measurable else f"{estimate}"

@@ -1,0 +1,68 @@
+"""Numbers, figures and documents to take away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from medmodel.reports import evaluation_html, evaluation_pdf
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.charts import pick_format
+from pages._shared.common.downloads import csv_button, noted
+from pages._shared.evaluation.metrics_view import all_metrics
+
+
+def show_take_away(run: Run) -> None:
+    """The report, the model card, the tables, and how figures are downloaded."""
+    left, right = st.columns(2, gap="large")
+    with left, st.container(border=True, height="stretch"):
+        st.markdown("**Evaluation**")
+        st.caption(
+            "One page of PDF with what must not be missed, or one HTML file with "
+            "every number and every curve. Neither needs anything else, and no "
+            "picture and no patient's name is in them."
+        )
+        with st.container(horizontal=True):
+            _document(
+                run, "evaluation", evaluation_pdf.evaluation_sheet, "One page (PDF)"
+            )
+            _document(
+                run, "evaluation", evaluation_html.evaluation_page, "Everything (HTML)"
+            )
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**Model card**")
+        st.caption(
+            "Page one for those who would use the model, then the items of CLAIM and "
+            "TRIPOD+AI by number. What the program cannot know is left blank and "
+            "marked so."
+        )
+        _document(
+            run,
+            "model-card",
+            evaluation_html.model_card_html,
+            "Download the model card",
+        )
+    st.markdown("**Tables**")
+    with st.container(horizontal=True):
+        csv_button(lambda: all_metrics(run), "all-metrics", run, "All metrics")
+        table = run_cache.predictions(run)
+        csv_button(table, "predictions", run, "Every image's scores")
+    st.markdown("**Figures**")
+    pick_format()
+
+
+def _document(
+    run: Run, kind: str, write: Callable[[Run], str | bytes], label: str
+) -> None:
+    ending = "pdf" if write is evaluation_pdf.evaluation_sheet else "html"
+    st.download_button(
+        label,
+        noted(lambda: write(run), "export", run=run.id, what=f"{kind} {ending}"),
+        file_name=f"{kind}-{run.id}.{ending}",
+        mime="application/pdf" if ending == "pdf" else "text/html",
+        icon=":material/download:",
+        key=f"document-{kind}-{ending}",
+        on_click="ignore",
+    )

@@ -1,0 +1,160 @@
+"""Testing a finished model on another folder with the same classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from medmodel.core.environment import data_roots
+from medmodel.core.errors import DataError
+from medmodel.data import folders
+from medmodel.data.datasets import load_index
+from medmodel.evaluation import external_validation
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStatus
+from pages._shared.common import run_cache, widgets
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import STATE_TITLES, ago, duration, plain
+
+_LISTED = 5
+_IN_A_ROW = 4
+
+
+def show_external_test(run: Run) -> None:
+    """Chooses the folder and its classes, starts the test, links to the result."""
+    if run.tested_model:
+        _lead_to_model(run)
+        return
+    st.markdown(
+        "How good is it **elsewhere**? Every readable image of another folder becomes "
+        "a test image. The test is a run of its own, to evaluate and to compare; you "
+        "may leave while it works."
+    )
+    tests = external_validation.tests_of(run, widgets.store())
+    if any(test.status.state.active for test in tests):
+        _watch_tests(run)
+    else:
+        _show_tests(tests)
+    found = [
+        folder
+        for root in data_roots()
+        for folder in folders.subfolders(root)
+        if str(folder) != run.config.dataset
+    ]
+    if not found:
+        widgets.empty_state(
+            "There is no other data set on this server yet. Bring one in, then it can "
+            "be chosen here.",
+            widgets.DATASETS,
+            "Data sets",
+        )
+        return
+    names = widgets.folder_names(map(str, found))
+    folder = st.selectbox(
+        # The key keeps the choice when another folder appears in the list.
+        "Folder",
+        found,
+        format_func=lambda path: names[str(path)],
+        key=f"folder-there-{run.id}",
+    )
+    with errors_shown():
+        if load_index(folder) is None:
+            st.caption("Not checked yet: its images are checked before the test.")
+        mapping = _ask_for_classes(run, folder)
+        ready = any(mapping.values())
+        if not ready:
+            st.caption("Say which class there counts as which class of this model.")
+        if st.button("Test it there", type="primary", disabled=not ready):
+            external_validation.submit(run, folder, mapping, widgets.store())
+            st.rerun()
+
+
+def _lead_to_model(test: Run) -> None:
+    st.info("This is an external test already; its model can be tested on others.")
+    model = external_validation.model_of(test, widgets.store())
+    if model is not None and st.button(
+        f"Evaluate {plain(model.title)}", icon=":material/query_stats:"
+    ):
+        _evaluate(model)
+
+
+def _evaluate(run: Run) -> None:
+    # The page's own choices would win over the address.
+    for key in ("run", "view"):
+        st.session_state.pop(key, None)
+    st.switch_page(widgets.EVALUATE, query_params={"run": run.id})
+
+
+def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
+    classes = external_validation.classes_there(folder)
+    if not classes:
+        raise DataError(f"{folder.name} holds no class folders with images.")
+    own = run.model_facts.class_names
+    guessed = external_validation.guessed_mapping(own, classes)
+    found = {}
+    places: list[DeltaGenerator] = []
+    for name in classes:
+        # Row by row: on a phone, columns stand below each other.
+        places = places or st.columns(min(len(classes), _IN_A_ROW))
+        found[name] = places.pop(0).selectbox(
+            f"{plain(name)} counts as",
+            ["", *own],
+            index=["", *own].index(guessed[name]),
+            format_func=lambda known: known or "left out",
+            key=f"class-there-{folder}-{name}",
+        )
+    return found
+
+
+@st.fragment(run_every=1.0)
+def _watch_tests(run: Run) -> None:
+    tests = external_validation.tests_of(run, widgets.store())
+    if not any(test.status.state.active for test in tests):
+        # Before anything is drawn: a button would be gone before it could be pressed.
+        st.rerun()
+    _show_tests(tests)
+
+
+def _show_tests(tests: list[Run]) -> None:
+    for test in tests[:_LISTED]:
+        with st.container(border=True), errors_shown():
+            _show_test(test)
+    if len(tests) > _LISTED:
+        st.caption(f"{len(tests) - _LISTED} earlier tests are among the runs.")
+
+
+def _show_test(test: Run) -> None:
+    status = test.status
+    where = plain(widgets.folder_name(test.config.dataset))
+    running = status.state is RunStatus.RUNNING
+    state = "Testing" if running else STATE_TITLES[status.state]
+    st.markdown(f"**{where}** :gray[{state}, asked for {ago(status.created)}]")
+    if status.state.active:
+        show_progress(test)
+        if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{test.id}"):
+            queue.stop(test)
+            st.rerun()
+    elif status.state is RunStatus.DONE:
+        found = run_cache.evaluation(test)
+        st.markdown(plain(f"Accuracy {found.accuracy}, n = {found.images:,}"))
+        if st.button(
+            "Open the result", icon=":material/query_stats:", key=f"open-{test.id}"
+        ):
+            _evaluate(test)
+    else:
+        if status.failure:
+            st.error(plain(status.failure.message), icon=":material/error:")
+        if st.button("Resume", icon=":material/resume:", key=f"resume-{test.id}"):
+            queue.resume(test, widgets.store())
+            st.rerun()
+
+
+def show_progress(test: Run) -> None:
+    """How far a test that waits or works is."""
+    status = test.status
+    share = status.done / status.total if status.total else 0.0
+    left = status.seconds_left
+    rest = f" About {duration(left)} left." if left and left >= 1 else ""
+    st.progress(min(share, 1.0), plain(status.message) + rest)

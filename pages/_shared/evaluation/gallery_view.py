@@ -1,0 +1,211 @@
+"""From a number to its images: filters, a gallery, one image closely."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation import gallery
+from medmodel.evaluation.gallery import ORDERS, Filter
+from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.reports import plots
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.thumbnails import SIDE, file_of, small_pictures
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.prediction.cases import dataset_case
+from pages._shared.prediction.prediction_cache import scores_of
+from pages._shared.prediction.prediction_view import (
+    bar_order,
+    say_uncalibrated,
+    show_pictures,
+    show_scores,
+)
+
+AT_ONCE = 12
+LABEL, CHOICE, SCORES, OF = "image-label", "image-choice", "image-scores", "image-of"
+_ORDER, _WRONG, _SHOWN = "image-order", "image-wrong", "images-shown"
+_ANY = (0.0, 100.0)
+_NOT = "≠ "
+"""Before a class's name among the labels: every class but this."""
+
+
+def ask_for(
+    label: str = "",
+    choice: str = "",
+    scores: tuple[float, float] = _ANY,
+    of: str = "",
+    but: str = "",
+) -> None:
+    """Sets the filters of the gallery: what was clicked elsewhere.
+
+    Args:
+        label: A class or "".
+        choice: A class or "".
+        scores: The score lies above the first and is at most the second, in per cent.
+        of: The class whose score is meant; "" for the first choice's.
+        but: A class that the label is not, or "".
+    """
+    st.session_state[LABEL] = _NOT + but if but else label
+    st.session_state[CHOICE] = choice
+    st.session_state[SCORES] = scores
+    st.session_state[OF] = of
+    st.session_state[_WRONG] = False
+    st.session_state[_SHOWN] = AT_ONCE
+
+
+@st.fragment
+def show_gallery(run: Run, group: Subgroup = ALL) -> None:
+    """The images that the filters leave, with what the model said of each.
+
+    Args:
+        run: A finished run.
+        group: The part of its test images that is looked at.
+    """
+    with errors_shown():
+        wanted, order = _filters(run, group)
+        data = run_cache.split(run)
+        found = gallery.chosen(run_cache.images(run), wanted, order, data)
+        _headline(run, wanted, found)
+        shown = st.session_state.setdefault(_SHOWN, AT_ONCE)
+        _grid(run, found.head(shown))
+        if len(found) > shown and st.button(
+            f"Show {min(AT_ONCE, len(found) - shown)} more", icon=":material/add:"
+        ):
+            st.session_state[_SHOWN] = shown + AT_ONCE
+            st.rerun(scope="fragment")
+
+
+def _filters(run: Run, group: Subgroup) -> tuple[Filter, Any]:
+    classes = run_cache.split(run).classes
+    others = [_NOT + name for name in classes] if len(classes) > 2 else []
+    offered = {
+        LABEL: ["", *classes, *others],
+        CHOICE: ["", *classes],
+        OF: ["", *classes],
+    }
+    for key, options in offered.items():
+        # Another run may have other classes.
+        if st.session_state.setdefault(key, "") not in options:
+            st.session_state[key] = ""
+    st.session_state.setdefault(SCORES, _ANY)
+
+    def named(name: str) -> str:
+        if name in others:
+            return f"not {name.removeprefix(_NOT)}"
+        return name or "Any"
+
+    label, choice, order = st.columns([1, 1, 1.6], vertical_alignment="bottom")
+    label.selectbox("Label", offered[LABEL], format_func=named, key=LABEL)
+    choice.selectbox("First choice", offered[CHOICE], format_func=named, key=CHOICE)
+    with order:
+        sorting = st.segmented_control(
+            "Order",
+            list(ORDERS),
+            format_func=lambda key: ORDERS[key],
+            default="worst",
+            required=True,
+            key=_ORDER,
+        )
+    with st.expander("More filters", icon=":material/filter_alt:"):
+        score, scores, wrong = st.columns([1, 1.6, 1], vertical_alignment="bottom")
+        score.selectbox(
+            "Score of",
+            offered[OF],
+            format_func=lambda name: name or "The first choice",
+            key=OF,
+        )
+        scores.slider("Lies within", 0.0, 100.0, step=0.5, format="%.1f %%", key=SCORES)
+        wrong.checkbox("Only wrong first choices", key=_WRONG)
+    return _wanted(others, group), sorting
+
+
+def _wanted(others: list[str], group: Subgroup) -> Filter:
+    label = st.session_state[LABEL]
+    low, high = st.session_state[SCORES]
+    return Filter(
+        label="" if label in others else label,
+        but=label.removeprefix(_NOT) if label in others else "",
+        choice=st.session_state[CHOICE],
+        low=low / 100,
+        high=high / 100,
+        of=st.session_state[OF],
+        wrong=st.session_state[_WRONG],
+        group=group,
+    )
+
+
+def _headline(run: Run, wanted: Filter, found: pd.DataFrame) -> None:
+    words = [f"label {plain(wanted.label)}"] if wanted.label else []
+    words += [f"label not {plain(wanted.but)}"] if wanted.but else []
+    words += [f"first choice {plain(wanted.choice)}"] if wanted.choice else []
+    if (wanted.low, wanted.high) != (0, 1):
+        of = f" for {plain(wanted.of)}" if wanted.of else ""
+        words.append(f"score{of} {100 * wanted.low:g} to {100 * wanted.high:g} %")
+    words += [plain(wanted.group)] if str(wanted.group) else []
+    count = f"{len(found):,} image{'' if len(found) == 1 else 's'}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{count}**" + (f": {', '.join(words)}" if words else ""))
+        if wanted != Filter(group=wanted.group):
+            st.button("No filters", icon=":material/filter_alt_off:", on_click=ask_for)
+        if len(found):
+            csv_button(found.drop(columns="position"), "images", run)
+
+
+def _grid(run: Run, rows: pd.DataFrame) -> None:
+    if rows.empty:
+        st.caption("No image of the test split is like this.")
+        return
+    pictures = small_pictures(run, list(rows["path"]))
+    marked = set(gallery.doubtful_labels(run))
+    with st.container(horizontal=True, gap="small"):
+        for row, picture in zip(rows.itertuples(), pictures, strict=True):
+            with st.container(width=SIDE, gap="xxsmall"):
+                _tile(run, row, picture, row.path in marked)
+
+
+def _tile(run: Run, row: Any, picture: bytes | str, marked: bool) -> None:
+    if isinstance(picture, str):
+        st.caption(plain(picture))
+    else:
+        alt = f"Image with label {row.label}, first choice {row.choice}"
+        st.image(picture, width=SIDE, alt=alt)
+    right = row.label == row.choice
+    choice = f"{plain(row.choice)} {plain(plots.per_cent(row.score))}"
+    if right:
+        st.caption(choice)
+    else:
+        own = plain(plots.per_cent(row.label_score))
+        st.caption(f"**{choice}**, label {plain(row.label)} {own}")
+    flag = ":material/flag: " if marked else ""
+    if st.button(f"{flag}Look closer", key=f"open-{row.path}", width="stretch"):
+        _look_closer(run, row)
+
+
+@st.dialog("One image", width="large")
+def _look_closer(run: Run, row: Any) -> None:
+    """The image, every class's score and where the network looked."""
+    with errors_shown():
+        st.text(row.path + (f", patient {row.patient}" if row.patient else ""))
+        st.markdown(f"Label in the data set: **{plain(row.label)}**")
+        doubtful = st.checkbox(
+            "This label looks wrong",
+            value=row.path in gallery.doubtful_labels(run),
+            key=f"doubt-{row.path}",
+            help="Marks it in this run's list, which can be exported. Nothing in the "
+            "data set is changed.",
+        )
+        if doubtful != (row.path in gallery.doubtful_labels(run)):
+            gallery.mark_label(run, row.path, doubtful)
+        preprocessing = run.model_facts.preprocessing
+        case = dataset_case(file_of(run, row.path), row.label, preprocessing)
+        with st.spinner("Asking the model …"):
+            scores = scores_of(run, [case])[0]
+        colours = plots.class_colours(run.model_facts.class_names)
+        show_scores(run, case, scores, colours, bar_order(run, scores, []))
+        say_uncalibrated([run])
+        show_pictures(run, case, scores)

@@ -1,0 +1,105 @@
+"""Every metric with its interval and its n, overall and class by class."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.metrics import LOWER_IS_BETTER, TITLES
+from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.downloads import csv_button
+from pages._shared.evaluation.cross_validation_view import show_repeats
+from pages._shared.evaluation.evaluation_view import show_classes, show_numbers
+
+_VALUE = "Value (95 % interval)"
+_COUNT = st.column_config.NumberColumn(format="localized")
+MEANINGS = {
+    "accuracy": "Share of images with the right answer.",
+    "sensitivity": "Of the images of the class, the share that was recognised.",
+    "specificity": "Of all other images, the share that was left alone.",
+    "ppv": "Of the images called so, the share that is so, at this mixture of classes.",
+    "npv": "Of the images not called so, the share that is not.",
+    "f1": "Harmonic mean of sensitivity and positive predictive value.",
+    "balanced_accuracy": "Mean of sensitivity and specificity; of several classes "
+    "the mean sensitivity.",
+    "mcc": "Correlation of labels and choices: 0 is guessing, 1 is perfect.",
+    "auc": "How often an image of the class scores higher than one that is not.",
+    "average_precision": "Precision averaged over the images of the class.",
+    "brier": "Mean squared distance of the scores from the truth.",
+    "log_loss": "Mean surprise at the truth; punishes being sure and wrong.",
+    "calibration_error": "Mean gap between scores and what comes true; of few images "
+    "above 0 by chance.",
+}
+
+
+def show_metrics(run: Run, group: Subgroup) -> None:
+    """Tiles, a table of all metrics for what is chosen, one line per class."""
+    found = run_cache.evaluation(run, group)
+    show_numbers(found)
+    classes = [result.name for result in found.per_class if result.images]
+    choice = st.selectbox(
+        "Every metric of",
+        ["", *classes],
+        format_func=lambda name: (
+            f"{name}, against the rest" if name else "All classes together (means)"
+        ),
+        key="metrics-of",
+    )
+    of_all = _metrics(run, choice)
+    table = _table(of_all)
+    if group != ALL:
+        of_some = _metrics(run, choice, group)
+        table.insert(1, "These images", [str(e) for e in of_some.values()])
+        table.insert(2, "n of these", [e.n for e in of_some.values()])
+        table = table.rename(columns={_VALUE: "All test images"})
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config=dict.fromkeys(("n", "n of these"), _COUNT),
+        alt="Every metric with its interval and number of images",
+    )
+    if group == ALL:
+        csv_button(lambda: all_metrics(run), "metrics", run, "CSV of all classes")
+    else:
+        csv_button(table, "metrics-of-some", run)
+    show_classes(found)
+    show_repeats(run)
+
+
+def _metrics(run: Run, name: str, group: Subgroup = ALL) -> dict[str, Estimate]:
+    if not name:
+        return run_cache.overall(run, group)
+    return run_cache.of_class(run, run_cache.split(run).classes.index(name), group)
+
+
+def all_metrics(run: Run) -> pd.DataFrame:
+    """Columns `class, metric, value, low, high, n`; class "" is overall."""
+    data = run_cache.split(run)
+    groups = [("", run_cache.overall(run))]
+    groups += [
+        (name, run_cache.of_class(run, at)) for at, name in enumerate(data.classes)
+    ]
+    rows = [
+        (name, TITLES[key], e.value, e.low, e.high, e.n)
+        for name, metrics in groups
+        for key, e in metrics.items()
+    ]
+    columns = ["class", "metric", "value", "low", "high", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _table(metrics: dict[str, Estimate]) -> pd.DataFrame:
+    better = {key: "lower" if key in LOWER_IS_BETTER else "higher" for key in TITLES}
+    return pd.DataFrame(
+        {
+            "Metric": [TITLES[key] for key in metrics],
+            _VALUE: [str(e) for e in metrics.values()],
+            "n": [e.n for e in metrics.values()],
+            "Better": [better[key] for key in metrics],
+            "What it is": [MEANINGS[key] for key in metrics],
+        }
+    )

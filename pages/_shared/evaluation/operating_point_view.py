@@ -1,0 +1,294 @@
+"""The operating point: chosen on validation images, frozen, then looked at on test."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.core import audit
+from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.thresholds import (
+    Outcome,
+    Rule,
+    Rules,
+    at_prevalence,
+    choose_thresholds,
+    freeze_thresholds,
+    frozen_thresholds,
+    later_choices,
+    outcome,
+)
+from medmodel.reports import figures, plots
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.charts import show_figure
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.evaluation.curves_view import frozen_threshold, pick_class
+
+_KINDS = {
+    "youden": "Balanced (Youden)",
+    "sensitivity": "Reach a sensitivity",
+    "specificity": "Reach a specificity",
+    "cost": "By what a miss costs",
+}
+
+
+def show_operating_point(run: Run) -> None:
+    """Choosing and freezing first; test images only afterwards."""
+    found = frozen_thresholds(run)
+    if found is None:
+        st.markdown(
+            "From which score on is an image **called** a class? Choose the rule now: "
+            "the thresholds come from this run's **validation** images alone, and are "
+            "frozen before the test images are looked at."
+        )
+        _choose(run, "Freeze it and look at the test images")
+        return
+    st.markdown(
+        f":material/lock: **Frozen**, chosen on validation images only: "
+        f"{plain(found[0])}."
+    )
+    position = pick_class(run)
+    data = run_cache.split(run)
+    threshold = frozen_threshold(run, position)
+    if threshold is None:
+        name = plain(data.classes[position])
+        st.info(f"{name} has no threshold: no validation image of it, or no other.")
+        return
+    _show_outcome(outcome(data, position, threshold))
+    _show_later(run, data, position)
+    positive = data.truth == position
+    if positive.any() and not positive.all():
+        _explore(run, data, position, threshold)
+    else:
+        which = "All test images are" if positive.any() else "No test image is"
+        st.info(
+            f"{which} of {plain(data.classes[position])}: what the threshold would "
+            "mean at a clinic cannot be told."
+        )
+    with st.expander("The frozen thresholds of all classes"):
+        table = _outcomes(data, found[1])
+        st.dataframe(table, hide_index=True, height="content")
+        csv_button(table, "thresholds", run)
+    with st.expander("Choose again", icon=":material/history:"):
+        st.markdown(
+            "The thresholds come from validation images again, but you have seen the "
+            "test images by now: how well the new ones do there is **no honest test** "
+            "any more. What was frozen stays; this choice is kept beside it, with its "
+            "date, and always said to be later."
+        )
+        _choose(run, "Keep it as a later choice")
+
+
+def _show_later(run: Run, data: Scored, position: int) -> None:
+    """What was chosen again, each said to be late."""
+    name = data.classes[position]
+    rows = []
+    for choice in later_choices(run):
+        cut = choice.thresholds.get(name, math.nan)
+        if math.isnan(cut):
+            continue
+        metrics = outcome(data, position, cut).metrics
+        day = datetime.fromtimestamp(choice.when).strftime("%d %b %Y, %H:%M")
+        rates = [f"{metrics[key]}, n = {metrics[key].n:,}" for key in _SHOWN]
+        rows.append([day, str(choice.rule), f"{cut:.3f}", *rates])
+    if not rows:
+        return
+    columns = ["Chosen", "Rule", "Threshold", *map(str.title, _SHOWN)]
+    table = pd.DataFrame(rows, columns=columns)
+    st.markdown(
+        ":material/history: **Chosen again, after the test images had been seen**: "
+        "too good to be expected elsewhere."
+    )
+    st.dataframe(table, hide_index=True, height="content")
+    csv_button(table, "later-thresholds", run)
+
+
+def _choose(run: Run, label: str) -> None:
+    data = run_cache.split(run, "val")
+    apart = len(data.classes) > 1 and st.toggle(
+        "A rule for each class", key="rule-apart", persist_state="session"
+    )
+    with errors_shown():
+        rule: Rule | Rules
+        if apart:
+            rule = Rules(tuple((name, _ask(name)) for name in data.classes))
+        else:
+            rule = _ask("")
+        thresholds = choose_thresholds(run_cache.predictions(run), rule)
+        st.caption("What it does to the validation images")
+        table = _outcomes(data, thresholds)
+        st.dataframe(table, hide_index=True, height="content")
+        if st.button(label, type="primary"):
+            freeze_thresholds(run, rule, thresholds)
+            kind = rule.kind if isinstance(rule, Rule) else "by class"
+            audit.record("freeze_thresholds", run=run.id, rule=kind)
+            st.rerun()
+
+
+def _ask(name: str) -> Rule:
+    """The rule for a class, or for all where the name is empty."""
+    if name:
+        left, right = st.columns(2, vertical_alignment="bottom")
+        kind = left.selectbox(
+            f"Rule for {plain(name)}",
+            list(_KINDS),
+            format_func=lambda key: _KINDS[key],
+            key=f"rule-{name}",
+        )
+    else:
+        right = st.container()
+        kind = right.segmented_control(
+            "Rule",
+            list(_KINDS),
+            format_func=lambda key: _KINDS[key],
+            default="youden",
+            required=True,
+            key="rule",
+        )
+    if kind in ("sensitivity", "specificity"):
+        share = right.slider(
+            f"{kind.title()} to reach",
+            50,
+            100,
+            95,
+            format="%d %%",
+            key=f"rule-share-{name}",
+        )
+        return Rule(kind, share / 100)
+    if kind == "cost":
+        value = right.number_input(
+            "One miss is as bad as this many false alarms",
+            0.1,
+            1000.0,
+            5.0,
+            key=f"rule-cost-{name}",
+        )
+        return Rule(kind, value)
+    return Rule()
+
+
+def _show_outcome(found: Outcome) -> None:
+    tiles = [
+        ("Found", found.found, "sensitivity"),
+        ("Missed", found.missed, "sensitivity"),
+        ("False alarms", found.false_alarms, "specificity"),
+        ("Left alone", found.left_alone, "specificity"),
+    ]
+    for column, (title, count, key) in zip(st.columns(4), tiles, strict=True):
+        with column, st.container(border=True, gap="xxsmall"):
+            st.markdown(f":gray[{title}]")
+            st.markdown(f"### {count:,}")
+            if title in ("Found", "Left alone"):
+                name = "Sensitivity" if key == "sensitivity" else "Specificity"
+                st.caption(plain(f"{name} {found.metrics[key]}"))
+            else:
+                n = found.metrics[key].n
+                st.caption(plain(f"of {n:,} images"))
+    st.caption(
+        plain(
+            f"{found.name} is called from a score of {found.threshold:.3f} on. PPV "
+            f"{found.metrics['ppv']}, NPV {found.metrics['npv']} at this split's "
+            f"prevalence of {100 * found.prevalence:.1f} %."
+        )
+    )
+
+
+@st.fragment
+def _explore(run: Run, data: Scored, position: int, frozen: float) -> None:
+    """What another threshold and a clinic's prevalence would mean."""
+    name = plain(data.classes[position])
+    usual = 100 * float((data.truth == position).mean())
+    left, right = st.columns(2, gap="large")
+    with left, st.container(border=True):
+        st.markdown("**At your clinic**")
+        share = st.number_input(
+            f"Of 100 patients like yours, how many have {name}?",
+            0.1,
+            99.9,
+            min(max(usual, 0.1), 99.9),
+            step=1.0,
+            format="%.1f",
+            key=f"prevalence-{run.id}-{position}",
+        )
+        here = st.empty()
+    with right, st.container(border=True):
+        st.markdown("**Explore another threshold**")
+        st.caption(
+            ":material/science: **Exploratory**: a threshold chosen while looking at "
+            "test images proves nothing. The frozen one stays."
+        )
+        threshold = st.slider(
+            f"Threshold for {name}",
+            0.0,
+            1.0,
+            min(max(round(frozen, 3), 0.0), 1.0),
+            0.005,
+            format="%.3f",
+            key=f"explored-{run.id}-{position}",
+        )
+        there = st.empty()
+    for place, cut in ((here, frozen), (there, threshold)):
+        with place.container():
+            _forecast(outcome(data, position, cut), share / 100)
+    _benefit(run, data, position, threshold)
+
+
+def _forecast(found: Outcome, prevalence: float) -> None:
+    with errors_shown():
+        sensitivity = found.metrics["sensitivity"]
+        specificity = found.metrics["specificity"]
+        forecast = at_prevalence(sensitivity, specificity, prevalence)
+        share = f"{100 * prevalence:.1f} %"
+        st.markdown(f"**{plain(forecast)}**")
+        st.caption(
+            plain(
+                f"At a score from {found.threshold:.3f} on: sensitivity {sensitivity}, "
+                f"specificity {specificity}; at a prevalence of {share} "
+                f"PPV {forecast.ppv}, NPV {forecast.npv}."
+            )
+        )
+
+
+def _benefit(run: Run, data: Scored, position: int, threshold: float) -> None:
+    name = data.classes[position]
+    colour = plots.class_colours(data.classes)[name]
+    st.markdown("**Is acting on it worth it?** (decision curve)")
+    with errors_shown():
+        curve = run_cache.benefit(run, position)
+        figure = figures.benefit_figure(curve, colour, threshold)
+        show_figure(figure, "benefit", f"Net benefit of acting on the score for {name}")
+        st.caption(
+            "True positives per patient, minus false ones weighed by how much a false "
+            "alarm costs. Worth something where the line lies above both others, and "
+            "only if scores are calibrated."
+        )
+        table = {
+            "threshold": curve.thresholds,
+            "model": curve.model,
+            "low": curve.low,
+            "high": curve.high,
+            "everybody": curve.everybody,
+        }
+        csv_button(pd.DataFrame(table), "decision-curve", run)
+
+
+def _outcomes(data: Scored, thresholds: dict[str, float]) -> pd.DataFrame:
+    rows = []
+    for position, name in enumerate(data.classes):
+        cut = thresholds.get(name, math.nan)
+        if math.isnan(cut):
+            rows.append([name, "none", "not measurable", "not measurable"])
+            continue
+        metrics = outcome(data, position, cut).metrics
+        rates = [f"{m}, n = {m.n:,}" for m in map(metrics.get, _SHOWN) if m]
+        rows.append([name, f"{cut:.3f}", *rates])
+    return pd.DataFrame(rows, columns=["Class", "Threshold", *map(str.title, _SHOWN)])
+
+
+_SHOWN = ("sensitivity", "specificity")

@@ -1,0 +1,102 @@
+"""Choosing some of the test images by what they are, never by what the model said."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel.evaluation.predictions import Evaluation
+from medmodel.evaluation.subgroups import ALL, TITLES, Subgroup, choices
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.words import plain
+
+TEXT, FACTS = "image-text", "image-facts"
+
+
+def forget_subgroup() -> None:
+    """Takes the choice back: all images again."""
+    st.session_state[TEXT] = ""
+    st.session_state[FACTS] = []
+
+
+def pick_subgroup(run: Run) -> Subgroup | None:
+    """Lets the user choose; says what the choice rests on. One for all views.
+
+    None where no test image is like this, which is said.
+    """
+    with st.expander("Only some of the images", icon=":material/filter_alt:"):
+        group = _ask(run)
+        if group != ALL:
+            st.button("All images", on_click=forget_subgroup)
+    if group == ALL:
+        return group
+    if not group.holds(run_cache.images(run)).any():
+        st.info(f"No test image is like this: {plain(group)}.", icon=":material/info:")
+        return None
+    say_what_it_is(run_cache.evaluation(run, group), run_cache.evaluation(run), group)
+    return group
+
+
+def _ask(run: Run) -> Subgroup:
+    known = choices(run_cache.images(run))
+    st.session_state.setdefault(TEXT, "")
+    kept = st.session_state.get(FACTS, [])
+    st.session_state[FACTS] = [name for name in kept if name in known]
+    text, facts = st.columns([1, 1.6], vertical_alignment="bottom")
+    text.text_input("Patient or file name holds", key=TEXT, persist_state="session")
+    if known:
+        facts.pills(
+            "Only some by",
+            list(known),
+            format_func=lambda name: TITLES[name],
+            selection_mode="multi",
+            key=FACTS,
+            persist_state="session",
+        )
+    else:
+        facts.caption(
+            "Nothing else tells these images apart: all have one size and one format, "
+            "or their data set was not checked here."
+        )
+    kinds, ranges = [], []
+    for name in st.session_state[FACTS]:
+        key = f"fact-{run.id}-{name}"
+        found = known[name]
+        if isinstance(found[0], str):
+            texts = st.pills(
+                TITLES[name],
+                found,
+                selection_mode="multi",
+                key=key,
+                persist_state="session",
+            )
+            if texts:
+                kinds.append((name, tuple(map(str, texts))))
+        else:
+            least, most = float(found[0]), float(found[1])
+            low, high = st.slider(
+                TITLES[name],
+                least,
+                most,
+                (least, most),
+                # All facts are whole numbers.
+                step=max(1.0, float((most - least) // 200)),
+                format="%g",
+                key=key,
+                persist_state="session",
+            )
+            if (low, high) != found:
+                ranges.append((name, (low, high)))
+    return Subgroup(st.session_state[TEXT], tuple(kinds), tuple(ranges))
+
+
+def say_what_it_is(found: Evaluation, whole: Evaluation, group: Subgroup) -> None:
+    """What a subgroup's numbers rest on, and how little they prove."""
+    of = f" of {found.patients:,} patients" if found.patients else ""
+    st.warning(
+        f"**{found.images:,} of {whole.images:,} images**{of}: {plain(group)}. This "
+        "part was chosen after the test images had been seen: a difference is a hint "
+        "to be tested on new images, not a result, and of many parts some differ by "
+        f"chance. {plain(found.resolution)}",
+        icon=":material/filter_alt:",
+    )

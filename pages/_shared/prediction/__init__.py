@@ -1,0 +1,1 @@
+"""Parts of Diagnose: uploaded images and what models make of them."""

@@ -1,0 +1,128 @@
+"""One picture through several models: bars side by side, and where each looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
+
+from medmodel.predictor import METHODS, How
+from medmodel.reports import plots
+from medmodel.runs.run import Run
+from pages._shared.common.image_view import SIDE, show_picture
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.prediction.cases import Case, pixels_of, prepared
+from pages._shared.prediction.prediction_cache import heatmap_of
+from pages._shared.prediction.prediction_view import bar_order, show_scores
+from pages._shared.prediction.scan_view import show_scan
+
+_FIRST_CHOICE = ""
+_IN_A_ROW = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one model says of a picture.
+
+    Args:
+        name: What the model is called here.
+        run: Its run.
+        case: The picture, as the model's own data set holds it or as uploaded.
+        scores: Every class's probability, shape `(classes,)`.
+    """
+
+    name: str
+    run: Run
+    case: Case
+    scores: NDArray[np.float32]
+
+
+def places(count: int) -> Iterator[DeltaGenerator]:
+    """As many columns as there are models, in rows; on a phone below each other."""
+    # Six stand better as three and three than as four and two.
+    rows = -(-count // _IN_A_ROW)
+    width = -(-count // rows)
+    for start in range(0, count, width):
+        yield from st.columns(width, gap="medium")[: min(width, count - start)]
+
+
+def show_bars(answers: Sequence[Answer]) -> None:
+    """Each model's first choice and bars, classes in the same order for all."""
+    names = [name for a in answers for name in a.run.model_facts.class_names]
+    colours = plots.class_colours(list(dict.fromkeys(names)))
+    shown: list[str] = []
+    for place, answer in zip(places(len(answers)), answers, strict=True):
+        with place:
+            st.markdown(f":gray[{plain(answer.name)}]")
+            order = bar_order(answer.run, answer.scores, shown)
+            shown = shown or [answer.run.model_facts.class_names[i] for i in order]
+            show_scores(answer.run, answer.case, answer.scores, colours, order)
+
+
+@st.fragment
+def show_heatmaps(answers: Sequence[Answer]) -> None:
+    """The picture, and below it where each model looked; one set of controls."""
+    case = answers[0].case
+    st.markdown("**Where each model looked**")
+    left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
+    with left:
+        if case.scan:
+            show_scan(case, "The picture")
+        else:
+            show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+    with right:
+        wanted, opacity, method = _controls(answers, case)
+    # One model may stand alone here, because the others find the picture strange.
+    beside = places(max(len(answers), 2))
+    for place, answer in zip(beside, answers, strict=False):
+        with place, errors_shown(), st.spinner("Explaining …"):
+            _show_heatmap(answer, wanted, (opacity, method))
+
+
+def _controls(answers: Sequence[Answer], case: Case) -> tuple[str, int, str]:
+    known = [set(a.run.model_facts.class_names) for a in answers]
+    first = answers[0].run.model_facts.class_names
+    common = [name for name in first if all(name in names for names in known)]
+    wanted = st.selectbox(
+        "Evidence for",
+        [_FIRST_CHOICE, *common],
+        format_func=lambda name: name or "Each model's first choice",
+        key=f"evidence-of-all-{case.key}",
+    )
+    opacity = st.slider(
+        "Opacity of the heat maps",
+        *(0, 100, 60, 5),
+        format="%d %%",
+        key="opacity-of-all",
+        persist_state="session",
+    )
+    method = st.selectbox(
+        "Method",
+        list(METHODS),
+        format_func=lambda name: METHODS[name],
+        key="method-of-all",
+        persist_state="session",
+    )
+    return wanted, opacity, method
+
+
+def _show_heatmap(answer: Answer, wanted: str, how: tuple[int, str]) -> None:
+    opacity, method = how
+    facts = answer.run.model_facts
+    best = int(answer.scores.argmax())
+    position = facts.class_names.index(wanted) if wanted else best
+    name = facts.class_names[position]
+    share = plots.per_cent(float(answer.scores[position]))
+    st.markdown(f":gray[{plain(answer.name)}]  \n{plain(name)}: {plain(share)}")
+    seen = prepared(answer.case, facts.preprocessing)
+    heat = heatmap_of(answer.run, answer.case, position, How(method))
+    show_picture(
+        plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100),
+        plots.heatmap_caption(heat, name),
+        f"Heat map of {answer.name} for {name} laid over the picture",
+    )

@@ -1,0 +1,80 @@
+"""What augmentation does to a few pictures of the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import ImageError
+from medmodel.core.preprocessing import Preprocessing
+from pages._shared.common.widgets import errors_shown
+
+PICTURES = 4
+CHANGES = 3
+TRIED_PER_CLASS = 3
+
+
+@st.cache_data(max_entries=8, ttl=600, show_spinner=False)
+def _pictures(folder: str, preprocessing: Preprocessing) -> list[np.ndarray]:
+    """Up to `PICTURES` pictures, prepared as for training, uint8 (h, w, c)."""
+    from medmodel.imaging.images import decode, prepare_image
+
+    found: list[np.ndarray] = []
+    for path in _candidates(Path(folder)):
+        try:
+            pixels = decode(path, window=preprocessing.window).pixels
+            found.append(prepare_image(pixels, preprocessing))
+        except (ImageError, OSError):
+            continue
+        if len(found) == PICTURES:
+            break
+    return found
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    """A few files of every class, one of each class first."""
+    from medmodel.data.layout import list_files
+
+    classes: dict[str, list[Path]] = {}
+    for file in list_files(folder)[0]:
+        classes.setdefault(file.label, []).append(folder / file.path)
+    for place in range(TRIED_PER_CLASS):
+        yield from (files[place] for files in classes.values() if len(files) > place)
+
+
+def show_augmentation(folder: Path, config: TrainConfig) -> None:
+    """Each picture as it is, and changed by chance three times."""
+    if not config.augmentation.active or "augmentation" in config.problems():
+        return
+    if not st.toggle("Show what it does to pictures", key="show_augmentation"):
+        return
+    preprocessing = config.preprocessing(config.size or 128)
+    with errors_shown():
+        images = _pictures(str(folder), preprocessing)
+        if not images:
+            st.caption("This folder has no picture that can be read.")
+            return
+        _show_rows(np.stack(images), config)
+
+
+def _show_rows(images: np.ndarray, config: TrainConfig) -> None:
+    from medmodel.predictor import shared
+
+    with st.spinner("Asking the process that knows TensorFlow…", show_time=True):
+        rows = [
+            images,
+            *(
+                shared().augment(images, config.augmentation, seed)
+                for seed in range(CHANGES)
+            ),
+        ]
+    for number, row in enumerate(rows):
+        st.caption("As they are" if number == 0 else f"Changed, try {number}")
+        columns = st.columns(PICTURES)
+        for column, image in zip(columns, row, strict=False):
+            shown = image[..., 0] if image.shape[-1] == 1 else image
+            column.image(shown, output_format="PNG", width=160)

@@ -1,0 +1,67 @@
+"""What people noted on one run: shown, and changed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel.runs import run_index
+from medmodel.runs.notes import (
+    LONGEST_NOTE,
+    LONGEST_TAG,
+    MOST_TAGS,
+    Notes,
+    change_notes,
+    notes_of,
+)
+from medmodel.runs.run import Run
+from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+
+
+def show_notes(run: Run) -> None:
+    """The run's tags and note in one line, and behind a button what changes them."""
+    found = notes_of(run)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for tag in found.tags:
+            st.badge(plain(tag), color="gray")
+        if found.note:
+            st.markdown(plain(found.note))
+        _pin_button(run, found)
+        title = "Tags and note" if found.tags or found.note else "Add tags or a note"
+        with st.popover(title, icon=":material/edit_note:", type="tertiary"):
+            _fields(run, found)
+
+
+def _pin_button(run: Run, found: Notes) -> None:
+    if st.button(
+        "Unpin" if found.pinned else "Pin",
+        icon=":material/keep_off:" if found.pinned else ":material/keep:",
+        type="tertiary",
+        help="A pinned run stands above the others.",
+    ):
+        with errors_shown():
+            change_notes(run, pinned=not found.pinned)
+            st.rerun()
+
+
+def _fields(run: Run, found: Notes) -> None:
+    known = {t for e in run_index.entries(widgets.store()) for t in e.notes.tags}
+    tags = st.multiselect(
+        "Tags",
+        sorted(known | set(found.tags)),
+        default=found.tags,
+        accept_new_options=True,
+        max_selections=MOST_TAGS,
+        placeholder="Choose one or type a new one",
+        help=f"At most {MOST_TAGS}, each of at most {LONGEST_TAG} characters.",
+        key=f"tags-{run.id}",
+    )
+    note = st.text_area(
+        "Note", found.note, max_chars=LONGEST_NOTE, key=f"note-{run.id}"
+    )
+    st.caption("Everybody who sees the runs can read this: no patients' names.")
+    if st.button("Keep", type="primary", key=f"keep-{run.id}"):
+        with errors_shown():
+            change_notes(run, tags=tags, note=note)
+            st.rerun()

@@ -1,0 +1,248 @@
+"""All runs as one table that is searched, filtered, sorted and chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.runs import run_table
+from medmodel.runs.notes import change_notes
+from medmodel.runs.run import RunStatus
+from medmodel.runs.run_index import Entry
+from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import STATE_TITLES, duration
+
+_TABLE = "all-runs"
+_CHOSEN = "compared-runs"
+MOST = 6
+"""Runs that are compared at a time."""
+_RESULTS, _SETTINGS = "Results", "Settings that differ"
+_COLUMNS = (
+    *("Tags", "State", "Test accuracy", "Val. accuracy", "Val. loss", "Data set"),
+    *("Model", "Epoch kept", "Asked for", "Took", "Note"),
+)
+_FIRST = (
+    *("Tags", "State", "Test accuracy", "Val. accuracy", "Val. loss", "Data set"),
+    "Asked for",
+)
+_SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
+_NAME = 250
+"""Width of the names in pixels: beside them a phone still shows the state."""
+_PIN = "Pin"
+_TRAINING, _TEST = "Training", "External test"
+# Read in light and dark, and not by colour alone.
+MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
+
+
+def choose_runs(found: Sequence[Entry]) -> list[str]:
+    """The table of all runs; returns the ids of the chosen ones, in their order.
+
+    The choice is kept in the address as ?runs=A,B.
+    """
+    known = {entry.run.id for entry in found}
+    asked = st.query_params.get("runs", "").split(",")
+    chosen: list[str] = st.session_state.setdefault(_CHOSEN, asked)
+    chosen = st.session_state[_CHOSEN] = [run for run in chosen if run in known][:MOST]
+    if ",".join(chosen) != ",".join(asked):
+        st.query_params["runs"] = ",".join(chosen)
+    table, shown = _narrowed(found, "compare")
+    ids = list(table["run"])
+    # The table's own marks follow the search.
+    rows = [ids.index(run) for run in chosen if run in ids]
+    st.session_state[_TABLE] = {"selection": {"rows": rows, "columns": []}}
+    st.dataframe(
+        shown,
+        hide_index=True,
+        height=_height(len(table), 330),
+        column_config=_columns(),
+        placeholder="",
+        key=_TABLE,
+        on_select=lambda: _take(ids),
+        selection_mode="multi-row",
+        alt="All runs with their scores and what differs",
+    )
+    st.caption(
+        f"{len(table):,} of {len(found):,} runs, values of the epoch that was kept. "
+        f"Tick two to {MOST} to compare them; a click on a heading sorts."
+    )
+    return chosen
+
+
+def open_run(found: Sequence[Entry]) -> str:
+    """The table of all runs; returns the id of the one that was clicked, or ""."""
+    table, shown = _narrowed(found, "runs")
+    # A new name after every click, so that the same cell may be clicked again.
+    clicks = st.session_state.setdefault("runs-clicks", 0)
+    picked = st.dataframe(
+        shown,
+        hide_index=True,
+        height=_height(len(table), 700),
+        column_config=_columns(),
+        placeholder="",
+        key=f"runs_table-{clicks}",
+        on_select="rerun",
+        selection_mode="single-cell",
+        alt="All runs with their state and scores",
+    )
+    st.caption(
+        f"{len(table):,} of {len(found):,} runs, values of the epoch that was kept. "
+        "A click opens a run, a click on its pin keeps it above the others, a click "
+        "on a heading sorts."
+    )
+    if not picked.selection.cells:
+        return ""
+    row, column = picked.selection.cells[0]
+    run: str = table["run"].iloc[row]
+    if column != _PIN:
+        return run
+    st.session_state["runs-clicks"] = clicks + 1
+    with errors_shown():
+        entry = next(entry for entry in found if entry.run.id == run)
+        change_notes(entry.run, pinned=not entry.notes.pinned)
+        st.rerun()
+    return ""
+
+
+def _narrowed(found: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
+    """What is searched and filtered for: the facts, and the same as it is shown."""
+    table = run_table.runs_table(found)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        text = st.text_input(
+            "Search",
+            placeholder="Name, tag, note, data set, state or setting",
+            key=f"search-{key}",
+            label_visibility="collapsed",
+            icon=":material/search:",
+        )
+        with st.popover("Filter", icon=":material/filter_alt:"):
+            table = _filtered(table, key)
+        with st.popover("Columns", icon=":material/view_column:"):
+            names = st.pills(
+                "Columns",
+                _COLUMNS,
+                selection_mode="multi",
+                default=_FIRST,
+                key=f"columns-{key}",
+                persist_state="session",
+            )
+        mode = st.segmented_control(
+            "What to show",
+            (_RESULTS, _SETTINGS),
+            default=_RESULTS,
+            required=True,
+            key=f"shown-{key}",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+    table = run_table.searched(table, text or "").reset_index(drop=True)
+    # Where runs are ticked, a second row of boxes would confuse.
+    pins = key == "runs"
+    if mode == _RESULTS:
+        return table, _results(table, names, pins)
+    st.caption("Marked: a value unlike that of most runs in sight.")
+    return table, _settings(table, pins)
+
+
+def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    tested = table["test_of"] != ""
+    kind = None
+    if tested.any() and not tested.all():
+        kind = st.pills("What it is", (_TRAINING, _TEST), key=f"kind-{key}")
+    titles = {state.value: STATE_TITLES[state] for state in RunStatus}
+    present = set(table["state"])
+    states = st.pills(
+        "State",
+        [state for state in titles if state in present],
+        selection_mode="multi",
+        format_func=lambda state: titles[state],
+        key=f"states-{key}",
+    )
+    folders = widgets.folder_names(table["dataset"])
+    chosen = st.multiselect(
+        "Data set",
+        list(folders),
+        format_func=lambda path: folders[path],
+        key=f"folders-{key}",
+    )
+    tags = st.multiselect(
+        "Tag",
+        sorted({tag for own in table["tags"] for tag in own}),
+        key=f"tags-{key}",
+    )
+    if kind:
+        table = table[tested == (kind == _TEST)]
+    if states:
+        table = table[table["state"].isin(states)]
+    if chosen:
+        table = table[table["dataset"].isin(chosen)]
+    if tags:
+        table = table[[not set(tags).isdisjoint(own) for own in table["tags"]]]
+    return table
+
+
+def _take(ids: list[str]) -> None:
+    picked = [ids[row] for row in st.session_state[_TABLE]["selection"]["rows"]]
+    before = st.session_state[_CHOSEN]
+    kept = [run for run in before if run not in ids or run in picked]
+    new = [run for run in picked if run not in kept]
+    if len(kept) + len(new) > MOST:
+        st.toast(f"At most {MOST} runs are compared at a time.")
+    st.session_state[_CHOSEN] = (kept + new)[:MOST]
+
+
+def _results(table: pd.DataFrame, names: Sequence[str], pins: bool) -> pd.DataFrame:
+    columns = {
+        "Tags": list(table["tags"]),
+        "Note": list(table["note"]),
+        "Data set": [widgets.folder_name(path) for path in table["dataset"]],
+        "Model": list(table["model"]),
+        "State": [STATE_TITLES[RunStatus(state)] for state in table["state"]],
+        "Test accuracy": list(table["test_accuracy"]),
+        "Val. accuracy": list(table["val_accuracy"]),
+        "Val. loss": list(table["val_loss"]),
+        "Epoch kept": list(table["best_epoch"]),
+        "Asked for": [datetime.fromtimestamp(at) for at in table["created"]],
+        "Took": [duration(seconds) if seconds else "" for seconds in table["seconds"]],
+    }
+    tagged = any(columns["Tags"])
+    shown = {n: columns[n] for n in _COLUMNS if n in names and (tagged or n != "Tags")}
+    return pd.DataFrame({**_named(table, pins), **shown})
+
+
+def _settings(table: pd.DataFrame, pins: bool) -> Any:
+    """What tells the visible runs apart, each unusual value marked."""
+    texts = run_table.settings_that_differ(table)
+    marks = run_table.unlike_most(texts)
+    scores = {"Test accuracy": list(table["test_accuracy"])}
+    shown = pd.DataFrame({**_named(table, pins), **scores}).join(texts)
+    styles = pd.DataFrame("", index=shown.index, columns=shown.columns)
+    for name in texts:
+        styles.loc[marks[name], name] = MARK
+    styled = shown.style.apply(lambda _: styles, axis=None)
+    return styled.format("{:.3f}", subset=["Test accuracy"], na_rep="")
+
+
+def _named(table: pd.DataFrame, pins: bool) -> dict[str, list[Any]]:
+    named = {"Run": list(table["name"])}
+    return {_PIN: list(table["pinned"]), **named} if pins else named
+
+
+def _height(rows: int, most: int) -> int:
+    return min(35 * (rows + 1) + 3, most)
+
+
+def _columns() -> dict[str, object]:
+    share = st.column_config.NumberColumn(format="%.3f", width="small")
+    return {
+        _PIN: st.column_config.CheckboxColumn(width=50),
+        "Run": st.column_config.TextColumn(width=_NAME),
+        "Tags": st.column_config.ListColumn(width="small"),
+        "State": st.column_config.TextColumn(width="small"),
+        **dict.fromkeys(_SCORES, share),
+        "Asked for": st.column_config.DatetimeColumn(format="distance"),
+    }

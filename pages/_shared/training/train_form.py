@@ -1,0 +1,342 @@
+"""The settings of a run as a form: each wrong value is told at its field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_args
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from medmodel.core import devices
+from medmodel.core.config import (
+    MEDICAL_AUGMENTATION,
+    MODEL_NAMES,
+    Augmentation,
+    Optimizer,
+    Precision,
+    TrainConfig,
+    Training,
+)
+from medmodel.core.preprocessing import WINDOWS, Colour, Fit
+from medmodel.imaging.enhance import Chain, saved_chains
+from pages._shared.common.words import plain
+
+FIT_TITLES = {
+    "pad": "Keep all, add black borders",
+    "crop": "Keep the centre",
+    "stretch": "Stretch to a square",
+}
+COLOUR_TITLES = {"grey": "Grey", "rgb": "Colour (RGB)"}
+TRAINING_TITLES = {
+    "frozen": "Last layer only (frozen)",
+    "fine_tune": "All layers, gently (fine-tune)",
+    "scratch": "All layers from scratch",
+}
+PRECISION_TITLES = {"auto": "Fastest on this machine (auto)"}
+WINDOW_TITLES = {
+    "auto": "Automatic: CT as soft tissue, others by their range",
+    "file": "As each file asks for",
+}
+OPTIMIZER_TITLES = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+OWN_MODELS = ("efficientnet_lite0", "compact_resnet", "document_cnn")
+
+
+def window_title(setting: str) -> str:
+    """A window setting in words; names of `WINDOWS` with centre and width."""
+    if setting in WINDOWS:
+        center, width = WINDOWS[setting]
+        return f"{setting.capitalize()}: centre {center:g}, width {width:g} HU"
+    return WINDOW_TITLES.get(setting, setting)
+
+
+class Form:
+    """Draws fields that start from a configuration, and notes where they stand.
+
+    Args:
+        start: The values to begin with.
+        key: Keeps the widgets of one start apart from those of another.
+    """
+
+    def __init__(self, start: TrainConfig, key: str) -> None:
+        self.start = start
+        self.key = key
+        self.values: dict[str, Any] = {}
+        self.notes: dict[str, DeltaGenerator] = {}
+
+    def _note(self, name: str, value: Any) -> None:
+        self.values[name] = value
+        self.notes[name] = st.empty()
+
+    def number(self, name: str, label: str, **options: Any) -> None:
+        """A field for a number."""
+        value = getattr(self.start, name)
+        key = f"{self.key}-{name}"
+        entered = st.number_input(label, value=value, key=key, **options)
+        self._note(name, value if entered is None else entered)
+
+    def choice(
+        self, name: str, label: str, options: tuple[str, ...], titles: dict[str, str]
+    ) -> None:
+        """A field for one of several values."""
+        value = getattr(self.start, name)
+        chosen = st.selectbox(
+            label,
+            options,
+            index=options.index(value) if value in options else 0,
+            format_func=lambda option: titles.get(option, option),
+            key=f"{self.key}-{name}",
+        )
+        self._note(name, chosen)
+
+    def text(self, name: str, label: str, **options: Any) -> None:
+        """A field for text."""
+        value, key = getattr(self.start, name), f"{self.key}-{name}"
+        self._note(name, st.text_input(label, value, key=key, **options).strip())
+
+    def toggle(self, name: str, label: str, help_text: str) -> None:
+        """A switch."""
+        value, key = getattr(self.start, name), f"{self.key}-{name}"
+        self._note(name, st.toggle(label, value, key=key, help=help_text))
+
+    def window(self) -> None:
+        """A field for the window of scans: a name, or centre/width typed in."""
+        value = self.start.window
+        options = list(dict.fromkeys([*WINDOW_TITLES, *WINDOWS, value]))
+        chosen = st.selectbox(
+            "Window of scans",
+            options,
+            index=options.index(value),
+            format_func=window_title,
+            key=f"{self.key}-window",
+            accept_new_options=True,
+            help="Which measured values become black and white, the same for every "
+            "file. Automatic: CT without Hounsfield units is shown by its own range; "
+            "the data set's page says which files. Choose one or type centre/width, "
+            "for example 40/400. Diagnose then shows the model every picture through "
+            "the same window.",
+        )
+        self._note("window", (chosen or value).strip())
+
+    def enhancement(self) -> None:
+        """A field for a chain of the Enhance page; absent while there is none."""
+        chains = saved_chains()
+        start = Chain(self.start.steps)
+        same = (n for n, c in chains.items() if c.steps == start.steps)
+        named = next(same, start.words())
+        options = {"None": Chain(()), named: start, **chains}
+        if len(options) < 2:
+            return
+        chosen = st.selectbox(
+            "Enhancement",
+            list(options),
+            index=list(options).index(named),
+            key=f"{self.key}-steps",
+            help="A chain saved on the Enhance page. The model keeps it: Diagnose "
+            "applies the same steps.",
+        )
+        chain = options[chosen]
+        self._note("steps", chain.steps)
+        if chain.window != "auto":
+            self.values["window"] = chain.window
+            st.caption(f"With its window of scans: {window_title(chain.window)}.")
+
+    def config(self) -> TrainConfig:
+        """The configuration as entered, right or wrong; says at the fields what is."""
+        entered = replace(self.start, **self.values)
+        for name, problem in entered.problems().items():
+            if name in self.notes:
+                self.notes[name].markdown(
+                    f":red[:material/error: {plain(problem)}]", width="stretch"
+                )
+        return entered
+
+
+@dataclass(frozen=True)
+class Previews:
+    """What shows the effect of settings on the chosen data set.
+
+    Args:
+        patients: Shows what a patient pattern finds.
+        augmentation: Shows what augmentation does to pictures.
+    """
+
+    patients: Callable[[str], None]
+    augmentation: Callable[[TrainConfig], None]
+
+
+def settings_form(
+    start: TrainConfig, key: str, previews: Previews, scans: bool = False
+) -> Form:
+    """All settings beyond data set and recipe, in four tabs.
+
+    Args:
+        start: The values to begin with.
+        key: Keeps the widgets of one start apart from those of another.
+        previews: What shows their effect.
+        scans: Whether there are DICOM or NIfTI files, which have a window.
+    """
+    form = Form(start, key)
+    form.text("name", "Name", placeholder=start.title, help="What the run is called.")
+    model, picture, change, split = st.tabs(
+        ["Network and training", "Pictures", "Augmentation", "Split and patients"]
+    )
+    with model:
+        _network(form)
+    with picture:
+        _pictures(form, scans)
+    with change:
+        _augmentation(form)
+        previews.augmentation(replace(start, **form.values))
+    with split:
+        _split(form, previews.patients)
+    return form
+
+
+def _network(form: Form) -> None:
+    left, right = st.columns(2)
+    with left:
+        form.choice("model", "Network", tuple(MODEL_NAMES), MODEL_NAMES)
+        if form.values["model"] not in OWN_MODELS:
+            form.text(
+                "weights",
+                "Weights file on this server, or imagenet (optional)",
+                help="A .weights.h5 file of keras.applications. The word imagenet "
+                "downloads its published weights. Empty: random weights.",
+            )
+        form.choice("training", "What is trained", get_args(Training), TRAINING_TITLES)
+        form.number("epochs", "Epochs", step=1, help="Passes over the training images.")
+        form.number(
+            "patience",
+            "Stop early after (epochs)",
+            step=1,
+            help="Stops when validation loss has not improved for so many epochs. "
+            "0: never.",
+        )
+        form.toggle(
+            "class_weights",
+            "Rare classes weigh more",
+            "Each class counts as much as the others, however few images it has.",
+        )
+    with right:
+        form.choice("optimizer", "Optimiser", get_args(Optimizer), OPTIMIZER_TITLES)
+        form.number("learning_rate", "Learning rate", format="%g", step=0.0001)
+        form.number("batch_size", "Batch size (images per step)", step=1)
+        form.choice("precision", "Precision", get_args(Precision), PRECISION_TITLES)
+        names = [device.name for device in devices.available()]
+        titles = {d.name: d.title for d in devices.available()}
+        titles["auto"] = f"Automatic: {default_device()}"
+        titles["all_gpus"] = "All GPUs together"
+        several = ["all_gpus"] if len(devices.gpus()) > 1 else []
+        form.choice("device", "Device", ("auto", *names, *several), titles)
+        form.number("seed", "Seed", step=1, help="The same seed, the same split.")
+
+
+def _pictures(form: Form, scans: bool) -> None:
+    form.number(
+        "size",
+        "Size (pixels)",
+        step=1,
+        help="Height and width that the network sees, 28 to 512. 0: validation images "
+        "decide (last layer only).",
+    )
+    form.choice("fit", "Pictures that are not square", get_args(Fit), FIT_TITLES)
+    form.choice("colour", "Colour", get_args(Colour), COLOUR_TITLES)
+    if scans:
+        form.window()
+        st.caption("Which slices of volumes count is chosen under Data sets.")
+    form.enhancement()
+
+
+def _augmentation(form: Form) -> None:
+    st.markdown(
+        "Small random changes to training pictures, so that the network does not learn "
+        "them by heart. Flips are off: left and right matter in medical images."
+    )
+    start, key = form.start.augmentation, form.key
+    changed: dict[str, Any] = {}
+    form.notes["augmentation"] = st.empty()
+    suggested = MEDICAL_AUGMENTATION
+    left, right = st.columns(2)
+    limits = {
+        "shift": ("Shift (fraction of the side)", 0.5, 0.01),
+        "rotation": ("Rotation (degrees)", 180.0, 1.0),
+        "zoom": ("Zoom (fraction)", 0.5, 0.01),
+        "brightness": ("Brightness (fraction of white)", 0.5, 0.01),
+        "contrast": ("Contrast (fraction)", 0.9, 0.01),
+    }
+    for position, (name, (label, most, step)) in enumerate(limits.items()):
+        with left if position % 2 == 0 else right:
+            changed[name] = st.slider(
+                label,
+                0.0,
+                most,
+                float(getattr(start, name)),
+                step,
+                key=f"{key}-{name}",
+                help=f"Suggested for medical images: {getattr(suggested, name):g}.",
+            )
+    flips = {
+        "flip_horizontal": "May exchange left and right",
+        "flip_vertical": "May exchange top and bottom",
+    }
+    with st.container(horizontal=True, gap="large"):
+        for name, label in flips.items():
+            value = getattr(start, name)
+            changed[name] = st.toggle(label, value, key=f"{key}-{name}")
+    form.values["augmentation"] = Augmentation(**changed)
+
+
+def _split(form: Form, preview: Callable[[str], None]) -> None:
+    st.markdown("Used only where the folder does not bring its own split.")
+    left, right = st.columns(2)
+    with left:
+        form.number("val_fraction", "Share for validation", step=0.01, format="%.2f")
+    with right:
+        form.number("test_fraction", "Share for the test", step=0.01, format="%.2f")
+    form.number(
+        "folds",
+        "Folds (cross-validation)",
+        step=1,
+        help="1: one run with one split. More: one run for each fold, which is its "
+        "test, whatever split the folder brings; the folder's own test images take no "
+        "part. Patients stay whole, classes are spread evenly.",
+    )
+    form.text(
+        "patient_pattern",
+        "Patient in the file name (regular expression)",
+        help="Its first group is the patient. All images of a patient go to the same "
+        "side of the split. Empty: patients are unknown.",
+    )
+    if "patient_pattern" not in replace(form.start, **form.values).problems():
+        preview(form.values["patient_pattern"])
+
+
+def default_device() -> str:
+    """What `auto` means on this machine, in words."""
+    found = devices.gpus() or devices.available()
+    return found[0].title
+
+
+FIELD_TITLES = {
+    "size": "size",
+    "epochs": "epochs",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "patience": "early stopping",
+    "val_fraction": "share for validation",
+    "test_fraction": "share for the test",
+    "patient_pattern": "patient pattern",
+    "folds": "folds",
+    "window": "window of scans",
+    "training": "what is trained",
+    "augmentation": "augmentation",
+}
+
+
+def attention(config: TrainConfig) -> str:
+    """Which fields need attention, in one sentence; empty if none does."""
+    known = {field.name for field in fields(TrainConfig)}
+    names = [FIELD_TITLES.get(n, n) for n in config.problems() if n in known]
+    return f"Under More settings, look at: {', '.join(names)}." if names else ""

@@ -1,0 +1,103 @@
+"""Settings: defaults that train, wrong values told at the field, JSON round trip."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medmodel.core.config import RECIPES, Augmentation, TrainConfig, config_for
+from medmodel.core.environment import data_roots, workspace_root
+from medmodel.core.errors import ConfigError
+from medmodel.core.preprocessing import Preprocessing
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_are_valid_as_they_are(recipe: str) -> None:
+    assert config_for(recipe, "/data").problems() == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("size", 27),
+        ("size", 513),
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", 2.0),
+        ("patience", -1),
+        ("val_fraction", 0.0),
+        ("test_fraction", 0.6),
+        ("model", "resnet9000"),
+        ("optimizer", "magic"),
+        ("fit", "squeeze"),
+        ("patient_pattern", "("),
+    ],
+)
+def test_a_wrong_value_is_told_at_its_field(field: str, value: Any) -> None:
+    config = config_for("compact", "/data", **{field: value})
+    assert list(config.problems()) == [field]
+    with pytest.raises(ConfigError) as caught:
+        config.check()
+    assert caught.value.field == field
+    assert str(caught.value).endswith(".")
+
+
+def test_not_a_number_is_refused() -> None:
+    assert (
+        "learning_rate"
+        in config_for("compact", "/data", learning_rate=float("nan")).problems()
+    )
+
+
+def test_frozen_training_needs_the_pretrained_model() -> None:
+    assert "training" in config_for("instant", "/x", model="compact_resnet").problems()
+
+
+def test_only_frozen_training_chooses_its_size() -> None:
+    assert "size" in config_for("compact", "/x", size=0).problems()
+    assert config_for("instant", "/x", size=0).problems() == {}
+
+
+def test_unknown_recipe() -> None:
+    with pytest.raises(ConfigError, match="no recipe"):
+        config_for("magic", "/data")
+
+
+@given(
+    name=st.text(),
+    epochs=st.integers(1, 1000),
+    rate=st.floats(1e-7, 1.0),
+    shift=st.floats(0, 0.5),
+)
+def test_json_there_and_back(name: str, epochs: int, rate: float, shift: float) -> None:
+    config = config_for(
+        "custom",
+        "/data",
+        name=name,
+        epochs=epochs,
+        learning_rate=rate,
+        augmentation=Augmentation(shift=shift),
+    )
+    values = json.loads(json.dumps(config.to_json()))
+    assert TrainConfig.from_json(values | {"from_a_newer_version": 1}) == config
+
+
+def test_preprocessing_shape() -> None:
+    assert Preprocessing(64, "pad", "grey").shape == (64, 64, 1)
+    assert Preprocessing(64, "pad", "rgb").shape == (64, 64, 3)
+
+
+def test_workspace_and_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(tmp_path / "w"))
+    monkeypatch.setenv("MEDMODEL_DATA", f"{tmp_path}/a:{tmp_path}/b")
+    assert workspace_root() == tmp_path / "w"
+    own = tmp_path / "w" / "datasets"
+    assert data_roots() == [tmp_path / "a", tmp_path / "b", own]
+    monkeypatch.delenv("MEDMODEL_DATA")
+    assert data_roots() == [own]

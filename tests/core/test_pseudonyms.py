@@ -1,0 +1,66 @@
+"""Stand-ins: stable, keyed, and made by processes that start at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.uid import UID
+
+from medmodel.core.errors import DataError
+from medmodel.core.pseudonyms import (
+    LONGEST_SHIFT,
+    days_back,
+    patient_pseudonym,
+    uid_pseudonym,
+    workspace_key,
+)
+
+KEY, OTHER = b"k" * 32, b"o" * 32
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_key_is_private_and_stays(workspace: Path) -> None:
+    key = workspace_key()
+    path = workspace / "pseudonym.key"
+    assert len(key) == 32 and path.read_bytes() == key == workspace_key()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in workspace.iterdir()] == ["pseudonym.key"]
+
+
+def test_a_damaged_key_is_not_used(workspace: Path) -> None:
+    workspace.mkdir(exist_ok=True)
+    for content in (b"", b"short"):
+        (workspace / "pseudonym.key").write_bytes(content)
+        with pytest.raises(DataError, match="damaged"):
+            patient_pseudonym("|4711")
+
+
+def test_processes_that_start_at_once_agree(workspace: Path) -> None:
+    code = "from medmodel.core.pseudonyms import workspace_key as k; print(k().hex())"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    assert len({child.communicate()[0] for child in started}) == 1
+
+
+def test_stand_ins_depend_on_key_and_text_alone() -> None:
+    assert patient_pseudonym("|4711", KEY) == patient_pseudonym("|4711", KEY)
+    assert patient_pseudonym("|4711", KEY) != patient_pseudonym("|4711", OTHER)
+    assert patient_pseudonym("|4711", KEY) != patient_pseudonym("|4712", KEY)
+    assert "4711" not in patient_pseudonym("|4711", KEY)
+    assert patient_pseudonym("", KEY) == ""
+
+
+@given(st.text())
+def test_uids_are_valid_and_dates_go_back(text: str) -> None:
+    uid = UID(uid_pseudonym(text, KEY))
+    assert uid.is_valid and uid.startswith("2.25.")
+    assert 1 <= days_back(text, KEY) <= LONGEST_SHIFT

@@ -1,0 +1,238 @@
+"""Files are whole or not there; locks tell the truth about processes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medmodel.core.errors import FileError
+from medmodel.core.storage import (
+    Lock,
+    append_rows,
+    locked,
+    read_json,
+    replacing,
+    write_json,
+)
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from medmodel.core.storage import Lock
+lock = Lock(Path(sys.argv[1]))
+assert lock.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_replacing_makes_folders_and_shows_only_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    with replacing(path) as file:
+        file.write("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+
+
+def test_failure_leaves_the_old_content_and_no_rubbish(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as file:
+        file.write("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_binary_and_line_ends_are_kept(tmp_path: Path) -> None:
+    with replacing(tmp_path / "bytes", "wb") as file:
+        file.write(b"\r\n\x00")
+    assert (tmp_path / "bytes").read_bytes() == b"\r\n\x00"
+    with replacing(tmp_path / "text") as file:
+        file.write("a\r\nÄ\n")
+    assert (tmp_path / "text").read_bytes() == "a\r\nÄ\n".encode()
+
+
+def test_others_may_read_as_the_umask_says(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a") as file:
+        file.write("")
+    (tmp_path / "b").touch()
+    modes = [stat.S_IMODE((tmp_path / n).stat().st_mode) for n in "ab"]
+    assert modes[0] == modes[1]
+
+
+def test_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    assert read_json(path) is None
+    write_json(path, {"name": "Übung <b>", "n": [1, None]})
+    assert read_json(path) == {"name": "Übung <b>", "n": [1, None]}
+    assert "Übung" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "{", "\0" * 9, "[" * 100_000, "\udcff"])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(FileError, match=r"a\.json is damaged"):
+        read_json(path)
+
+
+def test_readers_never_see_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"n": 0})
+    done = threading.Event()
+    wrong: list[Exception] = []
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                read_json(path)["n"]
+            except (json.JSONDecodeError, TypeError) as error:
+                wrong.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(100):
+        write_json(path, {"n": n, "fill": "x" * 10_000})
+    done.set()
+    reader.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize("end", ["", "1,", "1,2,3", "\0" * 9])
+def test_rows_are_added_after_the_last_whole_line(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "a.csv"
+    append_rows(path, ["a", "b"], [[1, "x,y"]])
+    with path.open("a") as file:
+        file.write(end)
+    append_rows(path, ["a", "b"], [[2, ""], [3, "ü"]])
+    assert path.read_text() == 'a,b\n1,"x,y"\n2,\n3,ü\n'
+
+
+def test_a_header_that_was_cut_off_is_written_again(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,")
+    append_rows(tmp_path / "a.csv", ["a", "b"], [[1, 2]])
+    assert (tmp_path / "a.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_on_a_full_disk_no_half_line_stays(tmp_path: Path) -> None:
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from medmodel.core.storage import append_rows\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))\n"
+        "for _ in range(9):\n"
+        "    append_rows(Path(sys.argv[1]), ['a', 'b'], [[12, 345]])\n"
+    )
+    path = tmp_path / "a.csv"
+    command = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "OSError" in done.stderr
+    assert path.read_text() == "a,b\n12,345\n12,345\n"
+
+
+def test_lock_is_exclusive_until_released(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "lock"
+    assert not locked(path)
+    first, second = Lock(path), Lock(path)
+    assert first.acquire()
+    assert locked(path)
+    assert not second.acquire()
+    first.release()
+    first.release()
+    assert not locked(path)
+    assert second.acquire()
+    second.release()
+
+
+def test_a_lock_on_a_file_that_was_removed_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flock = tmp_path / "lock", fcntl.flock
+    removals = iter([path.unlink])
+
+    def remove_first(file: Any, kind: int) -> None:
+        for remove in removals:
+            remove()
+        flock(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", remove_first)
+    lock = Lock(path)
+    assert lock.acquire()
+    assert locked(path)
+    lock.release()
+
+
+def test_lock_waits(tmp_path: Path) -> None:
+    first = Lock(tmp_path / "lock")
+    assert first.acquire()
+    timer = threading.Timer(0.1, first.release)
+    timer.start()
+    with Lock(tmp_path / "lock"):
+        timer.join()
+    assert not locked(tmp_path / "lock")
+
+
+def test_shared_locks_live_together_but_not_with_an_exclusive_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "lock"
+    one, two = Lock(path, shared=True), Lock(path, shared=True)
+    assert one.acquire() and two.acquire()
+    assert not Lock(path).acquire()
+    one.release()
+    assert not Lock(path).acquire()
+    two.release()
+    exclusive = Lock(path)
+    assert exclusive.acquire()
+    assert not Lock(path, shared=True).acquire()
+    exclusive.release()
+
+
+def test_looking_does_not_take_the_lock_away(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            locked(path)
+
+    onlookers = [threading.Thread(target=look) for _ in range(2)]
+    for thread in onlookers:
+        thread.start()
+    taken = 0
+    for _ in range(50):
+        lock = Lock(path)
+        taken += lock.acquire(wait=1.0)
+        lock.release()
+    done.set()
+    for thread in onlookers:
+        thread.join()
+    assert taken == 50
+
+
+def test_kill_frees_the_lock_while_the_process_is_still_a_zombie(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "lock"
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert locked(path)
+        holder.kill()
+        while locked(path):
+            pass  # Not waited for yet: a zombie.

@@ -1,0 +1,49 @@
+"""A pattern that a person wrote may be slow or senseless: nothing waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from medmodel.core import sandbox
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import ConfigError
+from medmodel.data import patient_regex
+
+SENSELESS = ["(", "a{99999999999999999999}", "(" * 5000 + ")" * 5000]
+
+
+@pytest.fixture(autouse=True)
+def no_children_left() -> Iterator[None]:
+    yield
+    sandbox.close()
+
+
+def test_the_group_or_the_match_is_the_patient() -> None:
+    paths = ["a/p1_x.png", "a/IM-2.png", "a/none.png"]
+    assert patient_regex.patients_of(paths, "") == ["", "", ""]
+    assert patient_regex.patients_of(paths, r"p(\d)_|IM-(\d)") == ["1", "2", ""]
+    assert patient_regex.patients_of(paths, r"p\d") == ["p1", "", ""]
+    assert patient_regex.patients_of([], r"p\d") == []
+
+
+def test_names_of_any_kind_come_back_as_they_were() -> None:
+    name = "é\n\udcff\"'"
+    assert patient_regex.patients_of([f"a/{name}.png"], r"(?s)/(.+)\.") == [name]
+
+
+@pytest.mark.parametrize("pattern", SENSELESS, ids=["open", "often", "deep"])
+def test_what_is_no_pattern_is_told(pattern: str) -> None:
+    with pytest.raises(ConfigError, match="regular expression"):
+        patient_regex.patients_of(["a/1.png"], pattern)
+    assert "patient_pattern" in TrainConfig("/data", patient_pattern=pattern).problems()
+
+
+def test_a_pattern_that_takes_for_ever_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patient_regex, "SECONDS", 1)
+    with pytest.raises(ConfigError, match="within 1 seconds"):
+        patient_regex.patients_of(["a/" + "a" * 60 + "!.png"], "(a+)+$")
+    assert patient_regex.patients_of(["a/1.png"], r"\d") == ["1"]

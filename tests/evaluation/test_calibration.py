@@ -1,0 +1,149 @@
+"""Reliability, calibration error and temperature by hand and against known truth."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation.calibration import (
+    Temperature,
+    apply_temperature,
+    brier,
+    calibrated,
+    calibration_error,
+    fit_temperature,
+    log_loss,
+    mean_loss,
+    reliability,
+    store_temperature,
+    stored_temperature,
+)
+from medmodel.evaluation.predictions import Scored
+from medmodel.runs.run import Run
+
+
+def two_classes(score: list[float], right: list[int]) -> Scored:
+    """The first class's scores; 1 where the image is of it."""
+    first = np.array(score)
+    truth = 1 - np.array(right)
+    return Scored(["a", "b"], truth, np.stack([first, 1 - first], axis=1), None)
+
+
+def honest(n: int, seed: int, sharpness: float = 1.0) -> Scored:
+    """Labels drawn with the chances that the scores say, then made too sure."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(n, 3)) * 1.5
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = (rng.random((n, 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(0, 2)
+    return Scored(
+        ["a", "b", "c"], truth, apply_temperature(chances, 1 / sharpness), None
+    )
+
+
+def test_bins_by_hand() -> None:
+    data = two_classes([0.05, 0.1, 0.15, 0.9, 1.0, 0.95], [0, 1, 0, 1, 1, 0])
+    bins = reliability(data, 0)
+    assert [b.count for b in bins] == [2, 1, 0, 0, 0, 0, 0, 0, 1, 2]
+    assert bins[0].mean_score == pytest.approx(0.075)
+    assert (bins[0].share.value, bins[0].share.n) == (0.5, 2)
+    assert math.isnan(bins[3].mean_score) and not bins[3].share.measurable
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bins (0.6, 0.7]: mean 0.65, 1 of 2 right; (0.9, 1]: mean 0.95, 2 of 2 right.
+    data = two_classes([0.62, 0.68, 0.92, 0.98], [1, 0, 1, 1])
+    found = calibration_error(data)
+    assert found.value == pytest.approx(0.5 * 0.15 + 0.5 * 0.05)
+    assert found.low <= found.value <= found.high
+
+
+def test_a_calibrated_model_may_be_perfect() -> None:
+    inside = sum(calibration_error(honest(300, seed)).low == 0.0 for seed in range(60))
+    assert inside >= 54
+    sure = calibration_error(honest(2000, 0, sharpness=2.5))
+    assert sure.low > 0.05
+
+
+def test_losses_by_hand() -> None:
+    data = two_classes([0.8, 0.4], [1, 0])
+    assert brier(data).value == pytest.approx((0.04 + 0.16) / 2)
+    assert log_loss(data).value == pytest.approx(-(math.log(0.8) + math.log(0.6)) / 2)
+    assert brier(data, 1).value == pytest.approx(brier(data, 0).value)
+    assert mean_loss(np.zeros(20), None, 1.0).high > 0.1
+
+
+def test_losses_of_one_image_or_patient_stay_within_what_a_loss_can_be() -> None:
+    for losses, patients in [([0.3], None), ([0.3, 0.4], np.zeros(2, np.intp))]:
+        found = mean_loss(np.array(losses), patients, 1.0)
+        assert found.low < 1e-6 and found.high == 1.0
+    # On the logarithmic scale alone it would have reached 1,472.
+    assert mean_loss(np.array([0.05, 0.9]), None, 1.0).high == 1.0
+    wrong = Scored(["a", "b", "c"], np.zeros(3, int), np.eye(3)[[1, 1, 2]], None)
+    assert (brier(wrong).value, brier(wrong).high) == (2.0, 2.0)
+    assert "inf" not in str(log_loss(replace(wrong, patients=np.zeros(3, np.intp))))
+
+
+def test_temperature_finds_what_was_done() -> None:
+    data = honest(4000, 1, sharpness=2.0)
+    found = fit_temperature(data)
+    assert found.low < 2.0 < found.high
+    assert found.value == pytest.approx(2.0, abs=0.15)
+    before, after = (
+        calibration_error(data),
+        calibration_error(calibrated(data, found.value)),
+    )
+    assert after.value < before.value / 3
+    # No other temperature does better.
+    best = log_loss(calibrated(data, found.value)).value
+    for other in (0.98 * found.value, 1.02 * found.value):
+        assert log_loss(calibrated(data, other)).value > best
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.1, 10))
+def test_temperature_keeps_the_order(seed: int, temperature: float) -> None:
+    data = honest(50, seed)
+    changed = calibrated(data, temperature)
+    assert (changed.predicted == data.predicted).all()
+    assert changed.scores.sum(axis=1) == pytest.approx(1)
+    back = apply_temperature(changed.scores, 1 / temperature)
+    if temperature > 0.5:  # what is rounded to 0 does not come back
+        assert back == pytest.approx(data.scores, abs=1e-3)
+
+
+def test_temperature_at_its_limit_says_so() -> None:
+    right = fit_temperature(two_classes([0.9, 0.8, 0.1], [1, 1, 0]))
+    assert right.bounded and right.value < 1
+    level = fit_temperature(two_classes([0.9, 0.9, 0.1], [0, 0, 1]))
+    assert level.bounded and level.value > 1
+    # A model that is wrong about every validation image was said to be always right.
+    assert "wrong, if any" in right.why_unknown
+    assert "less than guessing" in level.why_unknown
+    same = fit_temperature(two_classes([0.5] * 4, [1, 0, 1, 0]))
+    assert same.bounded and same.value == 1 and "is the same" in same.why_unknown
+    assert Temperature(1.5, 1.2, 1.9, 300, False).why_unknown == ""
+
+
+def test_temperature_of_one_patient_stays_within_what_is_allowed() -> None:
+    data = replace(honest(40, 3), patients=np.zeros(40, np.intp))
+    found = fit_temperature(data)
+    assert (found.low, found.high) == (0.05, 20.0)
+
+
+def test_scores_that_are_no_probabilities() -> None:
+    data = Scored(["a", "b"], np.array([0]), np.array([[3.0, -1.0]]), None)
+    with pytest.raises(DataError, match="do not sum to 1"):
+        fit_temperature(data)
+
+
+def test_temperature_is_kept(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert stored_temperature(run) is None
+    found = Temperature(1.5, 1.2, 1.9, 300, False)
+    store_temperature(run, found)
+    assert stored_temperature(run) == found

@@ -1,0 +1,305 @@
+"""Paired tests against textbooks, definitions and brute force."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation.bootstrap import percentiles, smallest_group
+from medmodel.evaluation.comparison import (
+    Difference,
+    accuracy_difference,
+    area_difference,
+    bootstrap_difference,
+    common_images,
+    compare,
+    disagreements,
+    holm,
+    mcnemar,
+)
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.predictions import Scored
+
+
+def changes(gains: int, losses: int, rest: int = 0) -> np.ndarray:
+    return np.repeat([1, -1, 0], [gains, losses, rest])
+
+
+def test_mcnemar_textbook() -> None:
+    # Agresti, Categorical Data Analysis, 10.1: 1,600 people asked twice, 150 and 86
+    # changed their mind; Fleiss' pairs with 10 and 0 would be 2 / 2^10.
+    from scipy.stats import binomtest
+
+    assert mcnemar(changes(150, 86, 1364), None) == pytest.approx(
+        binomtest(150, 236).pvalue
+    )
+    assert mcnemar(changes(150, 86, 1364), None) == pytest.approx(3.7e-5, rel=0.05)
+    assert mcnemar(changes(10, 0), None) == pytest.approx(2 / 1024)
+    assert mcnemar(changes(4, 4, 3), None) == 1
+    assert mcnemar(changes(0, 0, 5), None) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_is_the_binomial_test(gains: int, losses: int) -> None:
+    from scipy.stats import binomtest
+
+    expected = binomtest(gains, gains + losses).pvalue if gains + losses else 1
+    assert mcnemar(changes(gains, losses), None) == pytest.approx(expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_mcnemar_by_patient_tries_every_sign(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    change, patients = rng.integers(-1, 2, 24), rng.integers(0, 9, 24)
+    sums = np.bincount(patients, weights=change)
+    signs = np.array(list(itertools.product([-1, 1], repeat=len(sums))))
+    expected = np.mean(np.abs(signs @ sums) >= abs(sums.sum()))
+    assert mcnemar(change, patients) == pytest.approx(expected)
+
+
+def models(seed: int, n: int = 200, better: float = 0.0) -> tuple[Scored, Scored]:
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n) % 2
+    found = []
+    for advantage in (better, 0.0):
+        logit = rng.normal(size=n) + (1.5 + advantage) * (2 * truth - 1)
+        score = 1 / (1 + np.exp(-logit))
+        scores = np.stack([1 - score, score], axis=1)
+        found.append(Scored(["a", "b"], truth, scores, None))
+    return found[0], found[1]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_delong_by_definition(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = np.repeat([1, 0], [14, 23])
+    scores = [rng.integers(0, 9, 37) / 9 + 0.2 * truth for _ in range(2)]
+    a, b = (Scored(["n", "p"], truth, np.stack([1 - s, s], 1), None) for s in scores)
+    estimate, p, _ = area_difference(a, b, 1)
+    kernels = []
+    for s in scores:
+        apart = s[truth == 1][:, None] - s[truth == 0]
+        kernels.append((apart > 1e-12) + 0.5 * (np.abs(apart) <= 1e-12))
+    # DeLong 1988: S10 / m + S01 / n of the two areas.
+    s10 = np.cov([k.mean(axis=1) for k in kernels])
+    s01 = np.cov([k.mean(axis=0) for k in kernels])
+    s = s10 / 14 + s01 / 23
+    contrast = np.array([1, -1])
+    value = kernels[0].mean() - kernels[1].mean()
+    assert estimate.value == pytest.approx(value, abs=1e-12)
+    error = math.sqrt(contrast @ s @ contrast)
+    from scipy.special import stdtr
+
+    if error > 1e-9:
+        assert p == pytest.approx(2 * stdtr(36, -abs(value) / error))
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    a, b = models(0)[0], models(0)[0]
+    for estimate, p, needed in (
+        accuracy_difference(a, b),
+        area_difference(a, b),
+        bootstrap_difference(a, b, "f1", 100),
+    ):
+        assert (estimate.value, p, needed) == (0, 1, None)
+
+
+def test_a_perfect_model_and_one_that_never_varies_are_told_apart() -> None:
+    """No image errs more than another: they were called not distinguishable."""
+    truth = np.repeat([0, 1], 50)
+    perfect = Scored(["a", "b"], truth, np.eye(2)[truth] * 0.8 + 0.1, None)
+    level = replace(perfect, scores=np.full((100, 2), 0.5))
+    for one, other, value in ((perfect, level, 0.5), (level, perfect, -0.5)):
+        found, p, needed = area_difference(one, other)
+        assert found.value == value and p < 0.001 and needed is None
+        assert found.low < value < found.high and found.low * found.high > 0
+    right = Scored(["a", "b"], np.array([0, 1]), np.eye(2), None)
+    wrong = replace(right, scores=1 - np.eye(2))
+    assert area_difference(right, wrong)[1] > 0.05
+    assert area_difference(perfect, perfect)[0] == Estimate(0.0, 0.0, 0.0, 100)
+
+
+def test_order_only_turns_the_sign() -> None:
+    a, b = models(3, better=0.4)
+    for test in (accuracy_difference, area_difference):
+        one, other = test(a, b), test(b, a)
+        assert one[0].value == pytest.approx(-other[0].value)
+        assert one[0].low == pytest.approx(-other[0].high)
+        assert one[1:] == pytest.approx(other[1:])
+
+
+def test_copied_images_are_no_evidence() -> None:
+    a, b = models(5, 100, better=0.6)
+    copies = np.repeat(np.arange(100), 5)
+    a5, b5 = (
+        Scored(m.classes, m.truth[copies], m.scores[copies], copies) for m in (a, b)
+    )
+    assert accuracy_difference(a5, b5)[1] == pytest.approx(accuracy_difference(a, b)[1])
+    assert area_difference(a5, b5)[1] == pytest.approx(
+        area_difference(a, b)[1], rel=0.3
+    )
+    plain = bootstrap_difference(a, b, "mcc", 400)[0]
+    copied = bootstrap_difference(a5, b5, "mcc", 400)[0]
+    width = plain.high - plain.low
+    assert copied.high - copied.low == pytest.approx(width, rel=0.2)
+
+
+def test_needed_images_find_the_difference() -> None:
+    """Connor's number: with as many images about 80 of 100 trials find it."""
+    rng = np.random.default_rng(0)
+    a = np.repeat([1, 0, 1, 0], [80, 10, 6, 4])
+    b = np.repeat([1, 0, 0, 1], [80, 10, 6, 4])
+    truth = np.zeros(100, np.intp)
+    one, other = (
+        Scored(["a", "b"], truth, np.stack([h, 1 - h], 1) * 1.0, None) for h in (a, b)
+    )
+    needed = accuracy_difference(one, other)[2]
+    # (1.96 √0.10 + 0.8416 √(0.10 - 0.02²))² / 0.02² = 1,960.
+    assert needed == 2000
+    found = 0
+    for _ in range(200):
+        drawn = rng.multinomial(needed, [0.9, 0.06, 0.04])
+        found += mcnemar(changes(drawn[1], drawn[2]), None) <= 0.05
+    assert 0.7 <= found / 200 <= 0.9
+
+
+def test_percentiles_are_expanded_for_few() -> None:
+    draws = np.random.default_rng(0).normal(1, 1, 100_000)
+    low, high, p = percentiles(draws, 10_000)
+    assert (low, high) == pytest.approx((-0.96, 2.96), abs=0.03)
+    assert p == pytest.approx(0.317, abs=0.01)
+    low, high, wider = percentiles(draws, 10)
+    # sqrt(10/9) times 2.262, Student's t with nine degrees of freedom.
+    assert high - low == pytest.approx(2 * 2.262 * np.sqrt(10 / 9), rel=0.02)
+    assert wider > p
+    # The p value and the interval decide alike.
+    for shift in np.arange(-4, 4, 0.25):
+        low, high, p = percentiles(draws + shift, 20)
+        assert (p <= 0.05) == (not low <= 0 <= high)
+
+
+def test_smallest_group_counts_patients() -> None:
+    data = models(0, 8)[0]
+    assert smallest_group("f1", [data]) == 4
+    calls = np.bincount(data.predicted)
+    assert smallest_group("ppv", [data]) == min(4, *calls[calls > 0])
+    patients = np.arange(8) // 4 * 2 + data.truth
+    together = Scored(data.classes, data.truth, data.scores, patients)
+    assert smallest_group("f1", [together]) == 2
+
+
+def test_holm_by_hand() -> None:
+    # Holm 1979: 0.01 × 4, 0.02 × 3, then 0.03 × 2 and 0.04, never below the last.
+    assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_laws(values: list[float]) -> None:
+    adjusted = holm(values)
+    assert all(a >= v for a, v in zip(adjusted, values, strict=True))
+    order = sorted(range(len(values)), key=lambda k: values[k])
+    assert [adjusted[k] for k in order] == sorted(adjusted)
+
+
+def table(scores: dict[str, float], label: str = "") -> pd.DataFrame:
+    rows = [
+        {
+            "path": path,
+            "patient": "",
+            "split": "test",
+            "label": label or ("a" if at % 2 else "b"),
+            "score_a": score,
+            "score_b": 1 - score,
+        }
+        for at, (path, score) in enumerate(scores.items())
+    ]
+    return pd.DataFrame(rows)
+
+
+FOUR = {"1.png": 0.1, "2.png": 0.9, "3.png": 0.2, "4.png": 0.6}
+
+
+def test_only_common_test_images() -> None:
+    one = table(FOUR)
+    other = table(FOUR).iloc[::-1].reset_index(drop=True)
+    other.loc[other["path"] == "4.png", "split"] = "val"
+    # Columns in another order are the same classes.
+    other = other[["path", "patient", "split", "label", "score_b", "score_a"]]
+    found = common_images({"one": one, "other": other})
+    assert found.paths == ["1.png", "2.png", "3.png"]
+    assert found.left_out == {"one": 1, "other": 0}
+    assert str(found).startswith("3 test images are common")
+    assert (found.models["one"].scores == found.models["other"].scores).all()
+    assert not disagreements(found).any()
+
+
+def test_tables_that_cannot_be_compared() -> None:
+    one = table(FOUR)
+    with pytest.raises(DataError, match="two models"):
+        common_images({"one": one})
+    with pytest.raises(DataError, match="no test image in common"):
+        common_images({"one": one, "two": table({"x.png": 0.5})})
+    with pytest.raises(DataError, match="other labels for 2 images"):
+        common_images({"one": one, "two": table(FOUR, label="a")})
+    with pytest.raises(DataError, match="same classes"):
+        common_images({"one": one, "two": one.rename(columns={"score_b": "score_c"})})
+    with pytest.raises(DataError, match="twice"):
+        common_images({"one": one, "two": pd.concat([one, one])})
+    with pytest.raises(DataError, match="no metric"):
+        compare(common_images({"one": one, "two": one}), "magic")
+    broken = one.assign(score_a=math.nan)
+    with pytest.raises(DataError, match="not a number"):
+        common_images({"one": one, "two": broken})
+
+
+def test_three_models_are_three_corrected_pairs() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"{k}.png" for k in range(150)]
+    sides = np.where(np.arange(150) % 2, 1, -1)
+    tables = {}
+    for name, gap in (("weak", 0.3), ("good", 3.0), ("fine", 3.0)):
+        scores = 1 / (1 + np.exp(-rng.normal(size=150) - gap * sides))
+        tables[name] = table(dict(zip(names, scores, strict=True)))
+    common = common_images(tables)
+    found = compare(common, "accuracy")
+    assert [(d.first, d.second) for d in found] == [
+        ("weak", "good"),
+        ("weak", "fine"),
+        ("good", "fine"),
+    ]
+    assert [d.better for d in found] == ["good", "fine", ""]
+    assert str(found[0]).startswith("good is better than weak by ")
+    assert "not distinguishable on 150 images" in str(found[2])
+    lower = compare(common, "brier")
+    assert [d.better for d in lower] == ["good", "fine", ""]
+
+
+def test_sentences() -> None:
+    found = Difference(
+        "accuracy", "A", "B", (0.9, 0.879), Estimate(0.021, 0.004, 0.039, 900), 0.02,
+        "McNemar, exact", 900,
+    )  # fmt: skip
+    assert str(found) == "A is better than B by 2.1 points (0.4 to 3.9)."
+    # It was "better by 0.0 points (0.0 to 0.1)".
+    tiny = replace(found, estimate=Estimate(0.0004, 0.0001, 0.0007, 90_000))
+    assert str(tiny) == "A is better than B by 0.040 points (0.010 to 0.070)."
+    loss = replace(tiny, metric="log_loss", estimate=Estimate(-0.02, -0.03, -0.01, 90))
+    assert str(loss) == "A is better than B by 0.020 (0.010 to 0.030)."
+    unsure = Difference(
+        "accuracy", "A", "B", (0.9, 0.88), Estimate(0.02, -0.01, 0.05, 156), 0.2,
+        "McNemar, exact", 900,
+    )  # fmt: skip
+    assert str(unsure) == (
+        "A and B: not distinguishable on 156 images; about 900 would be needed."
+    )

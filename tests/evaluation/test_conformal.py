@@ -1,0 +1,95 @@
+"""Prediction sets: by hand, and by the law that they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medmodel.evaluation import conformal
+from medmodel.evaluation.intervals import wilson
+
+
+def test_by_hand() -> None:
+    right = np.array([0.9, 0.5, 0.7, 0.8])
+    # Rank ceil(5 × 0.8) = 4 from the top is the lowest of four.
+    assert conformal.lowest(right, 0.8) == 0.5
+    assert conformal.lowest(right, 0.6) == 0.7
+    # Four images cannot promise 90 %: nothing is left out.
+    assert conformal.lowest(right, 0.9) == 0
+
+
+def test_nineteen_images_are_enough_for_95() -> None:
+    assert not conformal.allows(18, 0.95)
+    assert conformal.allows(19, 0.95)
+
+
+def test_rare_classes_are_judged_together_with_all() -> None:
+    truth = np.array([0] * 30 + [1] * 3)
+    scores = np.where(np.arange(2) == truth[:, None], 0.8, 0.2)
+    scores[:30] += [[0.1, -0.1]]
+    found = conformal.fit(scores, truth, 0.9)
+    assert found.per_class.tolist() == [True, False]
+    assert found.least == pytest.approx([0.9, 0.8])
+    assert found.sets(np.array([[0.95, 0.05], [0.15, 0.85], [0.5, 0.5]])).tolist() == [
+        [True, False],
+        [False, True],
+        [False, False],
+    ]
+
+
+def test_coverage_holds_on_average_and_per_class() -> None:
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(200):
+        truth = rng.choice(3, 300, p=[0.6, 0.3, 0.1])
+        logits = rng.normal(size=(300, 3)) + 1.5 * np.eye(3)[truth]
+        scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        found = conformal.fit(scores[:150], truth[:150], 0.9)
+        inside = found.sets(scores[150:])[np.arange(150), truth[150:]]
+        held.append([inside[truth[150:] == k].mean() for k in range(2)])
+    low, high = 0.895, 0.93
+    assert (np.mean(held, axis=0) > low).all()
+    assert (np.mean(held, axis=0) < high).all()
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=60),
+    st.sampled_from(conformal.COVERAGES),
+)
+def test_more_coverage_never_asks_for_more(right: list[float], coverage: float) -> None:
+    scores = np.array(right)
+    assert conformal.lowest(scores, coverage) <= conformal.lowest(scores, 0.5)
+    least = conformal.lowest(scores, coverage)
+    assert (scores >= least).mean() >= coverage
+
+
+def test_what_was_covered_has_an_interval() -> None:
+    found = conformal.Conformal(0.9, np.array([0.5, 0.2]), np.ones(2, bool), 50)
+    scores = np.array([[0.6, 0.4], [0.4, 0.6], [0.9, 0.1], [0.85, 0.15]])
+    held = found.covered(scores, np.array([0, 0, 1, 0]))
+    assert held.value == 0.5 and held.n == 4
+    assert held.low < 0.5 < held.high
+
+
+def test_chance_among_validation_images_is_no_broken_promise() -> None:
+    """All images come from one place: looking at test images alone blamed 17 %."""
+    rng = np.random.default_rng(0)
+    blamed = alone = 0
+    for _ in range(300):
+        truth = rng.integers(2, size=1060)
+        logits = rng.normal(size=(1060, 2)) + 1.5 * np.eye(2)[truth]
+        scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        found = conformal.fit(scores[:60], truth[:60], 0.9)
+        held = found.covered(scores[60:], truth[60:])
+        blamed += found.breaks_promise(held)
+        alone += held.high < 0.9
+    assert alone > 30 and blamed < 12
+
+
+def test_a_broken_promise_is_noticed() -> None:
+    found = conformal.Conformal(0.9, np.zeros(2), np.ones(2, bool), 100)
+    assert found.breaks_promise(wilson(820, 1000))
+    # Half width of the test's interval 2 points, of the threshold's 5.8.
+    assert not found.breaks_promise(wilson(860, 1000))

@@ -1,0 +1,168 @@
+"""A finished model tested on another folder: what is asked for, kept and refused."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from medmodel.core.errors import DataError
+from medmodel.data.datasets import index_dataset
+from medmodel.evaluation import cross_validation, external_validation
+from medmodel.evaluation.calibration import (
+    Temperature,
+    store_temperature,
+    stored_temperature,
+)
+from medmodel.evaluation.predictions import evaluate, read_predictions
+from medmodel.evaluation.thresholds import (
+    Rule,
+    choose_thresholds,
+    freeze_thresholds,
+    frozen_thresholds,
+)
+from medmodel.runs import queue, run_index
+from medmodel.runs.run import Run, RunStatus, RunStore
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+from tests.volumes import draw_volumes
+
+MAPPING = {"Dark": "dark", "bright": "light", "other": ""}
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "call_worker", lambda store: None)
+
+
+@pytest.fixture
+def run(class_folders: Path) -> Run:
+    return write_finished_run(class_folders, "model")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    names = ("Dark", "bright", "other")
+    return draw_class_folders(tmp_path / "data" / "there", names, 5, seed=7)
+
+
+def tenths(count: int) -> NDArray[np.float64]:
+    light = np.linspace(0, 1, count)
+    return np.stack([1 - light, light], axis=1)
+
+
+def test_a_test_waits_its_turn_and_is_known_to_its_model(run: Run, there: Path) -> None:
+    store = RunStore()
+    made = external_validation.submit(run, there, MAPPING, store)
+    assert made.status.state is RunStatus.QUEUED
+    assert made.title == "model, tested on there" and not made.model_path.exists()
+    assert made.tested_model == run.id
+    assert run.tested_model == ""
+    assert made.class_mapping == {"Dark": "dark", "bright": "light"}
+    other = external_validation.submit(run, there, {"other": "dark"}, store)
+    assert [test.id for test in external_validation.tests_of(run, store)] == [
+        other.id,
+        made.id,
+    ]
+    store.delete(other)
+    assert [test.id for test in external_validation.tests_of(run, store)] == [made.id]
+
+
+def test_the_result_is_a_run_that_can_be_evaluated(run: Run, there: Path) -> None:
+    freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
+    made = external_validation.submit(run, there, MAPPING, RunStore())
+    rows = external_validation.rows_to_test(index_dataset(there), made, run)
+    external_validation.complete(made, run, rows, tenths(len(rows)))
+    found = evaluate(read_predictions(made))
+    assert found.images == 10 and found.classes == ["dark", "light"]
+    assert frozen_thresholds(made) == frozen_thresholds(run)
+    mine, theirs = read_predictions(run), read_predictions(made)
+    assert (theirs["split"] == "val").sum() == (mine["split"] == "val").sum()
+    assert made.model_facts == run.model_facts
+
+
+def test_what_was_chosen_for_an_earlier_state_of_the_model_is_not_taken_along(
+    run: Run, there: Path
+) -> None:
+    """A run that was resumed has other scores than those that thresholds fit."""
+    freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
+    store_temperature(run, Temperature(1.5, 1.2, 1.9, 300, False))
+    later = (run.folder / "calibration.json").stat().st_mtime + 5
+    for path in (run.folder / "predictions.csv", run.model_path):
+        os.utime(path, (later, later))
+    assert frozen_thresholds(run) is None and stored_temperature(run) is None
+    made = external_validation.submit(run, there, MAPPING, RunStore())
+    rows = external_validation.rows_to_test(index_dataset(there), made, run)
+    external_validation.complete(made, run, rows, tenths(len(rows)))
+    assert frozen_thresholds(made) is None and stored_temperature(made) is None
+
+
+def test_a_test_is_evaluated_but_is_no_model_to_ask(run: Run, there: Path) -> None:
+    store = RunStore()
+    made = external_validation.submit(run, there, MAPPING, store)
+    rows = external_validation.rows_to_test(index_dataset(there), made, run)
+    external_validation.complete(made, run, rows, tenths(len(rows)))
+    made.write_status(replace(made.status, state=RunStatus.DONE))
+    assert [e.run.id for e in run_index.finished(store)] == [run.id]
+    every = run_index.finished(store, tests=True)
+    assert [(e.run.id, e.test_of) for e in every] == [(run.id, ""), (made.id, run.id)]
+
+    def model_of(asked: Run) -> Run | None:
+        return external_validation.model_of(asked, store)
+
+    # The epochs are the model's, not the test's.
+    assert every[0].val_accuracy and every[1].val_accuracy is None
+    assert [m and m.id for m in map(model_of, (run, made))] == [run.id, run.id]
+    store.delete(run)
+    assert model_of(made) is None
+
+
+def test_a_test_elsewhere_is_no_other_seed(run: Run, there: Path) -> None:
+    made = external_validation.submit(run, there, MAPPING, RunStore())
+    trained = write_finished_run(there, "there", seed=3)
+    found = {e.run.id: e for e in run_index.entries(RunStore())}
+    family = cross_validation.siblings(found[trained.id], found.values())
+    assert made.id in found and [e.run.id for e in family] == [trained.id]
+
+
+def test_images_of_training_are_no_external_test(run: Run, class_folders: Path) -> None:
+    made = external_validation.submit(run, class_folders, {"dark": "dark"}, RunStore())
+    with pytest.raises(DataError, match="no external test"):
+        external_validation.rows_to_test(index_dataset(class_folders), made, run)
+
+
+def test_volumes_are_cut_as_in_training(run: Run, tmp_path: Path) -> None:
+    folder = draw_volumes(tmp_path / "data" / "vols", count=1)
+    mapping = {"dark": "dark", "light": "light"}
+    made = external_validation.submit(run, folder, mapping, RunStore())
+    index = index_dataset(folder)
+    assert len(external_validation.rows_to_test(index, made, run)) == 6
+    facts = run.model_facts
+    seen = replace(facts.preprocessing, axis="coronal")
+    run.write_model_facts(replace(facts, preprocessing=seen))
+    with pytest.raises(DataError, match="learned from coronal slices, .* are axial"):
+        external_validation.rows_to_test(index, made, run)
+
+
+@pytest.mark.parametrize("mapping", [{}, {"Dark": ""}, {"Dark": "unknown"}])
+def test_no_class_in_common(run: Run, there: Path, mapping: dict[str, str]) -> None:
+    with pytest.raises(DataError, match="No class of there"):
+        external_validation.submit(run, there, mapping, RunStore())
+    assert len(RunStore().list()) == 1
+
+
+def test_classes_are_known_before_anything_is_checked(there: Path) -> None:
+    assert external_validation.classes_there(there) == ["Dark", "bright", "other"]
+    index_dataset(there)
+    assert external_validation.classes_there(there) == ["Dark", "bright", "other"]
+
+
+def test_classes_are_guessed_by_name() -> None:
+    found = external_validation.guessed_mapping(
+        ["Dark", "light"], ["dark", " LIGHT ", "x"]
+    )
+    assert found == {"dark": "Dark", " LIGHT ": "light", "x": ""}

@@ -1,0 +1,86 @@
+"""Images with what the model said: sorted, filtered, marked."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import DataError
+from medmodel.evaluation.gallery import (
+    Filter,
+    chosen,
+    described,
+    doubtful_labels,
+    mark_label,
+)
+from medmodel.evaluation.predictions import scored
+from medmodel.evaluation.subgroups import Subgroup
+from medmodel.runs.run import RunStore
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "path": ["a/1.png", "a/2.png", "b/3.png", "b/4.png"],
+            "patient": ["Ann", "", "Bob", "Bob"],
+            "split": ["test", "test", "val", "test"],
+            "label": ["a", "a", "b", "b"],
+            "score_a": [0.9, 0.3, 0.5, 0.45],
+            "score_b": [0.1, 0.7, 0.5, 0.55],
+        }
+    )
+    return described(table, scored(table, "test"))
+
+
+def test_what_the_model_said_of_each(rows: pd.DataFrame) -> None:
+    assert list(rows["path"]) == ["a/1.png", "a/2.png", "b/4.png"]
+    assert list(rows["choice"]) == ["a", "b", "b"]
+    assert np.allclose(rows["score"], [0.9, 0.7, 0.55])
+    assert np.allclose(rows["label_score"], [0.9, 0.3, 0.55])
+    assert np.allclose(rows["margin"], [0.8, 0.4, 0.1])
+
+
+def test_orders(rows: pd.DataFrame) -> None:
+    assert list(chosen(rows, Filter())["path"]) == ["a/2.png", "b/4.png", "a/1.png"]
+    assert chosen(rows, Filter(), "uncertain")["path"].iloc[0] == "b/4.png"
+    assert chosen(rows, Filter(), "surest")["path"].iloc[0] == "a/1.png"
+    with pytest.raises(DataError, match="sorted"):
+        chosen(rows, Filter(), "beautiful")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "paths"),
+    [
+        (Filter(label="a", choice="b"), ["a/2.png"]),
+        (Filter(wrong=True), ["a/2.png"]),
+        (Filter(low=0.6, high=0.8), ["a/2.png"]),
+        (Filter(group=Subgroup("BOB")), ["b/4.png"]),
+        (Filter(group=Subgroup(" 1.png ")), ["a/1.png"]),
+        (Filter(but="a"), ["b/4.png"]),
+        (Filter(low=0.55, high=0.7), ["a/2.png"]),
+        (Filter(label="b", choice="a"), []),
+    ],
+)
+def test_filters(rows: pd.DataFrame, wanted: Filter, paths: list[str]) -> None:
+    assert list(chosen(rows, wanted)["path"]) == paths
+
+
+def test_doubtful_labels_are_kept_with_the_run() -> None:
+    run = RunStore().create(TrainConfig("/data/x"))
+    assert doubtful_labels(run) == []
+    mark_label(run, "b/2.png", True)
+    mark_label(run, "a/1.png", True)
+    mark_label(run, "a/1.png", True)
+    assert doubtful_labels(run) == ["a/1.png", "b/2.png"]
+    mark_label(run, "b/2.png", False)
+    assert doubtful_labels(run) == ["a/1.png"]
+
+
+def test_marks_of_several_people_are_all_kept() -> None:
+    run = RunStore().create(TrainConfig("/data/x"))
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(lambda n: mark_label(run, f"{n:02}", True), range(16)))
+    assert doubtful_labels(run) == [f"{n:02}" for n in range(16)]

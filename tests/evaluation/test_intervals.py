@@ -1,0 +1,248 @@
+"""Intervals against textbooks, definitions and simulated truth."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import rankdata
+
+from medmodel.evaluation.intervals import (
+    NOT_MEASURABLE,
+    STEADY,
+    Estimate,
+    auc_components,
+    auc_estimate,
+    design_effect,
+    mean_of_shares,
+    midranks,
+    share,
+    spread,
+    steadied,
+    wilson,
+)
+
+
+def test_wilson_newcombe_table() -> None:
+    # Newcombe, Statistics in Medicine 17 (1998) 857, table I, method 3.
+    for successes, n, low, high in [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ]:
+        found = wilson(successes, n)
+        assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+def test_wilson_published_benchmarks() -> None:
+    # 86.3 % of 156 and 94.6 % of 624 images, as reported for MedMNIST.
+    assert f"{wilson(round(0.863 * 156), 156)}" == "0.865 (0.803–0.910)"
+    assert f"{wilson(590, 624)}" == "0.946 (0.925–0.961)"
+
+
+def test_wilson_of_nothing() -> None:
+    assert wilson(0, 0) is NOT_MEASURABLE
+    assert str(NOT_MEASURABLE) == "not measurable"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(-5, 5) | st.floats(-1e6, 1e6), min_size=1, max_size=60))
+def test_midranks_are_those_of_scipy(values: list[float]) -> None:
+    drawn = np.array(values, float)
+    assert midranks(drawn).tolist() == rankdata(drawn).tolist()
+
+
+@given(st.integers(1, 500), st.data())
+def test_wilson_law(n: int, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, n))
+    found, mirrored = wilson(successes, n), wilson(n - successes, n)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.low == pytest.approx(1 - mirrored.high)
+    wider = wilson(successes, n, design_effect=2)
+    assert wider.high - wider.low >= found.high - found.low - 1e-12
+
+
+def test_design_effect_hand_computed() -> None:
+    hits = np.array([1.0, 1, 1, 0, 0, 0])
+    influence = hits - 0.5
+    assert design_effect(influence, None) == 1
+    # Each image its own patient: 6/5 × 1.5 / 1.5.
+    assert design_effect(influence, np.arange(6)) == pytest.approx(1.2)
+    # Two patients of three equal images: 2/1 × (1.5² + 1.5²) / 1.5, more than copies.
+    pairs = np.array([0, 0, 0, 1, 1, 1])
+    assert design_effect(influence, pairs) == pytest.approx(6)
+    # Two patients who do not agree within themselves: nothing is seen, and Student's t
+    # with one degree of freedom fears more than three copies.
+    mixed = np.array([0, 0, 1, 0, 1, 1])
+    assert design_effect(influence, mixed) == pytest.approx(3)
+    # Four pairs: 4/3 × 2.08 / 1.6; three degrees (3.1824) instead of the normal would
+    # be more than two copies.
+    eight = np.array([1.0, 1, 1, 0, 1, 0, 0, 1]) - 0.625
+    assert design_effect(eight, np.repeat(np.arange(4), 2)) == pytest.approx(2)
+    # Weighed: the first patient's three images count 2 each, the others' 1 each.
+    counted = np.array([2.0, 2, 2, 1, 1, 1])
+    assert design_effect(np.zeros(6), pairs, counted) == pytest.approx((36 + 9) / 15)
+    # One patient: its images count as one.
+    assert design_effect(influence, np.zeros(6, np.intp)) == pytest.approx(6)
+    # Nothing varies: copies of one, (3² + 3²) / 6.
+    assert design_effect(np.zeros(6), pairs) == pytest.approx(3)
+
+
+def test_mean_of_shares_by_hand() -> None:
+    parts = [Estimate(0.8, 0.7, 0.9, 50), Estimate(0.6, 0.4, 0.7, 20), NOT_MEASURABLE]
+    found = mean_of_shares(parts, 70)
+    assert found.value == pytest.approx(0.7)
+    assert found.low == pytest.approx(0.7 - np.hypot(0.1, 0.2) / 2)
+    assert found.high == pytest.approx(0.7 + np.hypot(0.1, 0.1) / 2)
+    assert found.n == 70
+    assert mean_of_shares([NOT_MEASURABLE], 0) is NOT_MEASURABLE
+
+
+def test_mean_of_perfect_shares_is_not_a_point() -> None:
+    found = mean_of_shares([wilson(10, 10), wilson(10, 10)], 20)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low < 0.9
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000))
+def test_auc_by_definition(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    inside, outside = rng.integers(2, 12, 2)
+    scores = rng.integers(0, 6, inside + outside) / 5.0
+    positive = np.arange(inside + outside) < inside
+    area, influence = auc_components(positive, scores)
+    pairs = scores[positive][:, None] - scores[~positive][None, :]
+    kernel = (pairs > 0) + 0.5 * (pairs == 0)
+    assert area == pytest.approx(kernel.mean())
+    # DeLong 1988, equations 4 to 6.
+    variance = np.var(kernel.mean(1), ddof=1) / inside
+    variance += np.var(kernel.mean(0), ddof=1) / outside
+    assert np.sum(influence**2) == pytest.approx(variance)
+    assert influence[positive].sum() == pytest.approx(0, abs=1e-9)
+
+
+def test_auc_worked_example() -> None:
+    # Hanley and McNeil, Radiology 143 (1982) 29, table I: 109 CT images rated 1 to 5;
+    # area 0.893.
+    normal, abnormal = [33, 6, 6, 11, 2], [3, 2, 2, 11, 33]
+    ratings = np.arange(1.0, 6)
+    scores = np.concatenate([np.repeat(ratings, normal), np.repeat(ratings, abnormal)])
+    positive = np.arange(109) >= 58
+    area, influence = auc_components(positive, scores)
+    assert round(area, 3) == 0.893
+    assert np.sqrt(np.sum(influence**2)) == pytest.approx(0.032, abs=0.002)
+    steady = steadied(positive, area, influence, None)
+    found = auc_estimate(area, steady, None, 51)
+    assert (round(found.low, 2), round(found.high, 2)) == (0.81, 0.94)
+
+
+def test_perfect_auc_is_not_a_point() -> None:
+    positive = np.array([True] * 10 + [False] * 90)
+    area, influence = auc_components(positive, positive * 1.0)
+    found = auc_estimate(area, influence, None, 10)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(wilson(10, 10).low)
+
+
+def test_copies_of_an_image_add_nothing() -> None:
+    rng = np.random.default_rng(1)
+    positive = np.arange(200) < 80
+    scores = rng.normal(size=200) + positive
+    single = auc_estimate(*auc_components(positive, scores), np.arange(200), 80)
+    twice = np.repeat(np.arange(200), 2)
+    copied = auc_components(positive[twice], scores[twice])
+    doubled = auc_estimate(*copied, twice, 160)
+    assert doubled.value == pytest.approx(single.value)
+    assert doubled.high - doubled.low == pytest.approx(
+        single.high - single.low, rel=0.02
+    )
+
+
+def test_coverage_of_clustered_shares() -> None:
+    """Patients with four like-minded images: the plain interval would miss the truth.
+
+    A beta-binomial with correlation 0.5; seeded, so the counts are exact.
+    """
+    rng = np.random.default_rng(7)
+    kept = plain = 0
+    patients = np.repeat(np.arange(60), 4)
+    for _ in range(600):
+        chance = rng.beta(0.8, 0.2, 60)
+        hits = rng.random(240) < chance[patients]
+        right = int(hits.sum())
+        effect = design_effect(hits - right / 240, patients)
+        clustered, naive = wilson(right, 240, effect), wilson(right, 240)
+        kept += clustered.low <= 0.8 <= clustered.high
+        plain += naive.low <= 0.8 <= naive.high
+    assert 0.92 <= kept / 600 <= 0.985
+    assert plain / 600 < 0.85
+
+
+@given(st.integers(2, 400), st.data())
+def test_patients_with_one_image_each_are_as_good_as_images(
+    n: int, data: st.DataObject
+) -> None:
+    """99 of 100 patients had an interval from 0.833, and 95 of 100 one from 0.878."""
+    hits = np.arange(n) >= data.draw(st.integers(0, n))
+    known, unknown = share(hits, np.arange(n)), share(hits, None)
+    assert known.low <= unknown.low + 1e-12 and known.high >= unknown.high - 1e-12
+    assert known.high - known.low <= 1.5 * (unknown.high - unknown.low)
+
+
+def test_an_error_more_never_raises_the_lower_end() -> None:
+    wrong = [np.arange(100) >= errors for errors in range(20)]
+    lows = [share(hits, np.arange(100)).low for hits in wrong]
+    assert lows == sorted(lows, reverse=True)
+    assert lows[1] == pytest.approx(0.9455, abs=1e-3)
+
+
+def test_few_patients_widen_the_interval() -> None:
+    hits = np.array([True, True, False, True, True, False])
+    many = share(hits, np.arange(6))
+    few = share(hits, np.array([0, 0, 1, 1, 2, 2]))
+    one = share(hits, np.zeros(6, np.intp))
+    assert many.low > few.low and few.high > many.high
+    assert one.high - one.low > 0.8
+    assert share(hits, None, among=hits) == wilson(4, 4)
+    assert share(hits, None, among=np.zeros(6, bool)) is NOT_MEASURABLE
+
+
+def test_spread_of_many_equal_images_is_normal() -> None:
+    influence = np.tile([1.0, -1.0], 5000) / 1e4
+    variance, quantile = spread(influence, None)
+    assert variance == pytest.approx(1e-4)
+    assert quantile == pytest.approx(1.96, abs=1e-3)
+    # Five images matter, the rest does not: 2 × 5² / (5 - 5²/n) degrees of freedom.
+    rare = np.zeros(10_000)
+    rare[:5] = 1.0
+    assert spread(rare, None)[1] == pytest.approx(2.2278, abs=1e-2)
+
+
+def test_coverage_of_a_rare_class_area() -> None:
+    """Twenty images among 400, area 0.95: plain DeLong covers 87 %."""
+    rng = np.random.default_rng(3)
+    positive = np.arange(400) < 20
+    kept = plain = 0
+    for _ in range(400):
+        scores = rng.normal(size=400) + 2.3262 * positive
+        area, influence = auc_components(positive, scores)
+        steady = steadied(positive, area, influence, None)
+        found = auc_estimate(area, steady, None, 20, STEADY)
+        half = 1.96 * np.sqrt(np.sum(influence**2))
+        kept += found.low <= 0.95 <= found.high
+        plain += area - half <= 0.95 <= area + half
+    assert 0.93 <= kept / 400 <= 0.99
+    assert plain / 400 < 0.92
+
+
+def test_one_straggler_among_twenty_does_not_make_the_interval_absurd() -> None:
+    """Nineteen of twenty perfectly apart, one far off: area 0.975."""
+    positive = np.arange(300) < 20
+    scores = np.where(positive, 2.0, np.linspace(0, 1, 300))
+    scores[0] = np.median(scores[20:])
+    area, influence = auc_components(positive, scores)
+    steady = steadied(positive, area, influence, None)
+    assert area == pytest.approx(0.975, abs=1e-3)
+    assert auc_estimate(area, steady, None, 20).low < 0.7
+    assert 0.75 < auc_estimate(area, steady, None, 20, STEADY).low < 0.93

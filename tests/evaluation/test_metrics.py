@@ -1,0 +1,267 @@
+"""Metrics against hand-computed tables, scikit-learn and their own bootstrap."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medmodel.evaluation.bootstrap import (
+    WEIGHTED,
+    draw_weights,
+    resampled,
+    weighted_area,
+    weighted_precision,
+)
+from medmodel.evaluation.calibration import brier, log_loss
+from medmodel.evaluation.metrics import (
+    TITLES,
+    call_metrics,
+    class_metrics,
+    matthews,
+    matthews_influence,
+    overall_metrics,
+    precision_influence,
+)
+from medmodel.evaluation.predictions import Scored
+
+
+def drawn(
+    seed: int, n: int = 120, classes: int = 3, decimals: int = 2, patients: bool = False
+) -> Scored:
+    """Scores that mean something, with ties."""
+    rng = np.random.default_rng(seed)
+    truth = np.concatenate([np.arange(classes), rng.integers(classes, size=n)])
+    logits = rng.normal(size=(len(truth), classes)) + 1.5 * np.eye(classes)[truth]
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    if decimals:
+        scores = np.round(scores, decimals)
+        scores /= scores.sum(axis=1, keepdims=True)
+    numbers = rng.integers(n // 3, size=len(truth)) if patients else None
+    return Scored([f"c{k}" for k in range(classes)], truth, scores, numbers)
+
+
+def test_call_metrics_hand_computed() -> None:
+    # Altman and Bland, BMJ 308 (1994) 1552 and 309 (1994) 102: liver scans of 344
+    # patients; 258 abnormal, 231 of them called; 86 normal, 54 of them not called.
+    positive = np.repeat([True, True, False, False], [231, 27, 32, 54])
+    called = np.repeat([True, False, True, False], [231, 27, 32, 54])
+    found = call_metrics(positive, called, None)
+    assert f"{found['sensitivity']}"[:5] == "0.895"
+    assert f"{found['specificity']}"[:5] == "0.628"
+    assert found["ppv"].value == pytest.approx(0.88, abs=0.005)
+    assert found["npv"].value == pytest.approx(0.67, abs=0.005)
+    assert found["f1"].value == pytest.approx(2 * 231 / (2 * 231 + 27 + 32))
+    assert found["accuracy"].value == pytest.approx(285 / 344)
+    product = (231 * 54 - 32 * 27) / math.sqrt(263 * 258 * 86 * 81)
+    assert found["mcc"].value == pytest.approx(product)
+    balanced = (231 / 258 + 54 / 86) / 2
+    assert found["balanced_accuracy"].value == pytest.approx(balanced)
+    assert [found[k].n for k in ("sensitivity", "specificity", "ppv", "npv")] == [
+        258,
+        86,
+        263,
+        81,
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 4))
+def test_agreement_with_scikit_learn(seed: int, classes: int) -> None:
+    from sklearn import metrics as sk
+
+    data = drawn(seed, classes=classes)
+    truth, scores, predicted = data.truth, data.scores, data.predicted
+    found = {name: e.value for name, e in overall_metrics(data).items()}
+    nothing = {"average": "macro", "zero_division": np.nan}
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, predicted))
+    assert found["balanced_accuracy"] == pytest.approx(
+        sk.balanced_accuracy_score(truth, predicted)
+    )
+    assert found["ppv"] == pytest.approx(
+        sk.precision_score(truth, predicted, **nothing)
+    )
+    assert found["f1"] == pytest.approx(sk.f1_score(truth, predicted, average="macro"))
+    assert found["mcc"] == pytest.approx(sk.matthews_corrcoef(truth, predicted))
+    each = [sk.roc_auc_score(truth == k, scores[:, k]) for k in range(classes)]
+    assert found["auc"] == pytest.approx(np.mean(each))
+    each = [
+        sk.average_precision_score(truth == k, scores[:, k]) for k in range(classes)
+    ]
+    assert found["average_precision"] == pytest.approx(np.mean(each))
+    assert found["log_loss"] == pytest.approx(sk.log_loss(truth, scores))
+    for k in range(classes):
+        own = class_metrics(data, k)
+        assert list(own) == list(TITLES)
+        assert own["brier"].value == pytest.approx(
+            np.mean((scores[:, k] - (truth == k)) ** 2)
+        )
+        assert own["average_precision"].value == pytest.approx(each[k])
+
+
+def test_brier_and_log_loss_as_scikit_learn_has_them() -> None:
+    from sklearn import metrics as sk
+
+    two = drawn(1, classes=2)
+    assert brier(two).value == pytest.approx(
+        sk.brier_score_loss(two.truth, two.scores[:, 1])
+    )
+    assert log_loss(two, 1).value == pytest.approx(
+        sk.log_loss(two.truth == 1, two.scores[:, 1])
+    )
+    three = drawn(1, classes=3)
+    right = np.eye(3)[three.truth]
+    expected = np.mean(np.sum((three.scores - right) ** 2, axis=1))
+    assert brier(three).value == pytest.approx(expected)
+
+
+def test_brier_of_1950() -> None:
+    # Monthly Weather Review 78 (1950) 1, table 1: ten forecasts of rain, P = 0.19. He
+    # adds up both classes; of two classes we give the half, as scikit-learn does.
+    rain = np.array([0.7, 0.9, 0.8, 0.4, 0.2, 0.0, 0.0, 0.0, 0.0, 0.1])
+    fell = np.array([0, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    scores = np.stack([1 - rain, rain], axis=1)
+    found = brier(Scored(["dry", "rain"], fell, scores, None))
+    assert round(2 * found.value, 2) == 0.19
+
+
+def test_worked_examples_of_the_scikit_learn_guide() -> None:
+    def two(score: list[float], truth: list[int]) -> Scored:
+        second = np.array(score)
+        both = np.stack([1 - second, second], axis=1)
+        return Scored(["a", "b"], np.array(truth), both, None)
+
+    ranked = class_metrics(two([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]), 1)
+    assert ranked["auc"].value == 0.75
+    assert round(ranked["average_precision"].value, 2) == 0.83
+    loss = log_loss(two([0.9, 0.1, 0.2, 0.65], [1, 0, 0, 1]))
+    assert round(loss.value, 5) == 0.21616
+    assert round(brier(two([0.1, 0.9, 0.8, 0.3], [0, 1, 1, 0])).value, 4) == 0.0375
+    found = matthews(np.array([1, 1, 1, 0]), np.array([1, 0, 1, 1]), None)
+    assert round(found.value, 2) == -0.33
+    called = np.eye(2)[[0, 1, 0, 0, 0, 1]]
+    six = Scored(["a", "b"], np.array([0, 1, 0, 0, 1, 0]), called, None)
+    assert overall_metrics(six)["balanced_accuracy"].value == 0.625
+    called = np.eye(3)[[0, 2, 1, 0, 0, 1]]
+    six = Scored(["a", "b", "c"], np.array([0, 1, 2, 0, 1, 2]), called, None)
+    assert round(overall_metrics(six)["f1"].value, 2) == 0.27
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 4), st.booleans())
+def test_every_interval_holds_its_value(
+    seed: int, classes: int, patients: bool
+) -> None:
+    data = drawn(seed, 40, classes, patients=patients)
+    for found in (overall_metrics(data), class_metrics(data, 0)):
+        for name, estimate in found.items():
+            if estimate.measurable:
+                assert estimate.low <= estimate.value <= estimate.high, name
+                assert estimate.low >= (-1 if name == "mcc" else 0), name
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_weights_give_the_same_metrics(seed: int) -> None:
+    data = drawn(seed, patients=True)
+    found = overall_metrics(data)
+    assert set(WEIGHTED) == set(TITLES)
+    for name, measure in WEIGHTED.items():
+        once = measure(data, np.ones((1, len(data.truth))))
+        assert once[0] == pytest.approx(found[name].value), name
+        thrice = measure(data, np.full((2, len(data.truth)), 3.0))
+        assert thrice == pytest.approx(once[0]), name
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_weights_are_copies(seed: int) -> None:
+    data = drawn(seed, 30)
+    weights = draw_weights(data, 1, np.random.default_rng(seed))
+    copies = np.repeat(np.arange(len(data.truth)), weights[0].astype(int))
+    table = Scored(data.classes, data.truth[copies], data.scores[copies], None)
+    for name, measure in WEIGHTED.items():
+        expected = measure(table, np.ones((1, len(copies))))[0]
+        assert measure(data, weights)[0] == pytest.approx(expected, nan_ok=True), name
+
+
+def test_influence_is_the_derivative() -> None:
+    data = drawn(3, 40)
+    positive, scores = data.truth == 0, data.scores[:, 0]
+    n, step = len(positive), 1e-6
+    nudged = np.ones((n, n)) + step * np.eye(n)
+    value, influence = precision_influence(positive, scores)
+    slopes = (weighted_precision(positive, scores, nudged) - value) / step
+    assert influence == pytest.approx(slopes, abs=1e-4)
+    value, influence = matthews_influence(data.truth, data.predicted)
+    slopes = (WEIGHTED["mcc"](data, nudged) - value) / step
+    assert influence == pytest.approx(slopes, abs=1e-4)
+    assert influence.sum() == pytest.approx(0, abs=1e-9)
+
+
+def test_weighted_area_by_definition() -> None:
+    rng = np.random.default_rng(0)
+    positive = rng.random(30) < 0.4
+    scores = np.asarray(rng.integers(0, 8, 30) / 8, np.float64)
+    weights = rng.integers(0, 3, (1, 30))
+    apart = scores[positive][:, None] - scores[~positive]
+    kernel = (apart > 0) + 0.5 * (apart == 0)
+    w = weights[0]
+    pairs = np.outer(w[positive], w[~positive])
+    expected = np.sum(pairs * kernel) / pairs.sum()
+    assert weighted_area(positive, scores, weights.astype(np.float64))[
+        0
+    ] == pytest.approx(expected)
+
+
+def test_linearised_error_is_the_bootstraps() -> None:
+    data = drawn(5, 600, decimals=0)
+    for name in ("mcc", "f1", "average_precision", "brier"):
+        found = overall_metrics(data)[name]
+        draws = resampled(data, partial(WEIGHTED[name], data), 600)
+        low, high = np.quantile(draws, [0.025, 0.975])
+        assert found.high - found.low == pytest.approx(high - low, rel=0.2), name
+
+
+def test_bootstrap_keeps_patients_and_classes() -> None:
+    data = drawn(2, 60, patients=True)
+    assert data.patients is not None
+    weights = draw_weights(data, 50, np.random.default_rng(0))
+    for patient in np.unique(data.patients):
+        own = weights[:, data.patients == patient]
+        assert (own == own[:, :1]).all()
+    single = drawn(2, 60)
+    weights = draw_weights(single, 50, np.random.default_rng(0))
+    for k in range(3):
+        kept = weights[:, single.truth == k].sum(axis=1)
+        assert (kept == np.sum(single.truth == k)).all()
+
+
+def test_what_cannot_be_measured_says_so() -> None:
+    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+    data = Scored(["a", "b"], np.array([0, 0, 0]), scores, None)
+    absent = class_metrics(data, 1)
+    for name in ("sensitivity", "auc", "average_precision", "mcc", "balanced_accuracy"):
+        assert not absent[name].measurable, name
+    assert not overall_metrics(data)["auc"].measurable
+    one = Scored(["a", "b"], np.array([0]), scores[:1], None)
+    assert str(overall_metrics(one)["mcc"]) == "not measurable"
+    assert overall_metrics(one)["accuracy"].low < 0.3
+
+
+def test_constant_scores_and_perfect_ones() -> None:
+    truth = np.array([0, 1] * 20)
+    level = Scored(["a", "b"], truth, np.full((40, 2), 0.5), None)
+    found = overall_metrics(level)
+    assert found["auc"].value == 0.5
+    assert found["auc"].low < 0.5 < found["auc"].high
+    assert not found["mcc"].measurable
+    assert found["log_loss"].value == pytest.approx(math.log(2))
+    perfect = Scored(["a", "b"], truth, np.eye(2)[truth], None)
+    found = overall_metrics(perfect)
+    for name in ("accuracy", "f1", "mcc", "auc", "average_precision", "npv"):
+        assert found[name].value == pytest.approx(1) and found[name].low < 0.95, name
+    assert found["brier"].value == 0 and found["brier"].high > 0.01
+    assert matthews(1 - truth, truth, None).value == pytest.approx(-1)

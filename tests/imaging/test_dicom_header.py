@@ -1,0 +1,151 @@
+"""What is read past the others is what pydicom reads."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from medmodel.core.errors import ImageError
+from medmodel.imaging import codecs, dicom
+from medmodel.imaging.dicom_header import picture_elements
+from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
+
+PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+
+
+def rich(**facts: Any) -> Dataset:
+    """A picture among sequences, of known and of unknown length, in each other."""
+    inner, item = Dataset(), Dataset()
+    inner.CodeValue = "113100"
+    item.PurposeOfReferenceCodeSequence = Sequence([inner])
+    item["PurposeOfReferenceCodeSequence"].is_undefined_length = True
+    item.PatientID = "of another"
+    dataset = dicom_dataset(ramp(), PatientID="p-1", **facts)
+    dataset.ReferencedImageSequence = Sequence([item, Dataset()])
+    dataset["ReferencedImageSequence"].is_undefined_length = True
+    dataset.RequestAttributesSequence = Sequence([item])
+    return dataset
+
+
+def same_as_pydicom(data: bytes) -> bool:
+    """Whether anything was read; it must then be what pydicom reads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = picture_elements(data)
+        if found is None:
+            return False
+        whole = dicom.parse(data, "x.dcm")
+        for own, known in ((found, whole), (found.file_meta, whole.file_meta)):
+            assert {element.tag for element in own} <= set(known.keys())
+            for element in own:
+                assert element == known[element.tag]
+        assert found.original_encoding == whole.original_encoding
+        assert found.original_character_set == whole.original_character_set
+    return True
+
+
+@pytest.mark.parametrize("syntax", PLAIN)
+def test_plain_files(syntax: str) -> None:
+    facts: dict[str, Any] = {"PixelPaddingValue": 3, "WindowCenter": [40, 50]}
+    assert same_as_pydicom(dicom_bytes(rich(**facts), syntax))
+    greek = dicom_bytes(rich(SpecificCharacterSet="ISO_IR 126"), syntax)
+    assert same_as_pydicom(greek)
+
+
+def test_others_are_left_to_pydicom() -> None:
+    plain = dicom_bytes(dicom_dataset(ramp()), ExplicitVRLittleEndian)
+    assert picture_elements(plain) is not None
+    assert picture_elements(plain[128:]) is None
+    assert picture_elements(plain[:-1]) is None
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [4, 0, 8], b"\0\1\2\3"
+    for other in (
+        rich(VOILUTSequence=Sequence([table])),
+        rich(PhotometricInterpretation="PALETTE COLOR"),
+        dicom_dataset(np.stack([ramp(), ramp()]), NumberOfFrames=2),
+    ):
+        assert picture_elements(dicom_bytes(other, ExplicitVRLittleEndian)) is None
+    big = dicom_bytes(dicom_dataset(ramp(">i2")), ExplicitVRBigEndian)
+    assert picture_elements(big) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.sampled_from(PLAIN))
+def test_damaged_files_as_pydicom_or_not_at_all(draw: Any, syntax: str) -> None:
+    data = bytearray(dicom_bytes(rich(), syntax))
+    for _ in range(draw.draw(st.integers(1, 3))):
+        place = draw.draw(st.integers(128, len(data) - 1))
+        data[place] = draw.draw(st.integers(0, 255))
+    same_as_pydicom(bytes(data[: draw.draw(st.integers(200, len(data)))]))
+
+
+@pytest.mark.parametrize("kind", ["<u2", "<i2", "u1"])
+@pytest.mark.parametrize("stored", [8, 6])
+def test_values_of_the_lowest_bits(kind: str, stored: int) -> None:
+    """As pydicom reads them, also where other bits say something."""
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 256, (5, 6 * np.dtype(kind).itemsize), np.uint8).view(kind)
+    facts = {"BitsStored": stored, "HighBit": stored - 1}
+    dataset = dicom.parse(dicom_bytes(dicom_dataset(cells, **facts)), "x.dcm")
+    values = codecs.stored_values(dataset, "x.dcm", 0)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert (values == dataset.pixel_array).all()
+    assert values.dtype == cells.dtype
+
+
+def test_all_files_of_scanners(real_data: Callable[[str], Path]) -> None:
+    found = 0
+    for folder in ("dicom", "ct_dicom"):
+        for path in sorted(real_data(folder).rglob("*")):
+            if path.is_file() and path.suffix != ".csv":
+                found += same_as_pydicom(path.read_bytes())
+    assert found > 40
+
+
+@pytest.mark.parametrize("modality", ["CT", "US"])
+def test_frames_in_a_row_are_those_of_a_file_read_anew(
+    modality: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elements are kept for the next frame, of the same file and question only."""
+    stack = np.arange(3 * 64, dtype=np.uint16).reshape(3, 8, 8) * 9
+    facts = {"Modality": modality, "WindowCenter": "800", "WindowWidth": "300"}
+    data = dicom_file(stack, NumberOfFrames=3, PatientID="P", **facts)
+    other = dicom_file(stack[::-1].copy(), NumberOfFrames=3, PatientID="Q", **facts)
+    questions: list[dict[str, Any]] = [
+        {"frame": frame, "alike": alike} for alike in (False, True) for frame in (2, 0)
+    ]
+    questions.append({"frame": 1, "window": {"center": 700, "width": 90}})
+    anew = [dicom.read(bytes(bytearray(data)), "x.dcm", **q) for q in questions]
+    opened: list[bytes] = []
+    original = dicom.picture_elements
+
+    def spy(content: bytes) -> Any:
+        opened.append(content)
+        return original(content)
+
+    monkeypatch.setattr(dicom, "picture_elements", spy)
+    for question, expected in zip(questions, anew, strict=True):
+        for _ in range(2):
+            found = dicom.read(data, "x.dcm", **question)
+            assert (found["pixels"] == expected["pixels"]).all()
+            assert found["seen"] == expected["seen"] and found["frames"] == 3
+    assert len(opened) == 3  # as the file asks, alike, and as the file asks again
+    assert dicom.read(other, "y.dcm")["patient"] == "|Q"
+    assert (dicom.read(data, "x.dcm", frame=2)["pixels"] == anew[0]["pixels"]).all()
+    with pytest.raises(ImageError, match="has no frame 4"):
+        dicom.read(data, "x.dcm", frame=3)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.enhancement_steps import STEPS
+from medmodel.core.environment import workspace_root
+from medmodel.core.errors import ConfigError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import write_json
+from medmodel.data.prepared import prepare
+from medmodel.evaluation.comparison import common_images, compare
+from medmodel.evaluation.predictions import read_predictions
+from medmodel.imaging import enhance, images
+from medmodel.imaging.enhance import Chain
+from medmodel.runs.run import RunStore
+from medmodel.runs.run_table import differing_settings
+from tests.finished_run import write_finished_run
+
+
+def noisy(channels: int) -> enhance.Pixels:
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(30, 220, 40)[None, :, None]
+    return (ramp + rng.normal(0, 12, (32, 40, channels))).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_keeps_kind_and_channels(name: str, channels: int) -> None:
+    pixels = noisy(channels)
+    found = enhance.apply(pixels, [name])
+    assert found.dtype == np.uint8
+    blank = np.zeros((16, 16, channels), np.uint8)
+    if name == "resize":
+        assert found.shape == (205, 256, channels)
+        assert enhance.apply(blank, [name]).shape == (256, 256, channels)
+        return
+    assert found.shape == pixels.shape
+    assert name in ("crop", "borders") or (found != pixels).any()
+    assert enhance.apply(blank, [name]).shape == blank.shape
+
+
+def test_steps_by_hand() -> None:
+    pixels = np.array([[[0], [51], [255]]], np.uint8)
+    assert enhance.apply(pixels, ["invert"]).ravel().tolist() == [255, 204, 0]
+    # (51 / 255) ** 2 * 255 = 10.2
+    assert enhance.apply(pixels, ["gamma:2"]).ravel().tolist() == [0, 10, 255]
+    assert enhance.apply(pixels, ["invert", "invert"]).tolist() == pixels.tolist()
+    framed = np.zeros((9, 9, 1), np.uint8)
+    framed[2:5, 3:8] = 200
+    assert enhance.apply(framed, ["crop"]).shape == (3, 5, 1)
+    white = np.full((12, 14, 1), 255, np.uint8)
+    white[1:10, 2:13] = 0
+    white[3:7, 4:9] = noisy(1)[:4, :5]
+    assert enhance.apply(white, ["borders"]).shape == (4, 5, 1)
+    assert enhance.apply(white, ["crop"]).shape == white.shape
+    assert enhance.apply(noisy(3), ["resize:32"]).shape == (26, 32, 3)
+    speck = np.full((9, 9, 1), 100, np.uint8)
+    speck[4, 4] = 255
+    assert (enhance.apply(speck, ["median:1"]) == 100).all()
+
+
+@pytest.mark.parametrize(
+    "step", ["magic", "gamma:x", "gamma:0", "clahe:9", "gamma:nan"]
+)
+def test_wrong_steps_are_refused(step: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        enhance.apply(noisy(1), [step])
+    problems = TrainConfig("", steps=("invert", step)).problems()
+    assert problems["steps"] == str(caught.value)
+
+
+def test_chains_have_an_end() -> None:
+    assert TrainConfig("", steps=("invert",) * 8).problems() == {}
+    problems = TrainConfig("", steps=("invert",) * 9).problems()
+    assert problems == {"steps": "At most 8 steps; 9 were given."}
+
+
+def test_chain_survives_json_and_reaches_the_model(class_folders: Path) -> None:
+    config = TrainConfig(str(class_folders), steps=("gamma:0.5", "invert"))
+    again = TrainConfig.from_json(json.loads(json.dumps(config.to_json())))
+    assert again == config
+    wanted = config.preprocessing(32)
+    kept = Preprocessing(**json.loads(json.dumps(asdict(wanted))))
+    assert kept == wanted and hash(kept) == hash(wanted)
+    path = "dark/dark_000.png"
+    plain = images.decode(class_folders / path).pixels
+    seen = prepare(class_folders, pd.DataFrame({"path": [path]}), wanted).pixels[0]
+    assert (seen == images.prepare_image(plain, wanted)).all()
+    assert (seen != images.prepare_image(plain, replace(wanted, steps=()))).any()
+
+
+def test_runs_with_and_without_a_step_compare_like_any(class_folders: Path) -> None:
+    plain = TrainConfig(str(class_folders), name="Plain")
+    changed = replace(plain, name="CLAHE", steps=("clahe:0.02",))
+    differ = {"steps": [(), ("clahe:0.02",)]}
+    assert differing_settings([plain, changed]) == differ
+    runs = [write_finished_run(class_folders, n, seed=i) for i, n in enumerate("ab")]
+    write_json(runs[1].folder / "config.json", changed.to_json())
+    assert RunStore().get(runs[1].id).config.steps == ("clahe:0.02",)
+    common = common_images({run.title: read_predictions(run) for run in runs})
+    (found,) = compare(common, "accuracy")
+    assert "CLAHE" in str(found) or "distinguish" in str(found)
+
+
+def test_chains_are_kept_by_name() -> None:
+    assert enhance.saved_chains() == {}
+    enhance.save_chain("soft", ["median:1", "crop"])
+    enhance.save_chain("air", [], "lung")
+    soft, air = Chain(("median:1", "crop")), Chain((), "lung")
+    assert enhance.saved_chains() == {"soft": soft, "air": air}
+    assert soft.words() == "Denoise: median 1, then Crop to content"
+    assert air.words() == "Window lung" and Chain(()).words() == "None"
+    assert Chain(("invert",), "40/80").words() == "Window 40/80, then Invert"
+
+
+def test_chains_of_several_people_are_all_kept() -> None:
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(lambda n: enhance.save_chain(str(n), ["crop"]), range(16)))
+    assert set(enhance.saved_chains()) == {str(n) for n in range(16)}
+
+
+def test_chains_of_the_first_version_are_read() -> None:
+    write_json(workspace_root() / "enhancements.json", {"old": ["gamma:2"]})
+    assert enhance.saved_chains() == {"old": Chain(("gamma:2",))}

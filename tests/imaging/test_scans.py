@@ -1,0 +1,129 @@
+"""Recognition by content, and the way through the sandbox."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medmodel.core import sandbox
+from medmodel.core.errors import ImageError
+from medmodel.imaging import images, scans
+from medmodel.imaging.windows import WINDOWS, Window
+from tests.dicom_files import dicom_file, ramp
+from tests.imaging.test_nifti import nifti_file, volume
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_children_left() -> Iterator[None]:
+    yield
+    sandbox.close()
+
+
+def test_reading_is_light() -> None:
+    code = (
+        "import sys; from medmodel.imaging import images; "
+        "sys.exit(bool({'pydicom', 'gdcm', 'nibabel'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "a", "a.png"])
+def test_dicom_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(dicom_file(ramp(), PatientName="Tilda"))
+    decoded = images.decode(tmp_path / name)
+    assert (decoded.format, decoded.mode, decoded.frames) == (
+        "DICOM",
+        "MONOCHROME2, 16 bits",
+        1,
+    )
+    assert decoded.pixels.shape == (4, 4, 1)
+
+
+def test_nifti_in_a_folder_of_pictures(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(nifti_file(volume())))
+    decoded = images.decode(tmp_path / "a.nii.gz")
+    assert (decoded.format, decoded.frames) == ("NIfTI", 16)
+
+
+def test_bounds_agree() -> None:
+    from medmodel.imaging import dicom
+
+    assert dicom.MAX_PIXELS == images.MAX_PIXELS
+    assert images.HEAD >= scans.HEAD
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"II*\0" * 9,
+        b"\x08\0" * 64,
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        b"text" * 40,
+    ],
+)
+def test_other_files_are_not_taken_for_scans(head: bytes) -> None:
+    assert not scans.is_dicom(head) and not scans.is_nifti(head)
+
+
+def test_dicom_without_preamble_is_recognised_in_both_encodings() -> None:
+    implicit = b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100\x08\0\x16\0" + bytes(20)
+    explicit = b"\x08\0\x05\0CS\x0a\0ISO_IR 100\x08\0\x16\0UI" + bytes(20)
+    assert scans.is_dicom(implicit) and scans.is_dicom(explicit)
+
+
+def test_slider_and_file_give_the_same_picture() -> None:
+    data = dicom_file(ramp("<i2", -1000, 150), Modality="CT")
+    frame = scans.load_frame(data)
+    for window in (*WINDOWS.values(), Window(3, 7, "SIGMOID")):
+        read = scans.read_dicom(data, reading=scans.Reading(window))
+        assert (frame.seen_through(window) == read.pixels).all()
+
+
+def test_the_patient_is_a_stand_in() -> None:
+    data = dicom_file(ramp())
+    scan = scans.read_dicom(data)
+    assert scan.patient.startswith("p") and "4711" not in scan.patient
+    assert scan.patient == scans.patient_of(data)
+    other = dicom_file(ramp(), PatientID="number-4712")
+    assert scans.patient_of(other) != scan.patient
+
+
+def test_large_files_are_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "MAX_BYTES", 5)
+    (tmp_path / "a.dcm").write_bytes(b"123456")
+    with pytest.raises(ImageError, match="a.dcm is larger than"):
+        scans.read_dicom(tmp_path / "a.dcm")
+
+
+def test_a_folder_of_a_hospital(real_data: Callable[[str], Path]) -> None:
+    files = sorted(real_data("ct_dicom").rglob("*.dcm"))
+    scanned = [scans.read_dicom(path) for path in files]
+    assert len(files) == 41
+    assert len({scan.patient for scan in scanned}) == 21
+    assert all(scan.pixels.shape == (512, 512, 1) for scan in scanned)
+    contrast = {
+        s.patient for s, p in zip(scanned, files, strict=True) if "_1_" in p.name
+    }
+    assert (
+        len(
+            contrast
+            & {
+                s.patient
+                for s, p in zip(scanned, files, strict=True)
+                if "_0_" in p.name
+            }
+        )
+        == 4
+    )
+    assert np.mean([scan.pixels.mean() for scan in scanned]) > 20

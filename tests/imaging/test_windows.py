@@ -1,0 +1,115 @@
+"""Windows, against numbers worked out from the formulas of the standard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medmodel.imaging.windows import (
+    WINDOWS,
+    Frame,
+    Window,
+    apply_window,
+    percentile_window,
+    show,
+)
+
+NAN = float("nan")
+
+
+def test_linear_is_off_by_half() -> None:
+    # PS3.3 C.11.2.1.2.1, note 4: centre 2048, width 4096 leaves 0 to 4095 as they are.
+    window = Window(2048, 4096)
+    grey = apply_window(np.array([0, 1, 2047, 2048, 4095]), window)
+    expected = [round(v / 4095 * 255) for v in (0, 1, 2047, 2048, 4095)]
+    assert grey.tolist() == expected
+
+
+def test_linear_clips_at_its_ends() -> None:
+    # centre 50, width 101: black up to -0.5, white from 99.5
+    grey = apply_window(np.array([-1000, -0.5, 49.5, 99.5, 1000]), Window(50, 101))
+    assert grey.tolist() == [0, 0, 128, 255, 255]
+
+
+def test_width_one_is_a_step() -> None:
+    # PS3.3 C.11.2.1.2.1, note 3
+    assert apply_window(np.array([9.4, 9.6]), Window(10, 1)).tolist() == [0, 255]
+
+
+def test_linear_exact() -> None:
+    grey = apply_window(np.array([0, 25, 50, 75, 100]), Window(50, 100, "LINEAR_EXACT"))
+    assert grey.tolist() == [0, 64, 128, 191, 255]
+
+
+def test_sigmoid() -> None:
+    # 255 / (1 + exp(-4 (x - c) / w)); at x = c + w / 4: 255 / (1 + 1 / e) = 186.4
+    window = Window(10, 20, "SIGMOID")
+    grey = apply_window(np.array([-1e9, 10, 15, 1e9]), window)
+    assert grey.tolist() == [0, 128, 186, 255]
+
+
+def test_named_windows_in_hounsfield_units() -> None:
+    assert set(WINDOWS) == {
+        "lung",
+        "bone",
+        "brain",
+        "soft tissue",
+        "liver",
+        "mediastinum",
+    }
+    air, white_matter, bone = -1000, 30, 1000
+    assert apply_window(np.array([air, bone]), WINDOWS["brain"]).tolist() == [0, 255]
+    assert 0 < apply_window(np.array([white_matter]), WINDOWS["brain"])[0] < 128
+    assert apply_window(np.array([-800]), WINDOWS["lung"])[0] > 0
+
+
+def test_inversion_follows_the_window_and_padding_stays_black() -> None:
+    values = np.array([[0, 25], [100, NAN]], np.float32)
+    window = Window(50, 100, "LINEAR_EXACT")
+    assert show(values, window, False)[..., 0].tolist() == [[0, 64], [255, 0]]
+    assert show(values, window, True)[..., 0].tolist() == [[255, 191], [0, 0]]
+
+
+def test_percentiles_leave_out_extremes_and_what_is_no_number() -> None:
+    values = np.array([*range(1000), NAN, float("inf")])
+    window = percentile_window(values)
+    assert window.center == pytest.approx(499.5)
+    assert window.width == pytest.approx(0.99 * 999)
+
+
+def test_percentiles_of_nearly_constant_values() -> None:
+    values = np.zeros(10_000)
+    values[:3] = 8
+    assert percentile_window(values) == Window(4, 8, "LINEAR_EXACT")
+
+
+@pytest.mark.parametrize("values", [np.ones(5), np.array([NAN]), np.array([])])
+def test_constant_values_have_no_window(values: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="constant"):
+        percentile_window(values)
+
+
+@given(
+    st.lists(st.floats(-1e4, 1e4, width=32), min_size=2, max_size=20),
+    st.floats(-1e4, 1e4),
+    st.floats(1.0, 1e4),
+    st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"]),
+)
+def test_larger_values_are_never_darker(
+    values: list[float], center: float, width: float, shape: str
+) -> None:
+    window = Window(center, width, shape)  # type: ignore[arg-type]
+    grey = apply_window(np.sort(np.array(values, np.float32)), window)
+    assert (np.diff(grey.astype(int)) >= 0).all()
+
+
+def test_a_frame_through_another_window() -> None:
+    values = np.array([[0, 100]], np.float32)
+    window = Window(50, 100, "LINEAR_EXACT")
+    frame = Frame(show(values, window, True), values, window, True, 1, "CT", "x")
+    narrow = frame.seen_through(Window(10, 2, "LINEAR_EXACT"))
+    assert narrow[..., 0].tolist() == [[255, 0]]
+    colour = Frame(np.zeros((1, 1, 3), np.uint8), None, None, False, 1, "US", "RGB")
+    assert colour.seen_through(window) is colour.pixels

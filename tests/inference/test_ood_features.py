@@ -1,0 +1,108 @@
+"""A reference is written by training and used by the predictor."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medmodel.core.config import config_for
+from medmodel.core.errors import Cancelled
+from medmodel.core.messages import Message
+from medmodel.evaluation import ood
+from medmodel.evaluation.ood import ImageFacts, Reference
+from medmodel.imaging.images import decode, prepare_image
+from medmodel.inference import prediction
+from medmodel.networks import features
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status_writer import Reporter
+from medmodel.training import train
+from medmodel.training.ood_reference import write_reference
+from tests.conftest import draw_class_folders
+
+
+@pytest.fixture(scope="module", params=["instant", "document"])
+def run(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Run]:
+    root = tmp_path_factory.mktemp("reference")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+        patch.setenv("MEDMODEL_DATA", str(root / "data"))
+        folder = draw_class_folders(root / "data" / "easy")
+        config = config_for(request.param, str(folder), size=32, epochs=2)
+        run = RunStore().create(replace(config, precision="float32"))
+        with Reporter(run) as reporter:
+            train.train(run, reporter)
+    yield run
+
+
+def test_the_predictor_compares(run: Run) -> None:
+    folder = Path(run.config.dataset)
+    known = Reference.load(run.folder / ood.NAME)
+    assert known.own == (run.config.training == "frozen")
+    pixels = [decode(file).pixels for file in sorted(folder.glob("*/*.png"))[:4]]
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    preprocessing = run.model_facts.preprocessing
+    images = [prepare_image(x, preprocessing) for x in [*pixels, noise]]
+    shelf = prediction.Shelf(1 << 30)
+    facts = {"do": "predict", "folder": str(run.folder)}
+    plain = prediction.answer(Message(facts, [np.stack(images)]), shelf)
+    assert "familiarity" not in plain.facts
+    seen = [[200, 0.0]] * 5
+    question = {**facts, "compare": seen}
+    told = prediction.answer(Message(question, [np.stack(images)]), shelf)
+    np.testing.assert_allclose(told.arrays[0], plain.arrays[0], atol=1e-5)
+    with_map = {**question, "heatmap_for": [-1] * 5}
+    explained = prediction.answer(Message(with_map, [np.stack(images)]), shelf)
+    np.testing.assert_allclose(explained.arrays[0], plain.arrays[0], atol=1e-5)
+    for answer in (told, explained):
+        found = [
+            ood.Familiarity.from_json(values) for values in answer.facts["familiarity"]
+        ]
+        assert found[-1].far
+        assert sum(one.far for one in found[:4]) <= 2
+        assert (folder / found[0].neighbours[0].path).is_file()
+
+
+def test_an_older_run_is_not_compared(run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(run.folder, tmp_path / run.id))
+    (run.folder / ood.NAME).unlink()
+    loaded = prediction.load(run)
+    assert loaded.reference is None
+    images = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
+    facts = {"do": "predict", "folder": str(run.folder), "compare": [[32, 0.0]]}
+    told = prediction.answer(Message(facts, [images]), prediction.Shelf(1 << 30))
+    assert told.facts["familiarity"] == []
+
+
+def test_a_stopped_instant_run_is_compared_by_what_it_had(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for("instant", str(class_folders), size=32, epochs=2)
+    run = RunStore().create(config)
+    with Reporter(run) as reporter:
+        material, _ = train.gather(run, reporter)
+        stops = iter([False, True])
+        monkeypatch.setattr(features, "_batch_size", lambda: 4)
+        with pytest.raises(Cancelled):
+            features.extract(
+                material.prepared,
+                material.preprocessing,
+                cancelled=lambda: next(stops),
+            )
+        monkeypatch.setattr(type(reporter), "stop_requested", property(lambda _: True))
+        write_reference(material)
+    known = Reference.load(run.folder / ood.NAME)
+    assert 2 <= len(known.points) <= 8
+    assert len(known.judged) >= 1
+
+
+def test_facts_are_taken_from_files(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "x", images_per_class=1)
+    picture = decode(next(folder.glob("*/*.png"))).pixels
+    assert ood.facts_of(picture) == ImageFacts(min(picture.shape[:2]), 0)

@@ -1,0 +1,205 @@
+"""One compiled call: the same answer alone, in a batch, and in any precision."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import PredictionError, RunError
+from medmodel.core.messages import Message
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.inference import prediction
+from medmodel.runs.run import ModelFacts, Run, RunStore
+
+SIZE = 28
+CLASSES = ["dark", "light", "<b>other</b>"]
+
+
+def save_model(run: Run, bias: float = 0.0, policy: str = "float32") -> keras.Model:
+    """A small network, like those of `models`: flat, uint8 in, softmax out."""
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((SIZE, SIZE, 1), dtype="uint8")
+    x = layers.Rescaling(1 / 255, dtype=policy)(inputs)
+    x = layers.Conv2D(8, 3, activation="relu", name="conv", dtype=policy)(x)
+    x = layers.GlobalAveragePooling2D(dtype=policy)(x)
+    outputs = layers.Dense(3, activation="softmax", dtype="float32")(x)
+    model = keras.Model(inputs, outputs)
+    model.layers[-1].bias.assign([bias, 0.0, 0.0])
+    run.write_model_facts(
+        ModelFacts(CLASSES, Preprocessing(SIZE, colour="grey"), ["conv"], 100)
+    )
+    model.save(run.model_path)
+    return model
+
+
+@pytest.fixture
+def new_run() -> Callable[[], Run]:
+    return lambda: RunStore().create(TrainConfig(dataset="/data", name="tiny"))
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (41, SIZE, SIZE, 1), dtype=np.uint8)
+
+
+def test_batches_fill_the_buckets() -> None:
+    assert list(prediction.batches(0)) == []
+    assert list(prediction.batches(1)) == [(0, 1, 1)]
+    assert list(prediction.batches(5)) == [(0, 5, 8)]
+    assert list(prediction.batches(33)) == [(0, 32, 32), (32, 1, 1)]
+    assert list(prediction.batches(41)) == [(0, 32, 32), (32, 9, 32)]
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_an_image_scores_the_same_alone_and_among_others(
+    new_run: Callable[[], Run], images: np.ndarray, policy: str
+) -> None:
+    run = new_run()
+    model = save_model(run, policy=policy)
+    loaded = prediction.load(run)
+    together = prediction.predict(loaded, images)
+    alone = np.concatenate([prediction.predict(loaded, i[None]) for i in images])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
+    tolerance = 1e-5 if policy == "float32" else 1e-2
+    keras_says = np.asarray(model(images))
+    np.testing.assert_allclose(together, keras_says, atol=tolerance)
+    assert together.dtype == np.float32
+
+
+def test_nothing_is_retraced(new_run: Callable[[], Run], images: np.ndarray) -> None:
+    run = new_run()
+    save_model(run)
+    loaded = prediction.load(run)
+    traces: list[int] = []
+    traced = loaded.model
+
+    class Counting:
+        input_shape = traced.input_shape
+
+        def __call__(self, pixels: object, training: bool) -> object:
+            traces.append(1)
+            return traced(pixels, training=training)
+
+    call = prediction.compiled(Counting())
+    counted = prediction.Loaded(traced, loaded.facts, call)
+    for count in (1, 2, 3, 5, 8, 9, 31, 32, 41, 1):
+        prediction.predict(counted, images[:count])
+    assert len(traces) == len(prediction.BUCKETS)
+
+
+def test_no_images_no_scores(new_run: Callable[[], Run], images: np.ndarray) -> None:
+    run = new_run()
+    save_model(run)
+    assert prediction.predict(prediction.load(run), images[:0]).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((1, SIZE, SIZE, 3), np.uint8),
+        np.zeros((SIZE, SIZE, 1), np.uint8),
+        np.zeros((1, SIZE, SIZE, 1), np.float32),
+    ],
+)
+def test_wrong_images_are_named(new_run: Callable[[], Run], wrong: np.ndarray) -> None:
+    run = new_run()
+    save_model(run)
+    with pytest.raises(PredictionError, match=r"uint8 images of shape \(28, 28, 1\)"):
+        prediction.predict(prediction.load(run), wrong)
+
+
+def test_missing_and_damaged_models(new_run: Callable[[], Run]) -> None:
+    run = new_run()
+    with pytest.raises(RunError, match="no trained model yet"):
+        prediction.load(run)
+    save_model(run)
+    content = run.model_path.read_bytes()
+    middle = len(content) // 2
+    for damaged in (
+        *(b"PK nonsense", content[:middle]),
+        content[:middle] + bytes(64) + content[middle + 64 :],
+    ):
+        run.model_path.write_bytes(damaged)
+        with pytest.raises(PredictionError, match="tiny cannot be loaded"):
+            prediction.load(run)
+
+
+def test_code_inside_a_model_file_is_refused(new_run: Callable[[], Run]) -> None:
+    run = new_run()
+    save_model(run)
+    inputs = keras.Input((SIZE, SIZE, 1), dtype="uint8")
+    outputs = keras.layers.Lambda(lambda x: x)(inputs)
+    keras.Model(inputs, outputs).save(run.model_path)
+    with pytest.raises(PredictionError):
+        prediction.load(run)
+
+
+def test_shelf_keeps_what_fits_and_sees_a_new_file(
+    new_run: Callable[[], Run],
+) -> None:
+    runs = [new_run() for _ in range(3)]
+    for run in runs:
+        save_model(run)
+    one = prediction.load(runs[0]).bytes
+    shelf = prediction.Shelf(limit=2 * one)
+    first = shelf.take(runs[0])
+    assert shelf.take(runs[0]) is first
+    shelf.take(runs[1])
+    shelf.take(runs[0])
+    shelf.take(runs[2])  # The model that was not used for longest goes.
+    assert len(shelf) == 2
+    assert shelf.take(runs[0]) is first
+
+    save_model(runs[0], bias=3.0)
+    later = time.time_ns() + 10**9
+    os.utime(runs[0].model_path, ns=(later, later))
+    assert shelf.take(runs[0]) is not first
+
+    tiny = prediction.Shelf(limit=1)
+    tiny.take(runs[0])
+    tiny.take(runs[1])
+    assert len(tiny) == 1
+
+
+def test_answers_of_the_predictor(
+    new_run: Callable[[], Run], images: np.ndarray
+) -> None:
+    run = new_run()
+    save_model(run)
+    shelf = prediction.Shelf(limit=1 << 30)
+    facts = {"do": "predict", "folder": str(run.folder)}
+
+    assert prediction.answer(Message({**facts, "do": "load"}), shelf).facts == {}
+    scores = prediction.answer(Message(facts, [images[:5]]), shelf).arrays[0]
+    expected = prediction.predict(prediction.load(run), images[:5])
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+    asked = Message({**facts, "heatmap_for": [-1, 0, 2]}, [images[:3]])
+    heatmaps = prediction.answer(asked, shelf).arrays[1]
+    assert heatmaps.shape == (3, SIZE, SIZE)
+    assert heatmaps.min() >= 0 and heatmaps.max() <= 1
+
+    unknown = Message({**facts, "heatmap_for": [3]}, [images[:1]])
+    assert "classes 0 to 2" in prediction.answer(unknown, shelf).facts["error"]
+
+
+def test_an_error_in_our_code_fails_only_its_request(
+    new_run: Callable[[], Run],
+    images: np.ndarray,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    run = new_run()
+    save_model(run)
+    shelf = prediction.Shelf(limit=1 << 30)
+    bad = Message({"do": "predict", "folder": str(run.folder)}, [])
+    assert "IndexError" in prediction.answer(bad, shelf).facts["error"]
+    assert "Traceback" in capfd.readouterr().err

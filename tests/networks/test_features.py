@@ -1,0 +1,132 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from medmodel.core.errors import Cancelled
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import Lock
+from medmodel.data.prepared import Prepared
+from medmodel.networks import features, models
+
+SMALL = Preprocessing(28, colour="grey")
+COUNT = 75
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Prepared:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (COUNT, *SMALL.shape), dtype=np.uint8)
+    return Prepared(tmp_path, pixels, pd.DataFrame(index=range(COUNT)), {})
+
+
+class Seen:
+    """Remembers what `on_batch` was given."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.features = np.zeros((COUNT, features.FEATURES), np.float16)
+
+    def __call__(self, rows: np.ndarray, values: np.ndarray) -> None:
+        self.rows += rows.tolist()
+        self.features[rows] = values
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """Asks to stop at the given call."""
+    left = iter(range(calls - 1))
+    return lambda: next(left, None) is None
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all batches computed from now on."""
+    sizes: list[int] = []
+    build = features._compiled
+
+    def compiled(preprocessing: Preprocessing, batch: int) -> Callable:
+        compute = build(preprocessing, batch)
+
+        def count(pixels: tf.Tensor) -> tf.Tensor:
+            sizes.append(len(pixels))
+            return compute(pixels)
+
+        return count
+
+    monkeypatch.setattr(features, "_compiled", compiled)
+    return sizes
+
+
+def test_features_are_the_networks_and_are_kept(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, told = Seen(), []
+    table = features.extract(prepared, SMALL, seen, lambda *facts: told.append(facts))
+    expected = models.instant_features(SMALL).predict_on_batch(prepared.pixels)
+    np.testing.assert_allclose(table, expected, rtol=2e-3, atol=2e-3)
+    assert sorted(seen.rows) == list(range(COUNT))
+    assert seen.rows[:32] != list(range(32))
+    np.testing.assert_array_equal(seen.features, table)
+    assert told[-1] == ("features", COUNT, COUNT)
+
+    sizes, again = counted(monkeypatch), Seen()
+    np.testing.assert_array_equal(features.extract(prepared, SMALL, again), table)
+    assert sizes == []
+    assert sorted(again.rows) == list(range(COUNT))
+    np.testing.assert_array_equal(again.features, table)
+
+
+def test_what_was_computed_before_a_stop_is_not_computed_again(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Cancelled):
+        features.extract(prepared, SMALL, cancelled=after(2))
+    few, rows = features.kept(prepared)
+    there = few[rows].copy()
+    sizes, seen = counted(monkeypatch), Seen()
+    table = features.extract(prepared, SMALL, seen)
+    assert len(sizes) == 1 and 0 < len(rows) < COUNT
+    np.testing.assert_array_equal(there, table[rows])
+    np.testing.assert_array_equal(features.kept(prepared)[1], np.arange(COUNT))
+    assert sorted(seen.rows) == list(range(COUNT))
+    np.testing.assert_array_equal(seen.features, table)
+    assert np.abs(np.asarray(table)).max(axis=1).min() > 0
+
+
+def test_nothing_is_kept_before_anything_was_computed(prepared: Prepared) -> None:
+    table, rows = features.kept(prepared)
+    assert len(table) == len(rows) == 0
+
+
+def test_rows_that_were_not_marked_are_not_trusted(prepared: Prepared) -> None:
+    with pytest.raises(Cancelled):
+        features.extract(prepared, SMALL, cancelled=after(1))
+    partial = prepared.folder / f".features_{features.NAME}_{features.VERSION}.npy"
+    rows = np.load(partial, mmap_mode="r+")
+    untouched = np.asarray(rows == 0).all(axis=1)
+    assert untouched.sum() == COUNT - 32
+    rows[untouched] = 77
+    rows.flush()
+    assert np.asarray(features.extract(prepared, SMALL)).max() < 77
+    assert not partial.exists()
+
+
+def test_a_full_disk_is_an_error_not_a_crash(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OSError, match="No space"):
+        features.extract(prepared, SMALL)
+
+
+def test_only_one_run_computes_at_a_time(prepared: Prepared) -> None:
+    with (
+        Lock(prepared.folder / "features.lock"),
+        pytest.raises(Cancelled),
+    ):
+        features.extract(prepared, SMALL, cancelled=lambda: True)

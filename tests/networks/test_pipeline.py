@@ -1,0 +1,107 @@
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from medmodel.core.config import Augmentation
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.networks import models
+from medmodel.networks.pipeline import (
+    Samples,
+    balanced_weights,
+    evaluation_batches,
+    steps_per_epoch,
+    training_batches,
+)
+
+LABELS = np.array([0, 1, 2, 0, 1, 2, 0])
+ROWS = np.array([1, 3, 5, 7, 9, 11, 13])
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Samples:
+    """Seven images whose every pixel is the image's row in a memory map of 15."""
+    pixels = np.broadcast_to(
+        np.arange(15, dtype=np.uint8)[:, None, None, None], (15, 8, 8, 3)
+    )
+    np.save(tmp_path / "pixels.npy", pixels)
+    mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+    return Samples(mapped, ROWS, LABELS, 3, (1.0, 2.0, 3.0))
+
+
+def rows_of(batch: tuple) -> list[int]:
+    return [int(row) for row in batch[0][:, 0, 0, 0]]
+
+
+def epochs(samples: Samples, count: int, **options: Any) -> list[list[list[int]]]:
+    """Rows of each batch of each epoch, batches of at most 3."""
+    steps = steps_per_epoch(samples, 3)
+    batches = iter(training_batches(samples, 3, **options))
+    return [[rows_of(b) for b in islice(batches, steps)] for _ in range(count)]
+
+
+def test_every_image_comes_once_per_epoch_in_even_batches(samples: Samples) -> None:
+    first, second = epochs(samples, 2)
+    for epoch in (first, second):
+        assert sorted(sum(epoch, [])) == ROWS.tolist()
+        assert [len(batch) for batch in epoch] == [3, 2, 2]
+    assert first != second
+
+
+def test_labels_and_weights_belong_to_their_images(samples: Samples) -> None:
+    for batch in islice(training_batches(samples, 3), 6):
+        images, one_hot, weights = (np.asarray(part) for part in batch)
+        assert images.dtype == np.uint8
+        expected = [LABELS[ROWS.tolist().index(row)] for row in rows_of(batch)]
+        assert one_hot.argmax(axis=1).tolist() == expected
+        assert one_hot.sum() == len(images)
+        assert weights.tolist() == [label + 1.0 for label in expected]
+
+
+def test_order_depends_on_seed_and_epoch_alone(samples: Samples) -> None:
+    whole = epochs(samples, 4, seed=5)
+    assert epochs(samples, 4, seed=5) == whole
+    assert epochs(samples, 2, seed=5, first_epoch=2) == whole[2:]
+    assert epochs(samples, 4, seed=6) != whole
+
+
+def test_augmentation_is_repeatable_and_differs_by_step(samples: Samples) -> None:
+    change = Augmentation(brightness=0.5)
+
+    def levels() -> list[list[int]]:
+        batches = training_batches(samples, 3, seed=1, augmentation=change)
+        return [rows_of(batch) for batch in islice(batches, 6)]
+
+    assert levels() == levels()
+    assert levels() != sum(epochs(samples, 2, seed=1), [])
+
+
+def test_evaluation_sees_everything_once_in_order(samples: Samples) -> None:
+    batches = [rows_of(batch) for batch in evaluation_batches(samples, 3)]
+    assert batches == [[1, 3, 5], [7, 9, 11], [13]]
+
+
+def test_balanced_weights_by_hand() -> None:
+    # 6 of 8 and 2 of 8: 8 / (2 * 6) and 8 / (2 * 2); the third class has no image.
+    weights = balanced_weights(np.array([0] * 6 + [1] * 2), 3)
+    assert weights == pytest.approx([2 / 3, 2.0, 0.0])
+
+
+def test_keras_trains_on_the_batches(samples: Samples) -> None:
+    model = models.build_model("document_cnn", Preprocessing(28), 3)
+    pixels = np.zeros((15, 28, 28, 3), np.uint8)
+    pixels[ROWS] = (LABELS * 80)[:, None, None, None]
+    easy = Samples(pixels, ROWS, LABELS, 3)
+    model.compile("adam", "categorical_crossentropy")
+    history = model.fit(
+        training_batches(easy, 3),
+        steps_per_epoch=steps_per_epoch(easy, 3),
+        epochs=6,
+        shuffle=False,
+        validation_data=evaluation_batches(easy, 3),
+        verbose=0,
+    )
+    losses = history.history["val_loss"]
+    assert losses[-1] < losses[0]

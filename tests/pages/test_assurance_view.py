@@ -1,0 +1,196 @@
+"""Diagnose refuses what is strange, names sets of classes, and shows similar images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from medmodel import predictor
+from medmodel.core.config import config_for
+from medmodel.evaluation import calibration, conformal, ood
+from medmodel.evaluation.calibration import Temperature
+from medmodel.evaluation.thresholds import Rule, freeze_thresholds
+from medmodel.imaging.images import decode, pixel_digest
+from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.status_writer import Reporter
+from medmodel.training import train
+from pages._shared.prediction import assurance_view
+from pages._shared.prediction.assurance_view import _why, sentence
+from tests.conftest import draw_class_folders
+from tests.pages.test_diagnose_page import drop, first_choices, opened, press
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Run]]:
+    """A real Instant run of 32 pixels, and the real predictor."""
+    root = tmp_path_factory.mktemp("assurance")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+        patch.setenv("MEDMODEL_DATA", str(root / "data"))
+        folder = draw_class_folders(root / "data" / "easy", images_per_class=40)
+        run = RunStore().create(config_for("instant", str(folder), size=32, epochs=3))
+        with Reporter(run) as reporter:
+            train.train(run, reporter)
+            reporter.update(state=RunStatus.DONE, phase="finished")
+    yield root, run
+    predictor.shared().close()
+
+
+@pytest.fixture
+def run(made: tuple[Path, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
+    root, found = made
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+    monkeypatch.setenv("MEDMODEL_DATA", str(root / "data"))
+    return found
+
+
+def photograph() -> tuple[str, bytes]:
+    """A colourful picture that resembles no drawn one."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return "holiday.png", buffer.getvalue()
+
+
+def test_farther_than_nearly_all_is_not_called_all(run: Run) -> None:
+    """399 of 400 were said to be 100 %."""
+    found = ood.Familiarity(399 / 400, True, [], [])
+    assert r"than \> 99 % of the validation images" in _why(run, found)
+
+
+def familiar(run: Run) -> tuple[str, bytes]:
+    file = sorted(Path(run.config.dataset).glob("*/*.png"))[0]
+    return file.name, file.read_bytes()
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(m.value for m in [*app.markdown, *app.warning, *app.caption])
+
+
+def test_a_strange_picture_is_refused_first(run: Run) -> None:
+    app = opened(run)
+    drop(app, photograph())
+    assert "Unlike the training data" in words(app)
+    assert "It is in colour" in words(app)
+    assert not first_choices(app)
+    assert not app.selectbox[1:]
+    press(app, "Show the probabilities nevertheless")
+    assert len(first_choices(app)) == 1
+    assert "Unlike the training data" in words(app)
+
+
+def test_the_operating_point_gives_a_verdict(run: Run) -> None:
+    app = opened(run)
+    drop(app, familiar(run))
+    assert "At the operating point" not in words(app)
+    assert "test images" in words(app)  # how often a set held the right class there
+    names = run.model_facts.class_names
+    path = run.folder / "thresholds.json"
+    freeze_thresholds(run, Rule("sensitivity", 0.95), dict.fromkeys(names, 0.5))
+    try:
+        app.run()
+        assert "sensitivity of at least 95%" in words(app).replace(" %", "%")
+        assert words(app).count("→ **flagged**") == 1
+    finally:
+        path.unlink()
+
+
+def test_a_table_shows_no_scores_of_a_strange_one(run: Run) -> None:
+    app = opened(run)
+    drop(app, familiar(run), photograph())
+    table = app.dataframe[0].value
+    assert table["First choice"][1] == "unlike the training data"
+    assert table["dark"][1] == "–" and table["dark"][0] != "–"
+
+
+def test_a_familiar_one_has_a_set_and_its_likes(run: Run) -> None:
+    app = opened(run)
+    drop(app, familiar(run))
+    assert len(first_choices(app)) == 1
+    assert "Similar training images" in words(app)
+    assert "With 95 % coverage" in words(app)
+    press(app, "Does it hold under small changes?")
+    assert "16 small changes" in words(app)
+
+
+def test_a_picture_of_the_training_is_called_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same pixels, whatever the file; it cannot be unlike what it is one of."""
+    split = pd.read_csv(run.folder / "split.csv")
+    files = {
+        name: Path(run.config.dataset) / split[split["split"] == name]["path"].iloc[0]
+        for name in ("train", "val", "test")
+    }
+    buffer = io.BytesIO()
+    with Image.open(files["train"]) as image:
+        image.save(buffer, "TIFF")
+    app = opened(run)
+    told = []
+    for source in (
+        buffer.getvalue(),
+        *(files[n].read_bytes() for n in ("val", "test")),
+    ):
+        drop(app, ("picture", source))
+        told.append(" ".join(info.value for info in app.info))
+    assert "trained on this very picture" in told[0]
+    assert "one of the validation images" in told[1]
+    assert "very picture" not in told[2]
+
+    far = ood.Familiarity(0.97, True, [], [])
+    monkeypatch.setattr(assurance_view, "familiarity_of", lambda run, case: far)
+    strange = {}
+    for name, file in files.items():
+        case: Any = SimpleNamespace(
+            scan=False, digest=pixel_digest(decode(file).pixels)
+        )
+        strange[name] = assurance_view.is_strange(run, case)
+    assert strange == {"train": False, "val": True, "test": True}
+
+
+def test_calibration_is_used_where_there_is_one(run: Run) -> None:
+    app = opened(run)
+    drop(app, familiar(run))
+    before = first_choices(app)
+    assert "not calibrated" in words(app)
+    calibration.store_temperature(run, Temperature(30.0, 20.0, 40.0, 12, False))
+    try:
+        app.run()
+        assert first_choices(app) != before
+        assert "calibrated on 12 validation images" in words(app)
+    finally:
+        (run.folder / "calibration.json").unlink()
+
+
+def test_without_a_reference_nothing_is_refused(run: Run) -> None:
+    kept = (run.folder / ood.NAME).read_bytes()
+    model = run.model_path.read_bytes()
+    (run.folder / ood.NAME).unlink()
+    run.model_path.write_bytes(model)  # Read anew by the predictor.
+    try:
+        app = opened(run)
+        drop(app, photograph())
+        assert len(first_choices(app)) == 1
+        assert "is not known" in words(app)
+    finally:
+        (run.folder / ood.NAME).write_bytes(kept)
+        run.model_path.write_bytes(model)
+
+
+def test_sets_in_words() -> None:
+    found = conformal.Conformal(0.95, np.array([0.3, 0.2]), np.array([True, True]), 80)
+    both = sentence(["a_b", "c"], found, np.array([0.4, 0.6], np.float32))
+    assert r"With 95 % coverage: **c** or **a\_b**" in both
+    one = sentence(["a_b", "c"], found, np.array([0.1, 0.9], np.float32))
+    assert "coverage: **c**" in one and "class by class" in one
+    none = sentence(["a", "c"], found, np.array([0.1, 0.1], np.float32))
+    assert "none of the classes" in none

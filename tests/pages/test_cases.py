@@ -1,0 +1,107 @@
+"""Pictures for Diagnose: the slice or frame that is meant, as in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medmodel.core.errors import DataError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.imaging.images import decode, prepare_image
+from pages._shared.prediction import cases
+from tests.volumes import draw_series, draw_stacks, draw_volumes
+
+
+@dataclass
+class Sent:
+    """Stands in for an uploaded file."""
+
+    file_id: str
+    name: str
+    content: bytes
+
+    def getvalue(self) -> bytes:
+        return self.content
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return draw_volumes(tmp_path / "data" / "vols", count=1)
+
+
+def test_a_slice_of_a_data_set(folder: Path) -> None:
+    first = Preprocessing(32, colour="grey", axis="coronal")
+    place = folder / "dark" / "0.nii#coronal=5"
+    case = cases.dataset_case(place, "dark", first)
+    assert (case.axis, case.frame, case.frames) == ("coronal", 4, 20)
+    assert case.name == "0.nii#coronal=5" and case.seen == "by its own range"
+    expected = prepare_image(decode(place).pixels, first)
+    assert (cases.prepared(case, first) == expected).all()
+    other = Preprocessing(48, colour="grey", axis="sagittal")
+    expected = prepare_image(decode(place).pixels, other)
+    assert (cases.prepared(case, other) == expected).all()
+    next_one = cases.at_frame(case, 5)
+    expected = prepare_image(decode(folder / "dark" / "0.nii#coronal=6").pixels, first)
+    assert (cases.prepared(next_one, first) == expected).all()
+    digests = {case.digest, next_one.digest}
+    digests.add(cases.dataset_case(folder / "dark/0.nii", "dark", first).digest)
+    assert len(digests) == 3
+    with pytest.raises(DataError, match="not in the data set any more"):
+        cases.dataset_case(folder / "dark" / "9.nii#coronal=5", "dark", first)
+    with pytest.raises(DataError, match="has no coronal slice 21 of 20"):
+        cases.dataset_case(folder / "dark" / "0.nii#coronal=21", "dark", first)
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(0, -1), (2, 2), (9, 3)])
+def test_an_upload_opens_at_the_frame_of_training(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, asked: int, shown: int
+) -> None:
+    monkeypatch.setattr(cases.st, "session_state", {})
+    content = (folder / "dark" / "echo.dcm").read_bytes()
+    files: Any = [Sent("1", "echo.dcm", content)]
+    first = Preprocessing(16, colour="grey", frame=asked)
+    (case,) = cases.uploaded(files, first)
+    assert case.frame == shown and case.frames == 4
+    expected = prepare_image(decode(content, frame=shown).pixels, first)
+    assert (cases.prepared(case, first) == expected).all()
+
+
+def test_an_animation_opens_at_the_frame_of_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases.st, "session_state", {})
+    content = (draw_stacks(tmp_path) / "dark" / "loop0.gif").read_bytes()
+    files: Any = [Sent("1", "loop.gif", content)]
+    first = Preprocessing(16, colour="grey", frame=2)
+    (case,) = cases.uploaded(files, first)
+    assert (case.frame, case.frames, case.scan) == (2, 4, False)
+    expected = prepare_image(decode(content, frame=2).pixels, first)
+    assert (cases.prepared(case, first) == expected).all()
+    other = cases.at_frame(case, 3)
+    assert (cases.pixels_of(other) == decode(content, frame=3).pixels).all()
+    assert other.digest != case.digest
+
+
+def test_a_series_says_which_volume_is_seen(tmp_path: Path) -> None:
+    place = draw_series(tmp_path) / "dark"
+    first = Preprocessing(16, colour="grey")
+    about = [cases.dataset_case(place / f"{n}.nii", "", first).about for n in (1, 2)]
+    assert about[0].endswith("NIfTI, the first of 5 volumes")
+    assert about[1].endswith("NIfTI")
+
+
+def test_an_upload_is_cut_as_in_training(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases.st, "session_state", {})
+    content = (folder / "dark" / "0.nii").read_bytes()
+    files: Any = [Sent("1", "0.nii", content)]
+    shapes = []
+    for axis in ("axial", "sagittal"):
+        (case,) = cases.uploaded(files, Preprocessing(32, axis=axis))  # type: ignore[arg-type]
+        shapes.append(cases.pixels_of(case).shape)
+    assert shapes == [(20, 16, 1), (12, 20, 1)]
+    assert case.frames == 16

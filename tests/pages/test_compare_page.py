@@ -1,0 +1,171 @@
+"""Compare: runs are searched and chosen, tested on common images, and looked at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.evaluation.comparison import common_images, compare, disagreements
+from medmodel.evaluation.cross_validation import in_folds
+from medmodel.evaluation.metrics import average_precision
+from medmodel.evaluation.predictions import read_predictions, scored
+from medmodel.runs.run import Run, RunStore
+from pages._shared.comparison import comparison_cache
+from pages._shared.comparison.comparison_view import _curves_csv, _metrics_csv
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+Runs = tuple[Run, Run]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    folder = draw_class_folders(tmp_path / "data" / "easy", images_per_class=30)
+    good = write_finished_run(folder, "good *one*", sharpness=4.0)
+    return good, write_finished_run(folder, "bad", sharpness=0.0, seed=1)
+
+
+def opened(*runs: Run) -> AppTest:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    if runs:
+        app.query_params["runs"] = ",".join(run.id for run in runs)
+    app.switch_page("results/compare.py").run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    text = " ".join(m.value for m in [*app.markdown, *app.caption])
+    return text.replace("\\", "")
+
+
+def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:
+    app = opened(*runs)
+    assert not app.error
+    tables = {"good *one*": read_predictions(runs[0]), "bad": read_predictions(runs[1])}
+    common = common_images(tables)
+    pair = compare(common, "accuracy")[0]
+    assert str(pair).startswith("good *one* is better than bad by")
+    assert f"#### {pair}" in said(app)
+    assert "40 test images are common to all." in said(app)
+    n = int(disagreements(common).sum())
+    assert f"{n} of 40 images" in said(app)
+    assert {"Look closer"} <= {b.label for b in app.button}
+
+
+def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
+    folder = Path(runs[0].config.dataset)
+    third = write_finished_run(folder, "bad too", sharpness=0.0, seed=2)
+    named = zip(("good *one*", "bad", "bad too"), (*runs, third), strict=True)
+    common = common_images({name: read_predictions(run) for name, run in named})
+    pairs = compare(common, "accuracy")
+    app = opened(*runs, third)
+    assert not app.error
+    text = said(app)
+    sizes = [pair.size for pair in pairs if pair.better]
+    assert (
+        f"good *one* is better than bad by {sizes[0]}; bad too by {sizes[1]}." in text
+    )
+    assert "1 of 3 pairs are not distinguishable on 40 images" in text
+    table = next(t.value for t in app.dataframe if "n that would tell" in t.value)
+    assert len(table) == 3
+    shown = {button.key for button in app.get("download_button")}
+    tables = ("roc", "precision-recall", "epochs", "settings")
+    assert {f"csv-{name}-compared" for name in tables} <= shown
+    charts = [json.loads(c.proto.spec) for c in app.get("plotly_chart")]
+    titles = [chart["layout"]["yaxis"]["title"].get("text") for chart in charts]
+    precision = charts[titles.index("Precision")]
+    legend = [line["name"] for line in precision["data"] if line.get("name")]
+    data = scored(read_predictions(runs[0]), "test")
+    assert legend[0] == f"good *one*: AP {average_precision(data, 1)}"
+    assert len(legend) == 3
+
+
+def test_overlaid_curves_as_numbers(runs: Runs) -> None:
+    chosen = comparison_cache.chosen({"good": [runs[0]], "bad": [runs[1]]})
+    curves = {
+        name: roc for name, (roc, _) in comparison_cache.curves(chosen, 1).items()
+    }
+    table = _curves_csv(curves, "1-specificity", "sensitivity")
+    assert list(table) == ["model", "1-specificity", "sensitivity", "threshold"]
+    good = table[table["model"] == "good"]
+    assert good["sensitivity"].tolist() == curves["good"].y.tolist()
+    metrics = _metrics_csv(comparison_cache.metrics(chosen))
+    accuracy = metrics.loc[metrics["metric"] == "Accuracy", "value"].tolist()
+    assert len(accuracy) == 2 and accuracy[0] > accuracy[1]
+
+
+def folds_of(run: Run, count: int = 2) -> list[Run]:
+    """Runs that each test every so manyth of the test images of another one."""
+    made = []
+    header, *lines = (run.folder / "predictions.csv").read_text().splitlines()
+    tested = [line for line in lines if ",test," in line]
+    for at, config in enumerate(in_folds(replace(run.config, name="deal"), count)):
+        fold = RunStore().create(config)
+        own = "\n".join([header, *tested[at::count], ""])
+        (fold.folder / "predictions.csv").write_text(own)
+        shutil.copy(run.folder / "split.csv", fold.folder)
+        fold.write_status(run.status)
+        made.append(fold)
+    return made
+
+
+def test_a_fold_stands_for_its_whole_cross_validation(runs: Runs) -> None:
+    folds = folds_of(runs[0])
+    app = opened(folds[1], runs[1])
+    assert not app.error
+    text = said(app)
+    assert "40 test images are common to all." in text
+    assert "deal, all 2 folds is better than bad by" in text
+    assert "predicted by the fold's model that had not seen it" in text
+    common = common_images(
+        {"a": read_predictions(runs[0]), "b": read_predictions(runs[1])}
+    )
+    assert [comparison_cache.asked(folds, p).id for p in common.paths[:2]] == [
+        fold.id for fold in folds
+    ]
+    assert any("folds of one cross-validation" in x.value for x in opened(*folds).info)
+
+
+@pytest.mark.parametrize("metric", ["auc", "log_loss", "mcc"])
+def test_other_metrics(runs: Runs, metric: str) -> None:
+    app = opened(*runs)
+    box = next(b for b in app.selectbox if b.label == "Compare by")
+    box.set_value(metric).run()
+    assert not app.exception and not app.error
+    assert "is better than bad by" in said(app)
+
+
+def test_settings_that_differ(runs: Runs) -> None:
+    app = opened(*runs)
+    differing = app.dataframe[-1].value
+    assert list(differing["Setting"]) == ["seed"]
+
+
+def test_search_keeps_the_choice(runs: Runs) -> None:
+    app = opened(*runs)
+    app.text_input[0].set_value("nothing like this").run()
+    assert not app.exception
+    assert "0 of 2 runs" in said(app) and "is better than" in said(app)
+    assert ",".join(run.id for run in runs) in app.query_params["runs"]
+
+
+def test_one_run_alone_and_an_unknown_one(runs: Runs) -> None:
+    app = opened(runs[0])
+    assert r"**good \*one\*** is ticked" in app.info[0].value
+    assert "Tick two runs" in opened().info[0].value
+    app.query_params["runs"] = "nonsense"
+    assert not app.run().exception
+
+
+def test_runs_of_other_images_are_one_sentence(runs: Runs, tmp_path: Path) -> None:
+    names = ("x", "y")
+    other = draw_class_folders(tmp_path / "data" / "other", names)
+    app = opened(runs[0], write_finished_run(other, "other"))
+    assert any("no test image in common" in error.value for error in app.error)

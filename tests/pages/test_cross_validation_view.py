@@ -1,0 +1,59 @@
+"""The same settings again, on Evaluate: folds are trained, then told as one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.core.config import TrainConfig
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStore
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+
+def said(app: AppTest) -> str:
+    text = " ".join(m.value for m in [*app.markdown, *app.caption])
+    return text.replace("\\", "")
+
+
+def test_folds_are_trained_and_pooled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each made-up run tests its own part of the images."""
+    run = write_finished_run(draw_class_folders(tmp_path / "data" / "easy"), "one")
+    images: list[str] = []
+
+    def submit(config: TrainConfig, store: RunStore) -> Run:
+        made = write_finished_run(Path(config.dataset), "", sharpness=4.0)
+        (made.folder / "config.json").write_text(json.dumps(config.to_json()))
+        header, *lines = (made.folder / "predictions.csv").read_text().splitlines()
+        lines = [line.replace(",val,", ",test,") for line in lines]
+        images[:] = [line.split(",")[0] for line in lines]
+        own = lines[config.fold - 1 :: config.folds]
+        rows = [header, *own, lines[0].replace(",test,", ",val,")]
+        (made.folder / "predictions.csv").write_text("\n".join([*rows, ""]))
+        return made
+
+    monkeypatch.setattr(queue, "submit", submit)
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    app.query_params["run"] = run.id
+    app.switch_page("results/evaluate.py").run()
+    assert "every image is a test image once" in said(app)
+    next(b for b in app.button if b.label == "Train the folds").click().run()
+    assert not app.exception
+    text = said(app)
+    assert "5 folds, seed 0" in text and not app.error
+    assert f"Each of the {len(images)} images was predicted once" in text
+    assert "not how good any one of the 5 models is" in text
+    table = next(t.value for t in app.dataframe if "Mean of the folds" in t.value)
+    accuracy = table.set_index("Metric").loc["Accuracy"]
+    n = len(images)
+    hits = float(accuracy.iloc[0].split()[0]) * n
+    assert hits == pytest.approx(round(hits), abs=0.001 * n)
+    assert next(b for b in app.button if b.label == "Train the folds").disabled

@@ -1,0 +1,304 @@
+"""Diagnose: consent first, pictures in, the very numbers of predictions.csv out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel import predictor
+from medmodel.core.errors import PredictionError
+from medmodel.core.storage import write_json
+from medmodel.evaluation.ood import ImageFacts
+from medmodel.evaluation.predictions import read_predictions
+from medmodel.imaging.images import decode, pixel_digest
+from medmodel.runs.run import Run, RunStore
+from pages._shared.common.downloads import harmless
+from pages._shared.prediction.case_table import csv_text
+from pages._shared.prediction.cases import Case, Refused
+from pages._shared.prediction.prediction_view import shuffled_words
+from tests.conftest import draw_class_folders
+from tests.tiny_run import make_tiny_run
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+TRY = "Try 3 images from this run's test split"
+SECRET = "Smith, John <b>1970</b>.png"
+Runs = tuple[Run, Run]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Runs]]:
+    """Two real models on the same two classes, and the real predictor."""
+    root = tmp_path_factory.mktemp("diagnose")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+        folder = draw_class_folders(root / "data" / "easy", images_per_class=4)
+        runs = make_tiny_run(folder, "first"), make_tiny_run(folder, "second", seed=1)
+    yield root, runs
+    predictor.shared().close()
+
+
+@pytest.fixture
+def runs(made: tuple[Path, Runs], monkeypatch: pytest.MonkeyPatch) -> Runs:
+    root, found = made
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+    monkeypatch.setenv("MEDMODEL_DATA", str(root / "data"))
+    (root / "workspace" / "audit.jsonl").unlink(missing_ok=True)
+    return found
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each request to the predictor held."""
+    counts: list[int] = []
+    ask = predictor.Predictor.ask
+
+    def counting(
+        self: Any,
+        run_id: str,
+        images: Any,
+        heatmap_for: Any = None,
+        compare: Any = None,
+    ) -> Any:
+        counts.append(len(images))
+        return ask(self, run_id, images, heatmap_for, compare)
+
+    def explaining(self: Any, *question: Any) -> Any:
+        counts.append(1)
+        return explain(self, *question)
+
+    explain = predictor.Predictor.explain
+    monkeypatch.setattr(predictor.Predictor, "ask", counting)
+    monkeypatch.setattr(predictor.Predictor, "explain", explaining)
+    return counts
+
+
+def opened(run: Run | None = None, consent: bool = True) -> AppTest:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=120).run()
+    if run:
+        app.query_params["run"] = run.id
+    app.switch_page("results/diagnose.py").run()
+    if consent:
+        press(app, "I understand")
+    return app
+
+
+def press(app: AppTest, label: str) -> None:
+    next(b for b in app.button if b.label == label).click().run()
+    assert not app.exception
+
+
+def drop(app: AppTest, *files: tuple[str, bytes]) -> None:
+    app.file_uploader[0].set_value([(n, b, "image/png") for n, b in files]).run()
+    assert not app.exception
+
+
+def pictures(run: Run) -> list[Path]:
+    return sorted(Path(run.config.dataset).glob("*/*.png"))
+
+
+def first_choices(app: AppTest) -> list[str]:
+    return [m.value for m in app.markdown if "first choice" in m.value]
+
+
+def test_nothing_works_before_the_consent(runs: Runs) -> None:
+    app = opened(consent=False)
+    assert not app.selectbox
+    assert not app.file_uploader
+    assert [b.label for b in app.button] == ["I understand"]
+    press(app, "I understand")
+    assert app.selectbox
+    assert app.file_uploader
+
+
+def test_without_a_model_the_way_leads_to_training() -> None:
+    app = opened()
+    assert [b.label for b in app.button] == ["Train a model"]
+
+
+def test_a_link_chooses_the_model_across_the_consent(runs: Runs) -> None:
+    for run in runs:
+        assert opened(run).selectbox[0].value == run.id
+
+
+def test_an_external_test_stands_for_the_model_that_it_tests(runs: Runs) -> None:
+    test = RunStore().create(replace(runs[1].config, name="elsewhere"))
+    shutil.copytree(runs[1].folder, test.folder, dirs_exist_ok=True)
+    write_json(test.folder / "external.json", {"model": runs[1].id})
+    try:
+        models = opened(test).selectbox[0]
+        assert models.value == runs[1].id and len(models.options) == 2
+    finally:
+        RunStore().delete(test)
+
+
+def test_numbers_are_those_of_predictions_csv(runs: Runs) -> None:
+    run, files = runs[0], pictures(runs[0])
+    app = opened(run)
+    drop(app, *((file.name, file.read_bytes()) for file in files))
+    scores = {key[-1]: row for key, row in app.session_state["answers-scores"].items()}
+    table = read_predictions(run).set_index("path")
+    for file in files:
+        written = table.loc[str(file.relative_to(run.config.dataset))]
+        shown = scores[pixel_digest(decode(file).pixels)]
+        expected = written[["score_dark", "score_light"]].to_numpy(float)
+        assert np.abs(shown - expected).max() < 1e-5
+
+
+def test_a_bad_file_is_one_sentence_and_the_others_go_on(runs: Runs) -> None:
+    app = opened(runs[0])
+    good = pictures(runs[0])[0].read_bytes()
+    drop(app, ("notes.txt", b"hello"), ("scan.png", good), ("half.png", good[:200]))
+    (sentences,) = [warning.value for warning in app.warning]
+    assert sentences.count("\n") == 1
+    assert r"notes\.txt is not a picture" in sentences
+    assert r"half\.png cannot be read" in sentences
+    assert len(first_choices(app)) == 1
+    assert not app.error
+
+
+def test_slider_and_reruns_ask_nobody(runs: Runs, asked: list[int]) -> None:
+    app = opened(runs[0])
+    drop(app, ("scan.png", pictures(runs[0])[0].read_bytes()))
+    assert asked == [1]
+    app.slider[0].set_value(20).run()
+    app.run()
+    assert asked == [1]
+    evidence = next(s for s in app.selectbox if s.label == "Evidence for")
+    evidence.select_index(1).run()
+    assert asked == [1, 1]
+    app.slider[0].set_value(90).run()
+    assert asked == [1, 1]
+
+
+def test_other_models_answer_beside_it(runs: Runs, asked: list[int]) -> None:
+    app = opened(runs[0])
+    drop(app, ("scan.png", pictures(runs[0])[0].read_bytes()))
+    app.multiselect(key="other-runs").set_value([runs[1].id]).run()
+    assert not app.exception
+    assert len(first_choices(app)) == 2
+    assert asked == [1, 1]
+    assert sum("Where each model looked" in m.value for m in app.markdown) == 1
+    # What is one model's first choice is asked of the other one, too.
+    evidence = next(s for s in app.selectbox if s.label == "Evidence for")
+    evidence.select_index(1).run()
+    assert not app.exception
+    # A run that becomes the first one stands there once.
+    app.selectbox(key="run").set_value(runs[1].id).run()
+    assert not app.exception
+    assert len(first_choices(app)) == 1
+    assert app.multiselect(key="other-runs").value == []
+
+
+def test_many_pictures_and_steps_through_them(runs: Runs) -> None:
+    app = opened(runs[0])
+    files = pictures(runs[0])[:3]
+    drop(app, *((file.name, file.read_bytes()) for file in files))
+    table = app.dataframe[0].value
+    assert list(table["File"]) == [file.name for file in files]
+    assert list(table.columns)[-2:] == ["dark", "light"]
+    press(app, "Next")
+    press(app, "Next")
+    assert f"3 of 3: {files[2].name}" in [text.value for text in app.text]
+    assert next(b for b in app.button if b.label == "Next").disabled
+
+
+def test_samples_of_the_test_split(runs: Runs) -> None:
+    app = opened(runs[0])
+    press(app, TRY)
+    assert "3 images from this run's test split" in app.info[0].value
+    labels = app.dataframe[0].value["Label (known)"]
+    assert set(labels) == {"dark", "light"}
+    tested = read_predictions(runs[0]).query("split == 'test'")["path"]
+    names = {Path(path).name for path in tested}
+    assert set(app.dataframe[0].value["File"]) <= names
+
+
+def test_samples_of_a_data_set_that_has_gone(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDMODEL_DATA", "")
+    app = opened(runs[0])
+    press(app, TRY)
+    assert len(app.error) == 1
+
+
+def test_audit_knows_no_names(runs: Runs, made: tuple[Path, Runs]) -> None:
+    app = opened(runs[0])
+    drop(app, (SECRET, pictures(runs[0])[0].read_bytes()))
+    text = (made[0] / "workspace" / "audit.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["action"] for line in lines] == ["consent", "predict"]
+    assert lines[1]["facts"] == {"run": runs[0].id, "images": 1}
+    assert "Smith" not in text
+
+
+def test_names_are_text(runs: Runs) -> None:
+    app = opened(runs[0])
+    content = pictures(runs[0])[0].read_bytes()
+    drop(app, ("../../etc/<b>*x*</b>.png", content), (r"..\a.png", content))
+    assert list(app.dataframe[0].value["File"]) == ["b>.png", "a.png"]
+    drop(app, ("<b>*x*.txt", b"no picture"))
+    assert r"\<b\>\*x\*\.txt" in app.warning[0].value
+
+
+def test_a_predictor_that_fails_is_one_sentence(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PredictionError("The predictor ended: try again.")
+
+    app = opened(runs[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(predictor.Predictor, "ask", fail)
+        drop(app, ("scan.png", pictures(runs[0])[0].read_bytes()))
+        assert [error.value for error in app.error] == [
+            r"The predictor ended\: try again\."
+        ]
+    app.run()
+    assert not app.error
+    assert len(first_choices(app)) == 1
+
+
+def test_csv_runs_no_formula() -> None:
+    cases = [
+        Case(f"{i}", name, b"", "", "", "", ImageFacts(1, 0.0))
+        for i, name in enumerate(["=1+1.png", "@x", "a, b.png"])
+    ]
+    scores = np.array([[0.25, 0.75]] * 3, np.float32)
+    bad = [Refused("9", "-x.txt", "-x.txt is not a picture.")]
+    text = csv_text(cases, scores, ["a", "+b"], bad)
+    header, *rows = list(csv.reader(io.StringIO(text)))
+    assert header[:3] == ["file", "label", "first_choice"]
+    assert header[3:] == ["score_a", "score_+b", "problem"]
+    assert rows[0] == ["'=1+1.png", "", "'+b", "0.250000", "0.750000", ""]
+    assert rows[1][0] == "'@x"
+    assert rows[2][0] == "a, b.png"
+    assert rows[3] == ["'-x.txt", "", "", "", "", "'-x.txt is not a picture."]
+    # Calibrated ones are no scores to hold against a frozen threshold.
+    changed = csv_text(cases, scores, ["a", "+b"], kind="calibrated")
+    assert "calibrated_a,calibrated_+b" in changed and "score_" not in changed
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_harmless(start: str) -> None:
+    assert harmless(start + "A1") == "'" + start + "A1"
+    assert harmless("A1" + start) == "A1" + start
+
+
+def test_maps_of_shuffled_weights_are_compared_where_there_are_two() -> None:
+    ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    nothing = np.zeros((8, 8), np.float32)
+    assert "trained model is 1.00." in shuffled_words(ramp, ramp)
+    assert "trained model is -1.00." in shuffled_words(1 - ramp, ramp)
+    assert "is empty: what the trained model shows" in shuffled_words(nothing, ramp)
+    assert "there is nothing to compare" in shuffled_words(ramp, nothing)

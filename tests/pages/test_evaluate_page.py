@@ -1,0 +1,318 @@
+"""Evaluate: every view opens, a filter shows its images, a threshold is frozen."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from medmodel.core.config import TrainConfig
+from medmodel.data.datasets import index_dataset
+from medmodel.evaluation import calibration, curves, external_validation, gallery
+from medmodel.evaluation.gallery import Filter
+from medmodel.evaluation.predictions import evaluation_of, scored
+from medmodel.evaluation.subgroups import Subgroup
+from medmodel.evaluation.thresholds import (
+    Rule,
+    Rules,
+    choose_thresholds,
+    frozen_thresholds,
+    later_choices,
+)
+from medmodel.reports import plots
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStatus, RunStore
+from pages._shared.common import run_cache
+from pages._shared.common.downloads import csv_text
+from pages._shared.common.thumbnails import small_pictures
+from pages._shared.evaluation.gallery_view import CHOICE, LABEL, OF, SCORES
+from pages._shared.evaluation.subgroup_view import TEXT
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    names = ("dark", "<i>grey", "light")
+    folder = draw_class_folders(tmp_path / "data" / "easy", names, 15)
+    return write_finished_run(folder, "A *run*")
+
+
+def opened(run: Run, view: str = "Numbers") -> AppTest:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    app.query_params["run"] = run.id
+    app.query_params["view"] = view
+    app.switch_page("results/evaluate.py").run()
+    assert not app.exception and not app.error
+    return app
+
+
+def press(app: AppTest, label: str) -> None:
+    next(b for b in app.button if b.label == label).click().run()
+    assert not app.exception and not app.error
+
+
+def said(app: AppTest) -> str:
+    return " ".join(m.value for m in [*app.markdown, *app.caption])
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "Numbers",
+        "Images",
+        "Curves",
+        "Operating point",
+        "Calibration",
+        "Elsewhere",
+        "Take away",
+    ],
+)
+def test_every_view_has_the_honest_frame(run: Run, view: str) -> None:
+    text = said(opened(run, view))
+    assert "**30 images**" in text and "patients are not known" in text
+    assert "Always guessing" in text and "cannot be seen" in text
+
+
+def test_every_metric_of_a_class(run: Run) -> None:
+    app = opened(run)
+    box = next(b for b in app.selectbox if b.label == "Every metric of")
+    box.set_value("light").run()
+    table = app.dataframe[0].value
+    found = run_cache.of_class(run, 2)
+    assert list(table["Value (95 % interval)"]) == [str(e) for e in found.values()]
+    assert list(table["n"]) == [e.n for e in found.values()]
+
+
+def test_filters_show_the_images_they_name(run: Run) -> None:
+    app = opened(run, "Images")
+    app.selectbox(LABEL).set_value("light").run()
+    app.selectbox(CHOICE).set_value("dark").run()
+    assert not app.exception
+    wanted = Filter(label="light", choice="dark")
+    found = gallery.chosen(run_cache.images(run), wanted)
+    count = f"{len(found)} image" + ("s" if len(found) != 1 else "")
+    assert f"**{count}**" in said(app)
+    closer = [b for b in app.button if b.label == "Look closer"]
+    assert len(closer) == len(found)
+
+
+def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "easy"
+    Image.open(folder / "light" / "light_001.png").resize((40, 50)).save(
+        folder / "light" / "light_001.png"
+    )
+    index_dataset(folder)
+    app = opened(run)
+    app.text_input(TEXT).set_value("light_00").run()
+    app.get("button_group")[1].set_value(["width"]).run()
+    assert not app.exception
+    width = next(s for s in app.slider if s.label == "Width in pixels")
+    width.set_value((32.0, 35.0)).run()
+    assert not app.exception
+    group = Subgroup("light_00", ranges=(("width", (32.0, 35.0)),))
+    part = run_cache.part_of(run, group)
+    said_so = app.warning[0].value.replace("\\", "")
+    assert f"**{len(part.truth)} of 30 images**" in said_so
+    assert "Width in pixels 32 to 35" in said_so and "not a result" in said_so
+    table = app.dataframe[0].value
+    assert list(table["n of these"])[0] == len(part.truth)
+    assert list(table["n"])[0] == 30
+    found = evaluation_of(part)
+    assert list(table["These images"])[0] == str(found.accuracy)
+    press(app, "All images")
+    assert not app.warning
+
+
+def shown(app: AppTest, view: str) -> str:
+    app.session_state["view"] = view
+    app.run()
+    assert not app.exception and not app.error
+    return said(app).replace("\\", "")
+
+
+def test_every_view_of_images_follows_the_chosen_part(run: Run) -> None:
+    app = opened(run)
+    app.text_input(TEXT).set_value("_00").run()
+    group = Subgroup("_00")
+    part = run_cache.part_of(run, group)
+    n, inside = len(part.truth), int((part.truth == 2).sum())
+    app.session_state["evaluated-class"] = "light"
+    curves_text = shown(app, "Curves")
+    assert f"n = {inside} of the class, {n - inside} others" in curves_text
+    area = run_cache.of_class(run, 2, group)["auc"]
+    assert area != run_cache.of_class(run, 2)["auc"] and f"area {area}" in curves_text
+    text = shown(app, "Calibration")
+    assert f"calibration error {calibration.calibration_error(part)}" in text
+    assert f"validation and {n} test images" in text
+    assert f"**{n} images**: patient or file name holds “_00”" in shown(app, "Images")
+    assert f"**{n} of 30 images**" in app.warning[0].value
+    drawn = json.loads(app.get("plotly_chart")[0].proto.spec)
+    found = evaluation_of(part)
+    expected = plots.confusion_figure(found.classes, found.confusion)
+    assert drawn["data"][0]["hovertext"] == list(map(list, expected.data[0].hovertext))
+    # What holds for all images does not speak of a part.
+    shown(app, "Operating point")
+    assert not app.warning and not app.text_input
+
+
+def test_a_part_with_few_images_says_so(run: Run) -> None:
+    app = opened(run)
+    app.text_input(TEXT).set_value("light_01").run()
+    n = len(run_cache.part_of(run, Subgroup("light_01")).truth)
+    app.session_state["evaluated-class"] = "light"
+    shown(app, "Curves")
+    assert f"Too few for curves: {n} images of light and 0 others" in app.info[0].value
+    shown(app, "Calibration")
+    assert "Too few to tell whether scores mean what they say" in app.info[0].value
+    app.text_input(TEXT).set_value("no such image").run()
+    assert "No test image is like this" in app.info[0].value
+    assert not app.get("plotly_chart")
+
+
+def test_a_bar_of_the_histogram_opens_its_images(run: Run) -> None:
+    spread = curves.score_histogram(run_cache.split(run), 2)
+    for inside, counts in ((True, spread.inside), (False, spread.outside)):
+        at = int(np.argmax(counts))
+        low, high = (
+            round(100 * spread.edges[at], 1),
+            round(100 * spread.edges[at + 1], 1),
+        )
+        app = opened(run, "Curves")
+        app.session_state[LABEL] = "light" if inside else "≠ light"
+        app.session_state[OF] = "light"
+        app.session_state[SCORES] = (low, high)
+        app.session_state["evaluated-class"] = "light"
+        app.session_state["clicked-bar"] = (run.id, 2)
+        app.run()
+        assert not app.exception
+        count = f"{counts[at]} image" + ("s" if counts[at] != 1 else "")
+        assert f"**{count}**" in said(app)
+
+
+def test_calibration_of_one_class(run: Run) -> None:
+    app = opened(run, "Calibration")
+    app.selectbox("calibration-of").set_value("light").run()
+    assert not app.exception
+    error = calibration.calibration_error(run_cache.split(run), 2)
+    assert str(error) in said(app).replace("\\", "")
+
+
+def test_a_threshold_is_frozen_before_test_images_are_shown(run: Run) -> None:
+    app = opened(run, "Operating point")
+    assert "Per 1,000" not in said(app)
+    assert frozen_thresholds(run) is None
+    press(app, "Freeze it and look at the test images")
+    frozen = frozen_thresholds(run)
+    assert frozen is not None and str(frozen[0]).startswith("largest sum")
+    text = said(app)
+    assert "Exploratory" in text and "Per 1,000 patients like these" in text.replace(
+        "\\", ""
+    )
+    press(app, "Keep it as a later choice")
+    assert frozen_thresholds(run) == frozen and len(later_choices(run)) == 1
+    assert "Chosen again, after the test images had been seen" in said(app)
+    explored = next(s for s in app.slider if s.label.startswith("Threshold for"))
+    explored.set_value(0.9).run()
+    assert frozen_thresholds(run) == frozen
+    later = (run.folder / "thresholds.json").stat().st_mtime + 5
+    os.utime(run.folder / "predictions.csv", (later, later))
+    assert frozen_thresholds(run) is None
+
+
+def test_each_class_may_have_its_own_rule(run: Run) -> None:
+    app = opened(run, "Operating point")
+    app.toggle("rule-apart").set_value(True).run()
+    app.selectbox("rule-light").set_value("cost").run()
+    app.number_input("rule-cost-light").set_value(20.0).run()
+    press(app, "Freeze it and look at the test images")
+    frozen = frozen_thresholds(run)
+    assert frozen is not None
+    rules = Rules(
+        (("<i>grey", Rule()), ("dark", Rule()), ("light", Rule("cost", 20.0)))
+    )
+    assert frozen == (rules, choose_thresholds(run_cache.predictions(run), rules))
+
+
+def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
+    app = opened(run, "Calibration")
+    press(app, "Store it with the model")
+    stored = calibration.stored_temperature(run)
+    expected = calibration.fit_temperature(scored(run_cache.predictions(run), "val"))
+    assert stored == expected
+    assert any("Stored" in s.value for s in app.success)
+    # A model that is trained on is another one.
+    later = (run.folder / "calibration.json").stat().st_mtime + 5
+    os.utime(run.model_path, (later, later))
+    assert calibration.stored_temperature(run) is None
+
+
+def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> None:
+    path = str(run_cache.images(run)["path"][0])
+    (tmp_path / "data" / "easy" / path).unlink()
+    gone, there = small_pictures(run, [path, str(run_cache.images(run)["path"][1])])
+    assert isinstance(gone, str) and "not in the data set any more" in gone
+    assert isinstance(there, bytes) and there.startswith(b"\x89PNG")
+    outside = small_pictures(run, ["../../../secret.png"])[0]
+    assert isinstance(outside, str) and "not in the data set" in outside
+
+
+def test_other_seeds_are_trained_and_their_spread_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[TrainConfig] = []
+
+    def submit(config: TrainConfig, store: RunStore) -> Run:
+        asked.append(config)
+        folder = Path(config.dataset)
+        return write_finished_run(folder, config.name, seed=config.seed)
+
+    monkeypatch.setattr(queue, "submit", submit)
+    app = opened(run)
+    assert "Trained once so far" in said(app)
+    press(app, "Train them")
+    assert [config.seed for config in asked] == [1, 2, 3]
+    assert "Trained with 4 seeds" in said(app)
+
+
+def test_an_external_test_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("dark", "<i>grey", "light")
+    there = draw_class_folders(tmp_path / "data" / "there", names, 4, seed=5)
+    mapping = {"dark": "dark", "<i>grey": "light", "light": "light"}
+    monkeypatch.setattr(queue, "call_worker", lambda store: None)
+    made = external_validation.submit(run, there, mapping, RunStore())
+    app = opened(run, "Elsewhere")
+    assert "Waiting, asked for just now" in said(app)
+    press(app, "Stop")
+    assert made.status.state is RunStatus.STOPPED
+    rows = external_validation.rows_to_test(index_dataset(there), made, run)
+    external_validation.complete(made, run, rows, np.tile([0.2, 0.5, 0.3], (12, 1)))
+    made.write_status(replace(made.status, state=RunStatus.DONE))
+    text = said(opened(made))
+    assert "counts as light" in text
+    assert "**12 images** of an **external** data set, there" in text
+    assert opened(run).selectbox[0].options == opened(made).selectbox[0].options
+    accuracy = run_cache.evaluation(made).accuracy
+    text = said(opened(run, "Elsewhere")).replace("\\", "")
+    assert f"Accuracy {accuracy}, n = 12" in text
+    app = opened(made, "Elsewhere")
+    press(app, r"Evaluate A \*run\*")
+    assert "**30 images** of the run's own test split" in said(app)
+
+
+def test_no_table_smuggles_a_formula() -> None:
+    table = pd.DataFrame({"=class": ["=1+1", "a"], "n": [-1.5, 2.0]})
+    lines = csv_text(table).splitlines()
+    assert lines == ["'=class,n", "'=1+1,-1.5", "a,2.0"]
+    assert list(table.columns) == ["=class", "n"]

@@ -1,0 +1,33 @@
+"""Every page of the menu opens, has one title, and says what it is not for."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "pages"
+
+
+def listed() -> list[str]:
+    """The files that pages/menu.py names."""
+    tree = ast.parse((PAGES / "menu.py").read_text())
+    words = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
+    return [w for w in words if isinstance(w, str) and w.endswith(".py")]
+
+
+def test_the_menu_names_every_page_and_no_other() -> None:
+    files = {str(p.relative_to(PAGES)) for p in PAGES.glob("[a-z]*/*.py")}
+    assert set(listed()) == files
+
+
+@pytest.mark.parametrize("path", listed())
+def test_every_page_opens_on_an_empty_workspace(path: str) -> None:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    app.switch_page(str(PAGES / path)).run()
+    assert not app.exception
+    assert len(app.title) == 1
+    assert any("Not for clinical use" in caption.value for caption in app.caption)

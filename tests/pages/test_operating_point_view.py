@@ -1,0 +1,52 @@
+"""The operating point where test images lack a class, and names that look like code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+NAMES = ("dark", "*grey* :red[x]", "light")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    folder = draw_class_folders(tmp_path / "data" / "easy", NAMES, 15)
+    return write_finished_run(folder, "one")
+
+
+def opened(run: Run, name: str) -> AppTest:
+    rule = Rule()
+    freeze_thresholds(run, rule, choose_thresholds(run_cache.predictions(run), rule))
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    app.session_state["evaluated-class"] = name
+    app.query_params["run"] = run.id
+    app.query_params["view"] = "Operating point"
+    return app.switch_page("results/evaluate.py").run()
+
+
+def test_a_class_without_test_images_is_no_crash(run: Run) -> None:
+    """As in an external test on a folder that has only some of the classes."""
+    path = run.folder / "predictions.csv"
+    lines = path.read_text().splitlines()
+    kept = [line for line in lines if ",test,light," not in line]
+    assert len(kept) < len(lines)
+    path.write_text("\n".join([*kept, ""]))
+    app = opened(run, "light")
+    assert not app.exception and not app.error
+    assert any("No test image is of light" in info.value for info in app.info)
+
+
+def test_names_are_shown_as_they_are(run: Run) -> None:
+    app = opened(run, NAMES[1])
+    assert not app.exception and not app.error
+    labels = [app.number_input[0].label, app.slider[0].label]
+    assert all(r"\*grey\* \:red\[x\]" in label for label in labels)

@@ -1,0 +1,214 @@
+"""The list of runs and one run's page, in each of their states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.core.config import config_for
+from medmodel.runs import queue
+from medmodel.runs.notes import Notes, change_notes, notes_of
+from medmodel.runs.run import Failure, Run, RunStatus, RunStore
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+NOTING = {"Pin", "Keep"}
+EVIL = "<b>x</b> **bold** $a$"
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
+
+
+@pytest.fixture
+def make(workspace: Path) -> Callable[..., Run]:
+    def make(state: RunStatus, name: str = "", **changes: Any) -> Run:
+        run = RunStore(workspace).create(config_for("instant", "/data/lungs"))
+        if name:
+            run.folder.joinpath("config.json").write_text(
+                run.folder.joinpath("config.json")
+                .read_text()
+                .replace('"name": ""', f'"name": "{name}"')
+            )
+        run.write_status(replace(run.status, state=state, started=1, **changes))
+        return run
+
+    return make
+
+
+def opened(**params: str) -> AppTest:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.switch_page("models/runs.py").run()
+    assert not app.exception
+    return app
+
+
+def labels(app: AppTest) -> set[str]:
+    return {button.label for button in app.button}
+
+
+def test_without_runs_one_button_leads_to_training() -> None:
+    assert labels(opened()) == {"Train the first model"}
+
+
+def test_all_runs_with_their_states(make: Callable[..., Run]) -> None:
+    make(RunStatus.DONE)
+    make(RunStatus.QUEUED, name=EVIL)
+    table = opened().dataframe[0].value
+    assert set(table["State"]) == {"Done", "Waiting"}
+    assert EVIL in set(table["Run"])
+
+
+def test_a_damaged_run_is_named_beside_the_others(make: Callable[..., Run]) -> None:
+    sound, damaged = make(RunStatus.DONE), make(RunStatus.DONE)
+    (damaged.folder / "status.json").write_text("{")
+    app = opened()
+    assert len(app.dataframe[0].value) == 1
+    assert damaged.id.replace("-", "\\-") in app.warning[0].value
+    assert sound.id.replace("-", "\\-") not in app.warning[0].value
+
+
+def test_the_table_is_searched_and_filtered(make: Callable[..., Run]) -> None:
+    change_notes(make(RunStatus.DONE, name="first"), tags=["best"])
+    make(RunStatus.QUEUED, name="second")
+    app = opened()
+    shown = app.dataframe[0].value
+    assert set(shown["Run"]) == {"first", "second"} and "Tags" in shown
+    app.text_input[0].set_value("best").run()
+    assert list(app.dataframe[0].value["Run"]) == ["first"]
+    app.text_input[0].set_value("").run()
+    app.multiselect(key="tags-runs").set_value(["best"]).run()
+    assert list(app.dataframe[0].value["Run"]) == ["first"]
+    assert not app.exception
+
+
+def test_a_filter_for_what_is_gone_is_forgotten(make: Callable[..., Run]) -> None:
+    first, _ = make(RunStatus.QUEUED), make(RunStatus.DONE)
+    change_notes(first, tags=["soon"])
+    app = opened()
+    app.pills(key="states-runs").set_value(["queued"]).run()
+    app.multiselect(key="tags-runs").set_value(["soon"]).run()
+    assert len(app.dataframe[0].value) == 1
+    first.write_status(replace(first.status, state=RunStatus.DONE))
+    change_notes(first, tags=[])
+    app.run()
+    assert not app.exception and len(app.dataframe[0].value) == 2
+
+
+def test_only_settings_that_differ(make: Callable[..., Run]) -> None:
+    make(RunStatus.DONE, name="first")
+    RunStore().create(config_for("instant", "/data/lungs", name="x", epochs=5))
+    app = opened()
+    app.segmented_control(key="shown-runs").set_value("Settings that differ").run()
+    assert not app.exception
+    shown = app.dataframe[0].value
+    assert set(shown) == {"Pin", "Run", "Test accuracy", "epochs"}
+
+
+def test_tags_note_and_pin(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.DONE)
+    app = opened(run=run.id)
+    app.multiselect(key=f"tags-{run.id}").set_value(["<b>Friday"])
+    app.text_area(key=f"note-{run.id}").set_value("Shown to **all**.")
+    next(b for b in app.button if b.label == "Keep").click().run()
+    next(b for b in app.button if b.label == "Pin").click().run()
+    assert not app.exception
+    assert notes_of(run) == Notes(("<b>Friday",), "Shown to **all**.", True)
+    text = " ".join(m.value for m in app.markdown)
+    assert r"Shown to \*\*all\*\*\." in text
+    assert "Unpin" in labels(app)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (RunStatus.QUEUED, {"Stop", "Train again", *NOTING}),
+        (RunStatus.DONE, {"Train again", "Delete", *NOTING}),
+        (RunStatus.STOPPED, {"Resume", "Train again", "Delete", *NOTING}),
+        (RunStatus.INTERRUPTED, {"Resume", "Train again", "Delete", *NOTING}),
+    ],
+)
+def test_each_state_offers_what_makes_sense(
+    make: Callable[..., Run], state: RunStatus, expected: set[str]
+) -> None:
+    assert labels(opened(run=make(state).id)) == expected
+
+
+def test_a_model_can_be_asked_when_there_is_one(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.STOPPED)
+    (run.folder / "best.keras").touch()
+    assert "Diagnose with this model" in labels(opened(run=run.id))
+
+
+def test_an_external_test_leads_to_its_model_and_is_told_apart(
+    make: Callable[..., Run],
+) -> None:
+    model, test = make(RunStatus.DONE, name="model"), make(RunStatus.DONE, name="test")
+    (test.folder / "external.json").write_text(f'{{"model": "{model.id}"}}')
+    (test.folder / "best.keras").touch()
+    assert "Diagnose with this model" in labels(opened(run=test.id))
+    app = opened()
+    for kind in ("Training", "External test"):
+        app.pills(key="kind-runs").set_value(kind).run()
+        assert not app.exception
+        name = "test" if kind == "External test" else "model"
+        assert list(app.dataframe[0].value["Run"]) == [name]
+    RunStore().delete(model)
+    assert "Diagnose with this model" not in labels(opened(run=test.id))
+
+
+def test_a_name_is_shown_as_it_is(make: Callable[..., Run]) -> None:
+    app = opened(run=make(RunStatus.DONE, name=EVIL).id)
+    assert app.title[0].value.startswith(r"\<b\>x\</b\> \*\*bold\*\*")
+
+
+def test_a_failure_says_what_to_do_and_keeps_the_traceback_close(
+    make: Callable[..., Run],
+) -> None:
+    failure = Failure("out_of_memory", "The GPU was full.", "Halve the batch size.")
+    run = make(RunStatus.FAILED, failure=failure)
+    (run.folder / "log.txt").write_text("Traceback: here\n10%\r20%\r100%\n")
+    app = opened(run=run.id)
+    assert "Halve the batch size" in app.error[0].value
+    assert "Traceback: here" in app.code[0].value
+    assert "20%" not in app.code[0].value and "100%" in app.code[0].value
+
+
+def test_a_stopped_run_goes_back_to_the_queue(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.STOPPED)
+    app = opened(run=run.id)
+    next(b for b in app.button if b.label == "Resume").click().run()
+    assert run.status.state is RunStatus.QUEUED
+    assert "Stop" in labels(app)
+
+
+def test_a_waiting_run_leaves_the_queue(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.QUEUED)
+    app = opened(run=run.id)
+    next(b for b in app.button if b.label == "Stop").click().run()
+    assert run.status.state is RunStatus.STOPPED
+
+
+def test_delete_asks_and_then_deletes(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.DONE)
+    app = opened(run=run.id)
+    next(b for b in app.button if b.label == "Delete").click().run()
+    assert run.folder.exists()
+    # A browser keeps the dialog open; here it has to be opened in the same run.
+    next(b for b in app.button if b.label == "Delete").click()
+    next(b for b in app.button if b.label == "Delete it").click().run()
+    assert not run.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["20000101-000000-abcdef", "../../etc", "<b>"])
+def test_an_unknown_run_is_one_sentence(name: str) -> None:
+    app = opened(run=name)
+    assert len(app.error) == 1
+    assert len(app.title) == 1

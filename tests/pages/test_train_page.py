@@ -1,0 +1,159 @@
+"""The Train page: one press, or every setting, and wrong values told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.core.config import RECIPES, config_for
+from medmodel.core.samples import Slicing
+from medmodel.data import curation, datasets
+from medmodel.data.curation import Action
+from medmodel.quality import indexing
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStatus, RunStore
+from tests.conftest import draw_class_folders
+from tests.volumes import draw_volumes
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
+
+
+def opened(**params: str) -> AppTest:
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.switch_page("models/train.py").run()
+    assert not app.exception
+    return app
+
+
+def press(app: AppTest) -> Run:
+    before = {run.id for run in RunStore().list()}
+    next(b for b in app.button if b.label == "Train").click().run()
+    assert not app.exception
+    (made,) = (run for run in RunStore().list() if run.id not in before)
+    return made
+
+
+def field(app: AppTest, label: str):  # type: ignore[no-untyped-def]
+    widgets = [*app.number_input, *app.selectbox, *app.text_input, *app.toggle]
+    return next(w for w in widgets if w.label == label)
+
+
+def test_while_the_sample_is_drawn_the_page_says_so() -> None:
+    assert "sample data set" in opened().info[0].value
+
+
+def test_one_press_trains_the_default_and_goes_to_the_run(class_folders: Path) -> None:
+    app = opened()
+    run = press(app)
+    assert run.config == config_for("instant", str(class_folders))
+    assert run.status.state is RunStatus.QUEUED
+    assert app.query_params["run"] == run.id
+    assert app.title[0].value == "Instant on easy"
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_starts_with_valid_settings(
+    class_folders: Path, recipe: str
+) -> None:
+    app = opened()
+    app.radio[0].set_value(recipe).run()
+    assert press(app).config == config_for(recipe, str(class_folders))
+
+
+def test_the_data_set_in_the_address_is_chosen(class_folders: Path) -> None:
+    other = class_folders.parent / "another one"
+    class_folders.rename(other)
+    draw_class_folders(class_folders)
+    assert press(opened(dataset=str(other))).config.dataset == str(other)
+
+
+def test_a_folder_outside_the_allowed_ones_is_refused(class_folders: Path) -> None:
+    app = opened(dataset="/etc")
+    assert len(app.warning) == 1
+    assert press(app).config.dataset == str(class_folders)
+
+
+def test_a_wrong_value_is_told_at_its_field_and_not_trained(
+    class_folders: Path,
+) -> None:
+    app = opened()
+    field(app, "Epochs").set_value(0).run()
+    told = [m.value for m in app.markdown if "epochs must lie between" in m.value]
+    assert len(told) == 1
+    button = next(b for b in app.button if b.label == "Train")
+    assert button.disabled
+    assert any(r"look at\: epochs" in m.value for m in app.markdown)
+    field(app, "Epochs").set_value(3).run()
+    assert press(app).config.epochs == 3
+
+
+def test_folds_are_one_run_each(class_folders: Path) -> None:
+    app = opened()
+    field(app, "Folds (cross-validation)").set_value(3).run()
+    next(b for b in app.button if b.label == "Train 3 folds").click().run()
+    assert not app.exception
+    found = [run.config for run in RunStore().list()]
+    assert sorted((c.fold, c.folds) for c in found) == [(1, 3), (2, 3), (3, 3)]
+    assert len({c.seed for c in found}) == 1
+
+
+def test_settings_of_an_earlier_run_are_the_start(class_folders: Path) -> None:
+    earlier = RunStore().create(
+        config_for("compact", str(class_folders), epochs=7, seed=5, name="first")
+    )
+    config = press(opened(like=earlier.id, dataset=str(class_folders))).config
+    assert (config.recipe, config.epochs, config.seed) == ("compact", 7, 5)
+    assert config.name == ""
+
+
+def test_patients_found_by_a_pattern_are_counted(class_folders: Path) -> None:
+    app = opened()
+    label = "Patient in the file name (regular expression)"
+    field(app, label).set_value(r"(dark|light)_").run()
+    assert any("2 patients in 24 files" in c.value for c in app.caption)
+    field(app, label).set_value("(").run()
+    assert any("Not a regular expression" in m.value for m in app.markdown)
+
+
+def test_patients_are_counted_in_slices_and_from_headers(tmp_path: Path) -> None:
+    """Files are counted only while nobody has looked into them."""
+    folder = draw_volumes(tmp_path / "data" / "vols", count=4)
+    label = "Patient in the file name (regular expression)"
+    app = opened(dataset=str(folder))
+    assert any("Each of the 12 files counts as" in c.value for c in app.caption)
+    slices = Slicing("every", step=3, frames="every", frame_step=2).to_json()
+    curation.add(datasets.index_folder(folder), Action("slices", "", slicing=slices))
+    indexing.check_folder(folder)
+    app = opened(dataset=str(folder))
+    # 8 volumes of three slices, each a patient; 4 DICOM files of two frames.
+    assert any("12 patients in 32 images, such as " in c.value for c in app.caption)
+    field(app, label).set_value("(dark|light)/[0-9]").run()
+    assert any("6 patients in 32 images" in c.value for c in app.caption)
+
+
+def test_patients_in_the_names_are_found_before_anything_is_opened(
+    class_folders: Path,
+) -> None:
+    for name in ("dark", "light"):
+        for path in sorted((class_folders / name).iterdir()):
+            number = int(path.stem[-3:])
+            path.rename(path.with_name(f"patient{number // 3:03}_{number}.png"))
+    config = press(opened()).config
+    assert "patient" in config.patient_pattern
+
+
+def test_a_folder_without_classes_is_told(class_folders: Path) -> None:
+    empty = class_folders.parent / "empty"
+    empty.mkdir()
+    app = opened(dataset=str(empty))
+    assert any("no two class folders" in m.value for m in app.markdown)
+    assert next(b for b in app.button if b.label == "Train").disabled

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.samples import Slicing
+from medmodel.data import curation, datasets, splits
+from medmodel.data.curation import Action
+from medmodel.imaging import images
+from medmodel.quality import assessment, quality_report
+from medmodel.quality.checks import examine
+from medmodel.quality.issues import Finding, from_json, to_json, verdict
+from tests.dicom_files import dicom_file
+from tests.volumes import draw_series, draw_stacks
+
+
+def smooth(seed: int, size: int = 96) -> Image.Image:
+    """A grey picture with structure of its own."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(40, 215, (8, 8), np.uint8))
+    return coarse.resize((size, size), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """20 pictures per class and split, and one of everything that is odd."""
+    folder = tmp_path / "data" / "odd"
+    seed = 0
+    for split in ("train", "val", "test"):
+        for label in ("a", "b"):
+            place = folder / split / label
+            place.mkdir(parents=True)
+            for number in range(20):
+                seed += 1
+                smooth(seed).save(place / f"{number}.png")
+    first = smooth(1)
+    first.save(folder / "test" / "a" / "copy.bmp")
+    smooth(2).save(folder / "train" / "a" / "again.png")
+    smooth(21).save(folder / "train" / "a" / "label.png")  # train/b/0.png
+    smaller = smooth(3).resize((80, 80), Image.Resampling.BICUBIC)
+    smaller.save(folder / "val" / "a" / "near.jpg", quality=70)
+    Image.new("L", (96, 96), 90).save(folder / "train" / "b" / "blank.png")
+    smooth(900, 20).save(folder / "train" / "b" / "tiny.png")
+    white = np.asarray(smooth(901)).copy()
+    white[:60] = 255
+    Image.fromarray(white).save(folder / "train" / "b" / "white.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    smooth(902).save(folder / "train" / "b" / "turned.jpg", exif=turned)
+    (folder / "train" / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
+    return folder
+
+
+def findings(folder: Path) -> tuple[dict[str, Finding], str]:
+    index = datasets.index_dataset(folder)
+    table = splits.assign_splits(index, TrainConfig(str(folder)))
+    report = examine(index, table)
+    found = assessment.find(index, table, report, assessment.measure(index))
+    assert from_json(json.loads(json.dumps(to_json(found)))) == found
+    return {f.kind: f for f in found}, verdict(report, found)
+
+
+def test_every_oddity_is_found_and_nothing_else(odd: Path) -> None:
+    found, level = findings(odd)
+    assert level == "problem"
+    assert {kind: f.groups for kind, f in found.items()} == {
+        "same-splits": [["test/a/copy.bmp", "train/a/0.png"]],
+        "same-labels": [["train/a/label.png", "train/b/0.png"]],
+        "same-inside": [["train/a/1.png", "train/a/again.png"]],
+        "near-splits": [["train/a/2.png", "val/a/near.jpg"]],
+        "blank": [["train/b/blank.png"]],
+        "tiny": [["train/b/tiny.png"]],
+        "clipped": [["train/b/white.png"]],
+        "rotated": [["train/b/turned.jpg"]],
+        "size": [["train/b/tiny.png"]],
+        "unreadable": [],
+    } | {kind: found[kind].groups for kind in found if kind == "brightness"}
+
+
+def test_actions_mend_and_can_be_undone(odd: Path) -> None:
+    before = {p: p.read_bytes() for p in odd.rglob("*") if p.is_file()}
+    place = datasets.index_folder(odd)
+    found, _ = findings(odd)
+    for kind in ("same-splits", "near-splits", "same-labels", "same-inside", "blank"):
+        action = found[kind].action()
+        assert action
+        curation.add(place, action)
+    after, level = findings(odd)
+    assert not {"same-splits", "near-splits", "same-labels", "blank"} & set(after)
+    index = datasets.index_dataset(odd)
+    rows = index.table.set_index("path")
+    assert rows.loc["test/a/copy.bmp", "split"] == "train"
+    assert rows.loc["val/a/near.jpg", "split"] == "train"
+    assert "train/b/blank.png" not in rows.index
+    reasons = dict(zip(index.ignored["path"], index.ignored["reason"], strict=True))
+    assert reasons["train/b/blank.png"].startswith("left out: blank")
+    assert "train/a/again.png" in reasons and "train/a/1.png" not in reasons
+    for action in curation.actions(place):
+        curation.undo(place, action.id)
+    assert set(findings(odd)[0]) == set(found)
+    assert before == {p: p.read_bytes() for p in odd.rglob("*") if p.is_file()}
+
+
+def test_groups_stay_together_in_a_drawn_split(class_folders: Path) -> None:
+    place = datasets.index_folder(class_folders)
+    pair = ["dark/dark_000.png", "dark/dark_001.png"]
+    curation.add(place, Action("together", "they look alike", [pair]))
+    index = datasets.index_dataset(class_folders)
+    for seed in range(8):
+        table = splits.assign_splits(index, TrainConfig("", seed=seed))
+        drawn = table.set_index("path")["split"]
+        assert drawn[pair[0]] == drawn[pair[1]]
+
+
+def test_classes_are_renamed_merged_and_left_out(odd: Path) -> None:
+    place = datasets.index_folder(odd)
+    curation.add(place, Action("classes", "", names={"a": "c", "b": "c"}))
+    with pytest.raises(datasets.DataError, match="only the class 'c'"):
+        datasets.index_dataset(odd)
+    curation.undo(place, curation.actions(place)[0].id)
+    curation.add(place, Action("classes", "", names={"a": "<b>&"}))
+    assert datasets.index_dataset(odd).classes == ["<b>&", "b"]
+
+
+def test_shortcut_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "leak"
+    for label, size in (("ill", 96), ("well", 90)):
+        (folder / label).mkdir(parents=True)
+        for number in range(30):
+            smooth(number + size, size).save(folder / label / f"{number}.png")
+    found, level = findings(folder)
+    assert "balanced accuracy of 1.00" in found["shortcut"].sentence
+    assert level == "warning"
+
+
+def test_each_kind_of_difference_reaches_the_report(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "leak"
+    for label in ("ill", "well"):
+        (folder / label).mkdir(parents=True)
+        for number in range(30):
+            picture = smooth(number + 30 * (label == "ill"))
+            if label == "ill":
+                picture = picture.convert("RGB")
+                picture.paste((0, 0, 0), (0, 88, 96, 96))
+                picture.paste((200, 30, 30), (40, 40, 60, 60))
+                if number == 7:
+                    picture.paste((20, 20, 250), (0, 0, 96, 80))
+            picture.save(folder / label / f"{'ct' * (label == 'ill')}{number}.png")
+    found, level = findings(folder)
+    told = {kind: f.sentence for kind, f in found.items()}
+    assert told["black-frames"].startswith("100 % of ill have a black border, and 0 %")
+    assert told["colours"].startswith("100 % of ill are in colour")
+    assert told["formats"].startswith("100 % of ")
+    assert "accuracy of 1.00" in told["sources"] and level == "warning"
+    assert found["sources"].level == "ok" and "(ill: ct#; well: #)" in told["sources"]
+    assert ["ill/ct7.png"] in found["colour"].groups
+
+
+def test_oddities_of_real_pictures_are_found(
+    real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Copies of some files each; `oddities` of the benchmark does it with all."""
+    folder = tmp_path / "data" / "cells"
+    cells = real_data("blood_cells")
+    for label in ("eosinophil", "neutrophil"):
+        (folder / label).mkdir(parents=True)
+        for path in sorted((cells / label).iterdir())[:22]:
+            shutil.copy(path, folder / label)
+    pair = ["eosinophil/EO_225902.jpg", "neutrophil/BNE_191112.jpg"]
+    for name in pair:
+        shutil.copy(cells / name, folder / name)
+    found, level = findings(folder)
+    assert found["same-labels"].groups == [pair] and level == "warning"
+    ignored = datasets.load_index(folder)
+    assert ignored and "neutrophil/.DS_169665.jpg" in set(ignored.ignored["path"])
+
+
+def test_export_escapes_names(odd: Path) -> None:
+    index = datasets.index_dataset(odd)
+    table = splits.assign_splits(index, TrainConfig(str(odd)))
+    report = examine(index, table)
+    bad = Finding("x", "<script>", "<i>", "warning", 1, [["<img src=x>"]])
+    decided = [Action("classes", "", names={"<a>": "", "b": "c"})]
+    text = quality_report.as_html(odd, report, [bad], decided)
+    assert "<script>" not in text and "<img src=x>" not in text and "<a>" not in text
+    assert "&lt;a&gt; → left out, b → c" in text
+    values = json.loads(quality_report.as_json(odd, report, [bad], decided))
+    assert values["verdict"] == "Do not trust"
+    assert "shared_patients" not in values["report"]
+    assert [item["item"] for item in values["claim"]][0::14] == ["7", "20"]
+    told = {item["topic"]: item["known"] for item in values["claim"]}
+    number = {item["topic"]: item["item"] for item in values["claim"]}
+    assert told["Data sources"] == f"Folder odd: {report.num_images} images."
+    rated, missing = (
+        "Inter- and intra-rater variability",
+        "How missing data were handled",
+    )
+    assert told[rated] == "1 picture lies under two labels."
+    assert "take no part: 1; images" in told[missing]
+    # As in the update of 2024; in 2020 these were 13 and 12, and 13 was another.
+    assert (number[missing], number["De-identification methods"]) == ("12", "11")
+    assert told["How data were assigned to partitions"].endswith("As the folders say.")
+    assert told["Source of its annotations"] == ""
+    stored = told["Image acquisition protocol"]
+    assert stored.startswith("Stored as PNG, L (") and "20 × 20 to 96 × 96" in stored
+    assert "2024 update" in values["claim_source"] and quality_report.CLAIM in text
+    blanks = sum(not known for known in told.values())
+    assert text.count("not known: ____") == blanks == 8
+
+
+def test_hash_of_a_smaller_recompressed_picture_is_near() -> None:
+    from medmodel.data.image_stats import hash_array, perceptual_hash
+
+    large = np.asarray(smooth(5))[..., None]
+    small = images.thumbnail(large, 70)
+    one, other = hash_array([perceptual_hash(large), perceptual_hash(small)])
+    assert np.bitwise_count(one ^ other).sum() <= 20
+
+
+def test_files_of_several_pictures_are_told(tmp_path: Path) -> None:
+    folder = draw_stacks(tmp_path / "data" / "stacks", count=4)
+    told = findings(folder)[0]["several"]
+    assert (told.count, told.level, told.action()) == (16, "ok", None)
+    assert told.sentence.startswith(
+        "They hold 72 slices, frames or pages, of which 16 "
+    )
+    every = Action(
+        "slices", "", slicing=Slicing(frames="every", frame_step=1).to_json()
+    )
+    curation.add(datasets.index_folder(folder), every)
+    assert "several" not in findings(folder)[0]
+
+
+def test_series_of_volumes_are_told(tmp_path: Path) -> None:
+    told = findings(draw_series(tmp_path / "data" / "vols"))[0]["series"]
+    assert told.groups == [["dark/0.nii"], ["dark/1.nii"]] and told.level == "ok"
+    assert "hold 3 to 5 volumes each" in told.sentence
+
+
+def test_ct_without_hounsfield_units_is_told(tmp_path: Path) -> None:
+    """The automatic window cannot show it like the others; it says which files."""
+    values = np.arange(1024, dtype=np.int16).reshape(32, 32)
+    for n in range(6):
+        for label in ("a", "b"):
+            place = tmp_path / "ct" / label
+            place.mkdir(parents=True, exist_ok=True)
+            units = {"RescaleSlope": "1", "RescaleIntercept": "-1024"}
+            facts = units if n or label == "b" else {}
+            data = dicom_file(
+                values + n, Modality="CT", PatientID=f"{label}{n}", **facts
+            )
+            (place / f"{n}.dcm").write_bytes(data)
+    found, _ = findings(tmp_path / "ct")
+    told = found["uncalibrated"]
+    assert told.groups == [["a/0.dcm"]] and told.level == "warning"
+    assert "the other 11 as soft tissue" in told.sentence
+    assert told.action() is not None

@@ -1,0 +1,168 @@
+"""Evaluation and model card as documents that stand alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medmodel.core.storage import write_json
+from medmodel.evaluation.calibration import fit_temperature, store_temperature
+from medmodel.evaluation.predictions import evaluate, read_predictions, scored
+from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
+from medmodel.quality import indexing
+from medmodel.reports import evaluation_html, model_card, svg
+from medmodel.runs.run import Run
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+
+class Tags(HTMLParser):
+    """Counts what is opened and closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.addresses: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
+        if tag not in ("meta", "html", "rect", "polygon", "polyline", "circle"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.open:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    names = ("dark", "<script>alert(1)", "light")
+    folder = draw_class_folders(tmp_path / "data" / "easy", names, 15)
+    return write_finished_run(folder, "A <b>run</b>", patients=9)
+
+
+@pytest.mark.parametrize(
+    "write", [evaluation_html.evaluation_page, evaluation_html.model_card_html]
+)
+def test_documents_stand_alone_and_run_nothing(
+    run: Run, write: evaluation_html.Writer
+) -> None:
+    text = write(run)
+    tags = Tags(text)
+    assert not tags.open and not tags.addresses
+    assert not tags.seen & {"script", "img", "link", "iframe", "b>run"}
+    assert "Not for clinical use" in text and "&lt;b&gt;run" in text
+    assert "url(" not in text and "http" not in text
+    paths = read_predictions(run)["path"]
+    assert not any(path.split("/")[-1] in text for path in paths)
+    assert not re.search(r"\bp[0-8]\b", text)  # a patient
+
+
+def test_the_numbers_are_those_of_the_evaluation(run: Run) -> None:
+    table = read_predictions(run)
+    freeze_thresholds(run, Rule(), choose_thresholds(table, Rule()))
+    text = evaluation_html.evaluation_page(run)
+    found = evaluate(table)
+    for estimate in (found.accuracy, found.auc, found.per_class[0].sensitivity):
+        assert str(estimate) in text
+    assert "Chosen on validation images only and frozen" in text
+    assert text.count("<svg") == 2 * 3 + 2
+
+
+def test_a_temperature_that_cannot_be_known_is_not_drawn(run: Run) -> None:
+    path = run.folder / "predictions.csv"
+    table = read_predictions(run)
+    right = table["split"] == "val"
+    names = [name for name in map(str, table) if name.startswith("score_")]
+    for name in names:
+        table.loc[right, name] = (table["label"] == name[6:]) * 0.9 + 0.05
+    table.loc[right, names] /= table.loc[right, names].sum(axis=1).to_numpy()[:, None]
+    table.to_csv(path, index=False)
+    text = evaluation_html.evaluation_page(run)
+    assert "The temperature cannot be known" in text and "At temperature" not in text
+
+
+def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
+    found = model_card.evaluated(run)
+    label = dict(model_card.model_facts_label(run, found))
+    assert label["Intended population"] == model_card.BLANK
+    assert label["Calibration"] == "Scores are not calibrated."
+    assert str(found.accuracy) in label["Accuracy"]
+    store_temperature(run, fit_temperature(scored(read_predictions(run), "val")))
+    label = dict(model_card.model_facts_label(run, found))
+    assert label["Calibration"].startswith("Temperature ")
+    assert label["Contact"] == model_card.BLANK and "patients" in label["Warnings"]
+    items = {item.topic: item.text for item in model_card.guideline_items(run, found)}
+    assert items["Sample size"].startswith("val: 15 (")
+    assert items["Quality and leakage checks"] == model_card.BLANK
+    assert "dark 5" in items["Sample size"]
+    assert "nobody is on both sides" in items["Partitions and their level"]
+    assert " taken for " in items["Failure analysis"]
+    assert 'class="blank"' in evaluation_html.model_card_html(run)
+
+
+def test_the_card_says_how_scans_are_seen(run: Run) -> None:
+    facts = run.model_facts
+    seen = replace(facts.preprocessing, axis="coronal", window="lung")
+    run.write_model_facts(replace(facts, preprocessing=seen))
+    said = dict(model_card.model_facts_label(run, model_card.evaluated(run)))["Input"]
+    assert said.endswith("scans through the window lung, coronal slices")
+
+
+def test_a_fold_says_that_it_is_one(run: Run) -> None:
+    path = run.folder / "config.json"
+    write_json(path, replace(run.config, folds=5, fold=2).to_json())
+    level = model_card.split_level(run)
+    assert level.endswith(" Tested on fold 2 of 5 of a cross-validation.")
+    assert run.title.endswith(", fold 2 of 5")
+
+
+def test_items_stand_under_their_numbers(run: Run) -> None:
+    items = model_card.guideline_items(run, model_card.evaluated(run))
+    first = [int(re.findall(r"\d+", item.claim)[0]) for item in items]
+    assert all(1 <= number <= 44 for number in first)
+    numbers = {item.topic: (item.claim, item.tripod) for item in items}
+    assert numbers["External test"][0] == "33"
+    assert numbers["Limitations"] == ("40", "26")
+    text = evaluation_html.model_card_html(run)
+    assert "<td>19–20</td>" in text and "<td>12e, 23a</td>" in text
+
+
+def test_findings_about_the_data_are_on_the_card(run: Run) -> None:
+    folder = Path(run.config.dataset)
+    (folder / "light" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    copy = folder / "dark" / "copy.png"
+    copy.write_bytes((folder / "light" / "light_000.png").read_bytes())
+    indexing.check_folder(folder)
+    items = {
+        i.topic: i.text
+        for i in model_card.guideline_items(run, model_card.evaluated(run))
+    }
+    assert items["Missing and unreadable data"].startswith("1 image files")
+    assert "dentical pictures" in items["Quality and leakage checks"]
+
+
+def test_few_patients_are_told(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "few", images_per_class=9)
+    few = write_finished_run(folder, "few", patients=6)
+    said = " ".join(model_card.limits(few, model_card.evaluated(few)))
+    assert "Only 4 patients: intervals of Brier score" in said
+    assert "also occur in training" not in said
+    assert "Only 4 patients" in evaluation_html.evaluation_page(few)
+
+
+def test_a_sketch_has_its_points_where_they_belong() -> None:
+    line = svg.Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#000", dots=True)
+    drawn = svg.unit_square([line], "T & t", "x", "y")
+    assert 'points="48.0,272.0 308.0,12.0"' in drawn
+    assert drawn.count("<circle") == 2 and "T &amp; t" in drawn
+    band = svg.band_points(np.array([0.0, 1.0]), np.zeros(2), np.ones(2))
+    assert band == "48.0,272.0 308.0,272.0 308.0,12.0 48.0,12.0"

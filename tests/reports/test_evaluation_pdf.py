@@ -1,0 +1,71 @@
+"""The evaluation on one sheet of paper: a PDF that is the same every time."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from medmodel.evaluation.predictions import read_predictions
+from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
+from medmodel.reports import evaluation_pdf
+from medmodel.reports.pdf_canvas import Paper, shortened, text_width, wrapped
+from medmodel.runs.run import Run
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    names = ("Größe", "肺炎", "Здоров", "नमस्ते (x) <b>")
+    folder = draw_class_folders(tmp_path / "data" / "easy", names, 15)
+    return write_finished_run(folder, "A run) with \\ everything", patients=9)
+
+
+def pages(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type /Page\b", pdf))
+
+
+def test_one_page_whatever_the_classes_are_called(run: Run) -> None:
+    table = read_predictions(run)
+    freeze_thresholds(run, Rule(), choose_thresholds(table, Rule()))
+    pdf = evaluation_pdf.evaluation_sheet(run)
+    assert pdf.startswith(b"%PDF-") and pages(pdf) == 1
+    assert b"DejaVuSans" in pdf and b"STSong-Light" in pdf
+    assert b"http" not in pdf and b"/JavaScript" not in pdf
+
+
+def test_the_same_run_makes_the_same_bytes(run: Run) -> None:
+    assert evaluation_pdf.evaluation_sheet(run) == evaluation_pdf.evaluation_sheet(run)
+
+
+@pytest.mark.parametrize("count", [2, 26])
+def test_everything_fits_on_the_page(
+    tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tuple(f"a class with quite a long name {k:02}" for k in range(count))
+    folder = draw_class_folders(tmp_path / "data" / "many", names, 6, size=8)
+    run = write_finished_run(folder, "many " * 40)
+    freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
+    lowest = []
+    done = Paper.done
+
+    def noted(page: Paper) -> bytes:
+        lowest.append(page.y)
+        return done(page)
+
+    monkeypatch.setattr(Paper, "done", noted)
+    assert pages(evaluation_pdf.evaluation_sheet(run)) == 1
+    assert lowest[0] > 24, f"the page ends {24 - lowest[0]:.0f} points too late"
+
+
+def test_text_is_wrapped_and_shortened_by_its_width() -> None:
+    text = "Measured on many images 肺炎肺炎肺炎肺炎肺炎肺炎肺炎肺炎"
+    lines = list(wrapped(text, 90, 9))
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(text_width(line, 9) <= 90 for line in lines)
+    short = shortened(text, 50, 9)
+    assert short.endswith("…") and text_width(short, 9) <= 50
+    assert shortened("x", 50, 9) == "x"
+    assert text_width("न", 9) == text_width("□", 9) > 0

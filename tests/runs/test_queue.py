@@ -1,0 +1,279 @@
+"""The queue by itself: who may be claimed when; processes are in test_worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from medmodel.core import devices
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import RunError
+from medmodel.core.storage import locked
+from medmodel.runs import queue
+from medmodel.runs.queue import Claim
+from medmodel.runs.run import Run, RunStatus, RunStore, Status
+
+
+@pytest.fixture
+def store(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, on: Callable[[str], None]
+) -> Iterator[RunStore]:
+    """A workspace for which no worker is ever started."""
+    monkeypatch.setattr(queue, "start_worker", lambda store: None)
+    on("cpu")
+    yield RunStore()
+    for claim in held:
+        release(claim)
+    held.clear()
+
+
+@pytest.fixture
+def on(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Gives the machine these devices."""
+
+    def pretend(names: str) -> None:
+        monkeypatch.setenv("MEDMODEL_DEVICES", names)
+        devices.available.cache_clear()
+
+    yield pretend
+    devices.available.cache_clear()
+
+
+def queued(store: RunStore, number: int, device: str = "auto") -> Run:
+    """A waiting run, the older the smaller its number."""
+    run = store.create(TrainConfig(dataset="/data", device=device))
+    folder = store.folder / f"20260101-{number:06}-aaaaaa"
+    run.folder.rename(folder)
+    return Run(folder)
+
+
+held: list[Claim] = []
+
+
+def release(claim: Claim) -> None:
+    """What the operating system does at the end of a process."""
+    for lock in [claim.lock, *claim.device_locks]:
+        lock.release()
+
+
+def end(claim: Claim, state: RunStatus = RunStatus.DONE) -> None:
+    """What the end of a worker's process does."""
+    claim.run.write_status(Status(state=state, attempt=claim.run.status.attempt))
+    release(claim)
+
+
+def claimed(store: RunStore) -> Claim:
+    claim = queue.claim_next(store)
+    assert claim is not None
+    held.append(claim)
+    return claim
+
+
+def test_oldest_first_one_per_device(store: RunStore) -> None:
+    young, old = queued(store, 2), queued(store, 1)
+    assert [run.id for run, _ in queue.waiting(store)] == [old.id, young.id]
+    claim = claimed(store)
+    assert claim.run.id == old.id
+    assert old.status.state is RunStatus.RUNNING
+    assert old.status.attempt == 1
+    assert old.status.started > 0
+    assert old.status.device == "CPU"
+    assert queue.claim_next(store) is None
+    assert young.status.state is RunStatus.QUEUED
+    end(claim)
+    assert claimed(store).run.id == young.id
+
+
+def test_gpus_are_preferred_and_waited_for(
+    store: RunStore, on: Callable[[str], None]
+) -> None:
+    on("cpu,gpu:0,gpu:1")
+    for number in range(3):
+        queued(store, number)
+    first, second = claimed(store), claimed(store)
+    assert [d.name for d in first.devices + second.devices] == ["gpu:0", "gpu:1"]
+    assert queue.claim_next(store) is None  # The processor is no place to hurry to.
+    on_processor = queued(store, 3, device="cpu")
+    assert claimed(store).run.id == on_processor.id
+
+
+def test_all_gpus_waits_for_all_and_is_not_overtaken(
+    store: RunStore, on: Callable[[str], None]
+) -> None:
+    on("cpu,gpu:0,gpu:1")
+    queued(store, 1, device="gpu:0")
+    both = queued(store, 2, device="all_gpus")
+    queued(store, 3)
+    first = claimed(store)
+    assert queue.claim_next(store) is None  # gpu:1 is kept for the older run.
+    end(first)
+    claim = claimed(store)
+    assert claim.run.id == both.id
+    assert [device.name for device in claim.devices] == ["gpu:0", "gpu:1"]
+    assert queue.claim_next(store) is None
+
+
+@pytest.mark.parametrize("device", ["gpu:0", "all_gpus", "quantum"])
+def test_missing_device(store: RunStore, device: str) -> None:
+    run = queued(store, 1, device=device)
+    assert queue.claim_next(store) is None
+    status = run.status
+    assert status.state is RunStatus.FAILED
+    assert status.failure is not None and device in status.failure.message
+    with pytest.raises(RunError, match="has no device"):
+        queue.claim_run(run)
+
+
+def test_damaged_runs_do_not_hold_up_the_queue(store: RunStore) -> None:
+    without_status, without_config = queued(store, 1), queued(store, 2)
+    good = queued(store, 3)
+    (without_status.folder / "status.json").write_text("{")
+    (without_config.folder / "config.json").write_text("{")
+    assert claimed(store).run.id == good.id
+    assert without_config.status.state is RunStatus.FAILED
+    queue.delete(without_status, store)
+    assert len(store.list()) == 2
+
+
+def test_threads_never_claim_the_same_run(
+    store: RunStore, on: Callable[[str], None]
+) -> None:
+    on(",".join(f"cpu{i}" for i in range(6)))
+    for number in range(6):
+        queued(store, number)
+    claims: list[Claim | None] = []
+    threads = [
+        threading.Thread(target=lambda: claims.append(queue.claim_next(store)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    held.extend(claim for claim in claims if claim is not None)
+    taken = [claim.run.id for claim in held]
+    assert len(taken) == len(set(taken)) == 6
+
+
+def test_stop_of_a_waiting_run(store: RunStore) -> None:
+    run = queued(store, 1)
+    queue.stop(run)
+    assert run.status.state is RunStatus.STOPPED
+    assert queue.claim_next(store) is None
+    with pytest.raises(RunError, match="has ended already"):
+        queue.stop(run)
+
+
+def test_stop_of_a_running_run_is_a_request(store: RunStore) -> None:
+    run = queued(store, 1)
+    claim = claimed(store)
+    queue.stop(run)
+    assert run.stop_requested
+    assert run.status.state is RunStatus.RUNNING
+    assert not queue.stop_overdue(run)
+    end(claim)
+
+
+@pytest.mark.parametrize("state", [RunStatus.STOPPED, RunStatus.FAILED])
+def test_resume(store: RunStore, state: RunStatus) -> None:
+    run = queued(store, 1)
+    claim = claimed(store)
+    run.request_stop()
+    end(claim, state)
+    queue.resume(run, store)
+    assert not run.stop_requested
+    status = run.status
+    assert status.state is RunStatus.QUEUED
+    assert (status.ended, status.failure, status.phase) == (0.0, None, "waiting")
+    assert claimed(store).run.status.attempt == 2
+
+
+def test_resume_after_a_kill(store: RunStore) -> None:
+    run = queued(store, 1)
+    claim = claimed(store)
+    release(claim)
+    assert run.status.state is RunStatus.INTERRUPTED
+    queue.resume(run, store)
+    assert run.status.state is RunStatus.QUEUED
+
+
+def test_what_cannot_be_resumed(store: RunStore) -> None:
+    run = queued(store, 1)
+    with pytest.raises(RunError, match="queued"):
+        queue.resume(run, store)
+    claim = claimed(store)
+    with pytest.raises(RunError, match="running"):
+        queue.resume(run, store)
+    end(claim)
+    with pytest.raises(RunError, match="done"):
+        queue.resume(run, store)
+
+
+def test_delete(store: RunStore) -> None:
+    waiting, running = queued(store, 2), queued(store, 1)
+    queue.delete(waiting, store)
+    claim = claimed(store)
+    with pytest.raises(RunError, match="stop it first"):
+        queue.delete(running, store)
+    end(claim)
+    queue.delete(running, store)
+    assert store.list() == []
+    with pytest.raises(RunError):
+        queue.delete(running, store)
+
+
+def test_submit_says_so(store: RunStore) -> None:
+    before = queue.queue_stamp(store)
+    run = queue.submit(TrainConfig(dataset="/data"), store)
+    assert queue.queue_stamp(store) != before
+    assert run.status.state is RunStatus.QUEUED
+    assert '"train"' in (store.root / "audit.jsonl").read_text()
+
+
+@pytest.mark.parametrize(("ended", "starts"), [(1, 0), (-9, 0), (0, 1)])
+def test_a_worker_that_could_not_start_is_not_tried_at_once(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, ended: int, starts: int
+) -> None:
+    started: list[RunStore] = []
+    monkeypatch.setattr(queue, "start_worker", started.append)
+    child = subprocess.Popen([sys.executable, "-c", "import os; os._exit(9)"])
+    child.wait()
+    child.returncode = ended
+    monkeypatch.setattr(queue, "_children", [child])
+    monkeypatch.setitem(queue._started, store.root, time.monotonic() - 10)
+    queue.ensure_worker(store)
+    assert len(started) == starts
+    monkeypatch.setitem(queue._started, store.root, time.monotonic() - 40)
+    queue.ensure_worker(store)
+    assert len(started) == starts + 1
+
+
+def test_a_worker_is_started_only_where_one_is_of_use(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[RunStore] = []
+    monkeypatch.setattr(queue, "start_worker", started.append)
+    assert not queue.shell_present(store)
+    queue.ensure_worker(store)
+    assert len(started) == 1
+    assert queue.shell_present(store)
+    idle = queue._idle_lock(store)
+    assert idle.acquire()
+    queue.ensure_worker(store)
+    assert len(started) == 1
+    idle.release()
+    queued(store, 1)
+    claim = claimed(store)
+    queue.ensure_worker(store)  # All devices are busy, nothing waits.
+    assert len(started) == 1
+    queued(store, 2)
+    queue.ensure_worker(store)  # The next one finds TensorFlow loaded.
+    assert len(started) == 2
+    end(claim)
+    assert not locked(store.root / "queue.lock")

@@ -1,0 +1,221 @@
+"""Runs on disk: made whole, told apart, judged by their lock alone."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medmodel.core.config import Augmentation, TrainConfig
+from medmodel.core.errors import ConfigError, RunError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import read_json, write_json
+from medmodel.runs.run import Failure, ModelFacts, Run, RunStatus, RunStore, Status
+
+
+@pytest.fixture
+def store(workspace: Path) -> RunStore:
+    return RunStore()
+
+
+@pytest.fixture
+def run(store: RunStore) -> Run:
+    return store.create(TrainConfig(dataset="/data/Chest <CT>", name="ünï"))
+
+
+def test_a_new_run_waits(store: RunStore, run: Run) -> None:
+    assert run.status.state is RunStatus.QUEUED
+    assert run.status.attempt == 0
+    assert run.config == TrainConfig(dataset="/data/Chest <CT>", name="ünï")
+    assert run.title == "ünï"
+    assert not run.alive
+    assert store.get(run.id).folder == run.folder
+    assert [r.id for r in store.list()] == [run.id]
+    assert [p.name for p in store.folder.iterdir()] == [run.id]  # Nothing hidden.
+
+
+def test_title_without_a_name(store: RunStore) -> None:
+    run = store.create(TrainConfig(dataset="/data/Chest CT"))
+    assert run.title == "Instant on Chest CT"
+
+
+def test_wrong_settings_make_no_run(store: RunStore) -> None:
+    with pytest.raises(ConfigError):
+        store.create(TrainConfig(dataset="/data", epochs=0))
+    assert store.list() == []
+
+
+def test_full_disk_is_told_and_leaves_nothing(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(self: Run, status: Status) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Run, "write_status", write)
+    with pytest.raises(RunError, match="No space left on device"):
+        store.create(TrainConfig(dataset="/data"))
+    assert list(store.folder.iterdir()) == []
+
+
+def test_config_survives_the_disk(store: RunStore) -> None:
+    config = TrainConfig(
+        dataset="/data",
+        training="scratch",
+        model="compact_resnet",
+        size=96,
+        augmentation=Augmentation(shift=0.1, flip_horizontal=True),
+    )
+    assert store.create(config).config == config
+
+
+@pytest.mark.parametrize(
+    "run_id", ["", "..", "../x", ".hidden", "a/b", "a" * 65, "x\n", "none", "-a"]
+)
+def test_ids_from_outside_are_checked(store: RunStore, run_id: str) -> None:
+    store.folder.mkdir(parents=True)
+    with pytest.raises(RunError):
+        store.get(run_id)
+
+
+def test_newest_first(store: RunStore) -> None:
+    names = ["20250101-000000-aaaaaa", "20260101-000000-aaaaaa"]
+    for name in names:
+        store.create(TrainConfig(dataset="/data")).folder.rename(store.folder / name)
+    (store.folder / ".deleted-x").mkdir()
+    (store.folder / "empty").mkdir()
+    assert [run.id for run in store.list()] == names[::-1]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    state=st.sampled_from(RunStatus),
+    epoch=st.integers(0, 1000),
+    seconds=st.none() | st.floats(0, 1e6),
+    failure=st.none() | st.builds(Failure, st.text(), st.text(), st.text()),
+)
+def test_status_and_json_are_inverse(
+    state: RunStatus, epoch: int, seconds: float | None, failure: Failure | None
+) -> None:
+    status = Status(state=state, epoch=epoch, seconds_left=seconds, failure=failure)
+    assert Status.from_json(status.to_json()) == status
+    assert Status.from_json({**status.to_json(), "from_the_future": 1}) == status
+
+
+def test_running_without_a_worker_is_interrupted(run: Run) -> None:
+    run.write_status(Status(state=RunStatus.RUNNING, epoch=3))
+    lock = run.lock
+    assert lock.acquire()
+    assert run.status.state is RunStatus.RUNNING
+    lock.release()
+    status = run.status
+    assert status.state is RunStatus.INTERRUPTED
+    assert status.epoch == 3
+    assert status.failure is not None and status.failure.kind == "killed"
+    # A judgement, not a fact on disk.
+    assert read_json(run.folder / "status.json")["state"] == "running"
+
+
+def test_ended_between_two_looks_is_not_interrupted(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.write_status(Status(state=RunStatus.RUNNING))
+
+    def ends(self: Run) -> bool:
+        self.write_status(Status(state=RunStatus.DONE))
+        return False
+
+    monkeypatch.setattr(Run, "alive", property(ends))
+    assert run.status.state is RunStatus.DONE
+
+
+DAMAGE = [*("", "{", "[]", "{}", "[" * 100_000), '{"state": "odd", "dataset": 5}']
+
+
+@pytest.mark.parametrize("content", DAMAGE, ids=range(len(DAMAGE)))
+def test_damaged_files_are_named(run: Run, content: str) -> None:
+    (run.folder / "status.json").write_text(content)
+    with pytest.raises(RunError, match=r"status\.json"):
+        _ = run.status
+    (run.folder / "config.json").write_text(content)
+    with pytest.raises(RunError, match=r"config\.json"):
+        _ = run.config
+    (run.folder / "status.json").unlink()
+    with pytest.raises(RunError, match=r"no status\.json"):
+        _ = run.status
+    (run.folder / "config.json").unlink()
+    with pytest.raises(RunError, match=r"no config\.json"):
+        _ = run.config
+
+
+def test_model_facts(run: Run) -> None:
+    facts = ModelFacts(["<i>", "b c"], Preprocessing(64, "crop", "grey"), ["conv"], 9)
+    run.write_model_facts(facts)
+    with pytest.raises(RunError, match="no trained model"):
+        _ = run.model_facts
+    run.model_path.touch()
+    assert run.model_facts == facts
+    write_json(run.folder / "model.json", {"class_names": []})
+    with pytest.raises(RunError, match=r"model\.json"):
+        _ = run.model_facts
+
+
+def test_stop(run: Run) -> None:
+    assert not run.stop_requested
+    run.request_stop()
+    assert run.stop_requested
+    run.clear_stop()
+    run.clear_stop()
+    assert not run.stop_requested
+
+
+def test_append_and_write_table(run: Run) -> None:
+    run.append("a.csv", {"x": 1, "y": "with, comma"})
+    run.append("a.csv", {"x": 2, "y": ""})
+    with (run.folder / "a.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["x", "y"],
+            ["1", "with, comma"],
+            ["2", ""],
+        ]
+    run.write_table("b.csv", [["x"], [1], [2]])
+    assert (run.folder / "b.csv").read_text() == "x\n1\n2\n"
+
+
+def test_delete(store: RunStore, run: Run) -> None:
+    lock = run.lock
+    assert lock.acquire()
+    with pytest.raises(RunError, match="stop it first"):
+        store.delete(run)
+    lock.release()
+    store.delete(run)
+    assert list(store.folder.iterdir()) == []
+    with pytest.raises(RunError, match="no run"):
+        store.delete(run)
+    assert list(store.folder.iterdir()) == []
+
+
+def test_what_a_killed_deletion_left_is_removed(
+    store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store.create(TrainConfig("/data/x"))
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        store.delete(run)
+    assert len(list(store.folder.iterdir())) == 2
+    store.remove_leftovers()
+    assert list(store.folder.iterdir()) == [kept.folder]
+
+
+def test_runs_asked_for_at_once_keep_their_order() -> None:
+    store = RunStore()
+    made = []
+    for _ in range(5):
+        made.append(store.create(TrainConfig("/data/x")).id)
+        time.sleep(0.001)
+    assert [run.id for run in store.list()] == made[::-1]

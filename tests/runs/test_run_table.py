@@ -1,0 +1,132 @@
+"""The table of runs."""
+
+from dataclasses import replace
+
+from medmodel.core.config import TrainConfig, config_for
+from medmodel.runs.notes import change_notes
+from medmodel.runs.run import RunStatus, RunStore
+from medmodel.runs.run_index import entries
+from medmodel.runs.run_table import (
+    differing_settings,
+    distinct_names,
+    epochs,
+    runs_table,
+    searched,
+    setting_text,
+    settings_that_differ,
+    unlike_most,
+)
+
+
+def test_best_epoch_and_differing_settings() -> None:
+    store = RunStore()
+    for seed, losses in enumerate([(0.5, 0.2, 0.9), (0.4, 0.3, 0.1)]):
+        run = store.create(config_for("compact", "/data/x", seed=seed, name=f"S{seed}"))
+        for epoch, loss in enumerate(losses, 1):
+            row = {"epoch": epoch, "val_loss": loss, "val_accuracy": 1 - loss}
+            run.append("history.csv", row)
+        run.write_status(replace(run.status, state=RunStatus.DONE))
+    table = runs_table(entries(store))
+    best = table.set_index("name")["val_loss"].to_dict()
+    assert best == {"S0": 0.2, "S1": 0.1}
+    assert [c for c in map(str, table) if c.startswith("setting: ")] == [
+        "setting: seed"
+    ]
+    assert searched(table, "s1 DONE")["name"].tolist() == ["S1"]
+    assert searched(table, "s1")["name"].tolist() == ["S1"]
+    assert searched(table, "s1 (").empty
+
+
+def test_nested_settings_stand_for_themselves() -> None:
+    plain, moved = TrainConfig("/x"), config_for("compact", "/x")
+    found = differing_settings([plain, moved])
+    assert found["augmentation.shift"] == [0.0, 0.05]
+    assert "dataset" not in found and "name" not in found
+    assert differing_settings([]) == {} == differing_settings([plain])
+
+
+def test_pinned_runs_come_first_and_notes_are_found() -> None:
+    store = RunStore()
+    runs = [store.create(config_for("compact", "/data/x", name=n)) for n in "abc"]
+    before = [e.run.id for e in entries(store)]
+    pinned = before[1]
+    change_notes(store.get(pinned), tags=["Friday"], note="Ask Ann", pinned=True)
+    table = runs_table(entries(store))
+    rest = [run for run in before if run != pinned]
+    assert table["run"].tolist() == [pinned, *rest] and len(runs) == 3
+    assert searched(table, "friday ann")["run"].tolist() == [pinned]
+
+
+def test_unusual_settings_among_the_runs_in_sight() -> None:
+    store = RunStore()
+    for seed, changes in enumerate([{}, {}, {"epochs": 3, "steps": ("clahe",)}]):
+        store.create(config_for("instant", "/x", name=f"S{seed}", **changes))
+    table = runs_table(entries(store)).sort_values("name", ignore_index=True)
+    texts = settings_that_differ(table)
+    assert list(texts) == ["steps", "epochs"]
+    assert texts["steps"].tolist() == ["none", "none", "clahe"]
+    assert unlike_most(texts)["epochs"].tolist() == [False, False, True]
+    assert settings_that_differ(table.head(2)).empty
+    assert [setting_text(x) for x in (True, "", 0.5, ())] == [
+        "yes",
+        "none",
+        "0.5",
+        "none",
+    ]
+
+
+def test_no_runs() -> None:
+    table = runs_table([])
+    assert len(table) == 0 and "val_loss" in table
+
+
+def test_epochs_of_a_run_that_was_resumed() -> None:
+    run = RunStore().create(config_for("compact", "/data/x"))
+    assert epochs(run).empty
+    for epoch, loss in [(1, 0.9), (2, 0.5), (2, 0.4), (3, 0.6)]:
+        row = {"epoch": epoch, "val_loss": loss, "val_accuracy": 1 - loss}
+        run.append("history.csv", row)
+    found = epochs(run)
+    assert found["val_loss"].tolist() == [0.9, 0.4, 0.6]
+    assert found.loc[found["best"], "epoch"].tolist() == [2]
+    run.write_status(replace(run.status, best_epoch=3))
+    found = epochs(run)
+    assert found.loc[found["best"], "epoch"].tolist() == [3]
+    (run.folder / "history.csv").write_text("nothing\nof use\n")
+    assert epochs(run).empty
+
+
+def test_namesakes_are_told_apart() -> None:
+    store = RunStore()
+    for name in ("one", "one", "two"):
+        store.create(config_for("compact", "/data/x", name=name))
+    names = distinct_names(entries(store))
+    assert names == distinct_names(entries(store), short=True)
+    assert len(set(names.values())) == 3 and "two" in names.values()
+    twins = [k for k, v in names.items() if v.startswith("one (")]
+    assert len(twins) == 2 and all(run in names[run] for run in twins)
+
+
+def test_namesakes_are_told_apart_by_what_people_know() -> None:
+    store = RunStore()
+    runs = [
+        store.create(config_for("compact", "/data/x", seed=seed)) for seed in (3, 4)
+    ]
+    runs.append(store.create(config_for("instant", "/data/x")))
+    names = distinct_names(entries(store), short=True)
+    assert [names[run.id] for run in runs] == [
+        "Compact CNN, seed 3",
+        "Compact CNN, seed 4",
+        "Instant",
+    ]
+    assert "Instant on x" in distinct_names(entries(store)).values()
+    # The place is told where it differs.
+    store.create(config_for("instant", "/data/y"))
+    elsewhere = set(distinct_names(entries(store), short=True).values())
+    assert {"Instant on x", "Instant on y"} <= elsewhere
+    early = store.create(config_for("compact", "/data/x", seed=3))
+    early.folder.rename(early.folder.with_name("20260102-030405-abcdef"))
+    again = distinct_names(entries(store))
+    assert again["20260102-030405-abcdef"] == "Compact CNN on x (02.01. 03:04)" or (
+        again["20260102-030405-abcdef"].endswith("(20260102-030405-abcdef)")
+    )

@@ -1,0 +1,159 @@
+"""What a worker says: soon, whole, and without holding the training up."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.storage import Lock, read_json
+from medmodel.runs import status_writer as reporter_module
+from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
+from medmodel.runs.status_writer import EPOCH_COLUMNS, Reporter
+
+
+@pytest.fixture
+def run(workspace: Path) -> Iterator[Run]:
+    run = RunStore().create(TrainConfig(dataset="/data"))
+    lock: Lock = run.lock
+    assert lock.acquire()
+    run.write_status(Status(state=RunStatus.RUNNING, attempt=2))
+    yield run
+    lock.release()
+
+
+@pytest.fixture
+def reporter(run: Run) -> Iterator[Reporter]:
+    with Reporter(run) as reporter:
+        yield reporter
+
+
+def rows(run: Run, name: str) -> list[dict[str, str]]:
+    path = run.folder / name
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def test_change_of_phase_is_on_disk_at_once(run: Run, reporter: Reporter) -> None:
+    reporter.update(phase="training", message="Go.", epochs=7)
+    status = run.status
+    assert (status.phase, status.message, status.epochs) == ("training", "Go.", 7)
+    assert status.attempt == 2
+
+
+def test_other_changes_come_soon(run: Run, reporter: Reporter) -> None:
+    reporter.update(best_epoch=3)
+    wait_for(lambda: run.status.best_epoch == 3)
+
+
+def test_heart_beats_while_training_is_busy(run: Run, reporter: Reporter) -> None:
+    first = run.status.heartbeat
+    wait_for(lambda: run.status.heartbeat > first + 0.9)
+    wait_for(lambda: {"Processor", "Memory"} <= set(run.status.usage))
+
+
+def test_progress_tells_message_and_time_left(
+    run: Run, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(reporter_module.time, "monotonic", lambda: now)
+    reporter.progress("preparing", 0, 1200)
+    assert reporter.status.message == "Preparing the images: 0 of 1,200."
+    assert reporter.status.seconds_left is None
+    now += 10
+    reporter.progress("preparing", 300, 1200)
+    assert reporter.status.seconds_left == pytest.approx(30)
+    reporter.progress("evaluating", 5, 10)  # A new phase starts its own clock.
+    assert reporter.status.seconds_left is None
+    reporter.progress("checking", 0, 0)
+    assert reporter.status.message == "Checking the images."
+
+
+def test_remark_is_what_progress_did_not_say(reporter: Reporter) -> None:
+    assert reporter.remark == ""
+    reporter.progress("evaluating", 1, 2)
+    assert reporter.remark == ""
+    reporter.update(message="Careful.")
+    reporter.update(done=2)
+    assert reporter.remark == "Careful."
+
+
+def test_steps_come_in_order_with_one_header(run: Run, reporter: Reporter) -> None:
+    for step in range(1, 2001):
+        reporter.step(step=step, epoch=1, loss=1 / 3, accuracy=0.5)
+    wait_for(lambda: len(rows(run, "steps.csv")) == 2000)
+    written = rows(run, "steps.csv")
+    assert list(written[0]) == ["time", "epoch", "step", "loss", "accuracy"]
+    assert [int(row["step"]) for row in written] == list(range(1, 2001))
+    assert written[0]["loss"] == "0.333333"
+    wait_for(lambda: run.status.step == 2000)
+
+
+def test_epochs(run: Run, reporter: Reporter) -> None:
+    reporter.step(step=5, epoch=1, loss=1.0, accuracy=0.5)
+    reporter.epoch({"epoch": 1, "step": 5, "loss": 1.0, "val_loss": 2.0})
+    (row,) = rows(run, "history.csv")
+    assert tuple(row) == EPOCH_COLUMNS
+    assert (row["attempt"], row["epoch"], row["val_loss"]) == ("2", "1", "2.0")
+    assert row["learning_rate"] == ""
+    assert len(rows(run, "steps.csv")) == 1  # An epoch's steps are there before it.
+    wait_for(lambda: run.status.epoch == 1)
+
+
+def test_stop_is_seen(run: Run, reporter: Reporter) -> None:
+    assert not reporter.stop_requested
+    run.request_stop()
+    wait_for(lambda: reporter.stop_requested)
+
+
+def test_close_writes_the_rest(run: Run) -> None:
+    reporter = Reporter(run)
+    reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
+    failure = Failure("data", "what", "do")
+    reporter.close(state=RunStatus.FAILED, failure=failure)
+    assert run.status.failure == failure
+    assert len(rows(run, "steps.csv")) == 1
+    assert not (run.folder / ".reserve").exists()
+
+
+def test_steps_that_cannot_be_written_fail_the_run(
+    run: Run, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run.folder / "steps.csv").mkdir()
+    reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
+    with pytest.raises(OSError):
+        for step in range(10_000):
+            reporter.step(step=step, epoch=1, loss=1.0, accuracy=0.5)
+            time.sleep(0.01)
+
+
+def test_full_disk_hides_no_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Run.write_status
+
+    def on_a_full_disk(self: Run, status: Status) -> None:
+        if (self.folder / ".reserve").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, status)
+
+    monkeypatch.setattr(Run, "write_status", on_a_full_disk)
+    reporter = Reporter(run)
+    reporter.update(phase="training")  # Cannot be written; nothing breaks.
+    assert read_json(run.folder / "status.json")["phase"] == "waiting"
+    failure = Failure("not_a_number", "what", "do")
+    # The space that was set aside lets the last word through.
+    reporter.close(state=RunStatus.FAILED, failure=failure)
+    assert run.status.failure == failure

@@ -1,0 +1,183 @@
+"""Reports, stops, keeps the best and goes on after a crash."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from medmodel.core.config import config_for
+from medmodel.core.errors import Cancelled
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import read_json
+from medmodel.evaluation.thresholds import Rule, freeze_thresholds, frozen_thresholds
+from medmodel.networks.models import build_model
+from medmodel.runs.failures import NotANumberError
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status_writer import Reporter
+from medmodel.training import callbacks
+from medmodel.training.callbacks import Backup, BestKeeper, Narrator, restore
+from medmodel.training.checkpoint import save_model
+
+TINY = Preprocessing(28, colour="grey")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return RunStore().create(config_for("document", str(tmp_path)))
+
+
+def tiny_model(seed: int = 0) -> keras.Model:
+    model = build_model("document_cnn", TINY, 2, seed=seed)
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def batch() -> tuple[np.ndarray, np.ndarray]:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 28, 28, 1), np.uint8)
+    return pixels, np.eye(2, dtype=np.float32)[np.arange(8) % 2]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_narrator_tells_each_batch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callbacks, "STEP_SECONDS", 0.0)
+    with Reporter(run) as reporter:
+        narrator = Narrator(reporter, 10, 16)
+        narrator.on_epoch_begin(2)
+        # Keras gives means over the epoch so far: the batches had 3, 1 and 2.
+        for number, mean in enumerate((3.0, 2.0, 2.0)):
+            narrator.on_train_batch_end(number, {"loss": mean, "accuracy": 0.5})
+        assert (reporter.status.done, reporter.status.total) == (3, 6)
+    told = rows(run.folder / "steps.csv")
+    assert [float(row["loss"]) for row in told] == pytest.approx([3.0, 1.0, 2.0])
+    assert [row["step"] for row in told] == ["11", "12", "13"]
+    assert {row["epoch"] for row in told} == {"3"}
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_loss_that_is_no_number_ends_training(run: Run, loss: float) -> None:
+    with Reporter(run) as reporter:
+        narrator = Narrator(reporter, 0, 10)
+        narrator.on_epoch_begin(1)
+        with pytest.raises(NotANumberError, match="epoch 2, step 5"):
+            narrator.on_train_batch_end(4, {"loss": loss, "accuracy": 0.5})
+
+
+def test_stop_is_heard_in_training_and_validation(run: Run) -> None:
+    run.request_stop()
+    with Reporter(run) as reporter:
+        narrator = Narrator(reporter, 0, 10)
+        with pytest.raises(Cancelled):
+            narrator.on_train_batch_end(0, {"loss": 1.0, "accuracy": 0.5})
+        with pytest.raises(Cancelled):
+            narrator.on_test_batch_end(0)
+
+
+def keeper(reporter: Reporter, saved: list[keras.Model], patience: int = 0) -> Any:
+    def save(model: keras.Model) -> None:
+        saved.append(model)
+        reporter.run.model_path.touch()
+
+    return BestKeeper(reporter, save, patience)
+
+
+def test_only_better_models_are_kept_also_by_the_next_attempt(run: Run) -> None:
+    model = tiny_model()
+    saved: list[keras.Model] = []
+    with Reporter(run) as reporter:
+        first = keeper(reporter, saved)
+        kept = [first.offer(model, e, loss) for e, loss in ((1, 0.5), (2, 0.6))]
+        assert kept == [True, False]
+        again = keeper(reporter, saved)
+        assert (again.loss, again.epoch) == (0.5, 1)
+        assert not again.offer(model, 2, 0.55)
+        assert not again.offer(model, 2, math.nan)
+        assert again.offer(model, 3, 0.4)
+        assert reporter.status.best_epoch == 3
+    assert len(saved) == 2
+
+
+def test_patience_counts_from_the_best_epoch_of_any_attempt(run: Run) -> None:
+    model = tiny_model()
+    with Reporter(run) as reporter:
+        keeper(reporter, []).offer(model, 2, 0.5)
+        patient = keeper(reporter, [], patience=2)
+        patient.set_model(model)
+        model.stop_training = False
+        patient.on_epoch_end(2, {"val_loss": 0.6})
+        assert not model.stop_training
+        patient.on_epoch_end(3, {"val_loss": 0.6})
+        assert model.stop_training
+
+
+def test_backup_holds_weights_optimizer_and_epoch(run: Run) -> None:
+    model, folder = tiny_model(), run.folder / "backup"
+    pixels, labels = batch()
+    backup = Backup(folder)
+    model.fit(pixels, labels, epochs=2, verbose=0, callbacks=[backup])
+    assert [p.name for p in folder.iterdir()] == ["epoch_00002.weights.h5"]
+    other = tiny_model(seed=1)
+    assert restore(other, folder) == 2
+    assert int(other.optimizer.iterations) == 2
+    for ours, theirs in zip(model.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for one, two in zip(
+        model.optimizer.variables, other.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_no_backup_no_epochs(run: Run) -> None:
+    assert restore(tiny_model(), run.folder / "backup") == 0
+
+
+def test_full_disk_leaves_the_earlier_model(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model()
+    save_model(run, model, ["a", "b"], TINY)
+    before = run.model_path.read_bytes()
+
+    def full(path: str) -> None:
+        Path(path).write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(model, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        save_model(run, model, ["a", "b"], TINY)
+    assert run.model_path.read_bytes() == before
+    assert not list(run.folder.glob(".new*"))
+    assert run.model_facts.class_names == ["a", "b"]
+    assert run.model_facts.parameters == model.count_params()
+
+
+def test_what_an_earlier_model_said_goes_with_it(run: Run) -> None:
+    """A run that was stopped, resumed and killed mixed two models in Diagnose."""
+    save_model(run, tiny_model(), ["a", "b"], TINY)
+    predictions = run.folder / "predictions.csv"
+    predictions.write_text("path,patient,split,label,score_a,score_b\n")
+    freeze_thresholds(run, Rule(), {"a": 0.5, "b": 0.5})
+    assert frozen_thresholds(run) is not None
+    save_model(run, tiny_model(1), ["a", "b"], TINY)
+    assert not predictions.exists() and frozen_thresholds(run) is None
+
+
+def test_steps_begin_where_the_attempt_goes_on(run: Run) -> None:
+    lines = [("time", "epoch", "step", "loss", "accuracy")]
+    lines += [("1.0", "1", str(step), "0.5", "0.5") for step in (1, 2, 3)]
+    run.write_table("steps.csv", lines)
+    with Reporter(run) as reporter:
+        reporter.rewind(2)
+        assert reporter.status.step == 2
+    assert [row["step"] for row in rows(run.folder / "steps.csv")] == ["1", "2"]
+    assert read_json(run.folder / "best.json") is None

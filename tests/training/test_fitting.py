@@ -1,0 +1,168 @@
+"""Gradient descent on drawn pictures: learns, resumes, stops, fine-tunes."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.storage import read_json
+from medmodel.networks.models import MODELS
+from medmodel.runs.failures import NotANumberError
+from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.status_writer import Reporter
+from medmodel.training import fitting, train
+from medmodel.training.callbacks import Backup
+from tests.conftest import draw_class_folders
+
+
+def _tiny(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+    x = keras.layers.Rescaling(1 / 255)(images)
+    x = keras.layers.Conv2D(4, 3, 2, activation="relu", name="last")(x)
+    return keras.layers.GlobalAveragePooling2D()(x)
+
+
+@pytest.fixture(autouse=True)
+def tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that trains in a moment takes the place of the compact one."""
+    monkeypatch.setitem(MODELS, "compact_resnet", _tiny)
+
+
+def settings(folder: Path, **changes: Any) -> TrainConfig:
+    small = {"size": 28, "epochs": 3, "batch_size": 8, "precision": "float32"}
+    return config_for("compact", str(folder), **{**small, "patience": 0, **changes})
+
+
+def trained(run: Run) -> RunStatus:
+    with Reporter(run) as reporter:
+        return train.train(run, reporter)
+
+
+def rows(run: Run, name: str = "history.csv") -> list[dict[str, str]]:
+    with (run.folder / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(run: Run) -> list[np.ndarray]:
+    return keras.models.load_model(run.model_path, compile=False).get_weights()
+
+
+class Crash(Exception):
+    """Stands for a kill between two epochs."""
+
+
+def crash_after(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
+    written = Backup.on_epoch_end
+
+    def crashing(self: Backup, number: int, logs: Any = None) -> None:
+        written(self, number, logs)
+        if number + 1 == epoch:
+            raise Crash
+
+    monkeypatch.setattr(Backup, "on_epoch_end", crashing)
+
+
+def test_resumed_run_ends_like_one_that_was_never_killed(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = RunStore().create(settings(class_folders))
+    assert trained(whole) is RunStatus.DONE
+    assert not (whole.folder / "backup").exists()
+    killed = RunStore().create(settings(class_folders))
+    with monkeypatch.context() as patch:
+        crash_after(patch, 1)
+        with pytest.raises(Crash):
+            trained(killed)
+    assert len(rows(killed)) == 1 and killed.model_path.exists()
+    assert trained(killed) is RunStatus.DONE
+    assert [row["epoch"] for row in rows(killed)] == ["1", "2", "3"]
+    for one, two in zip(rows(whole), rows(killed), strict=True):
+        for name in ("step", "loss", "val_loss", "learning_rate"):
+            assert float(one[name]) == pytest.approx(float(two[name]), abs=1e-5)
+    for ours, theirs in zip(weights(whole), weights(killed), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    steps = [int(row["step"]) for row in rows(killed, "steps.csv")]
+    assert steps == sorted(set(steps))
+
+
+def test_stop_keeps_the_best_model_and_predicts(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunStore().create(settings(class_folders, epochs=50))
+    written = Backup.on_epoch_end
+
+    def stopping(self: Backup, number: int, logs: Any = None) -> None:
+        written(self, number, logs)
+        if number == 1:
+            run.request_stop()
+
+    monkeypatch.setattr(Backup, "on_epoch_end", stopping)
+    assert trained(run) is RunStatus.STOPPED
+    assert 2 <= len(rows(run)) < 50
+    best = read_json(run.folder / "best.json")
+    assert best["val_loss"] == min(float(row["val_loss"]) for row in rows(run))
+    assert {row["split"] for row in rows(run, "predictions.csv")} == {"val", "test"}
+    assert (run.folder / "backup").exists()
+
+
+def test_stopped_in_the_first_epoch_keeps_what_there_is(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunStore().create(settings(class_folders, batch_size=1))
+    begin = fitting.Narrator.on_epoch_begin
+
+    def stopping(self: Any, epoch: int, logs: Any = None) -> None:
+        begin(self, epoch, logs)
+        run.request_stop()
+
+    monkeypatch.setattr(fitting.Narrator, "on_epoch_begin", stopping)
+    assert trained(run) is RunStatus.STOPPED
+    assert run.model_facts.class_names == ["dark", "light"]
+
+
+def test_loss_that_is_no_number_is_named(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> keras.optimizers.Optimizer:
+        return keras.optimizers.SGD(float("inf"))
+
+    monkeypatch.setattr(fitting, "_optimizer", broken)
+    run = RunStore().create(settings(class_folders))
+    with pytest.raises(NotANumberError, match="epoch 1, step"):
+        trained(run)
+
+
+def test_patience_ends_training(class_folders: Path) -> None:
+    run = RunStore().create(
+        settings(class_folders, epochs=30, patience=1, learning_rate=1e-7)
+    )
+    assert trained(run) is RunStatus.DONE
+    assert len(rows(run)) < 30
+
+
+def test_fine_tuning_starts_from_a_solved_head_and_leaves_batch_norm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pretrained(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+        x = keras.layers.BatchNormalization(name="norm")(_tiny(images, weights))
+        return keras.layers.Dropout(0.2)(x)
+
+    monkeypatch.setitem(MODELS, "efficientnet_lite0", pretrained)
+    folder = draw_class_folders(tmp_path / "data" / "many", images_per_class=30)
+    config = config_for(
+        "custom",
+        str(folder),
+        **{"size": 28, "epochs": 1, "batch_size": 16, "precision": "float32"},
+        learning_rate=1e-7,
+    )
+    run = RunStore().create(config)
+    assert trained(run) is RunStatus.DONE
+    saved = keras.models.load_model(run.model_path, compile=False)
+    # Nearly nothing was learned by descent: it is the head that knows the classes.
+    assert float(rows(run)[-1]["val_accuracy"]) > 0.9
+    np.testing.assert_array_equal(saved.get_layer("norm").moving_mean, np.zeros(4))

@@ -1,0 +1,86 @@
+"""The larger size is taken only where it pays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medmodel.core.config import config_for
+from medmodel.data.datasets import Index, index_dataset
+from medmodel.data.splits import assign_splits
+from medmodel.runs.run import RunStore
+from medmodel.runs.status_writer import Reporter
+from medmodel.training import input_size
+from tests.conftest import draw_class_folders
+
+
+def chosen(folder: Path, **changes: object) -> input_size.Sizing:
+    config = config_for("instant", str(folder), **changes)
+    run = RunStore().create(config)
+    index = index_dataset(folder)
+    with Reporter(run) as reporter:
+        return input_size.choose_size(
+            run, reporter, index, assign_splits(index, config)
+        )
+
+
+@pytest.mark.parametrize(
+    ("gains", "size"),
+    [
+        ([0.3, 0.2, 0.25, 0.22], 224),
+        ([0.03, 0.02, 0.025, 0.022], 128),
+        ([0.4, -0.1, 0.1, -0.1], 224),
+        ([-0.3, -0.2, -0.3, -0.2], 128),
+    ],
+)
+def test_verdict(gains: list[float], size: int) -> None:
+    large = np.full(4, 0.5)
+    found = input_size.verdict({128: large + gains, 224: large})
+    assert found.size == size
+    assert found.reason.startswith(f"{size} px: validation chose it over")
+    assert "0.50" in found.reason
+
+
+def test_settings_have_the_first_word(class_folders: Path) -> None:
+    assert chosen(class_folders, size=64).size == 64
+
+
+@pytest.mark.parametrize(
+    ("native", "sizes"),
+    [
+        (28, (96, 128)),
+        (111, (96, 128)),
+        (112, (128, 128)),
+        (200, (128, 224)),
+        (512, (128, 320)),
+    ],
+)
+def test_candidates(native: float, sizes: tuple[int, int]) -> None:
+    assert input_size.candidates(native) == sizes
+
+
+def test_images_of_the_usual_size_need_no_pilot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "usual", size=128)
+    monkeypatch.setattr(input_size, "_pilot", None)
+    found = chosen(folder)
+    assert found == input_size.Sizing(128, "128 px: the images have 128 px.")
+
+
+def test_pilot_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "large", size=230)
+    asked: list[int] = []
+
+    def pilot(_run: object, _reporter: object, index: Index, *rest: object) -> object:
+        asked.append(int(str(rest[-1])))
+        return np.full(5, 0.9 if rest[-1] == 128 else 0.4)
+
+    monkeypatch.setattr(input_size, "_pilot", pilot)
+    first, second = chosen(folder), chosen(folder)
+    assert first == second
+    assert first.size == 224
+    assert asked == [128, 224]
+    assert chosen(folder, seed=1).size == 224 and len(asked) == 4
