@@ -24,7 +24,7 @@ from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError
 from medmodel.core.messages import BrokenMessage, Message, receive, send
-from medmodel.evaluation.ood import Familiarity, ImageFacts
+from medmodel.evaluation.ood import ImageTraits, OodResult
 from medmodel.runs.run import RunStore
 
 PIECE = 32
@@ -43,7 +43,7 @@ METHODS = {
 
 
 @dataclass(frozen=True)
-class How:
+class ExplainOptions:
     """How a picture is to be explained.
 
     Args:
@@ -97,7 +97,7 @@ class Answer:
 
     scores: np.ndarray
     heatmaps: np.ndarray | None = None
-    familiarity: list[Familiarity] = field(default_factory=list)
+    familiarity: list[OodResult] = field(default_factory=list)
 
 
 class Predictor:
@@ -124,7 +124,7 @@ class Predictor:
         run_id: str,
         images: np.ndarray,
         heatmap_for: Sequence[int] | None = None,
-        compare: Sequence[ImageFacts] | None = None,
+        compare: Sequence[ImageTraits] | None = None,
     ) -> Answer:
         """Probabilities; heat maps and familiarity on demand.
 
@@ -146,7 +146,7 @@ class Predictor:
             raise PredictionError("Ask for one heat map class per image.")
         scores = [np.empty((0, num_classes), np.float32)]
         heatmaps = [np.empty((0, *images.shape[1:3]), np.float32)]
-        told: list[Familiarity] = []
+        told: list[OodResult] = []
         for start in range(0, len(images), PIECE):
             piece = slice(start, start + PIECE)
             facts: dict[str, Any] = {"do": "predict", "folder": str(run.folder)}
@@ -158,14 +158,14 @@ class Predictor:
             scores.append(answer.arrays[0])
             heatmaps += answer.arrays[1:]
             found = answer.facts.get("familiarity", [])
-            told += [Familiarity.from_json(values) for values in found]
+            told += [OodResult.from_json(values) for values in found]
         together = np.concatenate(scores)
         if heatmap_for is None:
             return Answer(together, None, told)
         return Answer(together, np.concatenate(heatmaps), told)
 
     def explain(
-        self, run_id: str, image: np.ndarray, position: int, how: How
+        self, run_id: str, image: np.ndarray, position: int, how: ExplainOptions
     ) -> np.ndarray:
         """A map of what speaks for a class.
 

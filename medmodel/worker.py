@@ -24,7 +24,7 @@ from medmodel.core.storage import Lock
 from medmodel.runs import failures, queue
 from medmodel.runs.queue import Claim
 from medmodel.runs.run import Run, RunStatus, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 
 NICENESS = 19
 POLL_SECONDS = 0.05
@@ -137,7 +137,7 @@ def train_claimed(claim: Claim) -> int:
         run.request_stop()
 
     signal.signal(signal.SIGTERM, stop)
-    reporter = Reporter(run)
+    reporter = StatusWriter(run)
     try:
         state = _work(run, reporter)
     except Exception as error:
@@ -149,7 +149,7 @@ def train_claimed(claim: Claim) -> int:
     return int(state is RunStatus.FAILED)
 
 
-def _work(run: Run, reporter: Reporter) -> RunStatus:
+def _work(run: Run, reporter: StatusWriter) -> RunStatus:
     """Trains, or tests a finished model elsewhere where that was asked for."""
     if run.tested_model:
         from medmodel.training import external_run
@@ -160,7 +160,7 @@ def _work(run: Run, reporter: Reporter) -> RunStatus:
     return train.train(run, reporter)
 
 
-def _close_ended(reporter: Reporter, state: RunStatus) -> None:
+def _close_ended(reporter: StatusWriter, state: RunStatus) -> None:
     if state is RunStatus.DONE:
         message = f"Finished. {reporter.remark}".rstrip()
     elif reporter.run.model_path.exists():
@@ -175,7 +175,7 @@ def _close_ended(reporter: Reporter, state: RunStatus) -> None:
     )
 
 
-def _close_failed(reporter: Reporter, error: Exception) -> None:
+def _close_failed(reporter: StatusWriter, error: Exception) -> None:
     failure = failures.failure_of(error)
     try:
         traceback.print_exception(error)

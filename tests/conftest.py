@@ -13,7 +13,7 @@ from PIL import Image
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner import script_runner
 
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.runs import queue
 from medmodel.runs.run import RunStore
 
@@ -114,9 +114,9 @@ def real_data() -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def overlapping() -> Scored:
+def overlapping() -> Predictions:
     """Scores of 80 images in two classes that overlap, one with a name like HTML."""
     rng = np.random.default_rng(0)
     truth = rng.integers(2, size=80)
     score = np.clip(0.25 + 0.5 * truth + rng.normal(0, 0.2, 80), 0.01, 0.99)
-    return Scored(["a", "<b>"], truth, np.stack([1 - score, score], axis=1), None)
+    return Predictions(["a", "<b>"], truth, np.stack([1 - score, score], axis=1), None)

@@ -18,12 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from medmodel import worker
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 
 WORKER = (sys.executable, str(Path(__file__).resolve()))
 
 
-def train(run: Run, reporter: Reporter) -> RunStatus:
+def train(run: Run, reporter: StatusWriter) -> RunStatus:
     conduct = run.config.name.split()[0]
     sys.stdout.write(f"training {run.id} on {os.environ['CUDA_VISIBLE_DEVICES']}\n")
     os.write(2, b"a line from C++\n")

@@ -20,7 +20,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.synthetic import SIZE as SIZE_DRAWN
 from medmodel.data.synthetic import TRUTH, ensure_sample_dataset, write_phantoms
 from medmodel.evaluation import conformal, ood
-from medmodel.evaluation.ood import Origin, Reference, numbers_of
+from medmodel.evaluation.ood import OodDetector, Origin, ood_vectors
 from medmodel.evaluation.predictions import read_predictions
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
@@ -245,7 +245,7 @@ def trained(name: str, **changes: object) -> Iterator[Run]:
             os.environ["MEDMODEL_DATA"] = before
 
 
-def _reference(training: np.ndarray, validation: np.ndarray) -> Reference:
+def _reference(training: np.ndarray, validation: np.ndarray) -> OodDetector:
     points = training[:, : sum(ood.DEPTHS)]
     names = [("", "")] * len(training)
     origin = Origin(SIZE, own=True, smallest=1, grey=False)
@@ -255,7 +255,7 @@ def _reference(training: np.ndarray, validation: np.ndarray) -> Reference:
 def _numbers(pictures: Iterator[np.ndarray] | Pictures) -> np.ndarray:
     preprocessing = Preprocessing(SIZE)
     ready = np.stack([prepare_image(pixels, preprocessing) for pixels in pictures])
-    return numbers_of(frozen_features(ready, SIZE), ready)
+    return ood_vectors(frozen_features(ready, SIZE), ready)
 
 
 def _area(own: np.ndarray, other: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from medmodel.core.storage import read_json
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 
 
@@ -81,7 +81,7 @@ def measured(name: str) -> Quality:
             pattern = guess_patient_pattern(index_dataset(folder).table["path"])
             config = config_for("instant", str(folder), patient_pattern=pattern)
             run = RunStore().create(config)
-            with Reporter(run) as reporter:
+            with StatusWriter(run) as reporter:
                 train.train(run, reporter)
             return _quality(run, time.monotonic() - begin)
     finally:

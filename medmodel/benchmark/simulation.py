@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ SETTINGS: list[Setting] = [
 
 def simulate(
     setting: Setting, rng: np.random.Generator, separations: tuple[float, ...] = ()
-) -> list[Scored]:
+) -> list[Predictions]:
     """Predictions of several models for one drawn split.
 
     Args:
@@ -79,7 +79,7 @@ def simulate(
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         scores = raised / raised.sum(axis=1, keepdims=True)
         names = [f"class {k}" for k in range(classes)]
-        found.append(Scored(names, truth, scores, patients))
+        found.append(Predictions(names, truth, scores, patients))
     return found
 
 

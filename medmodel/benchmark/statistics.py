@@ -35,7 +35,7 @@ from medmodel.evaluation.curves import (
 from medmodel.evaluation.decision_curve import decision_curve
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics, overall_metrics
-from medmodel.evaluation.predictions import Scored, evaluation_of, part
+from medmodel.evaluation.predictions import Predictions, evaluate_predictions, subset
 from medmodel.evaluation.thresholds import at_prevalence, outcome
 from medmodel.reports import figures
 from medmodel.runs.run import RunStatus, RunStore
@@ -116,7 +116,7 @@ def coverage(setting: Setting, simulations: int, seed: int = 0) -> dict[str, flo
     return {name: held[name] / measured[name] for name in truth}
 
 
-def _estimates(data: Scored) -> Iterator[tuple[str, Estimate]]:
+def _estimates(data: Predictions) -> Iterator[tuple[str, Estimate]]:
     for name, found in overall_metrics(data).items():
         yield f"overall {name}", found
     for name, found in class_metrics(data, _CLASS).items():
@@ -135,7 +135,7 @@ def _estimates(data: Scored) -> Iterator[tuple[str, Estimate]]:
     yield from _bands(data)
 
 
-def _bands(data: Scored) -> Iterator[tuple[str, Estimate]]:
+def _bands(data: Predictions) -> Iterator[tuple[str, Estimate]]:
     n = len(data.truth)
     roc = roc_curve(data, _CLASS)
     for at in _RATES:
@@ -194,7 +194,7 @@ def redraw() -> list[Measurement]:
     logits = rng.normal(size=(10_000, 20)) + 3 * np.eye(20)[truth]
     scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     names = [f"class {k}" for k in range(20)]
-    data = Scored(names, truth, scores, rng.integers(3_000, size=10_000))
+    data = Predictions(names, truth, scores, rng.integers(3_000, size=10_000))
 
     benefit = decision_curve(data, 0)
 
@@ -204,7 +204,7 @@ def redraw() -> list[Measurement]:
         at_prevalence(chosen["sensitivity"], chosen["specificity"], 0.02)
         figures.benefit_figure(benefit, _COLOUR, 0.3).to_json()
 
-    def open_class(data: Scored = data) -> None:
+    def open_class(data: Predictions = data) -> None:
         roc, precision = roc_curve(data, 0), precision_recall_curve(data, 0)
         drawn = [
             figures.roc_figure(roc, _COLOUR, 0.3),
@@ -224,15 +224,15 @@ def redraw() -> list[Measurement]:
     kept = rng.random(10_000) < 0.9
 
     def show_numbers() -> None:
-        some = part(data, kept)
-        evaluation_of(some)
+        some = subset(data, kept)
+        evaluate_predictions(some)
         overall_metrics(some)
 
     moved, opened, first, some, curves = (
         _median(action)
         for action in (
             *(move, open_class, open_page, show_numbers),
-            lambda: open_class(part(data, kept)),
+            lambda: open_class(subset(data, kept)),
         )
     )
     note = (

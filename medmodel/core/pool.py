@@ -93,7 +93,7 @@ def map_chunks(
     waiting: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
     for chunk in chunks:
         waiting.put(chunk)
-    crew = _Crew(task, constants, waiting, min(cores(), len(chunks)))
+    crew = _WorkerGroup(task, constants, waiting, min(cores(), len(chunks)))
     left = len(items)
     try:
         while left:
@@ -120,7 +120,7 @@ atexit.register(close)
 os.register_at_fork(after_in_child=_idle.clear)
 
 
-class _Crew:
+class _WorkerGroup:
     """Some children, each with a thread that feeds it from a queue of chunks."""
 
     def __init__(

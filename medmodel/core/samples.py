@@ -64,6 +64,12 @@ def split(name: str) -> tuple[str, Part | None]:
     return found[1], Part(kind, int(found[3]) - 1)
 
 
+def patient_stand_in(name: str) -> str:
+    """The file of a slice or frame, which is a patient where nobody tells; else ""."""
+    file, part = split(name)
+    return file if part else ""
+
+
 def file_of(name: str) -> str:
     """The path of a sample's file."""
     return split(name)[0]

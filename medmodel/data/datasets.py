@@ -130,7 +130,7 @@ def index_dataset(
     slicing = curation.slicing(curation.actions(index_folder(folder)))
     known = _known_rows(folder, slicing)
     rows: dict[str, Row] = {}
-    changed: list[layout.Found] = []
+    changed: list[layout.FileEntry] = []
     for file in found:
         old = known.get(samples.file_of(file.path), [])
         if old and all(_still_true(file, row) for row in old):
@@ -237,13 +237,13 @@ def _facts_of(content: bytes, name: str, decoded: images.Decoded) -> dict[str, A
 def _described(error: str) -> dict[str, Any]:
     """The same for a file that holds no readable image."""
     nothing = {name: kind() for name, kind in _COLUMNS.items()}
-    found = {n: v for n, v in nothing.items() if n not in layout.Found._fields}
+    found = {n: v for n, v in nothing.items() if n not in layout.FileEntry._fields}
     return {**found, "patient": "", "error": error}
 
 
 def _describe_changed(
     folder: Path,
-    changed: Sequence[layout.Found],
+    changed: Sequence[layout.FileEntry],
     rows: dict[str, Row],
     slicing: Slicing,
     told: tuple[Progress | None, Callable[[], bool] | None],
@@ -275,7 +275,7 @@ def _describe_changed(
         raise
 
 
-def _still_true(file: layout.Found, old: dict[str, Any]) -> bool:
+def _still_true(file: layout.FileEntry, old: dict[str, Any]) -> bool:
     """Whether an earlier look at a file need not be repeated."""
     if (old["bytes"], old["mtime_ns"]) != (file.bytes, file.mtime_ns):
         return False
@@ -288,7 +288,7 @@ def _still_true(file: layout.Found, old: dict[str, Any]) -> bool:
     return bool(old["hash"] and (known or old["format"] not in _SCANS))
 
 
-def _row(file: layout.Found, described: dict[str, Any]) -> Row:
+def _row(file: layout.FileEntry, described: dict[str, Any]) -> Row:
     """What folder or table say of a file, and what the file itself says.
 
     A table's patient counts before the header's.
@@ -325,7 +325,8 @@ def _assemble(
     """The table as kept (ignored files included) and the index made of it."""
     extra = [
         _row(
-            layout.Found(path, "", "", 0, 0), {**_described("-" + reason), "path": path}
+            layout.FileEntry(path, "", "", 0, 0),
+            {**_described("-" + reason), "path": path},
         )
         for path, reason in ignored
     ]

@@ -49,7 +49,7 @@ IMAGE_SUFFIXES = (
 )
 
 
-class Found(NamedTuple):
+class FileEntry(NamedTuple):
     """One file that may be an image, before it is opened; named as in `samples`."""
 
     path: str
@@ -60,7 +60,7 @@ class Found(NamedTuple):
     patient: str = ""
 
 
-def list_files(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
+def list_files(folder: Path) -> tuple[list[FileEntry], list[tuple[str, str]]]:
     """Finds a data set's files; opens none.
 
     Classes and splits that differ only in capitals or in Unicode composition are the
@@ -95,7 +95,7 @@ def list_files(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
         label = named.setdefault(unicodedata.normalize("NFC", label).casefold(), label)
         label = unicodedata.normalize("NFC", label)
         name = samples.join(path)
-        files.append(Found(name, label, split, stat.st_size, stat.st_mtime_ns))
+        files.append(FileEntry(name, label, split, stat.st_size, stat.st_mtime_ns))
     empty = (d for d in directories if d not in used)
     ignored += [("/".join(d) + "/", "folder without files of a class") for d in empty]
     return files, ignored
@@ -105,11 +105,11 @@ def _list_table(
     table: Path,
     entries: Sequence[tuple[tuple[str, ...], os.stat_result | None]],
     ignored: list[tuple[str, str]],
-) -> list[Found]:
+) -> list[FileEntry]:
     """The files that a table names; adds the others to `ignored`."""
     stats = {"/".join(parts): stat for parts, stat in entries if stat is not None}
     composed = {unicodedata.normalize("NFC", path): path for path in stats}
-    files: dict[str, Found] = {}
+    files: dict[str, FileEntry] = {}
     for row in manifest.read_table(table):
         path = composed.get(os.path.normpath(row.file.replace("\\", "/")), "")
         stat = stats.get(path)
@@ -123,7 +123,7 @@ def _list_table(
             split = _split_name(row.split)
             patient = patient_pseudonym(row.patient)
             facts = (stat.st_size, stat.st_mtime_ns, patient)
-            files[path] = Found(samples.join(path), row.label, split, *facts)
+            files[path] = FileEntry(samples.join(path), row.label, split, *facts)
     reason = f"not named in {table.name}"
     ignored += [(p, reason) for p in stats if p not in files and p != table.name]
     return sorted(files.values())

@@ -19,7 +19,7 @@ _MOST_TABLES = 20
 """Files that are looked into; a data set has one."""
 
 
-class Row(NamedTuple):
+class ManifestRow(NamedTuple):
     """One line of the table, as it stands there."""
 
     file: str
@@ -37,7 +37,7 @@ def find_table(folder: Path) -> Path | None:
     return None
 
 
-def read_table(path: Path) -> Iterator[Row]:
+def read_table(path: Path) -> Iterator[ManifestRow]:
     """The lines of a table, without those that name no file or no label.
 
     Raises:
@@ -58,7 +58,9 @@ def read_table(path: Path) -> Iterator[Row]:
                     for name, at in positions.items()
                     if at < len(line)
                 }
-                row = Row(*(values.get(name, "") for name in Row._fields))
+                row = ManifestRow(
+                    *(values.get(name, "") for name in ManifestRow._fields)
+                )
                 if row.file and row.label:
                     yield row
     except (UnicodeDecodeError, csv.Error) as error:
@@ -75,5 +77,7 @@ def _columns(path: Path) -> tuple[str, dict[str, int]] | None:
     for separator in ",;\t":
         names = [n.strip().strip('"').casefold() for n in first.split(separator)]
         if "file" in names and "label" in names:
-            return separator, {n: names.index(n) for n in Row._fields if n in names}
+            return separator, {
+                n: names.index(n) for n in ManifestRow._fields if n in names
+            }
     return None

@@ -94,12 +94,12 @@ def known_patients(index: Index, pattern: str) -> list[str]:
     Where neither tells, a file of which several samples may be taken is a patient.
     """
     readable = index.readable.sort_values("path")
-    return told_patients(
+    return resolve_patients(
         readable["path"].tolist(), readable["patient"].tolist(), pattern
     )
 
 
-def told_patients(
+def resolve_patients(
     paths: Sequence[str], headers: Sequence[str], pattern: str
 ) -> list[str]:
     """The same for paths of images and what their headers say, "" if nothing.
@@ -107,14 +107,8 @@ def told_patients(
     Raises:
         ConfigError: The pattern is not a regular expression.
     """
-    named, volumes = patients_of(paths, pattern), map(stand_in, paths)
+    named, volumes = patients_of(paths, pattern), map(samples.patient_stand_in, paths)
     return [h or n or v for h, n, v in zip(headers, named, volumes, strict=True)]
-
-
-def stand_in(path: str) -> str:
-    """The file of a slice or frame, which is a patient where nobody tells; else ""."""
-    file, part = samples.split(path)
-    return file if part else ""
 
 
 def guess_patient_pattern(paths: Iterable[str]) -> str:

@@ -19,14 +19,14 @@ from medmodel.evaluation.calibration import (
     certainty,
     log_losses,
 )
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 
 Weights = NDArray[np.float64]
-Weighted = Callable[[Scored, Weights], NDArray[np.float64]]
+Weighted = Callable[[Predictions, Weights], NDArray[np.float64]]
 _BLOCK = 2_000_000  # weights that are in memory at a time
 
 
-def draw_weights(data: Scored, draws: int, rng: np.random.Generator) -> Weights:
+def draw_weights(data: Predictions, draws: int, rng: np.random.Generator) -> Weights:
     """How often each image occurs in each resampled split, shape `(draws, n)`.
 
     Patients are drawn with all their images, images where patients are unknown;
@@ -50,7 +50,7 @@ def draw_weights(data: Scored, draws: int, rng: np.random.Generator) -> Weights:
 
 
 def resampled(
-    data: Scored,
+    data: Predictions,
     measure: Callable[[Weights], NDArray[np.float64]],
     draws: int = 2000,
     seed: int = 0,
@@ -99,7 +99,7 @@ def percentiles(found: NDArray[np.float64], units: int) -> tuple[float, float, f
     return low, high, 2 * float(stdtr(units - 1, ndtri(share) / factor))
 
 
-def smallest_group(metric: str, models: Sequence[Scored]) -> int:
+def smallest_group(metric: str, models: Sequence[Predictions]) -> int:
     """Patients (images, where unknown) of the rarest class, which limit a metric.
 
     A predictive value rests on the images that were called, so that the class which
@@ -120,38 +120,38 @@ def smallest_group(metric: str, models: Sequence[Scored]) -> int:
     return int(counts[counts > 0].min())
 
 
-def _accuracy(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _accuracy(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     return weights @ (data.predicted == data.truth) / weights.sum(axis=1)
 
 
-def _balanced_accuracy(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _balanced_accuracy(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     hits, labels, _ = _counts(data, weights)
     return _mean_ratio(hits, labels)
 
 
-def _ppv(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _ppv(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     hits, _, choices = _counts(data, weights)
     return _mean_ratio(hits, choices)
 
 
-def _specificity(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _specificity(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     hits, labels, choices = _counts(data, weights)
     others = weights.sum(axis=1, keepdims=True) - labels
     return _mean_ratio(others - choices + hits, others)
 
 
-def _npv(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _npv(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     hits, labels, choices = _counts(data, weights)
     total = weights.sum(axis=1, keepdims=True)
     return _mean_ratio(total - labels - choices + hits, total - choices)
 
 
-def _f1(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _f1(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     hits, labels, choices = _counts(data, weights)
     return _mean_ratio(2 * hits, labels + choices)
 
 
-def _matthews(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _matthews(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     hits, labels, choices = _counts(data, weights)
     total = weights.sum(axis=1)
     above = total * hits.sum(axis=1) - np.sum(labels * choices, axis=1)
@@ -162,23 +162,23 @@ def _matthews(data: Scored, weights: Weights) -> NDArray[np.float64]:
         return above / np.sqrt(below)
 
 
-def _auc(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _auc(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     return _mean_of_classes(data, weights, weighted_area)
 
 
-def _average_precision(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _average_precision(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     return _mean_of_classes(data, weights, weighted_precision)
 
 
-def _brier(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _brier(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     return weights @ brier_losses(data) / weights.sum(axis=1)
 
 
-def _log_loss(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _log_loss(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     return weights @ log_losses(data) / weights.sum(axis=1)
 
 
-def _calibration_error(data: Scored, weights: Weights) -> NDArray[np.float64]:
+def _calibration_error(data: Predictions, weights: Weights) -> NDArray[np.float64]:
     score, right = certainty(data)
     inside = bin_numbers(score)[:, None] == np.arange(BINS)
     gaps = weights @ (inside * (right - score)[:, None])
@@ -238,7 +238,7 @@ def _by_level(
 
 
 def _mean_of_classes(
-    data: Scored,
+    data: Predictions,
     weights: Weights,
     measure: Callable[
         [NDArray[np.bool_], NDArray[np.float64], Weights], NDArray[np.float64]
@@ -252,7 +252,7 @@ def _mean_of_classes(
     return np.mean(found, axis=0) if found else np.full(len(weights), np.nan)
 
 
-def _counts(data: Scored, weights: Weights) -> tuple[Weights, Weights, Weights]:
+def _counts(data: Predictions, weights: Weights) -> tuple[Weights, Weights, Weights]:
     """Weight of hits, labels and choices of each class, each `(b, classes)`."""
     labels = data.truth[:, None] == np.arange(len(data.classes))
     choices = data.predicted[:, None] == np.arange(len(data.classes))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.core.storage import newer, read_json, write_json
-from medmodel.evaluation.intervals import Estimate, share, spread
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.intervals import Estimate, proportion, spread
+from medmodel.evaluation.predictions import Predictions
 from medmodel.runs.run import Run
 
 BINS = 10
@@ -83,7 +83,7 @@ class Temperature:
 
 
 def certainty(
-    data: Scored, position: int | None = None
+    data: Predictions, position: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """What a score claims, and whether it came true.
 
@@ -106,7 +106,7 @@ def bin_numbers(scores: NDArray[np.floating], bins: int = BINS) -> NDArray[np.in
 
 
 def reliability(
-    data: Scored, position: int | None = None, bins: int = BINS
+    data: Predictions, position: int | None = None, bins: int = BINS
 ) -> list[Bin]:
     """The reliability diagram: equally wide bins, empty ones included.
 
@@ -125,12 +125,14 @@ def reliability(
         count = int(inside.sum())
         mean = float(score[inside].mean()) if count else math.nan
         low, high = at / bins, (at + 1) / bins
-        found.append(Bin(low, high, count, mean, share(right, data.patients, inside)))
+        found.append(
+            Bin(low, high, count, mean, proportion(right, data.patients, inside))
+        )
     return found
 
 
 def calibration_error(
-    data: Scored, position: int | None = None, bins: int = BINS
+    data: Predictions, position: int | None = None, bins: int = BINS
 ) -> Estimate:
     """Expected calibration error: mean distance of score and share over the bins.
 
@@ -161,7 +163,7 @@ def calibration_error(
     return Estimate(value, float(low), min(value + float(high - middle), 1.0), n)
 
 
-def brier(data: Scored, position: int | None = None) -> Estimate:
+def brier(data: Predictions, position: int | None = None) -> Estimate:
     """Mean squared distance of scores from the truth; 0 is best.
 
     For one class, or of two, in [0, 1]; overall with more classes the sum over the
@@ -173,7 +175,7 @@ def brier(data: Scored, position: int | None = None) -> Estimate:
     return mean_loss(brier_losses(data, position), data.patients, worst)
 
 
-def brier_losses(data: Scored, position: int | None = None) -> NDArray[np.float64]:
+def brier_losses(data: Predictions, position: int | None = None) -> NDArray[np.float64]:
     """Each image's part of `brier`, shape `(n,)`."""
     if position is not None:
         return (data.scores[:, position] - (data.truth == position)) ** 2
@@ -182,7 +184,7 @@ def brier_losses(data: Scored, position: int | None = None) -> NDArray[np.float6
     return np.sum((data.scores - right) ** 2, axis=1) / halves
 
 
-def log_loss(data: Scored, position: int | None = None) -> Estimate:
+def log_loss(data: Predictions, position: int | None = None) -> Estimate:
     """Mean negative natural logarithm of the true class's score; 0 is best.
 
     Reference: Good, J. R. Stat. Soc. B 14 (1952) 107; clipped as in scikit-learn.
@@ -190,7 +192,7 @@ def log_loss(data: Scored, position: int | None = None) -> Estimate:
     return mean_loss(log_losses(data, position), data.patients, -math.log(_TINY))
 
 
-def log_losses(data: Scored, position: int | None = None) -> NDArray[np.float64]:
+def log_losses(data: Predictions, position: int | None = None) -> NDArray[np.float64]:
     """Each image's part of `log_loss`, shape `(n,)`."""
     if position is None:
         sums = data.scores.sum(axis=1)
@@ -215,13 +217,13 @@ def mean_loss(
     """
     n, mean = len(losses), float(losses.mean())
     if mean < 1e-12:
-        return Estimate(0.0, 0.0, worst * share(losses > 1, patients).high, n)
+        return Estimate(0.0, 0.0, worst * proportion(losses > 1, patients).high, n)
     variance, quantile = spread((losses - mean) / n, patients)
     factor = math.exp(min(quantile * math.sqrt(variance) / mean, 700.0))
     return Estimate(mean, mean / factor, max(min(mean * factor, worst), mean), n)
 
 
-def fit_temperature(data: Scored) -> Temperature:
+def fit_temperature(data: Predictions) -> Temperature:
     """The temperature with the smallest log loss.
 
     Args:
@@ -281,10 +283,10 @@ def apply_temperature(
     return _softmax(_logits(scores) / temperature)
 
 
-def calibrated(data: Scored, temperature: float) -> Scored:
+def calibrated(data: Predictions, temperature: float) -> Predictions:
     """The same split with its scores changed by `apply_temperature`."""
     scores = apply_temperature(data.scores, temperature)
-    return Scored(data.classes, data.truth, scores, data.patients)
+    return Predictions(data.classes, data.truth, scores, data.patients)
 
 
 def store_temperature(run: Run, temperature: Temperature) -> None:

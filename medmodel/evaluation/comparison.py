@@ -33,7 +33,7 @@ from medmodel.evaluation.intervals import (
     spread,
 )
 from medmodel.evaluation.metrics import LOWER_IS_BETTER, TITLES
-from medmodel.evaluation.predictions import SCORE, Scored, scored
+from medmodel.evaluation.predictions import SCORE, Predictions, split_predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ class Common:
     """
 
     paths: list[str]
-    models: Mapping[str, Scored]
+    models: Mapping[str, Predictions]
     left_out: Mapping[str, int]
 
     def __str__(self) -> str:
@@ -168,7 +168,7 @@ def common_images(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Co
             )
         if known:
             chosen = chosen.assign(patient=known[0].loc[paths, "patient"])
-        models[name] = scored(chosen.reset_index(), split)
+        models[name] = split_predictions(chosen.reset_index(), split)
     left_out = {name: len(rows) - len(paths) for name, rows in indexed.items()}
     return Common(list(map(str, paths)), models, left_out)
 
@@ -215,7 +215,9 @@ def difference(common: Common, first: str, second: str, metric: str) -> Differen
     )
 
 
-def accuracy_difference(a: Scored, b: Scored) -> tuple[Estimate, float, int | None]:
+def accuracy_difference(
+    a: Predictions, b: Predictions
+) -> tuple[Estimate, float, int | None]:
     """Difference of two accuracies, its p value, and the images needed.
 
     Reference: the interval: Bonett and Price, Journal of Educational and Behavioral
@@ -272,7 +274,7 @@ def mcnemar(change: NDArray[np.int_], patients: NDArray[np.intp] | None) -> floa
 
 
 def area_difference(
-    a: Scored, b: Scored, position: int | None = None
+    a: Predictions, b: Predictions, position: int | None = None
 ) -> tuple[Estimate, float, int | None]:
     """Difference of two areas under the ROC curve by DeLong's paired test.
 
@@ -336,7 +338,7 @@ def _difference_of(one: Estimate, other: Estimate) -> tuple[Estimate, float]:
 
 
 def bootstrap_difference(
-    a: Scored, b: Scored, metric: str, draws: int = 0
+    a: Predictions, b: Predictions, metric: str, draws: int = 0
 ) -> tuple[Estimate, float, int | None]:
     """Difference of any metric by the paired bootstrap, patients kept together.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.intervals import Estimate, Z, share
+from medmodel.evaluation.intervals import Estimate, Z, proportion
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 
@@ -61,7 +61,7 @@ class Conformal:
             truth: Position of the right class of each, shape `(n,)`.
             patients: Patient number of each, shape `(n,)`; None if unknown.
         """
-        return share(self.sets(scores)[np.arange(len(truth)), truth], patients)
+        return proportion(self.sets(scores)[np.arange(len(truth)), truth], patients)
 
     def breaks_promise(self, measured: Estimate) -> bool:
         """Whether less was covered than chance explains.

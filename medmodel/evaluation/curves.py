@@ -19,11 +19,11 @@ from medmodel.evaluation.intervals import (
     Z,
     design_effect,
     midranks,
-    share,
+    proportion,
     spread,
     wilson_at,
 )
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 
 POINTS = 200
 _GRID = np.linspace(0, 1, 51)
@@ -66,7 +66,7 @@ class Histogram:
     outside: NDArray[np.int64]
 
 
-def roc_curve(data: Scored, position: int) -> Curve:
+def roc_curve(data: Predictions, position: int) -> Curve:
     """Sensitivity over 1 - specificity of one class against the rest.
 
     The band says how well the sensitivity is known at each specificity: the variance
@@ -88,7 +88,7 @@ def roc_curve(data: Scored, position: int) -> Curve:
     return Curve(alarms[kept], hits[kept], cuts[kept], _GRID, low, high)
 
 
-def precision_recall_curve(data: Scored, position: int) -> Curve:
+def precision_recall_curve(data: Predictions, position: int) -> Curve:
     """Precision over recall of one class, at the split's prevalence.
 
     The band is the ROC curve's, turned round: how well 1 - specificity is known at
@@ -116,7 +116,7 @@ def precision_recall_curve(data: Scored, position: int) -> Curve:
     )
 
 
-def score_histogram(data: Scored, position: int, bins: int = 40) -> Histogram:
+def score_histogram(data: Predictions, position: int, bins: int = 40) -> Histogram:
     """How one class's scores are spread over [0, 1]; bins exclude their lower edge.
 
     Args:
@@ -137,7 +137,7 @@ def score_histogram(data: Scored, position: int, bins: int = 40) -> Histogram:
 
 
 def _one_against_rest(
-    data: Scored, position: int
+    data: Predictions, position: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     positive = data.truth == position
     if positive.all() or not positive.any():
@@ -181,7 +181,7 @@ def _band(
     ends = []
     for point, x in zip(last, alarms, strict=True):
         called, hit = scores >= cuts[point], float(hit_rates[point])
-        alarm = share(called, patients, ~positive)
+        alarm = proportion(called, patients, ~positive)
         reach = max((alarm.high - alarm.low) / 2, 1 / alarm.n)
         left, right = max(x - reach, 0.0), min(x + reach, 1.0)
         climbed = np.interp([left, right], alarm_rates, hit_rates)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.intervals import spread
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class DecisionCurve:
 
 
 def decision_curve(
-    data: Scored, position: int, thresholds: NDArray[np.float64] | None = None
+    data: Predictions, position: int, thresholds: NDArray[np.float64] | None = None
 ) -> DecisionCurve:
     """Net benefit over the probabilities from which one would act.
 

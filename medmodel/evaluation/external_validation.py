@@ -70,7 +70,7 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
     made = store.create(config, {"external.json": asked})
     write_json(run.folder / "elsewhere.json", [*_test_ids(run), made.id])
     audit.record("external_test", run=run.id, dataset=str(folder))
-    queue.call_worker(store)
+    queue.notify_queue(store)
     return made
 
 

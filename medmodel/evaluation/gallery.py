@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.core.storage import read_json, write_json
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.runs.run import Run
 
@@ -50,7 +50,9 @@ class Filter:
     group: Subgroup = Subgroup()
 
 
-def described(table: pd.DataFrame, data: Scored, split: str = "test") -> pd.DataFrame:
+def described(
+    table: pd.DataFrame, data: Predictions, split: str = "test"
+) -> pd.DataFrame:
     """One row per image of the split, in the order of `data`.
 
     Args:
@@ -80,7 +82,7 @@ def chosen(
     rows: pd.DataFrame,
     wanted: Filter,
     order: Order = "worst",
-    data: Scored | None = None,
+    data: Predictions | None = None,
 ) -> pd.DataFrame:
     """The images that are asked for, in the order that is asked for.
 
@@ -128,7 +130,9 @@ def mark_label(run: Run, path: str, doubtful: bool) -> None:
         write_json(run.folder / "doubtful.json", sorted(marked))
 
 
-def _scores(rows: pd.DataFrame, name: str, data: Scored | None) -> NDArray[np.float64]:
+def _scores(
+    rows: pd.DataFrame, name: str, data: Predictions | None
+) -> NDArray[np.float64]:
     if not name:
         return rows["score"].to_numpy(np.float64)
     if data is None or name not in data.classes:

@@ -91,7 +91,7 @@ def wilson_at(share: float, n: float) -> Estimate:
     return Estimate(share, low, high, math.floor(n))
 
 
-def share(
+def proportion(
     hits: NDArray[np.bool_],
     patients: NDArray[np.intp] | None,
     among: NDArray[np.bool_] | None = None,
@@ -204,7 +204,7 @@ def design_effect(
     return max(seen, min(seen * (quantile / Z) ** 2, copies))
 
 
-def mean_of_shares(shares: list[Estimate], n: int) -> Estimate:
+def mean_of_proportions(shares: list[Estimate], n: int) -> Estimate:
     """The plain mean of independent shares, with an interval made from theirs.
 
     Unlike a bootstrap it does not shrink to a point where every share is 0 or 1.
@@ -258,7 +258,7 @@ def auc_components(
     return area, influence
 
 
-def steadied(
+def shrunk_influence(
     positive: NDArray[np.bool_],
     area: float,
     influence: NDArray[np.float64],

@@ -22,12 +22,12 @@ from medmodel.evaluation.intervals import (
     NOT_MEASURABLE,
     Estimate,
     auc_estimate,
-    mean_of_shares,
-    share,
+    mean_of_proportions,
+    proportion,
     spread,
 )
 from medmodel.evaluation.predictions import (
-    Scored,
+    Predictions,
     balanced_accuracy,
     class_area,
     class_areas,
@@ -52,7 +52,7 @@ TITLES: dict[str, str] = {
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "calibration_error"})
 
 
-def overall_metrics(data: Scored) -> dict[str, Estimate]:
+def overall_metrics(data: Predictions) -> dict[str, Estimate]:
     """All of `TITLES` for a split; sensitivity to F1 are means over the classes.
 
     Classes that are absent, or never chosen where a share of choices is asked for,
@@ -70,7 +70,7 @@ def overall_metrics(data: Scored) -> dict[str, Estimate]:
 
     balanced = balanced_accuracy(data)
     return {
-        "accuracy": share(data.predicted == data.truth, data.patients),
+        "accuracy": proportion(data.predicted == data.truth, data.patients),
         "sensitivity": balanced,
         "specificity": mean("specificity", ~called & ~truth, ~truth),
         "ppv": mean("ppv", called & truth, called),
@@ -86,7 +86,7 @@ def overall_metrics(data: Scored) -> dict[str, Estimate]:
     }
 
 
-def class_metrics(data: Scored, position: int) -> dict[str, Estimate]:
+def class_metrics(data: Predictions, position: int) -> dict[str, Estimate]:
     """All of `TITLES` for one class against the rest, called where it is first choice.
 
     Args:
@@ -119,17 +119,19 @@ def call_metrics(
     Returns:
         accuracy, sensitivity, specificity, ppv, npv, f1, balanced_accuracy, mcc.
     """
-    sensitivity = share(called, patients, positive)
-    specificity = share(~called, patients, ~positive)
+    sensitivity = proportion(called, patients, positive)
+    specificity = proportion(~called, patients, ~positive)
     both = sensitivity.measurable and specificity.measurable
     return {
-        "accuracy": share(called == positive, patients),
+        "accuracy": proportion(called == positive, patients),
         "sensitivity": sensitivity,
         "specificity": specificity,
-        "ppv": share(positive, patients, called),
-        "npv": share(~positive, patients, ~called),
-        "f1": _f1(share(positive & called, patients, positive | called), positive),
-        "balanced_accuracy": mean_of_shares([sensitivity, specificity], len(positive))
+        "ppv": proportion(positive, patients, called),
+        "npv": proportion(~positive, patients, ~called),
+        "f1": _f1(proportion(positive & called, patients, positive | called), positive),
+        "balanced_accuracy": mean_of_proportions(
+            [sensitivity, specificity], len(positive)
+        )
         if both
         else NOT_MEASURABLE,
         "mcc": matthews(positive.astype(np.intp), called.astype(np.intp), patients),
@@ -182,7 +184,7 @@ def matthews_influence(
     return value, change / below - value * shrink
 
 
-def average_precision(data: Scored, position: int) -> Estimate:
+def average_precision(data: Predictions, position: int) -> Estimate:
     """Average precision of one class: precision averaged over its images.
 
     Reference: as in scikit-learn, without interpolation; on the logit scale: Boyd,
@@ -233,7 +235,7 @@ def _f1(jaccard: Estimate, positive: NDArray[np.bool_]) -> Estimate:
 
 
 def _macro(
-    data: Scored,
+    data: Predictions,
     parts: Sequence[Estimate],
     counted: NDArray[np.bool_],
     among: NDArray[np.generic],
@@ -246,7 +248,9 @@ def _macro(
     """
     totals = np.sum(among, axis=0, dtype=float)
     kept = totals > 0
-    found = mean_of_shares([part for part in parts if part.measurable], len(data.truth))
+    found = mean_of_proportions(
+        [part for part in parts if part.measurable], len(data.truth)
+    )
     if not kept.any():
         return found
     totals, among, counted = totals[kept], among[:, kept], counted[:, kept]
@@ -261,7 +265,7 @@ def _macro(
     return Estimate(found.value, max(low, 0.0), min(high, 1.0), found.n)
 
 
-def _macro_precision(data: Scored) -> Estimate:
+def _macro_precision(data: Predictions) -> Estimate:
     found = []
     for position in range(len(data.classes)):
         positive = data.truth == position
@@ -273,7 +277,9 @@ def _macro_precision(data: Scored) -> Estimate:
     return _estimate(data, sum(value for value, _ in found) / len(found), influence)
 
 
-def _estimate(data: Scored, value: float, influence: NDArray[np.float64]) -> Estimate:
+def _estimate(
+    data: Predictions, value: float, influence: NDArray[np.float64]
+) -> Estimate:
     counts = np.bincount(data.truth)
     rarest = int(counts[counts > 0].min())
     return auc_estimate(value, influence, data.patients, rarest)
@@ -286,8 +292,8 @@ def _chance_corrected(
 ) -> Estimate:
     """Balanced accuracy rescaled so that guessing is 0 and perfection 1."""
     classes: Sequence[int] = np.unique(truth).tolist()
-    parts = [share(predicted == k, patients, truth == k) for k in classes]
-    mean, count = mean_of_shares(parts, len(truth)), len(parts)
+    parts = [proportion(predicted == k, patients, truth == k) for k in classes]
+    mean, count = mean_of_proportions(parts, len(truth)), len(parts)
     value, low, high = (
         (count * x - 1) / (count - 1) for x in (mean.value, mean.low, mean.high)
     )

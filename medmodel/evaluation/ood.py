@@ -45,7 +45,7 @@ _COLOURFUL = 12.0
 
 
 @dataclass(frozen=True)
-class ImageFacts:
+class ImageTraits:
     """What can be told of a picture before any network sees it.
 
     Args:
@@ -74,7 +74,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Familiarity:
+class OodResult:
     """How a picture stands to the training images.
 
     Args:
@@ -95,14 +95,14 @@ class Familiarity:
         return self.far or bool(self.facts)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Familiarity:
+    def from_json(cls, values: Mapping[str, Any]) -> OodResult:
         """The inverse of `dataclasses.asdict`."""
         near = [Neighbour(**found) for found in values["neighbours"]]
         return cls(**{**values, "neighbours": near})
 
 
 @dataclass(frozen=True)
-class Reference:
+class OodDetector:
     """What is kept of the training images beside a model.
 
     Args:
@@ -151,7 +151,7 @@ class Reference:
             np.savez(file, **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> Reference:
+    def load(cls, path: Path) -> OodDetector:
         """Reads what `save` wrote.
 
         Raises:
@@ -196,7 +196,7 @@ class Reference:
         """
         width = len(self.view)
         standard = _standard(features, self.mean[:width], self.scale[:width])
-        return nearest(
+        return nearest_neighbours(
             self.points, standard @ self.view, self.unit, count, self._squares
         )
 
@@ -204,9 +204,7 @@ class Reference:
     def _squares(self) -> Floats:
         return _squares(self.points)
 
-    def compare(
-        self, numbers: Floats, facts: Sequence[ImageFacts]
-    ) -> list[Familiarity]:
+    def compare(self, numbers: Floats, facts: Sequence[ImageTraits]) -> list[OodResult]:
         """What is to be said of pictures.
 
         Args:
@@ -225,10 +223,10 @@ class Reference:
             farther = float(np.searchsorted(self.judged, distance) / len(self.judged))
             strange = self._strange(facts[i]) if len(facts) else []
             far_off = bool(distance > self.threshold)
-            found.append(Familiarity(farther, far_off, strange, likes))
+            found.append(OodResult(farther, far_off, strange, likes))
         return found
 
-    def _strange(self, facts: ImageFacts) -> list[str]:
+    def _strange(self, facts: ImageTraits) -> list[str]:
         sentences = []
         if 2 * facts.side < self.smallest:
             sentences.append(
@@ -252,7 +250,7 @@ class Origin:
 
 def fit(
     training: Floats, validation: Floats, points: Floats, names: Any, origin: Origin
-) -> Reference:
+) -> OodDetector:
     """A reference without its points, which `project` makes.
 
     Args:
@@ -281,16 +279,18 @@ def fit(
         ]
     )
     seen = _standard(validation[:, :width], mean[:width], scale[:width]) @ view
-    unit = max(float(np.median(nearest(placed, seen[:200], 1.0, 1)[1])), 1e-6)
+    unit = max(
+        float(np.median(nearest_neighbours(placed, seen[:200], 1.0, 1)[1])), 1e-6
+    )
     joined = "\0".join(text for pair in names for text in pair).encode()
-    return Reference(
+    return OodDetector(
         *(mean, scale, axes, centre, spread, judged, view, placed, unit),
         np.frombuffer(joined, np.uint8),
         *(origin.size, int(origin.own), origin.smallest, int(origin.grey)),
     )
 
 
-def numbers_of(features: NDArray[Any], images: NDArray[np.uint8]) -> Floats:
+def ood_vectors(features: NDArray[Any], images: NDArray[np.uint8]) -> Floats:
     """Features with the small grey copy beside them.
 
     Args:
@@ -310,15 +310,15 @@ def numbers_of(features: NDArray[Any], images: NDArray[np.uint8]) -> Floats:
     return np.concatenate([features.astype(np.float32), copies], axis=1)
 
 
-def facts_of(pixels: NDArray[np.uint8]) -> ImageFacts:
+def image_traits(pixels: NDArray[np.uint8]) -> ImageTraits:
     """What can be told of a picture, uint8 (height, width, channels), as it came."""
     height, width = pixels.shape[:2]
     step = max(1, min(height, width) // 128)
     few = pixels[::step, ::step].astype(np.int16)
-    return ImageFacts(min(height, width), round(float(np.ptp(few, axis=2).mean()), 2))
+    return ImageTraits(min(height, width), round(float(np.ptp(few, axis=2).mean()), 2))
 
 
-def nearest(
+def nearest_neighbours(
     points: Floats,
     asked: Floats,
     unit: float,

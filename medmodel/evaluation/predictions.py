@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError, RunError
-from medmodel.data.splits import stand_in
+from medmodel.core.samples import patient_stand_in
 from medmodel.evaluation.intervals import (
     NOT_MEASURABLE,
     STEADY,
@@ -23,9 +23,9 @@ from medmodel.evaluation.intervals import (
     auc_components,
     auc_estimate,
     design_effect,
-    mean_of_shares,
-    share,
-    steadied,
+    mean_of_proportions,
+    proportion,
+    shrunk_influence,
     wilson,
 )
 from medmodel.runs.run import Run
@@ -38,7 +38,7 @@ TEXT_COLUMNS = ("path", "patient", "split", "label")
 
 
 @dataclass(frozen=True)
-class Scored:
+class Predictions:
     """One split's predictions as arrays.
 
     Args:
@@ -212,13 +212,15 @@ def shared_patients(run: Run) -> int | None:
     known: dict[bool, set[str]] = {True: set(), False: set()}
     for path, patient, split in zip(paths, patients, splits, strict=True):
         # Most paths are ruled out before anybody looks for a slice's number in them.
-        if path.startswith(patient) and (not patient or stand_in(path) == patient):
+        if path.startswith(patient) and (
+            not patient or patient_stand_in(path) == patient
+        ):
             return None
         known[split == "test"].add(patient)
     return len(known[True] & known[False])
 
 
-def learned_pictures(run: Run) -> dict[str, str]:
+def training_digests(run: Run) -> dict[str, str]:
     """Digest of the pixels -> split, of all images that the training looked at.
 
     Empty for runs of versions that did not write digests.
@@ -236,7 +238,7 @@ def learned_pictures(run: Run) -> dict[str, str]:
     return dict(zip(known["digest"][::-1], known["split"][::-1], strict=True))
 
 
-def scored(table: pd.DataFrame, split: str) -> Scored:
+def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
     """One split of a predictions table as arrays.
 
     Raises:
@@ -256,10 +258,10 @@ def scored(table: pd.DataFrame, split: str) -> Scored:
     if not np.isfinite(scores).all():
         raise DataError("A score is not a number: the model cannot be evaluated.")
     truth = np.array([position[label] for label in rows["label"]], np.intp)
-    return Scored(classes, truth, scores, _patient_numbers(rows["patient"]))
+    return Predictions(classes, truth, scores, _patient_numbers(rows["patient"]))
 
 
-def part(data: Scored, kept: NDArray[np.bool_]) -> Scored:
+def subset(data: Predictions, kept: NDArray[np.bool_]) -> Predictions:
     """Some images of a split.
 
     Args:
@@ -267,7 +269,7 @@ def part(data: Scored, kept: NDArray[np.bool_]) -> Scored:
         kept: Which of its images, shape `(n,)`.
     """
     patients = None if data.patients is None else _renumbered(data.patients[kept])
-    return Scored(data.classes, data.truth[kept], data.scores[kept], patients)
+    return Predictions(data.classes, data.truth[kept], data.scores[kept], patients)
 
 
 def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
@@ -280,10 +282,10 @@ def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
     Raises:
         DataError: The split is empty or does not fit the score columns.
     """
-    return evaluation_of(scored(table, split), split)
+    return evaluate_predictions(split_predictions(table, split), split)
 
 
-def evaluation_of(data: Scored, split: str = "test") -> Evaluation:
+def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
     """All numbers of one split, or of a part of it.
 
     Raises:
@@ -299,10 +301,10 @@ def evaluation_of(data: Scored, split: str = "test") -> Evaluation:
         split=split,
         images=len(data.truth),
         patients=data.patient_count,
-        accuracy=share(hits, data.patients),
+        accuracy=proportion(hits, data.patients),
         balanced_accuracy=balanced_accuracy(data),
         auc=macro_auc(data, areas),
-        baseline=share(data.truth == majority, data.patients),
+        baseline=proportion(data.truth == majority, data.patients),
         majority=data.classes[majority],
         per_class=class_results(data, areas),
         confusion=confusion,
@@ -310,14 +312,14 @@ def evaluation_of(data: Scored, split: str = "test") -> Evaluation:
     )
 
 
-def confusion_matrix(data: Scored) -> NDArray[np.int64]:
+def confusion_matrix(data: Predictions) -> NDArray[np.int64]:
     """Counts, shape `(classes, classes)`; rows are labels, columns first choices."""
     k = len(data.classes)
     cells = np.bincount(data.truth * k + data.predicted, minlength=k * k)
     return cells.reshape(k, k).astype(np.int64)
 
 
-def balanced_accuracy(data: Scored) -> Estimate:
+def balanced_accuracy(data: Predictions) -> Estimate:
     """Mean sensitivity of the classes that occur in the split."""
     n, hits = len(data.truth), data.predicted == data.truth
     counts = np.bincount(data.truth, minlength=len(data.classes))
@@ -328,15 +330,15 @@ def balanced_accuracy(data: Scored) -> Estimate:
     influence = (hits - shares[data.truth]) * weights
     effect = design_effect(influence, data.patients, weights)
     parts = [wilson(int(r), int(c), effect) for r, c in zip(right, counts, strict=True)]
-    return mean_of_shares(parts, n)
+    return mean_of_proportions(parts, n)
 
 
-def class_areas(data: Scored) -> list[ClassArea | None]:
+def class_areas(data: Predictions) -> list[ClassArea | None]:
     """Each class's one-against-rest area; None where it or the rest is absent."""
     return [class_area(data, position) for position in range(len(data.classes))]
 
 
-def macro_auc(data: Scored, areas: Sequence[ClassArea | None]) -> Estimate:
+def macro_auc(data: Predictions, areas: Sequence[ClassArea | None]) -> Estimate:
     """Mean one-against-rest area of the classes that occur; two classes: the area."""
     measured = [area for area in areas if area is not None]
     if not measured:
@@ -347,30 +349,34 @@ def macro_auc(data: Scored, areas: Sequence[ClassArea | None]) -> Estimate:
     return ClassArea(mean, influence, rarest).estimate(data.patients)
 
 
-def class_results(data: Scored, areas: Sequence[ClassArea | None]) -> list[ClassResult]:
+def class_results(
+    data: Predictions, areas: Sequence[ClassArea | None]
+) -> list[ClassResult]:
     """Sensitivity, precision and area of every class, in the model's order."""
     return [_class_result(data, at, area) for at, area in enumerate(areas)]
 
 
-def class_area(data: Scored, position: int) -> ClassArea | None:
+def class_area(data: Predictions, position: int) -> ClassArea | None:
     """One class's area against the rest; None where it or the rest is absent."""
     positive = data.truth == position
     inside, outside = int(positive.sum()), int((~positive).sum())
     if not inside or not outside:
         return None
     area, influence = auc_components(positive, data.scores[:, position])
-    steady = steadied(positive, area, influence, data.patients)
+    steady = shrunk_influence(positive, area, influence, data.patients)
     return ClassArea(area, steady, min(inside, outside))
 
 
-def _class_result(data: Scored, position: int, area: ClassArea | None) -> ClassResult:
+def _class_result(
+    data: Predictions, position: int, area: ClassArea | None
+) -> ClassResult:
     positive, called = data.truth == position, data.predicted == position
     return ClassResult(
         name=data.classes[position],
         images=int(positive.sum()),
         predicted=int(called.sum()),
-        sensitivity=share(called, data.patients, among=positive),
-        precision=share(positive, data.patients, among=called),
+        sensitivity=proportion(called, data.patients, among=positive),
+        precision=proportion(positive, data.patients, among=called),
         auc=area.estimate(data.patients) if area else NOT_MEASURABLE,
     )
 

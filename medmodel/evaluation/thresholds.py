@@ -20,7 +20,7 @@ from medmodel.core.errors import DataError
 from medmodel.core.storage import newer, read_json, write_json
 from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
 from medmodel.evaluation.metrics import call_metrics
-from medmodel.evaluation.predictions import Scored, scored
+from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def choose_thresholds(table: pd.DataFrame, rule: Rule | Rules) -> dict[str, floa
     Raises:
         DataError: There are no validation images.
     """
-    data = scored(table, "val")
+    data = split_predictions(table, "val")
     return {
         name: choose_threshold(
             data, position, rule.of(name) if isinstance(rule, Rules) else rule
@@ -180,7 +180,7 @@ def choose_thresholds(table: pd.DataFrame, rule: Rule | Rules) -> dict[str, floa
     }
 
 
-def choose_threshold(data: Scored, position: int, rule: Rule) -> float:
+def choose_threshold(data: Predictions, position: int, rule: Rule) -> float:
     """The threshold of one class that follows the rule best on these images.
 
     It lies halfway between two neighbouring scores. Of equally good ones the lowest is
@@ -261,7 +261,7 @@ def _thresholds(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: math.nan if t is None else t for name, t in kept}
 
 
-def frozen_outcomes(run: Run, data: Scored) -> list[Outcome]:
+def frozen_outcomes(run: Run, data: Predictions) -> list[Outcome]:
     """What the run's frozen thresholds do to a split, of the classes that have one."""
     frozen = frozen_thresholds(run)
     cuts = {} if frozen is None else frozen[1]
@@ -272,7 +272,7 @@ def frozen_outcomes(run: Run, data: Scored) -> list[Outcome]:
     ]
 
 
-def outcome(data: Scored, position: int, threshold: float) -> Outcome:
+def outcome(data: Predictions, position: int, threshold: float) -> Outcome:
     """What calling one class from a threshold on does to a split.
 
     Raises:

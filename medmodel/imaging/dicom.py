@@ -20,7 +20,7 @@ from pydicom.uid import UID
 from medmodel.core.errors import ImageError
 from medmodel.imaging.codecs import DAMAGED, check_variety, stored_values
 from medmodel.imaging.dicom_header import again, keep, picture_elements
-from medmodel.imaging.lut import levels_of
+from medmodel.imaging.lut import lookup_table
 from medmodel.imaging.windows import (
     WINDOWS,
     Frame,
@@ -185,7 +185,7 @@ def _develop(
     if photometric not in _GREY:
         pixels = to_rgb(stored, dataset, photometric)
         return Frame(pixels, None, None, False, **facts)
-    levels = None if fully else levels_of(stored, lambda v: _padding(v, dataset))
+    levels = None if fully else lookup_table(stored, lambda v: _padding(v, dataset))
     counts = levels.counts if levels else None
     values = to_modality(levels.values if levels else stored, dataset, header)
     inverted = photometric == "MONOCHROME1"

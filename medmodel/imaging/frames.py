@@ -20,7 +20,7 @@ _ONE = ("JPEG", "MPO")
 """What else a JPEG file may hold is a preview, or the other eye's view."""
 
 
-def turn_to(image: Image.Image, frame: int, name: str) -> int:
+def seek_frame(image: Image.Image, frame: int, name: str) -> int:
     """Goes to a frame of an opened picture.
 
     Args:

@@ -252,7 +252,7 @@ def _read_pillow(data: bytes, name: str, frame: int, side: int) -> Decoded:
     try:
         with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image:
             _check_size(*image.size, name)
-            count = frames.turn_to(image, frame, name)
+            count = frames.seek_frame(image, frame, name)
             _check_size(*image.size, name)
             image.load()
             pixels = _upright_pixels(image, name, side)
@@ -328,7 +328,7 @@ def _deep_colour(data: bytes, frame: int) -> bool:
     bits_per_sample, photometric, min_is_white = 258, 262, 0
     try:
         with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
-            frames.turn_to(image, frame, "")
+            frames.seek_frame(image, frame, "")
             tags: Any = getattr(image, "tag_v2", {})
             deep = max(tags.get(bits_per_sample, (1,))) > 8
             return deep and (

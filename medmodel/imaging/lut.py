@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Levels:
+class LookupTable:
     """The values between the smallest and the largest of a picture, and its padding.
 
     Args:
@@ -65,7 +65,9 @@ class Levels:
         return found[..., None]
 
 
-def levels_of(stored: Array, padding: Callable[[Array], Array | None]) -> Levels | None:
+def lookup_table(
+    stored: Array, padding: Callable[[Array], Array | None]
+) -> LookupTable | None:
     """The levels of a picture; None where a table would not pay.
 
     Args:
@@ -84,7 +86,7 @@ def levels_of(stored: Array, padding: Callable[[Array], Array | None]) -> Levels
         values = values[~padding(values)]  # type: ignore[operator]
         # All padding is the same to what follows: one value stands for it.
         values = np.append(values, stored[around][:1])
-    return Levels(stored, inside, values[None])
+    return LookupTable(stored, inside, values[None])
 
 
 def _kinds(values: Array) -> int:

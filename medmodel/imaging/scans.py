@@ -30,7 +30,7 @@ _VALUE_REPRESENTATIONS = b"AE AS AT CS DA DS DT IS LO LT PN SH SQ ST TM UI UL US
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """What to take from a file, and how to show it.
 
     Args:
@@ -146,7 +146,7 @@ def is_nifti(head: bytes) -> bool:
 
 
 def read_dicom(
-    source: bytes | Path, name: str = "", reading: Reading | None = None
+    source: bytes | Path, name: str = "", reading: ReadOptions | None = None
 ) -> Scan:
     """One frame of a DICOM file.
 
@@ -168,7 +168,7 @@ def read_dicom(
 
 
 def read_nifti(
-    source: bytes | Path, name: str = "", reading: Reading | None = None
+    source: bytes | Path, name: str = "", reading: ReadOptions | None = None
 ) -> Scan:
     """One slice of a NIfTI volume.
 
@@ -211,7 +211,7 @@ def read(
         ImageError: As `read_dicom` and `read_nifti`.
     """
     values = window_values(window)
-    reading = Reading(
+    reading = ReadOptions(
         window=Window(*values) if values else None,
         frame=max(frame, 0),
         alike=window == "auto",
@@ -223,7 +223,7 @@ def read(
 
 
 def load_frame(
-    source: bytes | Path, name: str = "", reading: Reading | None = None
+    source: bytes | Path, name: str = "", reading: ReadOptions | None = None
 ) -> Frame:
     """A frame or slice with the scanner's values, to be seen through other windows.
 
@@ -317,12 +317,12 @@ def _content(source: bytes | Path, name: str) -> tuple[bytes, str]:
     return source.read_bytes(), name
 
 
-def _window(reading: Reading | None) -> dict[str, Any] | None:
+def _window(reading: ReadOptions | None) -> dict[str, Any] | None:
     return asdict(reading.window) if reading and reading.window else None
 
 
-def _dicom_arguments(reading: Reading | None) -> dict[str, Any]:
-    reading = reading or Reading()
+def _dicom_arguments(reading: ReadOptions | None) -> dict[str, Any]:
+    reading = reading or ReadOptions()
     return {
         "frame": reading.frame,
         "window": _window(reading),
@@ -330,8 +330,8 @@ def _dicom_arguments(reading: Reading | None) -> dict[str, Any]:
     }
 
 
-def _nifti_arguments(reading: Reading | None) -> dict[str, Any]:
-    reading = reading or Reading()
+def _nifti_arguments(reading: ReadOptions | None) -> dict[str, Any]:
+    reading = reading or ReadOptions()
     return {
         "axis": reading.axis,
         "slice_number": reading.slice_number,

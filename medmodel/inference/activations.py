@@ -27,7 +27,7 @@ _KINDS: dict[type[keras.Layer], str] = {
 }
 
 
-def look_inside(
+def layer_activations(
     model: keras.Model, image: np.ndarray, first: int = 0
 ) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
     """What each layer that people are taught about answers to one picture.

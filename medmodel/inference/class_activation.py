@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmodel.inference.receptive_fields import Cells, cells_of
+from medmodel.inference.receptive_fields import ReceptiveFields, receptive_fields
 from medmodel.networks.signed_sqrt import secants
 
 _SPAN = 4
@@ -174,13 +174,13 @@ def _pooled(model: keras.Model, name: str) -> str:
     return str(after[0].name) if after[0].output.shape[1] >= _FEWEST else name
 
 
-def _grids(model: keras.Model, names: Sequence[str]) -> list[Cells]:
+def _grids(model: keras.Model, names: Sequence[str]) -> list[ReceptiveFields]:
     """Where the cells of these layers look, in pixels of the input."""
     if model.name in _FROM_SCRATCH:
-        known = cells_of(model)
+        known = receptive_fields(model)
         return [known[name] for name in names]
     sides = [int(model.get_layer(name).output.shape[1]) for name in names]
-    return [Cells.squares(model.input_shape[1], side) for side in sides]
+    return [ReceptiveFields.squares(model.input_shape[1], side) for side in sides]
 
 
 def _weights(
@@ -196,7 +196,7 @@ def _weights(
 def _evidence(
     maps: list[tf.Tensor],
     gradients: list[tf.Tensor],
-    grids: list[Cells],
+    grids: list[ReceptiveFields],
     faithful: bool,
 ) -> tf.Tensor:
     """What each place adds to the logit: (n, h, w, 1), cells of the finest map."""

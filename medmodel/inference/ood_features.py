@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.evaluation.ood import Reference, numbers_of
+from medmodel.evaluation.ood import OodDetector, ood_vectors
 from medmodel.imaging.images import prepare_image
 from medmodel.networks import features
-from medmodel.networks.models import instant_features
+from medmodel.networks.models import frozen_backbone
 
 _BATCH = 32
 
@@ -43,7 +43,7 @@ def frozen_features(images: np.ndarray, size: int) -> np.ndarray:
 def _compiled(
     preprocessing: Preprocessing,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    network = instant_features(preprocessing)
+    network = frozen_backbone(preprocessing)
     signature = [tf.TensorSpec((None, *preprocessing.shape), tf.uint8)]
 
     def compute(pixels: tf.Tensor) -> tf.Tensor:
@@ -52,7 +52,7 @@ def _compiled(
     return tf.function(compute, input_signature=signature)
 
 
-def usual_features(reference: Reference | None) -> np.ndarray | None:
+def usual_features(reference: OodDetector | None) -> np.ndarray | None:
     """What enters the last layer of a model for a usual training image, (d,).
 
     None where that is not known, or no feature of the model's own.
@@ -62,8 +62,8 @@ def usual_features(reference: Reference | None) -> np.ndarray | None:
     return reference.mean[: features.FEATURES]
 
 
-def reference_numbers(
-    reference: Reference, images: np.ndarray, own: np.ndarray
+def detector_vectors(
+    reference: OodDetector, images: np.ndarray, own: np.ndarray
 ) -> np.ndarray:
     """What a reference compares.
 
@@ -73,4 +73,4 @@ def reference_numbers(
         own: (n, d) what enters the model's last layer.
     """
     found = own if reference.own else frozen_features(images, reference.size)
-    return numbers_of(found, images)
+    return ood_vectors(found, images)

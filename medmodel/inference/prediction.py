@@ -32,11 +32,11 @@ from medmodel.core.config import Augmentation
 from medmodel.core.errors import MedModelError, PredictionError
 from medmodel.core.messages import Message, receive, send
 from medmodel.evaluation.ood import NAME as REFERENCE
-from medmodel.evaluation.ood import ImageFacts, Reference
+from medmodel.evaluation.ood import ImageTraits, OodDetector
 
 # Loading a saved model needs the layers that are registered there.
 from medmodel.inference import attribution, class_activation, ood_features
-from medmodel.inference.activations import look_inside
+from medmodel.inference.activations import layer_activations
 from medmodel.networks import pipeline
 from medmodel.runs.run import ModelFacts, Run
 
@@ -49,7 +49,7 @@ _precision_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A model that is ready to answer.
 
     Args:
@@ -63,7 +63,7 @@ class Loaded:
     model: keras.Model
     facts: ModelFacts
     call: Callable[[tf.Tensor], tf.Tensor]
-    reference: Reference | None = None
+    reference: OodDetector | None = None
 
     @functools.cached_property
     def explain(self) -> class_activation.Explainer:
@@ -78,10 +78,10 @@ class Loaded:
         return class_activation.explainer(self.model, self.facts.heatmap_layers)
 
     @functools.cached_property
-    def randomised(self) -> Loaded:
+    def randomised(self) -> LoadedModel:
         """The same with shuffled weights; made when first used."""
         model = attribution.randomised(self.model)
-        return Loaded(model, self.facts, compiled(model))
+        return LoadedModel(model, self.facts, compiled(model))
 
     @functools.cached_property
     def inside(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
@@ -95,7 +95,7 @@ class Loaded:
         return 4 * int(self.model.count_params()) + ALLOWANCE_BYTES
 
 
-def load(run: Run) -> Loaded:
+def load(run: Run) -> LoadedModel:
     """Loads the best model of a run.
 
     Raises:
@@ -113,8 +113,8 @@ def load(run: Run) -> Loaded:
     model = in_float32(saved)
     known = None
     with contextlib.suppress(FileNotFoundError):
-        known = Reference.load(run.folder / REFERENCE)
-    return Loaded(model, facts, compiled(model), known)
+        known = OodDetector.load(run.folder / REFERENCE)
+    return LoadedModel(model, facts, compiled(model), known)
 
 
 def compiled(model: keras.Model) -> Callable[[tf.Tensor], Any]:
@@ -144,7 +144,7 @@ def in_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
-def predict(loaded: Loaded, images: np.ndarray) -> np.ndarray:
+def predict(loaded: LoadedModel, images: np.ndarray) -> np.ndarray:
     """Probabilities of every class.
 
     An image's row is the same to 1e-5 whatever is asked together with it.
@@ -163,7 +163,7 @@ def predict(loaded: Loaded, images: np.ndarray) -> np.ndarray:
 
 
 def predict_with_features(
-    loaded: Loaded, images: np.ndarray
+    loaded: LoadedModel, images: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `predict`, and what enters the last layer, float32 (n, d)."""
     scores, features = _pass(loaded, images, loaded.inside)
@@ -171,7 +171,7 @@ def predict_with_features(
 
 
 def _pass(
-    loaded: Loaded, images: np.ndarray, call: Callable[[tf.Tensor], Any]
+    loaded: LoadedModel, images: np.ndarray, call: Callable[[tf.Tensor], Any]
 ) -> list[np.ndarray]:
     """Everything that `call` computes, float32 (n, ...) each."""
     _check_images(loaded, images)
@@ -188,7 +188,7 @@ def _pass(
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def _check_images(loaded: Loaded, images: np.ndarray) -> None:
+def _check_images(loaded: LoadedModel, images: np.ndarray) -> None:
     expected = loaded.facts.preprocessing.shape
     if images.ndim != 4 or images.shape[1:] != expected or images.dtype != np.uint8:
         raise PredictionError(
@@ -220,7 +220,7 @@ def exact_multiplication() -> Iterator[None]:
             tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
-class Shelf:
+class ModelCache:
     """Models that were used last, as many as fit into a number of bytes.
 
     Args:
@@ -229,12 +229,12 @@ class Shelf:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._models: OrderedDict[Path, tuple[int, Loaded]] = OrderedDict()
+        self._models: OrderedDict[Path, tuple[int, LoadedModel]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._models)
 
-    def take(self, run: Run) -> Loaded:
+    def take(self, run: Run) -> LoadedModel:
         """The run's model, loaded anew if its file has changed.
 
         Raises:
@@ -265,7 +265,7 @@ class Shelf:
             gc.collect()
 
 
-def serve(connection: socket.socket, shelf: Shelf) -> None:
+def serve(connection: socket.socket, shelf: ModelCache) -> None:
     """Answers questions until the other side closes the socket."""
     send(connection, Message({"ready": True}))
     while True:
@@ -276,7 +276,7 @@ def serve(connection: socket.socket, shelf: Shelf) -> None:
         send(connection, answer(question, shelf))
 
 
-def answer(question: Message, shelf: Shelf) -> Message:
+def answer(question: Message, shelf: ModelCache) -> Message:
     """The answer to one question; what goes wrong becomes one sentence in `error`."""
     try:
         try:
@@ -295,7 +295,7 @@ def answer(question: Message, shelf: Shelf) -> Message:
         return Message({"error": f"The predictor failed on this request ({kind})."})
 
 
-def _answer(question: Message, shelf: Shelf) -> Message:
+def _answer(question: Message, shelf: ModelCache) -> Message:
     facts = question.facts
     if facts["do"] == "augment":
         return Message({}, [_augment(question.arrays[0], facts)])
@@ -310,7 +310,7 @@ def _answer(question: Message, shelf: Shelf) -> Message:
         return Message({}, [explained_by(loaded, images, facts)])
     if facts["do"] == "look inside":
         _check_images(loaded, images)
-        layers, arrays = look_inside(loaded.model, images[0], facts["first"])
+        layers, arrays = layer_activations(loaded.model, images[0], facts["first"])
         return Message({"layers": layers}, arrays)
     heatmaps = []
     if "heatmap_for" in facts and len(images):
@@ -323,13 +323,13 @@ def _answer(question: Message, shelf: Shelf) -> Message:
         scores = features = predict(loaded, images)
     told = {}
     if "compare" in facts:
-        seen = [ImageFacts(*found) for found in facts["compare"]]
+        seen = [ImageTraits(*found) for found in facts["compare"]]
         told["familiarity"] = _compare(loaded, images, features, seen)
     return Message(told, [scores, *heatmaps])
 
 
 def _explained(
-    loaded: Loaded, images: np.ndarray, wanted: list[int]
+    loaded: LoadedModel, images: np.ndarray, wanted: list[int]
 ) -> class_activation.Explained:
     _check_images(loaded, images)
     last = len(loaded.facts.class_names) - 1
@@ -341,7 +341,7 @@ def _explained(
         return loaded.explain(images, wanted)
 
 
-def explained_by(loaded: Loaded, images: np.ndarray, facts: Any) -> np.ndarray:
+def explained_by(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
     """One class's map of one picture, by the method that is asked for.
 
     Returns:
@@ -365,13 +365,13 @@ def explained_by(loaded: Loaded, images: np.ndarray, facts: Any) -> np.ndarray:
 
 
 def _compare(
-    loaded: Loaded, images: np.ndarray, own: np.ndarray, facts: list[ImageFacts]
+    loaded: LoadedModel, images: np.ndarray, own: np.ndarray, facts: list[ImageTraits]
 ) -> list[dict[str, Any]]:
     """Familiarity with each picture; none where the run has no reference."""
     known = loaded.reference
     if known is None or not len(images):
         return []
-    numbers = ood_features.reference_numbers(known, images, own)
+    numbers = ood_features.detector_vectors(known, images, own)
     return [asdict(found) for found in known.compare(numbers, facts)]
 
 
@@ -387,7 +387,7 @@ def main() -> None:
     # Once the shell is gone nobody waits for an answer that is on its way.
     gone = contextlib.suppress(BrokenPipeError, ConnectionResetError)
     with gone, socket.socket(fileno=int(sys.argv[1])) as connection:
-        serve(connection, Shelf(limit))
+        serve(connection, ModelCache(limit))
 
 
 if __name__ == "__main__":

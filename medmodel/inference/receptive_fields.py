@@ -30,7 +30,7 @@ _WINDOWED = (
 
 
 @dataclass(frozen=True)
-class Cells:
+class ReceptiveFields:
     """The grid of a layer on the picture, alike in both directions.
 
     Args:
@@ -42,10 +42,10 @@ class Cells:
     first: float
 
     @staticmethod
-    def squares(pixels: int, count: int) -> Cells:
+    def squares(pixels: int, count: int) -> ReceptiveFields:
         """A grid whose cells look at the middle of the squares they stand for."""
         step = pixels / count
-        return Cells(step, (step - 1) / 2)
+        return ReceptiveFields(step, (step - 1) / 2)
 
     def places(self, count: int) -> np.ndarray:
         """Middles of the first `count` cells in pixels, (count,)."""
@@ -70,17 +70,17 @@ class Cells:
         return matrix
 
 
-def cells_of(model: keras.Model) -> dict[str, Cells]:
+def receptive_fields(model: keras.Model) -> dict[str, ReceptiveFields]:
     """The grid of every layer of a flat model that still knows a place, by name.
 
     Where branches meet whose grids differ by parts of a step, their mean counts.
     """
-    found: dict[str, Cells] = {}
+    found: dict[str, ReceptiveFields] = {}
     for layer in model.layers:
         if len(layer.output.shape) != 4:
             continue
         if isinstance(layer, layers.InputLayer):
-            found[layer.name] = Cells(1.0, 0.0)
+            found[layer.name] = ReceptiveFields(1.0, 0.0)
             continue
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         sources = [(x, found.get(x._keras_history.operation.name)) for x in inputs]
@@ -90,16 +90,22 @@ def cells_of(model: keras.Model) -> dict[str, Cells]:
         if spatial:
             passed = [_after(layer, side, cells) for side, cells in spatial]
             first = float(np.mean([cells.first for cells in passed]))
-            found[layer.name] = Cells(max(cells.step for cells in passed), first)
+            found[layer.name] = ReceptiveFields(
+                max(cells.step for cells in passed), first
+            )
     return found
 
 
-def _after(layer: keras.Layer, side: int, before: Cells) -> Cells:
+def _after(layer: keras.Layer, side: int, before: ReceptiveFields) -> ReceptiveFields:
     """The grid behind one layer whose input has so many cells in a row."""
     if isinstance(layer, layers.ZeroPadding2D):
-        return Cells(before.step, before.first - layer.padding[0][0] * before.step)
+        return ReceptiveFields(
+            before.step, before.first - layer.padding[0][0] * before.step
+        )
     if isinstance(layer, layers.Cropping2D):
-        return Cells(before.step, before.first + layer.cropping[0][0] * before.step)
+        return ReceptiveFields(
+            before.step, before.first + layer.cropping[0][0] * before.step
+        )
     now = layer.output.shape[1]
     if isinstance(layer, _WINDOWED):
         pooling = isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D))
@@ -110,11 +116,11 @@ def _after(layer: keras.Layer, side: int, before: Cells) -> Cells:
         if layer.padding == "same":
             padded = max((now - 1) * stride + size - side, 0) // 2
         moved = (size - 1) / 2 - padded
-        return Cells(before.step * stride, before.first + before.step * moved)
+        return ReceptiveFields(before.step * stride, before.first + before.step * moved)
     # Whatever else changes the side stretches the picture.
     ratio = side / now if now else 1.0
     moved = (ratio - 1) / 2
-    return Cells(before.step * ratio, before.first + before.step * moved)
+    return ReceptiveFields(before.step * ratio, before.first + before.step * moved)
 
 
 def _pair(value: int | tuple[int, ...]) -> int:

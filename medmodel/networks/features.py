@@ -16,7 +16,7 @@ from medmodel.core.errors import Cancelled
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, read_json, write_json
 from medmodel.data.prepared import Prepared
-from medmodel.networks.models import instant_features
+from medmodel.networks.models import frozen_backbone
 
 OnBatch = Callable[[np.ndarray, np.ndarray], None]
 
@@ -132,7 +132,7 @@ def _compiled(
     preprocessing: Preprocessing, batch: int
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """The frozen network for one size of batch, with float16 output."""
-    model = instant_features(preprocessing)
+    model = frozen_backbone(preprocessing)
     signature = [tf.TensorSpec((batch, *preprocessing.shape), tf.uint8)]
 
     def compute(pixels: tf.Tensor) -> tf.Tensor:

@@ -19,7 +19,7 @@ from medmodel.core.errors import WeightsError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.networks.efficientnet import OFFSET, SCALE, lite0_maps
 from medmodel.networks.pretrained import efficientnet_lite0_weights
-from medmodel.networks.signed_sqrt import signed_roots
+from medmodel.networks.signed_sqrt import signed_sqrt
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
@@ -77,7 +77,7 @@ def imagenet_classifier(size: int = 224) -> keras.Model:
     return model
 
 
-def instant_features(preprocessing: Preprocessing) -> keras.Model:
+def frozen_backbone(preprocessing: Preprocessing) -> keras.Model:
     """The frozen network of the recipe "Instant": EfficientNet-Lite0 at six depths.
 
     Shallow layers know texture, deep ones objects: together they suit medical images
@@ -293,7 +293,7 @@ def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
         for x in (*(maps[block] for block in _INSTANT_BLOCKS), maps[-1]):
             pooled.append(layers.GlobalAveragePooling2D()(x))
             pooled.append(layers.GlobalMaxPooling2D()(x))
-        return signed_roots(layers.Concatenate(name="features")(pooled))
+        return signed_sqrt(layers.Concatenate(name="features")(pooled))
     finally:
         keras.config.set_dtype_policy(policy)
 

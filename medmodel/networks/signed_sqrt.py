@@ -10,7 +10,7 @@ _SOFT = 1e-3
 """Keeps the slope at 0 finite."""
 
 
-def signed_roots(features: Any) -> Any:
+def signed_sqrt(features: Any) -> Any:
     """Roots of the features, so that few large ones do not rule.
 
     Perronnin et al. 2010, "Improving the Fisher Kernel for Large-Scale Image
@@ -22,7 +22,7 @@ def signed_roots(features: Any) -> Any:
     return features * keras.ops.rsqrt(keras.ops.absolute(features) + _SOFT)
 
 
-def signed_squares(roots: Any) -> Any:
+def signed_square(roots: Any) -> Any:
     """The inverse of `signed_roots`, for any shape."""
     square = roots * roots
     size = (square + keras.ops.sqrt(square * (square + 4 * _SOFT))) / 2
@@ -40,7 +40,7 @@ def secants(roots: Any, usual: Any) -> tuple[Any, Any]:
         Mean slope on the way divided by the slope at its end, (n, d), and the usual
         features before the root, (d,).
     """
-    here, there = signed_squares(roots), signed_squares(usual)
+    here, there = signed_square(roots), signed_square(usual)
     size = keras.ops.absolute(here)
     slope = (size / 2 + _SOFT) * (size + _SOFT) ** -1.5
     step = here - there

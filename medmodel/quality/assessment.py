@@ -20,7 +20,7 @@ from medmodel.quality import (
     spurious_correlations,
 )
 from medmodel.quality.checks import DatasetReport, Level
-from medmodel.quality.issues import Act, Finding, of_groups
+from medmodel.quality.issues import Act, Issue, issues_from_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +62,9 @@ def measure(index: Index, cancelled: Callable[[], bool] | None = None) -> Measur
     return Measured(index.fingerprint, alike, found.to_numpy(object).tolist())
 
 
-def find(
+def find_issues(
     index: Index, split_table: pd.DataFrame, report: DatasetReport, measured: Measured
-) -> list[Finding]:
+) -> list[Issue]:
     """All findings, the worst first.
 
     Args:
@@ -113,7 +113,7 @@ def _alike(
 
 def _copies(
     kind: str, what: str, groups: Sequence[Sequence[str]], table: pd.DataFrame
-) -> list[Finding]:
+) -> list[Issue]:
     """Groups by the worst that is true of them: two labels, two splits, none."""
     label = dict(zip(table["path"], table["label"], strict=True))
     split = dict(zip(table["path"], table["split"], strict=True))
@@ -128,7 +128,7 @@ def _copies(
             inside.append(group)
     rest = [group[1:] for group in inside]
     return [
-        *of_groups(
+        *issues_from_groups(
             f"{kind}-labels",
             f"{what.capitalize()} under two labels",
             "At least one of the labels is wrong.",
@@ -136,7 +136,7 @@ def _copies(
             labels,
             "leave_out",
         ),
-        *of_groups(
+        *issues_from_groups(
             f"{kind}-splits",
             f"{what.capitalize()} in two splits",
             "The test asks for what training has shown: results look better than they "
@@ -145,7 +145,7 @@ def _copies(
             splits,
             "together",
         ),
-        *of_groups(
+        *issues_from_groups(
             f"{kind}-inside",
             f"{what.capitalize()} within one split",
             "They count more than once.",
@@ -157,7 +157,7 @@ def _copies(
     ]
 
 
-def _single_files(table: pd.DataFrame) -> list[Finding]:
+def _single_files(table: pd.DataFrame) -> list[Issue]:
     """Files that are odd by themselves."""
     side = table[["width", "height"]].min(axis=1)
     checks: list[tuple[str, str, str, Level, Any, Act]] = [
@@ -200,11 +200,11 @@ def _single_files(table: pd.DataFrame) -> list[Finding]:
         groups = [[path] for path in table.loc[mask, "path"]]
         # What is true of nearly all is how this data set is, not an oddity.
         if len(groups) <= 0.5 * len(table):
-            found += of_groups(kind, title, sentence, level, groups, act)
+            found += issues_from_groups(kind, title, sentence, level, groups, act)
     return found
 
 
-def _outliers(table: pd.DataFrame) -> list[Finding]:
+def _outliers(table: pd.DataFrame) -> list[Issue]:
     area = np.log2(table["width"].to_numpy(float) * table["height"].to_numpy(float))
     grey = _far(table["mean"].to_numpy(float), 32)
     tints = [_far(table[c].to_numpy(float), 24) for c in ("colour", "red", "blue")]
@@ -217,7 +217,7 @@ def _outliers(table: pd.DataFrame) -> list[Finding]:
     for kind, title, far in checks:
         groups = [[path] for path in table.loc[far, "path"]]
         sentence = "Look whether they belong here."
-        found += of_groups(kind, title, sentence, "ok", groups, "leave_out")
+        found += issues_from_groups(kind, title, sentence, "ok", groups, "leave_out")
     return found
 
 
@@ -229,7 +229,7 @@ def _far(values: np.ndarray, least: float) -> np.ndarray:
     return np.asarray(gap > np.maximum(_FAR * 1.4826 * np.median(gap), least))
 
 
-def _windows(table: pd.DataFrame) -> list[Finding]:
+def _windows(table: pd.DataFrame) -> list[Issue]:
     """CT whose values are no Hounsfield units, which the automatic window tells."""
     ranged = table["seen"] == "CT by its own range"
     others = int((table["seen"] == "CT as soft tissue").sum())
@@ -246,10 +246,10 @@ def _windows(table: pd.DataFrame) -> list[Finding]:
     title = "CT without Hounsfield units"
     level: Level = "warning" if others else "ok"
     act: Act = "leave_out" if others else ""
-    return of_groups("uncalibrated", title, sentence, level, groups, act)
+    return issues_from_groups("uncalibrated", title, sentence, level, groups, act)
 
 
-def _several(table: pd.DataFrame) -> list[Finding]:
+def _several(table: pd.DataFrame) -> list[Issue]:
     """Files that hold several pictures, of which not all are samples."""
     files = table["path"].map(samples.file_of)
     rows = table.assign(file=files)[table["frames"] > 1]
@@ -263,10 +263,10 @@ def _several(table: pd.DataFrame) -> list[Finding]:
     )
     groups = [[path] for path in first["path"]]
     title = "Files that hold several pictures"
-    return of_groups("several", title, sentence, "ok", groups)
+    return issues_from_groups("several", title, sentence, "ok", groups)
 
 
-def _series(table: pd.DataFrame) -> list[Finding]:
+def _series(table: pd.DataFrame) -> list[Issue]:
     """Files that hold volume after volume, of which the first alone is read."""
     rows = table[table["series"] > 1]
     rows = rows[~rows["path"].map(samples.file_of).duplicated()]
@@ -281,10 +281,10 @@ def _series(table: pd.DataFrame) -> list[Finding]:
     )
     groups = [[path] for path in rows["path"]]
     title = "Series of volumes, of which the first is used"
-    return of_groups("series", title, sentence, "ok", groups)
+    return issues_from_groups("series", title, sentence, "ok", groups)
 
 
-def _classes(table: pd.DataFrame, measured: Measured) -> list[Finding]:
+def _classes(table: pd.DataFrame, measured: Measured) -> list[Issue]:
     """What sets classes apart that has nothing to do with disease."""
     import pandas as pd
 
@@ -294,12 +294,12 @@ def _classes(table: pd.DataFrame, measured: Measured) -> list[Finding]:
     found = []
     for kind, title, sentence, paths in spurious_correlations.differences(both):
         groups = [[path] for path in paths]
-        found += of_groups(kind, title, sentence, "warning", groups)
+        found += issues_from_groups(kind, title, sentence, "warning", groups)
     known = both[both["letters"].notna()]
     return [*found, *_shortcut(known), *_sources(files)]
 
 
-def _shortcut(table: pd.DataFrame) -> list[Finding]:
+def _shortcut(table: pd.DataFrame) -> list[Issue]:
     told = shortcuts.accuracy(table)
     if told is None or not told.suspicious:
         return []
@@ -311,10 +311,10 @@ def _shortcut(table: pd.DataFrame) -> list[Finding]:
         "that instead of the disease."
     )
     title = "Classes can be told apart by their files alone"
-    return [Finding("shortcut", title, sentence, "warning", 1, [])]
+    return [Issue("shortcut", title, sentence, "warning", 1, [])]
 
 
-def _sources(table: pd.DataFrame) -> list[Finding]:
+def _sources(table: pd.DataFrame) -> list[Issue]:
     told = spurious_correlations.sources(table)
     if told is None or not told.suspicious:
         return []
@@ -326,17 +326,17 @@ def _sources(table: pd.DataFrame) -> list[Finding]:
         "its own, the pictures differ in more than disease: ask where they are from."
     )
     title = "Classes seem to come from different sources"
-    return [Finding("sources", title, sentence, "ok", 1, [])]
+    return [Issue("sources", title, sentence, "ok", 1, [])]
 
 
-def _few(report: DatasetReport) -> list[Finding]:
+def _few(report: DatasetReport) -> list[Issue]:
     found = []
     images = {c: n.get("train", 0) for c, n in report.images.items()}
     few = [f"{c} ({n})" for c, n in images.items() if n < FEW_IMAGES]
     if few:
         sentence = f"Training images: {', '.join(few)}. Expect wide intervals."
         title = "Classes with few training images"
-        found.append(Finding("few-images", title, sentence, "warning", len(few), []))
+        found.append(Issue("few-images", title, sentence, "warning", len(few), []))
     if report.num_patients:
         people = {c: n.get("train", 0) for c, n in report.patients.items()}
         few = [f"{c} ({n})" for c, n in people.items() if 0 < n < FEW_PATIENTS]
@@ -344,15 +344,13 @@ def _few(report: DatasetReport) -> list[Finding]:
             sentence = f"Patients in training: {', '.join(few)}. What is learnt may be "
             sentence += "theirs alone."
             title = "Classes with few patients"
-            found.append(Finding("few-patients", title, sentence, "warning", 1, []))
+            found.append(Issue("few-patients", title, sentence, "warning", 1, []))
     return found
 
 
-def _unreadable(report: DatasetReport) -> list[Finding]:
+def _unreadable(report: DatasetReport) -> list[Issue]:
     if not report.unreadable:
         return []
     sentence = "They are left out; the list of files says why."
     count = len(report.unreadable)
-    return [
-        Finding("unreadable", "Files that cannot be read", sentence, "ok", count, [])
-    ]
+    return [Issue("unreadable", "Files that cannot be read", sentence, "ok", count, [])]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from medmodel.core.samples import file_of
-from medmodel.data.splits import SPLITS, stand_in
+from medmodel.core.samples import file_of, patient_stand_in
+from medmodel.data.splits import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +140,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     shared = _shared_patients(known)
     from_headers = set(readable["patient"]) - {""}
     several = readable["frames"] > 1
-    guessed = int((known["patient"] == known["path"].map(stand_in)).sum())
+    guessed = int((known["patient"] == known["path"].map(patient_stand_in)).sum())
     level, verdict = _verdict(
         duplicates, shared, (len(known), guessed), len(split_table)
     )

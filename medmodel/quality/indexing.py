@@ -113,7 +113,7 @@ def duplicate_picture(folder: Path, path: str) -> Path:
     return index_folder(folder) / "pictures" / f"same-{name}.png"
 
 
-def kept_findings(folder: Path) -> list[issues.Finding] | None:
+def kept_findings(folder: Path) -> list[issues.Issue] | None:
     """The quality findings of the last check; None if this version made none."""
     values = _kept(folder, "findings.json")
     if values.get("version") != _VERSION:
@@ -132,7 +132,7 @@ def decide(folder: Path, action: curation.Action) -> None:
     start_indexing(folder)
 
 
-def take_back(folder: Path, action_id: str) -> None:
+def undo(folder: Path, action_id: str) -> None:
     """Takes a decision back and checks again, in the background."""
     curation.undo(index_folder(folder), action_id)
     start_indexing(folder)
@@ -155,7 +155,9 @@ def report_with_pattern(folder: Path, pattern: str) -> DatasetReport:
     report = examine(index, table)
     # No picture is opened again: who belongs to which split is all that changes.
     measured = _kept_measured(index) or assessment.measure(index)
-    _keep_findings(folder, index, assessment.find(index, table, report, measured))
+    _keep_findings(
+        folder, index, assessment.find_issues(index, table, report, measured)
+    )
     _keep_report(folder, report, pattern, chosen=True)
     return report
 
@@ -183,7 +185,9 @@ def check_folder(folder: Path) -> None:
     _draw_pictures(index, report)
     measured = assessment.measure(index)
     write_json(index_folder(folder) / "measured.json", measured._asdict())
-    _keep_findings(folder, index, assessment.find(index, table, report, measured))
+    _keep_findings(
+        folder, index, assessment.find_issues(index, table, report, measured)
+    )
     _keep_report(folder, report, pattern, chosen=chosen)
     _write_state(folder, phase="finished", done=total, total=total)
 
@@ -201,7 +205,7 @@ def _kept_measured(index: Index) -> assessment.Measured | None:
     return assessment.Measured(**values)
 
 
-def _keep_findings(folder: Path, index: Index, found: list[issues.Finding]) -> None:
+def _keep_findings(folder: Path, index: Index, found: list[issues.Issue]) -> None:
     """Keeps the findings, and some pictures of each: of groups the first two."""
     drawn = kept_findings(folder) or []
     for finding in found:

@@ -21,7 +21,7 @@ VERDICTS: dict[Level, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Issue:
     """Something odd.
 
     Args:
@@ -52,23 +52,23 @@ class Finding:
         return curation.Action(self.act, self.title.lower(), self.acted or self.groups)
 
 
-def verdict(report: DatasetReport, findings: Sequence[Finding]) -> Level:
+def verdict(report: DatasetReport, findings: Sequence[Issue]) -> Level:
     """The worst of all findings."""
     levels = [report.level, *(finding.level for finding in findings)]
     return max(levels, key=lambda level: list(VERDICTS).index(level))
 
 
-def to_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def to_json(findings: Sequence[Issue]) -> list[dict[str, Any]]:
     """Plain values."""
     return [asdict(finding) for finding in findings]
 
 
-def from_json(values: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def from_json(values: Sequence[Mapping[str, Any]]) -> list[Issue]:
     """The inverse of `to_json`."""
-    return [Finding(**value) for value in values]
+    return [Issue(**value) for value in values]
 
 
-def of_groups(
+def issues_from_groups(
     kind: str,
     title: str,
     sentence: str,
@@ -76,7 +76,7 @@ def of_groups(
     groups: list[list[str]],
     act: Act = "",
     acted: list[list[str]] | None = None,
-) -> list[Finding]:
+) -> list[Issue]:
     """One finding, or none where there are no groups.
 
     Args:
@@ -93,4 +93,4 @@ def of_groups(
     if act and acted is None and len(groups) > _SHOWN_GROUPS:
         acted = groups
     shown = groups[:_SHOWN_GROUPS]
-    return [Finding(kind, title, sentence, level, len(groups), shown, act, acted)]
+    return [Issue(kind, title, sentence, level, len(groups), shown, act, acted)]

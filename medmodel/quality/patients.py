@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from medmodel.quality.checks import Level
-from medmodel.quality.issues import Finding, of_groups
+from medmodel.quality.issues import Issue, issues_from_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ _SHOWN_FILES = 24
 """Files of one patient that are named; a scan may have a thousand."""
 
 
-def in_two_splits(table: pd.DataFrame) -> list[Finding]:
+def in_two_splits(table: pd.DataFrame) -> list[Issue]:
     """Patients that headers or a table name, in more than one split.
 
     Args:
@@ -31,10 +31,12 @@ def in_two_splits(table: pd.DataFrame) -> list[Finding]:
     ]
     sentence = "Images of one person in training and test make the test too easy."
     title = "Patients in more than one split"
-    return of_groups("patients", title, sentence, "problem", groups, "together")
+    return issues_from_groups(
+        "patients", title, sentence, "problem", groups, "together"
+    )
 
 
-def in_two_classes(table: pd.DataFrame) -> list[Finding]:
+def in_two_classes(table: pd.DataFrame) -> list[Issue]:
     """Patients with images in more than one class.
 
     That may be right: of one scan some slices show the lesion, others do not. Where
@@ -54,7 +56,7 @@ def in_two_classes(table: pd.DataFrame) -> list[Finding]:
     named = both.loc[both["patient_header"] == "", "patient"].nunique()
     sentence = _sentence(both, len(groups), total, named)
     title = "Patients in more than one class"
-    return of_groups("patient-classes", title, sentence, level, groups)
+    return issues_from_groups("patient-classes", title, sentence, level, groups)
 
 
 def _sentence(both: pd.DataFrame, count: int, total: int, named: int) -> str:

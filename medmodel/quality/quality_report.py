@@ -20,7 +20,7 @@ from medmodel.core.samples import Slicing
 from medmodel.data.curation import Action
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.indexing import finding_strip
-from medmodel.quality.issues import VERDICTS, Finding, to_json, verdict
+from medmodel.quality.issues import VERDICTS, Issue, to_json, verdict
 
 CLAIM = (
     "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update. "
@@ -40,7 +40,7 @@ td.n { text-align: right } img { max-width: 100% } .small { color: #55636e }
 def as_json(
     folder: Path,
     report: DatasetReport,
-    findings: Sequence[Finding],
+    findings: Sequence[Issue],
     decided: Sequence[Action],
 ) -> str:
     """Everything that the page of a data set says."""
@@ -66,7 +66,7 @@ def as_json(
 def as_html(
     folder: Path,
     report: DatasetReport,
-    findings: Sequence[Finding],
+    findings: Sequence[Issue],
     decided: Sequence[Action],
 ) -> str:
     """One file without scripts that opens anywhere, its pictures in it."""
@@ -185,7 +185,7 @@ def _counts(report: DatasetReport) -> str:
     return f"<table><tr><th>Class</th>{head}</tr>{rows}</table>"
 
 
-def _finding(folder: Path, finding: Finding) -> str:
+def _finding(folder: Path, finding: Issue) -> str:
     parts = [
         f"<h2>{html.escape(finding.title)} ({finding.count:,})</h2>",
         f"<p>{html.escape(finding.sentence)}</p>",

@@ -30,7 +30,7 @@ COLOURED = 4
 _FOLDS = 5
 
 
-class Difference(NamedTuple):
+class ClassDifference(NamedTuple):
     """Something that one class has more often than another.
 
     Args:
@@ -46,7 +46,7 @@ class Difference(NamedTuple):
     paths: list[str]
 
 
-def differences(table: pd.DataFrame) -> list[Difference]:
+def differences(table: pd.DataFrame) -> list[ClassDifference]:
     """What sets classes apart beside what is shown.
 
     Args:
@@ -93,7 +93,7 @@ def differences(table: pd.DataFrame) -> list[Difference]:
 
 def _differs(
     kind: str, title: str, words: str, table: pd.DataFrame
-) -> Difference | None:
+) -> ClassDifference | None:
     """The difference in column `has`, if it is large and certain."""
     counts = table.groupby("label")["has"].agg(["sum", "size"])
     counts = counts[counts["size"] >= FEWEST]
@@ -112,7 +112,7 @@ def _differs(
         "the disease."
     )
     rows = table[(table["label"] == most) & table["has"]]
-    return Difference(kind, title, sentence, rows["path"].tolist())
+    return ClassDifference(kind, title, sentence, rows["path"].tolist())
 
 
 class Sources(NamedTuple):

@@ -19,7 +19,12 @@ from medmodel.evaluation.calibration import calibrated, fit_temperature, reliabi
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import TITLES, class_metrics, overall_metrics
-from medmodel.evaluation.predictions import Evaluation, Scored, read_predictions, scored
+from medmodel.evaluation.predictions import (
+    Evaluation,
+    Predictions,
+    read_predictions,
+    split_predictions,
+)
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.reports import model_card
 from medmodel.reports.plots import class_colours, measured_share
@@ -56,7 +61,7 @@ def evaluation_page(run: Run) -> str:
         DataError: The predictions hold no test image.
     """
     table = read_predictions(run)
-    data = scored(table, "test")
+    data = split_predictions(table, "test")
     found = model_card.evaluated(run)
     parts = [
         _frame(run, found),
@@ -119,7 +124,7 @@ def _metrics_table(metrics: dict[str, Estimate]) -> str:
     return _table(["Metric", "Value (95 % interval)", "n"], rows)
 
 
-def _class_tables(data: Scored) -> str:
+def _class_tables(data: Predictions) -> str:
     each = [class_metrics(data, at) for at in range(len(data.classes))]
     rows = [
         [TITLES[key], *(f"{m[key]}, n = {m[key].n:,}" for m in each)] for key in TITLES
@@ -139,7 +144,7 @@ def _confusion(found: Evaluation) -> str:
     return f'<div class="wide">{table}</div>'
 
 
-def _curves(data: Scored) -> Iterable[str]:
+def _curves(data: Predictions) -> Iterable[str]:
     colours = class_colours(data.classes)
     for at, name in enumerate(data.classes):
         try:
@@ -166,10 +171,10 @@ def _curves(data: Scored) -> Iterable[str]:
         yield _figure(drawn, f"{name}: precision–recall curve")
 
 
-def _calibration(data: Scored, table: pd.DataFrame) -> str:
+def _calibration(data: Predictions, table: pd.DataFrame) -> str:
     drawn = [_reliability(data, "First choice, as trained")]
     try:
-        found = fit_temperature(scored(table, "val"))
+        found = fit_temperature(split_predictions(table, "val"))
     except DataError as error:
         return drawn[0] + f"<p>{html.escape(str(error))}</p>"
     if found.bounded:
@@ -180,7 +185,7 @@ def _calibration(data: Scored, table: pd.DataFrame) -> str:
     return "".join(drawn)
 
 
-def _reliability(data: Scored, title: str) -> str:
+def _reliability(data: Predictions, title: str) -> str:
     used = [b for b in reliability(data) if b.count]
     x = np.array([b.mean_score for b in used])
     y = np.array([b.share.value for b in used])
@@ -191,7 +196,7 @@ def _reliability(data: Scored, title: str) -> str:
     )
 
 
-def _thresholds(run: Run, data: Scored) -> str:
+def _thresholds(run: Run, data: Predictions) -> str:
     frozen = frozen_thresholds(run)
     if frozen is None:
         return ""

@@ -11,14 +11,19 @@ from medmodel.core.errors import DataError
 from medmodel.evaluation.calibration import reliability, stored_temperature
 from medmodel.evaluation.curves import roc_curve
 from medmodel.evaluation.metrics import TITLES, overall_metrics
-from medmodel.evaluation.predictions import Evaluation, Scored, read_predictions, scored
+from medmodel.evaluation.predictions import (
+    Evaluation,
+    Predictions,
+    read_predictions,
+    split_predictions,
+)
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.reports import model_card
 from medmodel.reports.pdf_canvas import (
     MARGIN,
     PALE,
     WIDTH,
-    Paper,
+    PdfCanvas,
     shortened,
     text_width,
 )
@@ -41,9 +46,9 @@ def evaluation_sheet(run: Run) -> bytes:
         RunError: There are no predictions, or no split.
         DataError: The predictions hold no test image.
     """
-    data = scored(read_predictions(run), "test")
+    data = split_predictions(read_predictions(run), "test")
     found = model_card.evaluated(run)
-    page = Paper(f"Evaluation of {run.title}")
+    page = PdfCanvas(f"Evaluation of {run.title}")
     _head(page, run, found)
     top = page.y
     _metrics(page, data)
@@ -59,7 +64,7 @@ def evaluation_sheet(run: Run) -> bytes:
     return page.done()
 
 
-def _head(page: Paper, run: Run, found: Evaluation) -> None:
+def _head(page: PdfCanvas, run: Run, found: Evaluation) -> None:
     page.frame(MARGIN, page.y - 17, _INSIDE, 17, _RED)
     warning = "Not for clinical use. Research and teaching only."
     page.text(MARGIN + 6, page.y - 12, warning, 9, _RED)
@@ -74,7 +79,7 @@ def _head(page: Paper, run: Run, found: Evaluation) -> None:
     )
 
 
-def _metrics(page: Paper, data: Scored) -> None:
+def _metrics(page: PdfCanvas, data: Predictions) -> None:
     page.heading("All classes together")
     rows = [["Metric", "Value (95 % interval)", "n"]]
     for key, estimate in overall_metrics(data).items():
@@ -82,7 +87,7 @@ def _metrics(page: Paper, data: Scored) -> None:
     page.table(MARGIN, rows, [150, 108, 34])
 
 
-def _confusion(page: Paper, found: Evaluation) -> None:
+def _confusion(page: PdfCanvas, found: Evaluation) -> None:
     left = MARGIN + 312
     page.heading("What was taken for what", left)
     page.y -= 12
@@ -119,7 +124,7 @@ def _confusion(page: Paper, found: Evaluation) -> None:
     page.y = top - side * k - 4
 
 
-def _curves(page: Paper, data: Scored) -> None:
+def _curves(page: PdfCanvas, data: Predictions) -> None:
     side = 138.0
     page.heading("ROC curves, each class against the rest")
     above = page.y
@@ -143,7 +148,9 @@ def _curves(page: Paper, data: Scored) -> None:
     page.y = low - 22
 
 
-def _roc(page: Paper, data: Scored, low: float, side: float) -> list[tuple[str, str]]:
+def _roc(
+    page: PdfCanvas, data: Predictions, low: float, side: float
+) -> list[tuple[str, str]]:
     """Draws the curves; (class, colour) of each."""
     square = page.unit_square(MARGIN + 22, low, side, "1 − specificity", "Sensitivity")
     square.line(_ENDS, _ENDS, PALE, dotted=True)
@@ -163,7 +170,9 @@ def _roc(page: Paper, data: Scored, low: float, side: float) -> list[tuple[str, 
     return drawn
 
 
-def _legend(page: Paper, names: Sequence[tuple[str, str]], x: float, y: float) -> None:
+def _legend(
+    page: PdfCanvas, names: Sequence[tuple[str, str]], x: float, y: float
+) -> None:
     for at, (name, colour) in enumerate(names[:14]):
         page.text(x, y - 9 * at, "—", 7, colour)
         page.text(x + 10, y - 9 * at, shortened(name, 88, 6.5), 6.5)
@@ -171,7 +180,7 @@ def _legend(page: Paper, names: Sequence[tuple[str, str]], x: float, y: float) -
         page.text(x, y - 9 * 14, f"and {len(names) - 14} more", 6.5, PALE)
 
 
-def _classes(page: Paper, found: Evaluation) -> None:
+def _classes(page: PdfCanvas, found: Evaluation) -> None:
     page.heading("Class by class")
     rows = [["Class", "Images", "Sensitivity", "PPV (precision)", "AUC"]]
     for result in found.per_class[:_CLASSES]:
@@ -181,7 +190,7 @@ def _classes(page: Paper, found: Evaluation) -> None:
     _more(page, len(found.classes))
 
 
-def _operating(page: Paper, run: Run, data: Scored) -> None:
+def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
     page.heading("Operating point")
     frozen = frozen_thresholds(run)
     if frozen is None:
@@ -199,13 +208,13 @@ def _operating(page: Paper, run: Run, data: Scored) -> None:
     _more(page, len(rows) - 1)
 
 
-def _more(page: Paper, count: int) -> None:
+def _more(page: PdfCanvas, count: int) -> None:
     if count > _CLASSES:
         more = f"{count - _CLASSES} more classes are in the HTML evaluation."
         page.paragraph(more, 7, PALE)
 
 
-def _limits(page: Paper, run: Run, found: Evaluation) -> None:
+def _limits(page: PdfCanvas, run: Run, found: Evaluation) -> None:
     page.heading("Limits")
     temperature = stored_temperature(run)
     limits = [*model_card.limits(run, found)]
@@ -219,7 +228,7 @@ def _limits(page: Paper, run: Run, found: Evaluation) -> None:
     page.paragraph(shortened(" ".join(limits), 5 * _INSIDE, 7.5), 7.5)
 
 
-def _foot(page: Paper, run: Run) -> None:
+def _foot(page: PdfCanvas, run: Run) -> None:
     ended = model_card.when(run.status.ended or run.status.heartbeat)
     said = f"MedModel {__version__}; run {run.id}"
     said += f", ended {ended}" if ended else ""

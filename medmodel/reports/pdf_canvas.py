@@ -26,7 +26,7 @@ _MISSING = "□"
 _loading = threading.Lock()
 
 
-class Paper:
+class PdfCanvas:
     """One page that is written from top to bottom.
 
     Args:

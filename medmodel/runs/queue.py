@@ -68,7 +68,7 @@ def submit(config: TrainConfig, store: RunStore) -> Run:
     """
     run = store.create(config)
     audit.record("train", run=run.id, dataset=config.dataset, recipe=config.recipe)
-    call_worker(store)
+    notify_queue(store)
     return run
 
 
@@ -132,7 +132,7 @@ def resume(run: Run, store: RunStore) -> None:
             )
         )
     audit.record("resume", run=run.id)
-    call_worker(store)
+    notify_queue(store)
 
 
 def delete(run: Run, store: RunStore) -> None:
@@ -157,7 +157,7 @@ def waiting(store: RunStore) -> Iterator[tuple[Run, Status]]:
             yield run, status
 
 
-def call_worker(store: RunStore) -> None:
+def notify_queue(store: RunStore) -> None:
     """Says that a run waits, and sees that a worker comes for it."""
     (store.root / "queue.changed").touch()
     ensure_worker(store)

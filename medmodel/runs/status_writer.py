@@ -34,7 +34,7 @@ EPOCH_COLUMNS = (
 RESERVE_BYTES = 64 * 1024
 
 
-class Reporter:
+class StatusWriter:
     """Writes status.json, steps.csv and history.csv of one run.
 
     Use as a context manager, or call `close` at the end. Beats once a second from
@@ -173,7 +173,7 @@ class Reporter:
         self._try_to_flush_steps()
         self._write_status()
 
-    def __enter__(self) -> Reporter:
+    def __enter__(self) -> StatusWriter:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,14 +13,14 @@ import keras
 from medmodel.core.errors import Cancelled
 from medmodel.core.storage import read_json, write_json
 from medmodel.runs.failures import NotANumberError
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training.checkpoint import replace_file
 
 STEP_SECONDS = 0.05
 _BACKUP = "epoch_{:05}.weights.h5"
 
 
-class Narrator(keras.callbacks.Callback):
+class StatusCallback(keras.callbacks.Callback):
     """Tells the reporter about steps and epochs; stops when asked or out of numbers.
 
     Args:
@@ -33,7 +33,7 @@ class Narrator(keras.callbacks.Callback):
         NotANumberError: (from `fit`) the loss is infinite or not a number.
     """
 
-    def __init__(self, reporter: Reporter, step: int, steps: int) -> None:
+    def __init__(self, reporter: StatusWriter, step: int, steps: int) -> None:
         super().__init__()
         self.reporter = reporter
         self.step = step
@@ -91,7 +91,7 @@ class Narrator(keras.callbacks.Callback):
             raise Cancelled("Training was stopped on request.")
 
 
-class BestKeeper(keras.callbacks.Callback):
+class BestCheckpoint(keras.callbacks.Callback):
     """Saves the model whenever validation loss is lower than ever in this run.
 
     What "ever" means lies in best.json beside the model, so that a resumed run never
@@ -105,7 +105,7 @@ class BestKeeper(keras.callbacks.Callback):
 
     def __init__(
         self,
-        reporter: Reporter,
+        reporter: StatusWriter,
         save: Callable[[keras.Model], None],
         patience: int = 0,
     ) -> None:

@@ -12,11 +12,11 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.prepared import Prepared
 from medmodel.networks.pipeline import Samples, balanced_weights
 from medmodel.runs.run import Run
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingContext:
     """One run with its prepared images.
 
     Args:
@@ -30,7 +30,7 @@ class Material:
 
     run: Run
     config: TrainConfig
-    reporter: Reporter
+    reporter: StatusWriter
     classes: list[str]
     preprocessing: Preprocessing
     prepared: Prepared

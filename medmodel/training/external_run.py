@@ -12,13 +12,13 @@ from medmodel.evaluation import external_validation
 from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
 from medmodel.runs.run import Run, RunStatus, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 
 CHUNK = 256
 """Images between two looks at whether somebody asked to stop."""
 
 
-def test(run: Run, reporter: Reporter) -> RunStatus:
+def test(run: Run, reporter: StatusWriter) -> RunStatus:
     """Does an external test to its end, in this process; what was prepared is kept.
 
     Args:
@@ -40,7 +40,7 @@ def test(run: Run, reporter: Reporter) -> RunStatus:
     return RunStatus.DONE
 
 
-def _test(run: Run, reporter: Reporter) -> None:
+def _test(run: Run, reporter: StatusWriter) -> None:
     def stopped() -> bool:
         return reporter.stop_requested
 

@@ -20,9 +20,9 @@ from medmodel.networks.pipeline import (
     training_batches,
 )
 from medmodel.runs.run import Run
-from medmodel.training.callbacks import Backup, BestKeeper, Narrator, restore
+from medmodel.training.callbacks import Backup, BestCheckpoint, StatusCallback, restore
 from medmodel.training.checkpoint import save_model
-from medmodel.training.context import Material
+from medmodel.training.context import TrainingContext
 from medmodel.training.instant import Learner
 
 HEAD_PASSES = 30
@@ -33,7 +33,7 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 }
 
 
-def build(material: Material) -> keras.Model:
+def build(material: TrainingContext) -> keras.Model:
     """The network of the run's settings, with its initial weights."""
     config = material.config
     return build_model(
@@ -45,7 +45,7 @@ def build(material: Material) -> keras.Model:
     )
 
 
-def fit(material: Material, strategy: tf.distribute.Strategy) -> None:
+def fit(material: TrainingContext, strategy: tf.distribute.Strategy) -> None:
     """Trains and keeps the best model; goes on where an earlier attempt ended.
 
     Args:
@@ -71,7 +71,7 @@ def fit(material: Material, strategy: tf.distribute.Strategy) -> None:
         )
         finished = restore(model, run.folder / "backup")
     material.reporter.rewind(_steps_until(run, finished))
-    best = BestKeeper(material.reporter, _saver(material), config.patience)
+    best = BestCheckpoint(material.reporter, _saver(material), config.patience)
     with contextlib.suppress(Cancelled):
         if config.training == "fine_tune" and not finished:
             _start_head(material, model, best)
@@ -80,7 +80,7 @@ def fit(material: Material, strategy: tf.distribute.Strategy) -> None:
 
 
 def _descend(
-    material: Material, model: keras.Model, best: BestKeeper, finished: int
+    material: TrainingContext, model: keras.Model, best: BestCheckpoint, finished: int
 ) -> None:
     """Trains from epoch `finished` on, counted from 0.
 
@@ -94,7 +94,7 @@ def _descend(
     steps = steps_per_epoch(training, config.batch_size)
     before = reporter.status.step
     planned = before + (config.epochs - finished) * steps
-    narrator = Narrator(reporter, before, planned)
+    narrator = StatusCallback(reporter, before, planned)
     reporter.update(steps=planned)
     try:
         model.fit(
@@ -119,7 +119,7 @@ def _descend(
         raise
 
 
-def _saver(material: Material) -> Callable[[keras.Model], None]:
+def _saver(material: TrainingContext) -> Callable[[keras.Model], None]:
     def save(model: keras.Model) -> None:
         save_model(material.run, model, material.classes, material.preprocessing)
 
@@ -141,7 +141,9 @@ def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
     return OPTIMIZERS[config.optimizer](schedule)
 
 
-def _start_head(material: Material, model: keras.Model, best: BestKeeper) -> None:
+def _start_head(
+    material: TrainingContext, model: keras.Model, best: BestCheckpoint
+) -> None:
     """Solves the last layer on what the pretrained network gives it.
 
     A random last layer would send large, senseless gradients through all others.

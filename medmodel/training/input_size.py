@@ -22,8 +22,8 @@ from medmodel.data.datasets import Index
 from medmodel.data.prepared import prepare
 from medmodel.networks.features import extract
 from medmodel.runs.run import Run
-from medmodel.runs.status_writer import Reporter
-from medmodel.training.context import Material
+from medmodel.runs.status_writer import StatusWriter
+from medmodel.training.context import TrainingContext
 from medmodel.training.instant import Learner
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ PILOT_PASSES = 30
 
 
 @dataclass(frozen=True)
-class Sizing:
+class InputSizeChoice:
     """The size of a run's images.
 
     Args:
@@ -53,8 +53,8 @@ class Sizing:
 
 
 def choose_size(
-    run: Run, reporter: Reporter, index: Index, table: pd.DataFrame
-) -> Sizing:
+    run: Run, reporter: StatusWriter, index: Index, table: pd.DataFrame
+) -> InputSizeChoice:
     """The size that the settings name, or that validation data chooses.
 
     Only training and validation images are looked at.
@@ -72,15 +72,17 @@ def choose_size(
     """
     size = run.config.size
     if size:
-        return Sizing(size, f"{size} px: chosen in the settings.")
+        return InputSizeChoice(size, f"{size} px: chosen in the settings.")
     native = _usual_side(index)
     smaller, larger = candidates(native)
     if smaller == larger:
-        return Sizing(smaller, f"{smaller} px: the images have {native:.0f} px.")
+        return InputSizeChoice(
+            smaller, f"{smaller} px: the images have {native:.0f} px."
+        )
     kept = _answer_file(run, index)
     known = read_json(kept)
     if known is not None:
-        return Sizing(**known)
+        return InputSizeChoice(**known)
     losses = {
         size: _pilot(run, reporter, index, table, size) for size in (smaller, larger)
     }
@@ -102,7 +104,7 @@ def candidates(native: float) -> tuple[int, int]:
     return USUAL, LARGE if native < (LARGE + LARGEST) / 2 else LARGEST
 
 
-def verdict(losses: Mapping[int, np.ndarray]) -> Sizing:
+def verdict(losses: Mapping[int, np.ndarray]) -> InputSizeChoice:
     """The larger size if it pays for its time.
 
     Args:
@@ -113,7 +115,7 @@ def verdict(losses: Mapping[int, np.ndarray]) -> Sizing:
     gain = (small - large).mean()
     taken, other = (larger, smaller) if gain > MARGIN else (smaller, larger)
     why = ", too little to pay for the time" if 0 < gain <= MARGIN else ""
-    return Sizing(
+    return InputSizeChoice(
         taken,
         f"{taken} px: validation chose it over {other} px, log loss "
         f"{losses[taken].mean():.2f} against {losses[other].mean():.2f}{why}.",
@@ -126,7 +128,7 @@ def _usual_side(index: Index) -> float:
 
 
 def _pilot(
-    run: Run, reporter: Reporter, index: Index, table: pd.DataFrame, size: int
+    run: Run, reporter: StatusWriter, index: Index, table: pd.DataFrame, size: int
 ) -> np.ndarray:
     """Log losses of some validation images after learning from some training images."""
     config = run.config
@@ -143,7 +145,7 @@ def _pilot(
     some = table.iloc[rows].reset_index(drop=True)
     prepared = prepare(index.folder, some, preprocessing, progress, stopped)
     classes = sorted(set(prepared.table["label"]))
-    material = Material(run, config, reporter, classes, preprocessing, prepared)
+    material = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
     learner = Learner(material)
     extract(prepared, preprocessing, learner.take, progress, stopped)
     _, losses = learner.learn(PILOT_PASSES)

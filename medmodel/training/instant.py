@@ -18,12 +18,12 @@ from medmodel.core.errors import Cancelled
 from medmodel.networks.features import FEATURES, extract
 from medmodel.networks.models import instant_model
 from medmodel.training.checkpoint import save_model
-from medmodel.training.context import Material
+from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import (
-    Judgement,
     SoftmaxPath,
-    judge,
+    ValidationScore,
     log_probabilities,
+    validation_score,
 )
 
 STRENGTHS = 2.0 ** np.arange(2, -8.5, -0.5)
@@ -50,7 +50,7 @@ class Head:
     coefficients: np.ndarray
 
 
-def train_instant(material: Material) -> None:
+def train_instant(material: TrainingContext) -> None:
     """Trains and saves the model; when stopped, that of what was learned until then.
 
     Raises:
@@ -72,7 +72,7 @@ def train_instant(material: Material) -> None:
         save_model(material.run, model, material.classes, material.preprocessing)
 
 
-def model_of(material: Material, head: Head) -> keras.Model:
+def model_of(material: TrainingContext, head: Head) -> keras.Model:
     """The whole network from pixels to probabilities."""
     kernel, bias = head.coefficients[:-1], head.coefficients[-1]
     return instant_model(material.preprocessing, head.mean, head.scale, kernel, bias)
@@ -86,7 +86,7 @@ class Learner:
         count: Features per image.
     """
 
-    def __init__(self, material: Material, count: int = FEATURES) -> None:
+    def __init__(self, material: TrainingContext, count: int = FEATURES) -> None:
         self.material = material
         self.step = material.reporter.status.step
         self._features = np.empty((len(material.targets), count), np.float16)
@@ -167,7 +167,7 @@ class Learner:
         losses = -logs[np.arange(len(targets)), targets] * weights
         return head, losses / weights.mean()
 
-    def _settle(self, passes: int) -> Judgement:
+    def _settle(self, passes: int) -> ValidationScore:
         self._begin()
         rows = self._rows("val")
         targets = self.material.targets[rows]
@@ -177,10 +177,10 @@ class Learner:
             self._advance()
         return self._judge()
 
-    def _judge(self) -> Judgement:
-        return judge(self._coefficients, *self._validation)
+    def _judge(self) -> ValidationScore:
+        return validation_score(self._coefficients, *self._validation)
 
-    def _head(self, verdict: Judgement) -> Head:
+    def _head(self, verdict: ValidationScore) -> Head:
         leader = verdict.leader
         tempered = self._coefficients[leader] * verdict.temperatures[leader]
         return Head(self._mean, self._scale, tempered.astype(np.float32))
@@ -224,7 +224,7 @@ class Learner:
         loss = -logs[np.arange(len(rows)), targets].mean()
         self._report_step(1, float(loss), float((logs.argmax(1) == targets).mean()))
 
-    def _report_epoch(self, epoch: int, verdict: Judgement) -> None:
+    def _report_epoch(self, epoch: int, verdict: ValidationScore) -> None:
         assert self._path is not None
         leader, reporter = verdict.leader, self.material.reporter
         loss, accuracy = self._path.loss[leader], self._path.accuracy[leader]

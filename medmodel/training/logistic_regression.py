@@ -143,7 +143,7 @@ def log_probabilities(features: np.ndarray, coefficients: np.ndarray) -> np.ndar
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ValidationScore:
     """What validation images say about each strength of regularisation.
 
     Args:
@@ -171,12 +171,12 @@ class Judgement:
         return int(np.argmax(behind <= self.errors))
 
 
-def judge(
+def validation_score(
     coefficients: np.ndarray,
     features: np.ndarray,
     targets: np.ndarray,
     weights: np.ndarray,
-) -> Judgement:
+) -> ValidationScore:
     """Measures layers on images from which they did not learn.
 
     Strong regularisation makes a layer timid, whatever it knows. So each is first
@@ -198,7 +198,7 @@ def judge(
     means = losses @ share
     lost = losses - losses[np.argmin(means)]
     spread = (lost - (lost @ share)[:, None]) ** 2
-    return Judgement(means, np.sqrt(spread @ share**2), accuracies, temperatures)
+    return ValidationScore(means, np.sqrt(spread @ share**2), accuracies, temperatures)
 
 
 def _temperatures(

@@ -7,11 +7,11 @@ import numpy as np
 from medmodel.core.errors import ImageError
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation import ood
-from medmodel.evaluation.ood import Origin, facts_of, numbers_of
+from medmodel.evaluation.ood import Origin, image_traits, ood_vectors
 from medmodel.imaging.images import decode
 from medmodel.inference.ood_features import frozen_features
 from medmodel.networks import features
-from medmodel.training.context import Material
+from medmodel.training.context import TrainingContext
 
 LOOKED_AT = 128
 """Largest size in pixels at which pictures are compared beside a model that does not
@@ -20,7 +20,7 @@ MOST_VALIDATION = 400
 _DECODED = 24
 
 
-def write_reference(material: Material) -> None:
+def write_reference(material: TrainingContext) -> None:
     """Writes reference.npz beside the model; without a network for Instant.
 
     Features that Instant has computed are used again; of a run of it that was stopped,
@@ -57,8 +57,8 @@ def write_reference(material: Material) -> None:
         shown, likes = some, found
     told = material.prepared.table.loc[shown, ["path", "label"]]
     reference = ood.fit(
-        numbers_of(found, pixels[some]),
-        numbers_of(seen, pixels[judged]),
+        ood_vectors(found, pixels[some]),
+        ood_vectors(seen, pixels[judged]),
         likes,
         list(told.itertuples(index=False, name=None)),
         _origin(material, some, size, own),
@@ -66,7 +66,7 @@ def write_reference(material: Material) -> None:
     reference.save(material.run.folder / ood.NAME)
 
 
-def _watched(material: Material, rows: np.ndarray, size: int) -> np.ndarray:
+def _watched(material: TrainingContext, rows: np.ndarray, size: int) -> np.ndarray:
     found = []
     for start in range(0, len(rows), 256):
         material.reporter.progress("evaluating", start, len(rows))
@@ -75,14 +75,16 @@ def _watched(material: Material, rows: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _origin(material: Material, rows: np.ndarray, size: int, own: bool) -> Origin:
+def _origin(
+    material: TrainingContext, rows: np.ndarray, size: int, own: bool
+) -> Origin:
     """Size and colour of a few training images as they came."""
     folder = safe_folder(material.config.dataset)
     paths = material.prepared.table["path"]
     facts = []
     for row in rows[:: max(1, len(rows) // _DECODED)]:
         try:
-            facts.append(facts_of(decode(folder / str(paths[row])).pixels))
+            facts.append(image_traits(decode(folder / str(paths[row])).pixels))
         except ImageError:  # Changed since it was prepared: others tell.
             continue
     smallest = min((fact.side for fact in facts), default=0)

@@ -27,10 +27,10 @@ from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
 from medmodel.networks.precision import choose_precision
 from medmodel.runs.run import Run, RunStatus
-from medmodel.runs.status_writer import Reporter
-from medmodel.training.context import Material
+from medmodel.runs.status_writer import StatusWriter
+from medmodel.training.context import TrainingContext
 from medmodel.training.fitting import build, fit
-from medmodel.training.input_size import Sizing, choose_size
+from medmodel.training.input_size import InputSizeChoice, choose_size
 from medmodel.training.instant import train_instant
 from medmodel.training.ood_reference import write_reference
 
@@ -42,7 +42,7 @@ CHUNK = 256
 """Images between two looks at the clock while predictions are written."""
 
 
-def train(run: Run, reporter: Reporter) -> RunStatus:
+def train(run: Run, reporter: StatusWriter) -> RunStatus:
     """Trains a run to its end, in this process; goes on where an attempt ended.
 
     Writes split.csv, environment.json, steps.csv, history.csv, best.keras, model.json
@@ -81,7 +81,7 @@ def train(run: Run, reporter: Reporter) -> RunStatus:
     return RunStatus.STOPPED if stopped else RunStatus.DONE
 
 
-def gather(run: Run, reporter: Reporter) -> tuple[Material, Sizing]:
+def gather(run: Run, reporter: StatusWriter) -> tuple[TrainingContext, InputSizeChoice]:
     """Checks, splits and prepares the run's images.
 
     Raises:
@@ -105,12 +105,12 @@ def gather(run: Run, reporter: Reporter) -> tuple[Material, Sizing]:
     preprocessing = config.preprocessing(sizing.size)
     preprocessing = replace(preprocessing, axis=axis, frame=frame)
     prepared = prepare(index.folder, table, preprocessing, reporter.progress, stopped)
-    material = Material(run, config, reporter, classes, preprocessing, prepared)
+    material = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
     _check(material)
     return material, sizing
 
 
-def write_predictions(material: Material) -> None:
+def write_predictions(material: TrainingContext) -> None:
     """Writes predictions.csv for validation and test with the model as saved.
 
     The same function answers for uploads, and the model is read from its file: the
@@ -149,7 +149,10 @@ def one_answer(scores: np.ndarray, classes: list[str]) -> str:
 
 
 def _learn(
-    material: Material, sizing: Sizing, strategy: tf.distribute.Strategy, device: str
+    material: TrainingContext,
+    sizing: InputSizeChoice,
+    strategy: tf.distribute.Strategy,
+    device: str,
 ) -> None:
     config, reporter = material.config, material.reporter
     precision, reason = _precision(material)
@@ -187,7 +190,7 @@ def environment(
     }
 
 
-def _precision(material: Material) -> tuple[str, str]:
+def _precision(material: TrainingContext) -> tuple[str, str]:
     config = material.config
     if config.training == "frozen":
         return "float32", "float32: features do not depend on the machine."
@@ -215,7 +218,7 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
     return table
 
 
-def _check(material: Material) -> None:
+def _check(material: TrainingContext) -> None:
     """Raises `DataError` if what could be prepared is too little."""
     table = material.prepared.table
     training = Counter(table.loc[table["split"] == "train", "label"])
@@ -230,7 +233,7 @@ def _check(material: Material) -> None:
 
 
 def _prediction_lines(
-    material: Material, rows: np.ndarray, scores: np.ndarray
+    material: TrainingContext, rows: np.ndarray, scores: np.ndarray
 ) -> Iterator[list[str]]:
     yield [
         *("path", "patient", "split", "label"),

@@ -13,7 +13,7 @@ from medmodel.core.errors import DataError, RunError
 from medmodel.data.datasets import load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
-from medmodel.data.splits import guess_patient_pattern, told_patients
+from medmodel.data.splits import guess_patient_pattern, resolve_patients
 from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.evaluation.cross_validation import in_folds
 from medmodel.quality import indexing
@@ -106,7 +106,7 @@ def preview_patients(folder: Path, pattern: str) -> None:
     if holds_scans(folder):
         st.caption("Patients that DICOM headers name come first, as stand-ins.")
     with errors_shown():
-        patients = told_patients(paths, headers, pattern)
+        patients = resolve_patients(paths, headers, pattern)
         _tell_patients(patients, noun, "None of the names matches. " if pattern else "")
 
 

@@ -9,7 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from medmodel.evaluation.curves import score_histogram
-from medmodel.evaluation.predictions import confusion_matrix, read_predictions, scored
+from medmodel.evaluation.predictions import (
+    confusion_matrix,
+    read_predictions,
+    split_predictions,
+)
 from medmodel.runs.notes import notes_of
 from medmodel.runs.run import Run, RunStore
 from tests.browser.conftest import (
@@ -44,7 +48,9 @@ def test_from_a_confusion_cell_to_its_images(
     page.goto(f"{app.url}/evaluate?run={runs[1].id}&view=Images")
     # The upper right cell: dark pictures whose first choice is light.
     press_chart(page, 0, across=0.75, down=0.25)
-    count = int(confusion_matrix(scored(read_predictions(runs[1]), "test"))[0, 1])
+    count = int(
+        confusion_matrix(split_predictions(read_predictions(runs[1]), "test"))[0, 1]
+    )
     headline = page.get_by_text(f"{count} images: label dark, first choice light")
     expect(headline).to_be_visible()
     pictures = page.get_by_alt_text("Image with label dark, first choice light")
@@ -54,7 +60,7 @@ def test_from_a_confusion_cell_to_its_images(
 def test_from_a_bar_of_the_histogram_to_its_images(
     page: Page, app: AppServer, runs: Runs
 ) -> None:
-    data = scored(read_predictions(runs[1]), "test")
+    data = split_predictions(read_predictions(runs[1]), "test")
     bars = score_histogram(data, 1)
     at = int(bars.inside.argmax())
     page.goto(f"{app.url}/evaluate?run={runs[1].id}&view=Curves")

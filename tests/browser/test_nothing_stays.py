@@ -16,7 +16,7 @@ from playwright.sync_api import FilePayload, Page, Request, expect
 from medmodel.core.config import config_for
 from medmodel.imaging.confidentiality import identifying
 from medmodel.runs.run import Run, RunStatus
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from tests.browser.conftest import AppServer, at_rest, press
 from tests.dicom_files import dicom_file
@@ -82,7 +82,7 @@ def run(app: AppServer) -> Iterator[Run]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDMODEL_WORKSPACE", str(app.workspace))
         run = create_ended(config_for("instant", str(folder), size=32, epochs=3))
-        with Reporter(run) as reporter:
+        with StatusWriter(run) as reporter:
             train.train(run, reporter)
             reporter.update(state=RunStatus.DONE, phase="finished")
         yield run

@@ -12,7 +12,7 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from medmodel.core.config import config_for
 from medmodel.runs.run import Run, RunStatus
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from tests.browser.conftest import AppServer, at_rest, choose, first_cell_held, press
 from tests.browser.test_diagnose import drop, heatmap, opened, picture
@@ -30,7 +30,7 @@ def run(app: AppServer) -> Iterator[Run]:
         folder = app.workspace / "datasets" / "easy"
         draw_class_folders(folder, images_per_class=30)
         run = create_ended(config_for("instant", str(folder), size=32, epochs=3))
-        with Reporter(run) as reporter:
+        with StatusWriter(run) as reporter:
             train.train(run, reporter)
             reporter.update(state=RunStatus.DONE, phase="finished")
         yield run

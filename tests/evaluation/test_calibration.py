@@ -23,24 +23,24 @@ from medmodel.evaluation.calibration import (
     store_temperature,
     stored_temperature,
 )
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.runs.run import Run
 
 
-def two_classes(score: list[float], right: list[int]) -> Scored:
+def two_classes(score: list[float], right: list[int]) -> Predictions:
     """The first class's scores; 1 where the image is of it."""
     first = np.array(score)
     truth = 1 - np.array(right)
-    return Scored(["a", "b"], truth, np.stack([first, 1 - first], axis=1), None)
+    return Predictions(["a", "b"], truth, np.stack([first, 1 - first], axis=1), None)
 
 
-def honest(n: int, seed: int, sharpness: float = 1.0) -> Scored:
+def honest(n: int, seed: int, sharpness: float = 1.0) -> Predictions:
     """Labels drawn with the chances that the scores say, then made too sure."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(n, 3)) * 1.5
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = (rng.random((n, 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(0, 2)
-    return Scored(
+    return Predictions(
         ["a", "b", "c"], truth, apply_temperature(chances, 1 / sharpness), None
     )
 
@@ -83,7 +83,7 @@ def test_losses_of_one_image_or_patient_stay_within_what_a_loss_can_be() -> None
         assert found.low < 1e-6 and found.high == 1.0
     # On the logarithmic scale alone it would have reached 1,472.
     assert mean_loss(np.array([0.05, 0.9]), None, 1.0).high == 1.0
-    wrong = Scored(["a", "b", "c"], np.zeros(3, int), np.eye(3)[[1, 1, 2]], None)
+    wrong = Predictions(["a", "b", "c"], np.zeros(3, int), np.eye(3)[[1, 1, 2]], None)
     assert (brier(wrong).value, brier(wrong).high) == (2.0, 2.0)
     assert "inf" not in str(log_loss(replace(wrong, patients=np.zeros(3, np.intp))))
 
@@ -136,7 +136,7 @@ def test_temperature_of_one_patient_stays_within_what_is_allowed() -> None:
 
 
 def test_scores_that_are_no_probabilities() -> None:
-    data = Scored(["a", "b"], np.array([0]), np.array([[3.0, -1.0]]), None)
+    data = Predictions(["a", "b"], np.array([0]), np.array([[3.0, -1.0]]), None)
     with pytest.raises(DataError, match="do not sum to 1"):
         fit_temperature(data)
 

@@ -24,7 +24,7 @@ from medmodel.evaluation.comparison import (
     mcnemar,
 )
 from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 
 
 def changes(gains: int, losses: int, rest: int = 0) -> np.ndarray:
@@ -65,7 +65,9 @@ def test_mcnemar_by_patient_tries_every_sign(seed: int) -> None:
     assert mcnemar(change, patients) == pytest.approx(expected)
 
 
-def models(seed: int, n: int = 200, better: float = 0.0) -> tuple[Scored, Scored]:
+def models(
+    seed: int, n: int = 200, better: float = 0.0
+) -> tuple[Predictions, Predictions]:
     rng = np.random.default_rng(seed)
     truth = np.arange(n) % 2
     found = []
@@ -73,7 +75,7 @@ def models(seed: int, n: int = 200, better: float = 0.0) -> tuple[Scored, Scored
         logit = rng.normal(size=n) + (1.5 + advantage) * (2 * truth - 1)
         score = 1 / (1 + np.exp(-logit))
         scores = np.stack([1 - score, score], axis=1)
-        found.append(Scored(["a", "b"], truth, scores, None))
+        found.append(Predictions(["a", "b"], truth, scores, None))
     return found[0], found[1]
 
 
@@ -83,7 +85,9 @@ def test_delong_by_definition(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth = np.repeat([1, 0], [14, 23])
     scores = [rng.integers(0, 9, 37) / 9 + 0.2 * truth for _ in range(2)]
-    a, b = (Scored(["n", "p"], truth, np.stack([1 - s, s], 1), None) for s in scores)
+    a, b = (
+        Predictions(["n", "p"], truth, np.stack([1 - s, s], 1), None) for s in scores
+    )
     estimate, p, _ = area_difference(a, b, 1)
     kernels = []
     for s in scores:
@@ -116,13 +120,13 @@ def test_a_model_does_not_differ_from_itself() -> None:
 def test_a_perfect_model_and_one_that_never_varies_are_told_apart() -> None:
     """No image errs more than another: they were called not distinguishable."""
     truth = np.repeat([0, 1], 50)
-    perfect = Scored(["a", "b"], truth, np.eye(2)[truth] * 0.8 + 0.1, None)
+    perfect = Predictions(["a", "b"], truth, np.eye(2)[truth] * 0.8 + 0.1, None)
     level = replace(perfect, scores=np.full((100, 2), 0.5))
     for one, other, value in ((perfect, level, 0.5), (level, perfect, -0.5)):
         found, p, needed = area_difference(one, other)
         assert found.value == value and p < 0.001 and needed is None
         assert found.low < value < found.high and found.low * found.high > 0
-    right = Scored(["a", "b"], np.array([0, 1]), np.eye(2), None)
+    right = Predictions(["a", "b"], np.array([0, 1]), np.eye(2), None)
     wrong = replace(right, scores=1 - np.eye(2))
     assert area_difference(right, wrong)[1] > 0.05
     assert area_difference(perfect, perfect)[0] == Estimate(0.0, 0.0, 0.0, 100)
@@ -141,7 +145,8 @@ def test_copied_images_are_no_evidence() -> None:
     a, b = models(5, 100, better=0.6)
     copies = np.repeat(np.arange(100), 5)
     a5, b5 = (
-        Scored(m.classes, m.truth[copies], m.scores[copies], copies) for m in (a, b)
+        Predictions(m.classes, m.truth[copies], m.scores[copies], copies)
+        for m in (a, b)
     )
     assert accuracy_difference(a5, b5)[1] == pytest.approx(accuracy_difference(a, b)[1])
     assert area_difference(a5, b5)[1] == pytest.approx(
@@ -160,7 +165,8 @@ def test_needed_images_find_the_difference() -> None:
     b = np.repeat([1, 0, 0, 1], [80, 10, 6, 4])
     truth = np.zeros(100, np.intp)
     one, other = (
-        Scored(["a", "b"], truth, np.stack([h, 1 - h], 1) * 1.0, None) for h in (a, b)
+        Predictions(["a", "b"], truth, np.stack([h, 1 - h], 1) * 1.0, None)
+        for h in (a, b)
     )
     needed = accuracy_difference(one, other)[2]
     # (1.96 √0.10 + 0.8416 √(0.10 - 0.02²))² / 0.02² = 1,960.
@@ -193,7 +199,7 @@ def test_smallest_group_counts_patients() -> None:
     calls = np.bincount(data.predicted)
     assert smallest_group("ppv", [data]) == min(4, *calls[calls > 0])
     patients = np.arange(8) // 4 * 2 + data.truth
-    together = Scored(data.classes, data.truth, data.scores, patients)
+    together = Predictions(data.classes, data.truth, data.scores, patients)
     assert smallest_group("f1", [together]) == 2
 
 

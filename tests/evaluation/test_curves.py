@@ -12,15 +12,17 @@ from medmodel.evaluation.curves import (
     roc_curve,
     score_histogram,
 )
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 
 
-def drawn(seed: int, n: int, separation: float = 1.5, share: float = 0.4) -> Scored:
+def drawn(
+    seed: int, n: int, separation: float = 1.5, share: float = 0.4
+) -> Predictions:
     rng = np.random.default_rng(seed)
     truth = np.concatenate([[0, 1], (rng.random(n) < share).astype(int)])
     logit = rng.normal(size=len(truth)) + separation * truth
     score = 1 / (1 + np.exp(-logit))
-    return Scored(["a", "b"], truth, np.stack([1 - score, score], axis=1), None)
+    return Predictions(["a", "b"], truth, np.stack([1 - score, score], axis=1), None)
 
 
 @settings(max_examples=20, deadline=None)
@@ -29,7 +31,7 @@ def test_agreement_with_scikit_learn(seed: int) -> None:
     from sklearn import metrics as sk
 
     data = drawn(seed, 60)
-    rounded = Scored(data.classes, data.truth, np.round(data.scores, 1), None)
+    rounded = Predictions(data.classes, data.truth, np.round(data.scores, 1), None)
     found = roc_curve(rounded, 1)
     x, y, _ = sk.roc_curve(
         rounded.truth == 1, rounded.scores[:, 1], drop_intermediate=False
@@ -64,8 +66,8 @@ def test_band_holds_the_curve_and_narrows() -> None:
 def test_patients_widen_the_band() -> None:
     data = drawn(3, 198)
     copies = np.repeat(np.arange(200), 3)
-    tripled = Scored(data.classes, data.truth[copies], data.scores[copies], copies)
-    naive = Scored(data.classes, data.truth[copies], data.scores[copies], None)
+    tripled = Predictions(data.classes, data.truth[copies], data.scores[copies], copies)
+    naive = Predictions(data.classes, data.truth[copies], data.scores[copies], None)
     widths = [
         np.mean(c.high - c.low) for c in (roc_curve(tripled, 1), roc_curve(naive, 1))
     ]
@@ -74,14 +76,14 @@ def test_patients_widen_the_band() -> None:
 
 def test_perfect_model_has_a_band() -> None:
     truth = np.array([0, 1] * 15)
-    data = Scored(["a", "b"], truth, np.eye(2)[truth], None)
+    data = Predictions(["a", "b"], truth, np.eye(2)[truth], None)
     found = roc_curve(data, 1)
     assert found.low[0] < 0.95 and found.high[0] == 1
     assert precision_recall_curve(data, 1).low[-1] < 0.95
 
 
 def test_constant_scores() -> None:
-    data = Scored(["a", "b"], np.array([0, 1] * 10), np.full((20, 2), 0.5), None)
+    data = Predictions(["a", "b"], np.array([0, 1] * 10), np.full((20, 2), 0.5), None)
     found = roc_curve(data, 1)
     assert found.x.tolist() == [0, 1] and found.y.tolist() == [0, 1]
     assert precision_recall_curve(data, 1).y.tolist() == [0.5]
@@ -98,7 +100,7 @@ def test_histogram_counts_every_image() -> None:
 
 
 def test_absent_class() -> None:
-    data = Scored(["a", "b"], np.zeros(3, np.intp), np.full((3, 2), 0.5), None)
+    data = Predictions(["a", "b"], np.zeros(3, np.intp), np.full((3, 2), 0.5), None)
     for curve in (roc_curve, precision_recall_curve):
         with pytest.raises(DataError, match="No curve of b"):
             curve(data, 1)

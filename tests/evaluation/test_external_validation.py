@@ -36,7 +36,7 @@ MAPPING = {"Dark": "dark", "bright": "light", "other": ""}
 
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "call_worker", lambda store: None)
+    monkeypatch.setattr(queue, "notify_queue", lambda store: None)
 
 
 @pytest.fixture

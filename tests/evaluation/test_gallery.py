@@ -15,7 +15,7 @@ from medmodel.evaluation.gallery import (
     doubtful_labels,
     mark_label,
 )
-from medmodel.evaluation.predictions import scored
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.runs.run import RunStore
 
@@ -32,7 +32,7 @@ def rows() -> pd.DataFrame:
             "score_b": [0.1, 0.7, 0.5, 0.55],
         }
     )
-    return described(table, scored(table, "test"))
+    return described(table, split_predictions(table, "test"))
 
 
 def test_what_the_model_said_of_each(rows: pd.DataFrame) -> None:

@@ -13,11 +13,11 @@ from medmodel.evaluation.intervals import (
     auc_components,
     auc_estimate,
     design_effect,
-    mean_of_shares,
+    mean_of_proportions,
     midranks,
-    share,
+    proportion,
+    shrunk_influence,
     spread,
-    steadied,
     wilson,
 )
 
@@ -90,16 +90,16 @@ def test_design_effect_hand_computed() -> None:
 
 def test_mean_of_shares_by_hand() -> None:
     parts = [Estimate(0.8, 0.7, 0.9, 50), Estimate(0.6, 0.4, 0.7, 20), NOT_MEASURABLE]
-    found = mean_of_shares(parts, 70)
+    found = mean_of_proportions(parts, 70)
     assert found.value == pytest.approx(0.7)
     assert found.low == pytest.approx(0.7 - np.hypot(0.1, 0.2) / 2)
     assert found.high == pytest.approx(0.7 + np.hypot(0.1, 0.1) / 2)
     assert found.n == 70
-    assert mean_of_shares([NOT_MEASURABLE], 0) is NOT_MEASURABLE
+    assert mean_of_proportions([NOT_MEASURABLE], 0) is NOT_MEASURABLE
 
 
 def test_mean_of_perfect_shares_is_not_a_point() -> None:
-    found = mean_of_shares([wilson(10, 10), wilson(10, 10)], 20)
+    found = mean_of_proportions([wilson(10, 10), wilson(10, 10)], 20)
     assert (found.value, found.high) == (1.0, 1.0)
     assert found.low < 0.9
 
@@ -132,7 +132,7 @@ def test_auc_worked_example() -> None:
     area, influence = auc_components(positive, scores)
     assert round(area, 3) == 0.893
     assert np.sqrt(np.sum(influence**2)) == pytest.approx(0.032, abs=0.002)
-    steady = steadied(positive, area, influence, None)
+    steady = shrunk_influence(positive, area, influence, None)
     found = auc_estimate(area, steady, None, 51)
     assert (round(found.low, 2), round(found.high, 2)) == (0.81, 0.94)
 
@@ -185,27 +185,27 @@ def test_patients_with_one_image_each_are_as_good_as_images(
 ) -> None:
     """99 of 100 patients had an interval from 0.833, and 95 of 100 one from 0.878."""
     hits = np.arange(n) >= data.draw(st.integers(0, n))
-    known, unknown = share(hits, np.arange(n)), share(hits, None)
+    known, unknown = proportion(hits, np.arange(n)), proportion(hits, None)
     assert known.low <= unknown.low + 1e-12 and known.high >= unknown.high - 1e-12
     assert known.high - known.low <= 1.5 * (unknown.high - unknown.low)
 
 
 def test_an_error_more_never_raises_the_lower_end() -> None:
     wrong = [np.arange(100) >= errors for errors in range(20)]
-    lows = [share(hits, np.arange(100)).low for hits in wrong]
+    lows = [proportion(hits, np.arange(100)).low for hits in wrong]
     assert lows == sorted(lows, reverse=True)
     assert lows[1] == pytest.approx(0.9455, abs=1e-3)
 
 
 def test_few_patients_widen_the_interval() -> None:
     hits = np.array([True, True, False, True, True, False])
-    many = share(hits, np.arange(6))
-    few = share(hits, np.array([0, 0, 1, 1, 2, 2]))
-    one = share(hits, np.zeros(6, np.intp))
+    many = proportion(hits, np.arange(6))
+    few = proportion(hits, np.array([0, 0, 1, 1, 2, 2]))
+    one = proportion(hits, np.zeros(6, np.intp))
     assert many.low > few.low and few.high > many.high
     assert one.high - one.low > 0.8
-    assert share(hits, None, among=hits) == wilson(4, 4)
-    assert share(hits, None, among=np.zeros(6, bool)) is NOT_MEASURABLE
+    assert proportion(hits, None, among=hits) == wilson(4, 4)
+    assert proportion(hits, None, among=np.zeros(6, bool)) is NOT_MEASURABLE
 
 
 def test_spread_of_many_equal_images_is_normal() -> None:
@@ -227,7 +227,7 @@ def test_coverage_of_a_rare_class_area() -> None:
     for _ in range(400):
         scores = rng.normal(size=400) + 2.3262 * positive
         area, influence = auc_components(positive, scores)
-        steady = steadied(positive, area, influence, None)
+        steady = shrunk_influence(positive, area, influence, None)
         found = auc_estimate(area, steady, None, 20, STEADY)
         half = 1.96 * np.sqrt(np.sum(influence**2))
         kept += found.low <= 0.95 <= found.high
@@ -242,7 +242,7 @@ def test_one_straggler_among_twenty_does_not_make_the_interval_absurd() -> None:
     scores = np.where(positive, 2.0, np.linspace(0, 1, 300))
     scores[0] = np.median(scores[20:])
     area, influence = auc_components(positive, scores)
-    steady = steadied(positive, area, influence, None)
+    steady = shrunk_influence(positive, area, influence, None)
     assert area == pytest.approx(0.975, abs=1e-3)
     assert auc_estimate(area, steady, None, 20).low < 0.7
     assert 0.75 < auc_estimate(area, steady, None, 20, STEADY).low < 0.93

@@ -25,12 +25,12 @@ from medmodel.evaluation.metrics import (
     overall_metrics,
     precision_influence,
 )
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 
 
 def drawn(
     seed: int, n: int = 120, classes: int = 3, decimals: int = 2, patients: bool = False
-) -> Scored:
+) -> Predictions:
     """Scores that mean something, with ties."""
     rng = np.random.default_rng(seed)
     truth = np.concatenate([np.arange(classes), rng.integers(classes, size=n)])
@@ -40,7 +40,7 @@ def drawn(
         scores = np.round(scores, decimals)
         scores /= scores.sum(axis=1, keepdims=True)
     numbers = rng.integers(n // 3, size=len(truth)) if patients else None
-    return Scored([f"c{k}" for k in range(classes)], truth, scores, numbers)
+    return Predictions([f"c{k}" for k in range(classes)], truth, scores, numbers)
 
 
 def test_call_metrics_hand_computed() -> None:
@@ -123,15 +123,15 @@ def test_brier_of_1950() -> None:
     rain = np.array([0.7, 0.9, 0.8, 0.4, 0.2, 0.0, 0.0, 0.0, 0.0, 0.1])
     fell = np.array([0, 1, 1, 1, 0, 0, 0, 0, 0, 0])
     scores = np.stack([1 - rain, rain], axis=1)
-    found = brier(Scored(["dry", "rain"], fell, scores, None))
+    found = brier(Predictions(["dry", "rain"], fell, scores, None))
     assert round(2 * found.value, 2) == 0.19
 
 
 def test_worked_examples_of_the_scikit_learn_guide() -> None:
-    def two(score: list[float], truth: list[int]) -> Scored:
+    def two(score: list[float], truth: list[int]) -> Predictions:
         second = np.array(score)
         both = np.stack([1 - second, second], axis=1)
-        return Scored(["a", "b"], np.array(truth), both, None)
+        return Predictions(["a", "b"], np.array(truth), both, None)
 
     ranked = class_metrics(two([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]), 1)
     assert ranked["auc"].value == 0.75
@@ -142,10 +142,10 @@ def test_worked_examples_of_the_scikit_learn_guide() -> None:
     found = matthews(np.array([1, 1, 1, 0]), np.array([1, 0, 1, 1]), None)
     assert round(found.value, 2) == -0.33
     called = np.eye(2)[[0, 1, 0, 0, 0, 1]]
-    six = Scored(["a", "b"], np.array([0, 1, 0, 0, 1, 0]), called, None)
+    six = Predictions(["a", "b"], np.array([0, 1, 0, 0, 1, 0]), called, None)
     assert overall_metrics(six)["balanced_accuracy"].value == 0.625
     called = np.eye(3)[[0, 2, 1, 0, 0, 1]]
-    six = Scored(["a", "b", "c"], np.array([0, 1, 2, 0, 1, 2]), called, None)
+    six = Predictions(["a", "b", "c"], np.array([0, 1, 2, 0, 1, 2]), called, None)
     assert round(overall_metrics(six)["f1"].value, 2) == 0.27
 
 
@@ -181,7 +181,7 @@ def test_weights_are_copies(seed: int) -> None:
     data = drawn(seed, 30)
     weights = draw_weights(data, 1, np.random.default_rng(seed))
     copies = np.repeat(np.arange(len(data.truth)), weights[0].astype(int))
-    table = Scored(data.classes, data.truth[copies], data.scores[copies], None)
+    table = Predictions(data.classes, data.truth[copies], data.scores[copies], None)
     for name, measure in WEIGHTED.items():
         expected = measure(table, np.ones((1, len(copies))))[0]
         assert measure(data, weights)[0] == pytest.approx(expected, nan_ok=True), name
@@ -241,25 +241,25 @@ def test_bootstrap_keeps_patients_and_classes() -> None:
 
 def test_what_cannot_be_measured_says_so() -> None:
     scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
-    data = Scored(["a", "b"], np.array([0, 0, 0]), scores, None)
+    data = Predictions(["a", "b"], np.array([0, 0, 0]), scores, None)
     absent = class_metrics(data, 1)
     for name in ("sensitivity", "auc", "average_precision", "mcc", "balanced_accuracy"):
         assert not absent[name].measurable, name
     assert not overall_metrics(data)["auc"].measurable
-    one = Scored(["a", "b"], np.array([0]), scores[:1], None)
+    one = Predictions(["a", "b"], np.array([0]), scores[:1], None)
     assert str(overall_metrics(one)["mcc"]) == "not measurable"
     assert overall_metrics(one)["accuracy"].low < 0.3
 
 
 def test_constant_scores_and_perfect_ones() -> None:
     truth = np.array([0, 1] * 20)
-    level = Scored(["a", "b"], truth, np.full((40, 2), 0.5), None)
+    level = Predictions(["a", "b"], truth, np.full((40, 2), 0.5), None)
     found = overall_metrics(level)
     assert found["auc"].value == 0.5
     assert found["auc"].low < 0.5 < found["auc"].high
     assert not found["mcc"].measurable
     assert found["log_loss"].value == pytest.approx(math.log(2))
-    perfect = Scored(["a", "b"], truth, np.eye(2)[truth], None)
+    perfect = Predictions(["a", "b"], truth, np.eye(2)[truth], None)
     found = overall_metrics(perfect)
     for name in ("accuracy", "f1", "mcc", "auc", "average_precision", "npv"):
         assert found[name].value == pytest.approx(1) and found[name].low < 0.95, name

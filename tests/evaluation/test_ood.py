@@ -9,7 +9,7 @@ import pytest
 
 from medmodel.core.errors import PredictionError
 from medmodel.evaluation import ood
-from medmodel.evaluation.ood import WIDTH, ImageFacts, Origin, Reference
+from medmodel.evaluation.ood import WIDTH, ImageTraits, OodDetector, Origin
 
 FEATURES = sum(ood.DEPTHS)
 
@@ -23,7 +23,7 @@ def drawn(count: int, seed: int, shift: float = 0.0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
+def reference() -> OodDetector:
     training = drawn(200, 1)
     names = [(f"a/{i} ü.png", "ill" if i % 2 else "well") for i in range(200)]
     origin = Origin(32, own=True, smallest=100, grey=True)
@@ -31,12 +31,12 @@ def reference() -> Reference:
     return ood.fit(training, drawn(100, 2), points, names, origin)
 
 
-def test_new_pictures_of_the_kind_are_familiar(reference: Reference) -> None:
+def test_new_pictures_of_the_kind_are_familiar(reference: OodDetector) -> None:
     kept = reference.distances(drawn(400, 3)) <= reference.threshold
     assert 0.88 < kept.mean() <= 1
 
 
-def test_strange_ones_are_not_at_whichever_depth(reference: Reference) -> None:
+def test_strange_ones_are_not_at_whichever_depth(reference: OodDetector) -> None:
     edges = np.cumsum([0, *ood.DEPTHS, ood.COPY_SIDE**2])
     for start, end in zip(edges[:-1], edges[1:], strict=True):
         strange = drawn(20, 4)
@@ -45,7 +45,7 @@ def test_strange_ones_are_not_at_whichever_depth(reference: Reference) -> None:
         assert (reference.distances(strange) > reference.threshold).all()
 
 
-def test_a_picture_finds_itself(reference: Reference) -> None:
+def test_a_picture_finds_itself(reference: OodDetector) -> None:
     rows, distances = reference.nearest(drawn(200, 1)[[7, 30], :FEATURES], 3)
     assert rows[:, 0].tolist() == [7, 30]
     assert distances[:, 0] == pytest.approx([0, 0], abs=1e-3)
@@ -54,16 +54,16 @@ def test_a_picture_finds_itself(reference: Reference) -> None:
 
 def test_neighbours_by_hand() -> None:
     points = np.array([[0, 0], [3, 4], [6, 8]], np.float32)
-    rows, distances = ood.nearest(points, np.zeros((1, 2), np.float32), 5, 9)
+    rows, distances = ood.nearest_neighbours(points, np.zeros((1, 2), np.float32), 5, 9)
     assert rows.tolist() == [[0, 1, 2]]
     assert distances.tolist() == [[0, 1, 2]]
 
 
-def test_what_is_said(reference: Reference) -> None:
+def test_what_is_said(reference: OodDetector) -> None:
     numbers = drawn(200, 1)[:1]
     usual, small, colour = (
         reference.compare(numbers, [facts])[0]
-        for facts in (ImageFacts(100, 3), ImageFacts(28, 0), ImageFacts(300, 40))
+        for facts in (ImageTraits(100, 3), ImageTraits(28, 0), ImageTraits(300, 40))
     )
     assert not usual.unfamiliar and usual.facts == []
     first = usual.neighbours[0]
@@ -72,21 +72,21 @@ def test_what_is_said(reference: Reference) -> None:
     assert colour.facts == ["It is in colour; the training images are grey."]
 
 
-def test_kept_on_disk(reference: Reference, tmp_path: Path) -> None:
+def test_kept_on_disk(reference: OodDetector, tmp_path: Path) -> None:
     path = tmp_path / ood.NAME
     reference.save(path)
-    again = Reference.load(path)
+    again = OodDetector.load(path)
     numbers = drawn(30, 6)
     np.testing.assert_allclose(again.distances(numbers), reference.distances(numbers))
     assert again.threshold == reference.threshold
-    facts = [ImageFacts(200, 0)] * 30
+    facts = [ImageTraits(200, 0)] * 30
     paths = [
         [near.path for near in f.neighbours] for f in again.compare(numbers, facts)
     ]
     assert all(len(found) == 6 for found in paths)
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(PredictionError, match="damaged"):
-        Reference.load(path)
+        OodDetector.load(path)
 
 
 def test_very_few_images() -> None:
@@ -102,7 +102,7 @@ def test_very_few_images() -> None:
 def test_the_copy_knows_left_from_right() -> None:
     picture = np.zeros((40, 60, 3), np.uint8)
     picture[:, :30] = 200
-    numbers = ood.numbers_of(np.zeros((1, FEATURES)), picture[None])
+    numbers = ood.ood_vectors(np.zeros((1, FEATURES)), picture[None])
     copy = numbers[0, FEATURES:].reshape(16, 16)
     assert copy[:, :8] == pytest.approx(200)
     assert copy[:, 8:] == pytest.approx(0)
@@ -110,7 +110,7 @@ def test_the_copy_knows_left_from_right() -> None:
 
 def test_facts_of_a_picture() -> None:
     picture = np.zeros((50, 80, 3), np.uint8)
-    assert ood.facts_of(picture) == ImageFacts(50, 0)
+    assert ood.image_traits(picture) == ImageTraits(50, 0)
     picture[..., 0] = 90
-    assert ood.facts_of(picture) == ImageFacts(50, 90)
-    assert ood.facts_of(picture[..., :1]) == ImageFacts(50, 0)
+    assert ood.image_traits(picture) == ImageTraits(50, 90)
+    assert ood.image_traits(picture[..., :1]) == ImageTraits(50, 0)

@@ -13,8 +13,8 @@ from medmodel.evaluation.intervals import wilson
 from medmodel.evaluation.predictions import (
     evaluate,
     read_predictions,
-    scored,
     shared_patients,
+    split_predictions,
 )
 from medmodel.runs.run import Run, RunStore
 
@@ -73,7 +73,7 @@ def test_hand_computed(small: pd.DataFrame) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_agrees_with_scikit_learn(seed: int) -> None:
     table = random_table(seed)
-    found, data = evaluate(table), scored(table, "test")
+    found, data = evaluate(table), split_predictions(table, "test")
     truth, predicted = data.truth, data.predicted
     assert found.accuracy.value == metrics.accuracy_score(truth, predicted)
     assert found.balanced_accuracy.value == pytest.approx(
@@ -92,7 +92,7 @@ def test_agrees_with_scikit_learn(seed: int) -> None:
 
 
 def test_intervals_agree_with_a_stratified_bootstrap() -> None:
-    data = scored(random_table(3), "test")
+    data = split_predictions(random_table(3), "test")
     found = evaluate(random_table(3))
     rng = np.random.default_rng(0)
     rows = [np.flatnonzero(data.truth == c) for c in range(5)]
@@ -162,7 +162,7 @@ def test_perfect_accuracy_does_not_resolve_everything() -> None:
 
 def test_first_of_equal_scores_is_the_choice() -> None:
     table = table_of(["a", "b"], np.full((2, 2), 0.5), ["a", "b"])
-    assert scored(table, "test").predicted.tolist() == [0, 0]
+    assert split_predictions(table, "test").predicted.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.evaluation.intervals import Estimate, wilson
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.thresholds import (
     Rule,
     Rules,
@@ -28,10 +28,10 @@ from medmodel.evaluation.thresholds import (
 from medmodel.runs.run import Run, RunStore
 
 
-def sick(scores: list[float], labels: list[int]) -> Scored:
+def sick(scores: list[float], labels: list[int]) -> Predictions:
     first = np.array(scores)
     both = np.stack([first, 1 - first], axis=1)
-    return Scored(["sick", "well"], 1 - np.array(labels), both, None)
+    return Predictions(["sick", "well"], 1 - np.array(labels), both, None)
 
 
 EIGHT = sick([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], [0, 0, 0, 1, 0, 1, 1, 1])

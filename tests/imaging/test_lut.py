@@ -86,11 +86,11 @@ def test_only_where_it_pays() -> None:
         return None
 
     large = np.arange(4096).reshape(64, 64)
-    assert lut.levels_of(large.astype(np.uint16), none)
-    assert lut.levels_of(large.astype(np.uint16)[:32], none) is None
-    assert lut.levels_of(large, none) is None
-    assert lut.levels_of(large.astype(np.float32), none) is None
-    assert lut.levels_of(large.astype(np.int16), lambda v: v == v) is None
+    assert lut.lookup_table(large.astype(np.uint16), none)
+    assert lut.lookup_table(large.astype(np.uint16)[:32], none) is None
+    assert lut.lookup_table(large, none) is None
+    assert lut.lookup_table(large.astype(np.float32), none) is None
+    assert lut.lookup_table(large.astype(np.int16), lambda v: v == v) is None
 
 
 @settings(max_examples=60)
@@ -117,7 +117,7 @@ def test_percentiles_of_counted_values(
 def test_every_byte_order(kind: str) -> None:
     values = np.arange(4096).reshape(64, 64) % 200 - (100 if "i" in kind else 0)
     stored = values.astype(kind)
-    found = lut.levels_of(stored, lambda v: None)
+    found = lut.lookup_table(stored, lambda v: None)
     assert found
     pixels = (found.values.astype(int) % 256).astype(np.uint8)[..., None]
     assert (found.picture(pixels)[..., 0] == (values % 256).astype(np.uint8)).all()

@@ -240,6 +240,6 @@ def test_bad_files_get_one_sentence(real_data: RealData, kind: str) -> None:
 def test_a_window_in_hounsfield_units() -> None:
     values = volume() * 50 - 1000
     frame = scans.load_frame(
-        nifti_file(values), "ct.nii", scans.Reading(Window(40, 80))
+        nifti_file(values), "ct.nii", scans.ReadOptions(Window(40, 80))
     )
     assert frame.window == Window(40, 80)

@@ -84,7 +84,7 @@ def test_slider_and_file_give_the_same_picture() -> None:
     data = dicom_file(ramp("<i2", -1000, 150), Modality="CT")
     frame = scans.load_frame(data)
     for window in (*WINDOWS.values(), Window(3, 7, "SIGMOID")):
-        read = scans.read_dicom(data, reading=scans.Reading(window))
+        read = scans.read_dicom(data, reading=scans.ReadOptions(window))
         assert (frame.seen_through(window) == read.pixels).all()
 
 

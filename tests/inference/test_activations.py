@@ -12,7 +12,7 @@ from medmodel.networks import models
 def test_the_textbook_network_step_by_step() -> None:
     model = models.build_model("document_cnn", Preprocessing(28, colour="grey"), 3)
     image = np.random.default_rng(0).integers(0, 256, (28, 28, 1), np.uint8)
-    facts, arrays = activations.look_inside(model, image)
+    facts, arrays = activations.layer_activations(model, image)
     assert [fact["kind"] for fact in facts] == [
         *("scale", "convolution", "maximum pooling", "convolution"),
         *("maximum pooling", "flatten", "dense", "dense"),
@@ -26,7 +26,7 @@ def test_the_textbook_network_step_by_step() -> None:
 def test_many_layers_are_reached_in_parts() -> None:
     model = models.build_model("efficientnet_lite0", Preprocessing(32), 2)
     image = np.zeros((32, 32, 3), np.uint8)
-    facts, arrays = activations.look_inside(model, image)
+    facts, arrays = activations.layer_activations(model, image)
     assert len(facts) == len(arrays) == activations.MOST_LAYERS + 1
     assert max(max(array.shape) for array in arrays if array.ndim == 3) <= 64
     assert facts[-1]["kind"] == "dense"
@@ -34,7 +34,7 @@ def test_many_layers_are_reached_in_parts() -> None:
     for first in range(
         activations.MOST_LAYERS, facts[-1]["of"] - 1, activations.MOST_LAYERS
     ):
-        facts, arrays = activations.look_inside(model, image, first)
+        facts, arrays = activations.layer_activations(model, image, first)
         seen |= {fact["number"]: fact["name"] for fact in facts}
     assert list(seen) and sorted(seen) == list(range(1, facts[-1]["of"] + 1))
     assert len(set(seen.values())) == facts[-1]["of"]

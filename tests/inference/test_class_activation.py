@@ -10,7 +10,7 @@ from medmodel.core.config import MODEL_NAMES
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference import class_activation
 from medmodel.networks import models
-from medmodel.networks.signed_sqrt import signed_roots
+from medmodel.networks.signed_sqrt import signed_sqrt
 
 
 def by_hand_network() -> keras.Model:
@@ -112,7 +112,7 @@ def test_a_trained_network_points_at_the_blob() -> None:
 def test_the_instant_model_points_at_the_blob() -> None:
     pixels, labels, places = blobs(64, 96)
     preprocessing = Preprocessing(96, colour="grey")
-    features = np.asarray(models.instant_features(preprocessing)(pixels))
+    features = np.asarray(models.frozen_backbone(preprocessing)(pixels))
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
     standard = (features - mean) / scale
     # Ridge regression on +1 and -1, in its dual form: a linear layer in one line.
@@ -177,11 +177,11 @@ def test_a_usual_image_takes_the_slope_out_of_the_roots() -> None:
     """Two columns of one channel, average 0.04; 0.01 is usual."""
     images = keras.Input((2, 2, 1), dtype="uint8")
     maps = layers.Rescaling(0.01, name="maps")(images)
-    x = signed_roots(layers.GlobalAveragePooling2D()(maps))
+    x = signed_sqrt(layers.GlobalAveragePooling2D()(maps))
     x = layers.Dense(2, activation="softmax", dtype="float32")(x)
     model = keras.Model(images, x)
     model.layers[-1].set_weights([np.array([[0.0, 1.0]]), np.zeros(2)])
-    usual = np.asarray(signed_roots(np.array([0.01], np.float32)))
+    usual = np.asarray(signed_sqrt(np.array([0.01], np.float32)))
     explain = class_activation.explainer(model, ["maps"], faithful=True, usual=usual)
     image = np.array([[[[2], [6]]] * 2], np.uint8)
     # What the places have beyond the usual is 0.01 and 0.05.

@@ -14,12 +14,12 @@ from medmodel.core.config import config_for
 from medmodel.core.errors import Cancelled
 from medmodel.core.messages import Message
 from medmodel.evaluation import ood
-from medmodel.evaluation.ood import ImageFacts, Reference
+from medmodel.evaluation.ood import ImageTraits, OodDetector
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.networks import features
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from medmodel.training.ood_reference import write_reference
 from tests.conftest import draw_class_folders
@@ -36,20 +36,20 @@ def run(
         folder = draw_class_folders(root / "data" / "easy")
         config = config_for(request.param, str(folder), size=32, epochs=2)
         run = RunStore().create(replace(config, precision="float32"))
-        with Reporter(run) as reporter:
+        with StatusWriter(run) as reporter:
             train.train(run, reporter)
     yield run
 
 
 def test_the_predictor_compares(run: Run) -> None:
     folder = Path(run.config.dataset)
-    known = Reference.load(run.folder / ood.NAME)
+    known = OodDetector.load(run.folder / ood.NAME)
     assert known.own == (run.config.training == "frozen")
     pixels = [decode(file).pixels for file in sorted(folder.glob("*/*.png"))[:4]]
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     preprocessing = run.model_facts.preprocessing
     images = [prepare_image(x, preprocessing) for x in [*pixels, noise]]
-    shelf = prediction.Shelf(1 << 30)
+    shelf = prediction.ModelCache(1 << 30)
     facts = {"do": "predict", "folder": str(run.folder)}
     plain = prediction.answer(Message(facts, [np.stack(images)]), shelf)
     assert "familiarity" not in plain.facts
@@ -62,7 +62,7 @@ def test_the_predictor_compares(run: Run) -> None:
     np.testing.assert_allclose(explained.arrays[0], plain.arrays[0], atol=1e-5)
     for answer in (told, explained):
         found = [
-            ood.Familiarity.from_json(values) for values in answer.facts["familiarity"]
+            ood.OodResult.from_json(values) for values in answer.facts["familiarity"]
         ]
         assert found[-1].far
         assert sum(one.far for one in found[:4]) <= 2
@@ -76,7 +76,7 @@ def test_an_older_run_is_not_compared(run: Run, tmp_path: Path) -> None:
     assert loaded.reference is None
     images = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
     facts = {"do": "predict", "folder": str(run.folder), "compare": [[32, 0.0]]}
-    told = prediction.answer(Message(facts, [images]), prediction.Shelf(1 << 30))
+    told = prediction.answer(Message(facts, [images]), prediction.ModelCache(1 << 30))
     assert told.facts["familiarity"] == []
 
 
@@ -85,7 +85,7 @@ def test_a_stopped_instant_run_is_compared_by_what_it_had(
 ) -> None:
     config = config_for("instant", str(class_folders), size=32, epochs=2)
     run = RunStore().create(config)
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         material, _ = train.gather(run, reporter)
         stops = iter([False, True])
         monkeypatch.setattr(features, "_batch_size", lambda: 4)
@@ -97,7 +97,7 @@ def test_a_stopped_instant_run_is_compared_by_what_it_had(
             )
         monkeypatch.setattr(type(reporter), "stop_requested", property(lambda _: True))
         write_reference(material)
-    known = Reference.load(run.folder / ood.NAME)
+    known = OodDetector.load(run.folder / ood.NAME)
     assert 2 <= len(known.points) <= 8
     assert len(known.judged) >= 1
 
@@ -105,4 +105,4 @@ def test_a_stopped_instant_run_is_compared_by_what_it_had(
 def test_facts_are_taken_from_files(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "x", images_per_class=1)
     picture = decode(next(folder.glob("*/*.png"))).pixels
-    assert ood.facts_of(picture) == ImageFacts(min(picture.shape[:2]), 0)
+    assert ood.image_traits(picture) == ImageTraits(min(picture.shape[:2]), 0)

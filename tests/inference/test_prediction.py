@@ -90,7 +90,7 @@ def test_nothing_is_retraced(new_run: Callable[[], Run], images: np.ndarray) -> 
             return traced(pixels, training=training)
 
     call = prediction.compiled(Counting())
-    counted = prediction.Loaded(traced, loaded.facts, call)
+    counted = prediction.LoadedModel(traced, loaded.facts, call)
     for count in (1, 2, 3, 5, 8, 9, 31, 32, 41, 1):
         prediction.predict(counted, images[:count])
     assert len(traces) == len(prediction.BUCKETS)
@@ -150,7 +150,7 @@ def test_shelf_keeps_what_fits_and_sees_a_new_file(
     for run in runs:
         save_model(run)
     one = prediction.load(runs[0]).bytes
-    shelf = prediction.Shelf(limit=2 * one)
+    shelf = prediction.ModelCache(limit=2 * one)
     first = shelf.take(runs[0])
     assert shelf.take(runs[0]) is first
     shelf.take(runs[1])
@@ -164,7 +164,7 @@ def test_shelf_keeps_what_fits_and_sees_a_new_file(
     os.utime(runs[0].model_path, ns=(later, later))
     assert shelf.take(runs[0]) is not first
 
-    tiny = prediction.Shelf(limit=1)
+    tiny = prediction.ModelCache(limit=1)
     tiny.take(runs[0])
     tiny.take(runs[1])
     assert len(tiny) == 1
@@ -175,7 +175,7 @@ def test_answers_of_the_predictor(
 ) -> None:
     run = new_run()
     save_model(run)
-    shelf = prediction.Shelf(limit=1 << 30)
+    shelf = prediction.ModelCache(limit=1 << 30)
     facts = {"do": "predict", "folder": str(run.folder)}
 
     assert prediction.answer(Message({**facts, "do": "load"}), shelf).facts == {}
@@ -199,7 +199,7 @@ def test_an_error_in_our_code_fails_only_its_request(
 ) -> None:
     run = new_run()
     save_model(run)
-    shelf = prediction.Shelf(limit=1 << 30)
+    shelf = prediction.ModelCache(limit=1 << 30)
     bad = Message({"do": "predict", "folder": str(run.folder)}, [])
     assert "IndexError" in prediction.answer(bad, shelf).facts["error"]
     assert "Traceback" in capfd.readouterr().err

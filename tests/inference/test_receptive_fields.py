@@ -9,16 +9,16 @@ from keras import layers
 
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference.class_activation import explainer
-from medmodel.inference.receptive_fields import Cells, cells_of
+from medmodel.inference.receptive_fields import ReceptiveFields, receptive_fields
 from medmodel.networks import models
 
 
-def last(*parts: keras.Layer, side: int = 64) -> Cells:
+def last(*parts: keras.Layer, side: int = 64) -> ReceptiveFields:
     picture = keras.Input((side, side, 1))
     x = picture
     for part in parts:
         x = part(x)
-    return cells_of(keras.Model(picture, x))[parts[-1].name]
+    return receptive_fields(keras.Model(picture, x))[parts[-1].name]
 
 
 def conv(**changes: object) -> keras.Layer:
@@ -26,33 +26,37 @@ def conv(**changes: object) -> keras.Layer:
 
 
 def test_strides_move_cells_by_hand() -> None:
-    assert last(conv()) == Cells(1, 0)
-    assert last(conv(padding="valid")) == Cells(1, 1)
-    assert last(layers.MaxPooling2D(2)) == Cells(2, 0.5)
-    assert last(conv(strides=2)) == Cells(2, 1)
-    assert last(conv(strides=2), side=63) == Cells(2, 0)
-    assert last(conv(strides=2), conv(strides=2), conv(strides=2)) == Cells(8, 7)
-    assert last(layers.ZeroPadding2D(1), conv(strides=2, padding="valid")) == Cells(
-        2, 0
+    assert last(conv()) == ReceptiveFields(1, 0)
+    assert last(conv(padding="valid")) == ReceptiveFields(1, 1)
+    assert last(layers.MaxPooling2D(2)) == ReceptiveFields(2, 0.5)
+    assert last(conv(strides=2)) == ReceptiveFields(2, 1)
+    assert last(conv(strides=2), side=63) == ReceptiveFields(2, 0)
+    assert last(conv(strides=2), conv(strides=2), conv(strides=2)) == ReceptiveFields(
+        8, 7
     )
-    assert last(layers.Cropping2D(2), layers.ReLU()) == Cells(1, 2)
-    assert last(conv(dilation_rate=2, padding="valid")) == Cells(1, 2)
-    assert last(layers.UpSampling2D(2)) == Cells(0.5, -0.25)
+    assert last(
+        layers.ZeroPadding2D(1), conv(strides=2, padding="valid")
+    ) == ReceptiveFields(2, 0)
+    assert last(layers.Cropping2D(2), layers.ReLU()) == ReceptiveFields(1, 2)
+    assert last(conv(dilation_rate=2, padding="valid")) == ReceptiveFields(1, 2)
+    assert last(layers.UpSampling2D(2)) == ReceptiveFields(0.5, -0.25)
 
 
 def test_where_branches_meet_their_mean_counts() -> None:
     picture = keras.Input((64, 64, 1))
     both = [conv(strides=2)(picture), layers.AveragePooling2D(2)(picture)]
     met = layers.Concatenate(name="met")(both)
-    assert cells_of(keras.Model(picture, met))["met"] == Cells(2, 0.75)
+    assert receptive_fields(keras.Model(picture, met))["met"] == ReceptiveFields(
+        2, 0.75
+    )
 
 
 def test_between_cells_is_read_linearly() -> None:
-    matrix = Cells(2, 1).readings(np.array([0, 1, 2, 3, 9]), 3)
+    matrix = ReceptiveFields(2, 1).readings(np.array([0, 1, 2, 3, 9]), 3)
     wanted = [[1, 0, 0], [1, 0, 0], [0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]]
     assert matrix.tolist() == wanted
-    assert Cells.squares(8, 4) == Cells(2, 0.5)
-    assert Cells(32, 31).readings(np.arange(4), 1).tolist() == [[1]] * 4
+    assert ReceptiveFields.squares(8, 4) == ReceptiveFields(2, 0.5)
+    assert ReceptiveFields(32, 31).readings(np.arange(4), 1).tolist() == [[1]] * 4
 
 
 @pytest.mark.parametrize("name", ["compact_resnet", "document_cnn"])

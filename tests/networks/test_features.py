@@ -64,7 +64,7 @@ def test_features_are_the_networks_and_are_kept(
 ) -> None:
     seen, told = Seen(), []
     table = features.extract(prepared, SMALL, seen, lambda *facts: told.append(facts))
-    expected = models.instant_features(SMALL).predict_on_batch(prepared.pixels)
+    expected = models.frozen_backbone(SMALL).predict_on_batch(prepared.pixels)
     np.testing.assert_allclose(table, expected, rtol=2e-3, atol=2e-3)
     assert sorted(seen.rows) == list(range(COUNT))
     assert seen.rows[:32] != list(range(32))

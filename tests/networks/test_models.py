@@ -87,7 +87,7 @@ def test_probabilities_are_float32_in_mixed_precision(policy: str) -> None:
     try:
         preprocessing = Preprocessing(32)
         model = models.build_model("compact_resnet", preprocessing, 2)
-        instant = models.instant_features(preprocessing)
+        instant = models.frozen_backbone(preprocessing)
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.output.dtype == "float32"
@@ -163,7 +163,7 @@ def test_features_are_those_of_the_unfolded_network() -> None:
     network = models.build_model("efficientnet_lite0", preprocessing, 2)
     head = keras.Model(network.input, network.get_layer("conv_head_relu6").output)
     maps = run(head, images)
-    features = run(models.instant_features(preprocessing), images)
+    features = run(models.frozen_backbone(preprocessing), images)
     assert features.shape == (3, 3456)
     mean, highest = maps.mean((1, 2)), maps.max((1, 2))
     found = features[:, -2560:-1280], features[:, -1280:]
@@ -183,7 +183,7 @@ def test_instant_model_folds_the_standardisation() -> None:
     kernel, bias = rng.normal(size=(3456, 3)) / 100, rng.normal(size=3)
     model = models.instant_model(preprocessing, mean, scale, kernel, bias)
     images = random_images(preprocessing)
-    features = run(models.instant_features(preprocessing), images)
+    features = run(models.frozen_backbone(preprocessing), images)
     logits = (features - mean) / scale @ kernel + bias
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected /= expected.sum(axis=1, keepdims=True)

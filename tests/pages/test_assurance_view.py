@@ -21,7 +21,7 @@ from medmodel.evaluation.calibration import Temperature
 from medmodel.evaluation.thresholds import Rule, freeze_thresholds
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStatus, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from pages._shared.prediction import assurance_view
 from pages._shared.prediction.assurance_view import _why, sentence
@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Run]]
         patch.setenv("MEDMODEL_DATA", str(root / "data"))
         folder = draw_class_folders(root / "data" / "easy", images_per_class=40)
         run = RunStore().create(config_for("instant", str(folder), size=32, epochs=3))
-        with Reporter(run) as reporter:
+        with StatusWriter(run) as reporter:
             train.train(run, reporter)
             reporter.update(state=RunStatus.DONE, phase="finished")
     yield root, run
@@ -63,7 +63,7 @@ def photograph() -> tuple[str, bytes]:
 
 def test_farther_than_nearly_all_is_not_called_all(run: Run) -> None:
     """399 of 400 were said to be 100 %."""
-    found = ood.Familiarity(399 / 400, True, [], [])
+    found = ood.OodResult(399 / 400, True, [], [])
     assert r"than \> 99 % of the validation images" in _why(run, found)
 
 
@@ -146,7 +146,7 @@ def test_a_picture_of_the_training_is_called_one(
     assert "one of the validation images" in told[1]
     assert "very picture" not in told[2]
 
-    far = ood.Familiarity(0.97, True, [], [])
+    far = ood.OodResult(0.97, True, [], [])
     monkeypatch.setattr(assurance_view, "familiarity_of", lambda run, case: far)
     strange = {}
     for name, file in files.items():

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from medmodel.evaluation.comparison import common_images, compare, disagreements
 from medmodel.evaluation.cross_validation import in_folds
 from medmodel.evaluation.metrics import average_precision
-from medmodel.evaluation.predictions import read_predictions, scored
+from medmodel.evaluation.predictions import read_predictions, split_predictions
 from medmodel.runs.run import Run, RunStore
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.comparison_view import _curves_csv, _metrics_csv
@@ -82,7 +82,7 @@ def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
     titles = [chart["layout"]["yaxis"]["title"].get("text") for chart in charts]
     precision = charts[titles.index("Precision")]
     legend = [line["name"] for line in precision["data"] if line.get("name")]
-    data = scored(read_predictions(runs[0]), "test")
+    data = split_predictions(read_predictions(runs[0]), "test")
     assert legend[0] == f"good *one*: AP {average_precision(data, 1)}"
     assert len(legend) == 3
 

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from medmodel import predictor
 from medmodel.core.errors import PredictionError
 from medmodel.core.storage import write_json
-from medmodel.evaluation.ood import ImageFacts
+from medmodel.evaluation.ood import ImageTraits
 from medmodel.evaluation.predictions import read_predictions
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStore
@@ -271,7 +271,7 @@ def test_a_predictor_that_fails_is_one_sentence(
 
 def test_csv_runs_no_formula() -> None:
     cases = [
-        Case(f"{i}", name, b"", "", "", "", ImageFacts(1, 0.0))
+        Case(f"{i}", name, b"", "", "", "", ImageTraits(1, 0.0))
         for i, name in enumerate(["=1+1.png", "@x", "a, b.png"])
     ]
     scores = np.array([[0.25, 0.75]] * 3, np.float32)

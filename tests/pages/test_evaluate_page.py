@@ -17,7 +17,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.data.datasets import index_dataset
 from medmodel.evaluation import calibration, curves, external_validation, gallery
 from medmodel.evaluation.gallery import Filter
-from medmodel.evaluation.predictions import evaluation_of, scored
+from medmodel.evaluation.predictions import evaluate_predictions, split_predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.thresholds import (
     Rule,
@@ -127,7 +127,7 @@ def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) 
     table = app.dataframe[0].value
     assert list(table["n of these"])[0] == len(part.truth)
     assert list(table["n"])[0] == 30
-    found = evaluation_of(part)
+    found = evaluate_predictions(part)
     assert list(table["These images"])[0] == str(found.accuracy)
     press(app, "All images")
     assert not app.warning
@@ -157,7 +157,7 @@ def test_every_view_of_images_follows_the_chosen_part(run: Run) -> None:
     assert f"**{n} images**: patient or file name holds “_00”" in shown(app, "Images")
     assert f"**{n} of 30 images**" in app.warning[0].value
     drawn = json.loads(app.get("plotly_chart")[0].proto.spec)
-    found = evaluation_of(part)
+    found = evaluate_predictions(part)
     expected = plots.confusion_figure(found.classes, found.confusion)
     assert drawn["data"][0]["hovertext"] == list(map(list, expected.data[0].hovertext))
     # What holds for all images does not speak of a part.
@@ -247,7 +247,9 @@ def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
     app = opened(run, "Calibration")
     press(app, "Store it with the model")
     stored = calibration.stored_temperature(run)
-    expected = calibration.fit_temperature(scored(run_cache.predictions(run), "val"))
+    expected = calibration.fit_temperature(
+        split_predictions(run_cache.predictions(run), "val")
+    )
     assert stored == expected
     assert any("Stored" in s.value for s in app.success)
     # A model that is trained on is another one.
@@ -290,7 +292,7 @@ def test_an_external_test_says_so(
     names = ("dark", "<i>grey", "light")
     there = draw_class_folders(tmp_path / "data" / "there", names, 4, seed=5)
     mapping = {"dark": "dark", "<i>grey": "light", "light": "light"}
-    monkeypatch.setattr(queue, "call_worker", lambda store: None)
+    monkeypatch.setattr(queue, "notify_queue", lambda store: None)
     made = external_validation.submit(run, there, mapping, RunStore())
     app = opened(run, "Elsewhere")
     assert "Waiting, asked for just now" in said(app)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from pages._shared.common.widgets import folder_names
-from pages._shared.common.words import told_apart
+from pages._shared.common.words import disambiguate
 
 
 def test_only_namesakes_get_more() -> None:
     titles = {"a1": "chest", "b1": "chest", "c1": "hand"}
-    told = told_apart(titles, lambda option: option[0])
+    told = disambiguate(titles, lambda option: option[0])
     assert told == {"a1": "chest (a)", "b1": "chest (b)", "c1": "hand"}
 
 

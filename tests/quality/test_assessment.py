@@ -16,7 +16,7 @@ from medmodel.data.curation import Action
 from medmodel.imaging import images
 from medmodel.quality import assessment, quality_report
 from medmodel.quality.checks import examine
-from medmodel.quality.issues import Finding, from_json, to_json, verdict
+from medmodel.quality.issues import Issue, from_json, to_json, verdict
 from tests.dicom_files import dicom_file
 from tests.volumes import draw_series, draw_stacks
 
@@ -58,11 +58,11 @@ def odd(tmp_path: Path) -> Path:
     return folder
 
 
-def findings(folder: Path) -> tuple[dict[str, Finding], str]:
+def findings(folder: Path) -> tuple[dict[str, Issue], str]:
     index = datasets.index_dataset(folder)
     table = splits.assign_splits(index, TrainConfig(str(folder)))
     report = examine(index, table)
-    found = assessment.find(index, table, report, assessment.measure(index))
+    found = assessment.find_issues(index, table, report, assessment.measure(index))
     assert from_json(json.loads(json.dumps(to_json(found)))) == found
     return {f.kind: f for f in found}, verdict(report, found)
 
@@ -186,7 +186,7 @@ def test_export_escapes_names(odd: Path) -> None:
     index = datasets.index_dataset(odd)
     table = splits.assign_splits(index, TrainConfig(str(odd)))
     report = examine(index, table)
-    bad = Finding("x", "<script>", "<i>", "warning", 1, [["<img src=x>"]])
+    bad = Issue("x", "<script>", "<i>", "warning", 1, [["<img src=x>"]])
     decided = [Action("classes", "", names={"<a>": "", "b": "c"})]
     text = quality_report.as_html(odd, report, [bad], decided)
     assert "<script>" not in text and "<img src=x>" not in text and "<a>" not in text

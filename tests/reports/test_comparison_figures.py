@@ -8,11 +8,13 @@ import pytest
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.intervals import NOT_MEASURABLE, wilson
 from medmodel.evaluation.metrics import average_precision
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.reports import comparison_figures, plots
 
 
-def test_precision_recall_curves_name_model_and_average(overlapping: Scored) -> None:
+def test_precision_recall_curves_name_model_and_average(
+    overlapping: Predictions,
+) -> None:
     names = ("<i>one", "two")
     curve, average = (
         precision_recall_curve(overlapping, 1),
@@ -33,7 +35,7 @@ def test_precision_recall_curves_name_model_and_average(overlapping: Scored) -> 
     assert list(bands[0].y) == [*curve.low, *curve.high[::-1]]
 
 
-def test_bands_of_many_models_would_hide_each_other(overlapping: Scored) -> None:
+def test_bands_of_many_models_would_hide_each_other(overlapping: Predictions) -> None:
     names = [f"model {at}" for at in range(4)]
     drawing = comparison_figures.roc_overlay(
         dict.fromkeys(names, roc_curve(overlapping, 1)),

@@ -12,7 +12,11 @@ import pytest
 
 from medmodel.core.storage import write_json
 from medmodel.evaluation.calibration import fit_temperature, store_temperature
-from medmodel.evaluation.predictions import evaluate, read_predictions, scored
+from medmodel.evaluation.predictions import (
+    evaluate,
+    read_predictions,
+    split_predictions,
+)
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
 from medmodel.quality import indexing
 from medmodel.reports import evaluation_html, model_card, svg
@@ -96,7 +100,9 @@ def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
     assert label["Intended population"] == model_card.BLANK
     assert label["Calibration"] == "Scores are not calibrated."
     assert str(found.accuracy) in label["Accuracy"]
-    store_temperature(run, fit_temperature(scored(read_predictions(run), "val")))
+    store_temperature(
+        run, fit_temperature(split_predictions(read_predictions(run), "val"))
+    )
     label = dict(model_card.model_facts_label(run, found))
     assert label["Calibration"].startswith("Temperature ")
     assert label["Contact"] == model_card.BLANK and "patients" in label["Warnings"]

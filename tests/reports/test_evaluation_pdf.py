@@ -10,7 +10,7 @@ import pytest
 from medmodel.evaluation.predictions import read_predictions
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
 from medmodel.reports import evaluation_pdf
-from medmodel.reports.pdf_canvas import Paper, shortened, text_width, wrapped
+from medmodel.reports.pdf_canvas import PdfCanvas, shortened, text_width, wrapped
 from medmodel.runs.run import Run
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
@@ -49,13 +49,13 @@ def test_everything_fits_on_the_page(
     run = write_finished_run(folder, "many " * 40)
     freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
     lowest = []
-    done = Paper.done
+    done = PdfCanvas.done
 
-    def noted(page: Paper) -> bytes:
+    def noted(page: PdfCanvas) -> bytes:
         lowest.append(page.y)
         return done(page)
 
-    monkeypatch.setattr(Paper, "done", noted)
+    monkeypatch.setattr(PdfCanvas, "done", noted)
     assert pages(evaluation_pdf.evaluation_sheet(run)) == 1
     assert lowest[0] > 24, f"the page ends {24 - lowest[0]:.0f} points too late"
 

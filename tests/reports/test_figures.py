@@ -12,13 +12,13 @@ from medmodel.evaluation.curves import (
     score_histogram,
 )
 from medmodel.evaluation.decision_curve import decision_curve
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.reports import figures, plots
 
 COLOUR = "#0072B2"
 
 
-def test_the_dot_lies_where_the_threshold_calls(overlapping: Scored) -> None:
+def test_the_dot_lies_where_the_threshold_calls(overlapping: Predictions) -> None:
     drawing = figures.roc_figure(roc_curve(overlapping, 1), COLOUR, threshold=0.5)
     dot = drawing.data[-1]
     called = overlapping.scores[:, 1] >= 0.5
@@ -28,7 +28,7 @@ def test_the_dot_lies_where_the_threshold_calls(overlapping: Scored) -> None:
     assert len(none.data) == len(drawing.data) - 1
 
 
-def test_precision_recall_shows_what_guessing_gets(overlapping: Scored) -> None:
+def test_precision_recall_shows_what_guessing_gets(overlapping: Predictions) -> None:
     curve = precision_recall_curve(overlapping, 1)
     drawing = figures.precision_recall_figure(curve, COLOUR, 0.4, 0.5)
     assert list(drawing.data[2].y) == [0.4, 0.4]
@@ -37,7 +37,7 @@ def test_precision_recall_shows_what_guessing_gets(overlapping: Scored) -> None:
     assert len(nothing.data) == len(drawing.data) - 1
 
 
-def test_histogram_counts_upwards_and_downwards(overlapping: Scored) -> None:
+def test_histogram_counts_upwards_and_downwards(overlapping: Predictions) -> None:
     found = score_histogram(overlapping, 1, 10)
     drawing = figures.histogram_figure(found, "<b>", COLOUR, 0.5)
     up, unseen_up, down, unseen_down = drawing.data
@@ -54,7 +54,9 @@ def test_histogram_counts_upwards_and_downwards(overlapping: Scored) -> None:
     assert [abs(v) for v in ticks.tickvals] == [int(t) for t in ticks.ticktext]
 
 
-def test_a_point_of_the_reliability_diagram_tells_its_bin(overlapping: Scored) -> None:
+def test_a_point_of_the_reliability_diagram_tells_its_bin(
+    overlapping: Predictions,
+) -> None:
     bins = reliability(overlapping)
     drawing = figures.reliability_figure(bins, COLOUR, "right")
     used = [b for b in bins if b.count]
@@ -73,6 +75,6 @@ def test_a_cell_of_the_matrix_tells_its_classes() -> None:
     assert squares.hovertext[at].startswith("1 of 4 a")
 
 
-def test_decision_curve(overlapping: Scored) -> None:
+def test_decision_curve(overlapping: Predictions) -> None:
     benefit = figures.benefit_figure(decision_curve(overlapping, 1), COLOUR, 0.3)
     assert len(benefit.data) == 3

@@ -14,7 +14,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.storage import Lock, read_json
 from medmodel.runs import status_writer as reporter_module
 from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
-from medmodel.runs.status_writer import EPOCH_COLUMNS, Reporter
+from medmodel.runs.status_writer import EPOCH_COLUMNS, StatusWriter
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def run(workspace: Path) -> Iterator[Run]:
 
 
 @pytest.fixture
-def reporter(run: Run) -> Iterator[Reporter]:
-    with Reporter(run) as reporter:
+def reporter(run: Run) -> Iterator[StatusWriter]:
+    with StatusWriter(run) as reporter:
         yield reporter
 
 
@@ -48,26 +48,26 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_change_of_phase_is_on_disk_at_once(run: Run, reporter: Reporter) -> None:
+def test_change_of_phase_is_on_disk_at_once(run: Run, reporter: StatusWriter) -> None:
     reporter.update(phase="training", message="Go.", epochs=7)
     status = run.status
     assert (status.phase, status.message, status.epochs) == ("training", "Go.", 7)
     assert status.attempt == 2
 
 
-def test_other_changes_come_soon(run: Run, reporter: Reporter) -> None:
+def test_other_changes_come_soon(run: Run, reporter: StatusWriter) -> None:
     reporter.update(best_epoch=3)
     wait_for(lambda: run.status.best_epoch == 3)
 
 
-def test_heart_beats_while_training_is_busy(run: Run, reporter: Reporter) -> None:
+def test_heart_beats_while_training_is_busy(run: Run, reporter: StatusWriter) -> None:
     first = run.status.heartbeat
     wait_for(lambda: run.status.heartbeat > first + 0.9)
     wait_for(lambda: {"Processor", "Memory"} <= set(run.status.usage))
 
 
 def test_progress_tells_message_and_time_left(
-    run: Run, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+    run: Run, reporter: StatusWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(reporter_module.time, "monotonic", lambda: now)
@@ -83,7 +83,7 @@ def test_progress_tells_message_and_time_left(
     assert reporter.status.message == "Checking the images."
 
 
-def test_remark_is_what_progress_did_not_say(reporter: Reporter) -> None:
+def test_remark_is_what_progress_did_not_say(reporter: StatusWriter) -> None:
     assert reporter.remark == ""
     reporter.progress("evaluating", 1, 2)
     assert reporter.remark == ""
@@ -92,7 +92,7 @@ def test_remark_is_what_progress_did_not_say(reporter: Reporter) -> None:
     assert reporter.remark == "Careful."
 
 
-def test_steps_come_in_order_with_one_header(run: Run, reporter: Reporter) -> None:
+def test_steps_come_in_order_with_one_header(run: Run, reporter: StatusWriter) -> None:
     for step in range(1, 2001):
         reporter.step(step=step, epoch=1, loss=1 / 3, accuracy=0.5)
     wait_for(lambda: len(rows(run, "steps.csv")) == 2000)
@@ -103,7 +103,7 @@ def test_steps_come_in_order_with_one_header(run: Run, reporter: Reporter) -> No
     wait_for(lambda: run.status.step == 2000)
 
 
-def test_epochs(run: Run, reporter: Reporter) -> None:
+def test_epochs(run: Run, reporter: StatusWriter) -> None:
     reporter.step(step=5, epoch=1, loss=1.0, accuracy=0.5)
     reporter.epoch({"epoch": 1, "step": 5, "loss": 1.0, "val_loss": 2.0})
     (row,) = rows(run, "history.csv")
@@ -114,14 +114,14 @@ def test_epochs(run: Run, reporter: Reporter) -> None:
     wait_for(lambda: run.status.epoch == 1)
 
 
-def test_stop_is_seen(run: Run, reporter: Reporter) -> None:
+def test_stop_is_seen(run: Run, reporter: StatusWriter) -> None:
     assert not reporter.stop_requested
     run.request_stop()
     wait_for(lambda: reporter.stop_requested)
 
 
 def test_close_writes_the_rest(run: Run) -> None:
-    reporter = Reporter(run)
+    reporter = StatusWriter(run)
     reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
     failure = Failure("data", "what", "do")
     reporter.close(state=RunStatus.FAILED, failure=failure)
@@ -131,7 +131,7 @@ def test_close_writes_the_rest(run: Run) -> None:
 
 
 def test_steps_that_cannot_be_written_fail_the_run(
-    run: Run, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+    run: Run, reporter: StatusWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (run.folder / "steps.csv").mkdir()
     reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
@@ -150,7 +150,7 @@ def test_full_disk_hides_no_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -
         write(self, status)
 
     monkeypatch.setattr(Run, "write_status", on_a_full_disk)
-    reporter = Reporter(run)
+    reporter = StatusWriter(run)
     reporter.update(phase="training")  # Cannot be written; nothing breaks.
     assert read_json(run.folder / "status.json")["phase"] == "waiting"
     failure = Failure("not_a_number", "what", "do")

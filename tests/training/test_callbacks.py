@@ -20,9 +20,9 @@ from medmodel.evaluation.thresholds import Rule, freeze_thresholds, frozen_thres
 from medmodel.networks.models import build_model
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import callbacks
-from medmodel.training.callbacks import Backup, BestKeeper, Narrator, restore
+from medmodel.training.callbacks import Backup, BestCheckpoint, StatusCallback, restore
 from medmodel.training.checkpoint import save_model
 
 TINY = Preprocessing(28, colour="grey")
@@ -51,8 +51,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_narrator_tells_each_batch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callbacks, "STEP_SECONDS", 0.0)
-    with Reporter(run) as reporter:
-        narrator = Narrator(reporter, 10, 16)
+    with StatusWriter(run) as reporter:
+        narrator = StatusCallback(reporter, 10, 16)
         narrator.on_epoch_begin(2)
         # Keras gives means over the epoch so far: the batches had 3, 1 and 2.
         for number, mean in enumerate((3.0, 2.0, 2.0)):
@@ -66,8 +66,8 @@ def test_narrator_tells_each_batch(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_loss_that_is_no_number_ends_training(run: Run, loss: float) -> None:
-    with Reporter(run) as reporter:
-        narrator = Narrator(reporter, 0, 10)
+    with StatusWriter(run) as reporter:
+        narrator = StatusCallback(reporter, 0, 10)
         narrator.on_epoch_begin(1)
         with pytest.raises(NotANumberError, match="epoch 2, step 5"):
             narrator.on_train_batch_end(4, {"loss": loss, "accuracy": 0.5})
@@ -75,26 +75,26 @@ def test_loss_that_is_no_number_ends_training(run: Run, loss: float) -> None:
 
 def test_stop_is_heard_in_training_and_validation(run: Run) -> None:
     run.request_stop()
-    with Reporter(run) as reporter:
-        narrator = Narrator(reporter, 0, 10)
+    with StatusWriter(run) as reporter:
+        narrator = StatusCallback(reporter, 0, 10)
         with pytest.raises(Cancelled):
             narrator.on_train_batch_end(0, {"loss": 1.0, "accuracy": 0.5})
         with pytest.raises(Cancelled):
             narrator.on_test_batch_end(0)
 
 
-def keeper(reporter: Reporter, saved: list[keras.Model], patience: int = 0) -> Any:
+def keeper(reporter: StatusWriter, saved: list[keras.Model], patience: int = 0) -> Any:
     def save(model: keras.Model) -> None:
         saved.append(model)
         reporter.run.model_path.touch()
 
-    return BestKeeper(reporter, save, patience)
+    return BestCheckpoint(reporter, save, patience)
 
 
 def test_only_better_models_are_kept_also_by_the_next_attempt(run: Run) -> None:
     model = tiny_model()
     saved: list[keras.Model] = []
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         first = keeper(reporter, saved)
         kept = [first.offer(model, e, loss) for e, loss in ((1, 0.5), (2, 0.6))]
         assert kept == [True, False]
@@ -109,7 +109,7 @@ def test_only_better_models_are_kept_also_by_the_next_attempt(run: Run) -> None:
 
 def test_patience_counts_from_the_best_epoch_of_any_attempt(run: Run) -> None:
     model = tiny_model()
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         keeper(reporter, []).offer(model, 2, 0.5)
         patient = keeper(reporter, [], patience=2)
         patient.set_model(model)
@@ -176,7 +176,7 @@ def test_steps_begin_where_the_attempt_goes_on(run: Run) -> None:
     lines = [("time", "epoch", "step", "loss", "accuracy")]
     lines += [("1.0", "1", str(step), "0.5", "0.5") for step in (1, 2, 3)]
     run.write_table("steps.csv", lines)
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         reporter.rewind(2)
         assert reporter.status.step == 2
     assert [row["step"] for row in rows(run.folder / "steps.csv")] == ["1", "2"]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from medmodel.evaluation import external_validation
-from medmodel.evaluation.predictions import read_predictions, scored
+from medmodel.evaluation.predictions import read_predictions, split_predictions
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStatus, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import external_run
 from medmodel.worker import train_claimed
 from tests.conftest import draw_class_folders
@@ -24,7 +24,7 @@ from tests.tiny_run import make_tiny_run
 def made(
     class_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Run, Run]:
-    monkeypatch.setattr(queue, "call_worker", lambda store: None)
+    monkeypatch.setattr(queue, "notify_queue", lambda store: None)
     run = make_tiny_run(class_folders, "model")
     there = draw_class_folders(tmp_path / "data" / "there", ("d", "light"), 3, seed=7)
     return run, external_validation.submit(
@@ -34,10 +34,10 @@ def made(
 
 def test_every_image_there_is_asked_about(made: tuple[Run, Run]) -> None:
     run, test = made
-    with Reporter(test) as reporter:
+    with StatusWriter(test) as reporter:
         assert external_run.test(test, reporter) is RunStatus.DONE
         assert reporter.status.phase == "testing"
-    found = scored(read_predictions(test), "test")
+    found = split_predictions(read_predictions(test), "test")
     paths = read_predictions(test).query("split == 'test'")["path"]
     folder, preprocessing = Path(test.config.dataset), run.model_facts.preprocessing
     images = [prepare_image(decode(folder / p).pixels, preprocessing) for p in paths]
@@ -50,7 +50,7 @@ def test_every_image_there_is_asked_about(made: tuple[Run, Run]) -> None:
 def test_who_stops_it_can_go_on(made: tuple[Run, Run]) -> None:
     _, test = made
     test.request_stop()
-    with Reporter(test) as reporter:
+    with StatusWriter(test) as reporter:
         assert external_run.test(test, reporter) is RunStatus.STOPPED
     assert not test.model_path.exists()
     assert test.id not in [e.run.id for e in run_index.finished(RunStore())]

@@ -15,7 +15,7 @@ from medmodel.core.storage import read_json
 from medmodel.networks.models import MODELS
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.run import Run, RunStatus, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import fitting, train
 from medmodel.training.callbacks import Backup
 from tests.conftest import draw_class_folders
@@ -39,7 +39,7 @@ def settings(folder: Path, **changes: Any) -> TrainConfig:
 
 
 def trained(run: Run) -> RunStatus:
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         return train.train(run, reporter)
 
 
@@ -114,13 +114,13 @@ def test_stopped_in_the_first_epoch_keeps_what_there_is(
     class_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = RunStore().create(settings(class_folders, batch_size=1))
-    begin = fitting.Narrator.on_epoch_begin
+    begin = fitting.StatusCallback.on_epoch_begin
 
     def stopping(self: Any, epoch: int, logs: Any = None) -> None:
         begin(self, epoch, logs)
         run.request_stop()
 
-    monkeypatch.setattr(fitting.Narrator, "on_epoch_begin", stopping)
+    monkeypatch.setattr(fitting.StatusCallback, "on_epoch_begin", stopping)
     assert trained(run) is RunStatus.STOPPED
     assert run.model_facts.class_names == ["dark", "light"]
 

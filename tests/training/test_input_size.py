@@ -11,16 +11,16 @@ from medmodel.core.config import config_for
 from medmodel.data.datasets import Index, index_dataset
 from medmodel.data.splits import assign_splits
 from medmodel.runs.run import RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import input_size
 from tests.conftest import draw_class_folders
 
 
-def chosen(folder: Path, **changes: object) -> input_size.Sizing:
+def chosen(folder: Path, **changes: object) -> input_size.InputSizeChoice:
     config = config_for("instant", str(folder), **changes)
     run = RunStore().create(config)
     index = index_dataset(folder)
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         return input_size.choose_size(
             run, reporter, index, assign_splits(index, config)
         )
@@ -67,7 +67,7 @@ def test_images_of_the_usual_size_need_no_pilot(
     folder = draw_class_folders(tmp_path / "data" / "usual", size=128)
     monkeypatch.setattr(input_size, "_pilot", None)
     found = chosen(folder)
-    assert found == input_size.Sizing(128, "128 px: the images have 128 px.")
+    assert found == input_size.InputSizeChoice(128, "128 px: the images have 128 px.")
 
 
 def test_pilot_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

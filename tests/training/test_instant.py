@@ -12,9 +12,9 @@ from medmodel.core.config import config_for
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.prepared import Prepared
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import instant
-from medmodel.training.context import Material
+from medmodel.training.context import TrainingContext
 from medmodel.training.instant import Learner
 
 COUNT, WIDTH = 900, 12
@@ -36,19 +36,19 @@ def drawn() -> tuple[np.ndarray, pd.DataFrame]:
     return features.astype(np.float16), table
 
 
-def material(run: Run, reporter: Reporter) -> Material:
+def material(run: Run, reporter: StatusWriter) -> TrainingContext:
     _, table = drawn()
     pixels = np.zeros((COUNT, 1, 1, 1), np.uint8)
     prepared = Prepared(run.folder, pixels, table, {})
     preprocessing = Preprocessing(28)
     classes = ["a", "b", "c"]
-    return Material(run, run.config, reporter, classes, preprocessing, prepared)
+    return TrainingContext(run, run.config, reporter, classes, preprocessing, prepared)
 
 
 def learned(run: Run, portion: int, epochs: int = 20) -> instant.Head:
     features, _ = drawn()
     order = np.random.default_rng(1).permutation(COUNT)
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         learner = Learner(material(run, reporter), WIDTH)
         for start in range(0, COUNT, portion):
             rows = order[start : start + portion]
@@ -94,12 +94,12 @@ def test_stop_ends_the_epochs(run: Run) -> None:
 
 
 def test_nothing_to_learn_from(run: Run) -> None:
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         assert Learner(material(run, reporter), WIDTH).learn_epochs(5) is None
 
 
 def test_weights_are_balanced_only_if_asked(run: Run) -> None:
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         found = material(run, reporter)
         counts = np.bincount(found.targets[found.rows("train")])
         np.testing.assert_allclose(found.weights * counts, 100, rtol=1e-5)

@@ -7,10 +7,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from medmodel.training.logistic_regression import (
-    Judgement,
     SoftmaxPath,
-    judge,
+    ValidationScore,
     log_probabilities,
+    validation_score,
 )
 
 STRENGTHS = np.array([1.0, 0.1, 0.01])
@@ -77,7 +77,7 @@ def test_judge_gives_each_layer_its_temperature() -> None:
     bold = np.array([[0.0, 3.0], [0.0, 0.0]])
     features = np.ones((4, 1), np.float32)
     layers = np.array([timid, bold], np.float32)
-    found = judge(layers, features, np.array([1, 1, 1, 0]), np.ones(4))
+    found = validation_score(layers, features, np.array([1, 1, 1, 0]), np.ones(4))
     honest = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
     assert found.losses[1] == pytest.approx(honest, abs=1e-4)
     assert found.temperatures[1] == pytest.approx(np.log(3) / 3, rel=1e-2)
@@ -89,13 +89,13 @@ def test_judge_gives_each_layer_its_temperature() -> None:
 def test_images_count_by_weight() -> None:
     layers = np.array([[[0.0, 1.0], [0.0, 0.0]]], np.float32)
     features = np.ones((2, 1), np.float32)
-    found = judge(layers, features, np.array([1, 0]), np.array([3.0, 1.0]))
+    found = validation_score(layers, features, np.array([1, 0]), np.array([3.0, 1.0]))
     assert found.temperatures[0] == pytest.approx(np.log(3), rel=1e-3)
 
 
 def test_strongest_within_one_standard_error_leads() -> None:
     losses, errors = np.array([0.5, 0.33, 0.308, 0.3]), np.array([0.1, 0.05, 0.02, 0.0])
     none = np.zeros(4)
-    assert Judgement(losses, errors, none, none).leader == 1
-    assert Judgement(losses, errors / 2, none, none).leader == 2
-    assert Judgement(losses, errors / 4, none, none).leader == 3
+    assert ValidationScore(losses, errors, none, none).leader == 1
+    assert ValidationScore(losses, errors / 2, none, none).leader == 2
+    assert ValidationScore(losses, errors / 4, none, none).leader == 3

@@ -17,7 +17,7 @@ from medmodel.data import curation, datasets
 from medmodel.imaging import images
 from medmodel.inference import prediction
 from medmodel.runs.run import Run, RunStatus, RunStore
-from medmodel.runs.status_writer import Reporter
+from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from tests.conftest import draw_class_folders
 from tests.volumes import draw_volumes
@@ -26,7 +26,7 @@ from tests.volumes import draw_volumes
 def trained(folder: Path, **changes: Any) -> Run:
     config = config_for("instant", str(folder), **{"size": 32, "epochs": 5, **changes})
     run = RunStore().create(config)
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         assert train.train(run, reporter) is RunStatus.DONE
     return run
 
@@ -100,7 +100,7 @@ def test_a_resumed_run_keeps_its_split(run: Run) -> None:
     added = Path(run.config.dataset, "light", "added later.png")
     added.write_bytes(next(added.parent.glob("light_*.png")).read_bytes())
     try:
-        with Reporter(run) as reporter:
+        with StatusWriter(run) as reporter:
             train.train(run, reporter)
     finally:
         added.unlink()
@@ -112,7 +112,7 @@ def test_a_resumed_run_keeps_its_split(run: Run) -> None:
 def test_stop_before_there_is_a_model(class_folders: Path) -> None:
     run = RunStore().create(config_for("instant", str(class_folders), size=32))
     run.request_stop()
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         assert train.train(run, reporter) is RunStatus.STOPPED
     assert not run.model_path.exists()
     assert not (run.folder / "predictions.csv").exists()
@@ -129,7 +129,7 @@ def test_stop_while_features_are_computed_keeps_a_model(
         run.request_stop()
 
     monkeypatch.setattr("medmodel.training.instant.Learner.take", stopping)
-    with Reporter(run) as reporter:
+    with StatusWriter(run) as reporter:
         monkeypatch.setattr(type(reporter), "stop_requested", run_stop(run))
         assert train.train(run, reporter) is RunStatus.STOPPED
     assert run.model_facts.class_names == ["dark", "light"]
@@ -144,7 +144,7 @@ def run_stop(run: Run) -> property:
 def test_folder_outside_the_roots_is_refused(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "elsewhere")
     run = RunStore().create(config_for("instant", str(folder), size=32))
-    with Reporter(run) as reporter, pytest.raises(DataError, match="no folder"):
+    with StatusWriter(run) as reporter, pytest.raises(DataError, match="no folder"):
         train.train(run, reporter)
 
 

@@ -17,11 +17,11 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics, overall_metrics
 from medmodel.evaluation.predictions import (
     Evaluation,
-    Scored,
-    evaluation_of,
-    part,
+    Predictions,
+    evaluate_predictions,
     read_predictions,
-    scored,
+    split_predictions,
+    subset,
 )
 from medmodel.evaluation.subgroups import ALL, Subgroup, with_facts
 from medmodel.runs.run import Run
@@ -44,7 +44,7 @@ def predictions(run: Run) -> pd.DataFrame:
     return _predictions(str(run.folder), version(run))
 
 
-def split(run: Run, name: str = "test") -> Scored:
+def split(run: Run, name: str = "test") -> Predictions:
     """One split of the predictions; shared, never to be changed.
 
     Raises:
@@ -77,7 +77,7 @@ def images(run: Run) -> pd.DataFrame:
     return _images(str(run.folder), version(run), _checked(run))
 
 
-def part_of(run: Run, group: Subgroup = ALL) -> Scored:
+def part_of(run: Run, group: Subgroup = ALL) -> Predictions:
     """The test images that belong to a subgroup; shared, never to be changed.
 
     Raises:
@@ -88,7 +88,7 @@ def part_of(run: Run, group: Subgroup = ALL) -> Scored:
     kept = group.holds(images(run))
     if not kept.any():
         raise DataError("No test image is like this.")
-    return part(split(run), kept)
+    return subset(split(run), kept)
 
 
 def roc(run: Run, position: int, group: Subgroup = ALL) -> Curve:
@@ -129,13 +129,13 @@ def _predictions(folder: str, version: int) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _split(folder: str, version: int, name: str) -> Scored:
-    return scored(_predictions(folder, version), name)
+def _split(folder: str, version: int, name: str) -> Predictions:
+    return split_predictions(_predictions(folder, version), name)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _evaluation(folder: str, version: _Version, group: Subgroup) -> Evaluation:
-    return evaluation_of(part_of(Run(Path(folder)), group))
+    return evaluate_predictions(part_of(Run(Path(folder)), group))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

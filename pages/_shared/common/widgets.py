@@ -14,7 +14,7 @@ from medmodel.core.errors import MedModelError
 from medmodel.reports import plots
 from medmodel.runs import run_index
 from medmodel.runs.run import Run, RunStore
-from pages._shared.common.words import plain, told_apart
+from pages._shared.common.words import disambiguate, plain
 
 START = "home/start.py"
 DATASETS = "data/datasets.py"
@@ -104,7 +104,7 @@ def pick_run(label: str = "Model", tests: bool = False) -> Run | None:
         return None
     follow_link(tests)
     labels = {run_id: run_label(entry) for run_id, entry in found.items()}
-    titles = told_apart(labels, lambda run_id: run_id[-6:])
+    titles = disambiguate(labels, lambda run_id: run_id[-6:])
     chosen = st.selectbox(
         label,
         list(found),
@@ -124,7 +124,7 @@ def dataset_name(config: TrainConfig) -> str:
 def folder_names(paths: Iterable[str]) -> dict[str, str]:
     """Path -> name as shown in lists, no two alike."""
     names = {path: folder_name(path) for path in paths}
-    return told_apart(names, lambda path: str(Path(path).parent))
+    return disambiguate(names, lambda path: str(Path(path).parent))
 
 
 def folder_name(path: str) -> str:

@@ -25,7 +25,9 @@ def plain(text: object) -> str:
     return escaped.replace("\n", " ")
 
 
-def told_apart(titles: Mapping[str, str], more: Callable[[str], str]) -> dict[str, str]:
+def disambiguate(
+    titles: Mapping[str, str], more: Callable[[str], str]
+) -> dict[str, str]:
     """The titles of a select box's options, those that would look alike with more.
 
     A select box knows its options by what it shows: of two that look alike, nobody

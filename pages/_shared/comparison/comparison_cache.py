@@ -15,7 +15,7 @@ from medmodel.evaluation.curves import Curve, precision_recall_curve, roc_curve
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics as metrics_of_class
 from medmodel.evaluation.metrics import overall_metrics
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -131,7 +131,7 @@ def class_metrics(runs: Chosen, position: int) -> dict[str, dict[str, Estimate]]
     return {title: metrics_of_class(*model) for title, model in models}
 
 
-def _with_class(runs: Chosen, position: int) -> dict[str, tuple[Scored, int]]:
+def _with_class(runs: Chosen, position: int) -> dict[str, tuple[Predictions, int]]:
     """Name of each model -> its predictions, and where it has the class."""
     models = common(runs).models
     name = next(iter(models.values())).classes[position]

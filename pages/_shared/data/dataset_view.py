@@ -11,7 +11,7 @@ import streamlit as st
 
 from medmodel.quality import indexing
 from medmodel.quality.checks import DatasetReport
-from medmodel.quality.issues import VERDICTS, Finding, verdict
+from medmodel.quality.issues import VERDICTS, Issue, verdict
 from pages._shared.common.words import plain
 
 _TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
@@ -25,7 +25,7 @@ _SHOWN_FILES = 500
 _FEW_CLASSES = 4
 
 
-def show_verdict(report: DatasetReport, findings: Sequence[Finding]) -> None:
+def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
     """One word on all findings, the worst of them, and one sentence on leakage."""
     level = verdict(report, findings)
     word, _ = VERDICTS[level]

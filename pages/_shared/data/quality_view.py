@@ -11,7 +11,7 @@ from medmodel.core import audit
 from medmodel.data.curation import Action
 from medmodel.quality import indexing, quality_report
 from medmodel.quality.checks import DatasetReport
-from medmodel.quality.issues import VERDICTS, Finding, verdict
+from medmodel.quality.issues import VERDICTS, Issue, verdict
 from pages._shared.common.words import plain
 
 _ICONS = {
@@ -44,7 +44,7 @@ def show_quality(folder: Path, report: DatasetReport) -> None:
     _show_export(folder, report, findings)
 
 
-def _show_finding(folder: Path, finding: Finding) -> None:
+def _show_finding(folder: Path, finding: Issue) -> None:
     count = f" ({finding.count:,})" if finding.groups or finding.count > 1 else ""
     title = plain(f"{finding.title}{count}")
     with st.expander(title, icon=_ICONS[finding.level]):
@@ -89,7 +89,7 @@ def _show_decisions(folder: Path) -> None:
             st.markdown(plain(quality_report.words(action)))
             if st.button("Undo", key=f"undo-{action.id}", icon=":material/undo:"):
                 audit.record("curate", kind="undo")
-                indexing.take_back(folder, action.id)
+                indexing.undo(folder, action.id)
                 st.rerun()
 
 
@@ -118,7 +118,7 @@ def show_classes(folder: Path, report: DatasetReport) -> None:
             _decide(folder, Action("classes", "classes changed", names=changed))
 
 
-def _show_export(folder: Path, report: DatasetReport, findings: list[Finding]) -> None:
+def _show_export(folder: Path, report: DatasetReport, findings: list[Issue]) -> None:
     decided = indexing.decisions(folder)
     with st.container(horizontal=True):
         st.download_button(

@@ -10,7 +10,7 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.evaluation import calibration
 from medmodel.evaluation.calibration import Temperature, brier, calibrated, reliability
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
@@ -73,7 +73,7 @@ def _shown(found: Temperature) -> str:
     return plain(f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})")
 
 
-def _show(run: Run, data: Scored, key: str, name: str) -> None:
+def _show(run: Run, data: Predictions, key: str, name: str) -> None:
     position = data.classes.index(name) if name else None
     bins = reliability(data, position)
     colour = plots.class_colours(data.classes)[name] if name else _COLOUR

@@ -13,7 +13,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.cross_validation import Experiment
 from medmodel.evaluation.metrics import TITLES, overall_metrics
-from medmodel.evaluation.predictions import Scored, scored
+from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -122,7 +122,7 @@ def _show_experiment(run: Run, experiment: Experiment) -> None:
             st.switch_page(widgets.COMPARE, query_params=params)
 
 
-Pooled = tuple[pd.DataFrame, Scored, list[dict[str, float]]]
+Pooled = tuple[pd.DataFrame, Predictions, list[dict[str, float]]]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -133,7 +133,7 @@ def _pooled(versions: tuple[tuple[str, int], ...], _experiment: Experiment) -> P
     for folder, _ in versions:
         found = overall_metrics(run_cache.split(Run(Path(folder))))
         each.append({k: e.value for k, e in found.items() if e.measurable})
-    return table, scored(table, "test"), each
+    return table, split_predictions(table, "test"), each
 
 
 def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFrame:
@@ -159,7 +159,7 @@ def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFra
     )
 
 
-def _meaning(experiment: Experiment, pooled: Scored) -> str:
+def _meaning(experiment: Experiment, pooled: Predictions) -> str:
     """What the pooled numbers are, and what they are not."""
     n, folds = len(pooled.truth), experiment.folds
     if pooled.patients is None:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.thresholds import (
     Outcome,
     Rule,
@@ -85,7 +85,7 @@ def show_operating_point(run: Run) -> None:
         _choose(run, "Keep it as a later choice")
 
 
-def _show_later(run: Run, data: Scored, position: int) -> None:
+def _show_later(run: Run, data: Predictions, position: int) -> None:
     """What was chosen again, each said to be late."""
     name = data.classes[position]
     rows = []
@@ -200,7 +200,7 @@ def _show_outcome(found: Outcome) -> None:
 
 
 @st.fragment
-def _explore(run: Run, data: Scored, position: int, frozen: float) -> None:
+def _explore(run: Run, data: Predictions, position: int, frozen: float) -> None:
     """What another threshold and a clinic's prevalence would mean."""
     name = plain(data.classes[position])
     usual = 100 * float((data.truth == position).mean())
@@ -255,7 +255,7 @@ def _forecast(found: Outcome, prevalence: float) -> None:
         )
 
 
-def _benefit(run: Run, data: Scored, position: int, threshold: float) -> None:
+def _benefit(run: Run, data: Predictions, position: int, threshold: float) -> None:
     name = data.classes[position]
     colour = plots.class_colours(data.classes)[name]
     st.markdown("**Is acting on it worth it?** (decision curve)")
@@ -278,7 +278,7 @@ def _benefit(run: Run, data: Scored, position: int, threshold: float) -> None:
         csv_button(pd.DataFrame(table), "decision-curve", run)
 
 
-def _outcomes(data: Scored, thresholds: dict[str, float]) -> pd.DataFrame:
+def _outcomes(data: Predictions, thresholds: dict[str, float]) -> pd.DataFrame:
     rows = []
     for position, name in enumerate(data.classes):
         cut = thresholds.get(name, math.nan)

@@ -15,8 +15,8 @@ from medmodel.core.errors import MedModelError
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation import conformal
 from medmodel.evaluation.calibration import apply_temperature, stored_temperature
-from medmodel.evaluation.ood import MOST_FITTED, Familiarity, Neighbour
-from medmodel.evaluation.predictions import learned_pictures, read_predictions
+from medmodel.evaluation.ood import MOST_FITTED, Neighbour, OodResult
+from medmodel.evaluation.predictions import read_predictions, training_digests
 from medmodel.imaging.images import Pixels, decode, png_bytes, thumbnail
 from medmodel.predictor import shared
 from medmodel.reports import plots
@@ -103,10 +103,10 @@ def _say_if_learned(run: Run, case: Case) -> None:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _learned(folder: str) -> dict[str, str]:
-    return learned_pictures(Run(Path(folder)))
+    return training_digests(Run(Path(folder)))
 
 
-def _why(run: Run, found: Familiarity) -> str:
+def _why(run: Run, found: OodResult) -> str:
     reasons = list(found.facts)
     if found.far:
         share = "every one"

@@ -17,7 +17,7 @@ from medmodel.core.errors import DataError, ImageError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.samples import Axis, Part, located
 from medmodel.data import folders
-from medmodel.evaluation.ood import ImageFacts, facts_of
+from medmodel.evaluation.ood import ImageTraits, image_traits
 from medmodel.evaluation.predictions import read_predictions
 from medmodel.imaging.images import (
     Decoded,
@@ -62,7 +62,7 @@ class Case:
     digest: str
     about: str
     preview: str
-    facts: ImageFacts
+    facts: ImageTraits
     label: str = ""
     frames: int = 1
     frame: int = -1
@@ -233,7 +233,7 @@ def _read(
         digest=_digest(source, decoded) + (f"#{axis}{frame}" if part else ""),
         about=f"{width} × {height} pixels, {_kind(decoded)}",
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
-        facts=facts_of(decoded.pixels),
+        facts=image_traits(decoded.pixels),
         label=label,
         frames=decoded.frames,
         frame=frame,

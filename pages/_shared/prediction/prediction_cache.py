@@ -10,14 +10,14 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel.core import audit
-from medmodel.evaluation.ood import Familiarity
-from medmodel.predictor import FIRST_CHOICE, How, shared
+from medmodel.evaluation.ood import OodResult
+from medmodel.predictor import FIRST_CHOICE, ExplainOptions, shared
 from medmodel.runs.run import Run
 from pages._shared.prediction.cases import Case, prepared
 
 _MOST_SCORES, _MOST_HEATMAPS = 4000, 128
 _AT_ONCE = 64
-USUAL_WAY = How()
+USUAL_WAY = ExplainOptions()
 
 
 def warm(run: Run) -> None:
@@ -57,7 +57,7 @@ def scores_of(run: Run, cases: Sequence[Case]) -> NDArray[np.float32]:
     return np.stack([known[(*_version(run), case.digest)] for case in cases])
 
 
-def familiarity_of(run: Run, case: Case) -> Familiarity | None:
+def familiarity_of(run: Run, case: Case) -> OodResult | None:
     """How the picture stands to the run's training images; None if it is not known.
 
     Told together with the scores.
@@ -66,17 +66,17 @@ def familiarity_of(run: Run, case: Case) -> Familiarity | None:
         MedModelError: The model cannot be asked.
     """
     scores_of(run, [case])
-    found: Familiarity | None = _kept("familiarity").get((*_version(run), case.digest))
+    found: OodResult | None = _kept("familiarity").get((*_version(run), case.digest))
     return found
 
 
-def is_explained(run: Run, case: Case, position: int, how: How) -> bool:
+def is_explained(run: Run, case: Case, position: int, how: ExplainOptions) -> bool:
     """Whether `heatmap_of` answers at once."""
     return (*_version(run), case.digest, position, how) in _kept("heatmaps")
 
 
 def heatmap_of(
-    run: Run, case: Case, position: int, how: How = USUAL_WAY
+    run: Run, case: Case, position: int, how: ExplainOptions = USUAL_WAY
 ) -> NDArray[np.float32]:
     """Map of one class for one picture, shape `(size, size)`, in [0, 1].
 

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from medmodel.core.errors import MedModelError
 from medmodel.evaluation.calibration import stored_temperature
 from medmodel.imaging.images import Pixels
-from medmodel.predictor import METHODS, How
+from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.charts import show_figure
@@ -156,7 +156,7 @@ def _show_heatmap(
         "is shuffled. A map that stays shows the picture, not what was learned.",
     )
     with picture, errors_shown():
-        how = How(method, shuffled)
+        how = ExplainOptions(method, shuffled)
         if not is_explained(run, case, position, how):
             _hold(slot, seen)
         heat = _heat(run, case, position, how, slot)
@@ -168,7 +168,7 @@ def _show_heatmap(
                 f"Heat map for {classes[position]} laid over the picture",
             )
         if shuffled:
-            learned = heatmap_of(run, case, position, How(method))
+            learned = heatmap_of(run, case, position, ExplainOptions(method))
             st.markdown(shuffled_words(heat, learned))
 
 
@@ -178,7 +178,7 @@ def _hold(slot: DeltaGenerator, seen: Pixels) -> None:
 
 
 def _heat(
-    run: Run, case: Case, position: int, how: How, slot: DeltaGenerator
+    run: Run, case: Case, position: int, how: ExplainOptions, slot: DeltaGenerator
 ) -> NDArray[np.float32]:
     try:
         return heatmap_of(run, case, position, how)

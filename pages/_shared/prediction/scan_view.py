@@ -120,9 +120,9 @@ def _frame(case: Case) -> Frame:
     kept = st.session_state.get("opened-scan")
     if kept is None or kept[0] != case.key:
         if "NIfTI" in case.about:
-            reading = scans.Reading(axis=case.axis, slice_number=case.frame)
+            reading = scans.ReadOptions(axis=case.axis, slice_number=case.frame)
         else:
-            reading = scans.Reading(frame=max(case.frame, 0))
+            reading = scans.ReadOptions(frame=max(case.frame, 0))
         frame = scans.load_frame(case.source, case.name, reading)
         kept = (case.key, frame)
         st.session_state["opened-scan"] = kept

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
-from medmodel.predictor import METHODS, How
+from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.image_view import SIDE, show_picture
@@ -120,7 +120,7 @@ def _show_heatmap(answer: Answer, wanted: str, how: tuple[int, str]) -> None:
     share = plots.per_cent(float(answer.scores[position]))
     st.markdown(f":gray[{plain(answer.name)}]  \n{plain(name)}: {plain(share)}")
     seen = prepared(answer.case, facts.preprocessing)
-    heat = heatmap_of(answer.run, answer.case, position, How(method))
+    heat = heatmap_of(answer.run, answer.case, position, ExplainOptions(method))
     show_picture(
         plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100),
         plots.heatmap_caption(heat, name),

@@ -11,7 +11,7 @@ from medmodel.core.errors import MedModelError
 from medmodel.evaluation import conformal
 from medmodel.evaluation.calibration import stored_temperature
 from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.predictions import Scored
+from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -125,7 +125,7 @@ def _shares(found: Estimate) -> tuple[str, str]:
     return value, f"{low} to {high}"
 
 
-def show_sets(run: Run, data: Scored) -> None:
+def show_sets(run: Run, data: Predictions) -> None:
     """Promise and truth of the sets at every coverage.
 
     Args:
