@@ -63,6 +63,8 @@ _BEYOND = _tags(
 )
 _MARK = 132
 """Where the file meta information begins: PS3.10 7.1."""
+_BEGIN = b"DICM" + b"\2\0\0\0" + b"UL\4\0"
+"""Its mark, and its first element, which tells the length of those that follow."""
 
 # PS3.5 7.1.2: which lengths are written with 16, and which with 32 bits.
 _SHORT = frozenset(
@@ -112,10 +114,9 @@ def picture_elements(data: bytes) -> Dataset | None:
     Returns:
         As `pydicom.dcmread`, but other elements are missing.
     """
-    if data[_MARK - 4 : _MARK] != b"DICM":
+    if not data.startswith(_BEGIN, _MARK - 4):
         return None
     try:
-        # PS3.10 7.1: the first element tells the length of those that follow.
         at = _MARK + 12 + _LENGTH.unpack_from(data, _MARK + 8)[0]
         meta = _walk(data, _MARK, at, implicit=False)
         header = FileMetaDataset(_converted(meta, implicit=False))
@@ -142,6 +143,7 @@ def _is_plain(dataset: Dataset) -> bool:
         dataset.SamplesPerPixel == 1
         and dataset.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2")
         and dataset.get("NumberOfFrames") in (None, 1)
+        and dataset.PixelRepresentation in (0, 1)
     )
 
 
@@ -194,15 +196,25 @@ def _past_sequence(data: bytes, at: int, implicit: bool) -> int:
             return at
         if tag != _ITEM:
             raise ValueError("something between the items")
-        if length != _UNDEFINED:
-            at += length
-            continue
-        while tag != _ITEM_END:
-            tag, _, at, length = _element(data, at, implicit)
-            if length == _UNDEFINED:
-                at = _past_sequence(data, at, implicit)
-            else:
-                at += length
+        end = None if length == _UNDEFINED else at + length
+        at = _past_item(data, at, end, implicit)
+
+
+def _past_item(data: bytes, at: int, end: int | None, implicit: bool) -> int:
+    """The position behind an item; its elements are walked through as pydicom does.
+
+    What lies in it is not needed, but where it is damaged pydicom may refuse the file.
+    """
+    while end is None or at < end:
+        tag, _, at, length = _element(data, at, implicit)
+        if tag == _ITEM_END and end is None:
+            return at
+        if tag >= _ITEM:
+            raise ValueError("an item that ends elsewhere")
+        at = _past_sequence(data, at, implicit) if length == _UNDEFINED else at + length
+    if at > end:
+        raise ValueError("an element that ends elsewhere")
+    return at
 
 
 def _converted(

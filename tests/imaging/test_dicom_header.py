@@ -83,6 +83,26 @@ def test_others_are_left_to_pydicom() -> None:
     assert picture_elements(big) is None
 
 
+DAMAGE: dict[str, tuple[str, list[tuple[int, int]]]] = {
+    "an item of known length": (ExplicitVRLittleEndian, [(420, 0)]),
+    "an element past the end of an item": (ImplicitVRLittleEndian, [(402, 19)]),
+    "no group length at first": (ExplicitVRLittleEndian, [(132, 0)]),
+    "a long group length": (ImplicitVRLittleEndian, [(138, 70), (672, 98)]),
+    "no pixel representation": (ImplicitVRLittleEndian, [(558, 33), (201, 207)]),
+}
+"""Files that were read here and refused, or read otherwise, by pydicom."""
+
+
+@pytest.mark.parametrize(("syntax", "damage"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_what_pydicom_refuses_is_not_read(
+    syntax: str, damage: list[tuple[int, int]]
+) -> None:
+    data = bytearray(dicom_bytes(rich(), syntax))
+    for place, value in damage:
+        data[place] = value
+    assert picture_elements(bytes(data)) is None
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data(), st.sampled_from(PLAIN))
 def test_damaged_files_as_pydicom_or_not_at_all(draw: Any, syntax: str) -> None:
