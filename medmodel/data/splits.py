@@ -16,6 +16,7 @@ import numpy as np
 
 from medmodel.core import samples
 from medmodel.core.config import TrainConfig
+from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import DataError
 from medmodel.data.layout import SPLIT_NAMES
 from medmodel.data.patient_regex import patients_of, search
@@ -204,20 +205,11 @@ def _folder_pattern(paths: Sequence[str]) -> str:
 
 def _groups(*links: Sequence[str]) -> list[int]:
     """Number of each image's group: linked by patient, picture, or somebody's wish."""
-    parent = list(range(len(links[0])))
-
-    def root(item: int) -> int:
-        while parent[item] != item:
-            parent[item] = parent[parent[item]]
-            item = parent[item]
-        return item
-
+    edges: list[tuple[int, int]] = []
     for keys in links:
         first: dict[str, int] = {}
-        for item, key in enumerate(keys):
-            if key:
-                parent[root(item)] = root(first.setdefault(key, item))
-    return [root(item) for item in range(len(parent))]
+        edges += [(first.setdefault(key, n), n) for n, key in enumerate(keys) if key]
+    return connected_components(len(links[0]), edges)
 
 
 def _folded(

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medmodel.core import pool
+from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import ImageError
 from medmodel.imaging import images
 
@@ -131,18 +132,9 @@ def agree(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
 
 def grouped(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
     """Pairs as groups of rows that are linked, each sorted."""
-    parent: dict[int, int] = {}
-
-    def root(item: int) -> int:
-        parent.setdefault(item, item)
-        while parent[item] != item:
-            parent[item] = parent[parent[item]]
-            item = parent[item]
-        return item
-
-    for a, b in pairs:
-        parent[root(b)] = root(a)
+    rows = sorted({row for pair in pairs for row in pair})
+    components = connected_components(max(rows, default=-1) + 1, pairs)
     groups: dict[int, list[int]] = {}
-    for item in sorted(parent):
-        groups.setdefault(root(item), []).append(item)
+    for row in rows:
+        groups.setdefault(components[row], []).append(row)
     return list(groups.values())

@@ -188,6 +188,23 @@ def test_folds_are_alike_in_size_and_classes() -> None:
         assert (table["split"] == "val").sum() in (9, 10)
 
 
+def test_a_seed_deals_the_same_folds_in_every_version() -> None:
+    """Else folds trained before an update would not belong to those trained after."""
+    rows = [
+        (f"{'ab'[n % 3 == 0]}/p{n * 7 % 11}_{n:02}.png", "", str(n % 26))
+        for n in range(30)
+    ]
+    folds = {}
+    for fold in range(1, 5):
+        deal = config(folds=4, fold=fold, seed=5, patient_pattern=r"p\d+")
+        table = splits.assign_splits(index_of(rows), deal)
+        tested = table.loc[table["split"] == "test", "path"]
+        folds |= dict.fromkeys(tested, str(fold))
+    assert "".join(folds[path] for path in sorted(folds)) == (
+        "332222441132233441113241323411"
+    )
+
+
 def test_folds_leave_the_given_test_images_alone() -> None:
     rows = [(f"train/{c}/{n}.png", "train", f"{c}{n}") for c in "ab" for n in range(20)]
     rows += [(f"val/{c}/{n}.png", "val", f"v{c}{n}") for c in "ab" for n in range(5)]
