@@ -194,7 +194,7 @@ def test_a_seed_deals_the_same_folds_in_every_version() -> None:
         (f"{'ab'[n % 3 == 0]}/p{n * 7 % 11}_{n:02}.png", "", str(n % 26))
         for n in range(30)
     ]
-    folds = {}
+    folds: dict[str, str] = {}
     for fold in range(1, 5):
         deal = config(folds=4, fold=fold, seed=5, patient_pattern=r"p\d+")
         table = splits.assign_splits(index_of(rows), deal)
