@@ -13,8 +13,9 @@ from streamlit.testing.v1 import AppTest
 from medmodel.evaluation.comparison import common_images, compare, disagreements
 from medmodel.evaluation.cross_validation import in_folds
 from medmodel.evaluation.metrics import average_precision
-from medmodel.evaluation.predictions import read_predictions, split_predictions
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.comparison_view import _curves_csv, _metrics_csv
 from tests.conftest import draw_class_folders

@@ -19,9 +19,9 @@ from medmodel import predictor
 from medmodel.core.errors import PredictionError
 from medmodel.core.storage import write_json
 from medmodel.evaluation.ood import ImageTraits
-from medmodel.evaluation.predictions import read_predictions
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_predictions
 from pages._shared.common.downloads import harmless
 from pages._shared.prediction.case_table import csv_text
 from pages._shared.prediction.cases import Case, Refused
