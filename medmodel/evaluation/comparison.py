@@ -33,8 +33,7 @@ from medmodel.evaluation.intervals import (
     spread,
 )
 from medmodel.evaluation.metrics import LOWER_IS_BETTER, TITLES
-from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.runs.tables import score_columns, scored_classes
+from medmodel.evaluation.predictions import SCORE, Predictions, split_predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,15 +151,14 @@ def common_images(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Co
             raise DataError(f"An image occurs twice in the predictions of {name}.")
         indexed[name] = rows
     first_name, first = next(iter(indexed.items()))
-    classes = scored_classes(first)
-    columns = score_columns(classes)
+    columns = [c for c in map(str, first) if c.startswith(SCORE)]
     paths = sorted(set.intersection(*(set(rows.index) for rows in indexed.values())))
     if not paths:
         raise DataError("These models have no test image in common.")
     known = [r for r in indexed.values() if not (r.loc[paths, "patient"] == "").any()]
     models = {}
     for name, rows in indexed.items():
-        if set(scored_classes(rows)) != set(classes):
+        if {c for c in map(str, rows) if c.startswith(SCORE)} != set(columns):
             raise DataError(f"{name} and {first_name} do not have the same classes.")
         chosen = rows.loc[paths, ["patient", "split", "label", *columns]]
         wrong = int((chosen["label"] != first.loc[paths, "label"]).sum())

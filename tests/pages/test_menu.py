@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from tests.pages.page import MENU, open_page
-
-PAGES = MENU.parent
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "pages"
 
 
 def listed() -> list[str]:
@@ -25,6 +26,8 @@ def test_the_menu_names_every_page_and_no_other() -> None:
 
 @pytest.mark.parametrize("path", listed())
 def test_every_page_opens_on_an_empty_workspace(path: str) -> None:
-    app = open_page(path)
+    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    app.switch_page(str(PAGES / path)).run()
+    assert not app.exception
     assert len(app.title) == 1
     assert any("Not for clinical use" in caption.value for caption in app.caption)

@@ -1,0 +1,1 @@
+"""Mutation testing: what share of meaningful changes the non-browser tests notice."""
