@@ -19,8 +19,8 @@ from medmodel.core.errors import RunError
 from medmodel.runs import run_index
 from medmodel.runs.run import Run, RunStatus, RunStore
 
-STEP_COLUMNS = ("step", "loss", "accuracy")
-EPOCH_COLUMNS = (
+_STEP_COLUMNS = ("step", "loss", "accuracy")
+_EPOCH_COLUMNS = (
     "epoch",
     "step",
     "loss",
@@ -192,8 +192,8 @@ class Feed:
     def __init__(self, run: Run, store: RunStore) -> None:
         self.run = run
         self.store = store
-        self.steps = Curve(Tail(run.folder / "steps.csv", STEP_COLUMNS))
-        self.epochs = Curve(Tail(run.folder / "history.csv", EPOCH_COLUMNS))
+        self.steps = Curve(Tail(run.steps_path, _STEP_COLUMNS))
+        self.epochs = Curve(Tail(run.history_path, _EPOCH_COLUMNS))
         self.status: dict[str, Any] = {}
         self.status_number = 0
         self._stamp = 0

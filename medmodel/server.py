@@ -249,7 +249,13 @@ def _headers() -> list[tuple[bytes, bytes]]:
 
 
 class Guard:
-    """Refuses foreign Host names and adds the security headers to every answer."""
+    """Refuses foreign Host names and adds the security headers to every answer.
+
+    Args:
+        app: What is guarded.
+        allowed_hosts: As `server.allowedHosts`, which Streamlit reads for its own
+            WebSocket: names without port, `::1`, `*.lab.org`, `*`; empty allows all.
+    """
 
     def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str] = ()) -> None:
         self.app = app
@@ -274,10 +280,13 @@ class Guard:
     def _host_allowed(self, scope: Scope) -> bool:
         named = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
         try:
-            name = urlsplit(f"//{named}").hostname
+            name = urlsplit(f"//{named}").hostname or ""
         except ValueError:
             return False
-        return not self.allowed_hosts or name in self.allowed_hosts
+        return not self.allowed_hosts or any(
+            name == host or (host.startswith("*") and name.endswith(host[1:]))
+            for host in self.allowed_hosts
+        )
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

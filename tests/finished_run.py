@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
+from medmodel.runs import tables
 from medmodel.runs.run import ModelFacts, Run, RunStatus, RunStore, Status
 
 
@@ -51,16 +53,13 @@ def write_finished_run(
         )
         for at, file in enumerate(files)
     ]
-    header = ["path", "patient", "split", "label"]
-    table = [[*row, *map(float, s)] for row, s in zip(rows, scores, strict=True)]
-    run.write_table(
-        "predictions.csv", [[*header, *(f"score_{c}" for c in classes)], *table]
-    )
-    run.write_table("split.csv", [header, *rows])
+    samples = pd.DataFrame(rows, columns=tables.SAMPLE_COLUMNS)
+    tables.write_predictions(run, classes, samples, scores)
+    tables.write_split(run, samples)
     for epoch in range(1, 6):
         loss = 1 / (epoch + seed + sharpness)
         numbers = {"val_loss": loss, "val_accuracy": 1 - loss}
-        run.append("history.csv", {"attempt": 1, "epoch": epoch, **numbers})
+        tables.append_epoch(run, {"attempt": 1, "epoch": epoch, **numbers})
     run.write_model_facts(ModelFacts(classes, Preprocessing(size=32), [], 1000))
     run.model_path.touch()
     now = time.time()

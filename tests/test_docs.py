@@ -1,9 +1,12 @@
-"""The documents say what is true."""
+"""The documents name what there is: packages, settings, benchmark rows, files."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,20 +14,129 @@ import pytest
 from medmodel.benchmark import ROWS
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "medmodel"
 README = (ROOT / "README.md").read_text()
-MODULES = sorted(
-    p
-    for p in (ROOT / "medmodel").rglob("*.py")
-    if p.name[0] != "_" and p.parent.name != "benchmark"
+BENCHMARKS = (ROOT / "docs" / "benchmarks.md").read_text()
+WORKSPACE = (ROOT / "docs" / "workspace.md").read_text()
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SOURCE = "\n".join(
+    path.read_text()
+    for path in [ROOT / "app.py", *MODULES, *(ROOT / "pages").rglob("*.py")]
 )
+documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
-def test_every_module_stands_in_the_readme(path: Path) -> None:
-    assert f"`{path.stem}`" in README
+def table_blocks(text: str) -> list[list[str]]:
+    """The tables of a Markdown text as lists of lines; code blocks are no tables."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [block.splitlines() for block in re.findall(r"(?:^\|.*\n?)+", prose, re.M)]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+
+
+def first_cells(text: str) -> list[str]:
+    """What stands in backticks in the first column of a text's tables."""
+    rows = [line for block in table_blocks(text) for line in block[2:]]
+    return [cells(row)[0].strip("`") for row in rows]
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading of the second level."""
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_first_page_says_what_shows_it_starts_it_and_tours_it() -> None:
+    parts = (
+        *("# MedModel", "Not for clinical use", "assets/screenshot.png"),
+        *("## Two commands", ".venv/bin/streamlit run app.py"),
+        *("<!-- test command -->", ".venv/bin/pytest", "## Five-minute tour"),
+        *("## Settings", "## GPU", "## Cluster", "## The code", "## Limits"),
+    )
+    places = [README.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_every_package_and_process_has_its_heading_and_the_other_way_round() -> None:
+    headings = re.findall(r"^### (.*)$", section(README, "The code"), re.M)
+    named = [name for line in headings for name in re.findall(r"`(\w+)`", line)]
+    entries = {path.stem for path in PACKAGE.glob("[a-z]*.py")}
+    entries |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert sorted(named) == sorted(entries)
+
+
+def test_every_setting_that_is_read_is_in_the_table_and_the_other_way_round() -> None:
+    read = set(re.findall(r'"(MEDMODEL_\w+)"', SOURCE))
+    assert sorted(first_cells(section(README, "Settings"))) == sorted(read)
+
+
+def test_every_benchmark_row_is_documented_once_and_the_other_way_round() -> None:
+    assert sorted(first_cells(BENCHMARKS)) == sorted(ROWS)
+
+
+def test_benchmarks_in_the_readme_say_the_same_as_in_full() -> None:
+    (shown,) = table_blocks(section(README, "Benchmarks"))
+    assert set(shown) <= set(BENCHMARKS.splitlines())
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_benchmark_row_has_its_function(name: str) -> None:
+    module, function = ROWS[name][0].split(".")
+    source = (PACKAGE / "benchmark" / f"{module}.py").read_text()
+    assert re.search(rf"^def {function}\(", source, re.MULTILINE)
+
+
+def test_files_of_the_workspace_are_those_that_the_code_names() -> None:
+    suffixes = "(?:csv|json|jsonl|key|keras|lock|log|npy|npz|txt)"
+    shipped = {path.name for path in PACKAGE.rglob("*.csv")}
+    written = set(re.findall(rf'"(\w+\.{suffixes})"', SOURCE)) - shipped
+    documented = set(re.findall(rf"(?<![\w*])\w+\.{suffixes}\b", WORKSPACE))
+    assert documented == written
+
+
+@documents
+def test_tables_are_whole(document: Path) -> None:
+    for block in table_blocks(document.read_text()):
+        assert re.fullmatch(r"\|( -+ \|)+", block[1]), block[0]
+        assert {len(cells(line)) for line in block} == {len(cells(block[0]))}, block
+
+
+@documents
+def test_links_and_images_lead_somewhere(document: Path) -> None:
+    text = document.read_text()
+    for target in re.findall(r'\]\(([^)]+)\)|src="([^"]+)"', text):
+        path = "".join(target).partition("#")[0]
+        if not path.startswith("http"):
+            assert (document.parent / path).exists(), path
+
+
+@documents
+def test_modules_and_files_named_in_backticks_exist(document: Path) -> None:
+    packages = "|".join(path.name for path in PACKAGE.iterdir() if path.is_dir())
+    for name in re.findall(r"`([^`\n]+)`", document.read_text()):
+        if re.fullmatch(rf"(?:{packages})\.\w+", name):
+            assert (PACKAGE / f"{name.replace('.', '/')}.py").is_file(), name
+        elif re.match(r"(?:pages|assets|docs|tests|medmodel)/|\w+\.py$", name):
+            assert (ROOT / name).exists(), name
+
+
+@documents
+def test_commands_name_modules_that_exist(document: Path) -> None:
+    for name in re.findall(r"python -m ([\w.]+)", document.read_text()):
+        assert importlib.util.find_spec(name), name
+
+
+@pytest.mark.parametrize(
+    "arguments", [["medmodel.worker", "--help"], ["medmodel.benchmark"]], ids=str
+)
+def test_commands_answer(arguments: list[str]) -> None:
+    assert f"python -m {arguments[0]}" in README
+    subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_every_public_name_is_documented(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree), f"{path.name} has no docstring"
@@ -32,26 +144,3 @@ def test_every_public_name_is_documented(path: Path) -> None:
     for node in tree.body:
         if isinstance(node, kinds) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{path.name}: {node.name}"
-
-
-@pytest.mark.parametrize("name", ROWS)
-def test_every_benchmark_row_has_its_function(name: str) -> None:
-    module, function = ROWS[name][0].split(".")
-    source = (ROOT / "medmodel" / "benchmark" / f"{module}.py").read_text()
-    assert re.search(rf"^def {function}\(", source, re.MULTILINE)
-
-
-def test_readme_speaks_of_two_commands_and_its_limits() -> None:
-    assert "streamlit run app.py" in README
-    assert ".venv/bin/pytest" in README
-    assert "not for clinical use" in README.lower()
-
-
-def test_pictures_of_the_readme_exist() -> None:
-    for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
-        assert (ROOT / target).is_file(), target
-
-
-@pytest.mark.parametrize("variable", ["MEDMODEL_WORKSPACE", "MEDMODEL_DATA"])
-def test_settings_are_documented(variable: str) -> None:
-    assert variable in README

@@ -32,17 +32,14 @@ from medmodel.evaluation import (
     thresholds,
 )
 from medmodel.evaluation.ood import image_traits
-from medmodel.evaluation.predictions import (
-    evaluate,
-    read_predictions,
-    split_predictions,
-)
+from medmodel.evaluation.predictions import evaluate, split_predictions
 from medmodel.imaging import enhance, images
 from medmodel.inference import ood_features, prediction
 from medmodel.quality import indexing
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables import read_predictions
 from medmodel.training.train import train
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -83,6 +84,43 @@ def test_foreign_host_names_are_refused(address: str) -> None:
     assert get(address, "/healthz", f"127.0.0.1:{port}")[0] == 200
     assert get(address, "/healthz", "[broken")[0] == 400
     assert get(address, "/healthz", "medmodel.CLINIC")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("localhost:8501", True),
+        ("[::1]:8501", True),
+        ("[::1]", True),
+        ("ct.lab.org", True),
+        ("a.CT.lab.org:80", True),
+        ("lab.org", False),
+        ("evillab.org", False),
+        ("lab.org.evil", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_names_with_ports_addresses_and_wildcards(
+    host: str, allowed: bool, kind: str
+) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "reached"})
+
+    scope = {"type": kind, "method": "GET", "headers": [(b"host", host.encode())]}
+    guard = server.Guard(app, ["localhost", "::1", "*.lab.org"])
+    asyncio.run(guard(scope, receive, send))
+    assert (sent[0]["type"] == "reached") is allowed
+    if kind == "websocket" and not allowed:
+        assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_plotly_comes_from_its_package_and_is_kept(address: str) -> None:

@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.imaging.images import decode, prepare_image
+from medmodel.runs import tables
 from medmodel.runs.run import ModelFacts, Run, RunStatus, Status
 from tests.finished_run import create_ended
 
@@ -40,17 +42,9 @@ def make_tiny_run(dataset: Path, name: str, seed: int = 0, size: int = 32) -> Ru
         (str(file.relative_to(dataset)), "", ("test", "val")[i % 2], file.parent.name)
         for i, file in enumerate(files)
     ]
-    run.write_table(
-        "predictions.csv",
-        [
-            ["path", "patient", "split", "label", *(f"score_{c}" for c in classes)],
-            *(
-                [*row, *map(float, score)]
-                for row, score in zip(rows, scores, strict=True)
-            ),
-        ],
-    )
-    run.write_table("split.csv", [["path", "patient", "split", "label"], *rows])
+    samples = pd.DataFrame(rows, columns=tables.SAMPLE_COLUMNS)
+    tables.write_predictions(run, classes, samples, scores)
+    tables.write_split(run, samples)
     now = time.time()
     run.write_status(
         Status(RunStatus.DONE, phase="finished", created=now, started=now, ended=now)

@@ -21,12 +21,12 @@ from medmodel.data.synthetic import SIZE as SIZE_DRAWN
 from medmodel.data.synthetic import TRUTH, ensure_sample_dataset, write_phantoms
 from medmodel.evaluation import conformal, ood
 from medmodel.evaluation.ood import OodDetector, Origin, ood_vectors
-from medmodel.evaluation.predictions import read_predictions
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.inference.class_activation import Explainer
 from medmodel.inference.ood_features import frozen_features
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_predictions, score_array
 
 SETS = (
     "chest_xray",
@@ -112,7 +112,7 @@ def coverage() -> list[Measurement]:
         with trained(name) as run:
             table = read_predictions(run)
             classes = run.model_facts.class_names
-        scores = table[[f"score_{c}" for c in classes]].to_numpy()
+        scores = score_array(table, classes)
         truth = np.array([classes.index(label) for label in table["label"]])
         held_out = (table["split"] == "test").to_numpy()
         for share in (0.9, 0.95):

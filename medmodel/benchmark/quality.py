@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
@@ -21,6 +20,7 @@ from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables import read_predictions, score_array
 from medmodel.training import train
 
 
@@ -92,10 +92,10 @@ def measured(name: str) -> Quality:
 
 
 def _quality(run: Run, seconds: float) -> Quality:
-    table = pd.read_csv(run.folder / "predictions.csv", keep_default_na=False)
+    table = read_predictions(run)
     table = table[table["split"] == "test"]
     classes = run.model_facts.class_names
-    scores = table[[f"score_{name}" for name in classes]].to_numpy()
+    scores = score_array(table, classes)
     truth = table["label"].map(classes.index).to_numpy()
     areas = [roc_auc_score(truth == k, scores[:, k]) for k in range(len(classes))]
     reason = read_json(run.folder / "environment.json")["size_reason"]

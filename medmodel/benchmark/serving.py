@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.predictor import Predictor
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.tables import read_split
 
 CHART = "document.querySelector('.js-plotly-plot')"
 POINTS = f"({CHART}?.data ?? []).reduce((n, t) => n + (t.x?.length ?? 0), 0)"
@@ -189,9 +189,8 @@ def _consent(page: Any) -> None:
 
 def _familiar_pictures(run: Run, folder: Path) -> list[Path]:
     """Training images: others might be refused as unfamiliar, which is quicker."""
-    with (run.folder / "split.csv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
-    return [folder / row["path"] for row in rows]
+    table = read_split(run)
+    return [folder / path for path in table.loc[table["split"] == "train", "path"]]
 
 
 def _upload_once(page: Any, picture: Path) -> float:

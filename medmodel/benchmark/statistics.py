@@ -311,8 +311,8 @@ def _write_runs(store: RunStore, count: int) -> None:
         rows = [
             f"1,{e + 1},1,0.5,{x:.4f},{1 - x / 2:.4f}" for e, x in enumerate(losses)
         ]
-        (run.folder / "history.csv").write_text("\n".join([*history, *rows, ""]))
-        (run.folder / "predictions.csv").write_text("\n".join([*lines, ""]))
+        run.history_path.write_text("\n".join([*history, *rows, ""]))
+        run.predictions_path.write_text("\n".join([*lines, ""]))
         run.write_status(replace(run.status, state=RunStatus.DONE))
         for file in run.folder.iterdir():
             os.utime(file, (written, written))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
 import statistics
 import time
@@ -19,6 +18,7 @@ from medmodel.core.errors import DataError
 from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_cells
 
 
 def viewers() -> list[Measurement]:
@@ -56,13 +56,8 @@ def _wait_for_steps(run: Run, count: int) -> None:
 
 
 def _steps(run: Run) -> Iterator[tuple[int, float]]:
-    path = run.folder / "steps.csv"
-    if not path.exists():
-        return
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["step"] and row["time"]:
-                yield int(row["step"]), float(row["time"])
+    for step, seconds in read_cells(run.steps_path, "step", "time"):
+        yield int(step), float(seconds)
 
 
 async def _watch(

@@ -105,6 +105,14 @@ def known_values(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def write_rows(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Writes a CSV file, wholly or not at all."""
+    with replacing(path) as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
 def append_rows(
     path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:

@@ -33,7 +33,8 @@ from medmodel.evaluation.intervals import (
     spread,
 )
 from medmodel.evaluation.metrics import LOWER_IS_BETTER, TITLES
-from medmodel.evaluation.predictions import SCORE, Predictions, split_predictions
+from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.runs.tables import score_columns, scored_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,14 +152,15 @@ def common_images(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Co
             raise DataError(f"An image occurs twice in the predictions of {name}.")
         indexed[name] = rows
     first_name, first = next(iter(indexed.items()))
-    columns = [c for c in map(str, first) if c.startswith(SCORE)]
+    classes = scored_classes(first)
+    columns = score_columns(classes)
     paths = sorted(set.intersection(*(set(rows.index) for rows in indexed.values())))
     if not paths:
         raise DataError("These models have no test image in common.")
     known = [r for r in indexed.values() if not (r.loc[paths, "patient"] == "").any()]
     models = {}
     for name, rows in indexed.items():
-        if {c for c in map(str, rows) if c.startswith(SCORE)} != set(columns):
+        if set(scored_classes(rows)) != set(classes):
             raise DataError(f"{name} and {first_name} do not have the same classes.")
         chosen = rows.loc[paths, ["patient", "split", "label", *columns]]
         wrong = int((chosen["label"] != first.loc[paths, "label"]).sum())

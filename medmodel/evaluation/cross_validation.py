@@ -8,10 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import DataError, RunError
-from medmodel.evaluation.predictions import SCORE, TEXT_COLUMNS, read_predictions
+from medmodel.core.errors import DataError
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
+from medmodel.runs.tables import (
+    SAMPLE_COLUMNS,
+    read_predictions,
+    read_split,
+    score_columns,
+    scored_classes,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,7 +169,7 @@ def pooled(runs: Sequence[Run]) -> pd.DataFrame:
     """The test images of the runs of a cross-validation as one table.
 
     Returns:
-        As from `evaluation.read_predictions`, all of it `test`, sorted by path, with
+        As from `runs.tables.read_predictions`, all of it `test`, sorted by path, with
         the number of the fold as `fold`.
 
     Raises:
@@ -181,29 +187,21 @@ def pooled(runs: Sequence[Run]) -> pd.DataFrame:
         table = read_predictions(run)
         tested = table[table["split"] == "test"]
         tables.append(tested.assign(fold=run.config.fold))
-        images.append(_split_paths(run))
-    columns = [[c for c in map(str, t) if c.startswith(SCORE)] for t in tables]
+        images.append(set(read_split(run)["path"]))
+    classes = [scored_classes(table) for table in tables]
     found = pd.concat(tables, ignore_index=True)
-    same = all(c == columns[0] for c in columns) and all(i == images[0] for i in images)
+    same = all(names == classes[0] for names in classes) and all(
+        i == images[0] for i in images
+    )
     if not same or found["path"].duplicated().any():
         raise changed
-    wanted = [*TEXT_COLUMNS, *columns[0], "fold"]
+    wanted = [*SAMPLE_COLUMNS, *score_columns(classes[0]), "fold"]
     return found.sort_values("path", ignore_index=True)[wanted]
 
 
 def _recipe(config: TrainConfig) -> TrainConfig:
     """The settings without those that a repeat changes."""
     return replace(config, name="", seed=0, folds=1, fold=1)
-
-
-def _split_paths(run: Run) -> set[str]:
-    import pandas as pd
-
-    path = run.folder / "split.csv"
-    try:
-        return set(pd.read_csv(path, dtype=str, keep_default_na=False)["path"])
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise RunError(f"The split of {run.title} cannot be read: {error}") from error
 
 
 def with_other_seeds(

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,8 @@ from medmodel.data.datasets import Index, index_dataset, load_index
 from medmodel.data.layout import list_files
 from medmodel.data.splits import known_patients
 from medmodel.evaluation.calibration import stored_temperature
-from medmodel.evaluation.predictions import SCORE, read_predictions
 from medmodel.evaluation.thresholds import frozen_thresholds
-from medmodel.runs import queue
+from medmodel.runs import queue, tables
 from medmodel.runs.run import Run, RunStore
 
 if TYPE_CHECKING:
@@ -206,15 +205,16 @@ def _identical(index: Index, model: Run) -> int:
 def _write_tables(
     model: Run, run: Run, rows: pd.DataFrame, scores: NDArray[np.floating]
 ) -> None:
-    table = read_predictions(model)
+    import pandas as pd
+
+    table = tables.read_predictions(model)
     classes = model.model_facts.class_names
-    columns = ["path", "patient", "split", "label", *(SCORE + c for c in classes)]
-    validation: list[list[Any]] = table[table["split"] == "val"][
-        columns
-    ].values.tolist()
-    tested = [
-        [row.path, row.patient, "test", row.label, *map(float, score)]
-        for row, score in zip(rows.itertuples(), scores, strict=True)
-    ]
-    run.write_table("predictions.csv", [columns, *validation, *tested])
-    run.write_table("split.csv", [columns[:4], *(row[:4] for row in tested)])
+    validation = table[table["split"] == "val"]
+    tested = rows.assign(split="test")[list(tables.SAMPLE_COLUMNS)]
+    tables.write_predictions(
+        run,
+        classes,
+        pd.concat([validation, tested]),
+        np.concatenate([tables.score_array(validation, classes), scores]),
+    )
+    tables.write_split(run, tested)

@@ -56,7 +56,7 @@ def described(
     """One row per image of the split, in the order of `data`.
 
     Args:
-        table: As from `evaluation.read_predictions`.
+        table: As from `runs.tables.read_predictions`.
         data: The same split, as from `evaluation.scored`.
         split: Its name.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DataError, RunError
+from medmodel.core.errors import DataError
 from medmodel.core.samples import patient_stand_in
 from medmodel.evaluation.intervals import (
     NOT_MEASURABLE,
@@ -29,12 +29,10 @@ from medmodel.evaluation.intervals import (
     wilson,
 )
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_split, score_array, scored_classes
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SCORE = "score_"
-TEXT_COLUMNS = ("path", "patient", "split", "label")
 
 
 @dataclass(frozen=True)
@@ -159,36 +157,6 @@ class Evaluation:
         return f"n = {self.images:,}: differences under {shown} {unit} cannot be seen."
 
 
-def read_predictions(run: Run) -> pd.DataFrame:
-    """The run's predictions.csv.
-
-    Returns:
-        Columns `path, patient, split, label` as text, `score_<class>` as float64.
-
-    Raises:
-        RunError: There is no such table yet, or it cannot be read.
-    """
-    import pandas as pd
-
-    path = run.folder / "predictions.csv"
-    try:
-        names = [str(name) for name in pd.read_csv(path, nrows=0)]
-        missing = [name for name in TEXT_COLUMNS if name not in names]
-        if missing:
-            raise RunError(f"{path.name} of {run.title} has no column {missing[0]}.")
-        kinds = {n: np.float64 if n.startswith(SCORE) else str for n in names}
-        # A class may be called "NA" or "None": no text means "missing" here.
-        return pd.read_csv(path, dtype=kinds, keep_default_na=False)
-    except FileNotFoundError:
-        raise RunError(
-            f"The run {run.title} has no predictions yet: they come when it ends."
-        ) from None
-    except ValueError as error:
-        raise RunError(
-            f"The predictions of {run.title} cannot be read ({error}): train again."
-        ) from error
-
-
 def shared_patients(run: Run) -> int | None:
     """How many test patients also occur in training or validation.
 
@@ -199,15 +167,8 @@ def shared_patients(run: Run) -> int | None:
     Raises:
         RunError: The run has no split.csv.
     """
-    import pandas as pd
-
+    table = read_split(run)
     names = ["path", "patient", "split"]
-    try:
-        table = pd.read_csv(
-            run.folder / "split.csv", dtype=str, keep_default_na=False, usecols=names
-        )
-    except (FileNotFoundError, ValueError) as error:
-        raise RunError(f"The split of {run.title} cannot be read: {error}") from error
     paths, patients, splits = (table[name].tolist() for name in names)
     known: dict[bool, set[str]] = {True: set(), False: set()}
     for path, patient, split in zip(paths, patients, splits, strict=True):
@@ -225,12 +186,9 @@ def training_digests(run: Run) -> dict[str, str]:
 
     Empty for runs of versions that did not write digests.
     """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(run.folder / "split.csv", dtype=str, keep_default_na=False)
-    except FileNotFoundError:
+    if not run.split_path.exists():
         return {}
+    table = read_split(run)
     if "digest" not in table:
         return {}
     # What was trained on and validated with was trained on.
@@ -248,13 +206,12 @@ def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
     rows = table[table["split"] == split]
     if rows.empty:
         raise DataError(f"There is no image in the split {split!r}.")
-    columns = [name for name in map(str, table) if name.startswith(SCORE)]
-    classes = [name.removeprefix(SCORE) for name in columns]
+    classes = scored_classes(table)
     position = {name: index for index, name in enumerate(classes)}
     unknown = sorted(set(rows["label"]) - set(classes))
     if unknown:
         raise DataError(f"The label {unknown[0]!r} is not a class of this model.")
-    scores = rows[columns].to_numpy(np.float64)
+    scores = score_array(rows, classes)
     if not np.isfinite(scores).all():
         raise DataError("A score is not a number: the model cannot be evaluated.")
     truth = np.array([position[label] for label in rows["label"]], np.intp)
@@ -276,7 +233,7 @@ def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
     """All numbers of one split.
 
     Args:
-        table: As from `read_predictions`.
+        table: As from `tables.read_predictions`.
         split: `"test"` or `"val"`.
 
     Raises:

@@ -238,7 +238,7 @@ def _kept(run: Run) -> dict[str, Any] | None:
     if not path.exists():
         return None
     # A run that was resumed has other scores than those that were looked at.
-    if any(newer(f, path) for f in (run.folder / "predictions.csv", run.model_path)):
+    if any(newer(f, path) for f in (run.predictions_path, run.model_path)):
         return None
     values: dict[str, Any] = read_json(path)
     return values

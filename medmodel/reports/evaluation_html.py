@@ -19,17 +19,13 @@ from medmodel.evaluation.calibration import calibrated, fit_temperature, reliabi
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import TITLES, class_metrics, overall_metrics
-from medmodel.evaluation.predictions import (
-    Evaluation,
-    Predictions,
-    read_predictions,
-    split_predictions,
-)
+from medmodel.evaluation.predictions import Evaluation, Predictions, split_predictions
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.reports import model_card
 from medmodel.reports.plots import class_colours, measured_share
 from medmodel.reports.svg import Line, band_points, unit_square
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_predictions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,12 +11,7 @@ from medmodel.core.errors import DataError
 from medmodel.evaluation.calibration import reliability, stored_temperature
 from medmodel.evaluation.curves import roc_curve
 from medmodel.evaluation.metrics import TITLES, overall_metrics
-from medmodel.evaluation.predictions import (
-    Evaluation,
-    Predictions,
-    read_predictions,
-    split_predictions,
-)
+from medmodel.evaluation.predictions import Evaluation, Predictions, split_predictions
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.reports import model_card
 from medmodel.reports.pdf_canvas import (
@@ -29,6 +24,7 @@ from medmodel.reports.pdf_canvas import (
 )
 from medmodel.reports.plots import class_colours
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_predictions
 
 _INSIDE = WIDTH - 2 * MARGIN
 _RED = "#b3261e"

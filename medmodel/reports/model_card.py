@@ -22,18 +22,14 @@ from medmodel.data.datasets import load_index
 from medmodel.evaluation.calibration import stored_temperature
 from medmodel.evaluation.intervals import FEW_PATIENTS
 from medmodel.evaluation.metrics import TITLES
-from medmodel.evaluation.predictions import (
-    Evaluation,
-    evaluate,
-    read_predictions,
-    shared_patients,
-)
+from medmodel.evaluation.predictions import Evaluation, evaluate, shared_patients
 from medmodel.evaluation.thresholds import frozen_thresholds, later_choices
 from medmodel.quality.indexing import kept_findings
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_predictions, read_split
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 BLANK = ""
 """What nobody told the program; shown as a line to be filled in."""
@@ -232,7 +228,7 @@ def split_level(run: Run) -> str:
 def trained_on(run: Run) -> str:
     """Training images of each class, as a sentence; blank of older tests elsewhere."""
     origin = _origin(run)
-    rows = _split(origin) if origin else None
+    rows = read_split(origin) if origin else None
     if origin is None or rows is None:
         return BLANK
     counts = rows.loc[rows["split"] == "train", "label"].value_counts().sort_index()
@@ -263,7 +259,7 @@ def few_patients(count: int) -> str:
 
 def sample_sizes(run: Run) -> str:
     """Images of each class in each split, as text."""
-    table = _split(run)
+    table = read_split(run)
     parts = []
     for split, rows in table.groupby("split", sort=False):
         counts = rows["label"].value_counts().sort_index().items()
@@ -297,12 +293,6 @@ def _preprocessing(seen: Preprocessing) -> str:
     if seen.window != "auto":
         said += f", scans through the window {seen.window}"
     return said + (f", {seen.axis} slices" if seen.axis != "axial" else "")
-
-
-def _split(run: Run) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.read_csv(run.folder / "split.csv", dtype=str, keep_default_na=False)
 
 
 def _origin(run: Run) -> Run | None:

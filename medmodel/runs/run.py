@@ -6,14 +6,13 @@ A run whose status says running while nobody holds the lock was interrupted.
 
 from __future__ import annotations
 
-import csv
 import errno
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -25,11 +24,9 @@ from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import (
     Lock,
-    append_rows,
     known_values,
     locked,
     read_json,
-    replacing,
     write_json,
 )
 
@@ -249,6 +246,26 @@ class Run:
         return self.folder / "best.keras"
 
     @property
+    def predictions_path(self) -> Path:
+        """Table of validation and test images with their scores, see `tables`."""
+        return self.folder / "predictions.csv"
+
+    @property
+    def split_path(self) -> Path:
+        """Table of all images: training, validation or test."""
+        return self.folder / "split.csv"
+
+    @property
+    def history_path(self) -> Path:
+        """Table of the finished epochs."""
+        return self.folder / "history.csv"
+
+    @property
+    def steps_path(self) -> Path:
+        """Table of training steps: loss and accuracy."""
+        return self.folder / "steps.csv"
+
+    @property
     def tested_model(self) -> str:
         """Id of the run whose model this external validation tests; empty if none."""
         values = read_json(self.folder / "external.json")
@@ -281,15 +298,6 @@ class Run:
     def stop_requested(self) -> bool:
         """Whether somebody asked the worker to stop."""
         return (self.folder / "stop").exists()
-
-    def append(self, name: str, row: Mapping[str, Any]) -> None:
-        """Appends a row to a CSV of the run, with a header if the file is new."""
-        append_rows(self.folder / name, list(row), [list(row.values())])
-
-    def write_table(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Writes a whole CSV (first row: header), entirely or not at all."""
-        with replacing(self.folder / name) as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _there(path: Path) -> bool:

@@ -15,7 +15,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,12 @@ from medmodel.core.storage import replacing
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
 from medmodel.runs.run import Run, RunStatus, RunStore, Status
+from medmodel.runs.tables import (
+    read_cells,
+    read_header,
+    score_columns,
+    scored_classes,
+)
 
 log = logging.getLogger("medmodel.runs.run_index")
 _READ = (
@@ -256,14 +262,14 @@ def _read(run: Run) -> Entry:
     test_of = run.tested_model
     loss, accuracy = None, None
     if not test_of:  # whose epochs are those of the model that it tests
-        loss, accuracy = _best_epoch(run.folder / "history.csv", status.best_epoch)
+        loss, accuracy = _best_epoch(run.history_path, status.best_epoch)
     return Entry(
         run=run,
         config=run.config,
         status=status,
         val_loss=loss,
         val_accuracy=accuracy,
-        test_accuracy=_test_accuracy(run.folder / "predictions.csv"),
+        test_accuracy=_test_accuracy(run.predictions_path),
         has_model=(run.folder / "best.keras").exists(),
         notes=notes_of(run),
         test_of=test_of,
@@ -274,7 +280,7 @@ def _best_epoch(path: Path, epoch: int) -> tuple[float | None, float | None]:
     """Loss and accuracy of this epoch; of the lowest loss where it is not known."""
     best: tuple[float, float] | None = None
     named: tuple[float, float] | None = None
-    for row in _columns(path, "epoch", "val_loss", "val_accuracy"):
+    for row in read_cells(path, "epoch", "val_loss", "val_accuracy"):
         try:
             number, loss, accuracy = (float(text) for text in row)
         except ValueError:  # a line that is being written
@@ -288,32 +294,11 @@ def _best_epoch(path: Path, epoch: int) -> tuple[float | None, float | None]:
 
 def _test_accuracy(path: Path) -> float | None:
     right = total = 0
-    header = next(_lines(path), [])
-    scores = [name for name in header if name.startswith("score_")]
-    labels = [name.removeprefix("score_") for name in scores]
-    for split, label, *row in _columns(path, "split", "label", *scores):
+    classes = scored_classes(read_header(path))
+    columns = score_columns(classes)
+    for split, label, *row in read_cells(path, "split", "label", *columns):
         if split == "test":
             values = [float(text) for text in row]
-            right += labels[values.index(max(values))] == label
+            right += classes[values.index(max(values))] == label
             total += 1
     return right / total if total else None
-
-
-def _columns(path: Path, *names: str) -> Iterator[list[str]]:
-    """Cells of the named columns of every whole line."""
-    lines = _lines(path)
-    header = next(lines, [])
-    if not set(names) <= set(header):
-        return
-    places = [header.index(name) for name in names]
-    for cells in lines:
-        if len(cells) == len(header):
-            yield [cells[place] for place in places]
-
-
-def _lines(path: Path) -> Iterator[list[str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            yield from csv.reader(file)
-    except FileNotFoundError:
-        return

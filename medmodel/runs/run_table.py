@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from medmodel.core.config import TrainConfig
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
+from medmodel.runs.tables import read_history
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,10 +120,7 @@ def epochs(run: Run) -> pd.DataFrame:
     """
     import pandas as pd
 
-    try:
-        table = pd.read_csv(run.folder / "history.csv", on_bad_lines="skip")
-    except (FileNotFoundError, pd.errors.EmptyDataError):
-        table = pd.DataFrame()
+    table = read_history(run)
     wanted = ["epoch", "val_loss", "val_accuracy"]
     if not set(wanted) <= set(table):
         return pd.DataFrame(columns=[*wanted, "best"], dtype=float)

@@ -7,7 +7,6 @@ that a slow disk or a slow driver never holds a training step.
 from __future__ import annotations
 
 import contextlib
-import csv
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from typing import Any
 import psutil
 
 from medmodel.core import devices
-from medmodel.core.storage import append_rows
+from medmodel.runs import tables
 from medmodel.runs.run import Run, Status
 
 LOOK_SECONDS = 0.05
@@ -25,11 +24,6 @@ FLUSH_SECONDS = 0.1
 STATUS_SECONDS = 0.2
 HEARTBEAT_SECONDS = 1.0
 USAGE_SECONDS = 2.0
-STEP_COLUMNS = ("time", "epoch", "step", "loss", "accuracy")
-EPOCH_COLUMNS = (
-    *("attempt", "epoch", "step", "time", "loss", "accuracy"),
-    *("val_loss", "val_accuracy", "learning_rate"),
-)
 # Space that is set aside, so that a run on a full disk can still say so.
 RESERVE_BYTES = 64 * 1024
 
@@ -141,13 +135,13 @@ class StatusWriter:
         """Adds a finished epoch to history.csv and to the status.
 
         Args:
-            row: Values by the names of `EPOCH_COLUMNS`; `attempt` and `time` are
+            row: Values by the names of `tables.EPOCH_COLUMNS`; `attempt` and `time` are
                 filled in, others that are missing stay empty.
         """
         known = {"attempt": self._status.attempt, "time": round(time.time(), 3)}
         values = {**known, **row}
         self._flush_steps()
-        self.run.append("history.csv", {n: values.get(n, "") for n in EPOCH_COLUMNS})
+        tables.append_epoch(self.run, values)
         self.update(epoch=int(values["epoch"]))
 
     @property
@@ -228,14 +222,8 @@ class StatusWriter:
             step: Steps that stay.
         """
         self._flush_steps()
-        path = self.run.folder / "steps.csv"
-        place = STEP_COLUMNS.index("step")
         with self._file_lock:
-            if path.exists():
-                with path.open(encoding="utf-8", newline="") as file:
-                    rows = [r for r in csv.reader(file) if len(r) == len(STEP_COLUMNS)]
-                kept = [row for row in rows[1:] if int(row[place]) <= step]
-                self.run.write_table("steps.csv", [STEP_COLUMNS, *kept])
+            tables.rewind_steps(self.run, step)
         self.update(step=step)
 
     def _flush_steps(self) -> None:
@@ -244,7 +232,7 @@ class StatusWriter:
             rows = self._steps[:]
             if not rows:
                 return
-            append_rows(self.run.folder / "steps.csv", STEP_COLUMNS, rows)
+            tables.append_steps(self.run, rows)
             del self._steps[: len(rows)]
 
 

@@ -39,7 +39,7 @@ def save_model(
     replace_file(run.model_path, model.save)
     # What an earlier model said of the images is not what this one says of them: a run
     # that is resumed and then killed shall have no predictions rather than those.
-    (run.folder / "predictions.csv").unlink(missing_ok=True)
+    run.predictions_path.unlink(missing_ok=True)
 
 
 def replace_file(path: Path, write: Callable[[str], object]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import shutil
 from collections.abc import Callable
 
@@ -20,6 +19,7 @@ from medmodel.networks.pipeline import (
     training_batches,
 )
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_cells
 from medmodel.training.callbacks import Backup, BestCheckpoint, StatusCallback, restore
 from medmodel.training.checkpoint import save_model
 from medmodel.training.context import TrainingContext
@@ -175,9 +175,6 @@ def _start_head(
 
 def _steps_until(run: Run, epoch: int) -> int:
     """Steps that were finished with an epoch, as the history says."""
-    path = run.folder / "history.csv"
-    if not epoch or not path.exists():
-        return 0
-    with path.open(encoding="utf-8", newline="") as file:
-        found = [row for row in csv.DictReader(file) if row["epoch"] == str(epoch)]
-    return int(found[-1]["step"]) if found else 0
+    rows = read_cells(run.history_path, "epoch", "step")
+    steps = [int(step) for number, step in rows if number == str(epoch)]
+    return steps[-1] if steps else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,10 @@ from medmodel.data.splits import assign_splits
 from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
 from medmodel.networks.precision import choose_precision
+from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables import SPLIT_COLUMNS, read_split, write_split
 from medmodel.training.context import TrainingContext
 from medmodel.training.fitting import build, fit
 from medmodel.training.input_size import InputSizeChoice, choose_size
@@ -37,7 +38,6 @@ from medmodel.training.ood_reference import write_reference
 if TYPE_CHECKING:
     import pandas as pd
 
-SPLIT_COLUMNS = ("path", "label", "patient", "split", "digest")
 CHUNK = 256
 """Images between two looks at the clock while predictions are written."""
 
@@ -126,7 +126,8 @@ def write_predictions(material: TrainingContext) -> None:
         answer = prediction.predict(loaded, prepared.pixels[chosen])
         scores[start : start + CHUNK] = answer
     reporter.progress("evaluating", len(rows), len(rows))
-    run.write_table("predictions.csv", _prediction_lines(material, rows, scores))
+    rows_of = prepared.table.loc[rows]
+    tables.write_predictions(run, material.classes, rows_of, scores)
     warning = one_answer(scores[: len(material.rows("val"))], material.classes)
     if warning:
         reporter.update(message=warning)
@@ -206,15 +207,12 @@ def _precision(material: TrainingContext) -> tuple[str, str]:
 
 def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
     """The run's split: drawn once, kept in split.csv for every later attempt."""
-    import pandas as pd
-
-    path = run.folder / "split.csv"
-    if path.exists():
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    if run.split_path.exists():
+        return read_split(run)
     digests = index.readable[["path", "digest"]]
     table = assign_splits(index, config).merge(digests, on="path", how="left")
     table = table[list(SPLIT_COLUMNS)]
-    run.write_table("split.csv", [SPLIT_COLUMNS, *table.itertuples(index=False)])
+    write_split(run, table)
     return table
 
 
@@ -230,16 +228,3 @@ def _check(material: TrainingContext) -> None:
         )
     if not len(material.rows("val")):
         raise DataError("No validation image can be read: at least one is needed.")
-
-
-def _prediction_lines(
-    material: TrainingContext, rows: np.ndarray, scores: np.ndarray
-) -> Iterator[list[str]]:
-    yield [
-        *("path", "patient", "split", "label"),
-        *(f"score_{name}" for name in material.classes),
-    ]
-    table = material.prepared.table
-    facts = table.loc[rows, ["path", "patient", "split", "label"]]
-    for row, numbers in zip(facts.itertuples(index=False), scores, strict=True):
-        yield [*row, *(f"{number:.8g}" for number in numbers)]

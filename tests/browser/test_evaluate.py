@@ -9,13 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from medmodel.evaluation.curves import score_histogram
-from medmodel.evaluation.predictions import (
-    confusion_matrix,
-    read_predictions,
-    split_predictions,
-)
+from medmodel.evaluation.predictions import confusion_matrix, split_predictions
 from medmodel.runs.notes import notes_of
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_predictions
 from tests.browser.conftest import (
     AppServer,
     at_rest,

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from medmodel.core.config import TrainConfig, config_for
@@ -15,6 +17,7 @@ from medmodel.evaluation.cross_validation import (
     spread,
     with_other_seeds,
 )
+from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.run_index import entries
 
@@ -68,11 +71,11 @@ def test_folds_of_a_configuration() -> None:
 
 def fold_run(config: TrainConfig, *paths: str, images: tuple[str, ...] = ()) -> Run:
     run = RunStore().create(config)
-    header = ["path", "patient", "split", "label", "score_a", "score_b"]
-    rows = [[path, "", "test", "a", 0.75, 0.25] for path in paths]
-    other = ["v", "", "val", "b", 0.5, 0.5]
-    run.write_table("predictions.csv", [header, *rows, other])
-    run.write_table("split.csv", [header[:4], *([p, "", "", ""] for p in images)])
+    rows = [*([path, "", "test", "a"] for path in paths), ["v", "", "val", "b"]]
+    scores = np.array([[0.75, 0.25]] * len(paths) + [[0.5, 0.5]])
+    samples = pd.DataFrame(rows, columns=tables.SAMPLE_COLUMNS)
+    tables.write_predictions(run, ["a", "b"], samples, scores)
+    tables.write_split(run, pd.DataFrame({"path": images, "patient": "", "split": ""}))
     return run
 
 

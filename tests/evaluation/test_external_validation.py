@@ -18,7 +18,7 @@ from medmodel.evaluation.calibration import (
     store_temperature,
     stored_temperature,
 )
-from medmodel.evaluation.predictions import evaluate, read_predictions
+from medmodel.evaluation.predictions import evaluate
 from medmodel.evaluation.thresholds import (
     Rule,
     choose_thresholds,
@@ -27,6 +27,7 @@ from medmodel.evaluation.thresholds import (
 )
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.volumes import draw_volumes

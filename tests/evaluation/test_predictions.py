@@ -10,13 +10,9 @@ from sklearn import metrics
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, RunError
 from medmodel.evaluation.intervals import wilson
-from medmodel.evaluation.predictions import (
-    evaluate,
-    read_predictions,
-    shared_patients,
-    split_predictions,
-)
+from medmodel.evaluation.predictions import evaluate, shared_patients, split_predictions
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_predictions, write_split
 
 
 def table_of(
@@ -210,19 +206,22 @@ def test_predictions_missing_or_broken(run: Run) -> None:
 
 
 def test_patients_on_both_sides_are_counted(run: Run) -> None:
-    header = ["path", "label", "patient", "split"]
+    def write(*rows: list[str]) -> None:
+        columns = ["path", "label", "patient", "split"]
+        write_split(run, pd.DataFrame(rows, columns=columns))
+
     rows = [
         ["1", "a", "p1", "train"],
         ["2", "a", "p2", "val"],
         ["3", "b", "p3", "test"],
     ]
-    run.write_table("split.csv", [header, *rows])
+    write(*rows)
     assert shared_patients(run) == 0
-    run.write_table("split.csv", [header, *rows, ["4", "b", "p2", "test"]])
+    write(*rows, ["4", "b", "p2", "test"])
     assert shared_patients(run) == 1
     volume = ["b/v.nii#axial=3", "b", "b/v.nii", "test"]
     for row in (["4", "b", "", "test"], volume):
-        run.write_table("split.csv", [header, *rows, row])
+        write(*rows, row)
         assert shared_patients(run) is None
 
 

@@ -17,11 +17,11 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
 from medmodel.data.prepared import prepare
 from medmodel.evaluation.comparison import common_images, compare
-from medmodel.evaluation.predictions import read_predictions
 from medmodel.imaging import enhance, images
 from medmodel.imaging.enhance import Chain
 from medmodel.runs.run import RunStore
 from medmodel.runs.run_table import differing_settings
+from medmodel.runs.tables import read_predictions
 from tests.finished_run import write_finished_run
 
 

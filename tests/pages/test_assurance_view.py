@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from medmodel import predictor
 from medmodel.core.config import config_for
@@ -26,6 +25,7 @@ from medmodel.training import train
 from pages._shared.prediction import assurance_view
 from pages._shared.prediction.assurance_view import _why, sentence
 from tests.conftest import draw_class_folders
+from tests.pages.page import said
 from tests.pages.test_diagnose_page import drop, first_choices, opened, press
 
 
@@ -72,34 +72,30 @@ def familiar(run: Run) -> tuple[str, bytes]:
     return file.name, file.read_bytes()
 
 
-def words(app: AppTest) -> str:
-    return "\n".join(m.value for m in [*app.markdown, *app.warning, *app.caption])
-
-
 def test_a_strange_picture_is_refused_first(run: Run) -> None:
     app = opened(run)
     drop(app, photograph())
-    assert "Unlike the training data" in words(app)
-    assert "It is in colour" in words(app)
+    assert "Unlike the training data" in said(app)
+    assert "It is in colour" in said(app)
     assert not first_choices(app)
     assert not app.selectbox[1:]
     press(app, "Show the probabilities nevertheless")
     assert len(first_choices(app)) == 1
-    assert "Unlike the training data" in words(app)
+    assert "Unlike the training data" in said(app)
 
 
 def test_the_operating_point_gives_a_verdict(run: Run) -> None:
     app = opened(run)
     drop(app, familiar(run))
-    assert "At the operating point" not in words(app)
-    assert "test images" in words(app)  # how often a set held the right class there
+    assert "At the operating point" not in said(app)
+    assert "test images" in said(app)  # how often a set held the right class there
     names = run.model_facts.class_names
     path = run.folder / "thresholds.json"
     freeze_thresholds(run, Rule("sensitivity", 0.95), dict.fromkeys(names, 0.5))
     try:
         app.run()
-        assert "sensitivity of at least 95%" in words(app).replace(" %", "%")
-        assert words(app).count("→ **flagged**") == 1
+        assert "sensitivity of at least 95%" in said(app).replace(" %", "%")
+        assert said(app).count("→ **flagged**") == 1
     finally:
         path.unlink()
 
@@ -116,10 +112,10 @@ def test_a_familiar_one_has_a_set_and_its_likes(run: Run) -> None:
     app = opened(run)
     drop(app, familiar(run))
     assert len(first_choices(app)) == 1
-    assert "Similar training images" in words(app)
-    assert "With 95 % coverage" in words(app)
+    assert "Similar training images" in said(app)
+    assert "With 95 % coverage" in said(app)
     press(app, "Does it hold under small changes?")
-    assert "16 small changes" in words(app)
+    assert "16 small changes" in said(app)
 
 
 def test_a_picture_of_the_training_is_called_one(
@@ -161,12 +157,12 @@ def test_calibration_is_used_where_there_is_one(run: Run) -> None:
     app = opened(run)
     drop(app, familiar(run))
     before = first_choices(app)
-    assert "not calibrated" in words(app)
+    assert "not calibrated" in said(app)
     calibration.store_temperature(run, Temperature(30.0, 20.0, 40.0, 12, False))
     try:
         app.run()
         assert first_choices(app) != before
-        assert "calibrated on 12 validation images" in words(app)
+        assert "calibrated on 12 validation images" in said(app)
     finally:
         (run.folder / "calibration.json").unlink()
 
@@ -180,13 +176,13 @@ def test_without_a_reference_nothing_is_refused(run: Run) -> None:
         app = opened(run)
         drop(app, photograph())
         assert len(first_choices(app)) == 1
-        assert "is not known" in words(app)
+        assert "is not known" in said(app)
     finally:
         (run.folder / ood.NAME).write_bytes(kept)
         run.model_path.write_bytes(model)
 
 
-def test_sets_in_words() -> None:
+def test_sets_in_said() -> None:
     found = conformal.Conformal(0.95, np.array([0.3, 0.2]), np.array([True, True]), 80)
     both = sentence(["a_b", "c"], found, np.array([0.4, 0.6], np.float32))
     assert r"With 95 % coverage: **c** or **a\_b**" in both

@@ -13,14 +13,15 @@ from streamlit.testing.v1 import AppTest
 from medmodel.evaluation.comparison import common_images, compare, disagreements
 from medmodel.evaluation.cross_validation import in_folds
 from medmodel.evaluation.metrics import average_precision
-from medmodel.evaluation.predictions import read_predictions, split_predictions
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.comparison_view import _curves_csv, _metrics_csv
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
+from tests.pages.page import open_page, said
 
-PAGES = Path(__file__).resolve().parents[2] / "pages"
 Runs = tuple[Run, Run]
 
 
@@ -32,17 +33,8 @@ def runs(tmp_path: Path) -> Runs:
 
 
 def opened(*runs: Run) -> AppTest:
-    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
-    if runs:
-        app.query_params["runs"] = ",".join(run.id for run in runs)
-    app.switch_page("results/compare.py").run()
-    assert not app.exception
-    return app
-
-
-def said(app: AppTest) -> str:
-    text = " ".join(m.value for m in [*app.markdown, *app.caption])
-    return text.replace("\\", "")
+    address = {"runs": ",".join(run.id for run in runs)} if runs else {}
+    return open_page("results/compare.py", **address)
 
 
 def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:

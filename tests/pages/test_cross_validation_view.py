@@ -6,20 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
-
-PAGES = Path(__file__).resolve().parents[2] / "pages"
-
-
-def said(app: AppTest) -> str:
-    text = " ".join(m.value for m in [*app.markdown, *app.caption])
-    return text.replace("\\", "")
+from tests.pages.page import open_page, press, said
 
 
 def test_folds_are_trained_and_pooled(
@@ -41,12 +34,9 @@ def test_folds_are_trained_and_pooled(
         return made
 
     monkeypatch.setattr(queue, "submit", submit)
-    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
-    app.query_params["run"] = run.id
-    app.switch_page("results/evaluate.py").run()
+    app = open_page("results/evaluate.py", run=run.id)
     assert "every image is a test image once" in said(app)
-    next(b for b in app.button if b.label == "Train the folds").click().run()
-    assert not app.exception
+    press(app, "Train the folds")
     text = said(app)
     assert "5 folds, seed 0" in text and not app.error
     assert f"Each of the {len(images)} images was predicted once" in text

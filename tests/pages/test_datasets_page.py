@@ -19,11 +19,12 @@ from medmodel.runs.run import RunStore
 from tests.conftest import draw_class_folders
 from tests.data.test_importing import GOOD, zipped
 from tests.data.test_medmnist import npz
+from tests.pages.page import labels, open_page, press, said
 from tests.test_uploads import sent
 from tests.volumes import draw_stacks, draw_volumes
 
-MENU = Path(__file__).resolve().parents[2] / "pages" / "menu.py"
-PAGE = str(MENU.parent / "data" / "datasets.py")
+PAGE = "data/datasets.py"
+
 EVIL = "<b>x</b> **bold** $a$ :red[r] [l](x)"
 
 
@@ -35,29 +36,6 @@ def small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
         draw_class_folders(folder, ("One nodule", "No nodule"))
 
     monkeypatch.setattr(synthetic, "write_phantoms", draw)
-
-
-def open_page(folder: Path | str = "") -> AppTest:
-    page = AppTest.from_file(str(MENU), default_timeout=60).run()
-    if folder:
-        page.query_params["dataset"] = str(folder)
-    page.switch_page(PAGE).run()
-    assert not page.exception
-    return page
-
-
-def text_of(page: AppTest) -> str:
-    kinds = (page.title, page.markdown, page.caption, page.error, page.warning)
-    return "\n".join(str(e.value) for kind in (*kinds, page.success) for e in kind)
-
-
-def press(page: AppTest, label: str) -> None:
-    next(b for b in page.button if b.label == label).click().run()
-    assert not page.exception
-
-
-def labels(page: AppTest) -> list[str]:
-    return [button.label for button in page.button]
 
 
 def linked(page: AppTest) -> str:
@@ -75,7 +53,7 @@ def wait_for_check(folder: Path) -> None:
 
 def test_nothing_chosen_offers_sample_recent_and_folders(class_folders: Path) -> None:
     RunStore().create(config_for("instant", str(class_folders)))
-    page = open_page()
+    page = open_page(PAGE)
     assert page.title[0].value == "Data sets"
     assert synthetic.SAMPLE_NAME in labels(page)
     assert labels(page).count("easy") == 2  # recent, and in the browser
@@ -83,7 +61,7 @@ def test_nothing_chosen_offers_sample_recent_and_folders(class_folders: Path) ->
 
 def test_browsing_stays_inside(class_folders: Path, tmp_path: Path) -> None:
     (tmp_path / "data" / "out").symlink_to("/etc")
-    page = open_page()
+    page = open_page(PAGE)
     assert "out" not in labels(page)
     press(page, "easy")
     assert {"dark", "light", "Up", "Check this folder"} <= set(labels(page))
@@ -98,22 +76,22 @@ def test_browsing_stays_inside(class_folders: Path, tmp_path: Path) -> None:
 def test_many_folders_are_filtered(tmp_path: Path) -> None:
     for number in range(70):
         (tmp_path / "data" / f"set{number:02}").mkdir(parents=True)
-    page = open_page()
-    assert "The first 60 of 70 folders" in text_of(page)
+    page = open_page(PAGE)
+    assert "The first 60 of 70 folders" in said(page)
     page.text_input[0].input("SET69").run()
     assert [b for b in labels(page) if b.startswith("set")] == ["set69"]
 
 
 @pytest.mark.parametrize("asked", ["/etc", "/gone", "../..", "\0", EVIL])
 def test_links_to_elsewhere_are_refused_in_a_sentence(asked: str) -> None:
-    page = open_page(asked)
+    page = open_page(PAGE, dataset=str(asked))
     assert len(page.error) == 1
     assert "There is no folder" in page.error[0].value
     assert synthetic.SAMPLE_NAME in labels(page)
 
 
 def test_sample_is_one_click_away(small_sample: None, workspace: Path) -> None:
-    page = open_page()
+    page = open_page(PAGE)
     press(page, synthetic.SAMPLE_NAME)
     folder = workspace / "datasets" / synthetic.SAMPLE_NAME
     assert linked(page) == str(folder)
@@ -123,7 +101,7 @@ def test_sample_is_one_click_away(small_sample: None, workspace: Path) -> None:
 
 
 def test_unchecked_folder_asks_for_the_check(class_folders: Path) -> None:
-    page = open_page(class_folders)
+    page = open_page(PAGE, dataset=str(class_folders))
     assert "Check this folder" in labels(page)
     assert "Train on this data set" not in labels(page)
     press(page, "Check this folder")
@@ -137,7 +115,7 @@ def test_busy_shows_how_far_beside_the_old_findings(class_folders: Path) -> None
     state = indexing.index_folder(class_folders) / "state.json"
     write_json(state, {"phase": "checking", "done": 1200, "total": 4800})
     with Lock(state.with_name("lock")):
-        page = open_page(class_folders)
+        page = open_page(PAGE, dataset=str(class_folders))
     assert "Checking 1,200 of 4,800" in page.get("progress")[0].proto.text
     assert "Train on this data set" in labels(page)
 
@@ -146,7 +124,7 @@ def test_failed_says_why_and_offers_to_try_again(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "data" / "one", ("only",))
     indexing.start_indexing(folder)
     wait_for_check(folder)
-    page = open_page(folder)
+    page = open_page(PAGE, dataset=str(folder))
     assert "one folder per class" in page.error[0].value
     assert "Check this folder" in labels(page)
 
@@ -157,7 +135,7 @@ def test_findings_are_shown_verdict_first(class_folders: Path) -> None:
     (class_folders / "light" / "bad.png").write_text("no picture")
     (class_folders / "notes.txt").write_text("note")
     indexing.check_folder(class_folders)
-    page = open_page(class_folders)
+    page = open_page(PAGE, dataset=str(class_folders))
     assert "under two labels" in page.warning[0].value
     assert [m.value for m in page.metric][:3] == ["25", "2", "unknown"]
     table = page.dataframe[0].value
@@ -177,9 +155,9 @@ def test_findings_are_shown_verdict_first(class_folders: Path) -> None:
 
 def test_patients_follow_the_field(class_folders: Path) -> None:
     indexing.check_folder(class_folders)
-    page = open_page(class_folders)
+    page = open_page(PAGE, dataset=str(class_folders))
     page.text_input[0].input(r"_(\d+)").run()
-    assert "12 patients in 24 images" in text_of(page)
+    assert "12 patients in 24 images" in said(page)
     page.text_input[0].input(r"(").run()
     assert "Not a regular expression" in page.error[0].value.replace("\\", "")
     assert "Train on this data set" in labels(page)
@@ -187,7 +165,7 @@ def test_patients_follow_the_field(class_folders: Path) -> None:
 
 def test_train_takes_the_folder_along(class_folders: Path) -> None:
     indexing.check_folder(class_folders)
-    page = open_page(class_folders)
+    page = open_page(PAGE, dataset=str(class_folders))
     press(page, "Train on this data set")
     assert linked(page) == str(class_folders)
     assert "Train" in page.title[0].value
@@ -202,9 +180,9 @@ def test_forty_classes_and_hostile_names(tmp_path: Path) -> None:
         8,
     )
     indexing.check_folder(folder)
-    page = open_page(folder)
+    page = open_page(PAGE, dataset=str(folder))
     assert len(page.dataframe[0].value) == 40
-    shown = text_of(page)
+    shown = "\n".join(e.value for e in [*page.markdown, *page.caption, *page.warning])
     assert "**bold**" not in shown
     assert "$a$" not in shown
     assert r"\*\*bold\*\*" in shown
@@ -216,14 +194,14 @@ def test_a_finding_is_acted_on_and_taken_back(
     # Here the check is done before the page goes on; elsewhere by another process.
     monkeypatch.setattr(indexing, "start_indexing", indexing.check_folder)
     page = checked_page(class_folders, "light/other.png")
-    assert "**Look first.** Identical pictures under two labels" in text_of(page)
+    assert "**Look first.** Identical pictures under two labels" in said(page)
     press(page, "Leave out")
-    page = open_page(class_folders)
+    page = open_page(PAGE, dataset=str(class_folders))
     assert not [e.label for e in page.expander if "under two labels" in e.label]
-    assert "2 files left out" in text_of(page)
+    assert "2 files left out" in said(page)
     assert page.metric[0].value == "23"
     press(page, "Undo")
-    page = open_page(class_folders)
+    page = open_page(PAGE, dataset=str(class_folders))
     assert page.metric[0].value == "25"
     assert not indexing.decisions(class_folders)
 
@@ -232,7 +210,7 @@ def checked_page(folder: Path, copy: str) -> AppTest:
     """The page of a data set where one dark picture also lies elsewhere."""
     shutil.copy(folder / "dark" / "dark_000.png", folder / copy)
     indexing.check_folder(folder)
-    return open_page(folder)
+    return open_page(PAGE, dataset=str(folder))
 
 
 def select(page: AppTest, label: str, value: str) -> None:
@@ -243,8 +221,8 @@ def select(page: AppTest, label: str, value: str) -> None:
 def test_slices_of_volumes_are_chosen(tmp_path: Path) -> None:
     folder = draw_volumes(tmp_path / "data" / "vols", count=3)
     indexing.check_folder(folder)
-    page = open_page(folder)
-    assert "the middle axial slice" in text_of(page)
+    page = open_page(PAGE, dataset=str(folder))
+    assert "the middle axial slice" in said(page)
     select(page, "Of a volume (NIfTI)", "every")
     select(page, "Cut", "coronal")
     press(page, "Use these slices")
@@ -252,9 +230,9 @@ def test_slices_of_volumes_are_chosen(tmp_path: Path) -> None:
     chosen = curation.slicing(indexing.decisions(folder))
     assert chosen == Slicing("every", "coronal")
     page.run()
-    assert "every 5th coronal slice" in text_of(page)
-    assert "each volume counts as one" in text_of(page)
-    assert "**Automatic window** by its own range" in text_of(page)
+    assert "every 5th coronal slice" in said(page)
+    assert "each volume counts as one" in said(page)
+    assert "**Automatic window** by its own range" in said(page)
 
 
 def test_pages_of_files_are_chosen_and_nothing_is_asked_of_volumes(
@@ -263,20 +241,20 @@ def test_pages_of_files_are_chosen_and_nothing_is_asked_of_volumes(
     monkeypatch.setattr(indexing, "start_indexing", indexing.check_folder)
     folder = draw_stacks(tmp_path / "data" / "stacks", count=4)
     indexing.check_folder(folder)
-    page = open_page(folder)
+    page = open_page(PAGE, dataset=str(folder))
     assert [e.label for e in page.expander][0].startswith("Slices and frames (16 files")
-    assert "of several frames or pages the first" in text_of(page)
+    assert "of several frames or pages the first" in said(page)
     assert not [box for box in page.selectbox if box.label == "Cut"]
     select(page, "Of several frames or pages (DICOM, TIFF, GIF …)", "every")
     press(page, "Use these slices")
     chosen = curation.slicing(indexing.decisions(folder))
     assert chosen == Slicing(frames="every")
-    page = open_page(folder)
-    assert "of several frames or pages every 5th" in text_of(page)
+    page = open_page(PAGE, dataset=str(folder))
+    assert "of several frames or pages every 5th" in said(page)
 
 
 def test_what_was_uploaded_is_imported(workspace: Path) -> None:
-    page = open_page()
+    page = open_page(PAGE)
     assert "Import" not in labels(page)
     ticket = page.session_state["upload-zip"]
     sent(ticket, "My set.zip", zipped(GOOD).getvalue())
@@ -289,7 +267,7 @@ def test_what_was_uploaded_is_imported(workspace: Path) -> None:
 
 
 def test_a_folder_is_imported_or_given_up(workspace: Path) -> None:
-    page = open_page()
+    page = open_page(PAGE)
     page.segmented_control[0].select("Folder").run()
     ticket = page.session_state["upload-folder"]
     for name, content in GOOD.items():
@@ -311,11 +289,11 @@ def test_public_sets_say_their_licence_first(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDMODEL_MEDMNIST", "http://127.0.0.1:1")
-    page = open_page()
-    assert "**Licence** CC BY 4" in text_of(page)
-    assert "Scientific Data" in text_of(page)
+    page = open_page(PAGE)
+    assert "**Licence** CC BY 4" in said(page)
+    assert "Scientific Data" in said(page)
     select(page, "Set", "dermamnist")
-    assert "not for commercial use" in text_of(page)
+    assert "not for commercial use" in said(page)
     assert not (workspace / "downloads" / "dermamnist.json").exists()
     press(page, "Download")
     deadline = time.monotonic() + 60
@@ -323,7 +301,7 @@ def test_public_sets_say_their_licence_first(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     page.run()
-    assert "cannot be reached" in text_of(page)
+    assert "cannot be reached" in said(page)
     page.radio(key="public-way").set_value("Bring the file").run()
     ticket = page.session_state["upload-npz"]
     sent(ticket, "breastmnist.npz", npz(tmp_path / "x.npz").read_bytes())

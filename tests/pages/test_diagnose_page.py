@@ -19,17 +19,17 @@ from medmodel import predictor
 from medmodel.core.errors import PredictionError
 from medmodel.core.storage import write_json
 from medmodel.evaluation.ood import ImageTraits
-from medmodel.evaluation.predictions import read_predictions
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_predictions
 from pages._shared.common.downloads import harmless
 from pages._shared.prediction.case_table import csv_text
 from pages._shared.prediction.cases import Case, Refused
 from pages._shared.prediction.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders
+from tests.pages.page import open_page, press
 from tests.tiny_run import make_tiny_run
 
-PAGES = Path(__file__).resolve().parents[2] / "pages"
 TRY = "Try 3 images from this run's test split"
 SECRET = "Smith, John <b>1970</b>.png"
 Runs = tuple[Run, Run]
@@ -83,18 +83,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def opened(run: Run | None = None, consent: bool = True) -> AppTest:
-    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=120).run()
-    if run:
-        app.query_params["run"] = run.id
-    app.switch_page("results/diagnose.py").run()
-    if consent:
-        press(app, "I understand")
-    return app
-
-
-def press(app: AppTest, label: str) -> None:
-    next(b for b in app.button if b.label == label).click().run()
-    assert not app.exception
+    app = open_page("results/diagnose.py", **({"run": run.id} if run else {}))
+    return press(app, "I understand") if consent else app
 
 
 def drop(app: AppTest, *files: tuple[str, bytes]) -> None:

@@ -3,22 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from streamlit.testing.v1 import AppTest
 
 from medmodel.imaging import enhance
 from medmodel.imaging.images import png_bytes
 from tests.dicom_files import dicom_file
-
-MENU = Path(__file__).resolve().parents[2] / "pages" / "menu.py"
-
-
-def open_page() -> AppTest:
-    page = AppTest.from_file(str(MENU), default_timeout=60).run()
-    return page.switch_page(str(MENU.parent / "data" / "enhance.py")).run()
+from tests.pages.page import open_page
 
 
 def test_a_chain_is_tried_saved_and_offered_for_training(class_folders: Path) -> None:
-    page = open_page()
+    page = open_page("data/enhance.py")
     picture = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64, 1)
     content = ("<b>mine.png", png_bytes(picture), "image/png")
     page.file_uploader[0].set_value(content).run()
@@ -29,8 +22,7 @@ def test_a_chain_is_tried_saved_and_offered_for_training(class_folders: Path) ->
     assert not page.exception
     chain = enhance.Chain(("gamma:2", "invert"))
     assert enhance.saved_chains() == {"Dark *and* inverted": chain}
-    page = AppTest.from_file(str(MENU), default_timeout=60).run()
-    page.switch_page(str(MENU.parent / "models" / "train.py")).run()
+    page = open_page("models/train.py")
     field = next(s for s in page.selectbox if s.label == "Enhancement")
     assert field.options == ["None", "Dark *and* inverted"]
 
@@ -38,7 +30,7 @@ def test_a_chain_is_tried_saved_and_offered_for_training(class_folders: Path) ->
 def test_a_scan_is_seen_through_a_window_that_the_chain_keeps(
     class_folders: Path,
 ) -> None:
-    page = open_page()
+    page = open_page("data/enhance.py")
     stored = np.arange(-1024, 3072, dtype="<i2").reshape(64, 64)
     scan = dicom_file(stored, Modality="CT", RescaleSlope=1, RescaleIntercept=0)
     page.file_uploader[0].set_value(("a.dcm", scan, "application/dicom")).run()
@@ -51,8 +43,7 @@ def test_a_scan_is_seen_through_a_window_that_the_chain_keeps(
     next(b for b in page.button if b.label == "Save").click().run()
     assert not page.exception
     assert enhance.saved_chains() == {"Narrow": enhance.Chain((), "300/1000")}
-    page = AppTest.from_file(str(MENU), default_timeout=60).run()
-    page.switch_page(str(MENU.parent / "models" / "train.py")).run()
+    page = open_page("models/train.py")
     next(s for s in page.selectbox if s.label == "Enhancement").set_value(
         "Narrow"
     ).run()
@@ -61,6 +52,6 @@ def test_a_scan_is_seen_through_a_window_that_the_chain_keeps(
 
 
 def test_no_picture_yet() -> None:
-    page = open_page()
+    page = open_page("data/enhance.py")
     assert not page.exception
     assert any("picture of your own" in caption.value for caption in page.caption)

@@ -36,8 +36,7 @@ from pages._shared.evaluation.gallery_view import CHOICE, LABEL, OF, SCORES
 from pages._shared.evaluation.subgroup_view import TEXT
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
-
-PAGES = Path(__file__).resolve().parents[2] / "pages"
+from tests.pages.page import open_page, press, said
 
 
 @pytest.fixture
@@ -48,21 +47,9 @@ def run(tmp_path: Path) -> Run:
 
 
 def opened(run: Run, view: str = "Numbers") -> AppTest:
-    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
-    app.query_params["run"] = run.id
-    app.query_params["view"] = view
-    app.switch_page("results/evaluate.py").run()
-    assert not app.exception and not app.error
+    app = open_page("results/evaluate.py", run=run.id, view=view)
+    assert not app.error
     return app
-
-
-def press(app: AppTest, label: str) -> None:
-    next(b for b in app.button if b.label == label).click().run()
-    assert not app.exception and not app.error
-
-
-def said(app: AppTest) -> str:
-    return " ".join(m.value for m in [*app.markdown, *app.caption])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +124,7 @@ def shown(app: AppTest, view: str) -> str:
     app.session_state["view"] = view
     app.run()
     assert not app.exception and not app.error
-    return said(app).replace("\\", "")
+    return said(app)
 
 
 def test_every_view_of_images_follows_the_chosen_part(run: Run) -> None:
@@ -204,7 +191,7 @@ def test_calibration_of_one_class(run: Run) -> None:
     app.selectbox("calibration-of").set_value("light").run()
     assert not app.exception
     error = calibration.calibration_error(run_cache.split(run), 2)
-    assert str(error) in said(app).replace("\\", "")
+    assert str(error) in said(app)
 
 
 def test_a_threshold_is_frozen_before_test_images_are_shown(run: Run) -> None:

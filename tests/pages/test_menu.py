@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = ROOT / "pages"
+from tests.pages.page import MENU, open_page
+
+PAGES = MENU.parent
 
 
 def listed() -> list[str]:
@@ -26,8 +25,6 @@ def test_the_menu_names_every_page_and_no_other() -> None:
 
 @pytest.mark.parametrize("path", listed())
 def test_every_page_opens_on_an_empty_workspace(path: str) -> None:
-    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
-    app.switch_page(str(PAGES / path)).run()
-    assert not app.exception
+    app = open_page(path)
     assert len(app.title) == 1
     assert any("Not for clinical use" in caption.value for caption in app.caption)

@@ -11,9 +11,8 @@ from streamlit.testing.v1 import AppTest
 from medmodel import predictor
 from medmodel.runs.run import Run
 from tests.conftest import draw_class_folders
+from tests.pages.page import open_page, press
 from tests.tiny_run import make_tiny_run
-
-PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 
 @pytest.fixture
@@ -26,10 +25,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 
 def opened() -> AppTest:
-    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=120).run()
-    app = app.switch_page("learn/network.py").run()
+    app = open_page("learn/network.py")
     assert "not for clinical use" in app.markdown[-1].value.lower()
-    return next(b for b in app.button if b.label == "I understand").click().run()
+    return press(app, "I understand")
 
 
 def test_every_step_with_its_formula(run: Run) -> None:

@@ -12,8 +12,8 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
+from tests.pages.page import open_page
 
-PAGES = Path(__file__).resolve().parents[2] / "pages"
 NAMES = ("dark", "*grey* :red[x]", "light")
 
 
@@ -26,11 +26,9 @@ def run(tmp_path: Path) -> Run:
 def opened(run: Run, name: str) -> AppTest:
     rule = Rule()
     freeze_thresholds(run, rule, choose_thresholds(run_cache.predictions(run), rule))
-    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
+    app = open_page("results/evaluate.py", run=run.id, view="Operating point")
     app.session_state["evaluated-class"] = name
-    app.query_params["run"] = run.id
-    app.query_params["view"] = "Operating point"
-    return app.switch_page("results/evaluate.py").run()
+    return app.run()
 
 
 def test_a_class_without_test_images_is_no_crash(run: Run) -> None:

@@ -6,16 +6,7 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from tests.dicom_files import dicom_file
-
-MENU = Path(__file__).resolve().parents[2] / "pages" / "menu.py"
-
-
-def open_page(data: bytes) -> AppTest:
-    page = AppTest.from_file(str(MENU), default_timeout=60).run()
-    page.switch_page(str(MENU.parent / "data" / "privacy.py")).run()
-    page.file_uploader[0].set_value(("scan.dcm", data, "application/dicom")).run()
-    assert not page.exception
-    return page
+from tests.pages.page import open_page
 
 
 def drawn() -> bytes:
@@ -23,8 +14,15 @@ def drawn() -> bytes:
     return dicom_file(pixels, BurnedInAnnotation="YES")
 
 
+def opened(data: bytes) -> AppTest:
+    page = open_page("data/privacy.py")
+    page.file_uploader[0].set_value(("scan.dcm", data, "application/dicom")).run()
+    assert not page.exception
+    return page
+
+
 def test_identifying_values_are_hidden_until_asked(workspace: Path) -> None:
-    page = open_page(drawn())
+    page = opened(drawn())
     assert "Tester" not in page.dataframe[0].value.to_string()
     assert "4711" not in page.dataframe[0].value.to_string()
     page.toggle[0].set_value(True).run()
@@ -35,10 +33,10 @@ def test_identifying_values_are_hidden_until_asked(workspace: Path) -> None:
 
 
 def test_burned_in_text_is_warned_of() -> None:
-    page = open_page(drawn())
+    page = opened(drawn())
     assert page.warning
 
 
 def test_no_dicom_is_one_sentence() -> None:
-    page = open_page(b"\x89PNG\r\n\x1a\n")
+    page = opened(b"\x89PNG\r\n\x1a\n")
     assert "not a DICOM file" in page.error[0].value

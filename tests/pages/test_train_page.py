@@ -15,9 +15,8 @@ from medmodel.quality import indexing
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus, RunStore
 from tests.conftest import draw_class_folders
+from tests.pages.page import field, open_page, press
 from tests.volumes import draw_volumes
-
-PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 
 @pytest.fixture(autouse=True)
@@ -25,26 +24,15 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
 
 
-def opened(**params: str) -> AppTest:
-    app = AppTest.from_file(str(PAGES / "menu.py"), default_timeout=60).run()
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.switch_page("models/train.py").run()
-    assert not app.exception
-    return app
+def opened(**address: str) -> AppTest:
+    return open_page("models/train.py", **address)
 
 
-def press(app: AppTest) -> Run:
+def train(app: AppTest) -> Run:
     before = {run.id for run in RunStore().list()}
-    next(b for b in app.button if b.label == "Train").click().run()
-    assert not app.exception
+    press(app, "Train")
     (made,) = (run for run in RunStore().list() if run.id not in before)
     return made
-
-
-def field(app: AppTest, label: str):  # type: ignore[no-untyped-def]
-    widgets = [*app.number_input, *app.selectbox, *app.text_input, *app.toggle]
-    return next(w for w in widgets if w.label == label)
 
 
 def test_while_the_sample_is_drawn_the_page_says_so() -> None:
@@ -53,7 +41,7 @@ def test_while_the_sample_is_drawn_the_page_says_so() -> None:
 
 def test_one_press_trains_the_default_and_goes_to_the_run(class_folders: Path) -> None:
     app = opened()
-    run = press(app)
+    run = train(app)
     assert run.config == config_for("instant", str(class_folders))
     assert run.status.state is RunStatus.QUEUED
     assert app.query_params["run"] == run.id
@@ -66,20 +54,20 @@ def test_every_recipe_starts_with_valid_settings(
 ) -> None:
     app = opened()
     app.radio[0].set_value(recipe).run()
-    assert press(app).config == config_for(recipe, str(class_folders))
+    assert train(app).config == config_for(recipe, str(class_folders))
 
 
 def test_the_data_set_in_the_address_is_chosen(class_folders: Path) -> None:
     other = class_folders.parent / "another one"
     class_folders.rename(other)
     draw_class_folders(class_folders)
-    assert press(opened(dataset=str(other))).config.dataset == str(other)
+    assert train(opened(dataset=str(other))).config.dataset == str(other)
 
 
 def test_a_folder_outside_the_allowed_ones_is_refused(class_folders: Path) -> None:
     app = opened(dataset="/etc")
     assert len(app.warning) == 1
-    assert press(app).config.dataset == str(class_folders)
+    assert train(app).config.dataset == str(class_folders)
 
 
 def test_a_wrong_value_is_told_at_its_field_and_not_trained(
@@ -93,7 +81,7 @@ def test_a_wrong_value_is_told_at_its_field_and_not_trained(
     assert button.disabled
     assert any(r"look at\: epochs" in m.value for m in app.markdown)
     field(app, "Epochs").set_value(3).run()
-    assert press(app).config.epochs == 3
+    assert train(app).config.epochs == 3
 
 
 def test_folds_are_one_run_each(class_folders: Path) -> None:
@@ -110,7 +98,7 @@ def test_settings_of_an_earlier_run_are_the_start(class_folders: Path) -> None:
     earlier = RunStore().create(
         config_for("compact", str(class_folders), epochs=7, seed=5, name="first")
     )
-    config = press(opened(like=earlier.id, dataset=str(class_folders))).config
+    config = train(opened(like=earlier.id, dataset=str(class_folders))).config
     assert (config.recipe, config.epochs, config.seed) == ("compact", 7, 5)
     assert config.name == ""
 
@@ -147,7 +135,7 @@ def test_patients_in_the_names_are_found_before_anything_is_opened(
         for path in sorted((class_folders / name).iterdir()):
             number = int(path.stem[-3:])
             path.rename(path.with_name(f"patient{number // 3:03}_{number}.png"))
-    config = press(opened()).config
+    config = train(opened()).config
     assert "patient" in config.patient_pattern
 
 

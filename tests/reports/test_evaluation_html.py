@@ -12,15 +12,12 @@ import pytest
 
 from medmodel.core.storage import write_json
 from medmodel.evaluation.calibration import fit_temperature, store_temperature
-from medmodel.evaluation.predictions import (
-    evaluate,
-    read_predictions,
-    split_predictions,
-)
+from medmodel.evaluation.predictions import evaluate, split_predictions
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
 from medmodel.quality import indexing
 from medmodel.reports import evaluation_html, model_card, svg
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.evaluation.predictions import read_predictions
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
 from medmodel.reports import evaluation_pdf
 from medmodel.reports.pdf_canvas import PdfCanvas, shortened, text_width, wrapped
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 

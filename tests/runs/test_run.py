@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import shutil
 import time
@@ -172,19 +171,6 @@ def test_stop(run: Run) -> None:
     run.clear_stop()
     run.clear_stop()
     assert not run.stop_requested
-
-
-def test_append_and_write_table(run: Run) -> None:
-    run.append("a.csv", {"x": 1, "y": "with, comma"})
-    run.append("a.csv", {"x": 2, "y": ""})
-    with (run.folder / "a.csv").open(newline="") as file:
-        assert list(csv.reader(file)) == [
-            ["x", "y"],
-            ["1", "with, comma"],
-            ["2", ""],
-        ]
-    run.write_table("b.csv", [["x"], [1], [2]])
-    assert (run.folder / "b.csv").read_text() == "x\n1\n2\n"
 
 
 def test_delete(store: RunStore, run: Run) -> None:

@@ -72,7 +72,7 @@ def test_changes_are_seen_and_unchanged_files_not_read_again(
 ) -> None:
     run = finished(store, 0.5)
     (before,) = run_index.entries(store)
-    monkeypatch.setattr(run_index, "_lines", None)
+    monkeypatch.setattr(run_index, "read_cells", None)
     assert run_index.entries(store) == [before]
     monkeypatch.undo()
     path = run.folder / "history.csv"

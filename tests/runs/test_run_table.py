@@ -16,6 +16,7 @@ from medmodel.runs.run_table import (
     settings_that_differ,
     unlike_most,
 )
+from medmodel.runs.tables import append_epoch
 
 
 def test_best_epoch_and_differing_settings() -> None:
@@ -24,7 +25,7 @@ def test_best_epoch_and_differing_settings() -> None:
         run = store.create(config_for("compact", "/data/x", seed=seed, name=f"S{seed}"))
         for epoch, loss in enumerate(losses, 1):
             row = {"epoch": epoch, "val_loss": loss, "val_accuracy": 1 - loss}
-            run.append("history.csv", row)
+            append_epoch(run, row)
         run.write_status(replace(run.status, state=RunStatus.DONE))
     table = runs_table(entries(store))
     best = table.set_index("name")["val_loss"].to_dict()
@@ -85,7 +86,7 @@ def test_epochs_of_a_run_that_was_resumed() -> None:
     assert epochs(run).empty
     for epoch, loss in [(1, 0.9), (2, 0.5), (2, 0.4), (3, 0.6)]:
         row = {"epoch": epoch, "val_loss": loss, "val_accuracy": 1 - loss}
-        run.append("history.csv", row)
+        append_epoch(run, row)
     found = epochs(run)
     assert found["val_loss"].tolist() == [0.9, 0.4, 0.6]
     assert found.loc[found["best"], "epoch"].tolist() == [2]

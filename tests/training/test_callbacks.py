@@ -21,6 +21,7 @@ from medmodel.networks.models import build_model
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables import append_steps
 from medmodel.training import callbacks
 from medmodel.training.callbacks import Backup, BestCheckpoint, StatusCallback, restore
 from medmodel.training.checkpoint import save_model
@@ -173,9 +174,7 @@ def test_what_an_earlier_model_said_goes_with_it(run: Run) -> None:
 
 
 def test_steps_begin_where_the_attempt_goes_on(run: Run) -> None:
-    lines = [("time", "epoch", "step", "loss", "accuracy")]
-    lines += [("1.0", "1", str(step), "0.5", "0.5") for step in (1, 2, 3)]
-    run.write_table("steps.csv", lines)
+    append_steps(run, [("1.0", "1", str(step), "0.5", "0.5") for step in (1, 2, 3)])
     with StatusWriter(run) as reporter:
         reporter.rewind(2)
         assert reporter.status.step == 2

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from medmodel.evaluation import external_validation
-from medmodel.evaluation.predictions import read_predictions, split_predictions
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables import read_predictions
 from medmodel.training import external_run
 from medmodel.worker import train_claimed
 from tests.conftest import draw_class_folders

@@ -19,19 +19,19 @@ from medmodel.evaluation.predictions import (
     Evaluation,
     Predictions,
     evaluate_predictions,
-    read_predictions,
     split_predictions,
     subset,
 )
 from medmodel.evaluation.subgroups import ALL, Subgroup, with_facts
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_predictions
 
 _Version = tuple[int, int]
 
 
 def version(run: Run) -> int:
     """Changes whenever the run's predictions do; 0 while there are none."""
-    path = run.folder / "predictions.csv"
+    path = run.predictions_path
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

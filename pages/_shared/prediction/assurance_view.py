@@ -16,11 +16,12 @@ from medmodel.data.folders import safe_folder
 from medmodel.evaluation import conformal
 from medmodel.evaluation.calibration import apply_temperature, stored_temperature
 from medmodel.evaluation.ood import MOST_FITTED, Neighbour, OodResult
-from medmodel.evaluation.predictions import read_predictions, training_digests
+from medmodel.evaluation.predictions import training_digests
 from medmodel.imaging.images import Pixels, decode, png_bytes, thumbnail
 from medmodel.predictor import shared
 from medmodel.reports import plots
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_predictions, score_array
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import Case, pixel_digest_of, prepared
@@ -193,7 +194,7 @@ def sentence(
 
 
 def _validation(run: Run) -> Validation:
-    path = run.folder / "predictions.csv"
+    path = run.predictions_path
     try:
         return _read_validation(str(run.folder), path.stat().st_mtime_ns)
     except FileNotFoundError:
@@ -206,7 +207,7 @@ def _read_validation(folder: str, version: int) -> Validation:
     classes = run.model_facts.class_names
     table = read_predictions(run)
     table = table[table["split"] == "val"]
-    scores = table[[f"score_{name}" for name in classes]].to_numpy(float)
+    scores = score_array(table, classes)
     truth = np.array([classes.index(label) for label in table["label"]], np.intp)
     return Validation(scores, truth)
 

@@ -18,7 +18,6 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.samples import Axis, Part, located
 from medmodel.data import folders
 from medmodel.evaluation.ood import ImageTraits, image_traits
-from medmodel.evaluation.predictions import read_predictions
 from medmodel.imaging.images import (
     Decoded,
     Pixels,
@@ -29,6 +28,7 @@ from medmodel.imaging.images import (
 )
 from medmodel.reports.plots import framed
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_predictions
 from pages._shared.common.image_view import data_uri
 
 MOST_IMAGES = 200

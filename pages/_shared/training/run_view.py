@@ -79,7 +79,7 @@ def _actions(run: Run, status: Status) -> None:
                 shortcut="Ctrl+Enter" if done else None,
             ):
                 st.switch_page(widgets.DIAGNOSE, query_params={"run": model.id})
-            if (run.folder / "predictions.csv").exists() and st.button(
+            if run.predictions_path.exists() and st.button(
                 "Evaluate it",
                 icon=":material/query_stats:",
                 type="primary" if run.tested_model else "secondary",
@@ -152,7 +152,7 @@ def _failure(run: Run, status: Status) -> None:
 
 
 def _results(run: Run) -> None:
-    if not (run.folder / "predictions.csv").exists():
+    if not run.predictions_path.exists():
         return
     from pages._shared.evaluation.evaluation_view import show_evaluation
 

@@ -1,0 +1,126 @@
+"""Tables of a run's folder: exact bytes out, the same values in."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import RunError
+from medmodel.runs import tables
+from medmodel.runs.run import Run, RunStore
+
+SAMPLES = pd.DataFrame(
+    {
+        "label": ["sick", "NA"],
+        "path": ["a/1.png", 'b/"2", too.png'],
+        "split": ["val", "test"],
+        "patient": ["007", ""],
+        "digest": ["x", "y"],
+    }
+)
+
+
+@pytest.fixture
+def run() -> Run:
+    return RunStore().create(TrainConfig("/data/x"))
+
+
+def test_predictions_on_disk(run: Run) -> None:
+    scores = np.array([[0.123456789, 1 - 0.123456789], [1.0, 1e-9]])
+    tables.write_predictions(run, ["sick", "NA"], SAMPLES, scores)
+    assert (run.folder / "predictions.csv").read_text() == (
+        "path,patient,split,label,score_sick,score_NA\n"
+        "a/1.png,007,val,sick,0.12345679,0.87654321\n"
+        '"b/""2"", too.png",,test,NA,1,1e-09\n'
+    )
+    table = tables.read_predictions(run)
+    assert table["patient"].tolist() == ["007", ""]
+    assert table["label"].tolist() == ["sick", "NA"]
+    assert tables.scored_classes(table) == ["sick", "NA"]
+    in_other_order = tables.score_array(table, ["NA", "sick"])
+    assert in_other_order.tolist() == [[0.87654321, 0.12345679], [1e-9, 1.0]]
+
+
+def test_predictions_need_a_row_of_scores_for_every_image(run: Run) -> None:
+    with pytest.raises(ValueError):
+        tables.write_predictions(run, ["sick"], SAMPLES, np.ones((1, 1)))
+    assert not run.predictions_path.exists()
+
+
+def test_predictions_that_cannot_be_used(run: Run) -> None:
+    with pytest.raises(RunError, match="no predictions yet"):
+        tables.read_predictions(run)
+    run.predictions_path.write_text("path,split,label,score_a\nx,test,a,0.5\n")
+    with pytest.raises(RunError, match="has no column patient"):
+        tables.read_predictions(run)
+    run.predictions_path.write_text("path,patient,split,label,score_a\nx,,test,a,b\n")
+    with pytest.raises(RunError, match="cannot be read .* train again"):
+        tables.read_predictions(run)
+
+
+def test_split_on_disk(run: Run) -> None:
+    table = SAMPLES[list(tables.SPLIT_COLUMNS)]
+    tables.write_split(run, table)
+    assert (run.folder / "split.csv").read_text() == (
+        'path,label,patient,split,digest\na/1.png,sick,007,val,x\n"b/""2"", too.png",'
+        "NA,,test,y\n"
+    )
+    pd.testing.assert_frame_equal(tables.read_split(run), table)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "cannot be read"),
+        ("", "cannot be read"),
+        ("path,patient\na,b\n", "has no column split"),
+    ],
+)
+def test_a_split_that_cannot_be_used(run: Run, text: str | None, reason: str) -> None:
+    if text is not None:
+        run.split_path.write_text(text)
+    with pytest.raises(RunError, match=reason):
+        tables.read_split(run)
+
+
+def test_epochs_on_disk(run: Run) -> None:
+    assert tables.read_history(run).empty
+    run.history_path.touch()
+    assert tables.read_history(run).empty
+    run.history_path.unlink()
+    tables.append_epoch(run, {"epoch": 1, "attempt": 2, "val_loss": 0.25, "odd": 7})
+    tables.append_epoch(run, {"epoch": 2, "learning_rate": 1e-3})
+    assert (run.folder / "history.csv").read_text() == (
+        "attempt,epoch,step,time,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
+        "2,1,,,,,0.25,,\n,2,,,,,,,0.001\n"
+    )
+    assert tables.read_history(run)["epoch"].tolist() == [1, 2]
+
+
+def test_steps_rewound_to_one(run: Run) -> None:
+    tables.rewind_steps(run, 0)
+    assert not run.steps_path.exists()
+    tables.append_steps(run, [("1.0", 1, step, "0.5", "0.75") for step in (1, 2, 10)])
+    with run.steps_path.open("a") as file:
+        file.write("1.0,1,11")  # a machine that went down in the middle of a line
+    tables.rewind_steps(run, 2)
+    assert (run.folder / "steps.csv").read_text() == (
+        "time,epoch,step,loss,accuracy\n1.0,1,1,0.5,0.75\n1.0,1,2,0.5,0.75\n"
+    )
+
+
+def test_cells_of_named_columns(run: Run) -> None:
+    path = run.folder / "x.csv"
+    assert tables.read_header(path) == [] == list(tables.read_cells(path, "a"))
+    path.write_text('a,b,c\n1,"2,2",3\n4,5\n6,7,8')
+    assert tables.read_header(path) == ["a", "b", "c"]
+    assert list(tables.read_cells(path, "c", "b")) == [["3", "2,2"], ["8", "7"]]
+    assert list(tables.read_cells(path, "c", "d")) == []
+    path.write_bytes(b"a\n\xff\n")
+    with pytest.raises(ValueError):
+        list(tables.read_cells(path, "a"))
+    path.write_text('a\n"' + "x" * 200_000)
+    with pytest.raises(csv.Error):
+        list(tables.read_cells(path, "a"))
