@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import sys
 from pathlib import Path
 
+from medmodel.core import installation
+
+# Before anything is imported that may be missing.
+if missing := installation.missing_packages():
+    sys.exit(installation.how_to_install(missing))
+
 import streamlit as st
-from streamlit import net_util
+from streamlit import config, net_util
 
 from medmodel import server
 from medmodel.core.errors import MedModelError
@@ -23,6 +31,24 @@ logging.getLogger("streamlit.error_util").addFilter(
 # When a page of another site knocks, Streamlit would ask a host on the internet what
 # address this machine has, and hold up everybody meanwhile.
 net_util.get_external_ip = lambda: None
+
+# Streamlit's port where none is named, and how many beyond it it tries.
+USUAL_PORT, MORE_PORTS = 8501, 100
+
+
+def listening_message() -> str:
+    """Where `streamlit run` listens; "" where another server, which tells, serves."""
+    if not getattr(config, "_server_mode", None):
+        return ""
+    port = int(st.get_option("server.port"))
+    moved = not config.is_manually_set("server.port")
+    return server.listening_message(
+        st.get_option("server.address") or "",
+        port,
+        base_path=st.get_option("server.baseUrlPath"),
+        tls=bool(st.get_option("server.sslCertFile")),
+        taken=USUAL_PORT if moved and 0 < port - USUAL_PORT <= MORE_PORTS else 0,
+    )
 
 
 def show_failure(error: Exception) -> bool:
@@ -52,6 +78,6 @@ app = st.App(
     ROOT / "pages" / "menu.py",
     routes=server.routes(),
     middleware=server.middleware(st.get_option("server.allowedHosts")),
-    lifespan=server.lifespan,
+    lifespan=functools.partial(server.lifespan, message=listening_message()),
     on_script_error=show_failure,
 )

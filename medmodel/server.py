@@ -5,6 +5,7 @@
 * `/upload/{ticket}`: takes a file of a data set, in pieces, see `uploads`.
 * `/healthz`: whether the process answers.
 * Headers that keep the browser from asking other hosts, and a check of the Host name.
+* At the start: a line that says where it listens, and one for the workspace.
 * In the background: the sample data set, a warm worker and predictor, the queue.
 """
 
@@ -35,7 +36,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from medmodel import predictor, uploads
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
 from medmodel.data import importing
 from medmodel.live import POINTS, Feed, Position
@@ -297,12 +298,42 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse(text, 400)(scope, receive, send)
 
 
-# --- background ----------------------------------------------------------------------
+# --- start and background ------------------------------------------------------------
+
+
+def listening_message(
+    address: str, port: int, base_path: str = "", tls: bool = False, taken: int = 0
+) -> str:
+    """Startup message: the URL on which the server listens.
+
+    Args:
+        address: The network address it is bound to; a wildcard or "" for all.
+        port: The port it is bound to.
+        base_path: Path of the first page.
+        tls: Whether it speaks HTTPS.
+        taken: The port that it would have taken, were it free; 0 where it got its own.
+    """
+    everywhere = address in ("", "0.0.0.0", "::")
+    host = "localhost" if everywhere else f"[{address}]" if ":" in address else address
+    path = f"/{base_path.strip('/')}".rstrip("/")
+    start = f"Port {taken} is taken: " if taken else ""
+    also = ", and on every other address of this machine" if everywhere else ""
+    return (
+        f"{start}MedModel listens on http{'s' * tls}://{host}:{port}{path}"
+        f"{' instead' if taken else ''}{also}"
+    )
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[None]:
-    """Starts the background work and ends it with the server."""
+async def lifespan(app: Any, message: str = "") -> AsyncIterator[None]:
+    """Says where it is, starts the background work and ends it with the server.
+
+    Args:
+        app: The application that is served.
+        message: As from `listening_message`; "" where another program says it.
+    """
+    for line in filter(None, (message, f"Workspace: {workspace_root()}")):
+        print(line, flush=True)  # noqa: T201
     # What is loaded now stays: the collector need not walk it again and again.
     gc.collect()
     gc.freeze()
