@@ -14,8 +14,8 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError
 from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.evaluation.calibration import Temperature, stored_temperature
+from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood import ImageTraits, OodResult
 from medmodel.runs.run import RunStore
 
@@ -83,23 +85,6 @@ class Layer:
     values: np.ndarray
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the model says about some images.
-
-    Args:
-        scores: float32 (n, num_classes), probabilities in the order of the run's
-            class names.
-        heatmaps: float32 (n, height, width) in [0, 1]; None if none were asked for.
-        familiarity: How each picture stands to the training images; empty if that was
-            not asked, or the run has no reference.
-    """
-
-    scores: np.ndarray
-    heatmaps: np.ndarray | None = None
-    familiarity: list[OodResult] = field(default_factory=list)
-
-
 class Predictor:
     """Asks the predictor process; may be used by many threads."""
 
@@ -125,8 +110,8 @@ class Predictor:
         images: np.ndarray,
         heatmap_for: Sequence[int] | None = None,
         compare: Sequence[ImageTraits] | None = None,
-    ) -> Answer:
-        """Probabilities; heat maps and familiarity on demand.
+    ) -> list[Prediction]:
+        """What the model says of each image; heat maps and familiarity on demand.
 
         Args:
             run_id: The run whose best model answers.
@@ -141,28 +126,21 @@ class Predictor:
             PredictionError: This request could not be answered; the next one may be.
         """
         run = RunStore().get(run_id)
-        num_classes = len(run.model_facts.class_names)
+        classes = run.model_facts.class_names
         if heatmap_for is not None and len(heatmap_for) != len(images):
             raise PredictionError("Ask for one heat map class per image.")
-        scores = [np.empty((0, num_classes), np.float32)]
-        heatmaps = [np.empty((0, *images.shape[1:3]), np.float32)]
-        told: list[OodResult] = []
+        temperature = stored_temperature(run)
+        predictions: list[Prediction] = []
         for start in range(0, len(images), PIECE):
             piece = slice(start, start + PIECE)
             facts: dict[str, Any] = {"do": "predict", "folder": str(run.folder)}
             if heatmap_for is not None:
                 facts["heatmap_for"] = [int(c) for c in heatmap_for[piece]]
             if compare is not None:
-                facts["compare"] = [astuple(found) for found in compare[piece]]
+                facts["compare"] = [astuple(traits) for traits in compare[piece]]
             answer = self._exchange(Message(facts, [images[piece]]))
-            scores.append(answer.arrays[0])
-            heatmaps += answer.arrays[1:]
-            found = answer.facts.get("familiarity", [])
-            told += [OodResult.from_json(values) for values in found]
-        together = np.concatenate(scores)
-        if heatmap_for is None:
-            return Answer(together, None, told)
-        return Answer(together, np.concatenate(heatmaps), told)
+            predictions += _predictions(answer, classes, temperature)
+        return predictions
 
     def explain(
         self, run_id: str, image: np.ndarray, position: int, how: ExplainOptions
@@ -321,6 +299,19 @@ def shared() -> Predictor:
         The same object every time.
     """
     return Predictor()
+
+
+def _predictions(
+    answer: Message, classes: list[str], temperature: Temperature | None
+) -> Iterator[Prediction]:
+    """One prediction for each row of the answer's arrays."""
+    probabilities, *heatmaps = answer.arrays
+    # A run that was trained by an older version has no reference.
+    results = [OodResult.from_json(values) for values in answer.facts.get("ood", [])]
+    for i, raw in enumerate(probabilities):
+        ood = results[i] if results else None
+        heatmap = heatmaps[0][i] if heatmaps else None
+        yield Prediction(classes, raw, temperature, ood, heatmap)
 
 
 class _Turns:

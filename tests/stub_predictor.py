@@ -41,7 +41,7 @@ def main() -> None:
             scores = np.zeros((len(images), 2), np.float32)
             scores[:, 0] = images.mean(axis=(1, 2, 3)) / 255
             scores[:, 1] = os.getpid()
-            maps = np.zeros((len(images), *images.shape[1:3]), np.float32)
+            maps = images.mean(axis=3, dtype=np.float32) / 255
             wanted = "heatmap_for" in question.facts
             send(connection, Message({}, [scores, maps] if wanted else [scores]))
 

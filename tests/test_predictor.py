@@ -48,7 +48,7 @@ def pictures(count: int) -> np.ndarray:
 
 
 def pid(client: Predictor, run: Run) -> int:
-    return int(client.ask(run.id, pictures(1)).scores[0, 1])
+    return int(client.ask(run.id, pictures(1))[0].raw[1])
 
 
 def test_starts_when_first_needed(client: Predictor) -> None:
@@ -64,19 +64,19 @@ def test_starts_when_first_needed(client: Predictor) -> None:
 
 def test_many_images_in_pieces_and_in_order(client: Predictor) -> None:
     run = run_that("answer")
-    answer = client.ask(run.id, pictures(70))
-    np.testing.assert_allclose(answer.scores[:, 0] * 255, np.arange(70), atol=1e-3)
-    assert answer.heatmaps is None
+    predictions = client.ask(run.id, pictures(70))
+    brightness = [255 * prediction.raw[0] for prediction in predictions]
+    np.testing.assert_allclose(brightness, np.arange(70), atol=1e-3)
+    assert all(prediction.heatmap is None for prediction in predictions)
     assert (run.folder / "asked").read_text().split() == ["32", "32", "6"]
     with_maps = client.ask(run.id, pictures(40), [FIRST_CHOICE] * 40)
-    assert with_maps.heatmaps is not None
-    assert with_maps.heatmaps.shape == (40, 4, 4)
+    heatmaps = np.stack([np.asarray(prediction.heatmap) for prediction in with_maps])
+    assert heatmaps.shape == (40, 4, 4)
+    np.testing.assert_allclose(255 * heatmaps[:, 1, 2], np.arange(40), atol=1e-3)
 
 
 def test_no_images(client: Predictor) -> None:
-    answer = client.ask(run_that("answer").id, pictures(0), [])
-    assert answer.scores.shape == (0, 2)
-    assert answer.heatmaps is not None and answer.heatmaps.shape == (0, 4, 4)
+    assert client.ask(run_that("answer").id, pictures(0), []) == []
 
 
 def test_crash_hurts_only_its_request(client: Predictor) -> None:
@@ -118,7 +118,7 @@ def test_half_an_answer_is_never_taken_for_the_next(
     client: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_that("answer")
-    assert client.ask(run.id, pictures(1)).scores[0, 0] == 0
+    assert client.ask(run.id, pictures(1))[0].raw[0] == 0
 
     def no_memory(connection: socket.socket, seconds: float | None = None) -> Message:
         raise MemoryError
@@ -126,7 +126,7 @@ def test_half_an_answer_is_never_taken_for_the_next(
     with monkeypatch.context() as patch, pytest.raises(MemoryError):
         patch.setattr(predictor, "receive", no_memory)
         client.ask(run.id, pictures(1))
-    assert client.ask(run.id, pictures(52)[51:]).scores[0, 0] == pytest.approx(0.2)
+    assert client.ask(run.id, pictures(52)[51:])[0].raw[0] == pytest.approx(0.2)
 
 
 def test_a_machine_without_room_for_a_process(
@@ -187,7 +187,7 @@ def test_predictor_ends_with_the_shell() -> None:
         "import sys, time, numpy as np; from medmodel.predictor import shared\n"
         f"type(shared()).command = {STUB!r}\n"
         f"answer = shared().ask({run.id!r}, np.zeros((1, 4, 4, 1), np.uint8))\n"
-        "print(int(answer.scores[0, 1]), flush=True); time.sleep(60)"
+        "print(int(answer[0].raw[1]), flush=True); time.sleep(60)"
     )
     root = Path(__file__).resolve().parents[1]
     with subprocess.Popen(
@@ -221,12 +221,13 @@ def test_real_process_agrees_with_the_table(real_client: Predictor) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, SIZE, SIZE, 1), dtype=np.uint8)
     answer = real_client.ask(run.id, images, [FIRST_CHOICE] * 40)
+    raw = np.stack([prediction.raw for prediction in answer])
     expected = prediction.predict(prediction.load(run), images)
-    np.testing.assert_allclose(answer.scores, expected, atol=1e-5)
-    assert answer.heatmaps is not None
-    assert answer.heatmaps.shape == (40, SIZE, SIZE)
-    alone = real_client.ask(run.id, images[5:6]).scores
-    np.testing.assert_allclose(alone, expected[5:6], atol=1e-5)
+    np.testing.assert_allclose(raw, expected, atol=1e-5)
+    assert answer[39].heatmap is not None
+    assert answer[39].heatmap.shape == (SIZE, SIZE)
+    (alone,) = real_client.ask(run.id, images[5:6])
+    np.testing.assert_allclose(alone.raw, expected[5], atol=1e-5)
     with pytest.raises(PredictionError, match="uint8 images of shape"):
         real_client.ask(run.id, images[:, :4])
     changed = real_client.augment(images[:3], Augmentation(shift=0.1), seed=1)

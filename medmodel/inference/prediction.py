@@ -324,7 +324,7 @@ def _answer(question: Message, shelf: ModelCache) -> Message:
     told = {}
     if "compare" in facts:
         seen = [ImageTraits(*found) for found in facts["compare"]]
-        told["familiarity"] = _compare(loaded, images, features, seen)
+        told["ood"] = _compare(loaded, images, features, seen)
     return Message(told, [scores, *heatmaps])
 
 

@@ -1,4 +1,4 @@
-"""Pictures in, every class's probability out, and where the network looked."""
+"""Diagnose: images in, every class's probability and a heat map out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ from pages._shared.common.image_view import SIDE, show_picture
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.evaluation_view import evaluated
-from pages._shared.prediction.assurance_view import (
-    calibrated_scores,
-    may_show_scores,
-    show_set,
-    show_similar,
-)
 from pages._shared.prediction.case_table import choose_case
 from pages._shared.prediction.cases import (
     MOST_IMAGES,
@@ -29,14 +23,17 @@ from pages._shared.prediction.cases import (
     test_samples,
     uploaded,
 )
-from pages._shared.prediction.prediction_cache import scores_of, starting, warm
+from pages._shared.prediction.conformal_view import show_set
+from pages._shared.prediction.ood_view import may_show_probabilities, show_neighbours
+from pages._shared.prediction.prediction_cache import Answer, ask, starting, warm
 from pages._shared.prediction.prediction_view import (
     bar_order,
-    show_pictures,
-    show_scores,
+    calibration_sentence,
+    show_images,
+    show_probabilities,
 )
 from pages._shared.prediction.scan_view import choose_frame
-from pages._shared.prediction.several_models_view import Answer, places, show_heatmaps
+from pages._shared.prediction.several_models_view import places, show_heatmaps
 from pages._shared.prediction.verdict_view import show_verdict
 
 SAMPLES = "sample-pictures"
@@ -130,49 +127,52 @@ def show_model_line(run: Run) -> None:
 
 def show_case(runs: list[Run], cases: list[Case]) -> None:
     """The chosen picture through one model, or several side by side."""
-    names = [name for run in runs for name in run.model_facts.class_names]
-    colours = plots.class_colours(list(dict.fromkeys(names)))
     waiting = "Asking the model …"
     if starting():
         waiting = "Waking the model: some seconds the first time …"
     with st.spinner(waiting):
-        scores = [scores_of(run, cases) for run in runs]
-    chosen = 0
-    if len(cases) > 1:
-        table, _ = calibrated_scores(runs[0], scores[0])
-        chosen = choose_case(runs[0], cases, table, refused())
+        of_all = [ask(run, cases) for run in runs]
+    chosen = choose_case(of_all[0], refused()) if len(cases) > 1 else 0
+    answers = [of_model[chosen] for of_model in of_all]
     case = choose_frame(cases[chosen])
     if case is not cases[chosen]:
-        chosen, scores = 0, [scores_of(run, [case]) for run in runs]
+        answers = [ask(run, [case])[0] for run in runs]
     if case.label:
         st.markdown(f"Label in the data set: **{plain(case.label)}**")
-    shown: list[str] = []
-    believed: list[Answer] = []
-    for column, run, rows in zip(places(len(runs)), runs, scores, strict=True):
-        with column:
-            if len(runs) > 1:
-                st.markdown(f":gray[{plain(run.title)}]")
-            if not may_show_scores(run, case):
-                continue
-            (told, *_), meaning = calibrated_scores(run, rows[[chosen]])
-            order = bar_order(run, told, shown)
-            shown = shown or [run.model_facts.class_names[i] for i in order]
-            show_scores(run, case, told, colours, order)
-            st.caption(meaning)
-            if len(runs) <= _CLOSELY:
-                show_verdict(run, case)
-                show_set(run, case)
-            believed.append(Answer(run.title, run, case, told))
-    if len(runs) > 1 and believed:
-        show_heatmaps(believed)
-    elif believed:
-        show_pictures(run, case, believed[0].scores)
+    shown = show_answers(answers)
+    if len(runs) > 1 and shown:
+        show_heatmaps(shown)
+    elif shown:
+        show_images(shown[0])
     else:
         with st.container(width=SIDE):
             show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     if len(runs) > 1:
         st.markdown(f":gray[{plain(runs[0].title)}]")
-    show_similar(runs[0], case)
+    show_neighbours(answers[0])
+
+
+def show_answers(answers: list[Answer]) -> list[Answer]:
+    """Every model's bars; returns the answers whose probabilities are shown."""
+    names = [name for answer in answers for name in answer.classes]
+    colours = plots.class_colours(list(dict.fromkeys(names)))
+    example: list[str] = []
+    shown: list[Answer] = []
+    for column, answer in zip(places(len(answers)), answers, strict=True):
+        with column:
+            if len(answers) > 1:
+                st.markdown(f":gray[{plain(answer.name)}]")
+            if not may_show_probabilities(answer):
+                continue
+            order = bar_order(answer, example)
+            example = example or [answer.classes[i] for i in order]
+            show_probabilities(answer, colours, order)
+            st.caption(calibration_sentence(answer.prediction.temperature))
+            if len(answers) <= _CLOSELY:
+                show_verdict(answer)
+                show_set(answer)
+            shown.append(answer)
+    return shown
 
 
 def show() -> None:

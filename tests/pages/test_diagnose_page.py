@@ -17,7 +17,10 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel import predictor
 from medmodel.core.errors import PredictionError
+from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
+from medmodel.evaluation.calibration import Temperature
+from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood import ImageTraits
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStore
@@ -25,6 +28,7 @@ from medmodel.runs.tables import read_predictions
 from pages._shared.common.downloads import harmless
 from pages._shared.prediction.case_table import csv_text
 from pages._shared.prediction.cases import Case, Refused
+from pages._shared.prediction.prediction_cache import Answer
 from pages._shared.prediction.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders
 from tests.pages.page import open_page, press
@@ -135,7 +139,10 @@ def test_numbers_are_those_of_predictions_csv(runs: Runs) -> None:
     run, files = runs[0], pictures(runs[0])
     app = opened(run)
     drop(app, *((file.name, file.read_bytes()) for file in files))
-    scores = {key[-1]: row for key, row in app.session_state["answers-scores"].items()}
+    scores = {
+        key[-1]: row.raw
+        for key, row in app.session_state["answers-predictions"].items()
+    }
     table = read_predictions(run).set_index("path")
     for file in files:
         written = table.loc[str(file.relative_to(run.config.dataset))]
@@ -259,14 +266,22 @@ def test_a_predictor_that_fails_is_one_sentence(
     assert len(first_choices(app)) == 1
 
 
+def answer_to(case: Case, prediction: Prediction) -> Answer:
+    probabilities = prediction.calibrated
+    run, pixels = Run(Path()), np.zeros((28, 28, 3), np.uint8)
+    preprocessing = Preprocessing(28)
+    return Answer(run, "m", preprocessing, case, pixels, prediction, probabilities)
+
+
 def test_csv_runs_no_formula() -> None:
     cases = [
         Case(f"{i}", name, b"", "", "", "", ImageTraits(1, 0.0))
         for i, name in enumerate(["=1+1.png", "@x", "a, b.png"])
     ]
-    scores = np.array([[0.25, 0.75]] * 3, np.float32)
-    bad = [Refused("9", "-x.txt", "-x.txt is not a picture.")]
-    text = csv_text(cases, scores, ["a", "+b"], bad)
+    raw = np.array([0.25, 0.75], np.float32)
+    answers = [answer_to(case, Prediction(["a", "+b"], raw)) for case in cases]
+    refused = [Refused("9", "-x.txt", "-x.txt is not a picture.")]
+    text = csv_text(answers, refused)
     header, *rows = list(csv.reader(io.StringIO(text)))
     assert header[:3] == ["file", "label", "first_choice"]
     assert header[3:] == ["score_a", "score_+b", "problem"]
@@ -275,8 +290,12 @@ def test_csv_runs_no_formula() -> None:
     assert rows[2][0] == "a, b.png"
     assert rows[3] == ["'-x.txt", "", "", "", "", "'-x.txt is not a picture."]
     # Calibrated ones are no scores to hold against a frozen threshold.
-    changed = csv_text(cases, scores, ["a", "+b"], kind="calibrated")
-    assert "calibrated_a,calibrated_+b" in changed and "score_" not in changed
+    cooler = Prediction(["a", "+b"], raw, Temperature(2.0, 1.0, 3.0, 40, False))
+    changed = csv_text([answer_to(cases[1], cooler)])
+    header, row = list(csv.reader(io.StringIO(changed)))
+    assert header[3:] == ["calibrated_a", "calibrated_+b", "problem"]
+    # Odds of 3 to 1 become their square root.
+    assert float(row[4]) == pytest.approx(3**0.5 / (1 + 3**0.5), abs=1e-5)
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

@@ -6,7 +6,8 @@ import numpy as np
 
 from medmodel.evaluation.conformal import Conformal
 from medmodel.evaluation.intervals import wilson
-from pages._shared.prediction.verdict_view import held_sentence, verdicts
+from pages._shared.prediction.conformal_view import coverage_sentence
+from pages._shared.prediction.verdict_view import verdicts
 
 
 def test_flagged_classes_come_first_with_their_thresholds() -> None:
@@ -36,11 +37,11 @@ def test_of_many_classes_those_that_are_not_flagged_are_counted() -> None:
 
 def test_a_broken_promise_is_said() -> None:
     found = Conformal(0.9, np.zeros(2), np.ones(2, bool), 100)
-    short = held_sentence(found, wilson(820, 1000))
+    short = coverage_sentence(found, wilson(820, 1000))
     assert (
         r"**82\.0 %** of 1,000 test images" in short and "Less than promised" in short
     )
-    chance = held_sentence(found, wilson(860, 1000))
+    chance = coverage_sentence(found, wilson(860, 1000))
     assert "no more than chance among 100 validation images" in chance
     assert "differ" not in chance
-    assert "Less" not in held_sentence(found, wilson(89, 100))
+    assert "Less" not in coverage_sentence(found, wilson(89, 100))

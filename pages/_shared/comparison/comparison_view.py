@@ -25,13 +25,9 @@ from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison import comparison_cache
 from pages._shared.prediction.cases import dataset_case
-from pages._shared.prediction.prediction_cache import scores_of
+from pages._shared.prediction.prediction_cache import ask
 from pages._shared.prediction.prediction_view import say_uncalibrated
-from pages._shared.prediction.several_models_view import (
-    Answer,
-    show_bars,
-    show_heatmaps,
-)
+from pages._shared.prediction.several_models_view import show_bars, show_heatmaps
 from pages._shared.training.runs_table import MARK
 
 _FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
@@ -244,7 +240,7 @@ def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
             for name, run in runs.items():
                 preprocessing = run.model_facts.preprocessing
                 case = dataset_case(file_of(run, path), label, preprocessing)
-                answers.append(Answer(name, run, case, scores_of(run, [case])[0]))
+                answers += ask(run, [case], calibrated=False, name=name)
         show_bars(answers)
         say_uncalibrated(list(runs.values()))
         show_heatmaps(answers)

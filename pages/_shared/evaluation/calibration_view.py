@@ -20,7 +20,7 @@ from pages._shared.common.downloads import csv_button
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.gallery_view import ask_for, show_gallery
-from pages._shared.prediction.verdict_view import show_sets
+from pages._shared.prediction.conformal_view import show_sets
 
 FEWEST = 10
 """Images without which no calibration is shown."""

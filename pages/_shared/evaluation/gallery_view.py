@@ -18,12 +18,12 @@ from pages._shared.common.thumbnails import SIDE, file_of, small_pictures
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import dataset_case
-from pages._shared.prediction.prediction_cache import scores_of
+from pages._shared.prediction.prediction_cache import ask
 from pages._shared.prediction.prediction_view import (
     bar_order,
     say_uncalibrated,
-    show_pictures,
-    show_scores,
+    show_images,
+    show_probabilities,
 )
 
 AT_ONCE = 12
@@ -204,8 +204,9 @@ def _look_closer(run: Run, row: Any) -> None:
         preprocessing = run.model_facts.preprocessing
         case = dataset_case(file_of(run, row.path), row.label, preprocessing)
         with st.spinner("Asking the model …"):
-            scores = scores_of(run, [case])[0]
-        colours = plots.class_colours(run.model_facts.class_names)
-        show_scores(run, case, scores, colours, bar_order(run, scores, []))
+            (answer,) = ask(run, [case], calibrated=False)
+        show_probabilities(
+            answer, plots.class_colours(answer.classes), bar_order(answer)
+        )
         say_uncalibrated([run])
-        show_pictures(run, case, scores)
+        show_images(answer)

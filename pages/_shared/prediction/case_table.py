@@ -1,4 +1,4 @@
-"""Many pictures at once: a table to choose from, and the same as CSV."""
+"""Table of many images with their predictions, to choose from and as CSV."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from medmodel.core import audit
-from medmodel.evaluation.calibration import stored_temperature
 from medmodel.reports.plots import per_cent
-from medmodel.runs.run import Run
 from pages._shared.common.downloads import harmless
-from pages._shared.prediction.assurance_view import is_strange
 from pages._shared.prediction.cases import Case, Refused
+from pages._shared.prediction.ood_view import is_unlike_training
+from pages._shared.prediction.prediction_cache import Answer
 
 _ROW, _ROWS_IN_SIGHT, _MOST_COLUMNS = 56, 5, 6
 _TABLE = "case-table"
 UNLIKE = "unlike the training data"
 
 
-def choose_case(
-    run: Run, cases: Sequence[Case], scores: NDArray[np.float32], bad: Sequence[Refused]
-) -> int:
-    """Shows the table, the CSV button and the steps; returns the chosen position."""
-    classes = run.model_facts.class_names
+def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
+    """Shows the table, the CSV button and the steps; returns the chosen position.
+
+    Args:
+        answers: One model's, one for each image.
+        refused: Files that could not be read.
+    """
+    run, cases = answers[0].run, [answer.case for answer in answers]
     chosen = _position(cases)
-    strange = [is_strange(run, case) for case in cases]
+    unlike = [is_unlike_training(answer) for answer in answers]
     # The table's own mark follows the arrow keys.
     st.session_state[_TABLE] = {"selection": {"rows": [chosen], "columns": []}}
     st.dataframe(
-        _table(cases, scores, classes, strange),
+        _table(answers, unlike),
         hide_index=True,
         row_height=_ROW,
         height=_ROW * min(len(cases), _ROWS_IN_SIGHT) + 38,
@@ -68,11 +69,9 @@ def choose_case(
         args=(cases[min(chosen + 1, last)].key,),
     )
     place.text(f"{chosen + 1} of {len(cases)}: {cases[chosen].name}")
-    # Thresholds that were frozen are for scores before calibration: not to be mixed up.
-    kind = "score" if stored_temperature(run) is None else "calibrated"
     download.download_button(
         "Download CSV",
-        csv_text(cases, scores, classes, bad, strange, kind),
+        csv_text(answers, refused, unlike),
         file_name=f"pictures-{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -83,41 +82,42 @@ def choose_case(
 
 
 def csv_text(
-    cases: Sequence[Case],
-    scores: NDArray[np.float32],
-    classes: Sequence[str],
-    bad: Sequence[Refused] = (),
-    strange: Sequence[bool] = (),
-    kind: str = "score",
+    answers: Sequence[Answer],
+    refused: Sequence[Refused] = (),
+    unlike: Sequence[bool] = (),
 ) -> str:
-    """Every picture's first choice and scores; refused files with their reason.
-
-    A picture unlike the training data has its scores, and that as its problem. `kind`
-    begins the heading of every class.
+    """Every image's first choice and probabilities; refused files with their reason.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front.
+
+    Args:
+        answers: One model's, one for each image.
+        refused: Files that could not be read.
+        unlike: Whether each image is unlike the training data; it has its numbers all
+            the same, and that as its problem.
     """
+    classes = answers[0].classes
+    # Thresholds that were frozen are for scores before calibration: not to be mixed up.
+    kind = "calibrated" if answers[0].prediction.temperature else "score"
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     header = ["file", "label", "first_choice", *(f"{kind}_{c}" for c in classes)]
     writer.writerow([*header, "problem"])
-    for i, (case, row) in enumerate(zip(cases, scores, strict=True)):
-        problem = UNLIKE if len(strange) and strange[i] else ""
-        texts = [case.name, case.label, classes[int(row.argmax())]]
-        numbers = [f"{score:.6f}" for score in row]
-        writer.writerow([*map(harmless, texts), *numbers, problem])
+    for i, answer in enumerate(answers):
+        problem = UNLIKE if len(unlike) and unlike[i] else ""
+        case, first = answer.case, classes[answer.first_choice]
+        numbers = [f"{number:.6f}" for number in answer.probabilities]
+        texts = map(harmless, [case.name, case.label, first])
+        writer.writerow([*texts, *numbers, problem])
     empty = [""] * (len(classes) + 2)
-    for refused in bad:
-        writer.writerow([harmless(refused.name), *empty, harmless(refused.reason)])
+    for file in refused:
+        writer.writerow([harmless(file.name), *empty, harmless(file.reason)])
     return buffer.getvalue()
 
 
-def _table(
-    cases: Sequence[Case],
-    scores: NDArray[np.float32],
-    classes: Sequence[str],
-    strange: Sequence[bool],
-) -> pd.DataFrame:
+def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
+    classes, cases = answers[0].classes, [answer.case for answer in answers]
+    scores = np.stack([answer.probabilities for answer in answers])
     order = np.argsort(-scores, axis=1, kind="stable")
     rows = range(len(cases))
     columns = {
@@ -137,9 +137,10 @@ def _table(
     if any(case.label for case in cases):
         columns["Label (known)"] = [case.label for case in cases]
     table = pd.DataFrame(columns)
-    told = [name for name in table if name not in ("Picture", "File", "Label (known)")]
-    table.loc[list(strange), told] = "–"
-    table.loc[list(strange), "First choice"] = UNLIKE
+    facts = ("Picture", "File", "Label (known)")
+    predicted = [name for name in table if name not in facts]
+    table.loc[list(unlike), predicted] = "–"
+    table.loc[list(unlike), "First choice"] = UNLIKE
     return table
 
 

@@ -1,8 +1,9 @@
-"""What models said about this session's pictures, asked once for each."""
+"""Predictions of this session's images: each model is asked once for each image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,50 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel.core import audit
-from medmodel.evaluation.ood import OodResult
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.evaluation.calibration import stored_temperature
+from medmodel.evaluation.image_prediction import Prediction
+from medmodel.imaging.images import Pixels
 from medmodel.predictor import FIRST_CHOICE, ExplainOptions, shared
 from medmodel.runs.run import Run
 from pages._shared.prediction.cases import Case, prepared
 
-_MOST_SCORES, _MOST_HEATMAPS = 4000, 128
+_MOST_PREDICTIONS, _MOST_HEATMAPS = 4000, 128
 _AT_ONCE = 64
-USUAL_WAY = ExplainOptions()
+DEFAULT_OPTIONS = ExplainOptions()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one model says of one image, and all that the page shows beside it.
+
+    Args:
+        run: The model's run.
+        name: What the model is called on this page.
+        preprocessing: How an image becomes the model's input.
+        case: The image.
+        pixels: The image as the model sees it.
+        prediction: The model's prediction for it.
+        probabilities: Those of the prediction that are shown, (num_classes,).
+    """
+
+    run: Run
+    name: str
+    preprocessing: Preprocessing
+    case: Case
+    pixels: Pixels
+    prediction: Prediction
+    probabilities: NDArray[np.float32]
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in the order of `probabilities`."""
+        return self.prediction.classes
+
+    @property
+    def first_choice(self) -> int:
+        """Position of the most probable class."""
+        return int(self.probabilities.argmax())
 
 
 def warm(run: Run) -> None:
@@ -33,96 +70,108 @@ def starting() -> bool:
     return shared().state != "ready"
 
 
-def scores_of(run: Run, cases: Sequence[Case]) -> NDArray[np.float32]:
-    """Every class's probability for every picture, shape `(cases, classes)`.
+def ask(
+    run: Run, cases: Sequence[Case], calibrated: bool = True, name: str = ""
+) -> list[Answer]:
+    """The model's answer to each image; the predictor is asked about new ones only.
+
+    Args:
+        run: The model's run.
+        cases: The images.
+        calibrated: Whether probabilities are shown after calibration.
+        name: What the model is called on this page; "" for its own title.
 
     Raises:
         MedModelError: The model cannot be asked.
     """
-    known = _kept("scores")
-    missing = {
-        case.digest: case
-        for case in cases
-        if (*_version(run), case.digest) not in known
+    # A model that was calibrated meanwhile has another answer.
+    version = (*_version(run), stored_temperature(run))
+    preprocessing, predictions = run.model_facts.preprocessing, _cache("predictions")
+    pixels = [prepared(case, preprocessing) for case in cases]
+    new = {
+        case.digest: (case, image)
+        for case, image in zip(cases, pixels, strict=True)
+        if (*version, case.digest) not in predictions
     }
-    waiting = list(missing.values())
-    bar = st.progress(0.0) if len(waiting) > _AT_ONCE else None
-    for start in range(0, len(waiting), _AT_ONCE):
-        if bar:
-            share, total = start / len(waiting), len(waiting)
-            bar.progress(share, f"Asked about {start} of {total} pictures")
-        _ask(run, waiting[start : start + _AT_ONCE])
-    if bar:
-        bar.empty()
-    return np.stack([known[(*_version(run), case.digest)] for case in cases])
+    _predict(run, version, list(new.values()))
+    answers = []
+    for case, image in zip(cases, pixels, strict=True):
+        prediction = predictions[(*version, case.digest)]
+        shown = prediction.calibrated if calibrated else prediction.raw
+        title = name or run.title
+        answers.append(
+            Answer(run, title, preprocessing, case, image, prediction, shown)
+        )
+    return answers
 
 
-def familiarity_of(run: Run, case: Case) -> OodResult | None:
-    """How the picture stands to the run's training images; None if it is not known.
-
-    Told together with the scores.
-
-    Raises:
-        MedModelError: The model cannot be asked.
-    """
-    scores_of(run, [case])
-    found: OodResult | None = _kept("familiarity").get((*_version(run), case.digest))
-    return found
-
-
-def is_explained(run: Run, case: Case, position: int, how: ExplainOptions) -> bool:
+def is_explained(answer: Answer, position: int, options: ExplainOptions) -> bool:
     """Whether `heatmap_of` answers at once."""
-    return (*_version(run), case.digest, position, how) in _kept("heatmaps")
+    return _heatmap_key(answer.run, answer.case, position, options) in _cache(
+        "heatmaps"
+    )
 
 
 def heatmap_of(
-    run: Run, case: Case, position: int, how: ExplainOptions = USUAL_WAY
+    answer: Answer, position: int, options: ExplainOptions = DEFAULT_OPTIONS
 ) -> NDArray[np.float32]:
-    """Map of one class for one picture, shape `(size, size)`, in [0, 1].
+    """Heat map of one class for one image, shape `(size, size)`, in [0, 1].
 
     Raises:
         MedModelError: The model cannot be asked.
     """
-    key = (*_version(run), case.digest, position, how)
-    known = _kept("heatmaps")
-    if key not in known:
-        image = prepared(case, run.model_facts.preprocessing)
-        heat = shared().explain(run.id, image, position, how)
-        _keep(known, key, heat, _MOST_HEATMAPS)
+    run = answer.run
+    key = _heatmap_key(run, answer.case, position, options)
+    heatmaps = _cache("heatmaps")
+    if key not in heatmaps:
+        heatmap = shared().explain(run.id, answer.pixels, position, options)
+        _keep(heatmaps, key, heatmap, _MOST_HEATMAPS)
         audit.record("explain", run=run.id, images=1)
-    found: NDArray[np.float32] = known[key]
-    return found
+    cached: NDArray[np.float32] = heatmaps[key]
+    return cached
 
 
-def _ask(run: Run, cases: Sequence[Case]) -> None:
-    preprocessing = run.model_facts.preprocessing
-    images = np.stack([prepared(case, preprocessing) for case in cases])
-    # A single picture is shown with its heat map at once: one request for both.
-    alone = len(cases) == 1
-    facts = [case.facts for case in cases]
-    answer = shared().ask(run.id, images, [FIRST_CHOICE] if alone else None, facts)
-    for case, scores in zip(cases, answer.scores, strict=True):
-        _keep(_kept("scores"), (*_version(run), case.digest), scores, _MOST_SCORES)
-    # A run that was trained by an older version tells nothing.
-    for case, known in zip(cases, answer.familiarity, strict=False):
-        _keep(_kept("familiarity"), (*_version(run), case.digest), known, _MOST_SCORES)
-    if answer.heatmaps is not None:
-        first = int(answer.scores[0].argmax())
-        key = (*_version(run), cases[0].digest, first, USUAL_WAY)
-        _keep(_kept("heatmaps"), key, answer.heatmaps[0], _MOST_HEATMAPS)
-    audit.record("predict", run=run.id, images=len(cases))
+def _predict(run: Run, version: Any, new: Sequence[tuple[Case, Pixels]]) -> None:
+    bar = st.progress(0.0) if len(new) > _AT_ONCE else None
+    for start in range(0, len(new), _AT_ONCE):
+        if bar:
+            share, total = start / len(new), len(new)
+            bar.progress(share, f"Asked about {start} of {total} pictures")
+        cases, pixels = zip(*new[start : start + _AT_ONCE], strict=True)
+        # A single image is shown with its heat map at once: one request for both.
+        heatmap_for = [FIRST_CHOICE] if len(cases) == 1 else None
+        traits = [case.facts for case in cases]
+        predictions = shared().ask(run.id, np.stack(pixels), heatmap_for, traits)
+        for case, prediction in zip(cases, predictions, strict=True):
+            if prediction.heatmap is not None:
+                first = int(prediction.raw.argmax())
+                key = _heatmap_key(run, case, first, DEFAULT_OPTIONS)
+                _keep(_cache("heatmaps"), key, prediction.heatmap, _MOST_HEATMAPS)
+            # Heat maps are large, and few of them are kept.
+            small = replace(prediction, heatmap=None)
+            key = (*version, case.digest)
+            _keep(_cache("predictions"), key, small, _MOST_PREDICTIONS)
+        audit.record("predict", run=run.id, images=len(cases))
+    if bar:
+        bar.empty()
+
+
+def _heatmap_key(
+    run: Run, case: Case, position: int, options: ExplainOptions
+) -> tuple[Any, ...]:
+    return (*_version(run), case.digest, position, options)
 
 
 def _version(run: Run) -> tuple[str, int]:
     return run.id, run.model_path.stat().st_mtime_ns
 
 
-def _kept(kind: str) -> dict[Any, Any]:
-    kept: dict[Any, Any] = st.session_state.setdefault(f"answers-{kind}", {})
-    return kept
+def _cache(kind: str) -> dict[Any, Any]:
+    cache: dict[Any, Any] = st.session_state.setdefault(f"answers-{kind}", {})
+    return cache
 
 
-def _keep(kept: dict[Any, Any], key: Any, value: Any, most: int) -> None:
-    kept[key] = value
-    while len(kept) > most:
-        del kept[next(iter(kept))]
+def _keep(cache: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    cache[key] = value
+    while len(cache) > most:
+        del cache[next(iter(cache))]

@@ -1,4 +1,4 @@
-"""One picture and what a model makes of it: bars, what it saw, where it looked."""
+"""Probability bars, model input and heat map of one image through one model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.errors import MedModelError
-from medmodel.evaluation.calibration import stored_temperature
-from medmodel.imaging.images import Pixels
+from medmodel.evaluation.calibration import Temperature, stored_temperature
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -19,8 +18,8 @@ from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import SIDE, show_picture
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.prediction.cases import Case, pixels_of, prepared
-from pages._shared.prediction.prediction_cache import heatmap_of, is_explained
+from pages._shared.prediction.cases import pixels_of
+from pages._shared.prediction.prediction_cache import Answer, heatmap_of, is_explained
 from pages._shared.prediction.scan_view import show_scan
 
 _FIRST_CLASSES = 8
@@ -30,35 +29,52 @@ _EXPLAINING = (
 )
 
 
-def show_scores(
-    run: Run,
-    case: Case,
-    scores: NDArray[np.float32],
-    colours: Mapping[str, str],
-    order: NDArray[np.intp],
+def show_probabilities(
+    answer: Answer, colours: Mapping[str, str], order: NDArray[np.intp]
 ) -> None:
     """The first choice in words, then a bar for every class.
 
     Args:
-        run: The model's run.
-        case: The picture.
-        scores: Probabilities, shape `(classes,)`.
+        answer: The model's answer to the image.
         colours: One for each class.
         order: Positions of the classes from the top, shape `(classes,)`.
     """
-    first = int(scores.argmax())
+    probabilities, first = answer.probabilities, answer.first_choice
     # The sign stays beside its number where a line ends.
-    share = plots.per_cent(float(scores[first])).replace(" ", "\N{NO-BREAK SPACE}")
-    name = run.model_facts.class_names[first]
-    st.markdown(f"### Model's first choice: {plain(name)} ({plain(share)})")
-    key = f"bars-{run.id}-{case.key}"
-    _show_bars(run, order[:_FIRST_CLASSES], scores, colours, key)
+    share = plots.per_cent(float(probabilities[first])).replace(
+        " ", "\N{NO-BREAK SPACE}"
+    )
+    name = plain(answer.classes[first])
+    st.markdown(f"### Model's first choice: {name} ({plain(share)})")
+    _show_bars(
+        answer,
+        order[:_FIRST_CLASSES],
+        colours,
+        f"bars-{answer.run.id}-{answer.case.key}",
+    )
     rest = order[_FIRST_CLASSES:]
     if len(rest):
-        together = plots.per_cent(float(scores[rest].sum()))
+        together = plots.per_cent(float(probabilities[rest].sum()))
         title = f"{len(rest)} more classes, {together} together"
         with st.expander(plain(title)):
-            _show_bars(run, rest, scores, colours, f"{key}-rest")
+            _show_bars(
+                answer, rest, colours, f"bars-{answer.run.id}-{answer.case.key}-rest"
+            )
+
+
+def calibration_sentence(temperature: Temperature | None) -> str:
+    """What the probabilities mean, given what the model is calibrated with."""
+    if temperature is None:
+        return (
+            "A model's score for each class on this image; not calibrated: 80 % does "
+            "not mean right in 80 of 100 such cases."
+        )
+    return (
+        "A model's score for each class on this image; calibrated on "
+        f"{temperature.images:,} validation images (temperature "
+        f"{temperature.value:.2f}): of such cases with 80 %, about 80 of 100 should be "
+        "right."
+    )
 
 
 def say_uncalibrated(runs: Sequence[Run]) -> None:
@@ -70,29 +86,26 @@ def say_uncalibrated(runs: Sequence[Run]) -> None:
         )
 
 
-def bar_order(
-    run: Run, scores: NDArray[np.float32], example: Sequence[str]
-) -> NDArray[np.intp]:
-    """Positions of the classes from the top: by score, or as in another model.
+def bar_order(answer: Answer, example: Sequence[str] = ()) -> NDArray[np.intp]:
+    """Positions of the classes from the top: by probability, or as in another model.
 
     Args:
-        run: The model's run.
-        scores: Probabilities, shape `(classes,)`.
+        answer: The model's answer.
         example: The other model's classes in the order of its bars.
 
     Returns:
         Positions, shape `(classes,)`. As in the example where both models have the
         same few classes, so that bars stand side by side.
     """
-    classes = run.model_facts.class_names
+    classes = answer.classes
     if set(classes) == set(example) and len(classes) <= _FIRST_CLASSES:
         return np.array([classes.index(name) for name in example], np.intp)
-    return np.argsort(-scores, kind="stable")
+    return np.argsort(-answer.probabilities, kind="stable")
 
 
-def show_pictures(run: Run, case: Case, scores: NDArray[np.float32]) -> None:
-    """The picture as uploaded, what the model sees, and its heat map."""
-    seen = prepared(case, run.model_facts.preprocessing)
+def show_images(answer: Answer) -> None:
+    """The image as uploaded, what the model sees, and its heat map."""
+    case, pixels = answer.case, answer.pixels
     left, middle, right = st.columns(3, gap="medium")
     with left:
         title = "As in the data set" if case.label else "As uploaded"
@@ -102,32 +115,32 @@ def show_pictures(run: Run, case: Case, scores: NDArray[np.float32]) -> None:
             st.markdown(f"**{title}**")
             show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     with middle:
-        size = f"{seen.shape[1]} × {seen.shape[0]} pixels"
-        colour = "grey" if seen.shape[2] == 1 else "colour"
+        size = f"{pixels.shape[1]} × {pixels.shape[0]} pixels"
+        colour = "grey" if pixels.shape[2] == 1 else "colour"
         st.markdown("**What the model sees**")
-        automatic = run.model_facts.preprocessing.window == "auto"
+        automatic = answer.preprocessing.window == "auto"
         window = case.seen if automatic else ""
         caption = ", ".join(filter(None, [size, colour, window]))
-        show_picture(seen, caption, "The picture as the model sees it")
+        show_picture(pixels, caption, "The picture as the model sees it")
     with right:
-        _show_heatmap(run, case, seen, scores)
+        _show_heatmap(answer)
 
 
 @st.fragment
-def _show_heatmap(
-    run: Run, case: Case, seen: Pixels, scores: NDArray[np.float32]
-) -> None:
+def _show_heatmap(answer: Answer) -> None:
     """The overlay with its two controls; only this part reruns when they move."""
     st.markdown("**Where it looked**")
-    picture = st.container()
+    container = st.container()
     # Of the map's size from the beginning: controls below must not move under a hand.
-    slot = picture.empty()
-    classes = run.model_facts.class_names
+    slot = container.empty()
+    run, classes, probabilities = answer.run, answer.classes, answer.probabilities
     position = st.selectbox(
         "Evidence for",
-        [int(i) for i in np.argsort(-scores, kind="stable")],
-        format_func=lambda i: f"{classes[i]} ({plots.per_cent(float(scores[i]))})",
-        key=f"evidence-{run.id}-{case.key}",
+        [int(i) for i in np.argsort(-probabilities, kind="stable")],
+        format_func=lambda i: (
+            f"{classes[i]} ({plots.per_cent(float(probabilities[i]))})"
+        ),
+        key=f"evidence-{answer.run.id}-{answer.case.key}",
     )
     opacity = st.slider(
         "Opacity of the heat map",
@@ -155,33 +168,30 @@ def _show_heatmap(
         help="A test of the map: it must change when all that the network has learned "
         "is shuffled. A map that stays shows the picture, not what was learned.",
     )
-    with picture, errors_shown():
-        how = ExplainOptions(method, shuffled)
-        if not is_explained(run, case, position, how):
-            _hold(slot, seen)
-        heat = _heat(run, case, position, how, slot)
-        laid = plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100)
+    with container, errors_shown():
+        heatmap = _heatmap(answer, position, ExplainOptions(method, shuffled), slot)
+        enlarged = plots.enlarged(answer.pixels, SIDE)
         with slot:
             show_picture(
-                laid,
-                plots.heatmap_caption(heat, classes[position]),
+                plots.overlay(enlarged, heatmap, opacity / 100),
+                plots.heatmap_caption(heatmap, classes[position]),
                 f"Heat map for {classes[position]} laid over the picture",
             )
         if shuffled:
-            learned = heatmap_of(run, case, position, ExplainOptions(method))
-            st.markdown(shuffled_words(heat, learned))
+            learned = heatmap_of(answer, position, ExplainOptions(method))
+            st.markdown(shuffled_words(heatmap, learned))
 
 
-def _hold(slot: DeltaGenerator, seen: Pixels) -> None:
-    with slot:
-        show_picture(seen, _EXPLAINING, "The picture, not explained yet", True)
-
-
-def _heat(
-    run: Run, case: Case, position: int, how: ExplainOptions, slot: DeltaGenerator
+def _heatmap(
+    answer: Answer, position: int, options: ExplainOptions, slot: DeltaGenerator
 ) -> NDArray[np.float32]:
+    """The heat map; until it is there the slot shows the image without it."""
+    if not is_explained(answer, position, options):
+        with slot:
+            alt = "The picture, not explained yet"
+            show_picture(answer.pixels, _EXPLAINING, alt, True)
     try:
-        return heatmap_of(run, case, position, how)
+        return heatmap_of(answer, position, options)
     except MedModelError:
         slot.empty()
         raise
@@ -204,16 +214,12 @@ def shuffled_words(shuffled: NDArray[np.float32], learned: NDArray[np.float32]) 
 
 
 def _show_bars(
-    run: Run,
-    order: NDArray[np.intp],
-    scores: NDArray[np.float32],
-    colours: Mapping[str, str],
-    key: str,
+    answer: Answer, order: NDArray[np.intp], colours: Mapping[str, str], key: str
 ) -> None:
-    names = [run.model_facts.class_names[i] for i in order]
-    numbers = [plots.per_cent(float(scores[i])) for i in order]
+    names = [answer.classes[i] for i in order]
+    numbers = [plots.per_cent(float(answer.probabilities[i])) for i in order]
     show_figure(
-        plots.probability_bars(names, scores[order], colours),
+        plots.probability_bars(names, answer.probabilities[order], colours),
         key=key,
         alt="; ".join(f"{n}: {v}" for n, v in zip(names, numbers, strict=True)),
         download=False,

@@ -1,45 +1,24 @@
-"""One picture through several models: bars side by side, and where each looked."""
+"""One image through several models: bars side by side, and each model's heat map."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
-from medmodel.runs.run import Run
 from pages._shared.common.image_view import SIDE, show_picture
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.prediction.cases import Case, pixels_of, prepared
-from pages._shared.prediction.prediction_cache import heatmap_of
-from pages._shared.prediction.prediction_view import bar_order, show_scores
+from pages._shared.prediction.cases import Case, pixels_of
+from pages._shared.prediction.prediction_cache import Answer, heatmap_of
+from pages._shared.prediction.prediction_view import bar_order, show_probabilities
 from pages._shared.prediction.scan_view import show_scan
 
 _FIRST_CHOICE = ""
 _IN_A_ROW = 4
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one model says of a picture.
-
-    Args:
-        name: What the model is called here.
-        run: Its run.
-        case: The picture, as the model's own data set holds it or as uploaded.
-        scores: Every class's probability, shape `(classes,)`.
-    """
-
-    name: str
-    run: Run
-    case: Case
-    scores: NDArray[np.float32]
 
 
 def places(count: int) -> Iterator[DeltaGenerator]:
@@ -53,15 +32,15 @@ def places(count: int) -> Iterator[DeltaGenerator]:
 
 def show_bars(answers: Sequence[Answer]) -> None:
     """Each model's first choice and bars, classes in the same order for all."""
-    names = [name for a in answers for name in a.run.model_facts.class_names]
+    names = [name for answer in answers for name in answer.classes]
     colours = plots.class_colours(list(dict.fromkeys(names)))
     shown: list[str] = []
     for place, answer in zip(places(len(answers)), answers, strict=True):
         with place:
             st.markdown(f":gray[{plain(answer.name)}]")
-            order = bar_order(answer.run, answer.scores, shown)
-            shown = shown or [answer.run.model_facts.class_names[i] for i in order]
-            show_scores(answer.run, answer.case, answer.scores, colours, order)
+            order = bar_order(answer, shown)
+            shown = shown or [answer.classes[i] for i in order]
+            show_probabilities(answer, colours, order)
 
 
 @st.fragment
@@ -81,13 +60,15 @@ def show_heatmaps(answers: Sequence[Answer]) -> None:
     beside = places(max(len(answers), 2))
     for place, answer in zip(beside, answers, strict=False):
         with place, errors_shown(), st.spinner("Explaining …"):
-            _show_heatmap(answer, wanted, (opacity, method))
+            _show_heatmap(answer, wanted, opacity, method)
 
 
 def _controls(answers: Sequence[Answer], case: Case) -> tuple[str, int, str]:
-    known = [set(a.run.model_facts.class_names) for a in answers]
-    first = answers[0].run.model_facts.class_names
-    common = [name for name in first if all(name in names for names in known)]
+    common = [
+        name
+        for name in answers[0].classes
+        if all(name in answer.classes for answer in answers)
+    ]
     wanted = st.selectbox(
         "Evidence for",
         [_FIRST_CHOICE, *common],
@@ -96,7 +77,10 @@ def _controls(answers: Sequence[Answer], case: Case) -> tuple[str, int, str]:
     )
     opacity = st.slider(
         "Opacity of the heat maps",
-        *(0, 100, 60, 5),
+        0,
+        100,
+        60,
+        5,
         format="%d %%",
         key="opacity-of-all",
         persist_state="session",
@@ -111,18 +95,14 @@ def _controls(answers: Sequence[Answer], case: Case) -> tuple[str, int, str]:
     return wanted, opacity, method
 
 
-def _show_heatmap(answer: Answer, wanted: str, how: tuple[int, str]) -> None:
-    opacity, method = how
-    facts = answer.run.model_facts
-    best = int(answer.scores.argmax())
-    position = facts.class_names.index(wanted) if wanted else best
-    name = facts.class_names[position]
-    share = plots.per_cent(float(answer.scores[position]))
+def _show_heatmap(answer: Answer, wanted: str, opacity: int, method: str) -> None:
+    position = answer.classes.index(wanted) if wanted else answer.first_choice
+    name = answer.classes[position]
+    share = plots.per_cent(float(answer.probabilities[position]))
     st.markdown(f":gray[{plain(answer.name)}]  \n{plain(name)}: {plain(share)}")
-    seen = prepared(answer.case, facts.preprocessing)
-    heat = heatmap_of(answer.run, answer.case, position, ExplainOptions(method))
+    heatmap = heatmap_of(answer, position, ExplainOptions(method))
     show_picture(
-        plots.overlay(plots.enlarged(seen, SIDE), heat, opacity / 100),
-        plots.heatmap_caption(heat, name),
+        plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, opacity / 100),
+        plots.heatmap_caption(heatmap, name),
         f"Heat map of {answer.name} for {name} laid over the picture",
     )

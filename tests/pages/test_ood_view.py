@@ -22,8 +22,8 @@ from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
-from pages._shared.prediction import assurance_view
-from pages._shared.prediction.assurance_view import _why, sentence
+from pages._shared.prediction.conformal_view import set_sentence
+from pages._shared.prediction.ood_view import _why, is_unlike_training
 from tests.conftest import draw_class_folders
 from tests.pages.page import said
 from tests.pages.test_diagnose_page import drop, first_choices, opened, press
@@ -64,7 +64,7 @@ def photograph() -> tuple[str, bytes]:
 def test_farther_than_nearly_all_is_not_called_all(run: Run) -> None:
     """399 of 400 were said to be 100 %."""
     found = ood.OodResult(399 / 400, True, [], [])
-    assert r"than \> 99 % of the validation images" in _why(run, found)
+    assert r"than \> 99 % of the validation images" in _why(found)
 
 
 def familiar(run: Run) -> tuple[str, bytes]:
@@ -143,13 +143,12 @@ def test_a_picture_of_the_training_is_called_one(
     assert "very picture" not in told[2]
 
     far = ood.OodResult(0.97, True, [], [])
-    monkeypatch.setattr(assurance_view, "familiarity_of", lambda run, case: far)
     strange = {}
     for name, file in files.items():
-        case: Any = SimpleNamespace(
-            scan=False, digest=pixel_digest(decode(file).pixels)
-        )
-        strange[name] = assurance_view.is_strange(run, case)
+        case = SimpleNamespace(scan=False, digest=pixel_digest(decode(file).pixels))
+        prediction = SimpleNamespace(ood=far)
+        answer: Any = SimpleNamespace(run=run, case=case, prediction=prediction)
+        strange[name] = is_unlike_training(answer)
     assert strange == {"train": False, "val": True, "test": True}
 
 
@@ -184,9 +183,9 @@ def test_without_a_reference_nothing_is_refused(run: Run) -> None:
 
 def test_sets_in_said() -> None:
     found = conformal.Conformal(0.95, np.array([0.3, 0.2]), np.array([True, True]), 80)
-    both = sentence(["a_b", "c"], found, np.array([0.4, 0.6], np.float32))
+    both = set_sentence(["a_b", "c"], found, np.array([0.4, 0.6], np.float32))
     assert r"With 95 % coverage: **c** or **a\_b**" in both
-    one = sentence(["a_b", "c"], found, np.array([0.1, 0.9], np.float32))
+    one = set_sentence(["a_b", "c"], found, np.array([0.1, 0.9], np.float32))
     assert "coverage: **c**" in one and "class by class" in one
-    none = sentence(["a", "c"], found, np.array([0.1, 0.1], np.float32))
+    none = set_sentence(["a", "c"], found, np.array([0.1, 0.1], np.float32))
     assert "none of the classes" in none

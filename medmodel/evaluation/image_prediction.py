@@ -1,0 +1,42 @@
+"""Prediction: one model's answer to one image, before and after calibration."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.evaluation.calibration import Temperature, apply_temperature
+from medmodel.evaluation.ood import OodResult
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one model says of one image.
+
+    Args:
+        classes: (num_classes,) names, in the order of the model's outputs.
+        raw: float32 (num_classes,), probabilities as the model gives them. Thresholds
+            and conformal sets are made of these.
+        temperature: With which the model is calibrated; None if it is not.
+        ood: How the image stands to the training images; None if that was not asked,
+            or the run has no reference.
+        heatmap: float32 (height, width) in [0, 1] of the class that was asked for;
+            None if none was.
+    """
+
+    classes: list[str]
+    raw: NDArray[np.float32]
+    temperature: Temperature | None = None
+    ood: OodResult | None = None
+    heatmap: NDArray[np.float32] | None = None
+
+    @functools.cached_property
+    def calibrated(self) -> NDArray[np.float32]:
+        """(num_classes,) after temperature scaling; `raw` without a temperature."""
+        if self.temperature is None:
+            return self.raw
+        scaled = apply_temperature(self.raw[None], self.temperature.value)
+        return scaled[0].astype(np.float32)

@@ -1,0 +1,161 @@
+"""Out-of-distribution warning of one image, and its nearest training images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel.core import audit
+from medmodel.core.errors import MedModelError
+from medmodel.data.folders import safe_folder
+from medmodel.evaluation.ood import MOST_FITTED, Neighbour, OodResult
+from medmodel.evaluation.predictions import training_digests
+from medmodel.imaging.images import Pixels, decode, png_bytes, thumbnail
+from medmodel.reports import plots
+from medmodel.runs.run import Run
+from pages._shared.common.words import plain
+from pages._shared.prediction.cases import pixel_digest_of
+from pages._shared.prediction.prediction_cache import Answer
+
+_THUMBNAIL = 128
+_MOST_THUMBNAILS = 64
+
+
+def may_show_probabilities(answer: Answer) -> bool:
+    """Says first whether the image is unlike the training data.
+
+    One that the model was trained on is said to be that instead.
+
+    Returns:
+        Whether its probabilities are shown: it is familiar, nothing is known of that,
+        or they were asked for nevertheless.
+    """
+    ood = answer.prediction.ood
+    if ood is None:
+        st.caption(
+            "Whether this picture resembles the training data is not known: the model "
+            "was trained by a version that did not keep that."
+        )
+    if ood is None or not is_unlike_training(answer):
+        _say_if_learned(answer)
+        return True
+    st.markdown("### Unlike the training data")
+    st.warning(_why(ood), icon=":material/help:")
+    key = f"nevertheless-{answer.run.id}-{answer.case.key}"
+    if st.session_state.get(key):
+        return True
+    if st.button("Show the probabilities nevertheless", key=f"ask-{key}"):
+        st.session_state[key] = True
+        audit.record("nevertheless", run=answer.run.id, images=1)
+        st.rerun()
+    return False
+
+
+def is_unlike_training(answer: Answer) -> bool:
+    """Whether the image is out of distribution, and not one of the training images."""
+    ood = answer.prediction.ood
+    if ood is None or not ood.unfamiliar:
+        return False
+    return bool(ood.facts) or _split_of(answer) != "train"
+
+
+def _split_of(answer: Answer) -> str:
+    """The split of the run that holds this very image: train, val, or "" for none."""
+    digests = _training_digests(str(answer.run.folder))
+    return digests.get(pixel_digest_of(answer.case), "")
+
+
+def _say_if_learned(answer: Answer) -> None:
+    split = _split_of(answer)
+    if split == "train":
+        st.info(
+            "**The model was trained on this very picture.** Its score here says "
+            "nothing about how it does on new ones.",
+            icon=":material/school:",
+        )
+    elif split == "val":
+        st.info(
+            "**This very picture is one of the validation images**, by which the "
+            "training was steered. New pictures may fare worse.",
+            icon=":material/school:",
+        )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _training_digests(folder: str) -> dict[str, str]:
+    return training_digests(Run(Path(folder)))
+
+
+def _why(ood: OodResult) -> str:
+    reasons = list(ood.facts)
+    if ood.far:
+        share = "every one"
+        if ood.farther_than < 1:
+            share = plots.per_cent(ood.farther_than)
+        reasons.append(
+            f"It lies farther from the training images than {share} of the validation "
+            "images."
+        )
+    return plain(
+        " ".join(reasons) + " The model has seen hardly anything like it: do not rely "
+        "on its probabilities for such a picture."
+    )
+
+
+def show_neighbours(answer: Answer) -> None:
+    """The training images that the network finds most like the image."""
+    ood, run = answer.prediction.ood, answer.run
+    if ood is None or not ood.neighbours:
+        return
+    st.markdown("#### Similar training images")
+    with st.container(horizontal=True):
+        for neighbour in ood.neighbours:
+            with st.container(width=_THUMBNAIL):
+                _show_neighbour(run, neighbour)
+    st.caption(
+        f"Nearest by the features of the network{_among(run)}. A distance of 1 is how "
+        "far a validation image usually is from its nearest training image."
+    )
+
+
+def _among(run: Run) -> str:
+    """Which training images were looked at, where not all of them were."""
+    if run.config.training == "frozen":  # their features were there anyway
+        return ""
+    count = sum(
+        split == "train" for split in _training_digests(str(run.folder)).values()
+    )
+    if count <= MOST_FITTED:
+        return ""
+    return f", among {MOST_FITTED:,} of {count:,} training images drawn by chance"
+
+
+def _show_neighbour(run: Run, neighbour: Neighbour) -> None:
+    text = f"{neighbour.label}, distance {neighbour.distance:.2f}"
+    try:
+        pixels = _training_image(run, neighbour.path)
+    except (MedModelError, OSError):
+        st.markdown(f"{plain(text)}  \n:gray[not in the data set any more]")
+        return
+    side = max(pixels.shape[:2])
+    enlarged = plots.enlarged(pixels, _THUMBNAIL) if side < _THUMBNAIL else pixels
+    st.image(
+        png_bytes(plots.framed(enlarged)),
+        caption=plain(text),
+        output_format="PNG",
+        alt=f"Training image, {text}",
+    )
+
+
+def _training_image(run: Run, path: str) -> Pixels:
+    thumbnails: dict[tuple[str, str], Pixels] = st.session_state.setdefault(
+        "neighbour-thumbnails", {}
+    )
+    key = (run.id, path)
+    if key not in thumbnails:
+        file = safe_folder(run.config.dataset) / path
+        thumbnails[key] = thumbnail(decode(file).pixels, _THUMBNAIL)
+        while len(thumbnails) > _MOST_THUMBNAILS:
+            del thumbnails[next(iter(thumbnails))]
+    return thumbnails[key]
