@@ -90,8 +90,7 @@ def test_every_benchmark_row_has_its_function(name: str) -> None:
 
 def test_files_of_the_workspace_are_those_that_the_code_names() -> None:
     suffixes = "(?:csv|json|jsonl|key|keras|lock|log|npy|npz|txt)"
-    shipped = {p.name for p in PACKAGE.rglob("*.*") if p.suffix in (".csv", ".json")}
-    shipped |= {path.name for path in ROOT.glob("*.txt")}
+    shipped = {path.name for path in (*PACKAGE.rglob("*"), *ROOT.iterdir())}
     written = set(re.findall(rf'"(\w+\.{suffixes})"', SOURCE)) - shipped
     documented = set(re.findall(rf"(?<![\w*])\w+\.{suffixes}\b", WORKSPACE))
     assert documented == written
