@@ -1,10 +1,13 @@
-"""All cores for work on many files, in light processes that import little.
+"""A pool of light processes: work on many files, on all cores.
 
 Python's own process pools import the parent's main module again in every child; when
 that is Streamlit or a training worker, each child would load Streamlit or TensorFlow.
+loky's do not, but where one of its processes dies all are ended, nobody is told which
+file it was, and they outlive a parent that was killed.
+
 These children import only the module of the function they run, take JSON lines on
 standard input, answer on standard output, and end when their parent does. They are kept
-for the next work for a while: their imports cost more than a thousand small pictures.
+for the next work for a while: their imports cost more than a thousand small images.
 """
 
 from __future__ import annotations
@@ -165,7 +168,7 @@ class _WorkerGroup:
                 if answer:
                     self.answers.put((given.popleft(), _unpack(answer)))
                 elif not self.ended.is_set():
-                    self._mourn(child, given)
+                    self._try_alone(child, given)
                     child = None
         except OSError as error:
             self.answers.put(([], error))
@@ -188,8 +191,8 @@ class _WorkerGroup:
                 child.stdin.flush()
         return bool(given)
 
-    def _mourn(self, child: subprocess.Popen[str], given: deque[list[Any]]) -> None:
-        """It crashed: the chunk's items are tried alone, to find the culprit."""
+    def _try_alone(self, child: subprocess.Popen[str], given: deque[list[Any]]) -> None:
+        """A child crashed: its chunk's items are tried alone, to find the culprit."""
         _end(child)
         chunk = given.popleft()
         if len(chunk) == 1:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,15 @@ def complain(numbers: list[int]) -> None:
 def die_on_seven(numbers: list[int]) -> list[int]:
     if 7 in numbers:
         os._exit(11)
+    return numbers
+
+
+def hang_on_seven(numbers: list[int]) -> list[int]:
+    for number in numbers:
+        signal.alarm(1)  # As the sandbox sets it for every file.
+        while number == 7:
+            time.sleep(1)
+        signal.alarm(0)
     return numbers
 
 
@@ -78,8 +89,11 @@ def test_mistakes_are_raised_here_with_their_traceback() -> None:
     assert "in double" in str(caught.value)
 
 
-def test_an_item_that_kills_its_process_spoils_no_other() -> None:
-    answers = list(pool.map_chunks(die_on_seven, list(range(40)), few=0))
+@pytest.mark.parametrize("task", [die_on_seven, hang_on_seven])
+def test_an_item_that_kills_its_process_spoils_no_other(
+    task: Callable[[list[int]], list[int]],
+) -> None:
+    answers = list(pool.map_chunks(task, list(range(40)), few=0))
     assert [chunk for chunk, answer in answers if answer is None] == [[7]]
     assert sorted(n for _, answer in answers for n in answer or []) == [
         n for n in range(40) if n != 7
