@@ -1,4 +1,8 @@
-"""What can compute on this machine, found without TensorFlow."""
+"""What can compute on this machine, found without TensorFlow.
+
+nvidia-smi is asked, not NVIDIA's library in this process: a driver that does not answer
+is given up after some seconds, and who has no GPU imports nothing for it.
+"""
 
 from __future__ import annotations
 
