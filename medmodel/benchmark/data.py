@@ -21,8 +21,9 @@ from medmodel.benchmark import Measurement, at_least, at_most, bench_data
 from medmodel.core import pool
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.samples import Slicing
-from medmodel.data import datasets
-from medmodel.data.layout import list_files
+from medmodel.data.describe import describe_files
+from medmodel.data.index_table import SampleRow
+from medmodel.data.layout import FileEntry, list_files
 from medmodel.data.prepared import prepare
 from medmodel.quality import indexing
 
@@ -50,11 +51,12 @@ def check_speed() -> list[Measurement]:
     """Images checked per second against Pillow or pydicom alone."""
 
     def ours(paths: list[str], folder: Path) -> None:
-        plain = Slicing().to_json()
-        task = datasets.describe_files
-        found = pool.map_chunks(task, paths, str(folder), plain, few=0)
-        samples = [row for _, files in found for rows in files for row in rows]
-        assert all(not row["error"] for row in samples) and len(samples) == len(paths)
+        files = [FileEntry(path, "", "", 0, 0) for path in paths]
+        answers = pool.map_chunks(
+            describe_files, files, str(folder), Slicing().to_json(), few=0
+        )
+        rows = [SampleRow(*v) for _, described in answers for f in described for v in f]
+        assert not any(row.error for row in rows) and len(rows) == len(paths)
 
     return [
         _compared("check_speed", "chest_xray", JPEG_TIMES, _pillow, ours),

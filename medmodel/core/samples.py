@@ -125,7 +125,7 @@ class Slicing:
         """The samples of a file; None is the file as a whole.
 
         Args:
-            file_format: As in `images.Decoded`.
+            file_format: As in `DecodedImage`.
             count: Its frames or pages, or slices along `axis`.
         """
         if file_format == "NIfTI":

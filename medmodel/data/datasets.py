@@ -1,64 +1,46 @@
-"""A folder of class folders becomes a table of images, and the table is kept.
+"""Index of a data set: a folder of class folders becomes a table of samples.
 
-Which folder means what is told by `layout`. Files are recognised by content. Nothing is
-ever changed or deleted: what is left out is listed with the reason.
+Which folder means what is told by `layout`; `describe` opens the files; `index_table`
+keeps the table. Nothing is ever changed or deleted: what is left out is listed with the
+reason.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-import sys
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from medmodel.core import pool, samples
 from medmodel.core.config import Progress
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import DataError, ImageError
+from medmodel.core.errors import DataError
 from medmodel.core.samples import Slicing
-from medmodel.core.storage import replacing
-from medmodel.data import curation, image_stats, layout
-from medmodel.imaging import channels, images
+from medmodel.data import curation, layout
+from medmodel.data.describe import NOT_AN_IMAGE, describe_files, without_image
+from medmodel.data.index_table import (
+    OLDER_VERSIONS,
+    SampleRow,
+    compact,
+    read_table,
+    rows_by_file,
+    to_table,
+    write_table,
+)
+from medmodel.data.layout import FileEntry
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS: dict[str, type] = {
-    "path": str,
-    "label": str,
-    "split": str,
-    "bytes": int,
-    "mtime_ns": int,
-    "format": str,
-    "mode": str,
-    "width": int,
-    "height": int,
-    "digest": str,
-    "patient": str,
-    "frames": int,
-    "seen": str,
-    "series": int,
-    **image_stats.COLUMNS,
-    "error": str,
-}
-_DTYPES: dict[Hashable, Any] = {
-    name: "int64" if kind is int else object for name, kind in _COLUMNS.items()
-}
-_REPEATED = {"label", "split", "format", "mode", "patient", "seen", "error"}
-_VERSION = 5
-_OLDER = ("1", "3", "4")
-"""Versions whose tables can be shown, but are measured again by the next check."""
-_NOT_AN_IMAGE = "-not an image"
 _SCANS = ("DICOM", "NIfTI")
+_CRASHED = "The decoder crashed over this file."
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
-
-Row = tuple[Any, ...]
-"""Values in the order of `_COLUMNS`."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +49,8 @@ class Index:
 
     Args:
         folder: Absolute path.
-        table: One row per sample, see `samples`: `path` (its name, relative, posix),
-            `label`, `split` ("" if the folder has none), `bytes`, `mtime_ns`, `format`,
-            `mode`, `width`, `height`, `digest` (of the decoded pixels), `patient`
-            (stand-in for the number in a DICOM header, else ""), `frames` (pictures or
-            slices in the file), `seen` (how a scan became grey), `series` (volumes in
-            the file), the columns of `facts`, `group` (what somebody wants kept
-            together, else ""), `error` ("" if readable); sorted by path.
+        table: One row per sample: the fields of `SampleRow`, and `group` (what
+            somebody wants kept together, else ""); sorted by path.
         ignored: Columns `path`, `reason`: everything that is left out.
     """
 
@@ -126,22 +103,26 @@ def index_dataset(
         raise DataError(f"The data set's folder {folder} does not exist.")
     if progress:
         progress("listing", 0, 0)
-    found, ignored = layout.list_files(folder)
+    files, ignored = layout.list_files(folder)
     slicing = curation.slicing(curation.actions(index_folder(folder)))
-    known = _known_rows(folder, slicing)
-    rows: dict[str, Row] = {}
-    changed: list[layout.FileEntry] = []
-    for file in found:
-        old = known.get(samples.file_of(file.path), [])
+    old_rows = rows_by_file(_kept_tables(folder), slicing)
+    rows: dict[str, SampleRow] = {}
+    changed: list[FileEntry] = []
+    for file in files:
+        old = old_rows.get(samples.file_of(file.path), [])
         if old and all(_still_true(file, row) for row in old):
-            rows |= {row["path"]: _row(file, row) for row in old}
+            rows |= {row.path: _relabelled(row, file) for row in old}
         else:
             changed.append(file)
-    _describe_changed(folder, changed, rows, slicing, (progress, cancelled))
-    table, index = _assemble(folder, rows.values(), ignored)
+    del old_rows
+    _describe_changed(folder, changed, rows, slicing, progress, cancelled)
+    left_out = [SampleRow(path, error="-" + reason) for path, reason in ignored]
+    table = to_table([*rows.values(), *left_out])
+    index = _to_index(folder, table)
     _check_classes(index)
-    _keep(folder, "index.csv", table, slicing)
-    (index_folder(folder) / "partial.csv").unlink(missing_ok=True)
+    complete, partial = _kept_tables(folder)
+    write_table(complete, table, slicing)
+    partial.unlink(missing_ok=True)
     return index
 
 
@@ -150,160 +131,68 @@ def load_index(folder: Path, comparable: bool = False) -> Index | None:
 
     Where it must be `comparable`: not by an older version, whose digests are others.
     """
-    kept = _read_kept(index_folder(folder) / "index.csv", () if comparable else _OLDER)
-    return None if kept is None else _split_kept(folder.resolve(), kept[0])
+    older = () if comparable else OLDER_VERSIONS
+    kept = read_table(_kept_tables(folder)[0], older)
+    return None if kept is None else _to_index(folder.resolve(), kept[0])
 
 
-def describe_files(
-    paths: list[str], folder: str, slicing: dict[str, Any]
-) -> list[list[dict[str, Any]]]:
-    """What the table says of each file's samples: path, format, digest, error, ...
-
-    Runs in the pool. An error that starts with "-" means: not an image, ignore it.
-    """
-    return [_describe(Path(folder), path, Slicing(**slicing)) for path in paths]
-
-
-def _describe(folder: Path, path: str, slicing: Slicing) -> list[dict[str, Any]]:
-    """The samples of one file; one that says why where there is none."""
-    file = samples.located(folder / path)[0]
-    try:
-        with file.open("rb", buffering=0) as opened:
-            known = images.recognised(opened.read(images.HEAD))
-            if not known and not file.name.lower().endswith(layout.IMAGE_SUFFIXES):
-                return [{**_described(_NOT_AN_IMAGE), "path": path}]
-            images.check_bytes(os.fstat(opened.fileno()).st_size, file.name)
-            opened.seek(0)
-            content = opened.read()
-        decoded = images.decode(content, file.name, axis=slicing.axis)
-        parts = slicing.parts(decoded.format, decoded.frames)
-        if parts == [None]:
-            return [_facts_of(content, path, decoded)]
-        return _describe_parts(content, samples.file_of(path), parts, slicing)
-    except ImageError as error:
-        reason = str(error)
-    except OSError as error:
-        reason = f"{file.name} cannot be opened: {error.strerror}."
-    return [{**_described(reason), "path": path}]
-
-
-def _describe_parts(
-    content: bytes, file: str, parts: Sequence[samples.Part | None], slicing: Slicing
-) -> list[dict[str, Any]]:
-    """Each picture of a file that shows something.
-
-    Raises:
-        ImageError: None does.
-    """
-    found = []
-    error: ImageError | None = None
-    for part in parts:
-        name = samples.join(file, part)
-        frame = part.number if part else -1
-        short = name.rpartition("/")[2]
-        try:
-            decoded = images.decode(content, short, frame=frame, axis=slicing.axis)
-        except ImageError as refused:  # such as a frame of a single value
-            error = refused
-            continue
-        found.append(_facts_of(b"", name, decoded))
-    if not found and error is not None:
-        raise error
-    least = 0.0
-    if slicing.only_shown and found[0]["format"] == "NIfTI":
-        least = samples.EMPTY * max(row["spread"] for row in found)
-    return [row for row in found if row["spread"] >= least]
-
-
-def _facts_of(content: bytes, name: str, decoded: images.Decoded) -> dict[str, Any]:
-    height, width, _ = decoded.pixels.shape
-    pixels = channels.single_channel(decoded.pixels)
-    return {
-        "path": name,
-        "format": decoded.format,
-        "mode": decoded.mode,
-        "width": width,
-        "height": height,
-        "digest": images.pixel_digest(pixels),
-        "patient": decoded.patient,
-        "frames": decoded.frames,
-        "seen": decoded.seen,
-        "series": decoded.series,
-        **image_stats.measure(content, pixels, decoded.format),
-        "error": "",
-    }
-
-
-def _described(error: str) -> dict[str, Any]:
-    """The same for a file that holds no readable image."""
-    nothing = {name: kind() for name, kind in _COLUMNS.items()}
-    found = {n: v for n, v in nothing.items() if n not in layout.FileEntry._fields}
-    return {**found, "patient": "", "error": error}
+def _kept_tables(folder: Path) -> tuple[Path, Path]:
+    """Where the table is kept: the finished one, and one of a check that goes on."""
+    return index_folder(folder) / "index.csv", index_folder(folder) / "partial.csv"
 
 
 def _describe_changed(
     folder: Path,
-    changed: Sequence[layout.FileEntry],
-    rows: dict[str, Row],
+    changed: Sequence[FileEntry],
+    rows: dict[str, SampleRow],
     slicing: Slicing,
-    told: tuple[Progress | None, Callable[[], bool] | None],
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
 ) -> None:
     """Opens the changed files and adds the rows of their samples."""
-    progress, cancelled = told
-    files = {file.path: file for file in changed}
     done = len({samples.file_of(path) for path in rows})
-    total = done + len(files)
+    total = done + len(changed)
+    partial = _kept_tables(folder)[1]
     kept_at = time.monotonic()
     answers = pool.map_chunks(
-        describe_files, list(files), str(folder), slicing.to_json(), cancelled=cancelled
+        describe_files, changed, str(folder), slicing.to_json(), cancelled=cancelled
     )
     try:
-        for paths, results in answers:
-            crashed = _described("The decoder crashed over this file.")
-            crash = [[{**crashed, "path": path}] for path in paths]
-            for path, found in zip(paths, results or crash, strict=True):
-                rows |= {row["path"]: _row(files[path], row) for row in found}
-            done += len(paths)
+        for files, described in answers:
+            # No answer: an image alone brought its process down.
+            crashed = ([without_image(FileEntry(*f), _CRASHED)] for f in files)
+            for values in itertools.chain.from_iterable(described or crashed):
+                row = compact(values)
+                rows[row.path] = row
+            done += len(files)
             if progress:
                 progress("checking", done, total)
             if time.monotonic() - kept_at > _KEEP_EVERY:
-                _keep(folder, "partial.csv", _table(rows.values()), slicing)
+                write_table(partial, to_table(rows.values()), slicing)
                 kept_at = time.monotonic()
     except BaseException:
         if done:
-            _keep(folder, "partial.csv", _table(rows.values()), slicing)
+            write_table(partial, to_table(rows.values()), slicing)
         raise
 
 
-def _still_true(file: layout.FileEntry, old: dict[str, Any]) -> bool:
+def _still_true(file: FileEntry, row: SampleRow) -> bool:
     """Whether an earlier look at a file need not be repeated."""
-    if (old["bytes"], old["mtime_ns"]) != (file.bytes, file.mtime_ns):
+    if (row.bytes, row.mtime_ns) != (file.bytes, file.mtime_ns):
         return False
-    if old["error"]:
+    if row.error:
         # What could not be read may be readable now: a right given, a disk mounted.
-        return bool(old["error"] == _NOT_AN_IMAGE)
+        return row.error == NOT_AN_IMAGE
     # Rows of older versions have no hash, and do not know how many slices there are,
     # or volumes.
-    known = old["frames"] and (old["series"] or old["format"] != "NIfTI")
-    return bool(old["hash"] and (known or old["format"] not in _SCANS))
+    counted = row.frames and (row.series or row.format != "NIfTI")
+    return bool(row.hash and (counted or row.format not in _SCANS))
 
 
-def _row(file: layout.FileEntry, described: dict[str, Any]) -> Row:
-    """What folder or table say of a file, and what the file itself says.
-
-    A table's patient counts before the header's.
-    """
-    patient = file.patient or described["patient"]
-    told = file._replace(path=described["path"], patient=patient)
-    return _in_order({**described, **told._asdict()})
-
-
-def _in_order(values: dict[str, Any]) -> Row:
-    """A row as it is kept: a fifth of a dictionary's size, and words only once."""
-    return tuple(
-        sys.intern(values[name]) if name in _REPEATED else values[name]
-        for name in _COLUMNS
-    )
+def _relabelled(row: SampleRow, file: FileEntry) -> SampleRow:
+    """An earlier row with what folder or table say of the file today."""
+    patient = file.patient or row.patient
+    return compact(row._replace(label=file.label, split=file.split, patient=patient))
 
 
 def _check_classes(index: Index) -> None:
@@ -319,29 +208,8 @@ def _check_classes(index: Index) -> None:
     )
 
 
-def _assemble(
-    folder: Path, rows: Any, ignored: list[tuple[str, str]]
-) -> tuple[pd.DataFrame, Index]:
-    """The table as kept (ignored files included) and the index made of it."""
-    extra = [
-        _row(
-            layout.FileEntry(path, "", "", 0, 0),
-            {**_described("-" + reason), "path": path},
-        )
-        for path, reason in ignored
-    ]
-    table = _table([*rows, *extra])
-    return table, _split_kept(folder, table)
-
-
-def _table(rows: Any) -> pd.DataFrame:
-    import pandas as pd
-
-    table = pd.DataFrame(list(rows), columns=list(_COLUMNS))
-    return table.astype(_DTYPES).sort_values("path", ignore_index=True)
-
-
-def _split_kept(folder: Path, rows: pd.DataFrame) -> Index:
+def _to_index(folder: Path, rows: pd.DataFrame) -> Index:
+    """Parts what is left out from the samples; applies what somebody decided."""
     import pandas as pd
 
     left_out = rows["error"].str.startswith("-")
@@ -353,52 +221,3 @@ def _split_kept(folder: Path, rows: pd.DataFrame) -> Index:
     )
     extra = pd.DataFrame(dropped, columns=["path", "reason"])
     return Index(folder, table, pd.concat([ignored, extra], ignore_index=True))
-
-
-def _keep(folder: Path, name: str, table: pd.DataFrame, slicing: Slicing) -> None:
-    choice = "" if slicing == Slicing() else f" {slicing.words()}"
-    with replacing(index_folder(folder) / name) as file:
-        file.write(f"# {_VERSION}{choice}\n")
-        table.to_csv(file, index=False)
-
-
-def _read_kept(
-    path: Path, older: tuple[str, ...] = _OLDER
-) -> tuple[pd.DataFrame, str] | None:
-    """The rows, and the choice of slices in words; "" where nobody chose."""
-    import pandas as pd
-
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            version, _, choice = file.readline().strip()[2:].partition(" ")
-            if version not in (str(_VERSION), *older):
-                return None
-            rows = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
-            # The first version knew neither patients nor facts.
-            for name in _COLUMNS.keys() - set(rows.columns):
-                rows[name] = _COLUMNS[name]()
-            if version != str(_VERSION):
-                rows["hash"] = ""
-            return rows, choice
-    except FileNotFoundError:
-        return None
-
-
-def _known_rows(folder: Path, slicing: Slicing) -> dict[str, list[dict[str, Any]]]:
-    """Rows of an earlier look at this folder, finished or not, by file."""
-    known: dict[str, list[dict[str, Any]]] = {}
-    wanted = "" if slicing == Slicing() else slicing.words()
-    for name in ("index.csv", "partial.csv"):
-        kept = _read_kept(index_folder(folder) / name)
-        if kept is None:
-            continue
-        rows, choice = kept
-        if choice != wanted:
-            # Another choice of slices changes these files' samples, and no others.
-            rows = rows[(rows["frames"] < 2) & (rows["format"] != "NIfTI")]
-        records: list[dict[Any, Any]] = rows.to_dict("records")
-        found: dict[str, list[dict[str, Any]]] = {}
-        for row in records:
-            found.setdefault(samples.file_of(row["path"]), []).append(row)
-        known |= found
-    return known

@@ -7,12 +7,13 @@ look alike without opening a file again.
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from medmodel.imaging.images import Pixels
+from medmodel.imaging.windows import Pixels
 
 HASH_SIDE = 16
 """A perceptual hash compares 16 × 16 places with their right neighbours: 256 bits."""
@@ -23,34 +24,24 @@ _SIDE = 64
 """What is measured is measured on a picture whose shorter side has at least so many
 pixels, each the mean of whole blocks of pixels; smaller pictures stay as they are."""
 
-Facts = dict[str, str | int]
-_GREY: Facts = {"colour": 0, "red": 0, "blue": 0}
-COLUMNS: dict[str, type] = {
-    "hash": str,
-    "mean": int,
-    "spread": int,
-    "white": int,
-    "rotated": int,
-    "colour": int,
-    "red": int,
-    "blue": int,
-}
+Stats = dict[str, Any]
 
 
-def measure(file: bytes, pixels: Pixels, file_format: str) -> Facts:
-    """The facts of one image.
+def measure(file: bytes, pixels: Pixels, file_format: str) -> Stats:
+    """The statistics of one image, named as in `index_table.SampleRow`.
 
     Args:
         file: Its content.
         pixels: uint8 (height, width, 1 or 3); one channel is faster than three equal.
-        file_format: As in `images.Decoded`.
+        file_format: As in `DecodedImage`.
 
     Returns:
         `hash`: 64 hexadecimal digits; `mean` and `spread` (standard deviation) of grey
         levels, 0 to 255; `white`: per cent of the picture at 255; `rotated`: whether
         EXIF says that the picture lies on its side or head; `colour`: mean distance
         between the largest and the smallest channel, 0 to 255, 0 is grey; `red` and
-        `blue`: how far these lie above green on average, -255 to 255.
+        `blue`: how far these lie above green on average, -255 to 255. Grey images
+        have none of the last three.
     """
     small = _small(pixels)
     grey = small if small.mode == "L" else small.convert("L")
@@ -64,7 +55,7 @@ def measure(file: bytes, pixels: Pixels, file_format: str) -> Facts:
         "spread": round(max(square - mean**2, 0) ** 0.5),
         "white": round(100 * content.count(b"\xff") / len(values)),
         "rotated": int(file_format in ("JPEG", "TIFF", "WEBP") and _rotated(file)),
-        **(_colours(small) if pixels.shape[2] == 3 else _GREY),
+        **(_colours(small) if pixels.shape[2] == 3 else {}),
     }
 
 
@@ -82,7 +73,7 @@ def _small(pixels: Pixels) -> Image.Image:
     return image.reduce(max(1, min(image.size) // _SIDE))
 
 
-def _colours(small: Image.Image) -> Facts:
+def _colours(small: Image.Image) -> Stats:
     values = np.asarray(small).reshape(-1, 3)
     red, green, blue = values.mean(axis=0).tolist()
     distance = values.max(axis=1) - values.min(axis=1)

@@ -31,6 +31,7 @@ from medmodel.core.errors import Cancelled, DataError, ImageError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, read_json, replacing, write_json
 from medmodel.imaging import images
+from medmodel.imaging.decoded_image import DecodedImage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +163,7 @@ def decode_chunk(
 
 def _decode(
     path: Path, window: str, side: int, kept: dict[Path, bytes]
-) -> images.Decoded:
+) -> DecodedImage:
     """One picture; a file of which several are wanted in a row is read once."""
     file, part = samples.located(path)
     if part is None:

@@ -1,4 +1,4 @@
-"""DICOM files to pictures, step by step as the standard says.
+"""DICOM pixel pipeline: one frame of a file to 8 bits, step by step as PS3.3 says.
 
 modality LUT or rescale -> VOI LUT or window -> inversion -> colour. To be called in
 the sandbox (`scans` does so), since damaged files may crash decoders.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,11 @@ from pydicom.uid import UID
 
 from medmodel.core.errors import ImageError
 from medmodel.imaging.codecs import DAMAGED, check_variety, stored_values
+from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.dicom_header import again, keep, picture_elements
 from medmodel.imaging.lut import lookup_table
 from medmodel.imaging.windows import (
     WINDOWS,
-    Frame,
     Pixels,
     Values,
     Window,
@@ -54,11 +55,11 @@ def read(
     data: bytes,
     name: str,
     frame: int = 0,
-    window: dict[str, Any] | None = None,
+    window: Sequence[Any] | None = None,
     values: bool = False,
-    alike: bool = False,
+    ct_as_soft_tissue: bool = False,
 ) -> dict[str, Any]:
-    """One frame as a picture.
+    """Decodes one frame.
 
     Args:
         data: The file.
@@ -66,55 +67,52 @@ def read(
         frame: From 0.
         window: Arguments of `Window`; None: the file's own, or an automatic one.
         values: Whether the answer includes `values`.
-        alike: Whether CT is seen as soft tissue, whatever window the file asks for.
+        ct_as_soft_tissue: Whether CT is shown so, whatever window the file asks for.
 
     Returns:
-        The fields of `Frame`, window as a dictionary; `patient`, the clear id; and
-        `seen`, how values became grey.
+        The fields of `DecodedImage`; `patient` is in clear.
 
     Raises:
-        ImageError: It is no picture, damaged, too large, constant, or of a kind for
+        ImageError: It is no image, damaged, too large, constant, or of a kind for
             which there is no decoder.
     """
     with warnings.catch_warnings():
-        # pydicom warns of oddities that do not change the picture.
+        # pydicom warns of oddities that do not change the image.
         warnings.simplefilter("ignore")
-        kept = again(data, alike)
-        dataset = kept or picture_elements(data) or parse(data, name)
+        dataset = again(data, ct_as_soft_tissue)
+        dataset = dataset or picture_elements(data) or parse(data, name)
         frames = check_picture(dataset, name)
         if frames > 1:
-            keep(data, alike, dataset)
+            keep(data, ct_as_soft_tissue, dataset)
         if not 0 <= frame < frames:
             raise ImageError(f"{name} has no frame {frame + 1}: it has {frames}.")
         stored, photometric = stored_values(dataset, name, frame)
         check_variety(stored, name)
         try:
-            chosen = Window(**window) if window else None
-            if alike and chosen is None and dataset.get("Modality") == "CT":
+            modality = _modality(dataset)
+            if ct_as_soft_tissue and not window and modality == "CT":
                 _forget_windows(dataset)
             header = frame_header(dataset, frame)
-            found = _develop(dataset, header, stored, photometric, chosen, values)
+            if photometric not in _GREY:
+                shown = _Shown(to_rgb(stored, dataset, photometric))
+            else:
+                wanted = Window(*window) if window else None
+                shown = _show_grey(dataset, header, stored, photometric, wanted, values)
+            image = DecodedImage(
+                pixels=shown.pixels,
+                format="DICOM",
+                mode=_mode(dataset, photometric),
+                frames=frames,
+                patient=patient(dataset),
+                seen="" if window else _seen(shown, modality, header),
+                modality=modality,
+                values=shown.values if values else None,
+                window=shown.window,
+                inverted=photometric == "MONOCHROME1",
+            )
         except DAMAGED as error:
             raise _damaged(name) from error
-    answer = {
-        **vars(found),
-        "window": vars(found.window) if found.window else None,
-        "frames": frames,
-        "patient": patient(dataset),
-        "seen": "" if window else _seen(found, header),
-    }
-    if not values:
-        answer["values"] = None
-    return answer
-
-
-def identify(data: bytes, name: str) -> dict[str, Any]:
-    """The clear `patient` id, without decoding the picture.
-
-    Raises:
-        ImageError: The header is damaged.
-    """
-    return {"patient": patient(parse(data, name))}
+    return vars(image)
 
 
 def parse(data: bytes, name: str) -> FileDataset:
@@ -167,43 +165,52 @@ def check_picture(dataset: Dataset, name: str) -> int:
     return frames
 
 
-def _develop(
+class _Shown(NamedTuple):
+    """Pixels, the values that they show, and through which window; None for colours."""
+
+    pixels: Pixels
+    values: Values | None = None
+    window: Window | None = None
+
+
+def _show_grey(
     dataset: Dataset,
     header: Dataset,
     stored: npt.NDArray[Any],
     photometric: str,
     chosen: Window | None,
-    fully: bool,
-) -> Frame:
-    """A frame's picture; its values are those of all pixels only if `fully`."""
-    modality = str(dataset.get("Modality") or "")
-    if not (modality.isalnum() and len(modality) <= 16):
-        modality = ""
-    bits = int(dataset.get("BitsStored") or 8)
-    mode = photometric if bits == 8 else f"{photometric}, {bits} bits"
-    facts: dict[str, Any] = {"frames": 1, "modality": modality, "mode": mode}
-    if photometric not in _GREY:
-        pixels = to_rgb(stored, dataset, photometric)
-        return Frame(pixels, None, None, False, **facts)
-    levels = None if fully else lookup_table(stored, lambda v: _padding(v, dataset))
-    counts = levels.counts if levels else None
-    values = to_modality(levels.values if levels else stored, dataset, header)
+    all_values: bool,
+) -> _Shown:
+    """A frame's grey levels; the values are those of all pixels only if wanted."""
+    table = None if all_values else lookup_table(stored, lambda v: _padding(v, dataset))
+    counts = table.counts if table else None
+    values = to_modality(table.values if table else stored, dataset, header)
     inverted = photometric == "MONOCHROME1"
-    if chosen is None and (shown := voi_lookup(values, header)) is not None:
+    window: Window | None
+    if chosen is None and (grey := voi_lookup(values, header)) is not None:
         window = None
-        pixels = show(shown, Window(127.5, 255, "LINEAR_EXACT"), inverted)
+        pixels = show(grey, Window(127.5, 255, "LINEAR_EXACT"), inverted)
     else:
-        intercept = header.get("RescaleIntercept")
         window = chosen or own_window(header)
-        window = window or default_window(values, modality, intercept, counts)
+        window = window or default_window(
+            values, _modality(dataset), header.get("RescaleIntercept"), counts
+        )
         pixels = show(values, window, inverted)
         if chosen is None and (pixels == pixels.flat[0]).all():
             # The file's own window lies beside all values.
             window = percentile_window(values, counts=counts)
             pixels = show(values, window, inverted)
-    if levels:
-        pixels = levels.picture(pixels)
-    return Frame(pixels, values, window, inverted, **facts)
+    return _Shown(table.picture(pixels) if table else pixels, values, window)
+
+
+def _modality(dataset: Dataset) -> str:
+    modality = str(dataset.get("Modality") or "")
+    return modality if modality.isalnum() and len(modality) <= 16 else ""
+
+
+def _mode(dataset: Dataset, photometric: str) -> str:
+    bits = int(dataset.get("BitsStored") or 8)
+    return photometric if bits == 8 else f"{photometric}, {bits} bits"
 
 
 def _forget_windows(dataset: Dataset) -> None:
@@ -332,14 +339,14 @@ def own_window(header: Dataset) -> Window | None:
     return Window(center, width, shape)  # type: ignore[arg-type]
 
 
-def _seen(found: Frame, header: Dataset) -> str:
+def _seen(shown: _Shown, modality: str, header: Dataset) -> str:
     """How values became grey where nobody gave a window, for people."""
-    if found.values is None:
+    if shown.values is None:
         return ""
-    scanner = "CT " if found.modality == "CT" else ""
-    if found.window is None or found.window == own_window(header):
+    scanner = "CT " if modality == "CT" else ""
+    if shown.window is None or shown.window == own_window(header):
         return f"{scanner}as the file asks"
-    if found.window == WINDOWS["soft tissue"]:
+    if shown.window == WINDOWS["soft tissue"]:
         return f"{scanner}as soft tissue"
     return f"{scanner}by its own range"
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import struct
 import zlib
-from dataclasses import asdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import nibabel
@@ -25,7 +25,8 @@ from PIL import Image
 
 from medmodel.core.errors import ImageError
 from medmodel.core.samples import AXES, Axis
-from medmodel.imaging.windows import Frame, Values, Window, percentile_window, show
+from medmodel.imaging.decoded_image import DecodedImage
+from medmodel.imaging.windows import Values, Window, percentile_window, show
 
 MAX_BYTES = 1_000_000_000
 """Size of a volume, told from its header before it is decompressed as a whole."""
@@ -61,10 +62,10 @@ def read(
     axis: Axis = "axial",
     slice_number: int = -1,
     volume: int = 0,
-    window: dict[str, Any] | None = None,
+    window: Sequence[Any] | None = None,
     values: bool = False,
 ) -> dict[str, Any]:
-    """One slice as a picture.
+    """Decodes one slice.
 
     Args:
         data: The file, compressed or not.
@@ -78,16 +79,14 @@ def read(
         values: Whether the answer includes `values`.
 
     Returns:
-        The fields of `Frame`, `frames` being the slices along the axis; `patient` is
-        empty, as NIfTI has no such field; `seen` tells how values became grey;
-        `series` is how many volumes there are.
+        The fields of `DecodedImage`.
 
     Raises:
         ImageError: It is damaged, too large or small, a mask, or has no such slice.
     """
     opened = _opened(data, name, volume)
     found = opened.values
-    chosen = Window(**window) if window else opened.window
+    chosen = Window(*window) if window else opened.window
     position = AXES.index(axis)
     count = found.shape[2 - position]
     if not -1 <= slice_number < count:
@@ -99,23 +98,17 @@ def read(
             f"{name} is too small for a picture: its {axis} slices have "
             f"{picture.shape[1]} × {picture.shape[0]} pixels."
         )
-    frame = Frame(
+    image = DecodedImage(
         pixels=show(picture, chosen, inverted=False),
+        format="NIfTI",
+        mode=opened.mode,
+        frames=count,
+        seen="" if window else "by its own range",
+        series=opened.series,
         values=picture if values else None,
         window=chosen,
-        inverted=False,
-        frames=count,
-        modality="",
-        mode=opened.mode,
     )
-    seen = "" if window else "by its own range"
-    return {
-        **vars(frame),
-        "window": asdict(chosen),
-        "patient": "",
-        "seen": seen,
-        "series": opened.series,
-    }
+    return vars(image)
 
 
 class _Opened(NamedTuple):

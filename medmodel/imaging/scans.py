@@ -1,14 +1,14 @@
-"""Pictures from scanners: DICOM and NIfTI, by content, whatever the file is called.
+"""DICOM and NIfTI files read in the sandbox: images, headers, de-identified copies.
 
-All reading happens in the sandbox; this module neither parses nor decodes, so that it
-is light and nothing in a file can harm whoever calls it.
+This module neither parses nor decodes, so that it is light and nothing in a file can
+harm whoever calls it.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,62 +16,18 @@ from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import window_values
 from medmodel.core.pseudonyms import patient_pseudonym, workspace_key
-from medmodel.core.samples import Axis
-from medmodel.imaging.windows import Frame, Pixels, Window
+from medmodel.imaging.decoded_image import (
+    HEAD,
+    MAX_BYTES,
+    DecodedImage,
+    DecodeOptions,
+)
+from medmodel.imaging.windows import Window
 
 Region = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels; right and bottom are outside."""
 
-HEAD = 512
-"""Bytes that suffice to recognise every format, NIfTI even when compressed."""
-MAX_BYTES = 1_000_000_000
-
 _VALUE_REPRESENTATIONS = b"AE AS AT CS DA DS DT IS LO LT PN SH SQ ST TM UI UL US UN"
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """What to take from a file, and how to show it.
-
-    Args:
-        window: None: the window that the file asks for, else an automatic one.
-        frame: DICOM frame or NIfTI volume, from 0.
-        axis: How a NIfTI volume is sliced.
-        slice_number: NIfTI slice along the axis, from 0; -1 is the middle.
-        alike: Whether CT without a given window is seen as soft tissue, whatever
-            the file asks for.
-    """
-
-    window: Window | None = None
-    frame: int = 0
-    axis: Axis = "axial"
-    slice_number: int = -1
-    alike: bool = False
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A picture and what its file said about it.
-
-    Args:
-        pixels: uint8 (height, width, 1 or 3).
-        format: DICOM or NIfTI.
-        mode: How the file stores colours: MONOCHROME2, RGB, int16, ...
-        frames: Frames of a DICOM file, slices along the axis of a NIfTI volume.
-        patient: Stand-in for the patient's number, never the number; empty if the
-            file does not say.
-        seen: How measured values became grey: "CT as soft tissue", "by its own
-            range", ...; empty for colours and where a window was given.
-        series: Volumes in a NIfTI file, of which this is from one; else 1.
-    """
-
-    pixels: Pixels
-    format: str
-    mode: str
-    frames: int
-    patient: str
-    seen: str = ""
-    series: int = 1
 
 
 @dataclass(frozen=True)
@@ -145,113 +101,54 @@ def is_nifti(head: bytes) -> bool:
     return False
 
 
-def read_dicom(
-    source: bytes | Path, name: str = "", reading: ReadOptions | None = None
-) -> Scan:
+def decode_dicom(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
     """One frame of a DICOM file.
 
     Raises:
-        ImageError: It is no picture, damaged, too large, constant, or of a kind for
+        ImageError: It is no image, damaged, too large, constant, or of a kind for
             which there is no decoder.
     """
-    answer = _ask_dicom(
-        "medmodel.imaging.dicom:read", source, name, _dicom_arguments(reading)
-    )
-    return Scan(
-        answer["pixels"],
-        "DICOM",
-        answer["mode"],
-        answer["frames"],
-        patient_pseudonym(answer["patient"]),
-        answer["seen"],
+    return _decode(
+        "medmodel.imaging.dicom:read",
+        data,
+        name,
+        options,
+        frame=max(options.frame, 0),
+        ct_as_soft_tissue=options.window == "auto",
     )
 
 
-def read_nifti(
-    source: bytes | Path, name: str = "", reading: ReadOptions | None = None
-) -> Scan:
+def decode_nifti(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
     """One slice of a NIfTI volume.
 
     Raises:
         ImageError: It is damaged, too large or small, a mask, or has no such slice.
     """
-    data, name = _content(source, name)
-    answer = sandbox.ask(
-        "medmodel.imaging.nifti:read", data, name, **_nifti_arguments(reading)
-    )
-    return Scan(
-        answer["pixels"],
-        "NIfTI",
-        answer["mode"],
-        answer["frames"],
-        "",
-        answer["seen"],
-        answer["series"],
+    return _decode(
+        "medmodel.imaging.nifti:read",
+        data,
+        name,
+        options,
+        axis=options.axis,
+        slice_number=options.frame,
     )
 
 
-def read(
-    data: bytes,
-    name: str,
-    window: str = "auto",
-    frame: int = -1,
-    axis: Axis = "axial",
-) -> Scan:
-    """A frame or slice as models see it.
-
-    Args:
-        data: The file.
-        name: What to call it in messages.
-        window: See `config.Preprocessing`.
-        frame: DICOM frame or NIfTI slice, from 0; -1: the first frame, the middle
-            slice.
-        axis: How a NIfTI volume is cut.
-
-    Raises:
-        ImageError: As `read_dicom` and `read_nifti`.
-    """
-    values = window_values(window)
-    reading = ReadOptions(
-        window=Window(*values) if values else None,
-        frame=max(frame, 0),
-        alike=window == "auto",
-        axis=axis,
+def _decode(
+    function: str, data: bytes, name: str, options: DecodeOptions, **arguments: Any
+) -> DecodedImage:
+    """Calls a decoder in the sandbox; its patient's number becomes a stand-in."""
+    fields = sandbox.ask(
+        function,
+        data,
+        name,
+        window=window_values(options.window),
+        values=options.values,
+        **arguments,
     )
-    if is_dicom(data[:HEAD]):
-        return read_dicom(data, name, reading)
-    return read_nifti(data, name, replace(reading, frame=0, slice_number=frame))
-
-
-def load_frame(
-    source: bytes | Path, name: str = "", reading: ReadOptions | None = None
-) -> Frame:
-    """A frame or slice with the scanner's values, to be seen through other windows.
-
-    Raises:
-        ImageError: As `read_dicom` and `read_nifti`.
-    """
-    data, name = _content(source, name)
-    if is_nifti(data[:HEAD]):
-        arguments = {**_nifti_arguments(reading), "values": True}
-        answer = sandbox.ask("medmodel.imaging.nifti:read", data, name, **arguments)
-        del answer["series"]
-    else:
-        arguments = {**_dicom_arguments(reading), "values": True}
-        answer = _ask_dicom("medmodel.imaging.dicom:read", data, name, arguments)
-    window = Window(**answer["window"]) if answer["window"] else None
-    del answer["patient"], answer["seen"]
-    return Frame(**{**answer, "window": window})
-
-
-def patient_of(source: bytes | Path, name: str = "") -> str:
-    """Stand-in for the patient of a DICOM file, without decoding its picture.
-
-    Raises:
-        ImageError: The header is damaged.
-    """
-    return patient_pseudonym(
-        _ask_dicom("medmodel.imaging.dicom:identify", source, name)["patient"]
-    )
+    fields["patient"] = patient_pseudonym(fields["patient"])
+    fields["window"] = Window(*fields["window"]) if fields["window"] else None
+    return DecodedImage(**fields)
 
 
 def header_rows(
@@ -315,26 +212,3 @@ def _content(source: bytes | Path, name: str) -> tuple[bytes, str]:
     if source.stat().st_size > MAX_BYTES:
         raise ImageError(f"{name} is larger than {MAX_BYTES // 10**6} MB.")
     return source.read_bytes(), name
-
-
-def _window(reading: ReadOptions | None) -> dict[str, Any] | None:
-    return asdict(reading.window) if reading and reading.window else None
-
-
-def _dicom_arguments(reading: ReadOptions | None) -> dict[str, Any]:
-    reading = reading or ReadOptions()
-    return {
-        "frame": reading.frame,
-        "window": _window(reading),
-        "alike": reading.alike,
-    }
-
-
-def _nifti_arguments(reading: ReadOptions | None) -> dict[str, Any]:
-    reading = reading or ReadOptions()
-    return {
-        "axis": reading.axis,
-        "slice_number": reading.slice_number,
-        "volume": reading.frame,
-        "window": _window(reading),
-    }

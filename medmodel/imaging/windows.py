@@ -8,8 +8,7 @@ and whatever the scanner measured elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +23,7 @@ Shape = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 Counts = Callable[[], npt.NDArray[np.intp]]
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A range of values that is spread over all grey levels.
 
     Args:
@@ -43,36 +41,6 @@ WINDOWS: dict[str, Window] = {
     name: Window(float(center), float(width))
     for name, (center, width) in preprocessing.WINDOWS.items()
 }
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One picture of a scan, before and after its window.
-
-    Args:
-        pixels: uint8 (height, width, 1 or 3): the picture as the file asks for it.
-        values: float32 (height, width) in the scanner's unit, not-a-number where
-            there is only padding; None for colour pictures, which have no window.
-        window: What `pixels` was made with; None for colour and for a lookup table.
-        inverted: Whether large values are dark (MONOCHROME1).
-        frames: Pictures in the file.
-        modality: CT, MR, US, ...; empty if the file does not say.
-        mode: How the file stores colours: RGB; MONOCHROME2, 12 bits; int16; ...
-    """
-
-    pixels: Pixels
-    values: Values | None
-    window: Window | None
-    inverted: bool
-    frames: int
-    modality: str
-    mode: str
-
-    def seen_through(self, window: Window) -> Pixels:
-        """The picture with another window, uint8 (height, width, 1 or 3)."""
-        if self.values is None:
-            return self.pixels
-        return show(self.values, window, self.inverted)
 
 
 def apply_window(values: npt.NDArray[Any], window: Window) -> Pixels:

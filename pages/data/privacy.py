@@ -9,7 +9,7 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.core.errors import ImageError
-from medmodel.imaging import scans
+from medmodel.imaging import images, scans
 from medmodel.imaging.images import Pixels
 from pages._shared.common.downloads import noted
 from pages._shared.common.image_view import show_picture
@@ -53,7 +53,7 @@ def show_header(data: bytes, name: str) -> None:
 def picture_of(data: bytes, name: str) -> Pixels | None:
     """The first frame; None where the file holds no picture."""
     try:
-        return scans.read_dicom(data, name).pixels
+        return images.decode(data, name, window="file").pixels
     except ImageError as error:
         st.info(plain(error))
         return None

@@ -13,8 +13,11 @@ from medmodel.core import pool
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError
 from medmodel.core.samples import Slicing, file_of
-from medmodel.data import curation, datasets, splits
+from medmodel.data import curation, datasets, image_stats, splits
 from medmodel.data.curation import Action
+from medmodel.data.describe import describe_files
+from medmodel.data.index_table import SampleRow
+from medmodel.data.layout import FileEntry
 from medmodel.imaging import images
 from tests.conftest import draw_class_folders
 from tests.volumes import draw_stacks, draw_volumes
@@ -26,8 +29,11 @@ def test_table_says_what_every_image_is(class_folders: Path) -> None:
     assert len(index.table) == 24
     row = index.table.iloc[0]
     path = class_folders / "dark" / "dark_000.png"
-    facts = dict.fromkeys(("group", *datasets.image_stats.COLUMNS))
-    assert row.drop(list(facts)).to_dict() == {
+    statistics = image_stats.measure(b"", images.decode(path).pixels, "PNG")
+    assert row.to_dict() == {
+        **statistics,
+        **dict.fromkeys(("colour", "red", "blue"), 0),
+        "group": "",
         "path": "dark/dark_000.png",
         "label": "dark",
         "split": "",
@@ -98,11 +104,11 @@ def test_only_changed_files_are_opened_again(
 ) -> None:
     first = datasets.index_dataset(class_folders)
     opened: list[str] = []
-    original = datasets.describe_files
+    original = describe_files
 
-    def spy(paths: list[str], *others: Any) -> list[list[dict[str, Any]]]:
-        opened.extend(paths)
-        return original(paths, *others)
+    def spy(files: list[FileEntry], *others: Any) -> list[list[SampleRow]]:
+        opened.extend(file.path for file in files)
+        return original(files, *others)
 
     monkeypatch.setattr(datasets, "describe_files", spy)
     assert datasets.index_dataset(class_folders).table.equals(first.table)

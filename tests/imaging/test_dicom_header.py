@@ -147,9 +147,11 @@ def test_frames_in_a_row_are_those_of_a_file_read_anew(
     data = dicom_file(stack, NumberOfFrames=3, PatientID="P", **facts)
     other = dicom_file(stack[::-1].copy(), NumberOfFrames=3, PatientID="Q", **facts)
     questions: list[dict[str, Any]] = [
-        {"frame": frame, "alike": alike} for alike in (False, True) for frame in (2, 0)
+        {"frame": frame, "ct_as_soft_tissue": alike}
+        for alike in (False, True)
+        for frame in (2, 0)
     ]
-    questions.append({"frame": 1, "window": {"center": 700, "width": 90}})
+    questions.append({"frame": 1, "window": (700, 90)})
     anew = [dicom.read(bytes(bytearray(data)), "x.dcm", **q) for q in questions]
     opened: list[bytes] = []
     original = dicom.picture_elements

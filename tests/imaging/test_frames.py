@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import images
+from medmodel.imaging import images, raster
 
 LEVELS = (40, 120, 200)
 
@@ -100,7 +100,7 @@ def test_a_deep_page_behind_a_plain_one() -> None:
 def test_a_page_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     small, large = np.zeros((10, 10), np.uint8), np.zeros((40, 40), np.uint8)
     data = pages(small, large, photometric="minisblack")
-    monkeypatch.setattr(images, "MAX_PIXELS", 400)
+    monkeypatch.setattr(raster, "MAX_PIXELS", 400)
     assert images.decode(data).frames == 2
     with pytest.raises(ImageError, match="more than"):
         images.decode(data, frame=1)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
-from medmodel.imaging import images
+from medmodel.imaging import images, raster
 
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))
 
@@ -192,6 +193,8 @@ def test_what_is_no_picture_is_one_sentence(content: bytes, words: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:::PIL", "ignore:::tifffile")
+# Bits of which tifffile says, by NotImplementedError, that it does not know them.
+@example(kind="TIFF", damage=[(38, 3)], kept=1.0)
 @settings(max_examples=150, deadline=None)
 @given(
     kind=st.sampled_from(["PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP"]),
@@ -213,6 +216,50 @@ def test_damaged_files_give_pixels_or_an_image_error(
     else:
         assert decoded.pixels.dtype == np.uint8
         assert decoded.pixels.ndim == 3
+
+
+def with_tag(content: bytes, tag: int, value: int) -> bytes:
+    """A little-endian TIFF whose tag has another value: TIFF 6.0, section 2."""
+    changed = bytearray(content)
+    (start,) = struct.unpack_from("<L", content, 4)
+    for entry in range(start + 2, len(content) - 11, 12):
+        if struct.unpack_from("<H", content, entry) == (tag,):
+            struct.pack_into("<L", changed, entry + 8, value)
+            return bytes(changed)
+    raise AssertionError(f"no tag {tag}")
+
+
+@pytest.mark.parametrize(
+    ("tag", "values"),
+    [
+        pytest.param(258, (3, 5, 7, 13, 33, 100), id="bits"),
+        pytest.param(259, (2, 6, 9, 34712, 50000), id="compression"),
+        pytest.param(262, (2, 6, 8, 9, 32803, 34892), id="photometric"),
+        pytest.param(278, (0, 1000), id="rows per strip"),
+    ],
+)
+def test_rare_kinds_of_tiff_give_pixels_or_an_image_error(
+    tag: int, values: tuple[int, ...]
+) -> None:
+    """Pillow and tifffile say by many exceptions what they cannot read."""
+    for value in values:
+        try:
+            images.decode(with_tag(saved(RAMP, "TIFF"), tag, value), "x.tif")
+        except ImageError as error:
+            assert str(error).startswith("x.tif ")
+
+
+def test_whatever_a_decoder_raises_is_the_file_s_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(raster, "_upright_pixels", fails)
+    monkeypatch.setattr(raster, "_from_tiff_array", fails)
+    for kind in ("PNG", "TIFF"):
+        with pytest.raises(ImageError, match="^x cannot be read: .*damaged"):
+            images.decode(saved(RAMP, kind), "x")
 
 
 FITS: list[Fit] = ["pad", "crop", "stretch"]

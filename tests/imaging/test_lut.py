@@ -16,9 +16,9 @@ from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file
 
 SETTINGS: list[dict[str, Any]] = [
     {},
-    {"alike": True},
-    {"window": {"center": 40.0, "width": 400.0}},
-    {"window": {"center": 40.0, "width": 90.0, "shape": "SIGMOID"}},
+    {"ct_as_soft_tissue": True},
+    {"window": (40.0, 400.0)},
+    {"window": (40.0, 90.0, "SIGMOID")},
 ]
 HEADERS: list[dict[str, Any]] = [
     {"Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -1024},
@@ -77,7 +77,7 @@ def test_signed_padding_beside_and_between_the_values() -> None:
 
         dataset = dicom_dataset(pixels, Modality="CT")
         dataset.add_new(0x00280120, "SS", padding)
-        one, other = answers(dicom_bytes(dataset), alike=True)
+        one, other = answers(dicom_bytes(dataset), ct_as_soft_tissue=True)
         assert one == other and not isinstance(one, str)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from medmodel.core.errors import ImageError
 from medmodel.core.samples import Axis
-from medmodel.imaging import nifti, scans
+from medmodel.imaging import images, nifti, scans
 from medmodel.imaging.windows import Window
 
 RealData = Callable[[str], Path]
@@ -118,7 +118,7 @@ def test_middle_slice_window_and_count() -> None:
     # All slices of a volume are seen through one window.
     other = nifti.read(nifti_file(volume()), "x.nii", slice_number=1)
     assert other["window"] == answer["window"]
-    chosen = {"center": 20, "width": 10, "shape": "LINEAR"}
+    chosen = Window(20, 10, "LINEAR")
     assert nifti.read(nifti_file(volume()), "x.nii", window=chosen)["window"] == chosen
 
 
@@ -198,7 +198,7 @@ def test_all_good_files_have_the_shape_of_the_list(real_data: RealData) -> None:
         rows = [r for r in csv.DictReader(file) if r["file"].startswith("ok/")]
     assert len(rows) == 14
     for row in rows:
-        frame = scans.load_frame(folder / row["file"])
+        frame = images.decode(folder / row["file"], window="file", values=True)
         low, high = (float(n) for n in row["range"].split(".."))
         assert frame.values is not None
         assert low - 0.01 <= frame.values.min() < frame.values.max() <= high + 1
@@ -213,7 +213,7 @@ def test_letters_in_a_volume_tell_right_from_left(real_data: RealData) -> None:
     # avg152T1_LR has the letters R and L written into its slices.
     folder = real_data("nifti") / "ok"
     first, *others = [
-        scans.read_nifti(p).pixels[..., 0] for p in sorted(folder.glob("avg152T1_LR*"))
+        images.decode(p).pixels[..., 0] for p in sorted(folder.glob("avg152T1_LR*"))
     ]
     assert all((first == other).all() for other in others)
     white = first == 255
@@ -231,7 +231,7 @@ def test_bad_files_get_one_sentence(real_data: RealData, kind: str) -> None:
     assert len(files) == {"broken": 7, "masks_not_images": 2}[kind]
     for path in files:
         with pytest.raises(ImageError) as caught:
-            scans.read_nifti(path)
+            images.decode(path, window="file")
         text = str(caught.value)
         assert text.startswith(path.name) and text.endswith("."), text
         assert len(text) < 200 and "\n" not in text, text
@@ -239,7 +239,5 @@ def test_bad_files_get_one_sentence(real_data: RealData, kind: str) -> None:
 
 def test_a_window_in_hounsfield_units() -> None:
     values = volume() * 50 - 1000
-    frame = scans.load_frame(
-        nifti_file(values), "ct.nii", scans.ReadOptions(Window(40, 80))
-    )
+    frame = images.decode(nifti_file(values), window="40/80", values=True)
     assert frame.window == Window(40, 80)

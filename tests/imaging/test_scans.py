@@ -13,7 +13,8 @@ import pytest
 
 from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
-from medmodel.imaging import images, scans
+from medmodel.imaging import dicom, images, nifti, raster, scans
+from medmodel.imaging.decoded_image import MAX_BYTES
 from medmodel.imaging.windows import WINDOWS, Window
 from tests.dicom_files import dicom_file, ramp
 from tests.imaging.test_nifti import nifti_file, volume
@@ -54,10 +55,8 @@ def test_nifti_in_a_folder_of_pictures(tmp_path: Path) -> None:
 
 
 def test_bounds_agree() -> None:
-    from medmodel.imaging import dicom
-
-    assert dicom.MAX_PIXELS == images.MAX_PIXELS
-    assert images.HEAD >= scans.HEAD
+    assert dicom.MAX_PIXELS == raster.MAX_PIXELS
+    assert nifti.MAX_BYTES == MAX_BYTES
 
 
 @pytest.mark.parametrize(
@@ -82,33 +81,35 @@ def test_dicom_without_preamble_is_recognised_in_both_encodings() -> None:
 
 def test_slider_and_file_give_the_same_picture() -> None:
     data = dicom_file(ramp("<i2", -1000, 150), Modality="CT")
-    frame = scans.load_frame(data)
+    frame = images.decode(data, window="file", values=True)
     for window in (*WINDOWS.values(), Window(3, 7, "SIGMOID")):
-        read = scans.read_dicom(data, reading=scans.ReadOptions(window))
-        assert (frame.seen_through(window) == read.pixels).all()
+        pixels = dicom.read(data, "x", window=window)["pixels"]
+        assert (frame.through_window(window) == pixels).all()
 
 
 def test_the_patient_is_a_stand_in() -> None:
     data = dicom_file(ramp())
-    scan = scans.read_dicom(data)
+    scan = images.decode(data, window="file")
     assert scan.patient.startswith("p") and "4711" not in scan.patient
-    assert scan.patient == scans.patient_of(data)
     other = dicom_file(ramp(), PatientID="number-4712")
-    assert scans.patient_of(other) != scan.patient
+    assert images.decode(other, window="file").patient != scan.patient
 
 
 def test_large_files_are_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(images, "MAX_BYTES", 5)
     monkeypatch.setattr(scans, "MAX_BYTES", 5)
     (tmp_path / "a.dcm").write_bytes(b"123456")
     with pytest.raises(ImageError, match="a.dcm is larger than"):
-        scans.read_dicom(tmp_path / "a.dcm")
+        images.decode(tmp_path / "a.dcm")
+    with pytest.raises(ImageError, match="a.dcm is larger than"):
+        scans.header_rows(tmp_path / "a.dcm")
 
 
 def test_a_folder_of_a_hospital(real_data: Callable[[str], Path]) -> None:
     files = sorted(real_data("ct_dicom").rglob("*.dcm"))
-    scanned = [scans.read_dicom(path) for path in files]
+    scanned = [images.decode(path, window="file") for path in files]
     assert len(files) == 41
     assert len({scan.patient for scan in scanned}) == 21
     assert all(scan.pixels.shape == (512, 512, 1) for scan in scanned)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.windows import (
     WINDOWS,
-    Frame,
     Window,
     apply_window,
     percentile_window,
@@ -108,8 +108,16 @@ def test_larger_values_are_never_darker(
 def test_a_frame_through_another_window() -> None:
     values = np.array([[0, 100]], np.float32)
     window = Window(50, 100, "LINEAR_EXACT")
-    frame = Frame(show(values, window, True), values, window, True, 1, "CT", "x")
-    narrow = frame.seen_through(Window(10, 2, "LINEAR_EXACT"))
+    frame = DecodedImage(
+        show(values, window, True),
+        "DICOM",
+        "x",
+        1,
+        values=values,
+        window=window,
+        inverted=True,
+    )
+    narrow = frame.through_window(Window(10, 2, "LINEAR_EXACT"))
     assert narrow[..., 0].tolist() == [[255, 0]]
-    colour = Frame(np.zeros((1, 1, 3), np.uint8), None, None, False, 1, "US", "RGB")
-    assert colour.seen_through(window) is colour.pixels
+    colour = DecodedImage(np.zeros((1, 1, 3), np.uint8), "DICOM", "RGB", 1)
+    assert colour.through_window(window) is colour.pixels

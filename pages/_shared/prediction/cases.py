@@ -18,8 +18,8 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.samples import Axis, Part, located
 from medmodel.data import folders
 from medmodel.evaluation.ood import ImageTraits, image_traits
+from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.images import (
-    Decoded,
     Pixels,
     decode,
     pixel_digest,
@@ -244,18 +244,18 @@ def _read(
     )
 
 
-def _kind(decoded: Decoded) -> str:
+def _kind(decoded: DecodedImage) -> str:
     """The format in words."""
     if decoded.series == 1:
         return decoded.format
     return f"{decoded.format}, the first of {decoded.series:,} volumes"
 
 
-def _is_scan(decoded: Decoded) -> bool:
+def _is_scan(decoded: DecodedImage) -> bool:
     return decoded.format in ("DICOM", "NIfTI")
 
 
-def _digest(source: bytes, decoded: Decoded) -> str:
+def _digest(source: bytes, decoded: DecodedImage) -> str:
     """Of the pixels; of the whole file where windows make many pictures of it."""
     if _is_scan(decoded):
         return hashlib.blake2b(source, digest_size=16).hexdigest()

@@ -11,9 +11,9 @@ import numpy as np
 import streamlit as st
 
 from medmodel.core.errors import MedModelError
-from medmodel.imaging import scans
-from medmodel.imaging.images import Pixels
-from medmodel.imaging.windows import WINDOWS, Frame, Window
+from medmodel.imaging.decoded_image import DecodedImage
+from medmodel.imaging.images import Pixels, decode
+from medmodel.imaging.windows import WINDOWS, Window
 from pages._shared.common.image_view import show_picture
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import Case, at_frame
@@ -59,10 +59,10 @@ def windowed(case: Case) -> tuple[Pixels, str]:
     if window is None:
         return frame.pixels, "lookup table of the file"
     text = f"centre {window.center:g}, width {window.width:g}{unit}"
-    return frame.seen_through(window), text
+    return frame.through_window(window), text
 
 
-def _sliders(frame: Frame, names: list[str], key: str) -> Window | None:
+def _sliders(frame: DecodedImage, names: list[str], key: str) -> Window | None:
     """The preset, or what the two sliders say after it."""
     low, high = _limits(frame)
     name = st.selectbox("Window", names, format_func=_title, key=f"window-{key}")
@@ -92,7 +92,7 @@ def _sliders(frame: Frame, names: list[str], key: str) -> Window | None:
     return Window(center, width, "LINEAR_EXACT")
 
 
-def _preset(frame: Frame, name: str) -> Window | None:
+def _preset(frame: DecodedImage, name: str) -> Window | None:
     if name == OWN:
         return frame.window
     if name == RANGE:
@@ -102,7 +102,7 @@ def _preset(frame: Frame, name: str) -> Window | None:
     return WINDOWS[name]
 
 
-def _limits(frame: Frame) -> tuple[float, float]:
+def _limits(frame: DecodedImage) -> tuple[float, float]:
     values: Any = frame.values
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     return low, max(high, low + 1e-6)
@@ -115,18 +115,16 @@ def _title(name: str) -> str:
     return f"{name.capitalize()} ({window.center:g} / {window.width:g} HU)"
 
 
-def _frame(case: Case) -> Frame:
+def _frame(case: Case) -> DecodedImage:
     """The scanner's values of one frame; the last one looked at is kept."""
     kept = st.session_state.get("opened-scan")
     if kept is None or kept[0] != case.key:
-        if "NIfTI" in case.about:
-            reading = scans.ReadOptions(axis=case.axis, slice_number=case.frame)
-        else:
-            reading = scans.ReadOptions(frame=max(case.frame, 0))
-        frame = scans.load_frame(case.source, case.name, reading)
+        frame = decode(
+            case.source, case.name, "file", case.frame, case.axis, values=True
+        )
         kept = (case.key, frame)
         st.session_state["opened-scan"] = kept
-    found: Frame = kept[1]
+    found: DecodedImage = kept[1]
     return found
 
 

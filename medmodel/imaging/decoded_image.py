@@ -1,0 +1,75 @@
+"""A decoded image: pixels, what the file says of them, and a scanner's own values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from medmodel.core.samples import Axis
+from medmodel.imaging.windows import Pixels, Values, Window, show
+
+HEAD = 512
+"""Bytes that suffice to recognise every format, NIfTI even when compressed."""
+MAX_BYTES = 1_000_000_000
+
+
+class DecodeOptions(NamedTuple):
+    """Which image of a file is meant, and how it becomes pixels.
+
+    Args:
+        window: How scans become grey, see `preprocessing.Preprocessing`.
+        frame: Frame, page or NIfTI slice, from 0; -1: the first, of slices the middle.
+        axis: How a NIfTI volume is cut.
+        side: Squares of so many pixels are wanted in colour: of these, grey that is
+            stored as colour stays so, which spares the way there and back.
+        values: Whether the scanner's own values are wanted, too.
+    """
+
+    window: str = "auto"
+    frame: int = -1
+    axis: Axis = "axial"
+    side: int = 0
+    values: bool = False
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """One image of a file as pixels, and what the file says about it.
+
+    Args:
+        pixels: uint8 (height, width, 1 or 3), upright; grey that is stored as colour
+            has one channel.
+        format: PNG, JPEG, TIFF, BMP, GIF, WEBP, DICOM or NIfTI.
+        mode: How the file stores colours: L, RGB, P, CMYK, I;16, F; MONOCHROME2,
+            12 bits; int16; ...
+        frames: Images in the file (frames, pages), of a NIfTI volume slices along the
+            axis.
+        patient: Stand-in for the patient's number in a DICOM file; else empty.
+        seen: How measured values became grey: "CT as soft tissue", "by its own
+            range", ...; empty for colours and where a window was given.
+        series: Volumes in a NIfTI file, of which this is from the first; else 1.
+        modality: CT, MR, US, ...; empty if the file does not say.
+        values: If wanted, float32 (height, width) in the scanner's unit, not-a-number
+            where there is only padding; None for colours.
+        window: What `pixels` was made with; None for colours, for a lookup table, and
+            in formats without windows.
+        inverted: Whether large values are dark (MONOCHROME1).
+    """
+
+    pixels: Pixels
+    format: str
+    mode: str
+    frames: int
+    patient: str = ""
+    seen: str = ""
+    series: int = 1
+    modality: str = ""
+    values: Values | None = None
+    window: Window | None = None
+    inverted: bool = False
+
+    def through_window(self, window: Window) -> Pixels:
+        """The image with another window, uint8 (height, width, 1 or 3)."""
+        if self.values is None:
+            return self.pixels
+        return show(self.values, window, self.inverted)
