@@ -11,7 +11,7 @@ import pytest
 from tests.mutants.__main__ import parsed
 from tests.mutants.finding import Mutation, mutations_of, optional_keywords
 from tests.mutants.sampling import sample
-from tests.mutants.selection import TestSelection
+from tests.mutants.selection import Selection
 from tests.mutants.session import Session
 
 
@@ -154,7 +154,7 @@ def test_tests_are_chosen_by_file_name_then_by_what_they_mention(
     (repository / "tests/core/test_page.py").write_text('PAGE = "learn/page.py"\n')
     (repository / "pages/learn").mkdir()
     (repository / "pages/learn/page.py").write_text("from medmodel.core import sizes\n")
-    selection = TestSelection(repository)
+    selection = Selection(repository)
     sizes, names = "tests/core/test_sizes.py", "tests/core/test_names.py"
     users, page = "tests/core/test_users.py", "tests/core/test_page.py"
 

@@ -19,10 +19,8 @@ from .finding import Function, Mutation, name_of
 _MODULE = re.compile(r"(?:medmodel|pages|tests)(?:\.\w+)+")
 
 
-class TestSelection:
+class Selection:
     """The imports and names of all sources and tests below a folder."""
-
-    __test__ = False  # It is no test itself, though pytest would collect the name.
 
     def __init__(self, root: Path) -> None:
         paths = [root / "app.py"]

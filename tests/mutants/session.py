@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 from .finding import Mutation
 from .running import Copy
 from .sampling import sample
-from .selection import TestSelection
+from .selection import Selection
 
 # Of one mutation: its key, line and operator, its state, the test that noticed it.
 Result = dict[str, Any]
@@ -77,7 +77,7 @@ class Session:
         self, wanted: list[int], copies: list[Copy]
     ) -> Iterator[tuple[int, Result]]:
         end = time.monotonic() + 60 * self.options.minutes
-        selection = TestSelection(self.root)
+        selection = Selection(self.root)
         free: SimpleQueue[Copy] = SimpleQueue()
         for copy in copies:
             free.put(copy)
@@ -102,9 +102,7 @@ class Session:
                 for copy in copies:
                     copy.end_processes()
 
-    def _result(
-        self, mutation: Mutation, selection: TestSelection, copy: Copy
-    ) -> Result:
+    def _result(self, mutation: Mutation, selection: Selection, copy: Copy) -> Result:
         stages = selection.stages(mutation)
         started = time.monotonic()
         outcome = copy.run_mutated(
