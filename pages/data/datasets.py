@@ -48,39 +48,39 @@ def show_shortcuts() -> None:
 def show_browser() -> None:
     """The folders of the server under the allowed roots."""
     roots = [root for root in data_roots() if root.is_dir()]
-    here = st.session_state.get("browsed", roots[0])
+    current = st.session_state.get("browsed", roots[0])
     with st.container(border=True):
         st.markdown("**Folders on this server**")
-        if here is None or not allowed(here) or not here.is_dir():
+        if current is None or not allowed(current) or not current.is_dir():
             show_folders(roots, {root: str(root) for root in roots})
             return
-        st.markdown(f":gray[:material/folder_open: {plain(here)}]")
+        st.markdown(f":gray[:material/folder_open: {plain(current)}]")
         with st.container(horizontal=True):
-            if len(roots) > 1 or here not in roots:
-                up = None if here in roots else here.parent
+            if len(roots) > 1 or current not in roots:
+                up = None if current in roots else current.parent
                 if st.button("Up", icon=":material/arrow_upward:"):
                     st.session_state["browsed"] = up
                     st.rerun()
             if st.button("Check this folder", icon=":material/fact_check:"):
-                open_dataset(here)
-        show_folders(subfolders(here), {})
+                open_dataset(current)
+        show_folders(subfolders(current), {})
 
 
-def show_folders(found: list[Path], titles: dict[Path, str]) -> None:
+def show_folders(paths: list[Path], titles: dict[Path, str]) -> None:
     """A button for each folder, with a filter where there are many."""
-    if len(found) > _LISTED:
-        wanted = st.text_input("Filter", placeholder="Part of a folder's name")
-        found = [p for p in found if wanted.casefold() in p.name.casefold()]
-    if not found:
+    if len(paths) > _LISTED:
+        text = st.text_input("Filter", placeholder="Part of a folder's name")
+        paths = [p for p in paths if text.casefold() in p.name.casefold()]
+    if not paths:
         st.caption("No folders in here.")
     with st.container(horizontal=True, gap="small"):
-        for folder in found[:_LISTED]:
+        for folder in paths[:_LISTED]:
             label = plain(titles.get(folder, folder.name))
             if st.button(label, key=f"open {folder}", icon=":material/folder:"):
                 st.session_state["browsed"] = folder
                 st.rerun()
-    if len(found) > _LISTED:
-        st.caption(f"The first {_LISTED} of {len(found):,} folders are shown.")
+    if len(paths) > _LISTED:
+        st.caption(f"The first {_LISTED} of {len(paths):,} folders are shown.")
 
 
 @st.fragment(run_every=0.5)
@@ -110,10 +110,10 @@ def show_state(folder: Path) -> None:
 def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
     """The field for the pattern of patients; the report with what it says now."""
     with st.container(border=True):
-        kept = indexing.kept_pattern(folder)
+        stored = indexing.kept_pattern(folder)
         pattern = st.text_input(
             "How file names tell patients",
-            kept,
+            stored,
             key=f"pattern {folder}",
             max_chars=200,
             placeholder="Regular expression, for example (patient\\d+)",
@@ -121,7 +121,7 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
             "group is the patient. Images of one patient never part into two splits. "
             "Empty: patients are unknown.",
         )
-        if pattern != kept:
+        if pattern != stored:
             with errors_shown():
                 report = indexing.report_with_pattern(folder, pattern)
         named = report.num_images - report.without_patient
@@ -132,14 +132,14 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
                 "workspace alone can make."
             )
         if named:
-            found = f"{report.num_patients:,} patients in {named:,} images"
+            sentence = f"{report.num_patients:,} patients in {named:,} images"
         else:
-            found = "No patient is known"
+            sentence = "No patient is known"
         examples = [
             f"{path.rsplit('/', 1)[-1]} → {patient or 'unknown'}"
             for path, patient in report.patient_examples[:3]
         ]
-        st.caption(plain(f"{found}. {'  ·  '.join(examples) if named else ''}"))
+        st.caption(plain(f"{sentence}. {'  ·  '.join(examples) if named else ''}"))
     return report
 
 

@@ -1,4 +1,4 @@
-"""Make pictures clearer, see the difference, and keep the chain for training."""
+"""Make images clearer, see the difference, and keep the chain for training."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from medmodel.data.layout import list_files
 from medmodel.imaging import enhance
 from medmodel.imaging.images import Pixels, decode, thumbnail
 from pages._shared.common import widgets
-from pages._shared.common.image_view import show_picture
+from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.train_form import window_title
 
-# Longer side of the picture that is tried on; pictures of a data set to choose from.
-SIDE, PICTURES = 512, 40
+# Longer side of the image that is tried on; images of a data set to choose from.
+SIDE, IMAGES = 512, 40
 BY_HAND = "by hand"
 
 
 @st.cache_data(max_entries=4, ttl=600, show_spinner=False)
-def pictures_of(folder: str) -> list[str]:
-    """Some pictures of a data set, of all its classes."""
+def images_of(folder: str) -> list[str]:
+    """Some images of a data set, of all its classes."""
     paths = [file.path for file in list_files(folders.safe_folder(folder))[0]]
-    return paths[:: max(1, len(paths) // PICTURES)][:PICTURES]
+    return paths[:: max(1, len(paths) // IMAGES)][:IMAGES]
 
 
-def pick_picture() -> tuple[Path | bytes, str] | None:
-    """An uploaded picture or one of a data set that was trained on, and its name."""
+def pick_image() -> tuple[Path | bytes, str] | None:
+    """An uploaded image or one of a data set that was trained on, and its name."""
     left, right = st.columns(2, gap="large")
     with right:
         file = st.file_uploader("Or a picture of your own", key="enhance-file")
@@ -44,29 +44,29 @@ def pick_picture() -> tuple[Path | bytes, str] | None:
         )
         return file.getvalue(), file.name
     with left:
-        known = {str(p): p for p in folders.recent_datasets(widgets.store())}
-        asked = st.query_params.get("dataset", "")
-        if asked:
-            known = {asked: folders.safe_folder(asked)} | known
-        if not known:
+        datasets = {str(p): p for p in folders.recent_datasets(widgets.store())}
+        requested = st.query_params.get("dataset", "")
+        if requested:
+            datasets = {requested: folders.safe_folder(requested)} | datasets
+        if not datasets:
             st.caption("Choose a picture of your own, or train once on a data set.")
             return None
         chosen = st.selectbox(
             "Data set",
-            list(known),
-            format_func=widgets.folder_names(known).__getitem__,
+            list(datasets),
+            format_func=widgets.folder_names(datasets).__getitem__,
             key="enhance-folder",
         )
-        paths = pictures_of(chosen)
+        paths = images_of(chosen)
         path = st.selectbox("Picture", paths, key="enhance-picture")
-    return known[chosen] / path, path
+    return datasets[chosen] / path, path
 
 
 def ask_window(source: Path | bytes) -> tuple[Pixels, Pixels, str]:
-    """The picture, a scan also through a window, and that as settings know it."""
-    shown = decode(source, "The picture")
-    if shown.format not in ("DICOM", "NIfTI"):
-        return shown.pixels, shown.pixels, "auto"
+    """The image, a scan also through a window, and that as settings know it."""
+    decoded = decode(source, "The picture")
+    if decoded.format not in ("DICOM", "NIfTI"):
+        return decoded.pixels, decoded.pixels, "auto"
     window = st.selectbox(
         "Window of scans",
         ["auto", "file", *WINDOWS, BY_HAND],
@@ -79,7 +79,7 @@ def ask_window(source: Path | bytes) -> tuple[Pixels, Pixels, str]:
         level = left.slider("Level (centre)", -1500, 4000, 40, 5, key="enhance-level")
         width = right.slider("Width", 1, 6000, 400, key="enhance-width")
         window = f"{level}/{width}"
-    return shown.pixels, decode(source, "The picture", window).pixels, window
+    return decoded.pixels, decode(source, "The picture", window).pixels, window
 
 
 def ask_steps() -> list[str]:
@@ -97,13 +97,13 @@ def ask_steps() -> list[str]:
         if step.high == step.low:
             steps.append(name)
             continue
-        whole = step.whole
+        integer = step.whole
         value = st.slider(
             step.title,
-            int(step.low) if whole else float(step.low),
-            int(step.high) if whole else float(step.high),
-            int(step.usual) if whole else float(step.usual),
-            1 if whole else (step.high - step.low) / 200,
+            int(step.low) if integer else float(step.low),
+            int(step.high) if integer else float(step.high),
+            int(step.usual) if integer else float(step.usual),
+            1 if integer else (step.high - step.low) / 200,
             key=f"enhance-{name}",
             help=step.help,
             format="%g",
@@ -117,10 +117,10 @@ def show_difference(before: Pixels, after: Pixels, name: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Before**")
-        show_picture(before, name, "Before")
+        show_image(before, name, "Before")
     with right:
         st.markdown("**After**")
-        show_picture(after, f"{after.shape[1]} × {after.shape[0]} pixels", "After")
+        show_image(after, f"{after.shape[1]} × {after.shape[0]} pixels", "After")
     levels = np.arange(0, 256, 4)
     shares = {
         title: np.histogram(pixels, 64, (0, 256))[0] / pixels.size
@@ -141,19 +141,19 @@ def ask_name(steps: list[str], window: str) -> None:
         ):
             enhance.save_chain(name.strip(), steps, window)
             st.toast("Saved: choose it under Train, More settings, Pictures.")
-    for kept, chain in enhance.saved_chains().items():
-        st.caption(plain(f"{kept}: {chain.words()}"))
+    for name_of_chain, chain in enhance.saved_chains().items():
+        st.caption(plain(f"{name_of_chain}: {chain.words()}"))
 
 
 page_header("Enhance", "Make pictures clearer, and train on them just so.")
 with errors_shown():
-    picked = pick_picture()
+    picked = pick_image()
     if picked is not None:
         before, windowed, window = ask_window(picked[0])
-        picture = thumbnail(windowed, SIDE)
+        image = thumbnail(windowed, SIDE)
         wanted = ask_steps()
         with st.spinner("Working on the picture"):
-            changed = enhance.apply(picture, wanted)
+            changed = enhance.apply(image, wanted)
         show_difference(thumbnail(before, SIDE), changed, picked[1])
         ask_name(wanted, window)
         st.caption(

@@ -12,7 +12,7 @@ from medmodel.core.errors import ImageError
 from medmodel.imaging import images, scans
 from medmodel.imaging.images import Pixels
 from pages._shared.common.downloads import noted
-from pages._shared.common.image_view import show_picture
+from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 
@@ -50,8 +50,8 @@ def show_header(data: bytes, name: str) -> None:
     )
 
 
-def picture_of(data: bytes, name: str) -> Pixels | None:
-    """The first frame; None where the file holds no picture."""
+def image_of(data: bytes, name: str) -> Pixels | None:
+    """The first frame; None where the file holds no image."""
     try:
         return images.decode(data, name, window="file").pixels
     except ImageError as error:
@@ -87,21 +87,23 @@ def ask_regions(
 def show_copy(data: bytes, name: str) -> None:
     """The de-identified copy, its warnings, and regions to black out."""
     st.subheader("Copy without the person", anchor=False)
-    pixels = picture_of(data, name)
+    pixels = image_of(data, name)
     first = scans.deidentify(data, name)
     for warning in first.warnings:
         st.warning(plain(warning), icon=":material/warning:")
     regions: list[scans.Region] = []
     if pixels is not None:
         regions = ask_regions(pixels, first.regions, name)
-        shown = pixels.copy()
+        blackened = pixels.copy()
         for left, top, right, bottom in regions:
-            shown[top:bottom, left:right] = 0
-        show_picture(shown, "The first frame as it will be in the copy", "The picture")
-    made = scans.deidentify(data, name, regions) if regions else first
+            blackened[top:bottom, left:right] = 0
+        show_image(
+            blackened, "The first frame as it will be in the copy", "The picture"
+        )
+    redacted = scans.deidentify(data, name, regions) if regions else first
     st.download_button(
         "Download the copy",
-        noted(lambda: made.data, "deidentify", files=1, regions=len(regions)),
+        noted(lambda: redacted.data, "deidentify", files=1, regions=len(regions)),
         "deidentified.dcm",
         "application/dicom",
         type="primary",

@@ -1,4 +1,4 @@
-"""One picture through a network, step by step, and a convolution to play with."""
+"""One image through a network, step by step, and a convolution to play with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.consent import ask_consent
-from pages._shared.common.image_view import show_picture
+from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import (
@@ -127,25 +127,25 @@ def show_convolution(case: Case) -> None:
 
 
 def show_layers(run: Run, case: Case) -> None:
-    """Every layer's name, formula, and what it makes of the picture."""
+    """Every layer's name, formula, and what it makes of the image."""
     image = prepared(case, run.model_facts.preprocessing)
     st.markdown("#### 1. Preprocessing")
     left, right = st.columns(2, gap="medium")
     with left:
-        show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+        show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     with right:
         facts = run.model_facts.preprocessing
         how = {"pad": "black borders", "crop": "cut to the centre"}.get(
             facts.fit, "stretched"
         )
         colour = "grey" if facts.channels == 1 else "three colours"
-        show_picture(
+        show_image(
             image, f"{facts.size} × {facts.size} pixels, {how}, {colour}", "Prepared"
         )
     with st.spinner("Asking the model …"):
-        found = _layers(run, case, image)
+        layers = _layers(run, case, image)
     explained: set[str] = set()
-    for layer in found:
+    for layer in layers:
         last = layer.number == layer.of
         title, formula, text = _LAST if last else _WORDS[layer.kind]
         st.markdown(f"#### {layer.number + 1}. {title} :gray[{plain(layer.name)}]")
@@ -165,14 +165,14 @@ def show_layers(run: Run, case: Case) -> None:
 
 def _layers(run: Run, case: Case, image: Pixels) -> list[Layer]:
     """A part of the layers and the last one; where there are many, a part is chosen."""
-    found = _asked(run, case, image, 0)
-    parts = range(0, found[-1].of - 1, len(found) - 1)
-    if len(parts) < 2:
-        return found
-    step, end = len(found) - 1, found[-1].of - 1
+    layers = _asked(run, case, image, 0)
+    starts = range(0, layers[-1].of - 1, len(layers) - 1)
+    if len(starts) < 2:
+        return layers
+    step, end = len(layers) - 1, layers[-1].of - 1
     first = st.segmented_control(
         f"Layers 2 to {end + 1}, in parts; the last one always stands at the end",
-        list(parts),
+        list(starts),
         default=0,
         required=True,
         format_func=lambda at: f"{at + 2}–{min(at + step, end) + 1}",
@@ -182,23 +182,23 @@ def _layers(run: Run, case: Case, image: Pixels) -> list[Layer]:
 
 
 def _asked(run: Run, case: Case, image: Pixels, first: int) -> list[Layer]:
-    known: dict[object, list[Layer]] = st.session_state.setdefault("layers", {})
+    cached: dict[object, list[Layer]] = st.session_state.setdefault("layers", {})
     key = (run.id, run.model_path.stat().st_mtime_ns, case.digest, first)
-    if key not in known:
-        known[key] = shared().look_inside(run.id, image, first)
-        while len(known) > _MOST_PARTS:
-            del known[next(iter(known))]
-    return known[key]
+    if key not in cached:
+        cached[key] = shared().look_inside(run.id, image, first)
+        while len(cached) > _MOST_PARTS:
+            del cached[next(iter(cached))]
+    return cached[key]
 
 
 def _show_answer(run: Run, layer: Layer, last: bool) -> None:
     if last:
         names = run.model_facts.class_names
-        told = [
+        sentences = [
             f"{plain(name)} **{plain(plots.per_cent(float(score)))}**"
             for name, score in zip(names, layer.values, strict=True)
         ]
-        st.markdown(" · ".join(told))
+        st.markdown(" · ".join(sentences))
     elif layer.values.ndim == 3:
         caption = f"{len(layer.values)} of {layer.shape[-1]} maps: those that vary most"
         st.image(
@@ -213,9 +213,9 @@ def _sheet(maps: NDArray[np.float32]) -> Pixels:
     """Maps side by side, four in a row, each from its lowest value to its highest."""
     wide = min(4, len(maps))
     blank = np.zeros_like(as_grey(maps[0]))
-    shown = [as_grey(values) for values in maps] + [blank] * (-len(maps) % wide)
+    tiles = [as_grey(values) for values in maps] + [blank] * (-len(maps) % wide)
     size = max(1, _SIDE // blank.shape[0])
-    large = [np.kron(x, np.ones((size, size, 1), np.uint8)) for x in shown]
+    large = [np.kron(x, np.ones((size, size, 1), np.uint8)) for x in tiles]
     framed = [np.pad(x, ((2, 2), (2, 2), (0, 0))) for x in large]
     rows = [np.hstack(framed[i : i + wide]) for i in range(0, len(framed), wide)]
     return np.vstack(rows)

@@ -17,10 +17,10 @@ def show_list() -> None:
     page_header(
         "Runs", "Everything that was trained here, pinned runs first, then the newest."
     )
-    found = run_index.entries(widgets.store())
+    entries = run_index.entries(widgets.store())
     for sentence in run_index.unreadable(widgets.store()):
         st.warning(plain(sentence), icon=":material/folder_off:")
-    if not found:
+    if not entries:
         widgets.empty_state(
             "Each training will be a line here, with its state and how good it became.",
             widgets.TRAIN,
@@ -28,7 +28,7 @@ def show_list() -> None:
         )
         return
     st.page_link(widgets.TRAIN, label="Train another", icon=":material/add:")
-    run = open_run(found)
+    run = open_run(entries)
     if run:
         st.query_params["run"] = run
         st.rerun()

@@ -32,18 +32,18 @@ from pages._shared.training.train_form import (
 
 def known_datasets() -> list[Path]:
     """Folders to choose from: the one asked for, the sample, recent and other ones."""
-    found: dict[Path, None] = {}
-    asked = st.query_params.get("dataset", "")
-    if asked:
+    datasets: dict[Path, None] = {}
+    requested = st.query_params.get("dataset", "")
+    if requested:
         try:
-            found[safe_folder(asked)] = None
+            datasets[safe_folder(requested)] = None
         except DataError as error:
             st.warning(plain(error), icon=":material/folder_off:")
     for folder in recent_datasets(widgets.store()):
-        found[folder] = None
+        datasets[folder] = None
     for root in data_roots():
-        found |= dict.fromkeys(subfolders(root))
-    return list(found)
+        datasets |= dict.fromkeys(subfolders(root))
+    return list(datasets)
 
 
 def like_run() -> TrainConfig | None:
@@ -56,12 +56,12 @@ def like_run() -> TrainConfig | None:
 
 @st.cache_data(max_entries=8, ttl=60, show_spinner="Looking at the names…")
 def files_of(folder: str) -> tuple[list[str], list[str]]:
-    """Paths of the pictures of a data set, and its classes; nothing is opened."""
+    """Paths of the images of a data set, and its classes; nothing is opened."""
     try:
-        found, _ = list_files(Path(folder))
+        files, _ = list_files(Path(folder))
     except DataError:
         return [], []
-    return [file.path for file in found], sorted({file.label for file in found})
+    return [file.path for file in files], sorted({file.label for file in files})
 
 
 @st.cache_data(max_entries=4, show_spinner="Looking at the images…")
@@ -132,9 +132,9 @@ def await_sample() -> None:
     st.info("Drawing the sample data set; a few seconds.", icon=":material/draw:")
 
 
-def pick_dataset(found: list[Path]) -> Path:
+def pick_dataset(datasets: list[Path]) -> Path:
     """The folder to train on."""
-    names = widgets.folder_names(map(str, found))
+    names = widgets.folder_names(map(str, datasets))
     sample = workspace_root() / "datasets" / SAMPLE_NAME
 
     def title(folder: Path) -> str:
@@ -145,7 +145,7 @@ def pick_dataset(found: list[Path]) -> Path:
         chosen = st.selectbox(
             # The key keeps the choice when another folder appears in the list.
             "Data set",
-            found,
+            datasets,
             format_func=title,
             key="train-folder",
         )
@@ -191,11 +191,11 @@ def show_queue() -> None:
 
 def main() -> None:
     page_header("Train", "Choose a data set and a recipe; the curves move in seconds.")
-    found = known_datasets()
-    if not found:
+    datasets = known_datasets()
+    if not datasets:
         await_sample()
         return
-    folder, like = pick_dataset(found), like_run()
+    folder, like = pick_dataset(datasets), like_run()
     recipe = pick_recipe(like)
     start = starting_point(folder, recipe, like)
     # Above the settings: a novice never has to scroll.

@@ -16,8 +16,8 @@ def show() -> None:
     widgets.page_header(
         "Compare", "Which of several models is better, on the very same test images."
     )
-    found = run_index.entries(widgets.store())
-    if not found:
+    all_entries = run_index.entries(widgets.store())
+    if not all_entries:
         widgets.empty_state(
             "Each run will be a line here; tick two, and they are tested against each "
             "other image by image.",
@@ -25,17 +25,17 @@ def show() -> None:
             "Train the first model",
         )
         return
-    entries = {entry.run.id: entry for entry in found}
-    chosen = [entries[run] for run in choose_runs(found)]
+    entries = {entry.run.id: entry for entry in all_entries}
+    chosen = [entries[run] for run in choose_runs(all_entries)]
     if len(chosen) >= 2:
-        show_comparison(chosen, found)
+        show_comparison(chosen, all_entries)
     else:
-        wanted = "Tick two runs of the same data set."
+        hint = "Tick two runs of the same data set."
         if chosen:
             folder = plain(widgets.dataset_name(chosen[0].config))
-            wanted = f"**{plain(chosen[0].title)}** is ticked. "
-            wanted += f"Tick another run of the same data set, {folder}."
-        st.info(wanted, icon=":material/check_box:")
+            hint = f"**{plain(chosen[0].title)}** is ticked. "
+            hint += f"Tick another run of the same data set, {folder}."
+        st.info(hint, icon=":material/check_box:")
 
 
 with errors_shown():

@@ -10,7 +10,7 @@ from medmodel.runs import run_index, run_table
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.consent import ask_consent
-from pages._shared.common.image_view import SIDE, show_picture
+from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.evaluation_view import evaluated
@@ -146,7 +146,7 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
         show_images(shown[0])
     else:
         with st.container(width=SIDE):
-            show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+            show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     if len(runs) > 1:
         st.markdown(f":gray[{plain(runs[0].title)}]")
     show_neighbours(answers[0])

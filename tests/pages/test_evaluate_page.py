@@ -31,7 +31,7 @@ from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus, RunStore
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_text
-from pages._shared.common.thumbnails import small_pictures
+from pages._shared.common.thumbnails import small_images
 from pages._shared.evaluation.gallery_view import CHOICE, LABEL, OF, SCORES
 from pages._shared.evaluation.subgroup_view import TEXT
 from tests.conftest import draw_class_folders
@@ -248,10 +248,10 @@ def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
 def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> None:
     path = str(run_cache.images(run)["path"][0])
     (tmp_path / "data" / "easy" / path).unlink()
-    gone, there = small_pictures(run, [path, str(run_cache.images(run)["path"][1])])
+    gone, there = small_images(run, [path, str(run_cache.images(run)["path"][1])])
     assert isinstance(gone, str) and "not in the data set any more" in gone
     assert isinstance(there, bytes) and there.startswith(b"\x89PNG")
-    outside = small_pictures(run, ["../../../secret.png"])[0]
+    outside = small_images(run, ["../../../secret.png"])[0]
     assert isinstance(outside, str) and "not in the data set" in outside
 
 

@@ -1,4 +1,4 @@
-"""Not for clinical use: agreed to once per session, before any picture is shown."""
+"""Not for clinical use: agreed to once per session, before any image is shown."""
 
 from __future__ import annotations
 

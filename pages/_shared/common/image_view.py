@@ -1,4 +1,4 @@
-"""A picture on a page."""
+"""An image on a page."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from medmodel.reports import plots
 from pages._shared.common.words import plain
 
 SIDE = 512
-"""Pixels of a picture on the page: enough for a projector, quick to send."""
+"""Pixels of an image on the page: enough for a projector, quick to send."""
 
 
-def show_picture(
+def show_image(
     pixels: Pixels, caption: str, alt: str, for_a_moment: bool = False
 ) -> None:
-    """A picture in a dark frame, exact PNG, its caption as plain text.
+    """An image in a dark frame, exact PNG, its caption as plain text.
 
     Args:
-        pixels: The picture.
+        pixels: The image.
         caption: What stands below it.
         alt: What a screen reader says.
         for_a_moment: It gives way to another one soon, perhaps before a browser has
@@ -37,5 +37,5 @@ def show_picture(
 
 
 def data_uri(pixels: Pixels) -> str:
-    """The picture as a PNG within a link."""
+    """The image as a PNG within a link."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode()

@@ -85,10 +85,10 @@ def part_of(run: Run, group: Subgroup = ALL) -> Predictions:
     """
     if group == ALL:
         return split(run)
-    kept = group.holds(images(run))
-    if not kept.any():
+    inside = group.holds(images(run))
+    if not inside.any():
         raise DataError("No test image is like this.")
-    return subset(split(run), kept)
+    return subset(split(run), inside)
 
 
 def roc(run: Run, position: int, group: Subgroup = ALL) -> Curve:

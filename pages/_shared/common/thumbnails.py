@@ -1,4 +1,4 @@
-"""Small pictures of a data set's images: made when first seen, then kept."""
+"""Thumbnails of a data set's images: made when first seen, then kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from medmodel.reports.plots import enlarged, framed
 from medmodel.runs.run import Run
 
 SIDE = 148
-"""Height and width of a small picture on the page, in pixels."""
+"""Height and width of a thumbnail on the page, in pixels."""
 _AT_ONCE = 4
 
 
@@ -32,7 +32,7 @@ def file_of(run: Run, path: str) -> Path:
     return place
 
 
-def small_pictures(run: Run, paths: Sequence[str]) -> list[bytes | str]:
+def small_images(run: Run, paths: Sequence[str]) -> list[bytes | str]:
     """A PNG for each image of the run; a sentence where there is none.
 
     Args:
@@ -44,7 +44,7 @@ def small_pictures(run: Run, paths: Sequence[str]) -> list[bytes | str]:
         try:
             file = file_of(run, path)
             changed = samples.located(file)[0].stat().st_mtime_ns
-            return _small_picture(file, changed)
+            return _small_image(file, changed)
         except (MedModelError, OSError) as error:
             return str(error)
 
@@ -53,6 +53,6 @@ def small_pictures(run: Run, paths: Sequence[str]) -> list[bytes | str]:
 
 
 @lru_cache(maxsize=2000)
-def _small_picture(file: Path, changed: int) -> bytes:
+def _small_image(file: Path, changed: int) -> bytes:
     pixels = thumbnail(decode(file).pixels, 2 * SIDE)
     return png_bytes(framed(enlarged(pixels, SIDE)))

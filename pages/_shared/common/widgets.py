@@ -80,14 +80,14 @@ def follow_link(tests: bool = False) -> None:
             the model that it tests.
     """
     # Streamlit's own binding would put the label into the address instead of the id.
-    wanted = st.query_params.get("run")
-    if not wanted or "run" in st.session_state:
+    run_id = st.query_params.get("run")
+    if not run_id or "run" in st.session_state:
         return
-    found = {e.run.id: e for e in run_index.finished(store(), tests=True)}
-    if wanted in found and not tests:
-        wanted = found[wanted].test_of or wanted
-    if wanted in found:
-        st.session_state["run"] = wanted
+    entries = {e.run.id: e for e in run_index.finished(store(), tests=True)}
+    if run_id in entries and not tests:
+        run_id = entries[run_id].test_of or run_id
+    if run_id in entries:
+        st.session_state["run"] = run_id
 
 
 def pick_run(label: str = "Model", tests: bool = False) -> Run | None:
@@ -99,21 +99,21 @@ def pick_run(label: str = "Model", tests: bool = False) -> Run | None:
         label: What stands above the list.
         tests: Whether external tests are listed, too, below the models.
     """
-    found = {e.run.id: e for e in run_index.finished(store(), tests)}
-    if not found:
+    entries = {e.run.id: e for e in run_index.finished(store(), tests)}
+    if not entries:
         return None
     follow_link(tests)
-    labels = {run_id: run_label(entry) for run_id, entry in found.items()}
+    labels = {run_id: run_label(entry) for run_id, entry in entries.items()}
     titles = disambiguate(labels, lambda run_id: run_id[-6:])
     chosen = st.selectbox(
         label,
-        list(found),
+        list(entries),
         format_func=titles.__getitem__,
         key="run",
     )
-    if chosen in found and chosen != st.query_params.get("run"):
+    if chosen in entries and chosen != st.query_params.get("run"):
         st.query_params["run"] = chosen
-    return found[chosen].run if chosen in found else None
+    return entries[chosen].run if chosen in entries else None
 
 
 def dataset_name(config: TrainConfig) -> str:
@@ -130,5 +130,9 @@ def folder_names(paths: Iterable[str]) -> dict[str, str]:
 def folder_name(path: str) -> str:
     """A data set's folder as shown in lists: relative to the workspace's own."""
     folder = Path(path)
-    own = workspace_root() / "datasets"
-    return str(folder.relative_to(own)) if folder.is_relative_to(own) else folder.name
+    datasets = workspace_root() / "datasets"
+    return (
+        str(folder.relative_to(datasets))
+        if folder.is_relative_to(datasets)
+        else folder.name
+    )

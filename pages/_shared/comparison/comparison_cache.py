@@ -27,17 +27,17 @@ Chosen = tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
 """Name, folders and versions of the predictions of each model."""
 
 
-def models_of(found: Sequence[Entry], everything: Sequence[Entry]) -> Models:
+def models_of(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> Models:
     """What is compared: a fold stands for its whole cross-validation, once finished.
 
     Args:
-        found: The runs that were ticked.
-        everything: All runs, newest first.
+        entries: The runs that were ticked.
+        all_entries: All runs, newest first.
     """
-    names = run_table.distinct_names(found, short=True)
+    names = run_table.distinct_names(entries, short=True)
     models: dict[str, Sequence[Run]] = {}
-    for entry in found:
-        experiment = cross_validation.whole(entry, everything)
+    for entry in entries:
+        experiment = cross_validation.whole(entry, all_entries)
         if experiment is None:
             models[names[entry.run.id]] = [entry.run]
             continue
@@ -118,10 +118,10 @@ def curves(runs: Chosen, position: int) -> dict[str, tuple[Curve, Curve]]:
     Raises:
         DataError: The class, or everything else, is absent.
     """
-    found = {}
+    roc_and_pr = {}
     for title, (model, at) in _with_class(runs, position).items():
-        found[title] = roc_curve(model, at), precision_recall_curve(model, at)
-    return found
+        roc_and_pr[title] = roc_curve(model, at), precision_recall_curve(model, at)
+    return roc_and_pr
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)

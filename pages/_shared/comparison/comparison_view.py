@@ -20,7 +20,7 @@ from medmodel.runs.run_index import Entry
 from pages._shared.common import widgets
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button
-from pages._shared.common.thumbnails import SIDE, file_of, small_pictures
+from pages._shared.common.thumbnails import SIDE, file_of, small_images
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison import comparison_cache
@@ -37,15 +37,15 @@ _TILE = SIDE + 20
 _AT_ONCE, _SHOWN = 8, "disagreements-shown"
 
 
-def show_comparison(found: Sequence[Entry], everything: Sequence[Entry]) -> None:
+def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> None:
     """Everything about the chosen runs.
 
     Args:
-        found: Two runs at least.
-        everything: All runs, newest first.
+        entries: Two runs at least.
+        all_entries: All runs, newest first.
     """
-    names = run_table.distinct_names(found, short=True)
-    models = comparison_cache.models_of(found, everything)
+    names = run_table.distinct_names(entries, short=True)
+    models = comparison_cache.models_of(entries, all_entries)
     if len(models) < 2:
         st.info(
             "These are folds of one cross-validation: they have no test image in "
@@ -64,10 +64,10 @@ def show_comparison(found: Sequence[Entry], everything: Sequence[Entry]) -> None
         _show_disagreements(models, chosen)
         _show_curves(runs, chosen)
     # A test elsewhere has no epochs of its own.
-    trained = {names[e.run.id]: e.run for e in found if not e.test_of}
+    trained = {names[e.run.id]: e.run for e in entries if not e.test_of}
     if trained:
         _show_epochs(trained)
-    _show_settings(found, names)
+    _show_settings(entries, names)
     pick_format()
 
 
@@ -149,18 +149,18 @@ def _pairs_table(pairs: Sequence[Difference]) -> pd.DataFrame:
     )
 
 
-def _signed(found: Estimate) -> str:
-    if not found.measurable:
-        return str(found)
-    text = f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+def _signed(estimate: Estimate) -> str:
+    if not estimate.measurable:
+        return str(estimate)
+    text = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
     return text.replace("-", "−")
 
 
 def _show_all_metrics(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     with st.expander("Every metric side by side", icon=":material/table:"):
-        found = comparison_cache.metrics(chosen)
+        by_model = comparison_cache.metrics(chosen)
         table = pd.DataFrame({"Metric": list(TITLES.values())})
-        for name, metrics in found.items():
+        for name, metrics in by_model.items():
             table[f"{name} "] = [str(metrics[key]) for key in TITLES]
         st.dataframe(table, hide_index=True, height="content")
         n = len(comparison_cache.common(chosen).paths)
@@ -168,13 +168,15 @@ def _show_all_metrics(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> 
             f"n = {n:,} images; 95 % intervals. Separate intervals may overlap "
             "where the paired test above still sees a difference."
         )
-        csv_button(_metrics_csv(found), "metrics-compared", next(iter(runs.values())))
+        csv_button(
+            _metrics_csv(by_model), "metrics-compared", next(iter(runs.values()))
+        )
 
 
-def _metrics_csv(found: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
+def _metrics_csv(by_model: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
     rows = [
         (name, TITLES[key], e.value, e.low, e.high, e.n)
-        for name, metrics in found.items()
+        for name, metrics in by_model.items()
         for key, e in metrics.items()
     ]
     return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n"])
@@ -191,29 +193,29 @@ def _show_disagreements(
     if not len(at):
         st.caption("All first choices are the same.")
         return
-    shown = st.session_state.setdefault(_SHOWN, _AT_ONCE)
-    wanted = at[:shown]
+    count = st.session_state.setdefault(_SHOWN, _AT_ONCE)
+    positions = at[:count]
     run = next(iter(models.values()))[0]
-    pictures = small_pictures(run, [common.paths[i] for i in wanted])
+    images = small_images(run, [common.paths[i] for i in positions])
     with st.container(horizontal=True, gap="small"):
-        for i, picture in zip(wanted, pictures, strict=True):
+        for i, thumbnail in zip(positions, images, strict=True):
             with st.container(width=_TILE, gap="xxsmall"):
-                _tile(models, common, int(i), picture)
-    if len(at) > shown and st.button("Show more", icon=":material/add:"):
-        st.session_state[_SHOWN] = shown + _AT_ONCE
+                _tile(models, common, int(i), thumbnail)
+    if len(at) > count and st.button("Show more", icon=":material/add:"):
+        st.session_state[_SHOWN] = count + _AT_ONCE
         st.rerun(scope="fragment")
     csv_button(_disagreement_table(common, at), "disagreements", run)
 
 
 def _tile(
-    models: comparison_cache.Models, common: Common, i: int, picture: bytes | str
+    models: comparison_cache.Models, common: Common, i: int, thumbnail: bytes | str
 ) -> None:
     first = next(iter(common.models.values()))
     label = first.classes[first.truth[i]]
-    if isinstance(picture, str):
-        st.caption(plain(picture))
+    if isinstance(thumbnail, str):
+        st.caption(plain(thumbnail))
     else:
-        st.image(picture, width=SIDE, alt=f"Image with label {label}")
+        st.image(thumbnail, width=SIDE, alt=f"Image with label {label}")
     lines = [f"Label {plain(label)}"]
     for name, model in common.models.items():
         choice = int(model.predicted[i])
@@ -225,7 +227,10 @@ def _tile(
     st.caption("  \n".join(lines))
     if st.button("Look closer", key=f"compare-{i}", width="stretch"):
         path = common.paths[i]
-        runs = {name: comparison_cache.asked(own, path) for name, own in models.items()}
+        runs = {
+            name: comparison_cache.asked(run_or_folds, path)
+            for name, run_or_folds in models.items()
+        }
         _look_closer(runs, path, label)
 
 
@@ -274,11 +279,11 @@ def _show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     name, share = first.classes[position], float((first.truth == position).mean())
     with errors_shown():
         curves = comparison_cache.curves(chosen, position)
-        found = comparison_cache.class_metrics(chosen, position)
+        by_model = comparison_cache.class_metrics(chosen, position)
         roc = {title: pair[0] for title, pair in curves.items()}
         precision = {title: pair[1] for title, pair in curves.items()}
-        areas = {title: metrics["auc"] for title, metrics in found.items()}
-        means = {title: m["average_precision"] for title, m in found.items()}
+        areas = {title: metrics["auc"] for title, metrics in by_model.items()}
+        means = {title: m["average_precision"] for title, m in by_model.items()}
         run = next(iter(runs.values()))
         left, right = st.columns(2, gap="large")
         with left:
@@ -307,13 +312,13 @@ def _show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
 
 
 def _curves_csv(curves: dict[str, Curve], x: str, y: str) -> pd.DataFrame:
-    parts = [
+    tables = [
         pd.DataFrame(
             {"model": name, x: curve.x, y: curve.y, "threshold": curve.thresholds}
         )
         for name, curve in curves.items()
     ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _show_epochs(runs: dict[str, Run]) -> None:
@@ -326,28 +331,28 @@ def _show_epochs(runs: dict[str, Run]) -> None:
                 key=f"epochs-{column}",
                 alt=f"{column} of every model over its epochs",
             )
-    wanted = ["epoch", "val_loss", "val_accuracy", "best"]
-    parts = [rows[wanted].assign(model=name) for name, rows in histories.items()]
-    table = pd.concat(parts, ignore_index=True)[["model", *wanted]]
+    columns = ["epoch", "val_loss", "val_accuracy", "best"]
+    tables = [rows[columns].assign(model=name) for name, rows in histories.items()]
+    table = pd.concat(tables, ignore_index=True)[["model", *columns]]
     table = table.rename(columns={"best": "kept"})
     csv_button(table, "epochs-compared", next(iter(runs.values())))
 
 
-def _show_settings(found: Sequence[Entry], names: dict[str, str]) -> None:
+def _show_settings(entries: Sequence[Entry], names: dict[str, str]) -> None:
     st.markdown("**Settings that differ**")
-    differing = run_table.differing_settings([e.config for e in found])
+    differing = run_table.differing_settings([e.config for e in entries])
     if "dataset" in differing:
         differing["dataset"] = [widgets.folder_name(f) for f in differing["dataset"]]
     if not differing:
         st.caption("None: they differ by chance alone.")
         return
     table = pd.DataFrame({"Setting": [name.replace("_", " ") for name in differing]})
-    for at, entry in enumerate(found):
+    for at, entry in enumerate(entries):
         texts = [run_table.setting_text(v[at]) for v in differing.values()]
         table[f"{names[entry.run.id]} "] = texts
     st.dataframe(_marked(table), hide_index=True, height="content")
     st.caption("Marked: unlike the first run.")
-    csv_button(table, "settings-compared", found[0].run)
+    csv_button(table, "settings-compared", entries[0].run)
 
 
 def _marked(table: pd.DataFrame) -> Any:

@@ -31,8 +31,8 @@ def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
     word, _ = VERDICTS[level]
     show = {"ok": st.success, "warning": st.warning, "problem": st.error}[level]
     worst = [f.title for f in findings if f.level == level != "ok"]
-    found = f" {plain(worst[0])}{_and_more(len(worst) - 1)}." if worst else ""
-    show(f"**{word}.**{found} {plain(report.verdict)}", icon=_ICONS[level])
+    first = f" {plain(worst[0])}{_and_more(len(worst) - 1)}." if worst else ""
+    show(f"**{word}.**{first} {plain(report.verdict)}", icon=_ICONS[level])
 
 
 def _and_more(count: int) -> str:
@@ -95,7 +95,7 @@ def show_splits(report: DatasetReport) -> None:
 
 
 def show_samples(folder: Path, report: DatasetReport) -> None:
-    """Some pictures of every class, every pixel as in the file or scaled down."""
+    """Some images of every class, every pixel as in the file or scaled down."""
     st.subheader("Pictures", anchor=False)
     wide = len(report.classes) <= _FEW_CLASSES
     step = 1 if wide else 2
@@ -114,37 +114,37 @@ def _show_class(folder: Path, label: str, count: int) -> None:
     st.markdown(f"**{plain(label.strip())}** :gray[{count:,} images]")
     strip = indexing.sample_strip(folder, label)
     if strip.exists():
-        picture = strip.read_bytes()
-        st.image(picture, output_format="PNG", alt=f"Examples of {label}")
+        thumbnail = strip.read_bytes()
+        st.image(thumbnail, output_format="PNG", alt=f"Examples of {label}")
 
 
 def show_duplicates(folder: Path, report: DatasetReport) -> None:
-    """Groups of identical pictures, two labels and two splits first."""
+    """Groups of identical images, two labels and two splits first."""
     if not report.duplicates:
         return
-    shown = report.duplicates[: indexing.SHOWN_DUPLICATES]
+    duplicates = report.duplicates[: indexing.SHOWN_DUPLICATES]
     title = f"Identical pictures ({len(report.duplicates):,})"
     worst = report.duplicates[0]
     with st.expander(title, expanded=len(worst.labels) + len(worst.splits) > 2):
         st.dataframe(
             pd.DataFrame(
                 {
-                    "Picture": [_data_uri(folder, d.paths[0]) for d in shown],
-                    "Found": [_kind(d.labels, d.splits) for d in shown],
-                    "Files": ["   ·   ".join(d.paths) for d in shown],
+                    "Picture": [_data_uri(folder, d.paths[0]) for d in duplicates],
+                    "Found": [_kind(d.labels, d.splits) for d in duplicates],
+                    "Files": ["   ·   ".join(d.paths) for d in duplicates],
                 }
             ),
             hide_index=True,
             row_height=76,
-            height=min(len(shown), 4) * 76 + _ROWS,
+            height=min(len(duplicates), 4) * 76 + _ROWS,
             column_config={
                 "Picture": st.column_config.ImageColumn(width=84),
                 "Found": st.column_config.TextColumn(width="medium"),
                 "Files": st.column_config.TextColumn(width="large"),
             },
         )
-        if len(report.duplicates) > len(shown):
-            st.caption(f"The first {len(shown)} are shown.")
+        if len(report.duplicates) > len(duplicates):
+            st.caption(f"The first {len(duplicates)} are shown.")
 
 
 def show_shared_patients(report: DatasetReport) -> None:
@@ -154,8 +154,10 @@ def show_shared_patients(report: DatasetReport) -> None:
     title = f"Patients in more than one split ({len(report.shared_patients):,})"
     with st.expander(title):
         names, splits = zip(*report.shared_patients, strict=True)
-        found = [", ".join(_TITLES[s] for s in each) for each in splits]
-        st.dataframe(pd.DataFrame({"Patient": names, "Splits": found}), hide_index=True)
+        titles = [", ".join(_TITLES[s] for s in each) for each in splits]
+        st.dataframe(
+            pd.DataFrame({"Patient": names, "Splits": titles}), hide_index=True
+        )
 
 
 def show_files(report: DatasetReport) -> None:
@@ -170,8 +172,8 @@ def show_files(report: DatasetReport) -> None:
     modes = ", ".join(f"{name} ({n:,})" for name, n in report.modes.items())
     st.markdown(f"**Sizes** {plain(sizes)} pixels · **Formats** {plain(modes)}")
     if report.seen:
-        seen = ", ".join(f"{how} ({n:,})" for how, n in report.seen.items())
-        st.markdown(f"**Automatic window** {plain(seen)}")
+        windows = ", ".join(f"{how} ({n:,})" for how, n in report.seen.items())
+        st.markdown(f"**Automatic window** {plain(windows)}")
     if report.num_sizes > 1:
         with st.expander(f"Sizes ({report.num_sizes:,})"):
             frame = pd.DataFrame(report.sizes, columns=["Width", "Height", "Images"])
@@ -200,7 +202,7 @@ def _kind(labels: list[str], splits: list[str]) -> str:
 
 
 def _data_uri(folder: Path, path: str) -> str:
-    picture = indexing.duplicate_picture(folder, path)
-    if not picture.exists():
+    thumbnail = indexing.duplicate_picture(folder, path)
+    if not thumbnail.exists():
         return ""
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+    return "data:image/png;base64," + base64.b64encode(thumbnail.read_bytes()).decode()

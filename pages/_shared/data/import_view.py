@@ -49,10 +49,12 @@ def show_import(opened: Callable[[Path], None]) -> None:
                 st.rerun()
         if pressed:
             with errors_shown():
-                found = _import(upload, kind, name, show_progress())
+                imported = _import(upload, kind, name, show_progress())
                 forget_upload(kind)
-                audit.record("import", files=found.files, skipped=len(found.skipped))
-                opened(found.folder)
+                audit.record(
+                    "import", files=imported.files, skipped=len(imported.skipped)
+                )
+                opened(imported.folder)
 
 
 def show_progress() -> Progress:

@@ -51,17 +51,17 @@ def show_public(opened: Opened) -> None:
             _bring(opened)
 
 
-def _describe(found: PublicSet, size: int) -> None:
-    train, val, test = found.counts
-    megabytes = found.most_bytes(size) / 1e6
+def _describe(dataset: PublicSet, size: int) -> None:
+    train, val, test = dataset.counts
+    megabytes = dataset.most_bytes(size) / 1e6
     most = f"{megabytes:,.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:,.1f} GB"
     st.markdown(
-        f"{plain(found.shows)} {len(found.classes)} classes: "
-        f"{plain(', '.join(found.classes))}.  \n"
+        f"{plain(dataset.shows)} {len(dataset.classes)} classes: "
+        f"{plain(', '.join(dataset.classes))}.  \n"
         f"{train:,} training, {val:,} validation and {test:,} test pictures of "
         f"{size} × {size} pixels; at most {most}.  \n"
-        f"**Licence** {plain(found.licence)}.  \n**Cite** {plain(medmnist.CITATION)}, "
-        "and the data set it was made from."
+        f"**Licence** {plain(dataset.licence)}.  \n**Cite** "
+        f"{plain(medmnist.CITATION)}, and the data set it was made from."
     )
 
 
@@ -117,10 +117,10 @@ def _bring(opened: Opened) -> None:
     if st.button("Import it", type="primary", icon=":material/upload:"):
         with errors_shown():
             try:
-                found = medmnist.import_npz(file, name, show_progress())
+                imported = medmnist.import_npz(file, name, show_progress())
             except OSError as error:
                 reason = f"It cannot be kept here: {error.strerror}."
                 raise DataError(reason) from error
             forget_upload("npz")
-            audit.record("import", files=found.files, skipped=len(found.skipped))
-            opened(found.folder)
+            audit.record("import", files=imported.files, skipped=len(imported.skipped))
+            opened(imported.folder)

@@ -1,4 +1,4 @@
-"""What is odd about a data set: one verdict, findings with pictures and an action."""
+"""What is odd about a data set: one verdict, findings with images and an action."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def show_quality(folder: Path, report: DatasetReport) -> None:
     word, meaning = VERDICTS[level]
     if level != "ok":
         number = len(findings)
-        found = f"{number} findings, the worst first." if number > 1 else "One finding."
-        meaning = f"{found} {meaning}" if number else meaning
+        count = f"{number} findings, the worst first." if number > 1 else "One finding."
+        meaning = f"{count} {meaning}" if number else meaning
     st.subheader(f"Quality: {word.lower()}", anchor=False)
     st.markdown(f":gray[{plain(meaning)}]")
     for finding in findings:

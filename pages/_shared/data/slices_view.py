@@ -25,7 +25,7 @@ _FRAMES = {"one": "One of them", "every": "Every k-th"}
 
 
 def show_slices(folder: Path, report: DatasetReport) -> None:
-    """The choice, for data sets whose files hold several pictures."""
+    """The choice, for data sets whose files hold several images."""
     if not report.volumes:
         return
     now = curation.slicing(indexing.decisions(folder))
@@ -35,16 +35,16 @@ def show_slices(folder: Path, report: DatasetReport) -> None:
             f"{plain(now.words())}. All pictures of one file stay in one split; where "
             "neither header nor name tells the patient, each file counts as one."
         )
-        wanted = _ask(folder, now, {mode.split(",")[0] for mode in report.modes})
+        slicing = _ask(folder, now, {mode.split(",")[0] for mode in report.modes})
         running = indexing.indexing_state(folder)["running"]
         if st.button(
             "Use these slices",
-            disabled=wanted == now or running,
+            disabled=slicing == now or running,
             icon=":material/check:",
         ):
             reason = "slices and frames chosen"
             audit.record("curate", kind="slices", files=report.volumes)
-            indexing.decide(folder, Action("slices", reason, slicing=wanted.to_json()))
+            indexing.decide(folder, Action("slices", reason, slicing=slicing.to_json()))
             st.rerun()
 
 

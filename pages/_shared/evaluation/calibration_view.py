@@ -55,12 +55,14 @@ def show_calibration(run: Run, group: Subgroup) -> None:
         st.markdown("**As trained**")
         _show(run, data, "reliability", name)
     with right, errors_shown():
-        found = run_cache.temperature(run)
-        if found.bounded:
-            st.info(found.why_unknown)
+        temperature = run_cache.temperature(run)
+        if temperature.bounded:
+            st.info(temperature.why_unknown)
         else:
-            st.markdown(f"**At a temperature of {_shown(found)}**")
-            _show(run, calibrated(data, found.value), "reliability-calibrated", name)
+            st.markdown(f"**At a temperature of {_shown(temperature)}**")
+            _show(
+                run, calibrated(data, temperature.value), "reliability-calibrated", name
+            )
     if st.session_state.get(_BIN) == (run.id, name):
         show_gallery(run, group)
     with errors_shown():
@@ -69,8 +71,10 @@ def show_calibration(run: Run, group: Subgroup) -> None:
         show_sets(run, data)
 
 
-def _shown(found: Temperature) -> str:
-    return plain(f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})")
+def _shown(temperature: Temperature) -> str:
+    return plain(
+        f"{temperature.value:.2f} ({temperature.low:.2f}–{temperature.high:.2f})"
+    )
 
 
 def _show(run: Run, data: Predictions, key: str, name: str) -> None:
@@ -102,22 +106,23 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
     csv_button(pd.DataFrame(table, columns=names), key, run)
 
 
-def _store(run: Run, found: Temperature) -> None:
-    if found.bounded:
+def _store(run: Run, temperature: Temperature) -> None:
+    if temperature.bounded:
         return
     stored = calibration.stored_temperature(run)
-    surer = "surer" if found.value < 1 else "less sure"
-    surer = "hardly " + surer if abs(found.value - 1) < 0.02 else surer
+    surer = "surer" if temperature.value < 1 else "less sure"
+    surer = "hardly " + surer if abs(temperature.value - 1) < 0.02 else surer
     st.markdown(
         f"Dividing by the temperature makes every score {surer} and changes no first "
-        f"choice. It was fitted on {found.images:,} validation images; the right-hand "
-        "figure shows what it does to the test images, which had no part in it."
+        f"choice. It was fitted on {temperature.images:,} validation images; the "
+        "right-hand figure shows what it does to the test images, which had no part in "
+        "it."
     )
-    if stored == found:
+    if stored == temperature:
         st.success("Stored with the model.", icon=":material/check:")
     elif st.button("Store it with the model", type="primary"):
-        calibration.store_temperature(run, found)
-        audit.record("calibrate", run=run.id, temperature=round(found.value, 4))
+        calibration.store_temperature(run, temperature)
+        audit.record("calibrate", run=run.id, temperature=round(temperature.value, 4))
         st.rerun()
 
 

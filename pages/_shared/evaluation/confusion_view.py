@@ -20,26 +20,26 @@ from pages._shared.evaluation.gallery_view import ask_for, show_gallery
 
 def show_mistakes(run: Run, group: Subgroup) -> None:
     """The confusion matrix and the gallery below it."""
-    found = run_cache.evaluation(run, group)
+    evaluation = run_cache.evaluation(run, group)
     st.markdown("**What was taken for what**: click a cell to see its images.")
     with st.container(width=760):
-        figure = plots.confusion_figure(found.classes, found.confusion)
+        figure = plots.confusion_figure(evaluation.classes, evaluation.confusion)
         show_figure(
-            figures.clickable(figure, found.classes),
+            figures.clickable(figure, evaluation.classes),
             key="confusion",
             alt="Confusion matrix: labels in rows, first choices in columns",
-            on_click=lambda point: _open(found, point),
+            on_click=lambda point: _open(evaluation, point),
         )
-    csv_button(confusion_table(found), "confusion", run)
+    csv_button(confusion_table(evaluation), "confusion", run)
     show_gallery(run, group)
     _show_marked(run)
 
 
-def _open(found: Evaluation, point: dict[str, Any]) -> None:
+def _open(evaluation: Evaluation, point: dict[str, Any]) -> None:
     cell = point.get("customdata")
     if cell is not None:
         label, choice = (int(at) for at in list(cell)[:2])
-        ask_for(found.classes[label], found.classes[choice])
+        ask_for(evaluation.classes[label], evaluation.classes[choice])
 
 
 def _show_marked(run: Run) -> None:

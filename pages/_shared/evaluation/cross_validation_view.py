@@ -25,19 +25,19 @@ from pages._shared.common.words import plain
 
 def show_repeats(run: Run) -> None:
     """What came out when these settings were trained again, and how to do so."""
-    found = run_index.entries(widgets.store())
-    own = next((entry for entry in found if entry.run.id == run.id), None)
-    if own is None or run.tested_model:
+    entries = run_index.entries(widgets.store())
+    current = next((entry for entry in entries if entry.run.id == run.id), None)
+    if current is None or run.tested_model:
         return
     st.markdown("**How much of it is luck?**")
     seeds, folds = st.tabs(["Other seeds", "Folds (cross-validation)"])
     with seeds:
-        _show_seeds(own, cross_validation.siblings(own, found))
+        _show_seeds(current, cross_validation.siblings(current, entries))
     with folds:
-        _show_folds(own, cross_validation.experiments(own, found))
+        _show_folds(current, cross_validation.experiments(current, entries))
 
 
-def _show_seeds(own: Entry, family: list[Entry]) -> None:
+def _show_seeds(current: Entry, family: list[Entry]) -> None:
     measured = [e.test_accuracy for e in family if e.test_accuracy is not None]
     if len(measured) > 1:
         st.markdown(
@@ -54,9 +54,11 @@ def _show_seeds(own: Entry, family: list[Entry]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input("Other seeds", 1, cross_validation.MOST, 3, width=140)
         if st.button("Train them", icon=":material/replay:"):
-            taken = [entry.config.seed for entry in family]
-            single = cross_validation.in_folds(own.config, 1)[0]
-            _train(own, cross_validation.with_other_seeds(single, taken, int(count)))
+            seeds = [entry.config.seed for entry in family]
+            single = cross_validation.in_folds(current.config, 1)[0]
+            _train(
+                current, cross_validation.with_other_seeds(single, seeds, int(count))
+            )
         if len(measured) > 1:
             chosen = [e.run.id for e in family if e.test_accuracy is not None][:6]
             if st.button("Compare them", icon=":material/compare_arrows:"):
@@ -64,27 +66,29 @@ def _show_seeds(own: Entry, family: list[Entry]) -> None:
                 st.switch_page(widgets.COMPARE, query_params=params)
 
 
-def _show_folds(own: Entry, found: list[Experiment]) -> None:
-    if not found:
+def _show_folds(current: Entry, experiments: list[Experiment]) -> None:
+    if not experiments:
         st.caption(
             "The images are dealt into folds, patients kept together and classes "
             "spread evenly. One model is trained for each fold, which it does not "
             "see, and then predicts it: so every image is a test image once. A test "
             "split that the folders give takes no part."
         )
-    for experiment in found:
+    for experiment in experiments:
         with errors_shown():
-            _show_experiment(own.run, experiment)
+            _show_experiment(current.run, experiment)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input("Folds", 2, cross_validation.MOST, 5, width=140)
-        taken = any((e.folds, e.seed) == (count, own.config.seed) for e in found)
+        exists = any(
+            (e.folds, e.seed) == (count, current.config.seed) for e in experiments
+        )
         if st.button(
             "Train the folds",
             icon=":material/view_week:",
-            disabled=taken,
-            help="They were asked for already." if taken else None,
+            disabled=exists,
+            help="They were asked for already." if exists else None,
         ):
-            _train(own, cross_validation.in_folds(own.config, int(count)))
+            _train(current, cross_validation.in_folds(current.config, int(count)))
 
 
 def _show_experiment(run: Run, experiment: Experiment) -> None:
@@ -139,7 +143,7 @@ def _pooled(versions: tuple[tuple[str, int], ...], _experiment: Experiment) -> P
 def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFrame:
     spreads = {}
     for key in TITLES:
-        values = [found[key] for found in each if key in found]
+        values = [metrics[key] for metrics in each if key in metrics]
         spreads[key] = cross_validation.spread(values) if values else None
     return pd.DataFrame(
         {
@@ -192,10 +196,10 @@ def _show_waiting(family: Sequence[Entry]) -> None:
 _ENDED_EARLY = ("failed", "stopped", "interrupted")
 
 
-def _train(own: Entry, configs: Sequence[TrainConfig]) -> None:
+def _train(current: Entry, configs: Sequence[TrainConfig]) -> None:
     with errors_shown():
         for config in configs:
             run = queue.submit(config, widgets.store())
-            audit.record("train", run=run.id, repeats=own.run.id)
+            audit.record("train", run=run.id, repeats=current.run.id)
         st.toast(f"{len(configs)} runs are waiting for their turn.")
         st.rerun()

@@ -37,9 +37,9 @@ def pick_class(run: Run) -> int:
 
 def frozen_threshold(run: Run, position: int) -> float | None:
     """The threshold of a class that was frozen; None if there is none."""
-    found = frozen_thresholds(run)
+    frozen = frozen_thresholds(run)
     name = run_cache.split(run).classes[position]
-    threshold = found[1].get(name) if found else None
+    threshold = frozen[1].get(name) if frozen else None
     return None if threshold is None or threshold != threshold else threshold
 
 

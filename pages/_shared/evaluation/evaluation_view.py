@@ -25,12 +25,12 @@ _MATRIX_WIDTH = 760
 def show_evaluation(run: Run) -> None:
     """The run's test split in numbers; says so where there are none yet."""
     with errors_shown():
-        found = evaluated(run)
+        evaluation = evaluated(run)
         st.subheader("How good is it?", anchor=False)
-        show_frame(run, found)
-        show_numbers(found)
-        show_classes(found)
-        _show_confusion(run, found)
+        show_frame(run, evaluation)
+        show_numbers(evaluation)
+        show_classes(evaluation)
+        _show_confusion(run, evaluation)
 
 
 def evaluated(run: Run) -> Evaluation:
@@ -48,12 +48,12 @@ def _shared_patients(folder: str, version: int) -> int | None:
     return shared_patients(Run(Path(folder)))
 
 
-def show_frame(run: Run, found: Evaluation) -> None:
+def show_frame(run: Run, evaluation: Evaluation) -> None:
     """What was tested and how far that can be trusted."""
     overlap = _shared_patients(str(run.folder), run_cache.version(run))
-    who = f"{found.images:,} images"
-    if found.patients:
-        who += f" of {found.patients:,} patients"
+    who = f"{evaluation.images:,} images"
+    if evaluation.patients:
+        who += f" of {evaluation.patients:,} patients"
     if run.tested_model:
         where = (
             f"an **external** data set, {plain(folder_name(run.config.dataset))}. No "
@@ -70,8 +70,8 @@ def show_frame(run: Run, found: Evaluation) -> None:
     )
     st.caption(
         plain(
-            f"Always guessing {found.majority} gives an accuracy of {found.baseline}. "
-            f"{found.resolution}"
+            f"Always guessing {evaluation.majority} gives an accuracy of "
+            f"{evaluation.baseline}. {evaluation.resolution}"
         )
     )
     if overlap:
@@ -80,12 +80,12 @@ def show_frame(run: Run, found: Evaluation) -> None:
             "validation: expect worse on new patients.",
             icon=":material/warning:",
         )
-    if 0 < found.patients < FEW_PATIENTS:
-        st.warning(plain(few_patients(found.patients)), icon=":material/warning:")
-    if found.absent:
-        names = ", ".join(plain(name) for name in found.absent[:_NAMED])
-        if len(found.absent) > _NAMED:
-            names += f" and {len(found.absent) - _NAMED} more classes"
+    if 0 < evaluation.patients < FEW_PATIENTS:
+        st.warning(plain(few_patients(evaluation.patients)), icon=":material/warning:")
+    if evaluation.absent:
+        names = ", ".join(plain(name) for name in evaluation.absent[:_NAMED])
+        if len(evaluation.absent) > _NAMED:
+            names += f" and {len(evaluation.absent) - _NAMED} more classes"
         st.info(
             f"No test image of {names}: not measurable, and left out of the means.",
             icon=":material/info:",
@@ -114,29 +114,29 @@ def _split_sentence(overlap: int | None) -> str:
     return "Split by **patient**: nobody is on both sides."
 
 
-def show_numbers(found: Evaluation) -> None:
+def show_numbers(evaluation: Evaluation) -> None:
     """The three numbers that matter most, beside what guessing gets."""
-    areas = "against the rest, mean of classes" if len(found.classes) > 2 else ""
+    areas = "against the rest, mean of classes" if len(evaluation.classes) > 2 else ""
     tiles = [
         (
             "Accuracy",
-            found.accuracy,
+            evaluation.accuracy,
             "Share of images whose label was the model's first choice.",
         ),
         (
             "Balanced accuracy",
-            found.balanced_accuracy,
+            evaluation.balanced_accuracy,
             "Mean of the classes' sensitivities: rare classes count as much.",
         ),
         (
             "AUC",
-            found.auc,
+            evaluation.auc,
             "Area under the ROC curve: how often an image of the class scores higher "
             f"than one that is not {areas}. 0.5 is chance.",
         ),
         (
-            f"Always guessing {found.majority}",
-            found.baseline,
+            f"Always guessing {evaluation.majority}",
+            evaluation.baseline,
             "Accuracy of guessing the most frequent class: what a model has to beat.",
         ),
     ]
@@ -157,15 +157,17 @@ def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
         st.caption(f"n = {estimate.n:,} images")
 
 
-def show_classes(found: Evaluation) -> None:
+def show_classes(evaluation: Evaluation) -> None:
     """Every class in one line."""
     st.markdown("**Class by class**")
     rows = pd.DataFrame(
         {
-            "Class": [result.name for result in found.per_class],
-            "Sensitivity": [_with_n(result.sensitivity) for result in found.per_class],
-            "Precision": [_with_n(result.precision) for result in found.per_class],
-            "AUC": [_with_n(result.auc) for result in found.per_class],
+            "Class": [result.name for result in evaluation.per_class],
+            "Sensitivity": [
+                _with_n(result.sensitivity) for result in evaluation.per_class
+            ],
+            "Precision": [_with_n(result.precision) for result in evaluation.per_class],
+            "AUC": [_with_n(result.auc) for result in evaluation.per_class],
         }
     )
     st.dataframe(
@@ -186,22 +188,22 @@ def show_classes(found: Evaluation) -> None:
     )
 
 
-def confusion_table(found: Evaluation) -> pd.DataFrame:
+def confusion_table(evaluation: Evaluation) -> pd.DataFrame:
     """The confusion matrix as a table to take away."""
-    table = pd.DataFrame(found.confusion, columns=found.classes)
-    table.insert(0, "label \\ first choice", found.classes, allow_duplicates=True)
+    table = pd.DataFrame(evaluation.confusion, columns=evaluation.classes)
+    table.insert(0, "label \\ first choice", evaluation.classes, allow_duplicates=True)
     return table
 
 
-def _show_confusion(run: Run, found: Evaluation) -> None:
+def _show_confusion(run: Run, evaluation: Evaluation) -> None:
     st.markdown("**What was taken for what** (confusion matrix)")
     with st.container(width=_MATRIX_WIDTH):
         show_figure(
-            plots.confusion_figure(found.classes, found.confusion),
+            plots.confusion_figure(evaluation.classes, evaluation.confusion),
             key="confusion",
             alt="Confusion matrix: labels in rows, first choices in columns",
         )
-    csv_button(confusion_table(found), "confusion", run)
+    csv_button(confusion_table(evaluation), "confusion", run)
 
 
 def _with_n(estimate: Estimate) -> str:

@@ -37,13 +37,13 @@ def show_external_test(run: Run) -> None:
         _watch_tests(run)
     else:
         _show_tests(tests)
-    found = [
+    datasets = [
         folder
         for root in data_roots()
         for folder in folders.subfolders(root)
         if str(folder) != run.config.dataset
     ]
-    if not found:
+    if not datasets:
         widgets.empty_state(
             "There is no other data set on this server yet. Bring one in, then it can "
             "be chosen here.",
@@ -51,11 +51,11 @@ def show_external_test(run: Run) -> None:
             "Data sets",
         )
         return
-    names = widgets.folder_names(map(str, found))
+    names = widgets.folder_names(map(str, datasets))
     folder = st.selectbox(
         # The key keeps the choice when another folder appears in the list.
         "Folder",
-        found,
+        datasets,
         format_func=lambda path: names[str(path)],
         key=f"folder-there-{run.id}",
     )
@@ -91,21 +91,21 @@ def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
     classes = external_validation.classes_there(folder)
     if not classes:
         raise DataError(f"{folder.name} holds no class folders with images.")
-    own = run.model_facts.class_names
-    guessed = external_validation.guessed_mapping(own, classes)
-    found = {}
+    class_names = run.model_facts.class_names
+    guessed = external_validation.guessed_mapping(class_names, classes)
+    mapping = {}
     places: list[DeltaGenerator] = []
     for name in classes:
         # Row by row: on a phone, columns stand below each other.
         places = places or st.columns(min(len(classes), _IN_A_ROW))
-        found[name] = places.pop(0).selectbox(
+        mapping[name] = places.pop(0).selectbox(
             f"{plain(name)} counts as",
-            ["", *own],
-            index=["", *own].index(guessed[name]),
+            ["", *class_names],
+            index=["", *class_names].index(guessed[name]),
             format_func=lambda known: known or "left out",
             key=f"class-there-{folder}-{name}",
         )
-    return found
+    return mapping
 
 
 @st.fragment(run_every=1.0)
@@ -137,8 +137,8 @@ def _show_test(test: Run) -> None:
             queue.stop(test)
             st.rerun()
     elif status.state is RunStatus.DONE:
-        found = run_cache.evaluation(test)
-        st.markdown(plain(f"Accuracy {found.accuracy}, n = {found.images:,}"))
+        evaluation = run_cache.evaluation(test)
+        st.markdown(plain(f"Accuracy {evaluation.accuracy}, n = {evaluation.images:,}"))
         if st.button(
             "Open the result", icon=":material/query_stats:", key=f"open-{test.id}"
         ):

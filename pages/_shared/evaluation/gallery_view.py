@@ -14,7 +14,7 @@ from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
-from pages._shared.common.thumbnails import SIDE, file_of, small_pictures
+from pages._shared.common.thumbnails import SIDE, file_of, small_images
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import dataset_case
@@ -67,16 +67,16 @@ def show_gallery(run: Run, group: Subgroup = ALL) -> None:
         group: The part of its test images that is looked at.
     """
     with errors_shown():
-        wanted, order = _filters(run, group)
+        filters, order = _filters(run, group)
         data = run_cache.split(run)
-        found = gallery.chosen(run_cache.images(run), wanted, order, data)
-        _headline(run, wanted, found)
-        shown = st.session_state.setdefault(_SHOWN, AT_ONCE)
-        _grid(run, found.head(shown))
-        if len(found) > shown and st.button(
-            f"Show {min(AT_ONCE, len(found) - shown)} more", icon=":material/add:"
+        images = gallery.chosen(run_cache.images(run), filters, order, data)
+        _headline(run, filters, images)
+        count = st.session_state.setdefault(_SHOWN, AT_ONCE)
+        _grid(run, images.head(count))
+        if len(images) > count and st.button(
+            f"Show {min(AT_ONCE, len(images) - count)} more", icon=":material/add:"
         ):
-            st.session_state[_SHOWN] = shown + AT_ONCE
+            st.session_state[_SHOWN] = count + AT_ONCE
             st.rerun(scope="fragment")
 
 
@@ -139,48 +139,48 @@ def _wanted(others: list[str], group: Subgroup) -> Filter:
     )
 
 
-def _headline(run: Run, wanted: Filter, found: pd.DataFrame) -> None:
-    words = [f"label {plain(wanted.label)}"] if wanted.label else []
-    words += [f"label not {plain(wanted.but)}"] if wanted.but else []
-    words += [f"first choice {plain(wanted.choice)}"] if wanted.choice else []
-    if (wanted.low, wanted.high) != (0, 1):
-        of = f" for {plain(wanted.of)}" if wanted.of else ""
-        words.append(f"score{of} {100 * wanted.low:g} to {100 * wanted.high:g} %")
-    words += [plain(wanted.group)] if str(wanted.group) else []
-    count = f"{len(found):,} image{'' if len(found) == 1 else 's'}"
+def _headline(run: Run, filters: Filter, images: pd.DataFrame) -> None:
+    words = [f"label {plain(filters.label)}"] if filters.label else []
+    words += [f"label not {plain(filters.but)}"] if filters.but else []
+    words += [f"first choice {plain(filters.choice)}"] if filters.choice else []
+    if (filters.low, filters.high) != (0, 1):
+        of = f" for {plain(filters.of)}" if filters.of else ""
+        words.append(f"score{of} {100 * filters.low:g} to {100 * filters.high:g} %")
+    words += [plain(filters.group)] if str(filters.group) else []
+    count = f"{len(images):,} image{'' if len(images) == 1 else 's'}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count}**" + (f": {', '.join(words)}" if words else ""))
-        if wanted != Filter(group=wanted.group):
+        if filters != Filter(group=filters.group):
             st.button("No filters", icon=":material/filter_alt_off:", on_click=ask_for)
-        if len(found):
-            csv_button(found.drop(columns="position"), "images", run)
+        if len(images):
+            csv_button(images.drop(columns="position"), "images", run)
 
 
 def _grid(run: Run, rows: pd.DataFrame) -> None:
     if rows.empty:
         st.caption("No image of the test split is like this.")
         return
-    pictures = small_pictures(run, list(rows["path"]))
+    thumbnails = small_images(run, list(rows["path"]))
     marked = set(gallery.doubtful_labels(run))
     with st.container(horizontal=True, gap="small"):
-        for row, picture in zip(rows.itertuples(), pictures, strict=True):
+        for row, thumbnail in zip(rows.itertuples(), thumbnails, strict=True):
             with st.container(width=SIDE, gap="xxsmall"):
-                _tile(run, row, picture, row.path in marked)
+                _tile(run, row, thumbnail, row.path in marked)
 
 
-def _tile(run: Run, row: Any, picture: bytes | str, marked: bool) -> None:
-    if isinstance(picture, str):
-        st.caption(plain(picture))
+def _tile(run: Run, row: Any, thumbnail: bytes | str, marked: bool) -> None:
+    if isinstance(thumbnail, str):
+        st.caption(plain(thumbnail))
     else:
         alt = f"Image with label {row.label}, first choice {row.choice}"
-        st.image(picture, width=SIDE, alt=alt)
+        st.image(thumbnail, width=SIDE, alt=alt)
     right = row.label == row.choice
     choice = f"{plain(row.choice)} {plain(plots.per_cent(row.score))}"
     if right:
         st.caption(choice)
     else:
-        own = plain(plots.per_cent(row.label_score))
-        st.caption(f"**{choice}**, label {plain(row.label)} {own}")
+        label_score = plain(plots.per_cent(row.label_score))
+        st.caption(f"**{choice}**, label {plain(row.label)} {label_score}")
     flag = ":material/flag: " if marked else ""
     if st.button(f"{flag}Look closer", key=f"open-{row.path}", width="stretch"):
         _look_closer(run, row)

@@ -37,9 +37,9 @@ MEANINGS = {
 
 def show_metrics(run: Run, group: Subgroup) -> None:
     """Tiles, a table of all metrics for what is chosen, one line per class."""
-    found = run_cache.evaluation(run, group)
-    show_numbers(found)
-    classes = [result.name for result in found.per_class if result.images]
+    evaluation = run_cache.evaluation(run, group)
+    show_numbers(evaluation)
+    classes = [result.name for result in evaluation.per_class if result.images]
     choice = st.selectbox(
         "Every metric of",
         ["", *classes],
@@ -66,7 +66,7 @@ def show_metrics(run: Run, group: Subgroup) -> None:
         csv_button(lambda: all_metrics(run), "metrics", run, "CSV of all classes")
     else:
         csv_button(table, "metrics-of-some", run)
-    show_classes(found)
+    show_classes(evaluation)
     show_repeats(run)
 
 

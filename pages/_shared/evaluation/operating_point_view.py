@@ -40,8 +40,8 @@ _KINDS = {
 
 def show_operating_point(run: Run) -> None:
     """Choosing and freezing first; test images only afterwards."""
-    found = frozen_thresholds(run)
-    if found is None:
+    frozen = frozen_thresholds(run)
+    if frozen is None:
         st.markdown(
             "From which score on is an image **called** a class? Choose the rule now: "
             "the thresholds come from this run's **validation** images alone, and are "
@@ -51,7 +51,7 @@ def show_operating_point(run: Run) -> None:
         return
     st.markdown(
         f":material/lock: **Frozen**, chosen on validation images only: "
-        f"{plain(found[0])}."
+        f"{plain(frozen[0])}."
     )
     position = pick_class(run)
     data = run_cache.split(run)
@@ -72,7 +72,7 @@ def show_operating_point(run: Run) -> None:
             "mean at a clinic cannot be told."
         )
     with st.expander("The frozen thresholds of all classes"):
-        table = _outcomes(data, found[1])
+        table = _outcomes(data, frozen[1])
         st.dataframe(table, hide_index=True, height="content")
         csv_button(table, "thresholds", run)
     with st.expander("Choose again", icon=":material/history:"):
@@ -173,12 +173,12 @@ def _ask(name: str) -> Rule:
     return Rule()
 
 
-def _show_outcome(found: Outcome) -> None:
+def _show_outcome(outcome: Outcome) -> None:
     tiles = [
-        ("Found", found.found, "sensitivity"),
-        ("Missed", found.missed, "sensitivity"),
-        ("False alarms", found.false_alarms, "specificity"),
-        ("Left alone", found.left_alone, "specificity"),
+        ("Found", outcome.found, "sensitivity"),
+        ("Missed", outcome.missed, "sensitivity"),
+        ("False alarms", outcome.false_alarms, "specificity"),
+        ("Left alone", outcome.left_alone, "specificity"),
     ]
     for column, (title, count, key) in zip(st.columns(4), tiles, strict=True):
         with column, st.container(border=True, gap="xxsmall"):
@@ -186,15 +186,15 @@ def _show_outcome(found: Outcome) -> None:
             st.markdown(f"### {count:,}")
             if title in ("Found", "Left alone"):
                 name = "Sensitivity" if key == "sensitivity" else "Specificity"
-                st.caption(plain(f"{name} {found.metrics[key]}"))
+                st.caption(plain(f"{name} {outcome.metrics[key]}"))
             else:
-                n = found.metrics[key].n
+                n = outcome.metrics[key].n
                 st.caption(plain(f"of {n:,} images"))
     st.caption(
         plain(
-            f"{found.name} is called from a score of {found.threshold:.3f} on. PPV "
-            f"{found.metrics['ppv']}, NPV {found.metrics['npv']} at this split's "
-            f"prevalence of {100 * found.prevalence:.1f} %."
+            f"{outcome.name} is called from a score of {outcome.threshold:.3f} on. PPV "
+            f"{outcome.metrics['ppv']}, NPV {outcome.metrics['npv']} at this split's "
+            f"prevalence of {100 * outcome.prevalence:.1f} %."
         )
     )
 
@@ -216,7 +216,7 @@ def _explore(run: Run, data: Predictions, position: int, frozen: float) -> None:
             format="%.1f",
             key=f"prevalence-{run.id}-{position}",
         )
-        here = st.empty()
+        frozen_place = st.empty()
     with right, st.container(border=True):
         st.markdown("**Explore another threshold**")
         st.caption(
@@ -232,24 +232,24 @@ def _explore(run: Run, data: Predictions, position: int, frozen: float) -> None:
             format="%.3f",
             key=f"explored-{run.id}-{position}",
         )
-        there = st.empty()
-    for place, cut in ((here, frozen), (there, threshold)):
+        explored_place = st.empty()
+    for place, cut in ((frozen_place, frozen), (explored_place, threshold)):
         with place.container():
             _forecast(outcome(data, position, cut), share / 100)
     _benefit(run, data, position, threshold)
 
 
-def _forecast(found: Outcome, prevalence: float) -> None:
+def _forecast(outcome: Outcome, prevalence: float) -> None:
     with errors_shown():
-        sensitivity = found.metrics["sensitivity"]
-        specificity = found.metrics["specificity"]
+        sensitivity = outcome.metrics["sensitivity"]
+        specificity = outcome.metrics["specificity"]
         forecast = at_prevalence(sensitivity, specificity, prevalence)
         share = f"{100 * prevalence:.1f} %"
         st.markdown(f"**{plain(forecast)}**")
         st.caption(
             plain(
-                f"At a score from {found.threshold:.3f} on: sensitivity {sensitivity}, "
-                f"specificity {specificity}; at a prevalence of {share} "
+                f"At a score from {outcome.threshold:.3f} on: sensitivity "
+                f"{sensitivity}, specificity {specificity}; at a prevalence of {share} "
                 f"PPV {forecast.ppv}, NPV {forecast.npv}."
             )
         )

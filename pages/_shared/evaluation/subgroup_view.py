@@ -38,16 +38,16 @@ def pick_subgroup(run: Run) -> Subgroup | None:
 
 
 def _ask(run: Run) -> Subgroup:
-    known = choices(run_cache.images(run))
+    values_of = choices(run_cache.images(run))
     st.session_state.setdefault(TEXT, "")
-    kept = st.session_state.get(FACTS, [])
-    st.session_state[FACTS] = [name for name in kept if name in known]
+    chosen_facts = st.session_state.get(FACTS, [])
+    st.session_state[FACTS] = [name for name in chosen_facts if name in values_of]
     text, facts = st.columns([1, 1.6], vertical_alignment="bottom")
     text.text_input("Patient or file name holds", key=TEXT, persist_state="session")
-    if known:
+    if values_of:
         facts.pills(
             "Only some by",
-            list(known),
+            list(values_of),
             format_func=lambda name: TITLES[name],
             selection_mode="multi",
             key=FACTS,
@@ -61,11 +61,11 @@ def _ask(run: Run) -> Subgroup:
     kinds, ranges = [], []
     for name in st.session_state[FACTS]:
         key = f"fact-{run.id}-{name}"
-        found = known[name]
-        if isinstance(found[0], str):
+        values = values_of[name]
+        if isinstance(values[0], str):
             texts = st.pills(
                 TITLES[name],
-                found,
+                values,
                 selection_mode="multi",
                 key=key,
                 persist_state="session",
@@ -73,7 +73,7 @@ def _ask(run: Run) -> Subgroup:
             if texts:
                 kinds.append((name, tuple(map(str, texts))))
         else:
-            least, most = float(found[0]), float(found[1])
+            least, most = float(values[0]), float(values[1])
             low, high = st.slider(
                 TITLES[name],
                 least,
@@ -85,18 +85,20 @@ def _ask(run: Run) -> Subgroup:
                 key=key,
                 persist_state="session",
             )
-            if (low, high) != found:
+            if (low, high) != values:
                 ranges.append((name, (low, high)))
     return Subgroup(st.session_state[TEXT], tuple(kinds), tuple(ranges))
 
 
-def say_what_it_is(found: Evaluation, whole: Evaluation, group: Subgroup) -> None:
+def say_what_it_is(
+    evaluation: Evaluation, overall: Evaluation, group: Subgroup
+) -> None:
     """What a subgroup's numbers rest on, and how little they prove."""
-    of = f" of {found.patients:,} patients" if found.patients else ""
+    of = f" of {evaluation.patients:,} patients" if evaluation.patients else ""
     st.warning(
-        f"**{found.images:,} of {whole.images:,} images**{of}: {plain(group)}. This "
-        "part was chosen after the test images had been seen: a difference is a hint "
-        "to be tested on new images, not a result, and of many parts some differ by "
-        f"chance. {plain(found.resolution)}",
+        f"**{evaluation.images:,} of {overall.images:,} images**{of}: {plain(group)}. "
+        "This part was chosen after the test images had been seen: a difference is a "
+        "hint to be tested on new images, not a result, and of many parts some differ "
+        f"by chance. {plain(evaluation.resolution)}",
         icon=":material/filter_alt:",
     )

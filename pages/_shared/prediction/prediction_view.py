@@ -15,7 +15,7 @@ from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.charts import show_figure
-from pages._shared.common.image_view import SIDE, show_picture
+from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import pixels_of
@@ -113,7 +113,7 @@ def show_images(answer: Answer) -> None:
             show_scan(case, title)
         else:
             st.markdown(f"**{title}**")
-            show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+            show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     with middle:
         size = f"{pixels.shape[1]} × {pixels.shape[0]} pixels"
         colour = "grey" if pixels.shape[2] == 1 else "colour"
@@ -121,7 +121,7 @@ def show_images(answer: Answer) -> None:
         automatic = answer.preprocessing.window == "auto"
         window = case.seen if automatic else ""
         caption = ", ".join(filter(None, [size, colour, window]))
-        show_picture(pixels, caption, "The picture as the model sees it")
+        show_image(pixels, caption, "The picture as the model sees it")
     with right:
         _show_heatmap(answer)
 
@@ -172,7 +172,7 @@ def _show_heatmap(answer: Answer) -> None:
         heatmap = _heatmap(answer, position, ExplainOptions(method, shuffled), slot)
         enlarged = plots.enlarged(answer.pixels, SIDE)
         with slot:
-            show_picture(
+            show_image(
                 plots.overlay(enlarged, heatmap, opacity / 100),
                 plots.heatmap_caption(heatmap, classes[position]),
                 f"Heat map for {classes[position]} laid over the picture",
@@ -189,7 +189,7 @@ def _heatmap(
     if not is_explained(answer, position, options):
         with slot:
             alt = "The picture, not explained yet"
-            show_picture(answer.pixels, _EXPLAINING, alt, True)
+            show_image(answer.pixels, _EXPLAINING, alt, True)
     try:
         return heatmap_of(answer, position, options)
     except MedModelError:

@@ -14,7 +14,7 @@ from medmodel.core.errors import MedModelError
 from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.images import Pixels, decode
 from medmodel.imaging.windows import WINDOWS, Window
-from pages._shared.common.image_view import show_picture
+from pages._shared.common.image_view import show_image
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import Case, at_frame
 
@@ -140,7 +140,7 @@ def show_scan(case: Case, title: str) -> None:
         return
     with place:
         caption = ", ".join(filter(None, [case.name, case.about, window]))
-        show_picture(pixels, caption, "The picture")
+        show_image(pixels, caption, "The picture")
     if window:
         st.caption(
             "For your eyes only: the model sees the window of its training, whatever "

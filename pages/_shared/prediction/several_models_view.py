@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
-from pages._shared.common.image_view import SIDE, show_picture
+from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import Case, pixels_of
@@ -53,7 +53,7 @@ def show_heatmaps(answers: Sequence[Answer]) -> None:
         if case.scan:
             show_scan(case, "The picture")
         else:
-            show_picture(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+            show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     with right:
         wanted, opacity, method = _controls(answers, case)
     # One model may stand alone here, because the others find the picture strange.
@@ -101,7 +101,7 @@ def _show_heatmap(answer: Answer, wanted: str, opacity: int, method: str) -> Non
     share = plots.per_cent(float(answer.probabilities[position]))
     st.markdown(f":gray[{plain(answer.name)}]  \n{plain(name)}: {plain(share)}")
     heatmap = heatmap_of(answer, position, ExplainOptions(method))
-    show_picture(
+    show_image(
         plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, opacity / 100),
         plots.heatmap_caption(heatmap, name),
         f"Heat map of {answer.name} for {name} laid over the picture",

@@ -1,4 +1,4 @@
-"""What augmentation does to a few pictures of the data set."""
+"""What augmentation does to a few images of the data set."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Preprocessing
 from pages._shared.common.widgets import errors_shown
 
-PICTURES = 4
+IMAGES = 4
 CHANGES = 3
 TRIED_PER_CLASS = 3
 
 
 @st.cache_data(max_entries=8, ttl=600, show_spinner=False)
-def _pictures(folder: str, preprocessing: Preprocessing) -> list[np.ndarray]:
-    """Up to `PICTURES` pictures, prepared as for training, uint8 (h, w, c)."""
+def _images(folder: str, preprocessing: Preprocessing) -> list[np.ndarray]:
+    """Up to `IMAGES` images, prepared as for training, uint8 (h, w, c)."""
     from medmodel.imaging.images import decode, prepare_image
 
-    found: list[np.ndarray] = []
+    images: list[np.ndarray] = []
     for path in _candidates(Path(folder)):
         try:
             pixels = decode(path, window=preprocessing.window).pixels
-            found.append(prepare_image(pixels, preprocessing))
+            images.append(prepare_image(pixels, preprocessing))
         except (ImageError, OSError):
             continue
-        if len(found) == PICTURES:
+        if len(images) == IMAGES:
             break
-    return found
+    return images
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
@@ -47,14 +47,14 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 
 def show_augmentation(folder: Path, config: TrainConfig) -> None:
-    """Each picture as it is, and changed by chance three times."""
+    """Each image as it is, and changed by chance three times."""
     if not config.augmentation.active or "augmentation" in config.problems():
         return
     if not st.toggle("Show what it does to pictures", key="show_augmentation"):
         return
     preprocessing = config.preprocessing(config.size or 128)
     with errors_shown():
-        images = _pictures(str(folder), preprocessing)
+        images = _images(str(folder), preprocessing)
         if not images:
             st.caption("This folder has no picture that can be read.")
             return
@@ -74,7 +74,7 @@ def _show_rows(images: np.ndarray, config: TrainConfig) -> None:
         ]
     for number, row in enumerate(rows):
         st.caption("As they are" if number == 0 else f"Changed, try {number}")
-        columns = st.columns(PICTURES)
+        columns = st.columns(IMAGES)
         for column, image in zip(columns, row, strict=False):
-            shown = image[..., 0] if image.shape[-1] == 1 else image
-            column.image(shown, output_format="PNG", width=160)
+            pixels = image[..., 0] if image.shape[-1] == 1 else image
+            column.image(pixels, output_format="PNG", width=160)

@@ -21,36 +21,36 @@ from pages._shared.common.words import plain
 
 def show_notes(run: Run) -> None:
     """The run's tags and note in one line, and behind a button what changes them."""
-    found = notes_of(run)
+    notes = notes_of(run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for tag in found.tags:
+        for tag in notes.tags:
             st.badge(plain(tag), color="gray")
-        if found.note:
-            st.markdown(plain(found.note))
-        _pin_button(run, found)
-        title = "Tags and note" if found.tags or found.note else "Add tags or a note"
+        if notes.note:
+            st.markdown(plain(notes.note))
+        _pin_button(run, notes)
+        title = "Tags and note" if notes.tags or notes.note else "Add tags or a note"
         with st.popover(title, icon=":material/edit_note:", type="tertiary"):
-            _fields(run, found)
+            _fields(run, notes)
 
 
-def _pin_button(run: Run, found: Notes) -> None:
+def _pin_button(run: Run, notes: Notes) -> None:
     if st.button(
-        "Unpin" if found.pinned else "Pin",
-        icon=":material/keep_off:" if found.pinned else ":material/keep:",
+        "Unpin" if notes.pinned else "Pin",
+        icon=":material/keep_off:" if notes.pinned else ":material/keep:",
         type="tertiary",
         help="A pinned run stands above the others.",
     ):
         with errors_shown():
-            change_notes(run, pinned=not found.pinned)
+            change_notes(run, pinned=not notes.pinned)
             st.rerun()
 
 
-def _fields(run: Run, found: Notes) -> None:
-    known = {t for e in run_index.entries(widgets.store()) for t in e.notes.tags}
+def _fields(run: Run, notes: Notes) -> None:
+    tags_in_use = {t for e in run_index.entries(widgets.store()) for t in e.notes.tags}
     tags = st.multiselect(
         "Tags",
-        sorted(known | set(found.tags)),
-        default=found.tags,
+        sorted(tags_in_use | set(notes.tags)),
+        default=notes.tags,
         accept_new_options=True,
         max_selections=MOST_TAGS,
         placeholder="Choose one or type a new one",
@@ -58,7 +58,7 @@ def _fields(run: Run, found: Notes) -> None:
         key=f"tags-{run.id}",
     )
     note = st.text_area(
-        "Note", found.note, max_chars=LONGEST_NOTE, key=f"note-{run.id}"
+        "Note", notes.note, max_chars=LONGEST_NOTE, key=f"note-{run.id}"
     )
     st.caption("Everybody who sees the runs can read this: no patients' names.")
     if st.button("Keep", type="primary", key=f"keep-{run.id}"):

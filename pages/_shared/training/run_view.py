@@ -98,12 +98,12 @@ def _actions(run: Run, status: Status) -> None:
 
 
 def _stop_button(run: Run, status: Status) -> None:
-    asked = run.stop_requested
-    overdue = asked and queue.stop_overdue(run)
+    stop_requested = run.stop_requested
+    overdue = stop_requested and queue.stop_overdue(run)
     if st.button(
-        "End it now" if overdue else "Stopping…" if asked else "Stop",
+        "End it now" if overdue else "Stopping…" if stop_requested else "Stop",
         icon=":material/stop_circle:",
-        disabled=asked and not overdue,
+        disabled=stop_requested and not overdue,
         help="Takes effect after the current step; the best model so far is kept.",
     ):
         with errors_shown():
@@ -111,7 +111,7 @@ def _stop_button(run: Run, status: Status) -> None:
             if status.state is RunStatus.RUNNING and not overdue:
                 st.toast("Stopping after the current step. The best model is kept.")
             st.rerun()
-    if asked and not overdue:
+    if stop_requested and not overdue:
         _await_stop(run)
 
 

@@ -39,24 +39,26 @@ _TRAINING, _TEST = "Training", "External test"
 MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
 
 
-def choose_runs(found: Sequence[Entry]) -> list[str]:
+def choose_runs(entries: Sequence[Entry]) -> list[str]:
     """The table of all runs; returns the ids of the chosen ones, in their order.
 
     The choice is kept in the address as ?runs=A,B.
     """
-    known = {entry.run.id for entry in found}
-    asked = st.query_params.get("runs", "").split(",")
-    chosen: list[str] = st.session_state.setdefault(_CHOSEN, asked)
-    chosen = st.session_state[_CHOSEN] = [run for run in chosen if run in known][:MOST]
-    if ",".join(chosen) != ",".join(asked):
+    run_ids = {entry.run.id for entry in entries}
+    requested = st.query_params.get("runs", "").split(",")
+    chosen: list[str] = st.session_state.setdefault(_CHOSEN, requested)
+    chosen = st.session_state[_CHOSEN] = [run for run in chosen if run in run_ids][
+        :MOST
+    ]
+    if ",".join(chosen) != ",".join(requested):
         st.query_params["runs"] = ",".join(chosen)
-    table, shown = _narrowed(found, "compare")
+    table, columns = _narrowed(entries, "compare")
     ids = list(table["run"])
     # The table's own marks follow the search.
     rows = [ids.index(run) for run in chosen if run in ids]
     st.session_state[_TABLE] = {"selection": {"rows": rows, "columns": []}}
     st.dataframe(
-        shown,
+        columns,
         hide_index=True,
         height=_height(len(table), 330),
         column_config=_columns(),
@@ -67,19 +69,19 @@ def choose_runs(found: Sequence[Entry]) -> list[str]:
         alt="All runs with their scores and what differs",
     )
     st.caption(
-        f"{len(table):,} of {len(found):,} runs, values of the epoch that was kept. "
+        f"{len(table):,} of {len(entries):,} runs, values of the epoch that was kept. "
         f"Tick two to {MOST} to compare them; a click on a heading sorts."
     )
     return chosen
 
 
-def open_run(found: Sequence[Entry]) -> str:
+def open_run(entries: Sequence[Entry]) -> str:
     """The table of all runs; returns the id of the one that was clicked, or ""."""
-    table, shown = _narrowed(found, "runs")
+    table, columns = _narrowed(entries, "runs")
     # A new name after every click, so that the same cell may be clicked again.
     clicks = st.session_state.setdefault("runs-clicks", 0)
     picked = st.dataframe(
-        shown,
+        columns,
         hide_index=True,
         height=_height(len(table), 700),
         column_config=_columns(),
@@ -90,7 +92,7 @@ def open_run(found: Sequence[Entry]) -> str:
         alt="All runs with their state and scores",
     )
     st.caption(
-        f"{len(table):,} of {len(found):,} runs, values of the epoch that was kept. "
+        f"{len(table):,} of {len(entries):,} runs, values of the epoch that was kept. "
         "A click opens a run, a click on its pin keeps it above the others, a click "
         "on a heading sorts."
     )
@@ -102,15 +104,15 @@ def open_run(found: Sequence[Entry]) -> str:
         return run
     st.session_state["runs-clicks"] = clicks + 1
     with errors_shown():
-        entry = next(entry for entry in found if entry.run.id == run)
+        entry = next(entry for entry in entries if entry.run.id == run)
         change_notes(entry.run, pinned=not entry.notes.pinned)
         st.rerun()
     return ""
 
 
-def _narrowed(found: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
+def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
     """What is searched and filtered for: the facts, and the same as it is shown."""
-    table = run_table.runs_table(found)
+    table = run_table.runs_table(entries)
     with st.container(horizontal=True, vertical_alignment="center"):
         text = st.text_input(
             "Search",
@@ -188,11 +190,11 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
 def _take(ids: list[str]) -> None:
     picked = [ids[row] for row in st.session_state[_TABLE]["selection"]["rows"]]
     before = st.session_state[_CHOSEN]
-    kept = [run for run in before if run not in ids or run in picked]
-    new = [run for run in picked if run not in kept]
-    if len(kept) + len(new) > MOST:
+    still_chosen = [run for run in before if run not in ids or run in picked]
+    new = [run for run in picked if run not in still_chosen]
+    if len(still_chosen) + len(new) > MOST:
         st.toast(f"At most {MOST} runs are compared at a time.")
-    st.session_state[_CHOSEN] = (kept + new)[:MOST]
+    st.session_state[_CHOSEN] = (still_chosen + new)[:MOST]
 
 
 def _results(table: pd.DataFrame, names: Sequence[str], pins: bool) -> pd.DataFrame:

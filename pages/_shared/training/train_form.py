@@ -159,7 +159,7 @@ class Previews:
 
     Args:
         patients: Shows what a patient pattern finds.
-        augmentation: Shows what augmentation does to pictures.
+        augmentation: Shows what augmentation does to images.
     """
 
     patients: Callable[[str], None]
@@ -179,13 +179,13 @@ def settings_form(
     """
     form = Form(start, key)
     form.text("name", "Name", placeholder=start.title, help="What the run is called.")
-    model, picture, change, split = st.tabs(
+    model, image, change, split = st.tabs(
         ["Network and training", "Pictures", "Augmentation", "Split and patients"]
     )
     with model:
         _network(form)
-    with picture:
-        _pictures(form, scans)
+    with image:
+        _images(form, scans)
     with change:
         _augmentation(form)
         previews.augmentation(replace(start, **form.values))
@@ -233,7 +233,7 @@ def _network(form: Form) -> None:
         form.number("seed", "Seed", step=1, help="The same seed, the same split.")
 
 
-def _pictures(form: Form, scans: bool) -> None:
+def _images(form: Form, scans: bool) -> None:
     form.number(
         "size",
         "Size (pixels)",
@@ -315,8 +315,8 @@ def _split(form: Form, preview: Callable[[str], None]) -> None:
 
 def default_device() -> str:
     """What `auto` means on this machine, in words."""
-    found = devices.gpus() or devices.available()
-    return found[0].title
+    available = devices.gpus() or devices.available()
+    return available[0].title
 
 
 FIELD_TITLES = {
@@ -337,6 +337,6 @@ FIELD_TITLES = {
 
 def attention(config: TrainConfig) -> str:
     """Which fields need attention, in one sentence; empty if none does."""
-    known = {field.name for field in fields(TrainConfig)}
-    names = [FIELD_TITLES.get(n, n) for n in config.problems() if n in known]
+    field_names = {field.name for field in fields(TrainConfig)}
+    names = [FIELD_TITLES.get(n, n) for n in config.problems() if n in field_names]
     return f"Under More settings, look at: {', '.join(names)}." if names else ""
