@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,8 +16,6 @@ from medmodel.core.storage import known_values
 Training = Literal["frozen", "fine_tune", "scratch"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Optimizer = Literal["adam", "adamw", "sgd"]
-Progress = Callable[[str, int, int], None]
-"""Told how far a long work is: (phase, finished units, all units; 0 = unknown)."""
 
 MODEL_NAMES: dict[str, str] = {
     "efficientnet_lite0": "EfficientNet-Lite0, pretrained on ImageNet, offline",

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medmodel.core import pool, samples
-from medmodel.core.config import Progress
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
+from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.samples import Slicing
 from medmodel.data import curation, layout
 from medmodel.data.describe import NOT_AN_IMAGE, describe_files, without_image
@@ -89,20 +89,18 @@ def index_folder(folder: Path) -> Path:
 
 def index_dataset(
     folder: Path,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    job: Job = UNATTENDED,
 ) -> Index:
     """Looks at every file of a data set; opens only those that changed since.
 
     Raises:
         DataError: The folder is gone, or holds fewer than two classes with images.
-        Cancelled: `cancelled()` became true; what was finished is kept.
+        Cancelled: By the job; what was finished is kept.
     """
     folder = folder.resolve()
     if not folder.is_dir():
         raise DataError(f"The data set's folder {folder} does not exist.")
-    if progress:
-        progress("listing", 0, 0)
+    job.progress("listing", 0, 0)
     files, ignored = layout.list_files(folder)
     slicing = curation.slicing(curation.actions(index_folder(folder)))
     old_rows = rows_by_file(_kept_tables(folder), slicing)
@@ -115,7 +113,7 @@ def index_dataset(
         else:
             changed.append(file)
     del old_rows
-    _describe_changed(folder, changed, rows, slicing, progress, cancelled)
+    _describe_changed(folder, changed, rows, slicing, job)
     left_out = [SampleRow(path, error="-" + reason) for path, reason in ignored]
     table = to_table([*rows.values(), *left_out])
     index = _to_index(folder, table)
@@ -146,8 +144,7 @@ def _describe_changed(
     changed: Sequence[FileEntry],
     rows: dict[str, SampleRow],
     slicing: Slicing,
-    progress: Progress | None,
-    cancelled: Callable[[], bool] | None,
+    job: Job,
 ) -> None:
     """Opens the changed files and adds the rows of their samples."""
     done = len({samples.file_of(path) for path in rows})
@@ -155,7 +152,7 @@ def _describe_changed(
     partial = _kept_tables(folder)[1]
     kept_at = time.monotonic()
     answers = pool.map_chunks(
-        describe_files, changed, str(folder), slicing.to_json(), cancelled=cancelled
+        describe_files, changed, str(folder), slicing.to_json(), cancelled=job.cancelled
     )
     try:
         for files, described in answers:
@@ -165,8 +162,7 @@ def _describe_changed(
                 row = compact(values)
                 rows[row.path] = row
             done += len(files)
-            if progress:
-                progress("checking", done, total)
+            job.progress("checking", done, total)
             if time.monotonic() - kept_at > _KEEP_EVERY:
                 write_table(partial, to_table(rows.values()), slicing)
                 kept_at = time.monotonic()

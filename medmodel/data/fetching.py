@@ -18,9 +18,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from medmodel.core.config import Progress
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import DataError, MedModelError
+from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.storage import Lock, locked, read_json, write_json
 from medmodel.data import importing
 from medmodel.data.medmnist import SETS, SIZES, import_npz, md5_of
@@ -83,13 +83,13 @@ def state_of(key: str, size: int) -> dict[str, Any]:
     return state
 
 
-def fetch(key: str, size: int, progress: Progress) -> Path:
+def fetch(key: str, size: int, job: Job = UNATTENDED) -> Path:
     """Gets a set and writes it out as a data set.
 
     Args:
         key: Of `medmnist.SETS`.
         size: Height and width of its pictures, of `medmnist.SIZES`.
-        progress: Told ("fetching", bytes, all bytes), ("importing", pictures, all).
+        job: Told ("fetching", bytes, all bytes), ("importing", pictures, all).
 
     Returns:
         The data set's folder.
@@ -102,19 +102,19 @@ def fetch(key: str, size: int, progress: Progress) -> Path:
     wanted = SETS[key]
     part = file.with_suffix(".part")
     importing.check_room(2 * wanted.most_bytes(size))
-    _download(wanted.address(size), part, wanted.most_bytes(size), progress)
+    _download(wanted.address(size), part, wanted.most_bytes(size), job)
     if md5_of(part) != wanted.md5[SIZES.index(size)]:
         part.unlink()
         raise DataError(
             f"{file.name} does not have the published checksum: it was damaged or "
             "changed on the way and was thrown away. Try again later."
         )
-    found = import_npz(part, file.name, progress)
+    found = import_npz(part, file.name, job)
     part.unlink()
     return found.folder
 
 
-def _download(address: str, part: Path, most: int, progress: Progress) -> None:
+def _download(address: str, part: Path, most: int, job: Job) -> None:
     """Gets the file, or what is missing of it.
 
     Raises:
@@ -139,7 +139,8 @@ def _download(address: str, part: Path, most: int, progress: Progress) -> None:
                     if have > most:
                         raise DataError(f"{host} sends more than the file can have.")
                     file.write(piece)
-                    progress("fetching", have, total)
+                    job.progress("fetching", have, total)
+                    job.check()
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 416 and have:  # all of it is here already
@@ -205,7 +206,7 @@ def main() -> None:
             _tell(file, phase=phase, done=done, total=total)
 
     try:
-        folder = fetch(key, size, progress)
+        folder = fetch(key, size, Job(progress))
         _tell(file, phase="finished", folder=str(folder))
     except (MedModelError, OSError) as error:
         sentence = str(error)

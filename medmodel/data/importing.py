@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from medmodel.core.config import Progress
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
+from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.storage import Lock, locked
 
 MOST_FILES = 300_000
@@ -64,18 +64,17 @@ class Imported:
     skipped: list[tuple[str, str]]
 
 
-def import_zip(
-    archive: BinaryIO, name: str, progress: Progress | None = None
-) -> Imported:
+def import_zip(archive: BinaryIO, name: str, job: Job = UNATTENDED) -> Imported:
     """Unpacks a ZIP file as a new data set.
 
     Args:
         archive: The file, open for reading; must be seekable.
         name: What to call the data set; a number is added if the name is taken.
-        progress: Told ("importing", done, total) in files.
+        job: Told ("importing", done, total) in files.
 
     Raises:
         DataError: It is no ZIP file, damaged, encrypted, or holds too much or nothing.
+        Cancelled: By the job; nothing is left behind.
         OSError: The disk is full or fails.
     """
     try:
@@ -86,7 +85,7 @@ def import_zip(
             if any(e.flag_bits & 1 for e in entries):
                 raise DataError(f"{name} is encrypted: unpack it and send the folder.")
             sources = ((e.filename, _special(e), _opener(opened, e)) for e in entries)
-            return _copy_all(sources, name, len(entries), progress)
+            return _copy_all(sources, name, len(entries), job)
     except _BAD_ZIP as error:
         raise DataError(
             f"{name} cannot be unpacked: it is no ZIP file, damaged, or packed in a "
@@ -98,7 +97,7 @@ def import_files(
     files: Named,
     name: str,
     total: int = 0,
-    progress: Progress | None = None,
+    job: Job = UNATTENDED,
 ) -> Imported:
     """Copies files with their relative paths as a new data set.
 
@@ -106,14 +105,15 @@ def import_files(
         files: (relative path, open file).
         name: What to call the data set; a number is added if the name is taken.
         total: How many there are, if known.
-        progress: Told ("importing", done, total).
+        job: Told ("importing", done, total).
 
     Raises:
         DataError: There is too much, or nothing.
+        Cancelled: By the job; nothing is left behind.
         OSError: The disk is full or fails.
     """
     sources = ((path, "", _given(file)) for path, file in files)
-    return _copy_all(sources, name, total, progress)
+    return _copy_all(sources, name, total, job)
 
 
 def plain_name(text: str) -> str:
@@ -175,7 +175,7 @@ def _copy_all(
     sources: Iterable[tuple[str, str, _Opener]],
     name: str,
     total: int,
-    progress: Progress | None,
+    job: Job,
 ) -> Imported:
     """Copies (path, reason to leave it out, opener) to a folder, then names it."""
     remove_leftovers()
@@ -198,8 +198,8 @@ def _copy_all(
                 done += 1
             if done + len(skipped) > MOST_FILES:
                 raise DataError(f"These are more than {MOST_FILES:,} files.")
-            if progress:
-                progress("importing", done + len(skipped), total)
+            job.progress("importing", done + len(skipped), total)
+            job.check()
         if not done:
             raise DataError(f"{name} holds no file that can be used.")
         return Imported(_settle(_unwrapped(place), name), done, skipped)

@@ -23,8 +23,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from medmodel.core.config import Progress
 from medmodel.core.errors import DataError
+from medmodel.core.job import UNATTENDED, Job
 from medmodel.data.importing import Imported, import_files, plain_name
 from medmodel.imaging.images import png_bytes
 
@@ -117,7 +117,7 @@ def md5_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def import_npz(path: Path, name: str, progress: Progress | None = None) -> Imported:
+def import_npz(path: Path, name: str, job: Job = UNATTENDED) -> Imported:
     """Writes a MedMNIST file out as a data set with train, val and test.
 
     Never more than one picture is in memory, and nothing in the file is ever run.
@@ -126,7 +126,7 @@ def import_npz(path: Path, name: str, progress: Progress | None = None) -> Impor
         path: The file.
         name: What it was called, such as `bloodmnist_64.npz`; classes of files that
             are not known are called by their numbers.
-        progress: Told ("importing", done, total) in pictures.
+        job: Told ("importing", done, total) in pictures.
 
     Raises:
         DataError: It is no such file, damaged, or has several labels per picture.
@@ -139,7 +139,7 @@ def import_npz(path: Path, name: str, progress: Progress | None = None) -> Impor
             labels = {split: _labels(archive, split) for split in _SPLITS}
             total = sum(map(len, labels.values())) + 1
             files = _files(archive, labels, known, _origin(path, name, known))
-            return import_files(files, title, total, progress)
+            return import_files(files, title, total, job)
     except _BAD_FILE as error:
         raise DataError(
             f"{name} cannot be read: it is no MedMNIST file, or damaged. Get it again."

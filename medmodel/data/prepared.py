@@ -16,7 +16,6 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from medmodel.core import pool, samples
-from medmodel.core.config import Progress
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import Cancelled, DataError, ImageError
+from medmodel.core.errors import DataError, ImageError
+from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, read_json, replacing, write_json
 from medmodel.imaging import images
@@ -63,8 +62,7 @@ def prepare(
     folder: Path,
     table: pd.DataFrame,
     preprocessing: Preprocessing,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    job: Job = UNATTENDED,
 ) -> Prepared:
     """Decodes the images of a table, or finds them decoded.
 
@@ -72,22 +70,21 @@ def prepare(
         folder: The data set's folder.
         table: Column `path`, relative to the folder; the order is kept.
         preprocessing: Size, fit and colour.
-        progress: Told ("preparing", done, total).
-        cancelled: Looked at several times a second.
+        job: Told ("preparing", done, total).
 
     Raises:
         DataError: Not a single image can be read.
-        Cancelled: `cancelled()` became true; what was finished is kept.
+        Cancelled: By the job; what was finished is kept.
         OSError: The disk is full or fails.
     """
     paths = [str(path) for path in table["path"]]
     place = prepared_folder(folder, paths, preprocessing)
     if not (place / "prepared.json").exists():
-        lock = _wait_for_lock(place, progress, cancelled)
+        lock = _wait_for_lock(place, job)
         try:
             # Another run may have finished it while we waited.
             if not (place / "prepared.json").exists():
-                _decode_all(place, folder, paths, preprocessing, progress, cancelled)
+                _decode_all(place, folder, paths, preprocessing, job)
         finally:
             lock.release()
     facts = read_json(place / "prepared.json")
@@ -98,8 +95,7 @@ def prepare(
         )
     rows = table[~table["path"].isin(list(failed))].reset_index(drop=True)
     pixels = np.load(place / "pixels.npy", mmap_mode="r")
-    if progress:
-        progress("preparing", len(paths), len(paths))
+    job.progress("preparing", len(paths), len(paths))
     return Prepared(place, pixels, rows, failed)
 
 
@@ -183,18 +179,12 @@ def _write_at(file: int, pixels: images.Pixels, offset: int) -> None:
         content, offset = content[written:], offset + written
 
 
-def _wait_for_lock(
-    place: Path,
-    progress: Progress | None,
-    cancelled: Callable[[], bool] | None,
-) -> Lock:
+def _wait_for_lock(place: Path, job: Job) -> Lock:
     """The lock of a folder, once whoever else prepares it has ended."""
     lock = Lock(place / "lock")
     while not lock.acquire(wait=0.2):
-        if cancelled and cancelled():
-            raise Cancelled("Preparing was given up on request.")
-        if progress:
-            progress("waiting for another run to prepare the same images", 0, 0)
+        job.check()
+        job.progress("waiting for another run to prepare the same images", 0, 0)
     return lock
 
 
@@ -203,8 +193,7 @@ def _decode_all(
     folder: Path,
     paths: list[str],
     preprocessing: Preprocessing,
-    progress: Progress | None,
-    cancelled: Callable[[], bool] | None,
+    job: Job,
 ) -> None:
     part, journal = place / "pixels.part", place / "chunks.jsonl"
     header = _header(len(paths), preprocessing)
@@ -218,7 +207,7 @@ def _decode_all(
         str(part),
         len(header),
         asdict(preprocessing),
-        cancelled=cancelled,
+        cancelled=job.cancelled,
     )
     done = len(finished)
     with _Journal(journal, part) as kept:
@@ -230,8 +219,7 @@ def _decode_all(
             failed |= answer
             done += len(rows)
             kept.add({"rows": [n for n, _ in rows], "failed": answer})
-            if progress:
-                progress("preparing", done, len(paths))
+            job.progress("preparing", done, len(paths))
     if failed:
         _leave_out([n for n, path in enumerate(paths) if path in failed], part)
     part.replace(place / "pixels.npy")

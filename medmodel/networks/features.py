@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.config import Progress
 from medmodel.core.errors import Cancelled
+from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, read_json, write_json
 from medmodel.data.prepared import Prepared
@@ -32,8 +32,7 @@ def extract(
     prepared: Prepared,
     preprocessing: Preprocessing,
     on_batch: OnBatch | None = None,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    job: Job = UNATTENDED,
 ) -> np.ndarray:
     """The features of every prepared image; a killed extraction goes on where it was.
 
@@ -45,25 +44,23 @@ def extract(
         preprocessing: With which the pixels were prepared.
         on_batch: Called with row numbers (b,) and their features (b, d) for every row
             exactly once, kept or newly computed.
-        progress: Told ("features", done, total).
-        cancelled: Looked at after every batch.
+        job: Told ("features", done, total) after every batch.
 
     Returns:
         Read-only memory map, float16 (n, d), in the order of the prepared rows.
 
     Raises:
-        Cancelled: `cancelled()` became true; what was computed is kept.
+        Cancelled: By the job; what was computed is kept.
         OSError: The disk is full or fails.
     """
     store = _Store(prepared.folder, len(prepared.pixels))
-    lock = _wait_for_lock(store, progress, cancelled)
+    lock = _wait_for_lock(store, job)
     try:
         for rows, features in _batches(store, prepared.pixels, preprocessing):
             if on_batch:
                 on_batch(rows, features)
-            if progress:
-                progress("features", store.done, store.count)
-            if cancelled and cancelled():
+            job.progress("features", store.done, store.count)
+            if job.cancelled():
                 store.mark()
                 raise Cancelled("Computing features was given up on request.")
     finally:
@@ -192,13 +189,9 @@ class _Store:
             os.posix_fallocate(file.fileno(), 0, self.partial.stat().st_size)
 
 
-def _wait_for_lock(
-    store: _Store, progress: Progress | None, cancelled: Callable[[], bool] | None
-) -> Lock:
+def _wait_for_lock(store: _Store, job: Job) -> Lock:
     """Waits while another run computes the same features."""
     while not store.lock.acquire(wait=0.3):
-        if progress:
-            progress("features", store.trusted, store.count)
-        if cancelled and cancelled():
-            raise Cancelled("Computing features was given up on request.")
+        job.progress("features", store.trusted, store.count)
+        job.check()
     return store.lock

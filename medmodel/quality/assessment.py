@@ -5,7 +5,7 @@ A finding names its files and what may be done about them; nothing is done unask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -48,17 +48,13 @@ class Measured(NamedTuple):
     marks: list[list[Any]]
 
 
-def measure(index: Index, cancelled: Callable[[], bool] | None = None) -> Measured:
-    """Opens the pictures that have to be looked at once more.
-
-    Raises:
-        Cancelled: `cancelled()` became true.
-    """
+def measure(index: Index) -> Measured:
+    """Opens the pictures that have to be looked at once more."""
     table = index.readable
-    alike = _alike(index, table, cancelled)
+    alike = _alike(index, table)
     # One row per file: slices of a volume share its facts, which would prove nothing.
     files = table[~table["path"].map(samples.file_of).duplicated()]
-    found = burned_in.measure(index.folder, files, cancelled)
+    found = burned_in.measure(index.folder, files)
     return Measured(index.fingerprint, alike, found.to_numpy(object).tolist())
 
 
@@ -97,9 +93,7 @@ def find_issues(
     return sorted(found, key=lambda finding: order.index(finding.level))
 
 
-def _alike(
-    index: Index, table: pd.DataFrame, cancelled: Callable[[], bool] | None
-) -> list[list[str]]:
+def _alike(index: Index, table: pd.DataFrame) -> list[list[str]]:
     """Groups of files that look alike, of each identical picture one."""
     rows = table[table["hash"] != ""].drop_duplicates("digest")
     paths = rows["path"].tolist()
@@ -107,7 +101,7 @@ def _alike(
     pairs = near_duplicates.near_pairs(
         image_stats.hash_array(rows["hash"].tolist()), files=files
     )
-    sure = near_duplicates.confirmed(index.folder, paths, pairs, cancelled)
+    sure = near_duplicates.confirmed(index.folder, paths, pairs)
     return [[paths[row] for row in group] for group in near_duplicates.grouped(sure)]
 
 

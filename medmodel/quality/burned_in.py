@@ -5,7 +5,6 @@ Measured on a sample of each class: what matters is whether classes differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,32 +29,23 @@ BLACK, WHITE = 12, 243
 COLUMNS = ["path", "black_frame", "white_frame", "letters"]
 
 
-def measure(
-    folder: Path, table: pd.DataFrame, cancelled: Callable[[], bool] | None = None
-) -> pd.DataFrame:
+def measure(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
     """Frames and letters in a sample of each class.
 
     Args:
         folder: The data set's folder.
         table: Columns `path`, `label` and `digest` of readable images.
-        cancelled: Looked at between files.
 
     Returns:
         `path`; `black_frame` and `white_frame`: per cent of its side that the widest
         plain border takes; `letters`: how many marks like letters stand near the edges.
-
-    Raises:
-        Cancelled: `cancelled()` became true.
     """
     import pandas as pd
 
     # By digest, not by name: neighbours in name are often the same patient.
     chosen = table.sort_values("digest").groupby("label").head(PER_CLASS)["path"]
     found: list[list[object]] = []
-    answers = pool.map_chunks(
-        measure_files, chosen.tolist(), str(folder), cancelled=cancelled
-    )
-    for _, answer in answers:
+    for _, answer in pool.map_chunks(measure_files, chosen.tolist(), str(folder)):
         found += answer or []
     return pd.DataFrame(found, columns=COLUMNS).astype(
         {"path": object, "black_frame": float, "white_frame": float, "letters": float}

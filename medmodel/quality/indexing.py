@@ -21,6 +21,7 @@ import numpy as np
 from medmodel.core.config import TrainConfig
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import ImageError, MedModelError
+from medmodel.core.job import Job
 from medmodel.core.storage import Lock, locked, read_json, replacing, write_json
 from medmodel.data import curation
 from medmodel.data.datasets import Index, index_dataset, index_folder, load_index
@@ -172,7 +173,7 @@ def check_folder(folder: Path) -> None:
             told = time.monotonic()
             _write_state(folder, phase=phase, done=done, total=total)
 
-    index = index_dataset(folder, progress)
+    index = index_dataset(folder, Job(progress))
     total = len(index.table)
     _write_state(folder, phase="comparing", done=total, total=total)
     kept = _read_report(folder)

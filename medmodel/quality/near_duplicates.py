@@ -8,7 +8,7 @@ images, not with its square. What the hashes suggest is confirmed by the picture
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,21 +79,13 @@ def near_pairs(
 
 
 def confirmed(
-    folder: Path,
-    paths: Sequence[str],
-    pairs: Pairs,
-    cancelled: Callable[[], bool] | None = None,
+    folder: Path, paths: Sequence[str], pairs: Pairs
 ) -> list[tuple[int, int]]:
-    """Those pairs whose pictures agree.
-
-    Raises:
-        Cancelled: `cancelled()` became true.
-    """
+    """Those pairs whose pictures agree."""
     wanted = sorted({int(row) for row in pairs.ravel()})
     small: dict[int, npt.NDArray[np.float32]] = {}
     items = [(row, paths[row]) for row in wanted]
-    answers = pool.map_chunks(small_pictures, items, str(folder), cancelled=cancelled)
-    for _, answer in answers:
+    for _, answer in pool.map_chunks(small_pictures, items, str(folder)):
         for row, text in (answer or {}).items():
             flat = np.frombuffer(base64.b64decode(text), np.uint8)
             small[int(row)] = flat.astype(np.float32)

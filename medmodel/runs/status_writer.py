@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from medmodel.core import devices
+from medmodel.core.job import Job
 from medmodel.runs import tables
 from medmodel.runs.run import Run, Status
 
@@ -60,6 +61,11 @@ class StatusWriter:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def job(self) -> Job:
+        """What long work is given: says how far it is, and whether to go on."""
+        return Job(self.progress, lambda: self.stop_requested)
 
     @property
     def status(self) -> Status:

@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 
-from medmodel.core.errors import Cancelled
 from medmodel.core.storage import read_json, write_json
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.status_writer import StatusWriter
@@ -87,8 +86,7 @@ class StatusCallback(keras.callbacks.Callback):
         self.reporter.progress("training", done, self._steps - self._before)
 
     def _stop_if_asked(self) -> None:
-        if self.reporter.stop_requested:
-            raise Cancelled("Training was stopped on request.")
+        self.reporter.job.check()
 
 
 class BestCheckpoint(keras.callbacks.Callback):

@@ -41,23 +41,19 @@ def test(run: Run, reporter: StatusWriter) -> RunStatus:
 
 
 def _test(run: Run, reporter: StatusWriter) -> None:
-    def stopped() -> bool:
-        return reporter.stop_requested
-
     store = RunStore(run.folder.parent.parent)
     model = store.get(run.tested_model)
     preprocessing = model.model_facts.preprocessing
     _, device = choose_devices(run.config.device)
     reporter.update(device=device, epochs=0)
     reporter.progress("checking", 0, 0)
-    index = index_dataset(safe_folder(run.config.dataset), reporter.progress, stopped)
+    index = index_dataset(safe_folder(run.config.dataset), reporter.job)
     rows = external_validation.rows_to_test(index, run, model)
-    prepared = prepare(index.folder, rows, preprocessing, reporter.progress, stopped)
+    prepared = prepare(index.folder, rows, preprocessing, reporter.job)
     loaded = prediction.load(model)
     found = []
     for start in range(0, len(prepared.pixels), CHUNK):
-        if stopped():
-            raise Cancelled
+        reporter.job.check()
         reporter.progress("testing", start, len(prepared.pixels))
         chunk = prepared.pixels[start : start + CHUNK]
         found.append(prediction.predict(loaded, chunk))

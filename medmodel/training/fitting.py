@@ -163,8 +163,7 @@ def _start_head(
         pixels = tf.constant(material.prepared.pixels[chosen])
         learner.take(chosen, tf.cast(compute(pixels), tf.float32).numpy())
         reporter.progress("features", start + len(chosen), len(rows))
-        if reporter.stop_requested:
-            raise Cancelled("Training was stopped on request.")
+        reporter.job.check()
     head, _ = learner.learn(HEAD_PASSES)
     kernel = head.coefficients[:-1] / head.scale[:, None]
     dense.set_weights([kernel, head.coefficients[-1] - head.mean @ kernel])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medmodel.core.environment import workspace_root
+from medmodel.core.job import Job
 from medmodel.core.storage import read_json, write_json
 from medmodel.data.datasets import Index
 from medmodel.data.prepared import prepare
@@ -139,15 +140,13 @@ def _pilot(
         reporter.progress(phase, done, total)
         reporter.update(message=f"Trying {size} px on {len(rows)} images.")
 
-    def stopped() -> bool:
-        return reporter.stop_requested
-
+    job = Job(progress, reporter.job.cancelled)
     some = table.iloc[rows].reset_index(drop=True)
-    prepared = prepare(index.folder, some, preprocessing, progress, stopped)
+    prepared = prepare(index.folder, some, preprocessing, job)
     classes = sorted(set(prepared.table["label"]))
     material = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
     learner = Learner(material)
-    extract(prepared, preprocessing, learner.take, progress, stopped)
+    extract(prepared, preprocessing, learner.take, job)
     _, losses = learner.learn(PILOT_PASSES)
     # The curves shall show one training from its beginning, not the trials before it.
     reporter.rewind(0)

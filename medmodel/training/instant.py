@@ -63,8 +63,7 @@ def train_instant(material: TrainingContext) -> None:
             material.prepared,
             material.preprocessing,
             on_batch=learner.take,
-            progress=material.reporter.progress,
-            cancelled=lambda: material.reporter.stop_requested,
+            job=material.reporter.job,
         )
     head = learner.learn_epochs(material.config.epochs)
     if head is not None:

@@ -91,20 +91,17 @@ def gather(run: Run, reporter: StatusWriter) -> tuple[TrainingContext, InputSize
     """
     config = run.config
 
-    def stopped() -> bool:
-        return reporter.stop_requested
-
     if config.training == "frozen":
         reporter.rewind(0)
     reporter.progress("checking", 0, 0)
-    index = index_dataset(safe_folder(config.dataset), reporter.progress, stopped)
+    index = index_dataset(safe_folder(config.dataset), reporter.job)
     table = _split(run, index, config)
     classes = sorted(set(table["label"]))
     sizing = choose_size(run, reporter, index, table)
     axis, frame = samples.axis_of(table["path"]), samples.frame_of(table["path"])
     preprocessing = config.preprocessing(sizing.size)
     preprocessing = replace(preprocessing, axis=axis, frame=frame)
-    prepared = prepare(index.folder, table, preprocessing, reporter.progress, stopped)
+    prepared = prepare(index.folder, table, preprocessing, reporter.job)
     material = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
     _check(material)
     return material, sizing

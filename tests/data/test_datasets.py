@@ -12,6 +12,7 @@ import pytest
 from medmodel.core import pool
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError
+from medmodel.core.job import Job
 from medmodel.core.samples import Slicing, file_of
 from medmodel.data import curation, datasets, image_stats, splits
 from medmodel.data.curation import Action
@@ -173,12 +174,12 @@ def test_progress_and_cancelling_keep_what_was_done(tmp_path: Path) -> None:
         told.append(values)
 
     with pytest.raises(Cancelled):
-        datasets.index_dataset(folder, progress, lambda: bool(told[1:]))
+        datasets.index_dataset(folder, Job(progress, lambda: bool(told[1:])))
     assert told[0] == ("listing", 0, 0)
     done = told[-1][1]
     assert 0 < done < 200
     told.clear()
-    datasets.index_dataset(folder, progress)
+    datasets.index_dataset(folder, Job(progress))
     assert told[1][1] > done  # the first answer comes on top of what was kept
     assert told[-1] == ("checking", 200, 200)
 
@@ -189,8 +190,10 @@ def test_killed_half_way_it_goes_on(tmp_path: Path) -> None:
     )
     script = (
         "import sys; from pathlib import Path; from medmodel.data import datasets;"
+        "from medmodel.core.job import Job;"
         "datasets._KEEP_EVERY = 0;"
-        "datasets.index_dataset(Path(sys.argv[1]), lambda *a: print(*a, flush=True))"
+        "job = Job(lambda *a: print(*a, flush=True));"
+        "datasets.index_dataset(Path(sys.argv[1]), job)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True
@@ -204,7 +207,8 @@ def test_killed_half_way_it_goes_on(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     told: list[int] = []
-    index = datasets.index_dataset(folder, lambda phase, done, total: told.append(done))
+    job = Job(lambda phase, done, total: told.append(done))
+    index = datasets.index_dataset(folder, job)
     assert len(index.table) == 400
     assert told[1] > 400 // (pool.SHARES * pool.cores())
 

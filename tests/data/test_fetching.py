@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from medmodel.core.errors import DataError
+from medmodel.core.job import Job
 from medmodel.data import fetching, medmnist
 from medmodel.data.medmnist import SETS
 from tests.data.test_medmnist import npz
@@ -79,7 +80,7 @@ def get(told: list[tuple[str, int, int]] | None = None) -> Path:
         if told is not None:
             told.append(facts)  # type: ignore[arg-type]
 
-    return fetching.fetch("pneumoniamnist", 28, progress)
+    return fetching.fetch("pneumoniamnist", 28, Job(progress))
 
 
 def test_a_set_becomes_a_data_set(shop: Shop, workspace: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medmodel.core.errors import DataError
+from medmodel.core.job import Job
 from medmodel.core.storage import Lock
 from medmodel.data import importing
 
@@ -38,7 +39,7 @@ GOOD = {"a/1.png": b"one", "b/2.png": b"two"}
 def test_a_good_archive(workspace: Path) -> None:
     told: list[tuple[str, int, int]] = []
     found = importing.import_zip(
-        zipped(GOOD), "My set.zip", lambda *facts: told.append(facts)
+        zipped(GOOD), "My set.zip", Job(lambda *facts: told.append(facts))
     )
     assert found.folder == workspace / "datasets" / "My set"
     assert names(found.folder) == ["a/1.png", "b/2.png"]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from medmodel.core.errors import DataError
+from medmodel.core.job import Job
 from medmodel.data import medmnist
 from medmodel.data.medmnist import SETS, SIZES
 
@@ -51,7 +52,7 @@ def test_class_folders(workspace: Path, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     path = npz(tmp_path / "x.npz")
     found = medmnist.import_npz(
-        path, "pneumoniamnist.npz", lambda *facts: told.append(facts)
+        path, "pneumoniamnist.npz", Job(lambda *facts: told.append(facts))
     )
     assert found.folder == workspace / "datasets" / "pneumoniamnist"
     assert found.files == 19 and told[-1] == ("importing", 19, 19)

@@ -14,6 +14,7 @@ import pytest
 
 from medmodel.core import pool
 from medmodel.core.errors import Cancelled, DataError
+from medmodel.core.job import Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
 from medmodel.data import prepared
@@ -53,7 +54,7 @@ def test_pixels_are_those_of_prepare_image(class_folders: Path, colour: Any) -> 
 def test_in_processes_as_in_this_one(many: Path) -> None:
     table = table_of(many)
     told: list[tuple[str, int, int]] = []
-    result = prepare(many, table, SMALL, lambda *a: told.append(a))
+    result = prepare(many, table, SMALL, Job(lambda *facts: told.append(facts)))
     for position in (0, 77, 199):
         decoded = images.decode(many / table["path"][position])
         wanted = images.prepare_image(decoded.pixels, SMALL)
@@ -113,8 +114,9 @@ def test_cancelled_half_way_it_goes_on(
 ) -> None:
     told: list[int] = []
     table = table_of(many)
+    job = Job(lambda phase, done, total: told.append(done), lambda: bool(told))
     with pytest.raises(Cancelled):
-        prepare(many, table, SMALL, lambda p, d, t: told.append(d), lambda: bool(told))
+        prepare(many, table, SMALL, job)
     finished = told[-1]
     assert 0 < finished < 200
     decoded: list[Any] = []
@@ -215,7 +217,9 @@ def test_second_run_waits_for_the_first(class_folders: Path) -> None:
 
     results: list[prepared.Prepared] = []
     thread = threading.Thread(
-        target=lambda: results.append(prepare(class_folders, table, SMALL, progress))
+        target=lambda: results.append(
+            prepare(class_folders, table, SMALL, Job(progress))
+        )
     )
     thread.start()
     assert waiting.wait(20)
@@ -230,7 +234,7 @@ def test_waiting_can_be_cancelled(class_folders: Path) -> None:
     table = table_of(class_folders)
     place = prepared.prepared_folder(class_folders, table["path"].tolist(), SMALL)
     with Lock(place / "lock"), pytest.raises(Cancelled):
-        prepare(class_folders, table, SMALL, cancelled=lambda: True)
+        prepare(class_folders, table, SMALL, job=Job(cancelled=lambda: True))
 
 
 def test_odd_files_are_prepared_too(real_data: Callable[[str], Path]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from medmodel.core.config import config_for
 from medmodel.core.errors import Cancelled
+from medmodel.core.job import Job
 from medmodel.core.messages import Message
 from medmodel.evaluation import ood
 from medmodel.evaluation.ood import ImageTraits, OodDetector
@@ -93,7 +94,7 @@ def test_a_stopped_instant_run_is_compared_by_what_it_had(
             features.extract(
                 material.prepared,
                 material.preprocessing,
-                cancelled=lambda: next(stops),
+                job=Job(cancelled=lambda: next(stops)),
             )
         monkeypatch.setattr(type(reporter), "stop_requested", property(lambda _: True))
         write_reference(material)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from medmodel.core.errors import Cancelled
+from medmodel.core.job import Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
 from medmodel.data.prepared import Prepared
@@ -63,7 +64,8 @@ def test_features_are_the_networks_and_are_kept(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, told = Seen(), []
-    table = features.extract(prepared, SMALL, seen, lambda *facts: told.append(facts))
+    job = Job(lambda *facts: told.append(facts))
+    table = features.extract(prepared, SMALL, seen, job)
     expected = models.frozen_backbone(SMALL).predict_on_batch(prepared.pixels)
     np.testing.assert_allclose(table, expected, rtol=2e-3, atol=2e-3)
     assert sorted(seen.rows) == list(range(COUNT))
@@ -82,7 +84,7 @@ def test_what_was_computed_before_a_stop_is_not_computed_again(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Cancelled):
-        features.extract(prepared, SMALL, cancelled=after(2))
+        features.extract(prepared, SMALL, job=Job(cancelled=after(2)))
     few, rows = features.kept(prepared)
     there = few[rows].copy()
     sizes, seen = counted(monkeypatch), Seen()
@@ -102,7 +104,7 @@ def test_nothing_is_kept_before_anything_was_computed(prepared: Prepared) -> Non
 
 def test_rows_that_were_not_marked_are_not_trusted(prepared: Prepared) -> None:
     with pytest.raises(Cancelled):
-        features.extract(prepared, SMALL, cancelled=after(1))
+        features.extract(prepared, SMALL, job=Job(cancelled=after(1)))
     partial = prepared.folder / f".features_{features.NAME}_{features.VERSION}.npy"
     rows = np.load(partial, mmap_mode="r+")
     untouched = np.asarray(rows == 0).all(axis=1)
@@ -129,4 +131,4 @@ def test_only_one_run_computes_at_a_time(prepared: Prepared) -> None:
         Lock(prepared.folder / "features.lock"),
         pytest.raises(Cancelled),
     ):
-        features.extract(prepared, SMALL, cancelled=lambda: True)
+        features.extract(prepared, SMALL, job=Job(cancelled=lambda: True))

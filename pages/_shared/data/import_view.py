@@ -10,8 +10,8 @@ from typing import BinaryIO
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.core.config import Progress
 from medmodel.core.errors import DataError
+from medmodel.core.job import Job
 from medmodel.data import importing
 from medmodel.uploads import Upload
 from pages._shared.common.upload_field import Kind, forget_upload, upload_field
@@ -57,7 +57,7 @@ def show_import(opened: Callable[[Path], None]) -> None:
                 opened(imported.folder)
 
 
-def show_progress() -> Progress:
+def show_progress() -> Job:
     """A bar that an import moves."""
     bar = st.progress(0.0, "Importing")
 
@@ -68,7 +68,7 @@ def show_progress() -> Progress:
                 min(share, 1.0), plain(f"Importing file {done:,} of {total:,}")
             )
 
-    return told
+    return Job(told)
 
 
 def _guess(upload: Upload) -> str:
@@ -76,14 +76,12 @@ def _guess(upload: Upload) -> str:
     return importing.plain_name(first.parts[0].removesuffix(".zip"))
 
 
-def _import(
-    upload: Upload, kind: Kind, name: str, progress: Progress
-) -> importing.Imported:
+def _import(upload: Upload, kind: Kind, name: str, job: Job) -> importing.Imported:
     """Imports, with a full disk told in one sentence."""
     try:
         if kind == "zip":
             with upload.files[0][1].open("rb") as archive:
-                return importing.import_zip(archive, name, progress)
+                return importing.import_zip(archive, name, job)
         # Opened one after the other: there may be more than a process may have open.
         with ExitStack() as files:
 
@@ -93,6 +91,6 @@ def _import(
                     yield path, files.enter_context(file.open("rb"))
 
             total = len(upload.files)
-            return importing.import_files(each(), name, total, progress)
+            return importing.import_files(each(), name, total, job)
     except OSError as error:
         raise DataError(f"It cannot be kept here: {error.strerror}.") from error
