@@ -119,7 +119,7 @@ def agree(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
     other = (other - other.mean()) / spread[1]
     if float((one * other).mean()) < CORRELATION:
         return False
-    return float(np.abs(one - other).mean()) * max(spread) < DIFFERENCE
+    return bool(np.abs(one - other).mean() * max(spread) < DIFFERENCE)
 
 
 def grouped(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:

@@ -72,6 +72,26 @@ def test_other_tables_are_no_tables(beside: Path, line: str) -> None:
     assert ("labels.csv", "not in a class folder") in ignored
 
 
+def test_the_same_line_twice_is_no_remark(beside: Path) -> None:
+    write(
+        beside, "file,label", "x/x_000.png,ill", "x/x_000.png,ill", "y/y_000.png,well"
+    )
+    files, ignored = layout.list_files(beside)
+    assert [file.path for file in files] == ["x/x_000.png", "y/y_000.png"]
+    assert {reason for _, reason in ignored} == {"not named in labels.csv"}
+
+
+def test_a_large_table_is_refused(
+    beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(beside, "file,label", "x/x_000.png,ill")
+    monkeypatch.setattr(manifest, "MOST_BYTES", path.stat().st_size)
+    assert [row.label for row in manifest.read_table(path)] == ["ill"]
+    monkeypatch.setattr(manifest, "MOST_BYTES", path.stat().st_size - 1)
+    with pytest.raises(DataError, match=r"labels\.csv is larger than"):
+        list(manifest.read_table(path))
+
+
 def test_no_text_is_one_sentence(beside: Path) -> None:
     path = beside / "labels.csv"
     path.write_bytes(b"file,label\nx/x_000.png,\xff\n")

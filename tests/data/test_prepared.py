@@ -230,6 +230,42 @@ def test_second_run_waits_for_the_first(class_folders: Path) -> None:
     assert len(results[0].pixels) == 24
 
 
+def test_who_waited_does_not_decode_again(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = table_of(class_folders)
+    wait = prepared._wait_for_lock
+
+    def another_was_first(place: Path, *others: Any) -> Lock:
+        monkeypatch.setattr(prepared, "_wait_for_lock", wait)
+        prepare(class_folders, table, SMALL)
+        monkeypatch.setattr(prepared, "_decode_all", None)
+        return wait(place, *others)
+
+    monkeypatch.setattr(prepared, "_wait_for_lock", another_was_first)
+    assert len(prepare(class_folders, table, SMALL).pixels) == 24
+
+
+def test_pixels_are_on_the_disk_before_they_count(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = table_of(class_folders)
+    place = prepared.prepared_folder(class_folders, table["path"].tolist(), SMALL)
+    noted: list[str] = []
+    sync = os.fdatasync
+    monkeypatch.setattr(prepared, "_SETTLE_EVERY", -1.0)
+
+    def spy(file: int) -> None:
+        noted.append((place / "chunks.jsonl").read_text())
+        sync(file)
+
+    monkeypatch.setattr(os, "fdatasync", spy)
+    prepare(class_folders, table, SMALL)
+    lines = [text.count("\n") for text in noted]
+    # Chunk after chunk, each noted after its pixels are safe.
+    assert lines == [*range(len(lines) - 1), len(lines) - 1] and len(lines) > 2
+
+
 def test_waiting_can_be_cancelled(class_folders: Path) -> None:
     table = table_of(class_folders)
     place = prepared.prepared_folder(class_folders, table["path"].tolist(), SMALL)

@@ -285,6 +285,21 @@ def test_numbered_classes_are_no_patients(around: str) -> None:
     assert splits.guess_patient_pattern(paths) == ""
 
 
+@pytest.mark.parametrize(("fitting", "guessed"), [(6, False), (8, False), (9, True)])
+def test_a_guess_fits_nine_of_ten_names(fitting: int, guessed: bool) -> None:
+    named = [f"a/patient{n // 2}_{n}.png" for n in range(10 * fitting)]
+    others = [f"a/{chr(97 + n % 26)}{n}.png" for n in range(100 - len(named))]
+    pattern = splits.guess_patient_pattern([*named, *others])
+    assert bool(pattern) is guessed
+
+
+def test_a_number_of_a_whole_folder_is_no_patient() -> None:
+    paths = [f"class{c}/patient{c}_{n}.png" for c in "1234567" for n in range(4)]
+    assert splits.guess_patient_pattern(paths) == ""
+    mixed = [f"class{c}/patient{n // 2}_{n}.png" for c in "1234567" for n in range(8)]
+    assert "patient" in splits.guess_patient_pattern(mixed)
+
+
 def test_nothing_is_guessed_from_nothing() -> None:
     assert splits.guess_patient_pattern([]) == ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medmodel.imaging import dicom, images, scans
+from medmodel.imaging import codecs, dicom, images, scans
 from tests.dicom_files import dicom_bytes, dicom_dataset, ramp
 
 RealData = Callable[[str], Path]
@@ -73,3 +74,25 @@ def test_jpeg_of_12_bits_like_its_lossless_twin(real_data: RealData) -> None:
     assert coded is not None and exact is not None
     assert np.abs(coded - exact).max() < 60  # lossy: the largest counts are 278
     assert np.corrcoef(coded.ravel(), exact.ravel())[0, 1] > 0.98
+
+
+def jpeg(components: int = 1, scan: bytes = b"\x00\x3f\x00") -> bytes:
+    """Segments of a sequential JPEG of 12 bits up to its scan: ITU T.81 B.2."""
+    frame = struct.pack(">BHHB", 12, 4, 4, components) + bytes(3 * components)
+    start = bytes([components]) + bytes(2 * components) + scan
+    segments = ((0xC1, frame), (0xDA, start))
+    return b"\xff\xd8" + b"".join(
+        struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+        for marker, content in segments
+    )
+
+
+def test_jpeg_of_12_bits_must_be_one_full_scan_of_one_component() -> None:
+    codecs._check_scan(jpeg())
+    with pytest.raises(ValueError, match="more than one component"):
+        codecs._check_scan(jpeg(components=3))
+    for scan in (b"\x01\x3f\x00", b"\x00\x3e\x00"):
+        with pytest.raises(ValueError, match="incomplete scan"):
+            codecs._check_scan(jpeg(scan=scan))
+    with pytest.raises(ValueError, match="no scan"):
+        codecs._check_scan(jpeg()[:12])

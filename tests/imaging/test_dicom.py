@@ -287,6 +287,46 @@ def test_messages_tell_nothing_from_the_header() -> None:
     assert "Tilda" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [("CT", "CT"), ("<b>x</b>", ""), ("A" * 17, ""), ("A" * 16, "A" * 16), (None, "")],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_odd_modalities_are_not_shown(written: str | None, shown: str) -> None:
+    assert read(dicom_file(ramp(), Modality=written))["modality"] == shown
+
+
+@pytest.mark.parametrize(
+    ("width", "shape", "valid"),
+    [
+        (0.5, "LINEAR", False),
+        (1, "LINEAR", True),
+        (0.5, "LINEAR_EXACT", True),
+        (0.5, "SIGMOID", True),
+        (0, "SIGMOID", False),
+        (0.5, "ODD", False),
+        (1, "ODD", True),
+    ],
+)
+def test_windows_of_files_have_the_least_width(
+    width: float, shape: str, valid: bool
+) -> None:
+    """PS3.3 C.11.2.1.2: 1 for LINEAR, the default, above 0 for the others."""
+    header = Dataset()
+    header.WindowCenter, header.WindowWidth = 8, width
+    header.VOILUTFunction = shape
+    expected = Window(8, width, "LINEAR" if shape == "ODD" else shape)  # type: ignore[arg-type]
+    assert dicom.own_window(header) == (expected if valid else None)
+
+
+def test_padding_that_covers_everything_is_no_padding() -> None:
+    facts = {"PixelPaddingValue": 0, "PixelPaddingRangeLimit": 15}
+    grey = read(dicom_file(ramp("<u2"), **facts))
+    assert np.array_equal(grey["values"], ramp())
+    part = read(dicom_file(ramp("<u2"), PixelPaddingValue=3))["values"]
+    assert np.isnan(part[0, 3]) and np.isfinite(part).sum() == 15
+
+
 def test_patient() -> None:
     assert read(dicom_file(ramp()))["patient"] == "|number-4711"
     with_issuer = dicom_file(ramp(), IssuerOfPatientID="A")

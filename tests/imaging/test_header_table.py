@@ -59,7 +59,9 @@ def test_damaged_elements_and_files() -> None:
 
 
 def test_nothing_identifying_is_shown(real_data: Callable[[str], Path]) -> None:
-    for path in sorted((real_data("dicom") / "phi").iterdir()):
+    paths = sorted((real_data("dicom") / "phi").iterdir())
+    assert len(paths) == 4
+    for path in paths:
         hidden = scans.header_rows(path)
         shown = scans.header_rows(path, reveal=True)
         assert [r.tag for r in hidden] == [r.tag for r in shown]

@@ -105,9 +105,11 @@ def test_byte_orders_types_and_compression(kind: int, dtype: str, packed: bool) 
 
 
 def test_coarse_slices_are_widened_to_true_proportions() -> None:
-    data = nifti_file(volume(), np.diag([1.0, 1.0, 3.0, 1.0]))
-    assert slice_of(data, "axial", 8).shape == (24, 20)
-    assert slice_of(data, "coronal", 8).shape == (48, 20)
+    data = nifti_file(volume(), np.diag([1.0, 2.0, 5.0, 1.0]))
+    # 20 × 24 × 16 voxels; each slice is widened along the longer side of its voxels.
+    assert slice_of(data, "axial", 8).shape == (2 * 24, 20)
+    assert slice_of(data, "coronal", 8).shape == (5 * 16, 20)
+    assert slice_of(data, "sagittal", 8).shape == (5 * 16 // 2, 24)
 
 
 def test_middle_slice_window_and_count() -> None:
@@ -184,6 +186,33 @@ def test_a_bomb_is_refused_from_its_header() -> None:
         nifti.read(data, "x.nii")
 
 
+def test_only_as_much_is_decompressed_as_the_header_says() -> None:
+    assert len(nifti._decompress(gzip.compress(bytes(10_000_000)), 1024)) == 1024
+
+
+@pytest.mark.parametrize(
+    ("levels", "step", "mask"),
+    [(5, 1.0, True), (5, 0.5, False), (16, 1, True), (17, 1, False)],
+)
+def test_few_whole_numbers_are_a_mask(levels: int, step: float, mask: bool) -> None:
+    values = (volume() % levels * step).astype(np.float32)
+    assert len(np.unique(values)) == levels
+    if mask:
+        with pytest.raises(ImageError, match=f"it has only {levels} different values"):
+            nifti.read(nifti_file(values), "x.nii")
+    else:
+        assert nifti.read(nifti_file(values), "x.nii")["pixels"].max() == 255
+
+
+def test_a_large_volume_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = volume().nbytes
+    for limit, count in ((size - 1, 0), (size, 1)):
+        monkeypatch.setattr(nifti, "KEPT_BYTES", limit)
+        nifti._latest.clear()
+        nifti.read(nifti_file(volume()), "x.nii")
+        assert len(nifti._latest) == count
+
+
 def test_no_such_slice() -> None:
     with pytest.raises(ImageError, match="x.nii has no axial slice 17 of 16"):
         nifti.read(nifti_file(volume()), "x.nii", slice_number=16)
@@ -215,6 +244,7 @@ def test_letters_in_a_volume_tell_right_from_left(real_data: RealData) -> None:
     first, *others = [
         images.decode(p).pixels[..., 0] for p in sorted(folder.glob("avg152T1_LR*"))
     ]
+    assert len(others) == 2
     assert all((first == other).all() for other in others)
     white = first == 255
     columns = np.flatnonzero(white.any(axis=0))

@@ -12,6 +12,7 @@ from medmodel.imaging.windows import (
     WINDOWS,
     Window,
     apply_window,
+    default_window,
     percentile_window,
     show,
 )
@@ -121,3 +122,28 @@ def test_a_frame_through_another_window() -> None:
     assert narrow[..., 0].tolist() == [[255, 0]]
     colour = DecodedImage(np.zeros((1, 1, 3), np.uint8), "DICOM", "RGB", 1)
     assert colour.through_window(window) is colour.pixels
+
+
+@pytest.mark.parametrize(
+    ("lowest", "modality", "intercept", "soft"),
+    [
+        (-501, "CT", None, True),
+        (-500, "CT", None, False),
+        (-300, "CT", None, False),
+        (0, "CT", -1024, True),
+        (-1000, "MR", None, False),
+    ],
+)
+def test_hounsfield_units_reach_down_to_air(
+    lowest: float, modality: str, intercept: float | None, soft: bool
+) -> None:
+    values = np.linspace(lowest, 100, 201, dtype=np.float32)[None]
+    window = default_window(values, modality, intercept)
+    assert (window == WINDOWS["soft tissue"]) is soft
+    if not soft:
+        assert window == percentile_window(values)
+
+
+def test_values_beyond_soft_tissue_are_seen_by_their_own_range() -> None:
+    values = np.linspace(-2000, -600, 50, dtype=np.float32)[None]
+    assert default_window(values, "CT") == percentile_window(values)

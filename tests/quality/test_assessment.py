@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -80,8 +81,32 @@ def test_every_oddity_is_found_and_nothing_else(odd: Path) -> None:
         "clipped": [["train/b/white.png"]],
         "rotated": [["train/b/turned.jpg"]],
         "size": [["train/b/tiny.png"]],
+        "brightness": [["train/b/blank.png"], ["train/b/white.png"]],
         "unreadable": [],
-    } | {kind: found[kind].groups for kind in found if kind == "brightness"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "usual", "limit", "beyond"),
+    [
+        ("blank", {"spread": 40}, {"spread": 3}, {"spread": 2}),
+        ("tiny", {"width": 99}, {"width": 28}, {"width": 27}),
+        ("tiny", {"height": 99}, {"height": 28}, {"height": 27}),
+        ("clipped", {"white": 0}, {"white": 50}, {"white": 51}),
+        ("rotated", {"rotated": 0}, {"rotated": 0}, {"rotated": 1}),
+    ],
+)
+def test_limits_of_odd_files(
+    kind: str, usual: dict[str, int], limit: dict[str, int], beyond: dict[str, int]
+) -> None:
+    plain = {"spread": 40, "width": 99, "height": 99, "white": 0, "rotated": 0}
+    rows = [{**plain, **part} for part in (usual, limit, beyond, usual)]
+    table = pd.DataFrame(rows).assign(path=list("abcd"))
+    (issue,) = assessment._single_files(table)
+    assert (issue.kind, issue.groups) == (kind, [["c"]])
+    # What is true of more than half of them is how the data set is.
+    half, most = table.iloc[[1, 2]], table.iloc[[1, 2, 2]]
+    assert assessment._single_files(half) and not assessment._single_files(most)
 
 
 def test_actions_mend_and_can_be_undone(odd: Path) -> None:

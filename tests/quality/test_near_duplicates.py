@@ -43,6 +43,28 @@ def test_agreement_ignores_brightness_and_contrast() -> None:
     assert not near_duplicates.agree(np.zeros(1024, np.float32), one)
 
 
+@pytest.mark.parametrize(
+    ("correlation", "spread", "alike"),
+    [
+        (0.95, 5, False),
+        (0.98, 5, False),
+        (0.99, 5, True),
+        (0.99, 42, True),  # they differ by 0.141 × 42 = 5.9 grey levels
+        (0.99, 43, False),
+        (0.99, 70, False),
+    ],
+)
+def test_limits_of_agreement(correlation: float, spread: float, alike: bool) -> None:
+    """Two patterns of +1 and -1 that are not correlated, mixed."""
+    first, second = np.tile([1.0, -1.0], 512), np.tile([1.0, 1.0, -1.0, -1.0], 256)
+    mixed = correlation * first + (1 - correlation**2) ** 0.5 * second
+    one, other = (
+        (128 + spread * pattern).astype(np.float32) for pattern in (first, mixed)
+    )
+    assert np.corrcoef(one, other)[0, 1] == pytest.approx(correlation)
+    assert near_duplicates.agree(one, other) is alike
+
+
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=20))
 def test_groups_hold_every_pair(pairs: list[tuple[int, int]]) -> None:
