@@ -24,9 +24,9 @@ from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError
 from medmodel.core.messages import BrokenMessage, Message, receive, send
-from medmodel.evaluation.calibration import Temperature, stored_temperature
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood import ImageTraits, OodResult
+from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.runs.run import RunStore
 
 PIECE = 32

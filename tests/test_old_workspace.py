@@ -25,14 +25,15 @@ import pytest
 from medmodel.core import devices, pseudonyms
 from medmodel.data import curation, datasets
 from medmodel.evaluation import (
-    calibration,
     external_validation,
     gallery,
     metrics,
+    temperature_scaling,
     thresholds,
 )
+from medmodel.evaluation.evaluation import evaluate
 from medmodel.evaluation.ood import image_traits
-from medmodel.evaluation.predictions import evaluate, split_predictions
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.imaging import enhance, images
 from medmodel.inference import ood_features, prediction
 from medmodel.quality import indexing
@@ -144,8 +145,8 @@ def test_what_people_decided_about_a_run_is_read(trained: Run) -> None:
         "later_rule": str(later.rule),
         "later": later.thresholds,
     }
-    temperature = calibration.stored_temperature(trained)
-    assert temperature == calibration.Temperature(**EXPECTED["temperature"])
+    temperature = temperature_scaling.stored_temperature(trained)
+    assert temperature == temperature_scaling.Temperature(**EXPECTED["temperature"])
     assert gallery.doubtful_labels(trained) == EXPECTED["doubtful"]
 
 

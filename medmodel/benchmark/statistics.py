@@ -17,25 +17,22 @@ from medmodel.benchmark.stage import temporary_workspace
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.evaluation.bootstrap import (
-    WEIGHTED,
     draw_weights,
     percentiles,
     smallest_group,
 )
 from medmodel.evaluation.calibration import reliability
-from medmodel.evaluation.comparison import (
-    accuracy_difference,
-    area_difference,
-)
 from medmodel.evaluation.curves import (
     precision_recall_curve,
     roc_curve,
     score_histogram,
 )
 from medmodel.evaluation.decision_curve import decision_curve
+from medmodel.evaluation.evaluation import evaluate_predictions
 from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import class_metrics, overall_metrics
-from medmodel.evaluation.predictions import Predictions, evaluate_predictions, subset
+from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
+from medmodel.evaluation.paired_tests import accuracy_difference, area_difference
+from medmodel.evaluation.predictions import Predictions, subset
 from medmodel.evaluation.thresholds import at_prevalence, outcome
 from medmodel.reports import figures
 from medmodel.runs.run import RunStatus, RunStore
@@ -169,19 +166,19 @@ def rejections(
         seed: The same seed draws the same splits.
     """
     rng = np.random.default_rng(seed)
-    rejected = dict.fromkeys(WEIGHTED, 0)
+    rejected = dict.fromkeys(METRICS, 0)
     separations = (setting.separation + advantage, setting.separation)
     for _ in range(simulations):
         a, b = simulate(setting, rng, separations)
         # Every metric on the same resampled splits: the rest would take hours.
         weights = draw_weights(a, _DRAWS, rng)
-        for name, measure in WEIGHTED.items():
+        for name, metric in METRICS.items():
             if name == "accuracy":
                 p = accuracy_difference(a, b)[1]
             elif name == "auc":
                 p = area_difference(a, b)[1]
             else:
-                change = measure(a, weights) - measure(b, weights)
+                change = metric.weighted(a, weights) - metric.weighted(b, weights)
                 p = percentiles(change, smallest_group(name, [a, b]))[2]
             rejected[name] += p <= 0.05
     return {name: count / simulations for name, count in rejected.items()}

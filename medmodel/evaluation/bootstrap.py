@@ -12,17 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.calibration import (
-    BINS,
-    bin_numbers,
-    brier_losses,
-    certainty,
-    log_losses,
-)
-from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.predictions import Predictions, Weights
 
-Weights = NDArray[np.float64]
-Weighted = Callable[[Predictions, Weights], NDArray[np.float64]]
 _BLOCK = 2_000_000  # weights that are in memory at a time
 
 
@@ -106,7 +97,7 @@ def smallest_group(metric: str, models: Sequence[Predictions]) -> int:
     any model calls least counts there, too.
 
     Args:
-        metric: Key of `WEIGHTED`.
+        metric: Key of `metrics.METRICS`.
         models: Predictions of the same images.
     """
     groups = [models[0].truth]
@@ -118,151 +109,3 @@ def smallest_group(metric: str, models: Sequence[Predictions]) -> int:
     pairs = [np.unique(np.stack([group, units]), axis=1)[0] for group in groups]
     counts = np.concatenate([np.bincount(group) for group in pairs])
     return int(counts[counts > 0].min())
-
-
-def _accuracy(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    return weights @ (data.predicted == data.truth) / weights.sum(axis=1)
-
-
-def _balanced_accuracy(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    hits, labels, _ = _counts(data, weights)
-    return _mean_ratio(hits, labels)
-
-
-def _ppv(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    hits, _, choices = _counts(data, weights)
-    return _mean_ratio(hits, choices)
-
-
-def _specificity(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    hits, labels, choices = _counts(data, weights)
-    others = weights.sum(axis=1, keepdims=True) - labels
-    return _mean_ratio(others - choices + hits, others)
-
-
-def _npv(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    hits, labels, choices = _counts(data, weights)
-    total = weights.sum(axis=1, keepdims=True)
-    return _mean_ratio(total - labels - choices + hits, total - choices)
-
-
-def _f1(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    hits, labels, choices = _counts(data, weights)
-    return _mean_ratio(2 * hits, labels + choices)
-
-
-def _matthews(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    hits, labels, choices = _counts(data, weights)
-    total = weights.sum(axis=1)
-    above = total * hits.sum(axis=1) - np.sum(labels * choices, axis=1)
-    below = (total**2 - np.sum(labels**2, axis=1)) * (
-        total**2 - np.sum(choices**2, axis=1)
-    )
-    with np.errstate(invalid="ignore"):
-        return above / np.sqrt(below)
-
-
-def _auc(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    return _mean_of_classes(data, weights, weighted_area)
-
-
-def _average_precision(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    return _mean_of_classes(data, weights, weighted_precision)
-
-
-def _brier(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    return weights @ brier_losses(data) / weights.sum(axis=1)
-
-
-def _log_loss(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    return weights @ log_losses(data) / weights.sum(axis=1)
-
-
-def _calibration_error(data: Predictions, weights: Weights) -> NDArray[np.float64]:
-    score, right = certainty(data)
-    inside = bin_numbers(score)[:, None] == np.arange(BINS)
-    gaps = weights @ (inside * (right - score)[:, None])
-    return np.abs(gaps).sum(axis=1) / weights.sum(axis=1)
-
-
-# The metrics of `metrics.overall_metrics`, each for many resampled splits at once.
-WEIGHTED: dict[str, Weighted] = {
-    "accuracy": _accuracy,
-    "sensitivity": _balanced_accuracy,
-    "specificity": _specificity,
-    "ppv": _ppv,
-    "npv": _npv,
-    "f1": _f1,
-    "balanced_accuracy": _balanced_accuracy,
-    "mcc": _matthews,
-    "auc": _auc,
-    "average_precision": _average_precision,
-    "brier": _brier,
-    "log_loss": _log_loss,
-    "calibration_error": _calibration_error,
-}
-
-
-def weighted_area(
-    positive: NDArray[np.bool_], scores: NDArray[np.float64], weights: Weights
-) -> NDArray[np.float64]:
-    """Areas under the ROC curve, shape `(b,)`; ties count half."""
-    inside, outside = _by_level(positive, scores, weights)
-    below = np.cumsum(outside, axis=1) - outside / 2
-    pairs = inside.sum(axis=1) * outside.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.sum(inside * below, axis=1) / pairs
-
-
-def weighted_precision(
-    positive: NDArray[np.bool_], scores: NDArray[np.float64], weights: Weights
-) -> NDArray[np.float64]:
-    """Average precisions, shape `(b,)`; equal scores are called together."""
-    inside, outside = _by_level(positive, scores, weights)
-    right = np.cumsum(inside[:, ::-1], axis=1)[:, ::-1]
-    called = right + np.cumsum(outside[:, ::-1], axis=1)[:, ::-1]
-    precision = right / np.maximum(called, 1e-300)
-    with np.errstate(invalid="ignore"):
-        return np.sum(inside * precision, axis=1) / inside.sum(axis=1)
-
-
-def _by_level(
-    positive: NDArray[np.bool_], scores: NDArray[np.float64], weights: Weights
-) -> tuple[Weights, Weights]:
-    """Weight at each distinct score, ascending, in the class and outside it."""
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
-    ordered = weights[:, order]
-    inside = np.add.reduceat(ordered * positive[order], starts, axis=1)
-    return inside, np.add.reduceat(ordered, starts, axis=1) - inside
-
-
-def _mean_of_classes(
-    data: Predictions,
-    weights: Weights,
-    measure: Callable[
-        [NDArray[np.bool_], NDArray[np.float64], Weights], NDArray[np.float64]
-    ],
-) -> NDArray[np.float64]:
-    found = []
-    for position in range(len(data.classes)):
-        positive = data.truth == position
-        if positive.any() and not positive.all():
-            found.append(measure(positive, data.scores[:, position], weights))
-    return np.mean(found, axis=0) if found else np.full(len(weights), np.nan)
-
-
-def _counts(data: Predictions, weights: Weights) -> tuple[Weights, Weights, Weights]:
-    """Weight of hits, labels and choices of each class, each `(b, classes)`."""
-    labels = data.truth[:, None] == np.arange(len(data.classes))
-    choices = data.predicted[:, None] == np.arange(len(data.classes))
-    hits = labels & choices
-    return tuple(weights @ part.astype(float) for part in (hits, labels, choices))  # type: ignore[return-value]
-
-
-def _mean_ratio(above: Weights, below: Weights) -> NDArray[np.float64]:
-    """Mean over the classes where there is anything to divide by."""
-    known = below > 0
-    ratios = np.divide(above, below, out=np.zeros_like(above), where=known)
-    with np.errstate(invalid="ignore"):
-        return ratios.sum(axis=1) / known.sum(axis=1)

@@ -1,27 +1,21 @@
-"""Whether a score of 80 % means 80 %: reliability, losses, and temperature scaling.
+"""Calibration: Brier score, log loss, expected calibration error, reliability diagram.
 
-Everything here is a function of a predictions table's arrays. The temperature is
-fitted on validation images only and stored beside the model.
+Whether a score of 80 % means 80 %, as functions of a predictions table's arrays.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DataError
-from medmodel.core.storage import newer, read_json, write_json
-from medmodel.evaluation.intervals import Estimate, proportion, spread
-from medmodel.evaluation.predictions import Predictions
-from medmodel.runs.run import Run
+from medmodel.evaluation.intervals import Estimate, proportion, variance_and_quantile
+from medmodel.evaluation.predictions import Predictions, Weights
 
 BINS = 10
 _TINY = float(np.finfo(np.float64).eps)  # scikit-learn clips there, too
-_SMALLEST_SCORE = 1e-7  # what float32 can still tell from 0 and 1
-_COOLEST, _HOTTEST = 0.05, 20.0
 _DRAWS = 1000
 
 
@@ -42,44 +36,6 @@ class Bin:
     count: int
     mean_score: float
     share: Estimate
-
-
-@dataclass(frozen=True)
-class Temperature:
-    """One number that makes scores as sure as they are right.
-
-    Args:
-        value: Scores become softmax(log(score) / value): above 1 less sure, below 1
-            surer.
-        low: Lower end of its 95 % interval.
-        high: Upper end.
-        images: Validation images on which it was fitted.
-        bounded: Whether the best value lies beyond what is allowed (0.05 to 20), as
-            where every validation image is right, or any value is as good.
-    """
-
-    value: float
-    low: float
-    high: float
-    images: int
-    bounded: bool
-
-    @property
-    def why_unknown(self) -> str:
-        """Why it cannot be known, as a sentence; empty where it is."""
-        if not self.bounded:
-            return ""
-        if self.value == 1:
-            return "Every score is the same: there is no temperature to find."
-        if self.value < 1:
-            return (
-                "The temperature cannot be known: so few of the validation images are "
-                "wrong, if any, that scores could not be sure enough."
-            )
-        return (
-            "No temperature helps: on the validation images the scores say less than "
-            "guessing does."
-        )
 
 
 def certainty(
@@ -163,6 +119,15 @@ def calibration_error(
     return Estimate(value, float(low), min(value + float(high - middle), 1.0), n)
 
 
+def weighted_calibration_error(data: Predictions, weights: Weights) -> Weights:
+    """`calibration_error`, shape `(b,)`, for weights of shape `(b, n)`."""
+    score, right = certainty(data)
+    inside = bin_numbers(score)[:, None] == np.arange(BINS)
+    gaps = weights @ (inside * (right - score)[:, None])
+    error: Weights = np.abs(gaps).sum(axis=1) / weights.sum(axis=1)
+    return error
+
+
 def brier(data: Predictions, position: int | None = None) -> Estimate:
     """Mean squared distance of scores from the truth; 0 is best.
 
@@ -182,6 +147,11 @@ def brier_losses(data: Predictions, position: int | None = None) -> NDArray[np.f
     right = np.eye(len(data.classes))[data.truth]
     halves = 2 if len(data.classes) == 2 else 1
     return np.sum((data.scores - right) ** 2, axis=1) / halves
+
+
+def weighted_brier(data: Predictions, weights: Weights) -> Weights:
+    """`brier`, shape `(b,)`, for weights of shape `(b, n)`."""
+    return weights @ brier_losses(data) / weights.sum(axis=1)
 
 
 def log_loss(data: Predictions, position: int | None = None) -> Estimate:
@@ -204,6 +174,11 @@ def log_losses(data: Predictions, position: int | None = None) -> NDArray[np.flo
     return -np.log(np.clip(scores, _TINY, 1 - _TINY))
 
 
+def weighted_log_loss(data: Predictions, weights: Weights) -> Weights:
+    """`log_loss`, shape `(b,)`, for weights of shape `(b, n)`."""
+    return weights @ log_losses(data) / weights.sum(axis=1)
+
+
 def mean_loss(
     losses: NDArray[np.floating], patients: NDArray[np.intp] | None, worst: float
 ) -> Estimate:
@@ -218,89 +193,9 @@ def mean_loss(
     n, mean = len(losses), float(losses.mean())
     if mean < 1e-12:
         return Estimate(0.0, 0.0, worst * proportion(losses > 1, patients).high, n)
-    variance, quantile = spread((losses - mean) / n, patients)
+    variance, quantile = variance_and_quantile((losses - mean) / n, patients)
     factor = math.exp(min(quantile * math.sqrt(variance) / mean, 700.0))
     return Estimate(mean, mean / factor, max(min(mean * factor, worst), mean), n)
-
-
-def fit_temperature(data: Predictions) -> Temperature:
-    """The temperature with the smallest log loss.
-
-    Args:
-        data: The validation split; scores of an image sum to 1.
-
-    Raises:
-        DataError: The scores are no probabilities.
-
-    Reference: Guo et al., ICML 2017.
-    """
-    from scipy.optimize import brentq
-
-    logits = _logits(data.scores)
-    n, rows = len(data.truth), np.arange(len(data.truth))
-
-    def slopes(inverse: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """First and second derivative of each image's log loss by 1/temperature."""
-        chances = _softmax(inverse * logits)
-        mean = np.sum(chances * logits, axis=1)
-        bend = np.sum(chances * logits**2, axis=1) - mean**2
-        return mean - logits[rows, data.truth], bend
-
-    def slope(inverse: float) -> float:
-        return float(slopes(inverse)[0].mean())
-
-    if np.ptp(logits, axis=1).max() < 1e-9:
-        return Temperature(1.0, _COOLEST, _HOTTEST, n, True)
-    # The loss is convex in 1/temperature, so its slope has at most one root.
-    sure, unsure = 1 / _COOLEST, 1 / _HOTTEST
-    if slope(sure) <= 0:
-        return Temperature(_COOLEST, _COOLEST, _HOTTEST, n, True)
-    if slope(unsure) >= 0:
-        return Temperature(_HOTTEST, _COOLEST, _HOTTEST, n, True)
-    best = float(brentq(slope, unsure, sure, xtol=1e-9))
-    first, second = slopes(best)
-    variance, quantile = spread(-first / second.sum(), data.patients)
-    half = min(quantile * math.sqrt(variance) / best, 700.0)
-    value = 1 / best
-    low = max(value * math.exp(-half), _COOLEST)
-    return Temperature(value, low, min(value * math.exp(half), _HOTTEST), n, False)
-
-
-def apply_temperature(
-    scores: NDArray[np.floating], temperature: float
-) -> NDArray[np.float64]:
-    """Scores made less sure (above 1) or surer (below 1); the order stays.
-
-    Args:
-        scores: Probabilities, shape `(n, classes)`.
-        temperature: Above 0.
-
-    Raises:
-        DataError: The scores are no probabilities.
-    """
-    if temperature == 1:
-        return np.asarray(scores, np.float64)
-    return _softmax(_logits(scores) / temperature)
-
-
-def calibrated(data: Predictions, temperature: float) -> Predictions:
-    """The same split with its scores changed by `apply_temperature`."""
-    scores = apply_temperature(data.scores, temperature)
-    return Predictions(data.classes, data.truth, scores, data.patients)
-
-
-def store_temperature(run: Run, temperature: Temperature) -> None:
-    """Writes the run's calibration.json, which Diagnose reads."""
-    write_json(run.folder / "calibration.json", asdict(temperature))
-
-
-def stored_temperature(run: Run) -> Temperature | None:
-    """What `store_temperature` wrote; None if the run's model is not calibrated."""
-    path = run.folder / "calibration.json"
-    # A run that was resumed has another model than the one that was calibrated.
-    if not path.exists() or newer(run.model_path, path):
-        return None
-    return Temperature(**read_json(path))
 
 
 def _noise(
@@ -335,17 +230,3 @@ def _noise(
     values, vectors = np.linalg.eigh(covariance / np.outer(root, root))
     together = draws @ (vectors * np.sqrt(np.maximum(values, 0))).T
     return together * scale
-
-
-def _logits(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    sums = scores.sum(axis=1)
-    if (scores < 0).any() or np.abs(sums - 1).max(initial=0) > 0.01:
-        raise DataError(
-            "The scores of an image do not sum to 1: such a model has no temperature."
-        )
-    return np.log(np.maximum(np.asarray(scores, np.float64), _SMALLEST_SCORE))
-
-
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)

@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from medmodel.core.errors import DataError
 from medmodel.evaluation.calibration import bin_numbers
 from medmodel.evaluation.intervals import (
-    STEADY,
     Z,
     design_effect,
-    midranks,
     proportion,
-    spread,
+    variance_and_quantile,
     wilson_at,
 )
 from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.ranking_metrics import STEADY, midranks
 
 POINTS = 200
 _GRID = np.linspace(0, 1, 51)
@@ -218,7 +217,7 @@ def _independent(
     influence = np.where(
         positive, (called - hit) / inside, -slope * (called - alarm) / outside
     )
-    variance, quantile = spread(influence, patients, STEADY)
+    variance, quantile = variance_and_quantile(influence, patients, STEADY)
     if math.isinf(variance):
         return inside / likeness
     variance = max(variance, hit * (1 - hit) / inside)

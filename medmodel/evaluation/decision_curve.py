@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.intervals import spread
+from medmodel.evaluation.intervals import variance_and_quantile
 from medmodel.evaluation.predictions import Predictions
 
 
@@ -64,7 +64,7 @@ def decision_curve(
     half = np.empty(len(model))
     for at in range(len(model)):
         influence = (worth[:, at] - model[at]) / n
-        variance, quantile = spread(influence, data.patients)
+        variance, quantile = variance_and_quantile(influence, data.patients)
         half[at] = quantile * math.sqrt(variance)
     # One patient bounds nothing: then all that a single image can be worth does.
     low, high = np.maximum(model - half, -odds), np.minimum(model + half, 1.0)

@@ -28,7 +28,7 @@ from medmodel.core.storage import read_json, write_json
 from medmodel.data.datasets import Index, index_dataset, load_index
 from medmodel.data.layout import list_files
 from medmodel.data.splits import known_patients
-from medmodel.evaluation.calibration import stored_temperature
+from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.runs import queue, tables
 from medmodel.runs.run import Run, RunStore

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.calibration import Temperature, apply_temperature
 from medmodel.evaluation.ood import OodResult
+from medmodel.evaluation.temperature_scaling import Temperature, apply_temperature
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,9 @@ from numpy.typing import NDArray
 
 Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 _NAN = float("nan")
-_PRIOR = 2
 FEW_PATIENTS = 10
 """With fewer patients than this, intervals hold the truth more or less often than 95
 times of 100, by simulations with 8: shares 96 to 99 times, losses 85 to 92 times."""
-STEADY = 6.0
-"""Degrees of freedom that a variance of `steadied` has at least.
-
-Fewer, as the images seen alone suggest where one of them is far off, make intervals of
-20 images so wide that they say nothing (0.57–1.00); with six they are half as wide or
-less, and still hold 95 % in simulations of rare classes and of patients.
-"""
 
 
 @dataclass(frozen=True)
@@ -112,7 +104,7 @@ def proportion(
     return wilson(right, n, design_effect(hits - right / n, patients))
 
 
-def error_moments(
+def variance_and_freedom(
     influence: NDArray[np.floating], patients: NDArray[np.intp] | None
 ) -> tuple[float, float]:
     """Variance of an estimate, and on how many degrees of freedom it rests.
@@ -148,7 +140,7 @@ def error_moments(
     return factor * total, max(freedom, 1.0)
 
 
-def spread(
+def variance_and_quantile(
     influence: NDArray[np.floating],
     patients: NDArray[np.intp] | None,
     least: float = 1.0,
@@ -156,11 +148,11 @@ def spread(
     """Variance of an estimate, and the quantile that turns its root into 95 %.
 
     The quantile is Student's instead of the normal one, with the degrees of freedom
-    of `error_moments`, `least` at least; takes the same arguments.
+    of `variance_and_freedom`, `least` at least; takes the same arguments.
     """
     from scipy.special import stdtrit
 
-    variance, freedom = error_moments(influence, patients)
+    variance, freedom = variance_and_freedom(influence, patients)
     return variance, float(stdtrit(max(freedom, least), 0.975))
 
 
@@ -172,8 +164,9 @@ def design_effect(
     """How many images of the same patients tell as much as one independent image.
 
     Variance with patients kept together ÷ variance as if images were independent,
-    enlarged where it rests on few patients (see `spread`), but not beyond what copies
-    of one image would give: who has one image only is independent of all others.
+    enlarged where it rests on few patients (see `variance_and_quantile`), but not
+    beyond what copies of one image would give: who has one image only is independent
+    of all others.
 
     Args:
         influence: What each image adds to the estimate's error, shape `(n,)`; sums
@@ -197,7 +190,7 @@ def design_effect(
     sizes = np.bincount(patients, weights=weights)
     copies = float(np.sum(sizes**2) / np.sum(weights**2))
     independent = float(np.sum(influence**2))
-    variance, quantile = spread(influence, patients)
+    variance, quantile = variance_and_quantile(influence, patients)
     if independent < 1e-15 or math.isinf(variance):
         return copies
     seen = max(1.0, variance / independent)
@@ -218,117 +211,3 @@ def mean_of_proportions(shares: list[Estimate], n: int) -> Estimate:
     below = math.sqrt(sum((s.value - s.low) ** 2 for s in measured)) / len(measured)
     above = math.sqrt(sum((s.high - s.value) ** 2 for s in measured)) / len(measured)
     return Estimate(mean, max(0.0, mean - below), min(1.0, mean + above), n)
-
-
-def midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rank of each value from 1, equal ones sharing theirs, shape `(n,)`.
-
-    As `scipy.stats.rankdata`, whose import takes longer than a page may.
-    """
-    _, level, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[level]
-
-
-def auc_components(
-    positive: NDArray[np.bool_], scores: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64]]:
-    """Area under the ROC curve, and what each image adds to its error.
-
-    Args:
-        positive: Whether each image belongs to the class, shape `(n,)`; both must
-            occur.
-        scores: Score of each image for the class, shape `(n,)`; ties count half.
-
-    Returns:
-        The area in [0, 1], and DeLong's structural components as influences, shape
-        `(n,)`: their sum is 0, the sum of their squares the variance.
-
-    Reference: DeLong et al., Biometrics 44 (1988) 837; by midranks as in Sun and Xu,
-    IEEE Signal Processing Letters 21 (2014) 1389.
-    """
-    inside, outside = scores[positive], scores[~positive]
-    ranks = midranks(scores)
-    # Share of the other group's scores that lie on the right side of each one.
-    wins = (ranks[positive] - midranks(inside)) / len(outside)
-    losses = 1 - (ranks[~positive] - midranks(outside)) / len(inside)
-    area = float(wins.mean())
-    influence = np.empty(len(scores))
-    influence[positive] = (wins - area) / _degrees(len(inside))
-    influence[~positive] = (losses - area) / _degrees(len(outside))
-    return area, influence
-
-
-def shrunk_influence(
-    positive: NDArray[np.bool_],
-    area: float,
-    influence: NDArray[np.float64],
-    patients: NDArray[np.intp] | None,
-) -> NDArray[np.float64]:
-    """DeLong's components with a variance that few images cannot make too small.
-
-    With twenty images of a class the plain variance is often far too low, just when
-    the area came out too high: intervals cover 87 % instead of 95 %. Hence each group's
-    variance is averaged with the one that Hanley and McNeil (Radiology 143 (1982) 29)
-    expect at such an area, the latter weighing as much as `_PRIOR` images or patients.
-
-    Args:
-        positive: Whether each image belongs to the class, shape `(n,)`.
-        area: Area under the ROC curve, in [0, 1].
-        influence: As from `auc_components`, shape `(n,)`.
-        patients: Patient number of each image, shape `(n,)`; None if unknown.
-    """
-    usual = (area / (2 - area) + 2 * area**2 / (1 + area)) / 2 - area**2
-    found = influence.copy()
-    for group in (positive, ~positive):
-        images = int(group.sum())
-        own = float(np.sum(influence[group] ** 2)) * images
-        units = images
-        if patients is not None:
-            units = int(np.count_nonzero(np.bincount(patients[group])))
-        if own > 0:
-            mixed = ((units - 1) * own + _PRIOR * usual) / (units - 1 + _PRIOR)
-            found[group] *= math.sqrt(mixed / own)
-    return found
-
-
-def auc_estimate(
-    area: float,
-    influence: NDArray[np.float64],
-    patients: NDArray[np.intp] | None,
-    rarest: int,
-    freedom: float = 1.0,
-) -> Estimate:
-    """Interval of an area (or a mean of areas) from the images' influences.
-
-    Args:
-        area: In [0, 1].
-        influence: Shape `(n,)`, as from `steadied`, or a mean of such.
-        patients: Patient number of each image, shape `(n,)`; None if unknown.
-        rarest: Images of the rarest group that was compared: all there is to go by
-            where the groups are perfectly apart and DeLong's variance is 0.
-        freedom: Degrees of freedom that the variance has at least; `STEADY` for
-            influences from `steadied`.
-
-    Reference: on the logit scale, so that it stays within 0 and 1: Pepe, The
-    Statistical Evaluation of Medical Tests (2003), 5.2; patients kept together:
-    Obuchowski, Biometrics 53 (1997) 567.
-    """
-    n = len(influence)
-    variance, quantile = spread(influence, patients, min(freedom, rarest))
-    if variance < 1e-15 or math.isinf(variance) or not 0 < area < 1:
-        effect = design_effect(np.zeros(n), patients)
-        bound = wilson(round(area * rarest), rarest, effect)
-        return Estimate(area, min(bound.low, area), max(bound.high, area), n)
-    logit = math.log(area / (1 - area))
-    half = quantile * math.sqrt(variance) / (area * (1 - area))
-    return Estimate(area, _logistic(logit - half), _logistic(logit + half), n)
-
-
-def _degrees(n: int) -> float:
-    # (wins - area) / sqrt(n (n - 1)): its squares sum to the unbiased variance / n.
-    return math.sqrt(n * max(n - 1, 1))
-
-
-def _logistic(x: float) -> float:
-    # Far out on either side the plain formula would overflow.
-    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0

@@ -1,12 +1,8 @@
-"""How good a run is, as pure functions of its predictions table; no TensorFlow.
-
-Every number comes with its 95 % interval and the n that it rests on.
-"""
+"""A run's predictions table as arrays: labels, scores, patients."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,24 +11,14 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.core.samples import patient_stand_in
-from medmodel.evaluation.intervals import (
-    NOT_MEASURABLE,
-    STEADY,
-    Estimate,
-    Z,
-    auc_components,
-    auc_estimate,
-    design_effect,
-    mean_of_proportions,
-    proportion,
-    shrunk_influence,
-    wilson,
-)
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_split, score_array, scored_classes
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Weights = NDArray[np.float64]
+"""How much each image counts in each of several resampled tables, shape `(b, n)`."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +38,7 @@ class Predictions:
     scores: NDArray[np.float64]
     patients: NDArray[np.intp] | None
 
-    @property
+    @functools.cached_property
     def predicted(self) -> NDArray[np.intp]:
         """Position of the highest score, shape `(n,)`; the first of equal ones."""
         return np.argmax(self.scores, axis=1)
@@ -61,100 +47,6 @@ class Predictions:
     def patient_count(self) -> int:
         """Number of patients; 0 if unknown."""
         return 0 if self.patients is None else len(np.unique(self.patients))
-
-
-@dataclass(frozen=True)
-class ClassResult:
-    """What one class got.
-
-    Args:
-        name: The class.
-        images: Images of this class in the split.
-        predicted: Images for which it was the model's first choice.
-        sensitivity: Share of its images that were recognised (recall).
-        precision: Share of those called so that are so (positive predictive value).
-        auc: Area under the ROC curve, this class against the rest.
-    """
-
-    name: str
-    images: int
-    predicted: int
-    sensitivity: Estimate
-    precision: Estimate
-    auc: Estimate
-
-
-@dataclass(frozen=True)
-class ClassArea:
-    """One class's area under the ROC curve before it gets an interval.
-
-    Args:
-        area: In [0, 1].
-        influence: What each image adds to its error, shape `(n,)`.
-        rarest: Images of the class or of the rest, whichever is fewer.
-    """
-
-    area: float
-    influence: NDArray[np.float64]
-    rarest: int
-
-    def estimate(self, patients: NDArray[np.intp] | None) -> Estimate:
-        """The area with its interval.
-
-        Args:
-            patients: Patient number of each image, shape `(n,)`; None if unknown.
-        """
-        return auc_estimate(self.area, self.influence, patients, self.rarest, STEADY)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One split of one run in numbers.
-
-    Args:
-        split: `"test"` or `"val"`.
-        images: Images in the split.
-        patients: Patients in the split; 0 if unknown.
-        accuracy: Share of images whose label was the first choice.
-        balanced_accuracy: Mean sensitivity of the classes that occur.
-        auc: Mean of the classes' one-against-rest areas under the ROC curve.
-        baseline: Share that always guessing `majority` gets right.
-        majority: The class with most images in the split.
-        per_class: One result per class, in the model's order.
-        confusion: Counts, shape `(classes, classes)`; rows labels, columns choices.
-        smallest_difference: A difference between two models' accuracies that this
-            many images can just tell from chance, as a fraction.
-    """
-
-    split: str
-    images: int
-    patients: int
-    accuracy: Estimate
-    balanced_accuracy: Estimate
-    auc: Estimate
-    baseline: Estimate
-    majority: str
-    per_class: list[ClassResult]
-    confusion: NDArray[np.int64]
-    smallest_difference: float
-
-    @property
-    def classes(self) -> list[str]:
-        """The classes in the model's order."""
-        return [result.name for result in self.per_class]
-
-    @property
-    def absent(self) -> list[str]:
-        """Classes without an image in this split: nothing can be said of them."""
-        return [result.name for result in self.per_class if result.images == 0]
-
-    @property
-    def resolution(self) -> str:
-        """What n allows, as a sentence."""
-        points = self.smallest_difference * 100
-        shown = f"{math.ceil(points)}" if points >= 1 else f"{points:.1f}"
-        unit = "point" if shown == "1" else "points"
-        return f"n = {self.images:,}: differences under {shown} {unit} cannot be seen."
 
 
 def shared_patients(run: Run) -> int | None:
@@ -227,129 +119,6 @@ def subset(data: Predictions, kept: NDArray[np.bool_]) -> Predictions:
     """
     patients = None if data.patients is None else _renumbered(data.patients[kept])
     return Predictions(data.classes, data.truth[kept], data.scores[kept], patients)
-
-
-def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
-    """All numbers of one split.
-
-    Args:
-        table: As from `tables.read_predictions`.
-        split: `"test"` or `"val"`.
-
-    Raises:
-        DataError: The split is empty or does not fit the score columns.
-    """
-    return evaluate_predictions(split_predictions(table, split), split)
-
-
-def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
-    """All numbers of one split, or of a part of it.
-
-    Raises:
-        DataError: There is no image.
-    """
-    if not len(data.truth):
-        raise DataError("There is no such image: nothing can be measured.")
-    areas = class_areas(data)
-    confusion = confusion_matrix(data)
-    hits = data.predicted == data.truth
-    majority = int(confusion.sum(axis=1).argmax())
-    return Evaluation(
-        split=split,
-        images=len(data.truth),
-        patients=data.patient_count,
-        accuracy=proportion(hits, data.patients),
-        balanced_accuracy=balanced_accuracy(data),
-        auc=macro_auc(data, areas),
-        baseline=proportion(data.truth == majority, data.patients),
-        majority=data.classes[majority],
-        per_class=class_results(data, areas),
-        confusion=confusion,
-        smallest_difference=_smallest_difference(hits, data.patients),
-    )
-
-
-def confusion_matrix(data: Predictions) -> NDArray[np.int64]:
-    """Counts, shape `(classes, classes)`; rows are labels, columns first choices."""
-    k = len(data.classes)
-    cells = np.bincount(data.truth * k + data.predicted, minlength=k * k)
-    return cells.reshape(k, k).astype(np.int64)
-
-
-def balanced_accuracy(data: Predictions) -> Estimate:
-    """Mean sensitivity of the classes that occur in the split."""
-    n, hits = len(data.truth), data.predicted == data.truth
-    counts = np.bincount(data.truth, minlength=len(data.classes))
-    right = np.bincount(data.truth[hits], minlength=len(data.classes))
-    with np.errstate(invalid="ignore"):
-        shares = right / counts
-    weights = 1 / counts[data.truth]
-    influence = (hits - shares[data.truth]) * weights
-    effect = design_effect(influence, data.patients, weights)
-    parts = [wilson(int(r), int(c), effect) for r, c in zip(right, counts, strict=True)]
-    return mean_of_proportions(parts, n)
-
-
-def class_areas(data: Predictions) -> list[ClassArea | None]:
-    """Each class's one-against-rest area; None where it or the rest is absent."""
-    return [class_area(data, position) for position in range(len(data.classes))]
-
-
-def macro_auc(data: Predictions, areas: Sequence[ClassArea | None]) -> Estimate:
-    """Mean one-against-rest area of the classes that occur; two classes: the area."""
-    measured = [area for area in areas if area is not None]
-    if not measured:
-        return NOT_MEASURABLE
-    mean = sum(area.area for area in measured) / len(measured)
-    influence = np.mean([area.influence for area in measured], axis=0)
-    rarest = min(area.rarest for area in measured)
-    return ClassArea(mean, influence, rarest).estimate(data.patients)
-
-
-def class_results(
-    data: Predictions, areas: Sequence[ClassArea | None]
-) -> list[ClassResult]:
-    """Sensitivity, precision and area of every class, in the model's order."""
-    return [_class_result(data, at, area) for at, area in enumerate(areas)]
-
-
-def class_area(data: Predictions, position: int) -> ClassArea | None:
-    """One class's area against the rest; None where it or the rest is absent."""
-    positive = data.truth == position
-    inside, outside = int(positive.sum()), int((~positive).sum())
-    if not inside or not outside:
-        return None
-    area, influence = auc_components(positive, data.scores[:, position])
-    steady = shrunk_influence(positive, area, influence, data.patients)
-    return ClassArea(area, steady, min(inside, outside))
-
-
-def _class_result(
-    data: Predictions, position: int, area: ClassArea | None
-) -> ClassResult:
-    positive, called = data.truth == position, data.predicted == position
-    return ClassResult(
-        name=data.classes[position],
-        images=int(positive.sum()),
-        predicted=int(called.sum()),
-        sensitivity=proportion(called, data.patients, among=positive),
-        precision=proportion(positive, data.patients, among=called),
-        auc=area.estimate(data.patients) if area else NOT_MEASURABLE,
-    )
-
-
-def _smallest_difference(
-    hits: NDArray[np.bool_], patients: NDArray[np.intp] | None
-) -> float:
-    """Half width of the interval of a difference between two such accuracies.
-
-    Two successes and two failures are added (Agresti and Coull 1998), so that a
-    perfect accuracy does not seem to resolve everything.
-    """
-    effect = design_effect(hits - float(hits.mean()), patients)
-    n = len(hits) / effect
-    share = (hits.mean() * n + 2) / (n + 4)
-    return Z * math.sqrt(2 * share * (1 - share) / n)
 
 
 def _patient_numbers(patients: pd.Series) -> NDArray[np.intp] | None:

@@ -15,11 +15,13 @@ import numpy as np
 
 from medmodel import __version__
 from medmodel.core.errors import DataError
-from medmodel.evaluation.calibration import calibrated, fit_temperature, reliability
+from medmodel.evaluation.calibration import reliability
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
+from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import TITLES, class_metrics, overall_metrics
-from medmodel.evaluation.predictions import Evaluation, Predictions, split_predictions
+from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
+from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.evaluation.temperature_scaling import calibrated, fit_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.reports import model_card
 from medmodel.reports.plots import class_colours, measured_share
@@ -116,14 +118,15 @@ def _frame(run: Run, found: Evaluation) -> str:
 
 
 def _metrics_table(metrics: dict[str, Estimate]) -> str:
-    rows = [[TITLES[key], str(e), f"{e.n:,}"] for key, e in metrics.items()]
+    rows = [[METRICS[key].title, str(e), f"{e.n:,}"] for key, e in metrics.items()]
     return _table(["Metric", "Value (95 % interval)", "n"], rows)
 
 
 def _class_tables(data: Predictions) -> str:
     each = [class_metrics(data, at) for at in range(len(data.classes))]
     rows = [
-        [TITLES[key], *(f"{m[key]}, n = {m[key].n:,}" for m in each)] for key in TITLES
+        [metric.title, *(f"{m[key]}, n = {m[key].n:,}" for m in each)]
+        for key, metric in METRICS.items()
     ]
     return f'<div class="wide">{_table(["Metric", *data.classes], rows)}</div>'
 

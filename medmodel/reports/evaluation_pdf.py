@@ -8,10 +8,12 @@ import numpy as np
 
 from medmodel import __version__
 from medmodel.core.errors import DataError
-from medmodel.evaluation.calibration import reliability, stored_temperature
+from medmodel.evaluation.calibration import reliability
 from medmodel.evaluation.curves import roc_curve
-from medmodel.evaluation.metrics import TITLES, overall_metrics
-from medmodel.evaluation.predictions import Evaluation, Predictions, split_predictions
+from medmodel.evaluation.evaluation import Evaluation
+from medmodel.evaluation.metrics import METRICS, overall_metrics
+from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.reports import model_card
 from medmodel.reports.pdf_canvas import (
@@ -79,7 +81,7 @@ def _metrics(page: PdfCanvas, data: Predictions) -> None:
     page.heading("All classes together")
     rows = [["Metric", "Value (95 % interval)", "n"]]
     for key, estimate in overall_metrics(data).items():
-        rows.append([TITLES[key], str(estimate), f"{estimate.n:,}"])
+        rows.append([METRICS[key].title, str(estimate), f"{estimate.n:,}"])
     page.table(MARGIN, rows, [150, 108, 34])
 
 

@@ -19,10 +19,11 @@ from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_json
 from medmodel.data.datasets import load_index
-from medmodel.evaluation.calibration import stored_temperature
+from medmodel.evaluation.evaluation import Evaluation, evaluate
 from medmodel.evaluation.intervals import FEW_PATIENTS
-from medmodel.evaluation.metrics import TITLES
-from medmodel.evaluation.predictions import Evaluation, evaluate, shared_patients
+from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.predictions import shared_patients
+from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds, later_choices
 from medmodel.quality.indexing import kept_findings
 from medmodel.runs.run import Run, RunStore
@@ -140,6 +141,7 @@ def guideline_items(run: Run, found: Evaluation) -> list[Item]:
         else BLANK
     )
     seen = _preprocessing(facts.preprocessing) if facts else BLANK
+    metrics = ", ".join(metric.title for metric in METRICS.values())
     uncertainty = "95 % intervals: " + (
         "patients kept together." if found.patients else "images as independent."
     )
@@ -161,7 +163,7 @@ def guideline_items(run: Run, found: Evaluation) -> list[Item]:
         Item("Training", "24–25", "12c, 21", _training(run)),
         Item("Rare classes", "25", "13", _imbalance(run)),
         Item("How the final model was chosen", "26", "12c", chosen),
-        Item("Metrics", "28", "12e", ", ".join(TITLES.values())),
+        Item("Metrics", "28", "12e", metrics),
         Item("Uncertainty", "29", "12e, 23a", uncertainty),
         Item("Robustness", "30", "", BLANK),
         Item("Explainability", "31", "", "Grad-CAM and others, on request."),

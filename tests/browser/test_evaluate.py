@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from medmodel.evaluation.curves import score_histogram
-from medmodel.evaluation.predictions import confusion_matrix, split_predictions
+from medmodel.evaluation.evaluation import confusion_matrix
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs.notes import notes_of
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions

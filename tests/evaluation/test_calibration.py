@@ -11,19 +11,21 @@ from hypothesis import strategies as st
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.calibration import (
-    Temperature,
-    apply_temperature,
     brier,
-    calibrated,
     calibration_error,
-    fit_temperature,
     log_loss,
     mean_loss,
     reliability,
+)
+from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.temperature_scaling import (
+    Temperature,
+    apply_temperature,
+    calibrated,
+    fit_temperature,
     store_temperature,
     stored_temperature,
 )
-from medmodel.evaluation.predictions import Predictions
 from medmodel.runs.run import Run
 
 

@@ -14,16 +14,18 @@ from medmodel.core.errors import DataError
 from medmodel.evaluation.bootstrap import percentiles, smallest_group
 from medmodel.evaluation.comparison import (
     Difference,
-    accuracy_difference,
-    area_difference,
-    bootstrap_difference,
     common_images,
     compare,
     disagreements,
+)
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.paired_tests import (
+    accuracy_difference,
+    area_difference,
+    bootstrap_difference,
     holm,
     mcnemar,
 )
-from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.predictions import Predictions
 
 

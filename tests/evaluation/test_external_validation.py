@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from medmodel.core.errors import DataError
 from medmodel.data.datasets import index_dataset
 from medmodel.evaluation import cross_validation, external_validation
-from medmodel.evaluation.calibration import (
+from medmodel.evaluation.evaluation import evaluate
+from medmodel.evaluation.temperature_scaling import (
     Temperature,
     store_temperature,
     stored_temperature,
 )
-from medmodel.evaluation.predictions import evaluate
 from medmodel.evaluation.thresholds import (
     Rule,
     choose_thresholds,

@@ -8,17 +8,19 @@ from scipy.stats import rankdata
 
 from medmodel.evaluation.intervals import (
     NOT_MEASURABLE,
-    STEADY,
     Estimate,
-    auc_components,
-    auc_estimate,
     design_effect,
     mean_of_proportions,
-    midranks,
     proportion,
-    shrunk_influence,
-    spread,
+    variance_and_quantile,
     wilson,
+)
+from medmodel.evaluation.ranking_metrics import (
+    STEADY,
+    auc_components,
+    auc_estimate,
+    midranks,
+    shrunk_influence,
 )
 
 
@@ -210,13 +212,13 @@ def test_few_patients_widen_the_interval() -> None:
 
 def test_spread_of_many_equal_images_is_normal() -> None:
     influence = np.tile([1.0, -1.0], 5000) / 1e4
-    variance, quantile = spread(influence, None)
+    variance, quantile = variance_and_quantile(influence, None)
     assert variance == pytest.approx(1e-4)
     assert quantile == pytest.approx(1.96, abs=1e-3)
     # Five images matter, the rest does not: 2 × 5² / (5 - 5²/n) degrees of freedom.
     rare = np.zeros(10_000)
     rare[:5] = 1.0
-    assert spread(rare, None)[1] == pytest.approx(2.2278, abs=1e-2)
+    assert variance_and_quantile(rare, None)[1] == pytest.approx(2.2278, abs=1e-2)
 
 
 def test_coverage_of_a_rare_class_area() -> None:

@@ -8,24 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel.evaluation.bootstrap import (
-    WEIGHTED,
-    draw_weights,
-    resampled,
+from medmodel.evaluation.bootstrap import draw_weights, resampled
+from medmodel.evaluation.calibration import brier, log_loss
+from medmodel.evaluation.confusion_metrics import matthews, matthews_influence
+from medmodel.evaluation.metrics import (
+    METRICS,
+    call_metrics,
+    class_metrics,
+    overall_metrics,
+)
+from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.ranking_metrics import (
+    precision_influence,
     weighted_area,
     weighted_precision,
 )
-from medmodel.evaluation.calibration import brier, log_loss
-from medmodel.evaluation.metrics import (
-    TITLES,
-    call_metrics,
-    class_metrics,
-    matthews,
-    matthews_influence,
-    overall_metrics,
-    precision_influence,
-)
-from medmodel.evaluation.predictions import Predictions
 
 
 def drawn(
@@ -94,7 +91,7 @@ def test_agreement_with_scikit_learn(seed: int, classes: int) -> None:
     assert found["log_loss"] == pytest.approx(sk.log_loss(truth, scores))
     for k in range(classes):
         own = class_metrics(data, k)
-        assert list(own) == list(TITLES)
+        assert list(own) == list(METRICS)
         assert own["brier"].value == pytest.approx(
             np.mean((scores[:, k] - (truth == k)) ** 2)
         )
@@ -139,8 +136,8 @@ def test_worked_examples_of_the_scikit_learn_guide() -> None:
     loss = log_loss(two([0.9, 0.1, 0.2, 0.65], [1, 0, 0, 1]))
     assert round(loss.value, 5) == 0.21616
     assert round(brier(two([0.1, 0.9, 0.8, 0.3], [0, 1, 1, 0])).value, 4) == 0.0375
-    found = matthews(np.array([1, 1, 1, 0]), np.array([1, 0, 1, 1]), None)
-    assert round(found.value, 2) == -0.33
+    four = two([1, 0, 1, 1], [1, 1, 1, 0])
+    assert round(matthews(four).value, 2) == -0.33
     called = np.eye(2)[[0, 1, 0, 0, 0, 1]]
     six = Predictions(["a", "b"], np.array([0, 1, 0, 0, 1, 0]), called, None)
     assert overall_metrics(six)["balanced_accuracy"].value == 0.625
@@ -167,11 +164,10 @@ def test_every_interval_holds_its_value(
 def test_weights_give_the_same_metrics(seed: int) -> None:
     data = drawn(seed, patients=True)
     found = overall_metrics(data)
-    assert set(WEIGHTED) == set(TITLES)
-    for name, measure in WEIGHTED.items():
-        once = measure(data, np.ones((1, len(data.truth))))
+    for name, metric in METRICS.items():
+        once = metric.weighted(data, np.ones((1, len(data.truth))))
         assert once[0] == pytest.approx(found[name].value), name
-        thrice = measure(data, np.full((2, len(data.truth)), 3.0))
+        thrice = metric.weighted(data, np.full((2, len(data.truth)), 3.0))
         assert thrice == pytest.approx(once[0]), name
 
 
@@ -182,9 +178,11 @@ def test_weights_are_copies(seed: int) -> None:
     weights = draw_weights(data, 1, np.random.default_rng(seed))
     copies = np.repeat(np.arange(len(data.truth)), weights[0].astype(int))
     table = Predictions(data.classes, data.truth[copies], data.scores[copies], None)
-    for name, measure in WEIGHTED.items():
-        expected = measure(table, np.ones((1, len(copies))))[0]
-        assert measure(data, weights)[0] == pytest.approx(expected, nan_ok=True), name
+    for name, metric in METRICS.items():
+        expected = metric.weighted(table, np.ones((1, len(copies))))[0]
+        assert metric.weighted(data, weights)[0] == pytest.approx(
+            expected, nan_ok=True
+        ), name
 
 
 def test_influence_is_the_derivative() -> None:
@@ -196,7 +194,7 @@ def test_influence_is_the_derivative() -> None:
     slopes = (weighted_precision(positive, scores, nudged) - value) / step
     assert influence == pytest.approx(slopes, abs=1e-4)
     value, influence = matthews_influence(data.truth, data.predicted)
-    slopes = (WEIGHTED["mcc"](data, nudged) - value) / step
+    slopes = (METRICS["mcc"].weighted(data, nudged) - value) / step
     assert influence == pytest.approx(slopes, abs=1e-4)
     assert influence.sum() == pytest.approx(0, abs=1e-9)
 
@@ -220,7 +218,7 @@ def test_linearised_error_is_the_bootstraps() -> None:
     data = drawn(5, 600, decimals=0)
     for name in ("mcc", "f1", "average_precision", "brier"):
         found = overall_metrics(data)[name]
-        draws = resampled(data, partial(WEIGHTED[name], data), 600)
+        draws = resampled(data, partial(METRICS[name].weighted, data), 600)
         low, high = np.quantile(draws, [0.025, 0.975])
         assert found.high - found.low == pytest.approx(high - low, rel=0.2), name
 
@@ -264,4 +262,5 @@ def test_constant_scores_and_perfect_ones() -> None:
     for name in ("accuracy", "f1", "mcc", "auc", "average_precision", "npv"):
         assert found[name].value == pytest.approx(1) and found[name].low < 0.95, name
     assert found["brier"].value == 0 and found["brier"].high > 0.01
-    assert matthews(1 - truth, truth, None).value == pytest.approx(-1)
+    wrong = Predictions(["a", "b"], 1 - truth, np.eye(2)[truth], None)
+    assert matthews(wrong).value == pytest.approx(-1)

@@ -9,8 +9,9 @@ from sklearn import metrics
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, RunError
+from medmodel.evaluation.evaluation import evaluate
 from medmodel.evaluation.intervals import wilson
-from medmodel.evaluation.predictions import evaluate, shared_patients, split_predictions
+from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions, write_split
 

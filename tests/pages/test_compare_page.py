@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.evaluation.comparison import common_images, compare, disagreements
 from medmodel.evaluation.cross_validation import in_folds
-from medmodel.evaluation.metrics import average_precision
 from medmodel.evaluation.predictions import split_predictions
+from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache

@@ -19,9 +19,9 @@ from medmodel import predictor
 from medmodel.core.errors import PredictionError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
-from medmodel.evaluation.calibration import Temperature
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood import ImageTraits
+from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions

@@ -15,9 +15,16 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig
 from medmodel.data.datasets import index_dataset
-from medmodel.evaluation import calibration, curves, external_validation, gallery
+from medmodel.evaluation import (
+    calibration,
+    curves,
+    external_validation,
+    gallery,
+    temperature_scaling,
+)
+from medmodel.evaluation.evaluation import evaluate_predictions
 from medmodel.evaluation.gallery import Filter
-from medmodel.evaluation.predictions import evaluate_predictions, split_predictions
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.thresholds import (
     Rule,
@@ -233,8 +240,8 @@ def test_each_class_may_have_its_own_rule(run: Run) -> None:
 def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
     app = opened(run, "Calibration")
     press(app, "Store it with the model")
-    stored = calibration.stored_temperature(run)
-    expected = calibration.fit_temperature(
+    stored = temperature_scaling.stored_temperature(run)
+    expected = temperature_scaling.fit_temperature(
         split_predictions(run_cache.predictions(run), "val")
     )
     assert stored == expected
@@ -242,7 +249,7 @@ def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
     # A model that is trained on is another one.
     later = (run.folder / "calibration.json").stat().st_mtime + 5
     os.utime(run.model_path, (later, later))
-    assert calibration.stored_temperature(run) is None
+    assert temperature_scaling.stored_temperature(run) is None
 
 
 def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 
 from medmodel import predictor
 from medmodel.core.config import config_for
-from medmodel.evaluation import calibration, conformal, ood
-from medmodel.evaluation.calibration import Temperature
+from medmodel.evaluation import conformal, ood, temperature_scaling
+from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.evaluation.thresholds import Rule, freeze_thresholds
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStatus, RunStore
@@ -157,7 +157,7 @@ def test_calibration_is_used_where_there_is_one(run: Run) -> None:
     drop(app, familiar(run))
     before = first_choices(app)
     assert "not calibrated" in said(app)
-    calibration.store_temperature(run, Temperature(30.0, 20.0, 40.0, 12, False))
+    temperature_scaling.store_temperature(run, Temperature(30.0, 20.0, 40.0, 12, False))
     try:
         app.run()
         assert first_choices(app) != before

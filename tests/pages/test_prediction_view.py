@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.evaluation.calibration import Temperature, store_temperature
+from medmodel.evaluation.temperature_scaling import Temperature, store_temperature
 from medmodel.runs.run import Run
 from pages._shared.prediction import prediction_view
 

@@ -7,8 +7,8 @@ import pytest
 
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.intervals import NOT_MEASURABLE, wilson
-from medmodel.evaluation.metrics import average_precision
 from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.reports import comparison_figures, plots
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from medmodel.core.storage import write_json
-from medmodel.evaluation.calibration import fit_temperature, store_temperature
-from medmodel.evaluation.predictions import evaluate, split_predictions
+from medmodel.evaluation.evaluation import evaluate
+from medmodel.evaluation.predictions import split_predictions
+from medmodel.evaluation.temperature_scaling import fit_temperature, store_temperature
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
 from medmodel.quality import indexing
 from medmodel.reports import evaluation_html, model_card, svg

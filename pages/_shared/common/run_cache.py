@@ -10,19 +10,14 @@ import streamlit as st
 from medmodel.core.errors import DataError
 from medmodel.data.datasets import index_folder, load_index
 from medmodel.evaluation import gallery
-from medmodel.evaluation.calibration import Temperature, fit_temperature
 from medmodel.evaluation.curves import Curve, precision_recall_curve, roc_curve
 from medmodel.evaluation.decision_curve import DecisionCurve, decision_curve
+from medmodel.evaluation.evaluation import Evaluation, evaluate_predictions
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics, overall_metrics
-from medmodel.evaluation.predictions import (
-    Evaluation,
-    Predictions,
-    evaluate_predictions,
-    split_predictions,
-    subset,
-)
+from medmodel.evaluation.predictions import Predictions, split_predictions, subset
 from medmodel.evaluation.subgroups import ALL, Subgroup, with_facts
+from medmodel.evaluation.temperature_scaling import Temperature, fit_temperature
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
 

@@ -12,7 +12,7 @@ import streamlit as st
 from medmodel.evaluation.comparison import Common, Difference, disagreements
 from medmodel.evaluation.curves import Curve
 from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import LOWER_IS_BETTER, TITLES
+from medmodel.evaluation.metrics import METRICS
 from medmodel.reports import comparison_figures, plots
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
@@ -82,12 +82,13 @@ def _explain_folds(models: comparison_cache.Models) -> None:
 
 
 def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
-    order = [*_FIRST_METRICS, *(m for m in TITLES if m not in _FIRST_METRICS)]
+    order = [*_FIRST_METRICS, *(m for m in METRICS if m not in _FIRST_METRICS)]
     metric = st.selectbox(
         "Compare by",
         order,
         format_func=lambda key: (
-            TITLES[key] + (", lower is better" if key in LOWER_IS_BETTER else "")
+            METRICS[key].title
+            + (", lower is better" if METRICS[key].lower_is_better else "")
         ),
         key="compared-metric",
     )
@@ -98,7 +99,7 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
         pairs = comparison_cache.differences(chosen, metric)
     _show_sentences(pairs)
     show_figure(
-        comparison_figures.intervals_figure(estimates, TITLES[metric]),
+        comparison_figures.intervals_figure(estimates, METRICS[metric].title),
         key="intervals",
         alt="; ".join(f"{name}: {e}" for name, e in estimates.items()),
     )
@@ -159,9 +160,9 @@ def _signed(estimate: Estimate) -> str:
 def _show_all_metrics(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     with st.expander("Every metric side by side", icon=":material/table:"):
         by_model = comparison_cache.metrics(chosen)
-        table = pd.DataFrame({"Metric": list(TITLES.values())})
+        table = pd.DataFrame({"Metric": [metric.title for metric in METRICS.values()]})
         for name, metrics in by_model.items():
-            table[f"{name} "] = [str(metrics[key]) for key in TITLES]
+            table[f"{name} "] = [str(metrics[key]) for key in METRICS]
         st.dataframe(table, hide_index=True, height="content")
         n = len(comparison_cache.common(chosen).paths)
         st.caption(
@@ -175,7 +176,7 @@ def _show_all_metrics(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> 
 
 def _metrics_csv(by_model: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
     rows = [
-        (name, TITLES[key], e.value, e.low, e.high, e.n)
+        (name, METRICS[key].title, e.value, e.low, e.high, e.n)
         for name, metrics in by_model.items()
         for key, e in metrics.items()
     ]

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.evaluation import calibration
-from medmodel.evaluation.calibration import Temperature, brier, calibrated, reliability
+from medmodel.evaluation import calibration, temperature_scaling
+from medmodel.evaluation.calibration import brier, reliability
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.subgroups import Subgroup
+from medmodel.evaluation.temperature_scaling import Temperature, calibrated
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -109,7 +110,7 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
 def _store(run: Run, temperature: Temperature) -> None:
     if temperature.bounded:
         return
-    stored = calibration.stored_temperature(run)
+    stored = temperature_scaling.stored_temperature(run)
     surer = "surer" if temperature.value < 1 else "less sure"
     surer = "hardly " + surer if abs(temperature.value - 1) < 0.02 else surer
     st.markdown(
@@ -121,7 +122,7 @@ def _store(run: Run, temperature: Temperature) -> None:
     if stored == temperature:
         st.success("Stored with the model.", icon=":material/check:")
     elif st.button("Store it with the model", type="primary"):
-        calibration.store_temperature(run, temperature)
+        temperature_scaling.store_temperature(run, temperature)
         audit.record("calibrate", run=run.id, temperature=round(temperature.value, 4))
         st.rerun()
 

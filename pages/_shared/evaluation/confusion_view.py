@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from medmodel.evaluation import gallery
-from medmodel.evaluation.predictions import Evaluation
+from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run

@@ -12,7 +12,7 @@ from medmodel.core import audit
 from medmodel.core.config import TrainConfig
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.cross_validation import Experiment
-from medmodel.evaluation.metrics import TITLES, overall_metrics
+from medmodel.evaluation.metrics import METRICS, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run
@@ -142,13 +142,15 @@ def _pooled(versions: tuple[tuple[str, int], ...], _experiment: Experiment) -> P
 
 def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFrame:
     spreads = {}
-    for key in TITLES:
+    for key in METRICS:
         values = [metrics[key] for metrics in each if key in metrics]
         spreads[key] = cross_validation.spread(values) if values else None
     return pd.DataFrame(
         {
-            "Metric": list(TITLES.values()),
-            "All images, out of fold (95 % interval)": [str(pooled[k]) for k in TITLES],
+            "Metric": [metric.title for metric in METRICS.values()],
+            "All images, out of fold (95 % interval)": [
+                str(pooled[k]) for k in METRICS
+            ],
             "Mean of the folds": [
                 f"{s.mean:.3f}" if s else "–" for s in spreads.values()
             ],

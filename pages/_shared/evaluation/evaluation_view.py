@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import FEW_PATIENTS, Estimate
-from medmodel.evaluation.predictions import Evaluation, shared_patients
+from medmodel.evaluation.predictions import shared_patients
 from medmodel.reports import plots
 from medmodel.reports.model_card import few_patients
 from medmodel.runs.run import Run

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import LOWER_IS_BETTER, TITLES
+from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.subgroups import ALL, Subgroup
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -16,23 +16,6 @@ from pages._shared.evaluation.evaluation_view import show_classes, show_numbers
 
 _VALUE = "Value (95 % interval)"
 _COUNT = st.column_config.NumberColumn(format="localized")
-MEANINGS = {
-    "accuracy": "Share of images with the right answer.",
-    "sensitivity": "Of the images of the class, the share that was recognised.",
-    "specificity": "Of all other images, the share that was left alone.",
-    "ppv": "Of the images called so, the share that is so, at this mixture of classes.",
-    "npv": "Of the images not called so, the share that is not.",
-    "f1": "Harmonic mean of sensitivity and positive predictive value.",
-    "balanced_accuracy": "Mean of sensitivity and specificity; of several classes "
-    "the mean sensitivity.",
-    "mcc": "Correlation of labels and choices: 0 is guessing, 1 is perfect.",
-    "auc": "How often an image of the class scores higher than one that is not.",
-    "average_precision": "Precision averaged over the images of the class.",
-    "brier": "Mean squared distance of the scores from the truth.",
-    "log_loss": "Mean surprise at the truth; punishes being sure and wrong.",
-    "calibration_error": "Mean gap between scores and what comes true; of few images "
-    "above 0 by chance.",
-}
 
 
 def show_metrics(run: Run, group: Subgroup) -> None:
@@ -84,7 +67,7 @@ def all_metrics(run: Run) -> pd.DataFrame:
         (name, run_cache.of_class(run, at)) for at, name in enumerate(data.classes)
     ]
     rows = [
-        (name, TITLES[key], e.value, e.low, e.high, e.n)
+        (name, METRICS[key].title, e.value, e.low, e.high, e.n)
         for name, metrics in groups
         for key, e in metrics.items()
     ]
@@ -93,13 +76,13 @@ def all_metrics(run: Run) -> pd.DataFrame:
 
 
 def _table(metrics: dict[str, Estimate]) -> pd.DataFrame:
-    better = {key: "lower" if key in LOWER_IS_BETTER else "higher" for key in TITLES}
+    shown = [METRICS[key] for key in metrics]
     return pd.DataFrame(
         {
-            "Metric": [TITLES[key] for key in metrics],
+            "Metric": [m.title for m in shown],
             _VALUE: [str(e) for e in metrics.values()],
             "n": [e.n for e in metrics.values()],
-            "Better": [better[key] for key in metrics],
-            "What it is": [MEANINGS[key] for key in metrics],
+            "Better": ["lower" if m.lower_is_better else "higher" for m in shown],
+            "What it is": [m.meaning for m in shown],
         }
     )

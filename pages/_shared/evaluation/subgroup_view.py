@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel.evaluation.predictions import Evaluation
+from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.subgroups import ALL, TITLES, Subgroup, choices
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from medmodel.core import audit
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.evaluation.calibration import stored_temperature
 from medmodel.evaluation.image_prediction import Prediction
+from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.imaging.images import Pixels
 from medmodel.predictor import FIRST_CHOICE, ExplainOptions, shared
 from medmodel.runs.run import Run

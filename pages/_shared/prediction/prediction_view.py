@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.errors import MedModelError
-from medmodel.evaluation.calibration import Temperature, stored_temperature
+from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from medmodel.runs.run import Run

@@ -1,0 +1,184 @@
+"""The evaluation of a split: accuracy, areas, confusion matrix, class by class.
+
+Every number comes with its 95 % interval and the n that it rests on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation.confusion_metrics import (
+    balanced_accuracy,
+)
+from medmodel.evaluation.intervals import (
+    NOT_MEASURABLE,
+    Estimate,
+    Z,
+    design_effect,
+    proportion,
+)
+from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.evaluation.ranking_metrics import ClassArea, class_areas, macro_auc
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """What one class got.
+
+    Args:
+        name: The class.
+        images: Images of this class in the split.
+        predicted: Images for which it was the model's first choice.
+        sensitivity: Share of its images that were recognised (recall).
+        precision: Share of those called so that are so (positive predictive value).
+        auc: Area under the ROC curve, this class against the rest.
+    """
+
+    name: str
+    images: int
+    predicted: int
+    sensitivity: Estimate
+    precision: Estimate
+    auc: Estimate
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One split of one run in numbers.
+
+    Args:
+        split: `"test"` or `"val"`.
+        images: Images in the split.
+        patients: Patients in the split; 0 if unknown.
+        accuracy: Share of images whose label was the first choice.
+        balanced_accuracy: Mean sensitivity of the classes that occur.
+        auc: Mean of the classes' one-against-rest areas under the ROC curve.
+        baseline: Share that always guessing `majority` gets right.
+        majority: The class with most images in the split.
+        per_class: One result per class, in the model's order.
+        confusion: Counts, shape `(classes, classes)`; rows labels, columns choices.
+        smallest_difference: A difference between two models' accuracies that this
+            many images can just tell from chance, as a fraction.
+    """
+
+    split: str
+    images: int
+    patients: int
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    auc: Estimate
+    baseline: Estimate
+    majority: str
+    per_class: list[ClassResult]
+    confusion: NDArray[np.int64]
+    smallest_difference: float
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes in the model's order."""
+        return [result.name for result in self.per_class]
+
+    @property
+    def absent(self) -> list[str]:
+        """Classes without an image in this split: nothing can be said of them."""
+        return [result.name for result in self.per_class if result.images == 0]
+
+    @property
+    def resolution(self) -> str:
+        """What n allows, as a sentence."""
+        points = self.smallest_difference * 100
+        shown = f"{math.ceil(points)}" if points >= 1 else f"{points:.1f}"
+        unit = "point" if shown == "1" else "points"
+        return f"n = {self.images:,}: differences under {shown} {unit} cannot be seen."
+
+
+def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
+    """All numbers of one split.
+
+    Args:
+        table: As from `tables.read_predictions`.
+        split: `"test"` or `"val"`.
+
+    Raises:
+        DataError: The split is empty or does not fit the score columns.
+    """
+    return evaluate_predictions(split_predictions(table, split), split)
+
+
+def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
+    """All numbers of one split, or of a part of it.
+
+    Raises:
+        DataError: There is no image.
+    """
+    if not len(data.truth):
+        raise DataError("There is no such image: nothing can be measured.")
+    areas = class_areas(data)
+    confusion = confusion_matrix(data)
+    hits = data.predicted == data.truth
+    majority = int(confusion.sum(axis=1).argmax())
+    return Evaluation(
+        split=split,
+        images=len(data.truth),
+        patients=data.patient_count,
+        accuracy=proportion(hits, data.patients),
+        balanced_accuracy=balanced_accuracy(data),
+        auc=macro_auc(data, areas),
+        baseline=proportion(data.truth == majority, data.patients),
+        majority=data.classes[majority],
+        per_class=class_results(data, areas),
+        confusion=confusion,
+        smallest_difference=_smallest_difference(hits, data.patients),
+    )
+
+
+def confusion_matrix(data: Predictions) -> NDArray[np.int64]:
+    """Counts, shape `(classes, classes)`; rows are labels, columns first choices."""
+    k = len(data.classes)
+    cells = np.bincount(data.truth * k + data.predicted, minlength=k * k)
+    return cells.reshape(k, k).astype(np.int64)
+
+
+def class_results(
+    data: Predictions, areas: Sequence[ClassArea | None]
+) -> list[ClassResult]:
+    """Sensitivity, precision and area of every class, in the model's order."""
+    return [_class_result(data, at, area) for at, area in enumerate(areas)]
+
+
+def _class_result(
+    data: Predictions, position: int, area: ClassArea | None
+) -> ClassResult:
+    positive, called = data.truth == position, data.predicted == position
+    return ClassResult(
+        name=data.classes[position],
+        images=int(positive.sum()),
+        predicted=int(called.sum()),
+        sensitivity=proportion(called, data.patients, among=positive),
+        precision=proportion(positive, data.patients, among=called),
+        auc=area.estimate(data.patients) if area else NOT_MEASURABLE,
+    )
+
+
+def _smallest_difference(
+    hits: NDArray[np.bool_], patients: NDArray[np.intp] | None
+) -> float:
+    """Half width of the interval of a difference between two such accuracies.
+
+    Two successes and two failures are added (Agresti and Coull 1998), so that a
+    perfect accuracy does not seem to resolve everything.
+    """
+    effect = design_effect(hits - float(hits.mean()), patients)
+    n = len(hits) / effect
+    share = (hits.mean() * n + 2) / (n + 4)
+    return Z * math.sqrt(2 * share * (1 - share) / n)

@@ -1,0 +1,153 @@
+"""Temperature scaling: one number, fitted on validation images, calibrates the scores.
+
+It is stored beside the model.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core.errors import DataError
+from medmodel.core.storage import newer, read_json, write_json
+from medmodel.evaluation.intervals import variance_and_quantile
+from medmodel.evaluation.predictions import Predictions
+from medmodel.runs.run import Run
+
+_SMALLEST_SCORE = 1e-7  # what float32 can still tell from 0 and 1
+_COOLEST, _HOTTEST = 0.05, 20.0
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """One number that makes scores as sure as they are right.
+
+    Args:
+        value: Scores become softmax(log(score) / value): above 1 less sure, below 1
+            surer.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        images: Validation images on which it was fitted.
+        bounded: Whether the best value lies beyond what is allowed (0.05 to 20), as
+            where every validation image is right, or any value is as good.
+    """
+
+    value: float
+    low: float
+    high: float
+    images: int
+    bounded: bool
+
+    @property
+    def why_unknown(self) -> str:
+        """Why it cannot be known, as a sentence; empty where it is."""
+        if not self.bounded:
+            return ""
+        if self.value == 1:
+            return "Every score is the same: there is no temperature to find."
+        if self.value < 1:
+            return (
+                "The temperature cannot be known: so few of the validation images are "
+                "wrong, if any, that scores could not be sure enough."
+            )
+        return (
+            "No temperature helps: on the validation images the scores say less than "
+            "guessing does."
+        )
+
+
+def fit_temperature(data: Predictions) -> Temperature:
+    """The temperature with the smallest log loss.
+
+    Args:
+        data: The validation split; scores of an image sum to 1.
+
+    Raises:
+        DataError: The scores are no probabilities.
+
+    Reference: Guo et al., ICML 2017.
+    """
+    from scipy.optimize import brentq
+
+    logits = _logits(data.scores)
+    n, rows = len(data.truth), np.arange(len(data.truth))
+
+    def slopes(inverse: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """First and second derivative of each image's log loss by 1/temperature."""
+        chances = _softmax(inverse * logits)
+        mean = np.sum(chances * logits, axis=1)
+        bend = np.sum(chances * logits**2, axis=1) - mean**2
+        return mean - logits[rows, data.truth], bend
+
+    def slope(inverse: float) -> float:
+        return float(slopes(inverse)[0].mean())
+
+    if np.ptp(logits, axis=1).max() < 1e-9:
+        return Temperature(1.0, _COOLEST, _HOTTEST, n, True)
+    # The loss is convex in 1/temperature, so its slope has at most one root.
+    sure, unsure = 1 / _COOLEST, 1 / _HOTTEST
+    if slope(sure) <= 0:
+        return Temperature(_COOLEST, _COOLEST, _HOTTEST, n, True)
+    if slope(unsure) >= 0:
+        return Temperature(_HOTTEST, _COOLEST, _HOTTEST, n, True)
+    best = float(brentq(slope, unsure, sure, xtol=1e-9))
+    first, second = slopes(best)
+    variance, quantile = variance_and_quantile(-first / second.sum(), data.patients)
+    half = min(quantile * math.sqrt(variance) / best, 700.0)
+    value = 1 / best
+    low = max(value * math.exp(-half), _COOLEST)
+    return Temperature(value, low, min(value * math.exp(half), _HOTTEST), n, False)
+
+
+def apply_temperature(
+    scores: NDArray[np.floating], temperature: float
+) -> NDArray[np.float64]:
+    """Scores made less sure (above 1) or surer (below 1); the order stays.
+
+    Args:
+        scores: Probabilities, shape `(n, classes)`.
+        temperature: Above 0.
+
+    Raises:
+        DataError: The scores are no probabilities.
+    """
+    if temperature == 1:
+        return np.asarray(scores, np.float64)
+    return _softmax(_logits(scores) / temperature)
+
+
+def calibrated(data: Predictions, temperature: float) -> Predictions:
+    """The same split with its scores changed by `apply_temperature`."""
+    scores = apply_temperature(data.scores, temperature)
+    return Predictions(data.classes, data.truth, scores, data.patients)
+
+
+def store_temperature(run: Run, temperature: Temperature) -> None:
+    """Writes the run's calibration.json, which Diagnose reads."""
+    write_json(run.folder / "calibration.json", asdict(temperature))
+
+
+def stored_temperature(run: Run) -> Temperature | None:
+    """What `store_temperature` wrote; None if the run's model is not calibrated."""
+    path = run.folder / "calibration.json"
+    # A run that was resumed has another model than the one that was calibrated.
+    if not path.exists() or newer(run.model_path, path):
+        return None
+    return Temperature(**read_json(path))
+
+
+def _logits(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    sums = scores.sum(axis=1)
+    if (scores < 0).any() or np.abs(sums - 1).max(initial=0) > 0.01:
+        raise DataError(
+            "The scores of an image do not sum to 1: such a model has no temperature."
+        )
+    return np.log(np.maximum(np.asarray(scores, np.float64), _SMALLEST_SCORE))
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
