@@ -23,11 +23,11 @@ from medmodel.evaluation.bootstrap import (
 )
 from medmodel.evaluation.calibration import reliability
 from medmodel.evaluation.curves import (
+    decision_curve,
     precision_recall_curve,
     roc_curve,
     score_histogram,
 )
-from medmodel.evaluation.decision_curve import decision_curve
 from medmodel.evaluation.evaluation import evaluate_predictions
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics

@@ -1,4 +1,4 @@
-"""Curves of a class's scores: ROC and precision–recall with bands, histograms.
+"""Curves of a class: ROC, precision–recall and decision curves, score histograms.
 
 Every curve has a bounded number of points however many images there are, so that it
 travels to the browser in an instant.
@@ -63,6 +63,25 @@ class Histogram:
     edges: NDArray[np.float64]
     inside: NDArray[np.int64]
     outside: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DecisionCurve:
+    """Net benefit of acting on the score, against acting on all or on nobody.
+
+    Args:
+        thresholds: Probabilities from which one would act, shape `(m,)`.
+        model: Net benefit of the model, true positives per patient, shape `(m,)`.
+        low: Lower ends of its pointwise 95 % intervals.
+        high: Upper ends.
+        everybody: Net benefit of acting on everybody; on nobody it is 0.
+    """
+
+    thresholds: NDArray[np.float64]
+    model: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    everybody: NDArray[np.float64]
 
 
 def roc_curve(data: Predictions, position: int) -> Curve:
@@ -133,6 +152,47 @@ def score_histogram(data: Predictions, position: int, bins: int = 40) -> Histogr
     inside = np.bincount(number[positive], minlength=bins)
     outside = np.bincount(number[~positive], minlength=bins)
     return Histogram(np.linspace(0, 1, bins + 1), inside, outside)
+
+
+def decision_curve(
+    data: Predictions, position: int, thresholds: NDArray[np.float64] | None = None
+) -> DecisionCurve:
+    """Net benefit over the probabilities from which one would act.
+
+    True positives minus false positives weighted with the odds of the threshold, per
+    patient. Means something only where scores are calibrated.
+
+    Args:
+        data: One split.
+        position: The class.
+        thresholds: In (0, 1), shape `(m,)`; default 0.01 to 0.99.
+
+    Raises:
+        DataError: The class, or everything else, is absent; or a threshold lies
+            outside (0, 1).
+
+    Reference: Vickers and Elkin, Medical Decision Making 26 (2006) 565.
+    """
+    if thresholds is None:
+        thresholds = np.arange(1, 100) / 100
+    positive, score = data.truth == position, data.scores[:, position]
+    if positive.all() or not positive.any():
+        raise DataError("No decision curve: only one kind of image for this class.")
+    if thresholds.min() <= 0 or thresholds.max() >= 1:
+        raise DataError("The thresholds of a decision curve lie between 0 and 1.")
+    odds = thresholds / (1 - thresholds)
+    worth = np.where(positive[:, None], 1.0, -odds) * (score[:, None] >= thresholds)
+    n, model = len(score), worth.mean(axis=0)
+    half = np.empty(len(model))
+    for at in range(len(model)):
+        influence = (worth[:, at] - model[at]) / n
+        variance, quantile = variance_and_quantile(influence, data.patients)
+        half[at] = quantile * math.sqrt(variance)
+    # One patient bounds nothing: then all that a single image can be worth does.
+    low, high = np.maximum(model - half, -odds), np.minimum(model + half, 1.0)
+    share = float(positive.mean())
+    everybody = share - (1 - share) * odds
+    return DecisionCurve(thresholds, model, low, high, everybody)
 
 
 def _one_against_rest(

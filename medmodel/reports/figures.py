@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.evaluation.calibration import Bin
-from medmodel.evaluation.curves import Curve, Histogram
-from medmodel.evaluation.decision_curve import DecisionCurve
+from medmodel.evaluation.curves import Curve, DecisionCurve, Histogram
 from medmodel.reports.plots import figure, literal
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import pytest
 
 from medmodel.evaluation.calibration import reliability
 from medmodel.evaluation.curves import (
+    decision_curve,
     precision_recall_curve,
     roc_curve,
     score_histogram,
 )
-from medmodel.evaluation.decision_curve import decision_curve
 from medmodel.evaluation.predictions import Predictions
 from medmodel.reports import figures, plots
 

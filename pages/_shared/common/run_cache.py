@@ -10,8 +10,13 @@ import streamlit as st
 from medmodel.core.errors import DataError
 from medmodel.data.datasets import index_folder, load_index
 from medmodel.evaluation import gallery
-from medmodel.evaluation.curves import Curve, precision_recall_curve, roc_curve
-from medmodel.evaluation.decision_curve import DecisionCurve, decision_curve
+from medmodel.evaluation.curves import (
+    Curve,
+    DecisionCurve,
+    decision_curve,
+    precision_recall_curve,
+    roc_curve,
+)
 from medmodel.evaluation.evaluation import Evaluation, evaluate_predictions
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics, overall_metrics
