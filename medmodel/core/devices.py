@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import python_environment
 
 NVIDIA_SMI_SECONDS = 10.0
 
@@ -83,7 +83,6 @@ def tensorflow_environment() -> dict[str, str]:
 
     The package is found wherever the process starts. What the user has set stays.
     """
-    places = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         # Training and prediction may share a GPU: take memory as it is needed.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
@@ -91,8 +90,7 @@ def tensorflow_environment() -> dict[str, str]:
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         # Without GPUs its complaints about missing drivers only frighten people.
         "TF_CPP_MIN_LOG_LEVEL": "1" if gpus() else "3",
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(places),
+        **python_environment(),
     }
 
 

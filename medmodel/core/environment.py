@@ -14,6 +14,16 @@ def workspace_root() -> Path:
     return Path(os.environ.get("MEDMODEL_WORKSPACE", "workspace")).resolve()
 
 
+def python_environment() -> dict[str, str]:
+    """Environment of a child Python process: it finds this package and workspace."""
+    path = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path),
+        "MEDMODEL_WORKSPACE": str(workspace_root()),
+    }
+
+
 def data_roots() -> list[Path]:
     """Folders under which data sets may lie: MEDMODEL_DATA, separated by colons.
 

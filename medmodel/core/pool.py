@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from medmodel.core import sandbox
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import python_environment
 from medmodel.core.errors import Cancelled, MedModelError
 
 LARGEST_CHUNK = 64
@@ -240,8 +240,6 @@ def _settings() -> dict[str, str]:
 
 
 def _start_child() -> subprocess.Popen[str]:
-    root = str(REPOSITORY)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     own = {
         # One thread each: the children themselves already fill all cores.
         "OMP_NUM_THREADS": "1",
@@ -257,7 +255,7 @@ def _start_child() -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, **own, "PYTHONPATH": path},
+        env=python_environment() | own,
     )
 
 

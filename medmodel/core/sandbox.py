@@ -23,7 +23,7 @@ import sys
 import threading
 from typing import IO, Any
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import python_environment
 from medmodel.core.errors import ImageError
 
 SECONDS = 30
@@ -105,15 +105,13 @@ def _take() -> subprocess.Popen[bytes]:
             if child.poll() is None:
                 return child
             _end(child)
-    root = str(REPOSITORY)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "medmodel.core.sandbox"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **one_thread, "PYTHONPATH": path},
+        env=python_environment() | one_thread,
     )
 
 

@@ -8,31 +8,22 @@ a file with the published checksum is used.
 from __future__ import annotations
 
 import http.client
-import os
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any
 
-from medmodel.core.environment import REPOSITORY, workspace_root
-from medmodel.core.errors import DataError, MedModelError
+from medmodel.core.background import BackgroundTask, TaskState
+from medmodel.core.environment import workspace_root
+from medmodel.core.errors import DataError
 from medmodel.core.job import UNATTENDED, Job
-from medmodel.core.storage import Lock, locked, read_json, write_json
 from medmodel.data import importing
 from medmodel.data.medmnist import SETS, SIZES, import_npz, md5_of
 
 _PIECE = 2**18
 _SILENCE = 30.0
 """Seconds without a byte after which the line counts as broken."""
-_GRACE = 20.0
-"""Seconds within which a started process must have taken its lock."""
-_TELL_EVERY = 0.3
-
-_started: list[subprocess.Popen[bytes]] = []
 
 
 def start(key: str, size: int) -> None:
@@ -41,46 +32,28 @@ def start(key: str, size: int) -> None:
     Raises:
         DataError: There is no such set.
     """
-    file = _place(key, size)
-    if state_of(key, size)["running"]:
-        return
-    _tell(file, phase="starting", started=time.time())
-    root = str(REPOSITORY)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    here = {"PYTHONPATH": path, "MEDMODEL_WORKSPACE": str(workspace_root())}
-    with file.with_suffix(".log").open("wb") as log:
-        _started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "medmodel.data.fetching", key, str(size)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **here},
-                start_new_session=True,
-            )
-        )
+    _task(key, size).start()
 
 
-def state_of(key: str, size: int) -> dict[str, Any]:
-    """How far it is.
+def state_of(key: str, size: int) -> TaskState:
+    """How far it is; `folder` is the data set once it is finished.
 
-    Returns:
-        `phase` ("" if nobody asked yet, "fetching", "importing", "finished"), `done`,
-        `total`, `error` (a sentence, or ""), `folder` of the data set once finished,
-        `running`.
+    Raises:
+        DataError: There is no such set.
     """
-    _started[:] = [process for process in _started if process.poll() is None]
+    return _task(key, size).state()
+
+
+def _task(key: str, size: int) -> BackgroundTask:
     file = _place(key, size)
-    working = locked(file.with_suffix(".lock"))
-    empty = {"phase": "", "done": 0, "total": 0, "error": "", "folder": ""}
-    state = {**empty, "started": 0.0, **_told(file)}
-    # Either way: the clock may have been put back since.
-    age = abs(time.time() - state["started"])
-    fresh = state["phase"] == "starting" and age < _GRACE
-    state["running"] = working or fresh
-    if not state["running"] and state["phase"] not in ("", "finished", "failed"):
-        state["error"] = "It was interrupted. Start it again; it goes on where it was."
-    return state
+    return BackgroundTask(
+        arguments=("medmodel.data.fetching", key, str(size)),
+        state_path=file.with_suffix(".json"),
+        lock_path=file.with_suffix(".lock"),
+        log_path=file.with_suffix(".log"),
+        interrupted="It was interrupted. Start it again; it goes on where it was.",
+        unusable="It cannot be kept here",
+    )
 
 
 def fetch(key: str, size: int, job: Job = UNATTENDED) -> Path:
@@ -178,44 +151,11 @@ def _place(key: str, size: int) -> Path:
     return folder / SETS[key].file(size)
 
 
-def _told(file: Path) -> dict[str, Any]:
-    try:
-        return read_json(file.with_suffix(".json")) or {}
-    except ValueError:  # damaged: as if nobody had asked yet
-        return {}
-
-
-def _tell(file: Path, **values: Any) -> None:
-    write_json(file.with_suffix(".json"), values)
-
-
 def main() -> None:
     """Gets the set named on the command line; its state file tells how it goes."""
     key, size = sys.argv[1], int(sys.argv[2])
-    file = _place(key, size)
-    lock = Lock(file.with_suffix(".lock"))
-    if not lock.acquire(wait=1.0):
-        return
-    os.nice(10)
-    told = 0.0
-
-    def progress(phase: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > _TELL_EVERY:
-            told = time.monotonic()
-            _tell(file, phase=phase, done=done, total=total)
-
-    try:
-        folder = fetch(key, size, Job(progress))
-        _tell(file, phase="finished", folder=str(folder))
-    except (MedModelError, OSError) as error:
-        sentence = str(error)
-        if isinstance(error, OSError):
-            sentence = f"It cannot be kept here: {error.strerror}."
-        _tell(file, phase="failed", error=sentence)
-        sys.exit(1)
-    finally:
-        lock.release()
+    task = _task(key, size)
+    task.run(lambda: task.write("finished", folder=str(fetch(key, size, task.job()))))
 
 
 if __name__ == "__main__":

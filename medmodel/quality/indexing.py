@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.config import TrainConfig
-from medmodel.core.environment import REPOSITORY, workspace_root
-from medmodel.core.errors import ImageError, MedModelError
-from medmodel.core.job import Job
-from medmodel.core.storage import Lock, locked, read_json, replacing, write_json
+from medmodel.core.errors import ImageError
+from medmodel.core.storage import read_json, replacing, write_json
 from medmodel.data import curation
 from medmodel.data.datasets import Index, index_dataset, index_folder, load_index
 from medmodel.data.splits import assign_splits, guess_patient_pattern
@@ -37,57 +33,30 @@ SAMPLES, SAMPLE_SIDE = 8, 112
 SHOWN_DUPLICATES, DUPLICATE_SIDE = 60, 72
 _VERSION = 1
 """Of report.json; to be raised when `DatasetReport` changes."""
-_GRACE = 20.0
-"""Seconds within which a started process must have taken its lock."""
-
-_started: list[subprocess.Popen[bytes]] = []
 
 
 def start_indexing(folder: Path) -> None:
     """Starts the check in the background, unless it is running already."""
-    folder = folder.resolve()
-    if indexing_state(folder)["running"]:
-        return
-    _write_state(folder, phase="starting", started=time.time())
-    root = str(REPOSITORY)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    here = {"PYTHONPATH": path, "MEDMODEL_WORKSPACE": str(workspace_root())}
-    with (index_folder(folder) / "log.txt").open("wb") as log:
-        _started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "medmodel.quality.indexing", str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **here},
-                start_new_session=True,
-            )
-        )
+    _task(folder.resolve()).start()
 
 
-def indexing_state(folder: Path) -> dict[str, Any]:
-    """How far the check of a folder is.
+def indexing_state(folder: Path) -> TaskState:
+    """How far the check of a folder is."""
+    return _task(folder).state()
 
-    Returns:
-        `phase` ("" before the first check, "finished" after a good one), `done`,
-        `total` (0 while unknown), `error` (a sentence, or ""), `running`.
-    """
-    _started[:] = [process for process in _started if process.poll() is None]
-    state = _read_state(folder)
-    working = locked(index_folder(folder) / "lock")
-    if not working:
-        # It may have ended between the two looks.
-        state = _read_state(folder)
-    # Either way: the clock may have been put back since.
-    age = abs(time.time() - state["started"])
-    fresh = state["phase"] == "starting" and age < _GRACE
-    state["running"] = working or fresh
-    if not state["running"] and state["phase"] not in ("", "finished", "failed"):
-        state["error"] = (
-            "The check ended without a word: it was killed, or the machine went down. "
-            "Start it again; it goes on where it was."
-        )
-    return state
+
+def _task(folder: Path) -> BackgroundTask:
+    place = index_folder(folder)
+    return BackgroundTask(
+        arguments=("medmodel.quality.indexing", str(folder)),
+        state_path=place / "state.json",
+        lock_path=place / "lock",
+        log_path=place / "log.txt",
+        interrupted="The check ended without a word: it was killed, or the machine "
+        "went down. Start it again; it goes on where it was.",
+        unusable="The workspace or the folder cannot be used",
+        folder=str(folder),
+    )
 
 
 def kept_report(folder: Path) -> DatasetReport | None:
@@ -165,17 +134,10 @@ def report_with_pattern(folder: Path, pattern: str) -> DatasetReport:
 
 def check_folder(folder: Path) -> None:
     """The whole check of one folder, told to its state file; raises what goes wrong."""
-    told = 0.0
-
-    def progress(phase: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > 0.2:
-            told = time.monotonic()
-            _write_state(folder, phase=phase, done=done, total=total)
-
-    index = index_dataset(folder, Job(progress))
+    task = _task(folder)
+    index = index_dataset(folder, task.job())
     total = len(index.table)
-    _write_state(folder, phase="comparing", done=total, total=total)
+    task.write("comparing", done=total, total=total)
     kept = _read_report(folder)
     # A pattern that a person gave outlives the next check.
     chosen = kept is not None and bool(kept["chosen"])
@@ -190,7 +152,7 @@ def check_folder(folder: Path) -> None:
         folder, index, assessment.find_issues(index, table, report, measured)
     )
     _keep_report(folder, report, pattern, chosen=chosen)
-    _write_state(folder, phase="finished", done=total, total=total)
+    task.write("finished", done=total, total=total)
 
 
 def _split_table(index: Index, pattern: str) -> pd.DataFrame:
@@ -288,47 +250,17 @@ def _write_png(path: Path, pictures: list[images.Pixels]) -> None:
         file.write(images.png_bytes(np.concatenate(parts, axis=1)))
 
 
-def _write_state(folder: Path, **values: Any) -> None:
-    write_json(index_folder(folder) / "state.json", {"folder": str(folder), **values})
-
-
-def _read_state(folder: Path) -> dict[str, Any]:
-    empty = {"phase": "", "done": 0, "total": 0, "error": "", "started": 0.0}
-    kept = _kept(folder, "state.json")
-    return {
-        name: kept[name] if isinstance(kept.get(name), type(usual)) else usual
-        for name, usual in empty.items()
-    }
-
-
-def _sentence(error: MedModelError | OSError) -> str:
-    if isinstance(error, MedModelError):
-        return str(error)
-    return f"The workspace or the folder cannot be used: {error.strerror}."
-
-
 def main() -> None:
     """Checks the folder named on the command line; the exit status tells."""
     folder = Path(sys.argv[1]).resolve()
-    lock = Lock(index_folder(folder) / "lock")
-    if not lock.acquire(wait=1.0):
-        return
-    os.nice(10)
-    try:
-        decided = None
-        while decided != decisions(folder):  # else somebody decided meanwhile
-            decided = decisions(folder)
+
+    def check() -> None:
+        checked = None
+        while checked != decisions(folder):  # else somebody decided meanwhile
+            checked = decisions(folder)
             check_folder(folder)
-    except (MedModelError, OSError) as error:
-        _write_state(folder, phase="failed", error=_sentence(error))
-        sys.exit(1)
-    except BaseException:
-        _write_state(
-            folder, phase="failed", error="There is a mistake in this program."
-        )
-        raise
-    finally:
-        lock.release()
+
+    _task(folder).run(check)
 
 
 if __name__ == "__main__":

@@ -87,24 +87,24 @@ def show_folders(paths: list[Path], titles: dict[Path, str]) -> None:
 def show_progress(folder: Path) -> None:
     """How far the check is; turns to the result when it ends. May be left."""
     state = indexing.indexing_state(folder)
-    if not state["running"]:
+    if not state.running:
         st.rerun()
     words = {
-        "checking": f"Checking {state['done']:,} of {state['total']:,} files",
+        "checking": f"Checking {state.done:,} of {state.total:,} files",
         "comparing": "Comparing pictures and drawing the overview",
     }
-    text = words.get(state["phase"], "Looking for files")
-    share = state["done"] / state["total"] if state["total"] else 0.0
+    text = words.get(state.phase, "Looking for files")
+    share = state.done / state.total if state.total else 0.0
     st.progress(share, text=f"{text}. You may leave this page; the check goes on.")
 
 
 def show_state(folder: Path) -> None:
     """Progress while a check runs; otherwise what went wrong in the last one."""
     state = indexing.indexing_state(folder)
-    if state["running"]:
+    if state.running:
         show_progress(folder)
-    elif state["error"]:
-        st.error(plain(state["error"]), icon=":material/error:")
+    elif state.error:
+        st.error(plain(state.error), icon=":material/error:")
 
 
 def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:

@@ -145,14 +145,14 @@ def test_no_room(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_in_a_process_of_its_own(shop: Shop, workspace: Path) -> None:
     """There the published checksum holds, and the file of this test is another."""
-    assert fetching.state_of("pneumoniamnist", 28)["phase"] == ""
+    assert fetching.state_of("pneumoniamnist", 28).phase == ""
     fetching.start("pneumoniamnist", 28)
     fetching.start("pneumoniamnist", 28)  # goes on as it is
     deadline = time.monotonic() + 60
-    while (state := fetching.state_of("pneumoniamnist", 28))["running"]:
+    while (state := fetching.state_of("pneumoniamnist", 28)).running:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert state["phase"] == "failed" and "published checksum" in state["error"]
+    assert state.phase == "failed" and "published checksum" in state.error
     assert len(shop.asked) == 1
 
 

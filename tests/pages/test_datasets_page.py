@@ -46,7 +46,7 @@ def linked(page: AppTest) -> str:
 
 def wait_for_check(folder: Path) -> None:
     deadline = time.monotonic() + 60
-    while indexing.indexing_state(folder)["running"]:
+    while indexing.indexing_state(folder).running:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -297,7 +297,7 @@ def test_public_sets_say_their_licence_first(
     assert not (workspace / "downloads" / "dermamnist.json").exists()
     press(page, "Download")
     deadline = time.monotonic() + 60
-    while fetching.state_of("dermamnist", 28)["running"]:
+    while fetching.state_of("dermamnist", 28).running:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     page.run()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from medmodel.core import background
 from medmodel.core.errors import ConfigError, DataError
 from medmodel.core.storage import Lock, read_json, write_json
 from medmodel.data import curation, datasets
@@ -25,7 +26,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def ended(folder: Path) -> bool:
-    return not indexing.indexing_state(folder)["running"]
+    return not indexing.indexing_state(folder).running
 
 
 @pytest.fixture
@@ -44,15 +45,15 @@ def patients(tmp_path: Path) -> Path:
 def test_a_process_of_its_own_checks_and_leaves_all_the_page_needs(
     patients: Path,
 ) -> None:
-    assert indexing.indexing_state(patients)["phase"] == ""
+    assert indexing.indexing_state(patients).phase == ""
     assert indexing.kept_report(patients) is None
     indexing.start_indexing(patients)
-    assert indexing.indexing_state(patients)["running"]
+    assert indexing.indexing_state(patients).running
     indexing.start_indexing(patients)  # no second one
     wait_for(lambda: ended(patients))
     state = indexing.indexing_state(patients)
-    assert (state["phase"], state["error"]) == ("finished", "")
-    assert (state["done"], state["total"]) == (24, 24)
+    assert (state.phase, state.error) == ("finished", "")
+    assert (state.done, state.total) == (24, 24)
     report = indexing.kept_report(patients)
     assert report is not None
     assert report.num_patients == 12
@@ -72,8 +73,8 @@ def test_what_is_wrong_is_told_in_a_sentence(tmp_path: Path) -> None:
     indexing.start_indexing(folder)
     wait_for(lambda: ended(folder))
     state = indexing.indexing_state(folder)
-    assert state["phase"] == "failed"
-    assert "only the class 'only'" in state["error"]
+    assert state.phase == "failed"
+    assert "only the class 'only'" in state.error
 
 
 def test_a_bad_check_keeps_the_last_good_report(patients: Path) -> None:
@@ -82,7 +83,7 @@ def test_a_bad_check_keeps_the_last_good_report(patients: Path) -> None:
         path.unlink()
     indexing.start_indexing(patients)
     wait_for(lambda: ended(patients))
-    assert indexing.indexing_state(patients)["phase"] == "failed"
+    assert indexing.indexing_state(patients).phase == "failed"
     assert indexing.kept_report(patients) is not None
 
 
@@ -91,22 +92,22 @@ def test_killed_it_says_so_and_can_start_again(tmp_path: Path) -> None:
         tmp_path / "data" / "big", images_per_class=400, size=64
     )
     indexing.start_indexing(folder)
-    wait_for(lambda: indexing.indexing_state(folder)["phase"] == "checking")
-    os.kill(indexing._started[-1].pid, signal.SIGKILL)
+    wait_for(lambda: indexing.indexing_state(folder).phase == "checking")
+    os.kill(background._processes[-1].pid, signal.SIGKILL)
     wait_for(lambda: ended(folder))
     state = indexing.indexing_state(folder)
-    assert "ended without a word" in state["error"]
+    assert "ended without a word" in state.error
     indexing.start_indexing(folder)
     wait_for(lambda: ended(folder))
-    assert indexing.indexing_state(folder)["error"] == ""
+    assert indexing.indexing_state(folder).error == ""
 
 
 def test_a_process_that_never_came_up_is_noticed(class_folders: Path) -> None:
     state = indexing.index_folder(class_folders) / "state.json"
     write_json(state, {"phase": "starting", "started": time.time() - 60})
     found = indexing.indexing_state(class_folders)
-    assert not found["running"]
-    assert "ended without a word" in found["error"]
+    assert not found.running
+    assert "ended without a word" in found.error
 
 
 def test_a_clock_that_was_put_back_lets_nothing_run_for_ever(
@@ -114,7 +115,7 @@ def test_a_clock_that_was_put_back_lets_nothing_run_for_ever(
 ) -> None:
     state = indexing.index_folder(class_folders) / "state.json"
     write_json(state, {"phase": "starting", "started": time.time() + 86_400})
-    assert not indexing.indexing_state(class_folders)["running"]
+    assert not indexing.indexing_state(class_folders).running
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": 5, "started": "now"}'])
@@ -124,7 +125,7 @@ def test_damaged_files_are_as_good_as_none(class_folders: Path, text: str) -> No
     for name in ("state", "report", "findings", "measured"):
         (place / f"{name}.json").write_text(text)
     state = indexing.indexing_state(class_folders)
-    assert (state["phase"], state["running"], state["error"]) == ("", False, "")
+    assert (state.phase, state.running, state.error) == ("", False, "")
     assert indexing.kept_report(class_folders) is None
     assert indexing.kept_findings(class_folders) is None
     assert indexing.kept_pattern(class_folders) == ""
@@ -154,8 +155,8 @@ def test_whoever_holds_the_lock_is_at_work(class_folders: Path) -> None:
     write_json(state, {"phase": "checking", "done": 5, "total": 9})
     with Lock(state.with_name("lock")):
         found = indexing.indexing_state(class_folders)
-    assert found["running"]
-    assert (found["done"], found["total"], found["error"]) == (5, 9, "")
+    assert found.running
+    assert (found.done, found.total, found.error) == (5, 9, "")
 
 
 def test_a_chosen_pattern_outlives_the_next_check(patients: Path) -> None:

@@ -67,12 +67,12 @@ def _describe(dataset: PublicSet, size: int) -> None:
 
 def _download(key: str, size: int, opened: Opened) -> None:
     state = fetching.state_of(key, size)
-    if state["running"]:
+    if state.running:
         _show_running(key, size)
         return
-    if state["error"]:
-        st.error(plain(state["error"]), icon=":material/error:")
-    folder = _there(state["folder"])
+    if state.error:
+        st.error(plain(state.error), icon=":material/error:")
+    folder = _there(state.folder)
     if folder is not None:
         st.success(plain(f"{SETS[key].title} is here as {folder.name}."))
         if st.button("Open it", type="primary", icon=":material/folder_open:"):
@@ -96,14 +96,14 @@ def _there(folder: str) -> Path | None:
 def _show_running(key: str, size: int) -> None:
     """How far it is; may be left."""
     state = fetching.state_of(key, size)
-    if not state["running"]:
+    if not state.running:
         st.rerun()
-    done, total = state["done"], state["total"]
+    done, total = state.done, state.total
     words = "Asking for the file"
-    if state["phase"] == "fetching":
+    if state.phase == "fetching":
         words = f"{done / 1e6:,.1f} MB"
         words += f" of {total / 1e6:,.1f} MB" if total else ""
-    elif state["phase"] == "importing":
+    elif state.phase == "importing":
         words = f"Writing picture {done:,} of {total:,}"
     share = min(done / total, 1.0) if total else 0.0
     st.progress(share, text=f"{words}. You may leave this page; it goes on.")

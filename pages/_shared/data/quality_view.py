@@ -67,7 +67,7 @@ def _show_finding(folder: Path, finding: Issue) -> None:
             _ACTS[action.kind],
             key=f"act-{finding.kind}",
             icon=":material/check:",
-            disabled=indexing.indexing_state(folder)["running"],
+            disabled=indexing.indexing_state(folder).running,
         ):
             _decide(folder, action)
 

@@ -36,7 +36,7 @@ def show_slices(folder: Path, report: DatasetReport) -> None:
             "neither header nor name tells the patient, each file counts as one."
         )
         slicing = _ask(folder, now, {mode.split(",")[0] for mode in report.modes})
-        running = indexing.indexing_state(folder)["running"]
+        running = indexing.indexing_state(folder).running
         if st.button(
             "Use these slices",
             disabled=slicing == now or running,
