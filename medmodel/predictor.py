@@ -23,7 +23,7 @@ import numpy as np
 from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError
-from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.core.messages import BrokenMessage, Command, Message, receive, send
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood import ImageTraits, OodResult
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
@@ -133,7 +133,10 @@ class Predictor:
         predictions: list[Prediction] = []
         for start in range(0, len(images), PIECE):
             piece = slice(start, start + PIECE)
-            facts: dict[str, Any] = {"do": "predict", "folder": str(run.folder)}
+            facts: dict[str, Any] = {
+                "command": Command.PREDICT,
+                "folder": str(run.folder),
+            }
             if heatmap_for is not None:
                 facts["heatmap_for"] = [int(c) for c in heatmap_for[piece]]
             if compare is not None:
@@ -161,7 +164,11 @@ class Predictor:
             PredictionError: This request could not be answered.
         """
         run = RunStore().get(run_id)
-        facts = {"do": "explain", "folder": str(run.folder), "position": position}
+        facts = {
+            "command": Command.EXPLAIN,
+            "folder": str(run.folder),
+            "position": position,
+        }
         question = Message({**facts, **asdict(how)}, [image[None]])
         return self._exchange(question).arrays[0][0]
 
@@ -180,7 +187,7 @@ class Predictor:
             PredictionError: This request could not be answered.
         """
         folder = str(RunStore().get(run_id).folder)
-        facts = {"do": "look inside", "folder": folder, "first": first}
+        facts = {"command": Command.LOOK_INSIDE, "folder": folder, "first": first}
         answer = self._exchange(Message(facts, [image[None]]))
         told = zip(answer.facts["layers"], answer.arrays, strict=True)
         return [Layer(**layer, values=values) for layer, values in told]
@@ -201,12 +208,16 @@ class Predictor:
         Raises:
             PredictionError: This request could not be answered.
         """
-        facts = {"do": "augment", "augmentation": asdict(augmentation), "seed": seed}
+        facts = {
+            "command": Command.AUGMENT,
+            "augmentation": asdict(augmentation),
+            "seed": seed,
+        }
         return self._exchange(Message(facts, [images])).arrays[0]
 
     def warm(self, run_id: str) -> None:
         """Starts the process and loads a run's model in the background."""
-        facts = {"do": "load", "folder": str(RunStore().get(run_id).folder)}
+        facts = {"command": Command.LOAD, "folder": str(RunStore().get(run_id).folder)}
 
         def load() -> None:
             # What is wrong is said to whoever asks a question.

@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,16 @@ import numpy as np
 LARGEST_HEADER = 1 << 20
 LARGEST_ARRAYS = 1 << 27
 DTYPES = ("uint8", "int64", "float32")
+
+
+class Command(str, Enum):
+    """What the predictor process is asked to do; `command` of a message's facts."""
+
+    LOAD = "load"
+    PREDICT = "predict"
+    EXPLAIN = "explain"
+    LOOK_INSIDE = "look_inside"
+    AUGMENT = "augment"
 
 
 class BrokenMessage(Exception):

@@ -30,7 +30,7 @@ import tensorflow as tf
 
 from medmodel.core.config import Augmentation
 from medmodel.core.errors import MedModelError, PredictionError
-from medmodel.core.messages import Message, receive, send
+from medmodel.core.messages import Command, Message, receive, send
 from medmodel.evaluation.ood import NAME as REFERENCE
 from medmodel.evaluation.ood import ImageTraits, OodDetector
 
@@ -297,18 +297,19 @@ def answer(question: Message, shelf: ModelCache) -> Message:
 
 def _answer(question: Message, shelf: ModelCache) -> Message:
     facts = question.facts
-    if facts["do"] == "augment":
+    command = Command(facts["command"])
+    if command is Command.AUGMENT:
         return Message({}, [_augment(question.arrays[0], facts)])
     loaded = shelf.take(Run(Path(facts["folder"])))
-    if facts["do"] == "load":
+    if command is Command.LOAD:
         blank = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
         predict(loaded, blank)
         _compare(loaded, blank, loaded.explain(blank, [0]).features, [])
         return Message({})
     images = question.arrays[0]
-    if facts["do"] == "explain":
+    if command is Command.EXPLAIN:
         return Message({}, [explained_by(loaded, images, facts)])
-    if facts["do"] == "look inside":
+    if command is Command.LOOK_INSIDE:
         _check_images(loaded, images)
         layers, arrays = layer_activations(loaded.model, images[0], facts["first"])
         return Message({"layers": layers}, arrays)

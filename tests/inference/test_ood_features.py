@@ -13,7 +13,7 @@ import pytest
 from medmodel.core.config import config_for
 from medmodel.core.errors import Cancelled
 from medmodel.core.job import Job
-from medmodel.core.messages import Message
+from medmodel.core.messages import Command, Message
 from medmodel.evaluation import ood
 from medmodel.evaluation.ood import ImageTraits, OodDetector
 from medmodel.imaging.images import decode, prepare_image
@@ -51,7 +51,7 @@ def test_the_predictor_compares(run: Run) -> None:
     preprocessing = run.model_facts.preprocessing
     images = [prepare_image(x, preprocessing) for x in [*pixels, noise]]
     shelf = prediction.ModelCache(1 << 30)
-    facts = {"do": "predict", "folder": str(run.folder)}
+    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
     plain = prediction.answer(Message(facts, [np.stack(images)]), shelf)
     assert "familiarity" not in plain.facts
     seen = [[200, 0.0]] * 5
@@ -76,7 +76,11 @@ def test_an_older_run_is_not_compared(run: Run, tmp_path: Path) -> None:
     loaded = prediction.load(run)
     assert loaded.reference is None
     images = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
-    facts = {"do": "predict", "folder": str(run.folder), "compare": [[32, 0.0]]}
+    facts = {
+        "command": Command.PREDICT,
+        "folder": str(run.folder),
+        "compare": [[32, 0.0]],
+    }
     told = prediction.answer(Message(facts, [images]), prediction.ModelCache(1 << 30))
     assert told.facts["familiarity"] == []
 

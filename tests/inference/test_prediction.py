@@ -12,7 +12,7 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import PredictionError, RunError
-from medmodel.core.messages import Message
+from medmodel.core.messages import Command, Message
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference import prediction
 from medmodel.runs.run import ModelFacts, Run, RunStore
@@ -176,9 +176,12 @@ def test_answers_of_the_predictor(
     run = new_run()
     save_model(run)
     shelf = prediction.ModelCache(limit=1 << 30)
-    facts = {"do": "predict", "folder": str(run.folder)}
+    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
 
-    assert prediction.answer(Message({**facts, "do": "load"}), shelf).facts == {}
+    assert (
+        prediction.answer(Message({**facts, "command": Command.LOAD}), shelf).facts
+        == {}
+    )
     scores = prediction.answer(Message(facts, [images[:5]]), shelf).arrays[0]
     expected = prediction.predict(prediction.load(run), images[:5])
     np.testing.assert_allclose(scores, expected, atol=1e-5)
@@ -200,6 +203,8 @@ def test_an_error_in_our_code_fails_only_its_request(
     run = new_run()
     save_model(run)
     shelf = prediction.ModelCache(limit=1 << 30)
-    bad = Message({"do": "predict", "folder": str(run.folder)}, [])
+    bad = Message({"command": Command.PREDICT, "folder": str(run.folder)}, [])
     assert "IndexError" in prediction.answer(bad, shelf).facts["error"]
     assert "Traceback" in capfd.readouterr().err
+    unknown = Message({"command": "guess", "folder": str(run.folder)}, [images[:1]])
+    assert "ValueError" in prediction.answer(unknown, shelf).facts["error"]
