@@ -53,7 +53,7 @@ def test_the_predictor_compares(run: Run) -> None:
     shelf = prediction.ModelCache(1 << 30)
     facts = {"command": Command.PREDICT, "folder": str(run.folder)}
     plain = prediction.answer(Message(facts, [np.stack(images)]), shelf)
-    assert "familiarity" not in plain.facts
+    assert "ood" not in plain.facts
     seen = [[200, 0.0]] * 5
     question = {**facts, "compare": seen}
     told = prediction.answer(Message(question, [np.stack(images)]), shelf)
@@ -62,9 +62,7 @@ def test_the_predictor_compares(run: Run) -> None:
     explained = prediction.answer(Message(with_map, [np.stack(images)]), shelf)
     np.testing.assert_allclose(explained.arrays[0], plain.arrays[0], atol=1e-5)
     for answer in (told, explained):
-        found = [
-            ood.OodResult.from_json(values) for values in answer.facts["familiarity"]
-        ]
+        found = [ood.OodResult.from_json(values) for values in answer.facts["ood"]]
         assert found[-1].far
         assert sum(one.far for one in found[:4]) <= 2
         assert (folder / found[0].neighbours[0].path).is_file()
@@ -82,7 +80,7 @@ def test_an_older_run_is_not_compared(run: Run, tmp_path: Path) -> None:
         "compare": [[32, 0.0]],
     }
     told = prediction.answer(Message(facts, [images]), prediction.ModelCache(1 << 30))
-    assert told.facts["familiarity"] == []
+    assert told.facts["ood"] == []
 
 
 def test_a_stopped_instant_run_is_compared_by_what_it_had(
