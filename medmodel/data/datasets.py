@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SCANS = ("DICOM", "NIfTI")
+_TABLE, _PARTIAL = "index.csv", "partial.csv"
+"""The finished table, and that of a check that goes on."""
 _CRASHED = "The decoder crashed over this file."
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
@@ -102,8 +104,9 @@ def index_dataset(
         raise DataError(f"The data set's folder {folder} does not exist.")
     job.progress("listing", 0, 0)
     files, ignored = layout.list_files(folder)
-    slicing = curation.slicing(curation.actions(index_folder(folder)))
-    old_rows = rows_by_file(_kept_tables(folder), slicing)
+    place = index_folder(folder)
+    slicing = curation.slicing(curation.actions(place))
+    old_rows = rows_by_file([place / _TABLE, place / _PARTIAL], slicing)
     rows: dict[str, SampleRow] = {}
     changed: list[FileEntry] = []
     for file in files:
@@ -118,9 +121,8 @@ def index_dataset(
     table = to_table([*rows.values(), *left_out])
     index = _to_index(folder, table)
     _check_classes(index)
-    complete, partial = _kept_tables(folder)
-    write_table(complete, table, slicing)
-    partial.unlink(missing_ok=True)
+    write_table(place / _TABLE, table, slicing)
+    (place / _PARTIAL).unlink(missing_ok=True)
     return index
 
 
@@ -130,13 +132,8 @@ def load_index(folder: Path, comparable: bool = False) -> Index | None:
     Where it must be `comparable`: not by an older version, whose digests are others.
     """
     older = () if comparable else OLDER_VERSIONS
-    kept = read_table(_kept_tables(folder)[0], older)
+    kept = read_table(index_folder(folder) / _TABLE, older)
     return None if kept is None else _to_index(folder.resolve(), kept[0])
-
-
-def _kept_tables(folder: Path) -> tuple[Path, Path]:
-    """Where the table is kept: the finished one, and one of a check that goes on."""
-    return index_folder(folder) / "index.csv", index_folder(folder) / "partial.csv"
 
 
 def _describe_changed(
@@ -149,7 +146,7 @@ def _describe_changed(
     """Opens the changed files and adds the rows of their samples."""
     done = len({samples.file_of(path) for path in rows})
     total = done + len(changed)
-    partial = _kept_tables(folder)[1]
+    partial = index_folder(folder) / _PARTIAL
     kept_at = time.monotonic()
     answers = pool.map_chunks(
         describe_files, changed, str(folder), slicing.to_json(), cancelled=job.cancelled

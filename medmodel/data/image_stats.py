@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from medmodel.imaging.channels import from_pixels
 from medmodel.imaging.windows import Pixels
 
 HASH_SIDE = 16
@@ -59,17 +60,8 @@ def measure(file: bytes, pixels: Pixels, file_format: str) -> Stats:
     }
 
 
-def perceptual_hash(pixels: Pixels) -> str:
-    """dHash: whether each place is brighter than its right neighbour.
-
-    Neal Krawetz, "Kind of like that" (2013). Not changed by size, format, brightness
-    or contrast, and little by compression.
-    """
-    return _hash(_small(pixels).convert("L"))
-
-
 def _small(pixels: Pixels) -> Image.Image:
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image = from_pixels(pixels)
     return image.reduce(max(1, min(image.size) // _SIDE))
 
 
@@ -85,6 +77,11 @@ def _colours(small: Image.Image) -> Stats:
 
 
 def _hash(image: Image.Image) -> str:
+    """dHash: whether each place is brighter than its right neighbour.
+
+    Neal Krawetz, "Kind of like that" (2013). Not changed by size, format, brightness
+    or contrast, and little by compression.
+    """
     small = image.resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
     # Faster than an array of the picture itself.
     grey = np.frombuffer(small.tobytes(), np.uint8).reshape(HASH_SIDE, HASH_SIDE + 1)

@@ -1,20 +1,28 @@
-"""Grey pictures that are stored as colour, told in a moment."""
+"""Pixels and Pillow images; grey stored as colour to one channel and back."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from PIL import Image
+from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 
 
+def from_pixels(pixels: Pixels) -> Image.Image:
+    """A Pillow image of uint8 (height, width, 1 or 3)."""
+    pixels = np.ascontiguousarray(pixels)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """A Pillow image of mode L or RGB as uint8 (height, width, 1 or 3)."""
+    pixels = np.asarray(image, np.uint8)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
 def of_colour(image: Image.Image) -> Pixels:
-    """The pixels of an RGB picture; one channel where all three are equal.
+    """The pixels of an RGB image; one channel where all three are equal.
 
     Channel by channel that is told while they are copied: sooner than Pillow makes an
     array of all three.

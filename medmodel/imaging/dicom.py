@@ -21,7 +21,11 @@ from pydicom.uid import UID
 from medmodel.core.errors import ImageError
 from medmodel.imaging.codecs import DAMAGED, check_variety, stored_values
 from medmodel.imaging.decoded_image import DecodedImage
-from medmodel.imaging.dicom_header import again, keep, picture_elements
+from medmodel.imaging.dicom_header import (
+    keep_elements,
+    kept_elements,
+    picture_elements,
+)
 from medmodel.imaging.lut import lookup_table
 from medmodel.imaging.windows import (
     WINDOWS,
@@ -45,10 +49,8 @@ _NO_PICTURES = {
 }
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
-_FRAME_MODULES = (
-    "PixelValueTransformationSequence",
-    "FrameVOILUTSequence",
-)
+_MODALITY_KEYWORDS = ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept")
+_VOI_KEYWORDS = ("VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction")
 
 
 def read(
@@ -79,32 +81,31 @@ def read(
     with warnings.catch_warnings():
         # pydicom warns of oddities that do not change the image.
         warnings.simplefilter("ignore")
-        dataset = again(data, ct_as_soft_tissue)
-        dataset = dataset or picture_elements(data) or parse(data, name)
+        dataset = kept_elements(data) or picture_elements(data) or parse(data, name)
         frames = check_picture(dataset, name)
         if frames > 1:
-            keep(data, ct_as_soft_tissue, dataset)
+            keep_elements(data, dataset)
         if not 0 <= frame < frames:
             raise ImageError(f"{name} has no frame {frame + 1}: it has {frames}.")
         stored, photometric = stored_values(dataset, name, frame)
         check_variety(stored, name)
         try:
             modality = _modality(dataset)
-            if ct_as_soft_tissue and not window and modality == "CT":
-                _forget_windows(dataset)
-            header = frame_header(dataset, frame)
+            asks = not (ct_as_soft_tissue and modality == "CT")
+            header = frame_header(dataset, frame, windows=asks)
             if photometric not in _GREY:
                 shown = _Shown(to_rgb(stored, dataset, photometric))
             else:
                 wanted = Window(*window) if window else None
                 shown = _show_grey(dataset, header, stored, photometric, wanted, values)
+            bits = int(dataset.get("BitsStored") or 8)
             image = DecodedImage(
                 pixels=shown.pixels,
                 format="DICOM",
-                mode=_mode(dataset, photometric),
+                mode=photometric if bits == 8 else f"{photometric}, {bits} bits",
                 frames=frames,
                 patient=patient(dataset),
-                seen="" if window else _seen(shown, modality, header),
+                seen="" if window else shown.seen,
                 modality=modality,
                 values=shown.values if values else None,
                 window=shown.window,
@@ -166,11 +167,15 @@ def check_picture(dataset: Dataset, name: str) -> int:
 
 
 class _Shown(NamedTuple):
-    """Pixels, the values that they show, and through which window; None for colours."""
+    """Pixels, the values that they show, through which window, and why that one.
+
+    Colours have pixels only.
+    """
 
     pixels: Pixels
     values: Values | None = None
     window: Window | None = None
+    seen: str = ""
 
 
 def _show_grey(
@@ -186,21 +191,26 @@ def _show_grey(
     counts = table.counts if table else None
     values = to_modality(table.values if table else stored, dataset, header)
     inverted = photometric == "MONOCHROME1"
+    modality, seen = _modality(dataset), "as the file asks"
     window: Window | None
     if chosen is None and (grey := voi_lookup(values, header)) is not None:
         window = None
         pixels = show(grey, Window(127.5, 255, "LINEAR_EXACT"), inverted)
     else:
-        window = chosen or own_window(header)
-        window = window or default_window(
-            values, _modality(dataset), header.get("RescaleIntercept"), counts
-        )
+        window = asked = chosen or own_window(header)
+        if window is None:
+            intercept = header.get("RescaleIntercept")
+            window = default_window(values, modality, intercept, counts)
         pixels = show(values, window, inverted)
         if chosen is None and (pixels == pixels.flat[0]).all():
             # The file's own window lies beside all values.
-            window = percentile_window(values, counts=counts)
+            asked, window = None, percentile_window(values, counts=counts)
             pixels = show(values, window, inverted)
-    return _Shown(table.picture(pixels) if table else pixels, values, window)
+        if asked is None:
+            soft = window == WINDOWS["soft tissue"]
+            seen = "as soft tissue" if soft else "by its own range"
+    pixels = table.image(pixels) if table else pixels
+    return _Shown(pixels, values, window, "CT " * (modality == "CT") + seen)
 
 
 def _modality(dataset: Dataset) -> str:
@@ -208,52 +218,28 @@ def _modality(dataset: Dataset) -> str:
     return modality if modality.isalnum() and len(modality) <= 16 else ""
 
 
-def _mode(dataset: Dataset, photometric: str) -> str:
-    bits = int(dataset.get("BitsStored") or 8)
-    return photometric if bits == 8 else f"{photometric}, {bits} bits"
-
-
-def _forget_windows(dataset: Dataset) -> None:
-    """Takes out what the file asks for, so that the modality decides."""
-    groups = [
-        group
-        for keyword in (
-            "SharedFunctionalGroupsSequence",
-            "PerFrameFunctionalGroupsSequence",
-        )
-        for group in dataset.get(keyword) or []
-    ]
-    items = [i for g in groups for i in g.get("FrameVOILUTSequence") or []]
-    for part in [dataset, *items]:
-        for keyword in ("VOILUTSequence", "WindowCenter", "WindowWidth"):
-            if keyword in part:
-                del part[keyword]
-
-
-def frame_header(dataset: Dataset, frame: int) -> Dataset:
-    """The elements of one frame's look-up tables, from wherever they stand.
+def frame_header(dataset: Dataset, frame: int, windows: bool = True) -> Dataset:
+    """The elements of one frame's lookup tables, from wherever they stand.
 
     In enhanced multi-frame files they stand in functional groups, those of the frame
     before those of all frames: PS3.3 C.7.6.16.2.9 and C.7.6.16.2.10.
+
+    Args:
+        dataset: The file.
+        frame: From 0.
+        windows: Whether the windows and VOI LUTs that the file asks for are among them.
     """
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    if not shared and not own:
+    by_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    if windows and not shared and not by_frame:
         return dataset
     header = Dataset()
-    for keyword in (
-        "ModalityLUTSequence",
-        "RescaleSlope",
-        "RescaleIntercept",
-        "VOILUTSequence",
-        "WindowCenter",
-        "WindowWidth",
-        "VOILUTFunction",
-    ):
+    for keyword in _MODALITY_KEYWORDS + _VOI_KEYWORDS * windows:
         if keyword in dataset:
             header[keyword] = dataset[keyword]
-    for group in [*shared[:1], *own[frame : frame + 1]]:
-        for keyword in _FRAME_MODULES:
+    sequences = ["PixelValueTransformationSequence", *["FrameVOILUTSequence"] * windows]
+    for group in [*shared[:1], *by_frame[frame : frame + 1]]:
+        for keyword in sequences:
             for item in (group.get(keyword) or [])[:1]:
                 header.update(item)
     return header
@@ -337,18 +323,6 @@ def own_window(header: Dataset) -> Window | None:
     if shape == "LINEAR" and width < 1:
         return None
     return Window(center, width, shape)  # type: ignore[arg-type]
-
-
-def _seen(shown: _Shown, modality: str, header: Dataset) -> str:
-    """How values became grey where nobody gave a window, for people."""
-    if shown.values is None:
-        return ""
-    scanner = "CT " if modality == "CT" else ""
-    if shown.window is None or shown.window == own_window(header):
-        return f"{scanner}as the file asks"
-    if shown.window == WINDOWS["soft tissue"]:
-        return f"{scanner}as soft tissue"
-    return f"{scanner}by its own range"
 
 
 def to_rgb(stored: npt.NDArray[Any], dataset: Dataset, photometric: str) -> Pixels:

@@ -81,28 +81,24 @@ _Found = dict[int, tuple[bytes, bytes]]
 
 KEPT_BYTES = 150_000_000
 """Size of a file up to which its elements are kept for its next frame."""
-_latest: list[tuple[bytes, bool, Dataset]] = []
+_latest: list[tuple[bytes, Dataset]] = []
 
 
-def again(data: bytes, alike: bool) -> Dataset | None:
+def kept_elements(data: bytes) -> Dataset | None:
     """The elements of a file whose frame was read last; None if it was another file.
 
     Args:
         data: The file: the very same object, for to compare contents takes as long as
             to read them.
-        alike: As for `dicom.read`, which takes out the windows of such files.
     """
-    for kept, kept_alike, dataset in _latest:
-        if kept is data and kept_alike == alike:
-            return dataset
-    return None
+    return next((dataset for file, dataset in _latest if file is data), None)
 
 
-def keep(data: bytes, alike: bool, dataset: Dataset) -> None:
+def keep_elements(data: bytes, dataset: Dataset) -> None:
     """Keeps the elements of a file with several frames, and of no other."""
     _latest.clear()
     if len(data) <= KEPT_BYTES:
-        _latest.append((data, alike, dataset))
+        _latest.append((data, dataset))
 
 
 def picture_elements(data: bytes) -> Dataset | None:

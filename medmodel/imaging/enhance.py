@@ -57,8 +57,6 @@ def apply(pixels: Pixels, steps: Sequence[str]) -> Pixels:
     Raises:
         ConfigError: A step does not exist.
     """
-    if not steps:
-        return pixels
     values: Values = (pixels / np.float32(255)).astype(np.float32)
     for text in steps:
         name, strength = parse(text)

@@ -20,19 +20,19 @@ from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
 from medmodel.core.samples import Axis
 from medmodel.imaging import enhance, scans
-from medmodel.imaging.channels import as_colour, single_channel
+from medmodel.imaging.channels import (
+    as_colour,
+    from_pixels,
+    single_channel,
+    to_pixels,
+)
 from medmodel.imaging.decoded_image import (
     HEAD,
     MAX_BYTES,
     DecodedImage,
     DecodeOptions,
 )
-from medmodel.imaging.raster import (
-    decode_pillow,
-    decode_tiff,
-    from_pixels,
-    to_pixels,
-)
+from medmodel.imaging.raster import decode_pillow, decode_tiff
 from medmodel.imaging.scaling import cropped, padded, scaled
 from medmodel.imaging.windows import Pixels
 
@@ -122,7 +122,8 @@ def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     Returns:
         uint8 (size, size, channels).
     """
-    pixels = enhance.apply(pixels, preprocessing.steps)
+    if preprocessing.steps:
+        pixels = enhance.apply(pixels, preprocessing.steps)
     side, _, channels = preprocessing.shape
     if pixels.shape[2] > channels:
         pixels = to_pixels(from_pixels(pixels).convert("L"))

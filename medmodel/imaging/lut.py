@@ -44,7 +44,7 @@ class LookupTable:
         found = np.bincount(_places(sample), minlength=_kinds(sample))
         return found[_places(self.values)]
 
-    def picture(self, pixels: Array) -> Array:
+    def image(self, pixels: Array) -> Array:
         """What became of `values`, in the place of each pixel.
 
         Args:

@@ -1,6 +1,8 @@
 """PNG, JPEG, TIFF, BMP, GIF and WebP by Pillow, rare kinds of TIFF by tifffile.
 
-Files with several images are left to `frames`.
+Where a file holds several images, these are pages of a TIFF, or frames of an animated
+GIF, WebP or PNG. Smaller copies of a page, such as those for quick views, and masks are
+no images of their own.
 """
 
 from __future__ import annotations
@@ -26,8 +28,7 @@ from PIL import (
 )
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import frames
-from medmodel.imaging.channels import of_colour
+from medmodel.imaging.channels import of_colour, to_pixels
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.windows import Pixels, scale_to_uint8
 
@@ -52,20 +53,12 @@ _PILLOW_FORMATS = [
     )
 ]
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-_TIFF_TAGS = {"BitsPerSample": 258, "Photometric": 262}
+_TIFF_TAGS = {"NewSubfileType": 254, "BitsPerSample": 258, "Photometric": 262}
+_COPY_OR_MASK = 0b101
+"""TIFF 6.0, NewSubfileType: bit 0 a smaller copy, bit 2 a transparency mask."""
+_ONE_IMAGE = ("JPEG", "MPO")
+"""What else a JPEG file may hold is a preview, or the other eye's view."""
 _MIN_IS_WHITE = 0
-
-
-def from_pixels(pixels: Pixels) -> Image.Image:
-    """A Pillow image of uint8 (height, width, 1 or 3)."""
-    pixels = np.ascontiguousarray(pixels)
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-
-
-def to_pixels(image: Image.Image) -> Pixels:
-    """A Pillow image of mode L or RGB as uint8 (height, width, 1 or 3)."""
-    pixels = np.asarray(image, np.uint8)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def decode_pillow(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
@@ -80,7 +73,7 @@ def decode_pillow(data: bytes, name: str, options: DecodeOptions) -> DecodedImag
         Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image,
     ):
         _check_size(*image.size, name)
-        count = frames.seek_frame(image, options.frame, name)
+        count = _seek_frame(image, options.frame, name)
         _check_size(*image.size, name)
         image.load()
         pixels = _upright_pixels(image, name, options.side)
@@ -111,7 +104,7 @@ def decode_tiff(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
         _damage_named(name, advice),
         tifffile.TiffFile(io.BytesIO(data)) as file,
     ):
-        page, count = frames.tiff_page(file.pages, options.frame, name)
+        page, count = _tiff_page(file.pages, options.frame, name)
         _check_size(page.imagewidth, page.imagelength, name)
         values = page.asarray()
         pixels = _from_tiff_array(values, page.axes, name)
@@ -167,7 +160,7 @@ def _pillow_misreads(data: bytes, frame: int) -> bool:
     """Whether a TIFF is of deep colour, or deep with white as zero."""
     try:
         with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
-            frames.seek_frame(image, frame, "")
+            _seek_frame(image, frame, "")
             tags: Any = getattr(image, "tag_v2", {})
             if max(tags.get(_TIFF_TAGS["BitsPerSample"], (1,))) <= 8:
                 return False
@@ -190,3 +183,58 @@ def _from_tiff_array(values: npt.NDArray[Any], axes: str, name: str) -> Pixels:
     pixels = scale_to_uint8(values, name) if deep else values
     channels = 3 if pixels.shape[2] >= 3 else 1
     return np.ascontiguousarray(pixels[..., :channels])
+
+
+def _seek_frame(image: Image.Image, frame: int, name: str) -> int:
+    """Goes to a frame of an opened picture.
+
+    Args:
+        image: As Pillow opened it; nothing of it is decoded here.
+        frame: From 0; -1: the first.
+        name: For messages.
+
+    Returns:
+        How many frames there are.
+
+    Raises:
+        ImageError: There is no such frame.
+    """
+    every: Any = getattr(image, "n_frames", 1)
+    if every == 1 or image.format in _ONE_IMAGE:
+        return _checked(frame, 1, name)
+    numbers = list(range(every))
+    if image.format == "TIFF":
+        numbers = [
+            page for page in numbers if not _kind(image, page) & _COPY_OR_MASK
+        ] or numbers
+    count = _checked(frame, len(numbers), name)
+    image.seek(numbers[max(frame, 0)])
+    return count
+
+
+def _tiff_page(pages: Any, frame: int, name: str) -> tuple[Any, int]:
+    """The same for tifffile's list of pages: the page, and how many there are.
+
+    Raises:
+        ImageError: There is no such frame.
+    """
+    if len(pages) == 1:
+        return pages.first, _checked(frame, 1, name)
+    images = [page for page in pages if not int(page.subfiletype) & _COPY_OR_MASK]
+    images = images or list(pages)
+    count = _checked(frame, len(images), name)
+    return images[max(frame, 0)], count
+
+
+def _kind(image: Image.Image, page: int) -> int:
+    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError):
+        # Of a page that Pillow cannot show, the tags are read all the same.
+        image.seek(page)
+    tags: Any = getattr(image, "tag_v2", {})
+    return int(tags.get(_TIFF_TAGS["NewSubfileType"], 0))
+
+
+def _checked(frame: int, count: int, name: str) -> int:
+    if frame >= count:
+        raise ImageError(f"{name} has no frame {frame + 1}: it has {count}.")
+    return count

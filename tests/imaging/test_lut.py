@@ -120,5 +120,5 @@ def test_every_byte_order(kind: str) -> None:
     found = lut.lookup_table(stored, lambda v: None)
     assert found
     pixels = (found.values.astype(int) % 256).astype(np.uint8)[..., None]
-    assert (found.picture(pixels)[..., 0] == (values % 256).astype(np.uint8)).all()
+    assert (found.image(pixels)[..., 0] == (values % 256).astype(np.uint8)).all()
     assert found.counts().sum() == stored.size
