@@ -149,3 +149,24 @@ def test_temperature_is_kept(tmp_path: Path) -> None:
     found = Temperature(1.5, 1.2, 1.9, 300, False)
     store_temperature(run, found)
     assert stored_temperature(run) == found
+
+
+def test_calibration_error_of_a_fixed_split() -> None:
+    found = calibration_error(honest(300, 7, sharpness=1.8))
+    assert found.value == pytest.approx(0.126773, abs=1e-6)
+    assert (found.low, found.high) == pytest.approx((0.066195, 0.170450), abs=1e-6)
+
+
+def test_images_that_balance_each_other_make_nothing_surer() -> None:
+    """Of two images of a patient one is right and one wrong, with few exceptions."""
+    right = [1, 0] * 40 + [1, 1] * 5 + [0, 0] * 5
+    data = two_classes([0.65] * 100, right)
+    paired = replace(data, patients=np.repeat(np.arange(50), 2))
+    one, other = calibration_error(data, 0), calibration_error(paired, 0)
+    assert other.high - other.low == pytest.approx(one.high - one.low, rel=0.1)
+
+
+def test_log_loss_of_scores_that_do_not_sum_to_one() -> None:
+    data = honest(20, 0)
+    halved = replace(data, scores=data.scores / 2)
+    assert log_loss(halved).value == pytest.approx(log_loss(data).value)

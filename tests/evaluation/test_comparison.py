@@ -20,6 +20,7 @@ from medmodel.evaluation.comparison import (
 )
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.paired_tests import (
+    _difference_of,
     accuracy_difference,
     area_difference,
     bootstrap_difference,
@@ -27,6 +28,7 @@ from medmodel.evaluation.paired_tests import (
     mcnemar,
 )
 from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.ranking_metrics import auc_components
 
 
 def changes(gains: int, losses: int, rest: int = 0) -> np.ndarray:
@@ -311,3 +313,59 @@ def test_sentences() -> None:
     assert str(unsure) == (
         "A and B: not distinguishable on 156 images; about 900 would be needed."
     )
+
+
+def test_nothing_is_better_unless_test_and_interval_both_say_so() -> None:
+    apart, around = Estimate(0.02, 0.004, 0.039, 900), Estimate(0.02, -0.01, 0.05, 900)
+    told = Difference("accuracy", "A", "B", (0.9, 0.88), apart, 0.05, "McNemar", 900)
+    assert told.better == "A" and told.worse == "B"
+    assert replace(told, metric="brier").better == "B"
+    # As after Holm's correction for several pairs.
+    for unsure in (replace(told, p=0.051), replace(told, estimate=around, p=0.01)):
+        assert unsure.better == ""
+        assert "not distinguishable on 900 images" in str(unsure)
+
+
+def test_p_values_of_draws_on_one_side_are_not_zero() -> None:
+    draws = np.linspace(0.1, 0.2, 99)
+    assert percentiles(draws, 100_000)[2] == pytest.approx(2 / 100, rel=1e-3)
+    assert percentiles(-draws, 100_000)[2] == pytest.approx(2 / 100, rel=1e-3)
+
+
+def test_areas_of_patients_have_as_many_degrees_of_freedom_as_patients() -> None:
+    from scipy.special import stdtr, stdtrit
+
+    a, b = models(2, 24, better=0.8)
+    patients = np.arange(24) // 4
+    a, b = (replace(model, patients=patients) for model in (a, b))
+    parts = [auc_components(a.truth == 1, model.scores[:, 1]) for model in (a, b)]
+    sums = np.bincount(patients, weights=parts[0][1] - parts[1][1])
+    error = math.sqrt(6 / 5 * np.sum(sums**2))
+    value = parts[0][0] - parts[1][0]
+    estimate, p, _ = area_difference(a, b, 1)
+    assert p == pytest.approx(2 * stdtr(5, -abs(value) / error))
+    assert estimate.high == pytest.approx(value + stdtrit(5, 0.975) * error)
+
+
+def test_difference_of_two_intervals_by_hand() -> None:
+    one, other = Estimate(0.9, 0.8, 0.93, 50), Estimate(0.5, 0.35, 0.7, 50)
+    found, p = _difference_of(one, other)
+    assert found.value == pytest.approx(0.4)
+    assert found.low == pytest.approx(0.4 - math.hypot(0.1, 0.2))
+    assert found.high == pytest.approx(0.4 + math.hypot(0.03, 0.15))
+    from scipy.special import ndtr
+
+    assert p == pytest.approx(2 * ndtr(-1.959964 * 0.4 / math.hypot(0.1, 0.2)))
+    turned, same = _difference_of(other, one)
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+    assert same == pytest.approx(p)
+
+
+def test_draws_that_mostly_lack_a_class_tell_nothing() -> None:
+    """Each model calls b only once: in most draws one of those images is missing."""
+    truth = np.repeat([0, 1], 10)
+    calls = np.zeros((2, 20), np.intp)
+    calls[0, 10] = calls[1, 11] = 1
+    a, b = (Predictions(["a", "b"], truth, np.eye(2)[c], None) for c in calls)
+    estimate, p, needed = bootstrap_difference(a, b, "mcc", 400)
+    assert not estimate.measurable and p == 1 and needed is None

@@ -93,3 +93,11 @@ def test_a_broken_promise_is_noticed() -> None:
     assert found.breaks_promise(wilson(820, 1000))
     # Half width of the test's interval 2 points, of the threshold's 5.8.
     assert not found.breaks_promise(wilson(860, 1000))
+
+
+def test_a_score_at_the_threshold_belongs_to_the_set() -> None:
+    scores = np.array([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3], [0.8, 0.2]])
+    fitted = conformal.fit(scores, np.zeros(4, np.intp), 0.8)
+    assert fitted.least[0] == 0.5
+    assert fitted.sets(scores)[:, 0].all()
+    assert not fitted.sets(np.array([[0.4999, 0.5001]]))[0, 0]

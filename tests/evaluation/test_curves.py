@@ -15,6 +15,7 @@ from medmodel.evaluation.curves import (
     roc_curve,
     score_histogram,
 )
+from medmodel.evaluation.intervals import wilson
 from medmodel.evaluation.predictions import Predictions
 
 
@@ -144,3 +145,26 @@ def test_the_band_of_one_patient_ends_where_benefit_does() -> None:
     found = decision_curve(one, 0, np.array([0.2, 0.5]))
     assert found.low == pytest.approx([-0.25, -1.0])
     assert found.high == pytest.approx([1.0, 1.0])
+
+
+def test_a_perfect_model_is_known_as_well_as_there_are_patients() -> None:
+    truth = np.array([0, 1] * 12)
+    single = Predictions(["a", "b"], truth, np.eye(2)[truth], np.arange(24))
+    ten = np.repeat(np.arange(24), 10)
+    copied = Predictions(["a", "b"], truth[ten], np.eye(2)[truth[ten]], ten)
+    one, other = roc_curve(single, 1), roc_curve(copied, 1)
+    for at in (0, -1):
+        assert other.low[at] == pytest.approx(one.low[at])
+    assert one.low[0] == pytest.approx(wilson(12, 12).low)
+
+
+def test_images_that_balance_each_other_narrow_no_band() -> None:
+    """Of each patient with the class one image is called and one is not."""
+    truth = np.repeat([1, 0], 40)
+    score = np.concatenate([np.tile([0.8, 0.2], 20), np.full(40, 0.5)])
+    patients = np.concatenate([np.repeat(np.arange(20), 2), np.arange(20, 60)])
+    scores = np.stack([1 - score, score], axis=1)
+    found = roc_curve(Predictions(["a", "b"], truth, scores, patients), 1)
+    independent = wilson(20, 40)
+    width = found.high[0] - found.low[0]
+    assert width >= independent.high - independent.low

@@ -12,6 +12,7 @@ from medmodel.evaluation.intervals import (
     design_effect,
     mean_of_proportions,
     proportion,
+    variance_and_freedom,
     variance_and_quantile,
     wilson,
 )
@@ -248,3 +249,24 @@ def test_one_straggler_among_twenty_does_not_make_the_interval_absurd() -> None:
     assert area == pytest.approx(0.975, abs=1e-3)
     assert auc_estimate(area, steady, None, 20).low < 0.7
     assert 0.75 < auc_estimate(area, steady, None, 20, STEADY).low < 0.93
+
+
+def test_numbers_of_patients_may_have_gaps() -> None:
+    """As where some of the images are left out."""
+    influence = np.array([0.3, -0.1, 0.2, -0.2, -0.2])
+    dense, sparse = np.array([0, 0, 1, 2, 2]), np.array([3, 3, 4, 9, 9])
+    for measure in (variance_and_freedom, variance_and_quantile):
+        assert measure(influence, sparse) == measure(influence, dense)
+    # Patients add 0.2, 0.2 and -0.4: 3/2 × 0.24, and 0.24² ÷ (0.0288 - 0.24² / 3) × 2.
+    variance, freedom = variance_and_freedom(influence, dense)
+    assert variance == pytest.approx(0.36)
+    assert freedom == pytest.approx(min(2, 2 * 0.0576 / (0.0288 - 0.0192)))
+
+
+def test_freedom_is_no_more_than_the_rarest_group() -> None:
+    influence = np.zeros(50)
+    influence[0] = 0.1  # one image matters
+    found = auc_estimate(0.8, influence, None, rarest=3, freedom=6)
+    half = 3.182446 * 0.1 / (0.8 * 0.2)
+    assert found.high == pytest.approx(1 / (1 + 0.25 * np.exp(-half)))
+    assert found.low == pytest.approx(1 / (1 + 0.25 * np.exp(half)))

@@ -1,6 +1,7 @@
 """Metrics against hand-computed tables, scikit-learn and their own bootstrap."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from medmodel.evaluation.bootstrap import draw_weights, resampled
 from medmodel.evaluation.calibration import brier, log_loss
 from medmodel.evaluation.confusion_metrics import matthews, matthews_influence
+from medmodel.evaluation.intervals import mean_of_proportions, wilson
 from medmodel.evaluation.metrics import (
     METRICS,
     call_metrics,
@@ -216,7 +218,10 @@ def test_weighted_area_by_definition() -> None:
 
 def test_linearised_error_is_the_bootstraps() -> None:
     data = drawn(5, 600, decimals=0)
-    for name in ("mcc", "f1", "average_precision", "brier"):
+    for name in (
+        *("specificity", "ppv", "npv", "f1"),
+        *("mcc", "average_precision", "brier"),
+    ):
         found = overall_metrics(data)[name]
         draws = resampled(data, partial(METRICS[name].weighted, data), 600)
         low, high = np.quantile(draws, [0.025, 0.975])
@@ -264,3 +269,135 @@ def test_constant_scores_and_perfect_ones() -> None:
     assert found["brier"].value == 0 and found["brier"].high > 0.01
     wrong = Predictions(["a", "b"], 1 - truth, np.eye(2)[truth], None)
     assert matthews(wrong).value == pytest.approx(-1)
+
+
+# Five, three and two images of five patients with four, three and one images each.
+UNEVEN = Predictions(
+    ["a", "b", "c"],
+    np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2]),
+    np.array(
+        [
+            [0.7, 0.2, 0.1],
+            [0.6, 0.3, 0.1],
+            [0.5, 0.1, 0.4],
+            [0.3, 0.6, 0.1],
+            [0.2, 0.3, 0.5],
+            [0.1, 0.8, 0.1],
+            [0.2, 0.5, 0.3],
+            [0.4, 0.3, 0.3],
+            [0.1, 0.2, 0.7],
+            [0.3, 0.4, 0.3],
+        ]
+    ),
+    None,
+)
+PATIENTS = np.array([0, 0, 1, 1, 2, 0, 0, 1, 3, 4])
+
+
+def mean_log(*scores: float) -> float:
+    return -math.fsum(map(math.log, scores)) / len(scores)
+
+
+# Called a, b and c: four, four and two images, of which three, two and one are right.
+BY_HAND = {
+    "accuracy": (6 / 10, 7 / 10, 7 / 10, 8 / 10),
+    "sensitivity": ((3 / 5 + 2 / 3 + 1 / 2) / 3, 3 / 5, 2 / 3, 1 / 2),
+    "specificity": ((4 / 5 + 5 / 7 + 7 / 8) / 3, 4 / 5, 5 / 7, 7 / 8),
+    "ppv": ((3 / 4 + 2 / 4 + 1 / 2) / 3, 3 / 4, 2 / 4, 1 / 2),
+    "npv": ((4 / 6 + 5 / 6 + 7 / 8) / 3, 4 / 6, 5 / 6, 7 / 8),
+    "f1": ((6 / 9 + 4 / 7 + 2 / 4) / 3, 6 / 9, 4 / 7, 2 / 4),
+    "balanced_accuracy": (
+        (3 / 5 + 2 / 3 + 1 / 2) / 3,
+        (3 / 5 + 4 / 5) / 2,
+        (2 / 3 + 5 / 7) / 2,
+        (1 / 2 + 7 / 8) / 2,
+    ),
+    "mcc": (
+        (10 * 6 - 5 * 4 - 3 * 4 - 2 * 2) / math.sqrt((100 - 38) * (100 - 36)),
+        (3 * 4 - 1 * 2) / math.sqrt(4 * 5 * 5 * 6),
+        (2 * 5 - 2 * 1) / math.sqrt(4 * 3 * 7 * 6),
+        (1 * 7 - 1 * 1) / math.sqrt(2 * 2 * 8 * 8),
+    ),
+    # Of 25, 21 and 16 pairs; ties count half.
+    "auc": ((21 / 25 + 17 / 21 + 13 / 16) / 3, 21 / 25, 17 / 21, 13 / 16),
+    "average_precision": (
+        ((3 + 4 / 6 + 5 / 8) / 5 + (1 + 2 / 3 + 3 / 7) / 3 + (1 + 2 / 6) / 2) / 3,
+        (3 + 4 / 6 + 5 / 8) / 5,
+        (1 + 2 / 3 + 3 / 7) / 3,
+        (1 + 2 / 6) / 2,
+    ),
+    "brier": (0.472, 0.194, 0.157, 0.121),
+    "log_loss": (
+        mean_log(0.7, 0.6, 0.5, 0.3, 0.2, 0.8, 0.5, 0.3, 0.7, 0.3),
+        mean_log(0.7, 0.6, 0.5, 0.3, 0.2, 0.9, 0.8, 0.6, 0.9, 0.7),
+        mean_log(0.8, 0.7, 0.9, 0.4, 0.7, 0.8, 0.5, 0.3, 0.8, 0.6),
+        mean_log(0.9, 0.9, 0.6, 0.9, 0.5, 0.9, 0.7, 0.7, 0.7, 0.3),
+    ),
+    "calibration_error": (0.23, 0.28, 0.23, 0.17),
+}
+
+
+@pytest.mark.parametrize("patients", [None, PATIENTS], ids=["images", "patients"])
+def test_every_metric_by_hand(patients: np.ndarray | None) -> None:
+    data = replace(UNEVEN, patients=patients)
+    assert list(BY_HAND) == list(METRICS)
+    each = [overall_metrics(data), *(class_metrics(data, at) for at in range(3))]
+    for name, expected in BY_HAND.items():
+        values = [metrics[name].value for metrics in each]
+        assert values == pytest.approx(expected), name
+        weighted = METRICS[name].weighted(data, np.ones((2, 10)))
+        assert weighted == pytest.approx(expected[0]), name
+
+
+def test_what_every_proportion_rests_on() -> None:
+    counts = {
+        "accuracy": [(7, 10), (7, 10), (8, 10)],
+        "sensitivity": [(3, 5), (2, 3), (1, 2)],
+        "specificity": [(4, 5), (5, 7), (7, 8)],
+        "ppv": [(3, 4), (2, 4), (1, 2)],
+        "npv": [(4, 6), (5, 6), (7, 8)],
+    }
+    for name, pairs in counts.items():
+        for at, (hits, n) in enumerate(pairs):
+            assert class_metrics(UNEVEN, at)[name] == wilson(hits, n), name
+    assert overall_metrics(UNEVEN)["accuracy"] == wilson(6, 10)
+    jaccard = wilson(3, 6)  # right, among those that are or are called a
+    f1 = class_metrics(UNEVEN, 0)["f1"]
+    ends = [2 * x / (1 + x) for x in (jaccard.low, jaccard.high)]
+    assert [f1.low, f1.high] == pytest.approx(ends) and f1.n == 10
+    both = mean_of_proportions([wilson(3, 5), wilson(4, 5)], 10)
+    assert class_metrics(UNEVEN, 0)["balanced_accuracy"] == both
+
+
+def test_calls_do_not_look_at_scores() -> None:
+    positive, called = UNEVEN.truth == 0, UNEVEN.predicted == 0
+    calls = call_metrics(positive, called, PATIENTS)
+    of_class = class_metrics(replace(UNEVEN, patients=PATIENTS), 0)
+    names = [name for name, metric in METRICS.items() if metric.from_choices]
+    assert calls == {name: of_class[name] for name in names}
+    assert set(METRICS) - set(names) == {
+        *("auc", "average_precision", "brier", "log_loss", "calibration_error")
+    }
+
+
+def test_metrics_whose_lower_values_are_better() -> None:
+    lower = {name for name, metric in METRICS.items() if metric.lower_is_better}
+    assert lower == {"brier", "log_loss", "calibration_error"}
+
+
+def test_a_perfect_model_is_as_sure_as_its_rarest_class_allows() -> None:
+    truth = np.repeat([0, 1, 2], [3, 5, 9])
+    perfect = Predictions(["a", "b", "c"], truth, np.eye(3)[truth], None)
+    found = overall_metrics(perfect)
+    for name in ("auc", "average_precision"):
+        assert found[name].low == pytest.approx(wilson(3, 3).low), name
+    parts = [wilson(count, count) for count in (3, 5, 9)]
+    low = mean_of_proportions(parts, 17).low
+    assert found["mcc"].low == pytest.approx((3 * low - 1) / 2)
+    assert found["balanced_accuracy"].low == pytest.approx(low)
+
+
+def test_a_class_that_all_images_are_of_has_no_average_precision() -> None:
+    alone = Predictions(["a", "b"], np.zeros(3, np.intp), np.eye(2)[[0, 0, 1]], None)
+    assert not class_metrics(alone, 0)["average_precision"].measurable
+    assert not overall_metrics(alone)["average_precision"].measurable

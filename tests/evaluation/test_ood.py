@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,32 @@ def test_facts_of_a_picture() -> None:
     picture[..., 0] = 90
     assert ood.image_traits(picture) == ImageTraits(50, 90)
     assert ood.image_traits(picture[..., :1]) == ImageTraits(50, 0)
+
+
+@pytest.mark.parametrize(("count", "rank"), [(1, 1), (19, 19), (20, 20), (39, 38)])
+def test_threshold_has_the_rank_of_a_conformal_one(
+    reference: OodDetector, count: int, rank: int
+) -> None:
+    distances = np.arange(1, count + 1, dtype=np.float32)
+    assert replace(reference, judged=distances).threshold == rank
+
+
+def test_a_number_that_never_varied_in_training_decides_nothing() -> None:
+    training, validation, asked = drawn(60, 1), drawn(30, 2), drawn(5, 3)
+    for numbers in (training, validation, asked):
+        numbers[:, 10] = 0.5
+    names = [(f"{i}", "x") for i in range(60)]
+    origin = Origin(32, own=True, smallest=1, grey=False)
+    found = ood.fit(training, validation, training[:, :FEATURES], names, origin)
+    nudged = asked.copy()
+    nudged[:, 10] += 1e-3
+    assert found.distances(nudged) == pytest.approx(found.distances(asked), abs=1e-3)
+
+
+def test_neighbours_ascend_where_the_matrix_product_loses_digits() -> None:
+    places = np.random.default_rng(0).permutation(20)
+    points = (1000 + 0.01 * places[:, None]).astype(np.float32)
+    asked = np.full((1, 1), 1000, np.float32)
+    rows, distances = ood.nearest_neighbours(points, asked, 2.0, 20)
+    assert places[rows[0]].tolist() == list(range(20))
+    assert distances[0] == pytest.approx(0.005 * np.arange(20), abs=1e-4)
