@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medmodel import live
 from medmodel.core.config import config_for
 from medmodel.live import POINTS, Curve, Feed, Position, Tail
 from medmodel.runs.run import Run, RunStatus, RunStore
@@ -188,3 +189,16 @@ def test_the_queue_before_a_run_is_counted(workspace: Path) -> None:
     made = [store.create(config_for("instant", "/data/lungs")) for _ in range(3)]
     places = sorted(made, key=lambda r: r.id)
     assert [feed_of(r).status["before"] for r in places] == [0, 1, 2]
+
+
+def test_a_status_that_only_grew_older_is_no_news(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = feed_of(run)
+    number, now = feed.status_number, time.time()
+    monkeypatch.setattr(live.time, "time", lambda: now + 60)
+    feed._looked = 0.0  # as if a second had passed
+    assert not feed.poll()
+    assert feed.status_number == number
+    run.write_status(replace(run.status, message="Soon."))
+    assert feed.poll() and feed.status["age"] >= 60

@@ -155,6 +155,22 @@ def test_a_viewer_gets_all_and_then_what_is_new(address: str, run: Run) -> None:
         assert not again["reset"] and again["steps"][0] == [3]
 
 
+def test_a_curve_that_grew_point_by_point_is_thinned_anew(
+    address: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "POINTS", 2)
+    resets = []
+    with connect_sync(f"ws://{address}/live/{run.id}") as viewer:
+        json.loads(viewer.recv(timeout=10))
+        for step in range(2, 8):
+            add_step(run, step)
+            message = json.loads(viewer.recv(timeout=10))
+            resets.append(message["reset"])
+    # The first message had one point: with step 5 there are more than twice `POINTS`.
+    assert resets == [False, False, False, True, False, False]
+    assert message["steps"][0] == [7]
+
+
 def test_many_viewers_share_one_look_at_the_files(address: str, run: Run) -> None:
     async def watch() -> tuple[int, list[str]]:
         url = f"ws://{address}/live/{run.id}"

@@ -133,6 +133,19 @@ def test_a_broken_line_leaves_nothing(workspace: Path) -> None:
     assert upload.files == [] and upload.bytes == 0
 
 
+def test_an_upload_that_is_closed_on_the_way_leaves_nothing(workspace: Path) -> None:
+    ticket = uploads.begin()
+
+    async def closing() -> AsyncIterator[bytes]:
+        yield bytes(2**20)
+        uploads.close(ticket)
+        yield bytes(2**20)
+
+    with pytest.raises(DataError, match="not open any more"):
+        asyncio.run(uploads.receive(ticket, "a", closing()))
+    assert not list((workspace / "uploads").iterdir())
+
+
 def test_abandoned_uploads_are_removed(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

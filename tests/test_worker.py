@@ -144,14 +144,6 @@ def test_stop_by_force_ends_a_worker_that_hangs(
     assert run.status.message == "Stopped by force."
 
 
-def test_force_spares_a_process_that_only_has_the_same_number(store: RunStore) -> None:
-    run = store.create(conduct("long"))
-    (run.folder / "worker.json").write_text(f'{{"pid": {os.getpid()}, "started": 1}}')
-    queue._kill(run)  # Would end the tests.
-    (run.folder / "worker.json").write_text("{}")
-    queue._kill(run)
-
-
 def test_given_run_that_is_done_or_taken_is_refused(store: RunStore) -> None:
     run = store.create(conduct("done"))
     assert work_on(run).wait() == 0
@@ -250,6 +242,23 @@ def test_an_idle_worker_gives_way_when_the_program_is_updated(
     assert run.status.state is RunStatus.QUEUED
     assert started == [store]  # The successor takes what waits.
     assert not locked(store.root / "idle.lock")
+
+
+def test_changes_of_the_program_are_seen_in_every_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("worker.py", "runs/queue.py", "runs/notes.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    monkeypatch.setattr(at_work, "__file__", str(tmp_path / "worker.py"))
+    program = at_work._program()
+    os.utime(tmp_path / "runs" / "notes.txt", (1, 1))
+    assert at_work._program() == program
+    os.utime(tmp_path / "runs" / "queue.py", (1, 1))
+    changed = at_work._program()
+    assert changed != program
+    (tmp_path / "runs" / "added.py").touch()
+    assert at_work._program() != changed
 
 
 def test_training_outlives_the_shell_that_started_it(store: RunStore) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
 
+from medmodel.core import pseudonyms
 from medmodel.core.errors import DataError
 from medmodel.core.pseudonyms import (
     LONGEST_SHIFT,
@@ -64,3 +65,26 @@ def test_uids_are_valid_and_dates_go_back(text: str) -> None:
     uid = UID(uid_pseudonym(text, KEY))
     assert uid.is_valid and uid.startswith("2.25.")
     assert 1 <= days_back(text, KEY) <= LONGEST_SHIFT
+
+
+def test_stand_ins_of_a_key_never_change() -> None:
+    """Other ones would make two patients of one in workspaces that exist."""
+    assert patient_pseudonym("|4711", KEY) == "pd8a0c15e097e"
+    assert uid_pseudonym("1.2.3", KEY) == "2.25.330128418958305300294558619778028172469"
+    assert days_back("|4711", KEY) == 2115
+
+
+def test_purposes_do_not_share_a_digest() -> None:
+    uid = int(uid_pseudonym("|4711", KEY).removeprefix("2.25."))
+    assert f"{uid:032x}"[:12] != patient_pseudonym("|4711", KEY).removeprefix("p")
+
+
+@pytest.mark.parametrize(
+    ("number", "days"), [(0, 1), (LONGEST_SHIFT - 1, LONGEST_SHIFT), (LONGEST_SHIFT, 1)]
+)
+def test_dates_never_stay_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, number: int, days: int
+) -> None:
+    digest = number.to_bytes(8, "big") + bytes(24)
+    monkeypatch.setattr(pseudonyms, "_digest", lambda *_: digest)
+    assert days_back("x", KEY) == days

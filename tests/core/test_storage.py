@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from medmodel.core.storage import (
     read_json,
     replacing,
     write_json,
+    write_rows,
 )
 
 HOLDER = """
@@ -236,3 +239,31 @@ def test_kill_frees_the_lock_while_the_process_is_still_a_zombie(
         holder.kill()
         while locked(path):
             pass  # Not waited for yet: a zombie.
+
+
+def test_content_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.json"
+    synced: list[tuple[int, bool]] = []
+
+    def fsync(handle: int) -> None:
+        synced.append((os.fstat(handle).st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_json(path, [1])
+    assert synced == [(path.stat().st_size, False)]
+
+
+def test_a_table_is_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    write_rows(path, ["x", "y"], [[1, "with, comma"], [2, ""]])
+    assert path.read_bytes() == b'x,y\n1,"with, comma"\n2,\n'
+
+    def rows() -> Iterator[list[int]]:
+        yield [3, 4]
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_rows(path, ["x", "y"], rows())
+    assert path.read_bytes() == b'x,y\n1,"with, comma"\n2,\n'

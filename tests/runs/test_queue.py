@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -9,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from medmodel.core import devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
-from medmodel.core.storage import locked
+from medmodel.core.storage import locked, write_json
 from medmodel.runs import queue
 from medmodel.runs.queue import Claim
 from medmodel.runs.run import Run, RunStatus, RunStore, Status
@@ -277,3 +279,51 @@ def test_a_worker_is_started_only_where_one_is_of_use(
     assert len(started) == 2
     end(claim)
     assert not locked(store.root / "queue.lock")
+
+
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_force_ends_a_worker_and_its_children(store: RunStore) -> None:
+    run = store.create(TrainConfig(dataset="/data"))
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout
+        child = psutil.Process(int(worker.stdout.readline()))
+        started = psutil.Process(worker.pid).create_time()
+        note = run.folder / "worker.json"
+        # Another process that got the number of a worker that is long gone.
+        for noted in ({"pid": worker.pid, "started": started - 2}, {}, {"pid": -1}):
+            write_json(note, noted)
+            queue._kill(run)
+            assert worker.poll() is None and child.is_running()
+        write_json(note, {"pid": worker.pid, "started": started})
+        queue._kill(run)
+        assert worker.wait(10) == -9
+    psutil.wait_procs([child], timeout=10)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_is_stopped_is_looked_at_under_the_lock(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the lock was waited for, the run may have ended."""
+    run = queued(store, 1)
+
+    @contextlib.contextmanager
+    def lock(_: RunStore) -> Iterator[None]:
+        run.write_status(Status(RunStatus.DONE))
+        yield
+
+    monkeypatch.setattr(queue, "_queue_lock", lock)
+    with pytest.raises(RunError, match="has ended already"):
+        queue.stop(run)
+    with pytest.raises(RunError, match="is done"):
+        queue.resume(run, store)
+    assert run.status.state is RunStatus.DONE

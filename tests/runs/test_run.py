@@ -77,8 +77,14 @@ def test_config_survives_the_disk(store: RunStore) -> None:
     "run_id", ["", "..", "../x", ".hidden", "a/b", "a" * 65, "x\n", "none", "-a"]
 )
 def test_ids_from_outside_are_checked(store: RunStore, run_id: str) -> None:
-    store.folder.mkdir(parents=True)
-    with pytest.raises(RunError):
+    # Refused by what it is, not for want of such a folder.
+    there = (store.folder / run_id).resolve() if len(run_id) < 65 else store.folder
+    there.mkdir(parents=True, exist_ok=True)
+    if run_id != "none":
+        (there / "status.json").write_text("{}")
+    store.folder.mkdir(exist_ok=True)
+    message = "There is no run none" if run_id == "none" else "not the id of a run"
+    with pytest.raises(RunError, match=message):
         store.get(run_id)
 
 

@@ -215,3 +215,12 @@ def test_a_run_that_may_not_be_read_does_not_hide_the_others(
     monkeypatch.setattr(Path, "read_text", read_text)
     assert [entry.run.id for entry in run_index.entries(store)] == [sound.id]
     assert "Permission denied" in run_index.unreadable(store)[0]
+
+
+@pytest.mark.parametrize("loss", ["nan", "inf", "-inf"])
+def test_an_epoch_without_a_loss_is_not_the_best(store: RunStore, loss: str) -> None:
+    run = finished(store)
+    rows = f"1,1,1,0,1,1,{loss},0.5,0\n1,2,2,0,1,1,0.75,0.25,0\n"
+    (run.folder / "history.csv").write_text(HISTORY + rows)
+    (entry,) = run_index.entries(store)
+    assert (entry.val_loss, entry.val_accuracy) == (0.75, 0.25)

@@ -125,9 +125,20 @@ def test_namesakes_are_told_apart_by_what_people_know() -> None:
     store.create(config_for("instant", "/data/y"))
     elsewhere = set(distinct_names(entries(store), short=True).values())
     assert {"Instant on x", "Instant on y"} <= elsewhere
-    early = store.create(config_for("compact", "/data/x", seed=3))
-    early.folder.rename(early.folder.with_name("20260102-030405-abcdef"))
-    again = distinct_names(entries(store))
-    assert again["20260102-030405-abcdef"] == "Compact CNN on x (02.01. 03:04)" or (
-        again["20260102-030405-abcdef"].endswith("(20260102-030405-abcdef)")
-    )
+
+
+def test_namesakes_of_one_seed_are_told_apart_by_time_else_by_id() -> None:
+    store = RunStore()
+
+    def create(run_id: str) -> None:
+        run = store.create(config_for("compact", "/data/x", seed=3))
+        run.folder.rename(run.folder.with_name(run_id))
+
+    create("20260102-030405-aaaaaa")
+    create("20260102-031405-bbbbbb")
+    names = distinct_names(entries(store))
+    assert names["20260102-030405-aaaaaa"] == "Compact CNN on x (02.01. 03:04)"
+    assert names["20260102-031405-bbbbbb"] == "Compact CNN on x (02.01. 03:14)"
+    create("20260102-030459-cccccc")
+    names = distinct_names(entries(store))
+    assert all(name == f"Compact CNN on x ({run_id})" for run_id, name in names.items())

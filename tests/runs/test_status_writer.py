@@ -13,6 +13,7 @@ import pytest
 from medmodel.core.config import TrainConfig
 from medmodel.core.storage import Lock, read_json
 from medmodel.runs import status_writer as reporter_module
+from medmodel.runs import tables
 from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import EPOCH_COLUMNS
@@ -78,6 +79,10 @@ def test_progress_tells_message_and_time_left(
     now += 10
     reporter.progress("preparing", 300, 1200)
     assert reporter.status.seconds_left == pytest.approx(30)
+    reporter.progress("preparing", 1200, 1200)
+    assert reporter.status.seconds_left == 0
+    reporter.progress("preparing", 1300, 1200)  # Files may come while others are read.
+    assert reporter.status.seconds_left is None
     reporter.progress("evaluating", 5, 10)  # A new phase starts its own clock.
     assert reporter.status.seconds_left is None
     reporter.progress("checking", 0, 0)
@@ -137,7 +142,7 @@ def test_steps_that_cannot_be_written_fail_the_run(
     (run.folder / "steps.csv").mkdir()
     reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
     with pytest.raises(OSError):
-        for step in range(10_000):
+        for step in range(500):
             reporter.step(step=step, epoch=1, loss=1.0, accuracy=0.5)
             time.sleep(0.01)
 
@@ -158,3 +163,33 @@ def test_full_disk_hides_no_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -
     # The space that was set aside lets the last word through.
     reporter.close(state=RunStatus.FAILED, failure=failure)
     assert run.status.failure == failure
+
+
+def test_a_step_that_comes_while_others_are_written_is_written_next(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = StatusWriter(run)
+    reporter.close()  # No thread writes beside this test.
+    append = tables.append_steps
+
+    def append_slowly(run: Run, rows: list[object]) -> None:
+        if len(reporter._steps) < 2:
+            reporter.step(step=2, epoch=1, loss=0.5, accuracy=0.5)
+        append(run, rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tables, "append_steps", append_slowly)
+    reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
+    reporter._flush_steps()
+    assert [row["step"] for row in rows(run, "steps.csv")] == ["1"]
+    monkeypatch.undo()
+    reporter._flush_steps()
+    reporter._flush_steps()
+    assert [row["step"] for row in rows(run, "steps.csv")] == ["1", "2"]
+
+
+def test_a_job_reports_and_asks(run: Run, reporter: StatusWriter) -> None:
+    reporter.job.progress("checking", 1, 2)
+    assert (reporter.status.phase, reporter.status.done) == ("checking", 1)
+    assert not reporter.job.cancelled()
+    run.request_stop()
+    wait_for(reporter.job.cancelled)
