@@ -310,11 +310,23 @@ def test_force_ends_a_worker_and_its_children(store: RunStore) -> None:
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
-def test_what_is_stopped_is_looked_at_under_the_lock(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("state", "act", "message"),
+    [
+        (RunStatus.QUEUED, queue.stop, "has ended already"),
+        (RunStatus.STOPPED, lambda run: queue.resume(run, RunStore()), "is done"),
+    ],
+)
+def test_a_run_is_looked_at_under_the_lock(
+    store: RunStore,
+    monkeypatch: pytest.MonkeyPatch,
+    state: RunStatus,
+    act: Callable[[Run], None],
+    message: str,
 ) -> None:
     """While the lock was waited for, the run may have ended."""
     run = queued(store, 1)
+    run.write_status(Status(state))
 
     @contextlib.contextmanager
     def lock(_: RunStore) -> Iterator[None]:
@@ -322,8 +334,6 @@ def test_what_is_stopped_is_looked_at_under_the_lock(
         yield
 
     monkeypatch.setattr(queue, "_queue_lock", lock)
-    with pytest.raises(RunError, match="has ended already"):
-        queue.stop(run)
-    with pytest.raises(RunError, match="is done"):
-        queue.resume(run, store)
+    with pytest.raises(RunError, match=message):
+        act(run)
     assert run.status.state is RunStatus.DONE
