@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -22,6 +23,16 @@ def open_page(page: str, **address: str) -> AppTest:
     for name, value in address.items():
         app.query_params[name] = value
     app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def show_part(part: Callable[[], object]) -> AppTest:
+    """A part of a page alone."""
+    script = "import streamlit; streamlit.session_state['part']()"
+    app = AppTest.from_string(script, default_timeout=120)
+    app.session_state["part"] = part
+    app.run()
     assert not app.exception
     return app
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from medmodel.core.config import TrainConfig
 from medmodel.runs import queue
@@ -46,4 +48,14 @@ def test_folds_are_trained_and_pooled(
     n = len(images)
     hits = float(accuracy.iloc[0].split()[0]) * n
     assert hits == pytest.approx(round(hits), abs=0.001 * n)
-    assert next(b for b in app.button if b.label == "Train the folds").disabled
+    assert train_button(app).disabled
+    app.number_input[1].set_value(4).run()
+    assert not train_button(app).disabled
+    # As many folds, but dealt with another seed, are others.
+    other = write_finished_run(Path(run.config.dataset), "two", seed=1)
+    app = open_page("results/evaluate.py", run=other.id)
+    assert "5 folds, seed 0" in said(app) and not train_button(app).disabled
+
+
+def train_button(app: AppTest) -> Button:
+    return next(b for b in app.button if b.label == "Train the folds")

@@ -6,7 +6,9 @@ import shutil
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from medmodel import uploads
@@ -204,6 +206,38 @@ def test_a_finding_is_acted_on_and_taken_back(
     page = open_page(PAGE, dataset=str(class_folders))
     assert page.metric[0].value == "25"
     assert not indexing.decisions(class_folders)
+
+
+def test_one_class_alone_is_nothing_to_train_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "start_indexing", indexing.check_folder)
+    folder = draw_class_folders(tmp_path / "data" / "three", ("a", "b", "c"))
+    indexing.check_folder(folder)
+
+    def edited(called: list[str], use: list[bool]) -> AppTest:
+        # The table cannot be edited without a browser.
+        def editor(rows: pd.DataFrame, **_: object) -> pd.DataFrame:
+            return rows.assign(Called=called, Use=use) if len(rows) == 3 else rows
+
+        monkeypatch.setattr(st, "data_editor", editor)
+        return open_page(PAGE, dataset=str(folder))
+
+    few = "At least two classes must be left."
+    for called, use, warned, disabled in [
+        (["a", "b", "c"], [True, True, True], False, True),
+        (["a", "b", "c"], [False, True, False], True, True),
+        (["x", "x", "x"], [True, True, True], True, True),
+        (["a", " ", "c"], [True, True, True], False, False),
+        (["a", "b ", "b"], [True, True, True], False, False),
+    ]:
+        page = edited(called, use)
+        assert (few in said(page), page.button("apply-classes").disabled) == (
+            warned,
+            disabled,
+        )
+    press(page, "Apply")
+    assert [action.names for action in indexing.decisions(folder)] == [{"c": "b"}]
 
 
 def checked_page(folder: Path, copy: str) -> AppTest:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -17,18 +15,10 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel import predictor
 from medmodel.core.errors import PredictionError
-from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
-from medmodel.evaluation.image_prediction import Prediction
-from medmodel.evaluation.ood import ImageTraits
-from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions
-from pages._shared.common.downloads import harmless
-from pages._shared.prediction.case_table import csv_text
-from pages._shared.prediction.cases import Case, Refused
-from pages._shared.prediction.prediction_cache import Answer
 from pages._shared.prediction.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders
 from tests.pages.page import open_page, press
@@ -264,44 +254,6 @@ def test_a_predictor_that_fails_is_one_sentence(
     app.run()
     assert not app.error
     assert len(first_choices(app)) == 1
-
-
-def answer_to(case: Case, prediction: Prediction) -> Answer:
-    probabilities = prediction.calibrated
-    run, pixels = Run(Path()), np.zeros((28, 28, 3), np.uint8)
-    preprocessing = Preprocessing(28)
-    return Answer(run, "m", preprocessing, case, pixels, prediction, probabilities)
-
-
-def test_csv_runs_no_formula() -> None:
-    cases = [
-        Case(f"{i}", name, b"", "", "", "", ImageTraits(1, 0.0))
-        for i, name in enumerate(["=1+1.png", "@x", "a, b.png"])
-    ]
-    raw = np.array([0.25, 0.75], np.float32)
-    answers = [answer_to(case, Prediction(["a", "+b"], raw)) for case in cases]
-    refused = [Refused("9", "-x.txt", "-x.txt is not a picture.")]
-    text = csv_text(answers, refused)
-    header, *rows = list(csv.reader(io.StringIO(text)))
-    assert header[:3] == ["file", "label", "first_choice"]
-    assert header[3:] == ["score_a", "score_+b", "problem"]
-    assert rows[0] == ["'=1+1.png", "", "'+b", "0.250000", "0.750000", ""]
-    assert rows[1][0] == "'@x"
-    assert rows[2][0] == "a, b.png"
-    assert rows[3] == ["'-x.txt", "", "", "", "", "'-x.txt is not a picture."]
-    # Calibrated ones are no scores to hold against a frozen threshold.
-    cooler = Prediction(["a", "+b"], raw, Temperature(2.0, 1.0, 3.0, 40, False))
-    changed = csv_text([answer_to(cases[1], cooler)])
-    header, row = list(csv.reader(io.StringIO(changed)))
-    assert header[3:] == ["calibrated_a", "calibrated_+b", "problem"]
-    # Odds of 3 to 1 become their square root.
-    assert float(row[4]) == pytest.approx(3**0.5 / (1 + 3**0.5), abs=1e-5)
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_harmless(start: str) -> None:
-    assert harmless(start + "A1") == "'" + start + "A1"
-    assert harmless("A1" + start) == "A1" + start
 
 
 def test_maps_of_shuffled_weights_are_compared_where_there_are_two() -> None:

@@ -1,7 +1,8 @@
-"""The operating point where test images lack a class, and names that look like code."""
+"""The operating point: later choices, exploring, classes that are lacking, names."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
-from tests.pages.page import open_page
+from tests.pages.page import open_page, said
 
 NAMES = ("dark", "*grey* :red[x]", "light")
 
@@ -48,3 +49,33 @@ def test_names_are_shown_as_they_are(run: Run) -> None:
     assert not app.exception and not app.error
     labels = [app.number_input[0].label, app.slider[0].label]
     assert all(r"\*grey\* \:red\[x\]" in label for label in labels)
+
+
+def test_a_later_choice_without_a_threshold_for_the_class_is_left_out(run: Run) -> None:
+    app = opened(run, "light")
+    for threshold in (math.nan, 0.4321):
+        thresholds = {"dark": 0.2, NAMES[1]: 0.3, "light": threshold}
+        freeze_thresholds(run, Rule("cost", 5.0), thresholds)
+    app.run()
+    assert not app.exception and not app.error
+    later = next(t.value for t in app.dataframe if "Chosen" in t.value)
+    assert later["Threshold"].tolist() == ["0.432"]
+    assert later["Rule"].tolist() == [str(Rule("cost", 5.0))]
+    assert "At your clinic" in said(app)
+
+
+def forecasts(app: AppTest) -> list[str]:
+    """For the frozen threshold, then for the one that is being explored."""
+    values = [markdown.value for markdown in app.markdown]
+    return [value for value in values if r"Per 1,000" in value.replace("\\", "")]
+
+
+def test_exploring_moves_the_forecast_on_the_right_alone(run: Run) -> None:
+    app = opened(run, "light")
+    frozen, explored = forecasts(app)
+    app.slider[0].set_value(1.0).run()
+    assert forecasts(app)[0] == frozen
+    assert forecasts(app)[1] != explored and " 0 found" in forecasts(app)[1]
+    app.number_input[0].set_value(50.0).run()
+    assert forecasts(app)[0] != frozen
+    assert "500 missed" in forecasts(app)[1]

@@ -35,6 +35,15 @@ def test_of_many_classes_those_that_are_not_flagged_are_counted() -> None:
     assert lines[-1] == "12 more classes: not flagged"
 
 
+def test_every_flagged_class_is_named_however_many_there_are() -> None:
+    names = [f"class {i}" for i in range(15)]
+    scores = np.linspace(0.2, 0.06, 15)
+    lines = verdicts(names, scores, dict.fromkeys(names, 0.105))
+    assert [line.split(":")[0] for line in lines[:-1]] == names[:10]
+    assert all(line.endswith("**flagged**") for line in lines[:-1])
+    assert lines[-1] == "5 more classes: not flagged"
+
+
 def test_a_broken_promise_is_said() -> None:
     found = Conformal(0.9, np.zeros(2), np.ones(2, bool), 100)
     short = coverage_sentence(found, wilson(820, 1000))

@@ -1,13 +1,14 @@
-"""Titles of select boxes, no two alike."""
+"""Titles of select boxes, no two alike; lengths of time and numbers of bytes."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from pages._shared.common.widgets import folder_names
-from pages._shared.common.words import disambiguate
+from pages._shared.common.words import ago, bytes_text, disambiguate, duration
 
 
 def test_only_namesakes_get_more() -> None:
@@ -26,3 +27,57 @@ def test_folders_of_one_name_are_told_by_where_they_lie(
     assert told[str(own)] == f"chest ({own.parent})"
     assert told["/a/chest"] == "chest (/a)"
     assert told["/b/hand"] == "hand"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.44, "0.4 s"),
+        (1, "1 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (60, "1 min"),
+        (130, "2 min 10 s"),
+        (3599.6, "1 h"),
+        (3900, "1 h 5 min"),
+        (90_000, "25 h"),
+    ],
+)
+def test_a_length_of_time(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("passed", "text"),
+    [
+        (-5, "just now"),
+        (59, "just now"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (3600, "1 h ago"),
+        (5 * 3600, "5 h ago"),
+        (86_399, "23 h ago"),
+        (86_400, "01 Mar 2024"),
+    ],
+)
+def test_how_long_ago(monkeypatch: pytest.MonkeyPatch, passed: int, text: str) -> None:
+    moment = time.mktime((2024, 3, 1, 12, 0, 0, 0, 0, -1))
+    monkeypatch.setattr(time, "time", lambda: moment + passed)
+    assert ago(moment) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (12_400_000, "12 MB"),
+        (999_000_000, "999 MB"),
+        (1_000_000_000, "1.0 GB"),
+        (3_440_000_000_000, "3440.0 GB"),
+    ],
+)
+def test_a_number_of_bytes(count: float, text: str) -> None:
+    assert bytes_text(count) == text
