@@ -88,7 +88,7 @@ class Layer:
 class Predictor:
     """Asks the predictor process; may be used by many threads."""
 
-    command = (sys.executable, "-m", "medmodel.inference.prediction")
+    command = (sys.executable, "-m", "medmodel.inference.predictor_process")
 
     def __init__(self) -> None:
         self._turns = _Turns()
@@ -111,7 +111,7 @@ class Predictor:
         heatmap_for: Sequence[int] | None = None,
         compare: Sequence[ImageTraits] | None = None,
     ) -> list[Prediction]:
-        """What the model says of each image; heat maps and familiarity on demand.
+        """What the model says of each image; heat maps and comparison on demand.
 
         Args:
             run_id: The run whose best model answers.

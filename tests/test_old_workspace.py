@@ -201,11 +201,11 @@ def test_the_model_says_the_same_of_every_image(trained: Run) -> None:
 def test_an_image_is_as_like_the_training_images_as_before(trained: Run) -> None:
     expected = EXPECTED["likeness"]
     loaded = prediction.load(trained)
-    assert loaded.reference is not None
+    assert loaded.detector is not None
     batch = prepared_image(trained, loaded, expected["path"])[None]
     features = prediction.predict_with_features(loaded, batch)[1]
-    numbers = ood_features.detector_vectors(loaded.reference, batch, features)
-    (answer,) = loaded.reference.compare(numbers, [image_traits(batch[0])])
+    numbers = ood_features.detector_vectors(loaded.detector, batch, features)
+    (answer,) = loaded.detector.compare(numbers, [image_traits(batch[0])])
     assert answer.farther_than == pytest.approx(expected["farther_than"])
     assert answer.far == expected["far"]
     nearest = [(n.path, n.label) for n in answer.neighbours]

@@ -1,26 +1,14 @@
-"""From pixels to probabilities: one compiled call, the same for tables and uploads.
-
-`python -m medmodel.inference.prediction FD` is the predictor process: it answers the
-messages that come through the socket FD until the other end is closed (see
-`predictor`).
-"""
+"""Loads a saved model and predicts: one compiled call, for tables and uploads alike."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import json
-import os
 import re
-import socket
-import sys
 import threading
-import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 from zipfile import BadZipFile
 
@@ -28,21 +16,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.config import Augmentation
-from medmodel.core.errors import MedModelError, PredictionError
-from medmodel.core.messages import Command, Message, receive, send
+from medmodel.core.errors import PredictionError
 from medmodel.evaluation.ood import NAME as REFERENCE
-from medmodel.evaluation.ood import ImageTraits, OodDetector
-
-# Loading a saved model needs the layers that are registered there.
+from medmodel.evaluation.ood import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
-from medmodel.inference.activations import layer_activations
-from medmodel.networks import pipeline
 from medmodel.runs.run import ModelFacts, Run
 
 # A compiled graph per size of batch; others are filled up, so nothing is retraced.
 BUCKETS = (1, 8, 32)
-NICENESS = 5
 # Graphs and activations of a model, beside its weights.
 ALLOWANCE_BYTES = 64 << 20
 _precision_lock = threading.Lock()
@@ -57,20 +38,23 @@ class LoadedModel:
             (n, num_classes), in float32 whatever it was trained in.
         facts: Class names and preprocessing.
         call: The model, compiled; takes batches of the sizes in `BUCKETS`.
-        reference: What is known of its training images; None for older runs.
+        detector: Compares images with its training images; None for older runs.
     """
 
     model: keras.Model
     facts: ModelFacts
     call: Callable[[tf.Tensor], tf.Tensor]
-    reference: OodDetector | None = None
+    detector: OodDetector | None = None
 
     @functools.cached_property
     def explain(self) -> class_activation.Explainer:
         """HiResCAM of this model, compiled when first used."""
-        usual = ood_features.usual_features(self.reference)
-        layers = self.facts.heatmap_layers
-        return class_activation.explainer(self.model, layers, True, usual)
+        return class_activation.explainer(
+            self.model,
+            self.facts.heatmap_layers,
+            faithful=True,
+            usual=ood_features.usual_features(self.detector),
+        )
 
     @functools.cached_property
     def grad_cam(self) -> class_activation.Explainer:
@@ -84,7 +68,7 @@ class LoadedModel:
         return LoadedModel(model, self.facts, compiled(model))
 
     @functools.cached_property
-    def inside(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+    def with_features(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
         """Probabilities and what enters the last layer, in one compiled pass."""
         last = self.model.layers[-1]
         return compiled(keras.Model(self.model.input, [last.output, last.input]))
@@ -111,10 +95,10 @@ def load(run: Run) -> LoadedModel:
             "damaged or was written by another version. Train it again."
         ) from error
     model = in_float32(saved)
-    known = None
+    detector = None
     with contextlib.suppress(FileNotFoundError):
-        known = OodDetector.load(run.folder / REFERENCE)
-    return LoadedModel(model, facts, compiled(model), known)
+        detector = OodDetector.load(run.folder / REFERENCE)
+    return LoadedModel(model, facts, compiled(model), detector)
 
 
 def compiled(model: keras.Model) -> Callable[[tf.Tensor], Any]:
@@ -166,7 +150,7 @@ def predict_with_features(
     loaded: LoadedModel, images: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `predict`, and what enters the last layer, float32 (n, d)."""
-    scores, features = _pass(loaded, images, loaded.inside)
+    scores, features = _pass(loaded, images, loaded.with_features)
     return scores, features
 
 
@@ -174,7 +158,7 @@ def _pass(
     loaded: LoadedModel, images: np.ndarray, call: Callable[[tf.Tensor], Any]
 ) -> list[np.ndarray]:
     """Everything that `call` computes, float32 (n, ...) each."""
-    _check_images(loaded, images)
+    check_images(loaded, images)
     pieces: list[list[np.ndarray]] = []
     with exact_multiplication():
         for start, count, bucket in batches(len(images)):
@@ -188,7 +172,12 @@ def _pass(
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def _check_images(loaded: LoadedModel, images: np.ndarray) -> None:
+def check_images(loaded: LoadedModel, images: np.ndarray) -> None:
+    """Refuses images that the model cannot take.
+
+    Raises:
+        PredictionError: They have another shape or type than the model's input.
+    """
     expected = loaded.facts.preprocessing.shape
     if images.ndim != 4 or images.shape[1:] != expected or images.dtype != np.uint8:
         raise PredictionError(
@@ -218,180 +207,3 @@ def exact_multiplication() -> Iterator[None]:
             yield
         finally:
             tf.config.experimental.enable_tensor_float_32_execution(before)
-
-
-class ModelCache:
-    """Models that were used last, as many as fit into a number of bytes.
-
-    Args:
-        limit: Bytes that all models together may take; the newest is always kept.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._models: OrderedDict[Path, tuple[int, LoadedModel]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._models)
-
-    def take(self, run: Run) -> LoadedModel:
-        """The run's model, loaded anew if its file has changed.
-
-        Raises:
-            RunError: The run has no model yet.
-            PredictionError: The file is damaged.
-        """
-        try:
-            changed = run.model_path.stat().st_mtime_ns
-        except FileNotFoundError:
-            changed = 0
-        kept = self._models.pop(run.folder, None)
-        if kept is None or kept[0] != changed:
-            kept = changed, load(run)
-        self._models[run.folder] = kept
-        self._make_room()
-        return kept[1]
-
-    def clear(self) -> None:
-        """Forgets all models."""
-        self._models.clear()
-        gc.collect()
-
-    def _make_room(self) -> None:
-        sizes = [loaded.bytes for _, loaded in self._models.values()]
-        while len(self._models) > 1 and sum(sizes) > self.limit:
-            self._models.popitem(last=False)
-            del sizes[0]
-            gc.collect()
-
-
-def serve(connection: socket.socket, shelf: ModelCache) -> None:
-    """Answers questions until the other side closes the socket."""
-    send(connection, Message({"ready": True}))
-    while True:
-        try:
-            question = receive(connection)
-        except EOFError:
-            return
-        send(connection, answer(question, shelf))
-
-
-def answer(question: Message, shelf: ModelCache) -> Message:
-    """The answer to one question; what goes wrong becomes one sentence in `error`."""
-    try:
-        try:
-            return _answer(question, shelf)
-        except tf.errors.ResourceExhaustedError:
-            # A run that is being trained has taken the GPU's memory.
-            shelf.clear()
-            with tf.device("/CPU:0"):
-                return _answer(question, shelf)
-    except MedModelError as error:
-        return Message({"error": str(error)})
-    except Exception as error:
-        # Only this request fails; who looks for the bug finds it in the server's log.
-        traceback.print_exc()
-        kind = type(error).__name__
-        return Message({"error": f"The predictor failed on this request ({kind})."})
-
-
-def _answer(question: Message, shelf: ModelCache) -> Message:
-    facts = question.facts
-    command = Command(facts["command"])
-    if command is Command.AUGMENT:
-        return Message({}, [_augment(question.arrays[0], facts)])
-    loaded = shelf.take(Run(Path(facts["folder"])))
-    if command is Command.LOAD:
-        blank = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
-        predict(loaded, blank)
-        _compare(loaded, blank, loaded.explain(blank, [0]).features, [])
-        return Message({})
-    images = question.arrays[0]
-    if command is Command.EXPLAIN:
-        return Message({}, [explained_by(loaded, images, facts)])
-    if command is Command.LOOK_INSIDE:
-        _check_images(loaded, images)
-        layers, arrays = layer_activations(loaded.model, images[0], facts["first"])
-        return Message({"layers": layers}, arrays)
-    heatmaps = []
-    if "heatmap_for" in facts and len(images):
-        explained = _explained(loaded, images, facts["heatmap_for"])
-        scores, features = explained.scores, explained.features
-        heatmaps = [explained.heatmaps]
-    elif loaded.reference is not None and loaded.reference.own and "compare" in facts:
-        scores, features = predict_with_features(loaded, images)
-    else:
-        scores = features = predict(loaded, images)
-    told = {}
-    if "compare" in facts:
-        seen = [ImageTraits(*found) for found in facts["compare"]]
-        told["ood"] = _compare(loaded, images, features, seen)
-    return Message(told, [scores, *heatmaps])
-
-
-def _explained(
-    loaded: LoadedModel, images: np.ndarray, wanted: list[int]
-) -> class_activation.Explained:
-    _check_images(loaded, images)
-    last = len(loaded.facts.class_names) - 1
-    if min(wanted) < class_activation.FIRST_CHOICE or max(wanted) > last:
-        raise PredictionError(
-            f"The model knows classes 0 to {last}; another one was asked for."
-        )
-    with exact_multiplication():
-        return loaded.explain(images, wanted)
-
-
-def explained_by(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
-    """One class's map of one picture, by the method that is asked for.
-
-    Returns:
-        float32 (1, height, width) in [0, 1].
-    """
-    position, method = int(facts["position"]), facts["method"]
-    if facts["randomised"]:
-        loaded = loaded.randomised
-    # Also refuses a class or a picture that the model does not know.
-    found = _explained(loaded, images[:1], [position])
-    if method == "occlusion":
-        score = functools.partial(predict, loaded)
-        return attribution.occlusion(score, images[0], position)[None]
-    if method == "integrated_gradients":
-        with exact_multiplication():
-            map_ = attribution.integrated_gradients(loaded.model, images[0], position)
-        return attribution.positive(map_)[None]
-    if method == "grad_cam":
-        return loaded.grad_cam(images[:1], [position]).heatmaps
-    return found.heatmaps
-
-
-def _compare(
-    loaded: LoadedModel, images: np.ndarray, own: np.ndarray, facts: list[ImageTraits]
-) -> list[dict[str, Any]]:
-    """Familiarity with each picture; none where the run has no reference."""
-    known = loaded.reference
-    if known is None or not len(images):
-        return []
-    numbers = ood_features.detector_vectors(known, images, own)
-    return [asdict(found) for found in known.compare(numbers, facts)]
-
-
-def _augment(images: np.ndarray, facts: Any) -> np.ndarray:
-    chosen = Augmentation(**facts["augmentation"])
-    return pipeline.augment(images, chosen, int(facts["seed"]))
-
-
-def main() -> None:
-    """Runs the predictor process."""
-    os.nice(NICENESS)
-    limit = int(os.environ.get("MEDMODEL_PREDICTOR_MB", "2048")) << 20
-    # Once the shell is gone nobody waits for an answer that is on its way.
-    gone = contextlib.suppress(BrokenPipeError, ConnectionResetError)
-    with gone, socket.socket(fileno=int(sys.argv[1])) as connection:
-        serve(connection, ModelCache(limit))
-
-
-if __name__ == "__main__":
-    main()
-    sys.stderr.flush()
-    os._exit(0)

@@ -18,6 +18,8 @@ from medmodel.evaluation import ood
 from medmodel.evaluation.ood import ImageTraits, OodDetector
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
+from medmodel.inference.model_cache import ModelCache
+from medmodel.inference.predictor_process import answer
 from medmodel.networks import features
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
@@ -50,19 +52,19 @@ def test_the_predictor_compares(run: Run) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     preprocessing = run.model_facts.preprocessing
     images = [prepare_image(x, preprocessing) for x in [*pixels, noise]]
-    shelf = prediction.ModelCache(1 << 30)
+    shelf = ModelCache(1 << 30)
     facts = {"command": Command.PREDICT, "folder": str(run.folder)}
-    plain = prediction.answer(Message(facts, [np.stack(images)]), shelf)
+    plain = answer(Message(facts, [np.stack(images)]), shelf)
     assert "ood" not in plain.facts
     seen = [[200, 0.0]] * 5
     question = {**facts, "compare": seen}
-    told = prediction.answer(Message(question, [np.stack(images)]), shelf)
+    told = answer(Message(question, [np.stack(images)]), shelf)
     np.testing.assert_allclose(told.arrays[0], plain.arrays[0], atol=1e-5)
     with_map = {**question, "heatmap_for": [-1] * 5}
-    explained = prediction.answer(Message(with_map, [np.stack(images)]), shelf)
+    explained = answer(Message(with_map, [np.stack(images)]), shelf)
     np.testing.assert_allclose(explained.arrays[0], plain.arrays[0], atol=1e-5)
-    for answer in (told, explained):
-        found = [ood.OodResult.from_json(values) for values in answer.facts["ood"]]
+    for message in (told, explained):
+        found = [ood.OodResult.from_json(values) for values in message.facts["ood"]]
         assert found[-1].far
         assert sum(one.far for one in found[:4]) <= 2
         assert (folder / found[0].neighbours[0].path).is_file()
@@ -72,14 +74,14 @@ def test_an_older_run_is_not_compared(run: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(run.folder, tmp_path / run.id))
     (run.folder / ood.NAME).unlink()
     loaded = prediction.load(run)
-    assert loaded.reference is None
+    assert loaded.detector is None
     images = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
     facts = {
         "command": Command.PREDICT,
         "folder": str(run.folder),
         "compare": [[32, 0.0]],
     }
-    told = prediction.answer(Message(facts, [images]), prediction.ModelCache(1 << 30))
+    told = answer(Message(facts, [images]), ModelCache(1 << 30))
     assert told.facts["ood"] == []
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import PredictionError, RunError
-from medmodel.core.messages import Command, Message
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference import prediction
 from medmodel.runs.run import ModelFacts, Run, RunStore
@@ -39,9 +34,8 @@ def save_model(run: Run, bias: float = 0.0, policy: str = "float32") -> keras.Mo
     return model
 
 
-@pytest.fixture
-def new_run() -> Callable[[], Run]:
-    return lambda: RunStore().create(TrainConfig(dataset="/data", name="tiny"))
+def create_run() -> Run:
+    return RunStore().create(TrainConfig(dataset="/data", name="tiny"))
 
 
 @pytest.fixture
@@ -60,9 +54,9 @@ def test_batches_fill_the_buckets() -> None:
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_an_image_scores_the_same_alone_and_among_others(
-    new_run: Callable[[], Run], images: np.ndarray, policy: str
+    images: np.ndarray, policy: str
 ) -> None:
-    run = new_run()
+    run = create_run()
     model = save_model(run, policy=policy)
     loaded = prediction.load(run)
     together = prediction.predict(loaded, images)
@@ -75,8 +69,8 @@ def test_an_image_scores_the_same_alone_and_among_others(
     assert together.dtype == np.float32
 
 
-def test_nothing_is_retraced(new_run: Callable[[], Run], images: np.ndarray) -> None:
-    run = new_run()
+def test_nothing_is_retraced(images: np.ndarray) -> None:
+    run = create_run()
     save_model(run)
     loaded = prediction.load(run)
     traces: list[int] = []
@@ -96,8 +90,8 @@ def test_nothing_is_retraced(new_run: Callable[[], Run], images: np.ndarray) -> 
     assert len(traces) == len(prediction.BUCKETS)
 
 
-def test_no_images_no_scores(new_run: Callable[[], Run], images: np.ndarray) -> None:
-    run = new_run()
+def test_no_images_no_scores(images: np.ndarray) -> None:
+    run = create_run()
     save_model(run)
     assert prediction.predict(prediction.load(run), images[:0]).shape == (0, 3)
 
@@ -110,15 +104,15 @@ def test_no_images_no_scores(new_run: Callable[[], Run], images: np.ndarray) -> 
         np.zeros((1, SIZE, SIZE, 1), np.float32),
     ],
 )
-def test_wrong_images_are_named(new_run: Callable[[], Run], wrong: np.ndarray) -> None:
-    run = new_run()
+def test_wrong_images_are_named(wrong: np.ndarray) -> None:
+    run = create_run()
     save_model(run)
     with pytest.raises(PredictionError, match=r"uint8 images of shape \(28, 28, 1\)"):
         prediction.predict(prediction.load(run), wrong)
 
 
-def test_missing_and_damaged_models(new_run: Callable[[], Run]) -> None:
-    run = new_run()
+def test_missing_and_damaged_models() -> None:
+    run = create_run()
     with pytest.raises(RunError, match="no trained model yet"):
         prediction.load(run)
     save_model(run)
@@ -133,78 +127,11 @@ def test_missing_and_damaged_models(new_run: Callable[[], Run]) -> None:
             prediction.load(run)
 
 
-def test_code_inside_a_model_file_is_refused(new_run: Callable[[], Run]) -> None:
-    run = new_run()
+def test_code_inside_a_model_file_is_refused() -> None:
+    run = create_run()
     save_model(run)
     inputs = keras.Input((SIZE, SIZE, 1), dtype="uint8")
     outputs = keras.layers.Lambda(lambda x: x)(inputs)
     keras.Model(inputs, outputs).save(run.model_path)
     with pytest.raises(PredictionError):
         prediction.load(run)
-
-
-def test_shelf_keeps_what_fits_and_sees_a_new_file(
-    new_run: Callable[[], Run],
-) -> None:
-    runs = [new_run() for _ in range(3)]
-    for run in runs:
-        save_model(run)
-    one = prediction.load(runs[0]).bytes
-    shelf = prediction.ModelCache(limit=2 * one)
-    first = shelf.take(runs[0])
-    assert shelf.take(runs[0]) is first
-    shelf.take(runs[1])
-    shelf.take(runs[0])
-    shelf.take(runs[2])  # The model that was not used for longest goes.
-    assert len(shelf) == 2
-    assert shelf.take(runs[0]) is first
-
-    save_model(runs[0], bias=3.0)
-    later = time.time_ns() + 10**9
-    os.utime(runs[0].model_path, ns=(later, later))
-    assert shelf.take(runs[0]) is not first
-
-    tiny = prediction.ModelCache(limit=1)
-    tiny.take(runs[0])
-    tiny.take(runs[1])
-    assert len(tiny) == 1
-
-
-def test_answers_of_the_predictor(
-    new_run: Callable[[], Run], images: np.ndarray
-) -> None:
-    run = new_run()
-    save_model(run)
-    shelf = prediction.ModelCache(limit=1 << 30)
-    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
-
-    assert (
-        prediction.answer(Message({**facts, "command": Command.LOAD}), shelf).facts
-        == {}
-    )
-    scores = prediction.answer(Message(facts, [images[:5]]), shelf).arrays[0]
-    expected = prediction.predict(prediction.load(run), images[:5])
-    np.testing.assert_allclose(scores, expected, atol=1e-5)
-
-    asked = Message({**facts, "heatmap_for": [-1, 0, 2]}, [images[:3]])
-    heatmaps = prediction.answer(asked, shelf).arrays[1]
-    assert heatmaps.shape == (3, SIZE, SIZE)
-    assert heatmaps.min() >= 0 and heatmaps.max() <= 1
-
-    unknown = Message({**facts, "heatmap_for": [3]}, [images[:1]])
-    assert "classes 0 to 2" in prediction.answer(unknown, shelf).facts["error"]
-
-
-def test_an_error_in_our_code_fails_only_its_request(
-    new_run: Callable[[], Run],
-    images: np.ndarray,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    run = new_run()
-    save_model(run)
-    shelf = prediction.ModelCache(limit=1 << 30)
-    bad = Message({"command": Command.PREDICT, "folder": str(run.folder)}, [])
-    assert "IndexError" in prediction.answer(bad, shelf).facts["error"]
-    assert "Traceback" in capfd.readouterr().err
-    unknown = Message({"command": "guess", "folder": str(run.folder)}, [images[:1]])
-    assert "ValueError" in prediction.answer(unknown, shelf).facts["error"]

@@ -1,0 +1,179 @@
+"""Predictor process: answers messages through a socket until the shell closes it.
+
+`python -m medmodel.inference.predictor_process FD` answers what comes through the
+socket FD (see `predictor`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from medmodel.core.config import Augmentation
+from medmodel.core.errors import MedModelError, PredictionError
+from medmodel.core.messages import Command, Message, receive, send
+from medmodel.evaluation.ood import ImageTraits
+from medmodel.inference import attribution, class_activation, ood_features
+from medmodel.inference.activations import layer_activations
+from medmodel.inference.model_cache import ModelCache
+from medmodel.inference.prediction import (
+    LoadedModel,
+    check_images,
+    exact_multiplication,
+    predict,
+    predict_with_features,
+)
+from medmodel.networks import pipeline
+from medmodel.runs.run import Run
+
+NICENESS = 5
+
+
+def serve(connection: socket.socket, cache: ModelCache) -> None:
+    """Answers questions until the other side closes the socket."""
+    send(connection, Message({"ready": True}))
+    while True:
+        try:
+            question = receive(connection)
+        except EOFError:
+            return
+        send(connection, answer(question, cache))
+
+
+def answer(question: Message, cache: ModelCache) -> Message:
+    """The answer to one question; what goes wrong becomes one sentence in `error`."""
+    try:
+        try:
+            return _answer(question, cache)
+        except tf.errors.ResourceExhaustedError:
+            # A run that is being trained has taken the GPU's memory.
+            cache.clear()
+            with tf.device("/CPU:0"):
+                return _answer(question, cache)
+    except MedModelError as error:
+        return Message({"error": str(error)})
+    except Exception as error:
+        # Only this request fails; who looks for the bug finds it in the server's log.
+        traceback.print_exc()
+        kind = type(error).__name__
+        return Message({"error": f"The predictor failed on this request ({kind})."})
+
+
+def _answer(question: Message, cache: ModelCache) -> Message:
+    facts = question.facts
+    command = Command(facts["command"])
+    if command is Command.AUGMENT:
+        return Message({}, [_augment(question.arrays[0], facts)])
+    loaded = cache.take(Run(Path(facts["folder"])))
+    if command is Command.LOAD:
+        return _warm(loaded)
+    images = question.arrays[0]
+    if command is Command.EXPLAIN:
+        return Message({}, [_explain(loaded, images, facts)])
+    if command is Command.LOOK_INSIDE:
+        check_images(loaded, images)
+        layers, arrays = layer_activations(loaded.model, images[0], facts["first"])
+        return Message({"layers": layers}, arrays)
+    return _predict(loaded, images, facts)
+
+
+def _augment(images: np.ndarray, facts: Any) -> np.ndarray:
+    augmentation = Augmentation(**facts["augmentation"])
+    return pipeline.augment(images, augmentation, int(facts["seed"]))
+
+
+def _warm(loaded: LoadedModel) -> Message:
+    """Compiles all that the first upload will need."""
+    blank = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
+    predict(loaded, blank)
+    _compare(loaded, blank, loaded.explain(blank, [0]).features, [])
+    return Message({})
+
+
+def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
+    """One class's map of one image by the method that is asked for, (1, h, w)."""
+    position, method = int(facts["position"]), facts["method"]
+    if facts["randomised"]:
+        loaded = loaded.randomised
+    # Also refuses a class or an image that the model does not know.
+    explained = _hires_cam(loaded, images[:1], [position])
+    if method == "occlusion":
+        score = functools.partial(predict, loaded)
+        return attribution.occlusion(score, images[0], position)[None]
+    if method == "integrated_gradients":
+        with exact_multiplication():
+            map_ = attribution.integrated_gradients(loaded.model, images[0], position)
+        return attribution.positive(map_)[None]
+    if method == "grad_cam":
+        return loaded.grad_cam(images[:1], [position]).heatmaps
+    return explained.heatmaps
+
+
+def _predict(loaded: LoadedModel, images: np.ndarray, facts: Any) -> Message:
+    """Probabilities; heat maps and the comparison with training images on demand."""
+    heatmaps = []
+    if "heatmap_for" in facts and len(images):
+        explained = _hires_cam(loaded, images, facts["heatmap_for"])
+        scores, features = explained.scores, explained.features
+        heatmaps = [explained.heatmaps]
+    elif loaded.detector is not None and loaded.detector.own and "compare" in facts:
+        scores, features = predict_with_features(loaded, images)
+    else:
+        scores = features = predict(loaded, images)
+    results: dict[str, Any] = {}
+    if "compare" in facts:
+        traits = [ImageTraits(*values) for values in facts["compare"]]
+        results["ood"] = _compare(loaded, images, features, traits)
+    return Message(results, [scores, *heatmaps])
+
+
+def _hires_cam(
+    loaded: LoadedModel, images: np.ndarray, positions: list[int]
+) -> class_activation.Explained:
+    check_images(loaded, images)
+    last = len(loaded.facts.class_names) - 1
+    if min(positions) < class_activation.FIRST_CHOICE or max(positions) > last:
+        raise PredictionError(
+            f"The model knows classes 0 to {last}; another one was asked for."
+        )
+    with exact_multiplication():
+        return loaded.explain(images, positions)
+
+
+def _compare(
+    loaded: LoadedModel,
+    images: np.ndarray,
+    features: np.ndarray,
+    traits: list[ImageTraits],
+) -> list[dict[str, Any]]:
+    """How each image stands to the training images; none without a detector."""
+    if loaded.detector is None or not len(images):
+        return []
+    vectors = ood_features.detector_vectors(loaded.detector, images, features)
+    return [asdict(result) for result in loaded.detector.compare(vectors, traits)]
+
+
+def main() -> None:
+    """Runs the predictor process."""
+    os.nice(NICENESS)
+    limit = int(os.environ.get("MEDMODEL_PREDICTOR_MB", "2048")) << 20
+    # Once the shell is gone nobody waits for an answer that is on its way.
+    gone = contextlib.suppress(BrokenPipeError, ConnectionResetError)
+    with gone, socket.socket(fileno=int(sys.argv[1])) as connection:
+        serve(connection, ModelCache(limit))
+
+
+if __name__ == "__main__":
+    main()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,52 @@
+"""What the predictor process answers to each kind of question."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medmodel.core.messages import Command, Message
+from medmodel.inference.model_cache import ModelCache
+from medmodel.inference.prediction import load, predict
+from medmodel.inference.predictor_process import answer
+from tests.inference.test_prediction import SIZE, create_run, save_model
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (5, SIZE, SIZE, 1), dtype=np.uint8)
+
+
+def test_answers_of_the_predictor(images: np.ndarray) -> None:
+    run = create_run()
+    save_model(run)
+    cache = ModelCache(limit=1 << 30)
+    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
+
+    assert answer(Message({**facts, "command": Command.LOAD}), cache).facts == {}
+    scores = answer(Message(facts, [images[:5]]), cache).arrays[0]
+    expected = predict(load(run), images[:5])
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+    asked = Message({**facts, "heatmap_for": [-1, 0, 2]}, [images[:3]])
+    heatmaps = answer(asked, cache).arrays[1]
+    assert heatmaps.shape == (3, SIZE, SIZE)
+    assert heatmaps.min() >= 0 and heatmaps.max() <= 1
+
+    unknown = Message({**facts, "heatmap_for": [3]}, [images[:1]])
+    assert "classes 0 to 2" in answer(unknown, cache).facts["error"]
+
+
+def test_an_error_in_our_code_fails_only_its_request(
+    images: np.ndarray,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    run = create_run()
+    save_model(run)
+    cache = ModelCache(limit=1 << 30)
+    bad = Message({"command": Command.PREDICT, "folder": str(run.folder)}, [])
+    assert "IndexError" in answer(bad, cache).facts["error"]
+    assert "Traceback" in capfd.readouterr().err
+    unknown = Message({"command": "guess", "folder": str(run.folder)}, [images[:1]])
+    assert "ValueError" in answer(unknown, cache).facts["error"]
