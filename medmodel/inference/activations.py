@@ -1,4 +1,4 @@
-"""What every layer of a network makes of one picture, for people to look at."""
+"""Activations: the output of every layer of a network for one image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KINDS: dict[type[keras.Layer], str] = {
 def layer_activations(
     model: keras.Model, image: np.ndarray, first: int = 0
 ) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
-    """What each layer that people are taught about answers to one picture.
+    """The outputs of the layers that people are taught about, for one image.
 
     Args:
         model: Flat graph, ending in a softmax `Dense`.
@@ -44,21 +44,20 @@ def layer_activations(
         (up to `MOST_MAPS`, height, width) of the channels that vary most, or (values,)
         of layers without an area.
     """
-    known = [(layer, kind) for layer in model.layers if (kind := _kind(layer))]
-    found = list(enumerate(known, start=1))
-    found = found[:-1][first : first + MOST_LAYERS] + found[-1:]
-    inside = keras.Model(model.input, [layer.output for _, (layer, _) in found])
+    numbered = list(enumerate((x for x in model.layers if _kind(x)), start=1))
+    chosen = numbered[:-1][first : first + MOST_LAYERS] + numbered[-1:]
+    inside = keras.Model(model.input, [layer.output for _, layer in chosen])
     # A list, since Keras does not wrap a single output in one.
     outputs = _as_list(inside(image[None], training=False))
     facts, arrays = [], []
-    for (number, (layer, kind)), output in zip(found, outputs, strict=True):
+    for (number, layer), output in zip(chosen, outputs, strict=True):
         values = np.asarray(output, np.float32)[0]
         facts.append(
             {
                 "number": number,
-                "of": len(known),
+                "of": len(numbered),
                 "name": layer.name,
-                "kind": kind,
+                "kind": _kind(layer),
                 "shape": list(values.shape),
                 "low": float(values.min()),
                 "high": float(values.max()),

@@ -1,9 +1,9 @@
-"""Slower answers to why: occlusion, integrated gradients, and a test of them all.
+"""Occlusion, integrated gradients, and their sanity check by shuffled weights.
 
 Occlusion: Zeiler and Fergus 2014, ECCV. Integrated gradients: Sundararajan, Taly and
 Yan 2017, ICML. Randomised weights: Adebayo et al. 2018, "Sanity Checks for Saliency
 Maps", NeurIPS: a map that hardly changes when all that was learned is shuffled shows
-the picture, not the model.
+the image, not the model.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import tensorflow as tf
 PATCHES = 9
 """Places of the grey square along each side."""
 STEPS = 32
-"""Pictures between the black one and the real one."""
+"""Images between the black one and the real one."""
 Scorer = Callable[[np.ndarray], np.ndarray]
 
 
 def occlusion(score: Scorer, image: np.ndarray, position: int) -> np.ndarray:
-    """How much the log-probability falls when a square of the picture is hidden.
+    """How much the log-probability falls when a square of the image is hidden.
 
     Args:
         score: Images (n, height, width, channels) to probabilities (n, num_classes).
@@ -55,7 +55,7 @@ def occlusion(score: Scorer, image: np.ndarray, position: int) -> np.ndarray:
 def integrated_gradients(
     model: keras.Model, image: np.ndarray, position: int
 ) -> np.ndarray:
-    """What each pixel adds to the class's logit on the way from a black picture.
+    """What each pixel adds to the class's logit on the way from a black image.
 
     Args:
         model: Flat graph with a layer `normalise`, ending in a softmax `Dense`.
@@ -63,7 +63,7 @@ def integrated_gradients(
         position: The class.
 
     Returns:
-        float32 (height, width): signed; their sum is the logit of the picture minus
+        float32 (height, width): signed; their sum is the logit of the image minus
         that of the black one, as far as `STEPS` steps can tell.
     """
     layer = model.get_layer("normalise")

@@ -1,4 +1,4 @@
-"""Where a network was sensitive: Grad-CAM and HiResCAM.
+"""Class activation maps: Grad-CAM and HiResCAM.
 
 Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via
 Gradient-based Localization", ICCV. Draelos and Carin 2020, "Use HiResCAM instead of
@@ -22,7 +22,8 @@ _SPAN = 4
 _FEWEST = 4
 """Cells in a row that still say something about a place."""
 _FROM_SCRATCH = ("document_cnn", "compact_resnet")
-"""Networks that never learn from millions of mirrored pictures, see `cells`."""
+"""Networks that never learn from millions of mirrored images: see
+`receptive_fields`."""
 FIRST_CHOICE = -1
 """Instead of a class: the one that the model finds most probable."""
 
@@ -43,27 +44,6 @@ class Explained:
 
 
 Explainer = Callable[[np.ndarray, Sequence[int]], Explained]
-
-
-def grad_cam(
-    model: keras.Model,
-    images: np.ndarray,
-    class_indices: Sequence[int],
-    layers: Sequence[str],
-) -> np.ndarray:
-    """Heat maps of one class per image; compiles anew, see `explainer`.
-
-    Args:
-        model: Flat graph whose last layer is a softmax `Dense`.
-        images: uint8 (n, height, width, channels).
-        class_indices: (n,) the class to explain for each image.
-        layers: Names from `models.heatmap_layers`.
-
-    Returns:
-        float32 (n, height, width) in [0, 1]; each map's largest value is 1, or the
-        whole map is 0 where nothing spoke for the class.
-    """
-    return explainer(model, layers)(images, class_indices).heatmaps
 
 
 def explainer(
@@ -87,26 +67,28 @@ def explainer(
     all this is Grad-CAM to the letter.
 
     Args:
-        model: See `grad_cam`.
-        layers: See `grad_cam`.
+        model: Flat graph whose last layer is a softmax `Dense`.
+        layers: Names from `models.heatmap_layers`.
         faithful: HiResCAM: each place counts with its own gradient instead of the
             mean over the map, so the map never shows a place that did not add to the
             logit. Equal to Grad-CAM where only an average pooling follows. Looked at
             behind a maximum pooling, which passes one place of each window on: before
             it the same evidence would be a grid of dots. Of several layers those more
             than four times as coarse as the finest are left out: each of their places
-            has seen nearly the whole picture, so what they add to the logit has no
+            has seen nearly the whole image, so what they add to the logit has no
             place.
         usual: (d,) what enters the last layer for a usual training image, if the
             network is that of the recipe "Instant". Its roots are so steep near 0 that
-            a slope at the picture says little about a change one could see: instead,
+            a slope at the image says little about a change one could see: instead,
             the mean slope between the usual image and this one counts (integrated
             gradients of the root: Sundararajan et al. 2017), and a place counts by what
             it has beyond the usual.
 
     Returns:
-        A function with the arguments `images` and `class_indices` of `grad_cam`, where
-        a class may be `FIRST_CHOICE`. Scores come from the same pass as heat maps.
+        A function of images, uint8 (n, height, width, channels), and for each of them
+        the class to explain or `FIRST_CHOICE`. A map's largest value is 1, or the whole
+        map is 0 where nothing spoke for the class. Probabilities come from the same
+        pass.
     """
     dense = model.layers[-1]
     if faithful:
@@ -154,8 +136,8 @@ def explainer(
 
     def explain(images: np.ndarray, class_indices: Sequence[int]) -> Explained:
         wanted = tf.constant(np.asarray(class_indices, dtype=np.int32))
-        found = compute(tf.constant(images), wanted)
-        return Explained(*(tensor.numpy() for tensor in found))
+        tensors = compute(tf.constant(images), wanted)
+        return Explained(*(tensor.numpy() for tensor in tensors))
 
     return explain
 
@@ -177,8 +159,8 @@ def _pooled(model: keras.Model, name: str) -> str:
 def _grids(model: keras.Model, names: Sequence[str]) -> list[ReceptiveFields]:
     """Where the cells of these layers look, in pixels of the input."""
     if model.name in _FROM_SCRATCH:
-        known = receptive_fields(model)
-        return [known[name] for name in names]
+        fields = receptive_fields(model)
+        return [fields[name] for name in names]
     sides = [int(model.get_layer(name).output.shape[1]) for name in names]
     return [ReceptiveFields.squares(model.input_shape[1], side) for side in sides]
 
@@ -216,7 +198,7 @@ def _evidence(
 
 
 def _read(map_: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """A map (n, h, w, 1) read in both directions through `Cells.readings`."""
+    """A map (n, h, w, 1) read in both directions through `ReceptiveFields.readings`."""
     return tf.einsum("ah,nhwc,bw->nabc", matrix, map_, matrix)
 
 

@@ -1,4 +1,4 @@
-"""Features of training images, kept beside a model, and of pictures asked about."""
+"""Features that an out-of-distribution detector compares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BATCH = 32
 
 
 def frozen_features(images: np.ndarray, size: int) -> np.ndarray:
-    """What the frozen network of the recipe "Instant" sees in prepared pictures.
+    """What the frozen network of the recipe "Instant" sees in prepared images.
 
     Args:
         images: uint8 (n, height, width, channels).
@@ -31,12 +31,12 @@ def frozen_features(images: np.ndarray, size: int) -> np.ndarray:
         size, colour="grey" if images.shape[3] == 1 else "rgb"
     )
     compute = _compiled(preprocessing)
-    found = np.empty((len(images), features.FEATURES), np.float32)
+    computed = np.empty((len(images), features.FEATURES), np.float32)
     for start in range(0, len(images), _BATCH):
         piece = images[start : start + _BATCH]
         ready = np.stack([prepare_image(pixels, preprocessing) for pixels in piece])
-        found[start : start + len(piece)] = compute(tf.constant(ready)).numpy()
-    return found
+        computed[start : start + len(piece)] = compute(tf.constant(ready)).numpy()
+    return computed
 
 
 @functools.lru_cache(maxsize=4)
@@ -52,25 +52,26 @@ def _compiled(
     return tf.function(compute, input_signature=signature)
 
 
-def usual_features(reference: OodDetector | None) -> np.ndarray | None:
+def usual_features(detector: OodDetector | None) -> np.ndarray | None:
     """What enters the last layer of a model for a usual training image, (d,).
 
     None where that is not known, or no feature of the model's own.
     """
-    if reference is None or not reference.own:
+    if detector is None or not detector.own:
         return None
-    return reference.mean[: features.FEATURES]
+    return detector.mean[: features.FEATURES]
 
 
 def detector_vectors(
-    reference: OodDetector, images: np.ndarray, own: np.ndarray
+    detector: OodDetector, images: np.ndarray, last_features: np.ndarray
 ) -> np.ndarray:
-    """What a reference compares.
+    """The vectors that a detector compares, one per image.
 
     Args:
-        reference: The model's reference.
+        detector: The model's detector.
         images: uint8 (n, height, width, channels), prepared for the model.
-        own: (n, d) what enters the model's last layer.
+        last_features: (n, d) what enters the model's last layer.
     """
-    found = own if reference.own else frozen_features(images, reference.size)
-    return ood_vectors(found, images)
+    if detector.own:
+        return ood_vectors(last_features, images)
+    return ood_vectors(frozen_features(images, detector.size), images)

@@ -1,4 +1,4 @@
-"""Where in the picture each cell of a layer looks.
+"""Receptive-field centres of the cells of a feature map.
 
 A stride moves cells: with "same" padding a 3 x 3 convolution of stride 2 on an even
 side looks at one pixel more to the right and below than to the left and above. After
@@ -7,7 +7,7 @@ square that it stands for, and a heat map that ignores this points beside the le
 Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks",
 Distill, section "Alignment".
 
-A network that has learned from many mirrored pictures has evened this out by itself:
+A network that has learned from many mirrored images has evened this out by itself:
 its kernels weigh the other side more (EfficientNet-Lite0 points at drawn lesions
 without any correction, and 4 % of the side beside them with it).
 """
@@ -31,7 +31,7 @@ _WINDOWED = (
 
 @dataclass(frozen=True)
 class ReceptiveFields:
-    """The grid of a layer on the picture, alike in both directions.
+    """The grid of a layer on the image, alike in both directions.
 
     Args:
         step: From one cell to the next, in pixels of the input.
@@ -75,25 +75,25 @@ def receptive_fields(model: keras.Model) -> dict[str, ReceptiveFields]:
 
     Where branches meet whose grids differ by parts of a step, their mean counts.
     """
-    found: dict[str, ReceptiveFields] = {}
+    fields: dict[str, ReceptiveFields] = {}
     for layer in model.layers:
         if len(layer.output.shape) != 4:
             continue
         if isinstance(layer, layers.InputLayer):
-            found[layer.name] = ReceptiveFields(1.0, 0.0)
+            fields[layer.name] = ReceptiveFields(1.0, 0.0)
             continue
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        sources = [(x, found.get(x._keras_history.operation.name)) for x in inputs]
+        sources = [(x, fields.get(x._keras_history.operation.name)) for x in inputs]
         spatial = [(x.shape[1], cells) for x, cells in sources if cells and x.shape[1]]
         # A branch of one cell weighs channels and has no place.
         spatial = [pair for pair in spatial if pair[0] > 1] or spatial
         if spatial:
             passed = [_after(layer, side, cells) for side, cells in spatial]
             first = float(np.mean([cells.first for cells in passed]))
-            found[layer.name] = ReceptiveFields(
+            fields[layer.name] = ReceptiveFields(
                 max(cells.step for cells in passed), first
             )
-    return found
+    return fields
 
 
 def _after(layer: keras.Layer, side: int, before: ReceptiveFields) -> ReceptiveFields:
@@ -117,7 +117,7 @@ def _after(layer: keras.Layer, side: int, before: ReceptiveFields) -> ReceptiveF
             padded = max((now - 1) * stride + size - side, 0) // 2
         moved = (size - 1) / 2 - padded
         return ReceptiveFields(before.step * stride, before.first + before.step * moved)
-    # Whatever else changes the side stretches the picture.
+    # Whatever else changes the side stretches the image.
     ratio = side / now if now else 1.0
     moved = (ratio - 1) / 2
     return ReceptiveFields(before.step * ratio, before.first + before.step * moved)

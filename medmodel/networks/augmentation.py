@@ -1,4 +1,4 @@
-"""Random changes to training pictures, as a Keras layer outside the saved graph."""
+"""Data augmentation: random changes of training images, outside the saved graph."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from medmodel.core.config import Augmentation
 class RandomChange(keras.layers.Layer):
     """Shifts, rotates, zooms and flips, then changes brightness and contrast.
 
-    All movements are one affine transformation, so a picture is interpolated once and
+    All movements are one affine transformation, so an image is interpolated once and
     not blurred five times. What is moved in from outside repeats the border pixels.
     The seed belongs to the call, not to the layer: the same seed gives the same
-    pictures, on any device, in any order, after any restart.
+    images, on any device, in any order, after any restart.
 
     Args:
         augmentation: How large the changes may be.

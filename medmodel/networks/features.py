@@ -1,4 +1,4 @@
-"""Features of the frozen network, computed once per prepared data set and kept."""
+"""Feature extraction with the frozen network, cached on disk per prepared data set."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def extract(
     first batch and a linear layer can already learn from those that are there.
 
     Args:
-        prepared: The pixels; features are kept in its folder.
+        prepared: The pixels; features are cached in its folder.
         preprocessing: With which the pixels were prepared.
         on_batch: Called with row numbers (b,) and their features (b, d) for every row
-            exactly once, kept or newly computed.
+            exactly once, cached or newly computed.
         job: Told ("features", done, total) after every batch.
 
     Returns:
@@ -68,7 +68,7 @@ def extract(
     return np.load(store.path, mmap_mode="r")
 
 
-def kept(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
+def cached(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
     """The features that are there already, without computing any.
 
     Returns:
@@ -101,16 +101,16 @@ def _batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     size = _batch_size()
     table = store.open()
-    kept = store.trusted
-    for start in range(0, kept, 1024):
-        rows = store.order[start : min(start + 1024, kept)]
+    trusted = store.trusted
+    for start in range(0, trusted, 1024):
+        rows = store.order[start : min(start + 1024, trusted)]
         store.done = start + len(rows)
         yield rows, table[rows]
-    if kept == store.count:
+    if trusted == store.count:
         return
     compute = _compiled(preprocessing, size)
     marked = time.monotonic()
-    for start in range(kept, store.count, size):
+    for start in range(trusted, store.count, size):
         # Sorted, the rows of a batch are read in the order of the disk.
         rows = np.sort(store.order[start : start + size])
         batch = np.zeros((size, *preprocessing.shape), np.uint8)

@@ -1,4 +1,4 @@
-"""What TensorFlow computes on: which devices, and over several of them."""
+"""Devices of a training: processor, one GPU, or several by MirroredStrategy."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def choose_devices(device: str) -> tuple[tf.distribute.Strategy, str]:
     Returns:
         The strategy under whose `scope()` models are built, and what computes.
     """
-    found = tf.config.list_physical_devices("GPU")
-    used = _used(found, device)
-    if found:
+    gpus = tf.config.list_physical_devices("GPU")
+    used = _used(gpus, device)
+    if gpus:
         tf.config.set_visible_devices(used, "GPU")
     for gpu in used:
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -45,15 +45,13 @@ def gpu_name(gpu: tf.config.PhysicalDevice) -> str:
     return str(details.get("device_name", gpu.name))
 
 
-def _used(found: list, device: str) -> list:
+def _used(gpus: list, device: str) -> list:
     if device == "cpu":
         return []
     if device == "all_gpus":
-        return found
+        return gpus
     number = int(device.removeprefix("gpu:")) if device.startswith("gpu:") else 0
-    if number < len(found):
-        return [found[number]]
-    return found[:1]
+    return gpus[number : number + 1] or gpus[:1]
 
 
 def _words(device: str, names: list[str]) -> str:

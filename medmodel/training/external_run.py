@@ -1,4 +1,4 @@
-"""The work of an external test: another folder's images through a finished model."""
+"""Runs an external validation: another folder's images through a finished model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test(run: Run, reporter: StatusWriter) -> RunStatus:
     """Does an external test to its end, in this process; what was prepared is kept.
 
     Args:
-        run: As from `external.submit`; this process holds its lock.
+        run: As from `external_validation.submit`; this process holds its lock.
         reporter: Told everything; says when to stop.
 
     Returns:
@@ -51,10 +51,10 @@ def _test(run: Run, reporter: StatusWriter) -> None:
     rows = external_validation.rows_to_test(index, run, model)
     prepared = prepare(index.folder, rows, preprocessing, reporter.job)
     loaded = prediction.load(model)
-    found = []
+    scores = []
     for start in range(0, len(prepared.pixels), CHUNK):
         reporter.job.check()
         reporter.progress("testing", start, len(prepared.pixels))
         chunk = prepared.pixels[start : start + CHUNK]
-        found.append(prediction.predict(loaded, chunk))
-    external_validation.complete(run, model, prepared.table, np.concatenate(found))
+        scores.append(prediction.predict(loaded, chunk))
+    external_validation.complete(run, model, prepared.table, np.concatenate(scores))

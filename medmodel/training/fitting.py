@@ -1,4 +1,4 @@
-"""Training by gradient descent: from scratch, or fine-tuning what is pretrained."""
+"""Gradient descent: trains a network from scratch or fine-tunes a pretrained one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from medmodel.runs.tables import read_cells
 from medmodel.training.callbacks import Backup, BestCheckpoint, StatusCallback, restore
 from medmodel.training.checkpoint import save_model
 from medmodel.training.context import TrainingContext
-from medmodel.training.instant import Learner
+from medmodel.training.softmax_head import HeadTrainer
 
 HEAD_PASSES = 30
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
@@ -33,33 +33,33 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 }
 
 
-def build(material: TrainingContext) -> keras.Model:
+def build(context: TrainingContext) -> keras.Model:
     """The network of the run's settings, with its initial weights."""
-    config = material.config
+    config = context.config
     return build_model(
         config.model,
-        material.preprocessing,
-        len(material.classes),
+        context.preprocessing,
+        len(context.classes),
         config.weights,
         config.seed,
     )
 
 
-def fit(material: TrainingContext, strategy: tf.distribute.Strategy) -> None:
+def fit(context: TrainingContext, strategy: tf.distribute.Strategy) -> None:
     """Trains and keeps the best model; goes on where an earlier attempt ended.
 
     Args:
-        material: The run.
+        context: The run.
         strategy: On which devices.
 
     Raises:
         NotANumberError: The loss is no number any more.
         OSError: The disk is full or fails; an earlier best model is still there.
     """
-    run, config = material.run, material.config
-    steps = steps_per_epoch(material.samples("train"), config.batch_size)
+    run, config = context.run, context.config
+    steps = steps_per_epoch(context.samples("train"), config.batch_size)
     with strategy.scope():
-        model = build(material)
+        model = build(context)
         if config.training == "fine_tune":
             freeze_for_fine_tuning(model)
         model.compile(
@@ -70,31 +70,31 @@ def fit(material: TrainingContext, strategy: tf.distribute.Strategy) -> None:
             jit_compile=False,
         )
         finished = restore(model, run.folder / "backup")
-    material.reporter.rewind(_steps_until(run, finished))
-    best = BestCheckpoint(material.reporter, _saver(material), config.patience)
+    context.reporter.rewind(_steps_until(run, finished))
+    best = BestCheckpoint(context.reporter, _saver(context), config.patience)
     with contextlib.suppress(Cancelled):
         if config.training == "fine_tune" and not finished:
-            _start_head(material, model, best)
-        _descend(material, model, best, finished)
+            _start_head(context, model, best)
+        _descend(context, model, best, finished)
         shutil.rmtree(run.folder / "backup", ignore_errors=True)
 
 
 def _descend(
-    material: TrainingContext, model: keras.Model, best: BestCheckpoint, finished: int
+    context: TrainingContext, model: keras.Model, best: BestCheckpoint, finished: int
 ) -> None:
     """Trains from epoch `finished` on, counted from 0.
 
     Raises:
         Cancelled: Somebody asked to stop.
     """
-    config, run, reporter = material.config, material.run, material.reporter
+    config, run, reporter = context.config, context.run, context.reporter
     if 0 < config.patience <= finished - best.epoch:
         return
-    training = material.samples("train")
+    training = context.samples("train")
     steps = steps_per_epoch(training, config.batch_size)
     before = reporter.status.step
     planned = before + (config.epochs - finished) * steps
-    narrator = StatusCallback(reporter, before, planned)
+    status = StatusCallback(reporter, before, planned)
     reporter.update(steps=planned)
     try:
         model.fit(
@@ -105,23 +105,23 @@ def _descend(
             epochs=config.epochs,
             initial_epoch=finished,
             validation_data=evaluation_batches(
-                material.samples("val"), config.batch_size
+                context.samples("val"), config.batch_size
             ),
             # The best first: a crash after it costs an epoch, never the better model.
-            callbacks=[best, narrator, Backup(run.folder / "backup")],
+            callbacks=[best, status, Backup(run.folder / "backup")],
             shuffle=False,
             verbose=0,
         )
     except Cancelled:
         # Stopped before an epoch was validated: these few steps are all there is.
-        if not run.model_path.exists() and narrator.step > before:
+        if not run.model_path.exists() and status.step > before:
             best.save(model)
         raise
 
 
-def _saver(material: TrainingContext) -> Callable[[keras.Model], None]:
+def _saver(context: TrainingContext) -> Callable[[keras.Model], None]:
     def save(model: keras.Model) -> None:
-        save_model(material.run, model, material.classes, material.preprocessing)
+        save_model(context.run, model, context.classes, context.preprocessing)
 
     return save
 
@@ -142,7 +142,7 @@ def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
 
 
 def _start_head(
-    material: TrainingContext, model: keras.Model, best: BestCheckpoint
+    context: TrainingContext, model: keras.Model, best: BestCheckpoint
 ) -> None:
     """Solves the last layer on what the pretrained network gives it.
 
@@ -151,25 +151,24 @@ def _start_head(
     Raises:
         Cancelled: Somebody asked to stop.
     """
-    dense, reporter = model.layers[-1], material.reporter
+    dense, reporter = model.layers[-1], context.reporter
     backbone = keras.Model(model.input, dense.input)
     compute = tf.function(lambda pixels: backbone(pixels, training=False))
-    rows = np.concatenate([material.rows("train"), material.rows("val")])
-    rows = np.random.default_rng(material.config.seed).permutation(rows)
-    learner = Learner(material, dense.input.shape[-1])
-    size = material.config.batch_size
+    rows = np.concatenate([context.rows("train"), context.rows("val")])
+    rows = np.random.default_rng(context.config.seed).permutation(rows)
+    trainer = HeadTrainer(context, dense.input.shape[-1])
+    size = context.config.batch_size
     for start in range(0, len(rows), size):
         chosen = np.sort(rows[start : start + size])
-        pixels = tf.constant(material.prepared.pixels[chosen])
-        learner.take(chosen, tf.cast(compute(pixels), tf.float32).numpy())
+        pixels = tf.constant(context.prepared.pixels[chosen])
+        trainer.add_features(chosen, tf.cast(compute(pixels), tf.float32).numpy())
         reporter.progress("features", start + len(chosen), len(rows))
         reporter.job.check()
-    head, _ = learner.learn(HEAD_PASSES)
-    kernel = head.coefficients[:-1] / head.scale[:, None]
-    dense.set_weights([kernel, head.coefficients[-1] - head.mean @ kernel])
-    batches = evaluation_batches(material.samples("val"), size)
-    found = model.evaluate(batches, verbose=0, return_dict=True)
-    best.offer(model, 0, float(found["loss"]))
+    head, _ = trainer.solve(HEAD_PASSES)
+    dense.set_weights(list(head.dense_weights))
+    batches = evaluation_batches(context.samples("val"), size)
+    metrics = model.evaluate(batches, verbose=0, return_dict=True)
+    best.offer(model, 0, float(metrics["loss"]))
 
 
 def _steps_until(run: Run, epoch: int) -> int:

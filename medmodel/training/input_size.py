@@ -1,6 +1,6 @@
-"""At which size the frozen network looks at the images; validation data chooses.
+"""Input size of the frozen network, chosen by a pilot on validation images.
 
-A larger picture shows more and costs more. A pilot on a few hundred images tells
+A larger image shows more and costs more. A pilot on a few hundred images tells
 whether it pays; its answer is kept, so that the next run begins at once.
 """
 
@@ -25,7 +25,7 @@ from medmodel.networks.features import extract
 from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training.context import TrainingContext
-from medmodel.training.instant import Learner
+from medmodel.training.softmax_head import HeadTrainer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,16 +80,16 @@ def choose_size(
         return InputSizeChoice(
             smaller, f"{smaller} px: the images have {native:.0f} px."
         )
-    kept = _answer_file(run, index)
-    known = read_json(kept)
-    if known is not None:
-        return InputSizeChoice(**known)
+    cache = _cache_file(run, index)
+    choice = read_json(cache)
+    if choice is not None:
+        return InputSizeChoice(**choice)
     losses = {
         size: _pilot(run, reporter, index, table, size) for size in (smaller, larger)
     }
-    sizing = verdict(losses)
-    write_json(kept, asdict(sizing))
-    return sizing
+    size_choice = larger_if_better(losses)
+    write_json(cache, asdict(size_choice))
+    return size_choice
 
 
 def candidates(native: float) -> tuple[int, int]:
@@ -105,7 +105,7 @@ def candidates(native: float) -> tuple[int, int]:
     return USUAL, LARGE if native < (LARGE + LARGEST) / 2 else LARGEST
 
 
-def verdict(losses: Mapping[int, np.ndarray]) -> InputSizeChoice:
+def larger_if_better(losses: Mapping[int, np.ndarray]) -> InputSizeChoice:
     """The larger size if it pays for its time.
 
     Args:
@@ -141,13 +141,13 @@ def _pilot(
         reporter.update(message=f"Trying {size} px on {len(rows)} images.")
 
     job = Job(progress, reporter.job.cancelled)
-    some = table.iloc[rows].reset_index(drop=True)
-    prepared = prepare(index.folder, some, preprocessing, job)
+    pilot = table.iloc[rows].reset_index(drop=True)
+    prepared = prepare(index.folder, pilot, preprocessing, job)
     classes = sorted(set(prepared.table["label"]))
-    material = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
-    learner = Learner(material)
-    extract(prepared, preprocessing, learner.take, job)
-    _, losses = learner.learn(PILOT_PASSES)
+    context = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
+    trainer = HeadTrainer(context)
+    extract(prepared, preprocessing, trainer.add_features, job)
+    _, losses = trainer.solve(PILOT_PASSES)
     # The curves shall show one training from its beginning, not the trials before it.
     reporter.rewind(0)
     shutil.rmtree(prepared.folder, ignore_errors=True)
@@ -162,11 +162,11 @@ def _drawn(table: pd.DataFrame, seed: int) -> Iterator[int]:
         share = min(1.0, limit / max(len(rows), 1))
         labels = table["label"].to_numpy()[rows]
         for label in sorted(set(labels)):
-            own = rng.permutation(rows[labels == label])
-            yield from own[: max(2, round(share * len(own)))].tolist()
+            of_class = rng.permutation(rows[labels == label])
+            yield from of_class[: max(2, round(share * len(of_class)))].tolist()
 
 
-def _answer_file(run: Run, index: Index) -> Path:
+def _cache_file(run: Run, index: Index) -> Path:
     """Where the answer for this data set, split and look of the images is kept."""
     config = run.config
     names = (

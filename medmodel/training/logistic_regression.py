@@ -1,7 +1,6 @@
 """Multinomial logistic regression at several strengths of regularisation at once.
 
-One matrix product serves all strengths: reading the features from memory is what
-costs, so eight candidates take hardly longer than one.
+One matrix product serves all strengths: reading the features from memory is what costs.
 """
 
 from __future__ import annotations
@@ -41,14 +40,14 @@ class SoftmaxPath:
         start: np.ndarray,
     ) -> None:
         self._features = features
-        self._wanted = np.eye(start.shape[2], dtype=np.float32)[targets]
+        self._one_hot = np.eye(start.shape[2], dtype=np.float32)[targets]
         self._weights = (weights / weights.sum()).astype(np.float32)[:, None]
         self._targets = targets
         self._strengths = strengths.astype(np.float64)
         self._pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._curvature = np.ones(len(strengths))
         self.coefficients = start.astype(np.float32)
-        self._value, self._slope, self.loss, self.accuracy = self._look(
+        self._value, self._slope, self.loss, self.accuracy = self._evaluate(
             self.coefficients
         )
         self._direction = -self._slope
@@ -64,14 +63,14 @@ class SoftmaxPath:
         """
         step = self._step[:, None, None].astype(np.float32)
         tried = self.coefficients + step * self._direction
-        value, slope, loss, accuracy = self._look(tried)
+        value, slope, loss, accuracy = self._evaluate(tried)
         descent = _dot(self._slope, self._direction)
         limit = self._value + SUFFICIENT_DECREASE * self._step * descent
         better = value <= limit
-        self._remember(tried - self.coefficients, slope - self._slope, better)
+        self._add_curvature_pair(tried - self.coefficients, slope - self._slope, better)
         taken = better[:, None, None]
         self._slope = np.where(taken, slope, self._slope)
-        direction = self._newton_like()
+        direction = self._descent_direction()
         # Where a parabola through what is known has its lowest point.
         excess = np.maximum(value - self._value - self._step * descent, 1e-30)
         guess = np.clip(-descent * self._step / (2 * excess), 1e-3, 0.5)
@@ -82,14 +81,14 @@ class SoftmaxPath:
         self.loss = np.where(better, loss, self.loss)
         self.accuracy = np.where(better, accuracy, self.accuracy)
 
-    def _look(self, coefficients: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _evaluate(self, coefficients: np.ndarray) -> tuple[np.ndarray, ...]:
         """(value, slope, loss, accuracy) of every strength."""
         kernel = coefficients[:, :-1]
         logs = log_probabilities(self._features, coefficients)
         hit = logs.argmax(axis=2) == self._targets
         weights = self._weights[:, 0]
-        loss = -np.einsum("snk,nk,n->s", logs, self._wanted, weights)
-        errors = (np.exp(logs) - self._wanted) * self._weights
+        loss = -np.einsum("snk,nk,n->s", logs, self._one_hot, weights)
+        errors = (np.exp(logs) - self._one_hot) * self._weights
         slope = np.empty_like(coefficients)
         s, n, k = errors.shape
         flat = self._features.T @ errors.transpose(1, 0, 2).reshape(n, s * k)
@@ -99,7 +98,7 @@ class SoftmaxPath:
         value = loss + self._strengths / 2 * _dot(kernel, kernel)
         return value, slope, loss, hit.mean(axis=1)
 
-    def _remember(
+    def _add_curvature_pair(
         self, moved: np.ndarray, bent: np.ndarray, better: np.ndarray
     ) -> None:
         product = _dot(moved, bent)
@@ -110,7 +109,7 @@ class SoftmaxPath:
         self._curvature = np.where(sound, ratio, self._curvature)
         self._pairs = [*self._pairs, (moved, bent, inverse)][-MEMORY:]
 
-    def _newton_like(self) -> np.ndarray:
+    def _descent_direction(self) -> np.ndarray:
         """Minus the slope times the estimated inverse Hessian (two-loop recursion)."""
         q = self._slope.copy()
         factors = []
@@ -206,12 +205,12 @@ def _temperatures(
 ) -> np.ndarray:
     """The factor on each strength's scores that minimises its loss, by Newton."""
     factors = np.ones(len(logs))
-    own = logs[:, np.arange(len(targets)), targets]
+    of_truth = logs[:, np.arange(len(targets)), targets]
     for _ in range(TEMPERATURE_STEPS):
         chances = np.exp(_normalised(logs * factors[:, None, None]))
         mean = (chances * logs).sum(axis=2)
         spread = (chances * logs**2).sum(axis=2) - mean**2
-        step = (mean - own) @ share / np.maximum(spread @ share, 1e-9)
+        step = (mean - of_truth) @ share / np.maximum(spread @ share, 1e-9)
         # Far from the minimum Newton's step would leap over it.
         factors = np.clip(factors - step, factors / 1.5, factors * 1.5)
     return np.clip(factors, 0.1, 10.0)

@@ -1,4 +1,4 @@
-"""Out-of-distribution reference of a run: features of its training images, kept."""
+"""Out-of-distribution detector of a run, fitted on features of its training images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from medmodel.networks import features
 from medmodel.training.context import TrainingContext
 
 LOOKED_AT = 128
-"""Largest size in pixels at which pictures are compared beside a model that does not
+"""Largest size in pixels at which images are compared beside a model that does not
 have the frozen network's features itself."""
 MOST_VALIDATION = 400
 _DECODED = 24
 
 
-def write_reference(material: TrainingContext) -> None:
-    """Writes reference.npz beside the model; without a network for Instant.
+def write_reference(context: TrainingContext) -> None:
+    """Fits the out-of-distribution detector and writes reference.npz beside the model.
 
     Features that Instant has computed are used again; of a run of it that was stopped,
     those that were there by then.
@@ -30,57 +30,65 @@ def write_reference(material: TrainingContext) -> None:
         OSError: The disk is full or fails.
         DataError: The data set is gone.
     """
-    own = material.config.training == "frozen"
     random = np.random.default_rng(0)
-    training, validation = material.rows("train"), material.rows("val")
-    if own and material.reporter.stop_requested:
-        # Whoever stopped does not want to wait for more.
-        table, there = features.kept(material.prepared)
-        training, validation = (
-            np.intersect1d(rows, there) for rows in (training, validation)
-        )
-    elif own:
-        table = features.extract(material.prepared, material.preprocessing)
-    some = np.sort(random.permutation(training)[: ood.MOST_FITTED])
+    frozen = context.config.training == "frozen"
+    table, training, validation = None, context.rows("train"), context.rows("val")
+    if frozen:
+        table, training, validation = _cached_features(context)
+    fitted = np.sort(random.permutation(training)[: ood.MOST_FITTED])
     judged = np.sort(random.permutation(validation)[:MOST_VALIDATION])
-    if len(some) < 2 or not len(judged):
+    if len(fitted) < 2 or not len(judged):
         return
-    pixels = material.prepared.pixels
-    if own:
-        size = material.preprocessing.size
-        found, seen = table[some], table[judged]
-        shown, likes = training, table[training]
+    if table is not None:
+        size = context.preprocessing.size
+        of_fitted, of_judged = table[fitted], table[judged]
+        neighbours, of_neighbours = training, table[training]
     else:
-        size = min(material.preprocessing.size, LOOKED_AT)
-        found = _watched(material, some, size)
-        seen = _watched(material, judged, size)
-        shown, likes = some, found
-    told = material.prepared.table.loc[shown, ["path", "label"]]
-    reference = ood.fit(
-        ood_vectors(found, pixels[some]),
-        ood_vectors(seen, pixels[judged]),
-        likes,
-        list(told.itertuples(index=False, name=None)),
-        _origin(material, some, size, own),
+        size = min(context.preprocessing.size, LOOKED_AT)
+        of_fitted = _frozen_features(context, fitted, size)
+        of_judged = _frozen_features(context, judged, size)
+        neighbours, of_neighbours = fitted, of_fitted
+    pixels, samples = context.prepared.pixels, context.prepared.table
+    names = samples.loc[neighbours, ["path", "label"]]
+    detector = ood.fit(
+        ood_vectors(of_fitted, pixels[fitted]),
+        ood_vectors(of_judged, pixels[judged]),
+        of_neighbours,
+        list(names.itertuples(index=False, name=None)),
+        _origin(context, fitted, size, own=frozen),
     )
-    reference.save(material.run.folder / ood.NAME)
+    detector.save(context.run.folder / ood.NAME)
 
 
-def _watched(material: TrainingContext, rows: np.ndarray, size: int) -> np.ndarray:
-    found = []
+def _cached_features(
+    context: TrainingContext,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features of all images, and the rows of training and validation that have any."""
+    training, validation = context.rows("train"), context.rows("val")
+    if not context.reporter.stop_requested:
+        table = features.extract(context.prepared, context.preprocessing)
+        return table, training, validation
+    # Whoever stopped does not want to wait for more.
+    table, computed = features.cached(context.prepared)
+    training = np.intersect1d(training, computed)
+    return table, training, np.intersect1d(validation, computed)
+
+
+def _frozen_features(
+    context: TrainingContext, rows: np.ndarray, size: int
+) -> np.ndarray:
+    pieces = []
     for start in range(0, len(rows), 256):
-        material.reporter.progress("evaluating", start, len(rows))
-        chosen = rows[start : start + 256]
-        found.append(frozen_features(material.prepared.pixels[chosen], size))
-    return np.concatenate(found)
+        context.reporter.progress("evaluating", start, len(rows))
+        piece = rows[start : start + 256]
+        pieces.append(frozen_features(context.prepared.pixels[piece], size))
+    return np.concatenate(pieces)
 
 
-def _origin(
-    material: TrainingContext, rows: np.ndarray, size: int, own: bool
-) -> Origin:
+def _origin(context: TrainingContext, rows: np.ndarray, size: int, own: bool) -> Origin:
     """Size and colour of a few training images as they came."""
-    folder = safe_folder(material.config.dataset)
-    paths = material.prepared.table["path"]
+    folder = safe_folder(context.config.dataset)
+    paths = context.prepared.table["path"]
     facts = []
     for row in rows[:: max(1, len(rows) // _DECODED)]:
         try:

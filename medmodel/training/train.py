@@ -1,4 +1,4 @@
-"""From a queued run to a finished one: the steps that every recipe goes through."""
+"""Trains a run: check, split, prepare, learn, predict, fit the OOD detector."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
     try:
         strategy, device = choose_devices(config.device)
         reporter.update(device=device)
-        material, sizing = gather(run, reporter)
-        _learn(material, sizing, strategy, device)
+        context, size_choice = prepare_context(run, reporter)
+        _learn(context, size_choice, strategy, device)
         stopped = reporter.stop_requested
         if run.model_path.exists():
-            write_predictions(material)
-            write_reference(material)
+            write_predictions(context)
+            write_reference(context)
     except Cancelled:
         return RunStatus.STOPPED
     finally:
@@ -81,7 +81,9 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
     return RunStatus.STOPPED if stopped else RunStatus.DONE
 
 
-def gather(run: Run, reporter: StatusWriter) -> tuple[TrainingContext, InputSizeChoice]:
+def prepare_context(
+    run: Run, reporter: StatusWriter
+) -> tuple[TrainingContext, InputSizeChoice]:
     """Checks, splits and prepares the run's images.
 
     Raises:
@@ -97,26 +99,26 @@ def gather(run: Run, reporter: StatusWriter) -> tuple[TrainingContext, InputSize
     index = index_dataset(safe_folder(config.dataset), reporter.job)
     table = _split(run, index, config)
     classes = sorted(set(table["label"]))
-    sizing = choose_size(run, reporter, index, table)
+    size_choice = choose_size(run, reporter, index, table)
     axis, frame = samples.axis_of(table["path"]), samples.frame_of(table["path"])
-    preprocessing = config.preprocessing(sizing.size)
+    preprocessing = config.preprocessing(size_choice.size)
     preprocessing = replace(preprocessing, axis=axis, frame=frame)
     prepared = prepare(index.folder, table, preprocessing, reporter.job)
-    material = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
-    _check(material)
-    return material, sizing
+    context = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
+    _check(context)
+    return context, size_choice
 
 
-def write_predictions(material: TrainingContext) -> None:
+def write_predictions(context: TrainingContext) -> None:
     """Writes predictions.csv for validation and test with the model as saved.
 
     The same function answers for uploads, and the model is read from its file: the
     table proves what Diagnose will say.
     """
-    run, reporter, prepared = material.run, material.reporter, material.prepared
+    run, reporter, prepared = context.run, context.reporter, context.prepared
     loaded = prediction.load(run)
-    rows = np.concatenate([material.rows("val"), material.rows("test")])
-    scores = np.empty((len(rows), len(material.classes)), np.float32)
+    rows = np.concatenate([context.rows("val"), context.rows("test")])
+    scores = np.empty((len(rows), len(context.classes)), np.float32)
     for start in range(0, len(rows), CHUNK):
         reporter.progress("evaluating", start, len(rows))
         chosen = rows[start : start + CHUNK]
@@ -124,13 +126,15 @@ def write_predictions(material: TrainingContext) -> None:
         scores[start : start + CHUNK] = answer
     reporter.progress("evaluating", len(rows), len(rows))
     rows_of = prepared.table.loc[rows]
-    tables.write_predictions(run, material.classes, rows_of, scores)
-    warning = one_answer(scores[: len(material.rows("val"))], material.classes)
+    tables.write_predictions(run, context.classes, rows_of, scores)
+    warning = constant_prediction_warning(
+        scores[: len(context.rows("val"))], context.classes
+    )
     if warning:
         reporter.update(message=warning)
 
 
-def one_answer(scores: np.ndarray, classes: list[str]) -> str:
+def constant_prediction_warning(scores: np.ndarray, classes: list[str]) -> str:
     """A sentence if every image gets the same first choice, else "".
 
     Args:
@@ -147,23 +151,23 @@ def one_answer(scores: np.ndarray, classes: list[str]) -> str:
 
 
 def _learn(
-    material: TrainingContext,
-    sizing: InputSizeChoice,
+    context: TrainingContext,
+    size_choice: InputSizeChoice,
     strategy: tf.distribute.Strategy,
     device: str,
 ) -> None:
-    config, reporter = material.config, material.reporter
-    precision, reason = _precision(material)
-    facts = environment(config, material.preprocessing, (precision, reason), device)
-    facts["size_reason"] = sizing.reason
-    write_json(material.run.folder / "environment.json", facts)
+    config, reporter = context.config, context.reporter
+    precision, reason = _precision(context)
+    facts = environment(config, context.preprocessing, (precision, reason), device)
+    facts["size_reason"] = size_choice.reason
+    write_json(context.run.folder / "environment.json", facts)
     reporter.update(precision=precision)
     if config.training == "frozen":
-        train_instant(material)
+        train_instant(context)
     else:
         keras.config.set_dtype_policy(precision)
         reporter.progress("training", 0, 0)
-        fit(material, strategy)
+        fit(context, strategy)
 
 
 def environment(
@@ -179,7 +183,7 @@ def environment(
         **{name: metadata.version(name) for name in packages},
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "devices": [found.title for found in devices.available()],
+        "devices": [device.title for device in devices.available()],
         "device": device,
         "precision": precision[0],
         "precision_reason": precision[1],
@@ -188,18 +192,18 @@ def environment(
     }
 
 
-def _precision(material: TrainingContext) -> tuple[str, str]:
-    config = material.config
+def _precision(context: TrainingContext) -> tuple[str, str]:
+    config = context.config
     if config.training == "frozen":
         return "float32", "float32: features do not depend on the machine."
     if config.precision != "auto":
         return config.precision, f"{config.precision}: chosen in the settings."
-    earlier = read_json(material.run.folder / "environment.json")
+    earlier = read_json(context.run.folder / "environment.json")
     if earlier:
         return earlier["precision"], earlier["precision_reason"]
-    material.reporter.update(message="Timing a few steps of each precision.")
-    pixels = material.prepared.pixels[: config.batch_size]
-    return choose_precision(lambda: build(material), pixels)
+    context.reporter.update(message="Timing a few steps of each precision.")
+    pixels = context.prepared.pixels[: config.batch_size]
+    return choose_precision(lambda: build(context), pixels)
 
 
 def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
@@ -213,15 +217,15 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
     return table
 
 
-def _check(material: TrainingContext) -> None:
+def _check(context: TrainingContext) -> None:
     """Raises `DataError` if what could be prepared is too little."""
-    table = material.prepared.table
+    table = context.prepared.table
     training = Counter(table.loc[table["split"] == "train", "label"])
-    missing = [name for name in material.classes if not training[name]]
+    missing = [name for name in context.classes if not training[name]]
     if missing:
         raise DataError(
             f"No training image of {', '.join(missing)} can be read: at least one of "
             "every class is needed."
         )
-    if not len(material.rows("val")):
+    if not len(context.rows("val")):
         raise DataError("No validation image can be read: at least one is needed.")

@@ -45,7 +45,7 @@ FILES = "uploaded-pictures"
 
 
 def get_cases(run: Run) -> list[Case]:
-    """The pictures to look at: uploaded ones, else samples if they were asked for."""
+    """The images to look at: uploaded ones, else samples if they were asked for."""
     files = st.file_uploader(
         "Pictures: drop, choose or paste one or many",
         accept_multiple_files=True,
@@ -93,40 +93,41 @@ def show_empty(run: Run) -> None:
 def other_runs(run: Run) -> list[Run]:
     """The models that answer beside the first one, as many as were asked for."""
     entries = run_index.finished(widgets.store())
-    found = {e.run.id: e.run for e in entries if e.run.id != run.id}
-    if not found:
+    others = {e.run.id: e.run for e in entries if e.run.id != run.id}
+    if not others:
         return []
     names = run_table.distinct_names(entries)
     # A run may have been deleted since, or become the first one.
-    kept = [run_id for run_id in st.session_state.get(OTHERS, []) if run_id in found]
-    st.session_state[OTHERS] = kept
+    st.session_state[OTHERS] = [
+        run_id for run_id in st.session_state.get(OTHERS, []) if run_id in others
+    ]
     chosen = st.multiselect(
         "Beside it",
-        list(found),
+        list(others),
         format_func=names.__getitem__,
         max_selections=MOST_MODELS - 1,
         placeholder=f"Up to {MOST_MODELS - 1} other models",
         key=OTHERS,
     )
-    return [found[run_id] for run_id in chosen]
+    return [others[run_id] for run_id in chosen]
 
 
 def show_model_line(run: Run) -> None:
     """How good the chosen model was on its test split, in one line."""
     try:
-        found = evaluated(run)
+        evaluation = evaluated(run)
     except MedModelError:
         st.caption("This model was not tested on a test split.")
         return
     st.caption(
-        f"On its own test split: accuracy {plain(found.accuracy)}, "
-        f"n \\= {found.images:,}; always guessing {plain(found.majority)} gives "
-        f"{found.baseline.value:.3f}."
+        f"On its own test split: accuracy {plain(evaluation.accuracy)}, "
+        f"n \\= {evaluation.images:,}; always guessing {plain(evaluation.majority)} "
+        f"gives {evaluation.baseline.value:.3f}."
     )
 
 
 def show_case(runs: list[Run], cases: list[Case]) -> None:
-    """The chosen picture through one model, or several side by side."""
+    """The chosen image through one model, or several side by side."""
     waiting = "Asking the model …"
     if starting():
         waiting = "Waking the model: some seconds the first time …"

@@ -50,7 +50,7 @@ def test_shuffled_weights_are_the_same_numbers_elsewhere(model: keras.Model) -> 
         np.testing.assert_array_equal(np.sort(before.ravel()), np.sort(after.ravel()))
     image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 1), np.uint8)
     layers = models.heatmap_layers(model)
-    class_activation.grad_cam(other, image, [0], layers)
+    class_activation.explainer(other, layers)(image, [0])
     assert not np.allclose(model(image), other(image))
 
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +12,12 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference import class_activation
 from medmodel.networks import models
 from medmodel.networks.signed_sqrt import signed_sqrt
+
+
+def grad_cam(model: keras.Model, images: np.ndarray, *which: list[Any]) -> np.ndarray:
+    """Heat maps of one class per image: `which` are the classes and the layers."""
+    positions, names = which
+    return class_activation.explainer(model, names)(images, positions).heatmaps
 
 
 def by_hand_network() -> keras.Model:
@@ -32,7 +39,7 @@ def test_a_map_computed_by_hand() -> None:
     image[0, 1, 2], image[0, 3, 0] = 255, 51
     images = np.repeat(image, 2, axis=0)
     assert models.heatmap_layers(model) == ["maps"]
-    liked, disliked = class_activation.grad_cam(model, images, [1, 0], ["maps"])
+    liked, disliked = grad_cam(model, images, [1, 0], ["maps"])
     # Class 1: 2 * pixel. Class 0: -pixel - 3 * pixel, nowhere above 0.
     expected = np.zeros((4, 4))
     expected[1, 2], expected[3, 0] = 1.0, 0.2
@@ -53,7 +60,7 @@ def test_depths_are_added_up_on_the_scale_of_the_logit() -> None:
     model.layers[-1].set_weights([np.array([[1.0], [1.0]]), np.zeros(1)])
     image = np.zeros((1, 4, 4, 1), np.uint8)
     image[0, 0, 0] = 8
-    (heatmap,) = class_activation.grad_cam(model, image, [0], ["fine", "coarse"])
+    (heatmap,) = grad_cam(model, image, [0], ["fine", "coarse"])
     # The pixel adds 8 in the fine map and 2 in the coarse one, whose map is enlarged
     # bilinearly: 2 in the corner, 1.5 and 0.5 beside it, products where they cross.
     slope = np.array([1.0, 0.75, 0.25, 0.0])
@@ -103,7 +110,7 @@ def test_a_trained_network_points_at_the_blob() -> None:
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     model.fit(pixels, labels, epochs=30, verbose=0)
     found = labels == 1
-    heatmaps = class_activation.grad_cam(
+    heatmaps = grad_cam(
         model, pixels[found], labels[found].tolist(), models.heatmap_layers(model)
     )
     assert hits(heatmaps, places[found]) > 0.9
@@ -117,10 +124,10 @@ def test_the_instant_model_points_at_the_blob() -> None:
     standard = (features - mean) / scale
     # Ridge regression on +1 and -1, in its dual form: a linear layer in one line.
     dual = np.linalg.solve(standard @ standard.T + 500 * np.eye(64), labels * 2.0 - 1)
-    kernel = np.outer(standard.T @ dual, [-1.0, 1.0])
-    model = models.instant_model(preprocessing, mean, scale, kernel, np.zeros(2))
+    kernel = np.outer(standard.T @ dual / scale, [-1.0, 1.0])
+    model = models.instant_model(preprocessing, kernel, -mean @ kernel)
     found = labels == 1
-    heatmaps = class_activation.grad_cam(
+    heatmaps = grad_cam(
         model, pixels[found], labels[found].tolist(), models.heatmap_layers(model)
     )
     assert hits(heatmaps, places[found]) > 0.9
@@ -231,7 +238,7 @@ def test_every_kind_of_network_gives_maps_of_the_pictures_size(name: str) -> Non
 def test_an_explained_model_is_saved_as_before(tmp_path: Path) -> None:
     model = by_hand_network()
     images = np.full((1, 4, 4, 1), 9, np.uint8)
-    class_activation.grad_cam(model, images, [0], ["maps"])
+    grad_cam(model, images, [0], ["maps"])
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(np.asarray(loaded(images)), np.asarray(model(images)))

@@ -91,17 +91,17 @@ def test_a_stopped_instant_run_is_compared_by_what_it_had(
     config = config_for("instant", str(class_folders), size=32, epochs=2)
     run = RunStore().create(config)
     with StatusWriter(run) as reporter:
-        material, _ = train.gather(run, reporter)
+        context, _ = train.prepare_context(run, reporter)
         stops = iter([False, True])
         monkeypatch.setattr(features, "_batch_size", lambda: 4)
         with pytest.raises(Cancelled):
             features.extract(
-                material.prepared,
-                material.preprocessing,
+                context.prepared,
+                context.preprocessing,
                 job=Job(cancelled=lambda: next(stops)),
             )
         monkeypatch.setattr(type(reporter), "stop_requested", property(lambda _: True))
-        write_reference(material)
+        write_reference(context)
     known = OodDetector.load(run.folder / ood.NAME)
     assert 2 <= len(known.points) <= 8
     assert len(known.judged) >= 1

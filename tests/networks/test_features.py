@@ -85,20 +85,20 @@ def test_what_was_computed_before_a_stop_is_not_computed_again(
 ) -> None:
     with pytest.raises(Cancelled):
         features.extract(prepared, SMALL, job=Job(cancelled=after(2)))
-    few, rows = features.kept(prepared)
+    few, rows = features.cached(prepared)
     there = few[rows].copy()
     sizes, seen = counted(monkeypatch), Seen()
     table = features.extract(prepared, SMALL, seen)
     assert len(sizes) == 1 and 0 < len(rows) < COUNT
     np.testing.assert_array_equal(there, table[rows])
-    np.testing.assert_array_equal(features.kept(prepared)[1], np.arange(COUNT))
+    np.testing.assert_array_equal(features.cached(prepared)[1], np.arange(COUNT))
     assert sorted(seen.rows) == list(range(COUNT))
     np.testing.assert_array_equal(seen.features, table)
     assert np.abs(np.asarray(table)).max(axis=1).min() > 0
 
 
 def test_nothing_is_kept_before_anything_was_computed(prepared: Prepared) -> None:
-    table, rows = features.kept(prepared)
+    table, rows = features.cached(prepared)
     assert len(table) == len(rows) == 0
 
 

@@ -66,3 +66,27 @@ def test_each_run_takes_the_gpus_it_was_given(
 ) -> None:
     assert hardware._used(["a", "b"], device) == used
     assert hardware._words(device, used) == sentence
+
+
+def test_tensorflow_sees_the_chosen_gpu_and_grows_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a", "b"])
+    monkeypatch.setattr(hardware, "gpu_name", "GPU {}".format)
+    monkeypatch.setattr(hardware, "strategy", lambda names: names)
+    monkeypatch.setattr(
+        tf.config, "set_visible_devices", lambda used, kind: calls.append((used, kind))
+    )
+    monkeypatch.setattr(
+        tf.config.experimental,
+        "set_memory_growth",
+        lambda gpu, grows: calls.append((gpu, grows)),
+    )
+    assert hardware.choose_devices("gpu:1") == (["/GPU:0"], "GPU b")
+    assert calls == [(["b"], "GPU"), ("b", True)]
+    assert hardware.choose_devices("all_gpus")[0] == ["/GPU:0", "/GPU:1"]
+    calls.clear()
+    # The GPUs are hidden: TensorFlow would compute on the first.
+    assert hardware.choose_devices("cpu") == ([], "Processor")
+    assert calls == [([], "GPU")]

@@ -10,6 +10,7 @@ from medmodel.core.errors import WeightsError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.networks import models
 from medmodel.networks.efficientnet import OFFSET, SCALE
+from medmodel.networks.pretrained import efficientnet_lite0_weights
 
 
 def run(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -139,8 +140,11 @@ def test_a_wrong_weights_file_is_one_sentence(tmp_path: Path) -> None:
 def test_pretrained_weights_recognise_photographs() -> None:
     from skimage import data
 
-    photographs = [centre(data.chelsea()), centre(data.coffee())]
-    scores = run(models.imagenet_classifier(), np.stack(photographs))
+    photographs = np.stack([centre(data.chelsea()), centre(data.coffee())])
+    network = models.build_model("efficientnet_lite0", Preprocessing(224), 1000)
+    tensors = efficientnet_lite0_weights()
+    network.layers[-1].set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
+    scores = run(network, photographs)
     tabby, tiger_cat, egyptian_cat, espresso = 281, 282, 285, 967
     assert set(scores[0].argsort()[-3:]) == {tabby, tiger_cat, egyptian_cat}
     assert scores[1].argmax() == espresso
@@ -176,18 +180,16 @@ def test_the_networks_see_pixels_as_published() -> None:
     assert 255 * SCALE + OFFSET == 1
 
 
-def test_instant_model_folds_the_standardisation() -> None:
+def test_instant_model_is_a_softmax_on_the_features() -> None:
     preprocessing = Preprocessing(48)
     rng = np.random.default_rng(0)
-    mean, scale = rng.normal(size=3456), rng.uniform(0.01, 3, 3456)
     kernel, bias = rng.normal(size=(3456, 3)) / 100, rng.normal(size=3)
-    model = models.instant_model(preprocessing, mean, scale, kernel, bias)
+    model = models.instant_model(preprocessing, kernel, bias)
     images = random_images(preprocessing)
-    features = run(models.frozen_backbone(preprocessing), images)
-    logits = (features - mean) / scale @ kernel + bias
+    logits = run(models.frozen_backbone(preprocessing), images) @ kernel + bias
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected /= expected.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(run(model, images), expected, atol=1e-3)
+    np.testing.assert_allclose(run(model, images), expected, atol=1e-4)
     # At 48 pixels the deepest maps have 2 x 2, so all six depths still tell places.
     assert len(models.heatmap_layers(model)) == 6
 
@@ -195,9 +197,7 @@ def test_instant_model_folds_the_standardisation() -> None:
 def test_fine_tuning_leaves_batch_normalisation_alone() -> None:
     preprocessing = Preprocessing(28)
     model = models.build_model("compact_resnet", preprocessing, 2)
-    everything = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
-    learning = models.freeze_for_fine_tuning(model)
-    assert 0 < learning < everything
+    models.freeze_for_fine_tuning(model)
     model.compile("sgd", "categorical_crossentropy")
     norms = [
         layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)
@@ -209,7 +209,6 @@ def test_fine_tuning_leaves_batch_normalisation_alone() -> None:
         for new, old in zip(norm.get_weights(), weights, strict=True):
             np.testing.assert_array_equal(new, old)
     assert np.any(model.layers[2].get_weights()[0] != kernel)
-    assert models.freeze_backbone(model) == 192 * 2 + 2
 
 
 def test_heatmap_layers_are_those_before_the_area_is_given_up() -> None:

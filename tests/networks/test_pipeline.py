@@ -78,6 +78,14 @@ def test_augmentation_is_repeatable_and_differs_by_step(samples: Samples) -> Non
     assert levels() != sum(epochs(samples, 2, seed=1), [])
 
 
+def test_the_same_image_is_changed_anew_in_every_batch() -> None:
+    same = Samples(np.full((6, 8, 8, 1), 100, np.uint8), np.arange(6), LABELS[:6], 3)
+    change = Augmentation(brightness=0.5)
+    batches = islice(training_batches(same, 3, seed=1, augmentation=change), 4)
+    levels = [tuple(rows_of(batch)) for batch in batches]
+    assert len(set(levels)) == 4
+
+
 def test_evaluation_sees_everything_once_in_order(samples: Samples) -> None:
     batches = [rows_of(batch) for batch in evaluation_batches(samples, 3)]
     assert batches == [[1, 3, 5], [7, 9, 11], [13]]

@@ -10,15 +10,19 @@ def test_half_precision_must_be_clearly_faster() -> None:
     chosen, sentence = precision.fastest({"float32": 50.0, "mixed_bfloat16": 104.0})
     assert chosen == "mixed_bfloat16"
     assert sentence == ("mixed_bfloat16: 104 images/s in a short trial (float32 50).")
-    assert precision.fastest({"float32": 50.0, "mixed_bfloat16": 54.0})[0] == "float32"
+    for rate, better in ((54.9, "float32"), (55.1, "mixed_bfloat16")):
+        rates = {"float32": 50.0, "mixed_bfloat16": rate}
+        assert precision.fastest(rates)[0] == better
     assert precision.fastest({"float32": 90.0, "mixed_bfloat16": 30.0})[0] == "float32"
 
 
 @pytest.mark.parametrize(
     ("capability", "policies"),
     [
-        ((6, 1), ["float32"]),
+        ((6, 9), ["float32"]),
+        ((7, 0), ["float32", "mixed_float16"]),
         ((7, 5), ["float32", "mixed_float16"]),
+        ((8, 0), ["float32", "mixed_bfloat16", "mixed_float16"]),
         ((9, 0), ["float32", "mixed_bfloat16", "mixed_float16"]),
     ],
 )
@@ -53,3 +57,35 @@ def test_the_trial_leaves_the_policy_as_it_was(monkeypatch: pytest.MonkeyPatch) 
     assert tried == policies
     assert chosen in policies
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "policies"),
+    [
+        ("x86_64", "flags : sse avx512_bf16", ["float32", "mixed_bfloat16"]),
+        ("x86_64", "flags : sse amx_bf16", ["float32", "mixed_bfloat16"]),
+        ("x86_64", "flags : sse bf16", ["float32"]),
+        ("aarch64", "Features : fp bf16", ["float32", "mixed_bfloat16"]),
+        ("aarch64", "Features : fp asimd", ["float32"]),
+    ],
+)
+def test_a_processor_tries_what_it_has_units_for(
+    monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, policies: list[str]
+) -> None:
+    monkeypatch.setattr(precision.tf.config, "list_logical_devices", lambda kind: [])
+    monkeypatch.setattr(precision.platform, "machine", lambda: machine)
+    monkeypatch.setattr(precision.Path, "exists", lambda path: True)
+    monkeypatch.setattr(precision.Path, "read_text", lambda path, encoding: flags)
+    assert precision.candidates() == policies
+
+
+def test_a_gpu_tells_its_compute_capability(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = precision.tf.config
+    monkeypatch.setattr(config, "list_logical_devices", lambda kind: ["/GPU:0"])
+    monkeypatch.setattr(config, "list_physical_devices", lambda kind: ["gpu"])
+    monkeypatch.setattr(
+        config.experimental,
+        "get_device_details",
+        lambda gpu: {"compute_capability": (7, 5)},
+    )
+    assert precision.candidates() == ["float32", "mixed_float16"]

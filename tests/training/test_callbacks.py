@@ -6,6 +6,7 @@ import csv
 import errno
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -50,14 +51,14 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_narrator_tells_each_batch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_batch_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callbacks, "STEP_SECONDS", 0.0)
     with StatusWriter(run) as reporter:
-        narrator = StatusCallback(reporter, 10, 16)
-        narrator.on_epoch_begin(2)
+        callback = StatusCallback(reporter, 10, 16)
+        callback.on_epoch_begin(2)
         # Keras gives means over the epoch so far: the batches had 3, 1 and 2.
         for number, mean in enumerate((3.0, 2.0, 2.0)):
-            narrator.on_train_batch_end(number, {"loss": mean, "accuracy": 0.5})
+            callback.on_train_batch_end(number, {"loss": mean, "accuracy": 0.5})
         assert (reporter.status.done, reporter.status.total) == (3, 6)
     told = rows(run.folder / "steps.csv")
     assert [float(row["loss"]) for row in told] == pytest.approx([3.0, 1.0, 2.0])
@@ -65,23 +66,54 @@ def test_narrator_tells_each_batch(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert {row["epoch"] for row in told} == {"3"}
 
 
+def test_steps_are_reported_together_where_they_are_quick(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([100.0, 100.04, 100.06])
+    timer = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr(callbacks, "time", timer)
+    reported: list[dict[str, float]] = []
+    with StatusWriter(run) as reporter:
+        monkeypatch.setattr(reporter, "step", lambda **row: reported.append(row))
+        callback = StatusCallback(reporter, 0, 3)
+        callback.on_epoch_begin(0)
+        for number, mean in enumerate((3.0, 2.0, 2.0)):
+            callback.on_train_batch_end(number, {"loss": mean, "accuracy": mean / 4})
+    assert [row["step"] for row in reported] == [1, 3]
+    # The second and third batch had 1 and 2.
+    assert reported[1]["loss"] == pytest.approx(1.5)
+    assert reported[1]["accuracy"] == pytest.approx(0.375)
+
+
+def test_an_epoch_is_a_row_of_the_history(run: Run) -> None:
+    model = tiny_model()
+    model.optimizer.learning_rate = 0.25
+    with StatusWriter(run) as reporter:
+        callback = StatusCallback(reporter, 30, 60)
+        callback.set_model(model)
+        callback.on_epoch_end(2, {"loss": np.float32(0.5), "val_loss": 0.75})
+    (row,) = rows(run.folder / "history.csv")
+    assert (row["epoch"], row["step"], row["learning_rate"]) == ("3", "30", "0.25")
+    assert (row["loss"], row["val_loss"]) == ("0.5", "0.75")
+
+
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_loss_that_is_no_number_ends_training(run: Run, loss: float) -> None:
     with StatusWriter(run) as reporter:
-        narrator = StatusCallback(reporter, 0, 10)
-        narrator.on_epoch_begin(1)
+        callback = StatusCallback(reporter, 0, 10)
+        callback.on_epoch_begin(1)
         with pytest.raises(NotANumberError, match="epoch 2, step 5"):
-            narrator.on_train_batch_end(4, {"loss": loss, "accuracy": 0.5})
+            callback.on_train_batch_end(4, {"loss": loss, "accuracy": 0.5})
 
 
 def test_stop_is_heard_in_training_and_validation(run: Run) -> None:
     run.request_stop()
     with StatusWriter(run) as reporter:
-        narrator = StatusCallback(reporter, 0, 10)
+        callback = StatusCallback(reporter, 0, 10)
         with pytest.raises(Cancelled):
-            narrator.on_train_batch_end(0, {"loss": 1.0, "accuracy": 0.5})
+            callback.on_train_batch_end(0, {"loss": 1.0, "accuracy": 0.5})
         with pytest.raises(Cancelled):
-            narrator.on_test_batch_end(0)
+            callback.on_test_batch_end(0)
 
 
 def keeper(reporter: StatusWriter, saved: list[keras.Model], patience: int = 0) -> Any:
@@ -106,6 +138,14 @@ def test_only_better_models_are_kept_also_by_the_next_attempt(run: Run) -> None:
         assert again.offer(model, 3, 0.4)
         assert reporter.status.best_epoch == 3
     assert len(saved) == 2
+
+
+def test_a_model_that_was_lost_is_saved_again(run: Run) -> None:
+    saved: list[keras.Model] = []
+    with StatusWriter(run) as reporter:
+        keeper(reporter, saved).offer(tiny_model(), 1, 0.5)
+        run.model_path.unlink()
+        assert keeper(reporter, saved).offer(tiny_model(), 2, 9.0)
 
 
 def test_patience_counts_from_the_best_epoch_of_any_attempt(run: Run) -> None:

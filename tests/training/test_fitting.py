@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.errors import Cancelled
 from medmodel.core.storage import read_json
 from medmodel.networks.models import MODELS
 from medmodel.runs.failures import NotANumberError
@@ -125,6 +127,31 @@ def test_stopped_in_the_first_epoch_keeps_what_there_is(
     assert run.model_facts.class_names == ["dark", "light"]
 
 
+def test_stopped_before_the_first_step_there_is_no_model(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopping(*_: Any) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr(fitting.StatusCallback, "on_epoch_begin", stopping)
+    run = RunStore().create(settings(class_folders))
+    trained(run)
+    assert not run.model_path.exists()
+
+
+def test_learning_rate_warms_up_then_falls_as_a_cosine(class_folders: Path) -> None:
+    config = settings(class_folders, epochs=10, learning_rate=0.01)
+    rate = fitting._optimizer(config, steps=20)._learning_rate
+    # 200 steps: a tenth of them warm up from a tenth, at most one epoch.
+    expected = {0: 0.001, 10: 0.0055, 20: 0.01, 110: 0.00505, 200: 0.0001}
+    for step, value in expected.items():
+        assert float(rate(step)) == pytest.approx(value, rel=1e-4)
+    short = fitting._optimizer(replace(config, epochs=1), steps=5)._learning_rate
+    assert float(short(0)) == pytest.approx(0.01)
+    long = fitting._optimizer(replace(config, epochs=100), steps=20)._learning_rate
+    assert float(long(20)) == pytest.approx(0.01)
+
+
 def test_loss_that_is_no_number_is_named(
     class_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,24 +172,39 @@ def test_patience_ends_training(class_folders: Path) -> None:
     assert len(rows(run)) < 30
 
 
-def test_fine_tuning_starts_from_a_solved_head_and_leaves_batch_norm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def fine_tuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
+    """Settings of a fine-tuning whose network has batch normalisation."""
+
     def pretrained(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
         x = keras.layers.BatchNormalization(name="norm")(_tiny(images, weights))
         return keras.layers.Dropout(0.2)(x)
 
     monkeypatch.setitem(MODELS, "efficientnet_lite0", pretrained)
     folder = draw_class_folders(tmp_path / "data" / "many", images_per_class=30)
-    config = config_for(
-        "custom",
-        str(folder),
-        **{"size": 28, "epochs": 1, "batch_size": 16, "precision": "float32"},
-        learning_rate=1e-7,
-    )
-    run = RunStore().create(config)
+    small = {"size": 28, "epochs": 1, "batch_size": 16, "precision": "float32"}
+    return config_for("custom", str(folder), **small, learning_rate=1e-7)
+
+
+def test_fine_tuning_starts_from_a_solved_head_and_leaves_batch_norm(
+    fine_tuned: TrainConfig,
+) -> None:
+    run = RunStore().create(fine_tuned)
     assert trained(run) is RunStatus.DONE
     saved = keras.models.load_model(run.model_path, compile=False)
     # Nearly nothing was learned by descent: it is the head that knows the classes.
     assert float(rows(run)[-1]["val_accuracy"]) > 0.9
     np.testing.assert_array_equal(saved.get_layer("norm").moving_mean, np.zeros(4))
+
+
+def test_a_resumed_fine_tuning_does_not_solve_its_head_anew(
+    fine_tuned: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunStore().create(replace(fine_tuned, epochs=2))
+    with monkeypatch.context() as patch:
+        crash_after(patch, 1)
+        with pytest.raises(Crash):
+            trained(run)
+    monkeypatch.setattr(fitting, "_start_head", lambda *_: pytest.fail("solved anew"))
+    assert trained(run) is RunStatus.DONE
+    assert [row["epoch"] for row in rows(run)] == ["1", "2"]

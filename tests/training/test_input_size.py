@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from medmodel.core.config import config_for
@@ -37,7 +40,7 @@ def chosen(folder: Path, **changes: object) -> input_size.InputSizeChoice:
 )
 def test_verdict(gains: list[float], size: int) -> None:
     large = np.full(4, 0.5)
-    found = input_size.verdict({128: large + gains, 224: large})
+    found = input_size.larger_if_better({128: large + gains, 224: large})
     assert found.size == size
     assert found.reason.startswith(f"{size} px: validation chose it over")
     assert "0.50" in found.reason
@@ -53,8 +56,10 @@ def test_settings_have_the_first_word(class_folders: Path) -> None:
         (28, (96, 128)),
         (111, (96, 128)),
         (112, (128, 128)),
-        (200, (128, 224)),
-        (512, (128, 320)),
+        (175, (128, 128)),
+        (176, (128, 224)),
+        (271, (128, 224)),
+        (272, (128, 320)),
     ],
 )
 def test_candidates(native: float, sizes: tuple[int, int]) -> None:
@@ -84,3 +89,42 @@ def test_pilot_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert first.size == 224
     assert asked == [128, 224]
     assert chosen(folder, seed=1).size == 224 and len(asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "anew"),
+    [
+        ({"window": "lung"}, True),
+        ({"class_weights": False}, True),
+        ({"fold": 1, "folds": 3}, True),
+        ({"epochs": 7}, False),
+        ({"name": "again"}, False),
+    ],
+)
+def test_another_look_at_the_images_is_tried_anew(
+    class_folders: Path, changes: dict[str, object], anew: bool
+) -> None:
+    config = config_for("instant", str(class_folders), class_weights=True)
+    index = index_dataset(class_folders)
+    other = RunStore().create(replace(config, **changes))  # type: ignore[arg-type]
+    file = input_size._cache_file(RunStore().create(config), index)
+    assert (input_size._cache_file(other, index) != file) is anew
+
+
+def test_the_pilot_draws_a_share_of_every_class() -> None:
+    labels = ["rare"] * 3 + ["usual"] * 1997
+    table = pd.DataFrame(
+        {"label": labels * 2, "split": ["train"] * 2000 + ["val"] * 2000}
+    )
+    table.loc[3999, "split"] = "test"
+    rows = list(input_size._drawn(table, seed=0))
+    assert len(rows) == len(set(rows)) and 3999 not in rows
+    drawn = Counter(zip(table["split"][rows], table["label"][rows], strict=True))
+    # 500 of 2000 and 250 of 1999; at least two of a class.
+    assert drawn == {
+        ("train", "rare"): 2,
+        ("train", "usual"): 499,
+        ("val", "rare"): 2,
+        ("val", "usual"): 250,
+    }
+    assert rows != list(input_size._drawn(table, seed=1))

@@ -19,6 +19,7 @@ from medmodel.inference import prediction
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
+from medmodel.training.softmax_head import HeadTrainer
 from tests.conftest import draw_class_folders
 from tests.volumes import draw_volumes
 
@@ -122,13 +123,13 @@ def test_stop_while_features_are_computed_keeps_a_model(
     class_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = RunStore().create(config_for("instant", str(class_folders), size=32))
-    take = train.train_instant.__globals__["Learner"].take
+    add_features = HeadTrainer.add_features
 
-    def stopping(self: Any, *given: Any) -> None:
-        take(self, *given)
+    def stopping(self: HeadTrainer, *portion: np.ndarray) -> None:
+        add_features(self, *portion)
         run.request_stop()
 
-    monkeypatch.setattr("medmodel.training.instant.Learner.take", stopping)
+    monkeypatch.setattr(HeadTrainer, "add_features", stopping)
     with StatusWriter(run) as reporter:
         monkeypatch.setattr(type(reporter), "stop_requested", run_stop(run))
         assert train.train(run, reporter) is RunStatus.STOPPED
@@ -152,7 +153,7 @@ def test_folder_outside_the_roots_is_refused(tmp_path: Path) -> None:
     ("scores", "said"), [([[0.9, 0.1], [0.6, 0.4]], True), ([[1, 0], [0, 1]], False)]
 )
 def test_one_answer_for_all_is_told(scores: list[list[float]], said: bool) -> None:
-    sentence = train.one_answer(np.array(scores), ["normal", "ill"])
+    sentence = train.constant_prediction_warning(np.array(scores), ["normal", "ill"])
     assert ("normal for every validation image" in sentence) is said
 
 

@@ -1,4 +1,4 @@
-"""Pictures that somebody brought to Diagnose: kept in memory, never on disk.
+"""Uploaded images of Diagnose: kept in memory, never on disk.
 
 A name is text to show, never a path.
 """
@@ -37,7 +37,7 @@ _THUMBNAIL = 80
 
 @dataclass(frozen=True)
 class Case:
-    """One picture that could be read.
+    """One image that could be read.
 
     Args:
         key: Tells it from the others of this session.
@@ -82,7 +82,7 @@ class Refused:
 
 
 def uploaded(files: Sequence[UploadedFile], first: Preprocessing) -> list[Case]:
-    """The pictures among the uploaded files; refused ones are told on the page.
+    """The images among the uploaded files; refused ones are named on the page.
 
     Each file is decoded once per session.
 
@@ -90,29 +90,29 @@ def uploaded(files: Sequence[UploadedFile], first: Preprocessing) -> list[Case]:
         files: What the upload widget holds.
         first: The preprocessing that is certainly asked for.
     """
-    known = st.session_state.get("cases", {})
+    cases = st.session_state.get("cases", {})
     # Another model may want volumes cut along another axis, or another frame.
     wanted = f"{first.axis}-{first.frame}"
     keys = {file.file_id: f"{file.file_id}-{wanted}" for file in files}
-    new = [file for file in files if keys[file.file_id] not in known]
+    new = [file for file in files if keys[file.file_id] not in cases]
     bar = st.progress(0.0) if len(new) > 10 else None
     for done, file in enumerate(new):
         if bar:
             bar.progress(done / len(new), f"Reading picture {done + 1} of {len(new)}")
         key = keys[file.file_id]
-        known[key] = _read(key, file.name, file.getvalue(), first)
+        cases[key] = _read(key, file.name, file.getvalue(), first)
     if bar:
         bar.empty()
-    # What was taken back by its owner is forgotten.
-    kept = {key: known[key] for key in keys.values()}
-    st.session_state["cases"] = kept
-    return [case for case in kept.values() if isinstance(case, Case)]
+    # What its owner removed is forgotten.
+    cases = {key: cases[key] for key in keys.values()}
+    st.session_state["cases"] = cases
+    return [case for case in cases.values() if isinstance(case, Case)]
 
 
 def refused() -> list[Refused]:
     """The uploaded files that could not be read."""
-    known = st.session_state.get("cases", {})
-    return [case for case in known.values() if isinstance(case, Refused)]
+    cases = st.session_state.get("cases", {})
+    return [case for case in cases.values() if isinstance(case, Refused)]
 
 
 def test_samples(run: Run, first: Preprocessing, count: int = 3) -> list[Case]:
@@ -132,8 +132,8 @@ def test_samples(run: Run, first: Preprocessing, count: int = 3) -> list[Case]:
         st.session_state[key] = [
             dataset_case(folder / str(row.path), str(row.label), first) for row in rows
         ]
-    found: list[Case] = st.session_state[key]
-    return found
+    samples: list[Case] = st.session_state[key]
+    return samples
 
 
 def dataset_case(file: Path, label: str, first: Preprocessing) -> Case:
@@ -160,7 +160,7 @@ def dataset_case(file: Path, label: str, first: Preprocessing) -> Case:
 
 
 def prepared(case: Case, preprocessing: Preprocessing) -> Pixels:
-    """What a model with this preprocessing sees of the picture."""
+    """What a model with this preprocessing sees of the image."""
     if preprocessing not in case.prepared:
         window = preprocessing.window
         pixels = decode(case.source, case.name, window, case.frame, case.axis).pixels
@@ -169,28 +169,27 @@ def prepared(case: Case, preprocessing: Preprocessing) -> Pixels:
 
 
 def pixels_of(case: Case) -> Pixels:
-    """The picture at full size; the last one looked at is kept."""
-    kept = st.session_state.get("opened")
-    if kept is None or kept[0] != case.key:
+    """The image at full size; the last one looked at is kept."""
+    opened = st.session_state.get("opened")
+    if opened is None or opened[0] != case.key:
         decoded = decode(case.source, case.name, frame=case.frame, axis=case.axis)
-        kept = (case.key, decoded.pixels)
-        st.session_state["opened"] = kept
-    opened: Pixels = kept[1]
-    return opened
+        opened = st.session_state["opened"] = (case.key, decoded.pixels)
+    pixels: Pixels = opened[1]
+    return pixels
 
 
 def pixel_digest_of(case: Case) -> str:
     """As in the index of a data set: of the pixels, whatever the file.
 
-    A scan's own digest is that of its file: only as it opens, it is one picture.
+    A scan's own digest is that of its file: only as it opens, it is one image.
     """
     if not case.scan:
         return case.digest
-    kept: dict[str, str] = st.session_state.setdefault("pixel-digests", {})
-    if case.key not in kept:
+    digests: dict[str, str] = st.session_state.setdefault("pixel-digests", {})
+    if case.key not in digests:
         decoded = decode(case.source, case.name, frame=case.frame, axis=case.axis)
-        kept[case.key] = pixel_digest(decoded.pixels)
-    return kept[case.key]
+        digests[case.key] = pixel_digest(decoded.pixels)
+    return digests[case.key]
 
 
 def at_frame(case: Case, frame: int) -> Case:
@@ -256,7 +255,7 @@ def _is_scan(decoded: DecodedImage) -> bool:
 
 
 def _digest(source: bytes, decoded: DecodedImage) -> str:
-    """Of the pixels; of the whole file where windows make many pictures of it."""
+    """Of the pixels; of the whole file where windows make many images of it."""
     if _is_scan(decoded):
         return hashlib.blake2b(source, digest_size=16).hexdigest()
     return pixel_digest(decoded.pixels)

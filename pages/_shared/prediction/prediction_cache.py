@@ -58,7 +58,7 @@ class Answer:
 
 
 def warm(run: Run) -> None:
-    """Lets the predictor load the model while the user still looks for a picture."""
+    """Lets the predictor load the model while the user still looks for an image."""
     key = f"warmed-{_version(run)}"
     if key not in st.session_state:
         st.session_state[key] = True

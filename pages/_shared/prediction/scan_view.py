@@ -1,4 +1,4 @@
-"""A scan as on a viewing station: window by name or by hand, frame after frame.
+"""Viewer of a DICOM or NIfTI scan: window presets, centre and width, frames.
 
 The window is for the eye alone: a model always sees the window of its training.
 """
@@ -42,7 +42,7 @@ def choose_frame(case: Case) -> Case:
 
 
 def windowed(case: Case) -> tuple[Pixels, str]:
-    """The picture through the chosen window, with the controls above it.
+    """The image through the chosen window, with the controls above it.
 
     Returns:
         The pixels, and the window in words for the caption.
@@ -117,20 +117,19 @@ def _title(name: str) -> str:
 
 def _frame(case: Case) -> DecodedImage:
     """The scanner's values of one frame; the last one looked at is kept."""
-    kept = st.session_state.get("opened-scan")
-    if kept is None or kept[0] != case.key:
-        frame = decode(
+    opened = st.session_state.get("opened-scan")
+    if opened is None or opened[0] != case.key:
+        decoded = decode(
             case.source, case.name, "file", case.frame, case.axis, values=True
         )
-        kept = (case.key, frame)
-        st.session_state["opened-scan"] = kept
-    found: DecodedImage = kept[1]
-    return found
+        opened = st.session_state["opened-scan"] = (case.key, decoded)
+    frame: DecodedImage = opened[1]
+    return frame
 
 
 @st.fragment
 def show_scan(case: Case, title: str) -> None:
-    """The picture with its window; only this part reruns when the window moves."""
+    """The image with its window; only this part reruns when the window moves."""
     st.markdown(f"**{title}**")
     place = st.container()
     try:

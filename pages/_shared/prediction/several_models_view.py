@@ -45,7 +45,7 @@ def show_bars(answers: Sequence[Answer]) -> None:
 
 @st.fragment
 def show_heatmaps(answers: Sequence[Answer]) -> None:
-    """The picture, and below it where each model looked; one set of controls."""
+    """The image, and below it where each model looked; one set of controls."""
     case = answers[0].case
     st.markdown("**Where each model looked**")
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
@@ -56,7 +56,7 @@ def show_heatmaps(answers: Sequence[Answer]) -> None:
             show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
     with right:
         wanted, opacity, method = _controls(answers, case)
-    # One model may stand alone here, because the others find the picture strange.
+    # One model may stand alone here, because the others find the image strange.
     beside = places(max(len(answers), 2))
     for place, answer in zip(beside, answers, strict=False):
         with place, errors_shown(), st.spinner("Explaining …"):

@@ -1,0 +1,230 @@
+"""Softmax head: multinomial logistic regression on features, its regularisation chosen.
+
+All recipes solve their last layer here: Instant while features are still being
+computed (the layer already learns from those that are there), fine-tuning before the
+first epoch, and the choice of the input size. Every pass is over all features, for
+every strength of regularisation at once. Nothing here is random.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from medmodel.networks.features import FEATURES
+from medmodel.training.context import TrainingContext
+from medmodel.training.logistic_regression import (
+    SoftmaxPath,
+    ValidationScore,
+    log_probabilities,
+    validation_score,
+)
+
+STRENGTHS = 2.0 ** np.arange(2, -8.5, -0.5)
+"""Candidate strengths of regularisation, from strong to weak; so close to each other
+that the choice hardly depends on where they happen to lie."""
+FIRST_FIT = 256
+"""Images after whose features the layer learns for the first time."""
+FIT_PASSES = 6
+STEP_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class SoftmaxHead:
+    """A softmax layer on features that are standardised as `(x - mean) / scale`.
+
+    Args:
+        mean: (d,) mean of each feature.
+        scale: (d,) spread of each feature.
+        coefficients: (d + 1, k) kernel, the last row being the bias.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    coefficients: np.ndarray
+
+    @property
+    def dense_weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Kernel (d, k) and bias (k,) with the standardisation folded in."""
+        kernel = self.coefficients[:-1].astype(np.float64) / self.scale[:, None]
+        return kernel, self.coefficients[-1] - self.mean.astype(np.float64) @ kernel
+
+
+class HeadTrainer:
+    """Trains a softmax head on features, few or all of them.
+
+    Args:
+        context: The run; images of train teach, those of val choose.
+        count: Features per image.
+    """
+
+    def __init__(self, context: TrainingContext, count: int = FEATURES) -> None:
+        self.context = context
+        self.step = context.reporter.status.step
+        self._features = np.empty((len(context.targets), count), np.float16)
+        self._present = np.zeros(len(context.targets), bool)
+        self._split = context.prepared.table["split"].to_numpy()
+        self._next_fit = FIRST_FIT
+        self._reported = 0.0
+        self._path: SoftmaxPath | None = None
+        self._validation = (np.zeros(0), np.zeros(0), np.zeros(0))
+        shape = (count + 1, len(context.classes))
+        self._coefficients = np.zeros((len(STRENGTHS), *shape), np.float32)
+        self._mean = np.zeros(count, np.float32)
+        self._scale = np.ones(count, np.float32)
+
+    def add_features(self, rows: np.ndarray, features: np.ndarray) -> None:
+        """Adds features: the layer is asked about them first, then learns from them.
+
+        It learns at fixed numbers of rows, so that the result does not depend on
+        how fast features come, or in which portions.
+
+        Args:
+            rows: (b,) row numbers among the prepared images.
+            features: (b, d).
+        """
+        while len(rows):
+            count = min(len(rows), self._next_fit - int(self._present.sum()))
+            self._features[rows[:count]] = features[:count]
+            self._present[rows[:count]] = True
+            self._report_new(rows[:count])
+            rows, features = rows[count:], features[count:]
+            taken = int(self._present.sum())
+            if taken == self._next_fit:
+                # Ever longer ways to the next fit: all of them together then cost
+                # about as much as three on everything.
+                self._next_fit += max(FIRST_FIT, taken // 2)
+                self._restart()
+                for _ in range(FIT_PASSES):
+                    self._advance()
+
+    def train_epochs(self, epochs: int) -> SoftmaxHead | None:
+        """Passes over the features that are there; each is reported as an epoch.
+
+        Their arrival was the first epoch, so one pass less is made.
+
+        Returns:
+            The layer to keep; None if there was nothing to learn from.
+        """
+        if not (self._rows("train").size and self._rows("val").size):
+            return None
+        score = self._score_after(0)
+        lowest, best_epoch = np.inf, 1
+        for epoch in range(1, epochs + 1):
+            if epoch > 1:
+                self._advance()
+                score = self._score()
+            self._report_epoch(epoch, score)
+            if score.losses.min() < lowest:
+                lowest, best_epoch = score.losses.min(), epoch
+            if self.context.reporter.stop_requested:
+                break
+            if 0 < self.context.config.patience <= epoch - best_epoch:
+                break
+        return self._best_head(score)
+
+    def solve(self, passes: int) -> tuple[SoftmaxHead, np.ndarray]:
+        """As `train_epochs` without reports: the layer to keep, and its log losses.
+
+        Args:
+            passes: Over the features that are there.
+
+        Returns:
+            The layer, and the weighted log loss of every validation image, in the
+            order of the prepared images.
+        """
+        score = self._score_after(passes)
+        head, (features, targets, weights) = self._best_head(score), self._validation
+        logs = log_probabilities(features, head.coefficients[None])[0]
+        losses = -logs[np.arange(len(targets)), targets] * weights
+        return head, losses / weights.mean()
+
+    def _score_after(self, passes: int) -> ValidationScore:
+        self._restart()
+        rows = self._rows("val")
+        targets = self.context.targets[rows]
+        weights = self.context.weights[targets]
+        self._validation = (self._standardised(rows), targets, weights)
+        for _ in range(passes):
+            self._advance()
+        return self._score()
+
+    def _score(self) -> ValidationScore:
+        return validation_score(self._coefficients, *self._validation)
+
+    def _best_head(self, score: ValidationScore) -> SoftmaxHead:
+        leader = score.leader
+        tempered = self._coefficients[leader] * score.temperatures[leader]
+        return SoftmaxHead(self._mean, self._scale, tempered.astype(np.float32))
+
+    def _restart(self) -> None:
+        """Starts on all training features that are there, with what is known."""
+        rows = self._rows("train")
+        if not rows.size:
+            return
+        features = self._features[rows].astype(np.float32)
+        mean, scale = features.mean(axis=0), features.std(axis=0)
+        # A feature that never changes says nothing and must not be blown up.
+        scale = np.where(scale > 1e-4, scale, 1.0).astype(np.float32)
+        # The same function of the raw features in the new units.
+        kernel = self._coefficients[:, :-1] / self._scale[:, None]
+        shift = np.einsum("d,sdk->sk", mean - self._mean, kernel)
+        self._coefficients[:, -1] += shift
+        self._coefficients[:, :-1] = kernel * scale[:, None]
+        self._mean, self._scale = mean, scale
+        features -= mean
+        features /= scale
+        targets = self.context.targets[rows]
+        weights = self.context.weights[targets]
+        self._path = SoftmaxPath(
+            features, targets, weights, STRENGTHS, self._coefficients
+        )
+
+    def _advance(self) -> None:
+        if self._path is not None:
+            self._path.advance()
+            self._coefficients = self._path.coefficients.copy()
+
+    def _report_new(self, rows: np.ndarray) -> None:
+        """Reports the loss on new training images, before learning from them."""
+        rows = rows[self._split[rows] == "train"]
+        now = time.monotonic()
+        if not rows.size or now - self._reported < STEP_SECONDS:
+            return
+        self._reported = now
+        middle = self._coefficients[len(STRENGTHS) // 2][None]
+        logs = log_probabilities(self._standardised(rows), middle)[0]
+        targets = self.context.targets[rows]
+        loss = -logs[np.arange(len(rows)), targets].mean()
+        self._report_step(1, float(loss), float((logs.argmax(1) == targets).mean()))
+
+    def _report_epoch(self, epoch: int, score: ValidationScore) -> None:
+        assert self._path is not None
+        leader, reporter = score.leader, self.context.reporter
+        loss, accuracy = self._path.loss[leader], self._path.accuracy[leader]
+        self._report_step(epoch, float(loss), float(accuracy))
+        row = {
+            "epoch": epoch,
+            "step": self.step,
+            "loss": float(loss),
+            "accuracy": float(accuracy),
+            "val_loss": float(score.losses[leader]),
+            "val_accuracy": float(score.accuracies[leader]),
+        }
+        reporter.epoch(row)
+        reporter.progress("training", epoch, self.context.config.epochs)
+        reporter.update(best_epoch=epoch)
+
+    def _report_step(self, epoch: int, loss: float, accuracy: float) -> None:
+        self.step += 1
+        self.context.reporter.step(
+            step=self.step, epoch=epoch, loss=loss, accuracy=accuracy
+        )
+
+    def _rows(self, split: str) -> np.ndarray:
+        return np.flatnonzero((self._split == split) & self._present)
+
+    def _standardised(self, rows: np.ndarray) -> np.ndarray:
+        return (self._features[rows].astype(np.float32) - self._mean) / self._scale
