@@ -36,7 +36,7 @@ from medmodel.evaluation.ood import image_traits
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.imaging import enhance, images
 from medmodel.inference import ood_features, prediction
-from medmodel.quality import indexing
+from medmodel.quality import report_store
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
@@ -163,9 +163,9 @@ def test_the_check_of_the_data_set_is_still_there(
     trained: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(trained.config.dataset)
-    index, report = datasets.load_index(folder), indexing.kept_report(folder)
+    index, report = datasets.load_index(folder), report_store.load_report(folder)
     assert index and report and report.fingerprint == index.fingerprint
-    findings = indexing.kept_findings(folder)
+    findings = report_store.load_issues(folder)
     assert findings and [f.kind for f in findings] == EXPECTED["findings"]
     decided = curation.actions(datasets.index_folder(folder))
     assert [action.kind for action in decided] == ["leave_out", "together"]

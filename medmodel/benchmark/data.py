@@ -25,7 +25,7 @@ from medmodel.data.describe import describe_files
 from medmodel.data.index_table import SampleRow
 from medmodel.data.layout import FileEntry, list_files
 from medmodel.data.prepared import prepare
-from medmodel.quality import indexing
+from medmodel.quality import indexing, report_store
 
 GOAL = 0.8
 """Of cores × what the decoder alone does in one thread."""
@@ -111,9 +111,9 @@ def oddities() -> list[Measurement]:
         for dataset, known in expected.items():
             folder = bench_data(dataset)
             indexing.check_folder(folder)
-            report = indexing.kept_report(folder)
+            report = report_store.load_report(folder)
             assert report
-            counts = {f.kind: f.count for f in indexing.kept_findings(folder) or []}
+            counts = {f.kind: f.count for f in report_store.load_issues(folder) or []}
             counts["patients"] = len(report.shared_patients)
             counts["hidden"] = sum(reason == "hidden" for _, reason in report.ignored)
             for kind, count in known.items():

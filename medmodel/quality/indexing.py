@@ -1,38 +1,26 @@
-"""Checks a data set in a process of its own, and keeps what its page shows.
+"""Background check of a data set, and what people decide about its files.
 
 `python -m medmodel.quality.indexing FOLDER`. Pages start it and look at its state; it
-survives them. Beside the index it leaves report.json and small pictures, so that the
-page of a data set with 10,000 images opens at once.
+survives them. It leaves what `report_store` and `thumbnails` keep.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import ImageError
-from medmodel.core.storage import read_json, replacing, write_json
 from medmodel.data import curation
 from medmodel.data.datasets import Index, index_dataset, index_folder, load_index
 from medmodel.data.splits import assign_splits, guess_patient_pattern
-from medmodel.imaging import images
-from medmodel.quality import assessment, issues
+from medmodel.quality import assessment, report_store, thumbnails
 from medmodel.quality.checks import DatasetReport, examine
+from medmodel.quality.issues import Issue
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SAMPLES, SAMPLE_SIDE = 8, 112
-SHOWN_DUPLICATES, DUPLICATE_SIDE = 60, 72
-_VERSION = 1
-"""Of report.json; to be raised when `DatasetReport` changes."""
 
 
 def start_indexing(folder: Path) -> None:
@@ -59,38 +47,6 @@ def _task(folder: Path) -> BackgroundTask:
     )
 
 
-def kept_report(folder: Path) -> DatasetReport | None:
-    """The findings of the last check, read in milliseconds; None if there are none."""
-    values = _read_report(folder)
-    return None if values is None else DatasetReport.from_json(values["report"])
-
-
-def kept_pattern(folder: Path) -> str:
-    """The pattern for patients that the kept report was made with."""
-    values = _read_report(folder)
-    return "" if values is None else str(values["pattern"])
-
-
-def sample_strip(folder: Path, label: str) -> Path:
-    """A PNG with some pictures of a class side by side."""
-    name = hashlib.sha256(label.encode()).hexdigest()[:16]
-    return index_folder(folder) / "pictures" / f"class-{name}.png"
-
-
-def duplicate_picture(folder: Path, path: str) -> Path:
-    """A small PNG of a picture that occurs more than once, by its first path."""
-    name = hashlib.sha256(path.encode()).hexdigest()[:16]
-    return index_folder(folder) / "pictures" / f"same-{name}.png"
-
-
-def kept_findings(folder: Path) -> list[issues.Issue] | None:
-    """The quality findings of the last check; None if this version made none."""
-    values = _kept(folder, "findings.json")
-    if values.get("version") != _VERSION:
-        return None
-    return issues.from_json(values["findings"])
-
-
 def decisions(folder: Path) -> list[curation.Action]:
     """What was decided about a data set, oldest first."""
     return curation.actions(index_folder(folder))
@@ -108,11 +64,6 @@ def undo(folder: Path, action_id: str) -> None:
     start_indexing(folder)
 
 
-def finding_strip(folder: Path, kind: str) -> Path:
-    """A PNG with the first pictures of a finding side by side."""
-    return index_folder(folder) / "pictures" / f"finding-{kind}.png"
-
-
 def report_with_pattern(folder: Path, pattern: str) -> DatasetReport:
     """The findings with another pattern for patients, kept for the next look.
 
@@ -123,12 +74,10 @@ def report_with_pattern(folder: Path, pattern: str) -> DatasetReport:
     index = load_index(folder) or index_dataset(folder)
     table = _split_table(index, pattern)
     report = examine(index, table)
-    # No picture is opened again: who belongs to which split is all that changes.
-    measured = _kept_measured(index) or assessment.measure(index)
-    _keep_findings(
-        folder, index, assessment.find_issues(index, table, report, measured)
-    )
-    _keep_report(folder, report, pattern, chosen=True)
+    # No image is opened again: who belongs to which split is all that changes.
+    measured = report_store.load_measured(index) or assessment.measure(index)
+    _keep_issues(index, assessment.find_issues(index, table, report, measured))
+    report_store.save_report(folder, report, pattern, chosen=True)
     return report
 
 
@@ -138,20 +87,17 @@ def check_folder(folder: Path) -> None:
     index = index_dataset(folder, task.job())
     total = len(index.table)
     task.write("comparing", done=total, total=total)
-    kept = _read_report(folder)
-    # A pattern that a person gave outlives the next check.
-    chosen = kept is not None and bool(kept["chosen"])
+    chosen = report_store.chosen_pattern(folder)
     guess = guess_patient_pattern(index.readable["path"])
-    pattern = kept["pattern"] if kept and chosen else guess
+    pattern = guess if chosen is None else chosen
     table = _split_table(index, pattern)
     report = examine(index, table)
-    _draw_pictures(index, report)
+    thumbnails.draw_classes(index)
+    thumbnails.draw_duplicates(index, report)
     measured = assessment.measure(index)
-    write_json(index_folder(folder) / "measured.json", measured._asdict())
-    _keep_findings(
-        folder, index, assessment.find_issues(index, table, report, measured)
-    )
-    _keep_report(folder, report, pattern, chosen=chosen)
+    report_store.save_measured(folder, measured)
+    _keep_issues(index, assessment.find_issues(index, table, report, measured))
+    report_store.save_report(folder, report, pattern, chosen=chosen is not None)
     task.write("finished", done=total, total=total)
 
 
@@ -160,94 +106,10 @@ def _split_table(index: Index, pattern: str) -> pd.DataFrame:
     return assign_splits(index, config)
 
 
-def _kept_measured(index: Index) -> assessment.Measured | None:
-    """What the last check measured, if it was of the same pictures."""
-    values = _kept(index.folder, "measured.json")
-    if values.get("fingerprint") != index.fingerprint:
-        return None
-    return assessment.Measured(**values)
-
-
-def _keep_findings(folder: Path, index: Index, found: list[issues.Issue]) -> None:
-    """Keeps the findings, and some pictures of each: of groups the first two."""
-    drawn = kept_findings(folder) or []
-    for finding in found:
-        paths = [path for group in finding.groups for path in group[:2]][:SAMPLES]
-        strip = finding_strip(folder, finding.kind)
-        if paths and not (finding in drawn and strip.exists()):
-            shown = [_small(index.folder / path, SAMPLE_SIDE) for path in paths]
-            _write_png(strip, shown)
-    values = {"version": _VERSION, "findings": issues.to_json(found)}
-    write_json(index_folder(folder) / "findings.json", values)
-
-
-def _read_report(folder: Path) -> dict[str, Any] | None:
-    """What report.json holds; None if it is not there or of another version."""
-    values = _kept(folder, "report.json")
-    return values if values.get("version") == _VERSION else None
-
-
-def _kept(folder: Path, name: str) -> dict[str, Any]:
-    """What a file beside the index holds; empty where it is missing or damaged.
-
-    The next check writes it anew.
-    """
-    try:
-        found = read_json(index_folder(folder) / name)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _keep_report(
-    folder: Path, report: DatasetReport, pattern: str, chosen: bool
-) -> None:
-    """Keeps the findings; `chosen` tells whether a person gave the pattern."""
-    values = {
-        "version": _VERSION,
-        "pattern": pattern,
-        "chosen": chosen,
-        "report": report.to_json(),
-    }
-    with replacing(index_folder(folder) / "report.json") as file:
-        json.dump(values, file, ensure_ascii=False)
-
-
-def _draw_pictures(index: Index, report: DatasetReport) -> None:
-    """Leaves small PNG files: a strip per class, one for each picture found twice."""
-    readable = index.readable
-    for label in index.classes:
-        rows = readable[readable["label"] == label].sort_values("digest")
-        # By digest, not by name: neighbours in name are often the same patient.
-        shown = [_small(index.folder / p, SAMPLE_SIDE) for p in rows["path"][:SAMPLES]]
-        _write_png(sample_strip(index.folder, label), shown)
-    for group in report.duplicates[:SHOWN_DUPLICATES]:
-        picture = _small(index.folder / group.paths[0], DUPLICATE_SIDE)
-        _write_png(duplicate_picture(index.folder, group.paths[0]), [picture])
-
-
-def _small(path: Path, side: int) -> images.Pixels:
-    """A picture on a dark square, uint8 (side, side, 3); tiny ones are enlarged."""
-    square = np.full((side, side, 3), 17, np.uint8)
-    try:
-        pixels = images.decode(path).pixels
-    except (ImageError, OSError):
-        # Gone since it was indexed: the next check will say so.
-        return square
-    pixels = images.thumbnail(pixels, side)
-    times = side // max(pixels.shape[:2])
-    pixels = pixels.repeat(times, axis=0).repeat(times, axis=1)
-    height, width, _ = pixels.shape
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = pixels
-    return square
-
-
-def _write_png(path: Path, pictures: list[images.Pixels]) -> None:
-    gap = np.full((pictures[0].shape[0], 4, 3), 17, np.uint8)
-    parts = [part for picture in pictures for part in (gap, picture)] + [gap]
-    with replacing(path, "wb") as file:
-        file.write(images.png_bytes(np.concatenate(parts, axis=1)))
+def _keep_issues(index: Index, issues: list[Issue]) -> None:
+    drawn = report_store.load_issues(index.folder) or []
+    thumbnails.draw_issues(index, issues, drawn)
+    report_store.save_issues(index.folder, issues)
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from medmodel import __version__
 from medmodel.core.samples import Slicing
 from medmodel.data.curation import Action
 from medmodel.quality.checks import DatasetReport
-from medmodel.quality.indexing import finding_strip
 from medmodel.quality.issues import VERDICTS, Issue, to_json, verdict
+from medmodel.quality.thumbnails import issue_strip
 
 CLAIM = (
     "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update. "
@@ -190,7 +190,7 @@ def _finding(folder: Path, finding: Issue) -> str:
         f"<h2>{html.escape(finding.title)} ({finding.count:,})</h2>",
         f"<p>{html.escape(finding.sentence)}</p>",
     ]
-    strip = finding_strip(folder, finding.kind)
+    strip = issue_strip(folder, finding.kind)
     if finding.groups and strip.exists():
         data = base64.b64encode(strip.read_bytes()).decode()
         parts.append(f'<img alt="Examples" src="data:image/png;base64,{data}">')

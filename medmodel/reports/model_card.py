@@ -25,7 +25,7 @@ from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import shared_patients
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds, later_choices
-from medmodel.quality.indexing import kept_findings
+from medmodel.quality.report_store import load_issues
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions, read_split
 
@@ -243,7 +243,7 @@ def trained_on(run: Run) -> str:
 
 def data_quality(run: Run) -> str:
     """What the check of the data set found, as sentences; blank if there was none."""
-    found = kept_findings(Path(run.config.dataset))
+    found = load_issues(Path(run.config.dataset))
     if found is None:
         return BLANK
     odd = [f"{f.title} ({f.count:,})" for f in found if f.level != "ok"]

@@ -9,7 +9,7 @@ import streamlit as st
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.data.folders import allowed, recent_datasets, safe_folder, subfolders
 from medmodel.data.synthetic import SAMPLE_NAME, ensure_sample_dataset
-from medmodel.quality import indexing
+from medmodel.quality import indexing, report_store
 from medmodel.quality.checks import DatasetReport
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown, page_header
@@ -25,7 +25,7 @@ _LISTED = 60
 
 def open_dataset(folder: Path) -> None:
     """Goes to a data set's own address; checks it if nobody has yet."""
-    if indexing.kept_report(folder) is None:
+    if report_store.load_report(folder) is None:
         indexing.start_indexing(folder)
     st.switch_page(widgets.DATASETS, query_params={"dataset": str(folder)})
 
@@ -110,7 +110,7 @@ def show_state(folder: Path) -> None:
 def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
     """The field for the pattern of patients; the report with what it says now."""
     with st.container(border=True):
-        stored = indexing.kept_pattern(folder)
+        stored = report_store.load_pattern(folder)
         pattern = st.text_input(
             "How file names tell patients",
             stored,
@@ -146,7 +146,7 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
 def show_dataset(folder: Path) -> None:
     """Everything that is known about one data set."""
     st.markdown(f":gray[:material/folder_open: {plain(folder)}]")
-    report = indexing.kept_report(folder)
+    report = report_store.load_report(folder)
     verdict = st.container()
     with st.container(horizontal=True):
         if report and st.button(
@@ -166,7 +166,7 @@ def show_dataset(folder: Path) -> None:
     facts = st.container()
     report = ask_for_patients(folder, report)
     with verdict:
-        findings = indexing.kept_findings(folder) or []
+        findings = report_store.load_issues(folder) or []
         dataset_view.show_verdict(report, findings)
     with facts:
         dataset_view.show_facts(report)

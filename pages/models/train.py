@@ -16,7 +16,7 @@ from medmodel.data.layout import list_files
 from medmodel.data.splits import guess_patient_pattern, resolve_patients
 from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.evaluation.cross_validation import in_folds
-from medmodel.quality import indexing
+from medmodel.quality import report_store
 from medmodel.runs import queue, run_index
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown, page_header
@@ -76,14 +76,14 @@ def checked_images(folder: str, fingerprint: str) -> tuple[list[str], list[str]]
 @st.cache_data(max_entries=8, ttl=60, show_spinner=False)
 def guessed_pattern(folder: str) -> str:
     """The pattern that the data set's page knows, else what the names suggest."""
-    if indexing.kept_report(Path(folder)) is not None:
-        return indexing.kept_pattern(Path(folder))
+    if report_store.load_report(Path(folder)) is not None:
+        return report_store.load_pattern(Path(folder))
     return guess_patient_pattern(files_of(folder)[0])
 
 
 def holds_scans(folder: Path) -> bool:
     """Whether the data set has DICOM or NIfTI files: by content, else by name."""
-    report = indexing.kept_report(folder)
+    report = report_store.load_report(folder)
     if report is not None:
         return any(mode.startswith(("DICOM", "NIfTI")) for mode in report.modes)
     paths = files_of(str(folder))[0]
@@ -96,7 +96,7 @@ def preview_patients(folder: Path, pattern: str) -> None:
     Before the first check only the names of files are known: one file may turn out to
     hold several slices or frames.
     """
-    report = indexing.kept_report(folder)
+    report = report_store.load_report(folder)
     if report is None:
         paths, noun = files_of(str(folder))[0], "files"
         headers = [""] * len(paths)

@@ -14,7 +14,7 @@ from medmodel.core.errors import ConfigError, DataError
 from medmodel.core.storage import Lock, read_json, write_json
 from medmodel.data import curation, datasets
 from medmodel.imaging import images
-from medmodel.quality import assessment, indexing
+from medmodel.quality import assessment, indexing, report_store, thumbnails
 from tests.conftest import draw_class_folders
 
 
@@ -46,7 +46,7 @@ def test_a_process_of_its_own_checks_and_leaves_all_the_page_needs(
     patients: Path,
 ) -> None:
     assert indexing.indexing_state(patients).phase == ""
-    assert indexing.kept_report(patients) is None
+    assert report_store.load_report(patients) is None
     indexing.start_indexing(patients)
     assert indexing.indexing_state(patients).running
     indexing.start_indexing(patients)  # no second one
@@ -54,18 +54,18 @@ def test_a_process_of_its_own_checks_and_leaves_all_the_page_needs(
     state = indexing.indexing_state(patients)
     assert (state.phase, state.error) == ("finished", "")
     assert (state.done, state.total) == (24, 24)
-    report = indexing.kept_report(patients)
+    report = report_store.load_report(patients)
     assert report is not None
     assert report.num_patients == 12
     assert report.level == "warning"
-    assert indexing.kept_pattern(patients) != ""
+    assert report_store.load_pattern(patients) != ""
     index = datasets.load_index(patients)
     assert index is not None
     assert index.fingerprint == report.fingerprint
-    strip = images.decode(indexing.sample_strip(patients, "dark")).pixels
-    assert strip.shape[0] == indexing.SAMPLE_SIDE
-    twin = indexing.duplicate_picture(patients, report.duplicates[0].paths[0])
-    assert images.decode(twin).pixels.shape[0] == indexing.DUPLICATE_SIDE
+    strip = images.decode(thumbnails.class_strip(patients, "dark")).pixels
+    assert strip.shape[0] == thumbnails.SAMPLE_SIDE
+    twin = thumbnails.duplicate_thumbnail(patients, report.duplicates[0].paths[0])
+    assert images.decode(twin).pixels.shape[0] == thumbnails.DUPLICATE_SIDE
 
 
 def test_what_is_wrong_is_told_in_a_sentence(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_bad_check_keeps_the_last_good_report(patients: Path) -> None:
     indexing.start_indexing(patients)
     wait_for(lambda: ended(patients))
     assert indexing.indexing_state(patients).phase == "failed"
-    assert indexing.kept_report(patients) is not None
+    assert report_store.load_report(patients) is not None
 
 
 def test_killed_it_says_so_and_can_start_again(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_damaged_files_are_as_good_as_none(class_folders: Path, text: str) -> No
         (place / f"{name}.json").write_text(text)
     state = indexing.indexing_state(class_folders)
     assert (state.phase, state.running, state.error) == ("", False, "")
-    assert indexing.kept_report(class_folders) is None
-    assert indexing.kept_findings(class_folders) is None
-    assert indexing.kept_pattern(class_folders) == ""
+    assert report_store.load_report(class_folders) is None
+    assert report_store.load_issues(class_folders) is None
+    assert report_store.load_pattern(class_folders) == ""
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"all": [{"odd": 1}]}'])
@@ -163,10 +163,10 @@ def test_a_chosen_pattern_outlives_the_next_check(patients: Path) -> None:
     indexing.check_folder(patients)
     report = indexing.report_with_pattern(patients, "")
     assert report.num_patients == 0
-    assert indexing.kept_pattern(patients) == ""
+    assert report_store.load_pattern(patients) == ""
     indexing.check_folder(patients)
-    assert indexing.kept_pattern(patients) == ""
-    assert indexing.kept_report(patients) == report
+    assert report_store.load_pattern(patients) == ""
+    assert report_store.load_report(patients) == report
     with pytest.raises(ConfigError):
         indexing.report_with_pattern(patients, "(")
 
@@ -178,7 +178,7 @@ def test_findings_follow_the_pattern_at_once(
     indexing.check_folder(patients)
 
     def kinds() -> set[str]:
-        return {f.kind for f in indexing.kept_findings(patients) or []}
+        return {f.kind for f in report_store.load_issues(patients) or []}
 
     assert "few-patients" in kinds()
     monkeypatch.setattr(assessment, "measure", None)
@@ -192,8 +192,8 @@ def test_reports_of_other_versions_are_not_shown(class_folders: Path) -> None:
     indexing.check_folder(class_folders)
     path = indexing.index_folder(class_folders) / "report.json"
     write_json(path, {**read_json(path), "version": 0})
-    assert indexing.kept_report(class_folders) is None
-    assert indexing.kept_pattern(class_folders) == ""
+    assert report_store.load_report(class_folders) is None
+    assert report_store.load_pattern(class_folders) == ""
 
 
 def test_state_names_the_folder(class_folders: Path) -> None:
@@ -203,8 +203,8 @@ def test_state_names_the_folder(class_folders: Path) -> None:
 
 
 def test_tiny_pictures_are_enlarged_and_gone_ones_dark(class_folders: Path) -> None:
-    small = indexing._small(class_folders / "light" / "light_000.png", 112)
+    small = thumbnails.square_thumbnail(class_folders / "light" / "light_000.png", 112)
     assert small.shape == (112, 112, 3)
     assert (small[8:104, 8:104].min(), small[0, 0, 0]) > (17, 16)
-    gone = indexing._small(class_folders / "gone.png", 112)
+    gone = thumbnails.square_thumbnail(class_folders / "gone.png", 112)
     assert (gone == 17).all()

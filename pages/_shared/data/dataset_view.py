@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.quality import indexing
+from medmodel.quality import thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
 from pages._shared.common.words import plain
@@ -112,7 +112,7 @@ def show_samples(folder: Path, report: DatasetReport) -> None:
 def _show_class(folder: Path, label: str, count: int) -> None:
     # A blank before the closing asterisks would make them visible.
     st.markdown(f"**{plain(label.strip())}** :gray[{count:,} images]")
-    strip = indexing.sample_strip(folder, label)
+    strip = thumbnails.class_strip(folder, label)
     if strip.exists():
         thumbnail = strip.read_bytes()
         st.image(thumbnail, output_format="PNG", alt=f"Examples of {label}")
@@ -122,7 +122,7 @@ def show_duplicates(folder: Path, report: DatasetReport) -> None:
     """Groups of identical images, two labels and two splits first."""
     if not report.duplicates:
         return
-    duplicates = report.duplicates[: indexing.SHOWN_DUPLICATES]
+    duplicates = report.duplicates[: thumbnails.SHOWN_DUPLICATES]
     title = f"Identical pictures ({len(report.duplicates):,})"
     worst = report.duplicates[0]
     with st.expander(title, expanded=len(worst.labels) + len(worst.splits) > 2):
@@ -202,7 +202,7 @@ def _kind(labels: list[str], splits: list[str]) -> str:
 
 
 def _data_uri(folder: Path, path: str) -> str:
-    thumbnail = indexing.duplicate_picture(folder, path)
+    thumbnail = thumbnails.duplicate_thumbnail(folder, path)
     if not thumbnail.exists():
         return ""
     return "data:image/png;base64," + base64.b64encode(thumbnail.read_bytes()).decode()

@@ -9,7 +9,7 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.data.curation import Action
-from medmodel.quality import indexing, quality_report
+from medmodel.quality import indexing, quality_report, report_store, thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
 from pages._shared.common.words import plain
@@ -26,7 +26,7 @@ _ROW = 36
 
 def show_quality(folder: Path, report: DatasetReport) -> None:
     """Verdict, findings, decisions, and the report as a file."""
-    findings = indexing.kept_findings(folder)
+    findings = report_store.load_issues(folder)
     if findings is None:
         st.info("Check again to see what is odd about the pictures.")
         return
@@ -49,7 +49,7 @@ def _show_finding(folder: Path, finding: Issue) -> None:
     title = plain(f"{finding.title}{count}")
     with st.expander(title, icon=_ICONS[finding.level]):
         st.markdown(plain(finding.sentence))
-        strip = indexing.finding_strip(folder, finding.kind)
+        strip = thumbnails.issue_strip(folder, finding.kind)
         if finding.groups and strip.exists():
             st.image(strip.read_bytes(), output_format="PNG", alt=finding.title)
         if finding.groups:

@@ -1,0 +1,99 @@
+"""Small PNG files of a checked data set: strips of its classes, issues and duplicates.
+
+They are drawn once, so that the page of a data set of 10,000 images opens at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from medmodel.core.errors import ImageError
+from medmodel.core.storage import replacing
+from medmodel.data.datasets import Index, index_folder
+from medmodel.imaging import images
+from medmodel.quality.checks import DatasetReport
+from medmodel.quality.issues import Issue
+
+SAMPLES, SAMPLE_SIDE = 8, 112
+SHOWN_DUPLICATES, DUPLICATE_SIDE = 60, 72
+_DARK = 17
+"""Grey level around images."""
+
+
+def class_strip(folder: Path, label: str) -> Path:
+    """Where a PNG lies with some images of a class side by side."""
+    return _place(folder, f"class-{_short(label)}.png")
+
+
+def duplicate_thumbnail(folder: Path, path: str) -> Path:
+    """Where a small PNG lies of an image that occurs twice, by its first path."""
+    return _place(folder, f"same-{_short(path)}.png")
+
+
+def issue_strip(folder: Path, kind: str) -> Path:
+    """Where a PNG lies with the first images of an issue side by side."""
+    return _place(folder, f"finding-{kind}.png")
+
+
+def _place(folder: Path, name: str) -> Path:
+    return index_folder(folder) / "pictures" / name
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def draw_classes(index: Index) -> None:
+    """Draws a strip per class."""
+    for label in index.classes:
+        rows = index.readable[index.readable["label"] == label].sort_values("digest")
+        # By digest, not by name: neighbours in name are often the same patient.
+        paths = rows["path"][:SAMPLES].tolist()
+        _draw(class_strip(index.folder, label), index.folder, paths, SAMPLE_SIDE)
+
+
+def draw_duplicates(index: Index, report: DatasetReport) -> None:
+    """Draws a thumbnail of each image that was found twice."""
+    for group in report.duplicates[:SHOWN_DUPLICATES]:
+        path = group.paths[0]
+        target = duplicate_thumbnail(index.folder, path)
+        _draw(target, index.folder, [path], DUPLICATE_SIDE)
+
+
+def draw_issues(index: Index, issues: Sequence[Issue], drawn: Sequence[Issue]) -> None:
+    """Draws a strip per issue, unless it was drawn before: of groups the first two."""
+    for issue in issues:
+        paths = [path for group in issue.groups for path in group[:2]][:SAMPLES]
+        strip = issue_strip(index.folder, issue.kind)
+        if paths and not (issue in drawn and strip.exists()):
+            _draw(strip, index.folder, paths, SAMPLE_SIDE)
+
+
+def _draw(target: Path, folder: Path, paths: Sequence[str], side: int) -> None:
+    gap = np.full((side, 4, 3), _DARK, np.uint8)
+    parts = [
+        part for path in paths for part in (gap, square_thumbnail(folder / path, side))
+    ]
+    with replacing(target, "wb") as file:
+        file.write(images.png_bytes(np.concatenate([*parts, gap], axis=1)))
+
+
+def square_thumbnail(path: Path, side: int) -> images.Pixels:
+    """An image on a dark square, uint8 (side, side, 3); tiny ones are enlarged."""
+    square = np.full((side, side, 3), _DARK, np.uint8)
+    try:
+        pixels = images.decode(path).pixels
+    except (ImageError, OSError):
+        # Gone since it was indexed: the next check will say so.
+        return square
+    pixels = images.thumbnail(pixels, side)
+    times = side // max(pixels.shape[:2])
+    pixels = pixels.repeat(times, axis=0).repeat(times, axis=1)
+    height, width, _ = pixels.shape
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = pixels
+    return square
