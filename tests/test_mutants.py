@@ -67,6 +67,7 @@ def test_every_operator(source: str, expected: list[str]) -> None:
         "x = f'{a + 1}'",
         "x = 'a' + b",
         "x = folder / name",
+        "x = 'one image' if a else 'many images'",
         "x: A | None = a",
         "TIMEOUT_SECONDS = 3",
         "x = f(timeout=3)",

@@ -56,8 +56,12 @@ def guard(node: ast.If) -> Iterator[Change]:
 
 
 def branch(node: ast.If | ast.IfExp) -> Iterator[Change]:
-    """One of two ways is always taken."""
-    if isinstance(node, ast.IfExp) or not list(guard(node)):
+    """One of two ways is always taken; not where that chooses between wordings."""
+    ways = [node.body, node.orelse] if isinstance(node, ast.IfExp) else []
+    is_wording = any(isinstance(w, ast.Constant) and " " in str(w.value) for w in ways)
+    if isinstance(node, ast.If) and list(guard(node)):
+        return
+    if not is_wording:
         yield node.test, _TRUE
         yield node.test, _FALSE
 
