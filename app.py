@@ -47,7 +47,7 @@ def listening_message() -> str:
         port,
         base_path=st.get_option("server.baseUrlPath"),
         tls=bool(st.get_option("server.sslCertFile")),
-        taken=USUAL_PORT if moved and 0 < port - USUAL_PORT <= MORE_PORTS else 0,
+        taken_port=USUAL_PORT if moved and 0 < port - USUAL_PORT <= MORE_PORTS else 0,
     )
 
 

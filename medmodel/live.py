@@ -1,4 +1,4 @@
-"""A run's growing files, read once for all who watch.
+"""Live feed of a run: its growing files, read once for all viewers.
 
 A `Feed` reads only the new bytes of steps.csv and history.csv and the changed
 status.json. Viewers hold a `Position` and ask for what lies behind it; who is too far
@@ -142,13 +142,13 @@ class Curve:
             return self.since(0)
         values = self.columns[1]
         stretches = most // 2
-        kept: set[int] = {0, count - 1}
+        extremes: set[int] = {0, count - 1}
         for part in range(stretches):
             places = range(part * count // stretches, (part + 1) * count // stretches)
-            kept.add(min(places, key=values.__getitem__))
-            kept.add(max(places, key=values.__getitem__))
-        chosen = sorted(kept)
-        return [_plain(array("d", (c[i] for i in chosen))) for c in self.columns]
+            extremes.add(min(places, key=values.__getitem__))
+            extremes.add(max(places, key=values.__getitem__))
+        rows = sorted(extremes)
+        return [_plain(array("d", (c[i] for i in rows))) for c in self.columns]
 
 
 def _plain(values: array[float]) -> list[float | None]:
@@ -157,7 +157,7 @@ def _plain(values: array[float]) -> list[float | None]:
 
 @dataclass(frozen=True)
 class Position:
-    """What a viewer already holds.
+    """Position of a viewer: how much of a run it already holds.
 
     Args:
         key: Which files, rewound how often.
@@ -173,7 +173,7 @@ class Position:
 
     @classmethod
     def parse(cls, text: str) -> Position:
-        """What a viewer that comes back says it holds: `key:steps:epochs`."""
+        """From the text of a viewer that reconnects: `key:steps:epochs`."""
         key, _, rest = text.partition(":")
         steps, _, epochs = rest.partition(":")
         if not (steps.isdecimal() and epochs.isdecimal()):
@@ -182,7 +182,7 @@ class Position:
 
 
 class Feed:
-    """What is known of one run, kept up to date by `poll`.
+    """State of one run, kept up to date by `poll`.
 
     Args:
         run: The run to follow.
@@ -233,17 +233,17 @@ class Feed:
             and position.steps <= len(self.steps)
             and position.epochs <= len(self.epochs)
         )
-        known: dict[str, Any] = {"key": self.key, "reset": not same}
-        known["at"] = [len(self.steps), len(self.epochs)]
+        news: dict[str, Any] = {"key": self.key, "reset": not same}
+        news["at"] = [len(self.steps), len(self.epochs)]
         if same:
-            known["steps"] = self.steps.since(position.steps)
-            known["epochs"] = self.epochs.since(position.epochs)
+            news["steps"] = self.steps.since(position.steps)
+            news["epochs"] = self.epochs.since(position.epochs)
         else:
-            known["steps"] = self.steps.thinned()
-            known["epochs"] = self.epochs.since(0)
+            news["steps"] = self.steps.thinned()
+            news["epochs"] = self.epochs.since(0)
         if position.status != self.status_number:
-            known["status"] = self.status
-        return json.dumps(known, separators=(",", ":"))
+            news["status"] = self.status
+        return json.dumps(news, separators=(",", ":"))
 
     def _poll_status(self) -> bool:
         path = self.run.folder / "status.json"

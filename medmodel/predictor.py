@@ -1,4 +1,4 @@
-"""The shell's side of the predictor: one warm process that answers every session.
+"""Client of the predictor: one warm process that answers every session.
 
 The process is started when it is first needed and again after a crash. Requests are
 answered one after another in the order of asking, a large one in pieces, so that one
@@ -46,12 +46,12 @@ METHODS = {
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """How a picture is to be explained.
+    """How an image is to be explained.
 
     Args:
         method: Key of `METHODS`.
         randomised: Whether the model's weights are shuffled before: what is left then
-            shows the picture, not what was learned.
+            shows the image, not what was learned.
     """
 
     method: str = "hires_cam"
@@ -60,7 +60,7 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer made of a picture.
+    """What one layer made of an image.
 
     Args:
         number: Among the layers that can be looked at, from 1.
@@ -175,7 +175,7 @@ class Predictor:
     def look_inside(
         self, run_id: str, image: np.ndarray, first: int = 0
     ) -> list[Layer]:
-        """What a part of the layers, and always the last, makes of one picture.
+        """What a part of the layers, and always the last, makes of one image.
 
         Args:
             run_id: The run whose best model is looked at.
@@ -189,8 +189,8 @@ class Predictor:
         folder = str(RunStore().get(run_id).folder)
         facts = {"command": Command.LOOK_INSIDE, "folder": folder, "first": first}
         answer = self._exchange(Message(facts, [image[None]]))
-        told = zip(answer.facts["layers"], answer.arrays, strict=True)
-        return [Layer(**layer, values=values) for layer, values in told]
+        layers = zip(answer.facts["layers"], answer.arrays, strict=True)
+        return [Layer(**layer, values=values) for layer, values in layers]
 
     def augment(
         self, images: np.ndarray, augmentation: Augmentation, seed: int = 0

@@ -1,4 +1,4 @@
-"""What the web process does besides Streamlit's pages.
+"""Web server beside Streamlit's pages: routes, guards, background work.
 
 * `/live/{run}`: a WebSocket that pushes a run's new points to everybody who watches.
 * `/vendor/plotly.js`: Plotly's script as shipped in its Python package.
@@ -279,9 +279,9 @@ class Guard:
         await self.app(scope, receive, send_with_headers)
 
     def _host_allowed(self, scope: Scope) -> bool:
-        named = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        header = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
         try:
-            name = urlsplit(f"//{named}").hostname or ""
+            name = urlsplit(f"//{header}").hostname or ""
         except ValueError:
             return False
         return not self.allowed_hosts or any(
@@ -302,7 +302,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def listening_message(
-    address: str, port: int, base_path: str = "", tls: bool = False, taken: int = 0
+    address: str, port: int, base_path: str = "", tls: bool = False, taken_port: int = 0
 ) -> str:
     """Startup message: the URL on which the server listens.
 
@@ -311,16 +311,16 @@ def listening_message(
         port: The port it is bound to.
         base_path: Path of the first page.
         tls: Whether it speaks HTTPS.
-        taken: The port that it would have taken, were it free; 0 where it got its own.
+        taken_port: The port that it would have, were it free; 0 where it got its own.
     """
     everywhere = address in ("", "0.0.0.0", "::")
     host = "localhost" if everywhere else f"[{address}]" if ":" in address else address
     path = f"/{base_path.strip('/')}".rstrip("/")
-    start = f"Port {taken} is taken: " if taken else ""
+    start = f"Port {taken_port} is taken: " if taken_port else ""
     also = ", and on every other address of this machine" if everywhere else ""
     return (
         f"{start}MedModel listens on http{'s' * tls}://{host}:{port}{path}"
-        f"{' instead' if taken else ''}{also}"
+        f"{' instead' if taken_port else ''}{also}"
     )
 
 

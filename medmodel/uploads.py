@@ -1,4 +1,4 @@
-"""Files on their way from a browser to the disk: streamed, bounded, and then let go.
+"""Streamed uploads: from the browser to the disk in pieces, bounded, then let go.
 
 Streamlit's own uploads lie in the server's memory. Ours go to `uploads` in the
 workspace in pieces, under names of our own: what a file is called is kept beside it as
@@ -144,12 +144,12 @@ async def put(request: Request) -> Response:
     header with none that another site's form could send.
     """
     origin = request.headers.get("origin", "")
-    named = request.headers.get("x-file-name")
-    if named is None or origin.partition("://")[2] != request.headers.get("host"):
+    file_name = request.headers.get("x-file-name")
+    if file_name is None or origin.partition("://")[2] != request.headers.get("host"):
         return JSONResponse({"error": "Only pages of this server may upload."}, 403)
     try:
         ticket = request.path_params["ticket"]
-        await receive(ticket, unquote(named), request.stream())
+        await receive(ticket, unquote(file_name), request.stream())
     except DataError as error:
         return JSONResponse({"error": str(error)}, 413)
     except OSError as error:
@@ -162,14 +162,14 @@ async def put(request: Request) -> Response:
 
 async def _gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The same bytes in pieces of about a megabyte."""
-    kept = bytearray()
+    buffer = bytearray()
     async for piece in pieces:
-        kept += piece
-        if len(kept) >= _PIECE:
-            yield bytes(kept)
-            kept.clear()
-    if kept:
-        yield bytes(kept)
+        buffer += piece
+        if len(buffer) >= _PIECE:
+            yield bytes(buffer)
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)
 
 
 def _write(file: IO[bytes], piece: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The process that trains one run and ends, which gives its GPU memory back.
+"""Worker: the process that trains one run and ends, which frees its GPU memory.
 
     python -m medmodel.worker RUN_DIR            trains this run
     python -m medmodel.worker --idle WORKSPACE   loads TensorFlow, waits for a run
@@ -41,12 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m medmodel.worker")
     parser.add_argument("folder", type=Path, help="a run's folder, or the workspace")
     parser.add_argument("--idle", action="store_true", help="wait for the next run")
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     os.nice(max(0, NICENESS - os.nice(0)))
-    if chosen.idle:
-        return wait_and_train(RunStore(chosen.folder.resolve()))
+    if options.idle:
+        return wait_and_train(RunStore(options.folder.resolve()))
     try:
-        claim = claim_when_free(Run(chosen.folder.resolve()))
+        claim = claim_when_free(Run(options.folder.resolve()))
     except RunError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
@@ -200,9 +200,9 @@ def _print_to(path: Path) -> None:
         os.dup2(log.fileno(), 2)
 
 
-def _compute_on(chosen: list[devices.Device]) -> None:
+def _compute_on(claimed: list[devices.Device]) -> None:
     """Shows TensorFlow only these GPUs; it must not have looked for any yet."""
-    uuids = [device.uuid for device in chosen if device.is_gpu]
+    uuids = [device.uuid for device in claimed if device.is_gpu]
     # An empty list would be taken for none on some versions and for all on others.
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(uuids) or "-1"
 

@@ -55,6 +55,13 @@ def pages_run_quickly() -> Iterator[None]:
         yield
 
 
+def release_shell(store: RunStore) -> None:
+    """What the end of a shell's process does."""
+    lock = queue._present.pop(store.root, None)
+    if lock is not None:
+        lock.release()
+
+
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A fresh workspace, so that no test sees another's runs or the user's own.
@@ -67,7 +74,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     # The fixture `real_data` is the only way to the public images.
     monkeypatch.setenv("MEDMODEL_BENCH_DATA", str(tmp_path / "no_images"))
     yield folder
-    queue.leave(RunStore(folder))
+    release_shell(RunStore(folder))
 
 
 def draw_class_folders(

@@ -20,6 +20,7 @@ from medmodel.core.storage import Lock, locked, read_json
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus, RunStore
 from tests import stub_worker
+from tests.conftest import release_shell
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def store(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore
     store = RunStore()
     yield store
     devices.available.cache_clear()
-    queue.leave(store)
+    release_shell(store)
     for process in psutil.process_iter(["cmdline"]):
         if any(str(workspace) in part for part in process.info["cmdline"] or []):
             process.kill()
@@ -221,7 +222,7 @@ def test_idle_worker_takes_a_run_at_once_and_a_successor_follows(
 def test_idle_worker_ends_when_no_shell_is_left(store: RunStore) -> None:
     queue.ensure_worker(store)
     wait_for(lambda: queue.idle_worker_ready(store))
-    queue.leave(store)
+    release_shell(store)
     (worker,) = queue._children
     assert worker.wait(timeout=20) == 0
     assert not locked(store.root / "idle.lock")

@@ -1,4 +1,4 @@
-"""Rows on what stands beside a probability: familiarity, sets, heat maps, likes."""
+"""Rows on what stands beside a probability: OOD, conformal sets, maps, neighbours."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SETS = (
 )
 XRAYS = "chest_xray"
 SIZE = 128
-Pictures = list[np.ndarray]
+Images = list[np.ndarray]
 
 
 def unfamiliar() -> list[Measurement]:
@@ -46,7 +46,7 @@ def unfamiliar() -> list[Measurement]:
     drawn = {name: _three_parts(bench_data(name), random) for name in SETS}
     looked = {n: [_numbers(part) for part in parts] for n, parts in drawn.items()}
     strange = {"photographs": _photographs(random), **_nothing(random)}
-    others = {name: _numbers(pictures) for name, pictures in strange.items()}
+    others = {name: _numbers(images) for name, images in strange.items()}
     found = {n: _reference(*parts[:2]) for n, parts in looked.items()}
     far = {}
     for name, known in found.items():
@@ -252,9 +252,9 @@ def _reference(training: np.ndarray, validation: np.ndarray) -> OodDetector:
     return ood.fit(training, validation, points, names, origin)
 
 
-def _numbers(pictures: Iterator[np.ndarray] | Pictures) -> np.ndarray:
+def _numbers(images: Iterator[np.ndarray] | Images) -> np.ndarray:
     preprocessing = Preprocessing(SIZE)
-    ready = np.stack([prepare_image(pixels, preprocessing) for pixels in pictures])
+    ready = np.stack([prepare_image(pixels, preprocessing) for pixels in images])
     return ood_vectors(frozen_features(ready, SIZE), ready)
 
 
@@ -265,9 +265,9 @@ def _area(own: np.ndarray, other: np.ndarray) -> float:
     return float(roc_auc_score(truth, np.concatenate([own, other])))
 
 
-def _three_parts(folder: Path, random: np.random.Generator) -> list[Pictures]:
-    """Training, validation and test pictures; by the folders where they say so."""
-    files = sorted(f for f in folder.rglob("*") if f.is_file() and _picture(f))
+def _three_parts(folder: Path, random: np.random.Generator) -> list[Images]:
+    """Training, validation and test images; by the folders where they say so."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and _is_image(f))
     tested = [f for f in files if f.relative_to(folder).parts[0] == "test"]
     rest = [f for f in files if f not in set(tested)]
     random.shuffle(rest)
@@ -280,7 +280,7 @@ def _three_parts(folder: Path, random: np.random.Generator) -> list[Pictures]:
     return [[p for f in part if (p := _read(f)) is not None] for part in parts]
 
 
-def _picture(file: Path) -> bool:
+def _is_image(file: Path) -> bool:
     return file.suffix.lower() in (".jpg", ".jpeg", ".png", ".dcm")
 
 
@@ -291,7 +291,7 @@ def _read(file: Path) -> np.ndarray | None:
         return None
 
 
-def _photographs(random: np.random.Generator) -> Pictures:
+def _photographs(random: np.random.Generator) -> Images:
     """Parts of the photographs that come with scikit-image and scikit-learn."""
     import skimage
     import sklearn
@@ -311,7 +311,7 @@ def _photographs(random: np.random.Generator) -> Pictures:
     return large + parts
 
 
-def _nothing(random: np.random.Generator) -> dict[str, Pictures]:
+def _nothing(random: np.random.Generator) -> dict[str, Images]:
     shape = (224, 224)
     noise = [
         random.integers(0, 256, (*shape, c), np.uint8)

@@ -1,4 +1,4 @@
-"""Damaged and hostile pictures: none may crash, hang or fill the memory."""
+"""Fuzzing of image decoders: no file may crash, hang or fill the memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LARGEST_SEED = 400_000
 
 
 def fuzz_images() -> list[Measurement]:
-    """10,000 mutated pictures, read in a child under a watchdog."""
+    """10,000 mutated images, read in a child under a watchdog."""
     count = int(os.environ.get("MEDMODEL_FUZZ_FILES", FILES))
     folders = [bench_data(n) for n in ("dicom", "nifti", "image_edge_cases")]
     began = time.monotonic()

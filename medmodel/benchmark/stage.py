@@ -1,4 +1,4 @@
-"""The stage on which serving rows play: a server with its own workspace, a browser."""
+"""Servers and browsers for the rows on serving, each with its own workspace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who did what and when, one JSON line each; never pixels, patients or file names."""
+"""Audit log: who did what and when, one JSON line each; no patients, no file names."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ SMALLEST_SIZE, LARGEST_SIZE = 28, 512
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes to training pictures; all zero means none.
+    """Random changes to training images; all zero means none.
 
     Flips are off by default: in medical images left and right matter.
 
@@ -85,7 +85,7 @@ class TrainConfig:
         batch_size: Images per step, 1 to 1024.
         learning_rate: Step size of the optimizer, above 0, at most 1.
         optimizer: Key understood by `keras.optimizers.get`.
-        augmentation: Random changes to training pictures.
+        augmentation: Random changes to training images.
         class_weights: Whether rare classes weigh more (inverse frequency).
         patience: Epochs without a better validation loss before stopping; 0 = never.
         precision: Arithmetic; `"auto"` times a few steps and says what it chose.
@@ -129,54 +129,54 @@ class TrainConfig:
     @property
     def title(self) -> str:
         """The name, or recipe and data set where there is none; and the fold."""
-        known = RECIPES.get(self.recipe)
-        recipe = known.title if known else self.recipe
+        preset = RECIPES.get(self.recipe)
+        recipe = preset.title if preset else self.recipe
         title = self.name or f"{recipe} on {Path(self.dataset).name}"
         return f"{title}, fold {self.fold} of {self.folds}" if self.folds > 1 else title
 
     def preprocessing(self, size: int) -> Preprocessing:
-        """How pictures are prepared at this size."""
+        """How images are prepared at this size."""
         return Preprocessing(size, self.fit, self.colour, self.window, self.steps)
 
     def problems(self) -> dict[str, str]:
         """What is wrong, as field -> sentence; empty when all is well."""
-        found: dict[str, str] = {}
+        problems: dict[str, str] = {}
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if not low <= value <= high:
-                found[name] = (
+                problems[name] = (
                     f"{name.replace('_', ' ')} must lie between {low:g} and {high:g}; "
                     f"{value:g} was given."
                 )
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                found[name] = (
+                problems[name] = (
                     f"{name} must be one of {', '.join(choices)}; "
                     f"{getattr(self, name)!r} was given."
                 )
         automatic = self.size == 0 and self.training == "frozen"
         if not automatic and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
-            found["size"] = (
+            problems["size"] = (
                 f"size must lie between {SMALLEST_SIZE} and {LARGEST_SIZE} pixels; "
                 f"{self.size} was given. Only frozen training can choose one itself: 0."
             )
         if not 1 <= self.fold <= max(self.folds, 1):
-            found["fold"] = f"fold must lie between 1 and {self.folds}."
+            problems["fold"] = f"fold must lie between 1 and {self.folds}."
         if self.val_fraction + self.test_fraction > 0.9:
-            found["test_fraction"] = (
+            problems["test_fraction"] = (
                 "Validation and test together may take at most 0.9 of the images."
             )
         if self.training == "frozen" and self.model != "efficientnet_lite0":
-            found["training"] = (
+            problems["training"] = (
                 "Frozen training needs pretrained features: choose efficientnet_lite0."
             )
         if self.training == "frozen" and self.augmentation.active:
-            found["augmentation"] = (
+            problems["augmentation"] = (
                 "Frozen training reads each image once: switch augmentation off, "
                 "or choose fine-tuning."
             )
         wrong = _window_problem(self.window) | step_problem(self.steps)
-        return found | _pattern_problem(self.patient_pattern) | wrong
+        return problems | _pattern_problem(self.patient_pattern) | wrong
 
     def check(self) -> None:
         """Raises `ConfigError` for the first wrong field."""
@@ -190,10 +190,10 @@ class TrainConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TrainConfig:
         """The inverse of `to_json`; unknown keys of newer versions are ignored."""
-        kept = known_values(cls, values)
-        kept["augmentation"] = Augmentation(**kept.get("augmentation", {}))
-        kept["steps"] = tuple(kept.get("steps", ()))
-        return cls(**kept)
+        fields = known_values(cls, values)
+        fields["augmentation"] = Augmentation(**fields.get("augmentation", {}))
+        fields["steps"] = tuple(fields.get("steps", ()))
+        return cls(**fields)
 
 
 _RANGES: list[tuple[str, float, float]] = [

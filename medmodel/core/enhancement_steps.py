@@ -1,7 +1,7 @@
-"""Names and strengths of enhancements: text that means the same ever after.
+"""Enhancement steps as text: names and strengths that mean the same ever after.
 
 A step is its name, and after a colon its strength, such as `gamma:0.8`. What it does to
-a picture is told in `enhance`.
+an image is told in `enhance`.
 """
 
 from __future__ import annotations
@@ -131,6 +131,6 @@ def describe(steps: Sequence[str]) -> str:
     for text in steps:
         name, strength = parse(text)
         step = STEPS[name]
-        chosen = f" {strength:g}" if step.high > step.low else ""
-        words.append(step.title + chosen)
+        options = f" {strength:g}" if step.high > step.low else ""
+        words.append(step.title + options)
     return ", then ".join(words) or "None"

@@ -1,4 +1,4 @@
-"""Where things lie: the repository, the workspace, the folders of data sets."""
+"""Paths and environment variables: repository, workspace, folders of data sets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def data_roots() -> list[Path]:
     Default: `datasets` in the workspace. The sample data set always lies there, so
     that folder is among the roots whatever MEDMODEL_DATA says.
     """
-    named = [p for p in os.environ.get("MEDMODEL_DATA", "").split(os.pathsep) if p]
-    roots = [Path(p).resolve() for p in named]
-    own = workspace_root() / "datasets"
-    return roots if own in roots else [*roots, own]
+    paths = [p for p in os.environ.get("MEDMODEL_DATA", "").split(os.pathsep) if p]
+    roots = [Path(p).resolve() for p in paths]
+    default = workspace_root() / "datasets"
+    return roots if default in roots else [*roots, default]

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree; a page shows each as one clear sentence.
+"""Exceptions: one tree; a page shows each as one clear sentence.
 
 * MedModelError
   + DataError           a folder or an index cannot be used

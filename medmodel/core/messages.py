@@ -1,4 +1,4 @@
-"""Messages between two processes: a JSON header and arrays, never code.
+"""Messages over a socket between two processes: a JSON header and arrays, no code.
 
 On the wire: the length of the header as 4 bytes, big-endian; the header as JSON, whose
 `arrays` lists dtype and shape of each array; then the bytes of the arrays, C order.

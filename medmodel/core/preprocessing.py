@@ -33,14 +33,14 @@ def window_values(setting: str) -> tuple[float, float] | None:
     if setting in WINDOWS:
         return WINDOWS[setting]
     number = r"-?\d{1,6}(?:\.\d{1,6})?"
-    found = re.fullmatch(rf"({number})/({number})", setting)
-    if not found or float(found[2]) < 1:
+    match = re.fullmatch(rf"({number})/({number})", setting)
+    if not match or float(match[2]) < 1:
         raise ConfigError(
             "window",
             "A window is auto, file, a name, or centre/width such as 40/400 with a "
             f"width of at least 1; {setting!r} was given.",
         )
-    return float(found[1]), float(found[2])
+    return float(match[1]), float(match[2])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Stand-ins for names, numbers, dates and UIDs: the same person, the same stand-in.
+"""Keyed pseudonyms of patients, dates and UIDs: the same person, the same stand-in.
 
 All come from a key that only this workspace knows. Without it a hash of a patient's
 number tells the number: there are so few that one can try them all.
@@ -32,7 +32,7 @@ def workspace_key() -> bytes:
 
 
 def patient_pseudonym(patient: str, key: bytes | None = None) -> str:
-    """A short stand-in for a patient's number; empty for an empty number.
+    """Keyed pseudonym of a patient's number; empty for an empty number.
 
     12 hexadecimal digits: among a million patients the chance that any two share one
     is below 0.2 %.
@@ -51,7 +51,7 @@ def uid_pseudonym(uid: str, key: bytes | None = None) -> str:
 
 
 def days_back(patient: str, key: bytes | None = None) -> int:
-    """By how many days all dates of a patient go back: 1 to `LONGEST_SHIFT`.
+    """Date shift of a patient in days, back in time: 1 to `LONGEST_SHIFT`.
 
     The same for all files of the patient, so that intervals stay as they are.
     """

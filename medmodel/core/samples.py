@@ -1,4 +1,4 @@
-"""One file, one or several samples: which slices of a volume count, and their names.
+"""Samples of a file: slices of a volume or frames, their choice and their names.
 
 The name of a sample is the path of its file, followed by the slice or frame where it is
 not the one that the file stands for by itself: `a/vol.nii.gz#axial=12`,
@@ -30,7 +30,7 @@ _PART = re.compile(
 
 
 class Part(NamedTuple):
-    """One picture of a file.
+    """One image of a file: a slice or a frame.
 
     Args:
         kind: Along which axis a volume is cut, or that it is a frame.
@@ -57,11 +57,11 @@ def split(name: str) -> tuple[str, Part | None]:
     """The path of a sample's file and what is meant of it; the inverse of `join`."""
     if name.endswith(WHOLE) and name[: -len(WHOLE)].rpartition("/")[2]:
         return name.removesuffix(WHOLE), None
-    found = _PART.fullmatch(name)
-    if found is None:
+    match = _PART.fullmatch(name)
+    if match is None:
         return name, None
-    kind: Any = found[2]
-    return found[1], Part(kind, int(found[3]) - 1)
+    kind: Any = match[2]
+    return match[1], Part(kind, int(match[3]) - 1)
 
 
 def patient_stand_in(name: str) -> str:
@@ -101,7 +101,7 @@ def frame_of(names: Iterable[str]) -> int:
 
 @dataclass(frozen=True)
 class Slicing:
-    """Which pictures of volumes and of files with several frames are samples.
+    """Which images of volumes and of files with several frames are samples.
 
     Args:
         slices: Of a volume: `"middle"` alone, `"every"` `step`-th of the central part

@@ -1,4 +1,4 @@
-"""A process of its own for reading files that nobody can vouch for.
+"""Sandbox: untrusted files are decoded in a child with limits of time and memory.
 
 Decoders written in C may crash, hang or ask for all memory when a file is damaged or
 made to harm. Here they run in a child with a time limit and a memory limit: whatever
@@ -126,7 +126,7 @@ def _exchange(
 
 
 def _obituary(child: subprocess.Popen[bytes], name: str, seconds: int) -> str:
-    """Buries a child that did not answer, and says what it died of."""
+    """Reaps a child that did not answer; a sentence that says what it died of."""
     _end(child)
     if child.returncode == -signal.SIGALRM:
         return f"{name} took longer than {seconds} s to read: it is damaged or too big."

@@ -1,4 +1,4 @@
-"""Files that are never half-written, and locks that tell the truth.
+"""Atomic files (JSON, CSV) and file locks that end with their process.
 
 A reader sees the old content or the new one, whatever happens in between. A lock is
 held by a living process: after a kill the operating system has already released it,
@@ -96,13 +96,13 @@ def known_values(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TypeError: A value is of another kind than its field, as in a damaged file.
     """
-    found: dict[str, Any] = {}
+    known_fields: dict[str, Any] = {}
     for field in fields(kind):
         if field.name in values:
-            found[field.name] = value = values[field.name]
+            known_fields[field.name] = value = values[field.name]
             if not isinstance(value, _KINDS.get(field.type, (object,))):
                 raise TypeError(f"{field.name} is {value!r:.40}")
-    return found
+    return known_fields
 
 
 def write_rows(

@@ -1,4 +1,4 @@
-"""Gets a public data set, only when somebody asks for it.
+"""Download of a public data set in the background, only on request.
 
 `python -m medmodel.data.fetching KEY SIZE`, in a process of its own, which outlives
 pages. What came is kept when the line breaks off; asking again goes on from there. Only
@@ -27,7 +27,7 @@ _SILENCE = 30.0
 
 
 def start(key: str, size: int) -> None:
-    """Begins to get a set in the background, unless that is going on.
+    """Starts the download of a set in the background, unless that is going on.
 
     Raises:
         DataError: There is no such set.
@@ -61,8 +61,8 @@ def fetch(key: str, size: int, job: Job = UNATTENDED) -> Path:
 
     Args:
         key: Of `medmnist.SETS`.
-        size: Height and width of its pictures, of `medmnist.SIZES`.
-        job: Told ("fetching", bytes, all bytes), ("importing", pictures, all).
+        size: Height and width of its images, of `medmnist.SIZES`.
+        job: Told ("fetching", bytes, all bytes), ("importing", images, all).
 
     Returns:
         The data set's folder.
@@ -72,19 +72,19 @@ def fetch(key: str, size: int, job: Job = UNATTENDED) -> Path:
         OSError: The disk is full or fails.
     """
     file = _place(key, size)
-    wanted = SETS[key]
+    dataset = SETS[key]
     part = file.with_suffix(".part")
-    importing.check_room(2 * wanted.most_bytes(size))
-    _download(wanted.address(size), part, wanted.most_bytes(size), job)
-    if md5_of(part) != wanted.md5[SIZES.index(size)]:
+    importing.check_room(2 * dataset.most_bytes(size))
+    _download(dataset.address(size), part, dataset.most_bytes(size), job)
+    if md5_of(part) != dataset.md5[SIZES.index(size)]:
         part.unlink()
         raise DataError(
             f"{file.name} does not have the published checksum: it was damaged or "
             "changed on the way and was thrown away. Try again later."
         )
-    found = import_npz(part, file.name, job)
+    imported = import_npz(part, file.name, job)
     part.unlink()
-    return found.folder
+    return imported.folder
 
 
 def _download(address: str, part: Path, most: int, job: Job) -> None:

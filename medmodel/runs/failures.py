@@ -1,4 +1,4 @@
-"""Why a run failed, told from the error that ended it."""
+"""Failure of a run: kind, message and advice from the exception that ended it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NotANumberError(TrainingError):
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Names a failure and says what to do; looks at causes, too.
+    """The failure behind an exception or its causes, and what to do about it.
 
     TensorFlow's errors are known by their names, so that nothing here loads it.
 
@@ -29,9 +29,9 @@ def failure_of(error: BaseException) -> Failure:
         error: What ended the training.
     """
     for cause in _chain(error):
-        found = _known(cause)
-        if found is not None:
-            return found
+        failure = _known(cause)
+        if failure is not None:
+            return failure
     detail = str(error).strip() or "no details"
     return Failure(
         "bug",
@@ -105,9 +105,9 @@ def _named(error: BaseException, *names: str) -> bool:
 
 def _chain(error: BaseException) -> list[BaseException]:
     """The error, then what caused it, and so on."""
-    found: list[BaseException] = []
+    errors: list[BaseException] = []
     following: BaseException | None = error
-    while following is not None and following not in found:
-        found.append(following)
+    while following is not None and following not in errors:
+        errors.append(following)
         following = following.__cause__ or following.__context__
-    return found
+    return errors

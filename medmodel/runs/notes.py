@@ -1,4 +1,4 @@
-"""What people note on a run: tags, a line of text, and whether it is pinned.
+"""Notes on a run: tags, a line of text, and whether it is pinned.
 
 Kept as notes.json in the run's folder, which no worker ever writes.
 """
@@ -42,8 +42,8 @@ class Notes:
 def notes_of(run: Run) -> Notes:
     """The run's notes; empty where there are none or they cannot be read."""
     try:
-        found = read_json(run.folder / FILE)
-        return Notes.from_json(found) if isinstance(found, Mapping) else Notes()
+        values = read_json(run.folder / FILE)
+        return Notes.from_json(values) if isinstance(values, Mapping) else Notes()
     except (ValueError, TypeError):
         return Notes()
 
@@ -94,9 +94,9 @@ def change_notes(
 
 
 def _checked(tags: Iterable[str]) -> tuple[str, ...]:
-    found = sorted({" ".join(tag.split()) for tag in tags} - {""})
-    if len(found) > MOST_TAGS:
+    cleaned = sorted({" ".join(tag.split()) for tag in tags} - {""})
+    if len(cleaned) > MOST_TAGS:
         raise RunError(f"A run has at most {MOST_TAGS} tags.")
-    if any(len(tag) > LONGEST_TAG for tag in found):
+    if any(len(tag) > LONGEST_TAG for tag in cleaned):
         raise RunError(f"A tag has at most {LONGEST_TAG} characters.")
-    return tuple(found)
+    return tuple(cleaned)

@@ -1,4 +1,4 @@
-"""The queue: which run is trained next, on which device, by whom.
+"""Queue of runs: which is trained next, on which device, by which worker.
 
 The queue is nothing but the run folders whose status is `queued`, oldest first, and
 no process keeps it: whoever looks may start the next one, under one lock. A device is
@@ -100,10 +100,10 @@ def stop(run: Run) -> None:
 def stop_overdue(run: Run) -> bool:
     """Whether the worker was asked to stop long ago and still works."""
     try:
-        asked = (run.folder / "stop").stat().st_mtime
+        requested_at = (run.folder / "stop").stat().st_mtime
     except FileNotFoundError:
         return False
-    return run.alive and time.time() - asked > STOP_SECONDS
+    return run.alive and time.time() - requested_at > STOP_SECONDS
 
 
 def resume(run: Run, store: RunStore) -> None:
@@ -176,18 +176,11 @@ def ensure_worker(store: RunStore) -> None:
         just_started = time.monotonic() - _started.get(store.root, -pause)
         if locked(_idle_lock(store).path) or just_started < pause:
             return
-        found = devices.available()
-        if not all(locked(_device_lock(store, d).path) for d in found) or any(
+        all_devices = devices.available()
+        if not all(locked(_device_lock(store, d).path) for d in all_devices) or any(
             waiting(store)
         ):
             start_worker(store)
-
-
-def leave(store: RunStore) -> None:
-    """Says that this process is no shell any more; idle workers may end."""
-    lock = _present.pop(store.root, None)
-    if lock is not None:
-        lock.release()
 
 
 def start_worker(store: RunStore) -> None:
@@ -286,8 +279,8 @@ def _claim(run: Run, status: Status, choices: list[list[Device]]) -> Claim | Non
 
 def _write_claim(run: Run, status: Status, device: str) -> None:
     process = psutil.Process()
-    noted = {"pid": process.pid, "started": process.create_time()}
-    write_json(run.folder / "worker.json", noted)
+    identity = {"pid": process.pid, "started": process.create_time()}
+    write_json(run.folder / "worker.json", identity)
     run.write_status(
         replace(
             status,
@@ -304,23 +297,23 @@ def _write_claim(run: Run, status: Status, device: str) -> None:
     )
 
 
-def _choices(wanted: str) -> list[list[Device]]:
+def _choices(name: str) -> list[list[Device]]:
     """Groups of devices on which a run may start, best first.
 
     Raises:
         RunError: This machine has no such device.
     """
-    found = devices.available()
-    gpus = [device for device in found if device.is_gpu]
-    if wanted == "auto":
-        return [[device] for device in gpus or found]
-    if wanted == "all_gpus" and gpus:
+    all_devices = devices.available()
+    gpus = [device for device in all_devices if device.is_gpu]
+    if name == "auto":
+        return [[device] for device in gpus or all_devices]
+    if name == "all_gpus" and gpus:
         return [gpus]
-    named = [device for device in found if device.name == wanted]
-    if not named:
-        names = ", ".join(device.name for device in found)
-        raise RunError(f"This machine has no device {wanted}; it has {names}.")
-    return [named]
+    matching = [device for device in all_devices if device.name == name]
+    if not matching:
+        names = ", ".join(device.name for device in all_devices)
+        raise RunError(f"This machine has no device {name}; it has {names}.")
+    return [matching]
 
 
 def _acquire_all(locks: list[Lock]) -> list[Lock] | None:
@@ -358,11 +351,11 @@ def _unstartable(status: Status, message: str) -> Status:
 
 def _kill(run: Run) -> None:
     """Ends the worker of a run and its helpers, and waits until they are gone."""
-    noted = read_json(run.folder / "worker.json") or {}
+    identity = read_json(run.folder / "worker.json") or {}
     try:
-        worker = psutil.Process(int(noted.get("pid", -1)))
+        worker = psutil.Process(int(identity.get("pid", -1)))
         # The number may long belong to another process.
-        if abs(worker.create_time() - noted["started"]) > 1.0:
+        if abs(worker.create_time() - identity["started"]) > 1.0:
             return
         family = [worker, *worker.children(recursive=True)]
         for process in family:

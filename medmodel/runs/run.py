@@ -36,7 +36,7 @@ _DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class RunStatus(str, Enum):
-    """Where a run stands."""
+    """State of a run in its life cycle."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -122,11 +122,11 @@ class Status:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Status:
         """The inverse of `to_json`; unknown keys of newer versions are ignored."""
-        kept = known_values(cls, values)
-        kept["state"] = RunStatus(kept["state"])
-        if kept.get("failure"):
-            kept["failure"] = Failure(**kept["failure"])
-        return cls(**kept)
+        fields = known_values(cls, values)
+        fields["state"] = RunStatus(fields["state"])
+        if fields.get("failure"):
+            fields["failure"] = Failure(**fields["failure"])
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class ModelFacts:
 
     Args:
         class_names: Class of each output, in order.
-        preprocessing: How a picture becomes the model's input.
+        preprocessing: How an image becomes the model's input.
         heatmap_layers: Layers whose activations Grad-CAM looks at.
         parameters: Number of weights.
     """
@@ -148,9 +148,9 @@ class ModelFacts:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ModelFacts:
         """The inverse of `dataclasses.asdict`; unknown keys are ignored."""
-        kept = known_values(cls, values)
-        kept["preprocessing"] = Preprocessing(**kept["preprocessing"])
-        return cls(**kept)
+        fields = known_values(cls, values)
+        fields["preprocessing"] = Preprocessing(**fields["preprocessing"])
+        return cls(**fields)
 
 
 class Run:
@@ -374,8 +374,8 @@ class RunStore:
         if not self.folder.is_dir():
             return []
         names = (p for p in self.folder.iterdir() if not p.name.startswith("."))
-        found = (p for p in names if _there(p / "status.json"))
-        return [Run(p) for p in sorted(found, reverse=True)]
+        folders = (p for p in names if _there(p / "status.json"))
+        return [Run(p) for p in sorted(folders, reverse=True)]
 
     def delete(self, run: Run) -> None:
         """Removes a run that is not being trained.

@@ -1,4 +1,4 @@
-"""All runs at a glance, quick for many: each file is read once per change.
+"""Cached index of all runs: each file is read once per change.
 
 What was read of settled runs is also kept in catalogue.json of the workspace, so that
 a server's first look at a thousand runs need not read them all. Nothing there is
@@ -100,26 +100,26 @@ def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
     Runs whose files are damaged are left out, see `unreadable`.
     """
     _load(store)
-    found = []
+    readable = []
     for run in store.list()[:latest]:
         # One damaged folder must not hide all others.
         with contextlib.suppress(RunError):
-            found.append(_entry(run))
+            readable.append(_entry(run))
     if latest is None:
-        _keep(store, found)
-    return found
+        _keep(store, readable)
+    return readable
 
 
 def unreadable(store: RunStore) -> list[str]:
     """A sentence for each run whose files are damaged or not to be read."""
-    found = []
+    sentences = []
     for run in store.list():
         try:
             _entry(run)
         except RunError as error:
             if os.path.lexists(run.folder):  # else it was deleted just now
-                found.append(str(error))
-    return found
+                sentences.append(str(error))
+    return sentences
 
 
 def finished(store: RunStore, tests: bool = False) -> list[Entry]:
@@ -144,9 +144,9 @@ def runs_before(run: Run, store: RunStore) -> int:
 def _entry(run: Run) -> Entry:
     stamp = _stamp(run)
     with _lock:
-        kept = _known.get(run.folder)
-    if kept and kept[0] == stamp:
-        entry = kept[1]
+        cached = _known.get(run.folder)
+    if cached and cached[0] == stamp:
+        entry = cached[1]
     else:
         try:
             entry = _read(run)
@@ -165,14 +165,14 @@ def _entry(run: Run) -> Entry:
 
 def _stamp(run: Run) -> _Stamp:
     """Time, size and inode of every file that an entry is read from."""
-    found = []
+    stamps = []
     for name in _READ:
         try:
             facts = os.stat(f"{run.folder}/{name}")  # noqa: PTH116 (thousands of them)
-            found.append((facts.st_mtime_ns, facts.st_size, facts.st_ino))
+            stamps.append((facts.st_mtime_ns, facts.st_size, facts.st_ino))
         except OSError:  # Who reads it will see why.
-            found.append((0, 0, 0))
-    return tuple(found)
+            stamps.append((0, 0, 0))
+    return tuple(stamps)
 
 
 def _load(store: RunStore) -> None:
@@ -182,16 +182,16 @@ def _load(store: RunStore) -> None:
             return
         _loaded[store.root] = set()
     try:
-        kept = json.loads((store.root / _FILE).read_bytes())
-        if kept["version"] != _VERSION:
+        catalogue = json.loads((store.root / _FILE).read_bytes())
+        if catalogue["version"] != _VERSION:
             return
-        found = {
+        lines = {
             store.folder / name: (_as_stamp(line.pop("stamp")), line)
-            for name, line in kept["runs"].items()
+            for name, line in catalogue["runs"].items()
         }
         entries = {
             folder: (stamp, _from_json(Run(folder), line))
-            for folder, (stamp, line) in found.items()
+            for folder, (stamp, line) in lines.items()
         }
     except FileNotFoundError:
         return
@@ -203,14 +203,14 @@ def _load(store: RunStore) -> None:
         _loaded[store.root] = {(f, stamp) for f, (stamp, _) in entries.items()}
 
 
-def _keep(store: RunStore, found: Iterable[Entry]) -> None:
+def _keep(store: RunStore, entries: Iterable[Entry]) -> None:
     """Writes down what is known of settled runs, once enough of it is new."""
     # A file may change again within one tick of its clock: wait until it cannot.
     before = 1e9 * (time.time() - SETTLED_SECONDS)
     with _lock:
         settled = {
             entry.run.folder: _known[entry.run.folder]
-            for entry in found
+            for entry in entries
             if not entry.status.state.active and entry.run.folder in _known
         }
         settled = {
@@ -249,12 +249,12 @@ def _to_json(entry: Entry) -> dict[str, Any]:
 
 
 def _from_json(run: Run, values: dict[str, Any]) -> Entry:
-    known = {
+    parsed = {
         "config": TrainConfig.from_json(values["config"]),
         "status": Status.from_json(values["status"]),
         "notes": Notes.from_json(values["notes"]),
     }
-    return Entry(run, **{**values, **known})
+    return Entry(run, **{**values, **parsed})
 
 
 def _read(run: Run) -> Entry:
@@ -279,17 +279,17 @@ def _read(run: Run) -> Entry:
 def _best_epoch(path: Path, epoch: int) -> tuple[float | None, float | None]:
     """Loss and accuracy of this epoch; of the lowest loss where it is not known."""
     best: tuple[float, float] | None = None
-    named: tuple[float, float] | None = None
+    chosen: tuple[float, float] | None = None
     for row in read_cells(path, "epoch", "val_loss", "val_accuracy"):
         try:
             number, loss, accuracy = (float(text) for text in row)
         except ValueError:  # a line that is being written
             continue
         if number == epoch:
-            named = loss, accuracy
+            chosen = loss, accuracy
         if math.isfinite(loss) and (best is None or loss < best[0]):
             best = loss, accuracy
-    return named or best or (None, None)
+    return chosen or best or (None, None)
 
 
 def _test_accuracy(path: Path) -> float | None:

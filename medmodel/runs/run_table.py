@@ -1,4 +1,4 @@
-"""All runs as one table, and in what their settings differ."""
+"""Table of all runs: metrics, settings, and in what the settings differ."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def unlike_most(texts: pd.DataFrame) -> pd.DataFrame:
 
 
 def epochs(run: Run) -> pd.DataFrame:
-    """The run's history: of an epoch that was trained again, the last time.
+    """History of a run by epoch; of one that was trained again, the last time.
 
     Returns:
         Columns `epoch, val_loss, val_accuracy`, `best` (whether its weights were
@@ -121,40 +121,43 @@ def epochs(run: Run) -> pd.DataFrame:
     import pandas as pd
 
     table = read_history(run)
-    wanted = ["epoch", "val_loss", "val_accuracy"]
-    if not set(wanted) <= set(table):
-        return pd.DataFrame(columns=[*wanted, "best"], dtype=float)
-    table[wanted] = table[wanted].apply(pd.to_numeric, errors="coerce")
-    known = table.dropna(subset=wanted)
-    found = known.drop_duplicates("epoch", keep="last").sort_values("epoch")
-    best = found["epoch"] == run.status.best_epoch
+    columns = ["epoch", "val_loss", "val_accuracy"]
+    if not set(columns) <= set(table):
+        return pd.DataFrame(columns=[*columns, "best"], dtype=float)
+    table[columns] = table[columns].apply(pd.to_numeric, errors="coerce")
+    complete = table.dropna(subset=columns)
+    latest = complete.drop_duplicates("epoch", keep="last").sort_values("epoch")
+    best = latest["epoch"] == run.status.best_epoch
     if not best.any():
-        best = found["val_loss"] == found["val_loss"].min()
-    return found.assign(best=best)
+        best = latest["val_loss"] == latest["val_loss"].min()
+    return latest.assign(best=best)
 
 
-def distinct_names(found: Sequence[Entry], short: bool = False) -> dict[str, str]:
+def distinct_names(runs: Sequence[Entry], short: bool = False) -> dict[str, str]:
     """Id of each run -> its name, told from namesakes by seed, else time, else id.
 
     Args:
-        found: Runs.
+        runs: Runs.
         short: Whether a data set that all of them share is left out of the names.
     """
-    alone = short and len({entry.config.dataset for entry in found}) == 1
-    titles = {e.run.id: _title(e.config, alone) for e in found}
+    alone = short and len({entry.config.dataset for entry in runs}) == 1
+    titles = {e.run.id: _title(e.config, alone) for e in runs}
     names: dict[str, str] = {}
     for title in dict.fromkeys(titles.values()):
-        same = [entry for entry in found if titles[entry.run.id] == title]
-        for told in (
-            [title for _ in same],
-            [f"{title}, seed {entry.config.seed}" for entry in same],
-            [f"{title} ({_when(entry.run.id)})" for entry in same],
-            [f"{title} ({entry.run.id})" for entry in same],
+        namesakes = [entry for entry in runs if titles[entry.run.id] == title]
+        for candidates in (
+            [title for _ in namesakes],
+            [f"{title}, seed {entry.config.seed}" for entry in namesakes],
+            [f"{title} ({_when(entry.run.id)})" for entry in namesakes],
+            [f"{title} ({entry.run.id})" for entry in namesakes],
         ):
-            if len(set(told)) == len(same):
-                names |= {e.run.id: name for e, name in zip(same, told, strict=True)}
+            if len(set(candidates)) == len(namesakes):
+                names |= {
+                    e.run.id: name
+                    for e, name in zip(namesakes, candidates, strict=True)
+                }
                 break
-    return {entry.run.id: names[entry.run.id] for entry in found}
+    return {entry.run.id: names[entry.run.id] for entry in runs}
 
 
 def _title(config: TrainConfig, alone: bool) -> str:
@@ -173,10 +176,10 @@ def _when(run_id: str) -> str:
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            found |= {f"{name}.{inner}": x for inner, x in value.items()}
+            flat |= {f"{name}.{inner}": x for inner, x in value.items()}
         else:
-            found[name] = value
-    return found
+            flat[name] = value
+    return flat

@@ -1,4 +1,4 @@
-"""What a worker says about its run while it works: status, steps and epochs.
+"""Status writer: status, steps and epochs of a run, written while it is trained.
 
 The training thread only puts values down here; two threads write and measure, so
 that a slow disk or a slow driver never holds a training step.
@@ -64,12 +64,12 @@ class StatusWriter:
 
     @property
     def job(self) -> Job:
-        """What long work is given: says how far it is, and whether to go on."""
+        """This writer as a job: takes progress, cancelled once a stop was requested."""
         return Job(self.progress, lambda: self.stop_requested)
 
     @property
     def status(self) -> Status:
-        """What the run's status is as far as this worker knows."""
+        """The run's status, perhaps newer than on the disk."""
         return self._status
 
     @property
@@ -101,7 +101,7 @@ class StatusWriter:
             self._try_to_write_status()
 
     def progress(self, phase: str, done: int, total: int) -> None:
-        """Says how far a phase is; message and time left follow from it.
+        """Reports the progress of a phase; message and time left follow from it.
 
         Args:
             phase: See `Status.phase`.
@@ -144,8 +144,8 @@ class StatusWriter:
             row: Values by the names of `tables.EPOCH_COLUMNS`; `attempt` and `time` are
                 filled in, others that are missing stay empty.
         """
-        known = {"attempt": self._status.attempt, "time": round(time.time(), 3)}
-        values = {**known, **row}
+        defaults = {"attempt": self._status.attempt, "time": round(time.time(), 3)}
+        values = {**defaults, **row}
         self._flush_steps()
         tables.append_epoch(self.run, values)
         self.update(epoch=int(values["epoch"]))
@@ -222,7 +222,7 @@ class StatusWriter:
             self._steps_error = error
 
     def rewind(self, step: int) -> None:
-        """Takes back all points after a step, where training goes on or begins anew.
+        """Removes all points after a step, where training goes on or begins anew.
 
         Args:
             step: Steps that stay.
