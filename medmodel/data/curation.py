@@ -88,8 +88,8 @@ def _alone(place: Path) -> Lock:
     return Lock(place / "actions.lock")
 
 
-def _write(place: Path, kept: list[Action]) -> None:
-    write_json(place / "actions.json", {"all": [asdict(action) for action in kept]})
+def _write(place: Path, actions: list[Action]) -> None:
+    write_json(place / "actions.json", {"all": [asdict(action) for action in actions]})
 
 
 def apply(

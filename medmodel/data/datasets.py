@@ -132,8 +132,8 @@ def load_index(folder: Path, comparable: bool = False) -> Index | None:
     Where it must be `comparable`: not by an older version, whose digests are others.
     """
     older = () if comparable else OLDER_VERSIONS
-    kept = read_table(index_folder(folder) / _TABLE, older)
-    return None if kept is None else _to_index(folder.resolve(), kept[0])
+    stored = read_table(index_folder(folder) / _TABLE, older)
+    return None if stored is None else _to_index(folder.resolve(), stored[0])
 
 
 def _describe_changed(
@@ -192,11 +192,11 @@ def _check_classes(index: Index) -> None:
     classes = index.classes
     if len(classes) >= 2:
         return
-    found = f"only the class {classes[0]!r}" if classes else "no class with images"
+    holds = f"only the class {classes[0]!r}" if classes else "no class with images"
     broken = int((index.table["error"] != "").sum())
     more = f" {broken} files cannot be read." if broken else ""
     raise DataError(
-        f"{index.folder.name} holds {found}: there must be one folder per class, with "
+        f"{index.folder.name} holds {holds}: there must be one folder per class, with "
         f"images in at least two.{more}"
     )
 

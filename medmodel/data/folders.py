@@ -66,12 +66,12 @@ def _has_text_name(path: Path) -> bool:
 
 def recent_datasets(store: RunStore, limit: int = 6) -> list[Path]:
     """Folders that the latest runs were trained on, latest first, those still there."""
-    found: dict[Path, None] = {}
+    folders: dict[Path, None] = {}
     for run in store.list()[:50]:
         try:
-            found.setdefault(safe_folder(run.config.dataset))
+            folders.setdefault(safe_folder(run.config.dataset))
         except DataError:
             continue
-        if len(found) == limit:
+        if len(folders) == limit:
             break
-    return list(found)
+    return list(folders)

@@ -22,8 +22,8 @@ _ORIENTATION = 0x0112
 _EXIF_WITHIN = 4096
 """Bytes; EXIF stands first in a JPEG file, at most after a small JFIF header."""
 _SIDE = 64
-"""What is measured is measured on a picture whose shorter side has at least so many
-pixels, each the mean of whole blocks of pixels; smaller pictures stay as they are."""
+"""What is measured is measured on an image whose shorter side has at least so many
+pixels, each the mean of whole blocks of pixels; smaller images stay as they are."""
 
 Stats = dict[str, Any]
 
@@ -38,8 +38,8 @@ def measure(file: bytes, pixels: Pixels, file_format: str) -> Stats:
 
     Returns:
         `hash`: 64 hexadecimal digits; `mean` and `spread` (standard deviation) of grey
-        levels, 0 to 255; `white`: per cent of the picture at 255; `rotated`: whether
-        EXIF says that the picture lies on its side or head; `colour`: mean distance
+        levels, 0 to 255; `white`: per cent of the image at 255; `rotated`: whether
+        EXIF says that the image lies on its side or head; `colour`: mean distance
         between the largest and the smallest channel, 0 to 255, 0 is grey; `red` and
         `blue`: how far these lie above green on average, -255 to 255. Grey images
         have none of the last three.
@@ -83,7 +83,7 @@ def _hash(image: Image.Image) -> str:
     or contrast, and little by compression.
     """
     small = image.resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
-    # Faster than an array of the picture itself.
+    # Faster than an array of the image itself.
     grey = np.frombuffer(small.tobytes(), np.uint8).reshape(HASH_SIDE, HASH_SIDE + 1)
     return np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes().hex()
 

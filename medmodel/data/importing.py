@@ -119,8 +119,8 @@ def import_files(
 def plain_name(text: str) -> str:
     """A folder's name made of what somebody typed or a file was called."""
     text = unicodedata.normalize("NFC", text).replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join(c for c in text if c.isprintable() and c not in '/:*?"<>|')
-    return kept.strip(" .")[:80].strip(" .") or "Imported"
+    printable = "".join(c for c in text if c.isprintable() and c not in '/:*?"<>|')
+    return printable.strip(" .")[:80].strip(" .") or "Imported"
 
 
 def remove_leftovers() -> None:

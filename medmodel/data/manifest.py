@@ -30,8 +30,8 @@ class ManifestRow(NamedTuple):
 
 def find_table(folder: Path) -> Path | None:
     """The CSV file that describes a folder; None if there is none."""
-    found = sorted(p for p in folder.glob("*.[cC][sS][vV]") if p.is_file())
-    for path in found[:_MOST_TABLES]:
+    tables = sorted(p for p in folder.glob("*.[cC][sS][vV]") if p.is_file())
+    for path in tables[:_MOST_TABLES]:
         if not path.name.startswith(".") and not path.is_symlink() and _columns(path):
             return path
     return None

@@ -56,9 +56,9 @@ class PublicSet:
 
     Args:
         title: Its name.
-        shows: What is in the pictures, and from where, in one sentence.
+        shows: What is in the images, and from where, in one sentence.
         classes: Names of the labels 0, 1, ...
-        counts: Pictures for training, validation and test.
+        counts: Images for training, validation and test.
         channels: 1 for grey, 3 for colour.
         md5: Published checksum of the file of each of `SIZES`.
         licence: Under which it may be used.
@@ -78,7 +78,7 @@ class PublicSet:
         return self.title.lower()
 
     def file(self, size: int) -> str:
-        """Name of the file with pictures of this height and width in pixels."""
+        """Name of the file with images of this height and width in pixels."""
         return f"{self.key}.npz" if size == 28 else f"{self.key}_{size}.npz"
 
     def address(self, size: int) -> str:
@@ -101,11 +101,11 @@ SETS = _public_sets()
 
 def named(file: str) -> tuple[PublicSet, int] | None:
     """The set and the size that a file's name tells; None if it is another file."""
-    found = re.fullmatch(r"([a-z]+mnist)(?:_(\d+))?(?: ?\(\d+\))?\.npz", file.lower())
-    size = int(found[2] or 28) if found else 0
-    if not found or found[1] not in SETS or size not in SIZES:
+    match = re.fullmatch(r"([a-z]+mnist)(?:_(\d+))?(?: ?\(\d+\))?\.npz", file.lower())
+    size = int(match[2] or 28) if match else 0
+    if not match or match[1] not in SETS or size not in SIZES:
         return None
-    return SETS[found[1]], size
+    return SETS[match[1]], size
 
 
 def md5_of(path: Path) -> str:
@@ -120,25 +120,25 @@ def md5_of(path: Path) -> str:
 def import_npz(path: Path, name: str, job: Job = UNATTENDED) -> Imported:
     """Writes a MedMNIST file out as a data set with train, val and test.
 
-    Never more than one picture is in memory, and nothing in the file is ever run.
+    Never more than one image is in memory, and nothing in the file is ever run.
 
     Args:
         path: The file.
         name: What it was called, such as `bloodmnist_64.npz`; classes of files that
             are not known are called by their numbers.
-        job: Told ("importing", done, total) in pictures.
+        job: Told ("importing", done, total) in images.
 
     Raises:
-        DataError: It is no such file, damaged, or has several labels per picture.
+        DataError: It is no such file, damaged, or has several labels per image.
         OSError: The disk is full or fails.
     """
-    known = named(name)
+    public_set = named(name)
     title = plain_name(Path(name).stem)
     try:
         with zipfile.ZipFile(path) as archive:
             labels = {split: _labels(archive, split) for split in _SPLITS}
             total = sum(map(len, labels.values())) + 1
-            files = _files(archive, labels, known, _origin(path, name, known))
+            files = _files(archive, labels, public_set, _origin(path, name, public_set))
             return import_files(files, title, total, job)
     except _BAD_FILE as error:
         raise DataError(
@@ -149,11 +149,11 @@ def import_npz(path: Path, name: str, job: Job = UNATTENDED) -> Imported:
 def _files(
     archive: zipfile.ZipFile,
     labels: dict[str, npt.NDArray[Any]],
-    known: tuple[PublicSet, int] | None,
+    public_set: tuple[PublicSet, int] | None,
     origin: str,
 ) -> Iterator[tuple[str, BinaryIO]]:
     yield "ORIGIN.txt", io.BytesIO(origin.encode())
-    classes = known[0].classes if known else ()
+    classes = public_set[0].classes if public_set else ()
     for split, numbers in labels.items():
         with archive.open(f"{split}_images.npy") as file:
             shape = _shape(file)
@@ -167,7 +167,7 @@ def _files(
 
 
 def _labels(archive: zipfile.ZipFile, split: str) -> npt.NDArray[Any]:
-    """The label of each picture, (n,), whole numbers from 0."""
+    """The label of each image, (n,), whole numbers from 0."""
     with archive.open(f"{split}_labels.npy") as file:
         data = file.read(2**24)
     found = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
@@ -182,7 +182,7 @@ def _labels(archive: zipfile.ZipFile, split: str) -> npt.NDArray[Any]:
 
 
 def _shape(file: IO[bytes]) -> tuple[int, ...]:
-    """Reads the header of an array of pictures: (n, height, width) or (n, h, w, 3)."""
+    """Reads the header of an array of images: (n, height, width) or (n, h, w, 3)."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
@@ -204,11 +204,11 @@ def _exactly(file: IO[bytes], shape: tuple[int, ...]) -> bytes:
     return data
 
 
-def _origin(path: Path, name: str, known: tuple[PublicSet, int] | None) -> str:
-    """What stands beside the pictures: whence, under which licence, whether genuine."""
-    if known is None:
+def _origin(path: Path, name: str, public_set: tuple[PublicSet, int] | None) -> str:
+    """What stands beside the images: whence, under which licence, whether genuine."""
+    if public_set is None:
         return f"From the file {plain_name(name)}.\n"
-    found, size = known
+    found, size = public_set
     genuine = md5_of(path) == found.md5[SIZES.index(size)]
     checked = "as published" if genuine else "NOT as published: it was changed"
     return (

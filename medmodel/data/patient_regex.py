@@ -52,18 +52,18 @@ def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
             f"{SECONDS} seconds. Repetitions inside a repetition, as in (a+)+, take "
             "for ever: write it more simply.",
         ) from error
-    found: list[str] = answer["patients"]
-    return found
+    patients: list[str] = answer["patients"]
+    return patients
 
 
 def search(names: Sequence[str], pattern: str) -> list[str]:
     """As `patients_of`, in this process: for patterns that are known to be quick."""
-    found = map(re.compile(pattern).search, names)
+    matches = map(re.compile(pattern).search, names)
     return [
         next((g for g in match.groups() if g), "" if match.re.groups else match[0])
         if match
         else ""
-        for match in found
+        for match in matches
     ]
 
 

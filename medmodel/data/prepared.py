@@ -140,12 +140,12 @@ def decode_chunk(
     # Steps may see more in three channels than in one, and Diagnose gives them one.
     side = 0 if wanted.steps else wanted.size
     failed: dict[str, str] = {}
-    kept: dict[Path, bytes] = {}
+    contents: dict[Path, bytes] = {}
     # Written, not mapped: a full disk is then an error, not the process's death.
     with Path(part).open("r+b", buffering=0) as file:
         for position, path in rows:
             try:
-                decoded = _decode(Path(folder, path), wanted.window, side, kept)
+                decoded = _decode(Path(folder, path), wanted.window, side, contents)
             except ImageError as error:
                 failed[path] = str(error)
                 continue
@@ -158,18 +158,18 @@ def decode_chunk(
 
 
 def _decode(
-    path: Path, window: str, side: int, kept: dict[Path, bytes]
+    path: Path, window: str, side: int, contents: dict[Path, bytes]
 ) -> DecodedImage:
-    """One picture; a file of which several are wanted in a row is read once."""
+    """One image; a file of which several are wanted in a row is read once."""
     file, part = samples.located(path)
     if part is None:
         return images.decode(path, window=window, side=side)
-    if file not in kept:
-        kept.clear()
+    if file not in contents:
+        contents.clear()
         images.check_bytes(file.stat().st_size, path.name)
-        kept[file] = file.read_bytes()
+        contents[file] = file.read_bytes()
     axis = "axial" if part.kind == "frame" else part.kind
-    return images.decode(kept[file], path.name, window, part.number, axis, side)
+    return images.decode(contents[file], path.name, window, part.number, axis, side)
 
 
 def _write_at(file: int, pixels: images.Pixels, offset: int) -> None:
@@ -210,7 +210,7 @@ def _decode_all(
         cancelled=job.cancelled,
     )
     done = len(finished)
-    with _Journal(journal, part) as kept:
+    with _Journal(journal, part) as journal_file:
         for rows, answer in answers:
             if answer is None:
                 answer = {
@@ -218,7 +218,7 @@ def _decode_all(
                 }
             failed |= answer
             done += len(rows)
-            kept.add({"rows": [n for n, _ in rows], "failed": answer})
+            journal_file.add({"rows": [n for n, _ in rows], "failed": answer})
             job.progress("preparing", done, len(paths))
     if failed:
         _leave_out([n for n, path in enumerate(paths) if path in failed], part)
@@ -295,10 +295,10 @@ def _resume(
 def _leave_out(positions: list[int], part: Path) -> None:
     """Replaces the finished array by one without these images."""
     pixels = np.load(part, mmap_mode="r")
-    kept = np.delete(np.arange(len(pixels)), positions)
+    remaining = np.delete(np.arange(len(pixels)), positions)
     with replacing(part, "wb") as file:
         facts = np.lib.format.header_data_from_array_1_0(pixels)
-        facts["shape"] = (len(kept), *pixels.shape[1:])
+        facts["shape"] = (len(remaining), *pixels.shape[1:])
         np.lib.format.write_array_header_1_0(file, facts)
-        for first in range(0, len(kept), 256):
-            file.write(pixels[kept[first : first + 256]].tobytes())
+        for first in range(0, len(remaining), 256):
+            file.write(pixels[remaining[first : first + 256]].tobytes())

@@ -2,7 +2,7 @@
 
 Splits that the folders give are respected. Missing ones are drawn: seeded, stratified
 by class, and in whole groups. Images of one patient are a group, and so are identical
-pictures, whatever their names.
+images, whatever their names.
 """
 
 from __future__ import annotations
@@ -122,14 +122,14 @@ def guess_patient_pattern(paths: Iterable[str]) -> str:
     """
     paths = list(dict.fromkeys(map(samples.file_of, paths)))
     atoms = [atom for atom in _candidates(paths) if _share(paths, atom) >= 0.02]
-    kept: list[str] = []
+    chosen: list[str] = []
     for atom in atoms:
-        if not kept or _share(paths, _union([*kept, atom])) > _share(
-            paths, _union(kept)
+        if not chosen or _share(paths, _union([*chosen, atom])) > _share(
+            paths, _union(chosen)
         ):
-            kept.append(atom)
-    pattern = _union(kept) if kept else ""
-    if kept and _share(paths, pattern) >= 0.9 and _plausible(paths, pattern):
+            chosen.append(atom)
+    pattern = _union(chosen) if chosen else ""
+    if chosen and _share(paths, pattern) >= 0.9 and _plausible(paths, pattern):
         return pattern
     return _folder_pattern(paths)
 
@@ -137,7 +137,7 @@ def guess_patient_pattern(paths: Iterable[str]) -> str:
 def _candidates(paths: Sequence[str]) -> list[str]:
     """Patterns without outer parentheses whose words occur in these paths."""
     names = [path.rsplit("/", 1)[-1] for path in paths]
-    found = [r"TCGA-\w\w-\w{4}", r"(?:[A-Za-z]+\d*-)?IM-\d+(?=-\d)"]
+    patterns = [r"TCGA-\w\w-\w{4}", r"(?:[A-Za-z]+\d*-)?IM-\d+(?=-\d)"]
     words = "|".join((*_WORDS, *_LETTERS))
     counted = Counter(
         match[1]
@@ -151,8 +151,8 @@ def _candidates(paths: Sequence[str]) -> list[str]:
         bare = word.rstrip("-_ ").lower()
         if bare in _LETTERS and not _recur(search(names, f"({atom})")):
             continue
-        found.append(atom)
-    return found
+        patterns.append(atom)
+    return patterns
 
 
 def _union(atoms: Sequence[str]) -> str:
@@ -160,8 +160,8 @@ def _union(atoms: Sequence[str]) -> str:
 
 
 def _share(paths: Sequence[str], pattern: str) -> float:
-    found = search(paths, pattern)
-    return sum(map(bool, found)) / max(len(paths), 1)
+    patients = search(paths, pattern)
+    return sum(map(bool, patients)) / max(len(paths), 1)
 
 
 def _recur(patients: Sequence[str]) -> bool:
@@ -186,17 +186,17 @@ def _folder_pattern(paths: Sequence[str]) -> str:
     """The pattern for one folder per patient inside each class's; "" if none."""
     folders = [path.split("/")[:-1] for path in paths]
     depth = Counter(map(len, folders)).most_common(1)[0][0] if folders else 0
-    kept = [f for f in folders if len(f) == depth]
+    usual = [f for f in folders if len(f) == depth]
     # Neither a split's folder nor one around everything is a class or a patient.
     classes = [
         level
-        for level, names in enumerate(zip(*kept, strict=True))
+        for level, names in enumerate(zip(*usual, strict=True))
         if len(set(names)) > 1 and not all(n.casefold() in SPLIT_NAMES for n in names)
     ]
-    if len(kept) < 0.9 * len(folders) or len(classes) < 2:
+    if len(usual) < 0.9 * len(folders) or len(classes) < 2:
         return ""
     level = classes[1]
-    names = {folder[level] for folder in kept}
+    names = {folder[level] for folder in usual}
     numbered = sum(any(c.isdigit() for c in name) for name in names)
     if len(names) < 3 or numbered < 0.8 * len(names):
         return ""
@@ -204,7 +204,7 @@ def _folder_pattern(paths: Sequence[str]) -> str:
 
 
 def _groups(*links: Sequence[str]) -> list[int]:
-    """Number of each image's group: linked by patient, picture, or somebody's wish."""
+    """Number of each image's group: linked by patient, image, or somebody's wish."""
     edges: list[tuple[int, int]] = []
     for keys in links:
         first: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """A small, plainly synthetic data set: chest-CT-like phantoms with known nodules.
 
 For a first try on a fresh machine, and for tests that need ground truth. Everything is
-drawn: no picture comes from a person, and nothing learnt from them is of medical use.
+drawn: no image comes from a person, and nothing learnt from them is of medical use.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Lesion:
     """A nodule, or a patch of ground glass.
 
     Args:
-        x: Centre from the left, in pixels of the finished picture.
+        x: Centre from the left, in pixels of the finished image.
         y: Centre from the top, in pixels.
         diameter: In pixels.
     """
@@ -69,8 +69,8 @@ def write_phantoms(
     Args:
         folder: To be filled; made when needed.
         patients_per_class: Every patient belongs to one class.
-        slices: Pictures per patient.
-        seed: The same seed draws the same pictures.
+        slices: Images per patient.
+        seed: The same seed draws the same images.
     """
     rng = np.random.default_rng(seed)
     numbers = rng.permutation(len(CLASSES) * patients_per_class) + 1
@@ -187,7 +187,7 @@ def _another_slice(lesion: Lesion, rng: np.random.Generator) -> Lesion:
 
 
 def _lung(body: _Body, side: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Centre and half axes of one lung; side -1 is left in the picture."""
+    """Centre and half axes of one lung; side -1 is left in the image."""
     centre = (_CENTRE + side * body.half_width * 0.455, _CENTRE - 1)
     return centre, (
         body.half_width * 0.365 * body.lung_scale,

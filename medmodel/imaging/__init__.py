@@ -1,1 +1,1 @@
-"""Any image file to pixels: DICOM, NIfTI, pictures, windows, enhancement, privacy."""
+"""Any image file to pixels: DICOM, NIfTI, images, windows, enhancement, privacy."""

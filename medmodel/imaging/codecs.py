@@ -33,7 +33,7 @@ Stored = npt.NDArray[Any]
 
 # PS3.6 A.1: JPEG 2000 and high-throughput JPEG 2000.
 _JPEG_2000 = ("1.2.840.10008.1.2.4.9", "1.2.840.10008.1.2.4.20")
-# PS3.5 8.2.1 and 8.2.3: JPEG and JPEG-LS. Segments that tell the size of the picture.
+# PS3.5 8.2.1 and 8.2.3: JPEG and JPEG-LS. Segments that tell the size of the image.
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 57, 70, 80, 81))
 _SIZE_MARKERS = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
 
@@ -95,13 +95,15 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
             return plain, str(dataset.PhotometricInterpretation)
         check_frames(dataset, name)
         decoder = _decoder(syntax, name)
-        values, found = decoder.as_array(dataset, index=frame, raw=True, view_only=True)
+        values, description = decoder.as_array(
+            dataset, index=frame, raw=True, view_only=True
+        )
     except DAMAGED as error:
         raise ImageError(
             f"{name} cannot be read: its pixel data ({_title(syntax)}) is damaged or "
             "incomplete. Export it again from its source."
         ) from error
-    return values, str(found["photometric_interpretation"])
+    return values, str(description["photometric_interpretation"])
 
 
 def _plain_values(dataset: Dataset, syntax: UID, frame: int) -> Stored | None:
@@ -137,7 +139,7 @@ def _plain_values(dataset: Dataset, syntax: UID, frame: int) -> Stored | None:
 
 
 def check_variety(stored: npt.NDArray[Any], name: str) -> None:
-    """Refuses pictures of a single value: a decoder that failed, or an empty image.
+    """Refuses images of a single value: a decoder that failed, or an empty image.
 
     Raises:
         ImageError: All pixels are equal.

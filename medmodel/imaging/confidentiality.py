@@ -40,7 +40,7 @@ def action(tag: BaseTag) -> str:
         return "X"
     found = table().get(f"{tag:08x}")
     if found is None and tag.group & 0xFF00 in (0x5000, 0x6000):
-        # Curves, and overlays, which are pictures that may hold text.
+        # Curves, and overlays, which are images that may hold text.
         return "X"
     if found is None and tag.element and not dictionary_has_tag(tag):
         return "X"

@@ -26,16 +26,16 @@ def correlate(
         bias: Added to every number.
 
     Returns:
-        (height - 2, width - 2): only where the kernel lies wholly within the picture.
+        (height - 2, width - 2): only where the kernel lies wholly within the image.
     """
     from scipy.signal import correlate2d
 
-    found: NDArray[np.float64] = correlate2d(image, kernel, mode="valid") + bias
-    return found
+    response: NDArray[np.float64] = correlate2d(image, kernel, mode="valid") + bias
+    return response
 
 
 def as_grey(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Numbers as a picture: the lowest black, the highest white; grey where all equal.
+    """Numbers as an image: the lowest black, the highest white; grey where all equal.
 
     Args:
         values: (height, width).

@@ -150,7 +150,7 @@ def deidentify(
         data: The file.
         name: For messages.
         key: Key of the workspace in hexadecimal digits.
-        black_out: (left, top, right, bottom) of parts of the picture to make black.
+        black_out: (left, top, right, bottom) of parts of the image to make black.
 
     Returns:
         `data`, `warnings` and `regions`, see `scans.Deidentified`.
@@ -222,7 +222,7 @@ def _written(dataset: FileDataset) -> bytes:
 
 def _cautions(dataset: Dataset, blacked_out: bool) -> list[str]:
     """Sentences on what the profile for headers cannot remove."""
-    found = []
+    sentences = []
     burned_in = str(dataset.get("BurnedInAnnotation") or "").upper()
     modality = str(dataset.get("Modality") or "")
     captured = "ConversionType" in dataset or "Secondary Capture" in str(
@@ -230,15 +230,17 @@ def _cautions(dataset: Dataset, blacked_out: bool) -> list[str]:
     )
     if "PixelData" in dataset and not blacked_out:
         if burned_in == "YES":
-            found.append("The file says that text is burned into its picture.")
+            sentences.append("The file says that text is burned into its picture.")
         elif burned_in != "NO" and (captured or modality in _TEXT_IN_PICTURE):
-            found.append(
+            sentences.append(
                 "Pictures of this kind (ultrasound, secondary capture, photographs) "
                 "often show the patient's name: look, and black it out."
             )
     if str(dataset.get("RecognizableVisualFeatures") or "").upper() == "YES":
-        found.append("The file says that its picture lets one recognise the patient.")
-    return found
+        sentences.append(
+            "The file says that its picture lets one recognise the patient."
+        )
+    return sentences
 
 
 def _dated(tag: BaseTag) -> bool:

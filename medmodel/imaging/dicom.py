@@ -22,9 +22,9 @@ from medmodel.core.errors import ImageError
 from medmodel.imaging.codecs import DAMAGED, check_variety, stored_values
 from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.dicom_header import (
+    image_elements,
     keep_elements,
     kept_elements,
-    picture_elements,
 )
 from medmodel.imaging.lut import lookup_table
 from medmodel.imaging.windows import (
@@ -81,8 +81,8 @@ def read(
     with warnings.catch_warnings():
         # pydicom warns of oddities that do not change the image.
         warnings.simplefilter("ignore")
-        dataset = kept_elements(data) or picture_elements(data) or parse(data, name)
-        frames = check_picture(dataset, name)
+        dataset = kept_elements(data) or image_elements(data) or parse(data, name)
+        frames = check_image(dataset, name)
         if frames > 1:
             keep_elements(data, dataset)
         if not 0 <= frame < frames:
@@ -130,8 +130,8 @@ def parse(data: bytes, name: str) -> FileDataset:
         raise _damaged(name) from error
 
 
-def check_picture(dataset: Dataset, name: str) -> int:
-    """Refuses what is no picture or too large; returns the number of frames.
+def check_image(dataset: Dataset, name: str) -> int:
+    """Refuses what is no image or too large; returns the number of frames.
 
     Raises:
         ImageError: For one of these reasons.
@@ -249,7 +249,7 @@ def to_modality(stored: npt.NDArray[Any], dataset: Dataset, header: Dataset) -> 
     """Stored values to the scanner's unit: Hounsfield units in CT.
 
     PS3.3 C.11.1: by the modality LUT, or value × Rescale Slope + Rescale Intercept.
-    Padding around a round picture becomes not-a-number (PS3.3 C.7.5.1.1.2).
+    Padding around a round image becomes not-a-number (PS3.3 C.7.5.1.1.2).
 
     Returns:
         float32 (height, width).
@@ -282,7 +282,7 @@ def _padding(
 
 
 def voi_lookup(values: Values, header: Dataset) -> Values | None:
-    """The picture by the file's VOI LUT, 0 to 255; None if there is none.
+    """The image by the file's VOI LUT, 0 to 255; None if there is none.
 
     PS3.3 C.11.2.1.1: the table's first entry stands for values up to the first one
     mapped, the last for all beyond.
@@ -355,7 +355,7 @@ def to_rgb(stored: npt.NDArray[Any], dataset: Dataset, photometric: str) -> Pixe
 
 
 def patient(dataset: Dataset) -> str:
-    """Whom the picture shows, in clear; empty if the file does not say.
+    """Whom the image shows, in clear; empty if the file does not say.
 
     The same number may be another person in another hospital, so the issuer counts.
     """
@@ -368,8 +368,8 @@ def patient(dataset: Dataset) -> str:
 def _class_name(dataset: Dataset) -> str:
     """What kind of file it is; nothing else of a header goes into a message."""
     kind = UID(str(dataset.get("SOPClassUID") or ""))
-    known = kind.is_valid and not kind.is_private and kind.name != kind
-    return f" ({kind.name})" if known else ""
+    named = kind.is_valid and not kind.is_private and kind.name != kind
+    return f" ({kind.name})" if named else ""
 
 
 def _damaged(name: str) -> ImageError:

@@ -1,6 +1,6 @@
-"""The few elements of a DICOM file that make its picture, past a hundred others.
+"""The few elements of a DICOM file that make its image, past a hundred others.
 
-To read every element of a header takes longer than all that is done to the picture.
+To read every element of a header takes longer than all that is done to the image.
 Here a file is walked through from length to length. Only plain files are: grey and not
 compressed, every element known in length and in its place. Of others nothing is said,
 pydicom reads them. To be called in the sandbox.
@@ -101,7 +101,7 @@ def keep_elements(data: bytes, dataset: Dataset) -> None:
         _latest.append((data, dataset))
 
 
-def picture_elements(data: bytes) -> Dataset | None:
+def image_elements(data: bytes) -> Dataset | None:
     """What `dicom.read` asks of a plain file; None where pydicom should read it.
 
     Args:

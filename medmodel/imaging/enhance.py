@@ -1,4 +1,4 @@
-"""Steps that make pictures clearer, as a chain that training and Diagnose share.
+"""Steps that make images clearer, as a chain that training and Diagnose share.
 
 Steps are text, see `steps`, so that a chain can be read in a run's settings and means
 the same ever after. scikit-image does the work, in grey levels from 0 to 1.
@@ -45,7 +45,7 @@ class Chain(NamedTuple):
 
 
 def apply(pixels: Pixels, steps: Sequence[str]) -> Pixels:
-    """The picture after all steps, in order.
+    """The image after all steps, in order.
 
     Args:
         pixels: uint8 (height, width, 1 or 3).
@@ -66,13 +66,13 @@ def apply(pixels: Pixels, steps: Sequence[str]) -> Pixels:
 
 def saved_chains() -> dict[str, Chain]:
     """Chains that people saved in this workspace, by name."""
-    kept: dict[str, Any] = read_json(_file()) or {}
+    chains: dict[str, Any] = read_json(_file()) or {}
     # The first version kept the steps alone.
     return {
         name: Chain(tuple(chain))
         if isinstance(chain, list)
         else Chain(tuple(chain["steps"]), chain["window"])
-        for name, chain in kept.items()
+        for name, chain in chains.items()
     }
 
 

@@ -40,15 +40,15 @@ def rows(data: bytes, name: str, reveal: bool = False) -> dict[str, Any]:
         ImageError: The header is damaged.
     """
     dataset = parse(data, name)
-    found: list[Row] = []
+    table_rows: list[Row] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for part in (dataset.file_meta, dataset):
             for row in _walk(part, reveal, "", 0):
-                if len(found) == MAX_ROWS:
+                if len(table_rows) == MAX_ROWS:
                     break
-                found.append(row)
-    return {"rows": found}
+                table_rows.append(row)
+    return {"rows": table_rows}
 
 
 def _walk(dataset: Dataset, reveal: bool, path: str, depth: int) -> Iterator[Row]:

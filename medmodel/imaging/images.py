@@ -110,7 +110,7 @@ def find_reader(
 
 
 def prepare_image(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
-    """What the model sees: the one function for training and for new pictures.
+    """What the model sees: the one function for training and for new images.
 
     Grey from RGB is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601). Sizes change as
     `scaling` says.
@@ -145,10 +145,10 @@ def _fitted(image: Image.Image, side: int, fit: Fit) -> Image.Image:
 
 
 def pixel_digest(pixels: Pixels) -> str:
-    """32 hexadecimal digits, equal for equal pictures, grey stored as RGB included.
+    """32 hexadecimal digits, equal for equal images, grey stored as RGB included.
 
     The first of SHA-1, which processors compute by themselves: nobody gains by making
-    two pictures with the same digest, and by chance it will not happen.
+    two images with the same digest, and by chance it will not happen.
     """
     pixels = single_channel(pixels)
     digest = hashlib.sha1(repr(pixels.shape).encode(), usedforsecurity=False)
@@ -157,14 +157,14 @@ def pixel_digest(pixels: Pixels) -> str:
 
 
 def png_bytes(pixels: Pixels) -> bytes:
-    """The picture as a PNG file, every pixel exact."""
+    """The image as a PNG file, every pixel exact."""
     buffer = io.BytesIO()
     from_pixels(pixels).save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()
 
 
 def thumbnail(pixels: Pixels, side: int) -> Pixels:
-    """The picture with its longer side `side` pixels at most, aspect kept."""
+    """The image with its longer side `side` pixels at most, aspect kept."""
     image = from_pixels(pixels)
     scale = side / max(image.size)
     if scale >= 1:

@@ -1,8 +1,8 @@
 """Every stored value once: what is done to values need not be done to each pixel.
 
-A picture of 16-bit values has at most 65,536 different ones, mostly far fewer than
+An image of 16-bit values has at most 65,536 different ones, mostly far fewer than
 pixels. Rescaled, seen through a window and inverted once each, they make a table in
-which the pixels are looked up: the same picture, several times as fast.
+which the pixels are looked up: the same image, several times as fast.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 FEWEST_PIXELS = 4096
-"""Smaller pictures are as fast without a table."""
+"""Smaller images are as fast without a table."""
 _AT_ONCE = 65_536
 """Pixels looked up at once: NumPy widens their places to 64 bits in between."""
 SAMPLE = 4_000_000
@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class LookupTable:
-    """The values between the smallest and the largest of a picture, and its padding.
+    """The values between the smallest and the largest of an image, and its padding.
 
     Args:
         stored: (height, width), whole numbers of 8 or 16 bits.
@@ -41,8 +41,8 @@ class LookupTable:
     def counts(self) -> npt.NDArray[np.intp]:
         """How often each of `values` occurs in a sample, (1, n); padding does not."""
         sample = self.inside.ravel()[:: max(1, self.inside.size // SAMPLE)]
-        found = np.bincount(_places(sample), minlength=_kinds(sample))
-        return found[_places(self.values)]
+        occurrences = np.bincount(_places(sample), minlength=_kinds(sample))
+        return occurrences[_places(self.values)]
 
     def image(self, pixels: Array) -> Array:
         """What became of `values`, in the place of each pixel.
@@ -56,19 +56,19 @@ class LookupTable:
         table = np.zeros(_kinds(self.stored), np.uint8)
         table[_places(self.values)] = pixels[..., 0]
         places = _places(np.ascontiguousarray(self.stored)).ravel()
-        found = np.empty(self.stored.shape, np.uint8)
-        flat = found.ravel()
+        pixels_of_image = np.empty(self.stored.shape, np.uint8)
+        flat = pixels_of_image.ravel()
         for first in range(0, len(flat), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             # No place lies outside; of all modes this one asks in the shortest time.
             table.take(places[part], out=flat[part], mode="wrap")
-        return found[..., None]
+        return pixels_of_image[..., None]
 
 
 def lookup_table(
     stored: Array, padding: Callable[[Array], Array | None]
 ) -> LookupTable | None:
-    """The levels of a picture; None where a table would not pay.
+    """The levels of an image; None where a table would not pay.
 
     Args:
         stored: (height, width).

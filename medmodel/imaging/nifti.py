@@ -1,4 +1,4 @@
-"""NIfTI volumes to pictures: one slice, the patient upright, right side on the left.
+"""NIfTI volumes to images: one slice, the patient upright, right side on the left.
 
 To be called in the sandbox (`scans` does so), since compressed files may grow beyond
 all memory.
@@ -85,27 +85,27 @@ def read(
         ImageError: It is damaged, too large or small, a mask, or has no such slice.
     """
     opened = _opened(data, name, volume)
-    found = opened.values
+    volume_values = opened.values
     chosen = Window(*window) if window else opened.window
     position = AXES.index(axis)
-    count = found.shape[2 - position]
+    count = volume_values.shape[2 - position]
     if not -1 <= slice_number < count:
         raise ImageError(f"{name} has no {axis} slice {slice_number + 1} of {count}.")
     at = count // 2 if slice_number == -1 else slice_number
-    picture = _isotropic(*_slice(found, opened.zooms, axis, at))
-    if min(picture.shape) < SMALLEST_SIDE:
+    plane = _isotropic(*_slice(volume_values, opened.zooms, axis, at))
+    if min(plane.shape) < SMALLEST_SIDE:
         raise ImageError(
             f"{name} is too small for a picture: its {axis} slices have "
-            f"{picture.shape[1]} × {picture.shape[0]} pixels."
+            f"{plane.shape[1]} × {plane.shape[0]} pixels."
         )
     image = DecodedImage(
-        pixels=show(picture, chosen, inverted=False),
+        pixels=show(plane, chosen, inverted=False),
         format="NIfTI",
         mode=opened.mode,
         frames=count,
         seen="" if window else "by its own range",
         series=opened.series,
-        values=picture if values else None,
+        values=plane if values else None,
         window=chosen,
     )
     return vars(image)
@@ -134,12 +134,12 @@ def _opened(data: bytes, name: str, volume: int) -> _Opened:
         return _latest[key]
     _latest.clear()
     image = _open(data, name)
-    found = _volume(image, volume, name)
-    _check_values(found, name)
+    values = _volume(image, volume, name)
+    _check_values(values, name)
     zooms = voxel_sizes(nibabel.as_closest_canonical(image).affine)
     mode = image.get_data_dtype().newbyteorder("=").name
-    opened = _Opened(found, zooms, percentile_window(found), mode, _series(image))
-    if found.nbytes <= KEPT_BYTES:
+    opened = _Opened(values, zooms, percentile_window(values), mode, _series(image))
+    if values.nbytes <= KEPT_BYTES:
         _latest[key] = opened
     return opened
 
@@ -218,21 +218,21 @@ def _series(image: Any) -> int:
     return int(image.shape[3]) if len(image.shape) == 4 else 1
 
 
-def _check_values(found: Values, name: str) -> None:
-    finite = np.isfinite(found)
+def _check_values(values: Values, name: str) -> None:
+    finite = np.isfinite(values)
     if not finite.all():
         raise ImageError(
             f"{name} has voxels without a value (not a number or infinite): "
-            f"{np.count_nonzero(~finite):,} of {found.size:,}. Replace them first."
+            f"{np.count_nonzero(~finite):,} of {values.size:,}. Replace them first."
         )
-    if found.min() == found.max():
+    if values.min() == values.max():
         raise ImageError(
-            f"{name} shows nothing: all voxels have the value {found.flat[0]:g}."
+            f"{name} shows nothing: all voxels have the value {values.flat[0]:g}."
         )
-    sample = np.unique(found.ravel()[:: max(1, found.size // 100_000)])
+    sample = np.unique(values.ravel()[:: max(1, values.size // 100_000)])
     if len(sample) > MASK_VALUES or not (sample == sample.round()).all():
         return
-    different = np.unique(found)
+    different = np.unique(values)
     if len(different) <= MASK_VALUES:
         raise ImageError(
             f"{name} looks like a segmentation mask, not a picture: it has only "
@@ -241,29 +241,29 @@ def _check_values(found: Values, name: str) -> None:
 
 
 def _slice(
-    found: Values, zooms: npt.NDArray[Any], axis: str, at: int
+    values: Values, zooms: npt.NDArray[Any], axis: str, at: int
 ) -> tuple[Values, float, float]:
     """A slice as on a viewing station, and the height and width of its pixels.
 
-    The patient's right is on the left of the picture; front or head is up.
+    The patient's right is on the left of the image; front or head is up.
     """
     x, y, z = (float(zoom) for zoom in zooms)
     if axis == "axial":
-        return found[::-1, ::-1, at].T, y, x
+        return values[::-1, ::-1, at].T, y, x
     if axis == "coronal":
-        return found[::-1, at, ::-1].T, z, x
-    return found[at, ::-1, ::-1].T, z, y
+        return values[::-1, at, ::-1].T, z, x
+    return values[at, ::-1, ::-1].T, z, y
 
 
-def _isotropic(picture: Values, height: float, width: float) -> Values:
-    """Widens the picture along its coarser side, so that lengths look right."""
-    picture = np.ascontiguousarray(picture)
+def _isotropic(plane: Values, height: float, width: float) -> Values:
+    """Widens the image along its coarser side, so that lengths look right."""
+    plane = np.ascontiguousarray(plane)
     fine = min(height, width)
     if not (np.isfinite([height, width]).all() and fine > 0):
-        return picture
-    rows, columns = picture.shape
+        return plane
+    rows, columns = plane.shape
     size = round(columns * width / fine), round(rows * height / fine)
     if size == (columns, rows) or max(size) > 8192:
-        return picture
-    image = Image.fromarray(picture)
+        return plane
+    image = Image.fromarray(plane)
     return np.array(image.resize(size, Image.Resampling.BILINEAR))

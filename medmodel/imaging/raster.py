@@ -186,7 +186,7 @@ def _from_tiff_array(values: npt.NDArray[Any], axes: str, name: str) -> Pixels:
 
 
 def _seek_frame(image: Image.Image, frame: int, name: str) -> int:
-    """Goes to a frame of an opened picture.
+    """Goes to a frame of an opened image.
 
     Args:
         image: As Pillow opened it; nothing of it is decoded here.

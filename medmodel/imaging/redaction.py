@@ -1,4 +1,4 @@
-"""Parts of a DICOM picture made black, where text may be burned in."""
+"""Parts of a DICOM image made black, where text may be burned in."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from medmodel.core.errors import ImageError
 from medmodel.imaging.codecs import stored_values, transfer_syntax
-from medmodel.imaging.dicom import check_picture
+from medmodel.imaging.dicom import check_image
 
 MAX_BYTES = 500_000_000
 """All frames uncompressed, which is how the copy is written."""
 
 
 def text_regions(dataset: Dataset) -> list[list[int]]:
-    """Where text probably is: around the regions of an ultrasound picture.
+    """Where text probably is: around the regions of an ultrasound image.
 
     PS3.3 C.8.5.5 names the rectangles that hold ultrasound; names and dates stand
     outside.
@@ -49,10 +49,10 @@ def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> 
     """Makes regions black in all frames; the dataset is then uncompressed.
 
     Raises:
-        ImageError: A region lies outside, the picture is too large, or it cannot be
+        ImageError: A region lies outside, the image is too large, or it cannot be
             decoded.
     """
-    frames = check_picture(dataset, name)
+    frames = check_image(dataset, name)
     height, width = int(dataset.Rows), int(dataset.Columns)
     for left, top, right, bottom in regions:
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):

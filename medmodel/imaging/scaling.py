@@ -1,4 +1,4 @@
-"""Pictures at another size: enlarged, shrunk, cut to a square or padded to one."""
+"""Images at another size: enlarged, shrunk, cut to a square or padded to one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels, parts of pixels included."""
 
 _GAP = 2
-"""Pictures are first shrunk by a whole factor, each pixel the mean of a block, but stay
+"""Images are first shrunk by a whole factor, each pixel the mean of a block, but stay
 so many times as large as they will be: the rest hides that blocks have edges."""
 
 
 def scaled(
     image: Image.Image, width: int, height: int, box: Box | None = None
 ) -> Image.Image:
-    """The picture, or what a box cuts out of it, at another size.
+    """The image, or what a box cuts out of it, at another size.
 
     Enlarging is bicubic. When shrinking, the kernel widens with the factor, so that
     nothing aliases: Hamming's, as sharp as the bicubic one in two thirds of the time.
@@ -24,7 +24,7 @@ def scaled(
         image: Of mode L or RGB.
         width: In pixels, 1 or more.
         height: In pixels, 1 or more.
-        box: Default the whole picture.
+        box: Default the whole image.
     """
     if image.size == (width, height):
         return image
@@ -35,14 +35,14 @@ def scaled(
 
 
 def cropped(image: Image.Image, side: int) -> Image.Image:
-    """The middle square of the picture, at the size asked for."""
+    """The middle square of the image, at the size asked for."""
     edge = min(image.size)
     left, top = (image.width - edge) / 2, (image.height - edge) / 2
     return scaled(image, side, side, (left, top, left + edge, top + edge))
 
 
 def padded(image: Image.Image, side: int) -> Image.Image:
-    """The picture in the middle of a black square that is as large or larger."""
+    """The image in the middle of a black square that is as large or larger."""
     if image.size == (side, side):
         return image
     canvas = Image.new(image.mode, (side, side))

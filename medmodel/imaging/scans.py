@@ -54,8 +54,8 @@ class Deidentified:
     Args:
         data: The file.
         warnings: Sentences on what may still identify somebody, such as text in the
-            picture; empty if nothing is known of.
-        regions: Parts of the picture that probably hold text, worth blacking out.
+            image; empty if nothing is known of.
+        regions: Parts of the image that probably hold text, worth blacking out.
     """
 
     data: bytes
@@ -179,7 +179,7 @@ def deidentify(
     Args:
         source: The file; it is not changed.
         name: What to call it in messages.
-        black_out: Parts of the picture to make black, in all frames. The copy is then
+        black_out: Parts of the image to make black, in all frames. The copy is then
             not compressed.
 
     Raises:

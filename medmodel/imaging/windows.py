@@ -111,8 +111,8 @@ def percentile_window(
     Raises:
         ValueError: All finite values are equal, or there is none.
     """
-    known = np.isfinite(values)
-    finite = values[known].astype(np.float64)
+    is_finite = np.isfinite(values)
+    finite = values[is_finite].astype(np.float64)
     if finite.size == 0 or finite.min() == finite.max():
         raise ValueError("constant values have no window")
     if counts is None:
@@ -120,7 +120,7 @@ def percentile_window(
         bottom, top = np.percentile(sample, [low, high])
     else:
         order = np.argsort(finite, kind="stable")
-        upto = counts()[known][order].cumsum()
+        upto = counts()[is_finite][order].cumsum()
         bottom, top = (_percentile(finite[order], upto, q) for q in (low, high))
     if bottom == top:
         bottom, top = finite.min(), finite.max()
@@ -170,7 +170,7 @@ def default_window(
 def scale_to_uint8(values: npt.NDArray[Any], name: str) -> Pixels:
     """Maps the 0.5th to 99.5th percentile of all finite values to 0 to 255.
 
-    Scaled by the range of the type, a 12-bit picture in a 16-bit file would be black.
+    Scaled by the range of the type, a 12-bit image in a 16-bit file would be black.
 
     Args:
         values: Any real numbers, any shape; not-a-number becomes black.

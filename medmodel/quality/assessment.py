@@ -35,7 +35,7 @@ _FAR = 6.0
 
 
 class Measured(NamedTuple):
-    """What takes time because pictures are opened; no split plays a part in it.
+    """What takes time because images are opened; no split plays a part in it.
 
     Args:
         fingerprint: `Index.fingerprint` of what was measured.
@@ -49,13 +49,13 @@ class Measured(NamedTuple):
 
 
 def measure(index: Index) -> Measured:
-    """Opens the pictures that have to be looked at once more."""
+    """Opens the images that have to be looked at once more."""
     table = index.readable
     alike = _alike(index, table)
     # One row per file: slices of a volume share its facts, which would prove nothing.
     files = table[~table["path"].map(samples.file_of).duplicated()]
-    found = burned_in.measure(index.folder, files)
-    return Measured(index.fingerprint, alike, found.to_numpy(object).tolist())
+    marks = burned_in.measure(index.folder, files)
+    return Measured(index.fingerprint, alike, marks.to_numpy(object).tolist())
 
 
 def find_issues(
@@ -75,7 +75,7 @@ def find_issues(
         suffixes=("_header", ""),
     )
     same = [group.paths for group in report.duplicates]
-    found = [
+    issues = [
         *_copies("same", "identical pictures", same, table),
         *_copies("near", "pictures that look alike", measured.alike, table),
         *patients.in_two_splits(table),
@@ -90,11 +90,11 @@ def find_issues(
         *_unreadable(report),
     ]
     order = ["problem", "warning", "ok"]
-    return sorted(found, key=lambda finding: order.index(finding.level))
+    return sorted(issues, key=lambda finding: order.index(finding.level))
 
 
 def _alike(index: Index, table: pd.DataFrame) -> list[list[str]]:
-    """Groups of files that look alike, of each identical picture one."""
+    """Groups of files that look alike, of each identical image one."""
     rows = table[table["hash"] != ""].drop_duplicates("digest")
     paths = rows["path"].tolist()
     files = rows["path"].map(samples.file_of).factorize()[0]
@@ -189,13 +189,13 @@ def _single_files(table: pd.DataFrame) -> list[Issue]:
             "",
         ),
     ]
-    found = []
+    issues = []
     for kind, title, sentence, level, mask, act in checks:
         groups = [[path] for path in table.loc[mask, "path"]]
         # What is true of nearly all is how this data set is, not an oddity.
         if len(groups) <= 0.5 * len(table):
-            found += issues_from_groups(kind, title, sentence, level, groups, act)
-    return found
+            issues += issues_from_groups(kind, title, sentence, level, groups, act)
+    return issues
 
 
 def _outliers(table: pd.DataFrame) -> list[Issue]:
@@ -207,12 +207,12 @@ def _outliers(table: pd.DataFrame) -> list[Issue]:
         ("brightness", "Much darker or brighter than the others", grey),
         ("colour", "Colours unlike the others", np.any(tints, axis=0)),
     ]
-    found = []
+    issues = []
     for kind, title, far in checks:
         groups = [[path] for path in table.loc[far, "path"]]
         sentence = "Look whether they belong here."
-        found += issues_from_groups(kind, title, sentence, "ok", groups, "leave_out")
-    return found
+        issues += issues_from_groups(kind, title, sentence, "ok", groups, "leave_out")
+    return issues
 
 
 def _far(values: np.ndarray, least: float) -> np.ndarray:
@@ -244,7 +244,7 @@ def _windows(table: pd.DataFrame) -> list[Issue]:
 
 
 def _several(table: pd.DataFrame) -> list[Issue]:
-    """Files that hold several pictures, of which not all are samples."""
+    """Files that hold several images, of which not all are samples."""
     files = table["path"].map(samples.file_of)
     rows = table.assign(file=files)[table["frames"] > 1]
     first = rows[~rows["file"].duplicated()]
@@ -285,52 +285,55 @@ def _classes(table: pd.DataFrame, measured: Measured) -> list[Issue]:
     files = table[~table["path"].map(samples.file_of).duplicated()]
     seen = pd.DataFrame(measured.marks, columns=burned_in.COLUMNS)
     both = files.merge(seen, on="path", how="left")
-    found = []
+    issues = []
     for kind, title, sentence, paths in spurious_correlations.differences(both):
         groups = [[path] for path in paths]
-        found += issues_from_groups(kind, title, sentence, "warning", groups)
-    known = both[both["letters"].notna()]
-    return [*found, *_shortcut(known), *_sources(files)]
+        issues += issues_from_groups(kind, title, sentence, "warning", groups)
+    looked_at = both[both["letters"].notna()]
+    return [*issues, *_shortcut(looked_at), *_sources(files)]
 
 
 def _shortcut(table: pd.DataFrame) -> list[Issue]:
-    told = shortcuts.accuracy(table)
-    if told is None or not told.suspicious:
+    shortcut = shortcuts.accuracy(table)
+    if shortcut is None or not shortcut.suspicious:
         return []
     sentence = (
         "A small classifier that knows only formats, sizes, frames, letters and the "
         "like, never what is shown, tells the classes apart with a balanced accuracy "
-        f"of {told.accuracy:.2f} in cross-validation; by chance it would be "
-        f"{told.chance:.2f}. What tells most: {told.strongest}. A network may learn "
-        "that instead of the disease."
+        f"of {shortcut.accuracy:.2f} in cross-validation; by chance it would be "
+        f"{shortcut.chance:.2f}. What tells most: {shortcut.strongest}. A network may "
+        "learn that instead of the disease."
     )
     title = "Classes can be told apart by their files alone"
     return [Issue("shortcut", title, sentence, "warning", 1, [])]
 
 
 def _sources(table: pd.DataFrame) -> list[Issue]:
-    told = spurious_correlations.sources(table)
-    if told is None or not told.suspicious:
+    sources = spurious_correlations.sources(table)
+    if sources is None or not sources.suspicious:
         return []
-    examples = "; ".join(f"{c}: {', '.join(names)}" for c, names in told.examples[:8])
+    examples = "; ".join(
+        f"{c}: {', '.join(names)}" for c, names in sources.examples[:8]
+    )
     sentence = (
         "Folders and the form of file names alone tell the classes with a balanced "
-        f"accuracy of {told.accuracy:.2f}; by chance it would be {told.chance:.2f} "
-        f"({examples}). A network sees no name. But if each class came from a place of "
-        "its own, the pictures differ in more than disease: ask where they are from."
+        f"accuracy of {sources.accuracy:.2f}; by chance it would be "
+        f"{sources.chance:.2f} ({examples}). A network sees no name. But if each class "
+        "came from a place of its own, the pictures differ in more than disease: ask "
+        "where they are from."
     )
     title = "Classes seem to come from different sources"
     return [Issue("sources", title, sentence, "ok", 1, [])]
 
 
 def _few(report: DatasetReport) -> list[Issue]:
-    found = []
+    issues = []
     images = {c: n.get("train", 0) for c, n in report.images.items()}
     few = [f"{c} ({n})" for c, n in images.items() if n < FEW_IMAGES]
     if few:
         sentence = f"Training images: {', '.join(few)}. Expect wide intervals."
         title = "Classes with few training images"
-        found.append(Issue("few-images", title, sentence, "warning", len(few), []))
+        issues.append(Issue("few-images", title, sentence, "warning", len(few), []))
     if report.num_patients:
         people = {c: n.get("train", 0) for c, n in report.patients.items()}
         few = [f"{c} ({n})" for c, n in people.items() if 0 < n < FEW_PATIENTS]
@@ -338,8 +341,8 @@ def _few(report: DatasetReport) -> list[Issue]:
             sentence = f"Patients in training: {', '.join(few)}. What is learnt may be "
             sentence += "theirs alone."
             title = "Classes with few patients"
-            found.append(Issue("few-patients", title, sentence, "warning", 1, []))
-    return found
+            issues.append(Issue("few-patients", title, sentence, "warning", 1, []))
+    return issues
 
 
 def _unreadable(report: DatasetReport) -> list[Issue]:

@@ -1,4 +1,4 @@
-"""Frames around pictures and letters in them, which may tell classes apart.
+"""Frames around images and letters in them, which may tell classes apart.
 
 Measured on a sample of each class: what matters is whether classes differ.
 """
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PER_CLASS = 250
-"""Pictures of each class that are looked at; a share is then known to 6 points."""
+"""Images of each class that are looked at; a share is then known to 6 points."""
 SIDE = 512
-"""Longer side, in pixels, of the picture that is looked at."""
+"""Longer side, in pixels, of the image that is looked at."""
 BLACK, WHITE = 12, 243
 """Grey levels up to and from which an edge counts as plain."""
 
@@ -44,16 +44,16 @@ def measure(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
 
     # By digest, not by name: neighbours in name are often the same patient.
     chosen = table.sort_values("digest").groupby("label").head(PER_CLASS)["path"]
-    found: list[list[object]] = []
+    marks: list[list[object]] = []
     for _, answer in pool.map_chunks(measure_files, chosen.tolist(), str(folder)):
-        found += answer or []
-    return pd.DataFrame(found, columns=COLUMNS).astype(
+        marks += answer or []
+    return pd.DataFrame(marks, columns=COLUMNS).astype(
         {"path": object, "black_frame": float, "white_frame": float, "letters": float}
     )
 
 
 def measure_files(paths: list[str], folder: str) -> list[list[str | int]]:
-    """Path, black and white border, letters of each picture; runs in the pool."""
+    """Path, black and white border, letters of each image; runs in the pool."""
     found: list[list[str | int]] = []
     for path in paths:
         try:

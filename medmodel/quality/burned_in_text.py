@@ -1,4 +1,4 @@
-"""Letters in pictures: lines of text, and single markers such as an R on plain ground.
+"""Letters in images: lines of text, and single markers such as an R on plain ground.
 
 Bones, vessels and folds are narrow and bright as well. What they hardly do is to stand
 in a row, equally high and equally grey, or alone on plain ground.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 Grey = npt.NDArray[np.uint8]
 
 FEWEST_PIXELS = 64
-"""Letters in smaller pictures cannot be told from what is shown."""
+"""Letters in smaller images cannot be told from what is shown."""
 _STROKE = 9
 """A stroke of a letter is narrower than so many pixels."""
 _STEP, _LONE_STEP = 60, 100
@@ -61,7 +61,7 @@ class _Mark(NamedTuple):
 def letters(grey: Grey) -> int:
     """How many marks that look like letters stand near the edges, bright or dark.
 
-    What is narrow and bright remains when a picture is taken away from its opening,
+    What is narrow and bright remains when an image is taken away from its opening,
     and what is narrow and dark when its closing is (top-hats: Serra, Image Analysis
     and Mathematical Morphology, 1982).
 
@@ -116,9 +116,9 @@ def _marks(
         high, wide = (part.stop - part.start for part in place)
         if not (_LOW <= high <= largest and wide <= 2 * high and high <= 8 * wide):
             continue
-        own = parts[place] == number
-        grey = float(np.median(values[place][own]))
-        step = float(narrow[place][own].max())
+        inside = parts[place] == number
+        grey = float(np.median(values[place][inside]))
+        step = float(narrow[place][inside].max())
         top, left = (part.start for part in place)
         found.append(_Mark(number, top, left, high, wide, grey, step))
     return found

@@ -27,7 +27,7 @@ Level = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Files that hold the same picture, pixel by pixel.
+    """Files that hold the same image, pixel by pixel.
 
     Args:
         paths: The files, sorted.
@@ -64,7 +64,7 @@ class DatasetReport:
         imbalance: Training images of the commonest class / of the rarest.
         unreadable: (path, reason).
         ignored: (path, reason).
-        duplicates: Groups of identical pictures; two labels first, then two splits.
+        duplicates: Groups of identical images; two labels first, then two splits.
         shared_patients: (patient, splits) of those in more than one split.
         level: How bad the worst finding is.
         verdict: Whether what is learnt can be trusted to be new on the test images.
@@ -112,13 +112,13 @@ class DatasetReport:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> DatasetReport:
         """The inverse of `to_json`."""
-        kept = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-        kept["duplicates"] = [Duplicates(**d) for d in kept["duplicates"]]
+        arguments = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        arguments["duplicates"] = [Duplicates(**d) for d in arguments["duplicates"]]
         for name in _LISTS_OF_PAIRS:
-            kept[name] = [tuple(row) for row in kept[name]]
+            arguments[name] = [tuple(row) for row in arguments[name]]
         for name in ("smallest", "largest"):
-            kept[name] = tuple(kept[name])
-        return cls(**kept)
+            arguments[name] = tuple(arguments[name])
+        return cls(**arguments)
 
 
 def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
@@ -280,9 +280,9 @@ def _same_people(patients: list[str]) -> str:
     )
 
 
-def _number(found: list[Any], noun: str) -> str:
-    return f"{len(found):,} {noun}{'s' * (len(found) != 1)}"
+def _number(items: list[Any], noun: str) -> str:
+    return f"{len(items):,} {noun}{'s' * (len(items) != 1)}"
 
 
-def _verb(found: list[Any], one: str, several: str) -> str:
-    return one if len(found) == 1 else several
+def _verb(items: list[Any], one: str, several: str) -> str:
+    return one if len(items) == 1 else several

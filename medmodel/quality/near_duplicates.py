@@ -1,8 +1,8 @@
-"""Pictures that look alike though their pixels differ, found among many in a moment.
+"""Images that look alike though their pixels differ, found among many in a moment.
 
 Hashes of 256 bits are cut into 16 bands; what looks alike agrees in at least one. Only
 within equal bands are hashes compared, so that the work grows with the number of
-images, not with its square. What the hashes suggest is confirmed by the pictures.
+images, not with its square. What the hashes suggest is confirmed by the images.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ band is certain up to 15."""
 BANDS = 16
 NEIGHBOURS = 24
 """Within equal bands each hash is compared with so many that follow it in order; many
-pictures share the bands of an empty background."""
+images share the bands of an empty background."""
 MOST_PAIRS = 20_000
 """Suggested pairs that are confirmed at most, the nearest first."""
 SIDE = 32
@@ -59,7 +59,7 @@ def near_pairs(
     bands = np.ascontiguousarray(hashes).view(">u2")
     count = len(hashes)
     # A pair is one number, its distance in front: that sorts much faster than rows.
-    kept = np.zeros(0, np.int64)
+    nearest = np.zeros(0, np.int64)
     for band in range(BANDS):
         order = np.lexsort((*whole.T[::-1], bands[:, band]))
         for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
@@ -73,19 +73,19 @@ def near_pairs(
             left, right = left[near], right[near]
             pairs = np.minimum(left, right) * count + np.maximum(left, right)
             numbers = distance[near].astype(np.int64) * count**2 + pairs
-            kept = np.unique(np.concatenate([kept, numbers]))[: 2 * MOST_PAIRS]
-    pair = kept[:MOST_PAIRS] % count**2
+            nearest = np.unique(np.concatenate([nearest, numbers]))[: 2 * MOST_PAIRS]
+    pair = nearest[:MOST_PAIRS] % count**2
     return np.stack([pair // count, pair % count], axis=1)
 
 
 def confirmed(
     folder: Path, paths: Sequence[str], pairs: Pairs
 ) -> list[tuple[int, int]]:
-    """Those pairs whose pictures agree."""
+    """Those pairs whose images agree."""
     wanted = sorted({int(row) for row in pairs.ravel()})
     small: dict[int, npt.NDArray[np.float32]] = {}
     items = [(row, paths[row]) for row in wanted]
-    for _, answer in pool.map_chunks(small_pictures, items, str(folder)):
+    for _, answer in pool.map_chunks(small_images, items, str(folder)):
         for row, text in (answer or {}).items():
             flat = np.frombuffer(base64.b64decode(text), np.uint8)
             small[int(row)] = flat.astype(np.float32)
@@ -96,9 +96,9 @@ def confirmed(
     ]
 
 
-def small_pictures(items: list[tuple[int, str]], folder: str) -> dict[str, str]:
-    """Row -> grey picture of 32 × 32 pixels in base64; runs in the pool."""
-    found: dict[str, str] = {}
+def small_images(items: list[tuple[int, str]], folder: str) -> dict[str, str]:
+    """Row -> grey image of 32 × 32 pixels in base64; runs in the pool."""
+    encoded: dict[str, str] = {}
     for row, path in items:
         try:
             pixels = images.decode(Path(folder, path)).pixels
@@ -106,12 +106,12 @@ def small_pictures(items: list[tuple[int, str]], folder: str) -> dict[str, str]:
             continue  # gone since it was indexed: the next check will say so
         wanted: Any = images.Preprocessing(SIDE, "stretch", "grey")
         small = images.prepare_image(pixels, wanted)
-        found[str(row)] = base64.b64encode(small.tobytes()).decode()
-    return found
+        encoded[str(row)] = base64.b64encode(small.tobytes()).decode()
+    return encoded
 
 
 def agree(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
-    """Whether two small grey pictures show the same, contrast and brightness aside."""
+    """Whether two small grey images show the same, contrast and brightness aside."""
     spread = one.std(), other.std()
     if min(spread) < 1:
         return False

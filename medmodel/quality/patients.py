@@ -67,22 +67,22 @@ def _sentence(both: pd.DataFrame, count: int, total: int, named: int) -> str:
     )
     where = ", ".join(f"{pair} ({n:,})" for pair, n in pairs.most_common(3))
     more = ", …" if len(pairs) > 3 else ""
-    told = (
+    sentence = (
         f"{count:,} of {total:,} patients, with {len(both):,} images: {where}{more}. "
         "Right where the class tells what an image shows, such as slices with and "
         "without a lesion. Where it tells what a person has, some labels are wrong. "
         "Splits that are drawn here keep each patient whole."
     )
     if named:
-        told += (
+        sentence += (
             " Patients are read from file names here: if numbers begin anew in each "
             "class, these are different people, and the pattern should say so."
         )
-    return told
+    return sentence
 
 
 def _alternating(group: pd.DataFrame) -> list[str]:
-    """A patient's files, one of each class first: so the pictures show two classes."""
+    """A patient's files, one of each class first: so the images show two classes."""
     turn = group.groupby("label").cumcount()
     ordered = group.assign(turn=turn).sort_values(["turn", "label", "path"])
     paths: list[str] = ordered["path"].tolist()

@@ -69,7 +69,7 @@ def as_html(
     findings: Sequence[Issue],
     decided: Sequence[Action],
 ) -> str:
-    """One file without scripts that opens anywhere, its pictures in it."""
+    """One file without scripts that opens anywhere, its images in it."""
     word, meaning = VERDICTS[verdict(report, findings)]
     name = html.escape(folder.name)
     parts = [

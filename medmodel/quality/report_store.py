@@ -54,9 +54,9 @@ def load_issues(folder: Path) -> list[issues.Issue] | None:
     return issues.from_json(values["findings"]) if values else None
 
 
-def save_issues(folder: Path, found: Sequence[issues.Issue]) -> None:
+def save_issues(folder: Path, quality_issues: Sequence[issues.Issue]) -> None:
     """Keeps the quality issues."""
-    values = {"version": _VERSION, "findings": issues.to_json(list(found))}
+    values = {"version": _VERSION, "findings": issues.to_json(list(quality_issues))}
     write_json(index_folder(folder) / "findings.json", values)
 
 

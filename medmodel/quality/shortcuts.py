@@ -1,6 +1,6 @@
-"""Could the classes be told apart without looking at a single picture?
+"""Could the classes be told apart without looking at a single image?
 
-Pictures of one class often come from one machine, export or web site. A network then
+Images of one class often come from one machine, export or web site. A network then
 learns the source. A small decision tree on facts alone that have nothing to do with
 disease tells how easy that would be.
 

@@ -1,4 +1,4 @@
-"""In what the files and pictures of one class differ from those of another.
+"""In what the files and images of one class differ from those of another.
 
 A network learns whatever tells classes apart, also what has nothing to do with disease:
 a letter that one hospital burns in, a black frame, the number of bits, the machine.
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GAP = 0.25
-"""Classes differ if the shares of their pictures that have something lie so far apart,
+"""Classes differ if the shares of their images that have something lie so far apart,
 and their 95 % intervals do not overlap."""
 FEWEST = 10
 """Files of a class that are needed for a judgement."""
 FRAME = 3
 """Per cent of the side from which a plain border counts as a frame."""
 COLOURED = 4
-"""Mean distance of channels, of 255, from which a picture is not grey."""
+"""Mean distance of channels, of 255, from which an image is not grey."""
 _FOLDS = 5
 
 

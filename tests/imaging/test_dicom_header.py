@@ -21,7 +21,7 @@ from pydicom.uid import (
 
 from medmodel.core.errors import ImageError
 from medmodel.imaging import codecs, dicom
-from medmodel.imaging.dicom_header import picture_elements
+from medmodel.imaging.dicom_header import image_elements
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
 
 PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
@@ -45,7 +45,7 @@ def same_as_pydicom(data: bytes) -> bool:
     """Whether anything was read; it must then be what pydicom reads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = picture_elements(data)
+        found = image_elements(data)
         if found is None:
             return False
         whole = dicom.parse(data, "x.dcm")
@@ -68,9 +68,9 @@ def test_plain_files(syntax: str) -> None:
 
 def test_others_are_left_to_pydicom() -> None:
     plain = dicom_bytes(dicom_dataset(ramp()), ExplicitVRLittleEndian)
-    assert picture_elements(plain) is not None
-    assert picture_elements(plain[128:]) is None
-    assert picture_elements(plain[:-1]) is None
+    assert image_elements(plain) is not None
+    assert image_elements(plain[128:]) is None
+    assert image_elements(plain[:-1]) is None
     table = Dataset()
     table.LUTDescriptor, table.LUTData = [4, 0, 8], b"\0\1\2\3"
     for other in (
@@ -78,9 +78,9 @@ def test_others_are_left_to_pydicom() -> None:
         rich(PhotometricInterpretation="PALETTE COLOR"),
         dicom_dataset(np.stack([ramp(), ramp()]), NumberOfFrames=2),
     ):
-        assert picture_elements(dicom_bytes(other, ExplicitVRLittleEndian)) is None
+        assert image_elements(dicom_bytes(other, ExplicitVRLittleEndian)) is None
     big = dicom_bytes(dicom_dataset(ramp(">i2")), ExplicitVRBigEndian)
-    assert picture_elements(big) is None
+    assert image_elements(big) is None
 
 
 DAMAGE: dict[str, tuple[str, list[tuple[int, int]]]] = {
@@ -100,7 +100,7 @@ def test_what_pydicom_refuses_is_not_read(
     data = bytearray(dicom_bytes(rich(), syntax))
     for place, value in damage:
         data[place] = value
-    assert picture_elements(bytes(data)) is None
+    assert image_elements(bytes(data)) is None
 
 
 @settings(max_examples=150, deadline=None)
@@ -154,13 +154,13 @@ def test_frames_in_a_row_are_those_of_a_file_read_anew(
     questions.append({"frame": 1, "window": (700, 90)})
     anew = [dicom.read(bytes(bytearray(data)), "x.dcm", **q) for q in questions]
     opened: list[bytes] = []
-    original = dicom.picture_elements
+    original = dicom.image_elements
 
     def spy(content: bytes) -> Any:
         opened.append(content)
         return original(content)
 
-    monkeypatch.setattr(dicom, "picture_elements", spy)
+    monkeypatch.setattr(dicom, "image_elements", spy)
     for question, expected in zip(questions, anew, strict=True):
         for _ in range(2):
             found = dicom.read(data, "x.dcm", **question)
