@@ -198,13 +198,13 @@ def main(arguments: Sequence[str]) -> int:
     results: list[Measurement] = []
     for name in names:
         try:
-            found = measure(name)
+            measurements = measure(name)
         except DataError as error:
             print(error)
             return 2
-        results += found
+        results += measurements
         if not as_json:
-            for result in found:
+            for result in measurements:
                 print(_line(result), flush=True)
     if as_json:
         keys = ("name", "value", "goal", "unit", "ok")
