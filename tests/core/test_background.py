@@ -103,9 +103,10 @@ def test_progress_is_written_now_and_then(
     monkeypatch.setattr(time, "monotonic", lambda: now)
     job = task.job()
     job.progress("checking", 1, 9)
+    now += 0.1
     job.progress("checking", 2, 9)
     assert read_json(task.state_path)["done"] == 1
-    now += 0.25
+    now += 0.15
     job.progress("checking", 3, 9)
     assert json.loads(task.state_path.read_text()) == {
         "phase": "checking",
