@@ -109,6 +109,12 @@ def test_limits_of_odd_files(
     assert assessment._single_files(half) and not assessment._single_files(most)
 
 
+def test_far_is_beyond_the_limit() -> None:
+    values = np.zeros(9)
+    values[:2] = 32, 33
+    assert assessment._far(values, 32).tolist() == [False, True, *[False] * 7]
+
+
 def test_actions_mend_and_can_be_undone(odd: Path) -> None:
     before = {p: p.read_bytes() for p in odd.rglob("*") if p.is_file()}
     place = datasets.index_folder(odd)

@@ -46,6 +46,8 @@ def test_agreement_ignores_brightness_and_contrast() -> None:
 @pytest.mark.parametrize(
     ("correlation", "spread", "alike"),
     [
+        (0.999, 1, True),
+        (0.999, 0.5, False),  # next to nothing is shown
         (0.95, 5, False),
         (0.98, 5, False),
         (0.99, 5, True),

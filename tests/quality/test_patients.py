@@ -50,6 +50,18 @@ def test_patients_from_file_names_may_be_others_of_the_same_number() -> None:
     assert "if numbers begin anew in each class" in found.sentence
 
 
+def test_three_pairs_of_classes_are_named_and_more_are_hinted_at() -> None:
+    def sentence(*pairs: str) -> str:
+        rows = [(f"{c}/{p}.png", c, f"P{p}", f"P{p}") for p in pairs for c in p]
+        (issue,) = patients.in_two_classes(table(*rows))
+        return issue.sentence
+
+    assert ": a and b (1), a and c (1), b and c (1). Right" in sentence(
+        "ab", "ac", "bc"
+    )
+    assert ", …. Right" in sentence("ab", "ac", "bc", "ad")
+
+
 def test_files_of_a_long_scan_are_not_all_named() -> None:
     rows = [(f"{'ab'[n % 2]}/{n:03}.png", "ab"[n % 2], "P", "P") for n in range(300)]
     (found,) = patients.in_two_classes(table(*rows))

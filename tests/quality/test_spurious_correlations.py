@@ -58,6 +58,13 @@ def test_each_difference_is_told(kind: str, column: str, value: object) -> None:
     assert spurious_correlations.differences(same) == []
 
 
+def test_the_least_colour_counts() -> None:
+    least = spurious_correlations.COLOURED
+    (difference,) = spurious_correlations.differences(table(colour=least * ODD))
+    assert difference.kind == "colours"
+    assert spurious_correlations.differences(table(colour=(least - 1) * ODD)) == []
+
+
 def test_little_or_uncertain_differences_are_not() -> None:
     some = np.zeros(80)
     some[1:17:2] = 1  # 8 of 40 in b: 20 points
