@@ -224,3 +224,9 @@ def test_an_epoch_without_a_loss_is_not_the_best(store: RunStore, loss: str) -> 
     (run.folder / "history.csv").write_text(HISTORY + rows)
     (entry,) = run_index.entries(store)
     assert (entry.val_loss, entry.val_accuracy) == (0.75, 0.25)
+
+
+def test_only_older_active_runs_are_before_a_run(store: RunStore) -> None:
+    finished(store, 0.5)
+    runs = [store.create(config_for("instant", "/data/lungs")) for _ in range(2)]
+    assert [run_index.runs_before(run, store) for run in runs] == [0, 1]
