@@ -71,3 +71,11 @@ def dicom_file(pixels: npt.NDArray[Any], **elements: Any) -> bytes:
 def ramp(dtype: str = "<i2", start: int = 0, step: int = 1) -> npt.NDArray[Any]:
     """Values start, start + step, ... in 4 rows of 4."""
     return (start + step * np.arange(16).reshape(4, 4)).astype(dtype)
+
+
+def ct_slice(label: int, patient: int, **elements: Any) -> bytes:
+    """A CT slice: noise in air, tissue in the middle, denser for the second class."""
+    rng = np.random.default_rng([label, patient])
+    pixels = rng.normal(-1000, 5, (64, 64))
+    pixels[16:48, 16:48] = rng.normal(20 + 120 * label, 15, (32, 32))
+    return dicom_file(pixels.astype("<i2"), Modality="CT", **elements)

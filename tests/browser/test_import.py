@@ -6,25 +6,20 @@ import io
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import WAIT, AppServer, choose, press
-from tests.dicom_files import dicom_file
+from tests.dicom_files import ct_slice
 
 pytestmark = pytest.mark.browser
 TRAINED = 4 * WAIT
 
 
 def ct(label: int, patient: int) -> bytes:
-    """A CT slice: noise in air, tissue in the middle, denser for the second class."""
-    rng = np.random.default_rng([label, patient])
-    pixels = rng.normal(-1000, 5, (64, 64))
-    pixels[16:48, 16:48] = rng.normal(20 + 120 * label, 15, (32, 32))
-    return dicom_file(
-        pixels.astype("<i2"),
-        Modality="CT",
+    return ct_slice(
+        label,
+        patient,
         PatientID=f"patient-{label}-{patient}",
         WindowCenter=10 * patient,
         WindowWidth=50 + patient,

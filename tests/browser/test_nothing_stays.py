@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pydicom
 import pytest
 from playwright.sync_api import FilePayload, Page, Request, expect
@@ -19,7 +18,7 @@ from medmodel.runs.run import Run, RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from tests.browser.conftest import AppServer, at_rest, press
-from tests.dicom_files import dicom_file
+from tests.dicom_files import ct_slice
 from tests.finished_run import create_ended
 
 pytestmark = [
@@ -43,12 +42,9 @@ NUMBER = "PATNO-5577-"
 
 def ct(label: int, patient: int) -> bytes:
     """A slice of somebody whose header tells all of `PLANTED`."""
-    rng = np.random.default_rng([label, patient])
-    pixels = rng.normal(-1000, 5, (48, 48))
-    pixels[12:36, 12:36] = rng.normal(20 + 120 * label, 15, (24, 24))
-    return dicom_file(
-        pixels.astype("<i2"),
-        Modality="CT",
+    return ct_slice(
+        label,
+        patient,
         PatientID=f"{NUMBER}{label}{patient}",
         BurnedInAnnotation="YES",
         SOPInstanceUID=f"{PLANTED['StudyInstanceUID']}.{1 + label}{patient}",

@@ -73,42 +73,20 @@ def changed(number: int, row: Row) -> list[Row]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "level", "words"),
+    ("row", "level", "words"),
     [
-        (
-            changed(6, ("6", "b", "test", "p5", "d4")),
-            "problem",
-            "1 picture of the test",
-        ),
-        (
-            changed(5, ("5", "a", "val", "p4", "d1")),
-            "warning",
-            "training and validation",
-        ),
-        (
-            changed(6, ("6", "b", "test", "p3", "d6")),
-            "warning",
-            "1 patient occurs",
-        ),
-        (
-            changed(4, ("4", "b", "train", "p3", "d1")),
-            "warning",
-            "1 picture lies",
-        ),
-        (
-            changed(6, ("6", "b", "test", "", "d6")),
-            "ok",
-            "patients of 1 images",
-        ),
-        (
-            changed(2, ("2", "a", "train", "p1", "d1")),
-            "ok",
-            "No picture and no patient",
-        ),
+        ((6, "6", "b", "test", "p5", "d4"), "problem", "1 picture of the test"),
+        ((5, "5", "a", "val", "p4", "d1"), "warning", "training and validation"),
+        ((6, "6", "b", "test", "p3", "d6"), "warning", "1 patient occurs"),
+        ((4, "4", "b", "train", "p3", "d1"), "warning", "1 picture lies"),
+        ((6, "6", "b", "test", "", "d6"), "ok", "patients of 1 images"),
+        ((2, "2", "a", "train", "p1", "d1"), "ok", "No picture and no patient"),
     ],
 )
-def test_verdict_names_the_worst(rows: list[Row], level: str, words: str) -> None:
-    report = examined(rows)
+def test_verdict_names_the_worst(
+    row: tuple[int, str, str, str, str, str], level: str, words: str
+) -> None:
+    report = examined(changed(row[0], row[1:]))
     assert report.level == level
     assert words in report.verdict
 
