@@ -21,7 +21,8 @@ from pages._shared.common.words import plain
 from pages._shared.training.train_form import window_title
 
 # Longer side of the image that is tried on; images of a data set to choose from.
-SIDE, IMAGES = 512, 40
+SIDE = 512
+IMAGES = 40
 BY_HAND = "by hand"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.environment import REPOSITORY
@@ -25,6 +27,12 @@ def open_page(page: str, **address: str) -> AppTest:
     app.switch_page(page).run()
     assert not app.exception
     return app
+
+
+def work_in(root: Path, patch: pytest.MonkeyPatch) -> None:
+    """Workspace and data below a folder that several tests share."""
+    patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+    patch.setenv("MEDMODEL_DATA", str(root / "data"))
 
 
 def show_part(part: Callable[[], object]) -> AppTest:

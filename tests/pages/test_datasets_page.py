@@ -287,13 +287,20 @@ def test_pages_of_files_are_chosen_and_nothing_is_asked_of_volumes(
     assert "of several frames or pages every 5th" in said(page)
 
 
+def bring(page: AppTest, kind: str, files: dict[str, bytes]) -> str:
+    """Uploads as a browser does; returns the ticket."""
+    ticket: str = page.session_state[f"upload-{kind}"]
+    for name, content in files.items():
+        sent(ticket, name, content)
+    page.session_state[f"arrived-{kind}"] = ticket
+    page.run()
+    return ticket
+
+
 def test_what_was_uploaded_is_imported(workspace: Path) -> None:
     page = open_page(PAGE)
     assert "Import" not in labels(page)
-    ticket = page.session_state["upload-zip"]
-    sent(ticket, "My set.zip", zipped(GOOD).getvalue())
-    page.session_state["arrived-zip"] = ticket
-    page.run()
+    ticket = bring(page, "zip", {"My set.zip": zipped(GOOD).getvalue()})
     press(page, "Import")
     assert (workspace / "datasets" / "My set" / "a" / "1.png").exists()
     assert uploads.opened(ticket) is None
@@ -303,18 +310,11 @@ def test_what_was_uploaded_is_imported(workspace: Path) -> None:
 def test_a_folder_is_imported_or_given_up(workspace: Path) -> None:
     page = open_page(PAGE)
     page.segmented_control[0].select("Folder").run()
-    ticket = page.session_state["upload-folder"]
-    for name, content in GOOD.items():
-        sent(ticket, f"mine/{name}", content)
-    page.session_state["arrived-folder"] = ticket
-    page.run()
+    mine = {f"mine/{name}": content for name, content in GOOD.items()}
+    bring(page, "folder", mine)
     press(page, "Choose something else")
     assert not list((workspace / "uploads").iterdir())
-    ticket = page.session_state["upload-folder"]
-    for name, content in GOOD.items():
-        sent(ticket, f"mine/{name}", content)
-    page.session_state["arrived-folder"] = ticket
-    page.run()
+    bring(page, "folder", mine)
     press(page, "Import")
     assert (workspace / "datasets" / "mine" / "b" / "2.png").read_bytes() == b"two"
 
@@ -337,10 +337,7 @@ def test_public_sets_say_their_licence_first(
     page.run()
     assert "cannot be reached" in said(page)
     page.radio(key="public-way").set_value("Bring the file").run()
-    ticket = page.session_state["upload-npz"]
-    sent(ticket, "breastmnist.npz", npz(tmp_path / "x.npz").read_bytes())
-    page.session_state["arrived-npz"] = ticket
-    page.run()
+    bring(page, "npz", {"breastmnist.npz": npz(tmp_path / "x.npz").read_bytes()})
     press(page, "Import it")
     made = workspace / "datasets" / "breastmnist" / "train"
     assert sorted(p.name for p in made.iterdir()) == ["malignant", "normal, benign"]

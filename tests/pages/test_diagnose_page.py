@@ -21,7 +21,7 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions
 from pages._shared.prediction.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders
-from tests.pages.page import open_page, press
+from tests.pages.page import open_page, press, work_in
 from tests.tiny_run import make_tiny_run
 
 TRY = "Try 3 images from this run's test split"
@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Runs]
     """Two real models on the same two classes, and the real predictor."""
     root = tmp_path_factory.mktemp("diagnose")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
+        work_in(root, patch)
         folder = draw_class_folders(root / "data" / "easy", images_per_class=4)
         runs = make_tiny_run(folder, "first"), make_tiny_run(folder, "second", seed=1)
     yield root, runs
@@ -44,8 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Runs]
 @pytest.fixture
 def runs(made: tuple[Path, Runs], monkeypatch: pytest.MonkeyPatch) -> Runs:
     root, found = made
-    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
-    monkeypatch.setenv("MEDMODEL_DATA", str(root / "data"))
+    work_in(root, monkeypatch)
     (root / "workspace" / "audit.jsonl").unlink(missing_ok=True)
     return found
 

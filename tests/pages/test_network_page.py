@@ -16,9 +16,7 @@ from tests.tiny_run import make_tiny_run
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("MEDMODEL_DATA", str(tmp_path / "data"))
+def run(tmp_path: Path) -> Iterator[Run]:
     folder = draw_class_folders(tmp_path / "data" / "easy", images_per_class=4)
     yield make_tiny_run(folder, "tiny")
     predictor.shared().close()

@@ -25,7 +25,7 @@ from medmodel.training import train
 from pages._shared.prediction.conformal_view import set_sentence
 from pages._shared.prediction.ood_view import _why, is_unlike_training
 from tests.conftest import draw_class_folders
-from tests.pages.page import said
+from tests.pages.page import said, work_in
 from tests.pages.test_diagnose_page import drop, first_choices, opened, press
 
 
@@ -34,8 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Run]]
     """A real Instant run of 32 pixels, and the real predictor."""
     root = tmp_path_factory.mktemp("assurance")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
-        patch.setenv("MEDMODEL_DATA", str(root / "data"))
+        work_in(root, patch)
         folder = draw_class_folders(root / "data" / "easy", images_per_class=40)
         run = RunStore().create(config_for("instant", str(folder), size=32, epochs=3))
         with StatusWriter(run) as reporter:
@@ -48,8 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Run]]
 @pytest.fixture
 def run(made: tuple[Path, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
     root, found = made
-    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
-    monkeypatch.setenv("MEDMODEL_DATA", str(root / "data"))
+    work_in(root, monkeypatch)
     return found
 
 

@@ -62,6 +62,9 @@ def test_a_later_choice_without_a_threshold_for_the_class_is_left_out(run: Run) 
     assert later["Threshold"].tolist() == ["0.432"]
     assert later["Rule"].tolist() == [str(Rule("cost", 5.0))]
     assert "At your clinic" in said(app)
+    files = {button.key for button in app.get("download_button")}
+    tables = {"csv-thresholds", "csv-later-thresholds", "csv-decision-curve"}
+    assert tables <= files
 
 
 def forecasts(app: AppTest) -> list[str]:

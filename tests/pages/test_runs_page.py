@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import config_for
@@ -153,6 +155,25 @@ def test_an_external_test_leads_to_its_model_and_is_told_apart(
         assert list(app.dataframe[0].value["Run"]) == [name]
     RunStore().delete(model)
     assert "Diagnose with this model" not in labels(opened(run=test.id))
+
+
+def test_the_curves_of_a_run_follow_it(
+    make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charts: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        st.components.v2,
+        "component",
+        lambda *names, **files: lambda **how: charts.append(how),
+    )
+    run = make(RunStatus.STOPPED)
+    opened(run=run.id)
+    (chart,) = charts
+    plotly = f"/vendor/plotly.js?v={version('plotly')}"
+    follow = {"url": f"/live/{run.id}", "plotly": plotly, "state": "stopped"}
+    assert chart["data"] == follow
+    # Without a key it would be drawn anew; without the callback nobody would be told.
+    assert chart["key"] == f"live-{run.id}" and callable(chart["on_changed_change"])
 
 
 def test_a_name_is_shown_as_it_is(make: Callable[..., Run]) -> None:

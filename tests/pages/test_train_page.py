@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.core.config import RECIPES, config_for
+from medmodel.core.config import RECIPES, Augmentation, config_for
 from medmodel.core.samples import Slicing
 from medmodel.data import curation, datasets
 from medmodel.data.curation import Action
@@ -82,6 +83,48 @@ def test_a_wrong_value_is_told_at_its_field_and_not_trained(
     assert any(r"look at\: epochs" in m.value for m in app.markdown)
     field(app, "Epochs").set_value(3).run()
     assert train(app).config.epochs == 3
+
+
+def test_every_setting_is_trained_as_it_is_entered(class_folders: Path) -> None:
+    """Values that are neither the recipe's nor alike; of fields that may be changed."""
+    entered: dict[str, tuple[str, Any]] = {
+        "Network": ("model", "document_cnn"),
+        "Epochs": ("epochs", 7),
+        "Stop early after (epochs)": ("patience", 3),
+        "Rare classes weigh more": ("class_weights", False),
+        "Optimiser": ("optimizer", "sgd"),
+        "Learning rate": ("learning_rate", 0.02),
+        "Batch size (images per step)": ("batch_size", 9),
+        "Precision": ("precision", "float32"),
+        "Device": ("device", "cpu"),
+        "Seed": ("seed", 11),
+        "Size (pixels)": ("size", 64),
+        "Pictures that are not square": ("fit", "crop"),
+        "Colour": ("colour", "rgb"),
+        "Share for validation": ("val_fraction", 0.3),
+        "Share for the test": ("test_fraction", 0.25),
+        "Patient in the file name (regular expression)": ("patient_pattern", "_(.)"),
+    }
+    changes: dict[str, tuple[str, Any]] = {
+        "Shift (fraction of the side)": ("shift", 0.11),
+        "Rotation (degrees)": ("rotation", 12.0),
+        "Zoom (fraction)": ("zoom", 0.13),
+        "Brightness (fraction of white)": ("brightness", 0.14),
+        "Contrast (fraction)": ("contrast", 0.15),
+        "May exchange left and right": ("flip_horizontal", True),
+        "May exchange top and bottom": ("flip_vertical", True),
+    }
+    app = opened()
+    app.radio[0].set_value("compact").run()
+    assert "Enhancement" not in {box.label for box in app.selectbox}
+    for label, (_, value) in {**entered, **changes}.items():
+        kinds = (app.number_input, app.selectbox, app.text_input, app.toggle)
+        widgets = [w for kind in (*kinds, app.slider) for w in kind]
+        next(w for w in widgets if w.label == label).set_value(value)
+    app.run()
+    augmentation = Augmentation(**dict(changes.values()))
+    settings = {**dict(entered.values()), "augmentation": augmentation}
+    assert train(app).config == config_for("compact", str(class_folders), **settings)
 
 
 def test_folds_are_one_run_each(class_folders: Path) -> None:

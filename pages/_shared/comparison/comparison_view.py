@@ -34,7 +34,8 @@ _FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
 _PICKER = 320
 _TILE = SIDE + 20
 """Two of them stand side by side on a phone."""
-_AT_ONCE, _SHOWN = 8, "disagreements-shown"
+_AT_ONCE = 8
+_SHOWN = "disagreements-shown"
 
 
 def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> None:

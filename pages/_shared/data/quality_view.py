@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -121,19 +122,15 @@ def show_classes(folder: Path, report: DatasetReport) -> None:
 def _show_export(folder: Path, report: DatasetReport, findings: list[Issue]) -> None:
     decided = indexing.decisions(folder)
     with st.container(horizontal=True):
-        st.download_button(
-            "Report as HTML",
-            lambda: quality_report.as_html(folder, report, findings, decided),
-            f"{folder.name} quality.html",
-            "text/html",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Report as JSON",
-            lambda: quality_report.as_json(folder, report, findings, decided),
-            f"{folder.name} quality.json",
-            "application/json",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        for suffix, mime, as_text in (
+            ("html", "text/html", quality_report.as_html),
+            ("json", "application/json", quality_report.as_json),
+        ):
+            st.download_button(
+                f"Report as {suffix.upper()}",
+                partial(as_text, folder, report, findings, decided),
+                f"{folder.name} quality.{suffix}",
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+            )

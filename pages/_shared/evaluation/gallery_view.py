@@ -27,8 +27,13 @@ from pages._shared.prediction.prediction_view import (
 )
 
 AT_ONCE = 12
-LABEL, CHOICE, SCORES, OF = "image-label", "image-choice", "image-scores", "image-of"
-_ORDER, _WRONG, _SHOWN = "image-order", "image-wrong", "images-shown"
+LABEL = "image-label"
+CHOICE = "image-choice"
+SCORES = "image-scores"
+OF = "image-of"
+_ORDER = "image-order"
+_WRONG = "image-wrong"
+_SHOWN = "images-shown"
 _ANY = (0.0, 100.0)
 _NOT = "≠ "
 """Before a class's name among the labels: every class but this."""

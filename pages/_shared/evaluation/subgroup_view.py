@@ -10,7 +10,8 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.words import plain
 
-TEXT, FACTS = "image-text", "image-facts"
+TEXT = "image-text"
+FACTS = "image-facts"
 
 
 def forget_subgroup() -> None:

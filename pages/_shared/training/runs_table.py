@@ -21,20 +21,28 @@ _TABLE = "all-runs"
 _CHOSEN = "compared-runs"
 MOST = 6
 """Runs that are compared at a time."""
-_RESULTS, _SETTINGS = "Results", "Settings that differ"
+_RESULTS = "Results"
+_SETTINGS = "Settings that differ"
 _COLUMNS = (
-    *("Tags", "State", "Test accuracy", "Val. accuracy", "Val. loss", "Data set"),
-    *("Model", "Epoch kept", "Asked for", "Took", "Note"),
-)
-_FIRST = (
-    *("Tags", "State", "Test accuracy", "Val. accuracy", "Val. loss", "Data set"),
+    "Tags",
+    "State",
+    "Test accuracy",
+    "Val. accuracy",
+    "Val. loss",
+    "Data set",
+    "Model",
+    "Epoch kept",
     "Asked for",
+    "Took",
+    "Note",
 )
+_FIRST = (*_COLUMNS[:6], "Asked for")
 _SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
 _NAME = 250
 """Width of the names in pixels: beside them a phone still shows the state."""
 _PIN = "Pin"
-_TRAINING, _TEST = "Training", "External test"
+_TRAINING = "Training"
+_TEST = "External test"
 # Read in light and dark, and not by colour alone.
 MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
 
