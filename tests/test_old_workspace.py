@@ -153,8 +153,8 @@ def test_what_people_decided_about_a_run_is_read(trained: Run) -> None:
 def test_an_external_test_still_belongs_to_its_model(
     store: RunStore, trained: Run
 ) -> None:
-    (test,) = external_validation.tests_of(trained, store)
-    model = external_validation.model_of(test, store)
+    (test,) = external_validation.external_tests(trained, store)
+    model = external_validation.model_run(test, store)
     assert test.id == IDS["external"] and model and model.id == trained.id
     assert test.class_mapping == EXPECTED["mapping"]
 
@@ -207,7 +207,7 @@ def test_an_image_is_as_like_the_training_images_as_before(trained: Run) -> None
     numbers = ood_features.detector_vectors(loaded.detector, batch, features)
     (answer,) = loaded.detector.compare(numbers, [image_traits(batch[0])])
     assert answer.farther_than == pytest.approx(expected["farther_than"])
-    assert answer.far == expected["far"]
+    assert answer.is_ood == expected["far"]
     nearest = [(n.path, n.label) for n in answer.neighbours]
     assert nearest == [(path, label) for path, label, _ in expected["neighbours"]]
     distances = [n.distance for n in answer.neighbours]

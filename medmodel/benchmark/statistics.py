@@ -18,10 +18,10 @@ from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.evaluation.bootstrap import (
     draw_weights,
-    percentiles,
+    percentile_interval,
     smallest_group,
 )
-from medmodel.evaluation.calibration import reliability
+from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import (
     decision_curve,
     precision_recall_curve,
@@ -179,7 +179,7 @@ def rejections(
                 p = area_difference(a, b)[1]
             else:
                 change = metric.weighted(a, weights) - metric.weighted(b, weights)
-                p = percentiles(change, smallest_group(name, [a, b]))[2]
+                p = percentile_interval(change, smallest_group(name, [a, b]))[2]
             rejected[name] += p <= 0.05
     return {name: count / simulations for name, count in rejected.items()}
 
@@ -213,7 +213,7 @@ def redraw() -> list[Measurement]:
 
     def open_page() -> None:
         open_class()
-        reliability(data)
+        reliability_diagram(data)
         overall_metrics(data)
         for position in range(20):
             class_metrics(data, position)

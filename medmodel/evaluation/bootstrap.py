@@ -1,4 +1,4 @@
-"""The bootstrap: patients drawn again, and every metric under such weights.
+"""Bootstrap resampling of patients: weights of images, percentile intervals, p values.
 
 A resampled table is a weight per image (how often it was drawn), so that a thousand
 tables are one array and every metric a few sums over it.
@@ -40,7 +40,7 @@ def draw_weights(data: Predictions, draws: int, rng: np.random.Generator) -> Wei
     return weights if data.patients is None else weights[:, number]
 
 
-def resampled(
+def bootstrap_distribution(
     data: Predictions,
     measure: Callable[[Weights], NDArray[np.float64]],
     draws: int = 2000,
@@ -61,7 +61,9 @@ def resampled(
     return np.concatenate(found)
 
 
-def percentiles(found: NDArray[np.float64], units: int) -> tuple[float, float, float]:
+def percentile_interval(
+    found: NDArray[np.float64], units: int
+) -> tuple[float, float, float]:
     """Percentile interval of bootstrapped differences and their two-sided p value.
 
     Percentiles are too narrow for small samples, by sqrt((n - 1) / n) and by the

@@ -20,7 +20,7 @@ _DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Bin:
+class ReliabilityBin:
     """One bar of a reliability diagram.
 
     Args:
@@ -38,7 +38,7 @@ class Bin:
     share: Estimate
 
 
-def certainty(
+def confidence(
     data: Predictions, position: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """What a score claims, and whether it came true.
@@ -61,9 +61,9 @@ def bin_numbers(scores: NDArray[np.floating], bins: int = BINS) -> NDArray[np.in
     return np.clip(np.ceil(scores * bins) - 1, 0, bins - 1).astype(np.intp)
 
 
-def reliability(
+def reliability_diagram(
     data: Predictions, position: int | None = None, bins: int = BINS
-) -> list[Bin]:
+) -> list[ReliabilityBin]:
     """The reliability diagram: equally wide bins, empty ones included.
 
     Args:
@@ -73,7 +73,7 @@ def reliability(
 
     Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
     """
-    score, right = certainty(data, position)
+    score, right = confidence(data, position)
     number = bin_numbers(score, bins)
     found = []
     for at in range(bins):
@@ -82,7 +82,9 @@ def reliability(
         mean = float(score[inside].mean()) if count else math.nan
         low, high = at / bins, (at + 1) / bins
         found.append(
-            Bin(low, high, count, mean, proportion(right, data.patients, inside))
+            ReliabilityBin(
+                low, high, count, mean, proportion(right, data.patients, inside)
+            )
         )
     return found
 
@@ -100,7 +102,7 @@ def calibration_error(
     Reference: Guo et al., ICML 2017; the bias: Kumar et al., Verified Uncertainty
     Calibration, NeurIPS 2019.
     """
-    score, right = certainty(data, position)
+    score, right = confidence(data, position)
     n = len(score)
     number = bin_numbers(score, bins)
     gaps = np.bincount(number, weights=right - score, minlength=bins) / n
@@ -121,7 +123,7 @@ def calibration_error(
 
 def weighted_calibration_error(data: Predictions, weights: Weights) -> Weights:
     """`calibration_error`, shape `(b,)`, for weights of shape `(b, n)`."""
-    score, right = certainty(data)
+    score, right = confidence(data)
     inside = bin_numbers(score)[:, None] == np.arange(BINS)
     gaps = weights @ (inside * (right - score)[:, None])
     error: Weights = np.abs(gaps).sum(axis=1) / weights.sum(axis=1)

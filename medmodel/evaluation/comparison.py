@@ -1,4 +1,4 @@
-"""Which of several models is better, on the test images that all of them have seen.
+"""Paired comparison of models on the test images that all of them have predicted.
 
 Every pair is compared image by image, which sees differences that two intervals hide.
 Nothing is called better unless its corrected test and its interval both say so.
@@ -36,7 +36,7 @@ _POWER = 0.8416212335729143  # 80 % point of the standard normal distribution
 
 
 @dataclass(frozen=True)
-class Common:
+class CommonImages:
     """The test images that all models have in common, in the same order for each.
 
     Args:
@@ -57,7 +57,7 @@ class Common:
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """One metric of two models on the same images.
 
     Args:
@@ -124,7 +124,9 @@ class Difference:
         return f"{both} images; {needed} would be needed."
 
 
-def common_images(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Common:
+def common_images(
+    tables: Mapping[str, pd.DataFrame], split: str = "test"
+) -> CommonImages:
     """The images that every table has in the split, brought into the same order.
 
     Args:
@@ -165,10 +167,10 @@ def common_images(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Co
             chosen = chosen.assign(patient=known[0].loc[paths, "patient"])
         models[name] = split_predictions(chosen.reset_index(), split)
     left_out = {name: len(rows) - len(paths) for name, rows in indexed.items()}
-    return Common(list(map(str, paths)), models, left_out)
+    return CommonImages(list(map(str, paths)), models, left_out)
 
 
-def compare(common: Common, metric: str) -> list[Difference]:
+def compare(common: CommonImages, metric: str) -> list[PairedDifference]:
     """Every pair of models by one metric, corrected by Holm beyond one pair.
 
     Accuracy by McNemar's exact test, the area under the ROC curve by DeLong's, all
@@ -191,7 +193,9 @@ def compare(common: Common, metric: str) -> list[Difference]:
     return [replace(pair, p=p) for pair, p in zip(found, adjusted, strict=True)]
 
 
-def difference(common: Common, first: str, second: str, metric: str) -> Difference:
+def difference(
+    common: CommonImages, first: str, second: str, metric: str
+) -> PairedDifference:
     """One metric of two models, tested as `compare` says, uncorrected."""
     a, b = common.models[first], common.models[second]
     ones = np.ones((1, len(a.truth)))
@@ -205,12 +209,12 @@ def difference(common: Common, first: str, second: str, metric: str) -> Differen
     else:
         estimate, p, needed = bootstrap_difference(a, b, metric)
         test = "paired bootstrap"
-    return Difference(
+    return PairedDifference(
         metric, first, second, (values[0], values[1]), estimate, p, test, needed
     )
 
 
-def disagreements(common: Common) -> NDArray[np.bool_]:
+def disagreements(common: CommonImages) -> NDArray[np.bool_]:
     """Where the models' first choices are not all the same, shape `(n,)`."""
     choices = np.stack([model.predicted for model in common.models.values()])
     return (choices != choices[0]).any(axis=0)

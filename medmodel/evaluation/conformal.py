@@ -1,4 +1,4 @@
-"""Sets of classes that hold the right one as often as was asked.
+"""Conformal prediction: sets of classes that hold the right one as often as asked.
 
 Split conformal prediction, label-conditional where a class has enough validation
 images: Sadinle, Lei and Wasserman 2019, "Least ambiguous set-valued classifiers with
@@ -20,19 +20,19 @@ COVERAGES = (0.8, 0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
-class Conformal:
-    """From which score on a class belongs to the set.
+class ConformalPredictor:
+    """Prediction sets: from which score on a class belongs to the set.
 
     Args:
         coverage: Share of images whose set is to hold the right class.
-        least: (k,) lowest score of each class in the set; 0 where there are too few
-            images to leave the class out.
+        thresholds: (k,) lowest score of each class in the set; 0 where there are too
+            few images to leave the class out.
         per_class: (k,) whether a class was judged by its own images alone.
         images: Validation images behind it.
     """
 
     coverage: float
-    least: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
     per_class: NDArray[np.bool_]
     images: int
 
@@ -46,7 +46,7 @@ class Conformal:
             scores: Probabilities, shape `(n, k)`.
         """
         # Scores are written with 8 digits: a hair's breadth does not exclude.
-        return np.asarray(scores) >= self.least - 1e-7
+        return np.asarray(scores) >= self.thresholds - 1e-7
 
     def covered(
         self,
@@ -63,7 +63,7 @@ class Conformal:
         """
         return proportion(self.sets(scores)[np.arange(len(truth)), truth], patients)
 
-    def breaks_promise(self, measured: Estimate) -> bool:
+    def undercovers(self, measured: Estimate) -> bool:
         """Whether less was covered than chance explains.
 
         Chance among the test images is in the interval of `covered`. Chance among the
@@ -78,7 +78,7 @@ class Conformal:
 
 def fit(
     scores: NDArray[np.floating], truth: NDArray[np.integer], coverage: float
-) -> Conformal:
+) -> ConformalPredictor:
     """Chooses the lowest scores on validation images.
 
     Args:
@@ -87,22 +87,24 @@ def fit(
         coverage: Between 0 and 1, exclusive.
     """
     right = scores[np.arange(len(truth)), truth]
-    together = lowest(right, coverage)
+    together = score_threshold(right, coverage)
     count = scores.shape[1]
-    own = np.array([allows(int((truth == k).sum()), coverage) for k in range(count)])
+    own = np.array(
+        [enough_images(int((truth == k).sum()), coverage) for k in range(count)]
+    )
     least = [
-        lowest(right[truth == k], coverage) if own[k] else together
+        score_threshold(right[truth == k], coverage) if own[k] else together
         for k in range(count)
     ]
-    return Conformal(coverage, np.array(least), own, len(truth))
+    return ConformalPredictor(coverage, np.array(least), own, len(truth))
 
 
-def allows(images: int, coverage: float) -> bool:
+def enough_images(images: int, coverage: float) -> bool:
     """Whether so many images can exclude anything at this coverage."""
     return math.ceil((images + 1) * coverage - 1e-9) <= images
 
 
-def lowest(right: NDArray[np.floating], coverage: float) -> float:
+def score_threshold(right: NDArray[np.floating], coverage: float) -> float:
     """The score that at least `coverage` of new images of the kind will reach.
 
     Args:
@@ -112,7 +114,7 @@ def lowest(right: NDArray[np.floating], coverage: float) -> float:
     Returns:
         The score of rank ceil((n + 1) coverage) from the top; 0 if there is none.
     """
-    if not allows(len(right), coverage):
+    if not enough_images(len(right), coverage):
         return 0.0
     rank = math.ceil((len(right) + 1) * coverage - 1e-9)
     return float(np.sort(right)[::-1][rank - 1])

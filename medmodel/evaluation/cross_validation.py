@@ -1,4 +1,4 @@
-"""One configuration trained several times: with other seeds, or fold by fold."""
+"""Cross-validation and repeats: one configuration trained by fold or by seed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from medmodel.runs.tables import (
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST = 20
+MOST_REPEATS = 20
 """Repeats that are asked for at a time."""
 
 
 @dataclass(frozen=True)
-class Spread:
+class RunsSummary:
     """A number that was measured several times.
 
     Args:
@@ -54,17 +54,17 @@ class Spread:
         )
 
 
-def spread(values: Sequence[float]) -> Spread:
+def summarize(values: Sequence[float]) -> RunsSummary:
     """Mean, standard deviation and range of at least one value."""
     count = len(values)
     mean = math.fsum(values) / count
     squares = math.fsum((value - mean) ** 2 for value in values)
     deviation = math.sqrt(squares / (count - 1)) if count > 1 else math.nan
-    return Spread(mean, deviation, min(values), max(values), count)
+    return RunsSummary(mean, deviation, min(values), max(values), count)
 
 
 @dataclass(frozen=True)
-class Experiment:
+class CrossValidation:
     """A cross-validation: one configuration trained once for each fold.
 
     Args:
@@ -88,7 +88,7 @@ class Experiment:
         return len(self.tested) == self.folds
 
 
-def siblings(entry: Entry, others: Iterable[Entry]) -> list[Entry]:
+def repeats_of(entry: Entry, others: Iterable[Entry]) -> list[Entry]:
     """Runs on a single split whose settings are this one's but for the seed.
 
     Tests of a finished model on another folder are none: nothing was trained there.
@@ -98,7 +98,7 @@ def siblings(entry: Entry, others: Iterable[Entry]) -> list[Entry]:
     return [e for e in alike if not e.run.tested_model]
 
 
-def experiments(entry: Entry, others: Iterable[Entry]) -> list[Experiment]:
+def cross_validations(entry: Entry, others: Iterable[Entry]) -> list[CrossValidation]:
     """The cross-validations whose settings are this run's, newest first.
 
     Args:
@@ -118,17 +118,19 @@ def experiments(entry: Entry, others: Iterable[Entry]) -> list[Experiment]:
         if kept.test_accuracy is None and other.test_accuracy is not None:
             runs[config.fold] = other
     return [
-        Experiment(folds, seed, [runs[fold] for fold in sorted(runs)])
+        CrossValidation(folds, seed, [runs[fold] for fold in sorted(runs)])
         for (folds, seed), runs in found.items()
     ]
 
 
-def in_folds(config: TrainConfig, folds: int) -> list[TrainConfig]:
+def fold_configs(config: TrainConfig, folds: int) -> list[TrainConfig]:
     """The same configuration for every fold; itself for a single one."""
     return [replace(config, folds=folds, fold=at) for at in range(1, folds + 1)]
 
 
-def whole(entry: Entry, others: Iterable[Entry]) -> Experiment | None:
+def complete_cross_validation(
+    entry: Entry, others: Iterable[Entry]
+) -> CrossValidation | None:
     """The finished cross-validation that the run is a fold of; None if there is none.
 
     Args:
@@ -141,14 +143,14 @@ def whole(entry: Entry, others: Iterable[Entry]) -> Experiment | None:
     return next(
         (
             found
-            for found in experiments(entry, others)
+            for found in cross_validations(entry, others)
             if found.complete and (found.folds, found.seed) == (own.folds, own.seed)
         ),
         None,
     )
 
 
-def out_of_fold(experiment: Experiment) -> pd.DataFrame:
+def out_of_fold_predictions(experiment: CrossValidation) -> pd.DataFrame:
     """Every image once, as predicted by the run that was not trained on it.
 
     Returns:
@@ -162,10 +164,10 @@ def out_of_fold(experiment: Experiment) -> pd.DataFrame:
         raise DataError(
             f"{len(experiment.tested)} of {experiment.folds} folds were tested so far."
         )
-    return pooled([entry.run for entry in experiment.tested])
+    return pooled_predictions([entry.run for entry in experiment.tested])
 
 
-def pooled(runs: Sequence[Run]) -> pd.DataFrame:
+def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:
     """The test images of the runs of a cross-validation as one table.
 
     Returns:
@@ -204,7 +206,7 @@ def _recipe(config: TrainConfig) -> TrainConfig:
     return replace(config, name="", seed=0, folds=1, fold=1)
 
 
-def with_other_seeds(
+def seed_configs(
     config: TrainConfig, taken: Iterable[int], count: int
 ) -> list[TrainConfig]:
     """The same configuration with seeds that were not used yet, smallest first.
@@ -217,7 +219,7 @@ def with_other_seeds(
     found: list[TrainConfig] = []
     used, seed = set(taken), 0
     title = config.name.partition(", seed ")[0]
-    while len(found) < min(count, MOST):
+    while len(found) < min(count, MOST_REPEATS):
         if seed not in used:
             name = f"{title}, seed {seed}" if title else ""
             found.append(replace(config, seed=seed, name=name))

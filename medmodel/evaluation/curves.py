@@ -29,7 +29,7 @@ _GRID = np.linspace(0, 1, 51)
 
 
 @dataclass(frozen=True)
-class Curve:
+class ThresholdCurve:
     """A curve through every threshold, thinned, and a band around it.
 
     Args:
@@ -52,7 +52,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How a class's scores are spread, for its images and for the others.
+    """Distribution of a class's scores, for its images and for the others.
 
     Args:
         edges: Edges of equally wide bins, shape `(bins + 1,)`.
@@ -84,7 +84,7 @@ class DecisionCurve:
     everybody: NDArray[np.float64]
 
 
-def roc_curve(data: Predictions, position: int) -> Curve:
+def roc_curve(data: Predictions, position: int) -> ThresholdCurve:
     """Sensitivity over 1 - specificity of one class against the rest.
 
     The band says how well the sensitivity is known at each specificity: the variance
@@ -103,10 +103,10 @@ def roc_curve(data: Predictions, position: int) -> Curve:
     cuts, hits, alarms = _rates(positive, scores)
     low, high = _band(positive, scores, data.patients, _GRID)
     kept = _thinned(alarms + hits)
-    return Curve(alarms[kept], hits[kept], cuts[kept], _GRID, low, high)
+    return ThresholdCurve(alarms[kept], hits[kept], cuts[kept], _GRID, low, high)
 
 
-def precision_recall_curve(data: Predictions, position: int) -> Curve:
+def precision_recall_curve(data: Predictions, position: int) -> ThresholdCurve:
     """Precision over recall of one class, at the split's prevalence.
 
     The band is the ROC curve's, turned round: how well 1 - specificity is known at
@@ -124,7 +124,7 @@ def precision_recall_curve(data: Predictions, position: int) -> Curve:
     recall = _GRID[1:]
     # Specificity over 1 - sensitivity is the ROC curve of the others.
     low, high = _band(~positive, -scores, data.patients, 1 - recall)
-    return Curve(
+    return ThresholdCurve(
         hits[kept],
         precision[kept],
         cuts[kept],
@@ -135,7 +135,7 @@ def precision_recall_curve(data: Predictions, position: int) -> Curve:
 
 
 def score_histogram(data: Predictions, position: int, bins: int = 40) -> Histogram:
-    """How one class's scores are spread over [0, 1]; bins exclude their lower edge.
+    """Distribution of one class's scores over [0, 1]; bins exclude their lower edge.
 
     Args:
         data: One split.

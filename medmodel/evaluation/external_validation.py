@@ -1,4 +1,4 @@
-"""A finished model tested on another folder: on patients of another place.
+"""External validation: a finished model tested on a folder of another place.
 
 The test is a run like any other: it waits its turn, shows how far it is, can be stopped
 and resumed, and survives whatever its server does. In the end it holds a copy of the
@@ -73,7 +73,7 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
     return made
 
 
-def tests_of(run: Run, store: RunStore) -> list[Run]:
+def external_tests(run: Run, store: RunStore) -> list[Run]:
     """The tests of a run's model that are still there, newest first."""
     found = []
     for run_id in reversed(_test_ids(run)):
@@ -84,7 +84,7 @@ def tests_of(run: Run, store: RunStore) -> list[Run]:
     return found
 
 
-def model_of(run: Run, store: RunStore) -> Run | None:
+def model_run(run: Run, store: RunStore) -> Run | None:
     """The run whose model this run has: itself, or of a test the one it tests.
 
     None where that one was deleted.
@@ -96,7 +96,7 @@ def model_of(run: Run, store: RunStore) -> Run | None:
         return None
 
 
-def classes_there(folder: Path) -> list[str]:
+def folder_classes(folder: Path) -> list[str]:
     """The classes of a folder, sorted; from its index, else from the files' places.
 
     Raises:
@@ -108,13 +108,13 @@ def classes_there(folder: Path) -> list[str]:
     return sorted({file.label for file in list_files(folder)[0]})
 
 
-def guessed_mapping(own: Sequence[str], other: Sequence[str]) -> dict[str, str]:
+def match_classes(own: Sequence[str], other: Sequence[str]) -> dict[str, str]:
     """Class of the other folder -> class of the model with the same name, or ""."""
     simple = {name.casefold().strip(): name for name in own}
     return {name: simple.get(name.casefold().strip(), "") for name in other}
 
 
-def rows_to_test(index: Index, run: Run, model: Run) -> pd.DataFrame:
+def external_images(index: Index, run: Run, model: Run) -> pd.DataFrame:
     """The images of the other folder under the model's classes.
 
     Args:
@@ -146,7 +146,7 @@ def rows_to_test(index: Index, run: Run, model: Run) -> pd.DataFrame:
     return rows
 
 
-def complete(
+def write_external_test(
     run: Run, model: Run, rows: pd.DataFrame, scores: NDArray[np.floating]
 ) -> None:
     """Writes what the test found, and a copy of the model, into the test's folder.

@@ -1,4 +1,4 @@
-"""The images of a split with what the model said of each: sorted, filtered, marked."""
+"""Table of a split's images with their predictions: sorted, filtered, labels marked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORDERS: dict[Order, str] = {
 
 
 @dataclass(frozen=True)
-class Filter:
+class ImageFilter:
     """Which images are asked for; nothing set means all.
 
     Args:
@@ -50,7 +50,7 @@ class Filter:
     group: Subgroup = Subgroup()
 
 
-def described(
+def image_table(
     table: pd.DataFrame, data: Predictions, split: str = "test"
 ) -> pd.DataFrame:
     """One row per image of the split, in the order of `data`.
@@ -78,9 +78,9 @@ def described(
     )
 
 
-def chosen(
+def select_images(
     rows: pd.DataFrame,
-    wanted: Filter,
+    wanted: ImageFilter,
     order: Order = "worst",
     data: Predictions | None = None,
 ) -> pd.DataFrame:

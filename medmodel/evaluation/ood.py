@@ -1,8 +1,8 @@
-"""How far a picture lies from the training images, and which of them lie nearest.
+"""Out-of-distribution detection: distance to the training images, nearest neighbours.
 
-Features of a frozen network at six depths, and a small grey copy of the picture that
+Features of a frozen network at six depths, and a small grey copy of the image that
 knows left from right, are standardised over the training images. At each depth the
-main directions in which those vary are kept; what a new picture has beside them is its
+main directions in which those vary are kept; what a new image has beside them is its
 residual there (the "virtual logit" idea of Wang et al. 2022, CVPR, without the logit).
 Log residuals are put on the scale of validation images and joined by log-sum-exp, so
 that being strange at one depth is enough. On public X-rays this told other data sets,
@@ -27,14 +27,14 @@ from medmodel.core.storage import replacing
 
 Floats = NDArray[np.float32]
 
-NAME = "reference.npz"
+FILE_NAME = "reference.npz"
 DEPTHS = (48, 80, 160, 224, 384, 2560)
 """Numbers of each depth among the features, shallow to deep."""
 COPY_SIDE = 16
 """Height and width of the small grey copy in pixels."""
 WIDTH = sum(DEPTHS) + COPY_SIDE**2
 AXES = 64
-"""Most directions that are kept at each depth, and of a picture among its likes."""
+"""Most directions that are kept at each depth, and of an image among its neighbours."""
 MOST_FITTED = 1000
 """Training images from which the directions are found."""
 KEPT = 0.95
@@ -46,7 +46,7 @@ _COLOURFUL = 12.0
 
 @dataclass(frozen=True)
 class ImageTraits:
-    """What can be told of a picture before any network sees it.
+    """What can be told of an image before any network sees it.
 
     Args:
         side: Its shorter side in pixels.
@@ -60,7 +60,7 @@ class ImageTraits:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training image that resembles a picture.
+    """A training image that resembles an image.
 
     Args:
         path: Within the data set.
@@ -75,24 +75,24 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class OodResult:
-    """How a picture stands to the training images.
+    """How an image stands to the training images.
 
     Args:
         farther_than: Share of the validation images that are nearer, 0 to 1.
-        far: Whether it lies beyond the threshold.
+        is_ood: Whether it lies beyond the threshold.
         facts: What is different before any network sees it, in sentences.
         neighbours: The nearest training images, nearest first.
     """
 
     farther_than: float
-    far: bool
+    is_ood: bool
     facts: list[str]
     neighbours: list[Neighbour]
 
     @property
     def unfamiliar(self) -> bool:
         """Whether the model should not be asked about it."""
-        return self.far or bool(self.facts)
+        return self.is_ood or bool(self.facts)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> OodResult:
@@ -112,11 +112,11 @@ class OodDetector:
         centre: (7,) median log residual of validation images at each depth.
         spread: (7,) their standard deviation.
         judged: (v,) how far each validation image is, ascending.
-        view: (features, k) directions in which likes are looked for.
+        view: (features, k) directions in which neighbours are looked for.
         points: (n, k) the training images there.
         unit: How far a validation image usually is from its nearest one there.
         names: UTF-8 of path and label of every training image, each ended by a zero.
-        size: Side of the pictures of which the features were taken.
+        size: Side of the images of which the features were taken.
         own: 1 if those features are the model's own, 0 of the frozen network beside it.
         smallest: Shorter side of the smallest usual training image, in pixels.
         grey: 1 if the training images have no colour.
@@ -173,7 +173,7 @@ class OodDetector:
         return cls(**arrays)
 
     def distances(self, numbers: Floats) -> Floats:
-        """How far pictures are; above `threshold` they are unfamiliar.
+        """How far images are; above `threshold` they are unfamiliar.
 
         Args:
             numbers: (n, d) from `numbers_of`.
@@ -205,25 +205,25 @@ class OodDetector:
         return _squares(self.points)
 
     def compare(self, numbers: Floats, facts: Sequence[ImageTraits]) -> list[OodResult]:
-        """What is to be said of pictures.
+        """What is to be said of images.
 
         Args:
             numbers: (n, d) from `numbers_of`.
-            facts: One for each picture; may be empty.
+            facts: One for each image; may be empty.
         """
         distances = self.distances(numbers)
         rows, near = self.nearest(numbers[:, : len(self.view)])
         names = self.names.tobytes().decode().split("\0")
         found = []
-        for i, distance in enumerate(distances):
-            likes = [
-                Neighbour(names[2 * row], names[2 * row + 1], round(float(far), 3))
-                for row, far in zip(rows[i], near[i], strict=True)
+        for i, total in enumerate(distances):
+            neighbours = [
+                Neighbour(names[2 * row], names[2 * row + 1], round(float(distance), 3))
+                for row, distance in zip(rows[i], near[i], strict=True)
             ]
-            farther = float(np.searchsorted(self.judged, distance) / len(self.judged))
+            farther = float(np.searchsorted(self.judged, total) / len(self.judged))
             strange = self._strange(facts[i]) if len(facts) else []
-            far_off = bool(distance > self.threshold)
-            found.append(OodResult(farther, far_off, strange, likes))
+            is_ood = bool(total > self.threshold)
+            found.append(OodResult(farther, is_ood, strange, neighbours))
         return found
 
     def _strange(self, facts: ImageTraits) -> list[str]:
@@ -240,7 +240,7 @@ class OodDetector:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the numbers of a reference come from; see `Reference`."""
+    """Where the numbers of a detector come from; see `OodDetector`."""
 
     size: int
     own: bool
@@ -311,7 +311,7 @@ def ood_vectors(features: NDArray[Any], images: NDArray[np.uint8]) -> Floats:
 
 
 def image_traits(pixels: NDArray[np.uint8]) -> ImageTraits:
-    """What can be told of a picture, uint8 (height, width, channels), as it came."""
+    """What can be told of an image, uint8 (height, width, channels), as it came."""
     height, width = pixels.shape[:2]
     step = max(1, min(height, width) // 128)
     few = pixels[::step, ::step].astype(np.int16)

@@ -12,7 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.bootstrap import percentiles, resampled, smallest_group
+from medmodel.evaluation.bootstrap import (
+    bootstrap_distribution,
+    percentile_interval,
+    smallest_group,
+)
 from medmodel.evaluation.intervals import (
     NOT_MEASURABLE,
     Estimate,
@@ -173,11 +177,11 @@ def bootstrap_difference(
     draws = draws or min(2000, max(500, 5_000_000 // n))
     value = float(change(np.ones((1, n)))[0])
     units = n if a.patients is None else a.patient_count
-    found = resampled(a, change, draws)
+    found = bootstrap_distribution(a, change, draws)
     found = found[np.isfinite(found)]
     if math.isnan(value) or units < 2 or len(found) < draws / 2:
         return NOT_MEASURABLE, 1.0, None
-    low, high, p = percentiles(found, smallest_group(metric, [a, b]))
+    low, high, p = percentile_interval(found, smallest_group(metric, [a, b]))
     estimate = Estimate(value, min(low, value), max(high, value), n)
     return estimate, p, _needed_by_error(value, float(found.std()), n)
 

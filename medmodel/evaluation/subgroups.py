@@ -1,4 +1,4 @@
-"""Parts of a split by what is known of its images: size, format, brightness, patient.
+"""Subgroups of a split by size, format, brightness, patient or file name.
 
 A part that was chosen after the test images had been seen is a hint, no result: of many
 parts some differ by chance.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-TITLES: dict[str, str] = {
+FACT_TITLES: dict[str, str] = {
     "format": "File format",
     "mode": "Colour mode",
     "seen": "How a scan became grey",
@@ -47,9 +47,12 @@ class Subgroup:
 
     def __str__(self) -> str:
         """As people read it; empty where nothing is set."""
-        said = [f"{TITLES[name]} {' or '.join(texts)}" for name, texts in self.kinds]
+        said = [
+            f"{FACT_TITLES[name]} {' or '.join(texts)}" for name, texts in self.kinds
+        ]
         said += [
-            f"{TITLES[name]} {low:,g} to {high:,g}" for name, (low, high) in self.ranges
+            f"{FACT_TITLES[name]} {low:,g} to {high:,g}"
+            for name, (low, high) in self.ranges
         ]
         if self.text.strip():
             said.append(f"patient or file name holds “{self.text.strip()}”")
@@ -88,7 +91,7 @@ def with_facts(rows: pd.DataFrame, index: pd.DataFrame | None) -> pd.DataFrame:
     """
     if index is None:
         return rows
-    known = [name for name in TITLES if name in index]
+    known = [name for name in FACT_TITLES if name in index]
     facts = index.drop_duplicates("path").set_index("path")[known]
     found = facts.reindex(rows["path"])
     for name in known:
@@ -98,14 +101,16 @@ def with_facts(rows: pd.DataFrame, index: pd.DataFrame | None) -> pd.DataFrame:
     return rows
 
 
-def choices(rows: pd.DataFrame) -> dict[str, tuple[str, ...] | tuple[float, float]]:
+def subgroup_options(
+    rows: pd.DataFrame,
+) -> dict[str, tuple[str, ...] | tuple[float, float]]:
     """The facts in which these images differ.
 
     Returns:
         Fact -> the texts that occur, sorted, or the smallest and the largest number.
     """
     found: dict[str, tuple[str, ...] | tuple[float, float]] = {}
-    for name in TITLES:
+    for name in FACT_TITLES:
         if name not in rows:
             continue
         column = rows[name].dropna()

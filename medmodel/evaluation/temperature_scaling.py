@@ -119,7 +119,7 @@ def apply_temperature(
     return _softmax(_logits(scores) / temperature)
 
 
-def calibrated(data: Predictions, temperature: float) -> Predictions:
+def calibrate(data: Predictions, temperature: float) -> Predictions:
     """The same split with its scores changed by `apply_temperature`."""
     scores = apply_temperature(data.scores, temperature)
     return Predictions(data.classes, data.truth, scores, data.patients)

@@ -90,7 +90,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ThresholdChoice:
     """Thresholds that were chosen again, after the test images had been seen.
 
     Args:
@@ -227,10 +227,10 @@ def frozen_thresholds(run: Run) -> tuple[Rule | Rules, dict[str, float]] | None:
     return None if values is None else (_rule(values), _thresholds(values))
 
 
-def later_choices(run: Run) -> list[Choice]:
+def later_choices(run: Run) -> list[ThresholdChoice]:
     """What was chosen again when the test images had been seen, oldest first."""
     found = (_kept(run) or {}).get("later", [])
-    return [Choice(_rule(v), _thresholds(v), float(v["when"])) for v in found]
+    return [ThresholdChoice(_rule(v), _thresholds(v), float(v["when"])) for v in found]
 
 
 def _kept(run: Run) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from medmodel.evaluation.curves import Curve
+from medmodel.evaluation.curves import ThresholdCurve
 from medmodel.evaluation.intervals import Estimate
 from medmodel.reports.figures import GREY, HEIGHT, SQUARE, add_band, line
 from medmodel.reports.plots import OKABE_ITO, figure, literal, shortened
@@ -23,7 +23,9 @@ _LONGEST = 44
 """Characters of a name that fit beside each other on a phone."""
 
 
-def roc_overlay(curves: Mapping[str, Curve], areas: Mapping[str, Estimate]) -> Figure:
+def roc_overlay(
+    curves: Mapping[str, ThresholdCurve], areas: Mapping[str, Estimate]
+) -> Figure:
     """The ROC curves of one class by several models; dotted what guessing gets.
 
     Up to three have their bands; more would hide each other.
@@ -42,7 +44,7 @@ def roc_overlay(curves: Mapping[str, Curve], areas: Mapping[str, Estimate]) -> F
 
 
 def precision_recall_overlay(
-    curves: Mapping[str, Curve], averages: Mapping[str, Estimate], share: float
+    curves: Mapping[str, ThresholdCurve], averages: Mapping[str, Estimate], share: float
 ) -> Figure:
     """The precision–recall curves of one class by several models.
 
@@ -136,7 +138,7 @@ def intervals_figure(found: Mapping[str, Estimate], title: str) -> Figure:
 
 
 def _overlaid(
-    curves: Mapping[str, Curve], values: Mapping[str, Estimate], what: str
+    curves: Mapping[str, ThresholdCurve], values: Mapping[str, Estimate], what: str
 ) -> Figure:
     drawing = figure(HEIGHT + _LEGEND_LINE * len(curves))
     pairs = list(zip(curves.items(), _colours(), strict=False))

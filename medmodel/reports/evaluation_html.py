@@ -15,13 +15,13 @@ import numpy as np
 
 from medmodel import __version__
 from medmodel.core.errors import DataError
-from medmodel.evaluation.calibration import reliability
+from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.evaluation.temperature_scaling import calibrated, fit_temperature
+from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.reports import model_card
 from medmodel.reports.plots import class_colours, measured_share
@@ -60,7 +60,7 @@ def evaluation_page(run: Run) -> str:
     """
     table = read_predictions(run)
     data = split_predictions(table, "test")
-    found = model_card.evaluated(run)
+    found = model_card.evaluate_run(run)
     parts = [
         _frame(run, found),
         "<h2>All classes together</h2>",
@@ -80,7 +80,7 @@ def evaluation_page(run: Run) -> str:
 
 def model_card_html(run: Run) -> str:
     """The model card as one HTML document; takes and raises the same."""
-    found = model_card.evaluated(run)
+    found = model_card.evaluate_run(run)
     parts = [
         "<h2>Model facts</h2>",
         _facts(model_card.model_facts_label(run, found)),
@@ -180,12 +180,12 @@ def _calibration(data: Predictions, table: pd.DataFrame) -> str:
         return drawn[0] + f"<p>{html.escape(found.why_unknown)}</p>"
     fitted = f"fitted on {found.images:,} validation images"
     title = f"At temperature {found.value:.2f}, {fitted}"
-    drawn.append(_reliability(calibrated(data, found.value), title))
+    drawn.append(_reliability(calibrate(data, found.value), title))
     return "".join(drawn)
 
 
 def _reliability(data: Predictions, title: str) -> str:
-    used = [b for b in reliability(data) if b.count]
+    used = [b for b in reliability_diagram(data) if b.count]
     x = np.array([b.mean_score for b in used])
     y = np.array([b.share.value for b in used])
     line = Line(x, y, "#0072B2", dots=True)
@@ -215,7 +215,7 @@ def _thresholds(run: Run, data: Predictions) -> str:
     )
 
 
-def _items(items: Sequence[model_card.Item]) -> str:
+def _items(items: Sequence[model_card.GuidelineItem]) -> str:
     rows = [
         f"<tr><th>{html.escape(item.topic)}</th><td>{item.claim or '–'}</td>"
         f"<td>{item.tripod or '–'}</td><td>{_known(item.text)}</td></tr>"

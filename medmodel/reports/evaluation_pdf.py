@@ -1,4 +1,4 @@
-"""A run's evaluation on one sheet of paper, as PDF: what a reader must not miss."""
+"""One-page PDF of a run's evaluation: what a reader must not miss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from medmodel import __version__
 from medmodel.core.errors import DataError
-from medmodel.evaluation.calibration import reliability
+from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import roc_curve
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.metrics import METRICS, overall_metrics
@@ -45,7 +45,7 @@ def evaluation_sheet(run: Run) -> bytes:
         DataError: The predictions hold no test image.
     """
     data = split_predictions(read_predictions(run), "test")
-    found = model_card.evaluated(run)
+    found = model_card.evaluate_run(run)
     page = PdfCanvas(f"Evaluation of {run.title}")
     _head(page, run, found)
     top = page.y
@@ -134,7 +134,7 @@ def _curves(page: PdfCanvas, data: Predictions) -> None:
         MARGIN + 310, low, side, "Score of the first choice", "Share that was right"
     )
     square.line(_ENDS, _ENDS, PALE, dotted=True)
-    used = [b for b in reliability(data) if b.count]
+    used = [b for b in reliability_diagram(data) if b.count]
     for b in used:
         share = b.share
         square.dot(b.mean_score, share.value, share.low, share.high, "#0072B2")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.calibration import Bin
-from medmodel.evaluation.curves import Curve, DecisionCurve, Histogram
+from medmodel.evaluation.calibration import ReliabilityBin
+from medmodel.evaluation.curves import DecisionCurve, Histogram, ThresholdCurve
 from medmodel.reports.plots import figure, literal
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ HEIGHT = 380
 SQUARE = [-0.02, 1.02]
 
 
-def roc_figure(curve: Curve, colour: str, threshold: float | None = None) -> Figure:
+def roc_figure(
+    curve: ThresholdCurve, colour: str, threshold: float | None = None
+) -> Figure:
     """A ROC curve with its band; a dot where the threshold lies."""
     drawing = _curve(curve, colour, "1 − specificity", "Sensitivity")
     drawing.add_scatter(x=[0, 1], y=[0, 1], **line(GREY, "dot"), hoverinfo="skip")
@@ -32,7 +34,7 @@ def roc_figure(curve: Curve, colour: str, threshold: float | None = None) -> Fig
 
 
 def precision_recall_figure(
-    curve: Curve, colour: str, share: float, threshold: float | None = None
+    curve: ThresholdCurve, colour: str, share: float, threshold: float | None = None
 ) -> Figure:
     """A precision–recall curve; dotted what guessing gets.
 
@@ -131,7 +133,9 @@ def _add_unseen_bars(
     )
 
 
-def reliability_figure(bins: Sequence[Bin], colour: str, claim: str) -> Figure:
+def reliability_figure(
+    bins: Sequence[ReliabilityBin], colour: str, claim: str
+) -> Figure:
     """A reliability diagram: what came true against what was claimed, with counts.
 
     Every bin with images is one point, in the order of the bins, so that a click tells
@@ -241,7 +245,7 @@ def line(colour: str, dash: str = "solid") -> dict[str, Any]:
     return {"mode": "lines", "line": {"color": colour, "dash": dash, "width": width}}
 
 
-def _curve(curve: Curve, colour: str, x: str, y: str) -> Figure:
+def _curve(curve: ThresholdCurve, colour: str, x: str, y: str) -> Figure:
     drawing = figure(HEIGHT)
     add_band(drawing, curve.band_x, curve.low, curve.high, colour)
     drawing.add_scatter(
@@ -278,7 +282,9 @@ def add_band(
     )
 
 
-def _mark(drawing: Figure, curve: Curve, threshold: float | None, colour: str) -> None:
+def _mark(
+    drawing: Figure, curve: ThresholdCurve, threshold: float | None, colour: str
+) -> None:
     if threshold is None or np.isnan(threshold):
         return
     # The last point, from the top, whose calls the threshold still makes.

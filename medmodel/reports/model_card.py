@@ -1,4 +1,4 @@
-"""What is known of a run, in the words of reporting guidelines; blanks stay blank.
+"""Model card: facts label, CLAIM and TRIPOD+AI items of a run; blanks stay blank.
 
 Page one is a label for those who would use the model, after Sendak et al., "Presenting
 machine learning model information to clinical end users with model facts labels", npj
@@ -37,7 +37,7 @@ BLANK = ""
 Fact = tuple[str, str]
 
 
-class Item(NamedTuple):
+class GuidelineItem(NamedTuple):
     """One topic of the reporting guidelines.
 
     Args:
@@ -130,7 +130,7 @@ def limits(run: Run, found: Evaluation) -> list[str]:
     return said
 
 
-def guideline_items(run: Run, found: Evaluation) -> list[Item]:
+def guideline_items(run: Run, found: Evaluation) -> list[GuidelineItem]:
     """The pages behind, in the order of CLAIM."""
     config, status = run.config, run.status
     facts = run.model_facts if run.model_path.exists() else None
@@ -146,50 +146,50 @@ def guideline_items(run: Run, found: Evaluation) -> list[Item]:
         "patients kept together." if found.patients else "images as independent."
     )
     return [
-        Item("Study design and goal", "5–6", "4", BLANK),
-        Item("Data source", "7", "5a", f"Folder {Path(config.dataset).name}"),
-        Item("Dates and sites of acquisition", "7", "5b, 6a", BLANK),
-        Item("Inclusion and exclusion of patients", "8", "6b", BLANK),
-        Item("Pre-processing and selection", "9–10", "7", seen),
-        Item("De-identification", "11", "", BLANK),
-        Item("Missing and unreadable data", "12", "11", _unreadable(run)),
-        Item("Image acquisition protocol", "13", "", BLANK),
-        Item("Quality and leakage checks", "9, 20", "7", data_quality(run)),
-        Item("Reference standard and annotators", "14–18", "8", BLANK),
-        Item("Partitions and their level", "19–20", "16", split_level(run)),
-        Item("Sample size", "21, 35", "10, 20a", sample_sizes(run)),
-        Item("Model", "22", "12c, 22", _described_network(run)),
-        Item("Software and hardware", "23", "12", _environment(run)),
-        Item("Training", "24–25", "12c, 21", _training(run)),
-        Item("Rare classes", "25", "13", _imbalance(run)),
-        Item("How the final model was chosen", "26", "12c", chosen),
-        Item("Metrics", "28", "12e", metrics),
-        Item("Uncertainty", "29", "12e, 23a", uncertainty),
-        Item("Robustness", "30", "", BLANK),
-        Item("Explainability", "31", "", "Grad-CAM and others, on request."),
-        Item(
+        GuidelineItem("Study design and goal", "5–6", "4", BLANK),
+        GuidelineItem("Data source", "7", "5a", f"Folder {Path(config.dataset).name}"),
+        GuidelineItem("Dates and sites of acquisition", "7", "5b, 6a", BLANK),
+        GuidelineItem("Inclusion and exclusion of patients", "8", "6b", BLANK),
+        GuidelineItem("Pre-processing and selection", "9–10", "7", seen),
+        GuidelineItem("De-identification", "11", "", BLANK),
+        GuidelineItem("Missing and unreadable data", "12", "11", _unreadable(run)),
+        GuidelineItem("Image acquisition protocol", "13", "", BLANK),
+        GuidelineItem("Quality and leakage checks", "9, 20", "7", data_quality(run)),
+        GuidelineItem("Reference standard and annotators", "14–18", "8", BLANK),
+        GuidelineItem("Partitions and their level", "19–20", "16", split_level(run)),
+        GuidelineItem("Sample size", "21, 35", "10, 20a", sample_sizes(run)),
+        GuidelineItem("Model", "22", "12c, 22", _described_network(run)),
+        GuidelineItem("Software and hardware", "23", "12", _environment(run)),
+        GuidelineItem("Training", "24–25", "12c, 21", _training(run)),
+        GuidelineItem("Rare classes", "25", "13", _imbalance(run)),
+        GuidelineItem("How the final model was chosen", "26", "12c", chosen),
+        GuidelineItem("Metrics", "28", "12e", metrics),
+        GuidelineItem("Uncertainty", "29", "12e, 23a", uncertainty),
+        GuidelineItem("Robustness", "30", "", BLANK),
+        GuidelineItem("Explainability", "31", "", "Grad-CAM and others, on request."),
+        GuidelineItem(
             "Internal test",
             "32",
             "16",
             BLANK if run.tested_model else tested_on(run, found),
         ),
-        Item("External test", "33", "16", external),
-        Item("Ethics approval and registration", "34", "17, 18d", BLANK),
-        Item("Patients' characteristics", "36", "20b", BLANK),
-        Item("Performance", "37–38", "23a", _performance(found)),
-        Item("Fairness and subgroups", "38", "14, 23a", BLANK),
-        Item("Failure analysis", "39", "", _failures(found)),
-        Item("Limitations", "40", "26", " ".join(limits(run, found))),
-        Item(
+        GuidelineItem("External test", "33", "16", external),
+        GuidelineItem("Ethics approval and registration", "34", "17, 18d", BLANK),
+        GuidelineItem("Patients' characteristics", "36", "20b", BLANK),
+        GuidelineItem("Performance", "37–38", "23a", _performance(found)),
+        GuidelineItem("Fairness and subgroups", "38", "14, 23a", BLANK),
+        GuidelineItem("Failure analysis", "39", "", _failures(found)),
+        GuidelineItem("Limitations", "40", "26", " ".join(limits(run, found))),
+        GuidelineItem(
             "Intended use and clinical role", "41", "27", "None: research and teaching."
         ),
-        Item("Protocol", "42", "18c", BLANK),
-        Item("Availability of code, model and data", "43", "18e, 18f", BLANK),
-        Item("Funding and interests", "44", "18a, 18b", BLANK),
+        GuidelineItem("Protocol", "42", "18c", BLANK),
+        GuidelineItem("Availability of code, model and data", "43", "18e, 18f", BLANK),
+        GuidelineItem("Funding and interests", "44", "18a, 18b", BLANK),
     ]
 
 
-def evaluated(run: Run) -> Evaluation:
+def evaluate_run(run: Run) -> Evaluation:
     """The run's test split in numbers.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pictures of numbers: the one chart style, class colours, bars, matrices, overlays.
+"""Plotly charts: the one style, class colours, probability bars, confusion matrices.
 
 Nothing here knows whether the page is light or dark: backgrounds are transparent, and
 the page's theme colours text and axes.

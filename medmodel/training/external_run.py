@@ -48,7 +48,7 @@ def _test(run: Run, reporter: StatusWriter) -> None:
     reporter.update(device=device, epochs=0)
     reporter.progress("checking", 0, 0)
     index = index_dataset(safe_folder(run.config.dataset), reporter.job)
-    rows = external_validation.rows_to_test(index, run, model)
+    rows = external_validation.external_images(index, run, model)
     prepared = prepare(index.folder, rows, preprocessing, reporter.job)
     loaded = prediction.load(model)
     scores = []
@@ -57,4 +57,6 @@ def _test(run: Run, reporter: StatusWriter) -> None:
         reporter.progress("testing", start, len(prepared.pixels))
         chunk = prepared.pixels[start : start + CHUNK]
         scores.append(prediction.predict(loaded, chunk))
-    external_validation.complete(run, model, prepared.table, np.concatenate(scores))
+    external_validation.write_external_test(
+        run, model, prepared.table, np.concatenate(scores)
+    )

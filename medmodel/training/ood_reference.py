@@ -57,7 +57,7 @@ def write_reference(context: TrainingContext) -> None:
         list(names.itertuples(index=False, name=None)),
         _origin(context, fitted, size, own=frozen),
     )
-    detector.save(context.run.folder / ood.NAME)
+    detector.save(context.run.folder / ood.FILE_NAME)
 
 
 def _cached_features(

@@ -15,7 +15,7 @@ from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
 from medmodel.data.splits import guess_patient_pattern, resolve_patients
 from medmodel.data.synthetic import SAMPLE_NAME
-from medmodel.evaluation.cross_validation import in_folds
+from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.quality import report_store
 from medmodel.runs import queue, run_index
 from pages._shared.common import widgets
@@ -222,7 +222,7 @@ def main() -> None:
             st.markdown(f":red[:material/error: {plain(problem)}]")
     if pressed:
         with errors_shown():
-            folds = in_folds(config, config.folds)
+            folds = fold_configs(config, config.folds)
             runs = [queue.submit(each, widgets.store()) for each in folds]
             only = {"run": runs[0].id} if len(runs) == 1 else {}
             st.switch_page(widgets.RUNS, query_params=only)

@@ -15,13 +15,13 @@ from medmodel.evaluation.calibration import (
     calibration_error,
     log_loss,
     mean_loss,
-    reliability,
+    reliability_diagram,
 )
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.temperature_scaling import (
     Temperature,
     apply_temperature,
-    calibrated,
+    calibrate,
     fit_temperature,
     store_temperature,
     stored_temperature,
@@ -49,7 +49,7 @@ def honest(n: int, seed: int, sharpness: float = 1.0) -> Predictions:
 
 def test_bins_by_hand() -> None:
     data = two_classes([0.05, 0.1, 0.15, 0.9, 1.0, 0.95], [0, 1, 0, 1, 1, 0])
-    bins = reliability(data, 0)
+    bins = reliability_diagram(data, 0)
     assert [b.count for b in bins] == [2, 1, 0, 0, 0, 0, 0, 0, 1, 2]
     assert bins[0].mean_score == pytest.approx(0.075)
     assert (bins[0].share.value, bins[0].share.n) == (0.5, 2)
@@ -97,20 +97,20 @@ def test_temperature_finds_what_was_done() -> None:
     assert found.value == pytest.approx(2.0, abs=0.15)
     before, after = (
         calibration_error(data),
-        calibration_error(calibrated(data, found.value)),
+        calibration_error(calibrate(data, found.value)),
     )
     assert after.value < before.value / 3
     # No other temperature does better.
-    best = log_loss(calibrated(data, found.value)).value
+    best = log_loss(calibrate(data, found.value)).value
     for other in (0.98 * found.value, 1.02 * found.value):
-        assert log_loss(calibrated(data, other)).value > best
+        assert log_loss(calibrate(data, other)).value > best
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.1, 10))
 def test_temperature_keeps_the_order(seed: int, temperature: float) -> None:
     data = honest(50, seed)
-    changed = calibrated(data, temperature)
+    changed = calibrate(data, temperature)
     assert (changed.predicted == data.predicted).all()
     assert changed.scores.sum(axis=1) == pytest.approx(1)
     back = apply_temperature(changed.scores, 1 / temperature)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.bootstrap import percentiles, smallest_group
+from medmodel.evaluation.bootstrap import percentile_interval, smallest_group
 from medmodel.evaluation.comparison import (
-    Difference,
+    PairedDifference,
     common_images,
     compare,
     disagreements,
@@ -184,16 +184,16 @@ def test_needed_images_find_the_difference() -> None:
 
 def test_percentiles_are_expanded_for_few() -> None:
     draws = np.random.default_rng(0).normal(1, 1, 100_000)
-    low, high, p = percentiles(draws, 10_000)
+    low, high, p = percentile_interval(draws, 10_000)
     assert (low, high) == pytest.approx((-0.96, 2.96), abs=0.03)
     assert p == pytest.approx(0.317, abs=0.01)
-    low, high, wider = percentiles(draws, 10)
+    low, high, wider = percentile_interval(draws, 10)
     # sqrt(10/9) times 2.262, Student's t with nine degrees of freedom.
     assert high - low == pytest.approx(2 * 2.262 * np.sqrt(10 / 9), rel=0.02)
     assert wider > p
     # The p value and the interval decide alike.
     for shift in np.arange(-4, 4, 0.25):
-        low, high, p = percentiles(draws + shift, 20)
+        low, high, p = percentile_interval(draws + shift, 20)
         assert (p <= 0.05) == (not low <= 0 <= high)
 
 
@@ -296,7 +296,7 @@ def test_three_models_are_three_corrected_pairs() -> None:
 
 
 def test_sentences() -> None:
-    found = Difference(
+    found = PairedDifference(
         "accuracy", "A", "B", (0.9, 0.879), Estimate(0.021, 0.004, 0.039, 900), 0.02,
         "McNemar, exact", 900,
     )  # fmt: skip
@@ -306,7 +306,7 @@ def test_sentences() -> None:
     assert str(tiny) == "A is better than B by 0.040 points (0.010 to 0.070)."
     loss = replace(tiny, metric="log_loss", estimate=Estimate(-0.02, -0.03, -0.01, 90))
     assert str(loss) == "A is better than B by 0.020 (0.010 to 0.030)."
-    unsure = Difference(
+    unsure = PairedDifference(
         "accuracy", "A", "B", (0.9, 0.88), Estimate(0.02, -0.01, 0.05, 156), 0.2,
         "McNemar, exact", 900,
     )  # fmt: skip
@@ -317,7 +317,9 @@ def test_sentences() -> None:
 
 def test_nothing_is_better_unless_test_and_interval_both_say_so() -> None:
     apart, around = Estimate(0.02, 0.004, 0.039, 900), Estimate(0.02, -0.01, 0.05, 900)
-    told = Difference("accuracy", "A", "B", (0.9, 0.88), apart, 0.05, "McNemar", 900)
+    told = PairedDifference(
+        "accuracy", "A", "B", (0.9, 0.88), apart, 0.05, "McNemar", 900
+    )
     assert told.better == "A" and told.worse == "B"
     assert replace(told, metric="brier").better == "B"
     # As after Holm's correction for several pairs.
@@ -328,8 +330,8 @@ def test_nothing_is_better_unless_test_and_interval_both_say_so() -> None:
 
 def test_p_values_of_draws_on_one_side_are_not_zero() -> None:
     draws = np.linspace(0.1, 0.2, 99)
-    assert percentiles(draws, 100_000)[2] == pytest.approx(2 / 100, rel=1e-3)
-    assert percentiles(-draws, 100_000)[2] == pytest.approx(2 / 100, rel=1e-3)
+    assert percentile_interval(draws, 100_000)[2] == pytest.approx(2 / 100, rel=1e-3)
+    assert percentile_interval(-draws, 100_000)[2] == pytest.approx(2 / 100, rel=1e-3)
 
 
 def test_areas_of_patients_have_as_many_degrees_of_freedom_as_patients() -> None:

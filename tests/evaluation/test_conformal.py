@@ -14,15 +14,15 @@ from medmodel.evaluation.intervals import wilson
 def test_by_hand() -> None:
     right = np.array([0.9, 0.5, 0.7, 0.8])
     # Rank ceil(5 × 0.8) = 4 from the top is the lowest of four.
-    assert conformal.lowest(right, 0.8) == 0.5
-    assert conformal.lowest(right, 0.6) == 0.7
+    assert conformal.score_threshold(right, 0.8) == 0.5
+    assert conformal.score_threshold(right, 0.6) == 0.7
     # Four images cannot promise 90 %: nothing is left out.
-    assert conformal.lowest(right, 0.9) == 0
+    assert conformal.score_threshold(right, 0.9) == 0
 
 
 def test_nineteen_images_are_enough_for_95() -> None:
-    assert not conformal.allows(18, 0.95)
-    assert conformal.allows(19, 0.95)
+    assert not conformal.enough_images(18, 0.95)
+    assert conformal.enough_images(19, 0.95)
 
 
 def test_rare_classes_are_judged_together_with_all() -> None:
@@ -31,7 +31,7 @@ def test_rare_classes_are_judged_together_with_all() -> None:
     scores[:30] += [[0.1, -0.1]]
     found = conformal.fit(scores, truth, 0.9)
     assert found.per_class.tolist() == [True, False]
-    assert found.least == pytest.approx([0.9, 0.8])
+    assert found.thresholds == pytest.approx([0.9, 0.8])
     assert found.sets(np.array([[0.95, 0.05], [0.15, 0.85], [0.5, 0.5]])).tolist() == [
         [True, False],
         [False, True],
@@ -60,13 +60,17 @@ def test_coverage_holds_on_average_and_per_class() -> None:
 )
 def test_more_coverage_never_asks_for_more(right: list[float], coverage: float) -> None:
     scores = np.array(right)
-    assert conformal.lowest(scores, coverage) <= conformal.lowest(scores, 0.5)
-    least = conformal.lowest(scores, coverage)
+    assert conformal.score_threshold(scores, coverage) <= conformal.score_threshold(
+        scores, 0.5
+    )
+    least = conformal.score_threshold(scores, coverage)
     assert (scores >= least).mean() >= coverage
 
 
 def test_what_was_covered_has_an_interval() -> None:
-    found = conformal.Conformal(0.9, np.array([0.5, 0.2]), np.ones(2, bool), 50)
+    found = conformal.ConformalPredictor(
+        0.9, np.array([0.5, 0.2]), np.ones(2, bool), 50
+    )
     scores = np.array([[0.6, 0.4], [0.4, 0.6], [0.9, 0.1], [0.85, 0.15]])
     held = found.covered(scores, np.array([0, 0, 1, 0]))
     assert held.value == 0.5 and held.n == 4
@@ -83,21 +87,21 @@ def test_chance_among_validation_images_is_no_broken_promise() -> None:
         scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         found = conformal.fit(scores[:60], truth[:60], 0.9)
         held = found.covered(scores[60:], truth[60:])
-        blamed += found.breaks_promise(held)
+        blamed += found.undercovers(held)
         alone += held.high < 0.9
     assert alone > 30 and blamed < 12
 
 
 def test_a_broken_promise_is_noticed() -> None:
-    found = conformal.Conformal(0.9, np.zeros(2), np.ones(2, bool), 100)
-    assert found.breaks_promise(wilson(820, 1000))
+    found = conformal.ConformalPredictor(0.9, np.zeros(2), np.ones(2, bool), 100)
+    assert found.undercovers(wilson(820, 1000))
     # Half width of the test's interval 2 points, of the threshold's 5.8.
-    assert not found.breaks_promise(wilson(860, 1000))
+    assert not found.undercovers(wilson(860, 1000))
 
 
 def test_a_score_at_the_threshold_belongs_to_the_set() -> None:
     scores = np.array([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3], [0.8, 0.2]])
     fitted = conformal.fit(scores, np.zeros(4, np.intp), 0.8)
-    assert fitted.least[0] == 0.5
+    assert fitted.thresholds[0] == 0.5
     assert fitted.sets(scores)[:, 0].all()
     assert not fitted.sets(np.array([[0.4999, 0.5001]]))[0, 0]

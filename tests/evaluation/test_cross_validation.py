@@ -9,13 +9,13 @@ import pytest
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import DataError
 from medmodel.evaluation.cross_validation import (
-    Experiment,
-    experiments,
-    in_folds,
-    out_of_fold,
-    siblings,
-    spread,
-    with_other_seeds,
+    CrossValidation,
+    cross_validations,
+    fold_configs,
+    out_of_fold_predictions,
+    repeats_of,
+    seed_configs,
+    summarize,
 )
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
@@ -23,15 +23,15 @@ from medmodel.runs.run_index import entries
 
 
 def test_spread_by_hand() -> None:
-    found = spread([0.8, 0.9, 0.85])
+    found = summarize([0.8, 0.9, 0.85])
     assert (found.mean, found.low, found.high) == pytest.approx((0.85, 0.8, 0.9))
     assert found.deviation == pytest.approx(0.05)
     assert str(found) == (
         "0.850 on average, 0.800 to 0.900 (standard deviation 0.050, 3 runs)"
     )
-    assert math.isnan(spread([0.8]).deviation)
+    assert math.isnan(summarize([0.8]).deviation)
     # After the first fold: no "standard deviation nan, 1 runs".
-    assert str(spread([0.8])) == "0.800 (1 run)"
+    assert str(summarize([0.8])) == "0.800 (1 run)"
 
 
 def test_siblings_differ_by_seed_and_name_alone() -> None:
@@ -42,28 +42,28 @@ def test_siblings_differ_by_seed_and_name_alone() -> None:
     store.create(config_for("compact", "/data/x", seed=4, folds=2))
     found = entries(store)
     first = next(entry for entry in found if entry.config.seed == 0)
-    assert sorted(e.config.seed for e in siblings(first, found)) == [0, 1]
+    assert sorted(e.config.seed for e in repeats_of(first, found)) == [0, 1]
 
 
 def test_other_seeds_are_new_ones() -> None:
     config = config_for("compact", "/data/x", name="CT, seed 1", seed=1)
-    found = with_other_seeds(config, [1, 2], 3)
+    found = seed_configs(config, [1, 2], 3)
     assert [c.seed for c in found] == [0, 3, 4]
     assert [c.name for c in found] == ["CT, seed 0", "CT, seed 3", "CT, seed 4"]
-    assert with_other_seeds(config_for("compact", "/x"), [], 1)[0].name == ""
-    assert len(with_other_seeds(config, [], 1000)) == 20
+    assert seed_configs(config_for("compact", "/x"), [], 1)[0].name == ""
+    assert len(seed_configs(config, [], 1000)) == 20
 
 
 def test_folds_of_a_configuration() -> None:
     config = config_for("compact", "/data/x", seed=7)
-    found = in_folds(config, 3)
+    found = fold_configs(config, 3)
     assert [(c.fold, c.folds, c.seed) for c in found] == [
         (1, 3, 7),
         (2, 3, 7),
         (3, 3, 7),
     ]
     assert found[1].title == "Compact CNN on x, fold 2 of 3"
-    assert in_folds(config, 1) == [config]
+    assert fold_configs(config, 1) == [config]
     wrong = TrainConfig("/data/x", folds=2, fold=3)
     assert wrong.problems() == {"fold": "fold must lie between 1 and 2."}
     assert set(TrainConfig("/data/x", folds=21).problems()) == {"folds"}
@@ -81,19 +81,19 @@ def fold_run(config: TrainConfig, *paths: str, images: tuple[str, ...] = ()) -> 
 
 def test_out_of_fold_predictions_are_every_image_once() -> None:
     images = ("1", "2", "3")
-    first, second = in_folds(config_for("compact", "/data/x"), 2)
+    first, second = fold_configs(config_for("compact", "/data/x"), 2)
     fold_run(first, "1", "3", images=images)
     (begun,) = _experiments()
     assert (len(begun.tested), begun.complete) == (1, False)
     with pytest.raises(DataError, match="1 of 2 folds were tested"):
-        out_of_fold(begun)
+        out_of_fold_predictions(begun)
     # Another seed is another experiment; without predictions a run does not count.
     fold_run(TrainConfig(**{**vars(second), "seed": 1}), "2", images=images)
     fold_run(second, "2", images=images)
     RunStore().create(second)
     found = next(e for e in _experiments() if e.seed == 0)
     assert found.complete and [e.config.fold for e in found.runs] == [1, 2]
-    table = out_of_fold(found)
+    table = out_of_fold_predictions(found)
     assert table["path"].tolist() == ["1", "2", "3"]
     assert table["fold"].tolist() == [1, 2, 1]
     assert set(table["split"]) == {"test"} and table["score_a"].dtype == float
@@ -105,13 +105,13 @@ def test_out_of_fold_predictions_are_every_image_once() -> None:
 def test_folds_of_a_changed_data_set_are_not_pooled(
     path: str, images: tuple[str, ...]
 ) -> None:
-    first, second = in_folds(config_for("compact", "/data/x"), 2)
+    first, second = fold_configs(config_for("compact", "/data/x"), 2)
     fold_run(first, "1", images=("1", "2"))
     fold_run(second, path, images=images)
     with pytest.raises(DataError, match="The data set changed"):
-        out_of_fold(_experiments()[0])
+        out_of_fold_predictions(_experiments()[0])
 
 
-def _experiments() -> list[Experiment]:
+def _experiments() -> list[CrossValidation]:
     found = entries(RunStore())
-    return experiments(found[-1], found)
+    return cross_validations(found[-1], found)

@@ -65,19 +65,21 @@ def test_a_test_waits_its_turn_and_is_known_to_its_model(run: Run, there: Path) 
     assert run.tested_model == ""
     assert made.class_mapping == {"Dark": "dark", "bright": "light"}
     other = external_validation.submit(run, there, {"other": "dark"}, store)
-    assert [test.id for test in external_validation.tests_of(run, store)] == [
+    assert [test.id for test in external_validation.external_tests(run, store)] == [
         other.id,
         made.id,
     ]
     store.delete(other)
-    assert [test.id for test in external_validation.tests_of(run, store)] == [made.id]
+    assert [test.id for test in external_validation.external_tests(run, store)] == [
+        made.id
+    ]
 
 
 def test_the_result_is_a_run_that_can_be_evaluated(run: Run, there: Path) -> None:
     freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
     made = external_validation.submit(run, there, MAPPING, RunStore())
-    rows = external_validation.rows_to_test(index_dataset(there), made, run)
-    external_validation.complete(made, run, rows, tenths(len(rows)))
+    rows = external_validation.external_images(index_dataset(there), made, run)
+    external_validation.write_external_test(made, run, rows, tenths(len(rows)))
     found = evaluate(read_predictions(made))
     assert found.images == 10 and found.classes == ["dark", "light"]
     assert frozen_thresholds(made) == frozen_thresholds(run)
@@ -97,23 +99,23 @@ def test_what_was_chosen_for_an_earlier_state_of_the_model_is_not_taken_along(
         os.utime(path, (later, later))
     assert frozen_thresholds(run) is None and stored_temperature(run) is None
     made = external_validation.submit(run, there, MAPPING, RunStore())
-    rows = external_validation.rows_to_test(index_dataset(there), made, run)
-    external_validation.complete(made, run, rows, tenths(len(rows)))
+    rows = external_validation.external_images(index_dataset(there), made, run)
+    external_validation.write_external_test(made, run, rows, tenths(len(rows)))
     assert frozen_thresholds(made) is None and stored_temperature(made) is None
 
 
 def test_a_test_is_evaluated_but_is_no_model_to_ask(run: Run, there: Path) -> None:
     store = RunStore()
     made = external_validation.submit(run, there, MAPPING, store)
-    rows = external_validation.rows_to_test(index_dataset(there), made, run)
-    external_validation.complete(made, run, rows, tenths(len(rows)))
+    rows = external_validation.external_images(index_dataset(there), made, run)
+    external_validation.write_external_test(made, run, rows, tenths(len(rows)))
     made.write_status(replace(made.status, state=RunStatus.DONE))
     assert [e.run.id for e in run_index.finished(store)] == [run.id]
     every = run_index.finished(store, tests=True)
     assert [(e.run.id, e.test_of) for e in every] == [(run.id, ""), (made.id, run.id)]
 
     def model_of(asked: Run) -> Run | None:
-        return external_validation.model_of(asked, store)
+        return external_validation.model_run(asked, store)
 
     # The epochs are the model's, not the test's.
     assert every[0].val_accuracy and every[1].val_accuracy is None
@@ -126,14 +128,14 @@ def test_a_test_elsewhere_is_no_other_seed(run: Run, there: Path) -> None:
     made = external_validation.submit(run, there, MAPPING, RunStore())
     trained = write_finished_run(there, "there", seed=3)
     found = {e.run.id: e for e in run_index.entries(RunStore())}
-    family = cross_validation.siblings(found[trained.id], found.values())
+    family = cross_validation.repeats_of(found[trained.id], found.values())
     assert made.id in found and [e.run.id for e in family] == [trained.id]
 
 
 def test_images_of_training_are_no_external_test(run: Run, class_folders: Path) -> None:
     made = external_validation.submit(run, class_folders, {"dark": "dark"}, RunStore())
     with pytest.raises(DataError, match="no external test"):
-        external_validation.rows_to_test(index_dataset(class_folders), made, run)
+        external_validation.external_images(index_dataset(class_folders), made, run)
 
 
 def test_volumes_are_cut_as_in_training(run: Run, tmp_path: Path) -> None:
@@ -141,12 +143,12 @@ def test_volumes_are_cut_as_in_training(run: Run, tmp_path: Path) -> None:
     mapping = {"dark": "dark", "light": "light"}
     made = external_validation.submit(run, folder, mapping, RunStore())
     index = index_dataset(folder)
-    assert len(external_validation.rows_to_test(index, made, run)) == 6
+    assert len(external_validation.external_images(index, made, run)) == 6
     facts = run.model_facts
     seen = replace(facts.preprocessing, axis="coronal")
     run.write_model_facts(replace(facts, preprocessing=seen))
     with pytest.raises(DataError, match="learned from coronal slices, .* are axial"):
-        external_validation.rows_to_test(index, made, run)
+        external_validation.external_images(index, made, run)
 
 
 @pytest.mark.parametrize("mapping", [{}, {"Dark": ""}, {"Dark": "unknown"}])
@@ -157,13 +159,13 @@ def test_no_class_in_common(run: Run, there: Path, mapping: dict[str, str]) -> N
 
 
 def test_classes_are_known_before_anything_is_checked(there: Path) -> None:
-    assert external_validation.classes_there(there) == ["Dark", "bright", "other"]
+    assert external_validation.folder_classes(there) == ["Dark", "bright", "other"]
     index_dataset(there)
-    assert external_validation.classes_there(there) == ["Dark", "bright", "other"]
+    assert external_validation.folder_classes(there) == ["Dark", "bright", "other"]
 
 
 def test_classes_are_guessed_by_name() -> None:
-    found = external_validation.guessed_mapping(
+    found = external_validation.match_classes(
         ["Dark", "light"], ["dark", " LIGHT ", "x"]
     )
     assert found == {"dark": "Dark", " LIGHT ": "light", "x": ""}

@@ -9,11 +9,11 @@ import pytest
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.evaluation.gallery import (
-    Filter,
-    chosen,
-    described,
+    ImageFilter,
     doubtful_labels,
+    image_table,
     mark_label,
+    select_images,
 )
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.subgroups import Subgroup
@@ -32,7 +32,7 @@ def rows() -> pd.DataFrame:
             "score_b": [0.1, 0.7, 0.5, 0.55],
         }
     )
-    return described(table, split_predictions(table, "test"))
+    return image_table(table, split_predictions(table, "test"))
 
 
 def test_what_the_model_said_of_each(rows: pd.DataFrame) -> None:
@@ -44,28 +44,32 @@ def test_what_the_model_said_of_each(rows: pd.DataFrame) -> None:
 
 
 def test_orders(rows: pd.DataFrame) -> None:
-    assert list(chosen(rows, Filter())["path"]) == ["a/2.png", "b/4.png", "a/1.png"]
-    assert chosen(rows, Filter(), "uncertain")["path"].iloc[0] == "b/4.png"
-    assert chosen(rows, Filter(), "surest")["path"].iloc[0] == "a/1.png"
+    assert list(select_images(rows, ImageFilter())["path"]) == [
+        "a/2.png",
+        "b/4.png",
+        "a/1.png",
+    ]
+    assert select_images(rows, ImageFilter(), "uncertain")["path"].iloc[0] == "b/4.png"
+    assert select_images(rows, ImageFilter(), "surest")["path"].iloc[0] == "a/1.png"
     with pytest.raises(DataError, match="sorted"):
-        chosen(rows, Filter(), "beautiful")  # type: ignore[arg-type]
+        select_images(rows, ImageFilter(), "beautiful")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("wanted", "paths"),
     [
-        (Filter(label="a", choice="b"), ["a/2.png"]),
-        (Filter(wrong=True), ["a/2.png"]),
-        (Filter(low=0.6, high=0.8), ["a/2.png"]),
-        (Filter(group=Subgroup("BOB")), ["b/4.png"]),
-        (Filter(group=Subgroup(" 1.png ")), ["a/1.png"]),
-        (Filter(but="a"), ["b/4.png"]),
-        (Filter(low=0.55, high=0.7), ["a/2.png"]),
-        (Filter(label="b", choice="a"), []),
+        (ImageFilter(label="a", choice="b"), ["a/2.png"]),
+        (ImageFilter(wrong=True), ["a/2.png"]),
+        (ImageFilter(low=0.6, high=0.8), ["a/2.png"]),
+        (ImageFilter(group=Subgroup("BOB")), ["b/4.png"]),
+        (ImageFilter(group=Subgroup(" 1.png ")), ["a/1.png"]),
+        (ImageFilter(but="a"), ["b/4.png"]),
+        (ImageFilter(low=0.55, high=0.7), ["a/2.png"]),
+        (ImageFilter(label="b", choice="a"), []),
     ],
 )
-def test_filters(rows: pd.DataFrame, wanted: Filter, paths: list[str]) -> None:
-    assert list(chosen(rows, wanted)["path"]) == paths
+def test_filters(rows: pd.DataFrame, wanted: ImageFilter, paths: list[str]) -> None:
+    assert list(select_images(rows, wanted)["path"]) == paths
 
 
 def test_doubtful_labels_are_kept_with_the_run() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel.evaluation.bootstrap import draw_weights, resampled
+from medmodel.evaluation.bootstrap import bootstrap_distribution, draw_weights
 from medmodel.evaluation.calibration import brier, log_loss
 from medmodel.evaluation.confusion_metrics import matthews, matthews_influence
 from medmodel.evaluation.intervals import mean_of_proportions, wilson
@@ -223,7 +223,7 @@ def test_linearised_error_is_the_bootstraps() -> None:
         *("mcc", "average_precision", "brier"),
     ):
         found = overall_metrics(data)[name]
-        draws = resampled(data, partial(METRICS[name].weighted, data), 600)
+        draws = bootstrap_distribution(data, partial(METRICS[name].weighted, data), 600)
         low, high = np.quantile(draws, [0.025, 0.975])
         assert found.high - found.low == pytest.approx(high - low, rel=0.2), name
 

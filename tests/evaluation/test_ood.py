@@ -74,7 +74,7 @@ def test_what_is_said(reference: OodDetector) -> None:
 
 
 def test_kept_on_disk(reference: OodDetector, tmp_path: Path) -> None:
-    path = tmp_path / ood.NAME
+    path = tmp_path / ood.FILE_NAME
     reference.save(path)
     again = OodDetector.load(path)
     numbers = drawn(30, 6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from medmodel.evaluation.subgroups import Subgroup, choices, with_facts
+from medmodel.evaluation.subgroups import Subgroup, subgroup_options, with_facts
 
 ROWS = pd.DataFrame(
     {
@@ -41,8 +41,11 @@ def test_facts_come_from_the_index_in_the_order_of_the_rows(rows: pd.DataFrame) 
 
 def test_only_facts_that_differ_are_offered(rows: pd.DataFrame) -> None:
     known = rows[:2]
-    assert choices(known) == {"format": ("JPEG", "PNG"), "width": (28.0, 100.0)}
-    assert choices(ROWS) == {}
+    assert subgroup_options(known) == {
+        "format": ("JPEG", "PNG"),
+        "width": (28.0, 100.0),
+    }
+    assert subgroup_options(ROWS) == {}
 
 
 @pytest.mark.parametrize(

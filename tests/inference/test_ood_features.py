@@ -46,7 +46,7 @@ def run(
 
 def test_the_predictor_compares(run: Run) -> None:
     folder = Path(run.config.dataset)
-    known = OodDetector.load(run.folder / ood.NAME)
+    known = OodDetector.load(run.folder / ood.FILE_NAME)
     assert known.own == (run.config.training == "frozen")
     pixels = [decode(file).pixels for file in sorted(folder.glob("*/*.png"))[:4]]
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
@@ -65,14 +65,14 @@ def test_the_predictor_compares(run: Run) -> None:
     np.testing.assert_allclose(explained.arrays[0], plain.arrays[0], atol=1e-5)
     for message in (told, explained):
         found = [ood.OodResult.from_json(values) for values in message.facts["ood"]]
-        assert found[-1].far
-        assert sum(one.far for one in found[:4]) <= 2
+        assert found[-1].is_ood
+        assert sum(one.is_ood for one in found[:4]) <= 2
         assert (folder / found[0].neighbours[0].path).is_file()
 
 
 def test_an_older_run_is_not_compared(run: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(run.folder, tmp_path / run.id))
-    (run.folder / ood.NAME).unlink()
+    (run.folder / ood.FILE_NAME).unlink()
     loaded = prediction.load(run)
     assert loaded.detector is None
     images = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
@@ -102,7 +102,7 @@ def test_a_stopped_instant_run_is_compared_by_what_it_had(
             )
         monkeypatch.setattr(type(reporter), "stop_requested", property(lambda _: True))
         write_reference(context)
-    known = OodDetector.load(run.folder / ood.NAME)
+    known = OodDetector.load(run.folder / ood.FILE_NAME)
     assert 2 <= len(known.points) <= 8
     assert len(known.judged) >= 1
 

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.evaluation.comparison import common_images, compare, disagreements
-from medmodel.evaluation.cross_validation import in_folds
+from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.runs.run import Run, RunStore
@@ -98,7 +98,7 @@ def folds_of(run: Run, count: int = 2) -> list[Run]:
     made = []
     header, *lines = (run.folder / "predictions.csv").read_text().splitlines()
     tested = [line for line in lines if ",test," in line]
-    for at, config in enumerate(in_folds(replace(run.config, name="deal"), count)):
+    for at, config in enumerate(fold_configs(replace(run.config, name="deal"), count)):
         fold = RunStore().create(config)
         own = "\n".join([header, *tested[at::count], ""])
         (fold.folder / "predictions.csv").write_text(own)

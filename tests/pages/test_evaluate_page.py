@@ -23,7 +23,7 @@ from medmodel.evaluation import (
     temperature_scaling,
 )
 from medmodel.evaluation.evaluation import evaluate_predictions
-from medmodel.evaluation.gallery import Filter
+from medmodel.evaluation.gallery import ImageFilter
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.thresholds import (
@@ -92,8 +92,8 @@ def test_filters_show_the_images_they_name(run: Run) -> None:
     app.selectbox(LABEL).set_value("light").run()
     app.selectbox(CHOICE).set_value("dark").run()
     assert not app.exception
-    wanted = Filter(label="light", choice="dark")
-    found = gallery.chosen(run_cache.images(run), wanted)
+    wanted = ImageFilter(label="light", choice="dark")
+    found = gallery.select_images(run_cache.images(run), wanted)
     count = f"{len(found)} image" + ("s" if len(found) != 1 else "")
     assert f"**{count}**" in said(app)
     closer = [b for b in app.button if b.label == "Look closer"]
@@ -293,8 +293,10 @@ def test_an_external_test_says_so(
     assert "Waiting, asked for just now" in said(app)
     press(app, "Stop")
     assert made.status.state is RunStatus.STOPPED
-    rows = external_validation.rows_to_test(index_dataset(there), made, run)
-    external_validation.complete(made, run, rows, np.tile([0.2, 0.5, 0.3], (12, 1)))
+    rows = external_validation.external_images(index_dataset(there), made, run)
+    external_validation.write_external_test(
+        made, run, rows, np.tile([0.2, 0.5, 0.3], (12, 1))
+    )
     made.write_status(replace(made.status, state=RunStatus.DONE))
     text = said(opened(made))
     assert "counts as light" in text

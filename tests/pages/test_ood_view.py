@@ -165,9 +165,9 @@ def test_calibration_is_used_where_there_is_one(run: Run) -> None:
 
 
 def test_without_a_reference_nothing_is_refused(run: Run) -> None:
-    kept = (run.folder / ood.NAME).read_bytes()
+    kept = (run.folder / ood.FILE_NAME).read_bytes()
     model = run.model_path.read_bytes()
-    (run.folder / ood.NAME).unlink()
+    (run.folder / ood.FILE_NAME).unlink()
     run.model_path.write_bytes(model)  # Read anew by the predictor.
     try:
         app = opened(run)
@@ -175,12 +175,14 @@ def test_without_a_reference_nothing_is_refused(run: Run) -> None:
         assert len(first_choices(app)) == 1
         assert "is not known" in said(app)
     finally:
-        (run.folder / ood.NAME).write_bytes(kept)
+        (run.folder / ood.FILE_NAME).write_bytes(kept)
         run.model_path.write_bytes(model)
 
 
 def test_sets_in_said() -> None:
-    found = conformal.Conformal(0.95, np.array([0.3, 0.2]), np.array([True, True]), 80)
+    found = conformal.ConformalPredictor(
+        0.95, np.array([0.3, 0.2]), np.array([True, True]), 80
+    )
     both = set_sentence(["a_b", "c"], found, np.array([0.4, 0.6], np.float32))
     assert r"With 95 % coverage: **c** or **a\_b**" in both
     one = set_sentence(["a_b", "c"], found, np.array([0.1, 0.9], np.float32))

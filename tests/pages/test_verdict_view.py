@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from medmodel.evaluation.conformal import Conformal
+from medmodel.evaluation.conformal import ConformalPredictor
 from medmodel.evaluation.intervals import wilson
 from pages._shared.prediction.conformal_view import coverage_sentence
 from pages._shared.prediction.verdict_view import verdicts
@@ -45,7 +45,7 @@ def test_every_flagged_class_is_named_however_many_there_are() -> None:
 
 
 def test_a_broken_promise_is_said() -> None:
-    found = Conformal(0.9, np.zeros(2), np.ones(2, bool), 100)
+    found = ConformalPredictor(0.9, np.zeros(2), np.ones(2, bool), 100)
     short = coverage_sentence(found, wilson(820, 1000))
     assert (
         r"**82\.0 %** of 1,000 test images" in short and "Less than promised" in short

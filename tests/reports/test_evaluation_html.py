@@ -93,7 +93,7 @@ def test_a_temperature_that_cannot_be_known_is_not_drawn(run: Run) -> None:
 
 
 def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
-    found = model_card.evaluated(run)
+    found = model_card.evaluate_run(run)
     label = dict(model_card.model_facts_label(run, found))
     assert label["Intended population"] == model_card.BLANK
     assert label["Calibration"] == "Scores are not calibrated."
@@ -117,7 +117,9 @@ def test_the_card_says_how_scans_are_seen(run: Run) -> None:
     facts = run.model_facts
     seen = replace(facts.preprocessing, axis="coronal", window="lung")
     run.write_model_facts(replace(facts, preprocessing=seen))
-    said = dict(model_card.model_facts_label(run, model_card.evaluated(run)))["Input"]
+    said = dict(model_card.model_facts_label(run, model_card.evaluate_run(run)))[
+        "Input"
+    ]
     assert said.endswith("scans through the window lung, coronal slices")
 
 
@@ -130,7 +132,7 @@ def test_a_fold_says_that_it_is_one(run: Run) -> None:
 
 
 def test_items_stand_under_their_numbers(run: Run) -> None:
-    items = model_card.guideline_items(run, model_card.evaluated(run))
+    items = model_card.guideline_items(run, model_card.evaluate_run(run))
     first = [int(re.findall(r"\d+", item.claim)[0]) for item in items]
     assert all(1 <= number <= 44 for number in first)
     numbers = {item.topic: (item.claim, item.tripod) for item in items}
@@ -148,7 +150,7 @@ def test_findings_about_the_data_are_on_the_card(run: Run) -> None:
     indexing.check_folder(folder)
     items = {
         i.topic: i.text
-        for i in model_card.guideline_items(run, model_card.evaluated(run))
+        for i in model_card.guideline_items(run, model_card.evaluate_run(run))
     }
     assert items["Missing and unreadable data"].startswith("1 image files")
     assert "dentical pictures" in items["Quality and leakage checks"]
@@ -157,7 +159,7 @@ def test_findings_about_the_data_are_on_the_card(run: Run) -> None:
 def test_few_patients_are_told(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "data" / "few", images_per_class=9)
     few = write_finished_run(folder, "few", patients=6)
-    said = " ".join(model_card.limits(few, model_card.evaluated(few)))
+    said = " ".join(model_card.limits(few, model_card.evaluate_run(few)))
     assert "Only 4 patients: intervals of Brier score" in said
     assert "also occur in training" not in said
     assert "Only 4 patients" in evaluation_html.evaluation_page(few)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from medmodel.evaluation.calibration import reliability
+from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import (
     decision_curve,
     precision_recall_curve,
@@ -57,7 +57,7 @@ def test_histogram_counts_upwards_and_downwards(overlapping: Predictions) -> Non
 def test_a_point_of_the_reliability_diagram_tells_its_bin(
     overlapping: Predictions,
 ) -> None:
-    bins = reliability(overlapping)
+    bins = reliability_diagram(overlapping)
     drawing = figures.reliability_figure(bins, COLOUR, "right")
     used = [b for b in bins if b.count]
     assert [list(c) for c in drawing.data[1].customdata] == [

@@ -11,8 +11,8 @@ from medmodel.core.errors import DataError
 from medmodel.data.datasets import index_folder, load_index
 from medmodel.evaluation import gallery
 from medmodel.evaluation.curves import (
-    Curve,
     DecisionCurve,
+    ThresholdCurve,
     decision_curve,
     precision_recall_curve,
     roc_curve,
@@ -91,12 +91,12 @@ def part_of(run: Run, group: Subgroup = ALL) -> Predictions:
     return subset(split(run), inside)
 
 
-def roc(run: Run, position: int, group: Subgroup = ALL) -> Curve:
+def roc(run: Run, position: int, group: Subgroup = ALL) -> ThresholdCurve:
     """ROC curve of one class of the test images; see `curves.roc_curve`."""
     return _roc(*_version(run, group), group, position)
 
 
-def precision_recall(run: Run, position: int, group: Subgroup = ALL) -> Curve:
+def precision_recall(run: Run, position: int, group: Subgroup = ALL) -> ThresholdCurve:
     """The other curve; see `curves.precision_recall_curve`."""
     return _precision_recall(*_version(run, group), group, position)
 
@@ -153,20 +153,22 @@ def _of_class(
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _images(folder: str, version: int, checked: int) -> pd.DataFrame:
     data = _split(folder, version, "test")
-    rows = gallery.described(_predictions(folder, version), data)
+    rows = gallery.image_table(_predictions(folder, version), data)
     index = load_index(Path(Run(Path(folder)).config.dataset)) if checked else None
     return with_facts(rows, None if index is None else index.table)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _roc(folder: str, version: _Version, group: Subgroup, position: int) -> Curve:
+def _roc(
+    folder: str, version: _Version, group: Subgroup, position: int
+) -> ThresholdCurve:
     return roc_curve(part_of(Run(Path(folder)), group), position)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _precision_recall(
     folder: str, version: _Version, group: Subgroup, position: int
-) -> Curve:
+) -> ThresholdCurve:
     return precision_recall_curve(part_of(Run(Path(folder)), group), position)
 
 

@@ -10,8 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.comparison import Common, Difference, common_images, compare
-from medmodel.evaluation.curves import Curve, precision_recall_curve, roc_curve
+from medmodel.evaluation.comparison import (
+    CommonImages,
+    PairedDifference,
+    common_images,
+    compare,
+)
+from medmodel.evaluation.curves import ThresholdCurve, precision_recall_curve, roc_curve
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics as metrics_of_class
 from medmodel.evaluation.metrics import overall_metrics
@@ -37,7 +42,7 @@ def models_of(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> Models:
     names = run_table.distinct_names(entries, short=True)
     models: dict[str, Sequence[Run]] = {}
     for entry in entries:
-        experiment = cross_validation.whole(entry, all_entries)
+        experiment = cross_validation.complete_cross_validation(entry, all_entries)
         if experiment is None:
             models[names[entry.run.id]] = [entry.run]
             continue
@@ -79,12 +84,12 @@ def _table(folders: tuple[str, ...], versions: tuple[int, ...]) -> pd.DataFrame:
     return (
         run_cache.predictions(runs[0])
         if len(runs) == 1
-        else cross_validation.pooled(runs)
+        else cross_validation.pooled_predictions(runs)
     )
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def common(runs: Chosen) -> Common:
+def common(runs: Chosen) -> CommonImages:
     """Their common test images; shared, never to be changed.
 
     Raises:
@@ -102,13 +107,15 @@ def metrics(runs: Chosen) -> dict[str, dict[str, Estimate]]:
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def differences(runs: Chosen, metric: str) -> list[Difference]:
+def differences(runs: Chosen, metric: str) -> list[PairedDifference]:
     """Every pair by one metric, corrected for their number."""
     return compare(common(runs), metric)
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
-def curves(runs: Chosen, position: int) -> dict[str, tuple[Curve, Curve]]:
+def curves(
+    runs: Chosen, position: int
+) -> dict[str, tuple[ThresholdCurve, ThresholdCurve]]:
     """Name of each model -> the ROC and the precision–recall curve of a class.
 
     Args:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation.comparison import Common, Difference, disagreements
-from medmodel.evaluation.curves import Curve
+from medmodel.evaluation.comparison import CommonImages, PairedDifference, disagreements
+from medmodel.evaluation.curves import ThresholdCurve
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.reports import comparison_figures, plots
@@ -111,7 +111,7 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     csv_button(table, f"differences-{metric}", next(iter(runs.values())))
 
 
-def _show_sentences(pairs: Sequence[Difference]) -> None:
+def _show_sentences(pairs: Sequence[PairedDifference]) -> None:
     """What the tests say: of one pair large, of several those that can be told."""
     if len(pairs) == 1:
         st.markdown(f"#### {plain(pairs[0])}")
@@ -134,7 +134,7 @@ def _show_sentences(pairs: Sequence[Difference]) -> None:
     st.markdown("\n".join(lines))
 
 
-def _pairs_table(pairs: Sequence[Difference]) -> pd.DataFrame:
+def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "One": [pair.first for pair in pairs],
@@ -210,7 +210,10 @@ def _show_disagreements(
 
 
 def _tile(
-    models: comparison_cache.Models, common: Common, i: int, thumbnail: bytes | str
+    models: comparison_cache.Models,
+    common: CommonImages,
+    i: int,
+    thumbnail: bytes | str,
 ) -> None:
     first = next(iter(common.models.values()))
     label = first.classes[first.truth[i]]
@@ -253,7 +256,7 @@ def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
         show_heatmaps(answers)
 
 
-def _disagreement_table(common: Common, at: Any) -> pd.DataFrame:
+def _disagreement_table(common: CommonImages, at: Any) -> pd.DataFrame:
     first = next(iter(common.models.values()))
     table = pd.DataFrame(
         {
@@ -313,7 +316,7 @@ def _show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     )
 
 
-def _curves_csv(curves: dict[str, Curve], x: str, y: str) -> pd.DataFrame:
+def _curves_csv(curves: dict[str, ThresholdCurve], x: str, y: str) -> pd.DataFrame:
     tables = [
         pd.DataFrame(
             {"model": name, x: curve.x, y: curve.y, "threshold": curve.thresholds}

@@ -9,10 +9,10 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.evaluation import calibration, temperature_scaling
-from medmodel.evaluation.calibration import brier, reliability
+from medmodel.evaluation.calibration import brier, reliability_diagram
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.subgroups import Subgroup
-from medmodel.evaluation.temperature_scaling import Temperature, calibrated
+from medmodel.evaluation.temperature_scaling import Temperature, calibrate
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -62,7 +62,7 @@ def show_calibration(run: Run, group: Subgroup) -> None:
         else:
             st.markdown(f"**At a temperature of {_shown(temperature)}**")
             _show(
-                run, calibrated(data, temperature.value), "reliability-calibrated", name
+                run, calibrate(data, temperature.value), "reliability-calibrated", name
             )
     if st.session_state.get(_BIN) == (run.id, name):
         show_gallery(run, group)
@@ -80,7 +80,7 @@ def _shown(temperature: Temperature) -> str:
 
 def _show(run: Run, data: Predictions, key: str, name: str) -> None:
     position = data.classes.index(name) if name else None
-    bins = reliability(data, position)
+    bins = reliability_diagram(data, position)
     colour = plots.class_colours(data.classes)[name] if name else _COLOUR
     claim = f"it is {name}" if name else "the first choice is right"
     clickable = key == "reliability"

@@ -11,7 +11,7 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.core.config import TrainConfig
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.cross_validation import Experiment
+from medmodel.evaluation.cross_validation import CrossValidation
 from medmodel.evaluation.metrics import METRICS, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.runs import queue, run_index
@@ -32,9 +32,9 @@ def show_repeats(run: Run) -> None:
     st.markdown("**How much of it is luck?**")
     seeds, folds = st.tabs(["Other seeds", "Folds (cross-validation)"])
     with seeds:
-        _show_seeds(current, cross_validation.siblings(current, entries))
+        _show_seeds(current, cross_validation.repeats_of(current, entries))
     with folds:
-        _show_folds(current, cross_validation.experiments(current, entries))
+        _show_folds(current, cross_validation.cross_validations(current, entries))
 
 
 def _show_seeds(current: Entry, family: list[Entry]) -> None:
@@ -42,7 +42,7 @@ def _show_seeds(current: Entry, family: list[Entry]) -> None:
     if len(measured) > 1:
         st.markdown(
             f"Trained with {len(measured)} seeds and otherwise the same settings: "
-            f"accuracy {plain(cross_validation.spread(measured))}."
+            f"accuracy {plain(cross_validation.summarize(measured))}."
         )
     else:
         before = "Trained once so far. " if family else ""
@@ -52,13 +52,13 @@ def _show_seeds(current: Entry, family: list[Entry]) -> None:
         )
     _show_waiting(family)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.number_input("Other seeds", 1, cross_validation.MOST, 3, width=140)
+        count = st.number_input(
+            "Other seeds", 1, cross_validation.MOST_REPEATS, 3, width=140
+        )
         if st.button("Train them", icon=":material/replay:"):
             seeds = [entry.config.seed for entry in family]
-            single = cross_validation.in_folds(current.config, 1)[0]
-            _train(
-                current, cross_validation.with_other_seeds(single, seeds, int(count))
-            )
+            single = cross_validation.fold_configs(current.config, 1)[0]
+            _train(current, cross_validation.seed_configs(single, seeds, int(count)))
         if len(measured) > 1:
             chosen = [e.run.id for e in family if e.test_accuracy is not None][:6]
             if st.button("Compare them", icon=":material/compare_arrows:"):
@@ -66,7 +66,7 @@ def _show_seeds(current: Entry, family: list[Entry]) -> None:
                 st.switch_page(widgets.COMPARE, query_params=params)
 
 
-def _show_folds(current: Entry, experiments: list[Experiment]) -> None:
+def _show_folds(current: Entry, experiments: list[CrossValidation]) -> None:
     if not experiments:
         st.caption(
             "The images are dealt into folds, patients kept together and classes "
@@ -78,7 +78,7 @@ def _show_folds(current: Entry, experiments: list[Experiment]) -> None:
         with errors_shown():
             _show_experiment(current.run, experiment)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.number_input("Folds", 2, cross_validation.MOST, 5, width=140)
+        count = st.number_input("Folds", 2, cross_validation.MOST_REPEATS, 5, width=140)
         exists = any(
             (e.folds, e.seed) == (count, current.config.seed) for e in experiments
         )
@@ -88,17 +88,17 @@ def _show_folds(current: Entry, experiments: list[Experiment]) -> None:
             disabled=exists,
             help="They were asked for already." if exists else None,
         ):
-            _train(current, cross_validation.in_folds(current.config, int(count)))
+            _train(current, cross_validation.fold_configs(current.config, int(count)))
 
 
-def _show_experiment(run: Run, experiment: Experiment) -> None:
+def _show_experiment(run: Run, experiment: CrossValidation) -> None:
     done, folds = experiment.tested, experiment.folds
     st.markdown(f"**{folds} folds, seed {experiment.seed}**")
     if done and not experiment.complete:
         numbers = [e.test_accuracy for e in done if e.test_accuracy is not None]
         st.markdown(
             f"{len(done)} of {folds} folds so far: accuracy "
-            f"{plain(cross_validation.spread(numbers))}."
+            f"{plain(cross_validation.summarize(numbers))}."
         )
     _show_waiting(experiment.runs)
     if not experiment.complete:
@@ -130,9 +130,11 @@ Pooled = tuple[pd.DataFrame, Predictions, list[dict[str, float]]]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _pooled(versions: tuple[tuple[str, int], ...], _experiment: Experiment) -> Pooled:
+def _pooled(
+    versions: tuple[tuple[str, int], ...], _experiment: CrossValidation
+) -> Pooled:
     """The out-of-fold table, its arrays, and every fold's own metrics."""
-    table = cross_validation.out_of_fold(_experiment)
+    table = cross_validation.out_of_fold_predictions(_experiment)
     each = []
     for folder, _ in versions:
         found = overall_metrics(run_cache.split(Run(Path(folder))))
@@ -144,7 +146,7 @@ def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFra
     spreads = {}
     for key in METRICS:
         values = [metrics[key] for metrics in each if key in metrics]
-        spreads[key] = cross_validation.spread(values) if values else None
+        spreads[key] = cross_validation.summarize(values) if values else None
     return pd.DataFrame(
         {
             "Metric": [metric.title for metric in METRICS.values()],
@@ -165,7 +167,7 @@ def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFra
     )
 
 
-def _meaning(experiment: Experiment, pooled: Predictions) -> str:
+def _meaning(experiment: CrossValidation, pooled: Predictions) -> str:
     """What the pooled numbers are, and what they are not."""
     n, folds = len(pooled.truth), experiment.folds
     if pooled.patients is None:

@@ -135,5 +135,5 @@ def _open(
         st.session_state[_BIN] = run.id, position
 
 
-def _points(curve: curves.Curve, x: str, y: str) -> pd.DataFrame:
+def _points(curve: curves.ThresholdCurve, x: str, y: str) -> pd.DataFrame:
     return pd.DataFrame({x: curve.x, y: curve.y, "threshold": curve.thresholds})

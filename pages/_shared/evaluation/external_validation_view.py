@@ -32,7 +32,7 @@ def show_external_test(run: Run) -> None:
         "a test image. The test is a run of its own, to evaluate and to compare; you "
         "may leave while it works."
     )
-    tests = external_validation.tests_of(run, widgets.store())
+    tests = external_validation.external_tests(run, widgets.store())
     if any(test.status.state.active for test in tests):
         _watch_tests(run)
     else:
@@ -73,7 +73,7 @@ def show_external_test(run: Run) -> None:
 
 def _lead_to_model(test: Run) -> None:
     st.info("This is an external test already; its model can be tested on others.")
-    model = external_validation.model_of(test, widgets.store())
+    model = external_validation.model_run(test, widgets.store())
     if model is not None and st.button(
         f"Evaluate {plain(model.title)}", icon=":material/query_stats:"
     ):
@@ -88,11 +88,11 @@ def _evaluate(run: Run) -> None:
 
 
 def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
-    classes = external_validation.classes_there(folder)
+    classes = external_validation.folder_classes(folder)
     if not classes:
         raise DataError(f"{folder.name} holds no class folders with images.")
     class_names = run.model_facts.class_names
-    guessed = external_validation.guessed_mapping(class_names, classes)
+    guessed = external_validation.match_classes(class_names, classes)
     mapping = {}
     places: list[DeltaGenerator] = []
     for name in classes:
@@ -110,7 +110,7 @@ def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
 
 @st.fragment(run_every=1.0)
 def _watch_tests(run: Run) -> None:
-    tests = external_validation.tests_of(run, widgets.store())
+    tests = external_validation.external_tests(run, widgets.store())
     if not any(test.status.state.active for test in tests):
         # Before anything is drawn: a button would be gone before it could be pressed.
         st.rerun()

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.evaluation import gallery
-from medmodel.evaluation.gallery import ORDERS, Filter
+from medmodel.evaluation.gallery import ORDERS, ImageFilter
 from medmodel.evaluation.subgroups import ALL, Subgroup
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -74,7 +74,7 @@ def show_gallery(run: Run, group: Subgroup = ALL) -> None:
     with errors_shown():
         filters, order = _filters(run, group)
         data = run_cache.split(run)
-        images = gallery.chosen(run_cache.images(run), filters, order, data)
+        images = gallery.select_images(run_cache.images(run), filters, order, data)
         _headline(run, filters, images)
         count = st.session_state.setdefault(_SHOWN, AT_ONCE)
         _grid(run, images.head(count))
@@ -85,7 +85,7 @@ def show_gallery(run: Run, group: Subgroup = ALL) -> None:
             st.rerun(scope="fragment")
 
 
-def _filters(run: Run, group: Subgroup) -> tuple[Filter, Any]:
+def _filters(run: Run, group: Subgroup) -> tuple[ImageFilter, Any]:
     classes = run_cache.split(run).classes
     others = [_NOT + name for name in classes] if len(classes) > 2 else []
     offered = {
@@ -129,10 +129,10 @@ def _filters(run: Run, group: Subgroup) -> tuple[Filter, Any]:
     return _wanted(others, group), sorting
 
 
-def _wanted(others: list[str], group: Subgroup) -> Filter:
+def _wanted(others: list[str], group: Subgroup) -> ImageFilter:
     label = st.session_state[LABEL]
     low, high = st.session_state[SCORES]
-    return Filter(
+    return ImageFilter(
         label="" if label in others else label,
         but=label.removeprefix(_NOT) if label in others else "",
         choice=st.session_state[CHOICE],
@@ -144,7 +144,7 @@ def _wanted(others: list[str], group: Subgroup) -> Filter:
     )
 
 
-def _headline(run: Run, filters: Filter, images: pd.DataFrame) -> None:
+def _headline(run: Run, filters: ImageFilter, images: pd.DataFrame) -> None:
     words = [f"label {plain(filters.label)}"] if filters.label else []
     words += [f"label not {plain(filters.but)}"] if filters.but else []
     words += [f"first choice {plain(filters.choice)}"] if filters.choice else []
@@ -155,7 +155,7 @@ def _headline(run: Run, filters: Filter, images: pd.DataFrame) -> None:
     count = f"{len(images):,} image{'' if len(images) == 1 else 's'}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count}**" + (f": {', '.join(words)}" if words else ""))
-        if filters != Filter(group=filters.group):
+        if filters != ImageFilter(group=filters.group):
             st.button("No filters", icon=":material/filter_alt_off:", on_click=ask_for)
         if len(images):
             csv_button(images.drop(columns="position"), "images", run)

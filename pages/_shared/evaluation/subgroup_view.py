@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.subgroups import ALL, TITLES, Subgroup, choices
+from medmodel.evaluation.subgroups import ALL, FACT_TITLES, Subgroup, subgroup_options
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.words import plain
@@ -39,7 +39,7 @@ def pick_subgroup(run: Run) -> Subgroup | None:
 
 
 def _ask(run: Run) -> Subgroup:
-    values_of = choices(run_cache.images(run))
+    values_of = subgroup_options(run_cache.images(run))
     st.session_state.setdefault(TEXT, "")
     chosen_facts = st.session_state.get(FACTS, [])
     st.session_state[FACTS] = [name for name in chosen_facts if name in values_of]
@@ -49,7 +49,7 @@ def _ask(run: Run) -> Subgroup:
         facts.pills(
             "Only some by",
             list(values_of),
-            format_func=lambda name: TITLES[name],
+            format_func=lambda name: FACT_TITLES[name],
             selection_mode="multi",
             key=FACTS,
             persist_state="session",
@@ -65,7 +65,7 @@ def _ask(run: Run) -> Subgroup:
         values = values_of[name]
         if isinstance(values[0], str):
             texts = st.pills(
-                TITLES[name],
+                FACT_TITLES[name],
                 values,
                 selection_mode="multi",
                 key=key,
@@ -76,7 +76,7 @@ def _ask(run: Run) -> Subgroup:
         else:
             least, most = float(values[0]), float(values[1])
             low, high = st.slider(
-                TITLES[name],
+                FACT_TITLES[name],
                 least,
                 most,
                 (least, most),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medmodel.core.config import MEDICAL_AUGMENTATION
 from medmodel.core.errors import MedModelError
 from medmodel.evaluation import conformal
-from medmodel.evaluation.conformal import Conformal
+from medmodel.evaluation.conformal import ConformalPredictor
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.predictions import Predictions
 from medmodel.predictor import shared
@@ -55,7 +55,7 @@ def show_set(answer: Answer) -> None:
 
 
 def set_sentence(
-    classes: list[str], fitted: Conformal, scores: NDArray[np.float32]
+    classes: list[str], fitted: ConformalPredictor, scores: NDArray[np.float32]
 ) -> str:
     """The set in words, as Markdown."""
     inside = fitted.sets(scores[None])[0]
@@ -71,7 +71,7 @@ def set_sentence(
     basis = f":gray[ (from {fitted.images:,} validation images"
     if fitted.per_class.all():
         basis += ", class by class"
-    elif not fitted.per_class.any() and not fitted.least.any():
+    elif not fitted.per_class.any() and not fitted.thresholds.any():
         basis += ": too few to rule anything out"
     return f"{begin}{text}{basis})]"
 
@@ -104,7 +104,7 @@ def _show_stability(answer: Answer) -> None:
     )
 
 
-def _coverage_on_test(run: Run, fitted: Conformal) -> Estimate | None:
+def _coverage_on_test(run: Run, fitted: ConformalPredictor) -> Estimate | None:
     """How often such sets held the right class of test images; None without any."""
     try:
         data = run_cache.split(run)
@@ -113,14 +113,14 @@ def _coverage_on_test(run: Run, fitted: Conformal) -> Estimate | None:
     return fitted.covered(data.scores, data.truth, data.patients)
 
 
-def coverage_sentence(fitted: Conformal, measured: Estimate) -> str:
+def coverage_sentence(fitted: ConformalPredictor, measured: Estimate) -> str:
     """What the test images say of the promise, as Markdown."""
     value, interval = _percentages(measured)
     text = (
         f"Measured: the right class was in the set of **{plain(value)}** of "
         f"{measured.n:,} test images ({plain(interval)})."
     )
-    if fitted.breaks_promise(measured):
+    if fitted.undercovers(measured):
         text += (
             " **Less than promised**: these test images differ from the validation "
             "images, and other images may as well."
@@ -163,7 +163,7 @@ def show_sets(run: Run, data: Predictions) -> None:
         measured = fitted.covered(data.scores, data.truth, data.patients)
         value, interval = _percentages(measured)
         promised = f"{coverage:.0%}".replace("%", " %")
-        if fitted.breaks_promise(measured):
+        if fitted.undercovers(measured):
             short.append(promised)
         width = fitted.sets(data.scores).sum(axis=1).mean()
         rows.append(

@@ -89,7 +89,7 @@ def _training_digests(folder: str) -> dict[str, str]:
 
 def _why(ood: OodResult) -> str:
     reasons = list(ood.facts)
-    if ood.far:
+    if ood.is_ood:
         share = "every one"
         if ood.farther_than < 1:
             share = plots.per_cent(ood.farther_than)

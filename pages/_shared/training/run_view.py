@@ -8,7 +8,7 @@ from collections import deque
 import streamlit as st
 
 from medmodel.core.config import MODEL_NAMES, RECIPES, TrainConfig
-from medmodel.evaluation.external_validation import model_of
+from medmodel.evaluation.external_validation import model_run
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus, Status
 from pages._shared.common import widgets
@@ -71,7 +71,7 @@ def _actions(run: Run, status: Status) -> None:
                 st.rerun()
         if has_model and not status.state.active:
             done = status.state is RunStatus.DONE and not run.tested_model
-            model = model_of(run, widgets.store())
+            model = model_run(run, widgets.store())
             if model and st.button(
                 "Diagnose with this model",
                 type="primary" if done else "secondary",
