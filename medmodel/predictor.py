@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import socket
-import subprocess
 import sys
 import threading
 from collections import deque
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from medmodel.core.children import Child
 from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError
@@ -92,15 +92,14 @@ class Predictor:
 
     def __init__(self) -> None:
         self._turns = _Turns()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: socket.socket | None = None
+        self._child: Child | None = None
         self._ready = False
 
     @property
     def state(self) -> str:
         """`"off"`, `"starting"` (TensorFlow is being loaded) or `"ready"`."""
-        process = self._process  # Another thread may end it in between.
-        if process is None or process.poll() is not None:
+        child = self._child  # Another thread may end it in between.
+        if child is None or child.process.poll() is not None:
             return "off"
         return "ready" if self._ready else "starting"
 
@@ -262,44 +261,32 @@ class Predictor:
         """The connection to a process that has loaded TensorFlow."""
         if self.state == "off":
             self._start()
-        assert self._connection is not None
+        assert self._child is not None
         if not self._ready:
             try:
-                receive(self._connection, START_SECONDS)
+                receive(self._child.connection, START_SECONDS)
             except (TimeoutError, EOFError, OSError, BrokenMessage) as error:
                 self._end()
                 raise PredictionError(
                     "The predictor could not start: see the log of the server."
                 ) from error
             self._ready = True
-        return self._connection
+        return self._child.connection
 
     def _start(self) -> None:
         self._end()
         try:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                self._connection = ours
-                self._process = subprocess.Popen(
-                    [*self.command, str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    env=tensorflow_environment(),
-                )
+            self._child = Child(self.command, tensorflow_environment())
         except OSError as error:
-            self._end()
             raise PredictionError(
                 f"The predictor could not be started: {error.strerror}. Wait until "
                 "other programs on the server have ended, and try again."
             ) from error
 
     def _end(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._connection, self._process, self._ready = None, None, False
+        if self._child is not None:
+            self._child.end()
+        self._child, self._ready = None, False
 
 
 @functools.cache

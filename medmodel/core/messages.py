@@ -11,7 +11,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -47,7 +47,7 @@ class Message:
     """
 
     facts: Mapping[str, Any]
-    arrays: Sequence[np.ndarray] = field(default_factory=list)
+    arrays: list[np.ndarray] = field(default_factory=list)
 
 
 def send(connection: socket.socket, message: Message) -> None:
@@ -65,12 +65,18 @@ def send(connection: socket.socket, message: Message) -> None:
             connection.sendall(array.data.cast("B"))
 
 
-def receive(connection: socket.socket, seconds: float | None = None) -> Message:
+def receive(
+    connection: socket.socket,
+    seconds: float | None = None,
+    largest: int | None = None,
+) -> Message:
     """Waits for a whole message.
 
     Args:
         connection: The socket.
         seconds: How long to wait in all; None for ever.
+        largest: Bytes of header and of arrays that are allowed; None for
+            `LARGEST_HEADER` and `LARGEST_ARRAYS`.
 
     Raises:
         EOFError: The other side is gone.
@@ -79,7 +85,7 @@ def receive(connection: socket.socket, seconds: float | None = None) -> Message:
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     (length,) = struct.unpack("!I", _read(connection, 4, deadline))
-    if length > LARGEST_HEADER:
+    if length > (largest or LARGEST_HEADER):
         raise BrokenMessage(f"a header of {length} bytes")
     try:
         header = json.loads(_read(connection, length, deadline))
@@ -88,7 +94,7 @@ def receive(connection: socket.socket, seconds: float | None = None) -> Message:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BrokenMessage("a header that is none") from error
     total = sum(_size(dtype, shape) for dtype, shape in described)
-    if total > LARGEST_ARRAYS:
+    if total > (largest or LARGEST_ARRAYS):
         raise BrokenMessage(f"arrays of {total} bytes")
     arrays = []
     for dtype, shape in described:
@@ -112,7 +118,10 @@ def _read(connection: socket.socket, count: int, deadline: float | None) -> byte
             if left <= 0:
                 raise TimeoutError
             connection.settimeout(left)
-        read = connection.recv_into(view)
+        try:
+            read = connection.recv_into(view)
+        except ConnectionResetError:  # it died before it read all that was sent
+            read = 0
         if read == 0:
             raise EOFError
         view = view[read:]

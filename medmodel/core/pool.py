@@ -5,31 +5,29 @@ that is Streamlit or a training worker, each child would load Streamlit or Tenso
 loky's do not, but where one of its processes dies all are ended, nobody is told which
 file it was, and they outlive a parent that was killed.
 
-These children import only the module of the function they run, take JSON lines on
-standard input, answer on standard output, and end when their parent does. They are kept
-for the next work for a while: their imports cost more than a thousand small images.
+These children import only the module of the function they run, and end when their
+parent does. They are kept for the next work for a while: their imports cost more than a
+thousand small images.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import importlib
-import json
 import os
 import queue
-import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from medmodel.core import sandbox
+from medmodel.core.children import Child, IdleChildren, serve
 from medmodel.core.environment import python_environment
 from medmodel.core.errors import Cancelled, MedModelError
+from medmodel.core.messages import BrokenMessage, Message, receive, send
 
 LARGEST_CHUNK = 64
 SHARES = 8
@@ -47,14 +45,7 @@ _LARGE = 64 * 2**20
 Task = Callable[..., Any]
 
 
-class _Waiting(NamedTuple):
-    child: subprocess.Popen[str]
-    settings: dict[str, str]
-    since: float
-
-
-_idle: list[_Waiting] = []
-_lock = threading.Lock()
+_idle = IdleChildren()
 
 
 def cores() -> int:
@@ -113,14 +104,7 @@ def map_chunks(
 
 def close() -> None:
     """Ends all children that wait for work."""
-    with _lock:
-        while _idle:
-            _end(_idle.pop().child)
-
-
-# Children hold no state; those of a forked parent belong to that parent.
-atexit.register(close)
-os.register_at_fork(after_in_child=_idle.clear)
+    _idle.close()
 
 
 class _WorkerGroup:
@@ -138,7 +122,7 @@ class _WorkerGroup:
         self.waiting = waiting
         self.answers: queue.SimpleQueue[tuple[list[Any], Any]] = queue.SimpleQueue()
         self.ended = threading.Event()
-        self.children: dict[int, subprocess.Popen[str]] = {}
+        self.children: dict[int, Child] = {}
         self.threads = [
             threading.Thread(target=self._feed, args=(n,), daemon=True)
             for n in range(size)
@@ -151,7 +135,7 @@ class _WorkerGroup:
         if not finished:
             self.ended.set()
             for child in list(self.children.values()):
-                child.kill()
+                child.process.kill()
         for thread in self.threads:
             thread.join()
 
@@ -164,36 +148,38 @@ class _WorkerGroup:
                     child = self.children[number] = _take()
                 if not self._give(child, given):
                     break
-                answer = child.stdout.readline() if child.stdout else ""
-                if answer:
-                    self.answers.put((given.popleft(), _unpack(answer)))
-                elif not self.ended.is_set():
-                    self._try_alone(child, given)
-                    child = None
+                try:
+                    answer = receive(child.connection, largest=sandbox.MEMORY)
+                except (EOFError, BrokenMessage):
+                    if not self.ended.is_set():
+                        self._try_alone(child, given)
+                        child = None
+                else:
+                    self.answers.put((given.popleft(), _result(answer)))
         except OSError as error:
             self.answers.put(([], error))
         finally:
             self.children.pop(number, None)
-            if child:
-                (_end if given else _put_back)(child)
+            if child and given:
+                child.end()
+            elif child:
+                _put_back(child)
 
-    def _give(self, child: subprocess.Popen[str], given: deque[list[Any]]) -> bool:
+    def _give(self, child: Child, given: deque[list[Any]]) -> bool:
         """Gives a child chunks ahead; whether it has any."""
         while len(given) < AHEAD:
             try:
                 given.append(self.waiting.get_nowait())
             except queue.Empty:
                 break
-            assert child.stdin
-            with contextlib.suppress(BrokenPipeError):  # its silence will tell
-                line = json.dumps([self.name, given[-1], *self.constants])
-                child.stdin.write(line + "\n")
-                child.stdin.flush()
+            facts = {"task": self.name, "arguments": [given[-1], *self.constants]}
+            with contextlib.suppress(ConnectionError):  # its silence will tell
+                send(child.connection, Message(facts))
         return bool(given)
 
-    def _try_alone(self, child: subprocess.Popen[str], given: deque[list[Any]]) -> None:
+    def _try_alone(self, child: Child, given: deque[list[Any]]) -> None:
         """A child crashed: its chunk's items are tried alone, to find the culprit."""
-        _end(child)
+        child.end()
         chunk = given.popleft()
         if len(chunk) == 1:
             self.answers.put((chunk, None))
@@ -203,44 +189,25 @@ class _WorkerGroup:
             self.waiting.put(given.popleft())
 
 
-def _take() -> subprocess.Popen[str]:
+def _take() -> Child:
     """A child that waits for work, or a new one."""
-    with _lock:
-        while _idle:
-            kept = _idle.pop()
-            if kept.settings == _settings() and kept.child.poll() is None:
-                return kept.child
-            _end(kept.child)
+    while child := _idle.take():
+        if child.environment == _environment():
+            return child
+        child.end()
     return _start_child()
 
 
-def _put_back(child: subprocess.Popen[str]) -> None:
+def _put_back(child: Child) -> None:
     """Lets a child wait for the next work, but not for ever."""
-    with _lock:
-        if len(_idle) < cores():
-            _idle.append(_Waiting(child, _settings(), time.monotonic()))
-            timer = threading.Timer(KEPT, _retire)
-            timer.daemon = True
-            timer.start()
-            return
-    _end(child)
+    _idle.add(child, most=cores())
+    timer = threading.Timer(KEPT, _idle.close, [KEPT])
+    timer.daemon = True
+    timer.start()
 
 
-def _retire() -> None:
-    with _lock:
-        old = [kept for kept in _idle if time.monotonic() - kept.since >= KEPT]
-        for kept in old:
-            _idle.remove(kept)
-            _end(kept.child)
-
-
-def _settings() -> dict[str, str]:
-    """What a child was told by its environment."""
-    return {k: v for k, v in os.environ.items() if k.startswith("MEDMODEL_")}
-
-
-def _start_child() -> subprocess.Popen[str]:
-    own = {
+def _environment() -> dict[str, str]:
+    return python_environment() | {
         # One thread each: the children themselves already fill all cores.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -249,28 +216,16 @@ def _start_child() -> subprocess.Popen[str]:
         "MALLOC_MMAP_THRESHOLD_": str(_LARGE),
         "MALLOC_TRIM_THRESHOLD_": str(2 * _LARGE),
     }
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "medmodel.core.pool"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=python_environment() | own,
-    )
 
 
-def _end(child: subprocess.Popen[str]) -> None:
-    assert child.stdin and child.stdout
-    with contextlib.suppress(OSError):
-        child.stdin.close()
-    # First: it may be writing an answer that nobody wants any more.
-    child.stdout.close()
-    child.wait()
+def _start_child() -> Child:
+    command = [sys.executable, "-W", "ignore", "-m", "medmodel.core.pool"]
+    return Child(command, _environment(), stdout=2)
 
 
-def _unpack(answer: str) -> Any:
+def _result(answer: Message) -> Any:
     """A result, or the exception that the child met, to be raised here."""
-    kind, value = json.loads(answer)
+    kind, value = answer.facts["kind"], answer.facts["value"]
     if kind == "os":
         return OSError(*value)
     if kind == "error":
@@ -285,32 +240,22 @@ def _check(cancelled: Callable[[], bool] | None) -> None:
         raise Cancelled("The work was given up on request.")
 
 
-def _serve() -> None:
-    """The child's life: one JSON line in, one JSON line out, until the input ends."""
-    # Damaged files are read here: the limits of a sandbox, and its quiet decoders.
-    sandbox.enter()
-    # What a library prints must not be taken for an answer.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    for line in sys.stdin:
-        name, *arguments = json.loads(line)
-        module, _, function = name.partition(":")
-        try:
-            result = getattr(importlib.import_module(module), function)(*arguments)
-            answer = ["done", result]
-        except OSError as error:
-            answer = ["os", [error.errno, error.strerror]]
-        except MedModelError as error:
-            answer = ["error", str(error)]
-        except Exception:
-            # Not swallowed: raised again in the parent, with where it came from.
-            answer = ["bug", traceback.format_exc()]
-        try:
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
-        except BrokenPipeError:  # whoever asked is gone
-            return
+def _answer(question: Message) -> Message:
+    module, _, function = question.facts["task"].partition(":")
+    try:
+        task = getattr(importlib.import_module(module), function)
+        kind, value = "done", task(*question.facts["arguments"])
+    except OSError as error:
+        kind, value = "os", [error.errno, error.strerror]
+    except MedModelError as error:
+        kind, value = "error", str(error)
+    except Exception:
+        # Not swallowed: raised again in the parent, with where it came from.
+        kind, value = "bug", traceback.format_exc()
+    return Message({"kind": kind, "value": value})
 
 
 if __name__ == "__main__":
-    _serve()
+    # Damaged files are read here: the limits of a sandbox, and its quiet decoders.
+    sandbox.enter()
+    serve(_answer, largest=sandbox.MEMORY)

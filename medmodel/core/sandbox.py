@@ -4,27 +4,24 @@ Decoders written in C may crash, hang or ask for all memory when a file is damag
 made to harm. Here they run in a child with a time limit and a memory limit: whatever
 happens to the child, the caller gets an answer or one `ImageError`. A child lives for
 many files; the next one starts when it has died.
-
-A request is one line of JSON, [function, size, arguments], and the file's bytes. The
-answer is one line, too, with the sizes of the arrays and byte strings that follow.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import importlib
-import json
-import os
 import resource
 import signal
 import subprocess
 import sys
 import threading
-from typing import IO, Any
+from typing import Any
 
+import numpy as np
+
+from medmodel.core.children import Child, IdleChildren, serve
 from medmodel.core.environment import python_environment
 from medmodel.core.errors import ImageError
+from medmodel.core.messages import BrokenMessage, Message, receive, send
 
 SECONDS = 30
 """Wall time for one file."""
@@ -33,8 +30,7 @@ MEMORY = 3 * 2**30
 KEPT = 2
 """Idle children kept for the next file."""
 
-_idle: list[subprocess.Popen[bytes]] = []
-_lock = threading.Lock()
+_idle = IdleChildren()
 _inside = threading.Event()
 
 
@@ -57,20 +53,20 @@ def ask(
     """
     if _inside.is_set():
         return _checked(_timed(function, data, name, seconds, arguments))
-    child = _take()
+    child = _idle.take() or _start_child()
+    request = {"function": function, "name": name, "seconds": seconds}
+    question = Message(
+        {**request, "arguments": arguments}, [np.frombuffer(data, np.uint8)]
+    )
     try:
-        answer = _exchange(child, [function, len(data), name, seconds, arguments], data)
-    except (OSError, EOFError) as error:
-        raise ImageError(_obituary(child, name, seconds)) from error
+        send(child.connection, question)
+        answer = _to_dictionary(receive(child.connection, largest=MEMORY))
+    except (OSError, EOFError, BrokenMessage) as error:
+        raise ImageError(_obituary(child.end(), name, seconds)) from error
     except BaseException:
-        child.kill()  # It may be in the middle of an answer to this request.
-        _obituary(child, name, seconds)
+        child.end()  # It may be in the middle of an answer to this request.
         raise
-    with _lock:
-        if len(_idle) < KEPT:
-            _idle.append(child)
-        else:
-            _end(child)
+    _idle.add(child, most=KEPT)
     return _checked(answer)
 
 
@@ -88,115 +84,48 @@ def enter() -> None:
 
 def close() -> None:
     """Ends all idle children; the next request starts another."""
-    with _lock:
-        while _idle:
-            _end(_idle.pop())
+    _idle.close()
 
 
-# Children hold no state; those of a forked parent belong to that parent.
-atexit.register(close)
-os.register_at_fork(after_in_child=_idle.clear)
-
-
-def _take() -> subprocess.Popen[bytes]:
-    with _lock:
-        while _idle:
-            child = _idle.pop()
-            if child.poll() is None:
-                return child
-            _end(child)
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.Popen(
+def _start_child() -> Child:
+    return Child(
         [sys.executable, "-W", "ignore", "-m", "medmodel.core.sandbox"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        python_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        # What a decoder prints is for nobody.
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=python_environment() | one_thread,
     )
 
 
-def _exchange(
-    child: subprocess.Popen[bytes], request: list[Any], data: bytes
-) -> dict[str, Any]:
-    assert child.stdin and child.stdout
-    child.stdin.write(json.dumps(request).encode() + b"\n")
-    child.stdin.write(data)
-    child.stdin.flush()
-    return _receive(child.stdout)
-
-
-def _obituary(child: subprocess.Popen[bytes], name: str, seconds: int) -> str:
-    """Reaps a child that did not answer; a sentence that says what it died of."""
-    _end(child)
-    if child.returncode == -signal.SIGALRM:
+def _obituary(status: int, name: str, seconds: int) -> str:
+    """A sentence that says what a child died of that did not answer."""
+    if status == -signal.SIGALRM:
         return f"{name} took longer than {seconds} s to read: it is damaged or too big."
     return f"{name} cannot be read: its content brings the decoder to a halt."
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    assert child.stdin and child.stdout
-    with contextlib.suppress(OSError):
-        child.stdin.close()
-    child.stdout.close()
-    child.wait()
+def _to_message(answer: dict[str, Any]) -> Message:
+    """Arrays and byte strings of an answer beside what JSON can hold."""
+    blobs = {
+        key: np.frombuffer(value, np.uint8)
+        for key, value in answer.items()
+        if isinstance(value, bytes)
+    }
+    arrays = {k: v for k, v in answer.items() if isinstance(v, np.ndarray)} | blobs
+    plain = {k: v for k, v in answer.items() if k not in arrays}
+    facts = {"plain": plain, "arrays": [*arrays], "bytes": [*blobs]}
+    return Message(facts, [*arrays.values()])
 
 
-def _send(stream: IO[bytes], answer: dict[str, Any]) -> None:
-    """Writes a dictionary; arrays and byte strings follow the line of JSON."""
-    import numpy as np
-
-    plain: dict[str, Any] = {}
-    blobs: list[bytes] = []
-    for key, value in answer.items():
-        if isinstance(value, np.ndarray):
-            plain[key] = {"dtype": value.dtype.str, "shape": value.shape}
-            blobs.append(value.tobytes())
-        elif isinstance(value, bytes):
-            plain[key] = {"bytes": len(value)}
-            blobs.append(value)
-        else:
-            plain[key] = value
-    stream.write(json.dumps(plain).encode() + b"\n")
-    for blob in blobs:
-        stream.write(blob)
-    stream.flush()
+def _to_dictionary(message: Message) -> dict[str, Any]:
+    facts = message.facts
+    answer = facts["plain"] | dict(zip(facts["arrays"], message.arrays, strict=True))
+    return answer | {key: answer[key].tobytes() for key in facts["bytes"]}
 
 
-def _receive(stream: IO[bytes]) -> dict[str, Any]:
-    import numpy as np
-
-    line = stream.readline()
-    if not line.endswith(b"\n"):
-        raise EOFError
-    answer: dict[str, Any] = json.loads(line)
-    for key, value in answer.items():
-        if isinstance(value, dict) and "dtype" in value:
-            dtype, shape = np.dtype(value["dtype"]), tuple(value["shape"])
-            # A bytearray, so that the array may be written to.
-            blob = bytearray(_exactly(stream, int(np.prod(shape)) * dtype.itemsize))
-            answer[key] = np.frombuffer(blob, dtype).reshape(shape)
-        elif isinstance(value, dict) and "bytes" in value:
-            answer[key] = _exactly(stream, value["bytes"])
-    return answer
-
-
-def _exactly(stream: IO[bytes], size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data
-
-
-def _serve() -> None:
-    """The child's life: one request after the other, until the input ends."""
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # What a decoder prints must not be taken for an answer.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    enter()
-    while line := requests.readline():
-        function, size, name, seconds, arguments = json.loads(line)
-        data = requests.read(size)
-        _send(answers, _timed(function, data, name, seconds, arguments))
+def _serve_one(question: Message) -> Message:
+    data = question.arrays.pop().tobytes()  # not in memory twice while it is decoded
+    return _to_message(_timed(data=data, **question.facts))
 
 
 def _timed(
@@ -235,4 +164,6 @@ def _answer(
 
 
 if __name__ == "__main__":
-    _serve()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    enter()
+    serve(_serve_one, largest=MEMORY)

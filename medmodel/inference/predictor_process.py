@@ -6,10 +6,8 @@ socket FD (see `predictor`).
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-import socket
 import sys
 import traceback
 from dataclasses import asdict
@@ -19,9 +17,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from medmodel.core.children import serve
 from medmodel.core.config import Augmentation
 from medmodel.core.errors import MedModelError, PredictionError
-from medmodel.core.messages import Command, Message, receive, send
+from medmodel.core.messages import Command, Message
 from medmodel.evaluation.ood import ImageTraits
 from medmodel.inference import attribution, class_activation, ood_features
 from medmodel.inference.activations import layer_activations
@@ -37,17 +36,6 @@ from medmodel.networks import pipeline
 from medmodel.runs.run import Run
 
 NICENESS = 5
-
-
-def serve(connection: socket.socket, cache: ModelCache) -> None:
-    """Answers questions until the other side closes the socket."""
-    send(connection, Message({"ready": True}))
-    while True:
-        try:
-            question = receive(connection)
-        except EOFError:
-            return
-        send(connection, answer(question, cache))
 
 
 def answer(question: Message, cache: ModelCache) -> Message:
@@ -167,10 +155,8 @@ def main() -> None:
     """Runs the predictor process."""
     os.nice(NICENESS)
     limit = int(os.environ.get("MEDMODEL_PREDICTOR_MB", "2048")) << 20
-    # Once the shell is gone nobody waits for an answer that is on its way.
-    gone = contextlib.suppress(BrokenPipeError, ConnectionResetError)
-    with gone, socket.socket(fileno=int(sys.argv[1])) as connection:
-        serve(connection, ModelCache(limit))
+    reply = functools.partial(answer, cache=ModelCache(limit))
+    serve(reply, greeting=Message({"ready": True}))
 
 
 if __name__ == "__main__":

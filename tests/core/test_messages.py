@@ -74,6 +74,13 @@ def test_end_of_the_other_side(pair: Pair) -> None:
         receive(pair[1], 5)
 
 
+def test_end_of_a_side_that_did_not_read(pair: Pair) -> None:
+    send(pair[0], Message({}))
+    pair[1].close()
+    with pytest.raises(EOFError):
+        receive(pair[0], 5)
+
+
 def test_silence_is_a_timeout(pair: Pair) -> None:
     with pytest.raises(TimeoutError):
         receive(pair[1], 0.01)
@@ -99,3 +106,12 @@ def test_header_that_is_too_long(pair: Pair) -> None:
     pair[0].sendall(struct.pack("!I", LARGEST_HEADER + 1))
     with pytest.raises(BrokenMessage):
         receive(pair[1], 5)
+
+
+def test_other_limits_than_the_usual(pair: Pair) -> None:
+    message = Message({"text": "x" * LARGEST_HEADER}, [np.zeros(9, np.uint8)])
+    threading.Thread(target=send, args=(pair[0], message)).start()
+    assert receive(pair[1], 5, largest=2 * LARGEST_HEADER).facts == message.facts
+    send(pair[0], Message({}, [np.zeros(90, np.uint8)]))
+    with pytest.raises(BrokenMessage, match="90 bytes"):
+        receive(pair[1], 5, largest=89)

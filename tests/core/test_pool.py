@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 
 from medmodel.core import pool
 from medmodel.core.errors import Cancelled, MedModelError
+from medmodel.core.messages import Message, send
 
 
 def double(numbers: list[int], times: int) -> list[int]:
@@ -137,11 +137,11 @@ def pids() -> set[int]:
 
 def test_children_serve_the_next_work_too() -> None:
     first = pids()
-    waiting = {kept.child.pid for kept in pool._idle}
+    waiting = {child.process.pid for child in pool._idle.children}
     assert first <= waiting and len(waiting) <= pool.cores()
     assert pids() <= waiting
     pool.close()
-    assert not pool._idle and not pids() & waiting
+    assert not pool._idle.children and not pids() & waiting
 
 
 def test_children_know_the_settings_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,15 +153,13 @@ def test_children_know_the_settings_of_now(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_child_with_an_unread_answer_ends() -> None:
     child = pool._start_child()
-    assert child.stdin
-    question = [f"{__name__}:double", list(range(200_000)), 1]
-    child.stdin.write(json.dumps(question) + "\n")
-    child.stdin.flush()
-    ending = threading.Thread(target=pool._end, args=(child,), daemon=True)
+    facts = {"task": f"{__name__}:double", "arguments": [list(range(200_000)), 1]}
+    send(child.connection, Message(facts))
+    ending = threading.Thread(target=child.end, daemon=True)
     time.sleep(0.5)  # Also right without: it then ends in the middle of its work.
     ending.start()
     ending.join(20)
-    child.kill()
+    child.process.kill()
     assert not ending.is_alive()
 
 
@@ -171,7 +169,7 @@ def test_children_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = time.monotonic()
     while Path(f"/proc/{pid}").exists() and time.monotonic() - begun < 30:
         time.sleep(0.01)
-    assert not pool._idle and not Path(f"/proc/{pid}").exists()
+    assert not pool._idle.children and not Path(f"/proc/{pid}").exists()
 
 
 def test_works_below_any_main_module(tmp_path: Path) -> None:
