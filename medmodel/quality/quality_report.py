@@ -8,7 +8,6 @@ standard and partitions, whose numbers are not those of 2020; blanks stay blank.
 from __future__ import annotations
 
 import base64
-import html
 import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -17,6 +16,7 @@ from typing import Any
 
 from medmodel import __version__
 from medmodel.core.samples import Slicing
+from medmodel.core.templating import render_template
 from medmodel.data.curation import Action
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, to_json, verdict
@@ -27,14 +27,6 @@ CLAIM = (
     "Tejani et al., Radiology: Artificial Intelligence 6(4) (2024) e240300"
 )
 """Where the items and their numbers come from."""
-_LISTED = 50
-_STYLE = """
-body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em;
-       color: #1c2730 }
-h1, h2 { line-height: 1.2 } table { border-collapse: collapse }
-td, th { padding: .2em .8em; border: 1px solid #d5dde3; text-align: left }
-td.n { text-align: right } img { max-width: 100% } .small { color: #55636e }
-"""
 
 
 def as_json(
@@ -71,22 +63,25 @@ def as_html(
 ) -> str:
     """One file without scripts that opens anywhere, its images in it."""
     word, meaning = VERDICTS[verdict(report, findings)]
-    name = html.escape(folder.name)
-    parts = [
-        f"<h1>{name}</h1><p class=small>Quality report by MedModel {__version__}, "
-        f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC. Not for clinical use.</p>",
-        f"<h2>{word}</h2><p>{meaning} {html.escape(report.verdict)}</p>",
-        _counts(report),
-        *(_finding(folder, finding) for finding in findings),
-    ]
-    if decided:
-        parts.append("<h2>Decisions</h2><ul>")
-        parts += [f"<li>{html.escape(words(action))}</li>" for action in decided]
-        parts.append("</ul>")
-    parts.append(_claim(claim_items(folder, report, decided)))
-    head = f"<meta charset=utf-8><title>{name}</title><style>{_STYLE}</style>"
-    body = "\n".join(parts)
-    return f"<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>"
+    return render_template(
+        "quality_report.html",
+        name=folder.name,
+        word=word,
+        meaning=meaning,
+        report=report,
+        issues=[(issue, _examples(folder, issue)) for issue in findings],
+        decisions=[words(action) for action in decided],
+        claim_source=CLAIM,
+        claim=claim_items(folder, report, decided),
+    )
+
+
+def _examples(folder: Path, issue: Issue) -> str:
+    """Images of an issue as a PNG in base 64; empty where there are none."""
+    strip = issue_strip(folder, issue.kind)
+    if not issue.groups or not strip.exists():
+        return ""
+    return base64.b64encode(strip.read_bytes()).decode()
 
 
 def words(action: Action) -> str:
@@ -158,43 +153,3 @@ def _disagreement(pictures: int) -> str:
         return ""
     lie = "picture lies" if pictures == 1 else "pictures lie"
     return f"{pictures:,} {lie} under two labels."
-
-
-def _claim(items: Sequence[tuple[str, str, str]]) -> str:
-    blank = "<span class=small>not known: ________________</span>"
-    rows = "".join(
-        f"<tr><td>{number}</td><td>{html.escape(topic)}</td>"
-        f"<td>{html.escape(known) or blank}</td></tr>"
-        for number, topic, known in items
-    )
-    return (
-        "<h2>For a paper: CLAIM 2024, items 7 to 20</h2>"
-        f"<p class=small>{CLAIM}. Items by number, in short.</p><table>"
-        f"<tr><th>Item</th><th>Topic</th><th>Known</th></tr>{rows}</table>"
-    )
-
-
-def _counts(report: DatasetReport) -> str:
-    head = "".join(f"<th>{split}</th>" for split in report.splits)
-    rows = "".join(
-        f"<tr><td>{html.escape(label)}</td>"
-        + "".join(f"<td class=n>{counts[split]:,}</td>" for split in report.splits)
-        + "</tr>"
-        for label, counts in report.images.items()
-    )
-    return f"<table><tr><th>Class</th>{head}</tr>{rows}</table>"
-
-
-def _finding(folder: Path, finding: Issue) -> str:
-    parts = [
-        f"<h2>{html.escape(finding.title)} ({finding.count:,})</h2>",
-        f"<p>{html.escape(finding.sentence)}</p>",
-    ]
-    strip = issue_strip(folder, finding.kind)
-    if finding.groups and strip.exists():
-        data = base64.b64encode(strip.read_bytes()).decode()
-        parts.append(f'<img alt="Examples" src="data:image/png;base64,{data}">')
-    lines = [" · ".join(group) for group in finding.groups[:_LISTED]]
-    listed = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    parts.append(f"<ol class=small>{listed}</ol>" if lines else "")
-    return "".join(parts)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from medmodel.core.config import MODEL_NAMES, RECIPES
 from medmodel.core.errors import RunError
@@ -28,9 +28,6 @@ from medmodel.evaluation.thresholds import frozen_thresholds, later_choices
 from medmodel.quality.report_store import load_issues
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions, read_split
-
-if TYPE_CHECKING:
-    pass
 
 BLANK = ""
 """What nobody told the program; shown as a line to be filled in."""

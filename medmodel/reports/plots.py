@@ -202,11 +202,6 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
     return drawing
 
 
-def inferno() -> NDArray[np.uint8]:
-    """The inferno map as 256 RGB colours, shape `(256, 3)`: even in grey print."""
-    return _inferno().copy()
-
-
 def heatmap_caption(heatmap: NDArray[np.floating], name: str) -> str:
     """What stands below a heat map for the class of that name."""
     if not np.any(heatmap):
@@ -271,6 +266,7 @@ def framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _inferno() -> NDArray[np.uint8]:
+    """The inferno map as 256 RGB colours, shape `(256, 3)`: even in grey print."""
     from plotly.colors import sequential
 
     anchors = np.array(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,16 +12,24 @@ import numpy as np
 import pytest
 
 from medmodel.core.storage import write_json
+from medmodel.core.templating import render_template
 from medmodel.evaluation.evaluation import evaluate
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.temperature_scaling import fit_temperature, store_temperature
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
-from medmodel.quality import indexing
+from medmodel.quality import indexing, report_store
+from medmodel.quality.issues import Issue
 from medmodel.reports import evaluation_html, model_card, svg
+from medmodel.runs.notes import change_notes
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
+from tests.html_elements import HOSTILE, HTMLElements
+
+documents = pytest.mark.parametrize(
+    "write", [evaluation_html.evaluation_page, evaluation_html.model_card_html]
+)
 
 
 class Tags(HTMLParser):
@@ -51,11 +60,9 @@ def run(tmp_path: Path) -> Run:
     return write_finished_run(folder, "A <b>run</b>", patients=9)
 
 
-@pytest.mark.parametrize(
-    "write", [evaluation_html.evaluation_page, evaluation_html.model_card_html]
-)
+@documents
 def test_documents_stand_alone_and_run_nothing(
-    run: Run, write: evaluation_html.Writer
+    run: Run, write: Callable[[Run], str]
 ) -> None:
     text = write(run)
     tags = Tags(text)
@@ -66,6 +73,36 @@ def test_documents_stand_alone_and_run_nothing(
     paths = read_predictions(run)["path"]
     assert not any(path.split("/")[-1] in text for path in paths)
     assert not re.search(r"\bp[0-8]\b", text)  # a patient
+
+
+def run_with(folder: Path, name: str) -> Run:
+    """A run where every name ends in `name`; its third class was never tested on."""
+    classes = (f"a{name}", f"b{name}", f"c{name}")
+    dataset = draw_class_folders(folder / f"data{name}", classes, 15)
+    run = write_finished_run(dataset, f"run{name}", patients=9)
+    change_notes(run, tags=[name[:40]], note=name)
+    write_json(run.folder / "environment.json", {"device": f"device{name}"})
+    indexing.check_folder(dataset)
+    issue = Issue("kind", f"issue{name}", name, "warning", 1, [[name]])
+    report_store.save_issues(dataset, [issue])
+    table = read_predictions(run)
+    freeze_thresholds(run, Rule(), choose_thresholds(table, Rule()))
+    never = (table["split"] == "test") & (table["label"] == classes[2])
+    table[~never].to_csv(run.folder / "predictions.csv", index=False)
+    return run
+
+
+@documents
+def test_names_are_text_whatever_they_hold(
+    tmp_path: Path, write: Callable[[Run], str]
+) -> None:
+    plain = HTMLElements(write(run_with(tmp_path, "plain")))
+    hostile = HTMLElements(write(run_with(tmp_path, HOSTILE)))
+    assert hostile.elements == plain.elements
+    names = ["a", "b", "c", "run"]
+    if write is evaluation_html.model_card_html:
+        names += ["data", "device", "issue"]
+    assert all(f"{name}{HOSTILE}" in hostile.text for name in names)
 
 
 def test_the_numbers_are_those_of_the_evaluation(run: Run) -> None:
@@ -166,9 +203,10 @@ def test_few_patients_are_told(tmp_path: Path) -> None:
 
 
 def test_a_sketch_has_its_points_where_they_belong() -> None:
-    line = svg.Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#000", dots=True)
-    drawn = svg.unit_square([line], "T & t", "x", "y")
-    assert 'points="48.0,272.0 308.0,12.0"' in drawn
+    line = svg.Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#000", marked=True)
+    square = svg.UnitSquare([line], "T & t", "x", "y")
+    drawn = render_template("unit_square.svg", square=square)
+    assert 'points="48.0,272.0 308.0,12.0 "' in drawn
     assert drawn.count("<circle") == 2 and "T &amp; t" in drawn
     band = svg.band_points(np.array([0.0, 1.0]), np.zeros(2), np.ones(2))
-    assert band == "48.0,272.0 308.0,272.0 308.0,12.0 48.0,12.0"
+    assert band == [(48, 272), (308, 272), (308, 12), (48, 12)]
