@@ -47,17 +47,21 @@ def unfamiliar() -> list[Measurement]:
     looked = {n: [_numbers(part) for part in parts] for n, parts in drawn.items()}
     strange = {"photographs": _photographs(random), **_nothing(random)}
     others = {name: _numbers(images) for name, images in strange.items()}
-    found = {n: _reference(*parts[:2]) for n, parts in looked.items()}
+    detectors = {n: _reference(*parts[:2]) for n, parts in looked.items()}
     far = {}
-    for name, known in found.items():
-        own = known.distances(looked[name][2])
+    for name, detector in detectors.items():
+        test_distances = detector.distances(looked[name][2])
         against = {n: parts[2] for n, parts in looked.items() if n != name} | others
         for other, numbers in against.items():
-            far[f"{name} / {other}"] = _area(own, known.distances(numbers))
-    known = found[XRAYS]
-    own = known.distances(looked[XRAYS][2])
+            far[f"{name} / {other}"] = _area(
+                test_distances, detector.distances(numbers)
+            )
+    detector = detectors[XRAYS]
+    test_distances = detector.distances(looked[XRAYS][2])
     near = {
-        name: _area(own, known.distances(_numbers(map(change, drawn[XRAYS][2]))))
+        name: _area(
+            test_distances, detector.distances(_numbers(map(change, drawn[XRAYS][2])))
+        )
         for name, change in CHANGES.items()
     }
     for folder in sorted(bench_data("medical_mnist_mini").iterdir()):
@@ -65,19 +69,21 @@ def unfamiliar() -> list[Measurement]:
             p for f in sorted(folder.glob("*.*"))[:100] if (p := _read(f)) is not None
         ]
         if parts:
-            near[folder.name] = _area(own, known.distances(_numbers(parts)))
+            near[folder.name] = _area(
+                test_distances, detector.distances(_numbers(parts))
+            )
     worst = min(far, key=lambda pair: far[pair])
-    kept = {
+    shares = {
         n: float((k.distances(looked[n][2]) <= k.threshold).mean())
-        for n, k in found.items()
+        for n, k in detectors.items()
     }
     note = f"{len(far)} pairs, mean {np.mean(list(far.values())):.4f}; worst: {worst}"
-    told = ", ".join(f"{name} {area:.3f}" for name, area in near.items())
-    held = "; kept as familiar: " + ", ".join(f"{n} {k:.2f}" for n, k in kept.items())
+    areas = ", ".join(f"{name} {area:.3f}" for name, area in near.items())
+    held = "; kept as familiar: " + ", ".join(f"{n} {k:.2f}" for n, k in shares.items())
     area = float(np.mean(list(near.values())))
     return [
         at_least("unfamiliar", far[worst], 0.99, "AUROC far, worst", note),
-        at_least("unfamiliar", area, 0.9, "AUROC near, mean", told + held),
+        at_least("unfamiliar", area, 0.9, "AUROC near, mean", areas + held),
     ]
 
 
@@ -89,15 +95,15 @@ def neighbours() -> list[Measurement]:
     numbers = random.normal(size=(300, ood.WIDTH)).astype(np.float32)
     origin = Origin(SIZE, own=True, smallest=1, grey=False)
     few = numbers[:20, :width]
-    known = ood.fit(numbers, numbers[:20], few, [("", "")] * 20, origin)
-    known = replace(known, points=points)
+    detector = ood.fit(numbers, numbers[:20], few, [("", "")] * 20, origin)
+    detector = replace(detector, points=points)
     seconds = []
     for i in range(20):
         began = time.perf_counter()
-        known.nearest(numbers[i : i + 1, :width])
+        detector.nearest(numbers[i : i + 1, :width])
         seconds.append(time.perf_counter() - began)
-    found = 1000 * float(np.median(seconds))
-    return [at_most("neighbours", found, 20, "ms", "exact, 100,000 images")]
+    milliseconds = 1000 * float(np.median(seconds))
+    return [at_most("neighbours", milliseconds, 20, "ms", "exact, 100,000 images")]
 
 
 def coverage() -> list[Measurement]:
@@ -117,10 +123,12 @@ def coverage() -> list[Measurement]:
         held_out = (table["split"] == "test").to_numpy()
         for share in (0.9, 0.95):
             gap, note = _coverage(scores, truth, share)
-            known = conformal.fit(scores[~held_out], truth[~held_out], share)
-            test = known.covered(scores[held_out], truth[held_out])
-            told = f"{name}: {note}; of its own test images {100 * test.value:.1f} %"
-            results.append(at_most("conformal", gap, 2, "points", told))
+            predictor = conformal.fit(scores[~held_out], truth[~held_out], share)
+            test = predictor.covered(scores[held_out], truth[held_out])
+            sentence = (
+                f"{name}: {note}; of its own test images {100 * test.value:.1f} %"
+            )
+            results.append(at_most("conformal", gap, 2, "points", sentence))
     return results
 
 
@@ -258,11 +266,11 @@ def _numbers(images: Iterator[np.ndarray] | Images) -> np.ndarray:
     return ood_vectors(frozen_features(ready, SIZE), ready)
 
 
-def _area(own: np.ndarray, other: np.ndarray) -> float:
+def _area(inside: np.ndarray, other: np.ndarray) -> float:
     from sklearn.metrics import roc_auc_score
 
-    truth = np.repeat([0, 1], [len(own), len(other)])
-    return float(roc_auc_score(truth, np.concatenate([own, other])))
+    truth = np.repeat([0, 1], [len(inside), len(other)])
+    return float(roc_auc_score(truth, np.concatenate([inside, other])))
 
 
 def _three_parts(folder: Path, random: np.random.Generator) -> list[Images]:

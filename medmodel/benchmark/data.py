@@ -80,21 +80,21 @@ def prepare_speed() -> list[Measurement]:
 def data_memory() -> list[Measurement]:
     """Memory and time of a whole check of 1,000 and of 100,000 generated files."""
     many = int(os.environ.get("MEDMODEL_MANY_FILES", MANY))
-    found = {}
+    peaks = {}
     with _fresh_workspace() as workspace:
         for count in (FEW, many):
             folder = workspace / "datasets" / f"{count} files"
             _generate(folder, count)
             command = [sys.executable, "-W", "ignore", "-c", _CHECK, str(folder)]
             answer = subprocess.run(command, capture_output=True, text=True, check=True)
-            found[count] = json.loads(answer.stdout)
-    told = "; ".join(
+            peaks[count] = json.loads(answer.stdout)
+    sentence = "; ".join(
         f"{count:,} files: {facts['seconds']:.0f} s, {facts['memory'][0]:.0f} MiB, "
         f"largest child {facts['memory'][1]:.0f} MiB"
-        for count, facts in found.items()
+        for count, facts in peaks.items()
     )
-    peak = max(found[many]["memory"])
-    return [at_most("data_memory", peak, MEMORY, "MiB", told)]
+    peak = max(peaks[many]["memory"])
+    return [at_most("data_memory", peak, MEMORY, "MiB", sentence)]
 
 
 def oddities() -> list[Measurement]:
@@ -106,9 +106,9 @@ def oddities() -> list[Measurement]:
         "blood_cells": {"same-labels": 1, "hidden": 1},
         "pneumoniamnist28": {"same-splits": 8, "same-inside": 19},
     }
-    missed, told = [], []
+    missed, sentences = [], []
     with _fresh_workspace():
-        for dataset, known in expected.items():
+        for dataset, oddities_of_set in expected.items():
             folder = bench_data(dataset)
             indexing.check_folder(folder)
             report = report_store.load_report(folder)
@@ -116,12 +116,12 @@ def oddities() -> list[Measurement]:
             counts = {f.kind: f.count for f in report_store.load_issues(folder) or []}
             counts["patients"] = len(report.shared_patients)
             counts["hidden"] = sum(reason == "hidden" for _, reason in report.ignored)
-            for kind, count in known.items():
-                told.append(f"{dataset} {kind} {counts.get(kind, 0)}")
+            for kind, count in oddities_of_set.items():
+                sentences.append(f"{dataset} {kind} {counts.get(kind, 0)}")
                 if counts.get(kind, 0) != count:
-                    missed.append(f"{told[-1]} instead of {count}")
-    share = 1 - len(missed) / len(told)
-    note = "; ".join(missed or told)
+                    missed.append(f"{sentences[-1]} instead of {count}")
+    share = 1 - len(missed) / len(sentences)
+    note = "; ".join(missed or sentences)
     return [at_least("oddities", share, 1.0, "ratio", note)]
 
 
@@ -143,15 +143,16 @@ def _compared(
     began, used = time.monotonic(), _processor_time()
     ours(paths, folder)
     pool.close()
-    own = len(paths) / (time.monotonic() - began)
+    speed = len(paths) / (time.monotonic() - began)
     used = (_processor_time() - used) / len(paths)
     after, again = _rate(sample, folder, alone)
     single, cost = (before + after) / 2, (cost + again) / 2
-    ratio = own / (single * pool.cores())
+    ratio = speed / (single * pool.cores())
     note = (
-        f"{dataset}, {len(paths):,} files: {own:.0f} images/s on {pool.cores()} cores, "
-        f"{1000 * used:.2f} ms of processor time each; decoder alone {single:.0f} in "
-        f"one thread, {1000 * cost:.2f} ms each: {cost / used:.2f} by processor time"
+        f"{dataset}, {len(paths):,} files: {speed:.0f} images/s on {pool.cores()} "
+        f"cores, {1000 * used:.2f} ms of processor time each; decoder alone "
+        f"{single:.0f} in one thread, {1000 * cost:.2f} ms each: {cost / used:.2f} by "
+        "processor time"
     )
     return at_least(f"{name}_{dataset}", ratio, GOAL, "ratio", note)
 
@@ -190,16 +191,16 @@ def _pydicom(path: Path) -> object:
 def _fresh_workspace() -> Iterator[Path]:
     """A workspace of its own, gone afterwards."""
     name = "MEDMODEL_WORKSPACE"
-    kept = os.environ.get(name)
+    before = os.environ.get(name)
     with tempfile.TemporaryDirectory() as folder:
         os.environ[name] = folder
         try:
             yield Path(folder)
         finally:
-            if kept is None:
+            if before is None:
                 del os.environ[name]
             else:
-                os.environ[name] = kept
+                os.environ[name] = before
 
 
 def _generate(folder: Path, count: int) -> None:

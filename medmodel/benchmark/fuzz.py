@@ -33,7 +33,7 @@ def fuzz_images() -> list[Measurement]:
     count = int(os.environ.get("MEDMODEL_FUZZ_FILES", FILES))
     folders = [bench_data(n) for n in ("dicom", "nifti", "image_edge_cases")]
     began = time.monotonic()
-    found, first = Counter[str](), 0
+    outcomes, first = Counter[str](), 0
     crashes: list[int] = []
     hangs: list[int] = []
     slowest = peak = 0.0
@@ -48,7 +48,7 @@ def fuzz_images() -> list[Measurement]:
         for line in child.stdout:
             result = json.loads(line)
             first = result["number"] + 1
-            found[result["kind"]] += 1
+            outcomes[result["kind"]] += 1
             slowest = max(slowest, result["seconds"])
             peak = max(peak, result["memory"])
         child.wait()
@@ -58,9 +58,11 @@ def fuzz_images() -> list[Measurement]:
             first += 1
     seconds = time.monotonic() - began
     bad = len(crashes) + len(hangs)
-    told = ", ".join(f"{number} {kind}" for kind, number in sorted(found.items()))
+    sentence = ", ".join(
+        f"{number} {kind}" for kind, number in sorted(outcomes.items())
+    )
     note = (
-        f"of {count} files {told}; {len(crashes)} crashes {crashes[:5]}, "
+        f"of {count} files {sentence}; {len(crashes)} crashes {crashes[:5]}, "
         f"{len(hangs)} hangs {hangs[:5]}; slowest {slowest:.1f} s, largest process "
         f"{peak / 2**20:.0f} MiB, all {seconds:.0f} s"
     )

@@ -67,20 +67,20 @@ def simulate(
         truth = truth[patients]
     models = separations or (setting.separation,)
     shared = _noise(rng, len(truth), classes, patients)
-    found = []
+    predictions = []
     for separation in models:
-        own = shared
+        noise = shared
         if len(models) > 1:
-            own = np.sqrt(0.5) * (shared + _noise(rng, len(truth), classes, patients))
+            noise = np.sqrt(0.5) * (shared + _noise(rng, len(truth), classes, patients))
         if setting.spreads:
-            own = own * np.array(setting.spreads)[truth][:, None]
-        seen = own + separation * np.eye(classes)[truth]
+            noise = noise * np.array(setting.spreads)[truth][:, None]
+        seen = noise + separation * np.eye(classes)[truth]
         logits = setting.sharpness * (separation * seen + np.log(setting.shares))
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         scores = raised / raised.sum(axis=1, keepdims=True)
         names = [f"class {k}" for k in range(classes)]
-        found.append(Predictions(names, truth, scores, patients))
-    return found
+        predictions.append(Predictions(names, truth, scores, patients))
+    return predictions
 
 
 def _noise(
@@ -89,8 +89,8 @@ def _noise(
     classes: int,
     patients: NDArray[np.intp] | None,
 ) -> NDArray[np.float64]:
-    own = rng.normal(size=(n, classes))
+    by_image = rng.normal(size=(n, classes))
     if patients is None:
-        return own
+        return by_image
     common = rng.normal(size=(int(patients.max()) + 1, classes))[patients]
-    return np.sqrt(0.5) * (own + common)
+    return np.sqrt(0.5) * (by_image + common)

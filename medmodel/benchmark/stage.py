@@ -125,13 +125,13 @@ def browser() -> Iterator[Any]:
     if chromium is None:
         raise DataError("This row needs a browser: install Debian's chromium.")
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
+        launched = playwright.chromium.launch(
             executable_path=chromium, args=CHROMIUM_ARGUMENTS
         )
         try:
-            yield found
+            yield launched
         finally:
-            found.close()
+            launched.close()
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -66,32 +66,39 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 
 def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
     """How often each kind of 95 % interval holds the truth, in each setting."""
-    found = []
+    measurements = []
     for setting in SETTINGS:
         cover = coverage(setting, simulations)
-        kept = {
+        shares = {
             name: share
             for name, share in cover.items()
             if (setting.title, name) not in EXCEPTIONS
         }
-        least, most = min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)
-        note = f"{setting.title}, {least}, of {len(kept)} intervals"
+        least, most = (
+            min(shares, key=shares.__getitem__),
+            max(shares, key=shares.__getitem__),
+        )
+        note = f"{setting.title}, {least}, of {len(shares)} intervals"
         note += _named(cover, setting)
-        found.append(at_least("interval_coverage", kept[least], 0.93, "share", note))
+        measurements.append(
+            at_least("interval_coverage", shares[least], 0.93, "share", note)
+        )
         note = f"{setting.title}, {most}"
-        found.append(at_most("interval_coverage", kept[most], 0.985, "share", note))
-    return found
+        measurements.append(
+            at_most("interval_coverage", shares[most], 0.985, "share", note)
+        )
+    return measurements
 
 
 def _named(cover: dict[str, float], setting: Setting) -> str:
     """The exceptions of a setting with what was measured, each kind in one phrase."""
-    found: dict[str, list[float]] = {}
+    by_name: dict[str, list[float]] = {}
     for (title, name), why in EXCEPTIONS.items():
         if title == setting.title:
-            found.setdefault(why, []).append(cover[name])
+            by_name.setdefault(why, []).append(cover[name])
     return "".join(
         f"; {len(held)} more {why}: {min(held):.3f} to {max(held):.3f}"
-        for why, held in found.items()
+        for why, held in by_name.items()
     )
 
 
@@ -106,21 +113,21 @@ def coverage(setting: Setting, simulations: int, seed: int = 0) -> dict[str, flo
     held = dict.fromkeys(truth, 0)
     measured = dict.fromkeys(truth, 0)
     for _ in range(simulations):
-        for name, found in _estimates(simulate(setting, rng)[0]):
-            if found.measurable:
+        for name, estimate in _estimates(simulate(setting, rng)[0]):
+            if estimate.measurable:
                 measured[name] += 1
-                held[name] += found.low <= truth[name] <= found.high
+                held[name] += estimate.low <= truth[name] <= estimate.high
     return {name: held[name] / measured[name] for name in truth}
 
 
 def _estimates(data: Predictions) -> Iterator[tuple[str, Estimate]]:
-    for name, found in overall_metrics(data).items():
-        yield f"overall {name}", found
-    for name, found in class_metrics(data, _CLASS).items():
-        yield f"class {name}", found
+    for name, estimate in overall_metrics(data).items():
+        yield f"overall {name}", estimate
+    for name, estimate in class_metrics(data, _CLASS).items():
+        yield f"class {name}", estimate
     at_cut = outcome(data, _CLASS, _CUT).metrics
-    for name, found in at_cut.items():
-        yield f"threshold {name}", found
+    for name, estimate in at_cut.items():
+        yield f"threshold {name}", estimate
     forecast = at_prevalence(at_cut["sensitivity"], at_cut["specificity"], _ELSEWHERE)
     yield "forecast ppv", forecast.ppv
     yield "forecast npv", forecast.npv
@@ -143,15 +150,15 @@ def _bands(data: Predictions) -> Iterator[tuple[str, Estimate]]:
 
 def test_size(simulations: int = SIMULATIONS) -> list[Measurement]:
     """How often each test calls equal models different, and unequal ones."""
-    found = []
+    measurements = []
     for setting in SETTINGS:
         null = rejections(setting, 0.0, simulations)
         power = rejections(setting, 0.5, max(simulations // 5, 1))
         worst = max(null, key=null.__getitem__)
         each = ", ".join(f"{k} {null[k]:.3f}/{power[k]:.2f}" for k in null)
         note = f"{setting.title}, {worst}; size/power of each: {each}"
-        found.append(at_most("test_size", null[worst], 0.06, "share", note))
-    return found
+        measurements.append(at_most("test_size", null[worst], 0.06, "share", note))
+    return measurements
 
 
 def rejections(
@@ -196,8 +203,8 @@ def redraw() -> list[Measurement]:
     benefit = decision_curve(data, 0)
 
     def move() -> None:
-        found = [outcome(data, at, 0.3) for at in range(20)]
-        chosen = found[0].metrics
+        outcomes = [outcome(data, at, 0.3) for at in range(20)]
+        chosen = outcomes[0].metrics
         at_prevalence(chosen["sensitivity"], chosen["specificity"], 0.02)
         figures.benefit_figure(benefit, _COLOUR, 0.3).to_json()
 
@@ -249,12 +256,12 @@ def redraw() -> list[Measurement]:
 
 def _median(action: Callable[[], None], times: int = 5) -> float:
     action()
-    found = []
+    seconds = []
     for _ in range(times):
         start = time.perf_counter()
         action()
-        found.append(1000 * (time.perf_counter() - start))
-    return float(np.median(found))
+        seconds.append(1000 * (time.perf_counter() - start))
+    return float(np.median(seconds))
 
 
 def compare_1000(count: int = 1000) -> list[Measurement]:
@@ -273,9 +280,9 @@ def compare_1000(count: int = 1000) -> list[Measurement]:
 def show_runs() -> None:
     """The workspace's runs as the table of runs shows them."""
     table = runs_table(entries(RunStore()))
-    found = searched(table, "seed compact")
-    found = found[found["val_accuracy"] > 0.6].sort_values("val_loss")
-    if len(found) == 0:
+    rows = searched(table, "seed compact")
+    rows = rows[rows["val_accuracy"] > 0.6].sort_values("val_loss")
+    if len(rows) == 0:
         raise DataError("The table of runs lost its rows.")
 
 

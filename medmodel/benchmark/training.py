@@ -139,8 +139,8 @@ def _alternately(
     second()
     speeds: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
-        for epoch, found in zip((first, second), speeds, strict=True):
+        for epoch, speed in zip((first, second), speeds, strict=True):
             began = time.perf_counter()
             epoch()
-            found.append(IMAGES / (time.perf_counter() - began))
+            speed.append(IMAGES / (time.perf_counter() - began))
     return statistics.median(speeds[0]), statistics.median(speeds[1])

@@ -71,11 +71,11 @@ def usage(process: psutil.Process | None = None) -> dict[str, str]:
     busy = process.cpu_percent() / cores
     resident = process.memory_info().rss / 1e9
     whole = psutil.virtual_memory().total / 1e9
-    found = {
+    texts = {
         "Processor": f"{busy:.0f} % of {cores} cores",
         "Memory": f"{resident:.1f} of {whole:.0f} GB",
     }
-    return found | (_gpu_usage() if gpus() else {})
+    return texts | (_gpu_usage() if gpus() else {})
 
 
 def tensorflow_environment() -> dict[str, str]:
@@ -115,7 +115,7 @@ def _nvidia_smi(*arguments: str) -> str:
 
 def _nvidia_gpus() -> list[Device]:
     """Every GPU, or the instances of one that is divided (MIG), in NVIDIA's order."""
-    found: list[tuple[str, str]] = []
+    names_and_uuids: list[tuple[str, str]] = []
     whole = ""
     for line in _nvidia_smi("-L").splitlines():
         match = re.match(r"(\s*)(?:GPU \d+: )?(.+?) *\(UUID: ([\w-]+)\)", line)
@@ -124,39 +124,43 @@ def _nvidia_gpus() -> list[Device]:
         indent, title, uuid = match.groups()
         if not indent:
             whole = uuid
-            found.append((title, uuid))
+            names_and_uuids.append((title, uuid))
         else:
             # A divided GPU cannot be used as a whole.
-            found = [(name, other) for name, other in found if other != whole]
-            found.append((re.sub(r"\s+Device\s+\d+:$", "", title), uuid))
-    return [Device(f"gpu:{i}", name, uuid) for i, (name, uuid) in enumerate(found)]
+            names_and_uuids = [
+                (name, other) for name, other in names_and_uuids if other != whole
+            ]
+            names_and_uuids.append((re.sub(r"\s+Device\s+\d+:$", "", title), uuid))
+    return [
+        Device(f"gpu:{i}", name, uuid) for i, (name, uuid) in enumerate(names_and_uuids)
+    ]
 
 
-def _visible(found: list[Device]) -> list[Device]:
+def _visible(gpus_of_driver: list[Device]) -> list[Device]:
     """Those that CUDA_VISIBLE_DEVICES leaves, in its order, numbered anew."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is None:
-        return found
-    kept: list[Device] = []
+        return gpus_of_driver
+    visible: list[Device] = []
     for entry in (part.strip() for part in allowed.split(",")):
         if entry.isdigit():
-            match = [d for d in found if d.name == f"gpu:{entry}"]
+            match = [d for d in gpus_of_driver if d.name == f"gpu:{entry}"]
         else:
-            match = [d for d in found if entry and d.uuid.startswith(entry)]
+            match = [d for d in gpus_of_driver if entry and d.uuid.startswith(entry)]
         if not match:
             break  # CUDA itself ignores what follows an unknown entry.
-        kept += match[:1]
-    return [Device(f"gpu:{i}", d.title, d.uuid) for i, d in enumerate(kept)]
+        visible += match[:1]
+    return [Device(f"gpu:{i}", d.title, d.uuid) for i, d in enumerate(visible)]
 
 
 def _gpu_usage() -> dict[str, str]:
     fields = "uuid,utilization.gpu,memory.used,memory.total"
     answer = _nvidia_smi(f"--query-gpu={fields}", "--format=csv,noheader,nounits")
     names = {device.uuid: device.name for device in gpus()}
-    found = {}
+    texts = {}
     for row in csv.reader(answer.splitlines(), skipinitialspace=True):
         if len(row) == 4 and row[0] in names and all(c.isdigit() for c in row[1:]):
             used, total = int(row[2]) / 1024, int(row[3]) / 1024
             title = _title(names[row[0]])
-            found[title] = f"{row[1]} %, {used:.1f} of {total:.0f} GB"
-    return found
+            texts[title] = f"{row[1]} %, {used:.1f} of {total:.0f} GB"
+    return texts

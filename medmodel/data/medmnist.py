@@ -170,15 +170,15 @@ def _labels(archive: zipfile.ZipFile, split: str) -> npt.NDArray[Any]:
     """The label of each image, (n,), whole numbers from 0."""
     with archive.open(f"{split}_labels.npy") as file:
         data = file.read(2**24)
-    found = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    if found.ndim == 2 and found.shape[1] > 1:
+    values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    if values.ndim == 2 and values.shape[1] > 1:
         raise DataError(
             "This set has several labels per picture, as ChestMNIST has: MedModel "
             "learns one class per picture."
         )
-    if found.dtype.kind not in "iu" or found.ndim not in (1, 2) or found.min() < 0:
+    if values.dtype.kind not in "iu" or values.ndim not in (1, 2) or values.min() < 0:
         raise ValueError("labels are no whole numbers")
-    return found.reshape(-1)
+    return values.reshape(-1)
 
 
 def _shape(file: IO[bytes]) -> tuple[int, ...]:
@@ -208,11 +208,11 @@ def _origin(path: Path, name: str, public_set: tuple[PublicSet, int] | None) -> 
     """What stands beside the images: whence, under which licence, whether genuine."""
     if public_set is None:
         return f"From the file {plain_name(name)}.\n"
-    found, size = public_set
-    genuine = md5_of(path) == found.md5[SIZES.index(size)]
+    dataset, size = public_set
+    genuine = md5_of(path) == dataset.md5[SIZES.index(size)]
     checked = "as published" if genuine else "NOT as published: it was changed"
     return (
-        f"{found.title}, {size} x {size} pixels. {found.shows}\nLicence: "
-        f"{found.licence}\nCite: {CITATION}\nand the data set it was made from.\n"
-        f"Source: {ADDRESS}/{found.file(size)}\nChecksum (MD5): {checked}.\n"
+        f"{dataset.title}, {size} x {size} pixels. {dataset.shows}\nLicence: "
+        f"{dataset.licence}\nCite: {CITATION}\nand the data set it was made from.\n"
+        f"Source: {ADDRESS}/{dataset.file(size)}\nChecksum (MD5): {checked}.\n"
     )

@@ -241,12 +241,12 @@ def _dealt(
     order = rng.permutation(len(names))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     have = np.zeros((folds, len(classes)))
-    found = np.empty(len(names), int)
+    fold_of = np.empty(len(names), int)
     for at in order:
         crowded = have @ weights[at] + 1e-12 * have.sum(axis=1)
-        found[at] = crowded.argmin()
-        have[found[at]] += counts[at]
-    return found[group]
+        fold_of[at] = crowded.argmin()
+        have[fold_of[at]] += counts[at]
+    return fold_of[group]
 
 
 def _draw(

@@ -57,12 +57,12 @@ def bootstrap_distribution(
     rng = np.random.default_rng(seed)
     size = max(1, _BLOCK // len(data.truth))
     parts = [min(size, draws - at) for at in range(0, draws, size)]
-    found = [measure(draw_weights(data, part, rng)) for part in parts]
-    return np.concatenate(found)
+    differences = [measure(draw_weights(data, part, rng)) for part in parts]
+    return np.concatenate(differences)
 
 
 def percentile_interval(
-    found: NDArray[np.float64], units: int
+    differences: NDArray[np.float64], units: int
 ) -> tuple[float, float, float]:
     """Percentile interval of bootstrapped differences and their two-sided p value.
 
@@ -70,7 +70,7 @@ def percentile_interval(
     normal in place of Student's t: both are made good.
 
     Args:
-        found: Resampled differences, shape `(draws,)`.
+        differences: Resampled differences, shape `(draws,)`.
         units: As from `smallest_group`.
 
     Returns:
@@ -84,9 +84,9 @@ def percentile_interval(
     units = max(units, 2)
     factor = math.sqrt(units / (units - 1))
     tail = float(ndtr(-factor * stdtrit(units - 1, 0.975)))
-    low, high = (float(x) for x in np.quantile(found, [tail, 1 - tail]))
-    beyond = min(int(np.sum(found <= 0)), int(np.sum(found >= 0)))
-    share = (beyond + 1) / (len(found) + 1)
+    low, high = (float(x) for x in np.quantile(differences, [tail, 1 - tail]))
+    beyond = min(int(np.sum(differences <= 0)), int(np.sum(differences >= 0)))
+    share = (beyond + 1) / (len(differences) + 1)
     if share >= 0.5:
         return low, high, 1.0
     return low, high, 2 * float(stdtr(units - 1, ndtri(share) / factor))

@@ -75,18 +75,18 @@ def reliability_diagram(
     """
     score, right = confidence(data, position)
     number = bin_numbers(score, bins)
-    found = []
+    diagram = []
     for at in range(bins):
         inside = number == at
         count = int(inside.sum())
         mean = float(score[inside].mean()) if count else math.nan
         low, high = at / bins, (at + 1) / bins
-        found.append(
+        diagram.append(
             ReliabilityBin(
                 low, high, count, mean, proportion(right, data.patients, inside)
             )
         )
-    return found
+    return diagram
 
 
 def calibration_error(
@@ -171,8 +171,8 @@ def log_losses(data: Predictions, position: int | None = None) -> NDArray[np.flo
         scores = data.scores[np.arange(len(sums)), data.truth]
         scores = scores / np.where(sums > 0, sums, 1)
     else:
-        own = data.scores[:, position]
-        scores = np.where(data.truth == position, own, 1 - own)
+        class_score = data.scores[:, position]
+        scores = np.where(data.truth == position, class_score, 1 - class_score)
     return -np.log(np.clip(scores, _TINY, 1 - _TINY))
 
 

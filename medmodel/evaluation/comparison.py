@@ -84,10 +84,14 @@ class PairedDifference:
     @property
     def better(self) -> str:
         """Name of the better model; empty where they cannot be told apart."""
-        found = self.estimate
-        if not found.measurable or self.p > SIGNIFICANT or found.low <= 0 <= found.high:
+        estimate = self.estimate
+        if (
+            not estimate.measurable
+            or self.p > SIGNIFICANT
+            or estimate.low <= 0 <= estimate.high
+        ):
             return ""
-        larger = found.value > 0
+        larger = estimate.value > 0
         lower_is_better = METRICS[self.metric].lower_is_better
         return self.first if larger != lower_is_better else self.second
 
@@ -99,24 +103,24 @@ class PairedDifference:
     @property
     def size(self) -> str:
         """How far they are apart, without a sign: `2.1 points (0.4 to 3.9)`."""
-        found = self.estimate
+        estimate = self.estimate
         # Among many images a difference may be real and yet tiny.
-        digits = 1 if abs(found.value) >= 0.002 else 3
+        digits = 1 if abs(estimate.value) >= 0.002 else 3
         # A log loss has no upper end, so that hundredths of it are no "points".
         loss = self.metric == "log_loss"
         scale, unit, more = (1, "", 2) if loss else (100, " points", 0)
-        sizes = (found.value, *sorted((found.low, found.high), key=abs))
+        sizes = (estimate.value, *sorted((estimate.low, estimate.high), key=abs))
         size, low, high = (f"{scale * abs(x):.{digits + more}f}" for x in sizes)
         return f"{size}{unit} ({low} to {high})"
 
     def __str__(self) -> str:
         """The sentence."""
-        found = self.estimate
-        if not found.measurable:
+        estimate = self.estimate
+        if not estimate.measurable:
             return f"{self.first} and {self.second}: not measurable."
         if self.better:
             return f"{self.better} is better than {self.worse} by {self.size}."
-        both = f"{self.first} and {self.second}: not distinguishable on {found.n:,}"
+        both = f"{self.first} and {self.second}: not distinguishable on {estimate.n:,}"
         if self.needed is None:
             return f"{both} images."
         many = self.needed > 1_000_000
@@ -152,7 +156,9 @@ def common_images(
     paths = sorted(set.intersection(*(set(rows.index) for rows in indexed.values())))
     if not paths:
         raise DataError("These models have no test image in common.")
-    known = [r for r in indexed.values() if not (r.loc[paths, "patient"] == "").any()]
+    with_patients = [
+        r for r in indexed.values() if not (r.loc[paths, "patient"] == "").any()
+    ]
     models = {}
     for name, rows in indexed.items():
         if set(scored_classes(rows)) != set(classes):
@@ -163,8 +169,8 @@ def common_images(
             raise DataError(
                 f"{name} and {first_name} have other labels for {wrong:,} images."
             )
-        if known:
-            chosen = chosen.assign(patient=known[0].loc[paths, "patient"])
+        if with_patients:
+            chosen = chosen.assign(patient=with_patients[0].loc[paths, "patient"])
         models[name] = split_predictions(chosen.reset_index(), split)
     left_out = {name: len(rows) - len(paths) for name, rows in indexed.items()}
     return CommonImages(list(map(str, paths)), models, left_out)
@@ -185,12 +191,12 @@ def compare(common: CommonImages, metric: str) -> list[PairedDifference]:
     """
     if metric not in METRICS:
         raise DataError(f"There is no metric {metric!r}.")
-    found = [
+    pairs = [
         difference(common, first, second, metric)
         for first, second in itertools.combinations(common.models, 2)
     ]
-    adjusted = holm([pair.p for pair in found])
-    return [replace(pair, p=p) for pair, p in zip(found, adjusted, strict=True)]
+    adjusted = holm([pair.p for pair in pairs])
+    return [replace(pair, p=p) for pair, p in zip(pairs, adjusted, strict=True)]
 
 
 def difference(

@@ -89,14 +89,14 @@ def fit(
     right = scores[np.arange(len(truth)), truth]
     together = score_threshold(right, coverage)
     count = scores.shape[1]
-    own = np.array(
+    true_scores = np.array(
         [enough_images(int((truth == k).sum()), coverage) for k in range(count)]
     )
     least = [
-        score_threshold(right[truth == k], coverage) if own[k] else together
+        score_threshold(right[truth == k], coverage) if true_scores[k] else together
         for k in range(count)
     ]
-    return ConformalPredictor(coverage, np.array(least), own, len(truth))
+    return ConformalPredictor(coverage, np.array(least), true_scores, len(truth))
 
 
 def enough_images(images: int, coverage: float) -> bool:

@@ -93,8 +93,8 @@ def repeats_of(entry: Entry, others: Iterable[Entry]) -> list[Entry]:
 
     Tests of a finished model on another folder are none: nothing was trained there.
     """
-    own = _recipe(entry.config)
-    alike = [e for e in others if e.config.folds == 1 and _recipe(e.config) == own]
+    recipe = _recipe(entry.config)
+    alike = [e for e in others if e.config.folds == 1 and _recipe(e.config) == recipe]
     return [e for e in alike if not e.run.tested_model]
 
 
@@ -105,21 +105,21 @@ def cross_validations(entry: Entry, others: Iterable[Entry]) -> list[CrossValida
         entry: A run, itself of a single split or of a fold.
         others: All runs, newest first.
     """
-    own = _recipe(entry.config)
-    found: dict[tuple[int, int], dict[int, Entry]] = {}
+    recipe = _recipe(entry.config)
+    folds_of: dict[tuple[int, int], dict[int, Entry]] = {}
     for other in others:
         config = other.config
-        foreign = config.folds == 1 or _recipe(config) != own
+        foreign = config.folds == 1 or _recipe(config) != recipe
         if foreign or other.run.tested_model:
             continue
-        runs = found.setdefault((config.folds, config.seed), {})
+        runs = folds_of.setdefault((config.folds, config.seed), {})
         # One that has its predictions counts more than a later one without.
-        kept = runs.setdefault(config.fold, other)
-        if kept.test_accuracy is None and other.test_accuracy is not None:
+        latest = runs.setdefault(config.fold, other)
+        if latest.test_accuracy is None and other.test_accuracy is not None:
             runs[config.fold] = other
     return [
         CrossValidation(folds, seed, [runs[fold] for fold in sorted(runs)])
-        for (folds, seed), runs in found.items()
+        for (folds, seed), runs in folds_of.items()
     ]
 
 
@@ -137,14 +137,15 @@ def complete_cross_validation(
         entry: Any run.
         others: All runs, newest first.
     """
-    own = entry.config
-    if own.folds == 1:
+    config = entry.config
+    if config.folds == 1:
         return None
     return next(
         (
-            found
-            for found in cross_validations(entry, others)
-            if found.complete and (found.folds, found.seed) == (own.folds, own.seed)
+            experiment
+            for experiment in cross_validations(entry, others)
+            if experiment.complete
+            and (experiment.folds, experiment.seed) == (config.folds, config.seed)
         ),
         None,
     )
@@ -191,14 +192,14 @@ def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:
         tables.append(tested.assign(fold=run.config.fold))
         images.append(set(read_split(run)["path"]))
     classes = [scored_classes(table) for table in tables]
-    found = pd.concat(tables, ignore_index=True)
+    pooled = pd.concat(tables, ignore_index=True)
     same = all(names == classes[0] for names in classes) and all(
         i == images[0] for i in images
     )
-    if not same or found["path"].duplicated().any():
+    if not same or pooled["path"].duplicated().any():
         raise changed
     wanted = [*SAMPLE_COLUMNS, *score_columns(classes[0]), "fold"]
-    return found.sort_values("path", ignore_index=True)[wanted]
+    return pooled.sort_values("path", ignore_index=True)[wanted]
 
 
 def _recipe(config: TrainConfig) -> TrainConfig:
@@ -216,12 +217,12 @@ def seed_configs(
         taken: Seeds that its runs have.
         count: How many, at most `MOST`.
     """
-    found: list[TrainConfig] = []
+    configs: list[TrainConfig] = []
     used, seed = set(taken), 0
     title = config.name.partition(", seed ")[0]
-    while len(found) < min(count, MOST_REPEATS):
+    while len(configs) < min(count, MOST_REPEATS):
         if seed not in used:
             name = f"{title}, seed {seed}" if title else ""
-            found.append(replace(config, seed=seed, name=name))
+            configs.append(replace(config, seed=seed, name=name))
         seed += 1
-    return found
+    return configs

@@ -102,8 +102,10 @@ def roc_curve(data: Predictions, position: int) -> ThresholdCurve:
     positive, scores = _one_against_rest(data, position)
     cuts, hits, alarms = _rates(positive, scores)
     low, high = _band(positive, scores, data.patients, _GRID)
-    kept = _thinned(alarms + hits)
-    return ThresholdCurve(alarms[kept], hits[kept], cuts[kept], _GRID, low, high)
+    corners = _thinned(alarms + hits)
+    return ThresholdCurve(
+        alarms[corners], hits[corners], cuts[corners], _GRID, low, high
+    )
 
 
 def precision_recall_curve(data: Predictions, position: int) -> ThresholdCurve:
@@ -119,15 +121,15 @@ def precision_recall_curve(data: Predictions, position: int) -> ThresholdCurve:
     cuts, hits, alarms = _rates(positive, scores)
     odds = float(positive.sum() / (~positive).sum())
     # The first point calls nothing and has no precision; the next one always stays.
-    kept = np.union1d(_thinned(alarms + hits)[1:], [1])
+    corners = np.union1d(_thinned(alarms + hits)[1:], [1])
     precision = _precision(hits, alarms, odds)
     recall = _GRID[1:]
     # Specificity over 1 - sensitivity is the ROC curve of the others.
     low, high = _band(~positive, -scores, data.patients, 1 - recall)
     return ThresholdCurve(
-        hits[kept],
-        precision[kept],
-        cuts[kept],
+        hits[corners],
+        precision[corners],
+        cuts[corners],
         recall,
         _precision(recall, 1 - low, odds),
         _precision(recall, 1 - high, odds),
@@ -222,8 +224,8 @@ def _thinned(length: NDArray[np.float64]) -> NDArray[np.intp]:
     if len(length) <= POINTS:
         return np.arange(len(length))
     steps = np.linspace(length[0], length[-1], POINTS)
-    kept = np.searchsorted(length, steps)
-    return np.unique(np.concatenate([[0], kept, [len(length) - 1]]))
+    nearest = np.searchsorted(length, steps)
+    return np.unique(np.concatenate([[0], nearest, [len(length) - 1]]))
 
 
 def _band(
@@ -248,8 +250,8 @@ def _band(
         independent = _independent(
             positive, called, patients, (hit, alarm.value, slope), likeness
         )
-        found = wilson_at(hit, independent)
-        ends.append((found.low, found.high))
+        interval = wilson_at(hit, independent)
+        ends.append((interval.low, interval.high))
     low, high = np.array(ends).T
     return low, high
 

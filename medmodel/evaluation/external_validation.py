@@ -52,9 +52,9 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
         RunError: The run has no model, or the workspace cannot be written.
         DataError: A class is none of the model's, or none is left.
     """
-    own = run.model_facts.class_names
-    kept = {name: counted for name, counted in mapping.items() if counted}
-    if not kept or not set(kept.values()) <= set(own):
+    class_names = run.model_facts.class_names
+    counted_classes = {name: counted for name, counted in mapping.items() if counted}
+    if not counted_classes or not set(counted_classes.values()) <= set(class_names):
         raise DataError(f"No class of {folder.name} counts as one of this model.")
     config = replace(
         run.config,
@@ -65,7 +65,7 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
         folds=1,
         fold=TrainConfig.fold,
     )
-    asked = {"model": run.id, "mapping": kept}
+    asked = {"model": run.id, "mapping": counted_classes}
     made = store.create(config, {"external.json": asked})
     write_json(run.folder / "elsewhere.json", [*_test_ids(run), made.id])
     audit.record("external_test", run=run.id, dataset=str(folder))
@@ -75,13 +75,13 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
 
 def external_tests(run: Run, store: RunStore) -> list[Run]:
     """The tests of a run's model that are still there, newest first."""
-    found = []
+    tests = []
     for run_id in reversed(_test_ids(run)):
         try:
-            found.append(store.get(run_id))
+            tests.append(store.get(run_id))
         except RunError:  # deleted since
             continue
-    return found
+    return tests
 
 
 def model_run(run: Run, store: RunStore) -> Run | None:
@@ -108,9 +108,9 @@ def folder_classes(folder: Path) -> list[str]:
     return sorted({file.label for file in list_files(folder)[0]})
 
 
-def match_classes(own: Sequence[str], other: Sequence[str]) -> dict[str, str]:
+def match_classes(class_names: Sequence[str], other: Sequence[str]) -> dict[str, str]:
     """Class of the other folder -> class of the model with the same name, or ""."""
-    simple = {name.casefold().strip(): name for name in own}
+    simple = {name.casefold().strip(): name for name in class_names}
     return {name: simple.get(name.casefold().strip(), "") for name in other}
 
 
@@ -177,8 +177,8 @@ def _copy(model: Run, run: Run, name: str) -> None:
 
 
 def _test_ids(run: Run) -> list[str]:
-    kept = read_json(run.folder / "elsewhere.json")
-    return [str(run_id) for run_id in kept] if isinstance(kept, list) else []
+    run_ids = read_json(run.folder / "elsewhere.json")
+    return [str(run_id) for run_id in run_ids] if isinstance(run_ids, list) else []
 
 
 def _check_axis(index: Index, model: Run) -> None:
@@ -186,11 +186,12 @@ def _check_axis(index: Index, model: Run) -> None:
     volumes = index.readable.loc[index.readable["format"] == "NIfTI", "path"]
     if volumes.empty:
         return
-    own, other = model.model_facts.preprocessing.axis, axis_of(volumes)
-    if own != other:
+    trained_axis, other = model.model_facts.preprocessing.axis, axis_of(volumes)
+    if trained_axis != other:
         raise DataError(
-            f"{model.title} learned from {own} slices, those of {index.folder.name} "
-            f"are {other}: choose {own} ones under Slices and frames of that data set."
+            f"{model.title} learned from {trained_axis} slices, those of "
+            f"{index.folder.name} are {other}: choose {trained_axis} ones under Slices "
+            "and frames of that data set."
         )
 
 
@@ -198,8 +199,10 @@ def _identical(index: Index, model: Run) -> int:
     folder = Path(model.config.dataset)
     if not folder.is_dir():  # nothing is left to compare with
         return 0
-    own = load_index(folder, comparable=True) or index_dataset(folder)
-    return int(index.readable["digest"].isin(set(own.readable["digest"])).sum())
+    index_of_model = load_index(folder, comparable=True) or index_dataset(folder)
+    return int(
+        index.readable["digest"].isin(set(index_of_model.readable["digest"])).sum()
+    )
 
 
 def _write_tables(

@@ -101,24 +101,26 @@ def select_images(
         raise DataError(f"Images cannot be sorted by {order!r}.")
     score = _scores(rows, wanted.of, data)
     # As the bins of histograms and reliability diagrams: the lower edge is outside.
-    kept = (score > wanted.low) | (wanted.low == 0)
-    kept &= (score <= wanted.high) & wanted.group.holds(rows)
+    selected = (score > wanted.low) | (wanted.low == 0)
+    selected &= (score <= wanted.high) & wanted.group.holds(rows)
     if wanted.label:
-        kept &= (rows["label"] == wanted.label).to_numpy()
+        selected &= (rows["label"] == wanted.label).to_numpy()
     if wanted.but:
-        kept &= (rows["label"] != wanted.but).to_numpy()
+        selected &= (rows["label"] != wanted.but).to_numpy()
     if wanted.choice:
-        kept &= (rows["choice"] == wanted.choice).to_numpy()
+        selected &= (rows["choice"] == wanted.choice).to_numpy()
     if wanted.wrong:
-        kept &= (rows["label"] != rows["choice"]).to_numpy()
+        selected &= (rows["label"] != rows["choice"]).to_numpy()
     column = "margin" if order == "uncertain" else "label_score"
-    return rows[kept].sort_values(column, ascending=order != "surest", kind="stable")
+    return rows[selected].sort_values(
+        column, ascending=order != "surest", kind="stable"
+    )
 
 
 def doubtful_labels(run: Run) -> list[str]:
     """Paths of the images whose label somebody marked as doubtful, sorted."""
-    kept = read_json(run.folder / "doubtful.json")
-    return sorted(map(str, kept)) if isinstance(kept, list) else []
+    paths = read_json(run.folder / "doubtful.json")
+    return sorted(map(str, paths)) if isinstance(paths, list) else []
 
 
 def mark_label(run: Run, path: str, doubtful: bool) -> None:

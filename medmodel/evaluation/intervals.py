@@ -63,8 +63,8 @@ def wilson(successes: int, n: int, design_effect: float = 1.0) -> Estimate:
     """
     if n == 0:
         return NOT_MEASURABLE
-    found = wilson_at(successes / n, n / design_effect)
-    return Estimate(found.value, found.low, found.high, n)
+    interval = wilson_at(successes / n, n / design_effect)
+    return Estimate(interval.value, interval.low, interval.high, n)
 
 
 def wilson_at(share: float, n: float) -> Estimate:

@@ -97,7 +97,7 @@ class OodResult:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> OodResult:
         """The inverse of `dataclasses.asdict`."""
-        near = [Neighbour(**found) for found in values["neighbours"]]
+        near = [Neighbour(**neighbour) for neighbour in values["neighbours"]]
         return cls(**{**values, "neighbours": near})
 
 
@@ -214,7 +214,7 @@ class OodDetector:
         distances = self.distances(numbers)
         rows, near = self.nearest(numbers[:, : len(self.view)])
         names = self.names.tobytes().decode().split("\0")
-        found = []
+        results = []
         for i, total in enumerate(distances):
             neighbours = [
                 Neighbour(names[2 * row], names[2 * row + 1], round(float(distance), 3))
@@ -223,8 +223,8 @@ class OodDetector:
             farther = float(np.searchsorted(self.judged, total) / len(self.judged))
             strange = self._strange(facts[i]) if len(facts) else []
             is_ood = bool(total > self.threshold)
-            found.append(OodResult(farther, is_ood, strange, neighbours))
-        return found
+            results.append(OodResult(farther, is_ood, strange, neighbours))
+        return results
 
     def _strange(self, facts: ImageTraits) -> list[str]:
         sentences = []
@@ -265,8 +265,8 @@ def fit(
     standard = _standard(training, mean, scale)
     axes = np.zeros((training.shape[1], AXES), np.float32)
     for part in _parts():
-        found = _directions(standard[:, part])
-        axes[part, : found.shape[1]] = found
+        directions = _directions(standard[:, part])
+        axes[part, : directions.shape[1]] = directions
     width = sum(DEPTHS)
     view = _directions(standard[:, :width])
     logs = _log_residuals(_standard(validation, mean, scale), axes)
@@ -383,13 +383,13 @@ def _directions(standard: Floats) -> Floats:
     from scipy.linalg import eigh
 
     count, width = standard.shape
-    kept = min(AXES, max(count // 3, 1), width // 2)
+    count_of_axes = min(AXES, max(count // 3, 1), width // 2)
     if count < width:
-        values, left = _largest(eigh, standard @ standard.T, kept)
+        values, left = _largest(eigh, standard @ standard.T, count_of_axes)
         return (standard.T @ left / np.sqrt(np.maximum(values, 1e-6))).astype(
             np.float32
         )
-    return _largest(eigh, standard.T @ standard, kept)[1].astype(np.float32)
+    return _largest(eigh, standard.T @ standard, count_of_axes)[1].astype(np.float32)
 
 
 def _largest(eigh: Any, gram: Floats, count: int) -> tuple[Floats, Floats]:

@@ -177,13 +177,13 @@ def bootstrap_difference(
     draws = draws or min(2000, max(500, 5_000_000 // n))
     value = float(change(np.ones((1, n)))[0])
     units = n if a.patients is None else a.patient_count
-    found = bootstrap_distribution(a, change, draws)
-    found = found[np.isfinite(found)]
-    if math.isnan(value) or units < 2 or len(found) < draws / 2:
+    differences = bootstrap_distribution(a, change, draws)
+    differences = differences[np.isfinite(differences)]
+    if math.isnan(value) or units < 2 or len(differences) < draws / 2:
         return NOT_MEASURABLE, 1.0, None
-    low, high, p = percentile_interval(found, smallest_group(metric, [a, b]))
+    low, high, p = percentile_interval(differences, smallest_group(metric, [a, b]))
     estimate = Estimate(value, min(low, value), max(high, value), n)
-    return estimate, p, _needed_by_error(value, float(found.std()), n)
+    return estimate, p, _needed_by_error(value, float(differences.std()), n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

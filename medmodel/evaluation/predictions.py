@@ -62,15 +62,15 @@ def shared_patients(run: Run) -> int | None:
     table = read_split(run)
     names = ["path", "patient", "split"]
     paths, patients, splits = (table[name].tolist() for name in names)
-    known: dict[bool, set[str]] = {True: set(), False: set()}
+    by_side: dict[bool, set[str]] = {True: set(), False: set()}
     for path, patient, split in zip(paths, patients, splits, strict=True):
         # Most paths are ruled out before anybody looks for a slice's number in them.
         if path.startswith(patient) and (
             not patient or patient_stand_in(path) == patient
         ):
             return None
-        known[split == "test"].add(patient)
-    return len(known[True] & known[False])
+        by_side[split == "test"].add(patient)
+    return len(by_side[True] & by_side[False])
 
 
 def training_digests(run: Run) -> dict[str, str]:
@@ -84,8 +84,8 @@ def training_digests(run: Run) -> dict[str, str]:
     if "digest" not in table:
         return {}
     # What was trained on and validated with was trained on.
-    known = table[table["split"].isin(["train", "val"])].sort_values("split")
-    return dict(zip(known["digest"][::-1], known["split"][::-1], strict=True))
+    learned = table[table["split"].isin(["train", "val"])].sort_values("split")
+    return dict(zip(learned["digest"][::-1], learned["split"][::-1], strict=True))
 
 
 def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
@@ -110,15 +110,17 @@ def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
     return Predictions(classes, truth, scores, _patient_numbers(rows["patient"]))
 
 
-def subset(data: Predictions, kept: NDArray[np.bool_]) -> Predictions:
+def subset(data: Predictions, selected: NDArray[np.bool_]) -> Predictions:
     """Some images of a split.
 
     Args:
         data: The split.
-        kept: Which of its images, shape `(n,)`.
+        selected: Which of its images, shape `(n,)`.
     """
-    patients = None if data.patients is None else _renumbered(data.patients[kept])
-    return Predictions(data.classes, data.truth[kept], data.scores[kept], patients)
+    patients = None if data.patients is None else _renumbered(data.patients[selected])
+    return Predictions(
+        data.classes, data.truth[selected], data.scores[selected], patients
+    )
 
 
 def _patient_numbers(patients: pd.Series) -> NDArray[np.intp] | None:

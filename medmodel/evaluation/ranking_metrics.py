@@ -188,17 +188,17 @@ def shrunk_influence(
         patients: Patient number of each image, shape `(n,)`; None if unknown.
     """
     usual = (area / (2 - area) + 2 * area**2 / (1 + area)) / 2 - area**2
-    found = influence.copy()
+    shrunk = influence.copy()
     for group in (positive, ~positive):
         images = int(group.sum())
-        own = float(np.sum(influence[group] ** 2)) * images
+        variance = float(np.sum(influence[group] ** 2)) * images
         units = images
         if patients is not None:
             units = int(np.count_nonzero(np.bincount(patients[group])))
-        if own > 0:
-            mixed = ((units - 1) * own + _PRIOR * usual) / (units - 1 + _PRIOR)
-            found[group] *= math.sqrt(mixed / own)
-    return found
+        if variance > 0:
+            mixed = ((units - 1) * variance + _PRIOR * usual) / (units - 1 + _PRIOR)
+            shrunk[group] *= math.sqrt(mixed / variance)
+    return shrunk
 
 
 def auc_estimate(
@@ -287,12 +287,12 @@ def _weighted_mean(
         [NDArray[np.bool_], NDArray[np.float64], Weights], NDArray[np.float64]
     ],
 ) -> NDArray[np.float64]:
-    found = []
+    by_class = []
     for position in range(len(data.classes)):
         positive = data.truth == position
         if positive.any() and not positive.all():
-            found.append(measure(positive, data.scores[:, position], weights))
-    return np.mean(found, axis=0) if found else np.full(len(weights), np.nan)
+            by_class.append(measure(positive, data.scores[:, position], weights))
+    return np.mean(by_class, axis=0) if by_class else np.full(len(weights), np.nan)
 
 
 def _degrees(n: int) -> float:

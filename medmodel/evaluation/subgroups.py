@@ -64,15 +64,15 @@ class Subgroup:
         Args:
             rows: Columns `path`, `patient` and the facts, as from `with_facts`.
         """
-        kept = np.ones(len(rows), bool)
+        inside = np.ones(len(rows), bool)
         for name, texts in self.kinds:
-            kept &= rows[name].isin(texts).to_numpy(bool)
+            inside &= rows[name].isin(texts).to_numpy(bool)
         for name, (low, high) in self.ranges:
-            kept &= rows[name].between(low, high).to_numpy(bool)
+            inside &= rows[name].between(low, high).to_numpy(bool)
         wanted = self.text.strip().casefold()
         if wanted:
-            kept &= _holds(rows["path"], wanted) | _holds(rows["patient"], wanted)
-        return kept
+            inside &= _holds(rows["path"], wanted) | _holds(rows["patient"], wanted)
+        return inside
 
 
 ALL = Subgroup()
@@ -91,11 +91,11 @@ def with_facts(rows: pd.DataFrame, index: pd.DataFrame | None) -> pd.DataFrame:
     """
     if index is None:
         return rows
-    known = [name for name in FACT_TITLES if name in index]
-    facts = index.drop_duplicates("path").set_index("path")[known]
-    found = facts.reindex(rows["path"])
-    for name in known:
-        column = found[name]
+    titles = [name for name in FACT_TITLES if name in index]
+    facts = index.drop_duplicates("path").set_index("path")[titles]
+    facts_of_rows = facts.reindex(rows["path"])
+    for name in titles:
+        column = facts_of_rows[name]
         text = facts[name].dtype.kind not in "iuf"
         rows = rows.assign(**{name: (column.fillna("") if text else column).to_numpy()})
     return rows
@@ -109,7 +109,7 @@ def subgroup_options(
     Returns:
         Fact -> the texts that occur, sorted, or the smallest and the largest number.
     """
-    found: dict[str, tuple[str, ...] | tuple[float, float]] = {}
+    options: dict[str, tuple[str, ...] | tuple[float, float]] = {}
     for name in FACT_TITLES:
         if name not in rows:
             continue
@@ -117,10 +117,10 @@ def subgroup_options(
         if column.nunique() < 2:
             continue
         if rows[name].dtype.kind in "iuf":
-            found[name] = float(column.min()), float(column.max())
+            options[name] = float(column.min()), float(column.max())
         else:
-            found[name] = tuple(sorted(map(str, set(column))))
-    return found
+            options[name] = tuple(sorted(map(str, set(column))))
+    return options
 
 
 def _holds(column: pd.Series, text: str) -> NDArray[np.bool_]:

@@ -215,9 +215,9 @@ def freeze_thresholds(
         n: None if math.isnan(t) else t for n, t in thresholds.items()
     }
     with run.notes_lock:
-        kept = _kept(run)
-        if kept is not None:
-            chosen = {**kept, "later": [*kept.get("later", []), chosen]}
+        frozen = _kept(run)
+        if frozen is not None:
+            chosen = {**frozen, "later": [*frozen.get("later", []), chosen]}
         write_json(run.folder / "thresholds.json", chosen)
 
 
@@ -229,8 +229,8 @@ def frozen_thresholds(run: Run) -> tuple[Rule | Rules, dict[str, float]] | None:
 
 def later_choices(run: Run) -> list[ThresholdChoice]:
     """What was chosen again when the test images had been seen, oldest first."""
-    found = (_kept(run) or {}).get("later", [])
-    return [ThresholdChoice(_rule(v), _thresholds(v), float(v["when"])) for v in found]
+    rows = (_kept(run) or {}).get("later", [])
+    return [ThresholdChoice(_rule(v), _thresholds(v), float(v["when"])) for v in rows]
 
 
 def _kept(run: Run) -> dict[str, Any] | None:
@@ -257,8 +257,8 @@ def _rule(values: Mapping[str, Any]) -> Rule | Rules:
 
 
 def _thresholds(values: Mapping[str, Any]) -> dict[str, float]:
-    kept = values["thresholds"].items()
-    return {name: math.nan if t is None else t for name, t in kept}
+    by_class = values["thresholds"].items()
+    return {name: math.nan if t is None else t for name, t in by_class}
 
 
 def frozen_outcomes(run: Run, data: Predictions) -> list[Outcome]:

@@ -38,13 +38,13 @@ def action(tag: BaseTag) -> str:
         return ""  # file meta information, written anew
     if tag.is_private:
         return "X"
-    found = table().get(f"{tag:08x}")
-    if found is None and tag.group & 0xFF00 in (0x5000, 0x6000):
+    row = table().get(f"{tag:08x}")
+    if row is None and tag.group & 0xFF00 in (0x5000, 0x6000):
         # Curves, and overlays, which are images that may hold text.
         return "X"
-    if found is None and tag.element and not dictionary_has_tag(tag):
+    if row is None and tag.element and not dictionary_has_tag(tag):
         return "X"
-    return found or ""
+    return row or ""
 
 
 def identifying(element: DataElement) -> bool:

@@ -121,10 +121,10 @@ def image_elements(data: bytes) -> Dataset | None:
             return None
         if implicit and data[at + 4 : at + 6] in _SHORT | _LONG:
             return None  # explicit after all
-        found = _walk(data, at, len(data), implicit)
-        if found.keys() & _BEYOND:
+        elements = _walk(data, at, len(data), implicit)
+        if elements.keys() & _BEYOND:
             return None
-        dataset = Dataset(_converted(found, implicit))
+        dataset = Dataset(_converted(elements, implicit))
         names = dataset.get("SpecificCharacterSet")
         encodings = convert_encodings(names) if names else default_encoding
         dataset.set_original_encoding(implicit, True, encodings)
@@ -152,7 +152,7 @@ def _walk(data: bytes, at: int, end: int, implicit: bool) -> _Found:
         ValueError: It is not as plain as that.
         struct.error: The file ends too soon.
     """
-    found: _Found = {}
+    elements: _Found = {}
     before = -1
     while at < end:
         tag, representation, start, length = _element(data, at, implicit)
@@ -165,9 +165,9 @@ def _walk(data: bytes, at: int, end: int, implicit: bool) -> _Found:
         if at > end:
             raise ValueError("an element that ends elsewhere")
         if tag in _REPEATED or tag in _OWN or tag in _BEYOND:
-            found[tag] = representation, data[start:at]
+            elements[tag] = representation, data[start:at]
         before = tag
-    return found
+    return elements
 
 
 def _element(data: bytes, at: int, implicit: bool) -> tuple[int, bytes, int, int]:
@@ -214,11 +214,11 @@ def _past_item(data: bytes, at: int, end: int | None, implicit: bool) -> int:
 
 
 def _converted(
-    found: _Found, implicit: bool
+    elements: _Found, implicit: bool
 ) -> dict[BaseTag, DataElement | RawDataElement]:
     return {
         BaseTag(tag): (_shared if tag in _REPEATED else _raw)(tag, vr, value, implicit)
-        for tag, (vr, value) in found.items()
+        for tag, (vr, value) in elements.items()
     }
 
 

@@ -115,7 +115,7 @@ def _non_local_means(values: Values, strength: float) -> Any:
 
     sigma = _noise(values)
     several = values.shape[2] > 1
-    found = denoise_nl_means(
+    denoised = denoise_nl_means(
         values if several else values[..., 0],
         patch_size=5,
         patch_distance=6,
@@ -123,7 +123,7 @@ def _non_local_means(values: Values, strength: float) -> Any:
         sigma=sigma,
         channel_axis=2 if several else None,
     )
-    return found.reshape(values.shape)
+    return denoised.reshape(values.shape)
 
 
 def _noise(values: Values) -> float:
@@ -151,8 +151,8 @@ def _unsharp(values: Values, strength: float) -> Any:
 def _edges(values: Values, strength: float) -> Any:
     from skimage.filters import sobel
 
-    found = _per_channel(values, sobel)
-    return found / max(float(found.max()), 1 / 255)
+    edges = _per_channel(values, sobel)
+    return edges / max(float(edges.max()), 1 / 255)
 
 
 def _crop(values: Values, strength: float) -> Any:

@@ -54,16 +54,16 @@ def measure(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 def measure_files(paths: list[str], folder: str) -> list[list[str | int]]:
     """Path, black and white border, letters of each image; runs in the pool."""
-    found: list[list[str | int]] = []
+    rows: list[list[str | int]] = []
     for path in paths:
         try:
             pixels = images.decode(Path(folder, path)).pixels
         except (ImageError, OSError):
             continue  # gone since it was indexed: the next check will say so
         grey = _grey(images.thumbnail(channels.single_channel(pixels), SIDE))
-        found.append([path, border(grey <= BLACK), border(grey >= WHITE)])
-        found[-1].append(letters(grey))
-    return found
+        rows.append([path, border(grey <= BLACK), border(grey >= WHITE)])
+        rows[-1].append(letters(grey))
+    return rows
 
 
 def border(plain: npt.NDArray[np.bool_]) -> int:

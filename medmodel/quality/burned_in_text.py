@@ -111,7 +111,7 @@ def _marks(
     from scipy.ndimage import find_objects
 
     largest = _HIGH * max(values.shape)
-    found = []
+    marks = []
     for number, place in enumerate(find_objects(parts), 1):
         high, wide = (part.stop - part.start for part in place)
         if not (_LOW <= high <= largest and wide <= 2 * high and high <= 8 * wide):
@@ -120,8 +120,8 @@ def _marks(
         grey = float(np.median(values[place][inside]))
         step = float(narrow[place][inside].max())
         top, left = (part.start for part in place)
-        found.append(_Mark(number, top, left, high, wide, grey, step))
-    return found
+        marks.append(_Mark(number, top, left, high, wide, grey, step))
+    return marks
 
 
 def _rows(marks: list[_Mark]) -> list[list[_Mark]]:

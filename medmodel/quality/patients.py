@@ -23,10 +23,10 @@ def in_two_splits(table: pd.DataFrame) -> list[Issue]:
     Args:
         table: Columns `path`, `patient_header`, `split`.
     """
-    known = table[table["patient_header"] != ""]
+    with_patient = table[table["patient_header"] != ""]
     groups = [
         group["path"].tolist()
-        for _, group in known.groupby("patient_header")
+        for _, group in with_patient.groupby("patient_header")
         if group["split"].nunique() > 1
     ]
     sentence = "Images of one person in training and test make the test too easy."
@@ -47,11 +47,11 @@ def in_two_classes(table: pd.DataFrame) -> list[Issue]:
     Args:
         table: Columns `path`, `label`, `patient` ("" if unknown) and `patient_header`.
     """
-    known = table[table["patient"] != ""]
-    classes = known.groupby("patient")["label"].transform("nunique")
-    both = known[classes > 1]
+    with_patient = table[table["patient"] != ""]
+    classes = with_patient.groupby("patient")["label"].transform("nunique")
+    both = with_patient[classes > 1]
     groups = [_alternating(group) for _, group in both.groupby("patient")]
-    total = known["patient"].nunique()
+    total = with_patient["patient"].nunique()
     level: Level = "ok" if len(groups) > BY_DESIGN * total else "warning"
     named = both.loc[both["patient_header"] == "", "patient"].nunique()
     sentence = _sentence(both, len(groups), total, named)

@@ -54,7 +54,7 @@ def differences(table: pd.DataFrame) -> list[ClassDifference]:
     """
     seen = table[table["letters"].notna()]
     kinds = table["format"] + ", " + table["mode"]
-    found = [
+    results = [
         _differs(
             "letters",
             "Letters or markers that go with the class",
@@ -84,11 +84,11 @@ def differences(table: pd.DataFrame) -> list[ClassDifference]:
     for kind in kinds.value_counts().index[:8]:
         words = f"are stored as {kind}"
         title = "Formats or bit depths that go with the class"
-        told = _differs("formats", title, words, table.assign(has=kinds == kind))
-        if told:
-            found.append(told)
+        rows = table.assign(has=kinds == kind)
+        if format_difference := _differs("formats", title, words, rows):
+            results.append(format_difference)
             break
-    return [difference for difference in found if difference]
+    return [difference for difference in results if difference]
 
 
 def _differs(
@@ -169,8 +169,8 @@ def sources(table: pd.DataFrame, seed: int = 0) -> Sources | None:
     counts = np.bincount(labels)
     if len(classes) < 2 or counts.min() < FEWEST:
         return None
-    known = list(map(str, classes))
-    names = [source_of(path, known) for path in table["path"]]
+    class_names = list(map(str, classes))
+    names = [source_of(path, class_names) for path in table["path"]]
     codes = np.unique(names, return_inverse=True)[1]
     if codes.max() == 0:
         return None

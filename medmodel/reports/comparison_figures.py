@@ -97,11 +97,11 @@ def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
     return _named(drawing)
 
 
-def intervals_figure(found: Mapping[str, Estimate], title: str) -> Figure:
+def intervals_figure(estimates: Mapping[str, Estimate], title: str) -> Figure:
     """One metric of several models: dots with their intervals, one below the other."""
-    drawing = figure(70 + 48 * len(found))
+    drawing = figure(70 + 48 * len(estimates))
     for at, (estimate, colour) in enumerate(
-        zip(found.values(), _colours(), strict=False)
+        zip(estimates.values(), _colours(), strict=False)
     ):
         if estimate.measurable:
             drawing.add_scatter(
@@ -121,7 +121,7 @@ def intervals_figure(found: Mapping[str, Estimate], title: str) -> Figure:
                 hoverinfo="text",
             )
     drawing.update_xaxes(title=title)
-    for at, name in enumerate(found):
+    for at, name in enumerate(estimates):
         # Above its line: beside it, long names would leave no room on a phone.
         drawing.add_annotation(
             text=literal(shortened(name, _LONGEST)),
@@ -133,7 +133,7 @@ def intervals_figure(found: Mapping[str, Estimate], title: str) -> Figure:
             showarrow=False,
             font={"size": 13},
         )
-    drawing.update_yaxes(visible=False, range=[len(found) - 0.5, -0.7])
+    drawing.update_yaxes(visible=False, range=[len(estimates) - 0.5, -0.7])
     return drawing
 
 

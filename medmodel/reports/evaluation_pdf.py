@@ -45,24 +45,24 @@ def evaluation_sheet(run: Run) -> bytes:
         DataError: The predictions hold no test image.
     """
     data = split_predictions(read_predictions(run), "test")
-    found = model_card.evaluate_run(run)
+    evaluation = model_card.evaluate_run(run)
     page = PdfCanvas(f"Evaluation of {run.title}")
-    _head(page, run, found)
+    _head(page, run, evaluation)
     top = page.y
     _metrics(page, data)
     left = page.y
     page.y = top
-    _confusion(page, found)
+    _confusion(page, evaluation)
     page.y = min(page.y, left)
     _curves(page, data)
-    _classes(page, found)
+    _classes(page, evaluation)
     _operating(page, run, data)
-    _limits(page, run, found)
+    _limits(page, run, evaluation)
     _foot(page, run)
     return page.done()
 
 
-def _head(page: PdfCanvas, run: Run, found: Evaluation) -> None:
+def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.frame(MARGIN, page.y - 17, _INSIDE, 17, _RED)
     warning = "Not for clinical use. Research and teaching only."
     page.text(MARGIN + 6, page.y - 12, warning, 9, _RED)
@@ -71,9 +71,9 @@ def _head(page: PdfCanvas, run: Run, found: Evaluation) -> None:
     page.text(MARGIN, page.y, title, 15)
     page.y -= 3
     page.paragraph(
-        f"Measured on {model_card.tested_on(run, found)} Intervals are 95 %. Always "
-        f"guessing {found.majority} gives an accuracy of {found.baseline}. "
-        f"{found.resolution}"
+        f"Measured on {model_card.tested_on(run, evaluation)} Intervals are 95 %. "
+        f"Always guessing {evaluation.majority} gives an accuracy of "
+        f"{evaluation.baseline}. {evaluation.resolution}"
     )
 
 
@@ -85,33 +85,33 @@ def _metrics(page: PdfCanvas, data: Predictions) -> None:
     page.table(MARGIN, rows, [150, 108, 34])
 
 
-def _confusion(page: PdfCanvas, found: Evaluation) -> None:
+def _confusion(page: PdfCanvas, evaluation: Evaluation) -> None:
     left = MARGIN + 312
     page.heading("What was taken for what", left)
     page.y -= 12
     page.text(left, page.y, "label in rows, first choice in columns", 6.5, PALE)
-    k = len(found.classes)
+    k = len(evaluation.classes)
     if k > _MATRIX:
         page.y -= 14
         page.text(left, page.y, f"{k} classes: see the HTML evaluation.", 7.5)
         return
-    names = min(max(text_width(name, 6.5) for name in found.classes), 66) + 12
+    names = min(max(text_width(name, 6.5) for name in evaluation.classes), 66) + 12
     side = min((_INSIDE - 312 - names) / k, 132 / k)
     wide = k <= _CLASSES and all(
-        text_width(name, 6) < side - 2 for name in found.classes
+        text_width(name, 6) < side - 2 for name in evaluation.classes
     )
     top = page.y - 14
-    totals = np.maximum(found.confusion.sum(axis=1), 1)
-    for column, name in enumerate(found.classes):
+    totals = np.maximum(evaluation.confusion.sum(axis=1), 1)
+    for column, name in enumerate(evaluation.classes):
         head = name if wide else f"{column + 1}"
         page.centred(left + names + side * (column + 0.5), top + 3, head, 6, PALE)
-    for row, name in enumerate(found.classes):
+    for row, name in enumerate(evaluation.classes):
         low = top - side * (row + 1)
         shown = name if wide else f"{row + 1} {name}"
         middle = low + side / 2 - 2
         page.text(left, middle, shortened(shown, names - 2, 6.5), 6.5, PALE)
         for column in range(k):
-            count = int(found.confusion[row, column])
+            count = int(evaluation.confusion[row, column])
             share = count / totals[row]
             place = left + names + side * column
             page.cell(place, low, side, side, 0.85 * float(share))
@@ -178,14 +178,14 @@ def _legend(
         page.text(x, y - 9 * 14, f"and {len(names) - 14} more", 6.5, PALE)
 
 
-def _classes(page: PdfCanvas, found: Evaluation) -> None:
+def _classes(page: PdfCanvas, evaluation: Evaluation) -> None:
     page.heading("Class by class")
     rows = [["Class", "Images", "Sensitivity", "PPV (precision)", "AUC"]]
-    for result in found.per_class[:_CLASSES]:
+    for result in evaluation.per_class[:_CLASSES]:
         numbers = (result.sensitivity, result.precision, result.auc)
         rows.append([result.name, f"{result.images:,}", *map(str, numbers)])
     page.table(MARGIN, rows, [147, 50, 110, 110, 110])
-    _more(page, len(found.classes))
+    _more(page, len(evaluation.classes))
 
 
 def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
@@ -212,10 +212,10 @@ def _more(page: PdfCanvas, count: int) -> None:
         page.paragraph(more, 7, PALE)
 
 
-def _limits(page: PdfCanvas, run: Run, found: Evaluation) -> None:
+def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.heading("Limits")
     temperature = stored_temperature(run)
-    limits = [*model_card.limits(run, found)]
+    limits = [*model_card.limits(run, evaluation)]
     if temperature is None:
         limits.append("Scores are as trained, not calibrated.")
     else:

@@ -55,7 +55,7 @@ def precision_recall_figure(
 
 
 def histogram_figure(
-    found: Histogram, name: str, colour: str, threshold: float | None = None
+    histogram: Histogram, name: str, colour: str, threshold: float | None = None
 ) -> Figure:
     """How a class's scores are spread: its images upwards, all others downwards.
 
@@ -63,12 +63,12 @@ def histogram_figure(
     bars to point at carry the edges of a bin and whether its images are of the class.
     """
     drawing = figure(HEIGHT)
-    edges = found.edges
+    edges = histogram.edges
     middles, width = (edges[1:] + edges[:-1]) / 2, float(edges[1] - edges[0])
     shown = literal(name)
     parts = (
-        (found.inside, 1, shown, colour),
-        (found.outside, -1, f"not {shown}", GREY),
+        (histogram.inside, 1, shown, colour),
+        (histogram.outside, -1, f"not {shown}", GREY),
     )
     shares = [100 * c / max(int(c.sum()), 1) for c, *_ in parts]
     most = max(float(share.max()) for share in shares) * 1.12 or 1.0
@@ -181,20 +181,20 @@ def reliability_figure(
 
 
 def benefit_figure(
-    found: DecisionCurve, colour: str, threshold: float | None = None
+    curve: DecisionCurve, colour: str, threshold: float | None = None
 ) -> Figure:
     """Net benefit over the probability from which one would act."""
     drawing = figure(HEIGHT)
-    x = found.thresholds
-    add_band(drawing, x, found.low, found.high, colour)
-    drawing.add_scatter(x=x, y=found.everybody, **line(GREY, "dash"), hoverinfo="skip")
+    x = curve.thresholds
+    add_band(drawing, x, curve.low, curve.high, colour)
+    drawing.add_scatter(x=x, y=curve.everybody, **line(GREY, "dash"), hoverinfo="skip")
     drawing.add_scatter(
         x=x,
-        y=found.model,
+        y=curve.model,
         **line(colour),
         hovertemplate="act from %{x:.2f}: net benefit %{y:.3f}<extra></extra>",
     )
-    top = 1.3 * float(max(found.model.max(), found.everybody.max(), 0.05))
+    top = 1.3 * float(max(curve.model.max(), curve.everybody.max(), 0.05))
     drawing.add_hline(0, line={"color": GREY, "width": 1})
     places = (("act on nobody", 0.96, 0.0), ("act on everybody", 0.02, top))
     for text, at, height in places:

@@ -50,12 +50,12 @@ class GuidelineItem(NamedTuple):
     text: str
 
 
-def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
+def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
     """Page one: (heading, text), text `BLANK` where nothing is known."""
-    classes = ", ".join(found.classes)
+    classes = ", ".join(evaluation.classes)
     frozen = frozen_thresholds(run)
     facts = run.model_facts if run.model_path.exists() else None
-    counts = ", ".join(f"{c.name} {c.images:,}" for c in found.per_class)
+    counts = ", ".join(f"{c.name} {c.images:,}" for c in evaluation.per_class)
     return [
         ("Name", run.title),
         ("Version", f"Run {run.id}" + _dated(", trained ", run)),
@@ -70,12 +70,12 @@ def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
             "Diagnosis, screening, triage, any decision about a person.",
         ),
         ("Trained on", trained_on(run)),
-        ("Tested on", tested_on(run, found)),
+        ("Tested on", tested_on(run, evaluation)),
         ("Test images of each class", counts),
-        ("Accuracy", f"{found.accuracy}, n = {found.accuracy.n:,}"),
-        ("Balanced accuracy", str(found.balanced_accuracy)),
-        ("Area under the ROC curve", str(found.auc)),
-        (f"Always guessing {found.majority}", str(found.baseline)),
+        ("Accuracy", f"{evaluation.accuracy}, n = {evaluation.accuracy.n:,}"),
+        ("Balanced accuracy", str(evaluation.balanced_accuracy)),
+        ("Area under the ROC curve", str(evaluation.auc)),
+        (f"Always guessing {evaluation.majority}", str(evaluation.baseline)),
         (
             "Operating point",
             f"Chosen on validation: {frozen[0]}.{chosen_again(run)}"
@@ -88,36 +88,36 @@ def model_facts_label(run: Run, found: Evaluation) -> list[Fact]:
             " ".join(
                 [
                     "Not for clinical use: research and teaching only.",
-                    *limits(run, found),
+                    *limits(run, evaluation),
                 ]
             ),
         ),
         (
             "External validation",
-            tested_on(run, found) if run.tested_model else BLANK,
+            tested_on(run, evaluation) if run.tested_model else BLANK,
         ),
         ("Contact", BLANK),
     ]
 
 
-def limits(run: Run, found: Evaluation) -> list[str]:
+def limits(run: Run, evaluation: Evaluation) -> list[str]:
     """What a reader of the numbers must know, a sentence each."""
-    said = [found.resolution]
-    if not found.patients:
+    said = [evaluation.resolution]
+    if not evaluation.patients:
         said.append(
             "Patients are not known: images count as independent, so intervals may be "
             "too narrow."
         )
-    elif found.patients < FEW_PATIENTS:
-        said.append(few_patients(found.patients))
+    elif evaluation.patients < FEW_PATIENTS:
+        said.append(few_patients(evaluation.patients))
     overlap = shared_patients(run)
     if overlap:
         said.append(
             f"{overlap:,} test patients also occur in training or validation: expect "
             "worse on new patients."
         )
-    if found.absent:
-        said.append(f"Never tested on: {', '.join(found.absent)}.")
+    if evaluation.absent:
+        said.append(f"Never tested on: {', '.join(evaluation.absent)}.")
     if not run.tested_model:
         said.append("Tested on images of the same source only, not at another place.")
     said.append("Says nothing about pictures unlike its training images.")
@@ -127,11 +127,11 @@ def limits(run: Run, found: Evaluation) -> list[str]:
     return said
 
 
-def guideline_items(run: Run, found: Evaluation) -> list[GuidelineItem]:
+def guideline_items(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:
     """The pages behind, in the order of CLAIM."""
     config, status = run.config, run.status
     facts = run.model_facts if run.model_path.exists() else None
-    external = tested_on(run, found) if run.tested_model else BLANK
+    external = tested_on(run, evaluation) if run.tested_model else BLANK
     chosen = (
         f"Epoch {status.best_epoch}: what validation images liked best was kept."
         if status.best_epoch
@@ -140,7 +140,7 @@ def guideline_items(run: Run, found: Evaluation) -> list[GuidelineItem]:
     seen = _preprocessing(facts.preprocessing) if facts else BLANK
     metrics = ", ".join(metric.title for metric in METRICS.values())
     uncertainty = "95 % intervals: " + (
-        "patients kept together." if found.patients else "images as independent."
+        "patients kept together." if evaluation.patients else "images as independent."
     )
     return [
         GuidelineItem("Study design and goal", "5–6", "4", BLANK),
@@ -168,15 +168,15 @@ def guideline_items(run: Run, found: Evaluation) -> list[GuidelineItem]:
             "Internal test",
             "32",
             "16",
-            BLANK if run.tested_model else tested_on(run, found),
+            BLANK if run.tested_model else tested_on(run, evaluation),
         ),
         GuidelineItem("External test", "33", "16", external),
         GuidelineItem("Ethics approval and registration", "34", "17, 18d", BLANK),
         GuidelineItem("Patients' characteristics", "36", "20b", BLANK),
-        GuidelineItem("Performance", "37–38", "23a", _performance(found)),
+        GuidelineItem("Performance", "37–38", "23a", _performance(evaluation)),
         GuidelineItem("Fairness and subgroups", "38", "14, 23a", BLANK),
-        GuidelineItem("Failure analysis", "39", "", _failures(found)),
-        GuidelineItem("Limitations", "40", "26", " ".join(limits(run, found))),
+        GuidelineItem("Failure analysis", "39", "", _failures(evaluation)),
+        GuidelineItem("Limitations", "40", "26", " ".join(limits(run, evaluation))),
         GuidelineItem(
             "Intended use and clinical role", "41", "27", "None: research and teaching."
         ),
@@ -196,11 +196,11 @@ def evaluate_run(run: Run) -> Evaluation:
     return evaluate(read_predictions(run))
 
 
-def tested_on(run: Run, found: Evaluation) -> str:
+def tested_on(run: Run, evaluation: Evaluation) -> str:
     """What the numbers rest on, as a sentence."""
-    who = f"{found.images:,} images"
-    if found.patients:
-        who += f" of {found.patients:,} patients"
+    who = f"{evaluation.images:,} images"
+    if evaluation.patients:
+        who += f" of {evaluation.patients:,} patients"
     if run.tested_model:
         mapping = run.class_mapping.items()
         there = [f"{a} as {b}" for a, b in mapping if a.casefold() != b.casefold()]
@@ -219,8 +219,8 @@ def split_level(run: Run) -> str:
     if shared is None:
         return "Split by image: patients are not known." + dealt
     if shared:
-        found = f"{shared:,} test patients also occur in training or validation."
-        return found + dealt
+        sentence = f"{shared:,} test patients also occur in training or validation."
+        return sentence + dealt
     return "Split by patient: nobody is on both sides." + dealt
 
 
@@ -240,10 +240,10 @@ def trained_on(run: Run) -> str:
 
 def data_quality(run: Run) -> str:
     """What the check of the data set found, as sentences; blank if there was none."""
-    found = load_issues(Path(run.config.dataset))
-    if found is None:
+    issues = load_issues(Path(run.config.dataset))
+    if issues is None:
         return BLANK
-    odd = [f"{f.title} ({f.count:,})" for f in found if f.level != "ok"]
+    odd = [f"{f.title} ({f.count:,})" for f in issues if f.level != "ok"]
     return f"Found: {'; '.join(odd)}." if odd else "Checked; nothing odd was found."
 
 
@@ -328,10 +328,11 @@ def _unreadable(run: Run) -> str:
     return f"{broken:,} image files could not be read and were left out."
 
 
-def _performance(found: Evaluation) -> str:
+def _performance(evaluation: Evaluation) -> str:
     return (
-        f"Accuracy {found.accuracy}, balanced accuracy {found.balanced_accuracy}, area "
-        f"under the ROC curve {found.auc}; every class: see the evaluation."
+        f"Accuracy {evaluation.accuracy}, balanced accuracy "
+        f"{evaluation.balanced_accuracy}, area under the ROC curve {evaluation.auc}; "
+        "every class: see the evaluation."
     )
 
 
@@ -353,12 +354,13 @@ def _training(run: Run) -> str:
 
 
 def _calibration(run: Run) -> str:
-    found = stored_temperature(run)
-    if found is None:
+    temperature = stored_temperature(run)
+    if temperature is None:
         return "Scores are not calibrated."
     return (
-        f"Temperature {found.value:.2f} ({found.low:.2f}–{found.high:.2f}), fitted on "
-        f"{found.images:,} validation images."
+        f"Temperature {temperature.value:.2f} ("
+        f"{temperature.low:.2f}–{temperature.high:.2f}), fitted on "
+        f"{temperature.images:,} validation images."
     )
 
 
@@ -374,12 +376,12 @@ def _said(values: dict[str, Any], names: tuple[str, ...]) -> Iterator[str]:
             yield f"{name} {values[name]}"
 
 
-def _failures(found: Evaluation) -> str:
+def _failures(evaluation: Evaluation) -> str:
     pairs = [
-        (int(found.confusion[i, j]), label, choice)
-        for i, label in enumerate(found.classes)
-        for j, choice in enumerate(found.classes)
-        if i != j and found.confusion[i, j]
+        (int(evaluation.confusion[i, j]), label, choice)
+        for i, label in enumerate(evaluation.classes)
+        for j, choice in enumerate(evaluation.classes)
+        if i != j and evaluation.confusion[i, j]
     ]
     worst = sorted(pairs, reverse=True)[:3]
     return "; ".join(f"{n:,} × {a} taken for {b}" for n, a, b in worst) or "No mistake."

@@ -237,18 +237,18 @@ def _width(font: str, text: str, size: float) -> float:
 
 def _parts(text: str) -> list[tuple[str, str]]:
     """The text as (font, characters) of each font, in order."""
-    known = _fonts()
-    found: list[tuple[str, str]] = []
+    fonts = _fonts()
+    runs_of_font: list[tuple[str, str]] = []
     for letter in text:
         code = ord(letter)
-        font = "DejaVu" if code in known else _eastern(code)
+        font = "DejaVu" if code in fonts else _eastern(code)
         if not font:
             font, letter = "DejaVu", _MISSING
-        if found and found[-1][0] == font:
-            found[-1] = font, found[-1][1] + letter
+        if runs_of_font and runs_of_font[-1][0] == font:
+            runs_of_font[-1] = font, runs_of_font[-1][1] + letter
         else:
-            found.append((font, letter))
-    return found
+            runs_of_font.append((font, letter))
+    return runs_of_font
 
 
 def _eastern(code: int) -> str:
