@@ -11,7 +11,7 @@ import json
 import math
 import time
 from array import array
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +260,7 @@ class Feed:
             status = self.run.status
         except RunError:
             return self._tell({"state": "deleted"})
-        values = status.to_json()
+        values = asdict(status)
         values["age"] = round(max(time.time() - status.heartbeat, 0.0), 1)
         if status.state is RunStatus.QUEUED:
             values["before"] = run_index.runs_before(self.run, self.store)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from medmodel.core.enhancement_steps import step_problem
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Colour, Fit, Preprocessing, window_values
-from medmodel.core.storage import known_values
 
 Training = Literal["frozen", "fine_tune", "scratch"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
@@ -182,18 +181,6 @@ class TrainConfig:
         """Raises `ConfigError` for the first wrong field."""
         for name, message in self.problems().items():
             raise ConfigError(name, message)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, as written to config.json."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """The inverse of `to_json`; unknown keys of newer versions are ignored."""
-        fields = known_values(cls, values)
-        fields["augmentation"] = Augmentation(**fields.get("augmentation", {}))
-        fields["steps"] = tuple(fields.get("steps", ()))
-        return cls(**fields)
 
 
 _RANGES: list[tuple[str, float, float]] = [

@@ -16,22 +16,15 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from medmodel.core.errors import FileError
 
 _LONGEST_LINE = 2**16
-_KINDS: dict[object, tuple[type, ...]] = {
-    "str": (str,),
-    "bool": (bool,),
-    "int": (int,),
-    "float": (int, float),
-    "float | None": (int, float, type(None)),
-}
-"""What JSON may hold for a field, by its annotation; others are not looked at."""
+Content = TypeVar("Content")
 
 
 def _umask() -> int:
@@ -67,9 +60,9 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Writes readable JSON, wholly or not at all."""
+    """Writes plain values and dataclasses as readable JSON, wholly or not at all."""
     with replacing(path) as file:
-        json.dump(values, file, indent=2, ensure_ascii=False)
+        json.dump(values, file, indent=2, ensure_ascii=False, default=asdict)
 
 
 def read_json(path: Path) -> Any:
@@ -88,21 +81,26 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def known_values(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some JSON values that a dataclass has a field for.
+def read_as(path: Path, kind: type[Content]) -> Content | None:
+    """The content of a JSON file as a dataclass; None if there is no such file.
 
-    Keys that only newer versions know are left out.
+    Keys that only newer versions know are ignored. What is returned may keep defaults
+    in its class alone: `dataclasses.asdict` knows all of its fields, `vars` does not.
 
     Raises:
-        TypeError: A value is of another kind than its field, as in a damaged file.
+        FileError: It is no JSON, or a value is missing or of another type.
     """
-    known_fields: dict[str, Any] = {}
-    for field in fields(kind):
-        if field.name in values:
-            known_fields[field.name] = value = values[field.name]
-            if not isinstance(value, _KINDS.get(field.type, (object,))):
-                raise TypeError(f"{field.name} is {value!r:.40}")
-    return known_fields
+    import msgspec  # here: processes that decode images read no such file
+
+    values = read_json(path)
+    if values is None and not path.exists():
+        return None
+    try:
+        return msgspec.convert(values, kind)
+    except ValueError as error:
+        raise FileError(
+            f"{path} is damaged ({error}): restore it from a backup, or remove it."
+        ) from error
 
 
 def write_rows(

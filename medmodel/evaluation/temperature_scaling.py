@@ -6,13 +6,13 @@ It is stored beside the model.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
-from medmodel.core.storage import newer, read_json, write_json
+from medmodel.core.storage import newer, read_as, write_json
 from medmodel.evaluation.intervals import variance_and_quantile
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs.run import Run
@@ -127,7 +127,7 @@ def calibrate(data: Predictions, temperature: float) -> Predictions:
 
 def store_temperature(run: Run, temperature: Temperature) -> None:
     """Writes the run's calibration.json, which Diagnose reads."""
-    write_json(run.folder / "calibration.json", asdict(temperature))
+    write_json(run.folder / "calibration.json", temperature)
 
 
 def stored_temperature(run: Run) -> Temperature | None:
@@ -136,7 +136,7 @@ def stored_temperature(run: Run) -> Temperature | None:
     # A run that was resumed has another model than the one that was calibrated.
     if not path.exists() or newer(run.model_path, path):
         return None
-    return Temperature(**read_json(path))
+    return read_as(path, Temperature)
 
 
 def _logits(scores: NDArray[np.floating]) -> NDArray[np.float64]:

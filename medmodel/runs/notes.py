@@ -5,13 +5,13 @@ Kept as notes.json in the run's folder, which no worker ever writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from medmodel.core import audit
-from medmodel.core.errors import RunError
-from medmodel.core.storage import read_json, write_json
+from medmodel.core.errors import FileError, RunError
+from medmodel.core.storage import read_as, write_json
 from medmodel.runs.run import Run
 
 FILE = "notes.json"
@@ -32,19 +32,12 @@ class Notes:
     note: str = ""
     pinned: bool = False
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Notes:
-        """The inverse of `dataclasses.asdict`."""
-        tags = tuple(map(str, values.get("tags", ())))
-        return cls(tags, str(values.get("note", "")), values.get("pinned") is True)
-
 
 def notes_of(run: Run) -> Notes:
     """The run's notes; empty where there are none or they cannot be read."""
     try:
-        values = read_json(run.folder / FILE)
-        return Notes.from_json(values) if isinstance(values, Mapping) else Notes()
-    except (ValueError, TypeError):
+        return read_as(run.folder / FILE, Notes) or Notes()
+    except FileError:
         return Notes()
 
 
@@ -77,7 +70,7 @@ def change_notes(
         if after == before:
             return before
         try:
-            write_json(run.folder / FILE, asdict(after))
+            write_json(run.folder / FILE, after)
         except OSError as error:
             raise RunError(
                 f"The notes of {run.title} cannot be written: {error.strerror}."

@@ -12,27 +12,24 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import RunError
+from medmodel.core.errors import FileError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import (
+    Content,
     Lock,
-    known_values,
     locked,
+    read_as,
     read_json,
     write_json,
 )
-
-Parsed = TypeVar("Parsed")
-_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""What reading raises where a file's content is not what was written."""
 
 
 class RunStatus(str, Enum):
@@ -94,7 +91,7 @@ class Status:
         failure: Why it failed, else None.
     """
 
-    state: RunStatus = RunStatus.QUEUED
+    state: RunStatus
     phase: str = "waiting"
     message: str = "Waiting for its turn."
     done: int = 0
@@ -115,19 +112,6 @@ class Status:
     attempt: int = 0
     failure: Failure | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for status.json."""
-        return {**asdict(self), "state": self.state.value}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Status:
-        """The inverse of `to_json`; unknown keys of newer versions are ignored."""
-        fields = known_values(cls, values)
-        fields["state"] = RunStatus(fields["state"])
-        if fields.get("failure"):
-            fields["failure"] = Failure(**fields["failure"])
-        return cls(**fields)
-
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -144,13 +128,6 @@ class ModelFacts:
     preprocessing: Preprocessing
     heatmap_layers: list[str]
     parameters: int
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ModelFacts:
-        """The inverse of `dataclasses.asdict`; unknown keys are ignored."""
-        fields = known_values(cls, values)
-        fields["preprocessing"] = Preprocessing(**fields["preprocessing"])
-        return cls(**fields)
 
 
 class Run:
@@ -171,7 +148,7 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """Settings from config.json."""
-        return self._read("config.json", TrainConfig.from_json)
+        return self._read("config.json", TrainConfig)
 
     @property
     def title(self) -> str:
@@ -181,10 +158,10 @@ class Run:
     @property
     def status(self) -> Status:
         """status.json, with `interrupted` where the worker is gone."""
-        status = self._read("status.json", Status.from_json)
+        status = self._read("status.json", Status)
         if status.state is RunStatus.RUNNING and not self.alive:
             # The worker may have ended between the two looks: read once more.
-            status = self._read("status.json", Status.from_json)
+            status = self._read("status.json", Status)
             if status.state is RunStatus.RUNNING:
                 status = replace(
                     status,
@@ -198,18 +175,19 @@ class Run:
                 )
         return status
 
-    def _read(self, name: str, from_json: Callable[[Any], Parsed]) -> Parsed:
+    def _read(self, name: str, kind: type[Content]) -> Content:
         try:
-            return from_json(read_json(self.folder / name))
+            content = read_as(self.folder / name, kind)
         except OSError as error:
             raise RunError(
                 f"The {name} of run {self.id} cannot be read: {error.strerror}. See "
                 "whose it is, and who may read it."
             ) from error
-        except _DAMAGED as error:
-            if not (self.folder / name).exists():
-                raise RunError(f"The run {self.id} has no {name} any more.") from error
+        except FileError as error:
             raise RunError(f"The {name} of run {self.id} is damaged.") from error
+        if content is None:
+            raise RunError(f"The run {self.id} has no {name} any more.")
+        return content
 
     @property
     def alive(self) -> bool:
@@ -238,7 +216,7 @@ class Run:
         """
         if not self.model_path.exists() or not (self.folder / "model.json").exists():
             raise RunError(f"The run {self.title} has no trained model yet.")
-        return self._read("model.json", ModelFacts.from_json)
+        return self._read("model.json", ModelFacts)
 
     @property
     def model_path(self) -> Path:
@@ -280,11 +258,11 @@ class Run:
 
     def write_model_facts(self, facts: ModelFacts) -> None:
         """Writes model.json; to be called before best.keras is first saved."""
-        write_json(self.folder / "model.json", asdict(facts))
+        write_json(self.folder / "model.json", facts)
 
     def write_status(self, status: Status) -> None:
         """Replaces status.json."""
-        write_json(self.folder / "status.json", status.to_json())
+        write_json(self.folder / "status.json", status)
 
     def request_stop(self) -> None:
         """Asks the worker to stop after the current step."""
@@ -343,10 +321,11 @@ class RunStore:
         hidden = self.folder / f".{name}"
         try:
             hidden.mkdir(parents=True)
-            write_json(hidden / "config.json", config.to_json())
+            write_json(hidden / "config.json", config)
             for file, content in (beside or {}).items():
                 write_json(hidden / file, content)
-            Run(hidden).write_status(Status(created=time.time(), epochs=config.epochs))
+            status = Status(RunStatus.QUEUED, created=now, epochs=config.epochs)
+            Run(hidden).write_status(status)
             hidden.rename(self.folder / name)
         except OSError as error:
             shutil.rmtree(hidden, ignore_errors=True)

@@ -18,7 +18,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
@@ -181,18 +182,15 @@ def _load(store: RunStore) -> None:
         if store.root in _loaded:
             return
         _loaded[store.root] = set()
+    entries: dict[Path, tuple[_Stamp, Entry]] = {}
     try:
         catalogue = json.loads((store.root / _FILE).read_bytes())
         if catalogue["version"] != _VERSION:
             return
-        lines = {
-            store.folder / name: (_as_stamp(line.pop("stamp")), line)
-            for name, line in catalogue["runs"].items()
-        }
-        entries = {
-            folder: (stamp, _from_json(Run(folder), line))
-            for folder, (stamp, line) in lines.items()
-        }
+        for name, line in catalogue["runs"].items():
+            line["run"] = Run(store.folder / name)
+            stamp = msgspec.convert(line["stamp"], _Stamp)
+            entries[store.folder / name] = stamp, msgspec.convert(line, Entry)
     except FileNotFoundError:
         return
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
@@ -223,38 +221,14 @@ def _keep(store: RunStore, entries: Iterable[Entry]) -> None:
         if new < max(_FEW, len(now) // 20):
             return
         _loaded[store.root] = now
-    runs = {f.name: {"stamp": s, **_to_json(e)} for f, (s, e) in settled.items()}
+    runs = {f.name: {"stamp": s, **asdict(e)} for f, (s, e) in settled.items()}
+    for line in runs.values():
+        del line["run"]
     try:
         with replacing(store.root / _FILE) as file:
             json.dump({"version": _VERSION, "runs": runs}, file)
     except OSError as error:
         log.warning("%s cannot be written: %s", _FILE, error)
-
-
-def _as_stamp(values: Iterable[Iterable[int]]) -> _Stamp:
-    return tuple((int(a), int(b), int(c)) for a, b, c in values)
-
-
-def _to_json(entry: Entry) -> dict[str, Any]:
-    return {
-        "config": entry.config.to_json(),
-        "status": entry.status.to_json(),
-        "val_loss": entry.val_loss,
-        "val_accuracy": entry.val_accuracy,
-        "test_accuracy": entry.test_accuracy,
-        "has_model": entry.has_model,
-        "notes": asdict(entry.notes),
-        "test_of": entry.test_of,
-    }
-
-
-def _from_json(run: Run, values: dict[str, Any]) -> Entry:
-    parsed = {
-        "config": TrainConfig.from_json(values["config"]),
-        "status": Status.from_json(values["status"]),
-        "notes": Notes.from_json(values["notes"]),
-    }
-    return Entry(run, **{**values, **parsed})
 
 
 def _read(run: Run) -> Entry:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from medmodel.core.environment import workspace_root
 from medmodel.core.job import Job
-from medmodel.core.storage import read_json, write_json
+from medmodel.core.storage import read_as, write_json
 from medmodel.data.datasets import Index
 from medmodel.data.prepared import prepare
 from medmodel.networks.features import extract
@@ -81,14 +81,14 @@ def choose_size(
             smaller, f"{smaller} px: the images have {native:.0f} px."
         )
     cache = _cache_file(run, index)
-    choice = read_json(cache)
+    choice = read_as(cache, InputSizeChoice)
     if choice is not None:
-        return InputSizeChoice(**choice)
+        return choice
     losses = {
         size: _pilot(run, reporter, index, table, size) for size in (smaller, larger)
     }
     size_choice = larger_if_better(losses)
-    write_json(cache, asdict(size_choice))
+    write_json(cache, size_choice)
     return size_choice
 
 

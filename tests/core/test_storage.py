@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -20,6 +21,7 @@ from medmodel.core.storage import (
     Lock,
     append_rows,
     locked,
+    read_as,
     read_json,
     replacing,
     write_json,
@@ -87,6 +89,44 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(FileError, match=r"a\.json is damaged"):
         read_json(path)
+
+
+@dataclass(frozen=True)
+class Setting:
+    kind: Literal["a", "b"]
+    parts: tuple[int, ...] = ()
+    rate: float = 0.5
+    inner: Setting | None = None
+
+
+def test_json_as_a_dataclass(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    assert read_as(path, Setting) is None
+    setting = Setting("a", (1, 2), float("inf"), Setting("b"))
+    write_json(path, setting)
+    assert read_as(path, Setting) == setting
+    # An older version knew fewer fields, a newer one knows more.
+    path.write_text('{"kind": "b", "rate": 2, "colour": {"new": 1}}')
+    old = read_as(path, Setting)
+    assert old == Setting("b", (), 2.0)
+    write_json(path, old)
+    assert read_json(path) == {"kind": "b", "parts": [], "rate": 2.0, "inner": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "null", "[]", "{}", '{"kind": "c"}', '{"kind": "\\ud800"}'),
+        *('{"kind": "a", "rate": "1"}', '{"kind": "a", "rate": 1' + "0" * 400 + "}"),
+        *('{"kind": "a", "parts": [1.5]}', '{"kind": "a", "parts": [true]}'),
+        *('{"kind": "a", "inner": {"kind": 1}}', '{"kind": "a", "\\ud800": 1}'),
+    ],
+)
+def test_content_of_another_type_is_damage(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(FileError, match=r"a\.json is damaged"):
+        read_as(path, Setting)
 
 
 def test_readers_never_see_half_a_file(tmp_path: Path) -> None:

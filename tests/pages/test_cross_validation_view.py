@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.storage import write_json
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from tests.conftest import draw_class_folders
@@ -26,7 +26,7 @@ def test_folds_are_trained_and_pooled(
 
     def submit(config: TrainConfig, store: RunStore) -> Run:
         made = write_finished_run(Path(config.dataset), "", sharpness=4.0)
-        (made.folder / "config.json").write_text(json.dumps(config.to_json()))
+        write_json(made.folder / "config.json", config)
         header, *lines = (made.folder / "predictions.csv").read_text().splitlines()
         lines = [line.replace(",val,", ",test,") for line in lines]
         images[:] = [line.split(",")[0] for line in lines]

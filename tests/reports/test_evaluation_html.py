@@ -162,7 +162,7 @@ def test_the_card_says_how_scans_are_seen(run: Run) -> None:
 
 def test_a_fold_says_that_it_is_one(run: Run) -> None:
     path = run.folder / "config.json"
-    write_json(path, replace(run.config, folds=5, fold=2).to_json())
+    write_json(path, replace(run.config, folds=5, fold=2))
     level = model_card.split_level(run)
     assert level.endswith(" Tested on fold 2 of 5 of a cross-validation.")
     assert run.title.endswith(", fold 2 of 5")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from medmodel.core.config import Augmentation, TrainConfig
 from medmodel.core.errors import ConfigError, RunError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import read_json, write_json
+from medmodel.core.storage import read_as, read_json, write_json
 from medmodel.runs.run import Failure, ModelFacts, Run, RunStatus, RunStore, Status
 
 
@@ -104,12 +104,19 @@ def test_newest_first(store: RunStore) -> None:
     seconds=st.none() | st.floats(0, 1e6),
     failure=st.none() | st.builds(Failure, st.text(), st.text(), st.text()),
 )
-def test_status_and_json_are_inverse(
-    state: RunStatus, epoch: int, seconds: float | None, failure: Failure | None
+def test_status_survives_its_file(
+    run: Run,
+    state: RunStatus,
+    epoch: int,
+    seconds: float | None,
+    failure: Failure | None,
 ) -> None:
     status = Status(state=state, epoch=epoch, seconds_left=seconds, failure=failure)
-    assert Status.from_json(status.to_json()) == status
-    assert Status.from_json({**status.to_json(), "from_the_future": 1}) == status
+    run.write_status(status)
+    path = run.folder / "status.json"
+    assert read_as(path, Status) == status
+    write_json(path, {**read_json(path), "from_the_future": 1})
+    assert read_as(path, Status) == status
 
 
 def test_running_without_a_worker_is_interrupted(run: Run) -> None:
@@ -156,6 +163,15 @@ def test_damaged_files_are_named(run: Run, content: str) -> None:
     (run.folder / "config.json").unlink()
     with pytest.raises(RunError, match=r"no config\.json"):
         _ = run.config
+
+
+def test_a_setting_that_is_newer_than_the_run_keeps_its_default(run: Run) -> None:
+    path = run.folder / "config.json"
+    values = read_json(path)
+    del values["folds"]
+    write_json(path, values)
+    write_json(path, run.config)
+    assert read_json(path)["folds"] == 1
 
 
 def test_model_facts(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from dataclasses import asdict
 
 import streamlit as st
 
@@ -162,7 +163,7 @@ def _results(run: Run) -> None:
 
 def _details(run: Run, config: TrainConfig) -> None:
     with st.expander("Settings", icon=":material/tune:"):
-        st.json(json.dumps(config.to_json()), expanded=True)
+        st.json(json.dumps(asdict(config)), expanded=True)
         environment = run.folder / "environment.json"
         if environment.exists():
             st.markdown("Versions and device")
