@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from medmodel.core.children import Child
@@ -305,7 +306,7 @@ def _predictions(
     """One prediction for each row of the answer's arrays."""
     probabilities, *heatmaps = answer.arrays
     # A run that was trained by an older version has no reference.
-    results = [OodResult.from_json(values) for values in answer.facts.get("ood", [])]
+    results = msgspec.convert(answer.facts.get("ood", []), list[OodResult])
     for i, raw in enumerate(probabilities):
         ood = results[i] if results else None
         heatmap = heatmaps[0][i] if heatmaps else None

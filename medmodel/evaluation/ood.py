@@ -13,7 +13,7 @@ did, needs no training image, and costs the same among a hundred or a million of
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -93,12 +93,6 @@ class OodResult:
     def unfamiliar(self) -> bool:
         """Whether the model should not be asked about it."""
         return self.is_ood or bool(self.facts)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> OodResult:
-        """The inverse of `dataclasses.asdict`."""
-        near = [Neighbour(**neighbour) for neighbour in values["neighbours"]]
-        return cls(**{**values, "neighbours": near})
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ A finding names its files and what may be done about them; nothing is done unask
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +35,8 @@ _FAR = 6.0
 """Robust standard deviations from the median beyond which an image is odd."""
 
 
-class Measured(NamedTuple):
+@dataclass(frozen=True)
+class Measured:
     """What takes time because images are opened; no split plays a part in it.
 
     Args:

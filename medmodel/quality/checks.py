@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from medmodel.core.samples import file_of, patient_stand_in
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
     from medmodel.data.datasets import Index
 
-_LISTS_OF_PAIRS = (
-    "patient_examples",
-    "sizes",
-    "unreadable",
-    "ignored",
-    "shared_patients",
-)
 Level = Literal["ok", "warning", "problem"]
 
 
@@ -104,21 +97,6 @@ class DatasetReport:
     def classes(self) -> list[str]:
         """Names of the classes, sorted."""
         return list(self.images)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> DatasetReport:
-        """The inverse of `to_json`."""
-        arguments = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-        arguments["duplicates"] = [Duplicates(**d) for d in arguments["duplicates"]]
-        for name in _LISTS_OF_PAIRS:
-            arguments[name] = [tuple(row) for row in arguments[name]]
-        for name in ("smallest", "largest"):
-            arguments[name] = tuple(arguments[name])
-        return cls(**arguments)
 
 
 def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:

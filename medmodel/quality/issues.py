@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from medmodel.data import curation
 from medmodel.quality.checks import DatasetReport, Level
@@ -56,16 +56,6 @@ def verdict(report: DatasetReport, findings: Sequence[Issue]) -> Level:
     """The worst of all findings."""
     levels = [report.level, *(finding.level for finding in findings)]
     return max(levels, key=lambda level: list(VERDICTS).index(level))
-
-
-def to_json(findings: Sequence[Issue]) -> list[dict[str, Any]]:
-    """Plain values."""
-    return [asdict(finding) for finding in findings]
-
-
-def from_json(values: Sequence[Mapping[str, Any]]) -> list[Issue]:
-    """The inverse of `to_json`."""
-    return [Issue(**value) for value in values]
 
 
 def issues_from_groups(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from medmodel.core.samples import Slicing
 from medmodel.core.templating import render_template
 from medmodel.data.curation import Action
 from medmodel.quality.checks import DatasetReport
-from medmodel.quality.issues import VERDICTS, Issue, to_json, verdict
+from medmodel.quality.issues import VERDICTS, Issue, verdict
 from medmodel.quality.thumbnails import issue_strip
 
 CLAIM = (
@@ -41,9 +42,9 @@ def as_json(
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "dataset": folder.name,
         "verdict": VERDICTS[verdict(report, findings)][0],
-        "report": report.to_json(),
-        "findings": to_json(findings),
-        "decisions": [vars(action) for action in decided],
+        "report": asdict(report),
+        "findings": [asdict(issue) for issue in findings],
+        "decisions": [asdict(action) for action in decided],
         "claim_source": CLAIM,
         "claim": [
             {"item": number, "topic": topic, "known": known}

@@ -4,83 +4,92 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from medmodel.core.storage import read_json, replacing, write_json
+from medmodel.core.errors import FileError
+from medmodel.core.storage import Content, read_as, replacing, write_json
 from medmodel.data.datasets import Index, index_folder
-from medmodel.quality import issues
 from medmodel.quality.assessment import Measured
 from medmodel.quality.checks import DatasetReport
+from medmodel.quality.issues import Issue
 
-_VERSION = 1
-"""Of report.json; to be raised when `DatasetReport` changes."""
+_Version = Literal[1]
+"""To be raised when `DatasetReport` or `Issue` changes: older files are not read."""
+
+
+@dataclass(frozen=True)
+class _ReportFile:
+    version: _Version
+    report: DatasetReport
+    pattern: str = ""
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class _IssuesFile:
+    version: _Version
+    findings: list[Issue]
 
 
 def load_report(folder: Path) -> DatasetReport | None:
     """The report of the last check, read in milliseconds; None if there is none."""
-    values = _read(folder, "report.json")
-    return DatasetReport.from_json(values["report"]) if values else None
+    file = _read(folder, "report.json", _ReportFile)
+    return file.report if file else None
 
 
 def load_pattern(folder: Path) -> str:
     """The pattern for patients that the report was made with."""
-    return str(_read(folder, "report.json").get("pattern", ""))
+    file = _read(folder, "report.json", _ReportFile)
+    return file.pattern if file else ""
 
 
 def chosen_pattern(folder: Path) -> str | None:
     """The same where a person gave it: that outlives the next check; else None."""
-    values = _read(folder, "report.json")
-    return str(values["pattern"]) if values.get("chosen") else None
+    file = _read(folder, "report.json", _ReportFile)
+    return file.pattern if file and file.chosen else None
 
 
 def save_report(
     folder: Path, report: DatasetReport, pattern: str, chosen: bool
 ) -> None:
     """Keeps a report; `chosen` tells whether a person gave the pattern."""
-    values = {
-        "version": _VERSION,
-        "pattern": pattern,
-        "chosen": chosen,
-        "report": report.to_json(),
-    }
+    values = asdict(_ReportFile(1, report, pattern, chosen))
     with replacing(index_folder(folder) / "report.json") as file:
         json.dump(values, file, ensure_ascii=False)
 
 
-def load_issues(folder: Path) -> list[issues.Issue] | None:
+def load_issues(folder: Path) -> list[Issue] | None:
     """The quality issues of the last check; None if this version made none."""
-    values = _read(folder, "findings.json")
-    return issues.from_json(values["findings"]) if values else None
+    file = _read(folder, "findings.json", _IssuesFile)
+    return file.findings if file else None
 
 
-def save_issues(folder: Path, quality_issues: Sequence[issues.Issue]) -> None:
+def save_issues(folder: Path, quality_issues: Sequence[Issue]) -> None:
     """Keeps the quality issues."""
-    values = {"version": _VERSION, "findings": issues.to_json(list(quality_issues))}
-    write_json(index_folder(folder) / "findings.json", values)
+    file = _IssuesFile(1, list(quality_issues))
+    write_json(index_folder(folder) / "findings.json", file)
 
 
 def load_measured(index: Index) -> Measured | None:
     """What the last check measured, if it was of the same images."""
-    values = _read(index.folder, "measured.json", version=None)
-    if values.get("fingerprint") != index.fingerprint:
-        return None
-    return Measured(**values)
+    measured = _read(index.folder, "measured.json", Measured)
+    same = measured is not None and measured.fingerprint == index.fingerprint
+    return measured if same else None
 
 
 def save_measured(folder: Path, measured: Measured) -> None:
     """Keeps what was measured."""
-    write_json(index_folder(folder) / "measured.json", measured._asdict())
+    write_json(index_folder(folder) / "measured.json", measured)
 
 
-def _read(folder: Path, name: str, version: int | None = _VERSION) -> dict[str, Any]:
-    """What a file beside the index holds; empty where it is missing, damaged or older.
+def _read(folder: Path, name: str, kind: type[Content]) -> Content | None:
+    """What a file beside the index holds; None where it is missing, damaged or older.
 
     The next check writes it anew.
     """
     try:
-        values = read_json(index_folder(folder) / name)
-    except (ValueError, RecursionError):
-        return {}
-    readable = isinstance(values, dict) and values.get("version") == version
-    return values if readable else {}
+        return read_as(index_folder(folder) / name, kind)
+    except FileError:
+        return None

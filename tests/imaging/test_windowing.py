@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,9 +112,9 @@ def test_patients_of_headers_stay_together(ct_folders: Path, workspace: Path) ->
     assert table.groupby("patient")["split"].nunique().max() == 1
     report = examine(index, table)
     assert report.from_headers == 12
-    kept = report.to_json()
+    kept = json.loads(json.dumps(asdict(report)))
     del kept["from_headers"]  # as an earlier version wrote it
-    assert DatasetReport.from_json(kept).from_headers == 0
+    assert msgspec.convert(kept, DatasetReport).from_headers == 0
     written = b"".join(p.read_bytes() for p in workspace.rglob("*") if p.is_file())
     assert b"secret" not in written
 

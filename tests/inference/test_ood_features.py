@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -64,7 +65,7 @@ def test_the_predictor_compares(run: Run) -> None:
     explained = answer(Message(with_map, [np.stack(images)]), shelf)
     np.testing.assert_allclose(explained.arrays[0], plain.arrays[0], atol=1e-5)
     for message in (told, explained):
-        found = [ood.OodResult.from_json(values) for values in message.facts["ood"]]
+        found = msgspec.convert(message.facts["ood"], list[ood.OodResult])
         assert found[-1].is_ood
         assert sum(one.is_ood for one in found[:4]) <= 2
         assert (folder / found[0].neighbours[0].path).is_file()

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +19,7 @@ from medmodel.data.curation import Action
 from medmodel.imaging import images
 from medmodel.quality import assessment, quality_report
 from medmodel.quality.checks import examine
-from medmodel.quality.issues import Issue, from_json, to_json, verdict
+from medmodel.quality.issues import Issue, verdict
 from tests.dicom_files import dicom_file
 from tests.volumes import draw_series, draw_stacks
 
@@ -64,7 +66,8 @@ def findings(folder: Path) -> tuple[dict[str, Issue], str]:
     table = splits.assign_splits(index, TrainConfig(str(folder)))
     report = examine(index, table)
     found = assessment.find_issues(index, table, report, assessment.measure(index))
-    assert from_json(json.loads(json.dumps(to_json(found)))) == found
+    values = json.loads(json.dumps([asdict(issue) for issue in found]))
+    assert msgspec.convert(values, list[Issue]) == found
     return {f.kind: f for f in found}, verdict(report, found)
 
 

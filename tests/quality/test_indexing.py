@@ -118,7 +118,13 @@ def test_a_clock_that_was_put_back_lets_nothing_run_for_ever(
     assert not indexing.indexing_state(class_folders).running
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": 5, "started": "now"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"phase": 5, "started": "now"}'),
+        '{"version": 1, "report": {}, "findings": [{}], "pattern": 1}',
+    ],
+)
 def test_damaged_files_are_as_good_as_none(class_folders: Path, text: str) -> None:
     place = indexing.index_folder(class_folders)
     place.mkdir(parents=True)
