@@ -6,6 +6,7 @@ number tells the number: there are so few that one can try them all.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hmac
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
+from medmodel.core.storage import renaming, unique_name
 
 KEY_BYTES = 32
 LONGEST_SHIFT = 3650
@@ -76,22 +78,14 @@ def _key_here(setting: str, folder: Path) -> bytes:
 
 
 def _key(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        # Written under another name, then linked: two processes that start at once
-        # must agree on one key, and neither may read half of it.
-        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            path.hardlink_to(new)
-        except FileExistsError:
-            pass  # another process was first
-        finally:
-            new.unlink(missing_ok=True)
+        # Linked, not renamed: two processes that start at once must agree on one key.
+        with (
+            contextlib.suppress(FileExistsError),
+            renaming(path, unique_name(path), os.link) as new,
+        ):
+            new.touch(0o600)
+            new.write_bytes(secrets.token_bytes(KEY_BYTES))
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise DataError(

@@ -14,9 +14,9 @@ import fcntl
 import io
 import json
 import os
-import tempfile
+import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -27,36 +27,50 @@ _LONGEST_LINE = 2**16
 Content = TypeVar("Content")
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextlib.contextmanager
+def renaming(
+    path: Path,
+    temporary: Path | None = None,
+    rename: Callable[[Path, Path], object] = os.replace,
+) -> Iterator[Path]:
+    """Names a temporary file that takes the name `path` when the block succeeds.
 
+    If the block fails, the temporary file is removed and `path` stays as it was.
 
-# Read once: the mask belongs to the whole process, and reading means changing it.
-_UMASK = _umask()
+    Args:
+        path: The file's name.
+        temporary: In the same folder. By default the name depends on `path` alone and
+            ends as it does: for files that one process writes at a time.
+        rename: Gives the finished file its name.
+
+    Raises:
+        OSError: The disk is full or fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary or path.with_name(f".new-{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        rename(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Opens a temporary file that takes the name `path` when the block succeeds.
+    """Opens a temporary file of its own that takes the name `path`, see `renaming`."""
+    encoding, newline = (None, None) if "b" in mode else ("utf-8", "")
+    with (
+        renaming(path, unique_name(path)) as temporary,
+        temporary.open(mode, encoding=encoding, newline=newline) as file,
+    ):
+        yield file
 
-    If the block fails, the temporary file is removed and `path` stays as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        encoding, newline = (None, None) if "b" in mode else ("utf-8", "")
-        with os.fdopen(handle, mode, encoding=encoding, newline=newline) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes private files; others in the lab may read the workspace.
-        Path(temporary).chmod(0o666 & ~_UMASK)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+
+def unique_name(path: Path) -> Path:
+    """Name of a hidden file beside another that no other process chooses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
 def write_json(path: Path, values: Any) -> None:

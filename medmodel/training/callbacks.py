@@ -10,10 +10,9 @@ from typing import Any
 
 import keras
 
-from medmodel.core.storage import read_json, write_json
+from medmodel.core.storage import read_json, renaming, write_json
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.training.checkpoint import replace_file
 
 STEP_SECONDS = 0.05
 _BACKUP = "epoch_{:05}.weights.h5"
@@ -157,7 +156,8 @@ class Backup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes the newest, then removes the older ones."""
         newest = self.folder / _BACKUP.format(epoch + 1)
-        replace_file(newest, self.model.save_weights)
+        with renaming(newest) as temporary:
+            self.model.save_weights(str(temporary))
         for path in self.folder.iterdir():
             if path != newest:
                 path.unlink()

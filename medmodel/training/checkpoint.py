@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-
 import keras
 
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import renaming
 from medmodel.networks.models import heatmap_layers
 from medmodel.runs.run import ModelFacts, Run
 
@@ -36,31 +33,9 @@ def save_model(
     )
     if not run.model_path.exists() or run.model_facts != facts:
         run.write_model_facts(facts)
-    replace_file(run.model_path, model.save)
+    # Keras writes into a path only, and chooses the format by its ending.
+    with renaming(run.model_path) as temporary:
+        model.save(str(temporary))
     # What an earlier model said of the images is not what this one says of them: a run
     # that is resumed and then killed shall have no predictions rather than those.
     run.predictions_path.unlink(missing_ok=True)
-
-
-def replace_file(path: Path, write: Callable[[str], object]) -> None:
-    """Lets `write` make a file under another name, then gives it its own.
-
-    Keras writes into a path only, and chooses the format by its ending.
-
-    Args:
-        path: The file's name.
-        write: Called with the temporary path.
-
-    Raises:
-        OSError: The disk is full or fails; what was there before still is.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".new-{path.name}")
-    try:
-        write(str(temporary))
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

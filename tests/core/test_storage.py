@@ -23,6 +23,7 @@ from medmodel.core.storage import (
     locked,
     read_as,
     read_json,
+    renaming,
     replacing,
     write_json,
     write_rows,
@@ -56,6 +57,18 @@ def test_failure_leaves_the_old_content_and_no_rubbish(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_library_writes_under_a_name_with_the_same_ending(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "best.keras"
+    with renaming(path) as temporary:
+        temporary.write_text("new")
+        assert temporary.suffix == ".keras" and not path.exists()
+    with pytest.raises(RuntimeError), renaming(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_binary_and_line_ends_are_kept(tmp_path: Path) -> None:
