@@ -16,6 +16,25 @@ Anything else that reaches a page is a bug and shows as one.
 
 from __future__ import annotations
 
+import struct
+import zlib
+
+DECODER_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What decoders raise on damaged files, beside errors of their own."""
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError)
+"""What reading JSON or CSV raises where the content is not what was written."""
+
 
 class MedModelError(Exception):
     """Base of all errors that a user can do something about."""

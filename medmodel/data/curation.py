@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from medmodel.core.errors import DataError
+from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.samples import Slicing, file_of
 from medmodel.core.storage import Lock, read_json, write_json
 
@@ -57,7 +57,7 @@ def actions(place: Path) -> list[Action]:
     try:
         kept = read_json(path)
         return [] if kept is None else [Action(**values) for values in kept["all"]]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except MALFORMED as error:
         # To go on without it would bring back what somebody left out.
         raise DataError(
             f"What was decided about this data set cannot be read: {path} is damaged. "

@@ -38,15 +38,15 @@ _DEEPEST = 32
 _Opener = Callable[[], AbstractContextManager[IO[bytes]]]
 Named = Iterable[tuple[str, BinaryIO]]
 """(relative path, open file)"""
-_BAD_ZIP = (
+BAD_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
-    NotImplementedError,
     EOFError,
     RuntimeError,
     ValueError,
     OverflowError,
 )
+"""What zipfile raises on damaged files; trouble with the disk is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def import_zip(archive: BinaryIO, name: str, job: Job = UNATTENDED) -> Imported:
                 raise DataError(f"{name} is encrypted: unpack it and send the folder.")
             sources = ((e.filename, _special(e), _opener(opened, e)) for e in entries)
             return _copy_all(sources, name, len(entries), job)
-    except _BAD_ZIP as error:
+    except BAD_ZIP as error:
         raise DataError(
             f"{name} cannot be unpacked: it is no ZIP file, damaged, or packed in a "
             "rare way."

@@ -13,7 +13,6 @@ import io
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ import numpy.typing as npt
 
 from medmodel.core.errors import DataError
 from medmodel.core.job import UNATTENDED, Job
-from medmodel.data.importing import Imported, import_files, plain_name
+from medmodel.data.importing import BAD_ZIP, Imported, import_files, plain_name
 from medmodel.imaging.images import png_bytes
 
 SIZES = (28, 64, 128, 224)
@@ -36,18 +35,7 @@ CITATION = (
     "https://doi.org/10.1038/s41597-022-01721-8"
 )
 _SPLITS = ("train", "val", "test")
-_BAD_FILE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    EOFError,
-    OverflowError,
-    MemoryError,
-    SyntaxError,
-)
+_BAD_FILE = (*BAD_ZIP, KeyError, MemoryError, SyntaxError)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ some decoders crash on damaged files.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +26,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medmodel.core.errors import ImageError
+from medmodel.core.errors import DECODER_ERRORS, ImageError
 
 Stored = npt.NDArray[Any]
 
@@ -37,22 +36,8 @@ _JPEG_2000 = ("1.2.840.10008.1.2.4.9", "1.2.840.10008.1.2.4.20")
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 57, 70, 80, 81))
 _SIZE_MARKERS = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
 
-DAMAGED = (
-    # What pydicom and its decoders are known to raise on damaged files.
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    NotImplementedError,
-    struct.error,
-    zlib.error,
-    BytesLengthException,
-    InvalidDicomError,
-)
+DAMAGED = (*DECODER_ERRORS, BytesLengthException, InvalidDicomError)
+"""What pydicom and its decoders are known to raise on damaged files."""
 
 
 def transfer_syntax(dataset: Dataset) -> UID:

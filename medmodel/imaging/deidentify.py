@@ -171,7 +171,7 @@ def deidentify(
             profile.sweep(dataset)
             _sign(dataset, bool(black_out))
             copy = _written(dataset)
-        except (*DAMAGED, RecursionError) as error:
+        except DAMAGED as error:
             raise ImageError(
                 f"{name} cannot be de-identified: its header is damaged. Export it "
                 "again from its source."

@@ -126,7 +126,7 @@ def parse(data: bytes, name: str) -> FileDataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return dcmread(io.BytesIO(data), force=True)
-    except (*DAMAGED, RecursionError) as error:
+    except DAMAGED as error:
         raise _damaged(name) from error
 
 

@@ -23,7 +23,7 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from PIL import Image
 
-from medmodel.core.errors import ImageError
+from medmodel.core.errors import DECODER_ERRORS, ImageError
 from medmodel.core.samples import AXES, Axis
 from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.windows import Values, Window, percentile_window, show
@@ -39,20 +39,11 @@ HEADER = 1024
 """Bytes with which both versions of the header are complete."""
 
 _DAMAGED = (
-    # What nibabel, zlib and NumPy are known to raise on damaged files.
+    *DECODER_ERRORS,
     ImageFileError,
     HeaderDataError,
     OrientationError,
     WrapStructError,
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    zlib.error,
-    struct.error,
 )
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import RunError
+from medmodel.core.errors import MALFORMED, RunError
 from medmodel.core.storage import replacing
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
@@ -151,7 +151,7 @@ def _entry(run: Run) -> Entry:
     else:
         try:
             entry = _read(run)
-        except (ValueError, KeyError, TypeError, OSError, csv.Error) as error:
+        except (*MALFORMED, OSError, csv.Error) as error:
             raise RunError(
                 f"The files of run {run.id} are damaged: restore its folder from a "
                 "backup, or remove it."
@@ -193,7 +193,7 @@ def _load(store: RunStore) -> None:
             entries[store.folder / name] = stamp, msgspec.convert(line, Entry)
     except FileNotFoundError:
         return
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (*MALFORMED, OSError) as error:
         log.warning("%s cannot be read, and is made anew: %r", _FILE, error)
         return
     with _lock:
