@@ -85,6 +85,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "fuzz.fuzz_images",
         "10,000 damaged pictures read: crashes and hangs",
     ),
+    "odd_files": (
+        "odd_files.odd_files",
+        "files of rare and odd kinds, found and generated: share that is right",
+    ),
     "quality_pneumonia": (
         "quality.pneumonia",
         "Instant on PneumoniaMNIST: test AUC, accuracy, time",
