@@ -140,12 +140,12 @@ def decode_chunk(
     # Steps may see more in three channels than in one, and Diagnose gives them one.
     side = 0 if wanted.steps else wanted.size
     failed: dict[str, str] = {}
-    contents: dict[Path, bytes] = {}
+    contents: dict[str, bytes] = {}
     # Written, not mapped: a full disk is then an error, not the process's death.
     with Path(part).open("r+b", buffering=0) as file:
         for position, path in rows:
             try:
-                decoded = _decode(Path(folder, path), wanted.window, side, contents)
+                decoded = _decode(Path(folder), path, wanted.window, side, contents)
             except ImageError as error:
                 failed[path] = str(error)
                 continue
@@ -158,18 +158,18 @@ def decode_chunk(
 
 
 def _decode(
-    path: Path, window: str, side: int, contents: dict[Path, bytes]
+    folder: Path, path: str, window: str, side: int, contents: dict[str, bytes]
 ) -> DecodedImage:
     """One image; a file of which several are wanted in a row is read once."""
-    file, part = samples.located(path)
+    file, part = samples.split(path)
     if part is None:
-        return images.decode(path, window=window, side=side)
+        return images.decode_data_file(folder, path, window, side)
     if file not in contents:
         contents.clear()
-        images.check_bytes(file.stat().st_size, path.name)
-        contents[file] = file.read_bytes()
+        contents[file] = images.read_data_file(folder, file)
     axis = "axial" if part.kind == "frame" else part.kind
-    return images.decode(contents[file], path.name, window, part.number, axis, side)
+    name = Path(path).name
+    return images.decode(contents[file], name, window, part.number, axis, side)
 
 
 def _write_at(file: int, pixels: images.Pixels, offset: int) -> None:

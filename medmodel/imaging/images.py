@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from PIL import Image
 from medmodel.core import samples
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
+from medmodel.core.regular_files import open_data_file
 from medmodel.core.samples import Axis
 from medmodel.imaging import enhance, scans
 from medmodel.imaging.channels import (
@@ -94,6 +96,40 @@ def decode(
             "GIF, WebP, DICOM nor NIfTI."
         )
     return reader(source, name, DecodeOptions(window, frame, axis, side, values))
+
+
+def decode_data_file(
+    folder: Path, sample: str, window: str = "auto", side: int = 0
+) -> DecodedImage:
+    """Decodes a sample of a data set; nothing outside the allowed roots is read.
+
+    Args:
+        folder: The data set's folder.
+        sample: Path from there, with its slice or frame as `samples` names it.
+        window: As in `DecodeOptions`.
+        side: As in `DecodeOptions`.
+
+    Raises:
+        ImageError: As `decode`.
+        OSError: As `regular_files.open_data_file`.
+    """
+    file, part = samples.split(sample)
+    frame = part.number if part else -1
+    axis = part.kind if part and part.kind != "frame" else "axial"
+    content = read_data_file(folder, file)
+    return decode(content, Path(sample).name, window, frame, axis, side)
+
+
+def read_data_file(folder: Path, path: str) -> bytes:
+    """The content of a data set's file, see `regular_files.open_data_file`.
+
+    Raises:
+        ImageError: It is too large to be read.
+        OSError: It cannot be read, or lies outside the allowed roots.
+    """
+    with open_data_file(folder, path) as file:
+        check_bytes(os.fstat(file.fileno()).st_size, Path(path).name)
+        return file.read()
 
 
 def check_bytes(size: int, name: str) -> None:

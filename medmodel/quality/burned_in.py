@@ -57,7 +57,7 @@ def measure_files(paths: list[str], folder: str) -> list[list[str | int]]:
     rows: list[list[str | int]] = []
     for path in paths:
         try:
-            pixels = images.decode(Path(folder, path)).pixels
+            pixels = images.decode_data_file(Path(folder), path).pixels
         except (ImageError, OSError):
             continue  # gone since it was indexed: the next check will say so
         grey = _grey(images.thumbnail(channels.single_channel(pixels), SIDE))

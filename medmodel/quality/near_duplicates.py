@@ -101,7 +101,7 @@ def small_images(items: list[tuple[int, str]], folder: str) -> dict[str, str]:
     encoded: dict[str, str] = {}
     for row, path in items:
         try:
-            pixels = images.decode(Path(folder, path)).pixels
+            pixels = images.decode_data_file(Path(folder), path).pixels
         except (ImageError, OSError):
             continue  # gone since it was indexed: the next check will say so
         wanted: Any = images.Preprocessing(SIDE, "stretch", "grey")

@@ -76,17 +76,17 @@ def draw_issues(index: Index, issues: Sequence[Issue], drawn: Sequence[Issue]) -
 def _draw(target: Path, folder: Path, paths: Sequence[str], side: int) -> None:
     gap = np.full((side, 4, 3), _DARK, np.uint8)
     parts = [
-        part for path in paths for part in (gap, square_thumbnail(folder / path, side))
+        part for path in paths for part in (gap, square_thumbnail(folder, path, side))
     ]
     with replacing(target, "wb") as file:
         file.write(images.png_bytes(np.concatenate([*parts, gap], axis=1)))
 
 
-def square_thumbnail(path: Path, side: int) -> images.Pixels:
+def square_thumbnail(folder: Path, path: str, side: int) -> images.Pixels:
     """An image on a dark square, uint8 (side, side, 3); tiny ones are enlarged."""
     square = np.full((side, side, 3), _DARK, np.uint8)
     try:
-        pixels = images.decode(path).pixels
+        pixels = images.decode_data_file(folder, path).pixels
     except (ImageError, OSError):
         # Gone since it was indexed: the next check will say so.
         return square

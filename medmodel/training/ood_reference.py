@@ -8,7 +8,7 @@ from medmodel.core.errors import ImageError
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation import ood
 from medmodel.evaluation.ood import Origin, image_traits, ood_vectors
-from medmodel.imaging.images import decode
+from medmodel.imaging.images import decode_data_file
 from medmodel.inference.ood_features import frozen_features
 from medmodel.networks import features
 from medmodel.training.context import TrainingContext
@@ -92,8 +92,9 @@ def _origin(context: TrainingContext, rows: np.ndarray, size: int, own: bool) ->
     facts = []
     for row in rows[:: max(1, len(rows) // _DECODED)]:
         try:
-            facts.append(image_traits(decode(folder / str(paths[row])).pixels))
-        except ImageError:  # Changed since it was prepared: others tell.
+            decoded = decode_data_file(folder, str(paths[row]))
+            facts.append(image_traits(decoded.pixels))
+        except (ImageError, OSError):  # Changed since it was prepared: others tell.
             continue
     smallest = min((fact.side for fact in facts), default=0)
     grey = bool(facts) and max(fact.colour for fact in facts) < 6

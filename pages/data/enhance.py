@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from medmodel.core import samples
 from medmodel.core.enhancement_steps import MOST_STEPS, STEPS
 from medmodel.core.preprocessing import WINDOWS
 from medmodel.data import folders
@@ -18,6 +17,7 @@ from pages._shared.common import widgets
 from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
+from pages._shared.prediction.cases import data_file
 from pages._shared.training.train_form import window_title
 
 # Longer side of the image that is tried on; images of a data set to choose from.
@@ -33,7 +33,7 @@ def images_of(folder: str) -> list[str]:
     return paths[:: max(1, len(paths) // IMAGES)][:IMAGES]
 
 
-def pick_image() -> tuple[Path | bytes, str] | None:
+def pick_image() -> tuple[bytes, str] | None:
     """An uploaded image or one of a data set that was trained on, and its name."""
     left, right = st.columns(2, gap="large")
     with right:
@@ -60,10 +60,10 @@ def pick_image() -> tuple[Path | bytes, str] | None:
         )
         paths = images_of(chosen)
         path = st.selectbox("Picture", paths, key="enhance-picture")
-    return datasets[chosen] / path, path
+    return data_file(datasets[chosen], samples.file_of(path)), path
 
 
-def ask_window(source: Path | bytes) -> tuple[Pixels, Pixels, str]:
+def ask_window(source: bytes) -> tuple[Pixels, Pixels, str]:
     """The image, a scan also through a window, and that as settings know it."""
     decoded = decode(source, "The picture")
     if decoded.format not in ("DICOM", "NIfTI"):

@@ -76,6 +76,17 @@ def test_unreadable_files_are_left_out(class_folders: Path) -> None:
     assert (result.pixels[0] == images.prepare_image(first, SMALL)).all()
 
 
+def test_nothing_outside_the_allowed_roots_is_prepared(class_folders: Path) -> None:
+    """Neither a path of a planted split.csv nor what a later link points at."""
+    secret = class_folders.parents[1] / "secret.png"
+    (class_folders / "dark" / "dark_001.png").rename(secret)
+    (class_folders / "dark" / "dark_001.png").symlink_to(secret)
+    paths = ["dark/dark_000.png", "dark/dark_001.png", "../../secret.png", str(secret)]
+    result = prepare(class_folders, pd.DataFrame({"path": paths}), SMALL)
+    assert list(result.table["path"]) == paths[:1] and len(result.pixels) == 1
+    assert all("outside the folders" in reason for reason in result.failed.values())
+
+
 def test_nothing_readable_is_a_data_error(class_folders: Path) -> None:
     table = table_of(class_folders)
     for path in table["path"]:
@@ -288,17 +299,17 @@ def test_a_file_of_many_pictures_is_read_once(
     names = [f"dark/stack0.tif#frame={n}" for n in (2, 3, 5)]
     names += ["dark/one0.png", *(f"light/loop0.gif#frame={n}" for n in (4, 9))]
     read: list[str] = []
-    original = Path.read_bytes
+    original = images.read_data_file
 
-    def spy(path: Path) -> bytes:
-        read.append(path.name)
-        return original(path)
+    def spy(folder: Path, path: str) -> bytes:
+        read.append(path)
+        return original(folder, path)
 
-    monkeypatch.setattr(Path, "read_bytes", spy)
+    monkeypatch.setattr(images, "read_data_file", spy)
     monkeypatch.setattr(pool, "SHARES", 1)  # all in one chunk
     monkeypatch.setattr(pool, "cores", lambda: 1)
     result = prepare(folder, pd.DataFrame({"path": names}), SMALL)
-    assert read == ["stack0.tif", "one0.png", "loop0.gif"]
+    assert read == ["dark/stack0.tif", "dark/one0.png", "light/loop0.gif"]
     assert list(result.failed) == names[-1:]
     assert "frame=9 has no frame 9: it has 4" in result.failed[names[-1]]
     for pixels, name in zip(result.pixels, names[:-1], strict=True):

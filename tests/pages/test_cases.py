@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_slice_of_a_data_set(folder: Path) -> None:
     first = Preprocessing(32, colour="grey", axis="coronal")
     place = folder / "dark" / "0.nii#coronal=5"
-    case = cases.dataset_case(place, "dark", first)
+    case = cases.dataset_case(folder, "dark/0.nii#coronal=5", "dark", first)
     assert (case.axis, case.frame, case.frames) == ("coronal", 4, 20)
     assert case.name == "0.nii#coronal=5" and case.seen == "by its own range"
     expected = prepare_image(decode(place).pixels, first)
@@ -47,12 +47,12 @@ def test_a_slice_of_a_data_set(folder: Path) -> None:
     expected = prepare_image(decode(folder / "dark" / "0.nii#coronal=6").pixels, first)
     assert (cases.prepared(next_one, first) == expected).all()
     digests = {case.digest, next_one.digest}
-    digests.add(cases.dataset_case(folder / "dark/0.nii", "dark", first).digest)
+    digests.add(cases.dataset_case(folder, "dark/0.nii", "dark", first).digest)
     assert len(digests) == 3
     with pytest.raises(DataError, match="not in the data set any more"):
-        cases.dataset_case(folder / "dark" / "9.nii#coronal=5", "dark", first)
+        cases.dataset_case(folder, "dark/9.nii#coronal=5", "dark", first)
     with pytest.raises(DataError, match="has no coronal slice 21 of 20"):
-        cases.dataset_case(folder / "dark" / "0.nii#coronal=21", "dark", first)
+        cases.dataset_case(folder, "dark/0.nii#coronal=21", "dark", first)
 
 
 @pytest.mark.parametrize(("asked", "shown"), [(0, -1), (2, 2), (9, 3)])
@@ -85,10 +85,22 @@ def test_an_animation_opens_at_the_frame_of_training(
     assert other.digest != case.digest
 
 
+def test_nothing_outside_the_allowed_roots_becomes_a_case(folder: Path) -> None:
+    """Neither by a path in a planted table, nor by a link that appears later."""
+    first = Preprocessing(16, colour="grey")
+    secret = folder.parent.parent / "secret.nii"
+    secret.write_bytes((folder / "dark" / "0.nii").read_bytes())
+    (folder / "dark" / "1.nii").unlink(missing_ok=True)
+    (folder / "dark" / "1.nii").symlink_to(secret)
+    for path in ("../../secret.nii", str(secret), "dark/1.nii"):
+        with pytest.raises(DataError, match="outside the folders"):
+            cases.dataset_case(folder, path, "dark", first)
+
+
 def test_a_series_says_which_volume_is_seen(tmp_path: Path) -> None:
     place = draw_series(tmp_path) / "dark"
     first = Preprocessing(16, colour="grey")
-    about = [cases.dataset_case(place / f"{n}.nii", "", first).about for n in (1, 2)]
+    about = [cases.dataset_case(place, f"{n}.nii", "", first).about for n in (1, 2)]
     assert about[0].endswith("NIfTI, the first of 5 volumes")
     assert about[1].endswith("NIfTI")
 

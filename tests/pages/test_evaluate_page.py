@@ -260,7 +260,7 @@ def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> N
     assert isinstance(there, bytes) and there.startswith(b"\x89PNG")
     (tmp_path / "secret.png").write_bytes(there)
     outside = small_images(run, ["../../secret.png"])[0]
-    assert isinstance(outside, str) and "not in the data set" in outside
+    assert isinstance(outside, str) and "outside the folders" in outside
 
 
 def test_other_seeds_are_trained_and_their_spread_is_told(

@@ -38,7 +38,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Pixels, str]]:
 
 def as_case(tmp_path: Path, content: bytes, name: str = "scan.dcm") -> Case:
     (tmp_path / name).write_bytes(content)
-    return cases.dataset_case(tmp_path / name, "", Preprocessing(16, colour="grey"))
+    return cases.dataset_case(tmp_path, name, "", Preprocessing(16, colour="grey"))
 
 
 def opened(case: Case) -> AppTest:

@@ -209,8 +209,8 @@ def test_state_names_the_folder(class_folders: Path) -> None:
 
 
 def test_tiny_pictures_are_enlarged_and_gone_ones_dark(class_folders: Path) -> None:
-    small = thumbnails.square_thumbnail(class_folders / "light" / "light_000.png", 112)
+    small = thumbnails.square_thumbnail(class_folders, "light/light_000.png", 112)
     assert small.shape == (112, 112, 3)
     assert (small[8:104, 8:104].min(), small[0, 0, 0]) > (17, 16)
-    gone = thumbnails.square_thumbnail(class_folders / "gone.png", 112)
+    gone = thumbnails.square_thumbnail(class_folders, "gone.png", 112)
     assert (gone == 17).all()

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 from medmodel.core import samples
-from medmodel.core.errors import DataError, MedModelError
-from medmodel.data.folders import allowed, safe_folder
-from medmodel.imaging.images import decode, png_bytes, thumbnail
+from medmodel.core.errors import MedModelError
+from medmodel.core.regular_files import open_data_file
+from medmodel.data.folders import safe_folder
+from medmodel.imaging.images import decode_data_file, png_bytes, thumbnail
 from medmodel.reports.plots import enlarged, framed
 from medmodel.runs.run import Run
 
 SIDE = 148
 """Height and width of a thumbnail on the page, in pixels."""
 _AT_ONCE = 4
-
-
-def file_of(run: Run, path: str) -> Path:
-    """Where one of the run's images lies, with its slice as `samples` names it.
-
-    Raises:
-        DataError: The data set is not there any more, or the path leads out of it.
-    """
-    place = safe_folder(run.config.dataset) / path
-    file = samples.located(place)[0]
-    if not allowed(file) or not file.is_file():
-        raise DataError(f"The image {path!r} is not in the data set any more.")
-    return place
 
 
 def small_images(run: Run, paths: Sequence[str]) -> list[bytes | str]:
@@ -42,10 +31,15 @@ def small_images(run: Run, paths: Sequence[str]) -> list[bytes | str]:
 
     def small(path: str) -> bytes | str:
         try:
-            file = file_of(run, path)
-            changed = samples.located(file)[0].stat().st_mtime_ns
-            return _small_image(file, changed)
-        except (MedModelError, OSError) as error:
+            folder = safe_folder(run.config.dataset)
+            with open_data_file(folder, samples.file_of(path)) as file:
+                changed = os.fstat(file.fileno()).st_mtime_ns
+            return _small_image(folder, path, changed)
+        except FileNotFoundError:
+            return f"The image {path!r} is not in the data set any more."
+        except OSError as error:
+            return f"{path} cannot be opened: {error.strerror}."
+        except MedModelError as error:
             return str(error)
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
@@ -53,6 +47,6 @@ def small_images(run: Run, paths: Sequence[str]) -> list[bytes | str]:
 
 
 @lru_cache(maxsize=2000)
-def _small_image(file: Path, changed: int) -> bytes:
-    pixels = thumbnail(decode(file).pixels, 2 * SIDE)
+def _small_image(folder: Path, path: str, changed: int) -> bytes:
+    pixels = thumbnail(decode_data_file(folder, path).pixels, 2 * SIDE)
     return png_bytes(framed(enlarged(pixels, SIDE)))

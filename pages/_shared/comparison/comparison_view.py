@@ -20,11 +20,11 @@ from medmodel.runs.run_index import Entry
 from pages._shared.common import widgets
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button
-from pages._shared.common.thumbnails import SIDE, file_of, small_images
+from pages._shared.common.thumbnails import SIDE, small_images
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison import comparison_cache
-from pages._shared.prediction.cases import dataset_case
+from pages._shared.prediction.cases import data_folder, dataset_case
 from pages._shared.prediction.prediction_cache import ask
 from pages._shared.prediction.prediction_view import say_uncalibrated
 from pages._shared.prediction.several_models_view import show_bars, show_heatmaps
@@ -249,7 +249,8 @@ def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
         with st.spinner("Asking the models …"):
             for name, run in runs.items():
                 preprocessing = run.model_facts.preprocessing
-                case = dataset_case(file_of(run, path), label, preprocessing)
+                folder = data_folder(run)
+                case = dataset_case(folder, path, label, preprocessing)
                 answers += ask(run, [case], calibrated=False, name=name)
         show_bars(answers)
         say_uncalibrated(list(runs.values()))

@@ -14,10 +14,10 @@ from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
-from pages._shared.common.thumbnails import SIDE, file_of, small_images
+from pages._shared.common.thumbnails import SIDE, small_images
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.prediction.cases import dataset_case
+from pages._shared.prediction.cases import data_folder, dataset_case
 from pages._shared.prediction.prediction_cache import ask
 from pages._shared.prediction.prediction_view import (
     bar_order,
@@ -207,7 +207,7 @@ def _look_closer(run: Run, row: Any) -> None:
         if doubtful != (row.path in gallery.doubtful_labels(run)):
             gallery.mark_label(run, row.path, doubtful)
         preprocessing = run.model_facts.preprocessing
-        case = dataset_case(file_of(run, row.path), row.label, preprocessing)
+        case = dataset_case(data_folder(run), row.path, row.label, preprocessing)
         with st.spinner("Asking the model …"):
             (answer,) = ask(run, [case], calibrated=False)
         show_probabilities(

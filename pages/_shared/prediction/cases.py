@@ -15,7 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from medmodel.core.errors import DataError, ImageError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.samples import Axis, Part, located
+from medmodel.core.samples import Axis, Part, split
 from medmodel.data import folders
 from medmodel.evaluation.ood import ImageTraits, image_traits
 from medmodel.imaging.decoded_image import DecodedImage
@@ -24,6 +24,7 @@ from medmodel.imaging.images import (
     decode,
     pixel_digest,
     prepare_image,
+    read_data_file,
     thumbnail,
 )
 from medmodel.reports.plots import framed
@@ -128,35 +129,58 @@ def test_samples(run: Run, first: Preprocessing, count: int = 3) -> list[Case]:
         different = tested.groupby("label", sort=False).head(1)
         rest = tested.drop(different.index)
         rows = [*different.itertuples(), *rest.itertuples()][:count]
-        folder = folders.safe_folder(run.config.dataset)
+        folder = data_folder(run)
         st.session_state[key] = [
-            dataset_case(folder / str(row.path), str(row.label), first) for row in rows
+            dataset_case(folder, str(row.path), str(row.label), first) for row in rows
         ]
     samples: list[Case] = st.session_state[key]
     return samples
 
 
-def dataset_case(file: Path, label: str, first: Preprocessing) -> Case:
+def data_folder(run: Run) -> Path:
+    """The data set of a run.
+
+    Raises:
+        DataError: It is not there any more, or not under an allowed root.
+    """
+    return folders.safe_folder(run.config.dataset)
+
+
+def dataset_case(folder: Path, path: str, label: str, first: Preprocessing) -> Case:
     """An image of a data set, whose label is known.
 
     Args:
-        file: Its file, with the slice as `samples` names it.
+        folder: The data set's folder.
+        path: Its file, with the slice as `samples` names it.
         label: Its class.
         first: The preprocessing that is certainly asked for.
 
     Raises:
         DataError: It is not there any more, or cannot be read.
     """
-    place, part = located(file)
-    try:
-        case = _read(str(file), file.name, place.read_bytes(), first, label, part)
-    except OSError as error:
-        raise DataError(
-            f"The image {file.name} is not in the data set any more."
-        ) from error
+    file, part = split(path)
+    content = data_file(folder, file)
+    case = _read(str(folder / path), Path(path).name, content, first, label, part)
     if isinstance(case, Refused):
         raise DataError(case.reason)
     return case
+
+
+def data_file(folder: Path, path: str) -> bytes:
+    """The content of a data set's file.
+
+    Raises:
+        DataError: It is not there any more, cannot be read, or lies outside the
+            allowed roots.
+    """
+    try:
+        return read_data_file(folder, path)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"The image {Path(path).name} is not in the data set any more."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be opened: {error.strerror}.") from error
 
 
 def prepared(case: Case, preprocessing: Preprocessing) -> Pixels:

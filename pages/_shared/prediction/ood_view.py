@@ -11,7 +11,7 @@ from medmodel.core.errors import MedModelError
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation.ood import MOST_FITTED, Neighbour, OodResult
 from medmodel.evaluation.predictions import training_digests
-from medmodel.imaging.images import Pixels, decode, png_bytes, thumbnail
+from medmodel.imaging.images import Pixels, decode_data_file, png_bytes, thumbnail
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.words import plain
@@ -154,8 +154,8 @@ def _training_image(run: Run, path: str) -> Pixels:
     )
     key = (run.id, path)
     if key not in thumbnails:
-        file = safe_folder(run.config.dataset) / path
-        thumbnails[key] = thumbnail(decode(file).pixels, _THUMBNAIL)
+        decoded = decode_data_file(safe_folder(run.config.dataset), path)
+        thumbnails[key] = thumbnail(decoded.pixels, _THUMBNAIL)
         while len(thumbnails) > _MOST_THUMBNAILS:
             del thumbnails[next(iter(thumbnails))]
     return thumbnails[key]

@@ -21,13 +21,13 @@ TRIED_PER_CLASS = 3
 @st.cache_data(max_entries=8, ttl=600, show_spinner=False)
 def _images(folder: str, preprocessing: Preprocessing) -> list[np.ndarray]:
     """Up to `IMAGES` images, prepared as for training, uint8 (h, w, c)."""
-    from medmodel.imaging.images import decode, prepare_image
+    from medmodel.imaging.images import decode_data_file, prepare_image
 
     images: list[np.ndarray] = []
     for path in _candidates(Path(folder)):
         try:
-            pixels = decode(path, window=preprocessing.window).pixels
-            images.append(prepare_image(pixels, preprocessing))
+            decoded = decode_data_file(Path(folder), path, preprocessing.window)
+            images.append(prepare_image(decoded.pixels, preprocessing))
         except (ImageError, OSError):
             continue
         if len(images) == IMAGES:
@@ -35,13 +35,13 @@ def _images(folder: str, preprocessing: Preprocessing) -> list[np.ndarray]:
     return images
 
 
-def _candidates(folder: Path) -> Iterator[Path]:
+def _candidates(folder: Path) -> Iterator[str]:
     """A few files of every class, one of each class first."""
     from medmodel.data.layout import list_files
 
-    classes: dict[str, list[Path]] = {}
+    classes: dict[str, list[str]] = {}
     for file in list_files(folder)[0]:
-        classes.setdefault(file.label, []).append(folder / file.path)
+        classes.setdefault(file.label, []).append(file.path)
     for place in range(TRIED_PER_CLASS):
         yield from (files[place] for files in classes.values() if len(files) > place)
 
