@@ -89,11 +89,6 @@ class Evaluation:
         return [result.name for result in self.per_class]
 
     @property
-    def absent(self) -> list[str]:
-        """Classes without an image in this split: nothing can be said of them."""
-        return [result.name for result in self.per_class if result.images == 0]
-
-    @property
     def resolution(self) -> str:
         """What n allows, as a sentence."""
         points = self.smallest_difference * 100

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from medmodel.core.samples import file_of, patient_stand_in
+from medmodel.data.sample_size import dataset_warnings
 from medmodel.data.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ class DatasetReport:
     def classes(self) -> list[str]:
         """Names of the classes, sorted."""
         return list(self.images)
+
+    @property
+    def sample_size_warnings(self) -> list[str]:
+        """What there are too few images for, a sentence each."""
+        return dataset_warnings(self.images)
 
 
 def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:

@@ -53,8 +53,10 @@ class Issue:
 
 
 def verdict(report: DatasetReport, findings: Sequence[Issue]) -> Level:
-    """The worst of all findings."""
+    """The worst of all findings; too few images are one."""
     levels = [report.level, *(finding.level for finding in findings)]
+    if report.sample_size_warnings:
+        levels.append("warning")
     return max(levels, key=lambda level: list(VERDICTS).index(level))
 
 

@@ -19,6 +19,12 @@ from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_json
 from medmodel.data.datasets import load_index
+from medmodel.data.sample_size import (
+    ClassCounts,
+    class_counts,
+    dataset_warnings,
+    test_warnings,
+)
 from medmodel.evaluation.evaluation import Evaluation, evaluate
 from medmodel.evaluation.intervals import FEW_PATIENTS
 from medmodel.evaluation.metrics import METRICS
@@ -116,8 +122,7 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
             f"{overlap:,} test patients also occur in training or validation: expect "
             "worse on new patients."
         )
-    if evaluation.absent:
-        said.append(f"Never tested on: {', '.join(evaluation.absent)}.")
+    said += sample_size_warnings(run, evaluation, class_counts(read_split(run)))
     if not run.tested_model:
         said.append("Tested on images of the same source only, not at another place.")
     said.append("Says nothing about pictures unlike its training images.")
@@ -125,6 +130,24 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
         "A heat map shows where the network was sensitive, not the outline of a lesion."
     )
     return said
+
+
+def sample_size_warnings(
+    run: Run, evaluation: Evaluation, counts: ClassCounts
+) -> list[str]:
+    """What there were too few images for, a sentence each.
+
+    Args:
+        run: What was tested.
+        evaluation: Of the images that the numbers at hand rest on.
+        counts: Of the run's split.
+    """
+    tested = {result.name: {"test": result.images} for result in evaluation.per_class}
+    if run.tested_model:
+        return test_warnings(tested)
+    return dataset_warnings(
+        {name: {**counts.get(name, {}), **images} for name, images in tested.items()}
+    )
 
 
 def guideline_items(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from medmodel.core.config import RECIPES, TrainConfig, config_for
 from medmodel.core.environment import data_roots, workspace_root
-from medmodel.core.errors import DataError, RunError
+from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.data.datasets import load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
-from medmodel.data.splits import guess_patient_pattern, resolve_patients
+from medmodel.data.sample_size import SMALL_DATASET, class_counts, dataset_warnings
+from medmodel.data.splits import (
+    assign_splits,
+    guess_patient_pattern,
+    resolve_patients,
+)
 from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.quality import report_store
@@ -27,6 +33,14 @@ from pages._shared.training.train_form import (
     attention,
     default_device,
     settings_form,
+)
+
+_SPLIT_SETTINGS = (
+    "seed",
+    "val_fraction",
+    "test_fraction",
+    "patient_pattern",
+    "folds",
 )
 
 
@@ -174,6 +188,46 @@ def starting_point(folder: Path, recipe: str, like: TrainConfig | None) -> Train
     return config_for(recipe, str(folder), patient_pattern=guessed_pattern(str(folder)))
 
 
+@st.cache_data(max_entries=16, show_spinner="Splitting the images…")
+def small_splits(
+    folder: str, fingerprint: str, settings: dict[str, Any]
+) -> tuple[str, ...]:
+    """What the data set is too small for as it would be split.
+
+    Args:
+        folder: The data set.
+        fingerprint: Of its last check.
+        settings: Those of a `TrainConfig` that decide on the splits.
+    """
+    index = load_index(Path(folder))
+    if index is None:
+        return ()
+    folds = max(1, settings["folds"])
+    for fold in range(1, folds + 1):
+        config = TrainConfig(dataset=folder, fold=fold, **settings)
+        try:
+            few = dataset_warnings(class_counts(assign_splits(index, config)))
+        except (DataError, ConfigError) as error:
+            return (str(error),)
+        if few:
+            return (f"Fold {fold} of {folds}:", *few) if folds > 1 else tuple(few)
+    return ()
+
+
+def show_small_splits(folder: Path, config: TrainConfig) -> None:
+    """Says before training which classes will have no image to judge by."""
+    report = report_store.load_report(folder)
+    if report is None:
+        files = len(files_of(str(folder))[0])
+        said = "if each holds one image, too few to learn from or to judge by."
+        few = (f"Only {files:,} files: {said}",) if files < SMALL_DATASET else ()
+    else:
+        settings = {name: getattr(config, name) for name in _SPLIT_SETTINGS}
+        few = small_splits(str(folder), report.fingerprint, settings)
+    if few:
+        st.warning(plain(" ".join(few)), icon=":material/warning:")
+
+
 def without_classes(folder: Path) -> str:
     """Why a folder cannot be trained on, in one sentence; empty if it can."""
     classes = files_of(str(folder))[1]
@@ -200,6 +254,7 @@ def main() -> None:
     start = starting_point(folder, recipe, like)
     # Above the settings: a novice never has to scroll.
     press = st.container(horizontal=True, vertical_alignment="center")
+    warnings = st.container()
     show_queue()
     key = f"{recipe}-{folder}-{st.query_params.get('like', '')}"
     with st.expander("More settings", icon=":material/tune:"):
@@ -220,6 +275,9 @@ def main() -> None:
         )
         if problem:
             st.markdown(f":red[:material/error: {plain(problem)}]")
+    if not problem:
+        with warnings:
+            show_small_splits(folder, config)
     if pressed:
         with errors_shown():
             folds = fold_configs(config, config.folds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.core.errors import MedModelError
+from medmodel.data.sample_size import test_warnings
 from medmodel.reports import plots
 from medmodel.runs import run_index, run_table
 from medmodel.runs.run import Run
@@ -119,10 +120,11 @@ def show_model_line(run: Run) -> None:
     except MedModelError:
         st.caption("This model was not tested on a test split.")
         return
+    few = test_warnings({c.name: {"test": c.images} for c in evaluation.per_class})
     st.caption(
         f"On its own test split: accuracy {plain(evaluation.accuracy)}, "
         f"n \\= {evaluation.images:,}; always guessing {plain(evaluation.majority)} "
-        f"gives {evaluation.baseline.value:.3f}."
+        f"gives {evaluation.baseline.value:.3f}. {plain(' '.join(few))}"
     )
 
 

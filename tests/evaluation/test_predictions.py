@@ -64,7 +64,7 @@ def test_hand_computed(small: pd.DataFrame) -> None:
     # 24 pairs: all but 0.2 against 0.3, 0.4, 0.6, and one tie at 0.6: 20.5 / 24.
     assert found.auc.value == pytest.approx(20.5 / 24)
     assert (found.majority, found.baseline) == ("sick", wilson(6, 10))
-    assert (found.images, found.patients, found.absent) == (10, 0, [])
+    assert (found.images, found.patients) == (10, 0)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -109,7 +109,6 @@ def test_intervals_agree_with_a_stratified_bootstrap() -> None:
 def test_absent_class_is_not_measurable(small: pd.DataFrame) -> None:
     found = evaluate(small.assign(score_rare=0.0))
     rare = found.per_class[2]
-    assert found.absent == ["rare"]
     assert rare.sensitivity.n == rare.precision.n == rare.images == 0
     for estimate in (rare.sensitivity, rare.precision, rare.auc):
         assert str(estimate) == "not measurable"

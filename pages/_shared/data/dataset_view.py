@@ -26,13 +26,14 @@ _FEW_CLASSES = 4
 
 
 def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
-    """One word on all findings, the worst of them, and one sentence on leakage."""
+    """One word on all findings, the worst of them, few images, and leakage."""
     level = verdict(report, findings)
     word, _ = VERDICTS[level]
     show = {"ok": st.success, "warning": st.warning, "problem": st.error}[level]
     worst = [f.title for f in findings if f.level == level != "ok"]
     first = f" {plain(worst[0])}{_and_more(len(worst) - 1)}." if worst else ""
-    show(f"**{word}.**{first} {plain(report.verdict)}", icon=_ICONS[level])
+    said = plain(" ".join([*report.sample_size_warnings, report.verdict]))
+    show(f"**{word}.**{first} {said}", icon=_ICONS[level])
 
 
 def _and_more(count: int) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from medmodel.data.sample_size import class_counts
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import FEW_PATIENTS, Estimate
 from medmodel.evaluation.predictions import shared_patients
 from medmodel.reports import plots
-from medmodel.reports.model_card import few_patients
+from medmodel.reports.model_card import few_patients, sample_size_warnings
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_split
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
@@ -49,6 +51,11 @@ def _shared_patients(folder: str, version: int) -> int | None:
     return shared_patients(Run(Path(folder)))
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def _class_counts(folder: str, version: int) -> dict[str, dict[str, int]]:
+    return class_counts(read_split(Run(Path(folder))))
+
+
 def show_frame(run: Run, evaluation: Evaluation) -> None:
     """What was tested and how far that can be trusted."""
     overlap = _shared_patients(str(run.folder), run_cache.version(run))
@@ -83,14 +90,10 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
         )
     if 0 < evaluation.patients < FEW_PATIENTS:
         st.warning(plain(few_patients(evaluation.patients)), icon=":material/warning:")
-    if evaluation.absent:
-        names = ", ".join(plain(name) for name in evaluation.absent[:_NAMED])
-        if len(evaluation.absent) > _NAMED:
-            names += f" and {len(evaluation.absent) - _NAMED} more classes"
-        st.info(
-            f"No test image of {names}: not measurable, and left out of the means.",
-            icon=":material/info:",
-        )
+    counts = _class_counts(str(run.folder), run_cache.version(run))
+    few = sample_size_warnings(run, evaluation, counts)
+    if few:
+        st.warning(plain(" ".join(few)), icon=":material/warning:")
 
 
 def _mapping_sentence(run: Run) -> str:

@@ -1,0 +1,110 @@
+"""Warnings about sample size: classes without images in a split, and small sets.
+
+They are said before training and wherever a result stands, since a number on three
+images looks like one on three thousand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALL_TEST = 30
+"""Test images below which an accuracy is known to no better than about 17 points:
+half the width of its 95 % interval (Wilson's) where the accuracy is one half."""
+SMALL_DATASET = 50
+"""Images in all below which there is too little to learn from and to judge by."""
+_NAMED = 5
+
+ClassCounts = Mapping[str, Mapping[str, int]]
+"""Class -> split -> number of images; a split may be absent."""
+
+
+def class_counts(split_table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Images of every class in every split.
+
+    Args:
+        split_table: Columns `label` and `split`.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    images = Counter(zip(split_table["label"], split_table["split"], strict=True))
+    for (label, split), count in sorted(images.items()):
+        counts.setdefault(label, {})[split] = count
+    return counts
+
+
+def dataset_warnings(counts: ClassCounts) -> list[str]:
+    """What a split data set is too small for, a sentence each, the worst first.
+
+    Args:
+        counts: Of all classes.
+    """
+    total = sum(sum(splits.values()) for splits in counts.values())
+    warnings = []
+    if total < SMALL_DATASET:
+        warnings.append(
+            f"{_images(total, '')} in all: too few to learn from or to judge by, "
+            "enough to try the program."
+        )
+    return [*warnings, *test_warnings(counts), *_validation_warnings(counts)]
+
+
+def test_warnings(counts: ClassCounts) -> list[str]:
+    """What a test split is too small for, a sentence each, the worst first."""
+    images = _in_split(counts, "test")
+    total = sum(images.values())
+    if not total:
+        return ["No test images: nothing can be measured."]
+    warnings = []
+    if total < SMALL_TEST:
+        warnings.append(
+            f"Only {_images(total, 'test ')}: the intervals are wide, and a perfect "
+            "result means little."
+        )
+    if absent := _names(images, lambda count: count == 0):
+        warnings.append(
+            f"No test image of {absent}: not measurable, and left out of the means."
+        )
+    if single := _names(images, lambda count: count == 1):
+        warnings.append(
+            f"One test image of {single}: sensitivity can only be 0 or 1 there."
+        )
+    return warnings
+
+
+def _validation_warnings(counts: ClassCounts) -> list[str]:
+    images = _in_split(counts, "val")
+    warnings = []
+    if absent := _names(images, lambda count: count == 0):
+        warnings.append(
+            f"No validation image of {absent}: the best epoch, thresholds and "
+            "calibration are chosen without any."
+        )
+    if single := _names(images, lambda count: count == 1):
+        warnings.append(
+            f"One validation image of {single}: the best epoch, thresholds and "
+            "calibration rest on it."
+        )
+    return warnings
+
+
+def _in_split(counts: ClassCounts, split: str) -> dict[str, int]:
+    return {name: splits.get(split, 0) for name, splits in counts.items()}
+
+
+def _names(images: Mapping[str, int], chosen: Callable[[int], bool]) -> str:
+    """The classes with such a number of images as text, the first few by name."""
+    names = [name for name, count in images.items() if chosen(count)]
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    more = len(names) - _NAMED
+    noun = "class" if more == 1 else "classes"
+    return f"{', '.join(names[:_NAMED])} and {more:,} more {noun}"
+
+
+def _images(count: int, which: str) -> str:
+    return f"{count:,} {which}image{'s' * (count != 1)}"

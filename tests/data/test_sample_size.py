@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from medmodel.data import sample_size
+from medmodel.data.sample_size import class_counts, dataset_warnings
+
+Counts = dict[str, dict[str, int]]
+LARGE: Counts = {
+    "a": {"train": 40, "val": 5, "test": 20},
+    "b": {"train": 9, "val": 2, "test": 10},
+}
+
+
+def of_class_b(**images: int) -> list[str]:
+    return dataset_warnings({**LARGE, "b": LARGE["b"] | images})
+
+
+def test_counts_by_class_and_split() -> None:
+    rows = [("b", "train"), ("a", "test"), ("b", "train"), ("b", "val")]
+    table = pd.DataFrame(rows, columns=["label", "split"])
+    assert class_counts(table) == {"a": {"test": 1}, "b": {"train": 2, "val": 1}}
+    assert list(class_counts(table)) == ["a", "b"]
+
+
+def test_enough_images_need_no_word() -> None:
+    assert dataset_warnings(LARGE) == []
+    assert of_class_b(test=10, val=2) == []
+
+
+def test_a_data_set_under_fifty_images() -> None:
+    fifty = {"a": {"train": 8, "val": 2, "test": 20}, "b": {"train": 8, "val": 2}}
+    assert dataset_warnings({**fifty, "b": {"train": 8, "val": 2, "test": 10}}) == []
+    (few,) = dataset_warnings({**fifty, "b": {"train": 7, "val": 2, "test": 10}})
+    assert few.startswith("49 images in all: too few")
+    single = dataset_warnings({"a": {"train": 1, "val": 0, "test": 0}})
+    assert single[0].startswith("1 image in all:")
+
+
+def test_a_test_split_under_thirty_images() -> None:
+    (few,) = of_class_b(test=9)
+    assert few.startswith("Only 29 test images:")
+    one = sample_size.test_warnings({"a": {"test": 1}})
+    assert one[0].startswith("Only 1 test image:")
+
+
+def test_classes_without_test_images() -> None:
+    counts = {**LARGE, "a": LARGE["a"] | {"test": 40}, "b": LARGE["b"] | {"test": 0}}
+    (absent,) = dataset_warnings(counts)
+    assert absent.startswith("No test image of b:")
+    (single,) = dataset_warnings({**counts, "b": LARGE["b"] | {"test": 1}})
+    assert single == "One test image of b: sensitivity can only be 0 or 1 there."
+
+
+def test_no_test_images_at_all() -> None:
+    assert sample_size.test_warnings({"a": {"train": 99}, "b": {"train": 99}}) == [
+        "No test images: nothing can be measured."
+    ]
+
+
+@pytest.mark.parametrize(("images", "start"), [(0, "No"), (1, "One")])
+def test_classes_without_validation_images(images: int, start: str) -> None:
+    (warning,) = of_class_b(val=images)
+    assert warning.startswith(f"{start} validation image of b:")
+
+
+@pytest.mark.parametrize(
+    ("classes", "named"),
+    [
+        (5, "c0, c1, c2, c3, c4:"),
+        (6, "c0, c1, c2, c3, c4 and 1 more class:"),
+        (7, "c0, c1, c2, c3, c4 and 2 more classes:"),
+    ],
+)
+def test_the_first_few_classes_are_named(classes: int, named: str) -> None:
+    counts: Counts = {f"c{n}": {"test": 0} for n in range(classes)}
+    (absent,) = sample_size.test_warnings({"large": {"test": 30}, **counts})
+    assert absent.startswith(f"No test image of {named}")
