@@ -7,14 +7,20 @@ survives them. It leaves what `report_store` and `thumbnails` keep.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.config import TrainConfig
+from medmodel.core.errors import DataError
 from medmodel.data import curation
 from medmodel.data.datasets import Index, index_dataset, index_folder, load_index
-from medmodel.data.splits import assign_splits, guess_patient_pattern
+from medmodel.data.splits import (
+    assign_splits,
+    guess_patient_pattern,
+    known_patients,
+)
 from medmodel.quality import assessment, report_store, thumbnails
 from medmodel.quality.checks import DatasetReport, examine
 from medmodel.quality.issues import Issue
@@ -68,12 +74,11 @@ def report_with_pattern(folder: Path, pattern: str) -> DatasetReport:
     """The findings with another pattern for patients, kept for the next look.
 
     Raises:
-        DataError: The folder was not checked yet, or cannot be split that way.
+        DataError: The folder cannot be read.
         ConfigError: The pattern is not a regular expression.
     """
     index = load_index(folder) or index_dataset(folder)
-    table = _split_table(index, pattern)
-    report = examine(index, table)
+    table, report = _examined(index, pattern)
     # No image is opened again: who belongs to which split is all that changes.
     measured = report_store.load_measured(index) or assessment.measure(index)
     _keep_issues(index, assessment.find_issues(index, table, report, measured))
@@ -90,8 +95,7 @@ def check_folder(folder: Path) -> None:
     chosen = report_store.chosen_pattern(folder)
     guess = guess_patient_pattern(index.readable["path"])
     pattern = guess if chosen is None else chosen
-    table = _split_table(index, pattern)
-    report = examine(index, table)
+    table, report = _examined(index, pattern)
     thumbnails.draw_classes(index)
     thumbnails.draw_duplicates(index, report)
     measured = assessment.measure(index)
@@ -101,9 +105,22 @@ def check_folder(folder: Path) -> None:
     task.write("finished", done=total, total=total)
 
 
-def _split_table(index: Index, pattern: str) -> pd.DataFrame:
+def _examined(index: Index, pattern: str) -> tuple[pd.DataFrame, DatasetReport]:
+    """How the images would be split, and the findings.
+
+    What cannot be split is examined as if all of it were training images, so that its
+    page shows what there is, and offers what may mend it.
+    """
     config = TrainConfig(dataset=str(index.folder), patient_pattern=pattern)
-    return assign_splits(index, config)
+    try:
+        table = assign_splits(index, config)
+    except DataError as error:
+        patients = known_patients(index, pattern)
+        rows = index.readable.sort_values("path", ignore_index=True)
+        table = rows[["path", "label"]].assign(patient=patients, split="train")
+        report = replace(examine(index, table), drawn=[])
+        return table, replace(report, level="problem", verdict=str(error))
+    return table, examine(index, table)
 
 
 def _keep_issues(index: Index, issues: list[Issue]) -> None:

@@ -208,6 +208,25 @@ def test_a_finding_is_acted_on_and_taken_back(
     assert not indexing.decisions(class_folders)
 
 
+def test_what_cannot_be_split_is_shown_all_the_same(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "tiny", images_per_class=1)
+    indexing.check_folder(folder)
+    page = open_page(PAGE, dataset=str(folder))
+    verdict = page.error[0].value.replace("\\", "")
+    assert "tiny is too small to be split" in verdict
+    assert "2 images in all: too few" in verdict
+    assert page.metric[0].value == "2"
+    assert list(page.dataframe[0].value) == ["Class", "Training", "All images"]
+    assert "The folders hold no" not in said(page)
+
+
+def test_few_images_are_in_the_first_line(class_folders: Path) -> None:
+    indexing.check_folder(class_folders)
+    page = open_page(PAGE, dataset=str(class_folders))
+    assert page.warning[0].value.startswith("**Look first.**")
+    assert "24 images in all" in page.warning[0].value
+
+
 def test_one_class_alone_is_nothing_to_train_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,18 @@ def test_filters_show_the_images_they_name(run: Run) -> None:
     assert len(closer) == len(found)
 
 
+def part_warning(app: AppTest) -> str:
+    """What is said of numbers that rest on a part of the images; "" of all."""
+    said_so = [w.value.replace("\\", "") for w in app.warning]
+    return next((text for text in said_so if " images**" in text), "")
+
+
+def test_so_few_images_are_said_with_the_result(run: Run) -> None:
+    warnings = " ".join(w.value for w in opened(run).warning).replace("\\", "")
+    assert "45 images in all: too few to learn from" in warnings
+    assert "test images:" not in warnings  # 30 are enough for an interval
+
+
 def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "easy"
     Image.open(folder / "light" / "light_001.png").resize((40, 50)).save(
@@ -115,7 +127,7 @@ def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) 
     assert not app.exception
     group = Subgroup("light_00", ranges=(("width", (32.0, 35.0)),))
     part = run_cache.part_of(run, group)
-    said_so = app.warning[0].value.replace("\\", "")
+    said_so = part_warning(app)
     assert f"**{len(part.truth)} of 30 images**" in said_so
     assert "Width in pixels 32 to 35" in said_so and "not a result" in said_so
     table = app.dataframe[0].value
@@ -124,7 +136,7 @@ def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) 
     found = evaluate_predictions(part)
     assert list(table["These images"])[0] == str(found.accuracy)
     press(app, "All images")
-    assert not app.warning
+    assert not part_warning(app)
 
 
 def shown(app: AppTest, view: str) -> str:
@@ -149,14 +161,14 @@ def test_every_view_of_images_follows_the_chosen_part(run: Run) -> None:
     assert f"calibration error {calibration.calibration_error(part)}" in text
     assert f"validation and {n} test images" in text
     assert f"**{n} images**: patient or file name holds “_00”" in shown(app, "Images")
-    assert f"**{n} of 30 images**" in app.warning[0].value
+    assert f"**{n} of 30 images**" in part_warning(app)
     drawn = json.loads(app.get("plotly_chart")[0].proto.spec)
     found = evaluate_predictions(part)
     expected = plots.confusion_figure(found.classes, found.confusion)
     assert drawn["data"][0]["hovertext"] == list(map(list, expected.data[0].hovertext))
     # What holds for all images does not speak of a part.
     shown(app, "Operating point")
-    assert not app.warning and not app.text_input
+    assert not part_warning(app) and not app.text_input
 
 
 def test_a_part_with_few_images_says_so(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,41 @@ def test_the_data_set_in_the_address_is_chosen(class_folders: Path) -> None:
 
 def test_a_folder_outside_the_allowed_ones_is_refused(class_folders: Path) -> None:
     app = opened(dataset="/etc")
-    assert len(app.warning) == 1
+    assert [w.icon for w in app.warning].count(":material/folder_off:") == 1
     assert train(app).config.dataset == str(class_folders)
+
+
+def few(app: AppTest) -> str:
+    """What is said of too few images beside the button."""
+    icon = ":material/warning:"
+    return " ".join(w.value for w in app.warning if w.icon == icon).replace("\\", "")
+
+
+def test_few_files_are_said_before_anybody_checked(class_folders: Path) -> None:
+    assert few(opened()).startswith("Only 24 files: if each holds one image, too few")
+    enough = draw_class_folders(class_folders.with_name("50"), images_per_class=25)
+    assert not few(opened(dataset=str(enough)))
+
+
+def test_a_class_without_test_image_is_said_before_training(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "parted"
+    for split, count in (("train", 30), ("val", 2), ("test", 30)):
+        draw_class_folders(folder / split, images_per_class=count, seed=count)
+    shutil.rmtree(folder / "test" / "light")
+    indexing.check_folder(folder)
+    app = opened(dataset=str(folder))
+    assert few(app) == (
+        "No test image of light: not measurable, and left out of the means."
+    )
+    assert not [b for b in app.button if b.label == "Train" and b.disabled]
+
+
+def test_a_data_set_that_cannot_be_split_is_said_before_training(
+    tmp_path: Path,
+) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "tiny", images_per_class=1)
+    indexing.check_folder(folder)
+    assert "is too small to be split" in few(opened(dataset=str(folder)))
 
 
 def test_a_wrong_value_is_told_at_its_field_and_not_trained(
