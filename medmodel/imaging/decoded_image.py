@@ -39,9 +39,10 @@ class DecodedImage:
     Args:
         pixels: uint8 (height, width, 1 or 3), upright; grey that is stored as colour
             has one channel.
-        format: PNG, JPEG, TIFF, BMP, GIF, WEBP, DICOM or NIfTI.
-        mode: How the file stores colours: L, RGB, P, CMYK, I;16, F; MONOCHROME2,
-            12 bits; int16; ...
+        format: PNG, JPEG, JPEG-LS, JPEG2000, JPEG XL, TIFF, BMP, GIF, WEBP, AVIF, DICOM
+            or NIfTI.
+        mode: How the file stores colours: L, RGB, P, CMYK; RGB, 16 bits; MINISBLACK,
+            float32; MONOCHROME2, 12 bits; int16; ...
         frames: Images in the file (frames, pages), of a NIfTI volume slices along the
             axis.
         patient: Stand-in for the patient's number in a DICOM file; else empty.

@@ -34,7 +34,21 @@ from medmodel.imaging.decoded_image import (
     DecodedImage,
     DecodeOptions,
 )
-from medmodel.imaging.raster import decode_pillow, decode_tiff
+from medmodel.imaging.high_bit_depth import (
+    decode_avif,
+    decode_deep,
+    decode_jpeg,
+    decode_jpeg_2000,
+    decode_png,
+)
+from medmodel.imaging.raster import (
+    decode_heic,
+    decode_pillow,
+    decode_tiff,
+    is_avif,
+    is_bmp,
+    is_heic,
+)
 from medmodel.imaging.scaling import cropped, padded, scaled
 from medmodel.imaging.windows import Pixels
 
@@ -92,8 +106,8 @@ def decode(
     reader = find_reader(source[:HEAD])
     if reader is None:
         raise ImageError(
-            f"{name} is not a picture: its content is neither PNG, JPEG, TIFF, BMP, "
-            "GIF, WebP, DICOM nor NIfTI."
+            f"{name} is not an image: its content is neither PNG, JPEG, JPEG-LS, JPEG "
+            "2000, JPEG XL, TIFF, BMP, GIF, WebP, AVIF, DICOM nor NIfTI."
         )
     return reader(source, name, DecodeOptions(window, frame, axis, side, values))
 
@@ -216,11 +230,15 @@ def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
 READERS: list[Reader] = [
     # DICOM first: what stands before its mark may look like a TIFF.
     Reader(scans.is_dicom, scans.decode_dicom),
-    Reader(_starts(b"\x89PNG\r\n\x1a\n"), decode_pillow),
-    Reader(_starts(b"\xff\xd8\xff"), decode_pillow),
+    Reader(_starts(b"\x89PNG\r\n\x1a\n"), decode_png),
+    Reader(_starts(b"\xff\xd8\xff"), decode_jpeg),
     Reader(_starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), decode_tiff),
     Reader(_starts(b"GIF87a", b"GIF89a"), decode_pillow),
-    Reader(_starts(b"BM"), decode_pillow),
+    Reader(is_bmp, decode_pillow),
     Reader(lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", decode_pillow),
+    Reader(_starts(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"), decode_jpeg_2000),
+    Reader(_starts(b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"), decode_deep),
+    Reader(is_avif, decode_avif),
+    Reader(is_heic, decode_heic),
     Reader(scans.is_nifti, scans.decode_nifti),
 ]

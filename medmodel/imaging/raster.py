@@ -1,120 +1,133 @@
-"""PNG, JPEG, TIFF, BMP, GIF and WebP by Pillow, rare kinds of TIFF by tifffile.
+"""Image files that are no scans: PNG, JPEG, BMP, GIF, WebP and more by Pillow, TIFF.
 
 Where a file holds several images, these are pages of a TIFF, or frames of an animated
-GIF, WebP or PNG. Smaller copies of a page, such as those for quick views, and masks are
-no images of their own.
+GIF, WebP, PNG, AVIF or JPEG XL. `high_bit_depth` reads what Pillow would cut down to 8
+bits, `tiff` every TIFF.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
-    ImageOps,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
-    TiffImagePlugin,
     WebPImagePlugin,
 )
 
+from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
-from medmodel.imaging.channels import of_colour, to_pixels
+from medmodel.imaging.channels import as_colour, from_image, upright
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
-from medmodel.imaging.windows import Pixels, scale_to_uint8
 
 MAX_PIXELS = 100_000_000
 """Larger images are refused from their header: a bomb would fill the memory."""
 
 # Pillow's own guard, at our limit; it warns above it and refuses above its double.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-# What they say of damaged files is said by `ImageError`, or does not change pixels.
+# What it says of damaged files is said by `ImageError`, or does not change pixels.
 warnings.filterwarnings("ignore", module="PIL")
-logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
-_PILLOW_FORMATS = [
+PILLOW_FORMATS = [
     plugin.format
     for plugin in (
         PngImagePlugin.PngImageFile,
         JpegImagePlugin.JpegImageFile,
-        TiffImagePlugin.TiffImageFile,
         BmpImagePlugin.BmpImageFile,
         GifImagePlugin.GifImageFile,
         WebPImagePlugin.WebPImageFile,
+        AvifImagePlugin.AvifImageFile,
+        Jpeg2KImagePlugin.Jpeg2KImageFile,
     )
 ]
+ORIENTATION = 274
+"""Tag of EXIF and TIFF."""
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-_TIFF_TAGS = {"NewSubfileType": 254, "BitsPerSample": 258, "Photometric": 262}
-_COPY_OR_MASK = 0b101
-"""TIFF 6.0, NewSubfileType: bit 0 a smaller copy, bit 2 a transparency mask."""
 _ONE_IMAGE = ("JPEG", "MPO")
 """What else a JPEG file may hold is a preview, or the other eye's view."""
-_MIN_IS_WHITE = 0
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
+"""Lengths of the header behind the file's: OS/2, OS/2 2, Windows 3, 4 and 5."""
+_AVIF_BRANDS = (b"avif", b"avis")
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs")
+
+
+def is_bmp(head: bytes) -> bool:
+    """Whether a file begins as a BMP does; so do texts that begin with BM."""
+    length = int.from_bytes(head[14:18], "little")
+    return head[:2] == b"BM" and length in _BMP_HEADERS
+
+
+def is_avif(head: bytes) -> bool:
+    """Whether a file begins as an AVIF does: ISO 14496-12, 4.3."""
+    return any(brand in _brands(head) for brand in _AVIF_BRANDS)
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether a file begins as a HEIC does: ISO 23008-12, annex B."""
+    return any(brand in _brands(head) for brand in _HEIC_BRANDS)
+
+
+def _brands(head: bytes) -> list[bytes]:
+    if head[4:8] != b"ftyp":
+        return []
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    return [head[at : at + 4] for at in (8, *range(16, length - 3, 4))]
 
 
 def decode_pillow(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
-    """One image of a file that Pillow reads.
+    """One image of a file that Pillow reads as it is: samples of up to 8 bits.
 
     Raises:
         ImageError: It is damaged, too large, or has no such frame.
     """
-    advice = "the file is damaged or incomplete. Export it again from its source."
     with (
-        _damage_named(name, advice),
-        Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image,
+        damage_named(name),
+        Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image,
     ):
-        _check_size(*image.size, name)
+        check_size(*image.size, name)
         count = _seek_frame(image, options.frame, name)
-        _check_size(*image.size, name)
+        check_size(*image.size, name)
         image.load()
-        pixels = _upright_pixels(image, name, options.side)
+        as_stored = image.mode == "RGB" and image.size == (options.side, options.side)
+        pixels = upright(from_image(image), image.getexif().get(ORIENTATION, 1))
+        if as_stored and pixels.shape[2] == 1:
+            pixels = as_colour(pixels)
         file_format = "JPEG" if image.format == "MPO" else str(image.format)
         return DecodedImage(pixels, file_format, image.mode, count)
 
 
 def decode_tiff(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
-    """One page of a TIFF: by Pillow, else by tifffile.
+    """One page of a TIFF, read in the sandbox.
 
     Raises:
         ImageError: It is damaged, too large, of a rare kind, or has no such page.
     """
-    if not _pillow_misreads(data, options.frame):
-        try:
-            return decode_pillow(data, name, options)
-        except ImageError as error:
-            # Refused by us, not by Pillow: tifffile would be refused, too.
-            if error.__cause__ is None or isinstance(error.__cause__, _BOMB):
-                raise
-    import tifffile
+    fields = sandbox.ask("medmodel.imaging.tiff:read", data, name, frame=options.frame)
+    return DecodedImage(**fields)
 
-    advice = (
-        "this TIFF is damaged or of a rare kind. "
-        "Save it as PNG or as uncompressed TIFF."
+
+def decode_heic(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
+    """Refuses HEIC, whose only free decoders are under the LGPL.
+
+    Raises:
+        ImageError: Always, with what to do.
+    """
+    raise ImageError(
+        f"{name} is a HEIC image, as phones store photographs: it cannot be read here. "
+        "Save it as JPEG or PNG."
     )
-    with (
-        _damage_named(name, advice),
-        tifffile.TiffFile(io.BytesIO(data)) as file,
-    ):
-        page, count = _tiff_page(file.pages, options.frame, name)
-        _check_size(page.imagewidth, page.imagelength, name)
-        values = page.asarray()
-        pixels = _from_tiff_array(values, page.axes, name)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            pixels = 255 - pixels
-        return DecodedImage(pixels, "TIFF", str(values.dtype), count)
 
 
 @contextlib.contextmanager
-def _damage_named(name: str, advice: str) -> Iterator[None]:
+def damage_named(name: str) -> Iterator[None]:
     """Whatever a decoder raises is the fault of the file, and told with its name."""
     try:
         yield
@@ -122,11 +135,17 @@ def _damage_named(name: str, advice: str) -> Iterator[None]:
         raise
     except _BOMB as error:
         raise _too_large(name) from error
+    except MemoryError as error:
+        raise ImageError(f"{name} needs too much memory: scale it down.") from error
     except Exception as error:
-        raise ImageError(f"{name} cannot be read: {advice}") from error
+        raise ImageError(
+            f"{name} cannot be read: the file is damaged or incomplete. "
+            "Export it again from its source."
+        ) from error
 
 
-def _check_size(width: int, height: int, name: str) -> None:
+def check_size(width: int, height: int, name: str) -> None:
+    """Raises `ImageError` where an image has too many pixels, or none."""
     if width * height > MAX_PIXELS:
         raise _too_large(name)
     if width < 1 or height < 1:
@@ -138,51 +157,6 @@ def _too_large(name: str) -> ImageError:
         f"{name} has more than {MAX_PIXELS // 10**6} million pixels: "
         "scale it down before."
     )
-
-
-def _upright_pixels(image: Image.Image, name: str, side: int) -> Pixels:
-    deep = image.mode in ("I", "F") or image.mode.startswith("I;")
-    ImageOps.exif_transpose(image, in_place=True)
-    if deep:
-        return scale_to_uint8(np.asarray(image), name)[..., None]
-    if image.has_transparency_data:
-        grey = image.mode in ("L", "LA", "La")
-        image = image.convert("RGBA")
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, image).convert("L" if grey else "RGB")
-    elif image.mode not in ("L", "RGB"):  # else it would be copied
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    as_stored = image.mode == "L" or image.size == (side, side)
-    return to_pixels(image) if as_stored else of_colour(image)
-
-
-def _pillow_misreads(data: bytes, frame: int) -> bool:
-    """Whether a TIFF is of deep colour, or deep with white as zero."""
-    try:
-        with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
-            _seek_frame(image, frame, "")
-            tags: Any = getattr(image, "tag_v2", {})
-            if max(tags.get(_TIFF_TAGS["BitsPerSample"], (1,))) <= 8:
-                return False
-            grey = image.mode in ("I;16", "I;16B", "I", "F")
-            return not grey or tags.get(_TIFF_TAGS["Photometric"]) == _MIN_IS_WHITE
-    except Exception:  # damaged or too large: decoding it will say so
-        return False
-
-
-def _from_tiff_array(values: npt.NDArray[Any], axes: str, name: str) -> Pixels:
-    if axes.startswith("S") and values.ndim == 3:
-        values = np.moveaxis(values, 0, -1)
-    while values.ndim > 3 or (values.ndim == 3 and values.shape[2] > 4):
-        values = values[0]
-    if values.ndim == 2:
-        values = values[..., None]
-    if values.dtype == bool:
-        values = values.astype(np.uint8) * np.uint8(255)
-    deep = values.dtype != np.uint8
-    pixels = scale_to_uint8(values, name) if deep else values
-    channels = 3 if pixels.shape[2] >= 3 else 1
-    return np.ascontiguousarray(pixels[..., :channels])
 
 
 def _seek_frame(image: Image.Image, frame: int, name: str) -> int:
@@ -199,42 +173,20 @@ def _seek_frame(image: Image.Image, frame: int, name: str) -> int:
     Raises:
         ImageError: There is no such frame.
     """
-    every: Any = getattr(image, "n_frames", 1)
-    if every == 1 or image.format in _ONE_IMAGE:
-        return _checked(frame, 1, name)
-    numbers = list(range(every))
-    if image.format == "TIFF":
-        numbers = [
-            page for page in numbers if not _kind(image, page) & _COPY_OR_MASK
-        ] or numbers
-    count = _checked(frame, len(numbers), name)
-    image.seek(numbers[max(frame, 0)])
+    every: int = getattr(image, "n_frames", 1)
+    count = 1 if image.format in _ONE_IMAGE else every
+    check_frame(frame, count, name)
+    if count > 1:
+        image.seek(max(frame, 0))
     return count
 
 
-def _tiff_page(pages: Any, frame: int, name: str) -> tuple[Any, int]:
-    """The same for tifffile's list of pages: the page, and how many there are.
+def check_frame(frame: int, count: int, name: str) -> int:
+    """The frame asked for.
 
     Raises:
-        ImageError: There is no such frame.
+        ImageError: There are not so many.
     """
-    if len(pages) == 1:
-        return pages.first, _checked(frame, 1, name)
-    images = [page for page in pages if not int(page.subfiletype) & _COPY_OR_MASK]
-    images = images or list(pages)
-    count = _checked(frame, len(images), name)
-    return images[max(frame, 0)], count
-
-
-def _kind(image: Image.Image, page: int) -> int:
-    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError):
-        # Of a page that Pillow cannot show, the tags are read all the same.
-        image.seek(page)
-    tags: Any = getattr(image, "tag_v2", {})
-    return int(tags.get(_TIFF_TAGS["NewSubfileType"], 0))
-
-
-def _checked(frame: int, count: int, name: str) -> int:
     if frame >= count:
         raise ImageError(f"{name} has no frame {frame + 1}: it has {count}.")
-    return count
+    return frame

@@ -7,7 +7,7 @@ and whatever the scanner measured elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,6 +21,12 @@ Values = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Shape = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 Counts = Callable[[], npt.NDArray[np.intp]]
+
+_PERCENTILES = (0.5, 99.5)
+_BAND = 2**20
+"""Values that are scaled at a time."""
+_FEW = 2**17
+"""Values up to which a table of all that a type can hold would not pay."""
 
 
 class Window(NamedTuple):
@@ -167,29 +173,95 @@ def default_window(
     return percentile_window(values, counts=counts)
 
 
-def scale_to_uint8(values: npt.NDArray[Any], name: str) -> Pixels:
+def scale_to_uint8(
+    values: npt.NDArray[Any], name: str, inverted: bool = False
+) -> Pixels:
     """Maps the 0.5th to 99.5th percentile of all finite values to 0 to 255.
 
     Scaled by the range of the type, a 12-bit image in a 16-bit file would be black.
+    Beyond the result little memory is taken: large images are scaled in bands.
 
     Args:
-        values: Any real numbers, any shape; not-a-number becomes black.
+        values: Any real numbers, any shape; not-a-number and infinity become black.
         name: For the message.
+        inverted: Whether large values are dark.
 
     Raises:
         ImageError: There is no finite value.
     """
-    values = np.asarray(values, np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
+    values = np.ascontiguousarray(values)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    flat = values.reshape(-1)
+    pixels = np.empty(flat.size, np.uint8)
+    if flat.dtype.kind in "iub" and flat.itemsize <= 2 and flat.size > _FEW:
+        # Of so many values most occur often: each is worked out once.
+        unsigned = np.dtype(f"u{flat.itemsize}")
+        every = np.arange(256**flat.itemsize).astype(unsigned).view(flat.dtype)
+        counts = _occurrences(flat.view(unsigned), every.size)
+        order = np.argsort(every, kind="stable")
+        low, high = _range(every[order], counts[order])
+        table = _grey_levels(every, low, high, inverted)
+        for band in bands(flat.size):
+            pixels[band] = table[flat.view(unsigned)[band]]
+    else:
+        low, high = _sampled_range(flat, name)
+        for band in bands(flat.size):
+            pixels[band] = _grey_levels(flat[band], low, high, inverted)
+    return pixels.reshape(values.shape)
+
+
+def bands(size: int) -> Iterator[slice]:
+    """Slices that together hold so many values, each of moderate size."""
+    for first in range(0, size, _BAND):
+        yield slice(first, first + _BAND)
+
+
+def _occurrences(values: npt.NDArray[Any], most: int) -> npt.NDArray[np.intp]:
+    counts = np.zeros(most, np.intp)
+    for band in bands(values.size):
+        counts += np.bincount(values[band], minlength=most)
+    return counts
+
+
+def _range(
+    values: npt.NDArray[Any], counts: npt.NDArray[np.intp]
+) -> tuple[float, float]:
+    """What becomes black and white of rising values that occur so often."""
+    occurring = values[counts > 0].astype(np.float64)
+    upto = counts[counts > 0].cumsum()
+    low, high = (float(_percentile(occurring, upto, q)) for q in _PERCENTILES)
+    return (low, high) if low < high else (float(occurring[0]), float(occurring[-1]))
+
+
+def _sampled_range(values: npt.NDArray[Any], name: str) -> tuple[float, float]:
+    """The same of any values in any order; of very many, a sample is looked at."""
+    step = max(1, values.size // SAMPLE)
+    step += step % 3 == 0  # else it would be of one colour alone
+    sample = values[::step].astype(np.float64)
+    sample = sample[np.isfinite(sample)]
+    low, high = np.percentile(sample, _PERCENTILES) if sample.size else (0.0, 0.0)
+    if low < high:
+        return float(low), float(high)
+    # Nearly everything is background: keep the little there is.
+    ends = []
+    for band in bands(values.size):
+        finite = values[band][np.isfinite(values[band])]
+        ends += [float(finite.min()), float(finite.max())] if finite.size else []
+    if not ends:
         raise ImageError(f"{name} holds no finite pixel value.")
-    low, high = np.percentile(values[finite], [0.5, 99.5])
-    if low == high:
-        # Nearly everything is background: keep the little there is.
-        low, high = values[finite].min(), values[finite].max()
+    return min(ends), max(ends)
+
+
+def _grey_levels(
+    values: npt.NDArray[Any], low: float, high: float, inverted: bool
+) -> Pixels:
     if low == high:
         return np.zeros(values.shape, np.uint8)
+    values = values.astype(np.float64)
+    finite = np.isfinite(values)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (values / 2 - low / 2) / (high / 2 - low / 2) * 255
-    scaled = np.where(finite, scaled, 0).clip(0, 255)
-    return scaled.round().astype(np.uint8)
+    scaled = np.where(finite, scaled, 0).clip(0, 255).round()
+    if inverted:
+        scaled = np.where(finite, 255 - scaled, 0)
+    return scaled.astype(np.uint8)

@@ -89,7 +89,7 @@ def test_a_bad_file_beside_a_good_one(page: Page, app: AppServer, run: Run) -> N
         "buffer": b"not a picture",
     }
     drop(page, bad, picture(run, "good.png"))
-    expect(page.get_by_text("i>.png is not a picture")).to_have_count(1)
+    expect(page.get_by_text("i>.png is not an image")).to_have_count(1)
     expect(page.get_by_text("good.png, 32 × 32 pixels, PNG")).to_be_visible()
 
 

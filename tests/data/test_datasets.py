@@ -90,7 +90,7 @@ def test_broken_files_are_rows_with_a_reason_and_others_ignored(
     index = datasets.index_dataset(class_folders)
     broken = index.table[index.table["error"] != ""]
     assert broken["path"].tolist() == ["dark/broken.png"]
-    assert "broken.png is not a picture" in broken["error"].item()
+    assert "broken.png is not an image" in broken["error"].item()
     assert "dark/no_suffix" in index.readable["path"].tolist()
     assert dict(zip(index.ignored["path"], index.ignored["reason"], strict=True)) == {
         "README.md": "not in a class folder",

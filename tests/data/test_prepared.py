@@ -69,7 +69,7 @@ def test_unreadable_files_are_left_out(class_folders: Path) -> None:
     (class_folders / "light" / "light_011.png").unlink()
     result = prepare(class_folders, table, SMALL)
     assert set(result.failed) == {"dark/dark_000.png", "light/light_011.png"}
-    assert "is not a picture" in result.failed["dark/dark_000.png"]
+    assert "is not an image" in result.failed["dark/dark_000.png"]
     assert len(result.pixels) == len(result.table) == 22
     assert result.table["path"][0] == "dark/dark_001.png"
     first = images.decode(class_folders / "dark" / "dark_001.png").pixels

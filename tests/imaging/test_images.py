@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
 from medmodel.imaging import images, raster
@@ -133,7 +135,7 @@ def tiff(values: np.ndarray, **options: Any) -> bytes:
 def test_deep_colour_tiff_keeps_its_range() -> None:
     colour = np.stack([RAMP, RAMP // 2, RAMP * 0], -1).astype(np.uint16) * 16
     decoded = images.decode(tiff(colour, photometric="rgb"))
-    assert decoded.mode == "uint16"
+    assert decoded.mode == "RGB, 16 bits"
     assert decoded.pixels.shape == (48, 64, 3)
     assert decoded.pixels.max() == 255
     assert decoded.pixels[..., 2].max() == 0
@@ -141,7 +143,7 @@ def test_deep_colour_tiff_keeps_its_range() -> None:
 
 def test_tiff_that_pillow_does_not_know() -> None:
     decoded = images.decode(tiff(RAMP.astype(np.float64), photometric="minisblack"))
-    assert decoded.mode == "float64"
+    assert decoded.mode == "MINISBLACK, float64"
     assert decoded.pixels[0, -1, 0] == 255
 
 
@@ -182,7 +184,7 @@ def test_tiff_bombs_are_refused_from_their_header() -> None:
     ("content", "words"),
     [
         (b"", "x.png is empty"),
-        (b"hello, I am no picture", "x.png is not a picture"),
+        (b"hello, I am no picture", "x.png is not an image"),
         (b"\x89PNG\r\n\x1a\n", "x.png cannot be read"),
         (saved(RAMP, "BMP")[:1200], "x.png cannot be read"),
     ],
@@ -252,14 +254,22 @@ def test_rare_kinds_of_tiff_give_pixels_or_an_image_error(
 def test_whatever_a_decoder_raises_is_the_file_s_fault(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sandbox, "_inside", threading.Event())
+    sandbox._inside.set()
+
     def fails(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(raster, "_upright_pixels", fails)
-    monkeypatch.setattr(raster, "_from_tiff_array", fails)
-    for kind in ("PNG", "TIFF"):
+    monkeypatch.setattr(raster, "from_image", fails)
+    monkeypatch.setattr("medmodel.imaging.tiff._pixels", fails)
+    monkeypatch.setattr("medmodel.imaging.high_bit_depth._decoded", fails)
+    for kind, values in (
+        ("PNG", RAMP),
+        ("PNG", RAMP.astype(np.uint16)),
+        ("TIFF", RAMP),
+    ):
         with pytest.raises(ImageError, match="^x cannot be read: .*damaged"):
-            images.decode(saved(RAMP, kind), "x")
+            images.decode(saved(values, kind), "x")
 
 
 FITS: list[Fit] = ["pad", "crop", "stretch"]

@@ -35,7 +35,7 @@ def test_csv_runs_no_formula() -> None:
     cases = [case(name) for name in ("=1+1.png", "@x", "a, b.png")]
     raw = np.array([0.25, 0.75], np.float32)
     answers = [answer_to(case, Prediction(["a", "+b"], raw)) for case in cases]
-    refused = [Refused("9", "-x.txt", "-x.txt is not a picture.")]
+    refused = [Refused("9", "-x.txt", "-x.txt is not an image.")]
     text = csv_text(answers, refused)
     header, *rows = list(csv.reader(io.StringIO(text)))
     assert header[:3] == ["file", "label", "first_choice"]
@@ -43,7 +43,7 @@ def test_csv_runs_no_formula() -> None:
     assert rows[0] == ["'=1+1.png", "", "'+b", "0.250000", "0.750000", ""]
     assert rows[1][0] == "'@x"
     assert rows[2][0] == "a, b.png"
-    assert rows[3] == ["'-x.txt", "", "", "", "", "'-x.txt is not a picture."]
+    assert rows[3] == ["'-x.txt", "", "", "", "", "'-x.txt is not an image."]
     # Calibrated ones are no scores to hold against a frozen threshold.
     cooler = Prediction(["a", "+b"], raw, Temperature(2.0, 1.0, 3.0, 40, False))
     changed = csv_text([answer_to(cases[1], cooler)])

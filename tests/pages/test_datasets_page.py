@@ -152,7 +152,7 @@ def test_findings_are_shown_verdict_first(class_folders: Path) -> None:
     ]
     frames = [d.value for d in page.dataframe if "Reason" in d.value]
     reasons = frames[0]["Reason"].tolist()
-    assert "bad.png is not a picture" in reasons[0]
+    assert "bad.png is not an image" in reasons[0]
 
 
 def test_patients_follow_the_field(class_folders: Path) -> None:

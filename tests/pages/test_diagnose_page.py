@@ -146,7 +146,7 @@ def test_a_bad_file_is_one_sentence_and_the_others_go_on(runs: Runs) -> None:
     drop(app, ("notes.txt", b"hello"), ("scan.png", good), ("half.png", good[:200]))
     (sentences,) = [warning.value for warning in app.warning]
     assert sentences.count("\n") == 1
-    assert r"notes\.txt is not a picture" in sentences
+    assert r"notes\.txt is not an image" in sentences
     assert r"half\.png cannot be read" in sentences
     assert len(first_choices(app)) == 1
     assert not app.error

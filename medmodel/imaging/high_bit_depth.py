@@ -1,0 +1,233 @@
+"""Samples of other than 8 bits, JPEG-LS and JPEG XL by imagecodecs.
+
+Pillow cuts the samples of most formats down to 8 bits, so that a range of 12 bits in 16
+would be black, and lacks some formats. What it reads rightly stays with it.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import numpy.typing as npt
+from PIL import Image
+
+from medmodel.core import sandbox
+from medmodel.core.errors import ImageError
+from medmodel.imaging.channels import (
+    lay_on_black,
+    single_channel,
+    to_grey_levels,
+    upright,
+)
+from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
+from medmodel.imaging.raster import (
+    ORIENTATION,
+    PILLOW_FORMATS,
+    check_frame,
+    check_size,
+    damage_named,
+    decode_pillow,
+)
+from medmodel.imaging.windows import Pixels
+
+_FORMATS = {
+    # codec of imagecodecs -> name of the format
+    "png": "PNG",
+    "jpeg8": "JPEG",
+    "jpegsof3": "JPEG",
+    "jpegls": "JPEG-LS",
+    "jpeg2k": "JPEG2000",
+    "avif": "AVIF",
+    "jpegxl": "JPEG XL",
+}
+_LAYOUTS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_LOSSLESS, _JPEG_LS = 0xC3, 0xF7
+_STARTS = {*range(0xC0, 0xD0), _JPEG_LS} - {0xC4, 0xC8, 0xCC}
+"""Markers of a frame: ISO 10918-1 B.1.1.3; ISO 14495-1 C.1.1."""
+
+
+def decode_png(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
+    """One image of a PNG.
+
+    Raises:
+        ImageError: It is damaged, too large, or has no such frame.
+    """
+    is_deep = data[24:25] == b"\x10"  # PNG, 11.2.1: bit depth in the first chunk
+    return (decode_deep if is_deep else decode_pillow)(data, name, options)
+
+
+def decode_jpeg(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
+    """A JPEG, lossless and of 12 bits too, or a JPEG-LS.
+
+    Raises:
+        ImageError: It is damaged, too large, or has no such frame.
+    """
+    marker, bits, *_ = _jpeg_frame(data)
+    plain = not marker or (bits == 8 and marker not in (_LOSSLESS, _JPEG_LS))
+    return (decode_pillow if plain else decode_deep)(data, name, options)
+
+
+def decode_jpeg_2000(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
+    """A JPEG 2000, as file or as codestream.
+
+    Raises:
+        ImageError: It is damaged, too large, or has no such frame.
+    """
+    plain = set(_jpeg_2000_depths(data)) in ({8}, set())
+    return (decode_pillow if plain else decode_deep)(data, name, options)
+
+
+def decode_avif(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
+    """One image of an AVIF.
+
+    Raises:
+        ImageError: It is damaged, too large, or has no such frame.
+    """
+    # AV1-ISOBMFF, 2.3.3: the third byte of the configuration says high_bitdepth.
+    flags = data.partition(b"av1C")[2][2:3]
+    is_deep = bool(flags) and bool(flags[0] & 0x40)
+    return (decode_deep if is_deep else decode_pillow)(data, name, options)
+
+
+def decode_deep(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
+    """One image by imagecodecs, in the sandbox; all that is read as JPEG XL.
+
+    Raises:
+        ImageError: It is damaged, too large, or has no such frame.
+    """
+    fields = sandbox.ask(
+        "medmodel.imaging.high_bit_depth:read", data, name, frame=options.frame
+    )
+    return DecodedImage(**fields)
+
+
+def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
+    """One image that is no TIFF by imagecodecs, as the fields of `DecodedImage`.
+
+    To be called in the sandbox, since some decoders crash on damaged files.
+
+    Args:
+        data: PNG, JPEG, JPEG-LS, JPEG 2000, AVIF or JPEG XL.
+        name: For messages.
+        frame: From 0; -1: the first.
+
+    Raises:
+        ImageError: It is damaged, too large, of other colours than grey and RGB, or has
+            no such frame.
+    """
+    with damage_named(name):
+        codec, bits = _codec(data)
+        count, orientation = _header(data, codec, name)
+        check_frame(frame, count, name)
+        samples = _decoded(data, codec, max(frame, 0) if count > 1 else None)
+        if codec == "jpegxl":
+            frames = _frames(samples)
+            count = len(frames)
+            samples = frames[max(check_frame(frame, count, name), 0)]
+        samples = samples[..., None] if samples.ndim == 2 else samples
+        check_size(samples.shape[1], samples.shape[0], name)
+        bits = bits or samples.dtype.itemsize * 8
+        pixels = _without_alpha(samples, bits, name)
+        return {
+            "pixels": upright(pixels, orientation),
+            "format": _FORMATS[codec],
+            "mode": f"{_LAYOUTS[samples.shape[2]]}, {bits} bits",
+            "frames": count,
+        }
+
+
+def _codec(data: bytes) -> tuple[str, int]:
+    """The decoder of imagecodecs, and bits of a sample; 0 where the decoder says."""
+    if data.startswith(b"\x89PNG"):
+        return "png", 16
+    if data.startswith(b"\xff\xd8"):
+        start, bits, *_ = _jpeg_frame(data)
+        return {_LOSSLESS: "jpegsof3", _JPEG_LS: "jpegls"}.get(start, "jpeg8"), bits
+    if data[4:8] == b"ftyp":
+        return "avif", 0
+    if depths := _jpeg_2000_depths(data):
+        return "jpeg2k", max(depths)
+    return "jpegxl", 0
+
+
+def _header(data: bytes, codec: str, name: str) -> tuple[int, int]:
+    """How many images there are, and the orientation of EXIF; the size is checked."""
+    if codec == "jpegxl":  # the sandbox's limit of memory is its size's
+        return 1, 1
+    if codec.startswith("jpeg") and codec != "jpeg2k":
+        _, _, height, width = _jpeg_frame(data)
+        check_size(width, height, name)
+        return 1, 1
+    exif = Image.Exif()
+    with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
+        check_size(*image.size, name)
+        written = _png_exif(data) if codec == "png" else image.info.get("exif")
+        if written:
+            exif.load(written)
+        return getattr(image, "n_frames", 1), exif.get(ORIENTATION, 1)
+
+
+def _decoded(data: bytes, codec: str, index: int | None) -> npt.NDArray[Any]:
+    import imagecodecs
+
+    if codec == "png" and index is not None:
+        return imagecodecs.apng_decode(data, index=index)
+    decode = getattr(imagecodecs, f"{codec}_decode")
+    several = {"index": index} if codec == "avif" and index is not None else {}
+    samples: npt.NDArray[Any] = decode(data, **several)
+    return samples
+
+
+def _frames(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The images of a JPEG XL, which may be an animation."""
+    is_one = samples.ndim == 2 or (samples.ndim == 3 and samples.shape[2] <= 4)
+    return samples[None] if is_one else samples
+
+
+def _without_alpha(samples: npt.NDArray[Any], bits: int, name: str) -> Pixels:
+    """Grey, grey and alpha, RGB, or RGB and alpha as pixels."""
+    count = samples.shape[2]
+    if count not in _LAYOUTS:
+        raise ImageError(
+            f"{name} has {count} channels: only grey and RGB, with alpha or without, "
+            "can be read here."
+        )
+    colours = samples[..., : 3 if count >= 3 else 1]
+    pixels = to_grey_levels(colours, bits, name)
+    if count in (2, 4):
+        pixels = lay_on_black(pixels, samples[..., -1], bits)
+    return single_channel(pixels)
+
+
+def _jpeg_frame(data: bytes) -> tuple[int, int, int, int]:
+    """Marker, bits, height and width of a JPEG's frame; zeros where there is none."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker in _STARTS:
+            return marker, *struct.unpack_from(">BHH", data, at + 4)
+        at += 1 if marker == 0xFF else 2 + length
+    return 0, 0, 0, 0
+
+
+def _jpeg_2000_depths(data: bytes) -> list[int]:
+    """Bits of each component, ISO 15444-1 A.5.1; of signed ones 128 more."""
+    at = data.find(b"\xff\x4f\xff\x51")
+    if at < 0 or at + 42 > len(data):
+        return []
+    (count,) = struct.unpack_from(">H", data, at + 40)
+    depths = data[at + 42 : at + 42 + 3 * count : 3]
+    return [(depth & 0x7F) + 1 + (depth & 0x80) for depth in depths]
+
+
+def _png_exif(data: bytes) -> bytes:
+    """What a PNG's eXIf chunk holds, wherever it stands; empty where there is none."""
+    at = 8
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">L4s", data, at)
+        if kind == b"eXIf":
+            return b"Exif\0\0" + data[at + 8 : at + 8 + length]
+        at += 12 + length
+    return b""
