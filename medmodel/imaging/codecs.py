@@ -1,8 +1,8 @@
 """The stored values of one DICOM frame, whatever it was compressed with.
 
-pydicom calls the decoders; this module adds what it lacks: a clear sentence for each
-way to fail, and JPEG Extended with 12 bits. To be called in the sandbox only, since
-some decoders crash on damaged files.
+pydicom calls the decoders; what it lacks or refuses is read by imagecodecs, and each
+way to fail has a clear sentence. To be called in the sandbox only, since some decoders
+crash on damaged files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames, get_frame
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -27,6 +28,7 @@ from pydicom.uid import (
 )
 
 from medmodel.core.errors import DECODER_ERRORS, ImageError
+from medmodel.imaging.dicom_elements import DamagedElement, number, text
 
 Stored = npt.NDArray[Any]
 
@@ -35,6 +37,25 @@ _JPEG_2000 = ("1.2.840.10008.1.2.4.9", "1.2.840.10008.1.2.4.20")
 # PS3.5 8.2.1 and 8.2.3: JPEG and JPEG-LS. Segments that tell the size of the image.
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 57, 70, 80, 81))
 _SIZE_MARKERS = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
+
+_OF_IMAGECODECS = {
+    # PS3.6 A.1; transfer syntax -> decoder. JPEG-LS of 6 and 7 bits and JPEG of 12 bits
+    # are refused by others, JPEG XL has no other.
+    **{f"1.2.840.10008.1.2.4.{n}": "jpeg8" for n in (50, 51, 57, 70)},
+    **{f"1.2.840.10008.1.2.4.{n}": "jpegls" for n in (80, 81)},
+    **{f"1.2.840.10008.1.2.4.{n}": "jpeg2k" for n in (90, 91)},
+    **{f"1.2.840.10008.1.2.4.{n}": "jpegxl" for n in (110, 111, 112)},
+    **{f"1.2.840.10008.1.2.4.{n}": "htj2k" for n in (201, 202, 203)},
+}
+_TITLES = {
+    # Younger than pydicom's own list.
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+}
+_YBR = "YBR"
+_JFIF, _ADOBE = 0xE0, 0xEE
+"""Segments of a JPEG that tell what its colours are."""
 
 DAMAGED = (*DECODER_ERRORS, BytesLengthException, InvalidDicomError)
 """What pydicom and its decoders are known to raise on damaged files."""
@@ -54,11 +75,46 @@ def transfer_syntax(dataset: Dataset) -> UID:
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
+def complete_header(dataset: Dataset) -> None:
+    """Fills in what an element that is empty, missing or impossible must have said.
+
+    Raises:
+        DamagedElement: There is no size, or no number where one must be.
+    """
+    photometric = text(dataset, "PhotometricInterpretation")
+    colour = bool(photometric) and photometric.startswith(("RGB", _YBR))
+    samples = int(number(dataset, "SamplesPerPixel") or (3 if colour else 1))
+    facts: dict[str, Any] = {
+        "PhotometricInterpretation": photometric
+        or ("RGB" if samples == 3 else "MONOCHROME2"),
+        "SamplesPerPixel": samples,
+        "NumberOfFrames": int(number(dataset, "NumberOfFrames") or 1),
+    }
+    for keyword in ("Rows", "Columns", "BitsAllocated"):
+        if (value := number(dataset, keyword)) is None:
+            raise DamagedElement(keyword)
+        facts[keyword] = int(value)
+    allocated = facts["BitsAllocated"]
+    used = int(number(dataset, "BitsStored") or 0)
+    used = facts["BitsStored"] = used if 0 < used <= allocated else allocated
+    high = number(dataset, "HighBit")
+    valid = high is not None and used <= high + 1 <= allocated
+    facts["HighBit"] = int(high or 0) if valid else used - 1
+    facts["PixelRepresentation"] = int(number(dataset, "PixelRepresentation") == 1)
+    if samples > 1:
+        facts["PlanarConfiguration"] = int(number(dataset, "PlanarConfiguration") == 1)
+    for keyword, fact in facts.items():
+        if dataset.get(keyword) != fact:
+            # A new element: the old one may be that of other files, too.
+            tag = tag_for_keyword(keyword) or 0
+            dataset.add_new(tag, dictionary_VR(tag), fact)
+
+
 def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]:
     """Decodes one frame.
 
     Args:
-        dataset: With pixel data of a size that has been checked.
+        dataset: With a header that is complete and of a size that has been checked.
         name: For messages.
         frame: From 0.
 
@@ -72,23 +128,58 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
     syntax = transfer_syntax(dataset)
     dataset.file_meta.TransferSyntaxUID = syntax
     try:
-        if syntax == JPEGExtended12Bit and int(dataset.BitsStored) > 8:
-            return _jpeg_extended(dataset, frame), str(
-                dataset.PhotometricInterpretation
-            )
         if (plain := _plain_values(dataset, syntax, frame)) is not None:
             return plain, str(dataset.PhotometricInterpretation)
-        check_frames(dataset, name)
-        decoder = _decoder(syntax, name)
-        values, description = decoder.as_array(
-            dataset, index=frame, raw=True, view_only=True
-        )
-    except DAMAGED as error:
+        return _decoded(dataset, syntax, name, frame)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
         raise ImageError(
             f"{name} cannot be read: its pixel data ({_title(syntax)}) is damaged or "
             "incomplete. Export it again from its source."
         ) from error
+
+
+def _decoded(
+    dataset: Dataset, syntax: UID, name: str, frame: int
+) -> tuple[Stored, str]:
+    """By the decoders of pydicom, else by imagecodecs."""
+    codec = _OF_IMAGECODECS.get(syntax)
+    if codec and (syntax in _TITLES or _has_more_than_8_bits(dataset, syntax)):
+        return _by_imagecodecs(dataset, codec, frame)
+    if syntax.is_transfer_syntax and not syntax.is_encapsulated:
+        return _native(dataset, syntax, frame)
+    try:
+        decoder = _decoder(syntax, name)
+        values, description = decoder.as_array(
+            dataset, index=frame, raw=True, view_only=True
+        )
+    except Exception:
+        if codec is None:
+            raise
+        return _by_imagecodecs(dataset, codec, frame)
     return values, str(description["photometric_interpretation"])
+
+
+def _has_more_than_8_bits(dataset: Dataset, syntax: UID) -> bool:
+    return syntax == JPEGExtended12Bit and int(dataset.BitsStored) > 8
+
+
+def _native(dataset: Dataset, syntax: UID, frame: int) -> tuple[Stored, str]:
+    """Pixel data that is not compressed, but of big endian, colour, a bit, floats."""
+    photometric = str(dataset.PhotometricInterpretation)
+    options: dict[str, Any] = {"raw": True, "view_only": True}
+    options["correct_unused_bits"] = False  # that of another high bit comes before
+    halved = photometric in ("YBR_FULL_422", "YBR_PARTIAL_422")
+    if halved:
+        pixels = dataset.Rows * dataset.Columns * int(dataset.NumberOfFrames)
+        whole = len(dataset.PixelData) >= 3 * pixels * dataset.BitsAllocated // 8
+        # Where every pixel has colours of its own, only the name is wrong.
+        options["photometric_interpretation"] = "YBR_FULL" if whole else "YBR_FULL_422"
+    values, _ = get_decoder(syntax).as_array(dataset, index=frame, **options)
+    if values.dtype.kind in "iu" and dataset.BitsAllocated > 1:
+        values = _lowest_bits(values, dataset)
+    return values, photometric
 
 
 def _plain_values(dataset: Dataset, syntax: UID, frame: int) -> Stored | None:
@@ -116,25 +207,38 @@ def _plain_values(dataset: Dataset, syntax: UID, frame: int) -> Stored | None:
         return None  # pydicom will refuse it
     kind = f"<{'i' if signed else 'u'}{bits // 8}"
     values = np.frombuffer(dataset.PixelData, kind, count, frame * size).reshape(shape)
-    if signed and stored < bits:
-        return (values << (bits - stored)) >> (bits - stored)
-    if not signed and values.max() >> stored:
-        return values & values.dtype.type(2**stored - 1)
+    return _lowest_bits(values, dataset)
+
+
+def _lowest_bits(values: Stored, dataset: Dataset) -> Stored:
+    """Values without the bits of their cells that say nothing: PS3.5 8.1.1.
+
+    In old files they lie in the upper bits, as High Bit then says. Where that is said,
+    but the upper bits are empty and the lowest are not, it is a mistake.
+    """
+    used, cell = int(dataset.BitsStored), 8 * values.itemsize
+    below = int(dataset.HighBit) + 1 - used
+    if below:
+        cells = values.view(values.dtype.str.replace("i", "u"))
+        if not ((cells & (2**below - 1)).any() and not (cells >> used).any()):
+            values = values >> below
+    if values.dtype.kind == "i" and used < cell:
+        return (values << (cell - used)) >> (cell - used)
+    if values.dtype.kind == "u" and used < cell and values.max() >> used:
+        return values & values.dtype.type(2**used - 1)
     return values
 
 
-def check_variety(stored: npt.NDArray[Any], name: str) -> None:
-    """Refuses images of a single value: a decoder that failed, or an empty image.
+def is_constant(values: npt.NDArray[Any]) -> bool:
+    """Whether all pixels are equal: a decoder that failed, or an empty image.
 
-    Raises:
-        ImageError: All pixels are equal.
+    Args:
+        values: (height, width), (height, width, channels) or (pixels, channels).
     """
-    flat = stored.reshape(-1, stored.shape[2]) if stored.ndim == 3 else stored.ravel()
-    if (flat[::101] == flat[0]).all() and (flat == flat[0]).all():
-        raise ImageError(
-            f"{name} shows nothing: all pixels have the value "
-            f"{', '.join(f'{value:g}' for value in np.atleast_1d(flat[0]))}."
-        )
+    if not values.size:
+        return True
+    flat = values.reshape(-1, values.shape[-1]) if values.ndim == 3 else values.ravel()
+    return bool((flat[::101] == flat[0]).all() and (flat == flat[0]).all())
 
 
 def _decoder(syntax: UID, name: str) -> Any:
@@ -164,41 +268,59 @@ def _title(syntax: UID) -> str:
     """Name of a transfer syntax; a private or unknown one is told by its number."""
     if not syntax.is_valid:
         return "an unknown transfer syntax"
-    return syntax.name
+    return _TITLES.get(syntax, syntax.name)
 
 
-def _jpeg_extended(dataset: Dataset, frame: int) -> Stored:
-    """JPEG Extended (Process 2 and 4) with 12 bits, by GDCM.
+def _by_imagecodecs(dataset: Dataset, codec: str, frame: int) -> tuple[Stored, str]:
+    """One frame by imagecodecs.
 
-    pydicom refuses these, since older GDCM could not read them.
-
-    Returns:
-        uint16 (height, width).
+    Raises:
+        ValueError: What was decoded is not of the size or type that the header says.
     """
-    import gdcm
+    import imagecodecs
 
-    count = int(dataset.get("NumberOfFrames") or 1)
-    coded = get_frame(dataset.PixelData, frame, number_of_frames=count)
-    _check_scan(coded)
-    height, width = int(dataset.Rows), int(dataset.Columns)
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(coded)
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetValue(fragments.__ref__())
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((width, height, 1))
-    image.SetDataElement(element)
-    grey = gdcm.PhotometricInterpretation.GetPIType("MONOCHROME2")
-    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(grey))
-    kind = gdcm.TransferSyntax.GetTSType(str(JPEGExtended12Bit))
-    image.SetTransferSyntax(gdcm.TransferSyntax(kind))
-    image.SetPixelFormat(gdcm.PixelFormat(1, 16, 12, 11, 0))
-    # GDCM hands char* over as text.
-    decoded = image.GetBuffer().encode("utf-8", "surrogateescape")
-    return np.frombuffer(decoded, "<u2").reshape(height, width)
+    coded = _coded_frame(dataset, frame)
+    photometric, options = str(dataset.PhotometricInterpretation), {}
+    if codec == "jpeg8":
+        _check_scan(coded)
+    if codec in ("jpeg8", "jpegxl") and dataset.SamplesPerPixel == 3:
+        if codec == "jpeg8":
+            options = {"outcolorspace": "rgb"} | _colour_space(coded, photometric)
+        photometric = "RGB"
+    elif photometric.startswith(_YBR) and codec in ("jpeg2k", "htj2k"):
+        photometric = "RGB"
+    values: Stored = getattr(imagecodecs, f"{codec}_decode")(coded, **options)
+    size = int(dataset.Rows), int(dataset.Columns)
+    samples = int(dataset.SamplesPerPixel)
+    if values.shape not in ((*size, samples), size if samples == 1 else ()):
+        raise ValueError("decoded to another size")
+    if values.dtype.kind not in "iu" or values.itemsize > 2:
+        raise ValueError("decoded to another type")
+    values = values.reshape(size if samples == 1 else (*size, samples))
+    if dataset.PixelRepresentation == 1 and values.dtype.kind == "u":
+        unused = 8 * values.itemsize - int(dataset.BitsStored)
+        values = values.view(values.dtype.str.replace("u", "i"))
+        values = (values << unused) >> unused if unused > 0 else values
+    return values, photometric
+
+
+def _coded_frame(dataset: Dataset, frame: int) -> bytes:
+    offsets = dataset.get("ExtendedOffsetTable")
+    lengths = dataset.get("ExtendedOffsetTableLengths")
+    return get_frame(
+        dataset.PixelData,
+        frame,
+        number_of_frames=int(dataset.NumberOfFrames),
+        extended_offsets=(offsets, lengths) if offsets and lengths else None,
+    )
+
+
+def _colour_space(coded: bytes, photometric: str) -> dict[str, str]:
+    """Colours of a JPEG: its own marker says which, else the DICOM header."""
+    markers = dict(_segments(coded))
+    if _JFIF in markers or markers.get(_ADOBE, b"").startswith(b"Adobe"):
+        return {}
+    return {"colorspace": "ycbcr" if photometric.startswith(_YBR) else "rgb"}
 
 
 def check_frames(dataset: Dataset, name: str) -> None:
@@ -212,26 +334,24 @@ def check_frames(dataset: Dataset, name: str) -> None:
         return
     size = int(dataset.Rows), int(dataset.Columns)
     frames = generate_frames(dataset.PixelData, number_of_frames=count)
-    for number, coded in enumerate(frames, 1):
+    for frame, coded in enumerate(frames, 1):
         start = next((s for m, s in _segments(coded) if m in _SIZE_MARKERS), b"")
         height, width = struct.unpack(">HH", start[1:5]) if len(start) > 5 else size
         if (height, width) != size:
             raise ImageError(
-                f"{name} cannot be read: its frame {number} has {width} × {height} "
+                f"{name} cannot be read: its frame {frame} has {width} × {height} "
                 f"pixels instead of {size[1]} × {size[0]}."
             )
 
 
 def _check_scan(coded: bytes) -> None:
-    """Raises ValueError where a sequential JPEG has no full scan of one component.
+    """Raises ValueError where a sequential JPEG has no full scan.
 
     ITU T.81 B.2.3: a sequential scan goes from coefficient 0 to 63. Decoders differ
     in what they make of others.
     """
     full_scan = b"\x00\x3f"
     for marker, content in _segments(coded):
-        if marker == 0xC1 and content[5] != 1:
-            raise ValueError("more than one component")
         if marker == 0xDA:
             if content[-3:-1] != full_scan:
                 raise ValueError("incomplete scan")

@@ -18,11 +18,13 @@ class DecodeOptions(NamedTuple):
 
     Args:
         window: How scans become grey, see `preprocessing.Preprocessing`.
-        frame: Frame, page or NIfTI slice, from 0; -1: the first, of slices the middle.
+        frame: Frame, page or NIfTI slice, from 0; -1: the first, of DICOM frames the
+            first that shows something, of slices the middle.
         axis: How a NIfTI volume is cut.
         side: Squares of so many pixels are wanted in colour: of these, grey that is
             stored as colour stays so, which spares the way there and back.
         values: Whether the scanner's own values are wanted, too.
+        square_pixels: Whether a DICOM image whose pixels are not square is widened.
     """
 
     window: str = "auto"
@@ -30,6 +32,7 @@ class DecodeOptions(NamedTuple):
     axis: Axis = "axial"
     side: int = 0
     values: bool = False
+    square_pixels: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class DecodedImage:
             float32; MONOCHROME2, 12 bits; int16; ...
         frames: Images in the file (frames, pages), of a NIfTI volume slices along the
             axis.
+        frame: Which of them this is in a DICOM file, from 0; else -1.
         patient: Stand-in for the patient's number in a DICOM file; else empty.
         seen: How measured values became grey: "CT as soft tissue", "by its own
             range", ...; empty for colours and where a window was given.
@@ -61,6 +65,7 @@ class DecodedImage:
     format: str
     mode: str
     frames: int
+    frame: int = -1
     patient: str = ""
     seen: str = ""
     series: int = 1

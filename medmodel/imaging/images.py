@@ -73,6 +73,7 @@ def decode(
     axis: Axis = "axial",
     side: int = 0,
     values: bool = False,
+    square_pixels: bool = True,
 ) -> DecodedImage:
     """Decodes an image file; where it holds several, the first, or the one named.
 
@@ -88,6 +89,8 @@ def decode(
         axis: Unless the sample's name says it.
         side: Of the squares that are wanted in colour.
         values: Whether a scanner's own values are wanted.
+        square_pixels: Whether an image is widened where the file says that its pixels
+            are not square; else its size is that of what is stored.
 
     Raises:
         ImageError: It is no image, damaged, or larger than `raster.MAX_PIXELS`.
@@ -109,7 +112,8 @@ def decode(
             f"{name} is not an image: its content is neither PNG, JPEG, JPEG-LS, JPEG "
             "2000, JPEG XL, TIFF, BMP, GIF, WebP, AVIF, DICOM nor NIfTI."
         )
-    return reader(source, name, DecodeOptions(window, frame, axis, side, values))
+    options = DecodeOptions(window, frame, axis, side, values, square_pixels)
+    return reader(source, name, options)
 
 
 def decode_data_file(

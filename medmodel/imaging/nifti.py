@@ -7,9 +7,8 @@ all memory.
 from __future__ import annotations
 
 import hashlib
-import io
+import math
 import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,16 +16,15 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 from nibabel.affines import voxel_sizes
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import OrientationError
 from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
-from PIL import Image
+from nibabel.volumeutils import apply_read_scaling
 
-from medmodel.core.errors import DECODER_ERRORS, ImageError
+from medmodel.core.errors import ImageError
 from medmodel.core.samples import AXES, Axis
 from medmodel.imaging.decoded_image import DecodedImage
-from medmodel.imaging.windows import Values, Window, percentile_window, show
+from medmodel.imaging.scaling import isotropic
+from medmodel.imaging.scans import gunzip
+from medmodel.imaging.windows import Pixels, Window, percentile_window, show
 
 MAX_BYTES = 1_000_000_000
 """Size of a volume, told from its header before it is decompressed as a whole."""
@@ -35,16 +33,21 @@ KEPT_BYTES = 150_000_000
 SMALLEST_SIDE = 8
 MASK_VALUES = 16
 """A volume of whole numbers with so few different values is a mask."""
-HEADER = 1024
-"""Bytes with which both versions of the header are complete."""
 
-_DAMAGED = (
-    *DECODER_ERRORS,
-    ImageFileError,
-    HeaderDataError,
-    OrientationError,
-    WrapStructError,
-)
+_HEADERS = {
+    # Length of a header, as its first four bytes say it -> what reads it.
+    348: nibabel.Nifti1Header,
+    540: nibabel.Nifti2Header,
+}
+_PAIR = (b"ni1", b"ni2")
+_COLOURS = {128: "rgb24", 2304: "rgba32"}
+_NOT_OFFERED = {
+    # https://nifti.nimh.nih.gov/nifti-1/documentation/nifti1fields/nifti1fields_pages/datatype.html
+    1: "single bits",
+    32: "complex numbers",
+    1792: "complex numbers",
+    2048: "complex numbers",
+}
 
 
 def read(
@@ -75,155 +78,256 @@ def read(
     Raises:
         ImageError: It is damaged, too large or small, a mask, or has no such slice.
     """
-    opened = _opened(data, name, volume)
-    volume_values = opened.values
-    chosen = Window(*window) if window else opened.window
+    volume_values, window_of_volume, facts = _opened(data, name, volume)
+    chosen = Window(*window) if window and window_of_volume else window_of_volume
     position = AXES.index(axis)
     count = volume_values.shape[2 - position]
     if not -1 <= slice_number < count:
         raise ImageError(f"{name} has no {axis} slice {slice_number + 1} of {count}.")
     at = count // 2 if slice_number == -1 else slice_number
-    plane = _isotropic(*_slice(volume_values, opened.zooms, axis, at))
-    if min(plane.shape) < SMALLEST_SIDE:
+    plane, height, width = _slice(volume_values, facts.zooms, axis, at)
+    plane = isotropic(np.ascontiguousarray(plane), height, width)
+    if min(plane.shape[:2]) < SMALLEST_SIDE:
         raise ImageError(
             f"{name} is too small for a picture: its {axis} slices have "
             f"{plane.shape[1]} × {plane.shape[0]} pixels."
         )
+    colour = chosen is None
     image = DecodedImage(
-        pixels=show(plane, chosen, inverted=False),
+        pixels=show(plane, chosen, inverted=False) if chosen else plane,
         format="NIfTI",
-        mode=opened.mode,
+        mode=facts.mode,
         frames=count,
-        seen="" if window else "by its own range",
-        series=opened.series,
-        values=plane if values else None,
+        seen="" if window or colour else "by its own range",
+        series=facts.series,
+        values=plane if values and not colour else None,
         window=chosen,
     )
     return vars(image)
 
 
-class _Opened(NamedTuple):
-    """A volume ready to be cut: float32 (x, y, z), voxel sizes in mm, its window.
+class _Facts(NamedTuple):
+    """What a header says.
 
-    Of a series of volumes it is one; `series` is how many there are.
+    Args:
+        header: As nibabel reads it; nothing in it has been checked.
+        shape: Voxels along x, y and z.
+        series: Volumes in the file: points in time, directions of diffusion, echoes.
+        offset: Of the first voxel, in bytes.
+        mode: Type of the voxels.
+        affine: (4, 4), from voxels to mm (RAS+).
     """
 
-    values: Values
-    zooms: npt.NDArray[Any]
-    window: Window
-    mode: str
+    header: Any
+    shape: tuple[int, int, int]
     series: int
+    offset: int
+    mode: str
+    affine: npt.NDArray[Any]
+
+    @property
+    def zooms(self) -> npt.NDArray[Any]:
+        """Size of a voxel in mm along the axes of the patient: x, y, z."""
+        turned = nibabel.orientations.inv_ornt_aff(_turn(self.affine), self.shape)
+        return np.asarray(voxel_sizes(self.affine @ turned))
 
 
-_latest: dict[bytes, _Opened] = {}
+Volume = npt.NDArray[Any]
+"""float32 (x, y, z), or colours as uint8 (x, y, z, 3)."""
+
+_latest: dict[bytes, tuple[Volume, Window | None, _Facts]] = {}
 """The volume cut last, by a hash of its file: a volume's slices come in a row."""
 
 
-def _opened(data: bytes, name: str, volume: int) -> _Opened:
+def _opened(
+    data: bytes, name: str, volume: int
+) -> tuple[Volume, Window | None, _Facts]:
+    """A volume ready to be cut, and the window in which it is shown; colours have none.
+
+    Its axes run right, forward and up (RAS+).
+    """
     key = hashlib.blake2b(data, digest_size=16).digest() + volume.to_bytes(8, "little")
     if key in _latest:
         return _latest[key]
     _latest.clear()
-    image = _open(data, name)
-    values = _volume(image, volume, name)
-    _check_values(values, name)
-    zooms = voxel_sizes(nibabel.as_closest_canonical(image).affine)
-    mode = image.get_data_dtype().newbyteorder("=").name
-    opened = _Opened(values, zooms, percentile_window(values), mode, _series(image))
-    if values.nbytes <= KEPT_BYTES:
-        _latest[key] = opened
-    return opened
-
-
-def _open(data: bytes, name: str) -> Any:
-    """The image with its header checked and its bytes all there."""
     try:
-        compressed = data[:2] == b"\x1f\x8b"
-        head = _decompress(data, HEADER) if compressed else data[:HEADER]
-        kind = nibabel.Nifti1Image
-        if struct.unpack("<i", head[:4])[0] in (540, 0x1C020000):
-            kind = nibabel.Nifti2Image
-        header = kind.header_class.from_fileobj(io.BytesIO(head))
-        shape, dtype = header.get_data_shape(), header.get_data_dtype()
-        end = int(header.get_data_offset()) + int(np.prod(shape, dtype=object)) * (
-            dtype.itemsize
-        )
-        if bytes(header["magic"]).rstrip(b"\0") in (b"ni1", b"ni2"):
+        facts = _facts(data, name)
+        if not 0 <= volume < facts.series:
             raise ImageError(
-                f"{name} is only the header of a NIfTI pair: save the volume as one "
-                ".nii file."
+                f"{name} has no volume {volume + 1}: it has {facts.series}."
             )
-        if dtype.kind not in "iuf" or len(shape) not in (2, 3, 4):
-            raise ImageError(
-                f"{name} is no picture: it holds {len(shape)}-dimensional data of "
-                f"type {dtype.newbyteorder('=').name}."
-            )
-        if end > MAX_BYTES:
-            raise ImageError(
-                f"{name} is larger than {MAX_BYTES // 10**6} MB: crop the volume."
-            )
-        whole = _decompress(data, end) if compressed else data
-        if len(whole) < end:
-            raise ValueError("truncated")
-        return kind.from_bytes(whole)
-    except _DAMAGED as error:
+        voxels = _turned(_voxels(data, name, facts, volume), facts)
+        window = None
+        if voxels.dtype == np.float32:
+            _check_values(voxels, name)
+            window = percentile_window(voxels)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
         raise ImageError(
             f"{name} cannot be read: this NIfTI file is damaged or incomplete. "
             "Save it again from its source."
         ) from error
+    opened = voxels, window, facts
+    if voxels.nbytes <= KEPT_BYTES:
+        _latest[key] = opened
+    return opened
 
 
-def _decompress(data: bytes, size: int) -> bytes:
-    """The first `size` bytes of a gzip file; fewer where it is cut off."""
-    with_gzip_header = 31
-    return zlib.decompressobj(with_gzip_header).decompress(data, size)
+def _facts(data: bytes, name: str) -> _Facts:
+    """Reads the header, and nothing behind it: extensions may be of any length.
 
-
-def _volume(image: Any, volume: int, name: str) -> Values:
-    """One volume, turned so that its axes run right, forward and up (RAS+).
-
-    Returns:
-        float32 (x, y, z), scaled by the header's slope and intercept.
+    Raises:
+        ImageError: It is of a kind that is not offered.
+        ValueError: It is damaged.
     """
-    if not 0 <= volume < _series(image):
-        raise ImageError(f"{name} has no volume {volume + 1}: it has {_series(image)}.")
+    header = _header(data)
+    magic = bytes(header["magic"]).rstrip(b"\0")[:3]
+    if magic in _PAIR or not magic:
+        kind = "a NIfTI" if magic else "an Analyze"
+        raise ImageError(
+            f"{name} is only the header of {kind} pair: save the volume as one .nii "
+            "file."
+        )
+    code = int(header["datatype"])
+    if code in _NOT_OFFERED or not _is_offered(code):
+        kind = _NOT_OFFERED.get(code, f"data of the unknown type {code}")
+        raise ImageError(
+            f"{name} is no picture: its voxels hold {kind}. Save it with real numbers."
+        )
+    dimensions = int(header["dim"][0])
+    sizes = [int(size) for size in header["dim"][1 : dimensions + 1]]
+    if not 1 <= dimensions <= 7 or min(sizes) < 1:
+        raise ValueError("a size below 1")
+    columns, rows, slices = (*sizes[:3], 1, 1)[:3]
+    if dimensions < 2:
+        raise ImageError(f"{name} is no picture: it holds a single line of values.")
+    if math.prod(sizes[4:]) > 1:
+        raise ImageError(
+            f"{name} is no picture: each voxel holds {math.prod(sizes[4:])} values, as "
+            "in a vector field. Save one of them as a volume."
+        )
+    mode = _COLOURS.get(code) or header.get_data_dtype().newbyteorder("=").name
+    offset = _offset(header)
+    if offset + math.prod(sizes) * header.get_data_dtype().itemsize > MAX_BYTES:
+        raise ImageError(
+            f"{name} is larger than {MAX_BYTES // 10**6} MB: crop the volume."
+        )
+    shape = columns, rows, slices
+    affine = _affine(header)
+    return _Facts(header, shape, math.prod(sizes[3:4]), offset, mode, affine)
+
+
+def _header(data: bytes) -> Any:
+    start = _part(data, max(_HEADERS))
+    for order in "<>":
+        (length,) = struct.unpack(f"{order}i", start[:4])
+        if length in _HEADERS:
+            return _HEADERS[length](start[:length], order, check=False)
+    raise ValueError("no header")
+
+
+def _is_offered(code: int) -> bool:
     try:
-        array = np.asarray(
-            image.dataobj[..., volume] if len(image.shape) == 4 else (image.dataobj)
-        )
-        if array.ndim == 2:
-            array = array[..., None]
-        turned = nibabel.orientations.apply_orientation(
-            array.astype(np.float32), nibabel.io_orientation(image.affine)
-        )
-    except _DAMAGED as error:
+        return bool(np.dtype(nibabel.nifti1.data_type_codes.dtype[code]).itemsize)
+    except KeyError:
+        return False
+
+
+def _offset(header: Any) -> int:
+    """Where voxels begin; some writers leave that empty."""
+    first = int(header["sizeof_hdr"]) + 4
+    offset = float(header["vox_offset"])
+    return int(offset) if math.isfinite(offset) and offset >= first else first
+
+
+def _affine(header: Any) -> npt.NDArray[Any]:
+    """From voxels to mm: the first of sform, qform and voxel sizes that is possible."""
+    if int(header["sform_code"]) > 0 and _is_possible(sform := header.get_sform()):
+        return np.asarray(sform)
+    if int(header["qform_code"]) > 0:
+        try:
+            qform = header.get_qform()
+        except (ValueError, ArithmeticError, HeaderDataError):
+            qform = np.zeros((4, 4))
+        if _is_possible(qform):
+            return np.asarray(qform)
+    zooms = np.abs(np.asarray(header["pixdim"][1:4], np.float64))
+    zooms[~np.isfinite(zooms) | (zooms == 0)] = 1
+    # Right and left are not told: as is usual without either, x runs to the left.
+    return np.diag([-zooms[0], zooms[1], zooms[2], 1])
+
+
+def _is_possible(affine: npt.NDArray[Any]) -> bool:
+    turn = affine[:3, :3]
+    if not np.isfinite(turn).all() or np.linalg.matrix_rank(turn) < 3:
+        return False
+    return not np.isnan(nibabel.io_orientation(affine)).any()
+
+
+def _part(data: bytes, size: int) -> bytes:
+    """The first bytes of a file as it is before compression."""
+    return gunzip(data, size) if data[:2] == b"\x1f\x8b" else data[:size]
+
+
+def _voxels(data: bytes, name: str, facts: _Facts, volume: int) -> Volume:
+    """One volume as it is stored, scaled by the header's slope and intercept.
+
+    Raises:
+        ValueError: The file ends too soon.
+    """
+    kind, count = facts.header.get_data_dtype(), math.prod(facts.shape)
+    first = facts.offset + volume * count * kind.itemsize
+    end = facts.offset + facts.series * count * kind.itemsize
+    whole = _part(data, end)
+    if len(whole) < end:
+        raise ValueError("truncated")
+    stored = np.frombuffer(whole, kind, count, first).reshape(facts.shape, order="F")
+    if facts.mode in _COLOURS.values():
+        return _colours(stored)
+    slope, intercept = (float(facts.header[f"scl_{n}"]) for n in ("slope", "inter"))
+    if slope and math.isfinite(slope):
+        intercept = intercept if math.isfinite(intercept) else 0.0
+        stored = apply_read_scaling(stored, slope, intercept)
+    with np.errstate(over="ignore"):
+        values = stored.astype(np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _colours(stored: npt.NDArray[Any]) -> Pixels:
+    """RGB on black where it is transparent.
+
+    Alpha that is 0 everywhere says nothing: some writers leave it empty.
+    """
+    colours = np.stack([stored[channel] for channel in "RGB"], axis=-1)
+    if "A" not in (stored.dtype.names or ()) or not stored["A"].any():
+        return colours
+    opacity = stored["A"][..., None].astype(np.float32) / 255
+    return np.asarray((colours * opacity).round(), np.uint8)
+
+
+def _turned(voxels: Volume, facts: _Facts) -> Volume:
+    turn = _turn(facts.affine)
+    return np.asarray(nibabel.orientations.apply_orientation(voxels, turn))
+
+
+def _turn(affine: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(nibabel.io_orientation(affine))
+
+
+def _check_values(values: Volume, name: str) -> None:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise ImageError(f"{name} shows nothing: no voxel has a value that is finite.")
+    if finite.min() == finite.max():
         raise ImageError(
-            f"{name} cannot be read: its orientation is not valid. Save it again "
-            "from its source."
-        ) from error
-    return np.asarray(turned, np.float32)
-
-
-def _series(image: Any) -> int:
-    """Volumes in the file: points in time, directions of diffusion, echoes."""
-    return int(image.shape[3]) if len(image.shape) == 4 else 1
-
-
-def _check_values(values: Values, name: str) -> None:
-    finite = np.isfinite(values)
-    if not finite.all():
-        raise ImageError(
-            f"{name} has voxels without a value (not a number or infinite): "
-            f"{np.count_nonzero(~finite):,} of {values.size:,}. Replace them first."
+            f"{name} shows nothing: all voxels have the value {finite[0]:g}."
         )
-    if values.min() == values.max():
-        raise ImageError(
-            f"{name} shows nothing: all voxels have the value {values.flat[0]:g}."
-        )
-    sample = np.unique(values.ravel()[:: max(1, values.size // 100_000)])
+    sample = np.unique(finite[:: max(1, finite.size // 100_000)])
     if len(sample) > MASK_VALUES or not (sample == sample.round()).all():
         return
-    different = np.unique(values)
+    different = np.unique(finite)
     if len(different) <= MASK_VALUES:
         raise ImageError(
             f"{name} looks like a segmentation mask, not a picture: it has only "
@@ -232,29 +336,15 @@ def _check_values(values: Values, name: str) -> None:
 
 
 def _slice(
-    values: Values, zooms: npt.NDArray[Any], axis: str, at: int
-) -> tuple[Values, float, float]:
+    volume: Volume, zooms: npt.NDArray[Any], axis: str, at: int
+) -> tuple[Volume, float, float]:
     """A slice as on a viewing station, and the height and width of its pixels.
 
     The patient's right is on the left of the image; front or head is up.
     """
     x, y, z = (float(zoom) for zoom in zooms)
     if axis == "axial":
-        return values[::-1, ::-1, at].T, y, x
+        return volume[::-1, ::-1, at].swapaxes(0, 1), y, x
     if axis == "coronal":
-        return values[::-1, at, ::-1].T, z, x
-    return values[at, ::-1, ::-1].T, z, y
-
-
-def _isotropic(plane: Values, height: float, width: float) -> Values:
-    """Widens the image along its coarser side, so that lengths look right."""
-    plane = np.ascontiguousarray(plane)
-    fine = min(height, width)
-    if not (np.isfinite([height, width]).all() and fine > 0):
-        return plane
-    rows, columns = plane.shape
-    size = round(columns * width / fine), round(rows * height / fine)
-    if size == (columns, rows) or max(size) > 8192:
-        return plane
-    image = Image.fromarray(plane)
-    return np.array(image.resize(size, Image.Resampling.BILINEAR))
+        return volume[::-1, at, ::-1].swapaxes(0, 1), z, x
+    return volume[at, ::-1, ::-1].swapaxes(0, 1), z, y

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, convert_color_space
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging.codecs import stored_values, transfer_syntax
-from medmodel.imaging.dicom import check_image
+from medmodel.imaging.codecs import check_frames, stored_values, transfer_syntax
+from medmodel.imaging.dicom import check_image, to_rgb
+from medmodel.imaging.lookup_tables import palette_colours
 
 MAX_BYTES = 500_000_000
 """All frames uncompressed, which is how the copy is written."""
@@ -53,6 +53,11 @@ def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> 
             decoded.
     """
     frames = check_image(dataset, name)
+    if "PixelData" not in dataset:
+        raise ImageError(
+            f"{name} holds numbers with decimals, in which nothing can be blacked out."
+        )
+    check_frames(dataset, name)
     height, width = int(dataset.Rows), int(dataset.Columns)
     for left, top, right, bottom in regions:
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
@@ -70,7 +75,7 @@ def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> 
     for frame in range(frames):
         values, photometric = stored_values(dataset, name, frame)
         if photometric.startswith("YBR"):
-            values, photometric = convert_color_space(values, photometric, "RGB"), "RGB"
+            values, photometric = to_rgb(values, dataset, photometric), "RGB"
         pictures.append(values)
     stack = np.stack(pictures)
     black = _black(stack, dataset, photometric)
@@ -87,7 +92,7 @@ def _black(stack: npt.NDArray[Any], dataset: Dataset, photometric: str) -> Any:
         return stack.min()
     if photometric == "PALETTE COLOR":
         entries = np.arange(int(stack.max()) + 1, dtype=stack.dtype).reshape(1, -1)
-        colours = apply_color_lut(entries, dataset)[0].astype(np.int64)
+        colours = palette_colours(entries, dataset)[0].astype(np.int64)
         return colours.sum(axis=1).argmin()
     return 0
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
+
+from medmodel.imaging.channels import from_pixels, to_pixels
+
+Array = npt.NDArray[Any]
 
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels, parts of pixels included."""
@@ -10,6 +18,52 @@ Box = tuple[float, float, float, float]
 _GAP = 2
 """Images are first shrunk by a whole factor, each pixel the mean of a block, but stay
 so many times as large as they will be: the rest hides that blocks have edges."""
+
+
+_LONGEST_SIDE = 8192
+"""Longer images are made square along their finer side."""
+
+
+def isotropic(image: Array, height: float, width: float) -> Array:
+    """The image with square pixels, so that lengths look right.
+
+    It is enlarged along the coarser side of its pixels.
+
+    Args:
+        image: float32 (height, width), not-a-number where there is no value; or uint8
+            (height, width, 1 or 3).
+        height: Of a pixel, above 0, in any unit.
+        width: In the same unit.
+    """
+    rows, columns = image.shape[:2]
+    fine = min(height, width)
+    size = round(columns * width / fine), round(rows * height / fine)
+    if max(size) > max(_LONGEST_SIDE, rows, columns):
+        coarse = max(height, width)
+        size = round(columns * width / coarse), round(rows * height / coarse)
+        size = max(1, size[0]), max(1, size[1])
+    if size == (columns, rows):
+        return image
+    if image.dtype == np.uint8:
+        pixels = from_pixels(image).resize(size, Image.Resampling.BILINEAR)
+        return to_pixels(pixels)
+    return _resized_values(image, size)
+
+
+def _resized_values(values: Array, size: tuple[int, int]) -> Array:
+    """Between values, and never between a value and a place without one."""
+    missing = ~np.isfinite(values)
+    if not missing.any():
+        return _bilinear(values, size)
+    sums = _bilinear(np.where(missing, np.float32(0), values), size)
+    weights = _bilinear((~missing).astype(np.float32), size)
+    means = sums / np.maximum(weights, np.float32(0.5))
+    return np.where(weights < 0.5, np.float32(np.nan), means)
+
+
+def _bilinear(values: Array, size: tuple[int, int]) -> Array:
+    image = Image.fromarray(np.ascontiguousarray(values))
+    return np.array(image.resize(size, Image.Resampling.BILINEAR))
 
 
 def scaled(

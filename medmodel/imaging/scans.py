@@ -87,7 +87,7 @@ def is_nifti(head: bytes) -> bool:
     """Whether a file that begins so is NIfTI, compressed or not, either byte order."""
     if head[:2] == b"\x1f\x8b":
         try:
-            head = zlib.decompressobj(31).decompress(head, 64)
+            head = gunzip(head, 64)
         except zlib.error:
             return False
     for order in "<>":
@@ -99,6 +99,27 @@ def is_nifti(head: bytes) -> bool:
         if size == 540:
             return head[4:7] in (b"n+2", b"ni2")
     return False
+
+
+def gunzip(data: bytes, size: int) -> bytes:
+    """The first bytes that a gzip file holds; fewer where it is cut off.
+
+    A file may be several ones in a row, as parallel compressors write it: RFC 1952 2.2.
+
+    Args:
+        data: The file, or its beginning.
+        size: How many bytes are wanted.
+
+    Raises:
+        zlib.error: It is damaged.
+    """
+    with_gzip_header = 31
+    content = bytearray()
+    while len(content) < size and data[:2] == b"\x1f\x8b":
+        member = zlib.decompressobj(with_gzip_header)
+        content += member.decompress(data, size - len(content))
+        data = member.unused_data
+    return bytes(content)
 
 
 def decode_dicom(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
@@ -113,7 +134,8 @@ def decode_dicom(data: bytes, name: str, options: DecodeOptions) -> DecodedImage
         data,
         name,
         options,
-        frame=max(options.frame, 0),
+        frame=options.frame,
+        square_pixels=options.square_pixels,
         ct_as_soft_tissue=options.window == "auto",
     )
 

@@ -10,6 +10,7 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.core.errors import ImageError
 from medmodel.imaging import images, scans
+from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.images import Pixels
 from pages._shared.common.downloads import noted
 from pages._shared.common.image_view import show_image
@@ -50,10 +51,10 @@ def show_header(data: bytes, name: str) -> None:
     )
 
 
-def image_of(data: bytes, name: str) -> Pixels | None:
-    """The first frame; None where the file holds no image."""
+def image_of(data: bytes, name: str) -> DecodedImage | None:
+    """The first frame that shows something, as stored; None where there is no image."""
     try:
-        return images.decode(data, name, window="file").pixels
+        return images.decode(data, name, window="file", square_pixels=False)
     except ImageError as error:
         st.info(plain(error))
         return None
@@ -87,19 +88,18 @@ def ask_regions(
 def show_copy(data: bytes, name: str) -> None:
     """The de-identified copy, its warnings, and regions to black out."""
     st.subheader("Copy without the person", anchor=False)
-    pixels = image_of(data, name)
+    image = image_of(data, name)
     first = scans.deidentify(data, name)
     for warning in first.warnings:
         st.warning(plain(warning), icon=":material/warning:")
     regions: list[scans.Region] = []
-    if pixels is not None:
-        regions = ask_regions(pixels, first.regions, name)
-        blackened = pixels.copy()
+    if image is not None:
+        regions = ask_regions(image.pixels, first.regions, name)
+        blackened = image.pixels.copy()
         for left, top, right, bottom in regions:
             blackened[top:bottom, left:right] = 0
-        show_image(
-            blackened, "The first frame as it will be in the copy", "The picture"
-        )
+        frame = max(image.frame, 0) + 1
+        show_image(blackened, f"Frame {frame} as it will be in the copy", "The picture")
     redacted = scans.deidentify(data, name, regions) if regions else first
     st.download_button(
         "Download the copy",
