@@ -188,7 +188,7 @@ def header_rows(
         ImageError: The header is damaged.
     """
     answer = _ask_dicom(
-        "medmodel.imaging.header_table:rows", source, name, {"reveal": reveal}
+        "medmodel.imaging.privacy.header_table:rows", source, name, {"reveal": reveal}
     )
     return [HeaderRow(*row) for row in answer["rows"]]
 
@@ -209,7 +209,7 @@ def deidentify(
     """
     arguments = {"key": workspace_key().hex(), "black_out": black_out or []}
     answer = _ask_dicom(
-        "medmodel.imaging.deidentify:deidentify", source, name, arguments
+        "medmodel.imaging.privacy.deidentify:deidentify", source, name, arguments
     )
     regions: list[Any] = [tuple(region) for region in answer["regions"]]
     return Deidentified(answer["data"], answer["warnings"], regions)

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Request, expect
 
 from medmodel.core.config import config_for
-from medmodel.imaging.confidentiality import identifying
+from medmodel.imaging.privacy.confidentiality import identifying
 from medmodel.runs.run import Run, RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train

@@ -23,9 +23,9 @@ from pydicom.uid import UID
 from medmodel.core.errors import ImageError
 from medmodel.core.pseudonyms import days_back, patient_pseudonym, uid_pseudonym
 from medmodel.imaging.codecs import DAMAGED, transfer_syntax
-from medmodel.imaging.confidentiality import action
 from medmodel.imaging.dicom import parse, patient
-from medmodel.imaging.redaction import black_out_regions, text_regions
+from medmodel.imaging.privacy.confidentiality import action
+from medmodel.imaging.privacy.redaction import black_out_regions, text_regions
 
 _TEXTS = {"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"}
 # Elements of these kinds may repeat what has been removed elsewhere. Codes (CS), dates

@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from medmodel.imaging.codecs import DAMAGED
-from medmodel.imaging.confidentiality import identifying
 from medmodel.imaging.dicom import parse
+from medmodel.imaging.privacy.confidentiality import identifying
 
 MAX_ROWS = 2000
 MAX_TEXT = 120

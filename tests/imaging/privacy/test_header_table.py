@@ -9,7 +9,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import header_table, scans
+from medmodel.imaging import scans
+from medmodel.imaging.privacy import header_table
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
 
 

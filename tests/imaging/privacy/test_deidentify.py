@@ -16,8 +16,9 @@ from pydicom.uid import UID, RLELossless
 from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.core.pseudonyms import days_back
-from medmodel.imaging import confidentiality, dicom, images, scans
-from medmodel.imaging.deidentify import deidentify
+from medmodel.imaging import dicom, images, scans
+from medmodel.imaging.privacy import confidentiality
+from medmodel.imaging.privacy.deidentify import deidentify
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
 
 # The test itself reads headers with values that are longer than allowed.
