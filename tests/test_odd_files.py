@@ -30,7 +30,7 @@ def crashes() -> object:
         (Case("a", refused, re.compile("no pixels")), ""),
         (Case("a", refused, re.compile("damaged")), "a: refused, a.tif has no pixels."),
         (Case("a", crashes, re.compile("bits")), "a: RuntimeError, bits"),
-        (Case("a", lambda: 3, re.compile("3")), "a: read as 3, to be refused"),
+        (Case("a", lambda: 3, re.compile("3")), "a: '3' is read, to be refused"),
     ],
 )
 def test_what_is_wrong_is_said(case: Case, words: str) -> None:

@@ -71,7 +71,7 @@ def difference(case: Case) -> str:
     except Exception as error:
         return f"{case.name}: {type(error).__name__}, {error}"
     if isinstance(case.expected, re.Pattern):
-        return f"{case.name}: read as {result}, to be refused"
+        return f"{case.name}: {str(result)[:40]!r} is read, to be refused"
     if result == case.expected:
         return ""
     return f"{case.name}: {result} instead of {case.expected}"

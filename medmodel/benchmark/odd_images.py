@@ -2,37 +2,339 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import re
+import struct
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image, ImageCms
+
+from medmodel.benchmark.image_variants import Drawing, draw, tiff, variants
 from medmodel.benchmark.odd_files import Case
 from medmodel.imaging import images
+from medmodel.imaging.windows import Pixels
 
 FOUND = {
-    # file -> height, width, channels, images in it, darkest and brightest grey level
-    "png_rgb16_12bit_range_almost_black.png": (64, 96, 3, 1, 0, 255),
-    "tiff_10_pages_one_ifd_9_unseen.tif": (64, 96, 1, 10, 0, 190),
-    "tiff_5_channels_shown_5_pixels_wide.tif": (64, 96, 1, 1, 0, 190),
-    "tiff_cmyk16_wrong_colours.tif": (64, 96, 3, 1, 0, 255),
-    "tiff_grey_12bit_packed_crashes_whole_check.tiff": (16, 16, 1, 1, 0, 255),
-    "tiff_int8_wraps.tif": (64, 96, 1, 1, 0, 255),
-    "tiff_lzw_rgb16_refused.tif": (64, 96, 3, 1, 0, 255),
-    "tiff_rgb16_orientation_6_not_turned.tif": (96, 64, 3, 1, 0, 255),
-    "tiff_rgba16_12bit_range_goes_black.tif": (64, 96, 3, 1, 0, 255),
-    "tiff_rgba16_alpha_ignored.tif": (64, 96, 3, 1, 0, 255),
-    "tiff_ycbcr420_uncompressed_crash.tif": (64, 256, 3, 1, 0, 255),
-    "tiff_zstd_rgb16_crash_ModuleNotFound.tif": (64, 96, 3, 1, 0, 255),
+    # file -> height, width, channels, images in it, darkest and brightest grey level,
+    # mean of all
+    "png_rgb16_12bit_range_almost_black.png": (64, 96, 3, 1, 0, 255, 75),
+    "tiff_10_pages_one_ifd_9_unseen.tif": (64, 96, 1, 10, 0, 190, 95),
+    "tiff_5_channels_shown_5_pixels_wide.tif": (64, 96, 1, 1, 0, 190, 95),
+    "tiff_cmyk16_wrong_colours.tif": (64, 96, 3, 1, 0, 255, 180),
+    "tiff_grey_12bit_packed_crashes_whole_check.tiff": (16, 16, 1, 1, 0, 255, 128),
+    "tiff_int8_wraps.tif": (64, 96, 1, 1, 0, 255, 128),
+    "tiff_lzw_rgb16_refused.tif": (64, 96, 3, 1, 0, 255, 75),
+    "tiff_rgb16_orientation_6_not_turned.tif": (96, 64, 3, 1, 0, 255, 75),
+    "tiff_rgba16_12bit_range_goes_black.tif": (64, 96, 3, 1, 0, 255, 75),
+    "tiff_rgba16_alpha_ignored.tif": (64, 96, 3, 1, 0, 255, 56),
+    "tiff_ycbcr420_uncompressed_crash.tif": (64, 256, 3, 1, 0, 255, 124),
+    "tiff_zstd_rgb16_crash_ModuleNotFound.tif": (64, 96, 3, 1, 0, 255, 75),
 }
+Tag = tuple[int, str, list[int]]
+"""Number, kind of `struct` and values."""
 
 
 def cases(folder: Path) -> Iterator[Case]:
     """Files of `found`, and what is drawn here."""
     for name, expected in FOUND.items():
         yield Case(name, partial(_summary, folder / name), expected)
+    yield from drawn_cases(draw())
+
+
+def drawn_cases(drawing: Drawing) -> Iterator[Case]:
+    """Every variant of one image, stacks of images, and what is to be refused."""
+    for variant in variants(drawing):
+        compared = partial(_compared, variant.write, variant.expected, 0, 1)
+        yield Case(variant.name, partial(compared, variant.tolerance), "the same")
+    yield from _subsampled_cases(drawing)
+    yield from _lab_cases(drawing)
+    yield from _stack_cases(drawing)
+    yield from _refused_cases(drawing)
 
 
 def _summary(path: Path) -> tuple[int, ...]:
     decoded = images.decode(path)
-    darkest, brightest = int(decoded.pixels.min()), int(decoded.pixels.max())
-    return *decoded.pixels.shape, decoded.frames, darkest, brightest
+    levels = decoded.pixels.min(), decoded.pixels.max(), decoded.pixels.mean().round()
+    return *decoded.pixels.shape, decoded.frames, *map(int, levels)
+
+
+def _compared(
+    write: Callable[[], bytes],
+    expected: Pixels,
+    frame: int,
+    frames: int,
+    tolerance: int = 0,
+) -> str:
+    """What differs between an image of a file and how it is to be read, in words."""
+    decoded = images.decode(write(), frame=frame)
+    if decoded.frames != frames:
+        return f"{decoded.frames} images instead of {frames}"
+    if decoded.pixels.shape != expected.shape:
+        return f"{decoded.pixels.shape} instead of {expected.shape}"
+    off = int(np.abs(decoded.pixels.astype(int) - expected).max())
+    return "the same" if off <= tolerance else f"a grey level is off by {off}"
+
+
+def tiff_of_tags(tags: list[Tag], content: bytes, order: str = "<") -> bytes:
+    """A TIFF of one directory behind its content, which begins at byte 8."""
+    directory, values = b"", b""
+    start = 8 + len(content)
+    values_at = start + 2 + 12 * len(tags) + 4
+    for number, kind, numbers in sorted(tags):
+        value = struct.pack(f"{order}{len(numbers)}{kind}", *numbers)
+        code = {"H": 3, "L": 4}[kind]
+        if len(value) > 4:
+            place, values = values_at + len(values), values + value
+            value = struct.pack(f"{order}L", place)
+        head = struct.pack(f"{order}HHL", number, code, len(numbers))
+        directory += head + value.ljust(4, b"\0")
+    begin = b"II*\0" if order == "<" else b"MM\0*"
+    count = struct.pack(f"{order}H", len(tags))
+    header = begin + struct.pack(f"{order}L", start)
+    return header + content + count + directory + b"\0\0\0\0" + values
+
+
+def plain_tags(
+    height: int, width: int, photometric: int, samples: int = 1, bits: int = 8
+) -> list[Tag]:
+    """Tags of uncompressed samples in one strip at byte 8."""
+    return [
+        (256, "L", [width]),
+        (257, "L", [height]),
+        (258, "H", [bits] * samples),
+        (259, "H", [1]),
+        (262, "H", [photometric]),
+        (273, "L", [8]),
+        (277, "H", [samples]),
+        (278, "L", [height]),
+        (279, "L", [height * width * samples * bits // 8]),
+    ]
+
+
+def replaced(tags: list[Tag], *others: Tag) -> list[Tag]:
+    """The tags with others in the place of those of the same number."""
+    return list({tag[0]: tag for tag in [*tags, *others]}.values())
+
+
+def _subsampled_cases(drawing: Drawing) -> Iterator[Case]:
+    """YCbCr with fewer samples of colour: each block has one colour here."""
+    for across, down in ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4)):
+        blocks = drawing.colour[::down, ::across]
+        colour = blocks.repeat(down, 0).repeat(across, 1)[:38, :54]
+        ycbcr = np.asarray(Image.fromarray(colour).convert("YCbCr"))
+        expected = np.asarray(Image.fromarray(colour))
+        for planar in (False, True):
+            for order in "<>":
+                write = partial(_ycbcr_file, ycbcr, across, down, planar, order)
+                name = f"YCbCr {across}:{down}, planar {planar}, {order}"
+                yield Case(
+                    name, partial(_compared, write, expected, 0, 1, 3), "the same"
+                )
+
+
+def _ycbcr_file(
+    ycbcr: Pixels, across: int, down: int, planar: bool, order: str
+) -> bytes:
+    height, width, _ = ycbcr.shape
+    high, wide = -(-height // down), -(-width // across)
+    padding = ((0, high * down - height), (0, wide * across - width), (0, 0))
+    padded = np.pad(ycbcr, padding, "edge")
+    colours = padded[::down, ::across, 1:]
+    tags = plain_tags(height, width, 6, 3)
+    if planar:
+        planes = [ycbcr[..., 0], colours[..., 0], colours[..., 1]]
+        sizes = [plane.size for plane in planes]
+        starts = [8, 8 + sizes[0], 8 + sizes[0] + sizes[1]]
+        tags += [(284, "H", [2])]
+        tags = replaced(tags, (273, "L", starts), (279, "L", sizes))
+        content = b"".join(plane.tobytes() for plane in planes)
+    else:
+        luma = padded[..., 0].reshape(high, down, wide, across).swapaxes(1, 2)
+        units = [luma.reshape(high, wide, -1), colours]
+        content = np.concatenate(units, -1).tobytes()
+        tags = replaced(tags, (279, "L", [len(content)]))
+    return tiff_of_tags([*tags, (530, "H", [across, down])], content, order)
+
+
+def _lab_cases(drawing: Drawing) -> Iterator[Case]:
+    soft = (drawing.colour // 2 + 64).astype(np.uint8)  # all within sRGB and L*a*b*
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    transform = ImageCms.buildTransform(*profiles, "RGB", "LAB")
+    image = ImageCms.applyTransform(Image.fromarray(soft), transform)
+    assert image is not None
+    lab = np.asarray(image)
+    height, width, _ = lab.shape
+    offset = lab.astype(np.uint8) ^ np.array([0, 128, 128], np.uint8)
+    for name, photometric, samples in (("CIELAB", 8, lab), ("ICCLAB", 9, offset)):
+        for bits in (8, 16):
+            stored = samples if bits == 8 else samples.astype("<u2") << 8
+            tags = plain_tags(height, width, photometric, 3, bits)
+            write = partial(tiff_of_tags, tags, stored.tobytes())
+            compared = partial(_compared, write, soft, 0, 1, 6)
+            yield Case(f"{name} of {bits} bits", compared, "the same")
+
+
+def _stack_cases(drawing: Drawing) -> Iterator[Case]:
+    """Several images in a file: each is there, and no copy or mask counts."""
+    layers = np.stack([drawing.grey[..., 0] // n for n in (1, 2, 3, 4, 5, 6)])
+    colours = np.stack([drawing.colour, drawing.colour[::-1]])
+    deep = layers.astype(np.uint16) * 257
+    grey = [layer[..., None] for layer in layers]
+    stacks: list[tuple[str, Callable[[], bytes], list[Pixels]]] = [
+        ("pages", partial(tiff, layers), grey),
+        ("pages, LZW", partial(tiff, layers, compression="lzw"), grey),
+        ("pages, BigTIFF", partial(tiff, layers, bigtiff=True), grey),
+        ("pages of RGB", partial(tiff, colours, photometric="rgb"), [*colours]),
+        ("one directory", partial(_described, layers, truncate=True), grey),
+        ("ImageJ", partial(_described, layers, imagej=True), grey),
+        ("ImageJ, one directory", partial(_imagej_of_one, layers), grey),
+        (
+            "ImageJ of 3 times 2 channels",
+            partial(
+                _described, layers.reshape(3, 1, 2, *layers.shape[1:]), imagej=True
+            ),
+            grey,
+        ),
+        (
+            "OME",
+            partial(
+                _described,
+                layers.reshape(3, 2, 1, *layers.shape[1:]),
+                ome=True,
+                metadata={"axes": "TCZYX"},
+            ),
+            grey,
+        ),
+        ("volume", partial(tiff, layers, volumetric=True, tile=(16, 16, 16)), grey),
+        ("pages behind a smaller copy", partial(_with_copies, layers), grey),
+        ("animated WebP", partial(_animated, colours, "WEBP"), [*colours]),
+        ("animated PNG", partial(_animated, colours, "PNG"), [*colours]),
+        ("animated AVIF, 10 bits", partial(_animated_avif, colours), [*colours]),
+        ("animated PNG, 16 bits", partial(_animated_png, colours), [*colours]),
+        ("animated JPEG XL", partial(_animated_jxl, colours), [*colours]),
+    ]
+    stacks.append(("pages of 16 bits", partial(tiff, deep), _own_range(layers)))
+    for name, write, expected in stacks:
+        tolerance = 2 if "AVIF" in name else 0
+        for number in sorted({0, 1, len(expected) - 1}):
+            compared = partial(_compared, write, expected[number], number)
+            result = partial(compared, len(expected), tolerance)
+            yield Case(f"{name}, image {number + 1}", result, "the same")
+        past = partial(_compared, write, expected[0], len(expected), len(expected))
+        yield Case(f"{name}, one too many", past, re.compile("has no frame"))
+
+
+def _own_range(layers: Pixels) -> list[Pixels]:
+    """Each scaled from black to white, as large samples are."""
+    tops = [int(layer.max()) for layer in layers]
+    return [
+        np.rint(layer / top * 255).astype(np.uint8)[..., None]
+        for layer, top in zip(layers, tops, strict=True)
+    ]
+
+
+def _described(samples: Any, **options: Any) -> bytes:
+    """With what tifffile writes into the description."""
+    buffer = io.BytesIO()
+    options = {"photometric": "minisblack"} | options
+    tifffile.imwrite(buffer, samples, **options)
+    return buffer.getvalue()
+
+
+def _imagej_of_one(layers: Pixels) -> bytes:
+    """A stack as ImageJ writes it: one directory, and how many images follow it."""
+    count, height, width = layers.shape
+    text = f"ImageJ=1.54f\nimages={count}\nslices={count}\n\0".encode()
+    content = layers.tobytes() + text
+    tags = plain_tags(height, width, 1)
+    directory = tiff_of_tags([*tags, (270, "L", [0] * 2)], content)
+    # The description is text: kind 2, its length, and where it stands.
+    entry = struct.pack("<HHL", 270, 4, 2)
+    place = struct.pack("<HHLL", 270, 2, len(text), 8 + layers.nbytes)
+    at = directory.index(entry)
+    return directory[:at] + place + directory[at + 12 :]
+
+
+def _with_copies(layers: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for layer in layers:
+            options: dict[str, Any] = {"photometric": "minisblack", "metadata": None}
+            file.write(layer[::2, ::2].copy(), subfiletype=1, **options)
+            file.write(layer, **options)
+            file.write(layer > 0, subfiletype=4, **options)
+    return buffer.getvalue()
+
+
+def _animated(frames: Pixels, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    first, *others = map(Image.fromarray, frames)
+    first.save(buffer, kind, save_all=True, append_images=others, lossless=True)
+    return buffer.getvalue()
+
+
+def _animated_avif(frames: Pixels) -> bytes:
+    samples = frames.astype(np.uint16) * 4
+    return bytes(imagecodecs.avif_encode(samples, level=100, bitspersample=10))
+
+
+def _animated_png(frames: Pixels) -> bytes:
+    return bytes(imagecodecs.apng_encode(frames.astype(np.uint16) * 16))
+
+
+def _animated_jxl(frames: Pixels) -> bytes:
+    return bytes(imagecodecs.jpegxl_encode(frames, lossless=True, photometric="rgb"))
+
+
+def _refused_cases(drawing: Drawing) -> Iterator[Case]:
+    """What is not offered is named; what is damaged is called so."""
+    grey = drawing.grey[..., 0]
+    height, width = grey.shape
+    damaged = re.compile("damaged or incomplete")
+    whole = [
+        ("PNG", _animated(drawing.colour[None], "PNG")),
+        ("16-bit PNG", imagecodecs.png_encode(grey.astype(np.uint16) * 16)),
+        ("JPEG-LS", imagecodecs.jpegls_encode(grey)),
+        ("J2K", imagecodecs.jpeg2k_encode(grey.astype(np.uint16), level=0)),
+        ("JPEG XL", imagecodecs.jpegxl_encode(drawing.colour, lossless=True)),
+        ("TIFF", tiff(grey)),
+        ("TIFF, LZW", tiff(drawing.colour, photometric="rgb", compression="lzw")),
+        ("TIFF, tiles", tiff(grey, tile=(16, 16), compression="zstd")),
+        ("TIFF, pages", tiff(np.stack([grey] * 3))),
+    ]
+    for name, data in whole:
+        for share in (0.3, 0.6, 0.9):
+            cut = bytes(data[: int(len(data) * share)])
+            decoded = partial(images.decode, cut)
+            yield Case(f"{name}, {share:.0%} of it", decoded, damaged)
+    unknown: list[tuple[str, list[Tag], str]] = [
+        ("CFA", [(262, "H", [32803])], "CFA"),
+        ("ITULAB", [(262, "H", [10])], "ITULAB"),
+        ("LogL", [(262, "H", [32844])], "LOGL"),
+        ("photometric 999", [(262, "H", [999])], "number 999"),
+        ("JBIG", [(259, "H", [34661])], "JBIG"),
+        ("SGILog", [(259, "H", [34676])], "SGILOG"),
+        ("compression 40000", [(259, "H", [40000])], "40000"),
+        ("complex", [(258, "H", [64]), (339, "H", [6])], "COMPLEXIEEE"),
+        ("inks", [(262, "H", [5]), (332, "H", [2])], "inks"),
+        ("colour without colours", [(262, "H", [2])], "1 samples for RGB"),
+    ]
+    for name, tags, words in unknown:
+        data = tiff_of_tags(
+            replaced(plain_tags(height, width, 1), *tags), bytes(8 * grey.size)
+        )
+        pattern = re.compile(f"is a TIFF with .*{words}.*cannot be read here")
+        yield Case(f"TIFF of {name}", partial(images.decode, data), pattern)
+    texts = [b"BMI and age of all patients\n" * 9, b"BM", b"BM" + bytes(98), b"II*"]
+    for text in texts:
+        name = f"text {text[:9]!r}"
+        yield Case(name, partial(images.decode, text), re.compile("is not an image"))
+    for brand in (b"heic", b"heix", b"mif1"):
+        head = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(99)
+        yield Case(f"HEIF {brand!r}", partial(images.decode, head), re.compile("HEIC"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from typing import Any
 
 import numpy.typing as npt
@@ -153,9 +154,13 @@ def _codec(data: bytes) -> tuple[str, int]:
 
 
 def _header(data: bytes, codec: str, name: str) -> tuple[int, int]:
-    """How many images there are, and the orientation of EXIF; the size is checked."""
-    if codec == "jpegxl":  # the sandbox's limit of memory is its size's
-        return 1, 1
+    """How many images there are, and the orientation of EXIF; the size is checked.
+
+    Those of a JPEG XL are only known when it is decoded, upright, in the sandbox whose
+    memory bounds them.
+    """
+    if codec == "jpegxl":
+        return sys.maxsize, 1
     if codec.startswith("jpeg") and codec != "jpeg2k":
         _, _, height, width = _jpeg_frame(data)
         check_size(width, height, name)
@@ -175,8 +180,13 @@ def _decoded(data: bytes, codec: str, index: int | None) -> npt.NDArray[Any]:
     if codec == "png" and index is not None:
         return imagecodecs.apng_decode(data, index=index)
     decode = getattr(imagecodecs, f"{codec}_decode")
-    several = {"index": index} if codec == "avif" and index is not None else {}
-    samples: npt.NDArray[Any] = decode(data, **several)
+    if codec == "jpegls" and b"\xff\xd9" not in data:
+        raise ValueError("no end of image, for which the decoder would look for ever")
+    # Threads would take address space, which is limited, and the other images' cores.
+    threads = {"numthreads": 1} if codec in ("avif", "jpeg2k", "jpegxl") else {}
+    samples: npt.NDArray[Any] = decode(data, **threads)
+    if codec == "avif" and index is not None:
+        return samples[index]  # asked for the first alone, it writes beyond its memory
     return samples
 
 

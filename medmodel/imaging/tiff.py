@@ -113,7 +113,7 @@ def _directories(data: bytes) -> Iterator[_Directory]:
     Only so much is read of each as is needed: there may be hundreds of thousands.
 
     Raises:
-        struct.error, ValueError: The list leads out of the file, after two or more.
+        struct.error, ValueError: The list leads out of the file.
     """
     order = "<" if data[:2] == b"II" else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
@@ -124,8 +124,6 @@ def _directories(data: bytes) -> Iterator[_Directory]:
     seen = set[int]()
     (offset,) = struct.unpack_from(f"{order}{pointer}", data, offset_at)
     while offset and offset not in seen:
-        if len(seen) == 1 and offset + width > len(data):
-            return  # what follows a single page is often not written at all
         seen.add(offset)
         (count,) = struct.unpack_from(f"{order}{number}", data, offset)
         start = offset + width
@@ -337,8 +335,8 @@ def _from_lab(samples: Samples, bits: int, is_signed: bool) -> Pixels:
     if not is_signed:
         lab[..., 1:] ^= 128
     image = Image.frombytes("LAB", lab.shape[1::-1], lab.tobytes())
-    profiles = [ImageCms.createProfile(kind) for kind in ("LAB", "sRGB")]
-    transform = ImageCms.buildTransform(*profiles, "LAB", "RGB")
+    stored, shown = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    transform = ImageCms.buildTransform(stored, shown, "LAB", "RGB")
     converted = ImageCms.applyTransform(image, transform)
     assert converted is not None  # unless it were done in place
     return np.asarray(converted)

@@ -1,0 +1,440 @@
+"""One image written in every container, depth and layout that this machine can write.
+
+What is read back is known exactly where the writing is lossless: a hundredth of the
+pixels is black and as many are white, so that the range of large samples is that of the
+image.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image
+
+from medmodel.imaging.windows import Pixels
+
+Samples = npt.NDArray[Any]
+
+
+class Variant(NamedTuple):
+    """One way to write an image.
+
+    Args:
+        name: Container, depth and layout.
+        write: Makes the file.
+        expected: uint8 (height, width, 1 or 3) as it is to be read.
+        tolerance: How far a grey level may be off; 0 where nothing is lost.
+    """
+
+    name: str
+    write: Callable[[], bytes]
+    expected: Pixels
+    tolerance: int = 0
+
+
+class Drawing(NamedTuple):
+    """An image with soft slopes, some black and some white.
+
+    Args:
+        grey: uint8 (height, width, 1).
+        colour: uint8 (height, width, 3).
+        alpha: uint8 (height, width, 1): nothing, everything and halves.
+    """
+
+    grey: Pixels
+    colour: Pixels
+    alpha: Pixels
+
+
+DEPTHS: dict[str, Callable[[Samples], Samples]] = {
+    # name -> stored samples of grey levels
+    "uint8": lambda x: x.astype(np.uint8),
+    "int8": lambda x: (x - 128).astype(np.int8),
+    "uint16": lambda x: (x * 257).astype(np.uint16),
+    "12 bits in uint16": lambda x: (x * 16).astype(np.uint16),
+    "int16": lambda x: (x * 16 - 2000).astype(np.int16),
+    "uint32": lambda x: (x * 2**24).astype(np.uint32),
+    "int32": lambda x: ((x - 128) * 2**23).astype(np.int32),
+    "uint64": lambda x: (x * 2**50).astype(np.uint64),
+    "int64": lambda x: ((x - 128) * 2**50).astype(np.int64),
+    "float16": lambda x: (x / 64 - 1).astype(np.float16),
+    "float32": lambda x: (x / 255).astype(np.float32),
+    "float64": lambda x: (x * 1e6 - 1e3).astype(np.float64),
+}
+PACKED = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 17, 20, 24, 31)
+_TILES = {"tile": (16, 32)}
+_LAYOUTS: dict[str, dict[str, Any]] = {
+    "strips": {"rowsperstrip": 5},
+    "tiles": _TILES,
+    "BigTIFF": {"bigtiff": True},
+    "big-endian": {"byteorder": ">"},
+    "big-endian tiles": {"byteorder": ">", **_TILES},
+    "LZW": {"compression": "lzw"},
+    "LZW, predictor": {"compression": "lzw", "predictor": True},
+    "deflate": {"compression": "zlib"},
+    "deflate, predictor": {"compression": "zlib", "predictor": True, **_TILES},
+    "big-endian deflate, predictor": {
+        "compression": "zlib",
+        "predictor": True,
+        "byteorder": ">",
+    },
+    "zstd": {"compression": "zstd"},
+    "LZMA": {"compression": "lzma"},
+    "PackBits": {"compression": "packbits"},
+    "LERC": {"compression": "lerc"},
+    "JPEG XL": {"compression": "jpegxl", "compressionargs": {"lossless": True}},
+    "JPEG 2000": {"compression": "jpeg2000", "compressionargs": {"level": 0}},
+    "JPEG XR": {"compression": "jpegxr", "compressionargs": {"level": 1.0}},
+    "PNG": {"compression": "png"},
+    "WebP": {"compression": "webp", "compressionargs": {"lossless": True}},
+}
+
+
+def draw(height: int = 40, width: int = 56, seed: int = 0) -> Drawing:
+    """Soft waves whose lengths and directions chance chooses."""
+    chance = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    waves = [
+        np.sin(rows * chance.uniform(0.02, 0.2) + columns * chance.uniform(0.02, 0.2))
+        for _ in range(3)
+    ]
+    colour = (np.stack(waves, -1) * 100 + 128).astype(np.uint8)
+    border = max(1, height // 12)
+    colour[:border], colour[-border:] = 0, 255
+    grey = colour[..., :1].copy()
+    alpha = np.full((height, width, 1), 255, np.uint8)
+    alpha[:, : width // 4], alpha[:, width // 4 : width // 2] = 0, 128
+    return Drawing(grey, colour, alpha)
+
+
+def variants(drawing: Drawing) -> Iterator[Variant]:
+    """The image in all that can be written."""
+    yield from _tiff_depths(drawing)
+    yield from _tiff_layouts(drawing)
+    yield from _tiff_colours(drawing)
+    yield from _tiff_turned(drawing)
+    yield from _pillow_files(drawing)
+    yield from _codestreams(drawing)
+
+
+def on_black(pixels: Pixels, alpha: Samples) -> Pixels:
+    """What shows of an image; alpha from 0 to 1."""
+    return (pixels * alpha + 0.5).astype(np.uint8)
+
+
+def tiff(samples: Samples, **options: Any) -> bytes:
+    """One page, or as many as there are along the first of four dimensions."""
+    buffer = io.BytesIO()
+    options = {"photometric": "minisblack", "metadata": None} | options
+    tifffile.imwrite(buffer, samples, **options)
+    return buffer.getvalue()
+
+
+def _tiff(name: str, samples: Samples, expected: Pixels, **options: Any) -> Variant:
+    return Variant(f"TIFF, {name}", lambda: tiff(samples, **options), expected)
+
+
+def _tiff_depths(drawing: Drawing) -> Iterator[Variant]:
+    for name, stored in DEPTHS.items():
+        grey = stored(drawing.grey[..., 0].astype(np.float64))
+        colour = stored(drawing.colour.astype(np.float64))
+        yield _tiff(name, grey, drawing.grey)
+        yield _tiff(f"{name} big-endian", grey, drawing.grey, byteorder=">")
+        yield _tiff(f"{name} RGB", colour, drawing.colour, photometric="rgb")
+        yield _tiff(
+            f"{name}, white is zero",
+            grey,
+            255 - drawing.grey,
+            photometric="miniswhite",
+        )
+    for bits in PACKED:
+        full = 2 ** min(bits, 8) - 1
+        for layout, pixels in (("grey", drawing.grey), ("RGB", drawing.colour)):
+            stored = np.rint(pixels / 255 * full).astype(np.uint32)
+            expected = np.rint(stored / full * 255).astype(np.uint8)
+            samples = stored << max(bits - 8, 0)
+            dtype = np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32
+            options = {"photometric": "rgb"} if layout == "RGB" else {}
+            samples = samples.astype(dtype)
+            samples = samples if layout == "RGB" else samples[..., 0]
+            yield _tiff(
+                f"{bits} bits {layout}",
+                samples,
+                expected,
+                bitspersample=bits,
+                **options,
+            )
+    mask = drawing.grey[..., 0] > 127
+    expected = (mask * np.uint8(255))[..., None]
+    yield _tiff("1 bit", mask, expected)
+    yield _tiff("1 bit, white is zero", mask, 255 - expected, photometric="miniswhite")
+
+
+def _tiff_layouts(drawing: Drawing) -> Iterator[Variant]:
+    for layout, options in _LAYOUTS.items():
+        for depth in DEPTHS:
+            if not _is_writable(layout, depth):
+                continue
+            grey = DEPTHS[depth](drawing.grey[..., 0].astype(np.float64))
+            colour = DEPTHS[depth](drawing.colour.astype(np.float64))
+            if layout != "WebP":
+                yield _tiff(f"{layout}, {depth}", grey, drawing.grey, **options)
+            yield _tiff(
+                f"{layout}, {depth} RGB",
+                colour,
+                drawing.colour,
+                photometric="rgb",
+                **options,
+            )
+
+
+def _is_writable(layout: str, depth: str) -> bool:
+    """Whether tifffile can write it."""
+    plain = ("uint8", "uint16", "12 bits in uint16")
+    possible = {
+        "LERC": (*plain, "int8", "int16", "uint32", "int32", "float32", "float64"),
+        "JPEG XL": (*plain, "float32"),
+        "JPEG 2000": (*plain, "int8", "int16"),
+        "JPEG XR": plain,
+        "PNG": plain,
+        "WebP": ("uint8",),
+    }
+    if "predictor" in layout and depth in ("uint64", "int64"):
+        return False
+    return depth in possible.get(layout, tuple(DEPTHS))
+
+
+def _tiff_colours(drawing: Drawing) -> Iterator[Variant]:
+    opacity = drawing.alpha / 255
+    layered = on_black(drawing.colour, opacity)
+    for depth in ("uint8", "uint16", "12 bits in uint16", "float32", "uint32"):
+        stored = DEPTHS[depth]
+        scale: Samples = stored(np.array([255.0]))
+        full = {"12 bits in uint16": 65535}.get(depth, scale[0])
+        alpha = (opacity * full).astype(scale.dtype)
+        colour = stored(drawing.colour.astype(np.float64))
+        grey = stored(drawing.grey.astype(np.float64))
+        rgba = np.concatenate([colour, alpha], -1)
+        for planar in ("contig", "separate"):
+            options = {"photometric": "rgb", "planarconfig": planar}
+            name = f"{depth} {planar}"
+            yield _planar(f"{name} RGB", colour, drawing.colour, **options)
+            yield _planar(
+                f"{name} RGBA", rgba, layered, **options, extrasamples=["unassalpha"]
+            )
+            yield _planar(
+                f"{name} RGBX",
+                rgba,
+                drawing.colour,
+                **options,
+                extrasamples=["unspecified"],
+            )
+        several = np.concatenate([grey, colour, alpha], -1)
+        yield _planar(f"{depth} of 5 channels", several, drawing.grey)
+        yield _planar(
+            f"{depth} grey with alpha",
+            np.concatenate([grey, alpha], -1),
+            on_black(drawing.grey, opacity),
+            extrasamples=["unassalpha"],
+        )
+        if depth in ("uint8", "uint16"):
+            inks = np.concatenate([full - colour, 0 * alpha], -1).astype(scale.dtype)
+            yield _planar(
+                f"{depth} CMYK", inks, drawing.colour, photometric="separated"
+            )
+    premultiplied = np.concatenate([layered, drawing.alpha], -1)
+    yield _tiff(
+        "associated alpha",
+        premultiplied,
+        layered,
+        photometric="rgb",
+        extrasamples=["assocalpha"],
+    )
+    palette = np.stack([np.arange(256) * 257, np.arange(256)[::-1] * 257, [9000] * 256])
+    yield _tiff(
+        "palette",
+        drawing.grey[..., 0],
+        (palette >> 8).astype(np.uint8).T[drawing.grey[..., 0]],
+        photometric="palette",
+        colormap=palette.astype(np.uint16),
+    )
+
+
+def _planar(name: str, samples: Samples, expected: Pixels, **options: Any) -> Variant:
+    """Interleaved samples, or one plane after the other as tifffile wants these."""
+    options = {"planarconfig": "contig"} | options
+    if options["planarconfig"] == "separate":
+        samples = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
+    return _tiff(name, samples, expected, **options)
+
+
+def _tiff_turned(drawing: Drawing) -> Iterator[Variant]:
+    turns: dict[int, Callable[[Samples], Samples]] = {
+        # orientation -> what was done to the image that is stored
+        1: lambda x: x,
+        2: np.fliplr,
+        3: lambda x: np.rot90(x, 2),
+        4: np.flipud,
+        5: lambda x: x.swapaxes(0, 1),
+        6: np.rot90,
+        7: lambda x: np.rot90(x, 2).swapaxes(0, 1),
+        8: lambda x: np.rot90(x, -1),
+    }
+    for orientation, turned in turns.items():
+        extratags = [(274, 3, 1, orientation, True)]
+        for depth in ("uint8", "uint16", "float32"):
+            samples = DEPTHS[depth](turned(drawing.colour).astype(np.float64))
+            yield _tiff(
+                f"{depth}, orientation {orientation}",
+                samples,
+                drawing.colour,
+                photometric="rgb",
+                extratags=extratags,
+            )
+        exif = Image.Exif()
+        exif[274] = orientation
+        image = Image.fromarray(np.ascontiguousarray(turned(drawing.colour)))
+        for kind in ("PNG", "WEBP"):
+            yield _pillow(
+                f"{kind}, orientation {orientation}",
+                image,
+                drawing.colour,
+                format=kind,
+                lossless=True,
+                exif=exif.tobytes(),
+            )
+
+
+def _pillow(
+    name: str, image: Image.Image, expected: Pixels, tolerance: int = 0, **options: Any
+) -> Variant:
+    def write() -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, **options)
+        return buffer.getvalue()
+
+    return Variant(name, write, expected, tolerance)
+
+
+def _pillow_files(drawing: Drawing) -> Iterator[Variant]:
+    grey, colour = (
+        Image.fromarray(drawing.grey[..., 0]),
+        Image.fromarray(drawing.colour),
+    )
+    rgba = Image.fromarray(np.concatenate([drawing.colour, drawing.alpha], -1))
+    la = Image.fromarray(np.concatenate([drawing.grey, drawing.alpha], -1))
+    opacity = drawing.alpha / 255
+    layered = on_black(drawing.colour, opacity)
+    for kind in ("PNG", "BMP", "GIF", "JPEG2000"):
+        yield _pillow(f"{kind}, grey", grey, drawing.grey, format=kind)
+    for kind in ("PNG", "BMP", "WEBP", "JPEG2000"):
+        yield _pillow(
+            f"{kind}, RGB", colour, drawing.colour, format=kind, lossless=True
+        )
+    yield _pillow("PNG, RGBA", rgba, layered, 1, format="PNG")
+    yield _pillow("PNG, LA", la, on_black(drawing.grey, opacity), 1, format="PNG")
+    yield _pillow(
+        "WEBP, RGBA", rgba, layered, 1, format="WEBP", lossless=True, exact=True
+    )
+    few = colour.quantize(16)
+    shown = np.asarray(few.convert("RGB"))
+    for kind in ("PNG", "GIF", "BMP"):
+        yield _pillow(f"{kind}, palette", few, shown, format=kind)
+    for bits in (1, 2, 4):
+        two = Image.fromarray(drawing.grey[..., 0] // 128).convert("P")
+        two.putpalette([200, 10, 30, 20, 220, 90])
+        yield _pillow(
+            f"PNG, palette of {bits} bits",
+            two,
+            np.asarray(two.convert("RGB")),
+            format="PNG",
+            bits=bits,
+        )
+    mask = drawing.grey[..., 0] > 127
+    for kind in ("PNG", "BMP", "GIF"):
+        yield _pillow(
+            f"{kind}, 1 bit",
+            Image.fromarray(mask),
+            (mask * np.uint8(255))[..., None],
+            format=kind,
+        )
+    for kind in ("JPEG", "WEBP", "AVIF"):
+        options: dict[str, Any] = {"format": kind, "quality": 95}
+        if kind != "WEBP":  # there it would be stored as colour
+            yield _pillow(f"{kind}, grey", grey, drawing.grey, 16, **options)
+        yield _pillow(f"{kind}, RGB, lossy", colour, drawing.colour, 90, **options)
+
+
+def _codestreams(drawing: Drawing) -> Iterator[Variant]:
+    opacity = drawing.alpha / 255
+    layered = on_black(drawing.colour, opacity)
+    for name in ("uint8", "uint16", "12 bits in uint16", "float32"):
+        stored = DEPTHS[name]
+        grey = stored(drawing.grey[..., 0].astype(np.float64))
+        colour = stored(drawing.colour.astype(np.float64))
+        full = {"uint8": 255, "float32": 1}.get(name, 65535)
+        alpha = (opacity * full).astype(grey.dtype)
+        rgba = np.concatenate([colour, alpha], -1)
+        layouts = [
+            ("grey", grey, drawing.grey),
+            ("RGB", colour, drawing.colour),
+            ("RGBA", rgba, layered),
+        ]
+        for layout, samples, expected in layouts:
+            for container, write in _encoders(name, layout).items():
+                yield Variant(
+                    f"{container}, {name} {layout}",
+                    lambda write=write, samples=samples: write(samples),  # type: ignore[misc]
+                    expected,
+                    1 if layout == "RGBA" else 0,
+                )
+    twelve = drawing.colour.astype(np.uint16) * 16
+    for layout, samples, expected in (
+        ("grey", drawing.grey[..., 0].astype(np.uint16) * 16, drawing.grey),
+        ("RGB", twelve, drawing.colour),
+    ):
+        yield Variant(
+            f"JPEG of 12 bits, {layout}",
+            lambda samples=samples: imagecodecs.jpeg8_encode(  # type: ignore[misc]
+                samples, level=100, bitspersample=12
+            ),
+            expected,
+            8 if layout == "grey" else 90,
+        )
+        for bits in (10, 12):
+            yield Variant(
+                f"AVIF of {bits} bits, {layout}",
+                lambda samples=samples, bits=bits: imagecodecs.avif_encode(  # type: ignore[misc]
+                    samples >> (12 - bits), level=100, bitspersample=bits
+                ),
+                expected,
+                1,
+            )
+
+
+def _encoders(depth: str, layout: str) -> dict[str, Callable[[Samples], bytes]]:
+    encoders: dict[str, Callable[[Samples], bytes]] = {
+        "JPEG XL": lambda x: imagecodecs.jpegxl_encode(x, lossless=True),
+    }
+    if depth == "float32":
+        return encoders
+    encoders |= {
+        "JP2": lambda x: imagecodecs.jpeg2k_encode(x, level=0, codecformat="jp2"),
+        "J2K": lambda x: imagecodecs.jpeg2k_encode(x, level=0, codecformat="j2k"),
+        "PNG by libpng": imagecodecs.png_encode,
+    }
+    if layout != "RGBA":
+        encoders["JPEG-LS"] = imagecodecs.jpegls_encode
+    if depth == "uint8":
+        encoders["AVIF"] = lambda x: imagecodecs.avif_encode(x, level=100)
+    elif layout == "grey":
+        encoders["lossless JPEG"] = lambda x: imagecodecs.jpeg8_encode(
+            x, lossless=True, bitspersample=16
+        )
+    return encoders
