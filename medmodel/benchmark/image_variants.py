@@ -8,7 +8,10 @@ image.
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import imagecodecs
@@ -120,6 +123,7 @@ def variants(drawing: Drawing) -> Iterator[Variant]:
     yield from _tiff_colours(drawing)
     yield from _tiff_turned(drawing)
     yield from _pillow_files(drawing)
+    yield from _png_files(drawing)
     yield from _codestreams(drawing)
 
 
@@ -371,6 +375,93 @@ def _pillow_files(drawing: Drawing) -> Iterator[Variant]:
         yield _pillow(f"{kind}, RGB, lossy", colour, drawing.colour, 90, **options)
 
 
+def png(
+    samples: Samples, bits: int, colour_type: int, chunks: dict[str, bytes]
+) -> bytes:
+    """A PNG of any depth, its rows not filtered.
+
+    Args:
+        samples: (height, width, samples), each below 2 ** bits.
+        bits: 1, 2, 4, 8 or 16.
+        colour_type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
+        chunks: What comes before the samples, such as PLTE and tRNS.
+    """
+    height, width, _ = samples.shape
+    if bits == 16:
+        rows = samples.astype(">u2").reshape(height, -1).view(np.uint8)
+    elif bits == 8:
+        rows = samples.astype(np.uint8).reshape(height, -1)
+    else:
+        single = np.unpackbits(samples.astype(np.uint8)[..., None], axis=-1)
+        rows = np.packbits(single[..., 8 - bits :].reshape(height, -1), axis=1)
+    rows = np.insert(rows, 0, 0, axis=1)
+    head = struct.pack(">LLBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    parts = {"IHDR": head, **chunks, "IDAT": zlib.compress(rows.tobytes()), "IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">L", len(content))
+        + kind.encode()
+        + content
+        + struct.pack(">L", zlib.crc32(kind.encode() + content))
+        for kind, content in parts.items()
+    )
+
+
+def _png_files(drawing: Drawing) -> Iterator[Variant]:
+    """Every depth with every colour type, and a transparent grey level or colour."""
+    for bits in (1, 2, 4, 8, 16):
+        full = 2**bits - 1
+        layouts = [("grey", 0, drawing.grey), ("RGB", 2, drawing.colour)]
+        for layout, colour_type, pixels in layouts[: 1 if bits < 8 else 2]:
+            stored = np.rint(pixels / 255.0 * full).astype(np.uint16)
+            expected = np.rint(stored / full * 255).astype(np.uint8)
+            write = partial(png, stored, bits, colour_type)
+            name = f"PNG of {bits} bits, {layout}"
+            yield Variant(name, partial(write, {}), expected)
+            # White is transparent.
+            key = np.full(stored.shape[2], full, ">u2").tobytes()
+            is_white = (stored == full).all(-1, keepdims=True)
+            shown = np.where(is_white, 0, expected).astype(np.uint8)
+            yield Variant(
+                f"{name}, white transparent", partial(write, {"tRNS": key}), shown
+            )
+            if bits < 8:
+                continue
+            alpha = np.rint(drawing.alpha / 255.0 * full).astype(np.uint16)
+            samples = np.concatenate([stored, alpha], -1)
+            yield Variant(
+                f"{name} with alpha",
+                partial(png, samples, bits, colour_type + 4, {}),
+                on_black(expected, drawing.alpha / 255),
+                1,
+            )
+        if bits < 16:
+            yield from _png_palettes(drawing, bits)
+
+
+def _png_palettes(drawing: Drawing, bits: int) -> Iterator[Variant]:
+    full = 2**bits - 1
+    index = np.rint(drawing.grey / 255.0 * full).astype(np.uint16)
+    step = np.arange(full + 1) * 255 // full
+    palette = np.stack([step, 255 - step, step // 2], -1).astype(np.uint8)
+    opacity = step[::-1].astype(np.uint8)
+    plte = {"PLTE": palette.tobytes()}
+    shown = palette[index[..., 0]]
+    name = f"PNG of {bits} bits, palette"
+    yield Variant(name, partial(png, index, bits, 3, plte), shown)
+    yield Variant(
+        f"{name}, transparent in steps",
+        partial(png, index, bits, 3, plte | {"tRNS": opacity.tobytes()}),
+        on_black(shown, opacity[index] / 255.0),
+        1,
+    )
+    grey = np.repeat(step[:, None], 3, 1).astype(np.uint8)
+    yield Variant(
+        f"{name} of greys",
+        partial(png, index, bits, 3, {"PLTE": grey.tobytes()}),
+        step[index].astype(np.uint8),
+    )
+
+
 def _codestreams(drawing: Drawing) -> Iterator[Variant]:
     opacity = drawing.alpha / 255
     layered = on_black(drawing.colour, opacity)
@@ -390,7 +481,7 @@ def _codestreams(drawing: Drawing) -> Iterator[Variant]:
             for container, write in _encoders(name, layout).items():
                 yield Variant(
                     f"{container}, {name} {layout}",
-                    lambda write=write, samples=samples: write(samples),  # type: ignore[misc]
+                    partial(write, samples),
                     expected,
                     1 if layout == "RGBA" else 0,
                 )
@@ -401,40 +492,43 @@ def _codestreams(drawing: Drawing) -> Iterator[Variant]:
     ):
         yield Variant(
             f"JPEG of 12 bits, {layout}",
-            lambda samples=samples: imagecodecs.jpeg8_encode(  # type: ignore[misc]
-                samples, level=100, bitspersample=12
-            ),
+            partial(_jpeg, samples, level=100, bitspersample=12),
             expected,
             8 if layout == "grey" else 90,
         )
         for bits in (10, 12):
             yield Variant(
                 f"AVIF of {bits} bits, {layout}",
-                lambda samples=samples, bits=bits: imagecodecs.avif_encode(  # type: ignore[misc]
-                    samples >> (12 - bits), level=100, bitspersample=bits
-                ),
+                partial(_avif, samples >> (12 - bits), level=100, bitspersample=bits),
                 expected,
                 1,
             )
 
 
 def _encoders(depth: str, layout: str) -> dict[str, Callable[[Samples], bytes]]:
+    """Lossless ones by the name of their container."""
     encoders: dict[str, Callable[[Samples], bytes]] = {
-        "JPEG XL": lambda x: imagecodecs.jpegxl_encode(x, lossless=True),
+        "JPEG XL": partial(_encoded, "jpegxl", lossless=True),
     }
     if depth == "float32":
         return encoders
-    encoders |= {
-        "JP2": lambda x: imagecodecs.jpeg2k_encode(x, level=0, codecformat="jp2"),
-        "J2K": lambda x: imagecodecs.jpeg2k_encode(x, level=0, codecformat="j2k"),
-        "PNG by libpng": imagecodecs.png_encode,
-    }
-    if layout != "RGBA":
-        encoders["JPEG-LS"] = imagecodecs.jpegls_encode
-    if depth == "uint8":
-        encoders["AVIF"] = lambda x: imagecodecs.avif_encode(x, level=100)
-    elif layout == "grey":
-        encoders["lossless JPEG"] = lambda x: imagecodecs.jpeg8_encode(
-            x, lossless=True, bitspersample=16
+    for container in ("jp2", "j2k"):
+        encoders[container.upper()] = partial(
+            _encoded, "jpeg2k", level=0, codecformat=container
         )
+    encoders["PNG by libpng"] = partial(_encoded, "png")
+    if layout != "RGBA":
+        encoders["JPEG-LS"] = partial(_encoded, "jpegls")
+    if depth == "uint8":
+        encoders["AVIF"] = partial(_avif, level=100)
+    elif layout == "grey":
+        encoders["lossless JPEG"] = partial(_jpeg, lossless=True, bitspersample=16)
     return encoders
+
+
+def _encoded(codec: str, samples: Samples, **options: Any) -> bytes:
+    return bytes(getattr(imagecodecs, f"{codec}_encode")(samples, **options))
+
+
+_jpeg = partial(_encoded, "jpeg8")
+_avif = partial(_encoded, "avif")

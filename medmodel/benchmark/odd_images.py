@@ -212,7 +212,9 @@ def _stack_cases(drawing: Drawing) -> Iterator[Case]:
             grey,
         ),
         ("volume", partial(tiff, layers, volumetric=True, tile=(16, 16, 16)), grey),
-        ("pages behind a smaller copy", partial(_with_copies, layers), grey),
+        ("pages with copies and masks", partial(_with_copies, layers), grey),
+        ("the same, BigTIFF", partial(_with_copies, layers, bigtiff=True), grey),
+        ("the same, big-endian", partial(_with_copies, layers, byteorder=">"), grey),
         ("animated WebP", partial(_animated, colours, "WEBP"), [*colours]),
         ("animated PNG", partial(_animated, colours, "PNG"), [*colours]),
         ("animated AVIF, 10 bits", partial(_animated_avif, colours), [*colours]),
@@ -261,14 +263,14 @@ def _imagej_of_one(layers: Pixels) -> bytes:
     return directory[:at] + place + directory[at + 12 :]
 
 
-def _with_copies(layers: Pixels) -> bytes:
+def _with_copies(layers: Pixels, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    with tifffile.TiffWriter(buffer) as file:
+    with tifffile.TiffWriter(buffer, **options) as file:
         for layer in layers:
-            options: dict[str, Any] = {"photometric": "minisblack", "metadata": None}
-            file.write(layer[::2, ::2].copy(), subfiletype=1, **options)
-            file.write(layer, **options)
-            file.write(layer > 0, subfiletype=4, **options)
+            kind: dict[str, Any] = {"photometric": "minisblack", "metadata": None}
+            file.write(layer[::2, ::2].copy(), subfiletype=1, **kind)
+            file.write(layer, **kind)
+            file.write(layer > 0, subfiletype=4, **kind)
     return buffer.getvalue()
 
 

@@ -55,8 +55,10 @@ def decode_png(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
     Raises:
         ImageError: It is damaged, too large, or has no such frame.
     """
-    is_deep = data[24:25] == b"\x10"  # PNG, 11.2.1: bit depth in the first chunk
-    return (decode_deep if is_deep else decode_pillow)(data, name, options)
+    # PNG, 11.2.1: bit depth and colour type in the first chunk. Among greys of 2 and 4
+    # bits Pillow does not find the transparent one.
+    lossy = data[24:25] == b"\x10" or data[24:26] in (b"\x02\0", b"\x04\0")
+    return (decode_deep if lossy else decode_pillow)(data, name, options)
 
 
 def decode_jpeg(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
@@ -142,7 +144,7 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
 def _codec(data: bytes) -> tuple[str, int]:
     """The decoder of imagecodecs, and bits of a sample; 0 where the decoder says."""
     if data.startswith(b"\x89PNG"):
-        return "png", 16
+        return "png", 0
     if data.startswith(b"\xff\xd8"):
         start, bits, *_ = _jpeg_frame(data)
         return {_LOSSLESS: "jpegsof3", _JPEG_LS: "jpegls"}.get(start, "jpeg8"), bits

@@ -113,28 +113,24 @@ def _directories(data: bytes) -> Iterator[_Directory]:
     Only so much is read of each as is needed: there may be hundreds of thousands.
 
     Raises:
-        struct.error, ValueError: The list leads out of the file.
+        struct.error: The list leads out of the file.
     """
     order = "<" if data[:2] == b"II" else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
-    offset_at, pointer, number, size = (
-        (8, "Q", "Q", 20) if is_big else (4, "L", "H", 12)
-    )
-    width = struct.calcsize(f"{order}{number}")
+    pointer = struct.Struct(f"{order}{'Q' if is_big else 'L'}")
+    # How many entries, and the number of the first, of which they are in order.
+    start = struct.Struct(f"{order}{'QH' if is_big else 'HH'}")
+    subfile_type = struct.Struct(f"{order}L")
+    entry, value_at = (20, 20) if is_big else (12, 10)
     seen = set[int]()
-    (offset,) = struct.unpack_from(f"{order}{pointer}", data, offset_at)
+    (offset,) = pointer.unpack_from(data, 8 if is_big else 4)
     while offset and offset not in seen:
         seen.add(offset)
-        (count,) = struct.unpack_from(f"{order}{number}", data, offset)
-        start = offset + width
-        entries = np.frombuffer(data, f"{order}u2", count * size // 2, start)
-        place = np.flatnonzero(entries[:: size // 2] == _SUBFILE_TYPE)
-        subfile_type = 0
-        if place.size:
-            value_at = start + int(place[0]) * size + (12 if is_big else 8)
-            (subfile_type,) = struct.unpack_from(f"{order}L", data, value_at)
-        yield _Directory(offset, subfile_type)
-        (offset,) = struct.unpack_from(f"{order}{pointer}", data, start + count * size)
+        count, first = start.unpack_from(data, offset)
+        is_written = first == _SUBFILE_TYPE
+        value = subfile_type.unpack_from(data, offset + value_at) if is_written else [0]
+        yield _Directory(offset, value[0])
+        (offset,) = pointer.unpack_from(data, offset + start.size - 2 + count * entry)
 
 
 def _page(file: Any, offset: int, number: int) -> Any:
