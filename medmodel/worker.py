@@ -151,6 +151,7 @@ def train_claimed(claim: Claim) -> int:
 
 def _work(run: Run, reporter: StatusWriter) -> RunStatus:
     """Trains, or tests a finished model elsewhere where that was asked for."""
+    run.check_settings()
     if run.tested_model:
         from medmodel.training import external_run
 

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -22,7 +23,10 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from medmodel.core.errors import FileError
+from medmodel.core.regular_files import open_regular
 
+MOST_JSON_BYTES = 256 << 20
+"""No JSON file that this program writes comes near: larger ones are not read."""
 _LONGEST_LINE = 2**16
 Content = TypeVar("Content")
 
@@ -79,20 +83,78 @@ def write_json(path: Path, values: Any) -> None:
         json.dump(values, file, indent=2, ensure_ascii=False, default=asdict)
 
 
+def read_bytes(path: Path, most: int) -> bytes | None:
+    """The content of a file of the workspace; None if there is no such file.
+
+    Args:
+        path: The file.
+        most: Bytes above which it is not one of ours.
+
+    Raises:
+        FileError: It is a link, a folder or a pipe, is too large or cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise FileError(
+                    f"{path} is damaged: it has {size:,} bytes. Restore it from a "
+                    "backup, or remove it."
+                )
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> FileError:
+    """The error of a file that cannot be opened, with its name and what to do."""
+    return FileError(
+        f"{path} cannot be read: {error.strerror}. Restore it from a backup, or see "
+        "whose it is, and who may read it."
+    )
+
+
+def damaged(path: Path, reason: object = "") -> FileError:
+    """The error of a file whose content is not what was written.
+
+    Args:
+        path: The file.
+        reason: What is wrong, if that helps.
+    """
+    why = f" ({reason})" if str(reason) else ""
+    return FileError(f"{path} is damaged{why}: restore it from a backup, or remove it.")
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a damaged file, which somebody may mend; returns its new name.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    place = path.with_name(f"{path.name}.damaged")
+    number = 1
+    while os.path.lexists(place):
+        number += 1
+        place = path.with_name(f"{path.name}.damaged-{number}")
+    path.rename(place)
+    return place
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; None if there is no such file.
 
     Raises:
-        FileError: It is no JSON.
+        FileError: It is no JSON, or cannot be read.
     """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    content = read_bytes(path, MOST_JSON_BYTES)
+    if content is None:
         return None
+    try:
+        return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise FileError(
-            f"{path} is damaged: restore it from a backup, or remove it."
-        ) from error
+        raise damaged(path) from error
 
 
 def read_as(path: Path, kind: type[Content]) -> Content | None:
@@ -102,19 +164,24 @@ def read_as(path: Path, kind: type[Content]) -> Content | None:
     in its class alone: `dataclasses.asdict` knows all of its fields, `vars` does not.
 
     Raises:
-        FileError: It is no JSON, or a value is missing or of another type.
+        FileError: It is no JSON, or a value is missing, of another type, or a word
+            that this version does not know.
     """
     import msgspec  # here: processes that decode images read no such file
 
     values = read_json(path)
-    if values is None and not path.exists():
+    if values is None and not os.path.lexists(path):
         return None
     try:
         return msgspec.convert(values, kind)
     except ValueError as error:
-        raise FileError(
-            f"{path} is damaged ({error}): restore it from a backup, or remove it."
-        ) from error
+        if "enum value" in str(error):
+            raise FileError(
+                f"{path} was written by another version of MedModel ({error}): open "
+                "it with that version. If there is none, it is damaged: restore it "
+                "from a backup."
+            ) from error
+        raise damaged(path, error) from error
 
 
 def write_rows(
@@ -192,7 +259,8 @@ class Lock:
     def _try(self) -> bool:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as otherwise:
-            file = otherwise.enter_context(self.path.open("a"))
+            flags = os.O_RDWR | os.O_CREAT
+            file = otherwise.enter_context(_open_lock(self.path, flags))
             try:
                 fcntl.flock(file, self._kind | fcntl.LOCK_NB)
                 # Removed since it was opened, it would keep nobody out.
@@ -222,10 +290,29 @@ class Lock:
 def locked(path: Path) -> bool:
     """Whether some living process holds the exclusive lock on this file."""
     try:
-        with path.open() as file:
+        with _open_lock(path, os.O_RDONLY) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
         return True
     return False
+
+
+def _open_lock(path: Path, flags: int) -> IO[bytes]:
+    """Opens a lock file; a link or a pipe in its place keeps nobody waiting.
+
+    Raises:
+        FileError: There is something else in its place.
+    """
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            raise FileError(f"{path} is no lock file: remove it.") from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FileError(f"{path} is no lock file: remove it.")
+    return os.fdopen(handle, "rb", buffering=0)

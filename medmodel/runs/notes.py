@@ -11,7 +11,7 @@ from typing import Any
 
 from medmodel.core import audit
 from medmodel.core.errors import FileError, RunError
-from medmodel.core.storage import read_as, write_json
+from medmodel.core.storage import damaged, read_as, set_aside, write_json
 from medmodel.runs.run import Run
 
 FILE = "notes.json"
@@ -34,11 +34,19 @@ class Notes:
 
 
 def notes_of(run: Run) -> Notes:
-    """The run's notes; empty where there are none or they cannot be read."""
+    """The run's notes; empty where there are none.
+
+    Raises:
+        FileError: They cannot be read, or are not as this program writes them.
+    """
+    path = run.folder / FILE
+    notes = read_as(path, Notes) or Notes()
     try:
-        return read_as(run.folder / FILE, Notes) or Notes()
-    except FileError:
-        return Notes()
+        _check_note(notes.note)
+        tags = _checked(notes.tags)
+    except RunError as error:
+        raise damaged(path, error) from error
+    return replace(notes, tags=tags)
 
 
 def change_notes(
@@ -49,6 +57,8 @@ def change_notes(
 ) -> Notes:
     """Changes what is given, and keeps the rest as somebody else may have left it.
 
+    A file that cannot be read stays, as notes.json.damaged.
+
     Raises:
         RunError: The run is gone, a text is too long, or the disk is full.
     """
@@ -56,8 +66,7 @@ def change_notes(
     if tags is not None:
         changes["tags"] = _checked(tags)
     if note is not None:
-        if len(note) > LONGEST_NOTE:
-            raise RunError(f"A note has at most {LONGEST_NOTE:,} characters.")
+        _check_note(note)
         changes["note"] = note.strip()
     if pinned is not None:
         changes["pinned"] = pinned
@@ -65,11 +74,11 @@ def change_notes(
     with run.notes_lock:
         if not run.folder.is_dir():
             raise RunError(f"There is no run {run.id} any more.")
-        before = notes_of(run)
-        after = replace(before, **changes)
-        if after == before:
-            return before
         try:
+            before = _read_or_set_aside(run)
+            after = replace(before, **changes)
+            if after == before:
+                return before
             write_json(run.folder / FILE, after)
         except OSError as error:
             raise RunError(
@@ -84,6 +93,19 @@ def change_notes(
         pinned=after.pinned,
     )
     return after
+
+
+def _read_or_set_aside(run: Run) -> Notes:
+    try:
+        return notes_of(run)
+    except FileError:
+        set_aside(run.folder / FILE)
+        return Notes()
+
+
+def _check_note(note: str) -> None:
+    if len(note) > LONGEST_NOTE:
+        raise RunError(f"A note has at most {LONGEST_NOTE:,} characters.")
 
 
 def _checked(tags: Iterable[str]) -> tuple[str, ...]:

@@ -110,8 +110,10 @@ def resume(run: Run, store: RunStore) -> None:
     """Puts a run that ended early into the queue again; it goes on where it was.
 
     Raises:
-        RunError: The run waits, works or is done.
+        RunError: The run waits, works or is done, or its settings are lost.
+        ConfigError: A setting is none that can be trained with.
     """
+    run.check_settings()
     with _queue_lock(store):
         status = run.status
         if status.state.active or status.state is RunStatus.DONE:

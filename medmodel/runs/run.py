@@ -16,20 +16,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import FileError, RunError
+from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import (
     Content,
     Lock,
+    damaged,
     locked,
     read_as,
-    read_json,
     write_json,
 )
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A number of things, as a file may hold it."""
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=32_503_680_000)]
+"""A length of time, or a time since 1970, before the year 3000."""
+LARGEST_SIDE = 4096
+"""Height and width of a model's input at most, in pixels."""
+RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 
 class RunStatus(str, Enum):
@@ -94,22 +104,22 @@ class Status:
     state: RunStatus
     phase: str = "waiting"
     message: str = "Waiting for its turn."
-    done: int = 0
-    total: int = 0
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
-    best_epoch: int = 0
-    seconds_left: float | None = None
+    done: Count = 0
+    total: Count = 0
+    epoch: Count = 0
+    epochs: Count = 0
+    step: Count = 0
+    steps: Count = 0
+    best_epoch: Count = 0
+    seconds_left: Seconds | None = None
     device: str = ""
     precision: str = ""
     usage: Mapping[str, str] = field(default_factory=dict)
-    heartbeat: float = 0.0
-    created: float = 0.0
-    started: float = 0.0
-    ended: float = 0.0
-    attempt: int = 0
+    heartbeat: Seconds = 0.0
+    created: Seconds = 0.0
+    started: Seconds = 0.0
+    ended: Seconds = 0.0
+    attempt: Count = 0
     failure: Failure | None = None
 
 
@@ -130,6 +140,19 @@ class ModelFacts:
     parameters: int
 
 
+@dataclass(frozen=True)
+class ExternalTest:
+    """What external.json holds: whose model a run tests on another folder.
+
+    Args:
+        model: Id of that run.
+        mapping: Class there -> class of the model.
+    """
+
+    model: str
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+
 class Run:
     """One run's folder.
 
@@ -147,8 +170,31 @@ class Run:
 
     @property
     def config(self) -> TrainConfig:
-        """Settings from config.json."""
-        return self._read("config.json", TrainConfig)
+        """Settings from config.json.
+
+        Where they are lost and there is a model, which answers without them: settings
+        of no data set, see `lost_files`.
+
+        Raises:
+            RunError: They are lost, and so is the model.
+        """
+        try:
+            return self._read("config.json", TrainConfig)
+        except RunError:
+            if not self.has_model:
+                raise
+            return TrainConfig("", name=f"Run {self.id}")
+
+    def check_settings(self) -> None:
+        """To be called before it is trained.
+
+        Raises:
+            RunError: Its settings are lost.
+            ConfigError: One of them was changed to something that cannot be trained.
+        """
+        config = self._read("config.json", TrainConfig)
+        for name, problem in config.problems().items():
+            raise ConfigError(name, f"The config.json of run {self.id}: {problem}")
 
     @property
     def title(self) -> str:
@@ -157,8 +203,21 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """status.json, with `interrupted` where the worker is gone."""
-        status = self._read("status.json", Status)
+        """status.json, with `interrupted` where the worker is gone.
+
+        Where it is lost and there is a model: done if its predictions are there.
+
+        Raises:
+            RunError: It is lost, and so is the model.
+        """
+        try:
+            status = self._read("status.json", Status)
+        except RunError:
+            if not self.has_model:
+                raise
+            done = self.predictions_path.exists()
+            state = RunStatus.DONE if done else RunStatus.STOPPED
+            return Status(state, "finished", "Its status is lost.")
         if status.state is RunStatus.RUNNING and not self.alive:
             # The worker may have ended between the two looks: read once more.
             status = self._read("status.json", Status)
@@ -175,16 +234,29 @@ class Run:
                 )
         return status
 
+    @property
+    def has_model(self) -> bool:
+        """Whether the files of a model are there."""
+        return self.model_path.exists() and (self.folder / "model.json").exists()
+
+    def lost_files(self) -> list[str]:
+        """A sentence for each file of the run that is missing or cannot be used.
+
+        Of those without which it still answers: settings and status.
+        """
+        sentences = []
+        for name, kind in (("config.json", TrainConfig), ("status.json", Status)):
+            try:
+                self._read(name, kind)
+            except RunError as error:
+                sentences.append(str(error))
+        return sentences
+
     def _read(self, name: str, kind: type[Content]) -> Content:
         try:
             content = read_as(self.folder / name, kind)
-        except OSError as error:
-            raise RunError(
-                f"The {name} of run {self.id} cannot be read: {error.strerror}. See "
-                "whose it is, and who may read it."
-            ) from error
         except FileError as error:
-            raise RunError(f"The {name} of run {self.id} is damaged.") from error
+            raise RunError(f"The {name} of run {self.id}: {error}") from error
         if content is None:
             raise RunError(f"The run {self.id} has no {name} any more.")
         return content
@@ -212,11 +284,16 @@ class Run:
         """How to feed and read the run's best model.
 
         Raises:
-            RunError: The run has no model yet.
+            RunError: The run has no model yet, or model.json is damaged.
         """
-        if not self.model_path.exists() or not (self.folder / "model.json").exists():
+        if not self.has_model:
             raise RunError(f"The run {self.title} has no trained model yet.")
-        return self._read("model.json", ModelFacts)
+        facts = self._read("model.json", ModelFacts)
+        names, side = facts.class_names, facts.preprocessing.size
+        if len(set(names)) < max(len(names), 1) or not 1 <= side <= LARGEST_SIDE:
+            reason = "a name of a class occurs twice, or its size is none of an image"
+            raise RunError(str(damaged(self.folder / "model.json", reason)))
+        return facts
 
     @property
     def model_path(self) -> Path:
@@ -245,16 +322,31 @@ class Run:
 
     @property
     def tested_model(self) -> str:
-        """Id of the run whose model this external validation tests; empty if none."""
-        values = read_json(self.folder / "external.json")
-        return str(values["model"]) if isinstance(values, dict) else ""
+        """Id of the run whose model this external validation tests; empty if none.
+
+        Raises:
+            FileError: external.json is damaged.
+        """
+        test = self._external_test
+        return test.model if test else ""
 
     @property
     def class_mapping(self) -> dict[str, str]:
-        """Class there -> class of the model, of an external validation; else empty."""
-        values = read_json(self.folder / "external.json")
-        mapping = values.get("mapping", {}) if isinstance(values, dict) else {}
-        return {str(there): str(here) for there, here in mapping.items()}
+        """Class there -> class of the model, of an external validation; else empty.
+
+        Raises:
+            FileError: external.json is damaged.
+        """
+        test = self._external_test
+        return dict(test.mapping) if test else {}
+
+    @property
+    def _external_test(self) -> ExternalTest | None:
+        path = self.folder / "external.json"
+        test = read_as(path, ExternalTest)
+        if test and not RUN_ID.fullmatch(test.model):
+            raise damaged(path, "that is not the id of a run")
+        return test
 
     def write_model_facts(self, facts: ModelFacts) -> None:
         """Writes model.json; to be called before best.keras is first saved."""
@@ -276,6 +368,11 @@ class Run:
     def stop_requested(self) -> bool:
         """Whether somebody asked the worker to stop."""
         return (self.folder / "stop").exists()
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run's; where its status is lost, its model says so."""
+    return _there(folder / "status.json") or _there(folder / "best.keras")
 
 
 def _there(path: Path) -> bool:
@@ -341,11 +438,13 @@ class RunStore:
         Raises:
             RunError: The id is malformed or there is no such run.
         """
-        if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", run_id):
+        if not RUN_ID.fullmatch(run_id):
             raise RunError("That is not the id of a run.")
         run = Run(self.folder / run_id)
-        if not _there(run.folder / "status.json"):
+        if not _is_run(run.folder):
             raise RunError(f"There is no run {run_id}: it may have been deleted.")
+        if self._leads_out(run.folder):
+            raise RunError(f"The folder of run {run_id} is a link: it is not followed.")
         return run
 
     def list(self) -> list[Run]:
@@ -353,8 +452,13 @@ class RunStore:
         if not self.folder.is_dir():
             return []
         names = (p for p in self.folder.iterdir() if not p.name.startswith("."))
-        folders = (p for p in names if _there(p / "status.json"))
+        folders = (p for p in names if _is_run(p) and not self._leads_out(p))
         return [Run(p) for p in sorted(folders, reverse=True)]
+
+    def _leads_out(self, folder: Path) -> bool:
+        if not folder.is_symlink():
+            return False
+        return not folder.resolve().is_relative_to(self.root.resolve())
 
     def delete(self, run: Run) -> None:
         """Removes a run that is not being trained.

@@ -8,7 +8,6 @@ believed unless the run's files are the very same: by time, size and inode.
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import logging
 import math
@@ -22,8 +21,8 @@ from pathlib import Path
 import msgspec
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import MALFORMED, RunError
-from medmodel.core.storage import replacing
+from medmodel.core.errors import MALFORMED, FileError, RunError
+from medmodel.core.storage import damaged, replacing
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
 from medmodel.runs.run import Run, RunStatus, RunStore, Status
@@ -40,7 +39,7 @@ _READ = (
     NOTES,
 )
 _FILE = "catalogue.json"
-_VERSION = 2
+_VERSION = 3
 """To be raised when `_read` finds other facts in the same files."""
 _FEW = 20
 SETTLED_SECONDS = 3.0
@@ -64,6 +63,8 @@ class Entry:
         notes: What people noted on it.
         test_of: Id of the run whose model this run tests on another folder; empty for
             a training.
+        problems: A sentence for each of its files that is lost or damaged, where what
+            is left suffices.
     """
 
     run: Run
@@ -75,6 +76,7 @@ class Entry:
     has_model: bool
     notes: Notes = Notes()
     test_of: str = ""
+    problems: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -112,11 +114,11 @@ def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
 
 
 def unreadable(store: RunStore) -> list[str]:
-    """A sentence for each run whose files are damaged or not to be read."""
-    sentences = []
+    """A sentence for each file of a run that is damaged or not to be read."""
+    sentences: list[str] = []
     for run in store.list():
         try:
-            _entry(run)
+            sentences += _entry(run).problems
         except RunError as error:
             if os.path.lexists(run.folder):  # else it was deleted just now
                 sentences.append(str(error))
@@ -151,7 +153,13 @@ def _entry(run: Run) -> Entry:
     else:
         try:
             entry = _read(run)
-        except (*MALFORMED, OSError, csv.Error) as error:
+        except FileError as error:
+            raise RunError(str(error)) from error
+        except OSError as error:
+            raise RunError(
+                f"The files of run {run.id} cannot be read: {error.strerror}."
+            ) from error
+        except MALFORMED as error:
             raise RunError(
                 f"The files of run {run.id} are damaged: restore its folder from a "
                 "backup, or remove it."
@@ -159,8 +167,11 @@ def _entry(run: Run) -> Entry:
         with _lock:
             _known[run.folder] = (stamp, entry)
     # A killed worker changes no file: whether it lives is asked every time.
-    if entry.status.state is RunStatus.RUNNING and not run.alive:
-        entry = replace(entry, status=run.status)
+    try:
+        if entry.status.state is RunStatus.RUNNING and not run.alive:
+            entry = replace(entry, status=run.status)
+    except FileError as error:
+        raise RunError(str(error)) from error
     return entry
 
 
@@ -232,21 +243,35 @@ def _keep(store: RunStore, entries: Iterable[Entry]) -> None:
 
 
 def _read(run: Run) -> Entry:
-    status = run.status
+    status, config = run.status, run.config
+    problems = [] if config.dataset and status.created else run.lost_files()
     test_of = run.tested_model
-    loss, accuracy = None, None
-    if not test_of:  # whose epochs are those of the model that it tests
-        loss, accuracy = _best_epoch(run.history_path, status.best_epoch)
+    loss: tuple[float | None, float | None] = None, None
+    test_accuracy, notes = None, Notes()
+    try:
+        if not test_of:  # whose epochs are those of the model that it tests
+            loss = _best_epoch(run.history_path, status.best_epoch)
+    except FileError as error:
+        problems.append(str(error))
+    try:
+        test_accuracy = _test_accuracy(run.predictions_path)
+    except FileError as error:
+        problems.append(str(error))
+    try:
+        notes = notes_of(run)
+    except FileError as error:
+        problems.append(str(error))
     return Entry(
         run=run,
-        config=run.config,
+        config=config,
         status=status,
-        val_loss=loss,
-        val_accuracy=accuracy,
-        test_accuracy=_test_accuracy(run.predictions_path),
-        has_model=(run.folder / "best.keras").exists(),
-        notes=notes_of(run),
+        val_loss=loss[0],
+        val_accuracy=loss[1],
+        test_accuracy=test_accuracy,
+        has_model=run.has_model,
+        notes=notes,
         test_of=test_of,
+        problems=tuple(problems),
     )
 
 
@@ -272,7 +297,10 @@ def _test_accuracy(path: Path) -> float | None:
     columns = score_columns(classes)
     for split, label, *row in read_cells(path, "split", "label", *columns):
         if split == "test":
-            values = [float(text) for text in row]
-            right += classes[values.index(max(values))] == label
+            try:
+                values = [float(text) for text in row]
+                right += classes[values.index(max(values))] == label
+            except ValueError as error:  # no number, or no class
+                raise damaged(path, "a score is no number") from error
             total += 1
     return right / total if total else None

@@ -5,16 +5,31 @@ Their columns, their writing and their reading; the paths are those of `Run`.
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import hashlib
+import io
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import RunError
-from medmodel.core.storage import append_rows, write_rows
+from medmodel.core.errors import FileError, RunError
+from medmodel.core.regular_files import open_regular
+from medmodel.core.storage import (
+    append_rows,
+    damaged,
+    read_as,
+    read_bytes,
+    set_aside,
+    unreadable,
+    write_json,
+    write_rows,
+)
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
@@ -35,7 +50,25 @@ EPOCH_COLUMNS = (
     "val_accuracy",
     "learning_rate",
 )
+CHECKSUMS = "checksums.json"
+"""What split.csv and predictions.csv were when they were written."""
+MOST_TABLE_BYTES = 4 << 30
+_SPLITS = {"train", "val", "test"}
 _SCORE = "score_"
+_ROUNDING = 1e-3
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a table was when it was written.
+
+    Args:
+        rows: Its lines without the header.
+        sha256: Of its bytes, hexadecimal.
+    """
+
+    rows: int
+    sha256: str
 
 
 def score_columns(classes: Iterable[str]) -> list[str]:
@@ -74,7 +107,7 @@ def write_predictions(
         [*row, *(f"{score:.8g}" for score in numbers)]
         for row, numbers in zip(rows, scores, strict=True)
     )
-    write_rows(run.predictions_path, header, lines)
+    _write_checked(run, run.predictions_path, header, lines)
 
 
 def read_predictions(run: Run) -> pd.DataFrame:
@@ -84,27 +117,107 @@ def read_predictions(run: Run) -> pd.DataFrame:
         Columns `path, patient, split, label` as text, `score_<class>` as float64.
 
     Raises:
-        RunError: There is no such table yet, or it cannot be read.
+        RunError: There is no such table yet, or it is not what was written.
+    """
+    try:
+        content = _read_checked(run, run.predictions_path)
+        if content is None:
+            raise RunError(
+                f"The run {run.title} has no predictions yet: they come when it ends."
+            )
+        return _parse_predictions(content)
+    except ValueError as error:
+        raise RunError(
+            f"The predictions.csv of {run.title} cannot be read ({error}): restore it "
+            "from a backup, or train again."
+        ) from error
+
+
+def _parse_predictions(content: bytes) -> pd.DataFrame:
+    """The table of these bytes.
+
+    Raises:
+        ValueError: It has no scores, or a row that no model writes.
     """
     import pandas as pd
 
-    path = run.predictions_path
-    try:
-        names = [str(name) for name in pd.read_csv(path, nrows=0)]
-        missing = [name for name in SAMPLE_COLUMNS if name not in names]
-        if missing:
-            raise RunError(f"{path.name} of {run.title} has no column {missing[0]}.")
-        kinds = {n: np.float64 if n.startswith(_SCORE) else str for n in names}
-        # A class may be called "NA" or "None": no text means "missing" here.
-        return pd.read_csv(path, dtype=kinds, keep_default_na=False)
-    except FileNotFoundError:
-        raise RunError(
-            f"The run {run.title} has no predictions yet: they come when it ends."
-        ) from None
-    except ValueError as error:
-        raise RunError(
-            f"The predictions of {run.title} cannot be read ({error}): train again."
-        ) from error
+    names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
+    missing = [name for name in SAMPLE_COLUMNS if name not in names]
+    if missing:
+        raise ValueError(f"it has no column {missing[0]}")
+    kinds = {n: np.float64 if n.startswith(_SCORE) else str for n in names}
+    # A class may be called "NA" or "None": no text means "missing" here.
+    table = pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False)
+    _check_samples(table)
+    classes = scored_classes(table)
+    scores = score_array(table, classes)
+    # Written with eight digits; half precision may be off by more before.
+    if not ((scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)).all():
+        raise ValueError("a score is no number from 0 to 1")
+    unknown = sorted(set(table["label"]) - set(classes))
+    if unknown:
+        raise ValueError(f"it has no scores of the class {unknown[0]!r}")
+    return table
+
+
+def _check_samples(table: pd.DataFrame) -> None:
+    """Refuses rows without a path or split, and those that occur twice.
+
+    Raises:
+        ValueError: There is one.
+    """
+    if table.isna().to_numpy().any() or (table["path"] == "").any():
+        raise ValueError("a row is cut short")
+    if not set(table["split"]) <= _SPLITS:
+        raise ValueError("a row belongs to no split")
+    twice = table[table.duplicated(["path", "split"])]
+    if len(twice):
+        raise ValueError(f"{len(twice)} rows occur twice")
+
+
+def _write_checked(
+    run: Run, path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Writes a table, and beside it what tells later whether it is still whole."""
+    checksums = _checksums(run)
+    if checksums.pop(path.name, None):
+        # Ended in between, it must not be taken for the table that is new.
+        write_json(run.folder / CHECKSUMS, checksums)
+    write_rows(path, header, rows)
+    checksums[path.name] = _checksum(path.read_bytes())
+    write_json(run.folder / CHECKSUMS, checksums)
+
+
+def _read_checked(run: Run, path: Path) -> bytes | None:
+    """The content of a table; None if there is none.
+
+    Raises:
+        FileError: It is not what was written. Runs of earlier versions do not say.
+    """
+    content = read_bytes(path, MOST_TABLE_BYTES)
+    expected = None if content is None else _checksums(run).get(path.name)
+    if content is None or expected is None:
+        return content
+    actual = _checksum(content)
+    if actual.rows != expected.rows:
+        raise damaged(path, f"it has {actual.rows:,} of {expected.rows:,} rows")
+    if actual != expected:
+        raise damaged(path, f"it was changed since {CHECKSUMS} was written")
+    return content
+
+
+def split_checksum(run: Run) -> Checksum | None:
+    """What split.csv was when it was written; None for runs of earlier versions."""
+    return _checksums(run).get(run.split_path.name)
+
+
+def _checksums(run: Run) -> dict[str, Checksum]:
+    return read_as(run.folder / CHECKSUMS, dict[str, Checksum]) or {}
+
+
+def _checksum(content: bytes) -> Checksum:
+    rows = max(content.count(b"\n") - 1, 0)
+    return Checksum(rows, hashlib.sha256(content).hexdigest())
 
 
 def write_split(run: Run, table: pd.DataFrame) -> None:
@@ -114,25 +227,33 @@ def write_split(run: Run, table: pd.DataFrame) -> None:
         run: The run.
         table: Columns `SPLIT_COLUMNS`; an external test's has no digests.
     """
-    write_rows(run.split_path, [*map(str, table)], table.itertuples(index=False))
+    rows = table.itertuples(index=False)
+    _write_checked(run, run.split_path, [*map(str, table)], rows)
 
 
 def read_split(run: Run) -> pd.DataFrame:
     """The run's split.csv, all columns as text; older runs have no digests.
 
     Raises:
-        RunError: There is no such table, or it cannot be read.
+        RunError: There is no such table, or it is not what was written.
     """
     import pandas as pd
 
     try:
-        table = pd.read_csv(run.split_path, dtype=str, keep_default_na=False)
+        content = _read_checked(run, run.split_path)
+        if content is None:
+            raise RunError(f"The split.csv of {run.title} cannot be read: it is gone.")
+        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         missing = {"path", "patient", "split"} - set(table)
         if missing:
-            raise RunError(f"The split of {run.title} has no column {min(missing)}.")
+            raise ValueError(f"it has no column {min(missing)}")
+        _check_samples(table)
         return table
-    except (FileNotFoundError, ValueError) as error:
-        raise RunError(f"The split of {run.title} cannot be read: {error}") from error
+    except ValueError as error:
+        raise RunError(
+            f"The split.csv of {run.title} cannot be read ({error}): restore it from a "
+            "backup, or train a new run."
+        ) from error
 
 
 def append_epoch(run: Run, values: Mapping[str, Any]) -> None:
@@ -150,13 +271,20 @@ def append_epoch(run: Run, values: Mapping[str, Any]) -> None:
 
 
 def read_history(run: Run) -> pd.DataFrame:
-    """The run's history.csv without lines of another length; empty if there is none."""
+    """The run's history.csv without lines of another length; empty if there is none.
+
+    Raises:
+        FileError: It is no table.
+    """
     import pandas as pd
 
-    try:
-        return pd.read_csv(run.history_path, on_bad_lines="skip")
-    except (FileNotFoundError, pd.errors.EmptyDataError):
+    content = read_bytes(run.history_path, MOST_TABLE_BYTES)
+    if not content:
         return pd.DataFrame()
+    try:
+        return pd.read_csv(io.BytesIO(content), on_bad_lines="skip")
+    except ValueError as error:
+        raise damaged(run.history_path, "it is no table") from error
 
 
 def append_steps(run: Run, rows: Iterable[Sequence[Any]]) -> None:
@@ -173,12 +301,22 @@ def append_steps(run: Run, rows: Iterable[Sequence[Any]]) -> None:
 
 
 def rewind_steps(run: Run, step: int) -> None:
-    """Removes the rows of steps.csv that lie behind a step; harmless without a file."""
-    if run.steps_path.exists():
-        position = STEP_COLUMNS.index("step")
-        rows = read_cells(run.steps_path, *STEP_COLUMNS)
-        earlier = [row for row in rows if int(row[position]) <= step]
-        write_rows(run.steps_path, STEP_COLUMNS, earlier)
+    """Removes the rows of steps.csv that lie behind a step; harmless without a file.
+
+    Rows without a step go, too; a file that is no table is put aside.
+    """
+    if not os.path.lexists(run.steps_path):
+        return
+    earlier: list[list[str]] = []
+    position = STEP_COLUMNS.index("step")
+    try:
+        for row in read_cells(run.steps_path, *STEP_COLUMNS):
+            with contextlib.suppress(ValueError):
+                if int(row[position]) <= step:
+                    earlier.append(row)
+    except FileError:
+        set_aside(run.steps_path)
+    write_rows(run.steps_path, STEP_COLUMNS, earlier)
 
 
 def read_header(path: Path) -> list[str]:
@@ -193,9 +331,7 @@ def read_cells(path: Path, *names: str) -> Iterator[list[str]]:
     that are being written are left out.
 
     Raises:
-        OSError: The file cannot be read.
-        ValueError: It is no text.
-        csv.Error: It is no table.
+        FileError: The file cannot be read, or is no table.
     """
     lines = _lines(path)
     header = next(lines, [])
@@ -209,7 +345,11 @@ def read_cells(path: Path, *names: str) -> Iterator[list[str]]:
 
 def _lines(path: Path) -> Iterator[list[str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
             yield from csv.reader(file)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise damaged(path, "it is no table") from error

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import pytest
 
+from medmodel.core import storage
 from medmodel.core.errors import FileError
 from medmodel.core.storage import (
     Lock,
@@ -129,7 +130,7 @@ def test_json_as_a_dataclass(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("{", "null", "[]", "{}", '{"kind": "c"}', '{"kind": "\\ud800"}'),
+        *("{", "null", "[]", "{}", '{"kind": "\\ud800"}'),
         *('{"kind": "a", "rate": "1"}', '{"kind": "a", "rate": 1' + "0" * 400 + "}"),
         *('{"kind": "a", "parts": [1.5]}', '{"kind": "a", "parts": [true]}'),
         *('{"kind": "a", "inner": {"kind": 1}}', '{"kind": "a", "\\ud800": 1}'),
@@ -140,6 +141,49 @@ def test_content_of_another_type_is_damage(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(FileError, match=r"a\.json is damaged"):
         read_as(path, Setting)
+
+
+def test_a_word_of_another_version_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"kind": "c"}')
+    with pytest.raises(FileError, match=r"a\.json was written by another version.*'c'"):
+        read_as(path, Setting)
+
+
+@pytest.mark.parametrize("place", ["folder", "link", "pipe", "huge"])
+def test_what_is_no_file_of_ours_is_named_and_not_read(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    if place == "folder":
+        path.mkdir()
+    elif place == "link":
+        write_json(tmp_path / "other.json", {})
+        path.symlink_to(tmp_path / "other.json")
+    elif place == "pipe":
+        os.mkfifo(path)
+    else:
+        monkeypatch.setattr(storage, "MOST_JSON_BYTES", 20)
+        path.write_text("[" + " " * 19 + "]")
+    with pytest.raises(FileError, match=r"a\.json .*(cannot be read|21 bytes)"):
+        read_json(path)
+    monkeypatch.setattr(storage, "MOST_JSON_BYTES", 21)
+    assert place != "huge" or read_json(path) == []
+
+
+@pytest.mark.parametrize("place", ["folder", "link", "pipe"])
+def test_what_is_no_lock_is_named(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "lock"
+    if place == "folder":
+        path.mkdir()
+    elif place == "link":
+        path.symlink_to(tmp_path / "made")
+    else:
+        os.mkfifo(path)
+    for ask in (Lock(path).acquire, lambda: locked(path)):
+        with pytest.raises(FileError, match="is no lock file: remove it"):
+            ask()
+    assert not (tmp_path / "made").exists()
 
 
 def test_readers_never_see_half_a_file(tmp_path: Path) -> None:

@@ -226,5 +226,5 @@ def test_patients_on_both_sides_are_counted(run: Run) -> None:
 
 
 def test_no_split_yet(run: Run) -> None:
-    with pytest.raises(RunError, match="split of"):
+    with pytest.raises(RunError, match=r"split\.csv of"):
         shared_patients(run)

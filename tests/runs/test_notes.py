@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from medmodel.core.config import config_for
-from medmodel.core.errors import RunError
+from medmodel.core.errors import FileError, RunError
 from medmodel.runs.notes import Notes, change_notes, notes_of
 from medmodel.runs.run import Run, RunStore
 
@@ -55,10 +55,28 @@ def test_a_deleted_run_is_not_made_again(run: Run) -> None:
     assert not run.folder.exists()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"tags": []}'])
-def test_damaged_notes_are_none(run: Run, text: str) -> None:
-    (run.folder / "notes.json").write_text(text)
-    assert notes_of(run) == Notes()
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", '{"tags": "best"}', '{"note": 3}', '{"pinned": "yes"}'),
+        '{"note": "' + "x" * 2001 + '"}',
+        '{"tags": [' + ",".join(f'"{n}"' for n in range(13)) + "]}",
+    ],
+)
+def test_damaged_notes_are_named_and_kept_beside_new_ones(run: Run, text: str) -> None:
+    path = run.folder / "notes.json"
+    for name in ("notes.json.damaged", "notes.json.damaged-2"):
+        path.write_text(text)
+        with pytest.raises(FileError, match=r"notes\.json is damaged"):
+            notes_of(run)
+        assert change_notes(run, pinned=True) == notes_of(run) == Notes(pinned=True)
+        assert (run.folder / name).read_text() == text
+        path.unlink()
+
+
+def test_tags_of_a_hand_are_as_those_of_the_page(run: Run) -> None:
+    (run.folder / "notes.json").write_text('{"tags": ["b", " a ", "b", ""]}')
+    assert notes_of(run).tags == ("a", "b")
 
 
 def test_changes_at_the_same_time_are_all_kept(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 import time
 from pathlib import Path
@@ -12,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medmodel.core.config import Augmentation, TrainConfig
-from medmodel.core.errors import ConfigError, RunError
+from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_as, read_json, write_json
+from medmodel.runs import queue
 from medmodel.runs.run import Failure, ModelFacts, Run, RunStatus, RunStore, Status
 
 
@@ -227,3 +229,58 @@ def test_runs_asked_for_at_once_keep_their_order() -> None:
         made.append(store.create(TrainConfig("/data/x")).id)
         time.sleep(0.001)
     assert [run.id for run in store.list()] == made[::-1]
+
+
+def test_settings_that_were_changed_by_hand_are_checked_before_training(
+    run: Run,
+) -> None:
+    run.check_settings()
+    path = run.folder / "config.json"
+    path.write_text(path.read_text().replace('"epochs": 60', '"epochs": 0'))
+    with pytest.raises(ConfigError, match=rf"config\.json of run {run.id}: epochs"):
+        run.check_settings()
+    with pytest.raises(ConfigError):
+        queue.resume(run, RunStore(run.folder.parent.parent))
+    path.unlink()
+    with pytest.raises(RunError, match=r"no config\.json"):
+        run.check_settings()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"class_names": ["a", "a"]},
+        {"class_names": []},
+        {"class_names": "ab"},
+        {"preprocessing": {"size": 0}},
+        {"preprocessing": {"size": 10**9}},
+        {"preprocessing": {"colour": "green"}},
+    ],
+)
+def test_facts_of_a_model_that_cannot_be_are_named(
+    run: Run, changes: dict[str, object]
+) -> None:
+    run.write_model_facts(ModelFacts(["a", "b"], Preprocessing(32), [], 1))
+    run.model_path.touch()
+    path = run.folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(RunError, match=r"model\.json (is damaged|was written by an)"):
+        run.model_facts
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"model": 3}', '{"model": "../x"}', '{"model": ""}']
+)
+def test_an_external_test_that_names_no_model_is_named(run: Run, text: str) -> None:
+    (run.folder / "external.json").write_text(text)
+    for ask in (lambda: run.tested_model, lambda: run.class_mapping):
+        with pytest.raises(FileError, match=r"external\.json is damaged"):
+            ask()
+
+
+@pytest.mark.parametrize("time", ["NaN", "Infinity", "1e300", "-1"])
+def test_times_that_no_clock_shows_are_damage(run: Run, time: str) -> None:
+    path = run.folder / "status.json"
+    path.write_text(f'{{"state": "queued", "created": {time}}}')
+    with pytest.raises(RunError, match=r"status\.json is damaged"):
+        run.status

@@ -7,14 +7,17 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
+from medmodel.core import regular_files, storage
 from medmodel.core.config import config_for
+from medmodel.core.errors import RunError
+from medmodel.core.preprocessing import Preprocessing
 from medmodel.runs import run_index
 from medmodel.runs.notes import Notes, change_notes
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import ModelFacts, Run, RunStatus, RunStore
 
 HISTORY = "attempt,epoch,step,time,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
 
@@ -28,6 +31,7 @@ def finished(store: RunStore, *val_losses: float) -> Run:
     run = store.create(config_for("instant", "/data/lungs"))
     rows = [f"1,{i},{i},0,1,1,{v},{1 - v},0\n" for i, v in enumerate(val_losses, 1)]
     (run.folder / "history.csv").write_text(HISTORY + "".join(rows))
+    run.write_model_facts(ModelFacts(["a", "b"], Preprocessing(32), [], 1))
     (run.folder / "best.keras").touch()
     run.write_status(replace(run.status, state=RunStatus.DONE, started=10, ended=70))
     return run
@@ -186,33 +190,79 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize(("name", "text"), DAMAGE)
+def test_a_run_with_a_model_survives_its_other_files(
+    store: RunStore, name: str, text: str
+) -> None:
+    run = finished(store, 0.5)
+    (run.folder / name).write_text(text)
+    (entry,) = run_index.entries(store)
+    assert entry.has_model and not entry.status.state.active
+    (told,) = entry.problems
+    assert f"{run.id}/{name}" in told and "damaged" in told
+    assert run_index.unreadable(store) == [told]
+
+
+def test_a_run_of_a_model_alone_is_listed(store: RunStore) -> None:
+    run = finished(store, 0.5)
+    for path in run.folder.iterdir():
+        if path.name not in ("best.keras", "model.json"):
+            path.unlink()
+    (entry,) = run_index.entries(store)
+    assert store.get(run.id).config.title == f"Run {run.id}"
+    assert entry.has_model and entry.status.state is RunStatus.STOPPED
+    assert [told.partition(" any more")[0] for told in run_index.unreadable(store)] == [
+        f"The run {run.id} has no {name}" for name in ("config.json", "status.json")
+    ]
+
+
+@pytest.mark.parametrize(("name", "text"), DAMAGE)
 def test_one_damaged_run_does_not_hide_the_others(
     store: RunStore, name: str, text: str
 ) -> None:
     damaged, sound = finished(store, 0.5), finished(store, 0.5)
     (damaged.folder / name).write_text(text)
-    assert [entry.run.id for entry in run_index.entries(store)] == [sound.id]
+    damaged.model_path.unlink()
+    listed = [entry.run.id for entry in run_index.entries(store)]
+    assert listed[0] == sound.id and (len(listed) == 2) == (name == "predictions.csv")
     (told,) = run_index.unreadable(store)
     assert damaged.id in told and "damaged" in told
+
+
+def test_scores_that_are_no_numbers_are_named(store: RunStore) -> None:
+    run = finished(store, 0.5)
+    run.predictions_path.write_text("split,label,score_a\ntest,a,half\n")
+    (told,) = run_index.unreadable(store)
+    assert "predictions.csv is damaged" in told
+
+
+def test_a_folder_that_is_a_link_out_of_the_workspace_is_no_run(
+    store: RunStore, tmp_path: Path
+) -> None:
+    run = finished(store, 0.5)
+    run.folder.rename(tmp_path / "away")
+    run.folder.symlink_to(tmp_path / "away")
+    assert run_index.entries(store) == []
+    with pytest.raises(RunError, match="is a link"):
+        store.get(run.id)
 
 
 def test_a_run_that_may_not_be_read_does_not_hide_the_others(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locked, sound = finished(store, 0.5), finished(store, 0.5)
-    look, read = os.stat, Path.read_text
+    look, read = os.stat, regular_files.open_regular
 
     def stat(path: Any, *args: Any, **more: Any) -> os.stat_result:
         if f"{locked.id}/" in str(path):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return look(path, *args, **more)
 
-    def read_text(self: Path, *args: Any, **more: Any) -> str:
-        stat(self)
-        return read(self, *args, **more)
+    def open_regular(path: Path) -> IO[bytes]:
+        stat(path)
+        return read(path)
 
     monkeypatch.setattr(os, "stat", stat)
-    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(storage, "open_regular", open_regular)
     assert [entry.run.id for entry in run_index.entries(store)] == [sound.id]
     assert "Permission denied" in run_index.unreadable(store)[0]
 

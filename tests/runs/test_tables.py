@@ -1,13 +1,11 @@
 """Tables of a run's folder: exact bytes out, the same values in."""
 
-import csv
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import RunError
+from medmodel.core.errors import FileError, RunError
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
 
@@ -119,8 +117,104 @@ def test_cells_of_named_columns(run: Run) -> None:
     assert list(tables.read_cells(path, "c", "b")) == [["3", "2,2"], ["8", "7"]]
     assert list(tables.read_cells(path, "c", "d")) == []
     path.write_bytes(b"a\n\xff\n")
-    with pytest.raises(ValueError):
+    with pytest.raises(FileError, match=r"x\.csv is damaged"):
         list(tables.read_cells(path, "a"))
     path.write_text('a\n"' + "x" * 200_000)
-    with pytest.raises(csv.Error):
+    with pytest.raises(FileError, match=r"x\.csv is damaged"):
         list(tables.read_cells(path, "a"))
+
+
+def split_of(count: int) -> pd.DataFrame:
+    rows = [(f"a/{n}.png", "a", "", "train", "x") for n in range(count)]
+    return pd.DataFrame(rows, columns=list(tables.SPLIT_COLUMNS))
+
+
+def test_a_table_that_was_cut_is_noticed(run: Run) -> None:
+    tables.write_split(run, split_of(4))
+    whole = run.split_path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    run.split_path.write_bytes(b"".join(lines[:3]))
+    with pytest.raises(RunError, match=r"split\.csv is damaged \(it has 2 of 4 rows\)"):
+        tables.read_split(run)
+    run.split_path.write_bytes(whole.replace(b"a/3.png", b"a/9.png"))
+    with pytest.raises(RunError, match=r"split\.csv .*changed since checksums\.json"):
+        tables.read_split(run)
+    run.split_path.write_bytes(whole)
+    assert len(tables.read_split(run)) == 4
+
+
+def test_a_run_of_an_earlier_version_has_no_checksums(run: Run) -> None:
+    tables.write_split(run, split_of(2))
+    (run.folder / tables.CHECKSUMS).unlink()
+    assert len(tables.read_split(run)) == 2 and tables.split_checksum(run) is None
+    run.split_path.write_text("path,label,patient,split\na/1.png,a,,train\na/2")
+    with pytest.raises(RunError, match="belongs to no split"):
+        tables.read_split(run)
+
+
+def test_a_table_written_anew_is_told_from_the_one_before(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.write_split(run, split_of(4))
+    tables.write_split(run, split_of(2))
+    assert len(tables.read_split(run)) == 2
+
+    def killed(content: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tables, "_checksum", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tables.write_split(run, split_of(3))
+    monkeypatch.undo()
+    assert len(tables.read_split(run)) == 3
+
+
+ROWS = "path,patient,split,label,score_a,score_b\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("x,,test,a,inf,0", "no number from 0 to 1"),
+        ("x,,test,a,nan,0", "cut short"),
+        ("x,,test,a,-0.1,1.1", "no number from 0 to 1"),
+        ("x,,test,c,0.5,0.5", "no scores of the class 'c'"),
+        ("x,,tset,a,0.5,0.5", "belongs to no split"),
+        (",,test,a,0.5,0.5", "cut short"),
+        ("x,,test,a,0.5", "cut short"),
+        ("x,,test,a,0.5,0.5\nx,,test,b,0.5,0.5", "1 rows occur twice"),
+    ],
+)
+def test_rows_that_no_model_writes_are_refused(
+    run: Run, rows: str, reason: str
+) -> None:
+    run.predictions_path.write_text(ROWS + rows + "\n")
+    with pytest.raises(RunError, match=rf"predictions\.csv of .*{reason}"):
+        tables.read_predictions(run)
+
+
+def test_one_image_may_be_for_validation_here_and_for_a_test_there(run: Run) -> None:
+    text = ROWS + "x,,test,a,0.5,0.5\nx,,val,b,1,0\n"
+    run.predictions_path.write_text(text)
+    assert len(tables.read_predictions(run)) == 2
+
+
+def test_a_history_that_is_no_table_is_named(run: Run) -> None:
+    assert tables.read_history(run).empty
+    run.history_path.write_bytes(b"\xff\xfe\x00epoch\n\xff")
+    with pytest.raises(FileError, match=r"history\.csv is damaged"):
+        tables.read_history(run)
+    run.history_path.unlink()
+    run.history_path.mkdir()
+    with pytest.raises(FileError, match=r"history\.csv cannot be read"):
+        tables.read_history(run)
+
+
+def test_steps_that_are_no_table_are_put_aside(run: Run) -> None:
+    run.steps_path.write_bytes(b"\xff\xfe")
+    tables.rewind_steps(run, 5)
+    assert run.steps_path.read_text() == "time,epoch,step,loss,accuracy\n"
+    assert (run.folder / "steps.csv.damaged").read_bytes() == b"\xff\xfe"
+    run.steps_path.write_text("time,epoch,step,loss,accuracy\n1,1,x,1,1\n1,1,2,1,1\n")
+    tables.rewind_steps(run, 5)
+    assert run.steps_path.read_text().splitlines()[1:] == ["1,1,2,1,1"]

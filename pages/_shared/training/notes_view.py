@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from medmodel.core.errors import FileError
 from medmodel.runs import run_index
 from medmodel.runs.notes import (
     LONGEST_NOTE,
@@ -21,7 +22,15 @@ from pages._shared.common.words import plain
 
 def show_notes(run: Run) -> None:
     """The run's tags and note in one line, and behind a button what changes them."""
-    notes = notes_of(run)
+    try:
+        notes = notes_of(run)
+    except FileError as error:
+        st.warning(
+            f"The notes cannot be shown. {plain(error)} The next change of the notes "
+            "keeps this file as notes.json.damaged.",
+            icon=":material/folder_off:",
+        )
+        notes = Notes()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for tag in notes.tags:
             st.badge(plain(tag), color="gray")
