@@ -184,6 +184,14 @@ def read_as(path: Path, kind: type[Content]) -> Content | None:
         raise damaged(path, error) from error
 
 
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as a CSV file holds them, below their header; without one if it is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([*([header] if header else []), *rows])
+    return text.getvalue()
+
+
 def write_rows(
     path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
@@ -205,10 +213,7 @@ def append_rows(
     with path.open("a+b", buffering=0) as file:
         start = _end_of_lines(file)
         file.truncate(start)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([*([] if start else [header]), *rows])
-        data = text.getvalue().encode()
+        data = csv_text([] if start else header, rows).encode()
         if file.write(data) != len(data):
             file.truncate(start)  # Readers must never see half a line.
             raise OSError(errno.ENOSPC, "No space left on device", str(path))

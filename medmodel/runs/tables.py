@@ -22,6 +22,7 @@ from medmodel.core.errors import FileError, RunError
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import (
     append_rows,
+    csv_text,
     damaged,
     read_as,
     read_bytes,
@@ -126,6 +127,8 @@ def read_predictions(run: Run) -> pd.DataFrame:
                 f"The run {run.title} has no predictions yet: they come when it ends."
             )
         return _parse_predictions(content)
+    except FileError as error:
+        raise RunError(str(error)) from error
     except ValueError as error:
         raise RunError(
             f"The predictions.csv of {run.title} cannot be read ({error}): restore it "
@@ -211,6 +214,12 @@ def split_checksum(run: Run) -> Checksum | None:
     return _checksums(run).get(run.split_path.name)
 
 
+def split_checksum_of(table: pd.DataFrame) -> Checksum:
+    """What a split would be on the disk."""
+    header, rows = _split_lines(table)
+    return _checksum(csv_text(header, rows).encode())
+
+
 def _checksums(run: Run) -> dict[str, Checksum]:
     return read_as(run.folder / CHECKSUMS, dict[str, Checksum]) or {}
 
@@ -227,8 +236,12 @@ def write_split(run: Run, table: pd.DataFrame) -> None:
         run: The run.
         table: Columns `SPLIT_COLUMNS`; an external test's has no digests.
     """
-    rows = table.itertuples(index=False)
-    _write_checked(run, run.split_path, [*map(str, table)], rows)
+    _write_checked(run, run.split_path, *_split_lines(table))
+
+
+def _split_lines(table: pd.DataFrame) -> tuple[list[str], Iterable[Sequence[Any]]]:
+    """Header and rows of split.csv."""
+    return [*map(str, table)], table.itertuples(index=False)
 
 
 def read_split(run: Run) -> pd.DataFrame:
@@ -249,6 +262,8 @@ def read_split(run: Run) -> pd.DataFrame:
             raise ValueError(f"it has no column {min(missing)}")
         _check_samples(table)
         return table
+    except FileError as error:
+        raise RunError(str(error)) from error
     except ValueError as error:
         raise RunError(
             f"The split.csv of {run.title} cannot be read ({error}): restore it from a "

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from medmodel.core import devices, samples
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import Cancelled, DataError
+from medmodel.core.errors import Cancelled, DataError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_json, write_json
 from medmodel.data.datasets import Index, index_dataset
@@ -207,12 +207,27 @@ def _precision(context: TrainingContext) -> tuple[str, str]:
 
 
 def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
-    """The run's split: drawn once, kept in split.csv for every later attempt."""
-    if run.split_path.exists():
-        return read_split(run)
+    """The run's split: drawn once, kept in split.csv for every later attempt.
+
+    Lost or damaged, it is drawn again, if that gives the very same.
+
+    Raises:
+        RunError: It is damaged, and nothing tells what it was.
+        DataError: Drawn again it would be another one.
+    """
+    checksum, reason = tables.split_checksum(run), ""
+    if run.split_path.exists() or checksum:
+        try:
+            return read_split(run)
+        except RunError as error:
+            if checksum is None:
+                raise
+            reason = str(error)
     digests = index.readable[["path", "digest"]]
     table = assign_splits(index, config).merge(digests, on="path", how="left")
     table = table[list(SPLIT_COLUMNS)]
+    if checksum is not None and tables.split_checksum_of(table) != checksum:
+        raise DataError(f"{reason} It cannot be drawn again: the images have changed.")
     write_split(run, table)
     return table
 

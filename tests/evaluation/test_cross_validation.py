@@ -75,7 +75,9 @@ def fold_run(config: TrainConfig, *paths: str, images: tuple[str, ...] = ()) -> 
     scores = np.array([[0.75, 0.25]] * len(paths) + [[0.5, 0.5]])
     samples = pd.DataFrame(rows, columns=tables.SAMPLE_COLUMNS)
     tables.write_predictions(run, ["a", "b"], samples, scores)
-    tables.write_split(run, pd.DataFrame({"path": images, "patient": "", "split": ""}))
+    tables.write_split(
+        run, pd.DataFrame({"path": images, "patient": "", "split": "train"})
+    )
     return run
 
 

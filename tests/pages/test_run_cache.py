@@ -29,7 +29,8 @@ def test_predictions_that_are_written_anew_are_read_anew(run: Run) -> None:
     assert run_cache.evaluation(run) is before
     truth = run_cache.split(run).truth
     other = write_finished_run(Path(run.config.dataset), "other", sharpness=9.0)
-    run.predictions_path.write_bytes(other.predictions_path.read_bytes())
+    for name in ("predictions.csv", "checksums.json"):
+        (run.folder / name).write_bytes((other.folder / name).read_bytes())
     expected = split_predictions(read_predictions(run), "test")
     assert (run_cache.split(run).scores == expected.scores).all()
     assert (run_cache.split(run).truth == truth).all()

@@ -88,6 +88,7 @@ def run_with(folder: Path, name: str) -> Run:
     table = read_predictions(run)
     freeze_thresholds(run, Rule(), choose_thresholds(table, Rule()))
     never = (table["split"] == "test") & (table["label"] == classes[2])
+    (run.folder / "checksums.json").unlink()
     table[~never].to_csv(run.folder / "predictions.csv", index=False)
     return run
 
@@ -124,6 +125,7 @@ def test_a_temperature_that_cannot_be_known_is_not_drawn(run: Run) -> None:
     for name in names:
         table.loc[right, name] = (table["label"] == name[6:]) * 0.9 + 0.05
     table.loc[right, names] /= table.loc[right, names].sum(axis=1).to_numpy()[:, None]
+    (run.folder / "checksums.json").unlink()
     table.to_csv(path, index=False)
     text = evaluation_html.evaluation_page(run)
     assert "The temperature cannot be known" in text and "At temperature" not in text

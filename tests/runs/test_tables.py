@@ -176,12 +176,12 @@ ROWS = "path,patient,split,label,score_a,score_b\n"
     ("rows", "reason"),
     [
         ("x,,test,a,inf,0", "no number from 0 to 1"),
-        ("x,,test,a,nan,0", "cut short"),
+        ("x,,test,a,nan,0", "cannot be read"),
         ("x,,test,a,-0.1,1.1", "no number from 0 to 1"),
         ("x,,test,c,0.5,0.5", "no scores of the class 'c'"),
         ("x,,tset,a,0.5,0.5", "belongs to no split"),
         (",,test,a,0.5,0.5", "cut short"),
-        ("x,,test,a,0.5", "cut short"),
+        ("x,,test,a,0.5", "cannot be read"),
         ("x,,test,a,0.5,0.5\nx,,test,b,0.5,0.5", "1 rows occur twice"),
     ],
 )

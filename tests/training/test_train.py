@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from medmodel.core.config import config_for
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, RunError
 from medmodel.core.samples import Slicing, split
 from medmodel.core.storage import read_json
 from medmodel.data import curation, datasets
@@ -94,6 +94,31 @@ def test_same_seed_same_result(run: Run) -> None:
     pd.testing.assert_frame_equal(table(run), table(again), atol=1e-6)
     split = (run.folder / "split.csv").read_bytes()
     assert (again.folder / "split.csv").read_bytes() == split
+
+
+def test_a_split_that_is_lost_or_cut_is_drawn_again_if_it_is_the_same(
+    class_folders: Path,
+) -> None:
+    run = RunStore().create(config_for("instant", str(class_folders)))
+    index = datasets.index_dataset(class_folders)
+    first = train._split(run, index, run.config)
+    whole = run.split_path.read_bytes()
+    for damage in (b"", whole[: len(whole) // 2], b"\0" * 50):
+        run.split_path.write_bytes(damage)
+        pd.testing.assert_frame_equal(train._split(run, index, run.config), first)
+        assert run.split_path.read_bytes() == whole
+    run.split_path.unlink()
+    (class_folders / "dark" / "dark_000.png").unlink()
+    index = datasets.index_dataset(class_folders)
+    with pytest.raises(DataError, match=r"split\.csv .* the images have changed"):
+        train._split(run, index, run.config)
+    assert not run.split_path.exists()
+    (run.folder / "checksums.json").unlink()  # as an earlier version left it
+    assert len(train._split(run, index, run.config)) == 23
+    run.split_path.write_bytes(b"path\n")
+    (run.folder / "checksums.json").unlink()
+    with pytest.raises(RunError, match=r"split\.csv .*no column"):
+        train._split(run, index, run.config)
 
 
 def test_a_resumed_run_keeps_its_split(run: Run) -> None:
