@@ -54,6 +54,8 @@ def drawn_cases(drawing: Drawing) -> Iterator[Case]:
         yield Case(variant.name, partial(compared, variant.tolerance), "the same")
     yield from _subsampled_cases(drawing)
     yield from _lab_cases(drawing)
+    yield from _sloppy_cases(drawing)
+    yield from _old_cases(drawing)
     yield from _stack_cases(drawing)
     yield from _refused_cases(drawing)
 
@@ -180,6 +182,93 @@ def _lab_cases(drawing: Drawing) -> Iterator[Case]:
             yield Case(f"{name} of {bits} bits", compared, "the same")
 
 
+def _sloppy_cases(drawing: Drawing) -> Iterator[Case]:
+    """TIFF files that lack tags, or say more than they need, and old compressions."""
+    grey = drawing.grey[..., 0]
+    height, width = grey.shape
+    tags, content = plain_tags(height, width, 1), grey.tobytes()
+    colour_tags = plain_tags(height, width, 2, 3)
+    mask, mask_bits = grey > 127, (258, "H", [1])
+    bits = np.packbits(mask, axis=1)
+    turned_bits = np.packbits(mask, axis=1, bitorder="little").tobytes()
+    black_white = (mask * np.uint8(255))[..., None]
+    fill_order: Tag = (266, "H", [2])
+    files: list[tuple[str, list[Tag], bytes, Pixels]] = [
+        ("no photometric", without(tags, 262), content, drawing.grey),
+        (
+            "no photometric, 3 samples",
+            without(colour_tags, 262),
+            drawing.colour.tobytes(),
+            drawing.colour,
+        ),
+        ("no rows per strip", without(tags, 278), content, drawing.grey),
+        ("no byte counts", without(tags, 279), content, drawing.grey),
+        ("byte count 0", replaced(tags, (279, "L", [0])), content, drawing.grey),
+        (
+            "byte count too large",
+            replaced(tags, (279, "L", [10**6])),
+            content,
+            drawing.grey,
+        ),
+        ("no compression", without(tags, 259), content, drawing.grey),
+        ("no bits per sample", without(tags, 258), bits.tobytes(), black_white),
+        (
+            "rows without end",
+            replaced(tags, (278, "L", [2**32 - 1])),
+            content,
+            drawing.grey,
+        ),
+        ("orientation 0", [*tags, (274, "H", [0])], content, drawing.grey),
+        ("orientation 9", [*tags, (274, "H", [9])], content, drawing.grey),
+        (
+            "lowest bit first",
+            replaced(tags, mask_bits, fill_order),
+            turned_bits,
+            black_white,
+        ),
+        ("sample format 4", [*tags, (339, "H", [4])], content, drawing.grey),
+        ("planes of one", [*tags, (284, "H", [2])], content, drawing.grey),
+        ("more than its samples", tags, content + b"x" * 99, drawing.grey),
+    ]
+    for name, written, samples, expected in files:
+        write = partial(tiff_of_tags, written, samples)
+        compared = partial(_compared, write, expected, 0, 1)
+        yield Case(f"TIFF, {name}", compared, "the same")
+
+
+def _old_cases(drawing: Drawing) -> Iterator[Case]:
+    """Compressions that nothing writes any more."""
+    grey = drawing.grey[..., 0]
+    height, width = grey.shape
+    nibbles = grey >> 4
+    four = (nibbles * 17).astype(np.uint8)[..., None]
+    tags: list[Tag] = replaced(
+        plain_tags(height, width, 1, 1, 4), (259, "H", [32809]), (279, "L", [grey.size])
+    )
+    write = partial(tiff_of_tags, tags, (0xC0 | nibbles).tobytes())
+    compared = partial(_compared, write, four, 0, 1)
+    yield Case("TIFF, ThunderScan", compared, "the same")
+    stored = io.BytesIO()
+    Image.fromarray(drawing.colour).save(stored, "JPEG", quality=95, subsampling=0)
+    jpeg = stored.getvalue()
+    tags = replaced(
+        plain_tags(height, width, 6, 3),
+        (259, "H", [6]),
+        (513, "L", [8]),
+        (514, "L", [len(jpeg)]),
+        (279, "L", [len(jpeg)]),
+        (530, "H", [1, 1]),
+    )
+    write = partial(tiff_of_tags, tags, jpeg)
+    compared = partial(_compared, write, drawing.colour, 0, 1, 40)
+    yield Case("TIFF, JPEG as it was before version 6", compared, "the same")
+
+
+def without(tags: list[Tag], number: int) -> list[Tag]:
+    """The tags without one."""
+    return [tag for tag in tags if tag[0] != number]
+
+
 def _stack_cases(drawing: Drawing) -> Iterator[Case]:
     """Several images in a file: each is there, and no copy or mask counts."""
     layers = np.stack([drawing.grey[..., 0] // n for n in (1, 2, 3, 4, 5, 6)])
@@ -298,6 +387,7 @@ def _refused_cases(drawing: Drawing) -> Iterator[Case]:
     """What is not offered is named; what is damaged is called so."""
     grey = drawing.grey[..., 0]
     height, width = grey.shape
+    twelve = grey.astype(np.uint16) * 16
     damaged = re.compile("damaged or incomplete")
     whole = [
         ("PNG", _animated(drawing.colour[None], "PNG")),
@@ -309,6 +399,9 @@ def _refused_cases(drawing: Drawing) -> Iterator[Case]:
         ("TIFF, LZW", tiff(drawing.colour, photometric="rgb", compression="lzw")),
         ("TIFF, tiles", tiff(grey, tile=(16, 16), compression="zstd")),
         ("TIFF, pages", tiff(np.stack([grey] * 3))),
+        ("TIFF, JPEG", tiff(drawing.colour, photometric="ycbcr", compression="jpeg")),
+        ("TIFF, JPEG XR", tiff(grey, compression="jpegxr")),
+        ("JPEG of 12 bits", imagecodecs.jpeg8_encode(twelve, bitspersample=12)),
     ]
     for name, data in whole:
         for share in (0.3, 0.6, 0.9):

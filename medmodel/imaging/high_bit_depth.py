@@ -182,8 +182,9 @@ def _decoded(data: bytes, codec: str, index: int | None) -> npt.NDArray[Any]:
     if codec == "png" and index is not None:
         return imagecodecs.apng_decode(data, index=index)
     decode = getattr(imagecodecs, f"{codec}_decode")
-    if codec == "jpegls" and b"\xff\xd9" not in data:
-        raise ValueError("no end of image, for which the decoder would look for ever")
+    if codec in ("jpeg8", "jpegls") and b"\xff\xd9" not in data:
+        # The one would make up what is missing, the other look for it for ever.
+        raise ValueError("no end of image")
     # Threads would take address space, which is limited, and the other images' cores.
     threads = {"numthreads": 1} if codec in ("avif", "jpeg2k", "jpegxl") else {}
     samples: npt.NDArray[Any] = decode(data, **threads)

@@ -44,7 +44,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
 _COPY_OR_MASK = 0b101
 """TIFF 6.0, NewSubfileType: bit 0 a smaller copy, bit 2 a transparency mask."""
-_SUBFILE_TYPE = 254
+_SUBFILE_TYPE, _PHOTOMETRIC = 254, 262
 _INK_SET, _WEIGHTS, _SUBSAMPLING, _LEVELS = 332, 529, 530, 532
 _CMYK_INKS = 1
 _COLOURS = {
@@ -71,7 +71,12 @@ _DECODED_AS_RGB = (
 """Their decoders make RGB of YCbCr."""
 
 
+_LIBTIFF_ONLY = (COMPRESSION.OJPEG, COMPRESSION.THUNDERSCAN, COMPRESSION.NEXT)
+"""Of these libtiff makes RGB by itself, right for files that only it ever read."""
+
+
 class _Directory(NamedTuple):
+    number: int
     offset: int
     subfile_type: int
 
@@ -98,12 +103,16 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
         planes = _count_planes(file) if len(directories) == 1 else 1
         count = len(images) * planes
         number = max(check_frame(frame, count, name), 0)
-        page = _page(file, images[number // planes].offset, number // planes)
+        directory = images[number // planes]
+        page = _page(file, directory)
         check_size(page.imagewidth, page.imagelength, name)
-        _refuse_by_name(page, name)
-        samples = _samples(data, file, page, number % planes)
-        pixels = upright(_pixels(page, samples, name), _tag(page, ORIENTATION, 1))
-        mode = f"{page.photometric.name}, {_kind(page)}"
+        if page.compression in _LIBTIFF_ONLY:
+            pixels = _by_libtiff(data, directory.number)
+        else:
+            _refuse_by_name(page, name)
+            samples = _samples(data, file, page, number % planes)
+            pixels = upright(_pixels(page, samples, name), _tag(page, ORIENTATION, 1))
+        mode = _mode(page)
         return {"pixels": pixels, "format": "TIFF", "mode": mode, "frames": count}
 
 
@@ -129,14 +138,28 @@ def _directories(data: bytes) -> Iterator[_Directory]:
         count, first = start.unpack_from(data, offset)
         is_written = first == _SUBFILE_TYPE
         value = subfile_type.unpack_from(data, offset + value_at) if is_written else [0]
-        yield _Directory(offset, value[0])
+        yield _Directory(len(seen) - 1, offset, value[0])
         (offset,) = pointer.unpack_from(data, offset + start.size - 2 + count * entry)
 
 
-def _page(file: Any, offset: int, number: int) -> Any:
-    """The page whose directory is there, without a look at those before it."""
-    file.filehandle.seek(offset)
-    return tifffile.TiffPage(file, number)
+def _page(file: Any, directory: _Directory) -> Any:
+    """The page of a directory, without a look at those before it.
+
+    Where it does not say what its samples are, they are what libtiff takes them for.
+    """
+    file.filehandle.seek(directory.offset)
+    page = tifffile.TiffPage(file, directory.number)
+    if _PHOTOMETRIC not in page.tags and page.compression not in _DECODED_AS_RGB:
+        is_grey = page.samplesperpixel < 3
+        page.photometric = PHOTOMETRIC.MINISBLACK if is_grey else PHOTOMETRIC.RGB
+    return page
+
+
+def _by_libtiff(data: bytes, number: int) -> Pixels:
+    import imagecodecs
+
+    rgba = imagecodecs.tiff_decode(data, index=number, asrgb=True)
+    return single_channel(np.ascontiguousarray(rgba[..., :3]))
 
 
 def _count_planes(file: Any) -> int:
@@ -198,8 +221,9 @@ def _samples(data: bytes, file: Any, page: Any, plane: int) -> Samples:
     Raises:
         ValueError: It reaches beyond the end of the file.
     """
+    # Some decoders make up what is missing; without any, the length itself tells.
     ends = np.add(page.dataoffsets, page.databytecounts)
-    if len(ends) and ends.max() > len(data):
+    if page.compression != COMPRESSION.NONE and ends.max(initial=0) > len(data):
         raise ValueError("there are samples beyond the end of the file")
     if page.photometric == PHOTOMETRIC.YCBCR and page.is_subsampled:
         if not _is_rgb(page):
@@ -267,8 +291,7 @@ def _cut(plane: Samples, part: Samples) -> Samples:
 
 def _pixels(page: Any, samples: Samples, name: str) -> Pixels:
     """Grey levels or RGB of stored samples, alpha laid on black; not yet upright."""
-    count, alpha = _COLOURS[page.photometric], _alpha_sample(page)
-    bits = _bits(page)
+    count, alpha, bits = _COLOURS[page.photometric], _alpha_sample(page), _bits(page)
     pixels = _without_alpha(page, samples[..., :count], bits, name)
     if alpha is not None:
         pixels = lay_on_black(pixels, samples[..., alpha], bits)
@@ -277,13 +300,24 @@ def _pixels(page: Any, samples: Samples, name: str) -> Pixels:
 
 def _bits(page: Any) -> int:
     # Samples of different bits are enlarged by the decoder to those of their type.
-    bits, mixed = page.bitspersample, not isinstance(page.bitspersample, int)
-    return page.dtype.itemsize * 8 if mixed else int(bits)
+    if isinstance(page.bitspersample, int):
+        return page.bitspersample
+    return int(page.dtype.itemsize * 8)
 
 
-def _kind(page: Any) -> str:
-    is_plain = page.dtype.kind in "ub"
-    return f"{_bits(page)} bits" if is_plain else str(page.dtype)
+def _mode(page: Any) -> str:
+    """Kind of colour, depth, and which channels are not shown, in words."""
+    photometric, dtype = page.photometric, page.dtype
+    is_plain = dtype is None or dtype.kind in "ub"
+    depth = f"{_bits(page)} bits" if is_plain else str(dtype)
+    mode = f"{getattr(photometric, 'name', photometric)}, {depth}"
+    count = _COLOURS.get(photometric, 0)
+    known = count + (_alpha_sample(page) is not None)
+    known += EXTRASAMPLE.ASSOCALPHA in page.extrasamples
+    if not count or page.samplesperpixel <= known:
+        return mode
+    first = "first" if count == 1 else f"first {count}"
+    return f"{mode}, {first} of {page.samplesperpixel} channels"
 
 
 def _alpha_sample(page: Any) -> int | None:
