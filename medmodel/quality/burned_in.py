@@ -26,6 +26,10 @@ SIDE = 512
 BLACK, WHITE = 12, 243
 """Grey levels up to and from which an edge counts as plain."""
 
+_STRAIGHT = 0.5
+"""A frame ends along a straight line: of the next line so much is plain at most. Air
+around a head ends at a point."""
+
 COLUMNS = ["path", "black_frame", "white_frame", "letters"]
 
 
@@ -76,9 +80,14 @@ def border(plain: npt.NDArray[np.bool_]) -> int:
     widest = 0.0
     for lines in (plain.mean(axis=1), plain.mean(axis=0)):
         other = np.flatnonzero(lines < 0.99)
-        if len(other):
-            edge = max(int(other[0]), len(lines) - 1 - int(other[-1]))
-            widest = max(widest, edge / len(lines))
+        if not len(other):
+            continue
+        for edge, inside in (
+            (int(other[0]), lines[other[0]]),
+            (len(lines) - 1 - int(other[-1]), lines[other[-1]]),
+        ):
+            if inside <= _STRAIGHT:
+                widest = max(widest, edge / len(lines))
     return round(100 * widest)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Grey = npt.NDArray[np.uint8]
 
-FEWEST_PIXELS = 64
+FEWEST_PIXELS = 100
 """Letters in smaller images cannot be told from what is shown."""
 _STROKE = 9
 """A stroke of a letter is narrower than so many pixels."""
@@ -76,12 +76,15 @@ def letters(grey: Grey) -> int:
     size = (_STROKE, _STROKE)
     bright = values - grey_opening(grey, size)
     dark = grey_closing(grey, size).astype(np.int16) - values
-    # Holes of bright letters are dark marks, which would count them twice.
-    return max(_letters(values, bright), _letters(values, dark))
+    # Holes of bright letters are dark marks, which would count them twice. Markers of
+    # lead are bright: a single dark mark is dust or a cell.
+    return max(_letters(values, bright, lone=True), _letters(values, dark, lone=False))
 
 
-def _letters(values: npt.NDArray[np.int16], narrow: npt.NDArray[np.int16]) -> int:
-    """Letters among what is narrow, both (height, width)."""
+def _letters(
+    values: npt.NDArray[np.int16], narrow: npt.NDArray[np.int16], lone: bool
+) -> int:
+    """Letters among what is narrow, both (height, width); those alone if wished."""
     from scipy.ndimage import label
 
     height, width = values.shape
@@ -95,10 +98,13 @@ def _letters(values: npt.NDArray[np.int16], narrow: npt.NDArray[np.int16]) -> in
     marks = sorted(_marks(values, narrow, parts), key=lambda mark: mark.left)
     rows = _rows(marks)
     in_rows = {mark.number for row in rows for mark in row}
-    lone = [mark for mark in marks if mark.number not in in_rows]
+    if not lone:
+        return len(in_rows)
     strong = max(_LONE_STEP, 1.5 * step)
     return len(in_rows) + sum(
-        mark.step >= strong and _alone(mark, values, parts) for mark in lone
+        mark.step >= strong and _alone(mark, values, parts)
+        for mark in marks
+        if mark.number not in in_rows
     )
 
 

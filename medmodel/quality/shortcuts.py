@@ -27,7 +27,6 @@ _WORDS = {
     "width": "width",
     "height": "height",
     "shape": "aspect ratio",
-    "density": "bytes per pixel (which also depend on what is shown)",
     "format": "file format",
     "mode": "colour mode or bit depth",
     "colour": "colour",
@@ -47,11 +46,13 @@ class Shortcut:
         accuracy: Balanced accuracy in cross-validation, 0 to 1.
         chance: What guessing reaches.
         strongest: The fact that tells most, in words.
+        by_patient: Whether patients are known, and none was in two folds.
     """
 
     accuracy: float
     chance: float
     strongest: str
+    by_patient: bool = False
 
     @property
     def suspicious(self) -> bool:
@@ -60,16 +61,21 @@ class Shortcut:
 
 
 def accuracy(table: pd.DataFrame, seed: int = 0) -> Shortcut | None:
-    """Judges by a tree of depth 3 on size, bytes, format, mode, colour and marks.
+    """Judges by a tree of depth 3 on size, format, mode, colour and marks.
+
+    How many bytes a file takes plays no part: that depends on what is shown, and on how
+    long its header is.
 
     Args:
-        table: Columns of `Index.table`, maybe with those of `marks.measure`.
+        table: Columns of `Index.table`, maybe with those of `burned_in.measure`.
+            Images of one patient resemble each other in their files, too, so no
+            patient is in two folds; an unknown patient is one of its own.
         seed: Of the sample and of the folds.
 
     Returns:
         None where a class has too few images to judge.
     """
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
     from sklearn.tree import DecisionTreeClassifier
 
     if len(table) > MOST_IMAGES:
@@ -82,12 +88,19 @@ def accuracy(table: pd.DataFrame, seed: int = 0) -> Shortcut | None:
     tree = DecisionTreeClassifier(
         max_depth=3, class_weight="balanced", min_samples_leaf=5, random_state=seed
     )
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    guessed = cross_val_predict(tree, features.to_numpy(), labels, cv=folds)
+    patients = table["patient"].where(table["patient"] != "", table["path"])
+    if table.assign(unit=patients).groupby("label")["unit"].nunique().min() < FEWEST:
+        return None
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    guessed = cross_val_predict(
+        tree, features.to_numpy(), labels, cv=folds, groups=patients
+    )
     right = np.bincount(labels[guessed == labels], minlength=len(classes)) / counts
     tree.fit(features.to_numpy(), labels)
     strongest = features.columns[int(np.argmax(tree.feature_importances_))]
-    return Shortcut(float(right.mean()), 1 / len(classes), _WORDS[strongest])
+    known = bool((table["patient"] != "").all())
+    chance = 1 / len(classes)
+    return Shortcut(float(right.mean()), chance, _WORDS[strongest], known)
 
 
 def _features(table: pd.DataFrame) -> pd.DataFrame:
@@ -99,7 +112,6 @@ def _features(table: pd.DataFrame) -> pd.DataFrame:
             "width": width,
             "height": height,
             "shape": width / height,
-            "density": table["bytes"] / (width * height),
             "format": table["format"].factorize()[0],
             "mode": table["mode"].factorize()[0],
             **{name: table[name] for name in _MEASURED if name in table},

@@ -118,6 +118,26 @@ def test_far_is_beyond_the_limit() -> None:
     assert assessment._far(values, 32).tolist() == [False, True, *[False] * 7]
 
 
+@pytest.mark.parametrize(("many", "kinds"), [(5, ["size"]), (6, [])])
+def test_what_is_true_of_many_is_not_odd(many: int, kinds: list[str]) -> None:
+    side = np.where(np.arange(100) < many, 400, 100)
+    table = pd.DataFrame({"path": map(str, range(100)), "width": side, "height": side})
+    table[["mean", "colour", "red", "blue"]] = 0
+    assert [issue.kind for issue in assessment._outliers(table)] == kinds
+
+
+@pytest.mark.parametrize(("seen", "kinds"), [("", ["letters"]), ("CT as lung", [])])
+def test_marks_in_ct_slices_are_no_letters(seen: str, kinds: list[str]) -> None:
+    paths = [f"{n % 2}/{n}.dcm" for n in range(40)]
+    table = pd.DataFrame({"path": paths, "label": [p[0] for p in paths]})
+    table = table.assign(format="DICOM", mode="L", colour=0, seen=seen, patient="")
+    table[["width", "height"]] = 512
+    marks = [[path, 0.0, 0.0, float(path[0])] for path in paths]
+    measured = assessment.Measured("", [], marks)
+    found = [issue.kind for issue in assessment._classes(table, measured)]
+    assert [kind for kind in found if kind != "shortcut"] == kinds
+
+
 def test_actions_mend_and_can_be_undone(odd: Path) -> None:
     before = {p: p.read_bytes() for p in odd.rglob("*") if p.is_file()}
     place = datasets.index_folder(odd)

@@ -39,6 +39,21 @@ def test_borders_by_hand() -> None:
     assert burned_in.border(np.ones((10, 20), bool)) == 0
 
 
+def test_air_around_a_head_is_no_frame() -> None:
+    row, column = np.mgrid[:20, :20]
+    assert burned_in.border((row - 10) ** 2 + (column - 10) ** 2 > 64) == 0
+
+
+@pytest.mark.parametrize(("wide", "border"), [(12, 20), (11, 0)])
+def test_a_frame_ends_along_a_straight_line(wide: int, border: int) -> None:
+    """Of the line next to it at most half is plain."""
+    plain = np.ones((20, 24), bool)
+    plain[5:] = False
+    plain[4, 6 : 6 + wide] = False
+    assert burned_in.border(plain) == border
+    assert burned_in.border(plain[::-1]) == border
+
+
 def test_a_sample_of_each_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

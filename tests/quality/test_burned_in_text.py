@@ -60,6 +60,18 @@ def test_noise_is_no_text(noise: float, level: int) -> None:
     assert burned_in_text.letters(ground(3, 224, level, noise)) == 0
 
 
+def test_a_single_dark_mark_is_dust_not_a_marker() -> None:
+    marked = np.asarray(with_letter(chest(side=224)))
+    assert burned_in_text.letters(marked) == 1
+    assert burned_in_text.letters(255 - marked) == 0
+
+
+def test_letters_are_not_sought_in_small_images() -> None:
+    for side, found in ((100, True), (99, False)):
+        image = written(ground(1, side, 45, 8), "PORTABLE", 12, 255)
+        assert (burned_in_text.letters(image) > 0) is found
+
+
 def test_what_is_no_letter() -> None:
     blank = np.zeros((100, 100), np.uint8)
     assert burned_in_text.letters(blank) == 0

@@ -128,3 +128,37 @@ def test_names_of_classes_in_file_names_are_no_source() -> None:
         spurious_correlations.source_of("stage 2/x_stage 2_7.png", ["stage 2", "x"])
         == "__#"
     )
+
+
+@pytest.mark.parametrize(
+    ("label", "stem"),
+    [
+        ("cats", "cat_12"),
+        ("cat", "Cats 12"),
+        ("biopsies", "biopsy-12"),
+        ("biopsy", "Biopsies_12"),
+        ("boxes", "box_12"),
+        ("no_contrast", "NoContrast_12"),
+        ("No contrast", "no-contrast_12"),
+        ("stage 2", "stage2_12"),
+        ("gas", "gas_12"),
+    ],
+)
+def test_a_class_in_the_singular_or_plural_is_no_source(label: str, stem: str) -> None:
+    source = spurious_correlations.source_of(f"{label}/{stem}.png", [label, "other"])
+    assert source in ("_#", " #", "-#")
+
+
+@pytest.mark.parametrize("stem", ["concatenate_1", "scat_1", "category_1"])
+def test_a_word_that_holds_a_class_stays(stem: str) -> None:
+    source = spurious_correlations.source_of(f"cats/{stem}.png", ["cats"])
+    assert source == stem.replace("1", "#")
+
+
+def test_frames_are_hints_and_say_so() -> None:
+    (frame,) = spurious_correlations.differences(table(black_frame=9.0 * ODD))
+    assert frame.kind in spurious_correlations.HINTS
+    assert frame.sentence.endswith("Look at the examples: it may be what is shown.")
+    (letters,) = spurious_correlations.differences(table(letters=1.0 * ODD))
+    assert letters.kind not in spurious_correlations.HINTS
+    assert letters.sentence.endswith("instead of the disease.")
