@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medmodel.core.errors import ImageError
+from medmodel.imaging import windows
 from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.windows import (
     WINDOWS,
@@ -14,6 +16,7 @@ from medmodel.imaging.windows import (
     apply_window,
     default_window,
     percentile_window,
+    scale_to_uint8,
     show,
 )
 
@@ -147,3 +150,52 @@ def test_hounsfield_units_reach_down_to_air(
 def test_values_beyond_soft_tissue_are_seen_by_their_own_range() -> None:
     values = np.linspace(-2000, -600, 50, dtype=np.float32)[None]
     assert default_window(values, "CT") == percentile_window(values)
+
+
+def by_formula(values: np.ndarray) -> np.ndarray:
+    """All in one step and in float64."""
+    low, high = np.percentile(values.astype(np.float64), [0.5, 99.5])
+    if low == high:
+        low, high = float(values.min()), float(values.max())
+    scaled = (values / 2 - low / 2) / (high / 2 - low / 2) * 255
+    return scaled.clip(0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u2", "i2", ">u2", "u4", ">i4", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(9, 11), (420, 330), (300, 160, 3)])
+def test_scaled_in_bands_or_by_a_table_is_the_same(
+    dtype: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(0).normal(90, 9, shape).astype(dtype)
+    known = by_formula(values)
+    assert np.array_equal(scale_to_uint8(values, "a"), known)
+    assert np.array_equal(scale_to_uint8(values, "a", inverted=True), 255 - known)
+    monkeypatch.setattr(windows, "_BAND", 1000)
+    assert np.array_equal(scale_to_uint8(values, "a"), known)
+
+
+def test_of_very_many_a_sample_of_all_colours_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(windows, "SAMPLE", 1000)
+    colours = np.zeros((30, 100, 3), np.float32)
+    colours[..., 1] = np.linspace(0, 100, 3000).reshape(30, 100)
+    shown = scale_to_uint8(colours, "a")
+    assert shown[..., 1].max() == 255 and abs(int(shown[15, 0, 1]) - 128) < 6
+    one = np.zeros((100, 100), np.float32)
+    one[3, 4] = 7  # of which the sample sees nothing
+    assert scale_to_uint8(one, "a")[3, 4] == 255
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_one_value_alone_is_black_and_none_is_refused(dtype: type) -> None:
+    assert not scale_to_uint8(np.full((400, 400), 7, dtype), "a").any()
+    with pytest.raises(ImageError, match="a holds no finite"):
+        scale_to_uint8(np.full((3, 3), np.nan), "a")
+
+
+def test_padding_is_black_whether_inverted_or_not() -> None:
+    values = np.linspace(0, 1, 1000, dtype=np.float32)
+    values[500] = np.nan
+    for inverted in (False, True):
+        assert scale_to_uint8(values, "a", inverted)[500] == 0

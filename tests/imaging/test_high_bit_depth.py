@@ -1,0 +1,91 @@
+"""What is said of files before they are decoded; pixels: test_image_variants."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from medmodel.benchmark.image_variants import png
+from medmodel.core.errors import ImageError
+from medmodel.imaging import images
+from medmodel.imaging.raster import is_avif, is_bmp, is_heic
+
+DEEP = (np.arange(40 * 48).reshape(40, 48) * 2).astype(np.uint16)
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = struct.pack(">L", zlib.crc32(kind + content))
+    return struct.pack(">L", len(content)) + kind + content + checksum
+
+
+def enlarged(data: bytes, marker: bytes, skip: int, code: str) -> bytes:
+    """The same with sides of 60,000 pixels in its header."""
+    at = data.index(marker) + len(marker) + skip
+    sides = struct.pack(code, 60_000, 60_000)
+    return data[:at] + sides + data[at + len(sides) :]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(
+            b"\x89PNG\r\n\x1a\n"
+            + png_chunk(
+                b"IHDR", struct.pack(">LLBBBBB", 60_000, 60_000, 16, 0, 0, 0, 0)
+            )
+            + png_chunk(b"IDAT", bytes(99)),
+            id="PNG",
+        ),
+        pytest.param(
+            enlarged(
+                bytes(imagecodecs.jpeg8_encode(DEEP, bitspersample=12)),
+                b"\xff\xc1",
+                3,
+                ">HH",
+            ),
+            id="JPEG of 12 bits",
+        ),
+        pytest.param(
+            enlarged(bytes(imagecodecs.jpegls_encode(DEEP)), b"\xff\xf7", 3, ">HH"),
+            id="JPEG-LS",
+        ),
+        pytest.param(
+            enlarged(
+                bytes(imagecodecs.jpeg2k_encode(DEEP, level=0, codecformat="j2k")),
+                b"\xff\x4f\xff\x51",
+                4,
+                ">LL",
+            ),
+            id="JPEG 2000",
+        ),
+    ],
+)
+def test_too_many_pixels_are_refused_from_the_header(data: bytes) -> None:
+    with pytest.raises(ImageError, match="a.x has more than 100 million pixels"):
+        images.decode(data, "a.x")
+
+
+def test_orientation_of_a_png_behind_its_samples() -> None:
+    plain = png(DEEP[..., None], 16, 0, {})
+    exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    turned = plain[:-12] + png_chunk(b"eXIf", exif) + plain[-12:]
+    pixels = images.decode(plain).pixels
+    assert np.array_equal(images.decode(turned).pixels, np.rot90(pixels, -1))
+
+
+def test_what_a_file_is_by_its_first_bytes() -> None:
+    for length in (12, 40, 108, 124):
+        assert is_bmp(b"BM" + bytes(12) + bytes([length, 0, 0, 0]))
+    assert not is_bmp(b"BMI of all patients, in kg per m2")
+    assert not is_bmp(b"BM" + bytes(12) + bytes([41, 0, 0, 0]))
+    assert not is_bmp(b"XX" + bytes(12) + bytes([40, 0, 0, 0]))
+    assert is_avif(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif")
+    assert not is_heic(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif")
+    assert is_heic(b"\0\0\0\x18ftypheic\0\0\0\0mif1miaf")
+    # What stands behind the box is no brand.
+    assert not is_heic(b"\0\0\0\x10ftypisom\0\0\0\0heic")
+    assert not is_avif(b"\0\0\0\x18avifavif\0\0\0\0mif1avif")

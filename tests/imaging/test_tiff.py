@@ -1,0 +1,97 @@
+"""Directories of a TIFF, and what is read of them; pixels: test_image_variants."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from medmodel.benchmark.image_variants import tiff
+from medmodel.benchmark.odd_images import plain_tags, tiff_of_tags
+from medmodel.core.errors import ImageError
+from medmodel.imaging.tiff import read
+
+GREY = np.arange(12 * 16, dtype=np.uint8).reshape(12, 16)
+
+
+def with_next(data: bytes, offset: int) -> bytes:
+    """A file of one directory whose next one is said to be there."""
+    (start,) = struct.unpack_from("<L", data, 4)
+    (count,) = struct.unpack_from("<H", data, start)
+    at = start + 2 + 12 * count
+    return data[:at] + struct.pack("<L", offset) + data[at + 4 :]
+
+
+def test_a_page_is_found_without_a_look_at_those_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = tiff(np.stack([GREY + n for n in range(50)]))
+    numbers = []
+    page = tifffile.TiffPage
+
+    def counted(file: Any, index: int, **options: Any) -> Any:
+        numbers.append(index)
+        return page(file, index, **options)
+
+    monkeypatch.setattr(tifffile, "TiffPage", counted)
+    fields = read(data, "a.tif", 40)
+    assert fields["frames"] == 50
+    assert (fields["pixels"][..., 0] == GREY + 40).all()
+    assert numbers == [40]
+
+
+def test_directories_in_a_circle_end() -> None:
+    data = tiff_of_tags(plain_tags(12, 16, 1), GREY.tobytes())
+    (start,) = struct.unpack_from("<L", data, 4)
+    assert read(with_next(data, start), "a.tif", -1)["frames"] == 1
+
+
+@pytest.mark.parametrize("offset", [10**6, 2**32 - 1])
+def test_directories_that_are_not_there_are_damage(offset: int) -> None:
+    data = tiff_of_tags(plain_tags(12, 16, 1), GREY.tobytes())
+    with pytest.raises(ImageError, match="a.tif cannot be read: the file is damaged"):
+        read(with_next(data, offset), "a.tif", -1)
+
+
+def test_too_many_pixels_are_refused_before_any_is_read() -> None:
+    tags = plain_tags(20_000, 20_000, 1)
+    with pytest.raises(ImageError, match="a.tif has more than 100 million pixels"):
+        read(tiff_of_tags(tags, bytes(99)), "a.tif", -1)
+
+
+@pytest.mark.parametrize(
+    ("samples", "options", "mode"),
+    [
+        (GREY, {}, "MINISBLACK, 8 bits"),
+        (GREY.astype(np.float32), {}, "MINISBLACK, float32"),
+        (GREY.astype(np.int16), {"photometric": "miniswhite"}, "MINISWHITE, int16"),
+        (np.stack([GREY] * 3, -1), {"photometric": "rgb"}, "RGB, 8 bits"),
+        (
+            np.stack([GREY] * 4, -1),
+            {"photometric": "rgb", "extrasamples": ["unassalpha"]},
+            "RGB, 8 bits",
+        ),
+        (
+            np.stack([GREY] * 4, -1),
+            {"photometric": "rgb", "extrasamples": ["assocalpha"]},
+            "RGB, 8 bits",
+        ),
+        (
+            np.stack([GREY] * 4, -1),
+            {"photometric": "rgb", "extrasamples": ["unspecified"]},
+            "RGB, 8 bits, first 3 of 4 channels",
+        ),
+        (
+            np.stack([GREY] * 5, -1),
+            {"planarconfig": "contig"},
+            "MINISBLACK, 8 bits, first of 5 channels",
+        ),
+    ],
+)
+def test_mode_says_colours_depth_and_what_is_not_shown(
+    samples: np.ndarray, options: dict[str, Any], mode: str
+) -> None:
+    assert read(tiff(samples, **options), "a.tif", -1)["mode"] == mode
