@@ -121,10 +121,12 @@ def variants(drawing: Drawing) -> Iterator[Variant]:
     yield from _tiff_depths(drawing)
     yield from _tiff_layouts(drawing)
     yield from _tiff_colours(drawing)
+    yield from _tiff_of_codestreams(drawing)
     yield from _tiff_turned(drawing)
     yield from _pillow_files(drawing)
     yield from _png_files(drawing)
     yield from _codestreams(drawing)
+    yield from _lossless_jpegs(drawing)
 
 
 def on_black(pixels: Pixels, alpha: Samples) -> Pixels:
@@ -268,6 +270,32 @@ def _tiff_colours(drawing: Drawing) -> Iterator[Variant]:
         photometric="palette",
         colormap=palette.astype(np.uint16),
     )
+
+
+def _tiff_of_codestreams(drawing: Drawing) -> Iterator[Variant]:
+    """JPEG and JPEG 2000 in a TIFF, whose colours these may or may not have changed."""
+    grey, colour = drawing.grey[..., 0], drawing.colour
+    twelve = grey.astype(np.uint16) * 16
+    inks = np.concatenate([255 - colour, 0 * drawing.alpha], -1)
+    planes = np.ascontiguousarray(np.moveaxis(colour, -1, 0))
+    ycbcr = np.asarray(Image.fromarray(colour).convert("YCbCr"))
+    fine, whole = {"level": 98}, {"level": 0, "mct": False}
+    separate = {"photometric": "rgb", "planarconfig": "separate"}
+    written: list[tuple[str, Samples, Pixels, dict[str, Any]]] = [
+        ("grey", grey, drawing.grey, {}),
+        ("white is zero", grey, 255 - drawing.grey, {"photometric": "miniswhite"}),
+        ("12 bits", twelve, drawing.grey, {"bitspersample": 12}),
+        ("CMYK", inks, colour, {"photometric": "separated"}),
+        ("planar RGB", planes, colour, separate),
+    ]
+    for name, samples, expected, options in written:
+        options = {"compression": "jpeg", "compressionargs": fine} | options
+        write = partial(tiff, samples, **options)
+        yield Variant(f"TIFF, JPEG, {name}", write, expected, 8)
+    for compression, photometric in ((33003, "rgb"), (34712, "ycbcr")):
+        options = {"photometric": photometric, "compressionargs": whole}
+        write = partial(tiff, ycbcr, compression=compression, **options)
+        yield Variant(f"TIFF, JPEG 2000 {compression}, YCbCr", write, colour, 3)
 
 
 def _planar(name: str, samples: Samples, expected: Pixels, **options: Any) -> Variant:
@@ -503,6 +531,23 @@ def _codestreams(drawing: Drawing) -> Iterator[Variant]:
                 expected,
                 1,
             )
+
+
+def _lossless_jpegs(drawing: Drawing) -> Iterator[Variant]:
+    for bits in range(2, 17):
+        full = 2 ** min(bits, 8) - 1
+        stored = np.rint(drawing.grey / 255.0 * full).astype(np.uint16)
+        samples = (stored << max(bits - 8, 0))[..., 0]
+        yield Variant(
+            f"lossless JPEG of {bits} bits",
+            partial(
+                _jpeg,
+                samples.astype(np.uint8) if bits <= 8 else samples,
+                lossless=True,
+                bitspersample=bits,
+            ),
+            np.rint(stored / full * 255).astype(np.uint8),
+        )
 
 
 def _encoders(depth: str, layout: str) -> dict[str, Callable[[Samples], bytes]]:

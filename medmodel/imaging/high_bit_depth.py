@@ -151,7 +151,7 @@ def _codec(data: bytes) -> tuple[str, int]:
     if data[4:8] == b"ftyp":
         return "avif", 0
     if depths := _jpeg_2000_depths(data):
-        return "jpeg2k", max(depths)
+        return "jpeg2k", max(depths) & 0x7F
     return "jpegxl", 0
 
 
