@@ -158,7 +158,17 @@ def _decoded(
         if codec is None:
             raise
         return _by_imagecodecs(dataset, codec, frame)
-    return values, str(description["photometric_interpretation"])
+    return _signed(values, dataset), str(description["photometric_interpretation"])
+
+
+def _signed(values: Stored, dataset: Dataset) -> Stored:
+    """Signed values that were compressed as if they were not, which some codecs ask."""
+    used, unused = int(dataset.BitsStored), 8 * values.itemsize - dataset.BitsStored
+    if dataset.PixelRepresentation == 0 or unused <= 0 or values.min() < 0:
+        return values
+    if not 2 ** (used - 1) <= values.max() < 2**used:
+        return values
+    return (values.view(values.dtype.str.replace("u", "i")) << unused) >> unused
 
 
 def _has_more_than_8_bits(dataset: Dataset, syntax: UID) -> bool:
@@ -298,10 +308,8 @@ def _by_imagecodecs(dataset: Dataset, codec: str, frame: int) -> tuple[Stored, s
         raise ValueError("decoded to another type")
     values = values.reshape(size if samples == 1 else (*size, samples))
     if dataset.PixelRepresentation == 1 and values.dtype.kind == "u":
-        unused = 8 * values.itemsize - int(dataset.BitsStored)
         values = values.view(values.dtype.str.replace("u", "i"))
-        values = (values << unused) >> unused if unused > 0 else values
-    return values, photometric
+    return _signed(values, dataset), photometric
 
 
 def _coded_frame(dataset: Dataset, frame: int) -> bytes:
@@ -330,7 +338,7 @@ def check_frames(dataset: Dataset, name: str) -> None:
         ImageError: One frame has another size.
     """
     count = int(dataset.get("NumberOfFrames") or 1)
-    if count == 1 or not transfer_syntax(dataset).startswith(_JPEG):
+    if transfer_syntax(dataset) not in _JPEG:
         return
     size = int(dataset.Rows), int(dataset.Columns)
     frames = generate_frames(dataset.PixelData, number_of_frames=count)

@@ -20,6 +20,7 @@ from pydicom.pixels import convert_color_space
 from pydicom.uid import UID
 
 from medmodel.core.errors import ImageError
+from medmodel.imaging.channels import to_grey_levels
 from medmodel.imaging.codecs import (
     check_frames,
     complete_header,
@@ -81,6 +82,7 @@ _COLOURS = (
     "YBR_PARTIAL_422",
     *_OF_JPEG_2000,
 )
+_OF_3_SAMPLES = _COLOURS[1:]
 _NOT_OFFERED = ("ARGB", "CMYK", "HSV", "YBR_PARTIAL_420", "XYB")
 """What else PS3.3 C.7.6.3.1.2 names: whatever else stands there may tell a patient."""
 _OWN_RANGE = "by its own range"
@@ -134,7 +136,7 @@ def read(
         elif photometric in _OF_JPEG_2000:
             raise _not_offered(name, photometric)
         else:
-            pixels = to_rgb(stored, dataset, photometric)
+            pixels = to_rgb(stored, dataset, photometric, name)
             shown = _Shown(isotropic(pixels, *size))
         bits = int(number(dataset, "BitsStored") or 8 * stored.itemsize)
         image = DecodedImage(
@@ -144,7 +146,7 @@ def read(
             frames=frames,
             frame=number_of_frame,
             patient=patient(dataset),
-            seen="" if window else shown.seen,
+            seen="" if window else _seen(shown.seen, frame, number_of_frame),
             modality=_modality(dataset),
             values=shown.values if values else None,
             window=shown.window,
@@ -216,6 +218,11 @@ def check_image(dataset: Dataset, name: str) -> int:
     photometric = dataset.PhotometricInterpretation
     if photometric not in (*_GREY, *_COLOURS):
         raise _not_offered(name, photometric)
+    if samples in (1, 3) and (samples == 3) != (photometric in _OF_3_SAMPLES):
+        raise ImageError(
+            f"{name} cannot be read: its header says {photometric} with {samples} "
+            "samples per pixel. Export it again from its source."
+        )
     if samples not in (1, 3) or bits not in (1, 8, 16, 32, 64):
         raise ImageError(
             f"{name} stores {samples} samples of {bits} bits per pixel, which cannot "
@@ -253,6 +260,14 @@ def _not_offered(name: str, photometric: str) -> ImageError:
         f"{name} cannot be shown: its photometric interpretation is {kind}. "
         "Export it as grey or RGB."
     )
+
+
+def _seen(seen: str, asked: int, shown: int) -> str:
+    """Also says so where the first frame is left out, as it shows nothing."""
+    if asked >= 0 or not shown:
+        return seen
+    blank = f"frame {shown + 1}, as all before it are blank"
+    return f"{seen}, {blank}" if seen else blank
 
 
 class _Grey(NamedTuple):
@@ -384,10 +399,13 @@ def _check_variety(values: Values, name: str) -> None:
         )
 
 
-def to_rgb(stored: npt.NDArray[Any], dataset: Dataset, photometric: str) -> Pixels:
+def to_rgb(
+    stored: npt.NDArray[Any], dataset: Dataset, photometric: str, name: str
+) -> Pixels:
     """Palette colours and YBR to RGB of 8 bits.
 
-    PS3.3 C.7.6.3.1.2 (YBR_FULL, YBR_FULL_422, YBR_PARTIAL_422).
+    PS3.3 C.7.6.3.1.2 (YBR_FULL, YBR_FULL_422, YBR_PARTIAL_422). RGB of more bits is
+    shown by its own range, as in all other formats.
 
     Returns:
         uint8 (height, width, 3).
@@ -395,12 +413,14 @@ def to_rgb(stored: npt.NDArray[Any], dataset: Dataset, photometric: str) -> Pixe
     """
     if photometric == "PALETTE COLOR":
         return palette_colours(stored, dataset)
+    if photometric == "RGB":
+        return to_grey_levels(stored, int(dataset.BitsStored), name)
     if stored.dtype != np.uint8 or int(dataset.BitsStored) < 8:
         scale = np.float32(255) / np.float32(2 ** int(dataset.BitsStored) - 1)
         stored = (stored * scale).clip(0, 255).round().astype(np.uint8)
     if photometric in ("YBR_FULL", "YBR_FULL_422"):
         stored = convert_color_space(stored, photometric, "RGB")
-    elif photometric == "YBR_PARTIAL_422":
+    else:
         stored = _from_partial_range(stored)
     return np.ascontiguousarray(stored)
 

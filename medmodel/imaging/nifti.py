@@ -45,6 +45,7 @@ _NOT_OFFERED = {
     # https://nifti.nimh.nih.gov/nifti-1/documentation/nifti1fields/nifti1fields_pages/datatype.html
     1: "single bits",
     32: "complex numbers",
+    1536: "numbers of 128 bits",
     1792: "complex numbers",
     2048: "complex numbers",
 }
@@ -193,7 +194,8 @@ def _facts(data: bytes, name: str) -> _Facts:
     if code in _NOT_OFFERED or not _is_offered(code):
         kind = _NOT_OFFERED.get(code, f"data of the unknown type {code}")
         raise ImageError(
-            f"{name} is no picture: its voxels hold {kind}. Save it with real numbers."
+            f"{name} is no picture: its voxels hold {kind}. Save it with "
+            "real numbers of 64 bits at most."
         )
     dimensions = int(header["dim"][0])
     sizes = [int(size) for size in header["dim"][1 : dimensions + 1]]

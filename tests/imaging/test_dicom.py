@@ -171,10 +171,119 @@ def test_ybr_full() -> None:
     assert np.abs(found["pixels"][0, 1].astype(int) - [255, 0, 0]).max() <= 2
 
 
-def test_sixteen_bit_rgb() -> None:
+@pytest.mark.parametrize("used", [12, 16])
+def test_sixteen_bit_rgb_is_shown_by_its_own_range(used: int) -> None:
     pixels = np.array([[[0, 2048, 4095], [4095, 0, 0]]], "<u2")
-    found = read(dicom_file(pixels, BitsStored=12, HighBit=11))
+    found = read(dicom_file(pixels, BitsStored=used, HighBit=used - 1))
     assert found["pixels"][0, 0].tolist() == [0, 128, 255]
+
+
+def test_rgb_of_fewer_bits() -> None:
+    pixels = np.array([[[0, 32, 63], [63, 0, 0]]], np.uint8)
+    found = read(dicom_file(pixels, BitsStored=6, HighBit=5))
+    assert found["pixels"][0, 0].tolist() == [0, 130, 255]
+
+
+def halved(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Two pixels share their colours: PS3.3 C.7.6.3.1.2, YBR_FULL_422."""
+    flat = pixels.reshape(-1, 6)
+    return flat[:, [0, 3, 1, 2]].tobytes()
+
+
+@pytest.mark.parametrize("frame", [0, 1])
+@pytest.mark.parametrize(
+    ("kind", "black", "white"), [("YBR_FULL_422", 0, 255), ("YBR_PARTIAL_422", 16, 235)]
+)
+def test_colours_shared_by_two_pixels(
+    kind: str, black: int, white: int, frame: int
+) -> None:
+    grey = np.full((2, 4, 4, 3), 128, np.uint8)
+    grey[..., 0] = white
+    grey[:, 1:, :, 0] = black
+    facts = {"PhotometricInterpretation": kind, "NumberOfFrames": 2}
+    for whole in (False, True):  # also where only the name is wrong
+        dataset = dicom_dataset(grey, **facts)
+        if not whole:
+            dataset.PixelData = halved(grey)
+        pixels = read(dicom_bytes(dataset), frame=frame)["pixels"]
+        assert (pixels[0] == 255).all() and (pixels[1:] == 0).all()
+
+
+def test_colours_of_video_range() -> None:
+    """Full red of ITU-R BT.601 is Y 81, Cb 90, Cr 240."""
+    pixels = np.array([[[81, 90, 240], [16, 128, 128]]], np.uint8)
+    dataset = dicom_dataset(pixels, PhotometricInterpretation="YBR_PARTIAL_422")
+    found = read(dicom_bytes(dataset))["pixels"]
+    assert np.abs(found[0].astype(int) - [[255, 0, 0], [0, 0, 0]]).max() <= 2
+
+
+def test_ybr_of_sixteen_bits() -> None:
+    pixels = np.array([[[128, 128, 128], [76, 85, 255]]], "<u2") * 257
+    facts = {"PhotometricInterpretation": "YBR_FULL"}
+    found = read(dicom_file(pixels, **facts))["pixels"].astype(int)
+    assert np.abs(found[0] - [[128, 128, 128], [254, 0, 0]]).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "samples", "sentence"),
+    [
+        ("CMYK", 4, "x.dcm cannot be shown: its photometric interpretation is CMYK."),
+        ("ARGB", 4, "x.dcm cannot be shown: its photometric interpretation is ARGB."),
+        ("HSV", 3, "x.dcm cannot be shown: its photometric interpretation is HSV."),
+        (
+            "YBR_ICT",
+            3,
+            "x.dcm cannot be shown: its photometric interpretation is YBR_I",
+        ),
+        (
+            "YBR_RCT",
+            3,
+            "x.dcm cannot be shown: its photometric interpretation is YBR_R",
+        ),
+        (
+            "YBR_PARTIAL_420",
+            3,
+            "x.dcm cannot be shown: its photometric interpretation i",
+        ),
+        (
+            "TILDA",
+            3,
+            "x.dcm cannot be shown: its photometric interpretation is unknown.",
+        ),
+        (
+            "MONOCHROME2",
+            3,
+            "x.dcm cannot be read: its header says MONOCHROME2 with 3 sa",
+        ),
+        (
+            "PALETTE COLOR",
+            3,
+            "x.dcm cannot be read: its header says PALETTE COLOR with ",
+        ),
+        (
+            "RGB",
+            1,
+            "x.dcm cannot be read: its header says RGB with 1 samples per pixel.",
+        ),
+        (
+            "MONOCHROME2",
+            2,
+            "x.dcm stores 2 samples of 8 bits per pixel, which cannot be",
+        ),
+    ],
+)
+def test_what_is_not_offered_is_named(kind: str, samples: int, sentence: str) -> None:
+    dataset = dicom_dataset(ramp("u1"), PhotometricInterpretation=kind)
+    dataset.SamplesPerPixel, dataset.PlanarConfiguration = samples, 0
+    dataset.PixelData = bytes(range(16)) * samples
+    with pytest.raises(ImageError) as caught:
+        read(dicom_bytes(dataset))
+    assert str(caught.value).startswith(sentence)
+
+
+def test_photometric_interpretation_in_small_letters() -> None:
+    data = dicom_file(ramp("u1"), PhotometricInterpretation="MONOCHROME1")
+    assert read(data.replace(b"MONOCHROME1", b"monochrome1"))["inverted"]
 
 
 def test_palette() -> None:
@@ -208,6 +317,26 @@ def test_frames() -> None:
     assert read(data, frame=1)["values"][0, 0] == 100
     with pytest.raises(ImageError, match="x.dcm has no frame 3: it has 2"):
         read(data, frame=2)
+
+
+def test_the_first_frame_that_shows_something() -> None:
+    blank, full = np.full((4, 4), 3, "<i2"), ramp("<i2")
+    middle = dicom_file(np.stack([blank, blank * 2, full, full * 2]), NumberOfFrames=4)
+    answer = read(middle)
+    assert answer["frame"] == 2 and (answer["values"] == full).all()
+    assert answer["seen"] == "by its own range, frame 3, as all before it are blank"
+    assert read(middle, frame=3)["seen"] == "by its own range"
+    with pytest.raises(ImageError, match="shows nothing in frame 2: all pixels have t"):
+        read(middle, frame=1)
+    last = read(dicom_file(np.stack([full, blank]), NumberOfFrames=2))
+    assert last["frame"] == 0 and last["seen"] == "by its own range"
+    none = dicom_file(np.stack([blank, blank * 2]), NumberOfFrames=2)
+    with pytest.raises(ImageError, match="each of its 2 frames has a single value"):
+        read(none)
+    colours = np.zeros((2, 4, 4, 3), np.uint8)
+    colours[1, 0] = 200
+    answer = read(dicom_file(colours, NumberOfFrames=2))
+    assert answer["seen"] == "frame 2, as all before it are blank"
 
 
 def test_enhanced_files_keep_their_rescale_in_functional_groups() -> None:

@@ -75,7 +75,7 @@ def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> 
     for frame in range(frames):
         values, photometric = stored_values(dataset, name, frame)
         if photometric.startswith("YBR"):
-            values, photometric = to_rgb(values, dataset, photometric), "RGB"
+            values, photometric = to_rgb(values, dataset, photometric, name), "RGB"
         pictures.append(values)
     stack = np.stack(pictures)
     black = _black(stack, dataset, photometric)

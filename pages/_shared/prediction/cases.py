@@ -259,7 +259,8 @@ def _read(
         facts=image_traits(decoded.pixels),
         label=label,
         frames=decoded.frames,
-        frame=frame,
+        # Of a DICOM file whose first frame is blank it is a later one.
+        frame=decoded.frame if frame < 0 < decoded.frame else frame,
         axis=axis,
         seen=decoded.seen,
         scan=_is_scan(decoded),
