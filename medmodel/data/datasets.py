@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SCANS = ("DICOM", "NIfTI")
-_TABLE, _PARTIAL = "index.csv", "partial.csv"
-"""The finished table, and that of a check that goes on."""
+_TABLE, _PARTIAL, _REJECTED = "index.csv", "partial.csv", "rejected.csv"
+"""The finished table, that of a check that goes on, and that of one that failed."""
 _CRASHED = "The decoder crashed over this file."
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
@@ -120,9 +121,12 @@ def index_dataset(
     left_out = [SampleRow(path, error="-" + reason) for path, reason in ignored]
     table = to_table([*rows.values(), *left_out])
     index = _to_index(folder, table)
-    _check_classes(index)
+    if len(index.classes) < 2:
+        write_table(place / _REJECTED, table, slicing)
+        raise DataError(_too_few_classes(index))
     write_table(place / _TABLE, table, slicing)
-    (place / _PARTIAL).unlink(missing_ok=True)
+    for name in (_PARTIAL, _REJECTED):
+        (place / name).unlink(missing_ok=True)
     return index
 
 
@@ -134,6 +138,16 @@ def load_index(folder: Path, comparable: bool = False) -> Index | None:
     older = () if comparable else OLDER_VERSIONS
     stored = read_table(index_folder(folder) / _TABLE, older)
     return None if stored is None else _to_index(folder.resolve(), stored[0])
+
+
+def rejected_files(folder: Path) -> list[tuple[str, str]]:
+    """(path, reason) of all files that the last check could not use, if it failed."""
+    stored = read_table(index_folder(folder) / _REJECTED)
+    if stored is None:
+        return []
+    rows = stored[0][stored[0]["error"] != ""]
+    reasons = rows["error"].str.removeprefix("-")
+    return list(zip(rows["path"], reasons, strict=True))
 
 
 def _describe_changed(
@@ -188,17 +202,27 @@ def _relabelled(row: SampleRow, file: FileEntry) -> SampleRow:
     return compact(row._replace(label=file.label, split=file.split, patient=patient))
 
 
-def _check_classes(index: Index) -> None:
+def _too_few_classes(index: Index) -> str:
+    """Why a data set is none, with the commonest reason and its first file."""
     classes = index.classes
-    if len(classes) >= 2:
-        return
     holds = f"only the class {classes[0]!r}" if classes else "no class with images"
-    broken = int((index.table["error"] != "").sum())
-    more = f" {broken} files cannot be read." if broken else ""
-    raise DataError(
-        f"{index.folder.name} holds {holds}: there must be one folder per class, with "
-        f"images in at least two.{more}"
-    )
+    broken = index.table[index.table["error"] != ""]
+    said = [
+        f"{index.folder.name} holds {holds}: there must be one folder per class, or a "
+        "table (CSV) that names classes, with images in at least two."
+    ]
+    if len(broken):
+        # Messages name their files: without the names those of one kind are equal.
+        names = broken["path"].map(lambda path: path.rpartition("/")[2])
+        pairs = list(zip(broken["error"], names, strict=True))
+        kinds = [error.replace(name, "") for error, name in pairs]
+        commonest, count = Counter(kinds).most_common(1)[0]
+        first = pairs[kinds.index(commonest)][0]
+        of = f"{len(broken):,} files cannot be read, {count:,} of them like the first: "
+        said.append(f"{of * (len(broken) > 1)}{first}")
+    ignored = zip(index.ignored["path"], index.ignored["reason"], strict=True)
+    said.append(layout.left_out(ignored))
+    return " ".join(filter(None, said))
 
 
 def _to_index(folder: Path, rows: pd.DataFrame) -> Index:

@@ -12,14 +12,15 @@ from typing import Any
 
 from medmodel.core import samples
 from medmodel.core.errors import ImageError
+from medmodel.core.regular_files import open_data_file
 from medmodel.core.samples import Part, Slicing
-from medmodel.data import image_stats
+from medmodel.data import image_stats, layout
 from medmodel.data.index_table import SampleRow
 from medmodel.data.layout import IMAGE_SUFFIXES, FileEntry
 from medmodel.imaging import channels, images
 from medmodel.imaging.decoded_image import HEAD, DecodedImage
 
-NOT_AN_IMAGE = "-not an image"
+NOT_AN_IMAGE = "-" + layout.NOT_AN_IMAGE
 
 
 def describe_files(
@@ -43,16 +44,17 @@ def without_image(file: FileEntry, reason: str) -> SampleRow:
 
 def _describe(folder: Path, file: FileEntry, slicing: Slicing) -> list[SampleRow]:
     """The samples of one file; one that says why where there is none."""
-    path = samples.located(folder / file.path)[0]
+    relative = samples.file_of(file.path)
+    name = relative.rpartition("/")[2]
     try:
-        with path.open("rb", buffering=0) as opened:
+        with open_data_file(folder, relative) as opened:
             reader = images.find_reader(opened.read(HEAD))
-            if reader is None and not path.name.lower().endswith(IMAGE_SUFFIXES):
+            if reader is None and not name.lower().endswith(IMAGE_SUFFIXES):
                 return [without_image(file, NOT_AN_IMAGE)]
-            images.check_bytes(os.fstat(opened.fileno()).st_size, path.name)
+            images.check_bytes(os.fstat(opened.fileno()).st_size, name)
             opened.seek(0)
             content = opened.read()
-        decoded = images.decode(content, path.name, axis=slicing.axis)
+        decoded = images.decode(content, name, axis=slicing.axis)
         parts = slicing.parts(decoded.format, decoded.frames)
         if parts == [None]:
             return [_row(file, decoded, content)]
@@ -60,7 +62,7 @@ def _describe(folder: Path, file: FileEntry, slicing: Slicing) -> list[SampleRow
     except ImageError as error:
         reason = str(error)
     except OSError as error:
-        reason = f"{path.name} cannot be opened: {error.strerror}."
+        reason = f"{name} cannot be opened: {error.strerror}."
     return [without_image(file, reason)]
 
 

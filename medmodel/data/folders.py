@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from medmodel.core.environment import data_roots
@@ -13,6 +14,17 @@ def allowed(path: Path) -> bool:
     """Whether a path, with every link followed, lies in or under an allowed root."""
     resolved = path.resolve()
     return any(resolved.is_relative_to(root) for root in data_roots())
+
+
+def is_text_name(name: str) -> bool:
+    """Whether a file's name can be shown, kept in a table and written again.
+
+    Spaces and joiners of all scripts can. Control characters, half characters and the
+    marks that turn the direction of what follows cannot.
+    """
+    categories = {unicodedata.category(c) for c in name}
+    turning = any("\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069" for c in name)
+    return not (turning or categories & {"Cc", "Cs", "Zl", "Zp"})
 
 
 def safe_folder(text: str) -> Path:

@@ -1,83 +1,364 @@
-"""Data sets that a table describes: file, label and, if known, patient and split.
+"""Tables that describe a data set: file, label and, if known, patient and split.
 
-A CSV file at the top of a folder whose first line names the columns `file` and `label`
-tells everything; the folders then mean nothing. Separators are comma, semicolon or tab.
+A CSV file in the folder or in its first folders whose first line names a column for
+the files, under any of the usual names, and one for labels, patients or splits.
+Separators are comma, semicolon, tab or bar; the text is UTF-8 or UTF-16. Several tables
+("train.csv" and "test.csv") count together. Labels may also be one column of 0 and 1
+per class.
 """
 
 from __future__ import annotations
 
 import csv
+import io
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from medmodel.core.errors import DataError
+from medmodel.core.regular_files import open_data_file
+from medmodel.data.split_names import KNOWN, split_of, splits_of, without_accents
 
 MOST_BYTES = 200_000_000
 _MOST_TABLES = 20
-"""Files that are looked into; a data set has one."""
+"""Files that are looked into; a data set has one or a few."""
+SUFFIXES = (".csv", ".tsv", ".tab")
+SAMPLE_TRUTH = "truth.csv"
+"""Where the lesions of the sample data set are; its file names tell its patients."""
+_SEPARATORS = ",;\t|"
+_NAMES = {
+    "file": "file filename filepath path image imagename imagefile imagepath imageid "
+    "imageindex img imgname imgpath imgid imgfile filelocation dicom dicomfile "
+    "dicompath picture fname isicid idcode archivo fichier datei dateiname bild imagen "
+    "файл изображение 文件 文件名 文件路径 图像 图片 图像名 图片名 "
+    "ファイル ファイル名 画像 파일 파일명 이미지 id name uid",
+    "label": "label labels class classname classlabel category target diagnosis dx "
+    "finding findings findinglabels disease pathology condition y grade level clase "
+    "etiqueta diagnostico classe etiquette diagnostic klasse diagnose etikett befund "
+    "класс метка диагноз 标签 標籤 类别 類別 诊断 診斷 診断 ラベル クラス "
+    "분류 라벨 진단 type",
+    "patient": "patient patientid patientnumber subject subjectid person personid "
+    "participant participantid case caseid patientname pid studyid пациент 患者 病人 "
+    "paciente 환자",
+    "split": "split splits datasplit partition subset 划分 分割 sousensemble particion",
+    "maybe split": "set dataset datasettype fold usage phase group stage mode",
+}
+"""Columns as people call them, in small letters without marks, the surest first."""
+_MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "<na>", "-", "?"}
+_TRUE, _FALSE = (
+    {"1", "1.0", "true", "yes", "t", "y"},
+    {"0", "0.0", "false", "no", "f", "n"},
+)
 
 
 class ManifestRow(NamedTuple):
-    """One line of the table, as it stands there."""
+    """One line of a table.
+
+    Args:
+        file: As it stands there.
+        label: The class; "" if it is missing, or if the table knows no labels.
+        patient: "" if unknown.
+        split: train, val, test; "" if the table has no splits, or none for this line.
+        reason: Why the line cannot be used; "" if it can.
+    """
 
     file: str
     label: str
     patient: str
     split: str
+    reason: str = ""
 
 
-def find_table(folder: Path) -> Path | None:
-    """The CSV file that describes a folder; None if there is none."""
-    tables = sorted(p for p in folder.glob("*.[cC][sS][vV]") if p.is_file())
-    for path in tables[:_MOST_TABLES]:
-        if not path.name.startswith(".") and not path.is_symlink() and _columns(path):
-            return path
-    return None
+@dataclass(frozen=True)
+class Table:
+    """A table, its form and what its columns are.
+
+    Args:
+        path: Where it lies.
+        encoding: Of its text.
+        separator: Between its columns.
+        columns: `file`, `label`, `patient`, `split` -> position.
+        classes: Columns of 0 and 1, one per class -> position.
+        flags: Columns that say whether a row is of a split -> train, val or test.
+        split: The split that its own name says, "" if none.
+        unused: Further columns that might be labels.
+    """
+
+    path: Path
+    encoding: str
+    separator: str
+    columns: dict[str, int]
+    classes: dict[str, int] = field(default_factory=dict)
+    flags: dict[int, str] = field(default_factory=dict)
+    split: str = ""
+    unused: tuple[str, ...] = ()
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether it says the class of a file."""
+        return "label" in self.columns or bool(self.classes)
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether it says the split of a file."""
+        return "split" in self.columns or bool(self.flags) or bool(self.split)
 
 
-def read_table(path: Path) -> Iterator[ManifestRow]:
-    """The lines of a table, without those that name no file or no label.
+def find_tables(
+    folder: Path, paths: Sequence[str]
+) -> tuple[list[Table], list[tuple[str, str]]]:
+    """The tables of a folder that say something of its files.
+
+    Args:
+        folder: The data set's.
+        paths: Its files, relative; tables are looked for up to two folders deep.
+
+    Returns:
+        The tables, and (path, reason) of those that are none.
+    """
+    tables, others = [], []
+    likely = [p for p in paths if p.casefold().endswith(SUFFIXES) and p.count("/") <= 2]
+    for path in sorted(likely, key=lambda p: (p.count("/"), p))[:_MOST_TABLES]:
+        if re.search(r"(?i)submission", path.rpartition("/")[2]):
+            others.append((path, "a table of answers to be given, not of labels"))
+            continue
+        table = _find_columns(folder, folder / path)
+        if table is None:
+            others.append((path, "no table whose first line names file and label"))
+        elif path == SAMPLE_TRUTH and not table.has_labels:
+            continue
+        else:
+            tables.append(table)
+    return _with_splits(folder, tables), others
+
+
+def _with_splits(folder: Path, tables: Sequence[Table]) -> list[Table]:
+    """The tables with the split of "train.csv", or of "train/labels.csv"."""
+    names = splits_of(table.path.stem for table in tables)
+    above = splits_of(t.path.parent.name for t in tables if t.path.parent != folder)
+    return [
+        table
+        if table.has_splits
+        else replace(
+            table,
+            split=names[table.path.stem]
+            or (table.path.parent != folder and above[table.path.parent.name])
+            or "",
+        )
+        for table in tables
+    ]
+
+
+def read_table(table: Table, folder: Path) -> Iterator[ManifestRow]:
+    """The lines of a table, without those that name no file.
+
+    Args:
+        table: As found.
+        folder: The data set's.
+
+    Raises:
+        DataError: It is too large, not text, or says a split that is not known.
+    """
+    splits = _read_splits(table, folder)
+    for line in _lines(table, folder):
+        values = {
+            name: line[at] if at < len(line) else ""
+            for name, at in table.columns.items()
+        }
+        file = values.get("file", "")
+        if file.casefold() in _MISSING:
+            continue
+        label, reason = _label(table, line, values.get("label", ""))
+        split = table.split
+        if "split" in values:
+            split = splits[values["split"]]
+        elif table.flags:
+            split = _flagged(table, line)
+        if table.has_splits and not split and not reason:
+            reason = f"no split in {table.path.name}"
+        patient = values.get("patient", "")
+        patient = "" if patient.casefold() in _MISSING else patient
+        yield ManifestRow(file, label, patient, split, reason)
+
+
+def _label(table: Table, line: list[str], label: str) -> tuple[str, str]:
+    """The class that a line says, and why it says none."""
+    name = table.path.name
+    if not table.classes:
+        missing = label.casefold() in _MISSING and "label" in table.columns
+        label = " ".join(label.split())
+        return ("", f"no label in {name}") if missing else (label, "")
+    marked = [
+        c for c, at in table.classes.items() if line[at : at + 1] and _is(line[at])
+    ]
+    if len(marked) == 1:
+        return marked[0], ""
+    return "", f"{'several classes' if marked else 'no class'} in {name}"
+
+
+def _is(value: str) -> bool:
+    return value.casefold() in _TRUE
+
+
+def _flagged(table: Table, line: list[str]) -> str:
+    """The split of a line by columns such as is_train and is_valid."""
+    values = {s: line[at].casefold() for at, s in table.flags.items() if at < len(line)}
+    yes = [split for split, value in values.items() if value in _TRUE]
+    if len(yes) == 1:
+        return yes[0]
+    if yes or not values or not set(values.values()) <= _FALSE:
+        return ""
+    # What is no test image is for training; what is not for training is for the test.
+    return "train" if "train" not in values else "test" if len(values) == 1 else ""
+
+
+def _read_splits(table: Table, folder: Path) -> dict[str, str]:
+    """Word of the split column -> split, "" where it is missing.
+
+    Raises:
+        DataError: A word is not known.
+    """
+    if "split" not in table.columns:
+        return {}
+    at = table.columns["split"]
+    first: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for line in _lines(table, folder):
+        word = line[at] if at < len(line) else ""
+        first.setdefault(word, line[table.columns["file"]])
+        count[word] += 1
+    words = [word for word in first if word.casefold() not in _MISSING]
+    splits = splits_of(words)
+    unknown = [word for word in words if not splits[word]]
+    if unknown:
+        word = unknown[0]
+        more = f" and {len(unknown) - 1} more" if unknown[1:] else ""
+        raise DataError(
+            f"{table.path.name} names the split {word!r}{more}, which is not known "
+            f"({count[word]:,} lines, the first of {first[word]}). Write {KNOWN}."
+        )
+    return {word: splits.get(word, "") for word in first}
+
+
+def _lines(table: Table, folder: Path) -> Iterator[list[str]]:
+    """The lines below the first, each value composed and without blanks around it.
 
     Raises:
         DataError: It is too large, or not text.
     """
-    columns = _columns(path)
-    assert columns is not None
-    separator, positions = columns
+    path = table.path
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path.name} is larger than {MOST_BYTES // 10**6} MB.")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter=separator)
-            next(lines)
-            for line in lines:
-                values = {
-                    name: unicodedata.normalize("NFC", line[at].strip())
-                    for name, at in positions.items()
-                    if at < len(line)
-                }
-                row = ManifestRow(
-                    *(values.get(name, "") for name in ManifestRow._fields)
-                )
-                if row.file and row.label:
-                    yield row
+        with _open(folder, path) as opened:
+            if opened.seek(0, 2) > MOST_BYTES:
+                raise DataError(f"{path.name} is larger than {MOST_BYTES // 10**6} MB.")
+            opened.seek(0)
+            text = opened.read().decode(table.encoding)
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=table.separator)
+        header_seen = False
+        for line in lines:
+            if not any(map(str.strip, line)) or line[0].startswith("sep="):
+                continue
+            if header_seen:
+                yield [unicodedata.normalize("NFC", value.strip()) for value in line]
+            header_seen = True
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be opened: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name} is no table: save it as CSV in UTF-8.") from error
 
 
-def _columns(path: Path) -> tuple[str, dict[str, int]] | None:
-    """Separator and the position of each known column; None without file and label."""
+def _open(folder: Path, path: Path) -> IO[bytes]:
+    return open_data_file(folder, str(path.relative_to(folder)))
+
+
+def _encoding(head: bytes) -> str:
+    """UTF-16 by its mark or its zero bytes, else UTF-8 with or without a mark."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in head[:64]:
+        return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+    return "utf-8-sig"
+
+
+def _find_columns(folder: Path, path: Path) -> Table | None:
+    """Form and columns of a table; None if it is none of files with labels."""
     try:
-        with path.open("rb") as file:
-            first = file.readline(4096).decode("utf-8-sig", "replace")
+        with _open(folder, path) as opened:
+            head = opened.read(1 << 16)
     except OSError:
         return None
-    for separator in ",;\t":
-        names = [n.strip().strip('"').casefold() for n in first.split(separator)]
-        if "file" in names and "label" in names:
-            return separator, {
-                n: names.index(n) for n in ManifestRow._fields if n in names
-            }
-    return None
+    encoding = _encoding(head)
+    text = head.decode(encoding, "replace")
+    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("sep=")]
+    if not lines:
+        return None
+    tables = []
+    for separator in _SEPARATORS:
+        try:
+            rows = list(csv.reader(lines[:50], delimiter=separator))
+        except csv.Error:
+            continue
+        table = _as_table(path, encoding, separator, rows)
+        if table is not None:
+            tables.append(table)
+    return max(tables, key=lambda t: (t.has_labels, len(t.columns)), default=None)
+
+
+def _as_table(
+    path: Path, encoding: str, separator: str, rows: list[list[str]]
+) -> Table | None:
+    header = [unicodedata.normalize("NFC", name.strip()) for name in rows[0]]
+    columns, candidates = _columns(header)
+    if "file" not in columns:
+        return None
+    if "maybe split" in columns:
+        at = columns.pop("maybe split")
+        values = {row[at].strip() for row in rows[1:] if at < len(row)}
+        if any(splits_of(values).values()):
+            columns.setdefault("split", at)
+    binary = [
+        at
+        for at in range(len(header))
+        if at not in columns.values() and _is_binary(rows, at)
+    ]
+    flags = {at: split for at in binary if (split := _flagged_split(header[at]))}
+    classes = {header[at]: at for at in binary if at not in flags}
+    if "label" in columns or len(classes) < 2:
+        classes = {}
+    if not (classes or flags or {"label", "patient", "split"} & set(columns)):
+        return None
+    return Table(
+        path, encoding, separator, columns, classes, flags, unused=candidates[1:]
+    )
+
+
+def _columns(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Position of each known column, and the names of all that could be labels."""
+    plain = [re.sub(r"[\W_]+", "", without_accents(name)) for name in header]
+    columns: dict[str, int] = {}
+    labels: tuple[str, ...] = ()
+    for kind, words in _NAMES.items():
+        names = map(without_accents, words.split())
+        positions = [plain.index(name) for name in names if name in plain]
+        positions = [at for at in positions if at not in columns.values()]
+        if positions:
+            columns[kind] = positions[0]
+        if kind == "label":
+            labels = tuple(header[at] for at in dict.fromkeys(positions))
+    return columns, labels
+
+
+def _flagged_split(name: str) -> str:
+    """The split of a column such as "is_train" or "test"."""
+    return split_of(re.sub(r"(?i)^is(?=[_ A-Z])[_ ]?", "", name))
+
+
+def _is_binary(rows: list[list[str]], at: int) -> bool:
+    """Whether a column holds nothing but yes and no."""
+    values = {row[at].strip().casefold() for row in rows[1:] if at < len(row)}
+    return bool(values - {""}) and values <= _TRUE | _FALSE | {""}

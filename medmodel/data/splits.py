@@ -18,8 +18,8 @@ from medmodel.core import samples
 from medmodel.core.config import TrainConfig
 from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import DataError
-from medmodel.data.layout import SPLIT_NAMES
 from medmodel.data.patient_regex import patients_of, search
+from medmodel.data.split_names import splits_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,7 +191,7 @@ def _folder_pattern(paths: Sequence[str]) -> str:
     classes = [
         level
         for level, names in enumerate(zip(*usual, strict=True))
-        if len(set(names)) > 1 and not all(n.casefold() in SPLIT_NAMES for n in names)
+        if len(set(names)) > 1 and not all(splits_of(names).values())
     ]
     if len(usual) < 0.9 * len(folders) or len(classes) < 2:
         return ""

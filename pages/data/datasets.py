@@ -105,6 +105,7 @@ def show_state(folder: Path) -> None:
         show_progress(folder)
     elif state.error:
         st.error(plain(state.error), icon=":material/error:")
+        dataset_view.show_rejected(folder)
 
 
 def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:

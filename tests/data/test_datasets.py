@@ -93,7 +93,7 @@ def test_broken_files_are_rows_with_a_reason_and_others_ignored(
     assert "broken.png is not an image" in broken["error"].item()
     assert "dark/no_suffix" in index.readable["path"].tolist()
     assert dict(zip(index.ignored["path"], index.ignored["reason"], strict=True)) == {
-        "README.md": "not in a class folder",
+        "README.md": "not an image",
         "dark/.hidden.png": "hidden",
         "dark/notes.txt": "not an image",
     }
@@ -296,3 +296,30 @@ def test_pages_and_frames_are_samples(tmp_path: Path) -> None:
     assert index.readable["path"].tolist()[:3] == [
         *("dark/loop0.gif#frame=4", "dark/one0.png", "dark/stack0.tif#frame=5")
     ]
+
+
+def test_a_check_that_fails_says_the_commonest_reason_and_keeps_the_list(
+    tmp_path: Path,
+) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "set", ("a", "b"), 2)
+    for number in range(2):
+        (folder / "b" / f"b_{number:03}.png").write_bytes(b"no picture")
+    (folder / "b" / "c.dcm").write_bytes(b"")
+    (folder / "overview.png").write_bytes(b"x")
+    with pytest.raises(DataError) as caught:
+        datasets.index_dataset(folder)
+    sentence = str(caught.value)
+    assert sentence.startswith("set holds only the class 'a': there must be one ")
+    assert "3 files cannot be read, 2 of them like the first: b_000.png is" in sentence
+    assert sentence.endswith("Left out: overview.png (not in a class folder).")
+    rejected = dict(datasets.rejected_files(folder))
+    assert list(rejected) == [
+        "b/b_000.png",
+        "b/b_001.png",
+        "b/c.dcm",
+        "overview.png",
+    ]
+    assert rejected["overview.png"] == "not in a class folder"
+    draw_class_folders(folder, ("b",), 2)
+    datasets.index_dataset(folder)
+    assert datasets.rejected_files(folder) == []

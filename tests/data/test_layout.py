@@ -62,7 +62,16 @@ def test_beside_splits_other_folders_are_left_out(tmp_path: Path) -> None:
     fill(tmp_path, ["train/a/1.png", "train/b/1.png", *beside])
     files, ignored = layout.list_files(tmp_path)
     assert {f.label for f in files} == {"a", "b"}
-    assert ignored[: len(beside)] == [(p, "not in a class folder") for p in beside]
+    unknown = "extra is neither training, validation nor test"
+    assert ignored == [
+        ("extra/1.png", unknown),
+        ("extra/cat/1.png", unknown),
+        ("test/1.png", "not in a class folder"),
+    ]
+    assert layout.left_out(ignored) == (
+        f"Left out: 2 files, first extra/1.png ({unknown}); "
+        "test/1.png (not in a class folder)."
+    )
 
 
 def test_hidden_things_and_empty_folders_are_listed(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from medmodel.data import layout
+from medmodel.data.datasets import rejected_files
 from medmodel.quality import thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
@@ -26,14 +28,16 @@ _FEW_CLASSES = 4
 
 
 def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
-    """One word on all findings, the worst of them, few images, and leakage."""
+    """One word on all findings, what was left out, the worst, few images, leakage."""
     level = verdict(report, findings)
     word, _ = VERDICTS[level]
     show = {"ok": st.success, "warning": st.warning, "problem": st.error}[level]
     worst = [f.title for f in findings if f.level == level != "ok"]
     first = f" {plain(worst[0])}{_and_more(len(worst) - 1)}." if worst else ""
-    said = plain(" ".join([*report.sample_size_warnings, report.verdict]))
-    show(f"**{word}.**{first} {said}", icon=_ICONS[level])
+    unreadable = [(path, "cannot be read") for path, _ in report.unreadable]
+    left = layout.left_out([*unreadable, *report.ignored])
+    said = " ".join(filter(None, [*report.sample_size_warnings, report.verdict, left]))
+    show(f"**{word}.**{first} {plain(said)}", icon=_ICONS[level])
 
 
 def _and_more(count: int) -> str:
@@ -181,6 +185,11 @@ def show_files(report: DatasetReport) -> None:
             st.dataframe(frame, hide_index=True)
     _show_left_out("Unreadable files, left out", report.unreadable)
     _show_left_out("Ignored files and folders", report.ignored)
+
+
+def show_rejected(folder: Path) -> None:
+    """The files that a check which failed could not use, and why."""
+    _show_left_out("Files that cannot be used", rejected_files(folder))
 
 
 def _show_left_out(title: str, rows: list[tuple[str, str]]) -> None:
