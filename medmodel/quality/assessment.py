@@ -34,6 +34,14 @@ SMALLEST_SIDE = 28
 _FAR = 6.0
 """Robust standard deviations from the median beyond which an image is odd."""
 
+_FORMATS = {
+    **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), "JPEG"),
+    **dict.fromkeys(("tif", "tiff"), "TIFF"),
+    **{name.lower(): name for name in ("PNG", "BMP", "GIF", "WEBP", "AVIF")},
+    "dcm": "DICOM",
+    "nii": "NIfTI",
+}
+"""How names of files end -> `DecodedImage.format`; other endings promise nothing."""
 _RARE = 0.05
 """Largest share of images that may be called far from the others."""
 
@@ -193,6 +201,14 @@ def _single_files(table: pd.DataFrame) -> list[Issue]:
             table["rotated"] > 0,
             "",
         ),
+        (
+            "misnamed",
+            "Files named after another format",
+            "They are read by their content; other programs may go by the name.",
+            "ok",
+            _misnamed(table),
+            "",
+        ),
     ]
     issues = []
     for kind, title, sentence, level, mask, act in checks:
@@ -201,6 +217,13 @@ def _single_files(table: pd.DataFrame) -> list[Issue]:
         if len(groups) <= 0.5 * len(table):
             issues += issues_from_groups(kind, title, sentence, level, groups, act)
     return issues
+
+
+def _misnamed(table: pd.DataFrame) -> pd.Series:
+    """Whether a file's name ends like that of another format than it has."""
+    named = table["path"].map(samples.file_of).str.lower().str.extract(r"\.(\w+)$")[0]
+    formats = named.map(_FORMATS)
+    return formats.notna() & (formats != table["format"])
 
 
 def _outliers(table: pd.DataFrame) -> list[Issue]:

@@ -102,7 +102,7 @@ def test_every_oddity_is_found_and_nothing_else(odd: Path) -> None:
 def test_limits_of_odd_files(
     kind: str, usual: dict[str, int], limit: dict[str, int], beyond: dict[str, int]
 ) -> None:
-    plain = {"spread": 40, "width": 99, "height": 99, "white": 0, "rotated": 0}
+    plain = dict(spread=40, width=99, height=99, white=0, rotated=0, format="PNG")
     rows = [{**plain, **part} for part in (usual, limit, beyond, usual)]
     table = pd.DataFrame(rows).assign(path=list("abcd"))
     (issue,) = assessment._single_files(table)
@@ -110,6 +110,28 @@ def test_limits_of_odd_files(
     # What is true of more than half of them is how the data set is.
     half, most = table.iloc[[1, 2]], table.iloc[[1, 2, 2]]
     assert assessment._single_files(half) and not assessment._single_files(most)
+
+
+@pytest.mark.parametrize(
+    ("name", "file_format", "misnamed"),
+    [
+        ("x.png", "PNG", False),
+        ("x.jpg", "PNG", True),
+        ("x.JPEG", "JPEG", False),
+        ("x.Jpeg", "TIFF", True),
+        ("x.tif", "TIFF", False),
+        ("x.webp", "JPEG", True),
+        ("x.dcm", "DICOM", False),
+        ("x.dcm", "PNG", True),
+        ("x.nii#axial=3", "NIfTI", False),
+        ("x.png.nii", "PNG", True),
+        ("x", "PNG", False),
+        ("x.1.2", "DICOM", False),
+    ],
+)
+def test_names_of_another_format(name: str, file_format: str, misnamed: bool) -> None:
+    table = pd.DataFrame({"path": [name], "format": [file_format]})
+    assert assessment._misnamed(table).tolist() == [misnamed]
 
 
 def test_far_is_beyond_the_limit() -> None:
