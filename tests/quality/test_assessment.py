@@ -102,7 +102,8 @@ def test_every_oddity_is_found_and_nothing_else(odd: Path) -> None:
 def test_limits_of_odd_files(
     kind: str, usual: dict[str, int], limit: dict[str, int], beyond: dict[str, int]
 ) -> None:
-    plain = dict(spread=40, width=99, height=99, white=0, rotated=0, format="PNG")
+    plain = {"spread": 40, "white": 0, "rotated": 0, "format": "PNG"}
+    plain |= dict.fromkeys(("width", "height"), 99)
     rows = [{**plain, **part} for part in (usual, limit, beyond, usual)]
     table = pd.DataFrame(rows).assign(path=list("abcd"))
     (issue,) = assessment._single_files(table)
