@@ -81,6 +81,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "data.oddities",
         "what is known to be odd about real data sets and is found",
     ),
+    "copies": (
+        "copies.copies",
+        "near copies that are found, and unrelated pairs taken for them",
+    ),
     "fuzz_images": (
         "fuzz.fuzz_images",
         "10,000 damaged pictures read: crashes and hangs",

@@ -37,7 +37,8 @@ MEMORY = 1024
 _CHECK = """
 import json, resource, sys, time
 from pathlib import Path
-from medmodel.quality import indexing, pool
+from medmodel.core import pool
+from medmodel.quality import indexing
 began = time.monotonic()
 indexing.check_folder(Path(sys.argv[1]))
 pool.close()  # children count when they have ended

@@ -26,6 +26,7 @@ from medmodel.data import curation, layout
 from medmodel.data.describe import NOT_AN_IMAGE, describe_files, without_image
 from medmodel.data.index_table import (
     OLDER_VERSIONS,
+    SAME_DIGESTS,
     SampleRow,
     compact,
     read_table,
@@ -133,9 +134,9 @@ def index_dataset(
 def load_index(folder: Path, comparable: bool = False) -> Index | None:
     """What `index_dataset` kept, without a look at the folder; None if nothing.
 
-    Where it must be `comparable`: not by an older version, whose digests are others.
+    Where it must be `comparable`: not by a version whose digests are others.
     """
-    older = () if comparable else OLDER_VERSIONS
+    older = SAME_DIGESTS if comparable else OLDER_VERSIONS
     stored = read_table(index_folder(folder) / _TABLE, older)
     return None if stored is None else _to_index(folder.resolve(), stored[0])
 

@@ -7,6 +7,7 @@ look alike without opening a file again.
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from medmodel.imaging.channels import from_pixels
 from medmodel.imaging.windows import Pixels
 
 HASH_SIDE = 16
-"""A perceptual hash compares 16 × 16 places with their right neighbours: 256 bits."""
+HASH_LENGTH = 32
+"""A perceptual hash is so many coefficients of the cosine transform of 16 × 16 places,
+a byte each."""
 _ORIENTATION = 0x0112
 _EXIF_WITHIN = 4096
 """Bytes; EXIF stands first in a JPEG file, at most after a small JFIF header."""
@@ -76,21 +79,44 @@ def _colours(small: Image.Image) -> Stats:
     }
 
 
+def _lowest_frequencies() -> npt.NDArray[np.float32]:
+    """Orthonormal two-dimensional DCT-II without the mean, (`HASH_LENGTH`, pixels)."""
+    sides = range(HASH_SIDE)
+    by_frequency = sorted(((u, v) for u in sides for v in sides), key=sum)
+    places = (2 * np.arange(HASH_SIDE) + 1) / (2 * HASH_SIDE)
+    waves = np.cos(np.pi * np.arange(HASH_SIDE)[:, None] * places)
+    waves /= np.linalg.norm(waves, axis=1, keepdims=True)
+    lowest = by_frequency[1 : HASH_LENGTH + 1]
+    both = np.array([np.outer(waves[u], waves[v]).ravel() for u, v in lowest])
+    return both.astype(np.float32)
+
+
+_WAVES = _lowest_frequencies()
+
+
 def _hash(image: Image.Image) -> str:
-    """dHash: whether each place is brighter than its right neighbour.
+    """The lowest frequencies of an image as a vector of length 1, rounded to bytes.
 
-    Neal Krawetz, "Kind of like that" (2013). Not changed by size, format, brightness
-    or contrast, and little by compression.
+    Like pHash (Zauner, "Implementation and benchmarking of perceptual image hash
+    functions", 2010), but with the coefficients themselves, not their signs: where an
+    image is flat, a sign is a coin toss and a coefficient is small. Not changed by
+    size, format, brightness or contrast, and little by compression or a small crop.
     """
-    small = image.resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
+    small = image.resize((HASH_SIDE, HASH_SIDE), Image.Resampling.BICUBIC)
     # Faster than an array of the image itself.
-    grey = np.frombuffer(small.tobytes(), np.uint8).reshape(HASH_SIDE, HASH_SIDE + 1)
-    return np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes().hex()
+    grey = np.frombuffer(small.tobytes(), np.uint8).astype(np.float32)
+    waves = _WAVES @ grey
+    length = math.sqrt(float(waves @ waves))
+    if length < HASH_SIDE:  # one grey level on average: nothing but noise
+        return "00" * HASH_LENGTH
+    return np.rint(waves * (127 / length)).astype(np.int8).tobytes().hex()
 
 
-def hash_array(hashes: list[str]) -> npt.NDArray[np.uint8]:
-    """Hashes as (n, 32) bytes."""
-    return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, 32)
+def hash_array(hashes: list[str]) -> npt.NDArray[np.int8]:
+    """Hashes as (n, 32) numbers; all 0 where an image shows next to nothing."""
+    return np.frombuffer(bytes.fromhex("".join(hashes)), np.int8).reshape(
+        -1, HASH_LENGTH
+    )
 
 
 def _rotated(file: bytes) -> bool:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medmodel.core import samples
-from medmodel.data import image_stats
 from medmodel.quality import (
     burned_in,
     near_duplicates,
@@ -64,7 +63,7 @@ class Measured:
 def measure(index: Index) -> Measured:
     """Opens the images that have to be looked at once more."""
     table = index.readable
-    alike = _alike(index, table)
+    alike = near_duplicates.near_groups(index)
     # One row per file: slices of a volume share its facts, which would prove nothing.
     files = table[~table["path"].map(samples.file_of).duplicated()]
     marks = burned_in.measure(index.folder, files)
@@ -104,18 +103,6 @@ def find_issues(
     ]
     order = ["problem", "warning", "ok"]
     return sorted(issues, key=lambda finding: order.index(finding.level))
-
-
-def _alike(index: Index, table: pd.DataFrame) -> list[list[str]]:
-    """Groups of files that look alike, of each identical image one."""
-    rows = table[table["hash"] != ""].drop_duplicates("digest")
-    paths = rows["path"].tolist()
-    files = rows["path"].map(samples.file_of).factorize()[0]
-    pairs = near_duplicates.near_pairs(
-        image_stats.hash_array(rows["hash"].tolist()), files=files
-    )
-    sure = near_duplicates.confirmed(index.folder, paths, pairs)
-    return [[paths[row] for row in group] for group in near_duplicates.grouped(sure)]
 
 
 def _copies(

@@ -1,125 +1,268 @@
 """Images that look alike though their pixels differ, found among many in a moment.
 
-Hashes of 256 bits are cut into 16 bands; what looks alike agrees in at least one. Only
-within equal bands are hashes compared, so that the work grows with the number of
-images, not with its square. What the hashes suggest is confirmed by the images.
+Perceptual hashes suggest pairs: each image is compared with those in its part of the
+space of hashes, so that the work grows little faster than the number of images, not
+with its square. What the hashes suggest is confirmed by the images.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from medmodel.core import pool
+from medmodel.core import pool, samples
 from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import ImageError
+from medmodel.data.image_stats import hash_array
 from medmodel.imaging import images
+from medmodel.imaging.channels import from_pixels
 
-BITS = 20
-"""Hashes that differ in up to so many of their 256 bits suggest a pair. One equal
-band is certain up to 15."""
-BANDS = 16
-NEIGHBOURS = 24
-"""Within equal bands each hash is compared with so many that follow it in order; many
-images share the bands of an empty background."""
+if TYPE_CHECKING:
+    from medmodel.data.datasets import Index
+
+RADIUS = 0.45
+"""Distance of hashes of length 1 within which pairs are suggested. A crop of 2 % on
+every side moves them by up to 0.38, all else that a copy suffers by up to 0.25."""
+NEIGHBOURS = 12
+"""So many of the nearest are suggested for each image."""
 MOST_PAIRS = 20_000
 """Suggested pairs that are confirmed at most, the nearest first."""
+CELL, PROBES = 512, 6
+"""Images of a cell on average, and cells in which an image's neighbours are sought."""
 SIDE = 32
-CORRELATION = 0.985
-DIFFERENCE = 6.0
-"""Mean difference in grey levels, of 255, after contrast and brightness are matched."""
+"""Images are compared at this size, or at that of the smaller one if it is smaller."""
+BLUR = 1.0
+"""Standard deviation in pixels; the noise of JPEG is finer than what is compared."""
+DIFFERENCE, NOISE = 0.085, 1.3
+"""What may remain of a difference: a share of the contrast, and grey levels of 255."""
 
-Hashes = npt.NDArray[np.uint8]
+_STEPS = 10_000
+"""Distances are counted in steps of 1 / `_STEPS`."""
+
+Hashes = npt.NDArray[np.int8]
 Pairs = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float32]
+_Small = npt.NDArray[np.uint8]
 
 
-def near_pairs(
-    hashes: Hashes, bits: int = BITS, files: npt.NDArray[np.int64] | None = None
-) -> Pairs:
-    """Pairs of different hashes that differ in few bits, the nearest first.
+def near_groups(index: Index) -> list[list[str]]:
+    """Groups of files that look alike, of each identical image one."""
+    table = index.readable
+    rows = table[table["hash"] != ""].drop_duplicates("digest")
+    paths = rows["path"].tolist()
+    files = rows["path"].map(samples.file_of).factorize()[0]
+    pairs = near_pairs(hash_array(rows["hash"].tolist()), files=files)
+    sure = confirmed([(index.folder, path) for path in paths], pairs)
+    return [[paths[row] for row in group] for group in grouped(sure)]
+
+
+def near_pairs(hashes: Hashes, files: npt.NDArray[np.int64] | None = None) -> Pairs:
+    """Pairs of images whose hashes are near each other, the nearest first.
 
     Args:
-        hashes: (n, 32) bytes, see `facts.hash_array`. Images that have equal pixels
+        hashes: (n, 32), see `image_stats.hash_array`. Images that have equal pixels
             should stand in only once.
-        bits: Most differing bits.
         files: (n,) numbers; pairs with the same one do not count, as neighbouring
             slices of one volume always look alike.
 
     Returns:
         (pairs, 2) row numbers, each pair once, smaller first; `MOST_PAIRS` at most.
     """
-    if len(hashes) < 2:
+    shown = np.flatnonzero(hashes.any(axis=1))
+    if len(shown) < 2:
         return np.zeros((0, 2), np.int64)
-    whole = hashes.view(">u8")
-    bands = np.ascontiguousarray(hashes).view(">u2")
-    count = len(hashes)
+    vectors = hashes[shown].astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    owners = shown if files is None else files[shown]
+    count = len(shown)
     # A pair is one number, its distance in front: that sorts much faster than rows.
-    nearest = np.zeros(0, np.int64)
-    for band in range(BANDS):
-        order = np.lexsort((*whole.T[::-1], bands[:, band]))
-        for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
-            left, right = order[:-step], order[step:]
-            same = bands[left, band] == bands[right, band]
-            left, right = left[same], right[same]
-            distance = np.bitwise_count(whole[left] ^ whole[right]).sum(axis=1)
-            near = distance <= bits
-            if files is not None:
-                near &= files[left] != files[right]
-            left, right = left[near], right[near]
-            pairs = np.minimum(left, right) * count + np.maximum(left, right)
-            numbers = distance[near].astype(np.int64) * count**2 + pairs
-            nearest = np.unique(np.concatenate([nearest, numbers]))[: 2 * MOST_PAIRS]
-    pair = nearest[:MOST_PAIRS] % count**2
-    return np.stack([pair // count, pair % count], axis=1)
+    nearest, radius = np.zeros(0, np.int64), RADIUS
+    for queries, members in _cells(vectors):
+        left, right, distance = _neighbours(vectors, owners, queries, members, radius)
+        pairs = np.minimum(left, right) * count + np.maximum(left, right)
+        numbers = np.ceil(distance * _STEPS).astype(np.int64) * count**2 + pairs
+        nearest = np.union1d(nearest, numbers)[:MOST_PAIRS] if len(left) else nearest
+        if len(nearest) == MOST_PAIRS:  # nothing farther will be among them
+            radius = float(nearest[-1] // count**2) / _STEPS
+    pair = nearest % count**2
+    return shown[np.stack([pair // count, pair % count], axis=1)]
+
+
+def _cells(
+    vectors: _Floats,
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Row numbers of images to ask for, and of those to compare them with.
+
+    An inverted file (Sivic and Zisserman, ICCV 2003): images drawn at random are the
+    cells' centres, every image is a member of the nearest one's cell and is compared
+    with the members of the `PROBES` nearest. Exact while there are no more cells.
+    """
+    count = len(vectors)
+    number = max(1, count // CELL)
+    centres = vectors[np.random.default_rng(0).choice(count, number, replace=False)]
+    probes = min(PROBES, number)
+    nearest = np.empty((count, probes), np.int32)
+    for start in range(0, count, 4096):
+        likeness = vectors[start : start + 4096] @ centres.T
+        order = np.argpartition(-likeness, probes - 1, axis=1)[:, :probes]
+        best = np.take_along_axis(likeness, order, axis=1).argmax(axis=1)
+        rows = np.arange(len(order))
+        order[rows, best], order[:, 0] = order[:, 0].copy(), order[rows, best]
+        nearest[start : start + 4096] = order
+    # Entry numbers by cell; an entry is a row and one of its probes.
+    entries = np.argsort(nearest, axis=None, kind="stable")
+    ends = np.cumsum(np.bincount(nearest.ravel(), minlength=number))
+    for asked in np.split(entries, ends[:-1]):
+        queries, members = asked // probes, asked[asked % probes == 0] // probes
+        for start in range(0, len(queries) if len(members) else 0, 2048):
+            yield queries[start : start + 2048], members
+
+
+def _neighbours(
+    vectors: _Floats,
+    owners: npt.NDArray[np.int64],
+    queries: npt.NDArray[np.int64],
+    members: npt.NDArray[np.int64],
+    radius: float,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """For each query its nearest members within a radius, of other files.
+
+    Returns:
+        Query, member and distance of each pair.
+    """
+    likeness = vectors[queries] @ vectors[members].T
+    likeness[owners[queries][:, None] == owners[members]] = -1
+    least = 1 - radius**2 / 2
+    rows = np.flatnonzero(likeness.max(axis=1) >= least)
+    likeness = likeness[rows]
+    if len(members) > NEIGHBOURS:
+        columns = np.argpartition(-likeness, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    else:
+        columns = np.tile(np.arange(len(members)), (len(rows), 1))
+    values = np.take_along_axis(likeness, columns, axis=1)
+    near = values >= least
+    left = np.broadcast_to(queries[rows][:, None], near.shape)[near]
+    distance = np.sqrt(np.maximum(0.0, 2 - 2 * values[near].astype(np.float64)))
+    return left, members[columns[near]], distance
 
 
 def confirmed(
-    folder: Path, paths: Sequence[str], pairs: Pairs
+    places: Sequence[tuple[Path, str]], pairs: Pairs
 ) -> list[tuple[int, int]]:
-    """Those pairs whose images agree."""
+    """Those pairs whose images agree.
+
+    Args:
+        places: Folder and path of each image.
+        pairs: (pairs, 2) positions in `places`.
+    """
     wanted = sorted({int(row) for row in pairs.ravel()})
-    small: dict[int, npt.NDArray[np.float32]] = {}
-    items = [(row, paths[row]) for row in wanted]
-    for _, answer in pool.map_chunks(small_images, items, str(folder)):
-        for row, text in (answer or {}).items():
+    small: dict[int, _Small] = {}
+    items = [(row, str(places[row][0]), places[row][1]) for row in wanted]
+    for _, answer in pool.map_chunks(small_images, items):
+        for row, (side, text) in (answer or {}).items():
             flat = np.frombuffer(base64.b64decode(text), np.uint8)
-            small[int(row)] = flat.astype(np.float32)
-    return [
-        (int(a), int(b))
-        for a, b in pairs
-        if int(a) in small and int(b) in small and agree(small[int(a)], small[int(b)])
-    ]
+            small[int(row)] = flat.reshape(side, side)
+    both = [(int(a), int(b)) for a, b in pairs if int(a) in small and int(b) in small]
+    by_side: dict[int, list[tuple[int, int]]] = {}
+    for a, b in both:
+        side = min(len(small[a]), len(small[b]))
+        by_side.setdefault(side, []).append((a, b))
+    sure: list[tuple[int, int]] = []
+    for side, same_side in by_side.items():
+        for start in range(0, len(same_side), 512):
+            piece = same_side[start : start + 512]
+            one, other = (
+                np.stack([_resized(small[row], side) for row in rows])
+                for rows in zip(*piece, strict=True)
+            )
+            alike = agree(one, other)
+            sure += [pair for pair, yes in zip(piece, alike, strict=True) if yes]
+    return sure
 
 
-def small_images(items: list[tuple[int, str]], folder: str) -> dict[str, str]:
-    """Row -> grey image of 32 × 32 pixels in base64; runs in the pool."""
-    encoded: dict[str, str] = {}
-    for row, path in items:
+def small_images(items: list[tuple[int, str, str]]) -> dict[str, tuple[int, str]]:
+    """Row -> side of a square grey image, and its bytes in base64; runs in the pool."""
+    encoded: dict[str, tuple[int, str]] = {}
+    for row, folder, path in items:
         try:
             pixels = images.decode_data_file(Path(folder), path).pixels
         except (ImageError, OSError):
             continue  # gone since it was indexed: the next check will say so
-        wanted: Any = images.Preprocessing(SIDE, "stretch", "grey")
-        small = images.prepare_image(pixels, wanted)
-        encoded[str(row)] = base64.b64encode(small.tobytes()).decode()
+        image = from_pixels(pixels).convert("L")
+        side = min(SIDE, *image.size)
+        content = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
+        encoded[str(row)] = side, base64.b64encode(content.tobytes()).decode()
     return encoded
 
 
-def agree(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
-    """Whether two small grey images show the same, contrast and brightness aside."""
-    spread = one.std(), other.std()
-    if min(spread) < 1:
-        return False
-    one = (one - one.mean()) / spread[0]
-    other = (other - other.mean()) / spread[1]
-    if float((one * other).mean()) < CORRELATION:
-        return False
-    return bool(np.abs(one - other).mean() * max(spread) < DIFFERENCE)
+def _resized(image: _Small, side: int) -> _Small:
+    if len(image) == side:
+        return image
+    small = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    return np.asarray(small)
+
+
+def agree(one: _Small, other: _Small) -> npt.NDArray[np.bool_]:
+    """Which pairs of small grey images show the same.
+
+    Brightness, contrast, and a small shift or stretch in either direction, as a crop
+    makes them, are fitted to the difference by least squares (Lucas and Kanade, IJCAI
+    1981); what remains decides.
+
+    Args:
+        one: (pairs, side, side) grey levels.
+        other: The same number of images of the same size.
+    """
+    from scipy import ndimage
+
+    first, second = (
+        ndimage.gaussian_filter(side.astype(np.float32), (0, BLUR, BLUR))
+        for side in (one, other)
+    )
+    spread = np.minimum(first.std(axis=(1, 2)), second.std(axis=(1, 2)))
+    first, second = _standardised(first), _standardised(second)
+    mean = (first + second) / 2
+    down, right = np.gradient(mean, axis=(1, 2))
+    place = np.linspace(-0.5, 0.5, mean.shape[1], dtype=np.float32)
+    changes = [
+        np.ones_like(mean),
+        mean,
+        right,
+        right * place,
+        down,
+        down * place[:, None],
+    ]
+    remains = _residual(second - first, changes)
+    limit = np.sqrt((DIFFERENCE * spread) ** 2 + NOISE**2)
+    return np.asarray((spread >= 1) & (remains * spread < limit))
+
+
+def _standardised(values: _Floats) -> _Floats:
+    centred = values - values.mean(axis=(1, 2), keepdims=True)
+    return centred / np.maximum(centred.std(axis=(1, 2), keepdims=True), 1e-6)
+
+
+def _residual(difference: _Floats, changes: Sequence[_Floats]) -> _Floats:
+    """Root mean square of what no mixture of the changes explains, shape (pairs,).
+
+    What enters at an edge is not in the other image, so the outermost pixels of
+    images that are not tiny do not count.
+    """
+    edge = slice(1, -1) if difference.shape[1] > 8 else slice(None)
+    columns = np.stack([c[:, edge, edge].reshape(len(c), -1) for c in changes], axis=2)
+    target = difference[:, edge, edge].reshape(len(difference), -1, 1)
+    transposed = columns.transpose(0, 2, 1)
+    # A change without effect, as in an image of stripes, must not make this singular.
+    ridge = 1e-6 * columns.shape[1] * np.eye(len(changes), dtype=np.float32)
+    weights = np.linalg.solve(transposed @ columns + ridge, transposed @ target)
+    rest = target - columns @ weights
+    return np.asarray(np.sqrt((rest**2).mean(axis=(1, 2))))
 
 
 def grouped(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:

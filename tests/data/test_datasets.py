@@ -71,10 +71,23 @@ def test_older_versions_are_shown_but_never_compared(class_folders: Path) -> Non
     place = datasets.index_folder(class_folders) / "index.csv"
     digest = made.table["digest"][0]
     text = place.read_text().replace(digest, "0" * 32)
-    place.write_text(text.replace("# 5", "# 4", 1))
+    place.write_text(text.replace("# 6", "# 4", 1))
     shown = datasets.load_index(class_folders)
     assert shown is not None and shown.table["digest"][0] == "0" * 32
     assert datasets.load_index(class_folders, comparable=True) is None
+    assert datasets.index_dataset(class_folders).table.equals(made.table)
+
+
+def test_earlier_hashes_are_measured_again_but_digests_compared(
+    class_folders: Path,
+) -> None:
+    made = datasets.index_dataset(class_folders)
+    place = datasets.index_folder(class_folders) / "index.csv"
+    text = place.read_text().replace(made.table["hash"][0], "ab" * 32)
+    place.write_text(text.replace("# 6", "# 5", 1))
+    earlier = datasets.load_index(class_folders, comparable=True)
+    assert earlier is not None and set(earlier.table["hash"]) == {""}
+    assert earlier.table["digest"].equals(made.table["digest"])
     assert datasets.index_dataset(class_folders).table.equals(made.table)
 
 

@@ -1,70 +1,186 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from scipy import ndimage
 
+from medmodel.benchmark.copies import TRANSFORMATIONS
+from medmodel.data import datasets
 from medmodel.quality import near_duplicates
 
 
+def drawn_hashes(count: int, seed: int = 0) -> np.ndarray:
+    vectors = np.random.default_rng(seed).normal(size=(count, 32))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.rint(127 * vectors).astype(np.int8)
+
+
+def moved(hashes: np.ndarray, distance: float) -> np.ndarray:
+    """Hashes of length 1 at a distance from others."""
+    rng = np.random.default_rng(9)
+    ones = hashes / np.linalg.norm(hashes, axis=1, keepdims=True)
+    aside = rng.normal(size=hashes.shape)
+    aside -= (aside * ones).sum(axis=1, keepdims=True) * ones
+    aside /= np.linalg.norm(aside, axis=1, keepdims=True)
+    angle = 2 * np.arcsin(distance / 2)
+    return np.rint(127 * (np.cos(angle) * ones + np.sin(angle) * aside)).astype(np.int8)
+
+
 def test_planted_pairs_are_found_among_many() -> None:
-    """Pairs that differ in 15 bits agree in one of 16 bands, wherever the bits are."""
-    rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 256, (20_000, 32), np.uint8)
-    planted = []
-    for number in range(200):
-        bits = rng.choice(256, 15, replace=False)
-        changed = np.unpackbits(hashes[number])
-        changed[bits] ^= 1
-        hashes[10_000 + number] = np.packbits(changed)
-        planted.append([number, 10_000 + number])
-    found = near_duplicates.near_pairs(hashes)
-    assert sorted(found.tolist()) == planted
+    """More images than are compared with all others."""
+    hashes = drawn_hashes(8_000)
+    hashes[5_000:5_200] = moved(hashes[:200], 0.3)
+    assert len(hashes) / near_duplicates.CELL > near_duplicates.PROBES
+    pairs = near_duplicates.near_pairs(hashes)
+    wanted = {(number, 5_000 + number) for number in range(200)}
+    assert len(wanted & set(map(tuple, pairs.tolist()))) >= 198
+
+
+@pytest.mark.parametrize(("distance", "near"), [(0.44, True), (0.46, False)])
+def test_pairs_within_the_radius_the_nearest_first(distance: float, near: bool) -> None:
+    hashes = drawn_hashes(300)
+    hashes[100] = moved(hashes[:1], distance)[0]
+    hashes[200] = moved(hashes[1:2], 0.1)[0]
+    pairs = near_duplicates.near_pairs(hashes).tolist()
+    assert pairs == ([[1, 200], [0, 100]] if near else [[1, 200]])
+
+
+def test_each_image_has_its_nearest_neighbours_only() -> None:
+    hashes = np.repeat(drawn_hashes(1), 100, axis=0)
+    pairs = near_duplicates.near_pairs(hashes)
+    assert len(pairs) <= 100 * near_duplicates.NEIGHBOURS
+    assert set(pairs.ravel().tolist()) == set(range(100))
+
+
+def test_pairs_of_one_file_take_no_place_of_others() -> None:
+    hashes = np.repeat(drawn_hashes(1), 41, axis=0)
+    hashes[40] = moved(hashes[:1], 0.2)[0]
+    files = np.repeat([7, 3], [40, 1])
+    pairs = near_duplicates.near_pairs(hashes, files)
+    assert sorted(pairs.tolist()) == [[row, 40] for row in range(40)]
+
+
+def test_images_that_show_nothing_are_no_pair() -> None:
+    hashes = drawn_hashes(6)
+    hashes[[1, 3]] = 0
+    hashes[5] = hashes[2]
+    assert near_duplicates.near_pairs(hashes).tolist() == [[2, 5]]
 
 
 def test_many_alike_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near_duplicates, "MOST_PAIRS", 5_000)
-    hashes = np.zeros((500, 32), np.uint8)
-    hashes[:, -2:] = np.arange(500, dtype=">u2").view(np.uint8).reshape(-1, 2)
-    assert len(near_duplicates.near_pairs(hashes)) == near_duplicates.MOST_PAIRS
+    """Of too many pairs the nearest are suggested."""
+    monkeypatch.setattr(near_duplicates, "MOST_PAIRS", 50)
+    hashes = drawn_hashes(400)
+    hashes[200:] = moved(hashes[:200], 0.4)
+    hashes[200:230] = moved(hashes[:30], 0.05)
+    pairs = near_duplicates.near_pairs(hashes)
+    assert len(pairs) == 50
+    assert {(n, 200 + n) for n in range(30)} <= set(map(tuple, pairs.tolist()))
 
 
 def test_none_and_one() -> None:
-    assert near_duplicates.near_pairs(np.zeros((0, 32), np.uint8)).shape == (0, 2)
-    assert near_duplicates.near_pairs(np.zeros((1, 32), np.uint8)).shape == (0, 2)
+    assert near_duplicates.near_pairs(np.zeros((0, 32), np.int8)).shape == (0, 2)
+    assert near_duplicates.near_pairs(drawn_hashes(1)).shape == (0, 2)
+    assert near_duplicates.near_pairs(np.zeros((3, 32), np.int8)).shape == (0, 2)
+
+
+def drawn_image(seed: int, size: int, dark: bool) -> Image.Image:
+    """Grey blobs, on request within an ellipse on a ground that is nearly black."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(40, 255, (9, 9), np.uint8))
+    pixels = np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC), float)
+    if dark:
+        y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+        pixels = np.where((x / 0.6) ** 2 + (y / 0.8) ** 2 < 1, pixels, 3)
+        pixels += rng.integers(0, 3, pixels.shape)  # the noise of a scanner
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("kind", TRANSFORMATIONS)
+@pytest.mark.parametrize(("size", "dark"), [(256, True), (256, False), (64, True)])
+def test_copies_are_found_at_another_size_and_label(
+    tmp_path: Path, kind: str, size: int, dark: bool
+) -> None:
+    for number in range(6):
+        image = drawn_image(number, size, dark)
+        for label, version in (("a", image), ("b", TRANSFORMATIONS[kind](image))):
+            (tmp_path / label).mkdir(exist_ok=True)
+            version.save(tmp_path / label / f"{number}.png")
+    groups = near_duplicates.near_groups(datasets.index_dataset(tmp_path))
+    assert groups == [[f"a/{n}.png", f"b/{n}.png"] for n in range(6)]
+
+
+def small(seed: int, spread: float = 40, side: int = 32) -> np.ndarray:
+    coarse = np.asarray(drawn_image(seed, side, dark=False), float)
+    values = 128 + spread * (coarse - coarse.mean()) / coarse.std()
+    return np.asarray(values.clip(0, 255).round(), np.uint8)
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    (answer,) = near_duplicates.agree(one[None], other[None])
+    return bool(answer)
 
 
 def test_agreement_ignores_brightness_and_contrast() -> None:
-    rng = np.random.default_rng(0)
-    one = rng.uniform(50, 200, 1024).astype(np.float32)
-    assert near_duplicates.agree(one, one * 0.8 + 20)
-    assert not near_duplicates.agree(one, rng.permutation(one))
-    assert not near_duplicates.agree(np.zeros(1024, np.float32), one)
+    one = small(0)
+    assert alike(one, (one * 0.8 + 20).astype(np.uint8))
+    assert not alike(one, small(1))
+    assert not alike(one, 255 - one)
+    assert not alike(one, np.flipud(one)) and not alike(one, np.fliplr(one))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_agreement_allows_a_small_shift_and_no_large_one(axis: int) -> None:
+    wide = np.asarray(drawn_image(3, 320, dark=False))
+    shifted = [np.roll(wide, by, axis)[40:280, 40:280] for by in (0, 5, 40)]
+    one, near, far = (
+        np.asarray(Image.fromarray(part).resize((32, 32), Image.Resampling.BICUBIC))
+        for part in shifted
+    )
+    assert alike(one, near) and not alike(one, far)
+
+
+def test_flat_images_agree_with_nothing() -> None:
+    flat = np.full((32, 32), 90, np.uint8)
+    assert not alike(flat, flat) and not alike(flat, small(0))
+
+
+def test_stripes_are_compared_though_nothing_changes_along_them() -> None:
+    stripes = np.tile(small(0)[:1], (32, 1))
+    assert alike(stripes, stripes) and not alike(stripes, stripes[:, ::-1])
 
 
 @pytest.mark.parametrize(
-    ("correlation", "spread", "alike"),
-    [
-        (0.999, 1, True),
-        (0.999, 0.5, False),  # next to nothing is shown
-        (0.95, 5, False),
-        (0.98, 5, False),
-        (0.99, 5, True),
-        (0.99, 42, True),  # they differ by 0.141 × 42 = 5.9 grey levels
-        (0.99, 43, False),
-        (0.99, 70, False),
-    ],
+    ("spread", "noise", "same"),
+    [(40, 0.07, True), (40, 0.11, False), (6, 0.18, True), (6, 0.3, False)],
 )
-def test_limits_of_agreement(correlation: float, spread: float, alike: bool) -> None:
-    """Two patterns of +1 and -1 that are not correlated, mixed."""
-    first, second = np.tile([1.0, -1.0], 512), np.tile([1.0, 1.0, -1.0, -1.0], 256)
-    mixed = correlation * first + (1 - correlation**2) ** 0.5 * second
-    one, other = (
-        (128 + spread * pattern).astype(np.float32) for pattern in (first, mixed)
+def test_what_may_remain(spread: float, noise: float, same: bool) -> None:
+    """A share of the contrast, or the grey levels that JPEG changes."""
+    one = small(0, spread).astype(float)
+    rng = np.random.default_rng(1)
+    coarse = Image.fromarray(rng.normal(size=(16, 16)).astype(np.float32))
+    rough = np.asarray(coarse.resize((32, 32), Image.Resampling.BICUBIC), float)
+    smooth = ndimage.gaussian_filter(rough, near_duplicates.BLUR)
+    rough *= noise * ndimage.gaussian_filter(one, near_duplicates.BLUR).std()
+    other = one + rough / smooth.std()
+    assert alike(one.astype(np.uint8), other.round().clip(0, 255).astype(np.uint8)) is (
+        same
     )
-    assert np.corrcoef(one, other)[0, 1] == pytest.approx(correlation)
-    assert near_duplicates.agree(one, other) is alike
+
+
+def test_pairs_of_files_that_went_or_broke_are_not_confirmed(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{n}.png" for n in range(4)]
+    for path in paths[:2]:
+        Image.fromarray(small(0)).save(path)
+    paths[2].write_text("no image")
+    pairs = np.array([[0, 2], [1, 3], [0, 1]])
+    places = [(tmp_path, path.name) for path in paths]
+    assert near_duplicates.confirmed(places, pairs) == [(0, 1)]
 
 
 @settings(max_examples=50)
