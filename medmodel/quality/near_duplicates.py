@@ -47,7 +47,7 @@ _STEPS = 10_000
 
 Hashes = npt.NDArray[np.int8]
 Pairs = npt.NDArray[np.int64]
-_Floats = npt.NDArray[np.float32]
+_Floats = npt.NDArray[np.floating]
 _Small = npt.NDArray[np.uint8]
 
 
