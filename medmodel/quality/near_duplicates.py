@@ -230,7 +230,7 @@ def agree(one: _Small, other: _Small) -> npt.NDArray[np.bool_]:
     mean = (first + second) / 2
     down, right = np.gradient(mean, axis=(1, 2))
     place = np.linspace(-0.5, 0.5, mean.shape[1], dtype=np.float32)
-    changes = [
+    changes: list[_Floats] = [
         np.ones_like(mean),
         mean,
         right,
