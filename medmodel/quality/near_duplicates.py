@@ -228,9 +228,9 @@ def agree(one: _Small, other: _Small) -> npt.NDArray[np.bool_]:
     spread = np.minimum(first.std(axis=(1, 2)), second.std(axis=(1, 2)))
     first, second = _standardised(first), _standardised(second)
     mean = (first + second) / 2
-    down, right = np.gradient(mean, axis=(1, 2))
+    down, right = np.asarray(np.gradient(mean, axis=(1, 2)))
     place = np.linspace(-0.5, 0.5, mean.shape[1], dtype=np.float32)
-    changes: list[_Floats] = [
+    changes = [
         np.ones_like(mean),
         mean,
         right,
