@@ -45,6 +45,8 @@ _FORMATS = {
 }
 _LAYOUTS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _LOSSLESS, _JPEG_LS = 0xC3, 0xF7
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+"""Width to height of a JPEG XL, where one number says both."""
 _STARTS = {*range(0xC0, 0xD0), _JPEG_LS} - {0xC4, 0xC8, 0xCC}
 """Markers of a frame: ISO 10918-1 B.1.1.3; ISO 14495-1 C.1.1."""
 
@@ -158,10 +160,10 @@ def _codec(data: bytes) -> tuple[str, int]:
 def _header(data: bytes, codec: str, name: str) -> tuple[int, int]:
     """How many images there are, and the orientation of EXIF; the size is checked.
 
-    Those of a JPEG XL are only known when it is decoded, upright, in the sandbox whose
-    memory bounds them.
+    Those of a JPEG XL are only known when it is decoded, which is upright.
     """
     if codec == "jpegxl":
+        check_size(*_jpeg_xl_size(data), name)
         return sys.maxsize, 1
     if codec.startswith("jpeg") and codec != "jpeg2k":
         _, _, height, width = _jpeg_frame(data)
@@ -233,6 +235,38 @@ def _jpeg_2000_depths(data: bytes) -> list[int]:
     (count,) = struct.unpack_from(">H", data, at + 40)
     depths = data[at + 42 : at + 42 + 3 * count : 3]
     return [(depth & 0x7F) + 1 + (depth & 0x80) for depth in depths]
+
+
+def _jpeg_xl_size(data: bytes) -> tuple[int, int]:
+    """Width and height that the codestream begins with: ISO 18181-1, annex D.2.
+
+    Raises:
+        ValueError: There is no codestream.
+    """
+    start = 0
+    if not data.startswith(b"\xff\x0a"):  # a box holds it, whole or its first part
+        whole, part = data.find(b"jxlc"), data.find(b"jxlp")
+        start = whole + 4 if whole >= 0 else part + 8
+    if data[start : start + 2] != b"\xff\x0a":
+        raise ValueError("no codestream")
+    bits = int.from_bytes(data[start + 2 : start + 14], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value, bits = bits & (2**count - 1), bits >> count
+        return value
+
+    is_small = take(1)
+
+    def side() -> int:
+        return 8 * (take(5) + 1) if is_small else take((9, 13, 18, 30)[take(2)]) + 1
+
+    height = side()
+    ratio = take(3)
+    if ratio == 0:
+        return side(), height
+    across, down = _RATIOS[ratio - 1]
+    return height * across // down, height
 
 
 def _png_exif(data: bytes) -> bytes:

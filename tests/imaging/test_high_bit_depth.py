@@ -11,7 +11,7 @@ import pytest
 
 from medmodel.benchmark.image_variants import png
 from medmodel.core.errors import ImageError
-from medmodel.imaging import images
+from medmodel.imaging import high_bit_depth, images
 from medmodel.imaging.raster import is_avif, is_bmp, is_heic
 
 DEEP = (np.arange(40 * 48).reshape(40, 48) * 2).astype(np.uint16)
@@ -67,6 +67,31 @@ def enlarged(data: bytes, marker: bytes, skip: int, code: str) -> bytes:
 def test_too_many_pixels_are_refused_from_the_header(data: bytes) -> None:
     with pytest.raises(ImageError, match="a.x has more than 100 million pixels"):
         images.decode(data, "a.x")
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(8, 8), (256, 256), (257, 31), (100, 120), (90, 160), (600, 300), (7, 9000)],
+)
+def test_size_of_a_jpeg_xl_from_its_first_bits(height: int, width: int) -> None:
+    for samples in (
+        np.zeros((height, width), np.uint8),
+        np.ones((height, width), "u2"),
+    ):
+        data = bytes(imagecodecs.jpegxl_encode(samples, lossless=True, effort=1))
+        boxed = data if data.startswith(b"\0") else b"\0\0\0\0jxlc" + data
+        for codestream in (data, boxed):
+            assert high_bit_depth._jpeg_xl_size(codestream) == (width, height)
+
+
+def test_a_jpeg_xl_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
+    # Not small, sides of up to 30 bits, no ratio: 0, 11, 59,999, 000, 11, 59,999.
+    sides = 0b110 | 59_999 << 3 | 0b11 << 36 | 59_999 << 38
+    data = b"\xff\x0a" + sides.to_bytes(12, "little")
+    with pytest.raises(ImageError, match="a.jxl has more than 100 million pixels"):
+        images.decode(data, "a.jxl")
+    with pytest.raises(ImageError, match="a.jxl cannot be read: .* damaged"):
+        images.decode(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "a.jxl")
 
 
 def test_orientation_of_a_png_behind_its_samples() -> None:
