@@ -20,10 +20,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
-from medmodel.core.errors import FileError
+from medmodel.core.errors import DECODER_ERRORS, FileError
 from medmodel.core.regular_files import open_regular
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MOST_JSON_BYTES = 256 << 20
 """No JSON file that this program writes comes near: larger ones are not read."""
@@ -190,6 +193,31 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([*([header] if header else []), *rows])
     return text.getvalue()
+
+
+def map_array(
+    path: Path, shape: tuple[int, ...], dtype: str, mode: Literal["r", "r+"] = "r"
+) -> np.memmap:
+    """Maps a .npy file into memory.
+
+    Args:
+        path: The file.
+        shape: Of the array that it is to hold; not empty.
+        dtype: Of its numbers.
+        mode: Whether it may be written.
+
+    Raises:
+        FileError: It is missing, or holds anything else.
+    """
+    import numpy as np  # here: many processes read no arrays
+
+    try:
+        array = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (*DECODER_ERRORS, SyntaxError, MemoryError) as error:
+        raise damaged(path, "it is no array") from error
+    if not isinstance(array, np.memmap) or (array.shape, array.dtype) != (shape, dtype):
+        raise damaged(path, "it is another array")
+    return array
 
 
 def write_rows(

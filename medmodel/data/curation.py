@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.samples import Slicing, file_of
-from medmodel.core.storage import Lock, read_json, write_json
+from medmodel.core.storage import Lock, read_as, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,13 @@ class Action:
     time: float = field(default_factory=time.time)
 
 
+@dataclass(frozen=True)
+class _ActionsFile:
+    """What actions.json holds."""
+
+    all: list[Action]
+
+
 def actions(place: Path) -> list[Action]:
     """The decisions kept in a folder of the index, oldest first.
 
@@ -55,8 +62,10 @@ def actions(place: Path) -> list[Action]:
     """
     path = place / "actions.json"
     try:
-        kept = read_json(path)
-        return [] if kept is None else [Action(**values) for values in kept["all"]]
+        kept = read_as(path, _ActionsFile)
+        decided = [] if kept is None else kept.all
+        slicing(decided)
+        return decided
     except MALFORMED as error:
         # To go on without it would bring back what somebody left out.
         raise DataError(

@@ -25,10 +25,10 @@ import numpy.typing as npt
 
 from medmodel.core import pool, samples
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import DataError, ImageError
+from medmodel.core.errors import MALFORMED, DataError, FileError, ImageError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock, read_json, replacing, write_json
+from medmodel.core.storage import Lock, map_array, read_as, replacing, write_json
 from medmodel.imaging import images
 from medmodel.imaging.decoded_image import DecodedImage
 
@@ -39,6 +39,13 @@ VERSION = 3
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
 _SETTLE_EVERY = 2.0
 """Seconds of work that are lost at most when the process is killed."""
+
+
+@dataclass(frozen=True)
+class _PreparedFile:
+    """What prepared.json holds: path -> reason of the images that cannot be read."""
+
+    failed: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -79,24 +86,54 @@ def prepare(
     """
     paths = [str(path) for path in table["path"]]
     place = prepared_folder(folder, paths, preprocessing)
-    if not (place / "prepared.json").exists():
+    failed = _failed(place)
+    pixels = _pixels(place, failed, paths, preprocessing)
+    if failed is None or pixels is None:
         lock = _wait_for_lock(place, job)
         try:
             # Another run may have finished it while we waited.
-            if not (place / "prepared.json").exists():
-                _decode_all(place, folder, paths, preprocessing, job)
+            failed = _failed(place)
+            pixels = _pixels(place, failed, paths, preprocessing)
+            if failed is None or pixels is None:
+                (place / "prepared.json").unlink(missing_ok=True)
+                failed = _decode_all(place, folder, paths, preprocessing, job)
         finally:
             lock.release()
-    facts = read_json(place / "prepared.json")
-    failed: dict[str, str] = facts["failed"]
     if len(failed) == len(paths):
         raise DataError(
             f"None of the {len(paths)} images of {folder.name} is readable."
         )
+    if pixels is None:
+        shape = (len(paths) - len(failed), *preprocessing.shape)
+        pixels = map_array(place / "pixels.npy", shape, "uint8")
     rows = table[~table["path"].isin(list(failed))].reset_index(drop=True)
-    pixels = np.load(place / "pixels.npy", mmap_mode="r")
     job.progress("preparing", len(paths), len(paths))
     return Prepared(place, pixels, rows, failed)
+
+
+def _failed(place: Path) -> dict[str, str] | None:
+    """Path -> reason of what could not be read; None where it must be done again."""
+    try:
+        facts = read_as(place / "prepared.json", _PreparedFile)
+    except FileError:
+        return None
+    return None if facts is None else facts.failed
+
+
+def _pixels(
+    place: Path,
+    failed: dict[str, str] | None,
+    paths: list[str],
+    preprocessing: Preprocessing,
+) -> npt.NDArray[np.uint8] | None:
+    """The finished array; None where there is none, or it is damaged."""
+    if failed is None:
+        return None
+    shape = (len(paths) - len(failed), *preprocessing.shape)
+    try:
+        return map_array(place / "pixels.npy", shape, "uint8")
+    except FileError:
+        return None
 
 
 def prepared_folder(
@@ -194,7 +231,8 @@ def _decode_all(
     paths: list[str],
     preprocessing: Preprocessing,
     job: Job,
-) -> None:
+) -> dict[str, str]:
+    """Writes the array and its facts; returns path -> reason of those left out."""
     part, journal = place / "pixels.part", place / "chunks.jsonl"
     header = _header(len(paths), preprocessing)
     size = len(header) + len(paths) * int(np.prod(preprocessing.shape))
@@ -225,6 +263,7 @@ def _decode_all(
     part.replace(place / "pixels.npy")
     write_json(place / "prepared.json", {"failed": failed})
     journal.unlink()
+    return failed
 
 
 class _Journal:
@@ -276,13 +315,13 @@ def _resume(
     failed: dict[str, str] = {}
     finished: set[int] = set()
     if part.exists() and part.stat().st_size == size and journal.exists():
-        for text in journal.read_text(encoding="utf-8").splitlines():
+        for text in journal.read_text("utf-8", "replace").splitlines():
             try:
                 line = json.loads(text)
-            except json.JSONDecodeError:  # the line during which it was killed
+                failed |= line["failed"]
+                finished.update(int(row) for row in line["rows"])
+            except MALFORMED:  # the line during which it was killed
                 continue
-            failed |= line["failed"]
-            finished.update(line["rows"])
         return failed, finished
     journal.unlink(missing_ok=True)
     with part.open("wb") as file:

@@ -24,7 +24,7 @@ from medmodel.core import audit
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, RunError
 from medmodel.core.samples import axis_of
-from medmodel.core.storage import read_json, write_json
+from medmodel.core.storage import read_as, write_json
 from medmodel.data.datasets import Index, index_dataset, load_index
 from medmodel.data.layout import list_files
 from medmodel.data.splits import known_patients
@@ -177,8 +177,7 @@ def _copy(model: Run, run: Run, name: str) -> None:
 
 
 def _test_ids(run: Run) -> list[str]:
-    run_ids = read_json(run.folder / "elsewhere.json")
-    return [str(run_id) for run_id in run_ids] if isinstance(run_ids, list) else []
+    return read_as(run.folder / "elsewhere.json", list[str]) or []
 
 
 def _check_axis(index: Index, model: Run) -> None:
@@ -197,7 +196,8 @@ def _check_axis(index: Index, model: Run) -> None:
 
 def _identical(index: Index, model: Run) -> int:
     folder = Path(model.config.dataset)
-    if not folder.is_dir():  # nothing is left to compare with
+    # Nothing is left to compare with.
+    if not model.config.dataset or not folder.is_dir():
         return 0
     index_of_model = load_index(folder, comparable=True) or index_dataset(folder)
     return int(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
-from medmodel.core.storage import read_json, write_json
+from medmodel.core.storage import read_as, write_json
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.runs.run import Run
@@ -118,9 +118,12 @@ def select_images(
 
 
 def doubtful_labels(run: Run) -> list[str]:
-    """Paths of the images whose label somebody marked as doubtful, sorted."""
-    paths = read_json(run.folder / "doubtful.json")
-    return sorted(map(str, paths)) if isinstance(paths, list) else []
+    """Paths of the images whose label somebody marked as doubtful, sorted.
+
+    Raises:
+        FileError: The file that holds them is damaged.
+    """
+    return sorted(read_as(run.folder / "doubtful.json", list[str]) or [])
 
 
 def mark_label(run: Run, path: str, doubtful: bool) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
-from medmodel.core.storage import newer, read_as, write_json
+from medmodel.core.storage import damaged, newer, read_as, write_json
 from medmodel.evaluation.intervals import variance_and_quantile
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs.run import Run
@@ -131,12 +131,21 @@ def store_temperature(run: Run, temperature: Temperature) -> None:
 
 
 def stored_temperature(run: Run) -> Temperature | None:
-    """What `store_temperature` wrote; None if the run's model is not calibrated."""
+    """What `store_temperature` wrote; None if the run's model is not calibrated.
+
+    Raises:
+        FileError: calibration.json is damaged.
+    """
     path = run.folder / "calibration.json"
     # A run that was resumed has another model than the one that was calibrated.
     if not path.exists() or newer(run.model_path, path):
         return None
-    return read_as(path, Temperature)
+    temperature = read_as(path, Temperature)
+    if temperature is not None:
+        ends = (temperature.low, temperature.value, temperature.high)
+        if not all(0 < end < math.inf for end in ends):
+            raise damaged(path, "a temperature is above 0")
+    return temperature
 
 
 def _logits(scores: NDArray[np.floating]) -> NDArray[np.float64]:

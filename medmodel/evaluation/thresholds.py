@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DataError
-from medmodel.core.storage import newer, read_json, write_json
+from medmodel.core.errors import MALFORMED, DataError
+from medmodel.core.storage import damaged, newer, read_json, write_json
 from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
 from medmodel.evaluation.metrics import call_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.runs.run import Run
+from medmodel.runs.run import LATEST_TIME, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,7 +222,11 @@ def freeze_thresholds(
 
 
 def frozen_thresholds(run: Run) -> tuple[Rule | Rules, dict[str, float]] | None:
-    """What was chosen first; None if nothing was chosen for these scores."""
+    """What was chosen first; None if nothing was chosen for these scores.
+
+    Raises:
+        FileError: thresholds.json is damaged.
+    """
     values = _kept(run)
     return None if values is None else (_rule(values), _thresholds(values))
 
@@ -240,8 +244,28 @@ def _kept(run: Run) -> dict[str, Any] | None:
     # A run that was resumed has other scores than those that were looked at.
     if any(newer(f, path) for f in (run.predictions_path, run.model_path)):
         return None
-    values: dict[str, Any] = read_json(path)
-    return values
+    values = read_json(path)
+    try:
+        for choice in (values, *values.get("later", [])):
+            _check_choice(choice)
+    except (*MALFORMED, DataError) as error:
+        raise damaged(path) from error
+    return dict(values)
+
+
+def _check_choice(values: Mapping[str, Any]) -> None:
+    """Refuses what `freeze_thresholds` does not write.
+
+    Raises:
+        ValueError: A threshold or the time is none.
+        DataError: There is no such rule.
+    """
+    _rule(values)
+    thresholds = _thresholds(values).values()
+    if not all(math.isnan(each) or -1 <= each <= 2 for each in thresholds):
+        raise ValueError("a threshold is none")
+    if not 0 <= float(values.get("when", 0)) <= LATEST_TIME:
+        raise ValueError("the time is none")
 
 
 def _rule_json(rule: Rule | Rules) -> dict[str, Any]:

@@ -7,6 +7,7 @@ the same ever after. scikit-image does the work, in grey levels from 0 to 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,9 @@ import numpy.typing as npt
 
 from medmodel.core.enhancement_steps import describe, parse
 from medmodel.core.environment import workspace_root
-from medmodel.core.storage import Lock, read_json, write_json
+from medmodel.core.errors import ConfigError
+from medmodel.core.preprocessing import window_values
+from medmodel.core.storage import Lock, damaged, read_as, write_json
 
 Pixels = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
@@ -64,16 +67,37 @@ def apply(pixels: Pixels, steps: Sequence[str]) -> Pixels:
     return (values.clip(0, 1) * 255).round().astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class _StoredChain:
+    """A chain as enhancements.json holds it."""
+
+    steps: list[str]
+    window: str
+
+
 def saved_chains() -> dict[str, Chain]:
-    """Chains that people saved in this workspace, by name."""
-    chains: dict[str, Any] = read_json(_file()) or {}
+    """Chains that people saved in this workspace, by name.
+
+    Raises:
+        FileError: enhancements.json is damaged.
+    """
     # The first version kept the steps alone.
-    return {
+    kind: Any = dict[str, list[str] | _StoredChain]
+    chains: dict[str, list[str] | _StoredChain] = read_as(_file(), kind) or {}
+    saved = {
         name: Chain(tuple(chain))
         if isinstance(chain, list)
-        else Chain(tuple(chain["steps"]), chain["window"])
+        else Chain(tuple(chain.steps), chain.window)
         for name, chain in chains.items()
     }
+    try:
+        for chain in saved.values():
+            window_values(chain.window)
+            for step in chain.steps:
+                parse(step)
+    except ConfigError as error:
+        raise damaged(_file(), error) from error
+    return saved
 
 
 def save_chain(name: str, steps: Sequence[str], window: str = "auto") -> None:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.errors import PredictionError
+from medmodel.core.errors import DECODER_ERRORS, PredictionError
 from medmodel.evaluation.ood import FILE_NAME as REFERENCE
 from medmodel.evaluation.ood import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
@@ -89,16 +89,33 @@ def load(run: Run) -> LoadedModel:
     facts = run.model_facts
     try:
         saved = keras.models.load_model(run.model_path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
+    except (*DECODER_ERRORS, BadZipFile) as error:
         raise PredictionError(
             f"The model of run {run.title} cannot be loaded: {run.model_path.name} is "
             "damaged or was written by another version. Train it again."
         ) from error
+    _check_facts(run, saved, facts)
     model = in_float32(saved)
     detector = None
     with contextlib.suppress(FileNotFoundError):
         detector = OodDetector.load(run.folder / REFERENCE)
     return LoadedModel(model, facts, compiled(model), detector)
+
+
+def _check_facts(run: Run, model: keras.Model, facts: ModelFacts) -> None:
+    """Refuses a model.json that is not the model's.
+
+    Raises:
+        PredictionError: It has other classes, or images of another shape.
+    """
+    outputs, inputs = model.output_shape[-1], tuple(model.input_shape[1:])
+    names, shape = len(facts.class_names), facts.preprocessing.shape
+    if names != outputs or shape != inputs:
+        raise PredictionError(
+            f"The model.json of run {run.title} is not its model's: it names {names} "
+            f"classes and images of {shape}, the model has {outputs} and {inputs}. "
+            "Restore both from a backup, or train it again."
+        )
 
 
 def compiled(model: keras.Model) -> Callable[[tf.Tensor], Any]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.errors import Cancelled
+from medmodel.core.errors import Cancelled, FileError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock, read_json, write_json
+from medmodel.core.storage import Lock, map_array, read_as, write_json
 from medmodel.data.prepared import Prepared
 from medmodel.networks.models import frozen_backbone
 
@@ -65,7 +65,7 @@ def extract(
                 raise Cancelled("Computing features was given up on request.")
     finally:
         lock.release()
-    return np.load(store.path, mmap_mode="r")
+    return map_array(store.path, store.shape, "float16")
 
 
 def cached(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,10 @@ def cached(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
     path = store.path if store.path.exists() else store.partial
     if not len(rows) or not path.exists():
         return np.empty((0, FEATURES), np.float16), rows[:0]
-    return np.load(path, mmap_mode="r"), rows
+    try:
+        return map_array(path, store.shape, "float16"), rows
+    except FileError:
+        return np.empty((0, FEATURES), np.float16), rows[:0]
 
 
 def warm(preprocessing: Preprocessing) -> None:
@@ -147,6 +150,7 @@ class _Store:
         self.marker = folder / f".features_{NAME}_{VERSION}.json"
         self.lock = Lock(folder / "features.lock")
         self.count = count
+        self.shape = (count, FEATURES)
         self.order = np.random.default_rng(0).permutation(count)
         self.done = 0
         self._table: np.memmap | None = None
@@ -156,15 +160,26 @@ class _Store:
         """How many rows of `order` were safely on disk when last marked."""
         if self.path.exists():
             return self.count
-        return int((read_json(self.marker) or {"done": 0})["done"])
+        try:
+            done = (read_as(self.marker, dict[str, int]) or {}).get("done", 0)
+        except FileError:
+            return 0
+        return done if 0 <= done <= self.count else 0
 
     def open(self) -> np.ndarray:
         """The whole table, or the one to be filled on."""
         if self.path.exists():
-            return np.load(self.path, mmap_mode="r")
+            try:
+                return map_array(self.path, self.shape, "float16")
+            except FileError:
+                self.path.unlink()
         if self.trusted == 0 or not self.partial.exists():
             self._make_partial()
-        self._table = np.load(self.partial, mmap_mode="r+")
+        try:
+            self._table = map_array(self.partial, self.shape, "float16", "r+")
+        except FileError:
+            self._make_partial()
+            self._table = map_array(self.partial, self.shape, "float16", "r+")
         return self._table
 
     def mark(self) -> None:
@@ -182,8 +197,7 @@ class _Store:
 
     def _make_partial(self) -> None:
         self.marker.unlink(missing_ok=True)
-        shape = (self.count, FEATURES)
-        np.lib.format.open_memmap(self.partial, "w+", np.float16, shape).flush()
+        np.lib.format.open_memmap(self.partial, "w+", np.float16, self.shape).flush()
         # A write to a memory map on a full disk kills the process; this raises.
         with self.partial.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, self.partial.stat().st_size)

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 from medmodel.core.config import MODEL_NAMES, RECIPES
 from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import read_json
 from medmodel.data.datasets import load_index
 from medmodel.data.sample_size import (
     ClassCounts,
@@ -388,7 +387,7 @@ def _calibration(run: Run) -> str:
 
 
 def _environment(run: Run) -> str:
-    values: dict[str, Any] = read_json(run.folder / "environment.json") or {}
+    values = run.environment
     names = ("python", "tensorflow", "keras", "numpy", "platform", "device")
     return ", ".join(_said(values, names))
 

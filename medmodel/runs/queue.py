@@ -26,7 +26,7 @@ from medmodel.core import audit, devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device, tensorflow_environment
 from medmodel.core.errors import RunError
-from medmodel.core.storage import Lock, locked, read_json, write_json
+from medmodel.core.storage import Lock, locked, read_as, write_json
 from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
 
 STOP_SECONDS = 20.0
@@ -41,6 +41,19 @@ _starting = threading.Lock()
 _started: dict[Path, float] = {}
 _children: list[subprocess.Popen[bytes]] = []
 _present: dict[Path, Lock] = {}
+
+
+@dataclass(frozen=True)
+class WorkerIdentity:
+    """What worker.json holds: which process trains a run.
+
+    Args:
+        pid: Its number.
+        started: When it began, seconds since 1970: numbers are given again.
+    """
+
+    pid: int
+    started: float
 
 
 @dataclass(frozen=True)
@@ -281,7 +294,7 @@ def _claim(run: Run, status: Status, choices: list[list[Device]]) -> Claim | Non
 
 def _write_claim(run: Run, status: Status, device: str) -> None:
     process = psutil.Process()
-    identity = {"pid": process.pid, "started": process.create_time()}
+    identity = WorkerIdentity(process.pid, process.create_time())
     write_json(run.folder / "worker.json", identity)
     run.write_status(
         replace(
@@ -353,16 +366,18 @@ def _unstartable(status: Status, message: str) -> Status:
 
 def _kill(run: Run) -> None:
     """Ends the worker of a run and its helpers, and waits until they are gone."""
-    identity = read_json(run.folder / "worker.json") or {}
     try:
-        worker = psutil.Process(int(identity.get("pid", -1)))
+        identity = read_as(run.folder / "worker.json", WorkerIdentity)
+        if identity is None:
+            return
+        worker = psutil.Process(identity.pid)
         # The number may long belong to another process.
-        if abs(worker.create_time() - identity["started"]) > 1.0:
+        if abs(worker.create_time() - identity.started) > 1.0:
             return
         family = [worker, *worker.children(recursive=True)]
         for process in family:
             process.kill()
-    except (psutil.Error, ValueError, KeyError):
+    except (psutil.Error, ValueError, OverflowError):
         return
     deadline = time.monotonic() + KILL_SECONDS
     while run.alive and time.monotonic() < deadline:

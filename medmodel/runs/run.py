@@ -35,8 +35,10 @@ from medmodel.core.storage import (
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A number of things, as a file may hold it."""
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=32_503_680_000)]
-"""A length of time, or a time since 1970, before the year 3000."""
+LATEST_TIME = 32_503_680_000
+"""The year 3000, in seconds since 1970."""
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LATEST_TIME)]
+"""A length of time, or a time since 1970."""
 LARGEST_SIDE = 4096
 """Height and width of a model's input at most, in pixels."""
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
@@ -294,6 +296,15 @@ class Run:
             reason = "a name of a class occurs twice, or its size is none of an image"
             raise RunError(str(damaged(self.folder / "model.json", reason)))
         return facts
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, device and precision from environment.json; empty without one.
+
+        Raises:
+            FileError: It is damaged.
+        """
+        return read_as(self.folder / "environment.json", dict[str, Any]) or {}
 
     @property
     def model_path(self) -> Path:

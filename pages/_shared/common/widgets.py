@@ -129,6 +129,8 @@ def folder_names(paths: Iterable[str]) -> dict[str, str]:
 
 def folder_name(path: str) -> str:
     """A data set's folder as shown in lists: relative to the workspace's own."""
+    if not path:  # of a run that lost its settings
+        return "a data set that is not known any more"
     folder = Path(path)
     datasets = workspace_root() / "datasets"
     return (

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import streamlit as st
 
 from medmodel.core.config import MODEL_NAMES, RECIPES, TrainConfig
+from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus, Status
@@ -36,6 +37,8 @@ def show(run: Run) -> None:
         f"{MODEL_NAMES.get(config.model, config.model)}, trained on "
         f"{widgets.dataset_name(config)}.",
     )
+    for sentence in run.lost_files():
+        st.warning(plain(sentence), icon=":material/folder_off:")
     show_notes(run)
     _actions(run, status)
     _failure(run, status)
@@ -164,10 +167,10 @@ def _results(run: Run) -> None:
 def _details(run: Run, config: TrainConfig) -> None:
     with st.expander("Settings", icon=":material/tune:"):
         st.json(json.dumps(asdict(config)), expanded=True)
-        environment = run.folder / "environment.json"
-        if environment.exists():
-            st.markdown("Versions and device")
-            st.json(environment.read_text(encoding="utf-8"))
+        with errors_shown():
+            if run.environment:
+                st.markdown("Versions and device")
+                st.json(json.dumps(run.environment))
     with st.expander("Log", icon=":material/article:"):
         st.caption(f"The last {LOG_LINES} lines of log.txt")
         st.code(_log(run, LOG_LINES) or "Nothing yet.", language=None, height=400)
@@ -175,11 +178,13 @@ def _details(run: Run, config: TrainConfig) -> None:
 
 def _log(run: Run, lines: int) -> str:
     try:
-        with (run.folder / "log.txt").open("rb") as file:
+        with open_regular(run.folder / "log.txt") as file:
             file.seek(max(file.seek(0, 2) - 300 * lines, 0))
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        return f"log.txt cannot be read: {error.strerror}."
     # A progress bar writes one line over and over: keep what it said last.
     said = (line.rpartition("\r")[2] for line in text.split("\n"))
     return "\n".join(deque(said, maxlen=lines)).strip()

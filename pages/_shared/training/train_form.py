@@ -21,6 +21,7 @@ from medmodel.core.config import (
 )
 from medmodel.core.preprocessing import WINDOWS, Colour, Fit
 from medmodel.imaging.enhance import Chain, saved_chains
+from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
 FIT_TITLES = {
@@ -121,7 +122,9 @@ class Form:
 
     def enhancement(self) -> None:
         """A field for a chain of the Enhance page; absent while there is none."""
-        chains = saved_chains()
+        chains: dict[str, Chain] = {}
+        with errors_shown():
+            chains = saved_chains()
         start = Chain(self.start.steps)
         same = (n for n, c in chains.items() if c.steps == start.steps)
         named = next(same, start.words())
