@@ -15,7 +15,13 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms
 
-from medmodel.benchmark.image_variants import Drawing, draw, tiff, variants
+from medmodel.benchmark.image_variants import (
+    Drawing,
+    draw,
+    on_black,
+    tiff,
+    variants,
+)
 from medmodel.benchmark.odd_files import Case
 from medmodel.imaging import images
 from medmodel.imaging.windows import Pixels
@@ -124,44 +130,89 @@ def replaced(tags: list[Tag], *others: Tag) -> list[Tag]:
     return list({tag[0]: tag for tag in [*tags, *others]}.values())
 
 
+def _of_three(photometric: int, bits: int) -> list[Tag]:
+    return [
+        (258, "H", [bits] * 3),
+        (262, "H", [photometric]),
+        (277, "H", [3]),
+        (530, "H", [1, 1]),
+    ]
+
+
 def _subsampled_cases(drawing: Drawing) -> Iterator[Case]:
     """YCbCr with fewer samples of colour: each block has one colour here."""
-    for across, down in ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4)):
+    for across, down in ((1, 1), (2, 1), (1, 2), (2, 2), (4, 2), (4, 4)):
         blocks = drawing.colour[::down, ::across]
         colour = blocks.repeat(down, 0).repeat(across, 1)[:38, :54]
         ycbcr = np.asarray(Image.fromarray(colour).convert("YCbCr"))
-        expected = np.asarray(Image.fromarray(colour))
         for planar in (False, True):
             for order in "<>":
-                write = partial(_ycbcr_file, ycbcr, across, down, planar, order)
-                name = f"YCbCr {across}:{down}, planar {planar}, {order}"
-                yield Case(
-                    name, partial(_compared, write, expected, 0, 1, 3), "the same"
-                )
+                for part in ((38, 54), (8, 54), (16, 16)):
+                    for packed in (False, True):
+                        options = (across, down), part, planar, packed, order
+                        write = partial(_ycbcr_file, ycbcr, *options)
+                        compared = partial(_compared, write, colour, 0, 1, 3)
+                        yield Case(f"YCbCr {options}", compared, "the same")
 
 
 def _ycbcr_file(
-    ycbcr: Pixels, across: int, down: int, planar: bool, order: str
+    ycbcr: Pixels,
+    subsampling: tuple[int, int],
+    part: tuple[int, int],
+    planar: bool,
+    packed: bool,
+    order: str,
 ) -> bytes:
+    """Luma and fewer differences of colour in strips or, of 16 pixels, in tiles."""
     height, width, _ = ycbcr.shape
+    rows, columns = part
+    is_tiled = columns == 16
+    # Beyond the edge tiles go on, and so do blocks.
+    padded = np.pad(ycbcr, ((0, 32), (0, 32), (0, 0)), "edge")
+    pieces = [
+        padded[top : top + (rows if is_tiled else min(rows, height - top)), left:][
+            :, :columns
+        ]
+        for top in range(0, height, rows)
+        for left in range(0, width, columns)
+    ]
+    segments = [_subsampled(piece, *subsampling, planar) for piece in pieces]
+    contents = [
+        channel for channels in zip(*segments, strict=True) for channel in channels
+    ]
+    if packed:
+        contents = [bytes(imagecodecs.lzw_encode(content)) for content in contents]
+    sizes = [len(content) for content in contents]
+    starts = [8 + sum(sizes[:number]) for number in range(len(sizes))]
+    tags = replaced(
+        plain_tags(height, width, 6, 3),
+        (259, "H", [5 if packed else 1]),
+        (284, "H", [2 if planar else 1]),
+        (530, "H", list(subsampling)),
+        (273, "L", starts),
+        (278, "L", [rows]),
+        (279, "L", sizes),
+    )
+    if is_tiled:
+        for number in (273, 278, 279):
+            tags = without(tags, number)
+        tags += [(322, "L", [16]), (323, "L", [16])]
+        tags += [(324, "L", starts), (325, "L", sizes)]
+    return tiff_of_tags(tags, b"".join(contents), order)
+
+
+def _subsampled(piece: Pixels, across: int, down: int, planar: bool) -> list[bytes]:
+    """The planes of a part of an image, or all in one: TIFF 6.0, section 21."""
+    height, width, _ = piece.shape
     high, wide = -(-height // down), -(-width // across)
     padding = ((0, high * down - height), (0, wide * across - width), (0, 0))
-    padded = np.pad(ycbcr, padding, "edge")
+    padded = np.pad(piece, padding, "edge")
     colours = padded[::down, ::across, 1:]
-    tags = plain_tags(height, width, 6, 3)
     if planar:
-        planes = [ycbcr[..., 0], colours[..., 0], colours[..., 1]]
-        sizes = [plane.size for plane in planes]
-        starts = [8, 8 + sizes[0], 8 + sizes[0] + sizes[1]]
-        tags += [(284, "H", [2])]
-        tags = replaced(tags, (273, "L", starts), (279, "L", sizes))
-        content = b"".join(plane.tobytes() for plane in planes)
-    else:
-        luma = padded[..., 0].reshape(high, down, wide, across).swapaxes(1, 2)
-        units = [luma.reshape(high, wide, -1), colours]
-        content = np.concatenate(units, -1).tobytes()
-        tags = replaced(tags, (279, "L", [len(content)]))
-    return tiff_of_tags([*tags, (530, "H", [across, down])], content, order)
+        return [x.tobytes() for x in (piece[..., 0], colours[..., 0], colours[..., 1])]
+    luma = padded[..., 0].reshape(high, down, wide, across).swapaxes(1, 2)
+    units = np.concatenate([luma.reshape(high, wide, -1), colours], -1)
+    return [units.tobytes()]
 
 
 def _lab_cases(drawing: Drawing) -> Iterator[Case]:
@@ -228,6 +279,18 @@ def _sloppy_cases(drawing: Drawing) -> Iterator[Case]:
         ),
         ("sample format 4", [*tags, (339, "H", [4])], content, drawing.grey),
         ("planes of one", [*tags, (284, "H", [2])], content, drawing.grey),
+        (
+            "fourth sample without a kind",
+            plain_tags(height, width, 2, 4),
+            np.concatenate([drawing.colour, drawing.alpha], -1).tobytes(),
+            on_black(drawing.colour, drawing.alpha / 255),
+        ),
+        (
+            "palette of 8 bits",
+            [*replaced(tags, (262, "H", [3])), (320, "H", [*range(256)] * 3)],
+            content,
+            drawing.grey,
+        ),
         ("more than its samples", tags, content + b"x" * 99, drawing.grey),
     ]
     for name, written, samples, expected in files:
@@ -418,6 +481,8 @@ def _refused_cases(drawing: Drawing) -> Iterator[Case]:
         ("compression 40000", [(259, "H", [40000])], "40000"),
         ("complex", [(258, "H", [64]), (339, "H", [6])], "COMPLEXIEEE"),
         ("inks", [(262, "H", [5]), (332, "H", [2])], "inks"),
+        ("YCbCr of 16 bits", _of_three(6, 16), "YCbCr of 16 bits"),
+        ("CIELAB of 12 bits", _of_three(8, 12), "CIELAB of 12 bits"),
         ("colour without colours", [(262, "H", [2])], "1 samples for RGB"),
     ]
     for name, tags, words in unknown:

@@ -204,6 +204,8 @@ def _unknown(page: Any) -> str | None:
     deep = page.bitspersample != 8 or page.dtype.kind != "u"
     if photometric == PHOTOMETRIC.YCBCR and deep and not _is_rgb(page):
         return f"YCbCr of {page.bitspersample} bits"
+    if page.is_subsampled and page.predictor != 1 and not _is_rgb(page):
+        return "a predictor of samples that are fewer for colour"
     lab = photometric in (PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB)
     if lab and page.bitspersample not in (8, 16):
         return f"{photometric.name} of {page.bitspersample} bits"

@@ -95,3 +95,35 @@ def test_mode_says_colours_depth_and_what_is_not_shown(
     samples: np.ndarray, options: dict[str, Any], mode: str
 ) -> None:
     assert read(tiff(samples, **options), "a.tif", -1)["mode"] == mode
+
+
+def test_luma_is_weighted_and_ranged_as_the_file_says() -> None:
+    """ITU-R BT.709 and the range of broadcasting: TIFF 6.0, sections 20 and 21."""
+    red, blue = 0.2126, 0.0722
+    colour = np.array([[[200, 90, 30], [255, 255, 255], [0, 0, 0]]], np.float64)
+    luma = colour @ [red, 1 - red - blue, blue]
+    of_blue = (colour[..., 2] - luma) / (2 - 2 * blue)
+    of_red = (colour[..., 0] - luma) / (2 - 2 * red)
+    ranged = [
+        16 + luma * 219 / 255,
+        128 + of_blue * 112 / 127,
+        128 + of_red * 112 / 127,
+    ]
+    ycbcr = np.stack(ranged, -1).round().astype(np.uint8)
+    levels = (16, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1)
+    weights = (2126, 10_000, 7152, 10_000, 722, 10_000)
+    extratags = [(529, "2I", 3, weights, True), (532, "2I", 6, levels, True)]
+    data = tiff(ycbcr, photometric="ycbcr", extratags=extratags)
+    pixels = read(data, "a.tif", -1)["pixels"]
+    assert np.abs(pixels - colour).max() <= 3
+    nothing = [(529, "2I", 3, (0,) * 6, True)]
+    usual = read(tiff(ycbcr, photometric="ycbcr", extratags=nothing), "a.tif", -1)
+    assert np.abs(usual["pixels"] - colour).max() > 10
+    assert usual["pixels"][0, 1].tolist() == [235] * 3
+
+
+def test_a_predictor_of_fewer_samples_is_refused_by_name() -> None:
+    tags = plain_tags(12, 16, 6, 3)
+    tags += [(317, "H", [2]), (530, "H", [2, 2])]
+    with pytest.raises(ImageError, match="a.tif is a TIFF with a predictor of samples"):
+        read(tiff_of_tags(tags, bytes(999)), "a.tif", -1)
