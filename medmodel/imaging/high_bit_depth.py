@@ -43,6 +43,10 @@ _FORMATS = {
     "avif": "AVIF",
     "jpegxl": "JPEG XL",
 }
+_JPEGS = ("jpeg8", "jpegsof3", "jpegls")
+_HEADERS = 2**16
+"""Bytes of a JPEG in which its EXIF begins, and as many in which it ends."""
+_JPEG_2000_COLOURS = {12: "CMYK", 14: "CIELab", 18: "sYCC", 24: "e-sYCC"}
 _LAYOUTS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _LOSSLESS, _JPEG_LS = 0xC3, 0xF7
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
@@ -132,9 +136,10 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
             count = len(frames)
             samples = frames[max(check_frame(frame, count, name), 0)]
         samples = samples[..., None] if samples.ndim == 2 else samples
+        _refuse_by_name(data, codec, samples.shape[2], name)
         check_size(samples.shape[1], samples.shape[0], name)
         bits = bits or samples.dtype.itemsize * 8
-        pixels = _without_alpha(samples, bits, name)
+        pixels = _on_black(samples, bits, name)
         return {
             "pixels": upright(pixels, orientation),
             "format": _FORMATS[codec],
@@ -165,11 +170,13 @@ def _header(data: bytes, codec: str, name: str) -> tuple[int, int]:
     if codec == "jpegxl":
         check_size(*_jpeg_xl_size(data), name)
         return sys.maxsize, 1
-    if codec.startswith("jpeg") and codec != "jpeg2k":
+    exif = Image.Exif()
+    if codec in _JPEGS:
         _, _, height, width = _jpeg_frame(data)
         check_size(width, height, name)
-        return 1, 1
-    exif = Image.Exif()
+        if (at := data.find(b"Exif\0\0", 0, _HEADERS)) >= 0:
+            exif.load(data[at : at + _HEADERS])
+        return 1, exif.get(ORIENTATION, 1)
     with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
         check_size(*image.size, name)
         written = _png_exif(data) if codec == "png" else image.info.get("exif")
@@ -201,14 +208,24 @@ def _frames(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return samples[None] if is_one else samples
 
 
-def _without_alpha(samples: npt.NDArray[Any], bits: int, name: str) -> Pixels:
+def _refuse_by_name(data: bytes, codec: str, channels: int, name: str) -> None:
+    """Raises `ImageError` for other colours than grey and RGB."""
+    colours = f"{channels} channels"
+    if codec == "jpeg2k" and (at := data.find(b"colr\x01")) >= 0:
+        # ISO 15444-1, I.5.3.3: kind, precedence and approximation before the number.
+        (number,) = struct.unpack_from(">L", data, at + 7)
+        colours = _JPEG_2000_COLOURS.get(number, colours)
+    has_alpha = channels in (2, 4) and codec not in _JPEGS
+    if "channels" not in colours or not (channels in (1, 3) or has_alpha):
+        raise ImageError(
+            f"{name} has samples of other than 8 bits in {colours}: of these only grey "
+            "and RGB can be read here. Save it as PNG."
+        )
+
+
+def _on_black(samples: npt.NDArray[Any], bits: int, name: str) -> Pixels:
     """Grey, grey and alpha, RGB, or RGB and alpha as pixels."""
     count = samples.shape[2]
-    if count not in _LAYOUTS:
-        raise ImageError(
-            f"{name} has {count} channels: only grey and RGB, with alpha or without, "
-            "can be read here."
-        )
     colours = samples[..., : 3 if count >= 3 else 1]
     pixels = to_grey_levels(colours, bits, name)
     if count in (2, 4):

@@ -96,8 +96,7 @@ def test_a_jpeg_xl_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
 
 def test_orientation_of_a_png_behind_its_samples() -> None:
     plain = png(DEEP[..., None], 16, 0, {})
-    exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-    turned = plain[:-12] + png_chunk(b"eXIf", exif) + plain[-12:]
+    turned = plain[:-12] + png_chunk(b"eXIf", EXIF) + plain[-12:]
     pixels = images.decode(plain).pixels
     assert np.array_equal(images.decode(turned).pixels, np.rot90(pixels, -1))
 
@@ -114,3 +113,34 @@ def test_what_a_file_is_by_its_first_bytes() -> None:
     # What stands behind the box is no brand.
     assert not is_heic(b"\0\0\0\x10ftypisom\0\0\0\0heic")
     assert not is_avif(b"\0\0\0\x18avifavif\0\0\0\0mif1avif")
+
+
+EXIF = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+
+
+def test_orientation_of_a_jpeg_of_12_bits() -> None:
+    plain = bytes(imagecodecs.jpeg8_encode(DEEP, bitspersample=12))
+    content = b"Exif\0\0" + EXIF
+    segment = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
+    pixels = images.decode(plain[:2] + segment + plain[2:]).pixels
+    assert np.array_equal(pixels, np.rot90(images.decode(plain).pixels, -1))
+
+
+@pytest.mark.parametrize(("number", "colours"), [(12, "CMYK"), (18, "sYCC")])
+def test_other_colours_of_a_jpeg_2000_are_refused_by_name(
+    number: int, colours: str
+) -> None:
+    deep = np.stack([DEEP] * 3, -1)
+    data = bytes(imagecodecs.jpeg2k_encode(deep, level=0, codecformat="jp2"))
+    at = data.index(b"colr\x01") + 7
+    other = data[:at] + struct.pack(">L", number) + data[at + 4 :]
+    assert images.decode(data, "a.jp2").pixels.shape == (40, 48, 1)
+    with pytest.raises(ImageError, match=f"a.jp2 has .* in {colours}: of these only"):
+        images.decode(other, "a.jp2")
+
+
+def test_four_samples_of_a_deep_jpeg_are_no_alpha() -> None:
+    four = np.stack([DEEP] * 4, -1)
+    data = bytes(imagecodecs.jpeg8_encode(four, bitspersample=12))
+    with pytest.raises(ImageError, match="a.jpg has .* in 4 channels: of these only"):
+        images.decode(data, "a.jpg")
