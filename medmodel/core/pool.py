@@ -13,7 +13,6 @@ thousand small images.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import queue
 import sys
@@ -36,8 +35,13 @@ AHEAD = 2
 """Chunks that a child is given at once: it need not wait for the next."""
 FEW = 150
 """Up to so many items the caller's own process is faster than starting others."""
+SECONDS = 300
+"""Wall time for one item, of which each image has its own limit, see `sandbox`."""
 KEPT = 20
 """Seconds for which a child without work waits for the next."""
+NO_ANSWER = (
+    "The decoder crashed over this file, took too long or needed too much memory."
+)
 
 _LARGE = 64 * 2**20
 """Bytes; larger pieces of memory are given back by a child at once."""
@@ -68,11 +72,12 @@ def map_chunks(
         items: What to work on.
         *constants: Further arguments, the same for all chunks.
         cancelled: Looked at between chunks.
-        few: Up to so many items all is done in this process; default `FEW`.
+        few: Up to so many items all is done in this process; default `FEW`. Those of
+            which this process would have to hold too much are not.
 
     Yields:
         (chunk, result) in the order of completion. The result is None where an item
-        alone brought its process down.
+        alone brought its process down, took too long or needed too much memory.
 
     Raises:
         Cancelled: `cancelled()` became true; running chunks are abandoned.
@@ -80,15 +85,30 @@ def map_chunks(
     size = min(max(len(items) // (SHARES * cores()), 1), LARGEST_CHUNK)
     chunks = [list(items[i : i + size]) for i in range(0, len(items), size)]
     if len(items) <= (FEW if few is None else few):
+        large = []
         for chunk in chunks:
             _check(cancelled)
-            yield chunk, task(chunk, *constants)
-        return
+            try:
+                result = task(chunk, *constants)
+            except sandbox.AnswerTooLargeError:
+                large.append(chunk)
+            else:
+                yield chunk, result
+        chunks = large
+    yield from _map_in_children(task, chunks, constants, cancelled)
+
+
+def _map_in_children(
+    task: Task,
+    chunks: Sequence[list[Any]],
+    constants: tuple[Any, ...],
+    cancelled: Callable[[], bool] | None,
+) -> Iterator[tuple[list[Any], Any]]:
     waiting: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
     for chunk in chunks:
         waiting.put(chunk)
     crew = _WorkerGroup(task, constants, waiting, min(cores(), len(chunks)))
-    left = len(items)
+    left = sum(map(len, chunks))
     try:
         while left:
             _check(cancelled)
@@ -241,14 +261,18 @@ def _check(cancelled: Callable[[], bool] | None) -> None:
 
 
 def _answer(question: Message) -> Message:
-    module, _, function = question.facts["task"].partition(":")
+    arguments = question.facts["arguments"]
     try:
-        task = getattr(importlib.import_module(module), function)
-        kind, value = "done", task(*question.facts["arguments"])
+        task = sandbox.function_named(question.facts["task"])
+        with sandbox.time_limit(SECONDS * len(arguments[0])):
+            kind, value = "done", task(*arguments)
     except OSError as error:
         kind, value = "os", [error.errno, error.strerror]
     except MedModelError as error:
         kind, value = "error", str(error)
+    except MemoryError as error:
+        # Its end tells the parent to look for the item that needs so much.
+        raise SystemExit(1) from error
     except Exception:
         # Not swallowed: raised again in the parent, with where it came from.
         kind, value = "bug", traceback.format_exc()

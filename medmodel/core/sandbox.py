@@ -2,40 +2,66 @@
 
 Decoders written in C may crash, hang or ask for all memory when a file is damaged or
 made to harm. Here they run in a child with a time limit and a memory limit: whatever
-happens to the child, the caller gets an answer or one `ImageError`. A child lives for
-many files; the next one starts when it has died.
+happens to the child, the caller gets an answer of bounded size or one error. A child
+lives for many files; the next one starts when it has died.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
+import os
 import resource
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from medmodel.core.children import Child, IdleChildren, serve
-from medmodel.core.environment import python_environment
-from medmodel.core.errors import ImageError
+from medmodel.core.environment import python_environment, workspace_root
+from medmodel.core.errors import ImageError, MedModelError
 from medmodel.core.messages import BrokenMessage, Message, receive, send
 
 SECONDS = 30
 """Wall time for one file."""
+PAGE_SECONDS = 9
+"""The same where somebody waits for a page."""
 MEMORY = 3 * 2**30
 """Address space of a child in bytes, its libraries included."""
-KEPT = 2
-"""Idle children kept for the next file."""
+LARGEST_ANSWER = 100_000_000
+"""Bytes of an answer's arrays and byte strings; whoever asks holds the latter twice for
+a moment."""
+LARGEST_FACTS = 32 * 2**20
+"""Bytes of the rest of an answer as JSON."""
+AT_ONCE = 4
+"""Children at work at the same time, and idle ones kept for the next file."""
 
 _idle = IdleChildren()
+_slots = threading.BoundedSemaphore(AT_ONCE)
 _inside = threading.Event()
 
 
+class ImageTimeoutError(ImageError):
+    """A file took longer to read than it may."""
+
+
+class AnswerTooLargeError(MedModelError):
+    """What was made of a file is more than the process that asked wants to hold."""
+
+
 def ask(
-    function: str, data: bytes, name: str, seconds: int = SECONDS, **arguments: Any
+    function: str,
+    data: bytes,
+    name: str,
+    seconds: int = SECONDS,
+    largest: int = LARGEST_ANSWER,
+    **arguments: Any,
 ) -> dict[str, Any]:
     """Runs `function(data, name, **arguments)` in a child; safe in any thread.
 
@@ -45,29 +71,62 @@ def ask(
         data: The file.
         name: What to call the file in messages.
         seconds: Wall time until it is given up.
+        largest: Bytes that the answer's arrays may have. In a process that is a sandbox
+            itself nothing is sent, and an answer may have any size.
         **arguments: Must survive JSON.
 
     Raises:
-        ImageError: From the function, or because the child crashed, took too long or
-            needed too much memory.
+        ImageError: From the function, or because the child crashed, took too long
+            (`ImageTimeoutError`) or needed too much memory.
+        AnswerTooLargeError: The answer is larger than `largest`.
+        OSError: From the function.
     """
+    request: dict[str, Any] = {"function": function, "name": name}
+    request |= {"seconds": seconds, "arguments": arguments}
     if _inside.is_set():
-        return _checked(_timed(function, data, name, seconds, arguments))
+        return _checked(_timed(data=data, **request))
+    request |= {"largest": largest, "environment": _environment()}
+    with _slots:
+        question = Message(request, [np.frombuffer(data, np.uint8)])
+        return _checked(_ask_child(question, name, seconds, largest))
+
+
+def _ask_child(
+    question: Message, name: str, seconds: int, largest: int
+) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
     child = _idle.take() or _start_child()
-    request = {"function": function, "name": name, "seconds": seconds}
-    question = Message(
-        {**request, "arguments": arguments}, [np.frombuffer(data, np.uint8)]
-    )
     try:
+        child.connection.settimeout(seconds)
         send(child.connection, question)
-        answer = _to_dictionary(receive(child.connection, largest=MEMORY))
+        left = max(deadline - time.monotonic(), 0.001)
+        answer = receive(child.connection, left, max(largest, LARGEST_FACTS))
+    except TimeoutError as error:
+        child.end()
+        raise _timed_out(name, seconds) from error
     except (OSError, EOFError, BrokenMessage) as error:
-        raise ImageError(_obituary(child.end(), name, seconds)) from error
+        if child.end() == -signal.SIGALRM:
+            raise _timed_out(name, seconds) from error
+        raise ImageError(
+            f"{name} cannot be read: its content brings the decoder to a halt."
+        ) from error
     except BaseException:
         child.end()  # It may be in the middle of an answer to this request.
         raise
-    _idle.add(child, most=KEPT)
-    return _checked(answer)
+    _idle.add(child, most=AT_ONCE)
+    return _to_dictionary(answer)
+
+
+def _environment() -> dict[str, str]:
+    """What may have changed since a child was started."""
+    data = os.environ.get("MEDMODEL_DATA", "")
+    return {"MEDMODEL_WORKSPACE": str(workspace_root()), "MEDMODEL_DATA": data}
+
+
+def _timed_out(name: str, seconds: int) -> ImageTimeoutError:
+    return ImageTimeoutError(
+        f"{name} took longer than {seconds} s to read: it is damaged or too big."
+    )
 
 
 def enter() -> None:
@@ -97,13 +156,6 @@ def _start_child() -> Child:
     )
 
 
-def _obituary(status: int, name: str, seconds: int) -> str:
-    """A sentence that says what a child died of that did not answer."""
-    if status == -signal.SIGALRM:
-        return f"{name} took longer than {seconds} s to read: it is damaged or too big."
-    return f"{name} cannot be read: its content brings the decoder to a halt."
-
-
 def _to_message(answer: dict[str, Any]) -> Message:
     """Arrays and byte strings of an answer beside what JSON can hold."""
     blobs = {
@@ -124,25 +176,61 @@ def _to_dictionary(message: Message) -> dict[str, Any]:
 
 
 def _serve_one(question: Message) -> Message:
+    request = dict(question.facts)
+    os.environ.update(request.pop("environment"))
+    largest = request.pop("largest")
     data = question.arrays.pop().tobytes()  # not in memory twice while it is decoded
-    return _to_message(_timed(data=data, **question.facts))
+    answer = _to_message(_timed(data=data, **request))
+    size = sum(array.nbytes for array in answer.arrays)
+    if size <= largest and len(json.dumps(answer.facts)) <= LARGEST_FACTS:
+        return answer
+    return _to_message({"too large": request["name"]})
+
+
+@contextlib.contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Ends this process by SIGALRM if the block takes longer; for the main thread.
+
+    The signal ends it even inside a decoder that never returns, and even where whoever
+    asked is gone. Within another limit the earlier of both holds.
+    """
+    started = time.monotonic()
+    outer = signal.alarm(seconds)
+    if outer:
+        signal.alarm(min(outer, seconds))
+    try:
+        yield
+    finally:
+        passed = round(time.monotonic() - started)
+        signal.alarm(max(outer - passed, 1) if outer else 0)
+
+
+def function_named(text: str) -> Callable[..., Any]:
+    """The function that `module:name` says."""
+    module, _, attribute = text.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return function
 
 
 def _timed(
     function: str, data: bytes, name: str, seconds: int, arguments: dict[str, Any]
 ) -> dict[str, Any]:
-    # The signal ends the process even inside a decoder that never returns, and even
-    # where the caller is gone.
-    signal.alarm(seconds)
-    try:
+    with time_limit(seconds):
         return _answer(function, data, name, arguments)
-    finally:
-        signal.alarm(0)
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     if "error" in answer:
         raise ImageError(answer["error"])
+    if "refused" in answer:
+        raise MedModelError(answer["refused"])
+    if "os" in answer:
+        raise OSError(*answer["os"])
+    if "too large" in answer:
+        raise AnswerTooLargeError(
+            f"{answer['too large']} is too large to be opened here: what it holds is "
+            f"more than {LARGEST_ANSWER // 10**6} MB. Scale or crop it first."
+        )
     if "bug" in answer:
         raise RuntimeError(answer["bug"])
     return answer
@@ -152,13 +240,15 @@ def _answer(
     function: str, data: bytes, name: str, arguments: dict[str, Any]
 ) -> dict[str, Any]:
     try:
-        module, _, attribute = function.partition(":")
-        task = getattr(importlib.import_module(module), attribute)
-        return dict(task(data, name, **arguments))
+        return dict(function_named(function)(data, name, **arguments))
     except ImageError as error:
         return {"error": str(error)}
+    except MedModelError as error:
+        return {"refused": str(error)}
     except MemoryError:
         return {"error": f"{name} needs too much memory: it is damaged or too big."}
+    except OSError as error:
+        return {"os": [error.errno, error.strerror or str(error)]}
     except Exception as error:  # the caller raises it again
         return {"bug": f"{type(error).__name__} in {function}: {error}"}
 

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 _SCANS = ("DICOM", "NIfTI")
 _TABLE, _PARTIAL, _REJECTED = "index.csv", "partial.csv", "rejected.csv"
 """The finished table, that of a check that goes on, and that of one that failed."""
-_CRASHED = "The decoder crashed over this file."
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
 
@@ -169,7 +168,7 @@ def _describe_changed(
     try:
         for files, described in answers:
             # No answer: an image alone brought its process down.
-            crashed = ([without_image(FileEntry(*f), _CRASHED)] for f in files)
+            crashed = ([without_image(FileEntry(*f), pool.NO_ANSWER)] for f in files)
             for values in itertools.chain.from_iterable(described or crashed):
                 row = compact(values)
                 rows[row.path] = row

@@ -251,9 +251,7 @@ def _decode_all(
     with _Journal(journal, part) as journal_file:
         for rows, answer in answers:
             if answer is None:
-                answer = {
-                    path: "The decoder crashed over this file." for _, path in rows
-                }
+                answer = {path: pool.NO_ANSWER for _, path in rows}
             failed |= answer
             done += len(rows)
             journal_file.add({"rows": [n for n, _ in rows], "failed": answer})

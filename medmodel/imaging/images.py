@@ -11,12 +11,12 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from medmodel.core import samples
+from medmodel.core import samples, sandbox
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
 from medmodel.core.regular_files import open_data_file
@@ -50,7 +50,7 @@ from medmodel.imaging.raster import (
     is_heic,
 )
 from medmodel.imaging.scaling import cropped, padded, scaled
-from medmodel.imaging.windows import Pixels
+from medmodel.imaging.windows import Pixels, Window
 
 
 class Reader(NamedTuple):
@@ -77,6 +77,9 @@ def decode(
 ) -> DecodedImage:
     """Decodes an image file; where it holds several, the first, or the one named.
 
+    In the sandbox: time and memory are limited, and what a decoder does to its process
+    is one file's fault.
+
     16-bit, 32-bit and float images are scaled, see `windows.scale_to_uint8`.
     Transparent parts are laid on black. The rotation that a camera wrote into EXIF is
     applied.
@@ -94,6 +97,8 @@ def decode(
 
     Raises:
         ImageError: It is no image, damaged, or larger than `raster.MAX_PIXELS`.
+        sandbox.AnswerTooLargeError: In a process that is no sandbox, the image is
+            larger than that process wants to hold; see `untrusted`.
         OSError: The file cannot be opened or read.
     """
     if isinstance(source, Path):
@@ -106,14 +111,26 @@ def decode(
     name = name or "The picture"
     if not source:
         raise ImageError(f"{name} is empty (0 bytes).")
-    reader = find_reader(source[:HEAD])
-    if reader is None:
+    if find_reader(source[:HEAD]) is None:
         raise ImageError(
             f"{name} is not an image: its content is neither PNG, JPEG, JPEG-LS, JPEG "
             "2000, JPEG XL, TIFF, BMP, GIF, WebP, AVIF, DICOM nor NIfTI."
         )
     options = DecodeOptions(window, frame, axis, side, values, square_pixels)
-    return reader(source, name, options)
+    fields = sandbox.ask(f"{__name__}:read", source, name, **options._asdict())
+    return from_fields(fields)
+
+
+def read(data: bytes, name: str, **options: Any) -> dict[str, Any]:
+    """What the sandbox runs: the fields of the `DecodedImage` of a known format."""
+    reader: Any = find_reader(data[:HEAD])
+    return vars(reader(data, name, DecodeOptions(**options)))
+
+
+def from_fields(fields: dict[str, Any]) -> DecodedImage:
+    """A `DecodedImage` as it comes out of the sandbox."""
+    window = fields["window"]
+    return DecodedImage(**fields | {"window": Window(*window) if window else None})
 
 
 def decode_data_file(

@@ -224,7 +224,9 @@ def _ask_dicom(
     data, name = _content(source, name)
     if not is_dicom(data[:HEAD]):
         raise ImageError(f"{name} is not a DICOM file.")
-    return sandbox.ask(function, data, name, **(arguments or {}))
+    return sandbox.ask(
+        function, data, name, seconds=sandbox.PAGE_SECONDS, **(arguments or {})
+    )
 
 
 def _content(source: bytes | Path, name: str) -> tuple[bytes, str]:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from medmodel.core.errors import ImageError
+from medmodel.core.errors import DataError
 from medmodel.core.storage import replacing
 from medmodel.data.datasets import Index, index_folder
 from medmodel.imaging import images
+from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import Issue
 
@@ -86,11 +87,11 @@ def square_thumbnail(folder: Path, path: str, side: int) -> images.Pixels:
     """An image on a dark square, uint8 (side, side, 3); tiny ones are enlarged."""
     square = np.full((side, side, 3), _DARK, np.uint8)
     try:
-        pixels = images.decode_data_file(folder, path).pixels
-    except (ImageError, OSError):
+        opened = open_image(DataFile(folder, path), longest_side=side)
+    except DataError:
         # Gone since it was indexed: the next check will say so.
         return square
-    pixels = images.thumbnail(pixels, side)
+    pixels = opened.decoded.pixels
     times = side // max(pixels.shape[:2])
     pixels = pixels.repeat(times, axis=0).repeat(times, axis=1)
     height, width, _ = pixels.shape

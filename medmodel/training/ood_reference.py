@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from medmodel.core.errors import ImageError
+from medmodel.core.errors import DataError
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation import ood
-from medmodel.evaluation.ood import Origin, image_traits, ood_vectors
-from medmodel.imaging.images import decode_data_file
+from medmodel.evaluation.ood import ImageTraits, Origin, image_traits, ood_vectors
+from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.inference.ood_features import frozen_features
 from medmodel.networks import features
 from medmodel.training.context import TrainingContext
@@ -92,9 +92,10 @@ def _origin(context: TrainingContext, rows: np.ndarray, size: int, own: bool) ->
     facts = []
     for row in rows[:: max(1, len(rows) // _DECODED)]:
         try:
-            decoded = decode_data_file(folder, str(paths[row]))
-            facts.append(image_traits(decoded.pixels))
-        except (ImageError, OSError):  # Changed since it was prepared: others tell.
+            source = DataFile(folder, str(paths[row]))
+            opened = open_image(source, measure=image_traits)
+            facts.append(ImageTraits(**opened.measured))
+        except DataError:  # Changed since it was prepared: others tell.
             continue
     smallest = min((fact.side for fact in facts), default=0)
     grey = bool(facts) and max(fact.colour for fact in facts) < 6

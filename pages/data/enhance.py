@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from medmodel.core import samples
 from medmodel.core.enhancement_steps import MOST_STEPS, STEPS
 from medmodel.core.preprocessing import WINDOWS
 from medmodel.data import folders
 from medmodel.data.layout import list_files
 from medmodel.imaging import enhance
-from medmodel.imaging.images import Pixels, decode, thumbnail
+from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
+from medmodel.imaging.images import Pixels
+from medmodel.imaging.untrusted import DataFile, open_image
 from pages._shared.common import widgets
 from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
-from pages._shared.prediction.cases import data_file
 from pages._shared.training.train_form import window_title
 
 # Longer side of the image that is tried on; images of a data set to choose from.
@@ -33,7 +33,7 @@ def images_of(folder: str) -> list[str]:
     return paths[:: max(1, len(paths) // IMAGES)][:IMAGES]
 
 
-def pick_image() -> tuple[bytes, str] | None:
+def pick_image() -> tuple[DataFile | bytes, str] | None:
     """An uploaded image or one of a data set that was trained on, and its name."""
     left, right = st.columns(2, gap="large")
     with right:
@@ -60,12 +60,15 @@ def pick_image() -> tuple[bytes, str] | None:
         )
         paths = images_of(chosen)
         path = st.selectbox("Picture", paths, key="enhance-picture")
-    return data_file(datasets[chosen], samples.file_of(path)), path
+    return DataFile(datasets[chosen], path), path
 
 
-def ask_window(source: bytes) -> tuple[Pixels, Pixels, str]:
-    """The image, a scan also through a window, and that as settings know it."""
-    decoded = decode(source, "The picture")
+def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
+    """The image, a scan also through a window, and that as settings know it.
+
+    Both have `SIDE` pixels a side at most.
+    """
+    decoded = opened(source, "auto")
     if decoded.format not in ("DICOM", "NIfTI"):
         return decoded.pixels, decoded.pixels, "auto"
     window = st.selectbox(
@@ -80,7 +83,13 @@ def ask_window(source: bytes) -> tuple[Pixels, Pixels, str]:
         level = left.slider("Level (centre)", -1500, 4000, 40, 5, key="enhance-level")
         width = right.slider("Width", 1, 6000, 400, key="enhance-width")
         window = f"{level}/{width}"
-    return decoded.pixels, decode(source, "The picture", window).pixels, window
+    return decoded.pixels, opened(source, window).pixels, window
+
+
+def opened(source: DataFile | bytes, window: str) -> DecodedImage:
+    """The image with `SIDE` pixels a side at most."""
+    options = DecodeOptions(window)
+    return open_image(source, "The picture", options, longest_side=SIDE).decoded
 
 
 def ask_steps() -> list[str]:
@@ -151,11 +160,10 @@ with errors_shown():
     picked = pick_image()
     if picked is not None:
         before, windowed, window = ask_window(picked[0])
-        image = thumbnail(windowed, SIDE)
         wanted = ask_steps()
         with st.spinner("Working on the picture"):
-            changed = enhance.apply(image, wanted)
-        show_difference(thumbnail(before, SIDE), changed, picked[1])
+            changed = enhance.apply(windowed, wanted)
+        show_difference(before, changed, picked[1])
         ask_name(wanted, window)
         st.caption(
             f"Tried on at most {SIDE} pixels a side; training and Diagnose apply the "

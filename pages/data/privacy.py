@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -9,9 +10,11 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.core.errors import ImageError
-from medmodel.imaging import images, scans
-from medmodel.imaging.decoded_image import DecodedImage
+from medmodel.core.sandbox import ImageTimeoutError
+from medmodel.imaging import scans
+from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.images import Pixels
+from medmodel.imaging.untrusted import OpenedImage, open_image
 from pages._shared.common.downloads import noted
 from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
@@ -51,20 +54,25 @@ def show_header(data: bytes, name: str) -> None:
     )
 
 
-def image_of(data: bytes, name: str) -> DecodedImage | None:
-    """The first frame that shows something, as stored; None where there is no image."""
+def image_of(data: bytes, name: str) -> OpenedImage | None:
+    """The first frame that shows something, as stored; None where there is no image.
+
+    Raises:
+        ImageTimeoutError: It takes so long that nothing else of the file is tried.
+    """
     try:
-        return images.decode(data, name, window="file", square_pixels=False)
+        return open_image(data, name, DecodeOptions("file", square_pixels=False))
+    except ImageTimeoutError:
+        raise
     except ImageError as error:
         st.info(plain(error))
         return None
 
 
 def ask_regions(
-    pixels: Pixels, suggested: list[scans.Region], name: str
+    width: int, height: int, suggested: list[scans.Region], name: str
 ) -> list[scans.Region]:
-    """Rectangles to black out, in pixels; suggestions first."""
-    height, width, _ = pixels.shape
+    """Rectangles to black out, in pixels of the file; suggestions first."""
     start = pd.DataFrame(suggested, columns=["Left", "Top", "Right", "Bottom"])
     st.markdown("**Black out** :gray[rectangles in pixels, in every frame]")
     edited = st.data_editor(
@@ -85,6 +93,16 @@ def ask_regions(
     return good[:_MOST_REGIONS]
 
 
+def blackened(image: OpenedImage, regions: list[scans.Region]) -> Pixels:
+    """The image as it is shown, which may be smaller than the file's, with black."""
+    pixels = image.decoded.pixels.copy()
+    scale = len(pixels) / image.height
+    for region in regions:
+        left, top, right, bottom = (length * scale for length in region)
+        pixels[int(top) : ceil(bottom), int(left) : ceil(right)] = 0
+    return pixels
+
+
 def show_copy(data: bytes, name: str) -> None:
     """The de-identified copy, its warnings, and regions to black out."""
     st.subheader("Copy without the person", anchor=False)
@@ -94,12 +112,13 @@ def show_copy(data: bytes, name: str) -> None:
         st.warning(plain(warning), icon=":material/warning:")
     regions: list[scans.Region] = []
     if image is not None:
-        regions = ask_regions(image.pixels, first.regions, name)
-        blackened = image.pixels.copy()
-        for left, top, right, bottom in regions:
-            blackened[top:bottom, left:right] = 0
-        frame = max(image.frame, 0) + 1
-        show_image(blackened, f"Frame {frame} as it will be in the copy", "The picture")
+        regions = ask_regions(image.width, image.height, first.regions, name)
+        frame = max(image.decoded.frame, 0) + 1
+        show_image(
+            blackened(image, regions),
+            f"Frame {frame} as it will be in the copy",
+            "The picture",
+        )
     redacted = scans.deidentify(data, name, regions) if regions else first
     st.download_button(
         "Download the copy",

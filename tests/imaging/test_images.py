@@ -269,7 +269,7 @@ def test_whatever_a_decoder_raises_is_the_file_s_fault(
         ("TIFF", RAMP),
     ):
         with pytest.raises(ImageError, match="^x cannot be read: .*damaged"):
-            images.decode(saved(values, kind), "x")
+            images.read(saved(values, kind), "x")
 
 
 FITS: list[Fit] = ["pad", "crop", "stretch"]

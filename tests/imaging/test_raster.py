@@ -101,6 +101,6 @@ def test_a_page_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     small, large = np.zeros((10, 10), np.uint8), np.zeros((40, 40), np.uint8)
     data = pages(small, large, photometric="minisblack")
     monkeypatch.setattr(raster, "MAX_PIXELS", 400)
-    assert images.decode(data).frames == 2
+    assert images.read(data, "x")["frames"] == 2
     with pytest.raises(ImageError, match="more than"):
         tiff.read(data, "a.tif", 1)

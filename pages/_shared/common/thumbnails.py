@@ -12,7 +12,8 @@ from medmodel.core import samples
 from medmodel.core.errors import MedModelError
 from medmodel.core.regular_files import open_data_file
 from medmodel.data.folders import safe_folder
-from medmodel.imaging.images import decode_data_file, png_bytes, thumbnail
+from medmodel.imaging.images import png_bytes
+from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.reports.plots import enlarged, framed
 from medmodel.runs.run import Run
 
@@ -48,5 +49,5 @@ def small_images(run: Run, paths: Sequence[str]) -> list[bytes | str]:
 
 @lru_cache(maxsize=2000)
 def _small_image(folder: Path, path: str, changed: int) -> bytes:
-    pixels = thumbnail(decode_data_file(folder, path).pixels, 2 * SIDE)
-    return png_bytes(framed(enlarged(pixels, SIDE)))
+    opened = open_image(DataFile(folder, path), longest_side=2 * SIDE)
+    return png_bytes(framed(enlarged(opened.decoded.pixels, SIDE)))

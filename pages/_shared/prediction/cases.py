@@ -1,11 +1,11 @@
 """Uploaded images of Diagnose: kept in memory, never on disk.
 
-A name is text to show, never a path.
+A name is text to show, never a path. What they hold is read in the sandbox, and comes
+back as small as a page needs it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -18,15 +18,9 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.samples import Axis, Part, split
 from medmodel.data import folders
 from medmodel.evaluation.ood import ImageTraits, image_traits
-from medmodel.imaging.decoded_image import DecodedImage
-from medmodel.imaging.images import (
-    Pixels,
-    decode,
-    pixel_digest,
-    prepare_image,
-    read_data_file,
-    thumbnail,
-)
+from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
+from medmodel.imaging.images import Pixels, thumbnail
+from medmodel.imaging.untrusted import DataFile, OpenedImage, open_image
 from medmodel.reports.plots import framed
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
@@ -43,7 +37,7 @@ class Case:
     Args:
         key: Tells it from the others of this session.
         name: What its owner calls it.
-        source: The file's content.
+        source: The file's content, or the file of a data set.
         digest: Equal for equal pixels.
         about: Size and format, for the caption.
         preview: A PNG of at most 80 pixels as a data URI.
@@ -59,7 +53,7 @@ class Case:
 
     key: str
     name: str
-    source: bytes
+    source: bytes | DataFile
     digest: str
     about: str
     preview: str
@@ -158,46 +152,33 @@ def dataset_case(folder: Path, path: str, label: str, first: Preprocessing) -> C
     Raises:
         DataError: It is not there any more, or cannot be read.
     """
-    file, part = split(path)
-    content = data_file(folder, file)
-    case = _read(str(folder / path), Path(path).name, content, first, label, part)
+    part = split(path)[1]
+    source = DataFile(folder, path)
+    case = _read(str(folder / path), Path(path).name, source, first, label, part)
     if isinstance(case, Refused):
         raise DataError(case.reason)
     return case
 
 
-def data_file(folder: Path, path: str) -> bytes:
-    """The content of a data set's file.
+def prepared(case: Case, preprocessing: Preprocessing) -> Pixels:
+    """What a model with this preprocessing sees of the image.
 
     Raises:
-        DataError: It is not there any more, cannot be read, or lies outside the
-            allowed roots.
+        ImageError: The image cannot be read, with this window for instance.
     """
-    try:
-        return read_data_file(folder, path)
-    except FileNotFoundError as error:
-        raise DataError(
-            f"The image {Path(path).name} is not in the data set any more."
-        ) from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be opened: {error.strerror}.") from error
-
-
-def prepared(case: Case, preprocessing: Preprocessing) -> Pixels:
-    """What a model with this preprocessing sees of the image."""
     if preprocessing not in case.prepared:
-        window = preprocessing.window
-        pixels = decode(case.source, case.name, window, case.frame, case.axis).pixels
-        case.prepared[preprocessing] = prepare_image(pixels, preprocessing)
+        opened = _open(case, preprocessing.window, preprocessing)
+        assert opened.prepared is not None
+        case.prepared[preprocessing] = opened.prepared
     return case.prepared[preprocessing]
 
 
 def pixels_of(case: Case) -> Pixels:
-    """The image at full size; the last one looked at is kept."""
+    """The image as large as a page shows it; the last one looked at is kept."""
     opened = st.session_state.get("opened")
     if opened is None or opened[0] != case.key:
-        decoded = decode(case.source, case.name, frame=case.frame, axis=case.axis)
-        opened = st.session_state["opened"] = (case.key, decoded.pixels)
+        opened = (case.key, _open(case).decoded.pixels)
+        st.session_state["opened"] = opened
     pixels: Pixels = opened[1]
     return pixels
 
@@ -211,9 +192,15 @@ def pixel_digest_of(case: Case) -> str:
         return case.digest
     digests: dict[str, str] = st.session_state.setdefault("pixel-digests", {})
     if case.key not in digests:
-        decoded = decode(case.source, case.name, frame=case.frame, axis=case.axis)
-        digests[case.key] = pixel_digest(decoded.pixels)
+        digests[case.key] = _open(case).digest
     return digests[case.key]
+
+
+def _open(
+    case: Case, window: str = "auto", preprocessing: Preprocessing | None = None
+) -> OpenedImage:
+    options = DecodeOptions(window, case.frame, case.axis)
+    return open_image(case.source, case.name, options, preprocessing=preprocessing)
 
 
 def at_frame(case: Case, frame: int) -> Case:
@@ -232,7 +219,7 @@ def at_frame(case: Case, frame: int) -> Case:
 def _read(
     key: str,
     name: str,
-    source: bytes,
+    source: bytes | DataFile,
     first: Preprocessing,
     label: str = "",
     part: Part | None = None,
@@ -240,23 +227,25 @@ def _read(
     short = PurePosixPath(name.replace("\\", "/")).name or "The picture"
     frame = part.number if part else -1
     axis = part.kind if part and part.kind != "frame" else first.axis
+    options = DecodeOptions(first.window, frame, axis)
     try:
-        decoded = decode(source, short, first.window, frame, axis)
-        frames = decoded.frames if decoded.format != "NIfTI" else 1
+        opened = _prepared(source, short, options, first)
+        frames = opened.decoded.frames if opened.decoded.format != "NIfTI" else 1
         if first.frame and part is None and frames > 1:
             frame = min(first.frame, frames - 1)
-            decoded = decode(source, short, first.window, frame, axis)
+            opened = _prepared(source, short, options._replace(frame=frame), first)
     except ImageError as error:
         return Refused(key, short, str(error))
-    height, width = decoded.pixels.shape[:2]
+    decoded, prepared_image = opened.decoded, opened.prepared
+    assert prepared_image is not None
     return Case(
         key=key,
         name=short,
         source=source,
-        digest=_digest(source, decoded) + (f"#{axis}{frame}" if part else ""),
-        about=f"{width} × {height} pixels, {_kind(decoded)}",
+        digest=_digest(opened) + (f"#{axis}{frame}" if part else ""),
+        about=f"{opened.width} × {opened.height} pixels, {_kind(decoded)}",
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
-        facts=image_traits(decoded.pixels),
+        facts=ImageTraits(**opened.measured),
         label=label,
         frames=decoded.frames,
         # Of a DICOM file whose first frame is blank it is a later one.
@@ -264,8 +253,14 @@ def _read(
         axis=axis,
         seen=decoded.seen,
         scan=_is_scan(decoded),
-        prepared={first: prepare_image(decoded.pixels, first)},
+        prepared={first: prepared_image},
     )
+
+
+def _prepared(
+    source: bytes | DataFile, name: str, options: DecodeOptions, first: Preprocessing
+) -> OpenedImage:
+    return open_image(source, name, options, preprocessing=first, measure=image_traits)
 
 
 def _kind(decoded: DecodedImage) -> str:
@@ -279,8 +274,6 @@ def _is_scan(decoded: DecodedImage) -> bool:
     return decoded.format in ("DICOM", "NIfTI")
 
 
-def _digest(source: bytes, decoded: DecodedImage) -> str:
+def _digest(opened: OpenedImage) -> str:
     """Of the pixels; of the whole file where windows make many images of it."""
-    if _is_scan(decoded):
-        return hashlib.blake2b(source, digest_size=16).hexdigest()
-    return pixel_digest(decoded.pixels)
+    return opened.file_digest if _is_scan(opened.decoded) else opened.digest

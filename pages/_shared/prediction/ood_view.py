@@ -11,7 +11,8 @@ from medmodel.core.errors import MedModelError
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation.ood import MOST_FITTED, Neighbour, OodResult
 from medmodel.evaluation.predictions import training_digests
-from medmodel.imaging.images import Pixels, decode_data_file, png_bytes, thumbnail
+from medmodel.imaging.images import Pixels, png_bytes
+from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.words import plain
@@ -154,8 +155,9 @@ def _training_image(run: Run, path: str) -> Pixels:
     )
     key = (run.id, path)
     if key not in thumbnails:
-        decoded = decode_data_file(safe_folder(run.config.dataset), path)
-        thumbnails[key] = thumbnail(decoded.pixels, _THUMBNAIL)
+        source = DataFile(safe_folder(run.config.dataset), path)
+        opened = open_image(source, longest_side=_THUMBNAIL)
+        thumbnails[key] = opened.decoded.pixels
         while len(thumbnails) > _MOST_THUMBNAILS:
             del thumbnails[next(iter(thumbnails))]
     return thumbnails[key]

@@ -11,8 +11,9 @@ import numpy as np
 import streamlit as st
 
 from medmodel.core.errors import MedModelError
-from medmodel.imaging.decoded_image import DecodedImage
-from medmodel.imaging.images import Pixels, decode
+from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
+from medmodel.imaging.images import Pixels
+from medmodel.imaging.untrusted import open_image
 from medmodel.imaging.windows import WINDOWS, Window
 from pages._shared.common.image_view import show_image
 from pages._shared.common.words import plain
@@ -119,9 +120,8 @@ def _frame(case: Case) -> DecodedImage:
     """The scanner's values of one frame; the last one looked at is kept."""
     opened = st.session_state.get("opened-scan")
     if opened is None or opened[0] != case.key:
-        decoded = decode(
-            case.source, case.name, "file", case.frame, case.axis, values=True
-        )
+        options = DecodeOptions("file", case.frame, case.axis, values=True)
+        decoded = open_image(case.source, case.name, options).decoded
         opened = st.session_state["opened-scan"] = (case.key, decoded)
     frame: DecodedImage = opened[1]
     return frame

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import ImageError
+from medmodel.core.errors import DataError
 from medmodel.core.preprocessing import Preprocessing
 from pages._shared.common.widgets import errors_shown
 
@@ -21,15 +21,18 @@ TRIED_PER_CLASS = 3
 @st.cache_data(max_entries=8, ttl=600, show_spinner=False)
 def _images(folder: str, preprocessing: Preprocessing) -> list[np.ndarray]:
     """Up to `IMAGES` images, prepared as for training, uint8 (h, w, c)."""
-    from medmodel.imaging.images import decode_data_file, prepare_image
+    from medmodel.imaging.untrusted import DataFile, DecodeOptions, open_image
 
     images: list[np.ndarray] = []
     for path in _candidates(Path(folder)):
         try:
-            decoded = decode_data_file(Path(folder), path, preprocessing.window)
-            images.append(prepare_image(decoded.pixels, preprocessing))
-        except (ImageError, OSError):
+            source = DataFile(Path(folder), path)
+            options = DecodeOptions(preprocessing.window)
+            opened = open_image(source, options=options, preprocessing=preprocessing)
+        except DataError:
             continue
+        if opened.prepared is not None:
+            images.append(opened.prepared)
         if len(images) == IMAGES:
             break
     return images

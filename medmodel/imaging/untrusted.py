@@ -1,0 +1,173 @@
+"""Images opened in the sandbox, for processes that must stay small and quick.
+
+A file of 12 KB may hold 100 million pixels. Here it is opened, measured, prepared
+and scaled down in the sandbox; what comes back has a size that a page can hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from medmodel.core import samples, sandbox
+from medmodel.core.errors import DataError, ImageError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.imaging import images
+from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
+from medmodel.imaging.windows import Pixels, Values
+
+LONGEST_SIDE = 2048
+"""Pixels of the longer side above which an image comes back scaled down."""
+
+
+class DataFile(NamedTuple):
+    """A sample of a data set, read by the sandbox as `images.decode_data_file` does.
+
+    Args:
+        folder: The data set's folder.
+        sample: Path from there, with its slice or frame as `samples` names it.
+    """
+
+    folder: Path
+    sample: str
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """An image whose pixels may be fewer than those of its file.
+
+    Args:
+        decoded: With pixels, and values if wanted, of at most the side asked for.
+        width: In pixels, as the file has it.
+        height: Likewise.
+        digest: `images.pixel_digest` of all pixels.
+        file_digest: 32 hexadecimal digits, equal for equal files.
+        prepared: What a model sees, from all pixels, if that was asked for.
+        measured: What the function that was asked for says of all pixels.
+    """
+
+    decoded: DecodedImage
+    width: int
+    height: int
+    digest: str
+    file_digest: str
+    prepared: Pixels | None = None
+    measured: dict[str, Any] = field(default_factory=dict)
+
+
+def open_image(
+    source: DataFile | bytes,
+    name: str = "",
+    options: DecodeOptions | None = None,
+    longest_side: int = LONGEST_SIDE,
+    preprocessing: Preprocessing | None = None,
+    measure: Callable[[Pixels], Any] | None = None,
+) -> OpenedImage:
+    """Opens an image file of which nothing is known.
+
+    Args:
+        source: A file of a data set, or a file's content.
+        name: What to call it in messages; default: the file's name.
+        options: Which image of the file is meant, unless the sample's name says it.
+        longest_side: Pixels of the longer side above which it is scaled down.
+        preprocessing: Of `prepared`.
+        measure: Module-level function of uint8 (height, width, channels), whose answer
+            is a dataclass of plain values.
+
+    Raises:
+        ImageError: It cannot be read, or not within the sandbox's limits.
+        DataError: A file of a data set is not there any more, cannot be opened, or
+            lies outside the allowed roots.
+    """
+    file = source if isinstance(source, DataFile) else None
+    data = b"" if isinstance(source, DataFile) else source
+    name = name or (Path(file.sample).name if file else "The image")
+    if not file and not data:
+        raise ImageError(f"{name} is empty (0 bytes).")
+    try:
+        fields = sandbox.ask(
+            f"{__name__}:read",
+            data,
+            name,
+            seconds=sandbox.PAGE_SECONDS,
+            file=[str(file.folder), file.sample] if file else None,
+            options=(options or DecodeOptions())._asdict(),
+            longest_side=longest_side,
+            preprocessing=asdict(preprocessing) if preprocessing else None,
+            measure=f"{measure.__module__}:{measure.__qualname__}" if measure else "",
+        )
+    except FileNotFoundError as error:
+        raise DataError(f"The image {name} is not in the data set any more.") from error
+    except OSError as error:
+        raise DataError(f"{name} cannot be opened: {error.strerror}.") from error
+    decoded = {key: fields.pop(key) for key in DecodedImage.__dataclass_fields__}
+    return OpenedImage(images.from_fields(decoded), **fields)
+
+
+def read(
+    data: bytes,
+    name: str,
+    file: tuple[str, str] | None,
+    options: dict[str, Any],
+    longest_side: int,
+    preprocessing: dict[str, Any] | None,
+    measure: str,
+) -> dict[str, Any]:
+    """What the sandbox runs: the fields of an `OpenedImage` and its `DecodedImage`.
+
+    Raises:
+        ImageError: As `open_image`.
+        OSError: Likewise.
+    """
+    chosen = DecodeOptions(**options)
+    if file:
+        path, part = samples.split(file[1])
+        if part is not None:
+            axis = chosen.axis if part.kind == "frame" else part.kind
+            chosen = chosen._replace(frame=part.number, axis=axis)
+        data = images.read_data_file(Path(file[0]), path)
+    decoded = images.decode(data, name, **chosen._asdict())
+    pixels = decoded.pixels
+    return vars(reduced(decoded, longest_side)) | {
+        "height": pixels.shape[0],
+        "width": pixels.shape[1],
+        "digest": images.pixel_digest(pixels),
+        "file_digest": hashlib.blake2b(data, digest_size=16).hexdigest(),
+        "prepared": preprocessing
+        and images.prepare_image(pixels, Preprocessing(**preprocessing)),
+        "measured": _measured(pixels, measure),
+    }
+
+
+def _measured(pixels: Pixels, function: str) -> dict[str, Any]:
+    if not function:
+        return {}
+    answer = sandbox.function_named(function)(pixels)
+    assert is_dataclass(answer) and not isinstance(answer, type)
+    return asdict(answer)
+
+
+def reduced(decoded: DecodedImage, longest_side: int) -> DecodedImage:
+    """The image with its longer side so many pixels at most, values likewise.
+
+    A value is then the mean of a block of equal sides, and not-a-number where one of
+    the block's is.
+    """
+    pixels = images.thumbnail(decoded.pixels, longest_side)
+    values = decoded.values
+    if values is not None and max(values.shape) > longest_side:
+        values = _block_means(values, -(-max(values.shape) // longest_side))
+    return replace(decoded, pixels=pixels, values=values)
+
+
+def _block_means(values: Values, side: int) -> Values:
+    height, width = (max(length // side, 1) for length in values.shape)
+    rows, columns = min(side, values.shape[0]), min(side, values.shape[1])
+    blocks = values[: height * rows, : width * columns]
+    means = blocks.reshape(height, rows, width, columns).mean(axis=(1, 3))
+    return np.asarray(means, np.float32)
