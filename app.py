@@ -77,7 +77,10 @@ def show_failure(error: Exception) -> bool:
 app = st.App(
     ROOT / "pages" / "menu.py",
     routes=server.routes(),
-    middleware=server.middleware(st.get_option("server.allowedHosts")),
+    middleware=server.middleware(
+        st.get_option("server.allowedHosts"),
+        st.get_option("server.corsAllowedOrigins"),
+    ),
     lifespan=functools.partial(server.lifespan, message=listening_message()),
     on_script_error=show_failure,
 )

@@ -4,7 +4,7 @@
 * `/vendor/plotly.js`: Plotly's script as shipped in its Python package.
 * `/upload/{ticket}`: takes a file of a data set, in pieces, see `uploads`.
 * `/healthz`: whether the process answers.
-* Headers that keep the browser from asking other hosts, and a check of the Host name.
+* A guard around all of them and around Streamlit's own, see `guard`.
 * At the start: a line that says where it listens, and one for the workspace.
 * In the background: the sample data set, a warm worker and predictor, the queue.
 """
@@ -12,33 +12,26 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import gc
-import hashlib
-import importlib.util
 import logging
-import re
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from medmodel import predictor, uploads
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
 from medmodel.data import importing
+from medmodel.guard import Guard, package_folder
 from medmodel.live import POINTS, Feed, Position
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import RunStore
@@ -62,9 +55,17 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-def middleware(allowed_hosts: Sequence[str] = ()) -> list[Middleware]:
-    """Guards around every answer; empty `allowed_hosts` allows all names."""
-    return [Middleware(Guard, allowed_hosts=tuple(allowed_hosts))]
+def middleware(
+    allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()
+) -> list[Middleware]:
+    """Guards around every answer, see `guard.Guard`."""
+    return [
+        Middleware(
+            Guard,
+            allowed_hosts=tuple(allowed_hosts),
+            allowed_origins=tuple(allowed_origins),
+        )
+    ]
 
 
 async def health(request: Request) -> Response:
@@ -72,18 +73,9 @@ async def health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-@lru_cache
-def _package_folder(name: str) -> Path:
-    # Found, not imported: Plotly takes a second to import and is not needed here.
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(name)
-    return Path(spec.origin).parent
-
-
 async def plotly_script(request: Request) -> Response:
     """Plotly's script; its address carries the version, so it is kept for long."""
-    path = _package_folder("plotly") / "package_data" / "plotly.min.js"
+    path = package_folder("plotly") / "package_data" / "plotly.min.js"
     return FileResponse(
         path,
         media_type="text/javascript",
@@ -151,9 +143,6 @@ async def watching(feed: Feed) -> AsyncIterator[Watch]:
 
 async def live(websocket: WebSocket) -> None:
     """Sends what the viewer lacks of a run, then what is new, until it goes away."""
-    if not _same_origin(websocket):
-        await websocket.close(1008)
-        return
     store = RunStore()
     try:
         run = store.get(websocket.path_params["run"])
@@ -199,103 +188,6 @@ async def _until_gone(websocket: WebSocket) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while True:
             await websocket.receive_text()
-
-
-def _same_origin(websocket: WebSocket) -> bool:
-    """Whether the page that connects came from here; programs send no Origin."""
-    origin = websocket.headers.get("origin")
-    host = websocket.headers.get("host")
-    return origin is None or origin.partition("://")[2] == host
-
-
-# --- guards --------------------------------------------------------------------------
-
-
-def content_security_policy(page: str) -> str:
-    """The policy for Streamlit's page: nothing from, and nothing to, other hosts.
-
-    Args:
-        page: Its HTML, whose inline scripts are allowed by their hashes.
-    """
-    inline = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
-    digests = (hashlib.sha256(script.encode()).digest() for script in inline)
-    hashes = " ".join(f"'sha256-{base64.b64encode(d).decode()}'" for d in digests)
-    return "; ".join(
-        [
-            "default-src 'self'",
-            # blob: is how Streamlit loads the script of our live chart.
-            f"script-src 'self' blob: {hashes}".rstrip(),
-            "connect-src 'self'",
-            "img-src 'self' data: blob:",
-            "style-src 'self' 'unsafe-inline'",
-            "font-src 'self' data:",
-            "worker-src 'self' blob:",
-            "frame-ancestors 'none'",
-            "base-uri 'self'",
-            "form-action 'self'",
-            "object-src 'none'",
-        ]
-    )
-
-
-@lru_cache
-def _headers() -> list[tuple[bytes, bytes]]:
-    page = _package_folder("streamlit") / "static" / "index.html"
-    policy = content_security_policy(page.read_text(encoding="utf-8"))
-    return [
-        (b"content-security-policy", policy.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"no-referrer"),
-    ]
-
-
-class Guard:
-    """Refuses foreign Host names and adds the security headers to every answer.
-
-    Args:
-        app: What is guarded.
-        allowed_hosts: As `server.allowedHosts`, which Streamlit reads for its own
-            WebSocket: names without port, `::1`, `*.lab.org`, `*`; empty allows all.
-    """
-
-    def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str] = ()) -> None:
-        self.app = app
-        self.allowed_hosts = frozenset(name.lower() for name in allowed_hosts)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request or connection, as ASGI asks."""
-        if scope["type"] not in ("http", "websocket"):
-            return await self.app(scope, receive, send)
-        if not self._host_allowed(scope):
-            return await _refuse(scope, receive, send)
-        if scope["type"] == "websocket":
-            return await self.app(scope, receive, send)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_headers()]
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
-
-    def _host_allowed(self, scope: Scope) -> bool:
-        header = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-        try:
-            name = urlsplit(f"//{header}").hostname or ""
-        except ValueError:
-            return False
-        return not self.allowed_hosts or any(
-            name == host or (host.startswith("*") and name.endswith(host[1:]))
-            for host in self.allowed_hosts
-        )
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-    else:
-        text = "This name is not among server.allowedHosts in .streamlit/config.toml."
-        await PlainTextResponse(text, 400)(scope, receive, send)
 
 
 # --- start and background ------------------------------------------------------------

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
 import socket
 import threading
@@ -14,7 +12,6 @@ import urllib.request
 from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvicorn
@@ -86,58 +83,11 @@ def test_foreign_host_names_are_refused(address: str) -> None:
     assert get(address, "/healthz", "medmodel.CLINIC")[0] == 200
 
 
-@pytest.mark.parametrize(
-    ("host", "allowed"),
-    [
-        ("localhost:8501", True),
-        ("[::1]:8501", True),
-        ("[::1]", True),
-        ("ct.lab.org", True),
-        ("a.CT.lab.org:80", True),
-        ("lab.org", False),
-        ("evillab.org", False),
-        ("lab.org.evil", False),
-        ("", False),
-    ],
-)
-@pytest.mark.parametrize("kind", ["http", "websocket"])
-def test_names_with_ports_addresses_and_wildcards(
-    host: str, allowed: bool, kind: str
-) -> None:
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return {}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "reached"})
-
-    scope = {"type": kind, "method": "GET", "headers": [(b"host", host.encode())]}
-    guard = server.Guard(app, ["localhost", "::1", "*.lab.org"])
-    asyncio.run(guard(scope, receive, send))
-    assert (sent[0]["type"] == "reached") is allowed
-    if kind == "websocket" and not allowed:
-        assert sent == [{"type": "websocket.close", "code": 1008}]
-
-
 def test_plotly_comes_from_its_package_and_is_kept(address: str) -> None:
     status, headers, body = get(address, "/vendor/plotly.js")
     assert status == 200
     assert b"plotly.js" in body[:300]
     assert "immutable" in headers["Cache-Control"]
-
-
-def test_policy_allows_the_inline_script_by_its_hash_and_no_other_host() -> None:
-    policy = server.content_security_policy(
-        "<script>one()</script><script src='./x.js'></script>"
-    )
-    digest = base64.b64encode(hashlib.sha256(b"one()").digest()).decode()
-    assert f"'sha256-{digest}'" in policy
-    assert policy.count("sha256-") == 1
-    assert "http" not in policy and "unsafe-eval" not in policy
 
 
 def test_a_viewer_gets_all_and_then_what_is_new(address: str, run: Run) -> None:
@@ -205,9 +155,13 @@ def test_an_unknown_run_is_said_by_a_code(address: str, name: str) -> None:
 
 def test_pages_of_other_sites_cannot_watch(address: str, run: Run) -> None:
     url = f"ws://{address}/live/{run.id}"
+    port = int(address.rpartition(":")[2])
     for origin in (
         "http://evil.example",
         f"http://{address}.evil.example",
+        f"http://127.0.0.1:{port + 1}",
+        "http://127.0.0.1",
+        f"https://{address}",
         "null",
         "http://[",
     ):
