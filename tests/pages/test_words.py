@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 
 from pages._shared.common.widgets import folder_names
-from pages._shared.common.words import ago, bytes_text, disambiguate, duration
+from pages._shared.common.words import ago, bytes_text, disambiguate, duration, plain
+
+# GitHub Flavored Markdown as Streamlit's pages read it: what makes a link of bare text,
+# once escapes are resolved (mdast-util-gfm-autolink-literal).
+LINKS = re.compile(
+    r"(https?:\/\/|www(?=\.))([-.\w]+)|([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)", re.I
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "http://a.example",
+            "HTTPS://A.example/x?y",
+            "www.a.example",
+            "WwW.a.example",
+        ),
+        *("mail@a.example", "a.b+c@d-e.example", "mailto:x@y.example", "@@a@b.c"),
+        *("<http://a.example>", "[x](http://a.example)", "![x](www.a.example)"),
+        *("http://http://www.www.a.example", "(www.a.example)", "_www.a.example_"),
+        *("xmpp:a@b.example", "[x]: http://a.example", "[x][y]", ":a[b]"),
+    ],
+)
+def test_a_name_never_becomes_a_link(name: str) -> None:
+    shown = plain(name)
+    resolved = re.sub(r"\\(\W|_)", r"\1", shown)
+    assert not LINKS.search(resolved) and not LINKS.search(shown)
+    assert resolved.replace("\N{WORD JOINER}", "") == name
+    assert not re.search(r"(?<!\\)[<>\[\]()!:`]", shown)
+
+
+def test_a_name_has_one_line() -> None:
+    assert plain("a\n# b\r\nc\u2028d") == r"a \# b c d"
+
+
+def test_other_names_are_as_they_were() -> None:
+    assert plain("http") == "http" and plain("www") == "www" and plain("a b") == "a b"
 
 
 def test_only_namesakes_get_more() -> None:

@@ -19,10 +19,20 @@ STATE_TITLES = {
 }
 
 
+# Where the GitHub Flavored Markdown of Streamlit's pages finds an address in bare text,
+# after escapes were resolved: behind http: or www, and in front of an e-mail's @.
+_ADDRESS = re.compile(r"(?<=http:)(?=//)|(?<=https:)(?=//)|(?<=www)(?=\.)|(?=@)", re.I)
+_WORD_JOINER = "\N{WORD JOINER}"
+
+
 def plain(text: object) -> str:
-    """Text that Streamlit shows as it is: nothing in it is read as Markdown."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^])", r"\\\1", str(text))
-    return escaped.replace("\n", " ")
+    """Text that Streamlit shows as it is: no Markdown is read in it, and no address.
+
+    An address is parted by a character without width, so that no link is made of it.
+    """
+    parted = _ADDRESS.sub(_WORD_JOINER, str(text))
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^])", r"\\\1", parted)
+    return " ".join(escaped.splitlines())
 
 
 def disambiguate(

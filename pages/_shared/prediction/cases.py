@@ -238,6 +238,8 @@ def _read(
         return Refused(key, short, str(error))
     decoded, prepared_image = opened.decoded, opened.prepared
     assert prepared_image is not None
+    if not _is_scan(decoded):  # which has windows of its own
+        st.session_state["opened"] = (key, decoded.pixels)
     return Case(
         key=key,
         name=short,
