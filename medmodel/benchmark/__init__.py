@@ -93,6 +93,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "odd_files.odd_files",
         "files of rare and odd kinds, found and generated: share that is right",
     ),
+    "bombs": (
+        "bombs.bombs",
+        "small files that ask for much: memory of the web process, time to answer",
+    ),
     "quality_pneumonia": (
         "quality.pneumonia",
         "Instant on PneumoniaMNIST: test AUC, accuracy, time",

@@ -126,8 +126,11 @@ def bmp_of_runs(width: int, height: int) -> bytes:
     )
 
 
+Tags = dict[int, tuple[int, ...]]
+
+
 def tiff(
-    pages: int = 1, loop_to: int = -1, big: bool = False, **tags: tuple[int, ...]
+    pages: int = 1, loop_to: int = -1, big: bool = False, tags: Tags | None = None
 ) -> bytes:
     """A TIFF of pages of 1 × 1 pixels.
 
@@ -135,12 +138,11 @@ def tiff(
         pages: How many directories there are.
         loop_to: The last one is followed by this one, from 0; -1: by none.
         big: BigTIFF, with 64 bits per offset.
-        **tags: `t` and a tag's number, with its values, of every page.
+        tags: Number of a tag -> its values, of every page.
     """
     count, offset, none = ("Q", "Q", 16) if big else ("H", "I", 8)
-    values = {256: (1,), 257: (1,), 258: (8,), 259: (1,), 262: (1,), 277: (1,)}
-    values |= {273: (none,), 278: (1,), 279: (1,)}
-    values |= {int(name[1:]): value for name, value in tags.items()}
+    values: Tags = {256: (1,), 257: (1,), 258: (8,), 259: (1,), 262: (1,), 277: (1,)}
+    values |= {273: (none,), 278: (1,), 279: (1,)} | (tags or {})
     long = b"".join(struct.pack(f"<{len(v)}I", *v) for v in values.values() if v[1:])
     head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if big else b"II*\0\0\0\0\0"
     place, first = len(head) + 8, len(head) + 8 + len(long)
@@ -164,13 +166,13 @@ def tiff(
 def tiff_with_tiles(side: int) -> bytes:
     """A TIFF whose tiles are one pixel each, all the same byte of the file."""
     number = side * side
-    tags = {"t256": (side,), "t257": (side,), "t322": (1,), "t323": (1,)}
-    return tiff(**tags, t324=(8,) * number, t325=(1,) * number)
+    tags: Tags = {256: (side,), 257: (side,), 322: (1,), 323: (1,)}
+    return tiff(tags=tags | {324: (8,) * number, 325: (1,) * number})
 
 
 def tiff_with_strips(height: int) -> bytes:
     """A TIFF of one column whose strips are one row each."""
-    return tiff(t257=(height,), t273=(8,) * height, t279=(1,) * height)
+    return tiff(tags={257: (height,), 273: (8,) * height, 279: (1,) * height})
 
 
 def nifti(shape: tuple[int, ...], data_type: int, bits: int, zeros: int) -> bytes:
