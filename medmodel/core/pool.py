@@ -95,7 +95,8 @@ def map_chunks(
             else:
                 yield chunk, result
         chunks = large
-    yield from _map_in_children(task, chunks, constants, cancelled)
+    if chunks:
+        yield from _map_in_children(task, chunks, constants, cancelled)
 
 
 def _map_in_children(
