@@ -15,7 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from medmodel.core.errors import DataError, ImageError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.samples import Axis, Part, split
+from medmodel.core.samples import Axis, Part, join, split
 from medmodel.data import folders
 from medmodel.evaluation.ood import ImageTraits, image_traits
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
@@ -152,8 +152,8 @@ def dataset_case(folder: Path, path: str, label: str, first: Preprocessing) -> C
     Raises:
         DataError: It is not there any more, or cannot be read.
     """
-    part = split(path)[1]
-    source = DataFile(folder, path)
+    file, part = split(path)
+    source = DataFile(folder, join(file))  # whose frame may be changed
     case = _read(str(folder / path), Path(path).name, source, first, label, part)
     if isinstance(case, Refused):
         raise DataError(case.reason)
