@@ -8,6 +8,7 @@ the same file, and no more is unpacked than was allowed, whatever the archive sa
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -15,16 +16,21 @@ import unicodedata
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import DataError
+from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.job import UNATTENDED, Job
-from medmodel.core.storage import Lock, locked
+from medmodel.core.storage import Lock, locked, read_json, write_json
+from medmodel.data import manifest
+from medmodel.data.archives import zip_names, zip_reader
+from medmodel.data.archives.zip_reader import ZipEntry
+from medmodel.data.datasets import index_folder
+from medmodel.data.folders import is_text_name
+from medmodel.data.layout import is_system_file
 
 MOST_FILES = 300_000
 MOST_BYTES = 50 * 2**30
@@ -35,7 +41,21 @@ _PIECE = 2**20
 _LONGEST = 255
 """Bytes of one part of a path, as file systems allow."""
 _DEEPEST = 32
-_Opener = Callable[[], AbstractContextManager[IO[bytes]]]
+_LONGEST_PATH = 2_000
+"""Bytes of a path inside a data set; systems allow about twice that in all."""
+_MOST_RATIO = 100
+"""Times that a large archive may grow; images and scans stay below 20."""
+_SKIPPED = "import.json"
+_MOST_NOTED = 500
+_BAD_NAMES = {
+    errno.EEXIST: "another file has the same name",
+    errno.ENOTDIR: "another file has the same name",
+    errno.EISDIR: "another file has the same name",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.EILSEQ: "its name is not valid text",
+}
+"""What a disk says of a name that it does not take: that file's fault alone."""
+_Opener = Callable[[], Iterable[bytes]]
 Named = Iterable[tuple[str, BinaryIO]]
 """(relative path, open file)"""
 BAD_ZIP = (
@@ -64,33 +84,59 @@ class Imported:
     skipped: list[tuple[str, str]]
 
 
-def import_zip(archive: BinaryIO, name: str, job: Job = UNATTENDED) -> Imported:
+def import_zip(
+    archive: BinaryIO, name: str, job: Job = UNATTENDED, encoding: str = ""
+) -> Imported:
     """Unpacks a ZIP file as a new data set.
 
     Args:
         archive: The file, open for reading; must be seekable.
         name: What to call the data set; a number is added if the name is taken.
         job: Told ("importing", done, total) in files.
+        encoding: Of names that do not say it themselves, one of
+            `zip_names.ENCODINGS`; "": guessed.
 
     Raises:
-        DataError: It is no ZIP file, damaged, encrypted, or holds too much or nothing.
+        DataError: It is no ZIP file, damaged, encrypted, packed in a rare way, or holds
+            too much or nothing.
         Cancelled: By the job; nothing is left behind.
         OSError: The disk is full or fails.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
-            entries = [e for e in opened.infolist() if not e.is_dir()]
-            if sum(e.file_size for e in entries) > room():
-                raise too_much()
-            if any(e.flag_bits & 1 for e in entries):
-                raise DataError(f"{name} is encrypted: unpack it and send the folder.")
-            sources = ((e.filename, _special(e), _opener(opened, e)) for e in entries)
-            return _copy_all(sources, name, len(entries), job)
-    except BAD_ZIP as error:
+        entries = zip_reader.read_entries(archive, MOST_FILES)
+        names = zip_names.decode_names(entries, encoding)
+        zip_reader.check_readable(entries, [_shown(name) for name in names])
+        _check_size(entries, archive.seek(0, 2))
+        sources = (
+            (path, _special(entry), _unpacking(archive, entry))
+            for path, entry in zip(names, entries, strict=True)
+        )
+        return _copy_all(sources, name, len(entries), job)
+    except zip_reader.TooManyEntries as error:
+        raise DataError(f"These are more than {MOST_FILES:,} files.") from error
+    except zipfile.BadZipFile as error:
         raise DataError(
-            f"{name} cannot be unpacked: it is no ZIP file, damaged, or packed in a "
-            "rare way."
+            f"{name} cannot be unpacked: {error}. Pack it again as an ordinary ZIP "
+            "file, or send the folder."
         ) from error
+
+
+def name_encodings(archive: BinaryIO) -> dict[str, list[str]]:
+    """Encodings that the names in a ZIP file may have -> some names read so.
+
+    Returns:
+        The likeliest first; empty where the names are certain, or it is no ZIP file.
+    """
+    try:
+        entries = zip_reader.read_entries(archive, MOST_FILES)
+    except zipfile.BadZipFile:
+        return {}
+    unsure = zip_names.uncertain_names(entries)
+    folders = list(dict.fromkeys(n.rpartition(b"/")[0] or n for n in unsure))[:6]
+    return {
+        encoding: [folder.decode(encoding, "replace") for folder in folders]
+        for encoding in (zip_names.guess_encodings(unsure) if unsure else [])
+    }
 
 
 def import_files(
@@ -157,18 +203,35 @@ def too_much() -> DataError:
     )
 
 
-def _special(entry: zipfile.ZipInfo) -> str:
+def _check_size(entries: Sequence[ZipEntry], packed: int) -> None:
+    """Raises `DataError` where it would unpack to more than there is room for."""
+    size = sum(entry.size for entry in entries)
+    if size > room():
+        raise too_much()
+    if size > max(packed * _MOST_RATIO, SPARE):
+        raise DataError(
+            f"{packed / 2**20:.1f} MB would unpack to {size / 2**30:.1f} GB: no images "
+            "are packed so tightly. Put the folder on the server's disk instead."
+        )
+
+
+def _special(entry: ZipEntry) -> str:
     """Why an entry is no plain file; empty if it is one."""
-    kind = stat.S_IFMT(entry.external_attr >> 16)
+    kind = stat.S_IFMT(entry.mode)
     return "" if kind in (0, stat.S_IFREG) else "a link or a device"
 
 
-def _opener(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> _Opener:
-    return lambda: opened.open(entry)
+def _unpacking(archive: BinaryIO, entry: ZipEntry) -> _Opener:
+    return lambda: zip_reader.content(archive, entry)
 
 
 def _given(file: BinaryIO) -> _Opener:
-    return lambda: nullcontext(file)
+    return lambda: iter(lambda: file.read(_PIECE), b"")
+
+
+def _shown(path: str) -> str:
+    """A name that can be shown whatever is in it."""
+    return path[:200].encode("utf-8", "replace").decode()
 
 
 def _copy_all(
@@ -190,23 +253,49 @@ def _copy_all(
         for path, reason, opener in sources:
             parts = _parts(path)
             reason = reason or _reason(path, parts, taken)
+            if not reason:
+                try:
+                    left -= _copy(opener(), place.joinpath(*parts), left)
+                except OSError as error:
+                    if error.errno not in _BAD_NAMES:
+                        raise
+                    reason = _BAD_NAMES[error.errno]
             if reason:
-                skipped.append((path[:200], reason))
+                skipped.append((_shown(path), reason))
             else:
-                with opener() as content:
-                    left -= _copy(content, place.joinpath(*parts), left)
                 done += 1
             if done + len(skipped) > MOST_FILES:
                 raise DataError(f"These are more than {MOST_FILES:,} files.")
             job.progress("importing", done + len(skipped), total)
             job.check()
         if not done:
-            raise DataError(f"{name} holds no file that can be used.")
-        return Imported(_settle(_unwrapped(place), name), done, skipped)
+            first = f": {skipped[0][0]} is left out, {skipped[0][1]}" if skipped else ""
+            raise DataError(f"{name} holds no file that can be used{first}.")
+        folder = _settle(_unwrapped(place), name)
+        _note_skipped(folder, skipped)
+        return Imported(folder, done, skipped)
     finally:
         shutil.rmtree(place, ignore_errors=True)
         lock.path.unlink(missing_ok=True)
         lock.release()
+
+
+def skipped_files(folder: Path) -> list[tuple[str, str]]:
+    """(name, reason) of what an import left out of this data set."""
+    try:
+        notes = read_json(index_folder(folder) / _SKIPPED)
+        return [(str(name), str(reason)) for name, reason in (notes or {})["skipped"]]
+    except MALFORMED:  # none, or damaged: it only informs
+        return []
+
+
+def _note_skipped(folder: Path, skipped: Sequence[tuple[str, str]]) -> None:
+    place = index_folder(folder)
+    if skipped:
+        place.mkdir(parents=True, exist_ok=True)
+        write_json(place / _SKIPPED, {"skipped": skipped[:_MOST_NOTED]})
+    else:
+        (place / _SKIPPED).unlink(missing_ok=True)
 
 
 def _parts(path: str) -> list[str]:
@@ -215,26 +304,24 @@ def _parts(path: str) -> list[str]:
 
 
 def _reason(path: str, parts: list[str], taken: set[str]) -> str:
-    """Why a file is left out; notes its name, and its folders', as taken."""
+    """Why a file is left out; notes its name as taken."""
     if not parts or ".." in parts or path[:1] in "/\\" or parts[0][1:2] == ":":
         return "its name leads out of the folder"
-    if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+    if any(map(is_system_file, parts)):
         return "hidden"
-    if len(parts) > _DEEPEST or any(len(os.fsencode(p)) > _LONGEST for p in parts):
-        return "its name is too long"
-    if not all(part.isprintable() for part in parts):
+    if not all(map(is_text_name, parts)):
         return "its name is not valid text"
-    # Some file systems do not tell capitals apart, and a file is no folder.
-    whole = "/".join(parts).casefold()
-    above = ["/".join(parts[:n]).casefold() for n in range(1, len(parts))]
-    if whole in taken or whole + "/" in taken or any(a in taken for a in above):
-        return "another file has the same name"
+    lengths = [len(os.fsencode(part)) for part in parts]
+    if len(parts) > _DEEPEST or max(lengths) > _LONGEST or sum(lengths) > _LONGEST_PATH:
+        return "its name is too long"
+    whole = "/".join(parts)
+    if whole in taken:
+        return _BAD_NAMES[errno.EEXIST]
     taken.add(whole)
-    taken.update(a + "/" for a in above)
     return ""
 
 
-def _copy(content: IO[bytes], target: Path, room: int) -> int:
+def _copy(pieces: Iterable[bytes], target: Path, room: int) -> int:
     """Copies in pieces; returns the bytes.
 
     Raises:
@@ -243,7 +330,7 @@ def _copy(content: IO[bytes], target: Path, room: int) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     size = 0
     with target.open("xb") as file:
-        while piece := content.read(_PIECE):
+        for piece in pieces:
             size += len(piece)
             if size > room:
                 raise too_much()
@@ -256,7 +343,8 @@ def _unwrapped(place: Path) -> Path:
     inside = list(place.iterdir())
     if len(inside) == 1 and inside[0].is_dir():
         below = list(inside[0].iterdir())
-        if sum(p.is_dir() for p in below) > 1 or any(p.suffix == ".csv" for p in below):
+        tables = any(p.name.casefold().endswith(manifest.SUFFIXES) for p in below)
+        if tables or sum(p.is_dir() for p in below) > 1:
             return inside[0]
     return place
 

@@ -148,6 +148,7 @@ def show_dataset(folder: Path) -> None:
     """Everything that is known about one data set."""
     st.markdown(f":gray[:material/folder_open: {plain(folder)}]")
     report = report_store.load_report(folder)
+    dataset_view.show_import(folder)
     verdict = st.container()
     with st.container(horizontal=True):
         if report and st.button(

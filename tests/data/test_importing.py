@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import stat
 import zipfile
 from pathlib import Path
@@ -68,16 +69,20 @@ def test_a_folder_around_everything_is_taken_off(workspace: Path) -> None:
         ("a/" + "n" * 300 + ".png", "too long"),
         ("/".join("a" * 40) + "/1.png", "too long"),
         ("a/\u202e1.png", "not valid text"),
-        ("A/1.PNG", "same name"),
         ("a/1.png/inside.png", "same name"),
         ("b", "same name"),
+        ("/".join(["n" * 200] * 20) + "/1.png", "too long"),
+        ("a/\x01.png", "not valid text"),
+        ("a/line\u2028break.png", "not valid text"),
+        ("a/Thumbs.db", "hidden"),
     ],
 )
 def test_bad_names_are_left_out(workspace: Path, name: str, reason: str) -> None:
     found = importing.import_zip(zipped({**GOOD, name: b"bad"}), "x")
     assert names(found.folder) == list(GOOD)
     assert len(found.skipped) == 1 and reason in found.skipped[0][1]
-    assert [p.name for p in workspace.iterdir()] == ["datasets"]
+    assert sorted(p.name for p in workspace.iterdir()) == ["datasets", "indexes"]
+    assert importing.skipped_files(found.folder) == found.skipped
 
 
 def test_links_are_left_out(workspace: Path) -> None:
@@ -159,3 +164,112 @@ def test_what_a_killed_import_left_is_removed(workspace: Path) -> None:
         importing.import_zip(zipped(GOOD), "x.zip")
         left = sorted(p.name for p in home.iterdir())
         assert left == [".importing-busy", ".importing-busy.lock", "x"]
+
+
+SPACES = ("\u202f", "\u00a0", "\u3000", "\u200c", "\u200d", "\u00ad", "\u200e")
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_spaces_and_joiners_of_all_scripts_stay(workspace: Path, space: str) -> None:
+    path = f"cl{space}ass/Screenshot 1{space}PM.png"
+    imported = importing.import_zip(zipped({**GOOD, path: b"x"}), "x")
+    assert imported.skipped == []
+    assert (imported.folder / path).read_bytes() == b"x"
+
+
+def test_names_that_differ_in_capitals_are_two_files(workspace: Path) -> None:
+    files = {"Normal/1.png": b"1", "normal/1.png": b"2", "Sick/1.PNG": b"3"}
+    imported = importing.import_zip(zipped(files), "x")
+    if (workspace / "DATASETS").exists():
+        pytest.skip("needs a disk that tells capitals apart")
+    assert imported.files == 3 and imported.skipped == []
+
+
+def test_the_same_name_twice_is_said(workspace: Path) -> None:
+    decomposed = {"a/\u00e9.png": b"1", "a/e\u0301.png": b"2"}
+    imported = importing.import_zip(zipped({**GOOD, **decomposed}), "x")
+    assert imported.skipped == [("a/e\u0301.png", "another file has the same name")]
+    assert names(imported.folder) == ["a/1.png", "a/\u00e9.png", "b/2.png"]
+
+
+def test_nothing_skipped_leaves_no_note_of_an_earlier_import(workspace: Path) -> None:
+    first = importing.import_zip(zipped({**GOOD, "a/Thumbs.db": b"x"}), "x")
+    assert importing.skipped_files(first.folder) == [("a/Thumbs.db", "hidden")]
+    shutil.rmtree(first.folder)
+    again = importing.import_zip(zipped(GOOD), "x")
+    assert again.folder == first.folder and importing.skipped_files(again.folder) == []
+
+
+def test_what_an_import_without_a_usable_file_says(workspace: Path) -> None:
+    with pytest.raises(DataError, match=r"used: \.x/1\.png is left out, hidden"):
+        importing.import_zip(zipped({".x/1.png": b"1"}), "x.zip")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_only_stored_and_deflated_content_is_read(workspace: Path, method: int) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("a/1.png", bytes(10**6))
+    match = r"x\.zip cannot be unpacked: a/1\.png is packed with (bzip2|LZMA), and only"
+    with pytest.raises(DataError, match=match):
+        importing.import_zip(buffer, "x.zip")
+
+
+def test_an_archive_that_grows_beyond_all_measure(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = zipped({**GOOD, "a/big.png": bytes(10**6)})
+    monkeypatch.setattr(importing, "SPARE", 10**5)
+    with pytest.raises(DataError, match="no images are packed so tightly"):
+        importing.import_zip(archive, "x")
+    monkeypatch.setattr(importing, "_MOST_RATIO", 10**4)
+    assert importing.import_zip(archive, "x").files == 3
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("utf-8", "\u6b63\u5e38"),
+        ("gb18030", "\u80ba\u90e8\u5f71\u50cf/\u6b63\u5e38"),
+        ("cp950", "\u80ba\u708e/\u7570\u5e38"),
+        ("cp932", "\u6b63\u5e38/\u304c\u3093"),
+        ("cp949", "\uc815\uc0c1/\ud3d0\ub834"),
+        ("cp866", "\u043d\u043e\u0440\u043c\u0430/\u0420\u0430\u043a"),
+        ("cp1251", "\u041f\u043d\u0435\u0432\u043c\u043e\u043d\u0438\u044f"),
+        ("cp437", "L\u00e9sion/M\u00fcller"),
+        ("cp1252", "Gewebe/wei\u00df \u00fcber"),
+    ],
+)
+def test_names_without_a_flag_in_the_encodings_of_the_world(
+    workspace: Path, encoding: str, text: str
+) -> None:
+    archive = renamed({f"{text}/1.png": b"x", "b/1.png": b"y"}, encoding)
+    offered = importing.name_encodings(archive)
+    assert next(iter(offered), "utf-8") == encoding
+    if encoding != "utf-8":
+        assert offered[encoding] == [text]
+    imported = importing.import_zip(archive, "x")
+    assert (imported.folder / text / "1.png").read_bytes() == b"x"
+
+
+def test_another_encoding_can_be_chosen(workspace: Path) -> None:
+    archive = renamed({"\u0427\u0443/1.png": b"x", "b/1.png": b"y"}, "cp866")
+    imported = importing.import_zip(archive, "x", encoding="cp850")
+    other = "\u0427\u0443".encode("cp866").decode("cp850")
+    assert (imported.folder / other / "1.png").exists()
+
+
+def renamed(files: dict[str, bytes], encoding: str) -> io.BytesIO:
+    """A ZIP file whose names are in an encoding that no flag tells."""
+    places = {
+        f"{n:0{len(name.encode(encoding))}}": name for n, name in enumerate(files)
+    }
+    data = zipped({place: files[name] for place, name in places.items()}).getvalue()
+    for place, name in places.items():
+        data = data.replace(place.encode(), name.encode(encoding))
+    return io.BytesIO(data)
+
+
+def test_no_encodings_are_offered_where_names_are_certain() -> None:
+    assert importing.name_encodings(zipped({**GOOD, "\u6b63/1.png": b""})) == {}
+    assert importing.name_encodings(io.BytesIO(b"no archive")) == {}

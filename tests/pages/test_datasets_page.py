@@ -19,7 +19,7 @@ from medmodel.data import curation, fetching, synthetic
 from medmodel.quality import indexing
 from medmodel.runs.run import RunStore
 from tests.conftest import draw_class_folders
-from tests.data.test_importing import GOOD, zipped
+from tests.data.test_importing import GOOD, renamed, zipped
 from tests.data.test_medmnist import npz
 from tests.pages.page import labels, open_page, press, said
 from tests.test_uploads import sent
@@ -324,6 +324,21 @@ def test_what_was_uploaded_is_imported(workspace: Path) -> None:
     assert (workspace / "datasets" / "My set" / "a" / "1.png").exists()
     assert uploads.opened(ticket) is None
     assert not list((workspace / "uploads").iterdir())
+
+
+def test_names_of_an_old_archive_are_shown_as_they_would_be_read(
+    workspace: Path,
+) -> None:
+    files = {"\u6b63\u5e38/1.png": b"x", "b/Thumbs.db": b"", "b/\x01.png": b"y"}
+    page = open_page(PAGE)
+    bring(page, "zip", {"set.zip": renamed(files, "gb18030").getvalue()})
+    assert "Names read so** \u6b63\u5e38" in said(page)
+    press(page, "Import")
+    folder = Path(linked(page))
+    assert (folder / "\u6b63\u5e38" / "1.png").exists()
+    wait_for_check(folder)
+    page.run()
+    assert "Left out: b/" in said(page) and "its name is not valid text" in said(page)
 
 
 def test_a_folder_is_imported_or_given_up(workspace: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.data import layout
+from medmodel.data import importing, layout
 from medmodel.data.datasets import rejected_files
 from medmodel.quality import thumbnails
 from medmodel.quality.checks import DatasetReport
@@ -185,6 +185,15 @@ def show_files(report: DatasetReport) -> None:
             st.dataframe(frame, hide_index=True)
     _show_left_out("Unreadable files, left out", report.unreadable)
     _show_left_out("Ignored files and folders", report.ignored)
+
+
+def show_import(folder: Path) -> None:
+    """What the import of this data set left out, if it did, in its first line."""
+    skipped = importing.skipped_files(folder)
+    words = layout.left_out(skipped)
+    if words:
+        st.warning(plain(f"Import. {words}"), icon=":material/warning:")
+    _show_left_out("Left out by the import", skipped)
 
 
 def show_rejected(folder: Path) -> None:

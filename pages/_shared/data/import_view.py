@@ -13,6 +13,7 @@ from medmodel.core import audit
 from medmodel.core.errors import DataError
 from medmodel.core.job import Job
 from medmodel.data import importing
+from medmodel.data.archives.zip_names import ENCODINGS
 from medmodel.uploads import Upload
 from pages._shared.common.upload_field import Kind, forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown
@@ -42,6 +43,7 @@ def show_import(opened: Callable[[Path], None]) -> None:
         if upload is None or not upload.files:
             return
         name = st.text_input("Name of the data set", _guess(upload), max_chars=80)
+        encoding = ask_encoding(upload.files[0][1]) if kind == "zip" else ""
         with st.container(horizontal=True):
             pressed = st.button("Import", type="primary", icon=":material/upload:")
             if st.button("Choose something else", icon=":material/undo:"):
@@ -49,12 +51,34 @@ def show_import(opened: Callable[[Path], None]) -> None:
                 st.rerun()
         if pressed:
             with errors_shown():
-                imported = _import(upload, kind, name, show_progress())
+                imported = _import(upload, kind, name, encoding, show_progress())
                 forget_upload(kind)
                 audit.record(
                     "import", files=imported.files, skipped=len(imported.skipped)
                 )
                 opened(imported.folder)
+
+
+@st.cache_data(max_entries=4, ttl=600, show_spinner=False)
+def _encodings(path: str, size: int) -> dict[str, list[str]]:
+    with Path(path).open("rb") as archive:
+        return importing.name_encodings(archive)
+
+
+def ask_encoding(archive: Path) -> str:
+    """How to read names of which the archive does not say how; "" if it does."""
+    encodings = _encodings(str(archive), archive.stat().st_size)
+    if not encodings:
+        return ""
+    chosen = st.selectbox(
+        "Encoding of the names",
+        list(encodings),
+        format_func=ENCODINGS.__getitem__,
+        help="The ZIP file does not say how its names are written. The first is a "
+        "guess: choose another where the names below cannot be read.",
+    )
+    st.markdown("**Names read so** " + plain(" · ".join(encodings[chosen])))
+    return chosen
 
 
 def show_progress() -> Job:
@@ -76,12 +100,14 @@ def _guess(upload: Upload) -> str:
     return importing.plain_name(first.parts[0].removesuffix(".zip"))
 
 
-def _import(upload: Upload, kind: Kind, name: str, job: Job) -> importing.Imported:
+def _import(
+    upload: Upload, kind: Kind, name: str, encoding: str, job: Job
+) -> importing.Imported:
     """Imports, with a full disk told in one sentence."""
     try:
         if kind == "zip":
             with upload.files[0][1].open("rb") as archive:
-                return importing.import_zip(archive, name, job)
+                return importing.import_zip(archive, name, job, encoding)
         # Opened one after the other: there may be more than a process may have open.
         with ExitStack() as files:
 

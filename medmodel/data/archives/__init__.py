@@ -1,0 +1,1 @@
+"""Archives from anybody's computer, read within limits of memory and size."""

@@ -1,0 +1,133 @@
+"""Names in a ZIP archive to text: the standard has no room for what systems write.
+
+Names are UTF-8 where a flag or an extra field says so, and where they are valid UTF-8
+(macOS sets no flag). Otherwise they are in the encoding of the computer that packed
+them, which is nowhere written: it is guessed from how usual the characters would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medmodel.data.archives.zip_reader import ZipEntry
+
+ENCODINGS = {
+    "gb18030": "Chinese, simplified (GBK)",
+    "cp950": "Chinese, traditional (Big5)",
+    "cp932": "Japanese (Shift-JIS)",
+    "cp949": "Korean (EUC-KR)",
+    "cp866": "Cyrillic (DOS)",
+    "cp1251": "Cyrillic (Windows)",
+    "cp437": "Western (DOS)",
+    "cp850": "Western European (DOS)",
+    "cp1252": "Western (Windows)",
+}
+"""Encodings of names, the likelier of two that fit alike first."""
+_USUAL = set(
+    "正常异異肺炎癌肿腫瘤良恶惡性阴陰阳陽病变變结結节節图圖像训訓练練测測试試验驗证證集数數据據"
+    "左右侧側前后後脑腦心肝肾腎骨皮肤膚眼胃肠腸乳腺血管影片组組类類其他部位的一二三四五六七八九十"
+    "大小新旧舊中国國医醫院学學检檢查报報告原始标標签簽患者男女高低级級期无無有未分区區"
+    "정상폐렴암종양성음환자병변이비결핵훈련검증시험데터영좌우상하전후뇌심간신장골피부안위유방혈관"
+    "기타학습사진미지악경증중없있출소염낭"
+    "常所見診断検査画像学習訓練検証"
+)
+"""Characters that names of medical images hold."""
+
+
+def decode_names(entries: Sequence[ZipEntry], encoding: str = "") -> list[str]:
+    """The entries' names as text; what cannot be decoded holds half characters.
+
+    Args:
+        entries: Of one archive.
+        encoding: Of names that say nothing of it and are no UTF-8; "": guessed.
+    """
+    unsure = uncertain_names(entries)
+    if unsure and not encoding:
+        encoding = guess_encodings(unsure)[0]
+    uncertain = set(unsure)
+    return [
+        entry.unicode_name
+        or entry.name.decode(
+            encoding if entry.name in uncertain and not entry.is_utf8 else "utf-8",
+            "surrogateescape",
+        )
+        for entry in entries
+    ]
+
+
+def uncertain_names(entries: Sequence[ZipEntry]) -> list[bytes]:
+    """Names of which nobody says how they are encoded, and which are no UTF-8."""
+    names = [
+        e.name for e in entries if not (e.is_utf8 or e.unicode_name or e.name.isascii())
+    ]
+    if all(map(_is_utf8, names)):
+        return []
+    # One letter of two bytes may be UTF-8 by chance, more are not.
+    return [n for n in names if not (_is_utf8(n) and len(n.decode()) + 2 <= len(n))]
+
+
+def guess_encodings(names: Sequence[bytes]) -> list[str]:
+    """Encodings in which all names are text, the likeliest first; never empty."""
+    scores = {}
+    sample = list(dict.fromkeys(names))[:500]
+    for encoding in ENCODINGS:
+        try:
+            texts = [name.decode(encoding) for name in sample]
+        except UnicodeDecodeError:
+            continue
+        scores[encoding] = _score(texts, encoding)
+    ordered = sorted(scores, key=lambda encoding: -scores[encoding])
+    return ordered or ["cp437"]
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _score(texts: Sequence[str], encoding: str) -> float:
+    """How usual the characters beyond ASCII are, 0 to 1.5 on average."""
+    scores = [
+        _usualness(text, at, encoding)
+        for text in dict.fromkeys(part for text in texts for part in text.split("/"))
+        for at, char in enumerate(text)
+        if not char.isascii()
+    ]
+    return sum(scores) / max(len(scores), 1)
+
+
+def _usualness(text: str, at: int, encoding: str) -> float:
+    char = text[at]
+    if not char.isprintable():
+        return -1.0
+    beside = text[max(at - 1, 0) : at] + text[at + 1 : at + 2]
+    latin_beside = any(c.isascii() and c.isalpha() for c in beside)
+    if encoding in ("cp866", "cp1251"):
+        if not ("\u0410" <= char <= "\u044f" or char in "\u0401\u0451") or latin_beside:
+            return 0.0
+        # Within a word, capitals do not follow small letters.
+        return 0.2 if char.isupper() and text[max(at - 1, 0)].islower() else 0.9
+    if encoding in ("cp437", "cp850", "cp1252"):
+        return 0.8 * ("\u00c0" <= char <= "\u024f" and char.isalpha() and latin_beside)
+    usual = _usual_share(char, encoding) + 0.5 * (char in _USUAL)
+    return 0.6 * usual if latin_beside else usual
+
+
+def _usual_share(char: str, encoding: str) -> float:
+    """How usual a character of an East Asian encoding is, by its place in the table."""
+    code = char.encode(encoding)
+    lead, trail = code[0], code[-1]
+    if encoding == "gb18030":
+        level = 1.0 if 0xB0 <= lead <= 0xD7 else 0.4
+        return level if len(code) == 2 and lead >= 0xA1 and trail >= 0xA1 else 0.1
+    if encoding == "cp950":
+        return 0.95 if 0xA4 <= lead <= 0xC6 else 0.4
+    if encoding == "cp949":
+        return 0.95 if 0xB0 <= lead <= 0xC8 and trail >= 0xA1 else 0.15
+    if len(code) == 1:
+        return 0.15  # katakana of half width
+    kana = "\u3041" <= char <= "\u30fe"
+    return 1.0 if kana else 0.9 if 0x88 <= lead <= 0x97 else 0.3
