@@ -28,7 +28,7 @@ def packed(
     return bytearray(buffer.getvalue())
 
 
-def unpacked(data: bytes, most: int = 100) -> dict[str, bytes]:
+def unpacked(data: bytes | bytearray, most: int = 100) -> dict[str, bytes]:
     file = io.BytesIO(data)
     entries = zip_reader.read_entries(file, most)
     names = zip_names.decode_names(entries)
