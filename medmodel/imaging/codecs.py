@@ -88,8 +88,9 @@ def complete_header(dataset: Dataset) -> None:
         "PhotometricInterpretation": photometric
         or ("RGB" if samples == 3 else "MONOCHROME2"),
         "SamplesPerPixel": samples,
-        "NumberOfFrames": int(number(dataset, "NumberOfFrames") or 1),
     }
+    if "NumberOfFrames" in dataset:
+        facts["NumberOfFrames"] = int(number(dataset, "NumberOfFrames") or 1)
     for keyword in ("Rows", "Columns", "BitsAllocated"):
         if (value := number(dataset, keyword)) is None:
             raise DamagedElement(keyword)
@@ -182,7 +183,7 @@ def _native(dataset: Dataset, syntax: UID, frame: int) -> tuple[Stored, str]:
     options["correct_unused_bits"] = False  # that of another high bit comes before
     halved = photometric in ("YBR_FULL_422", "YBR_PARTIAL_422")
     if halved:
-        pixels = dataset.Rows * dataset.Columns * int(dataset.NumberOfFrames)
+        pixels = dataset.Rows * dataset.Columns * int(dataset.get("NumberOfFrames", 1))
         whole = len(dataset.PixelData) >= 3 * pixels * dataset.BitsAllocated // 8
         # Where every pixel has colours of its own, only the name is wrong.
         options["photometric_interpretation"] = "YBR_FULL" if whole else "YBR_FULL_422"
@@ -318,7 +319,7 @@ def _coded_frame(dataset: Dataset, frame: int) -> bytes:
     return get_frame(
         dataset.PixelData,
         frame,
-        number_of_frames=int(dataset.NumberOfFrames),
+        number_of_frames=int(dataset.get("NumberOfFrames", 1)),
         extended_offsets=(offsets, lengths) if offsets and lengths else None,
     )
 

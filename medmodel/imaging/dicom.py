@@ -206,7 +206,7 @@ def check_image(dataset: Dataset, name: str) -> int:
             )
         complete_header(dataset)
         height, width = int(dataset.Rows), int(dataset.Columns)
-        frames = int(dataset.NumberOfFrames)
+        frames = int(dataset.get("NumberOfFrames", 1))
         samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
     if height * width > MAX_PIXELS:
         raise ImageError(
