@@ -191,7 +191,7 @@ def _order_cases(grey: Array) -> Iterator[Case]:
 
 def _codec_cases(grey: Array) -> Iterator[Case]:
     """Frames compressed without loss, and JPEG of 12 bits."""
-    encode: dict[str, Callable[[Array], bytes]] = {
+    encode: dict[str, Callable[[Array], bytes | bytearray]] = {
         "80": imagecodecs.jpegls_encode,
         "90": partial(imagecodecs.jpeg2k_encode, level=0, codecformat="j2k"),
         "110": partial(imagecodecs.jpegxl_encode, lossless=True),
@@ -206,15 +206,15 @@ def _codec_cases(grey: Array) -> Iterator[Case]:
             image = dataset(values, BitsStored=bits, **_WINDOW, **scale)
             write = _compressed(image, number, encoder(values))
             yield _same(f"{bits} bits, transfer syntax {number}", write, grey)
-    encoder = partial(imagecodecs.jpeg8_encode, level=99, bitspersample=12)
+    jpeg = partial(imagecodecs.jpeg8_encode, level=99, bitspersample=12)
     image = dataset(wide, BitsStored=12, **_WINDOW)
-    yield _same("JPEG of 12 bits", _compressed(image, "51", encoder(wide)), grey, 2)
+    yield _same("JPEG of 12 bits", _compressed(image, "51", jpeg(wide)), grey, 2)
     smooth = np.add.outer(np.arange(48), np.arange(40)).astype("<u2") * 45
     colours = np.stack([smooth, 4000 - smooth, smooth // 2], -1)
     expected = images.decode(file_bytes(dataset(colours, BitsStored=12))).pixels
     for kind in ("RGB", "YBR_FULL_422"):
         facts = {"BitsStored": 12, "PhotometricInterpretation": kind}
-        write = _compressed(dataset(colours, **facts), "51", encoder(colours))
+        write = _compressed(dataset(colours, **facts), "51", jpeg(colours))
         yield _same(f"JPEG of 12 bits in colour, said to be {kind}", write, expected, 4)
 
 
@@ -401,7 +401,7 @@ def _write(image: Dataset, syntax: str = ExplicitVRLittleEndian) -> Write:
     return lambda: content
 
 
-def _compressed(image: Dataset, number: str, frame: bytes) -> Write:
+def _compressed(image: Dataset, number: str, frame: bytes | bytearray) -> Write:
     image.PixelData = encapsulate([bytes(frame)])
     image["PixelData"].VR, image["PixelData"].is_undefined_length = "OB", True
     return _write(image, f"1.2.840.10008.1.2.4.{number}")

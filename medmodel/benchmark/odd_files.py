@@ -41,6 +41,8 @@ Table = Callable[[Path], "Iterator[Case]"]
 TABLES: dict[str, str] = {
     # kind of file -> function of this package that yields cases, given the folder
     "images": "odd_images.cases",
+    "dicom": "odd_dicom.cases",
+    "nifti": "odd_nifti.cases",
 }
 
 

@@ -123,12 +123,13 @@ def _header_cases(values: Array) -> Iterator[Case]:
     for offset in (0, 348, np.nan):
         yield _same(f"offset {offset}", _file(stored, vox_offset=offset), expected)
     nothing = [0.0, 0.0, 0.0, 0.0]
-    for name, fields in {
+    orientations: dict[str, dict[str, Any]] = {
         "neither sform nor qform": {"sform_code": 0, "qform_code": 0},
         "sform of zeros": {"srow_x": nothing, "qform_code": 0},
         "sform of not-a-number": {"srow_y": [np.nan] * 4, "qform_code": 0},
         "impossible qform": {"sform_code": 0, "qform_code": 1, "quatern_b": 9.0},
-    }.items():
+    }
+    for name, fields in orientations.items():
         yield _same(name, _file(stored, **fields), expected)
 
 
