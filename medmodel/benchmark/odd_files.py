@@ -43,6 +43,7 @@ TABLES: dict[str, str] = {
     "images": "odd_images.cases",
     "dicom": "odd_dicom.cases",
     "nifti": "odd_nifti.cases",
+    "layouts": "odd_layouts.cases",
 }
 
 

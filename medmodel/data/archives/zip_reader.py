@@ -18,6 +18,9 @@ _END, _END64, _LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _CENTRAL, _LOCAL = b"PK\x01\x02", b"PK\x03\x04"
 _END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56
 _CENTRAL_SIZE, _LOCAL_SIZE = 46, 30
+_CENTRAL_FIELDS = struct.Struct("<5xB2x2H4x3L3H4x2L")
+"""System, flags, method, checksum, sizes, lengths of name, extra field and comment,
+attributes, offset of the local header: 4.3.12."""
 _LONGEST_COMMENT = 65_535
 _PIECE = 2**20
 _ENCRYPTED = 0x2041
@@ -218,29 +221,33 @@ def _walk(file: BinaryIO, start: int, size: int, shift: int) -> Iterator[ZipEntr
         header = file.read(_CENTRAL_SIZE)
         if len(header) < _CENTRAL_SIZE or header[:4] != _CENTRAL:
             raise BadZipFile("its directory is damaged")
-        flags, method = struct.unpack("<2H", header[8:12])
-        crc, packed, full = struct.unpack("<3L", header[16:28])
-        lengths = struct.unpack("<3H", header[28:34])
-        attributes, offset = struct.unpack("<2L", header[38:46])
-        more = file.read(sum(lengths))
-        left -= _CENTRAL_SIZE + sum(lengths)
-        if len(more) < sum(lengths) or left < 0:
+        (system, flags, method, crc, packed, full, *lengths, attributes, offset) = (
+            _CENTRAL_FIELDS.unpack(header)
+        )
+        variable = sum(lengths)
+        more = file.read(variable)
+        left -= _CENTRAL_SIZE + variable
+        if len(more) < variable or left < 0:
             raise BadZipFile("its directory is damaged")
         name = more[: lengths[0]]
-        extra = dict(_extra_fields(more[lengths[0] : lengths[0] + lengths[1]]))
-        full, packed, offset = _zip64(extra.get(1, b""), full, packed, offset)
+        unicode_name = ""
+        if lengths[1]:
+            extra = dict(_extra_fields(more[lengths[0] : lengths[0] + lengths[1]]))
+            full, packed, offset = _zip64(extra.get(1, b""), full, packed, offset)
+            unicode_name = _unicode_name(extra.get(0x7075, b""), name)
+        # Only systems of the Unix kind, 3 and 19, write a mode.
+        mode = attributes >> 16 if system in (3, 19) else 0
         yield ZipEntry(
-            name=name,
-            is_utf8=bool(flags & 0x800),
-            unicode_name=_unicode_name(extra.get(0x7075, b""), name),
-            flags=flags,
-            method=method,
-            crc=crc,
-            packed=packed,
-            size=full,
-            # Only systems of the Unix kind, 3 and 19, write a mode.
-            mode=attributes >> 16 if header[5] in (3, 19) else 0,
-            offset=offset + shift,
+            name,
+            bool(flags & 0x800),
+            unicode_name,
+            flags,
+            method,
+            crc,
+            packed,
+            full,
+            mode,
+            offset + shift,
         )
 
 
