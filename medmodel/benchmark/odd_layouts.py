@@ -108,7 +108,7 @@ def _split_words() -> Iterator[Case]:
             above = [f"{f}/{c}/1.png" for f in both for c in "ab"]
             below = [f"{c}/{f}/1.png" for f in both for c in "ab"]
             lines = [f"{n}.png,{c},{f}" for n, (f, c) in enumerate(_pairs(both))]
-            table = {"labels.csv": "file,label,split\n" + "\n".join(lines)}
+            table = {"all labels.csv": "file,label,split\n" + "\n".join(lines)}
             flat = [f"{n}.png" for n in range(4)]
             yield _drawn(f"{word} above classes", above, expected)
             yield _drawn(f"{word} below classes", below, expected)
@@ -124,7 +124,7 @@ def _split_words() -> Iterator[Case]:
         yield _drawn(
             f"unknown {word} below", inside, known, left.format(f"a/{word}/1.png")
         )
-        table = {"labels.csv": f"file,label,split\n0.png,a,train\n1.png,b,{word}"}
+        table = {"all labels.csv": f"file,label,split\n0.png,a,train\n1.png,b,{word}"}
         pattern = re.compile(
             rf"labels\.csv names the split '{word}', which is not known"
         )
@@ -153,7 +153,7 @@ def _columns() -> Iterator[Case]:
                 rows = "".join(
                     f"{p}{separator}{c}\n" for p, c in zip(paths, "ab", strict=True)
                 )
-                table = {"data.csv": f"{header}\n{rows}"}
+                table = {"my data.csv": f"{header}\n{rows}"}
                 yield _drawn(f"{header!r}", paths, {"a": 1, "b": 1}, table=table)
 
 
@@ -172,12 +172,12 @@ def _tables() -> Iterator[Case]:
     }
     for name, way in ways.items():
         rows = "".join(f"{way(p)},{p[4]}\n" for p in paths)
-        table = {"labels.csv": f"file,label\n{rows}"}
+        table = {"all labels.csv": f"file,label\n{rows}"}
         yield _drawn(f"paths {name}", paths, both, table=table)
     rows = "".join(f"{p},{p[4]}\n" for p in paths)
     for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"):
         content = f"file,label\n{rows}".encode(encoding)
-        yield _drawn(f"in {encoding}", paths, both, table={"l.csv": content})
+        yield _drawn(f"in {encoding}", paths, both, table={"my l.csv": content})
     values = ["0", "0.0", '"0 "', "1.0"]
     rows = "".join(f"{p},{v}\n" for p, v in zip(paths, values, strict=True))
     yield _drawn(
@@ -185,13 +185,15 @@ def _tables() -> Iterator[Case]:
         paths,
         {"0": 3, "1.0": 1},
         "'0.0' counts as class '0', which looks alike.",
-        table={"l.csv": f"file,label\n{rows}"},
+        table={"my l.csv": f"file,label\n{rows}"},
     )
     rows = "".join(f"pics/{n}.png,a\n" for n in range(6))
     refusal = re.compile(r"l\.csv names 6 files that are not here, first pics/0\.png")
-    yield _drawn("other files", paths, refusal, table={"l.csv": f"file,label\n{rows}"})
+    yield _drawn(
+        "other files", paths, refusal, table={"my l.csv": f"file,label\n{rows}"}
+    )
     rows = "".join(f"{p},{int(p[4] == 'a')},{int(p[4] == 'b')}\n" for p in paths)
-    table = {"l.csv": f"image,MEL,NV\n{rows}"}
+    table = {"my l.csv": f"image,MEL,NV\n{rows}"}
     yield _drawn("a column per class", paths, {"MEL": 2, "NV": 2}, table=table)
     for train, test in (("train", "test"), ("train_labels", "test_labels")):
         table = {

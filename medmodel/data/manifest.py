@@ -3,7 +3,7 @@
 A CSV file in the folder or in its first folders whose first line names a column for
 the files, under any of the usual names, and one for labels, patients or splits.
 Separators are comma, semicolon, tab or bar; the text is UTF-8 or UTF-16. Several tables
-("train.csv" and "test.csv") count together. Labels may also be one column of 0 and 1
+(train.csv and test.csv) count together. Labels may also be one column of 0 and 1
 per class.
 """
 
@@ -137,7 +137,7 @@ def find_tables(
 
 
 def _with_splits(folder: Path, tables: Sequence[Table]) -> list[Table]:
-    """The tables with the split of "train.csv", or of "train/labels.csv"."""
+    """The tables with the split of a name such as train.csv, or of their folder."""
     names = splits_of(table.path.stem for table in tables)
     above = splits_of(t.path.parent.name for t in tables if t.path.parent != folder)
     return [
