@@ -23,6 +23,8 @@ from PIL import Image
 from medmodel.imaging.windows import Pixels
 
 Samples = npt.NDArray[Any]
+Tag = tuple[int, str, list[int]]
+"""Number, kind of `struct` and values."""
 
 
 class Variant(NamedTuple):
@@ -142,6 +144,42 @@ def tiff(samples: Samples, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def tiff_of_tags(tags: list[Tag], content: bytes, order: str = "<") -> bytes:
+    """A TIFF of one directory behind its content, which begins at byte 8."""
+    directory, values = b"", b""
+    start = 8 + len(content)
+    values_at = start + 2 + 12 * len(tags) + 4
+    for number, kind, numbers in sorted(tags):
+        value = struct.pack(f"{order}{len(numbers)}{kind}", *numbers)
+        code = {"H": 3, "L": 4}[kind]
+        if len(value) > 4:
+            place, values = values_at + len(values), values + value
+            value = struct.pack(f"{order}L", place)
+        head = struct.pack(f"{order}HHL", number, code, len(numbers))
+        directory += head + value.ljust(4, b"\0")
+    begin = b"II*\0" if order == "<" else b"MM\0*"
+    count = struct.pack(f"{order}H", len(tags))
+    header = begin + struct.pack(f"{order}L", start)
+    return header + content + count + directory + b"\0\0\0\0" + values
+
+
+def plain_tags(
+    height: int, width: int, photometric: int, samples: int = 1, bits: int = 8
+) -> list[Tag]:
+    """Tags of uncompressed samples in one strip at byte 8."""
+    return [
+        (256, "L", [width]),
+        (257, "L", [height]),
+        (258, "H", [bits] * samples),
+        (259, "H", [1]),
+        (262, "H", [photometric]),
+        (273, "L", [8]),
+        (277, "H", [samples]),
+        (278, "L", [height]),
+        (279, "L", [height * width * samples * bits // 8]),
+    ]
+
+
 def _tiff(name: str, samples: Samples, expected: Pixels, **options: Any) -> Variant:
     return Variant(f"TIFF, {name}", lambda: tiff(samples, **options), expected)
 
@@ -161,25 +199,27 @@ def _tiff_depths(drawing: Drawing) -> Iterator[Variant]:
         )
     for bits in PACKED:
         full = 2 ** min(bits, 8) - 1
-        for layout, pixels in (("grey", drawing.grey), ("RGB", drawing.colour)):
+        for photometric, pixels in ((1, drawing.grey), (2, drawing.colour)):
             stored = np.rint(pixels / 255 * full).astype(np.uint32)
-            expected = np.rint(stored / full * 255).astype(np.uint8)
-            samples = stored << max(bits - 8, 0)
-            dtype = np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32
-            options = {"photometric": "rgb"} if layout == "RGB" else {}
-            samples = samples.astype(dtype)
-            samples = samples if layout == "RGB" else samples[..., 0]
-            yield _tiff(
-                f"{bits} bits {layout}",
-                samples,
-                expected,
-                bitspersample=bits,
-                **options,
+            yield Variant(
+                f"TIFF, {bits} bits, {pixels.shape[2]} samples",
+                partial(_packed, stored << max(bits - 8, 0), bits, photometric),
+                np.rint(stored / full * 255).astype(np.uint8),
             )
     mask = drawing.grey[..., 0] > 127
     expected = (mask * np.uint8(255))[..., None]
     yield _tiff("1 bit", mask, expected)
     yield _tiff("1 bit, white is zero", mask, 255 - expected, photometric="miniswhite")
+
+
+def _packed(samples: Samples, bits: int, photometric: int) -> bytes:
+    """Rows of samples without gaps, the highest bit first: TIFF 6.0, section 2."""
+    height, width, count = samples.shape
+    single = np.unpackbits(samples.astype(">u4")[..., None].view(np.uint8), axis=-1)
+    content = np.packbits(single[..., 32 - bits :].reshape(height, -1), axis=1)
+    tags = plain_tags(height, width, photometric, count, bits)
+    tags = [tag for tag in tags if tag[0] != 279]
+    return tiff_of_tags([*tags, (279, "L", [content.size])], content.tobytes())
 
 
 def _tiff_layouts(drawing: Drawing) -> Iterator[Variant]:

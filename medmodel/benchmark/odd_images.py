@@ -17,9 +17,12 @@ from PIL import Image, ImageCms
 
 from medmodel.benchmark.image_variants import (
     Drawing,
+    Tag,
     draw,
     on_black,
+    plain_tags,
     tiff,
+    tiff_of_tags,
     variants,
 )
 from medmodel.benchmark.odd_files import Case
@@ -42,8 +45,6 @@ FOUND = {
     "tiff_ycbcr420_uncompressed_crash.tif": (64, 256, 3, 1, 0, 255, 124),
     "tiff_zstd_rgb16_crash_ModuleNotFound.tif": (64, 96, 3, 1, 0, 255, 75),
 }
-Tag = tuple[int, str, list[int]]
-"""Number, kind of `struct` and values."""
 
 
 def cases(folder: Path) -> Iterator[Case]:
@@ -87,42 +88,6 @@ def _compared(
         return f"{decoded.pixels.shape} instead of {expected.shape}"
     off = int(np.abs(decoded.pixels.astype(int) - expected).max())
     return "the same" if off <= tolerance else f"a grey level is off by {off}"
-
-
-def tiff_of_tags(tags: list[Tag], content: bytes, order: str = "<") -> bytes:
-    """A TIFF of one directory behind its content, which begins at byte 8."""
-    directory, values = b"", b""
-    start = 8 + len(content)
-    values_at = start + 2 + 12 * len(tags) + 4
-    for number, kind, numbers in sorted(tags):
-        value = struct.pack(f"{order}{len(numbers)}{kind}", *numbers)
-        code = {"H": 3, "L": 4}[kind]
-        if len(value) > 4:
-            place, values = values_at + len(values), values + value
-            value = struct.pack(f"{order}L", place)
-        head = struct.pack(f"{order}HHL", number, code, len(numbers))
-        directory += head + value.ljust(4, b"\0")
-    begin = b"II*\0" if order == "<" else b"MM\0*"
-    count = struct.pack(f"{order}H", len(tags))
-    header = begin + struct.pack(f"{order}L", start)
-    return header + content + count + directory + b"\0\0\0\0" + values
-
-
-def plain_tags(
-    height: int, width: int, photometric: int, samples: int = 1, bits: int = 8
-) -> list[Tag]:
-    """Tags of uncompressed samples in one strip at byte 8."""
-    return [
-        (256, "L", [width]),
-        (257, "L", [height]),
-        (258, "H", [bits] * samples),
-        (259, "H", [1]),
-        (262, "H", [photometric]),
-        (273, "L", [8]),
-        (277, "H", [samples]),
-        (278, "L", [height]),
-        (279, "L", [height * width * samples * bits // 8]),
-    ]
 
 
 def replaced(tags: list[Tag], *others: Tag) -> list[Tag]:
@@ -365,6 +330,8 @@ def _stack_cases(drawing: Drawing) -> Iterator[Case]:
         ),
         ("volume", partial(tiff, layers, volumetric=True, tile=(16, 16, 16)), grey),
         ("pages with copies and masks", partial(_with_copies, layers), grey),
+        ("pages that are all copies", partial(tiff, layers, subfiletype=1), grey),
+        ("volume of 2", partial(tiff, layers[:2], volumetric=True), grey[:2]),
         ("the same, BigTIFF", partial(_with_copies, layers, bigtiff=True), grey),
         ("the same, big-endian", partial(_with_copies, layers, byteorder=">"), grey),
         ("animated WebP", partial(_animated, colours, "WEBP"), [*colours]),
