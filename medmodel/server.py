@@ -21,6 +21,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import numpy as np
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -32,6 +33,8 @@ from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
 from medmodel.data import importing
 from medmodel.guard import Guard, package_folder
+from medmodel.imaging import images
+from medmodel.imaging.untrusted import open_image
 from medmodel.live import POINTS, Feed, Position
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import RunStore
@@ -246,6 +249,7 @@ async def _background() -> None:
     await asyncio.to_thread(_attempt, _draw_samples)
     await asyncio.to_thread(_attempt, _look_at_queue)
     await asyncio.to_thread(_attempt, _warm_predictor)
+    await asyncio.to_thread(_attempt, _warm_sandbox)
     await asyncio.to_thread(_attempt, _warm_imports)
     while True:
         await asyncio.sleep(QUEUE_EVERY)
@@ -283,6 +287,11 @@ def _warm_predictor() -> None:
     newest = [e for e in run_index.entries(RunStore()) if e.has_model]
     if newest:
         predictor.shared().warm(newest[0].run.id)
+
+
+def _warm_sandbox() -> None:
+    # The first upload should not wait until a process has imported its decoders.
+    open_image(images.png_bytes(np.zeros((64, 64, 1), np.uint8)))
 
 
 def _close_predictor() -> None:

@@ -79,3 +79,10 @@ def test_packages_are_small() -> None:
     for package in PACKAGES:
         modules = list((ROOT / "medmodel" / package).glob("*.py"))
         assert len(modules) <= 21, f"{package} has {len(modules) - 1} modules"
+
+
+def test_pages_open_images_in_the_sandbox() -> None:
+    # Whole images belong into the processes of the pool: one may be of 300 MB.
+    for path in (ROOT / "pages").rglob("*.py"):
+        names = [n for n in imported(path) if n.startswith("medmodel.imaging.images")]
+        assert not [n for n in names if ".decode" in n or n.endswith(".images")], path

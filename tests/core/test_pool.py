@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.core import pool
+from medmodel.core import pool, sandbox
 from medmodel.core.errors import Cancelled, MedModelError
 from medmodel.core.messages import Message, send
 
@@ -42,6 +42,26 @@ def hang_on_seven(numbers: list[int]) -> list[int]:
             time.sleep(1)
         signal.alarm(0)
     return numbers
+
+
+def hoard_on_seven(numbers: list[int]) -> list[int]:
+    for number in numbers:
+        if number == 7:
+            raise MemoryError
+    return numbers
+
+
+def never_end_on_seven(numbers: list[int]) -> list[int]:
+    while 7 in numbers:
+        time.sleep(1)
+    return numbers
+
+
+def too_large_here(numbers: list[int], pid: int) -> list[int]:
+    """As an image that is too large for the process that asked."""
+    if os.getpid() == pid and 7 in numbers:
+        raise sandbox.AnswerTooLargeError
+    return [os.getpid()] * len(numbers)
 
 
 def chatter(numbers: list[int]) -> list[int]:
@@ -89,7 +109,7 @@ def test_mistakes_are_raised_here_with_their_traceback() -> None:
     assert "in double" in str(caught.value)
 
 
-@pytest.mark.parametrize("task", [die_on_seven, hang_on_seven])
+@pytest.mark.parametrize("task", [die_on_seven, hang_on_seven, hoard_on_seven])
 def test_an_item_that_kills_its_process_spoils_no_other(
     task: Callable[[list[int]], list[int]],
 ) -> None:
@@ -98,6 +118,26 @@ def test_an_item_that_kills_its_process_spoils_no_other(
     assert sorted(n for _, answer in answers for n in answer or []) == [
         n for n in range(40) if n != 7
     ]
+
+
+def test_an_item_has_a_limit_of_time() -> None:
+    question = Message({"task": f"{__name__}:never_end_on_seven", "arguments": [[7]]})
+    code = (
+        "from medmodel.core import pool\n"
+        "from medmodel.core.messages import Message\n"
+        f"pool.SECONDS = 1\npool._answer(Message({question.facts!r}))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60)
+    assert done.returncode == -signal.SIGALRM
+
+
+def test_what_is_too_large_for_this_process_is_done_in_another() -> None:
+    here = os.getpid()
+    answers = list(pool.map_chunks(too_large_here, list(range(40)), here))
+    elsewhere = [n for chunk, (pid, *_) in answers for n in chunk if pid != here]
+    assert 7 in elsewhere and len(elsewhere) < 10
+    assert sorted(n for chunk, _ in answers for n in chunk) == list(range(40))
 
 
 def test_what_a_library_prints_is_no_answer() -> None:

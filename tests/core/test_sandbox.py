@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from medmodel.core import sandbox
-from medmodel.core.errors import ImageError
+from medmodel.core.environment import workspace_root
+from medmodel.core.errors import ConfigError, ImageError, MedModelError
 
 HERE = __name__
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +66,39 @@ def blunder(data: bytes, name: str) -> dict[str, Any]:
     raise KeyError("a mistake of ours")
 
 
+def deaf(data: bytes, name: str) -> dict[str, Any]:
+    """As a decoder that blocks signals."""
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    hang(data, name)
+    raise AssertionError
+
+
+def swell(data: bytes, name: str, count: int) -> dict[str, Any]:
+    return {"values": np.zeros(count, np.uint8)}
+
+
+def talk(data: bytes, name: str, count: int) -> dict[str, Any]:
+    return {"text": "a" * count}
+
+
+def object_to(data: bytes, name: str) -> dict[str, Any]:
+    raise ConfigError("window", "There is no such window.")
+
+
+def open_nothing(data: bytes, name: str) -> dict[str, Any]:
+    return {"values": Path("/nowhere/at/all").read_bytes()}
+
+
+def settings(data: bytes, name: str) -> dict[str, Any]:
+    return {"data": os.environ["MEDMODEL_DATA"], "workspace": str(workspace_root())}
+
+
+def wait_a_little(data: bytes, name: str) -> dict[str, Any]:
+    began = time.monotonic()
+    time.sleep(0.5)
+    return {"began": began, "ended": time.monotonic()}
+
+
 def ask(task: Any, data: bytes = b"ab", **arguments: Any) -> dict[str, Any]:
     return sandbox.ask(f"{HERE}:{task.__name__}", data, "x.dcm", **arguments)
 
@@ -92,9 +126,10 @@ def test_a_crash_is_one_sentence_and_the_next_file_is_read(task: Any) -> None:
     assert ask(echo)["name"] == "x.dcm"
 
 
-def test_a_hang_ends() -> None:
-    with pytest.raises(ImageError, match="x.dcm took longer than 1 s"):
-        ask(hang, seconds=1)
+@pytest.mark.parametrize("task", [hang, deaf])
+def test_a_hang_ends(task: Any) -> None:
+    with pytest.raises(sandbox.ImageTimeoutError, match="x.dcm took longer than 1 s"):
+        ask(task, seconds=1)
     assert ask(echo)["name"] == "x.dcm"
 
 
@@ -142,3 +177,53 @@ def test_a_child_that_died_while_idle_is_replaced() -> None:
     os.kill(pid, 9)
     time.sleep(0.1)
     assert ask(echo)["pid"] != pid
+
+
+def test_an_answer_is_no_larger_than_whoever_asks_allows() -> None:
+    assert ask(swell, count=1000, largest=1000)["values"].shape == (1000,)
+    with pytest.raises(sandbox.AnswerTooLargeError, match=r"^x\.dcm is too large"):
+        ask(swell, count=1001, largest=1000)
+    assert len(ask(talk, count=1000, largest=10)["text"]) == 1000
+    with pytest.raises(sandbox.AnswerTooLargeError):
+        ask(talk, count=sandbox.LARGEST_FACTS)
+    assert not issubclass(sandbox.AnswerTooLargeError, ImageError)
+
+
+def test_errors_arrive_as_what_they_are() -> None:
+    with pytest.raises(MedModelError, match="^There is no such window") as caught:
+        ask(object_to)
+    assert not isinstance(caught.value, ImageError)
+    with pytest.raises(FileNotFoundError, match="No such file"):
+        ask(open_nothing)
+
+
+def test_children_know_the_settings_of_now(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for place in (tmp_path / "a", tmp_path / "b"):
+        monkeypatch.setenv("MEDMODEL_DATA", str(place))
+        monkeypatch.setenv("MEDMODEL_WORKSPACE", str(place))
+        assert ask(settings) == {"data": str(place), "workspace": str(place)}
+
+
+def test_few_are_at_work_at_once() -> None:
+    with ThreadPoolExecutor(3 * sandbox.AT_ONCE) as pool:
+        answers = list(pool.map(lambda _: ask(wait_a_little), range(12)))
+    for answer in answers:
+        beside = [a for a in answers if a["began"] <= answer["began"] < a["ended"]]
+        assert len(beside) <= sandbox.AT_ONCE
+
+
+def _left() -> float:
+    return signal.getitimer(signal.ITIMER_REAL)[0]
+
+
+def test_of_two_limits_the_earlier_holds() -> None:
+    with sandbox.time_limit(100):
+        with sandbox.time_limit(50):
+            assert 40 < _left() <= 50
+        assert 90 < _left() <= 100
+        with sandbox.time_limit(200):
+            assert 90 < _left() <= 100
+        assert 90 < _left() <= 100
+    assert _left() == 0

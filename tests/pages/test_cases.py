@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from medmodel.benchmark.bomb_files import png
 from medmodel.core.errors import DataError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.imaging.images import decode, prepare_image
+from medmodel.imaging.images import decode, pixel_digest, png_bytes, prepare_image
+from medmodel.imaging.untrusted import LONGEST_SIDE
 from pages._shared.prediction import cases
 from tests.volumes import draw_series, draw_stacks, draw_volumes
 
@@ -117,3 +120,43 @@ def test_an_upload_is_cut_as_in_training(
         shapes.append(cases.pixels_of(case).shape)
     assert shapes == [(20, 16, 1), (12, 20, 1)]
     assert case.frames == 16
+
+
+def test_a_huge_upload_comes_back_as_a_page_shows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cases.st, "session_state", {})
+    content = png(5000, 2500)
+    first = Preprocessing(16)
+    files: Any = [Sent("1", "a.png", content)]
+    (case,) = cases.uploaded(files, first)
+    assert case.about == "5000 × 2500 pixels, PNG" and case.facts.side == 2500
+    assert cases.pixels_of(case).shape == (LONGEST_SIDE // 2, LONGEST_SIDE, 1)
+    other = Preprocessing(24)
+    expected = prepare_image(decode(content).pixels, other)
+    assert (cases.prepared(case, other) == expected).all()
+    assert cases.pixel_digest_of(case) == pixel_digest(decode(content).pixels)
+
+
+def test_of_several_uploads_each_has_its_own_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cases.st, "session_state", {})
+    images = [np.full((4, 4 + n, 1), n, np.uint8) for n in range(3)]
+    files: Any = [
+        Sent(str(n), f"{n}.png", png_bytes(image)) for n, image in enumerate(images)
+    ]
+    found = cases.uploaded(files, Preprocessing(16))
+    for case, image in zip(found, images, strict=True):
+        assert (cases.pixels_of(case) == image).all()
+
+
+def test_what_cannot_be_read_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cases.st, "session_state", {})
+    files: Any = [Sent("1", "C:\\x\\a.png", png(20_000, 20_000)), Sent("2", "b", b"")]
+    assert cases.uploaded(files, Preprocessing(16)) == []
+    reasons = [case.reason for case in cases.refused()]
+    assert reasons[0].startswith("a.png has more than 100 million pixels")
+    assert reasons[1].startswith("b is empty")
