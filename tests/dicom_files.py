@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -61,6 +64,22 @@ def dicom_bytes(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def encapsulated_file(dataset: Dataset, syntax: str, *frames: bytes) -> bytes:
+    """A file of compressed frames, whatever pydicom knows of the transfer syntax."""
+    dataset.PixelData = encapsulate(list(frames))
+    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = UID(syntax)
+    meta.MediaStorageSOPClassUID = UID(CT)
+    meta.MediaStorageSOPInstanceUID = UID("1.2.3")
+    file = DicomBytesIO(b"\0" * 128 + b"DICM")
+    file.seek(132)
+    file.is_little_endian, file.is_implicit_VR = True, False
+    write_file_meta_info(file, meta)
+    write_dataset(file, dataset)
+    return file.getvalue()
 
 
 def dicom_file(pixels: npt.NDArray[Any], **elements: Any) -> bytes:

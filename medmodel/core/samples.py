@@ -158,7 +158,9 @@ class Slicing:
             "every": f"{_every(self.step)} {self.axis} slice of the central part",
             "all": f"all {self.axis} slices that show something",
         }
-        frame = "the first" if self.frame == 1 else f"number {self.frame}"
+        frame = f"number {self.frame}"
+        if self.frame == 1:
+            frame = "the first, of DICOM files the first that is not blank"
         if self.frames == "every":
             frame = "all" if self.frame_step == 1 else _every(self.frame_step)
         return f"Of volumes {slices[self.slices]}, of several frames or pages {frame}"

@@ -128,6 +128,11 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
     """
     syntax = transfer_syntax(dataset)
     dataset.file_meta.TransferSyntaxUID = syntax
+    if _is_native(syntax) and _is_encapsulated(dataset):
+        raise ImageError(
+            f"{name} cannot be read: its pixel data is compressed, while its header "
+            f"says {_title(syntax)}. Export it again from its source."
+        )
     try:
         if (plain := _plain_values(dataset, syntax, frame)) is not None:
             return plain, str(dataset.PhotometricInterpretation)
@@ -141,6 +146,15 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
         ) from error
 
 
+def _is_native(syntax: UID) -> bool:
+    return syntax.is_transfer_syntax and not syntax.is_encapsulated
+
+
+def _is_encapsulated(dataset: Dataset) -> bool:
+    """Whether pixel data is written in items of its own: PS3.5 A.4."""
+    return "PixelData" in dataset and dataset["PixelData"].is_undefined_length
+
+
 def _decoded(
     dataset: Dataset, syntax: UID, name: str, frame: int
 ) -> tuple[Stored, str]:
@@ -148,7 +162,7 @@ def _decoded(
     codec = _OF_IMAGECODECS.get(syntax)
     if codec and (syntax in _TITLES or _has_more_than_8_bits(dataset, syntax)):
         return _by_imagecodecs(dataset, codec, frame)
-    if syntax.is_transfer_syntax and not syntax.is_encapsulated:
+    if _is_native(syntax):
         return _native(dataset, syntax, frame)
     try:
         decoder = _decoder(syntax, name)

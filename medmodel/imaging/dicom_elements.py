@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
+from medmodel.imaging.scaling import MOST_OBLONG
 from medmodel.imaging.windows import Window
 
-_MOST_OBLONG = 32
-"""Pixels that are said to be longer than that in one direction are a mistake."""
 _SPACINGS = (
     # Element, and the functional group in which it stands for single frames.
     ("PixelSpacing", "PixelMeasuresSequence"),
@@ -154,7 +153,7 @@ def pixel_size(dataset: Dataset, frame: int) -> tuple[float, float]:
                 continue
             if len(sizes) == 2 and min(sizes) > 0:
                 height, width = sizes
-                if 1 / _MOST_OBLONG <= height / width <= _MOST_OBLONG:
+                if 1 / MOST_OBLONG <= height / width <= MOST_OBLONG:
                     return height, width
     return 1.0, 1.0
 

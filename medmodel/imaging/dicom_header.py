@@ -163,6 +163,8 @@ def _walk(data: bytes, at: int, end: int, implicit: bool) -> _Found:
         tag, representation, start, length = _element(data, at, implicit)
         if tag <= before:
             raise ValueError("elements out of order")
+        if length == _UNDEFINED and tag in _OWN:
+            raise ValueError("pixel data that is compressed")
         if length == _UNDEFINED:
             at = _past_sequence(data, start, implicit)
         else:

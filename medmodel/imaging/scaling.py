@@ -20,6 +20,8 @@ _GAP = 2
 so many times as large as they will be: the rest hides that blocks have edges."""
 
 
+MOST_OBLONG = 32
+"""Pixels that are said to be longer than that in one direction are a mistake."""
 _LONGEST_SIDE = 8192
 """Longer images are made square along their finer side."""
 
@@ -27,16 +29,19 @@ _LONGEST_SIDE = 8192
 def isotropic(image: Array, height: float, width: float) -> Array:
     """The image with square pixels, so that lengths look right.
 
-    It is enlarged along the coarser side of its pixels.
+    It is enlarged along the coarser side of its pixels. Pixels that are said to be more
+    than `MOST_OBLONG` times as long as wide, or of no size, are taken for square.
 
     Args:
         image: float32 (height, width), not-a-number where there is no value; or uint8
             (height, width, 1 or 3).
-        height: Of a pixel, above 0, in any unit.
+        height: Of a pixel, in any unit.
         width: In the same unit.
     """
     rows, columns = image.shape[:2]
     fine = min(height, width)
+    if not 0 < fine <= max(height, width) <= fine * MOST_OBLONG:
+        return image
     size = round(columns * width / fine), round(rows * height / fine)
     if max(size) > max(_LONGEST_SIDE, rows, columns):
         coarse = max(height, width)

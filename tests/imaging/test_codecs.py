@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.filewriter import write_dataset
 from pydicom.uid import (
-    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -26,7 +25,7 @@ from pydicom.uid import (
 from medmodel.core.errors import ImageError
 from medmodel.imaging import codecs, dicom, images, scans
 from medmodel.imaging.windows import scale_to_uint8
-from tests.dicom_files import CT, dicom_bytes, dicom_dataset, ramp
+from tests.dicom_files import dicom_bytes, dicom_dataset, encapsulated_file, ramp
 
 RealData = Callable[[str], Path]
 
@@ -136,22 +135,6 @@ def test_8_bits_in_words_of_a_big_endian_file() -> None:
     assert (values(dicom_bytes(dataset, ExplicitVRBigEndian)) == ramp("u1")).all()
 
 
-def encapsulated(dataset: Dataset, syntax: str, *frames: bytes) -> bytes:
-    """A file of compressed frames, whatever pydicom knows of the transfer syntax."""
-    dataset.PixelData = encapsulate(list(frames))
-    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = UID(syntax)
-    meta.MediaStorageSOPClassUID = UID(CT)
-    meta.MediaStorageSOPInstanceUID = UID("1.2.3")
-    file = DicomBytesIO(b"\0" * 128 + b"DICM")
-    file.seek(132)
-    file.is_little_endian, file.is_implicit_VR = True, False
-    write_file_meta_info(file, meta)
-    write_dataset(file, dataset)
-    return file.getvalue()
-
-
 JPEG_LS = {
     # Values that rise by 1 and by 2 from one pixel to the next, 8 x 8.
     6: "ffd8fff7000b060008000801011100ffda0008010100000000"
@@ -166,7 +149,7 @@ def test_jpeg_ls_of_6_and_7_bits(bits: int) -> None:
     stored = (np.arange(64) * (bits - 5) % 2**bits).reshape(8, 8).astype(np.uint8)
     dataset = dicom_dataset(stored, BitsStored=bits, HighBit=bits - 1)
     coded = bytes.fromhex(JPEG_LS[bits])
-    data = encapsulated(dataset, "1.2.840.10008.1.2.4.80", coded)
+    data = encapsulated_file(dataset, "1.2.840.10008.1.2.4.80", coded)
     assert (values(data) == stored).all()
 
 
@@ -203,7 +186,7 @@ def test_compressed_without_loss(
         plain = stored
     dataset = dicom_dataset(stored, BitsStored=bits, HighBit=bits - 1)
     frame = coded(codec, plain, **options)
-    data = encapsulated(dataset, f"1.2.840.10008.1.2.4.{number}", frame)
+    data = encapsulated_file(dataset, f"1.2.840.10008.1.2.4.{number}", frame)
     assert (values(data) == stored).all()
 
 
@@ -214,7 +197,7 @@ def test_frames_in_colour_as_jpeg_xl(number: str) -> None:
     for kind in ("RGB", "YBR_FULL"):  # the decoder gives RGB, whatever was stored
         facts = {"NumberOfFrames": 2, "PhotometricInterpretation": kind}
         dataset = dicom_dataset(pixels, **facts)
-        data = encapsulated(dataset, f"1.2.840.10008.1.2.4.{number}", *frames)
+        data = encapsulated_file(dataset, f"1.2.840.10008.1.2.4.{number}", *frames)
         answer = dicom.read(data, "x.dcm", frame=1)
         assert (answer["pixels"] == pixels[1]).all()
 
@@ -230,7 +213,9 @@ def test_jpeg_of_12_bits_in_colour(stored_as: str, marked: bool) -> None:
         frame = without_markers(frame)
     said = "RGB" if (stored_as == "rgb") != marked else "YBR_FULL"
     facts = {"PhotometricInterpretation": said, "BitsStored": 12, "HighBit": 11}
-    data = encapsulated(dicom_dataset(pixels, **facts), "1.2.840.10008.1.2.4.51", frame)
+    data = encapsulated_file(
+        dicom_dataset(pixels, **facts), "1.2.840.10008.1.2.4.51", frame
+    )
     answer = dicom.read(data, "x.dcm")
     expected = scale_to_uint8(pixels, "")
     assert np.abs(answer["pixels"].astype(int) - expected).max() <= 4
@@ -263,7 +248,7 @@ def without_markers(frame: bytes) -> bytes:
 )
 def test_damaged_frames_say_how_they_are_encoded(number: str, name: str) -> None:
     for content in (b"no image", b"\xff\xd8\xff\xd9", b"\xff\x0a" + bytes(60)):
-        data = encapsulated(
+        data = encapsulated_file(
             dicom_dataset(ramp("u1")), f"1.2.840.10008.1.2.4.{number}", content
         )
         with pytest.raises(ImageError) as caught:
@@ -281,8 +266,25 @@ def test_frames_of_another_size_are_damaged(number: str) -> None:
     sentence = "its frame 1 has 32 × 32 pixels" if number == "80" else "is damaged"
     with pytest.raises(ImageError, match=sentence):
         dicom.read(
-            encapsulated(dataset, f"1.2.840.10008.1.2.4.{number}", frame), "x.dcm"
+            encapsulated_file(dataset, f"1.2.840.10008.1.2.4.{number}", frame), "x.dcm"
         )
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+def test_compressed_though_the_header_says_otherwise(syntax: str) -> None:
+    """Longer than the image would be: its bytes must not be taken for values."""
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)
+    dataset = dicom_dataset(noise)
+    dataset.PixelData = encapsulate([coded("jpegls", noise) + bytes(400)])
+    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+    place = dicom_bytes(dicom_dataset(noise), syntax)
+    buffer = DicomBytesIO(place[: place.index(b"\x08\x00\x16\x00")])
+    buffer.seek(0, 2)
+    buffer.is_little_endian = True
+    buffer.is_implicit_VR = syntax == ImplicitVRLittleEndian
+    write_dataset(buffer, dataset)
+    with pytest.raises(ImageError, match="its pixel data is compressed, while"):
+        dicom.read(buffer.getvalue(), "x.dcm")
 
 
 def test_whatever_a_decoder_raises_is_the_fault_of_the_file(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from medmodel.imaging.scaling import cropped, padded, scaled
+from medmodel.imaging.scaling import cropped, isotropic, padded, scaled
 
 
 def wave(side: int, period: float) -> Image.Image:
@@ -54,3 +56,44 @@ def test_shrinking_is_sharp() -> None:
 def test_padding_is_black_and_even() -> None:
     found = np.asarray(padded(Image.new("L", (4, 2), 9), 4))
     assert found.tolist() == [[0] * 4, [9] * 4, [9] * 4, [0] * 4]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize(
+    ("height", "width", "shape"),
+    [
+        (1, 1, (6, 4)),
+        (2, 1, (12, 4)),
+        (1, 2.5, (6, 10)),
+        (0.2, 6.4, (6, 128)),
+        (0.2, 6.5, (6, 4)),  # more than can be
+        (0, 1, (6, 4)),
+        (-1, 1, (6, 4)),
+        (math.nan, 1, (6, 4)),
+        (math.inf, 1, (6, 4)),
+        (1, 1e-300, (6, 4)),
+    ],
+)
+def test_square_pixels(
+    kind: type, height: float, width: float, shape: tuple[int, int]
+) -> None:
+    image = np.arange(24).reshape(6, 4).astype(kind)
+    if kind is np.uint8:
+        assert isotropic(image[..., None], height, width).shape == (*shape, 1)
+        colour = np.stack([image] * 3, -1)
+        assert isotropic(colour, height, width).shape == (*shape, 3)
+    else:
+        assert isotropic(image, height, width).shape == shape
+
+
+def test_long_images_become_square_along_their_finer_side() -> None:
+    assert isotropic(np.zeros((4096, 4), np.float32), 2, 1).shape == (8192, 4)
+    assert isotropic(np.zeros((4097, 4), np.float32), 2, 1).shape == (4097, 2)
+    assert isotropic(np.zeros((9000, 4), np.float32), 1, 2).shape == (9000, 8)
+    assert isotropic(np.zeros((9000, 1), np.float32), 2, 1).shape == (9000, 1)
+
+
+def test_no_value_is_made_where_there_is_none() -> None:
+    values = np.array([[1, 1, np.nan, np.nan], [1, 1, np.nan, np.nan]], np.float32)
+    widened = isotropic(values, 1, 2)
+    assert (widened[:, :4] == 1).all() and np.isnan(widened[:, 4:]).all()

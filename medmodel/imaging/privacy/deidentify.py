@@ -17,6 +17,8 @@ from typing import Any
 from pydicom import config
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
@@ -214,10 +216,25 @@ def _written(dataset: FileDataset) -> bytes:
         uid_pseudonym("")
     )
     dataset.file_meta = meta
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        return _written_unknown(dataset, meta)
     dataset.preamble = b"\0" * 128
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def _written_unknown(dataset: FileDataset, meta: FileMetaDataset) -> bytes:
+    """In a transfer syntax younger than pydicom, such as JPEG XL.
+
+    All of them are Explicit VR Little Endian but for the pixel data: PS3.5 A.4.
+    """
+    file = DicomBytesIO(b"\0" * 128 + b"DICM")
+    file.seek(0, io.SEEK_END)
+    file.is_little_endian, file.is_implicit_VR = True, False
+    write_file_meta_info(file, meta)
+    write_dataset(file, dataset)
+    return bytes(file.getvalue())
 
 
 def _cautions(dataset: Dataset, blacked_out: bool) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -19,7 +20,13 @@ from medmodel.core.pseudonyms import days_back
 from medmodel.imaging import dicom, images, scans
 from medmodel.imaging.privacy import confidentiality
 from medmodel.imaging.privacy.deidentify import deidentify
-from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
+from tests.dicom_files import (
+    dicom_bytes,
+    dicom_dataset,
+    dicom_file,
+    encapsulated_file,
+    ramp,
+)
 
 # The test itself reads headers with values that are longer than allowed.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
@@ -338,3 +345,24 @@ def test_every_picture_can_be_copied(real_data: RealData) -> None:
         before = dicom.read(path.read_bytes(), path.name)["pixels"]
         copy = deidentify(path.read_bytes(), path.name, KEY, [])["data"]
         assert (dicom.read(copy, path.name)["pixels"] == before).all(), path
+
+
+def test_encodings_that_pydicom_does_not_know_stay_as_they_are() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
+    frame = imagecodecs.jpegxl_encode(pixels, lossless=True)
+    data = encapsulated_file(dicom_dataset(pixels), "1.2.840.10008.1.2.4.110", frame)
+    copy = deidentify(data, "x.dcm", KEY, [])["data"]
+    assert b"Tilda" not in copy and bytes(frame) in copy
+    assert (dicom.read(copy, "x.dcm", values=True)["values"] == pixels).all()
+    black = deidentify(data, "x.dcm", KEY, [[0, 0, 4, 4]])["data"]
+    values = dicom.read(black, "x.dcm", values=True)["values"]
+    assert (values[:4, :4] == pixels.min()).all()
+    assert (values[4:] == pixels[4:]).all()
+
+
+def test_numbers_with_decimals_cannot_be_blacked_out() -> None:
+    dataset = dicom_dataset(ramp("u1"), BitsAllocated=32)
+    del dataset.PixelData
+    dataset.FloatPixelData = ramp("<f4").tobytes()
+    with pytest.raises(ImageError, match="x.dcm holds numbers with decimals"):
+        deidentify(dicom_bytes(dataset), "x.dcm", KEY, [[0, 0, 1, 1]])
