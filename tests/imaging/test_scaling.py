@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,7 +79,7 @@ def test_padding_is_black_and_even() -> None:
 def test_square_pixels(
     kind: type, height: float, width: float, shape: tuple[int, int]
 ) -> None:
-    image = np.arange(24).reshape(6, 4).astype(kind)
+    image: npt.NDArray[Any] = np.arange(24).reshape(6, 4).astype(kind)
     if kind is np.uint8:
         assert isotropic(image[..., None], height, width).shape == (*shape, 1)
         colour = np.stack([image] * 3, -1)
