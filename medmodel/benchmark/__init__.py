@@ -53,6 +53,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "training.document_recipe",
         "the same / the textbook recipe with ImageDataGenerator",
     ),
+    "resume_exact": (
+        "resume.resume_exact",
+        "trainings that were killed or stopped and end as if they had not been",
+    ),
     "first_point": (
         "serving.first_point",
         "Train pressed to the first point on the screen",

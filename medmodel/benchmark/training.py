@@ -26,7 +26,8 @@ def pipeline() -> list[Measurement]:
     """Images/s of document_cnn from a memory map / from one tensor in memory."""
     with tempfile.TemporaryDirectory() as folder:
         samples = _samples(Path(folder))
-        policy, _ = choose_precision(_document_cnn, np.array(samples.pixels[:BATCH]))
+        pixels = np.array(samples.pixels[:BATCH])
+        policy = choose_precision(_document_cnn, pixels).policy
         mapped, in_memory = _alternately(
             _fit_from_map(_model(policy), samples),
             _fit_from_memory(_model(policy), samples),
@@ -39,7 +40,8 @@ def document_recipe() -> list[Measurement]:
     """The same / the textbook recipe, which reads JPEG files in every epoch."""
     with tempfile.TemporaryDirectory() as folder:
         samples = _samples(Path(folder))
-        policy, _ = choose_precision(_document_cnn, np.array(samples.pixels[:BATCH]))
+        pixels = np.array(samples.pixels[:BATCH])
+        policy = choose_precision(_document_cnn, pixels).policy
         ours, textbook = _alternately(
             _fit_from_map(_model(policy), samples),
             _fit_textbook(_write_files(Path(folder) / "train", samples)),

@@ -220,6 +220,14 @@ def map_array(
     return array
 
 
+def read_if_whole(path: Path, kind: type[Content]) -> Content | None:
+    """As `read_as`, but None for a damaged file too: of what can be made again."""
+    try:
+        return read_as(path, kind)
+    except FileError:
+        return None
+
+
 def write_rows(
     path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:

@@ -123,6 +123,9 @@ def _batches(
         if time.monotonic() - marked > _SECONDS_BETWEEN_MARKS:
             store.mark()
             marked = time.monotonic()
+        # As they come from the cache: a layer that learns from them in portions shall
+        # not depend on how many were there before.
+        rows = store.order[start : start + size]
         yield rows, table[rows]
     store.finish()
 

@@ -1,7 +1,8 @@
 """CNN architectures: flat Keras graphs from uint8 pixels to float32 probabilities.
 
 Normalisation is part of every graph, so a saved model cannot be fed wrongly, and no
-network is nested in another, so Grad-CAM finds its layers.
+network is nested in another, so Grad-CAM finds its layers. Layers of a network have
+names of their own, the same in every process: model.json holds some of them.
 """
 
 from __future__ import annotations
@@ -189,12 +190,12 @@ def _scaled(
 def _document_cnn(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
     """The teaching document's network, layer by layer."""
     x = _scaled(images, 1 / 255, 0.0)
-    x = layers.Conv2D(32, 3, activation="relu")(x)
-    x = layers.MaxPooling2D(2)(x)
-    x = layers.Conv2D(64, 3, activation="relu")(x)
-    x = layers.MaxPooling2D(2)(x)
-    x = layers.Flatten()(x)
-    return layers.Dense(128, activation="relu")(x)
+    x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)
+    x = layers.MaxPooling2D(2, name="pool1")(x)
+    x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)
+    x = layers.MaxPooling2D(2, name="pool2")(x)
+    x = layers.Flatten(name="flatten")(x)
+    return layers.Dense(128, activation="relu", name="dense")(x)
 
 
 def _compact_resnet(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
@@ -204,15 +205,19 @@ def _compact_resnet(images: keras.KerasTensor, weights: str) -> keras.KerasTenso
     memory. The first layer halves the image only if there is enough of it.
     """
     x = _scaled(images, 1 / 127.5, -1.0)
-    x = _conv_norm(x, 32, stride=2 if images.shape[1] >= 56 else 1)
-    x = layers.ReLU()(x)
-    for filters, stride in ((32, 1), (64, 2), (128, 2), (192, 2)):
-        x = _residual(x, filters, stride)
-    x = layers.GlobalAveragePooling2D()(x)
-    return layers.Dropout(0.2)(x)
+    x = _conv_norm(x, 32, stride=2 if images.shape[1] >= 56 else 1, name="stem")
+    x = layers.ReLU(name="stem_relu")(x)
+    for number, (filters, stride) in enumerate(
+        ((32, 1), (64, 2), (128, 2), (192, 2)), start=1
+    ):
+        x = _residual(x, filters, stride, name=f"block{number}")
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return layers.Dropout(0.2, name="dropout")(x)
 
 
-def _conv_norm(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+def _conv_norm(
+    x: keras.KerasTensor, filters: int, stride: int, name: str
+) -> keras.KerasTensor:
     x = layers.Conv2D(
         filters,
         3,
@@ -220,20 +225,27 @@ def _conv_norm(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTe
         padding="same",
         use_bias=False,
         kernel_initializer="he_normal",
+        name=f"{name}_conv",
     )(x)
-    return layers.BatchNormalization(momentum=0.9)(x)
+    return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
 
 
-def _residual(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+def _residual(
+    x: keras.KerasTensor, filters: int, stride: int, name: str
+) -> keras.KerasTensor:
     shortcut = x
     if stride > 1:
-        shortcut = layers.AveragePooling2D(stride, padding="same")(shortcut)
+        pool = layers.AveragePooling2D(stride, padding="same", name=f"{name}_pool")
+        shortcut = pool(shortcut)
     if filters != shortcut.shape[-1]:
-        shortcut = layers.Conv2D(filters, 1, use_bias=False)(shortcut)
-        shortcut = layers.BatchNormalization(momentum=0.9)(shortcut)
-    x = layers.ReLU()(_conv_norm(x, filters, stride))
-    x = layers.Add()([shortcut, _conv_norm(x, filters, 1)])
-    return layers.ReLU()(x)
+        conv = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_shortcut_conv")
+        norm = layers.BatchNormalization(momentum=0.9, name=f"{name}_shortcut_norm")
+        shortcut = norm(conv(shortcut))
+    x = _conv_norm(x, filters, stride, f"{name}_1")
+    x = layers.ReLU(name=f"{name}_1_relu")(x)
+    x = _conv_norm(x, filters, 1, f"{name}_2")
+    x = layers.Add(name=f"{name}_add")([shortcut, x])
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 # --- Pretrained and offline -------------------------------------------------------
@@ -245,8 +257,8 @@ _INSTANT_BLOCKS = (2, 4, 7, 10, 14)
 def _efficientnet_lite0(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
     pixels = _scaled(images, SCALE, OFFSET, channels=3)
     maps = lite0_maps(pixels, efficientnet_lite0_weights())
-    x = layers.GlobalAveragePooling2D()(maps[-1])
-    return layers.Dropout(0.2)(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(maps[-1])
+    return layers.Dropout(0.2, name="dropout")(x)
 
 
 def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
@@ -276,7 +288,9 @@ def _application(
         scaled = _scaled(images, scale, offset, channels=3)
         if images.shape[1] < 32:
             # The smallest size that all of them can halve five times.
-            scaled = layers.UpSampling2D(2, interpolation="bilinear")(scaled)
+            scaled = layers.UpSampling2D(2, interpolation="bilinear", name="enlarge")(
+                scaled
+            )
         with warnings.catch_warnings():
             # MobileNetV2 regrets that no size of its own was chosen.
             warnings.filterwarnings("ignore", message=".*input_shape.*")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -24,9 +25,22 @@ _STEPS = 5
 _WORTH_IT = 1.1
 
 
+@dataclass(frozen=True)
+class PrecisionChoice:
+    """The arithmetic of a run.
+
+    Args:
+        policy: Name of a Keras dtype policy.
+        reason: Why, as one sentence.
+    """
+
+    policy: str
+    reason: str
+
+
 def choose_precision(
     build: Callable[[], keras.Model], images: np.ndarray
-) -> tuple[str, str]:
+) -> PrecisionChoice:
     """Times a few training steps of each arithmetic that this machine is made for.
 
     Leaves the global dtype policy as it was.
@@ -36,11 +50,12 @@ def choose_precision(
         images: A batch as in training, uint8 (n, height, width, channels).
 
     Returns:
-        Name of the policy, and a sentence that says what was chosen and why.
+        What was chosen, and why.
     """
     policies = candidates()
     if len(policies) == 1:
-        return FLOAT32, "float32: this machine has no units for half precision."
+        reason = "float32: this machine has no units for half precision."
+        return PrecisionChoice(FLOAT32, reason)
     before = keras.config.dtype_policy()
     try:
         few = images[:_IMAGES]
@@ -50,7 +65,7 @@ def choose_precision(
     return fastest({policy: len(few) / took for policy, took in times.items()})
 
 
-def fastest(rates: dict[str, float]) -> tuple[str, str]:
+def fastest(rates: dict[str, float]) -> PrecisionChoice:
     """The policy to take, and why.
 
     Args:
@@ -62,7 +77,8 @@ def fastest(rates: dict[str, float]) -> tuple[str, str]:
     others = ", ".join(
         f"{name} {rate:.0f}" for name, rate in rates.items() if name != best
     )
-    return best, f"{best}: {rates[best]:.0f} images/s in a short trial ({others})."
+    reason = f"{best}: {rates[best]:.0f} images/s in a short trial ({others})."
+    return PrecisionChoice(best, reason)
 
 
 def candidates() -> list[str]:

@@ -221,16 +221,18 @@ class StatusWriter:
         except OSError as error:
             self._steps_error = error
 
-    def rewind(self, step: int) -> None:
-        """Removes all points after a step, where training goes on or begins anew.
+    def rewind(self, step: int, epoch: int) -> None:
+        """Removes what lies behind, where training goes on or begins anew.
 
         Args:
             step: Steps that stay.
+            epoch: Epochs that stay.
         """
         self._flush_steps()
         with self._file_lock:
             tables.rewind_steps(self.run, step)
-        self.update(step=step)
+            tables.rewind_history(self.run, epoch)
+        self.update(step=step, epoch=epoch)
 
     def _flush_steps(self) -> None:
         with self._file_lock:

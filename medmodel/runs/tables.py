@@ -320,18 +320,30 @@ def rewind_steps(run: Run, step: int) -> None:
 
     Rows without a step go, too; a file that is no table is put aside.
     """
-    if not os.path.lexists(run.steps_path):
+    _rewind(run.steps_path, STEP_COLUMNS, "step", step)
+
+
+def rewind_history(run: Run, epoch: int) -> None:
+    """Keeps each epoch of history.csv up to this one once, as it was written last.
+
+    Rows without an epoch go, too; a file that is no table is put aside.
+    """
+    _rewind(run.history_path, EPOCH_COLUMNS, "epoch", epoch)
+
+
+def _rewind(path: Path, columns: Sequence[str], name: str, last: int) -> None:
+    if not os.path.lexists(path):
         return
-    earlier: list[list[str]] = []
-    position = STEP_COLUMNS.index("step")
+    position = columns.index(name)
+    rows: dict[float, list[str]] = {}
     try:
-        for row in read_cells(run.steps_path, *STEP_COLUMNS):
+        for row in read_cells(path, *columns):
             with contextlib.suppress(ValueError):
-                if int(row[position]) <= step:
-                    earlier.append(row)
+                rows[float(row[position])] = row
     except FileError:
-        set_aside(run.steps_path)
-    write_rows(run.steps_path, STEP_COLUMNS, earlier)
+        set_aside(path)
+    earlier = [row for number, row in rows.items() if number <= last]
+    write_rows(path, columns, earlier)
 
 
 def read_header(path: Path) -> list[str]:

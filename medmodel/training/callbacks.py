@@ -1,21 +1,23 @@
-"""Keras callbacks: status and stop, best checkpoint, backup to resume from."""
+"""Keras callbacks: status and stop, best checkpoint."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from medmodel.core.storage import read_json, renaming, write_json
+from medmodel.core.storage import read_if_whole, write_json
 from medmodel.runs.failures import NotANumberError
+from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.training.checkpoint import model_is_whole
 
 STEP_SECONDS = 0.05
-_BACKUP = "epoch_{:05}.weights.h5"
+BEST = "best.json"
 
 
 class StatusCallback(keras.callbacks.Callback):
@@ -88,6 +90,19 @@ class StatusCallback(keras.callbacks.Callback):
         self.reporter.job.check()
 
 
+@dataclass(frozen=True)
+class Best:
+    """What best.json holds.
+
+    Args:
+        val_loss: Validation loss of best.keras; None where it was never validated.
+        epoch: Its epoch, 1-based; 0 for what training started from.
+    """
+
+    val_loss: float | None
+    epoch: int
+
+
 class BestCheckpoint(keras.callbacks.Callback):
     """Saves the model whenever validation loss is lower than ever in this run.
 
@@ -98,6 +113,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         reporter: Told about the best epoch.
         save: Saves a model as the run's best.
         patience: Epochs without a better loss after which training ends; 0 for never.
+        earlier: The best of earlier attempts, for a lost best.json.
     """
 
     def __init__(
@@ -105,15 +121,18 @@ class BestCheckpoint(keras.callbacks.Callback):
         reporter: StatusWriter,
         save: Callable[[keras.Model], None],
         patience: int = 0,
+        earlier: Best | None = None,
     ) -> None:
         super().__init__()
-        run, self.reporter = reporter.run, reporter
-        self.path = run.folder / "best.json"
+        self.reporter = reporter
+        self.path = reporter.run.folder / BEST
         self.save = save
         self.patience = patience
-        best = read_json(self.path) if run.model_path.exists() else None
-        self.loss = math.inf if best is None else float(best["val_loss"])
-        self.epoch = 0 if best is None else int(best["epoch"])
+        best = read_best(reporter.run) or earlier or Best(None, 0)
+        if not model_is_whole(reporter.run):
+            best = Best(None, 0)
+        self.loss = math.inf if best.val_loss is None else best.val_loss
+        self.epoch = best.epoch
 
     def offer(self, model: keras.Model, epoch: int, loss: float) -> bool:
         """Keeps the model if it is better; returns whether it is.
@@ -125,11 +144,18 @@ class BestCheckpoint(keras.callbacks.Callback):
         """
         if not loss < self.loss:
             return False
-        self.save(model)
-        write_json(self.path, {"val_loss": loss, "epoch": epoch})
+        self._keep(model, Best(loss, epoch))
         self.loss, self.epoch = loss, epoch
         self.reporter.update(best_epoch=epoch)
         return True
+
+    def keep_unvalidated(self, model: keras.Model) -> None:
+        """Keeps a model of which no loss is known: any other is better."""
+        self._keep(model, Best(None, 0))
+
+    def _keep(self, model: keras.Model, best: Best) -> None:
+        self.save(model)
+        write_json(self.path, best)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keeps the model if it is better; loses patience if it has not been."""
@@ -138,40 +164,6 @@ class BestCheckpoint(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-class Backup(keras.callbacks.Callback):
-    """Keeps weights and optimizer after every epoch, for `restore`.
-
-    Keras' own BackupAndRestore writes weights and epoch one after the other: killed in
-    between, it repeats an epoch on weights that already had it. Here the epoch is part
-    of the file's name, and a file gets its name when it is complete.
-
-    Args:
-        folder: Where.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Writes the newest, then removes the older ones."""
-        newest = self.folder / _BACKUP.format(epoch + 1)
-        with renaming(newest) as temporary:
-            self.model.save_weights(str(temporary))
-        for path in self.folder.iterdir():
-            if path != newest:
-                path.unlink()
-
-
-def restore(model: keras.Model, folder: Path) -> int:
-    """Gives a compiled model the weights and the optimizer of the last backup.
-
-    Returns:
-        Epochs that were finished; 0 if there is no backup.
-    """
-    backups = sorted(folder.glob(_BACKUP.replace("{:05}", "*")))
-    if not backups:
-        return 0
-    model.optimizer.build(model.trainable_variables)
-    model.load_weights(backups[-1])
-    return int(backups[-1].name.removesuffix(".weights.h5").removeprefix("epoch_"))
+def read_best(run: Run) -> Best | None:
+    """What is known of best.keras; None if nothing is, or the file is damaged."""
+    return read_if_whole(run.folder / BEST, Best)

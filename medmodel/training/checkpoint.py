@@ -1,13 +1,20 @@
-"""Checkpoint: saves the best model of a run, wholly or not at all."""
+"""Checkpoint: saves the best model of a run, wholly or not at all, and checks it."""
 
 from __future__ import annotations
 
+import logging
+import zipfile
+
 import keras
 
+from medmodel.core.errors import DECODER_ERRORS
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import renaming
+from medmodel.core.storage import read_if_whole, renaming, set_aside
 from medmodel.networks.models import heatmap_layers
 from medmodel.runs.run import ModelFacts, Run
+
+_TRAINED = "trained"
+log = logging.getLogger("medmodel.training.checkpoint")
 
 
 def save_model(
@@ -25,17 +32,57 @@ def save_model(
     Raises:
         OSError: The disk is full; an earlier model is still there.
     """
-    facts = ModelFacts(
-        class_names=classes,
-        preprocessing=preprocessing,
-        heatmap_layers=heatmap_layers(model),
-        parameters=int(model.count_params()),
-    )
-    if not run.model_path.exists() or run.model_facts != facts:
-        run.write_model_facts(facts)
+    write_facts(run, model, classes, preprocessing)
     # Keras writes into a path only, and chooses the format by its ending.
     with renaming(run.model_path) as temporary:
         model.save(str(temporary))
     # What an earlier model said of the images is not what this one says of them: a run
     # that is resumed and then killed shall have no predictions rather than those.
     run.predictions_path.unlink(missing_ok=True)
+
+
+def write_facts(
+    run: Run, model: keras.Model, classes: list[str], preprocessing: Preprocessing
+) -> None:
+    """Writes model.json where it is missing, damaged or says something else."""
+    facts = ModelFacts(
+        class_names=classes,
+        preprocessing=preprocessing,
+        heatmap_layers=heatmap_layers(model),
+        parameters=int(model.count_params()),
+    )
+    if read_if_whole(run.folder / "model.json", ModelFacts) != facts:
+        run.write_model_facts(facts)
+
+
+def restore_facts(run: Run, classes: list[str], preprocessing: Preprocessing) -> None:
+    """Writes model.json anew from best.keras where it is missing or damaged."""
+    if read_if_whole(run.folder / "model.json", ModelFacts) is None:
+        model = keras.models.load_model(run.model_path, compile=False)
+        write_facts(run, model, classes, preprocessing)
+
+
+def model_is_whole(run: Run) -> bool:
+    """Whether best.keras is there, and holds what was written into it."""
+    try:
+        with zipfile.ZipFile(run.model_path) as file:
+            return file.testzip() is None
+    except (*DECODER_ERRORS, zipfile.BadZipFile):
+        return False
+
+
+def set_damaged_model_aside(run: Run) -> None:
+    """Renames a best.keras that is damaged: nobody can use it, and training goes on."""
+    if run.model_path.exists() and not model_is_whole(run):
+        name = set_aside(run.model_path).name
+        log.warning("%s is damaged and now called %s.", run.model_path, name)
+
+
+def mark_trained(run: Run) -> None:
+    """Says that training came to its end: a later attempt only evaluates."""
+    (run.folder / _TRAINED).touch()
+
+
+def is_trained(run: Run) -> bool:
+    """Whether training came to its end, and its model is whole."""
+    return (run.folder / _TRAINED).exists() and model_is_whole(run)

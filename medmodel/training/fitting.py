@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable
 
 import keras
@@ -18,10 +17,9 @@ from medmodel.networks.pipeline import (
     steps_per_epoch,
     training_batches,
 )
-from medmodel.runs.run import Run
-from medmodel.runs.tables import read_cells
-from medmodel.training.callbacks import Backup, BestCheckpoint, StatusCallback, restore
-from medmodel.training.checkpoint import save_model
+from medmodel.training.backup import Backup, remove_backup, restore
+from medmodel.training.callbacks import Best, BestCheckpoint, StatusCallback
+from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
 from medmodel.training.softmax_head import HeadTrainer
 
@@ -69,14 +67,16 @@ def fit(context: TrainingContext, strategy: tf.distribute.Strategy) -> None:
             # On processors XLA made small CNNs up to three times slower.
             jit_compile=False,
         )
-        finished = restore(model, run.folder / "backup")
-    context.reporter.rewind(_steps_until(run, finished))
-    best = BestCheckpoint(context.reporter, _saver(context), config.patience)
+        progress = restore(model, run)
+    context.reporter.rewind(progress.step, progress.epoch)
+    earlier = Best(progress.best_loss, progress.best_epoch)
+    best = BestCheckpoint(context.reporter, _saver(context), config.patience, earlier)
     with contextlib.suppress(Cancelled):
-        if config.training == "fine_tune" and not finished:
+        if config.training == "fine_tune" and not progress.epoch:
             _start_head(context, model, best)
-        _descend(context, model, best, finished)
-        shutil.rmtree(run.folder / "backup", ignore_errors=True)
+        _descend(context, model, best, progress.epoch)
+        mark_trained(run)
+        remove_backup(run)
 
 
 def _descend(
@@ -88,7 +88,7 @@ def _descend(
         Cancelled: Somebody asked to stop.
     """
     config, run, reporter = context.config, context.run, context.reporter
-    if 0 < config.patience <= finished - best.epoch:
+    if finished >= config.epochs or 0 < config.patience <= finished - best.epoch:
         return
     training = context.samples("train")
     steps = steps_per_epoch(training, config.batch_size)
@@ -108,14 +108,14 @@ def _descend(
                 context.samples("val"), config.batch_size
             ),
             # The best first: a crash after it costs an epoch, never the better model.
-            callbacks=[best, status, Backup(run.folder / "backup")],
+            callbacks=[best, status, Backup(run, status, best)],
             shuffle=False,
             verbose=0,
         )
     except Cancelled:
         # Stopped before an epoch was validated: these few steps are all there is.
         if not run.model_path.exists() and status.step > before:
-            best.save(model)
+            best.keep_unvalidated(model)
         raise
 
 
@@ -164,15 +164,9 @@ def _start_head(
         trainer.add_features(chosen, tf.cast(compute(pixels), tf.float32).numpy())
         reporter.progress("features", start + len(chosen), len(rows))
         reporter.job.check()
+    reporter.update(step=trainer.step)
     head, _ = trainer.solve(HEAD_PASSES)
     dense.set_weights(list(head.dense_weights))
     batches = evaluation_batches(context.samples("val"), size)
     metrics = model.evaluate(batches, verbose=0, return_dict=True)
     best.offer(model, 0, float(metrics["loss"]))
-
-
-def _steps_until(run: Run, epoch: int) -> int:
-    """Steps that were finished with an epoch, as the history says."""
-    rows = read_cells(run.history_path, "epoch", "step")
-    steps = [int(step) for number, step in rows if number == str(epoch)]
-    return steps[-1] if steps else 0

@@ -18,7 +18,7 @@ import numpy as np
 
 from medmodel.core.environment import workspace_root
 from medmodel.core.job import Job
-from medmodel.core.storage import read_as, write_json
+from medmodel.core.storage import read_if_whole, write_json
 from medmodel.data.datasets import Index
 from medmodel.data.prepared import prepare
 from medmodel.networks.features import extract
@@ -81,7 +81,7 @@ def choose_size(
             smaller, f"{smaller} px: the images have {native:.0f} px."
         )
     cache = _cache_file(run, index)
-    choice = read_as(cache, InputSizeChoice)
+    choice = read_if_whole(cache, InputSizeChoice)
     if choice is not None:
         return choice
     losses = {
@@ -149,7 +149,7 @@ def _pilot(
     extract(prepared, preprocessing, trainer.add_features, job)
     _, losses = trainer.solve(PILOT_PASSES)
     # The curves shall show one training from its beginning, not the trials before it.
-    reporter.rewind(0)
+    reporter.rewind(0, 0)
     shutil.rmtree(prepared.folder, ignore_errors=True)
     return losses
 

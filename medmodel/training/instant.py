@@ -11,7 +11,7 @@ import contextlib
 from medmodel.core.errors import Cancelled
 from medmodel.networks.features import extract
 from medmodel.networks.models import instant_model
-from medmodel.training.checkpoint import save_model
+from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
 from medmodel.training.softmax_head import HeadTrainer
 
@@ -35,3 +35,5 @@ def train_instant(context: TrainingContext) -> None:
     if head is not None:
         model = instant_model(context.preprocessing, *head.dense_weights)
         save_model(context.run, model, context.classes, context.preprocessing)
+        if not context.reporter.stop_requested:
+            mark_trained(context.run)

@@ -62,7 +62,8 @@ class HeadTrainer:
 
     def __init__(self, context: TrainingContext, count: int = FEATURES) -> None:
         self.context = context
-        self.step = context.reporter.status.step
+        self.step = self._reported_step = context.reporter.status.step
+        self._first_step, self._training = self.step, 0
         self._features = np.empty((len(context.targets), count), np.float16)
         self._present = np.zeros(len(context.targets), bool)
         self._split = context.prepared.table["split"].to_numpy()
@@ -89,6 +90,10 @@ class HeadTrainer:
             count = min(len(rows), self._next_fit - int(self._present.sum()))
             self._features[rows[:count]] = features[:count]
             self._present[rows[:count]] = True
+            # As many as batches would have been: neither time nor portions count.
+            self._training += int((self._split[rows[:count]] == "train").sum())
+            batches = -(-self._training // self.context.config.batch_size)
+            self.step = self._first_step + batches
             self._report_new(rows[:count])
             rows, features = rows[count:], features[count:]
             taken = int(self._present.sum())
@@ -191,7 +196,8 @@ class HeadTrainer:
         """Reports the loss on new training images, before learning from them."""
         rows = rows[self._split[rows] == "train"]
         now = time.monotonic()
-        if not rows.size or now - self._reported < STEP_SECONDS:
+        new = rows.size and self.step > self._reported_step
+        if not new or now - self._reported < STEP_SECONDS:
             return
         self._reported = now
         middle = self._coefficients[len(STRENGTHS) // 2][None]
@@ -204,6 +210,7 @@ class HeadTrainer:
         assert self._path is not None
         leader, reporter = score.leader, self.context.reporter
         loss, accuracy = self._path.loss[leader], self._path.accuracy[leader]
+        self.step += 1
         self._report_step(epoch, float(loss), float(accuracy))
         row = {
             "epoch": epoch,
@@ -218,7 +225,7 @@ class HeadTrainer:
         reporter.update(best_epoch=epoch)
 
     def _report_step(self, epoch: int, loss: float, accuracy: float) -> None:
-        self.step += 1
+        self._reported_step = self.step
         self.context.reporter.step(
             step=self.step, epoch=epoch, loss=loss, accuracy=accuracy
         )

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections import Counter
 from dataclasses import replace
-from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core import devices, samples
+from medmodel.core import samples
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError, RunError
-from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import read_json, write_json
 from medmodel.data.datasets import Index, index_dataset
 from medmodel.data.folders import safe_folder
 from medmodel.data.prepared import prepare
 from medmodel.data.splits import assign_splits
 from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
-from medmodel.networks.precision import choose_precision
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import SPLIT_COLUMNS, read_split, write_split
+from medmodel.training.callbacks import read_best
+from medmodel.training.checkpoint import (
+    is_trained,
+    restore_facts,
+    set_damaged_model_aside,
+)
 from medmodel.training.context import TrainingContext
+from medmodel.training.environment import size_of_earlier_attempt, write_environment
 from medmodel.training.fitting import build, fit
 from medmodel.training.input_size import InputSizeChoice, choose_size
 from medmodel.training.instant import train_instant
 from medmodel.training.ood_reference import write_reference
+from medmodel.training.precision_cache import precision_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,14 +68,14 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
     reporter.update(epochs=config.epochs)
     policy = keras.config.dtype_policy()
     try:
+        set_damaged_model_aside(run)
         strategy, device = choose_devices(config.device)
         reporter.update(device=device)
         context, size_choice = prepare_context(run, reporter)
         _learn(context, size_choice, strategy, device)
         stopped = reporter.stop_requested
         if run.model_path.exists():
-            write_predictions(context)
-            write_reference(context)
+            _evaluate(context)
     except Cancelled:
         return RunStatus.STOPPED
     finally:
@@ -93,13 +95,15 @@ def prepare_context(
     """
     config = run.config
 
-    if config.training == "frozen":
-        reporter.rewind(0)
+    if config.training == "frozen" and not is_trained(run):
+        reporter.rewind(0, 0)
     reporter.progress("checking", 0, 0)
     index = index_dataset(safe_folder(config.dataset), reporter.job)
     table = _split(run, index, config)
     classes = sorted(set(table["label"]))
-    size_choice = choose_size(run, reporter, index, table)
+    size_choice = size_of_earlier_attempt(run)
+    if size_choice is None:
+        size_choice = choose_size(run, reporter, index, table)
     axis, frame = samples.axis_of(table["path"]), samples.frame_of(table["path"])
     preprocessing = config.preprocessing(size_choice.size)
     preprocessing = replace(preprocessing, axis=axis, frame=frame)
@@ -109,11 +113,41 @@ def prepare_context(
     return context, size_choice
 
 
-def write_predictions(context: TrainingContext) -> None:
+def _evaluate(context: TrainingContext) -> None:
+    """Says what the best model answers, and what was odd about it."""
+    restore_facts(context.run, context.classes, context.preprocessing)
+    warning = write_predictions(context)
+    write_reference(context)
+    remarks = [start_remark(context.run, context.reporter.status.epoch), warning]
+    message = " ".join(remark for remark in remarks if remark)
+    if message:
+        context.reporter.update(message=message)
+
+
+def start_remark(run: Run, epochs: int) -> str:
+    """A sentence if no epoch was better than what training started from, else "".
+
+    Args:
+        run: Fine-tuned, or else nothing is kept from before the first epoch.
+        epochs: How many were finished.
+    """
+    best = read_best(run)
+    if best is None or best.epoch or best.val_loss is None or not epochs:
+        return ""
+    return (
+        f"No epoch improved on the start: the model is the network before epoch 1, of "
+        f"which only the last layer was trained (validation loss {best.val_loss:.3g})."
+    )
+
+
+def write_predictions(context: TrainingContext) -> str:
     """Writes predictions.csv for validation and test with the model as saved.
 
     The same function answers for uploads, and the model is read from its file: the
     table proves what Diagnose will say.
+
+    Returns:
+        A warning, see `constant_prediction_warning`.
     """
     run, reporter, prepared = context.run, context.reporter, context.prepared
     loaded = prediction.load(run)
@@ -127,11 +161,8 @@ def write_predictions(context: TrainingContext) -> None:
     reporter.progress("evaluating", len(rows), len(rows))
     rows_of = prepared.table.loc[rows]
     tables.write_predictions(run, context.classes, rows_of, scores)
-    warning = constant_prediction_warning(
-        scores[: len(context.rows("val"))], context.classes
-    )
-    if warning:
-        reporter.update(message=warning)
+    of_validation = scores[: len(context.rows("val"))]
+    return constant_prediction_warning(of_validation, context.classes)
 
 
 def constant_prediction_warning(scores: np.ndarray, classes: list[str]) -> str:
@@ -156,54 +187,18 @@ def _learn(
     strategy: tf.distribute.Strategy,
     device: str,
 ) -> None:
-    config, reporter = context.config, context.reporter
-    precision, reason = _precision(context)
-    facts = environment(config, context.preprocessing, (precision, reason), device)
-    facts["size_reason"] = size_choice.reason
-    write_json(context.run.folder / "environment.json", facts)
-    reporter.update(precision=precision)
-    if config.training == "frozen":
+    if is_trained(context.run):
+        return
+    reporter = context.reporter
+    precision = precision_for(context, lambda: build(context))
+    write_environment(context, size_choice, precision, device)
+    reporter.update(precision=precision.policy)
+    if context.config.training == "frozen":
         train_instant(context)
     else:
-        keras.config.set_dtype_policy(precision)
+        keras.config.set_dtype_policy(precision.policy)
         reporter.progress("training", 0, 0)
         fit(context, strategy)
-
-
-def environment(
-    config: TrainConfig,
-    preprocessing: Preprocessing,
-    precision: tuple[str, str],
-    device: str,
-) -> dict[str, Any]:
-    """What environment.json holds: on what, and with what, the run was trained."""
-    packages = ("tensorflow", "keras", "numpy", "pandas", "pillow", "scipy")
-    return {
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
-        "platform": platform.platform(),
-        "cores": os.cpu_count(),
-        "devices": [device.title for device in devices.available()],
-        "device": device,
-        "precision": precision[0],
-        "precision_reason": precision[1],
-        "size": preprocessing.size,
-        "seed": config.seed,
-    }
-
-
-def _precision(context: TrainingContext) -> tuple[str, str]:
-    config = context.config
-    if config.training == "frozen":
-        return "float32", "float32: features do not depend on the machine."
-    if config.precision != "auto":
-        return config.precision, f"{config.precision}: chosen in the settings."
-    earlier = read_json(context.run.folder / "environment.json")
-    if earlier:
-        return earlier["precision"], earlier["precision_reason"]
-    context.reporter.update(message="Timing a few steps of each precision.")
-    pixels = context.prepared.pixels[: config.batch_size]
-    return choose_precision(lambda: build(context), pixels)
 
 
 def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:

@@ -7,13 +7,16 @@ from medmodel.networks import models, precision
 
 
 def test_half_precision_must_be_clearly_faster() -> None:
-    chosen, sentence = precision.fastest({"float32": 50.0, "mixed_bfloat16": 104.0})
-    assert chosen == "mixed_bfloat16"
-    assert sentence == ("mixed_bfloat16: 104 images/s in a short trial (float32 50).")
+    choice = precision.fastest({"float32": 50.0, "mixed_bfloat16": 104.0})
+    assert choice.policy == "mixed_bfloat16"
+    assert choice.reason == (
+        "mixed_bfloat16: 104 images/s in a short trial (float32 50)."
+    )
     for rate, better in ((54.9, "float32"), (55.1, "mixed_bfloat16")):
         rates = {"float32": 50.0, "mixed_bfloat16": rate}
-        assert precision.fastest(rates)[0] == better
-    assert precision.fastest({"float32": 90.0, "mixed_bfloat16": 30.0})[0] == "float32"
+        assert precision.fastest(rates).policy == better
+    slower = precision.fastest({"float32": 90.0, "mixed_bfloat16": 30.0})
+    assert slower.policy == "float32"
 
 
 @pytest.mark.parametrize(
@@ -36,11 +39,11 @@ def test_a_processor_without_units_is_not_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(precision, "candidates", lambda: ["float32"])
-    chosen, sentence = precision.choose_precision(
+    choice = precision.choose_precision(
         lambda: pytest.fail("nothing to try"), np.zeros((1, 28, 28, 3), np.uint8)
     )
-    assert chosen == "float32"
-    assert "no units" in sentence
+    assert choice.policy == "float32"
+    assert "no units" in choice.reason
 
 
 def test_the_trial_leaves_the_policy_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,9 +56,9 @@ def test_the_trial_leaves_the_policy_as_it_was(monkeypatch: pytest.MonkeyPatch) 
     policies = ["float32", "mixed_bfloat16"]
     monkeypatch.setattr(precision, "candidates", lambda: policies)
     monkeypatch.setattr(precision, "SECONDS", 0.01)
-    chosen, _ = precision.choose_precision(build, np.zeros((2, 28, 28, 3), np.uint8))
+    choice = precision.choose_precision(build, np.zeros((2, 28, 28, 3), np.uint8))
     assert tried == policies
-    assert chosen in policies
+    assert choice.policy in policies
     assert keras.config.dtype_policy().name == "float32"
 
 

@@ -109,6 +109,27 @@ def test_steps_rewound_to_one(run: Run) -> None:
     )
 
 
+def test_history_rewound_to_an_epoch_has_each_once(run: Run) -> None:
+    for attempt, epoch in ((1, 1), (1, 2), (2, 2), (2, 3), (2, 10)):
+        tables.append_epoch(run, {"attempt": attempt, "epoch": epoch})
+    tables.rewind_history(run, 3)
+    history = tables.read_history(run)
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history["attempt"].tolist() == [1, 2, 2]
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"x,x,x,x,x\n", b'"', b"\0,,,\n"])
+def test_damaged_steps_are_left_out_where_training_goes_on(
+    run: Run, damage: bytes
+) -> None:
+    tables.append_steps(run, [("1.0", 1, step, "0.5", "0.75") for step in (1, 2)])
+    with run.steps_path.open("ab") as file:
+        file.write(damage)
+    tables.rewind_steps(run, 1)
+    lines = run.steps_path.read_text().splitlines()
+    assert lines[0].startswith("time") and len(lines) <= 2
+
+
 def test_cells_of_named_columns(run: Run) -> None:
     path = run.folder / "x.csv"
     assert tables.read_header(path) == [] == list(tables.read_cells(path, "a"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import math
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import append_steps
 from medmodel.training import callbacks
-from medmodel.training.callbacks import Backup, BestCheckpoint, StatusCallback, restore
+from medmodel.training.callbacks import Best, BestCheckpoint, StatusCallback
 from medmodel.training.checkpoint import save_model
 
 TINY = Preprocessing(28, colour="grey")
@@ -119,7 +120,8 @@ def test_stop_is_heard_in_training_and_validation(run: Run) -> None:
 def keeper(reporter: StatusWriter, saved: list[keras.Model], patience: int = 0) -> Any:
     def save(model: keras.Model) -> None:
         saved.append(model)
-        reporter.run.model_path.touch()
+        with zipfile.ZipFile(reporter.run.model_path, "w") as file:
+            file.writestr("weights", b"some numbers")
 
     return BestCheckpoint(reporter, save, patience)
 
@@ -148,6 +150,36 @@ def test_a_model_that_was_lost_is_saved_again(run: Run) -> None:
         assert keeper(reporter, saved).offer(tiny_model(), 2, 9.0)
 
 
+def test_a_damaged_model_is_saved_again(run: Run) -> None:
+    with StatusWriter(run) as reporter:
+        keeper(reporter, []).offer(tiny_model(), 1, 0.5)
+        content = bytearray(run.model_path.read_bytes())
+        content[content.index(b"some")] ^= 1
+        run.model_path.write_bytes(content)
+        assert keeper(reporter, []).loss == math.inf
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"val_loss": "low"}', "[]", None])
+def test_a_damaged_note_on_the_best_is_known_from_the_backup(
+    run: Run, content: str | None
+) -> None:
+    with StatusWriter(run) as reporter:
+        keeper(reporter, []).offer(tiny_model(), 3, 0.5)
+        note = run.folder / "best.json"
+        note.unlink() if content is None else note.write_text(content)
+        assert keeper(reporter, []).loss == math.inf
+        again = BestCheckpoint(reporter, lambda _: None, 0, Best(0.5, 3))
+        assert (again.loss, again.epoch) == (0.5, 3)
+
+
+def test_any_model_is_better_than_one_that_was_never_validated(run: Run) -> None:
+    model = tiny_model()
+    with StatusWriter(run) as reporter:
+        keeper(reporter, []).keep_unvalidated(model)
+        again = keeper(reporter, [])
+        assert again.loss == math.inf and again.offer(model, 1, 99.0)
+
+
 def test_patience_counts_from_the_best_epoch_of_any_attempt(run: Run) -> None:
     model = tiny_model()
     with StatusWriter(run) as reporter:
@@ -159,27 +191,6 @@ def test_patience_counts_from_the_best_epoch_of_any_attempt(run: Run) -> None:
         assert not model.stop_training
         patient.on_epoch_end(3, {"val_loss": 0.6})
         assert model.stop_training
-
-
-def test_backup_holds_weights_optimizer_and_epoch(run: Run) -> None:
-    model, folder = tiny_model(), run.folder / "backup"
-    pixels, labels = batch()
-    backup = Backup(folder)
-    model.fit(pixels, labels, epochs=2, verbose=0, callbacks=[backup])
-    assert [p.name for p in folder.iterdir()] == ["epoch_00002.weights.h5"]
-    other = tiny_model(seed=1)
-    assert restore(other, folder) == 2
-    assert int(other.optimizer.iterations) == 2
-    for ours, theirs in zip(model.variables, other.variables, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    for one, two in zip(
-        model.optimizer.variables, other.optimizer.variables, strict=True
-    ):
-        np.testing.assert_array_equal(one, two)
-
-
-def test_no_backup_no_epochs(run: Run) -> None:
-    assert restore(tiny_model(), run.folder / "backup") == 0
 
 
 def test_full_disk_leaves_the_earlier_model(
@@ -216,7 +227,7 @@ def test_what_an_earlier_model_said_goes_with_it(run: Run) -> None:
 def test_steps_begin_where_the_attempt_goes_on(run: Run) -> None:
     append_steps(run, [("1.0", "1", str(step), "0.5", "0.5") for step in (1, 2, 3)])
     with StatusWriter(run) as reporter:
-        reporter.rewind(2)
+        reporter.rewind(2, 0)
         assert reporter.status.step == 2
     assert [row["step"] for row in rows(run.folder / "steps.csv")] == ["1", "2"]
     assert read_json(run.folder / "best.json") is None

@@ -1,4 +1,4 @@
-"""Gradient descent on drawn pictures: learns, resumes, stops, fine-tunes."""
+"""Gradient descent on drawn images: learns, stops, fine-tunes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from medmodel.runs.failures import NotANumberError
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import fitting, train
-from medmodel.training.callbacks import Backup
+from medmodel.training.backup import Backup
 from tests.conftest import draw_class_folders
 
 
@@ -69,29 +69,6 @@ def crash_after(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     monkeypatch.setattr(Backup, "on_epoch_end", crashing)
 
 
-def test_resumed_run_ends_like_one_that_was_never_killed(
-    class_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = RunStore().create(settings(class_folders))
-    assert trained(whole) is RunStatus.DONE
-    assert not (whole.folder / "backup").exists()
-    killed = RunStore().create(settings(class_folders))
-    with monkeypatch.context() as patch:
-        crash_after(patch, 1)
-        with pytest.raises(Crash):
-            trained(killed)
-    assert len(rows(killed)) == 1 and killed.model_path.exists()
-    assert trained(killed) is RunStatus.DONE
-    assert [row["epoch"] for row in rows(killed)] == ["1", "2", "3"]
-    for one, two in zip(rows(whole), rows(killed), strict=True):
-        for name in ("step", "loss", "val_loss", "learning_rate"):
-            assert float(one[name]) == pytest.approx(float(two[name]), abs=1e-5)
-    for ours, theirs in zip(weights(whole), weights(killed), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    steps = [int(row["step"]) for row in rows(killed, "steps.csv")]
-    assert steps == sorted(set(steps))
-
-
 def test_stop_keeps_the_best_model_and_predicts(
     class_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +86,7 @@ def test_stop_keeps_the_best_model_and_predicts(
     best = read_json(run.folder / "best.json")
     assert best["val_loss"] == min(float(row["val_loss"]) for row in rows(run))
     assert {row["split"] for row in rows(run, "predictions.csv")} == {"val", "test"}
-    assert (run.folder / "backup").exists()
+    assert (run.folder / "backup").exists() and not (run.folder / "trained").exists()
 
 
 def test_stopped_in_the_first_epoch_keeps_what_there_is(
@@ -170,6 +147,7 @@ def test_patience_ends_training(class_folders: Path) -> None:
     )
     assert trained(run) is RunStatus.DONE
     assert len(rows(run)) < 30
+    assert (run.folder / "trained").exists() and not (run.folder / "backup").exists()
 
 
 @pytest.fixture
