@@ -129,8 +129,11 @@ def restore(model: keras.Model, run: Run) -> Progress:
         except _DAMAGED as error:
             log.warning("The backup %s is damaged and left out: %s", path, error)
             _assign(model, before)
-        else:
-            return progress
+            continue
+        if progress.history:
+            with replacing(run.history_path) as file:
+                file.write(progress.history)
+        return progress
     return Progress()
 
 
@@ -145,8 +148,6 @@ def _restore(model: keras.Model, run: Run, path: Path) -> Progress:
         _check_best(run, progress.best_loss)
         count = len(_state(model))
         _assign(model, [arrays[f"variable_{number:05}"] for number in range(count)])
-    with replacing(run.history_path) as history:
-        history.write(progress.history)
     return progress
 
 

@@ -128,9 +128,10 @@ class BestCheckpoint(keras.callbacks.Callback):
         self.path = reporter.run.folder / BEST
         self.save = save
         self.patience = patience
-        best = read_best(reporter.run) or earlier or Best(None, 0)
-        if not model_is_whole(reporter.run):
-            best = Best(None, 0)
+        best = Best(None, 0)
+        if model_is_whole(reporter.run):
+            best = read_best(reporter.run) or earlier or best
+            write_json(self.path, best)
         self.loss = math.inf if best.val_loss is None else best.val_loss
         self.epoch = best.epoch
 
