@@ -120,7 +120,7 @@ def ended_at(place: Place, end: Callable[[], object]) -> Iterator[None]:
 
 
 def train_once(run: Run) -> RunStatus:
-    """One attempt in this process; the state of the last epoch is kept in last.txt."""
+    """One attempt in this process; the state of the last epoch is kept in last_state."""
     from medmodel.runs.status_writer import StatusWriter
     from medmodel.training import backup, fitting, train
 
@@ -129,7 +129,7 @@ def train_once(run: Run) -> RunStatus:
         with np.load(newest) as arrays:
             names = sorted(name for name in arrays if name != "progress")
             state = digest([arrays[name] for name in names])
-        (of.folder / "last.txt").write_text(state)
+        (of.folder / "last_state").write_text(state)
         backup.remove_backup(of)
 
     with (
@@ -149,7 +149,7 @@ def outcome(run: Run) -> dict[str, object]:
         for name in _VOLATILE:
             del row[name]
     model = keras.models.load_model(run.model_path, compile=False)
-    last, best = run.folder / "last.txt", run.folder / "best.json"
+    last, best = run.folder / "last_state", run.folder / "best.json"
     return {
         "weights": digest(model.get_weights()),
         "last epoch's state": last.read_text() if last.exists() else "",
