@@ -120,7 +120,7 @@ def ended_at(place: Place, end: Callable[[], object]) -> Iterator[None]:
 
 
 def train_once(run: Run) -> RunStatus:
-    """One attempt in this process; the state of the last epoch is kept in last_state."""
+    """One attempt in this process; last_state tells how its last epoch ended."""
     from medmodel.runs.status_writer import StatusWriter
     from medmodel.training import backup, fitting, train
 
