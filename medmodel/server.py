@@ -21,7 +21,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-import numpy as np
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -33,8 +32,6 @@ from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
 from medmodel.data import importing
 from medmodel.guard import Guard, package_folder
-from medmodel.imaging import images
-from medmodel.imaging.untrusted import open_image
 from medmodel.live import POINTS, Feed, Position
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import RunStore
@@ -290,6 +287,11 @@ def _warm_predictor() -> None:
 
 
 def _warm_sandbox() -> None:
+    import numpy as np
+
+    from medmodel.imaging import images
+    from medmodel.imaging.untrusted import open_image
+
     # The first upload should not wait until a process has imported its decoders.
     open_image(images.png_bytes(np.zeros((64, 64, 1), np.uint8)))
 
