@@ -4,10 +4,15 @@ Features of a frozen network at six depths, and a small grey copy of the image t
 knows left from right, are standardised over the training images. At each depth the
 main directions in which those vary are kept; what a new image has beside them is its
 residual there (the "virtual logit" idea of Wang et al. 2022, CVPR, without the logit).
-Log residuals are put on the scale of validation images and joined by log-sum-exp, so
+Log residuals are put on the scale of familiar images and joined by log-sum-exp, so
 that being strange at one depth is enough. On public X-rays this told other data sets,
 photographs, noise and blanks apart as well as the distance to the nearest neighbour
 did, needs no training image, and costs the same among a hundred or a million of them.
+
+Validation images are often too few to say how far a familiar image may lie. Training
+images are therefore judged, too, each by directions that were found without it and
+without the other images of its patient: cross-fitting, as in Barber et al. 2021,
+"Predictive inference with the jackknife+", Annals of Statistics 49.
 """
 
 from __future__ import annotations
@@ -38,7 +43,18 @@ AXES = 64
 MOST_FITTED = 1000
 """Training images from which the directions are found."""
 KEPT = 0.95
-"""Share of validation images that are to count as familiar."""
+"""Share of familiar images that are to count as such."""
+ENOUGH_VALIDATION = 30
+ENOUGH_UNITS = 130
+"""Validation images, and images or patients in all, with which at least 95 % of images
+of another kind were refused on public images (benchmark row `refusals`); with fewer,
+sometimes less than half of those of another body part."""
+_CROSS_FITTED = 6000
+"""Training images in all over the folds of a cross-fit, which bounds its time: each of
+a few dozen images is left out alone, a thousand in six folds."""
+_FEWEST_FOLDS = 5
+_LATER = ("cross_fitted", "units")
+"""Fields that files of earlier versions lack."""
 _EDGES = np.cumsum([0, *DEPTHS, COPY_SIDE**2])
 _COLOURFUL = 12.0
 """Mean difference between a pixel's largest and smallest channel, of 255."""
@@ -74,20 +90,48 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class ThresholdBasis:
+    """On which images a threshold rests, and how well it is known.
+
+    Args:
+        validation: Validation images that were judged.
+        training: Training images that were judged without themselves; 0 for models
+            that were trained by a version that did not do so.
+        units: Patients (images, where unknown) among all of them.
+        low: Lower end of the 95 % interval of the share of familiar images that lie
+            beyond the threshold.
+        high: Its upper end.
+    """
+
+    validation: int
+    training: int
+    units: int
+    low: float
+    high: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether images of another kind are refused reliably."""
+        return self.validation >= ENOUGH_VALIDATION and self.units >= ENOUGH_UNITS
+
+
+@dataclass(frozen=True)
 class OodResult:
     """How an image stands to the training images.
 
     Args:
-        farther_than: Share of the validation images that are nearer, 0 to 1.
+        farther_than: Share of the judged images (see `basis`) that are nearer, 0 to 1.
         is_ood: Whether it lies beyond the threshold.
         facts: What is different before any network sees it, in sentences.
         neighbours: The nearest training images, nearest first.
+        basis: On which images the threshold rests.
     """
 
     farther_than: float
     is_ood: bool
     facts: list[str]
     neighbours: list[Neighbour]
+    basis: ThresholdBasis
 
     @property
     def unfamiliar(self) -> bool:
@@ -103,17 +147,21 @@ class OodDetector:
         mean: (d,) mean of every number over the training images; d = `WIDTH`.
         scale: (d,) its spread, above 0.
         axes: (d, k) directions of every depth, in that depth's rows; orthonormal.
-        centre: (7,) median log residual of validation images at each depth.
-        spread: (7,) their standard deviation.
-        judged: (v,) how far each validation image is, ascending.
+        centre: (7,) median log residual of judged images at each depth.
+        spread: (7,) half the distance of their 16th and 84th percentiles.
+        judged: (v,) how far each validation image is, and each training image from
+            the others, ascending.
         view: (features, k) directions in which neighbours are looked for.
         points: (n, k) the training images there.
         unit: How far a validation image usually is from its nearest one there.
         names: UTF-8 of path and label of every training image, each ended by a zero.
         size: Side of the images of which the features were taken.
         own: 1 if those features are the model's own, 0 of the frozen network beside it.
-        smallest: Shorter side of the smallest usual training image, in pixels.
+        smallest: Shorter side of the smallest training image, in pixels; 0 where
+            that is not known.
         grey: 1 if the training images have no colour.
+        cross_fitted: How many of `judged` are training images.
+        units: Patients (images, where unknown) among `judged`.
     """
 
     mean: Floats
@@ -130,12 +178,29 @@ class OodDetector:
     own: int
     smallest: int
     grey: int
+    cross_fitted: int
+    units: int
 
     @property
     def threshold(self) -> float:
         """The distance within which `KEPT` of new, familiar images are to lie."""
-        place = int(np.ceil((len(self.judged) + 1) * KEPT))
-        return float(self.judged[min(place, len(self.judged)) - 1])
+        return float(self.judged[_rank(len(self.judged)) - 1])
+
+    @functools.cached_property
+    def basis(self) -> ThresholdBasis:
+        """On which images the threshold rests, and how well it is known.
+
+        The share beyond the r-th of n distances has a beta distribution: Wilks, Annals
+        of Mathematical Statistics 12 (1941) 91; n is the number of patients here.
+        """
+        from scipy.special import betaincinv
+
+        rank = _rank(self.units)
+        low, high = betaincinv(self.units + 1 - rank, rank, [0.025, 0.975])
+        validation = len(self.judged) - self.cross_fitted
+        return ThresholdBasis(
+            validation, self.cross_fitted, self.units, float(low), float(high)
+        )
 
     def save(self, path: Path) -> None:
         """Writes it, wholly or not at all."""
@@ -154,13 +219,22 @@ class OodDetector:
         """
         try:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                arrays: dict[str, Any] = {f.name: file[f.name] for f in fields(cls)}
+                arrays: dict[str, Any] = {
+                    f.name: file[f.name] for f in fields(cls) if f.name not in _LATER
+                }
+                later = {name: file[name] for name in _LATER if name in file}
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise PredictionError(
                 f"{path.name} of run {path.parent.name} is damaged: train the model "
                 "again to have pictures compared with its training images."
             ) from error
-        for name in ("size", "own", "smallest", "grey"):
+        # Before, only validation images were judged, and `smallest` was that of a few
+        # images that had been opened: other training images may be smaller.
+        if not later:
+            later = {"cross_fitted": 0, "units": len(arrays["judged"])}
+            arrays["smallest"] = 0
+        arrays |= later
+        for name in ("size", "own", "smallest", "grey", *_LATER):
             arrays[name] = int(arrays[name])
         arrays["unit"] = float(arrays["unit"])
         arrays["points"] = arrays["points"].astype(np.float32)
@@ -217,18 +291,19 @@ class OodDetector:
             farther = float(np.searchsorted(self.judged, total) / len(self.judged))
             strange = self._strange(facts[i]) if len(facts) else []
             is_ood = bool(total > self.threshold)
-            results.append(OodResult(farther, is_ood, strange, neighbours))
+            results.append(OodResult(farther, is_ood, strange, neighbours, self.basis))
         return results
 
     def _strange(self, facts: ImageTraits) -> list[str]:
         sentences = []
         if 2 * facts.side < self.smallest:
             sentences.append(
-                f"It is only {facts.side} pixels wide or high; training images have "
-                f"{self.smallest} or more."
+                f"It is only {facts.side} pixels wide or high; all training images "
+                f"have {self.smallest} or more."
             )
         if self.grey and facts.colour > _COLOURFUL:
-            sentences.append("It is in colour; the training images are grey.")
+            which = "" if self.cross_fitted else " that were looked at"
+            sentences.append(f"It is in colour; the training images{which} are grey.")
         return sentences
 
 
@@ -242,30 +317,61 @@ class Origin:
     grey: bool
 
 
+@dataclass(frozen=True)
+class _Directions:
+    """Training images' mean, spread and main directions at each depth."""
+
+    mean: Floats
+    scale: Floats
+    axes: Floats
+
+    @classmethod
+    def of(cls, training: Floats) -> _Directions:
+        mean, scale = training.mean(axis=0), training.std(axis=0)
+        scale = np.where(scale > 1e-4, scale, 1.0).astype(np.float32)
+        standard = _standard(training, mean, scale)
+        axes = np.zeros((training.shape[1], AXES), np.float32)
+        for part in _parts():
+            directions = _directions(standard[:, part])
+            axes[part, : directions.shape[1]] = directions
+        return cls(mean, scale, axes)
+
+    def log_residuals(self, vectors: Floats) -> Floats:
+        return _log_residuals(_standard(vectors, self.mean, self.scale), self.axes)
+
+
 def fit(
-    training: Floats, validation: Floats, points: Floats, names: Any, origin: Origin
+    training: Floats,
+    validation: Floats,
+    points: Floats,
+    names: Any,
+    origin: Origin,
+    patients: tuple[NDArray[Any], NDArray[Any]] | None = None,
 ) -> OodDetector:
-    """A reference without its points, which `project` makes.
+    """A detector from the vectors of a run's images.
 
     Args:
-        training: (n, d) numbers of training images, at least 2.
-        validation: (v, d) numbers of validation images, at least 1.
+        training: (n, d) vectors of training images, at least 2.
+        validation: (v, d) vectors of validation images, at least 1.
         points: (m, sum of `DEPTHS`) features of the training images to be found again.
         names: (path, label) of each of them.
-        origin: Where the numbers come from.
+        origin: Where the vectors come from.
+        patients: Whose each training and each validation image is, (n,) and (v,);
+            every image is a patient's of its own by default.
     """
-    mean, scale = training.mean(axis=0), training.std(axis=0)
-    scale = np.where(scale > 1e-4, scale, 1.0).astype(np.float32)
-    standard = _standard(training, mean, scale)
-    axes = np.zeros((training.shape[1], AXES), np.float32)
-    for part in _parts():
-        directions = _directions(standard[:, part])
-        axes[part, : directions.shape[1]] = directions
-    width = sum(DEPTHS)
-    view = _directions(standard[:, :width])
-    logs = _log_residuals(_standard(validation, mean, scale), axes)
-    centre, spread = np.median(logs, axis=0), np.maximum(logs.std(axis=0), 0.05)
+    directions = _Directions.of(training)
+    mean, scale = directions.mean, directions.scale
+    if patients is None:
+        patients = np.arange(len(training)), np.arange(len(validation))
+    left_out = cross_fitted_log_residuals(training, patients[0])
+    logs = np.concatenate([directions.log_residuals(validation), left_out])
+    # Percentiles: one image that is far off must not let others of its kind pass.
+    centre = np.median(logs, axis=0)
+    low, high = np.quantile(logs, [0.16, 0.84], axis=0)
+    spread = np.maximum((high - low) / 2, 0.05).astype(np.float32)
     judged = np.sort(_joined((logs - centre) / spread))
+    width = sum(DEPTHS)
+    view = _directions(_standard(training[:, :width], mean[:width], scale[:width]))
     placed = np.concatenate(
         [
             _standard(points[i : i + 2048], mean[:width], scale[:width]) @ view
@@ -278,10 +384,38 @@ def fit(
     )
     joined = "\0".join(text for pair in names for text in pair).encode()
     return OodDetector(
-        *(mean, scale, axes, centre, spread, judged, view, placed, unit),
+        *(mean, scale, directions.axes, centre, spread, judged, view, placed, unit),
         np.frombuffer(joined, np.uint8),
         *(origin.size, int(origin.own), origin.smallest, int(origin.grey)),
+        *(len(left_out), sum(len(np.unique(split)) for split in patients)),
     )
+
+
+def cross_fitted_log_residuals(training: Floats, patients: NDArray[Any]) -> Floats:
+    """Log residuals of training images by directions found without their patients.
+
+    Args:
+        training: (n, d).
+        patients: Whose each image is, (n,).
+
+    Returns:
+        (m, 7); m is n, or 0 where fewer than 2 images would be left to find directions.
+    """
+    distinct, number = np.unique(patients, return_inverse=True)
+    folds = max(_FEWEST_FOLDS, _CROSS_FITTED // len(training))
+    folds = min(folds, len(distinct))
+    # Patients come by name or number, which may mean something.
+    order = np.random.default_rng(0).permutation(len(distinct))
+    fold = (order % folds)[number]
+    residuals = []
+    for at in range(folds):
+        rest = training[fold != at]
+        if len(rest) >= 2:
+            directions = _Directions.of(rest)
+            residuals.append(directions.log_residuals(training[fold == at]))
+    if not residuals:
+        return np.empty((0, len(DEPTHS) + 1), np.float32)
+    return np.concatenate(residuals).astype(np.float32)
 
 
 def ood_vectors(features: NDArray[Any], images: NDArray[np.uint8]) -> Floats:
@@ -342,6 +476,11 @@ def nearest_neighbours(
     rows = np.take_along_axis(rows, order, axis=1)
     sorted_distances = np.take_along_axis(exact, order, axis=1) / np.float32(unit)
     return rows, sorted_distances.astype(np.float32)
+
+
+def _rank(count: int) -> int:
+    """Which of so many distances, from 1, is the threshold (conformal prediction)."""
+    return min(int(np.ceil((count + 1) * KEPT)), count)
 
 
 def _squares(points: Floats) -> Floats:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from medmodel.core.errors import DataError
+from medmodel.data.datasets import load_index
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation import ood
-from medmodel.evaluation.ood import ImageTraits, Origin, image_traits, ood_vectors
-from medmodel.imaging.untrusted import DataFile, open_image
+from medmodel.evaluation.ood import Origin, ood_vectors
 from medmodel.inference.ood_features import frozen_features
 from medmodel.networks import features
 from medmodel.training.context import TrainingContext
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOOKED_AT = 128
 """Largest size in pixels at which images are compared beside a model that does not
 have the frozen network's features itself."""
 MOST_VALIDATION = 400
-_DECODED = 24
+_GREY = 6
+"""Images whose channels differ by less on average are grey, of 255: JPEG files that
+are stored in colour differ by a little."""
 
 
 def write_reference(context: TrainingContext) -> None:
@@ -55,7 +61,8 @@ def write_reference(context: TrainingContext) -> None:
         ood_vectors(of_judged, pixels[judged]),
         of_neighbours,
         list(names.itertuples(index=False, name=None)),
-        _origin(context, fitted, size, own=frozen),
+        _origin(context, size, own=frozen),
+        (_patients(samples.loc[fitted]), _patients(samples.loc[judged])),
     )
     detector.save(context.run.folder / ood.FILE_NAME)
 
@@ -85,18 +92,22 @@ def _frozen_features(
     return np.concatenate(pieces)
 
 
-def _origin(context: TrainingContext, rows: np.ndarray, size: int, own: bool) -> Origin:
-    """Size and colour of a few training images as they came."""
-    folder = safe_folder(context.config.dataset)
-    paths = context.prepared.table["path"]
-    facts = []
-    for row in rows[:: max(1, len(rows) // _DECODED)]:
-        try:
-            source = DataFile(folder, str(paths[row]))
-            opened = open_image(source, measure=image_traits)
-            facts.append(ImageTraits(**opened.measured))
-        except DataError:  # Changed since it was prepared: others tell.
-            continue
-    smallest = min((fact.side for fact in facts), default=0)
-    grey = bool(facts) and max(fact.colour for fact in facts) < 6
+def _origin(context: TrainingContext, size: int, own: bool) -> Origin:
+    """Size and colour of all training images as they came, which the index knows."""
+    table = context.prepared.table
+    training = table.loc[table["split"] == "train", "path"]
+    index = load_index(safe_folder(context.config.dataset))
+    smallest, grey = 0, False
+    if index is not None:
+        facts = index.readable.set_index("path")
+        facts = facts[facts.index.isin(training)]
+        if len(facts) == len(training):
+            smallest = int(facts[["width", "height"]].to_numpy().min())
+            grey = bool(facts["colour"].max() < _GREY)
     return Origin(size, own, smallest, grey)
+
+
+def _patients(table: pd.DataFrame) -> np.ndarray:
+    """Whose each image is; where nobody knows, copies of an image are together."""
+    unknown = table["digest"] if "digest" in table else table["path"]
+    return np.where(table["patient"] == "", unknown, table["patient"]).astype(str)

@@ -69,7 +69,12 @@ def test_what_is_said(reference: OodDetector) -> None:
     assert not usual.unfamiliar and usual.facts == []
     first = usual.neighbours[0]
     assert (first.path, first.label) == ("a/0 ü.png", "well")
-    assert small.unfamiliar and "28 pixels" in small.facts[0]
+    assert small.unfamiliar
+    assert small.facts == [
+        "It is only 28 pixels wide or high; all training images have 100 or more."
+    ]
+    half = reference.compare(numbers, [ImageTraits(50, 0)])[0]
+    assert half.facts == []
     assert colour.facts == ["It is in colour; the training images are grey."]
 
 
@@ -115,6 +120,88 @@ def test_facts_of_a_picture() -> None:
     picture[..., 0] = 90
     assert ood.image_traits(picture) == ImageTraits(50, 90)
     assert ood.image_traits(picture[..., :1]) == ImageTraits(50, 0)
+
+
+def test_one_outlier_in_the_validation_images_lets_nothing_pass() -> None:
+    """The threshold used to be the largest distance of up to 38 validation images."""
+    training, validation = drawn(150, 1), drawn(30, 2)
+    validation[0] += 40 * np.random.default_rng(9).normal(size=WIDTH)
+    names = [(f"{i}", "x") for i in range(150)]
+    origin = Origin(32, own=True, smallest=1, grey=False)
+    found = ood.fit(training, validation, training[:, :FEATURES], names, origin)
+    strange = drawn(50, 4) + np.random.default_rng(5).normal(size=(50, WIDTH))
+    assert (found.distances(strange.astype(np.float32)) > found.threshold).all()
+    refused = found.distances(drawn(400, 3)) > found.threshold
+    assert 0.02 <= refused.mean() <= 0.08
+    basis = found.basis
+    assert (basis.validation, basis.training, basis.units) == (30, 150, 180)
+    assert basis.low < 0.05 < basis.high and basis.enough
+
+
+@pytest.mark.parametrize("count", [20, 40, 200])
+def test_training_images_left_out_are_as_far_as_new_ones(count: int) -> None:
+    training = drawn(count, 1)
+    left_out = ood.cross_fitted_log_residuals(training, np.arange(count))
+    names = [(f"{i}", "x") for i in range(count)]
+    origin = Origin(32, own=True, smallest=1, grey=False)
+    found = ood.fit(training, drawn(30, 2), training[:, :FEATURES], names, origin)
+    new = ood._log_residuals(
+        ood._standard(drawn(300, 3), found.mean, found.scale), found.axes
+    )
+    seen = ood._log_residuals(
+        ood._standard(training, found.mean, found.scale), found.axes
+    )
+    assert left_out.shape == (count, 7)
+    gap = np.abs(np.median(left_out, axis=0) - np.median(new, axis=0)).max()
+    assert gap < 0.35
+    if count < 100:
+        assert gap < np.abs(np.median(seen, axis=0) - np.median(new, axis=0)).max() / 2
+
+
+def test_images_of_a_patient_are_left_out_together() -> None:
+    """One's other images would make it look familiar."""
+    people = drawn(40, 1)
+    rng = np.random.default_rng(8)
+    training = np.repeat(people, 4, axis=0)
+    training = training + 0.05 * rng.normal(size=training.shape).astype(np.float32)
+    patients = np.repeat(np.arange(40), 4)
+    together = ood.cross_fitted_log_residuals(training, patients)
+    apart = ood.cross_fitted_log_residuals(training, np.arange(160))
+    assert (np.median(together, axis=0) > np.median(apart, axis=0) + 0.5).all()
+
+
+def test_how_well_a_threshold_is_known(reference: OodDetector) -> None:
+    """Of 39 the 38th: the share beyond is Beta(2, 38); by hand at its ends."""
+    few = replace(
+        reference, cross_fitted=0, units=39, judged=np.arange(39, dtype=np.float32)
+    )
+    for share, tail in ((few.basis.low, 0.975), (few.basis.high, 0.025)):
+        at_most_one = (1 - share) ** 39 + 39 * share * (1 - share) ** 38
+        assert at_most_one == pytest.approx(tail)
+    assert (few.basis.validation, few.basis.training) == (39, 0)
+    assert reference.basis.high < few.basis.high
+    one = replace(reference, units=1).basis
+    assert (one.low, one.high) == pytest.approx((0.025, 0.975))
+
+
+def test_files_of_earlier_versions(reference: OodDetector, tmp_path: Path) -> None:
+    """Their smallest side was that of some two dozen images, no more."""
+    path = tmp_path / ood.FILE_NAME
+    reference.save(path)
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file}
+    for name in ("cross_fitted", "units"):
+        del arrays[name]
+    arrays["judged"] = arrays["judged"][:20]
+    np.savez(path, **arrays)
+    older = OodDetector.load(path)
+    assert older.threshold == arrays["judged"][19]
+    assert (older.basis.validation, older.basis.training) == (20, 0)
+    assert not older.basis.enough
+    (said,) = older.compare(drawn(200, 1)[:1], [ImageTraits(3, 40)])
+    assert said.facts == [
+        "It is in colour; the training images that were looked at are grey."
+    ]
 
 
 @pytest.mark.parametrize(("count", "rank"), [(1, 1), (19, 19), (20, 20), (39, 38)])

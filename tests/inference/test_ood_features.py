@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from medmodel.core.config import config_for
 from medmodel.core.errors import Cancelled
 from medmodel.core.job import Job
 from medmodel.core.messages import Command, Message
+from medmodel.data import datasets
 from medmodel.evaluation import ood
 from medmodel.evaluation.ood import ImageTraits, OodDetector
 from medmodel.imaging.images import decode, prepare_image
@@ -24,7 +26,7 @@ from medmodel.inference.predictor_process import answer
 from medmodel.networks import features
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.training import train
+from medmodel.training import ood_reference, train
 from medmodel.training.ood_reference import write_reference
 from tests.conftest import draw_class_folders
 
@@ -112,3 +114,32 @@ def test_facts_are_taken_from_files(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "x", images_per_class=1)
     picture = decode(next(folder.glob("*/*.png"))).pixels
     assert ood.image_traits(picture) == ImageTraits(min(picture.shape[:2]), 0)
+
+
+def test_sizes_are_those_of_all_training_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 24 that had been opened, the smallest was said to be the smallest of all."""
+    monkeypatch.setenv("MEDMODEL_DATA", str(tmp_path))
+    folder = draw_class_folders(tmp_path / "x", images_per_class=30)
+    config = config_for("instant", str(folder), size=32, epochs=1)
+    run = RunStore().create(config)
+    with StatusWriter(run) as reporter:
+        context, _ = train.prepare_context(run, reporter)
+        training = sorted(context.prepared.table.loc[context.rows("train"), "path"])
+        assert ood_reference._origin(context, 32, own=True).smallest == 32
+        # The one that an even choice of two dozen would have passed over.
+        with Image.open(folder / training[-1]) as image:
+            image.resize((50, 17)).save(folder / training[-1])
+        datasets.index_dataset(folder)
+        origin = ood_reference._origin(context, 32, own=True)
+        assert (origin.smallest, origin.grey) == (17, True)
+        with Image.open(folder / training[-2]) as image:
+            image.convert("RGB").point([255] * 256 + [0] * 512).save(
+                folder / training[-2]
+            )
+        datasets.index_dataset(folder)
+        assert not ood_reference._origin(context, 32, own=True).grey
+        (folder / training[-1]).unlink()
+        datasets.index_dataset(folder)
+        assert ood_reference._origin(context, 32, own=True).smallest == 0

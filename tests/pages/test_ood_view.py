@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from medmodel import predictor
 from medmodel.core.config import config_for
@@ -23,7 +25,11 @@ from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from pages._shared.prediction.conformal_view import set_sentence
-from pages._shared.prediction.ood_view import _why, is_unlike_training
+from pages._shared.prediction.ood_view import (
+    _say_if_roughly_known,
+    _why,
+    is_unlike_training,
+)
 from tests.conftest import draw_class_folders
 from tests.pages.page import said, work_in
 from tests.pages.test_diagnose_page import drop, first_choices, opened, press
@@ -59,10 +65,30 @@ def photograph() -> tuple[str, bytes]:
     return "holiday.png", buffer.getvalue()
 
 
-def test_farther_than_nearly_all_is_not_called_all(run: Run) -> None:
+MANY = ood.ThresholdBasis(60, 340, 400, 0.03, 0.075)
+
+
+def test_farther_than_nearly_all_is_not_called_all() -> None:
     """399 of 400 were said to be 100 %."""
-    found = ood.OodResult(399 / 400, True, [], [])
-    assert r"than \> 99 % of the validation images" in _why(found)
+    sentence = _why(ood.OodResult(399 / 400, True, [], [], MANY))
+    assert r"than \> 99 % of the 60 validation images and 340 training" in sentence
+    assert "about 5 %" in sentence and "3 % to 8 %" in sentence
+    older = ood.ThresholdBasis(1, 0, 1, 0.025, 0.975)
+    sentence = _why(ood.OodResult(1.0, True, [], [], older))
+    assert "than each of the 1 validation image by which" in sentence
+    assert "training images left out" not in sentence
+
+
+def test_a_threshold_that_is_known_roughly_is_called_so() -> None:
+    def show(basis: ood.ThresholdBasis) -> str:
+        app = AppTest.from_function(_say_if_roughly_known, args=(basis,))
+        return " ".join(caption.value for caption in app.run().caption)
+
+    assert show(MANY) == ""
+    for few in (replace(MANY, validation=29), replace(MANY, units=129)):
+        assert "known only roughly" in show(few)
+        assert "340 training images left out in turn" in show(few)
+    assert show(replace(MANY, validation=30, units=130)) == ""
 
 
 def familiar(run: Run) -> tuple[str, bytes]:
@@ -140,7 +166,7 @@ def test_a_picture_of_the_training_is_called_one(
     assert "one of the validation images" in told[1]
     assert "very picture" not in told[2]
 
-    far = ood.OodResult(0.97, True, [], [])
+    far = ood.OodResult(0.97, True, [], [], MANY)
     strange = {}
     for name, file in files.items():
         case = SimpleNamespace(scan=False, digest=pixel_digest(decode(file).pixels))

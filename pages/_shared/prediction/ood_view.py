@@ -9,7 +9,13 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.core.errors import MedModelError
 from medmodel.data.folders import safe_folder
-from medmodel.evaluation.ood import MOST_FITTED, Neighbour, OodResult
+from medmodel.evaluation.ood import (
+    KEPT,
+    MOST_FITTED,
+    Neighbour,
+    OodResult,
+    ThresholdBasis,
+)
 from medmodel.evaluation.predictions import training_digests
 from medmodel.imaging.images import Pixels, png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
@@ -40,6 +46,8 @@ def may_show_probabilities(answer: Answer) -> bool:
         )
     if ood is None or not is_unlike_training(answer):
         _say_if_learned(answer)
+        if ood is not None and _split_of(answer) != "train":
+            _say_if_roughly_known(ood.basis)
         return True
     st.markdown("### Unlike the training data")
     st.warning(_why(ood), icon=":material/help:")
@@ -91,17 +99,46 @@ def _training_digests(folder: str) -> dict[str, str]:
 def _why(ood: OodResult) -> str:
     reasons = list(ood.facts)
     if ood.is_ood:
-        share = "every one"
+        basis = ood.basis
+        share = "each"
         if ood.farther_than < 1:
             share = plots.per_cent(ood.farther_than)
         reasons.append(
-            f"It lies farther from the training images than {share} of the validation "
-            "images."
+            f"It lies farther from the training images than {share} of the "
+            f"{_judged(basis)} by which that is judged. Of images that are like them, "
+            f"{_share_refused(basis)} would be called unlike, too."
         )
     return plain(
         " ".join(reasons) + " The model has seen hardly anything like it: do not rely "
         "on its probabilities for such a picture."
     )
+
+
+def _judged(basis: ThresholdBasis) -> str:
+    validation = f"{basis.validation:,} validation images"
+    if basis.validation == 1:
+        validation = "1 validation image"
+    if not basis.training:
+        return validation
+    return f"{validation} and {basis.training:,} training images left out in turn"
+
+
+def _share_refused(basis: ThresholdBasis) -> str:
+    """How well the threshold is known, in words."""
+    low, high = (plots.per_cent(share) for share in (basis.low, basis.high))
+    return f"about {plots.per_cent(1 - KEPT)} (95 % interval {low} to {high})"
+
+
+def _say_if_roughly_known(basis: ThresholdBasis) -> None:
+    """Where few images were judged, one that is not refused may be strange as well."""
+    if not basis.enough:
+        st.caption(
+            plain(
+                "It was not found to be unlike the training data, but that is known "
+                f"only roughly: it is judged by {_judged(basis)}. Pictures of another "
+                "kind may pass unnoticed."
+            )
+        )
 
 
 def show_neighbours(answer: Answer) -> None:
