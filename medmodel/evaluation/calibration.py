@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.intervals import Estimate, proportion, variance_and_quantile
+from medmodel.evaluation.intervals import (
+    Estimate,
+    count_units,
+    proportion,
+    variance_and_quantile,
+    where_enough,
+)
 from medmodel.evaluation.predictions import Predictions, Weights
 
 BINS = 10
@@ -81,11 +87,10 @@ def reliability_diagram(
         count = int(inside.sum())
         mean = float(score[inside].mean()) if count else math.nan
         low, high = at / bins, (at + 1) / bins
-        diagram.append(
-            ReliabilityBin(
-                low, high, count, mean, proportion(right, data.patients, inside)
-            )
-        )
+        share = proportion(right, data.patients, inside)
+        units = count_units(inside, data.patients)
+        share = where_enough(share, "accuracy", units, data.patients)
+        diagram.append(ReliabilityBin(low, high, count, mean, share))
     return diagram
 
 
@@ -229,6 +234,9 @@ def _noise(
     effect = np.maximum(np.diag(covariance) / np.maximum(plain, 1e-300), 1.0)
     scale = deviation * np.sqrt(effect)
     root = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    values, vectors = np.linalg.eigh(covariance / np.outer(root, root))
+    correlation = covariance / np.outer(root, root)
+    # A bin with one image, or with images that all miss alike, varies as well.
+    np.fill_diagonal(correlation, 1.0)
+    values, vectors = np.linalg.eigh(correlation)
     together = draws @ (vectors * np.sqrt(np.maximum(values, 0))).T
     return together * scale

@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.intervals import (
-    Estimate,
-)
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.intervals import Estimate, where_enough
+from medmodel.evaluation.metrics import METRICS, limiting_units
 from medmodel.evaluation.paired_tests import (
     accuracy_difference,
     area_difference,
@@ -86,7 +84,7 @@ class PairedDifference:
         """Name of the better model; empty where they cannot be told apart."""
         estimate = self.estimate
         if (
-            not estimate.measurable
+            not estimate.has_interval
             or self.p > SIGNIFICANT
             or estimate.low <= 0 <= estimate.high
         ):
@@ -118,6 +116,11 @@ class PairedDifference:
         estimate = self.estimate
         if not estimate.measurable:
             return f"{self.first} and {self.second}: not measurable."
+        if not estimate.has_interval:
+            return (
+                f"{self.first} and {self.second}: {estimate.interval} to tell them "
+                "apart."
+            )
         if self.better:
             return f"{self.better} is better than {self.worse} by {self.size}."
         both = f"{self.first} and {self.second}: not distinguishable on {estimate.n:,}"
@@ -215,9 +218,21 @@ def difference(
     else:
         estimate, p, needed = bootstrap_difference(a, b, metric)
         test = "paired bootstrap"
+    units = min(limiting_units(metric, model) for model in (a, b))
+    estimate = where_enough(estimate, _kind(metric), units, a.patients)
     return PairedDifference(
         metric, first, second, (values[0], values[1]), estimate, p, test, needed
     )
+
+
+def _kind(metric: str) -> str:
+    """Key of `intervals.MINIMA` for the difference of a metric."""
+    if metric == "accuracy":
+        return "accuracy difference"
+    if METRICS[metric].from_choices:
+        return "share difference"
+    loss = METRICS[metric].lower_is_better
+    return "loss difference" if loss else "ranking difference"
 
 
 def disagreements(common: CommonImages) -> NDArray[np.bool_]:

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.intervals import Estimate, Z, proportion
+from medmodel.evaluation.intervals import (
+    Estimate,
+    Z,
+    count_units,
+    proportion,
+    where_enough,
+)
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 
@@ -61,7 +67,9 @@ class ConformalPredictor:
             truth: Position of the right class of each, shape `(n,)`.
             patients: Patient number of each, shape `(n,)`; None if unknown.
         """
-        return proportion(self.sets(scores)[np.arange(len(truth)), truth], patients)
+        held = self.sets(scores)[np.arange(len(truth)), truth]
+        units = count_units(None, patients, len(truth))
+        return where_enough(proportion(held, patients), "accuracy", units, patients)
 
     def undercovers(self, measured: Estimate) -> bool:
         """Whether less was covered than chance explains.

@@ -16,7 +16,9 @@ from medmodel.core.errors import DataError
 from medmodel.evaluation.calibration import bin_numbers
 from medmodel.evaluation.intervals import (
     Z,
+    count_units,
     design_effect,
+    enough,
     proportion,
     variance_and_quantile,
     wilson_at,
@@ -26,6 +28,7 @@ from medmodel.evaluation.ranking_metrics import STEADY, midranks
 
 POINTS = 200
 _GRID = np.linspace(0, 1, 51)
+_NOWHERE = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class ThresholdCurve:
         band_x: Where the band is given, shape `(b,)`.
         low: Lower ends of pointwise 95 % intervals of y at `band_x`.
         high: Upper ends.
+        too_few: Images (patients, where known) of the smaller group if too few for a
+            band, whose arrays are then empty.
     """
 
     x: NDArray[np.float64]
@@ -48,6 +53,7 @@ class ThresholdCurve:
     band_x: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    too_few: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ class DecisionCurve:
         low: Lower ends of its pointwise 95 % intervals.
         high: Upper ends.
         everybody: Net benefit of acting on everybody; on nobody it is 0.
+        too_few: Images (patients, where known) of the smaller group if too few for
+            intervals, whose ends are then not-a-number.
     """
 
     thresholds: NDArray[np.float64]
@@ -82,6 +90,7 @@ class DecisionCurve:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     everybody: NDArray[np.float64]
+    too_few: int | None = None
 
 
 def roc_curve(data: Predictions, position: int) -> ThresholdCurve:
@@ -101,11 +110,13 @@ def roc_curve(data: Predictions, position: int) -> ThresholdCurve:
     """
     positive, scores = _one_against_rest(data, position)
     cuts, hits, alarms = _rates(positive, scores)
-    low, high = _band(positive, scores, data.patients, _GRID)
     corners = _thinned(alarms + hits)
-    return ThresholdCurve(
-        alarms[corners], hits[corners], cuts[corners], _GRID, low, high
-    )
+    curve = alarms[corners], hits[corners], cuts[corners]
+    few = _too_few("roc_band", positive, data.patients)
+    if few is not None:
+        return ThresholdCurve(*curve, _NOWHERE, _NOWHERE, _NOWHERE, few)
+    low, high = _band(positive, scores, data.patients, _GRID)
+    return ThresholdCurve(*curve, _GRID, low, high)
 
 
 def precision_recall_curve(data: Predictions, position: int) -> ThresholdCurve:
@@ -123,13 +134,15 @@ def precision_recall_curve(data: Predictions, position: int) -> ThresholdCurve:
     # The first point calls nothing and has no precision; the next one always stays.
     corners = np.union1d(_thinned(alarms + hits)[1:], [1])
     precision = _precision(hits, alarms, odds)
+    curve = hits[corners], precision[corners], cuts[corners]
+    few = _too_few("roc_band", positive, data.patients)
+    if few is not None:
+        return ThresholdCurve(*curve, _NOWHERE, _NOWHERE, _NOWHERE, few)
     recall = _GRID[1:]
     # Specificity over 1 - sensitivity is the ROC curve of the others.
     low, high = _band(~positive, -scores, data.patients, 1 - recall)
     return ThresholdCurve(
-        hits[corners],
-        precision[corners],
-        cuts[corners],
+        *curve,
         recall,
         _precision(recall, 1 - low, odds),
         _precision(recall, 1 - high, odds),
@@ -185,8 +198,9 @@ def decision_curve(
     odds = thresholds / (1 - thresholds)
     worth = np.where(positive[:, None], 1.0, -odds) * (score[:, None] >= thresholds)
     n, model = len(score), worth.mean(axis=0)
-    half = np.empty(len(model))
-    for at in range(len(model)):
+    half = np.full(len(model), np.nan)
+    few = _too_few("net_benefit", positive, data.patients)
+    for at in range(len(model) if few is None else 0):
         influence = (worth[:, at] - model[at]) / n
         variance, quantile = variance_and_quantile(influence, data.patients)
         half[at] = quantile * math.sqrt(variance)
@@ -194,7 +208,15 @@ def decision_curve(
     low, high = np.maximum(model - half, -odds), np.minimum(model + half, 1.0)
     share = float(positive.mean())
     everybody = share - (1 - share) * odds
-    return DecisionCurve(thresholds, model, low, high, everybody)
+    return DecisionCurve(thresholds, model, low, high, everybody, few)
+
+
+def _too_few(
+    kind: str, positive: NDArray[np.bool_], patients: NDArray[np.intp] | None
+) -> int | None:
+    """Images or patients of the smaller group if these are too few for intervals."""
+    units = min(count_units(group, patients) for group in (positive, ~positive))
+    return None if enough(kind, units, patients) else units
 
 
 def _one_against_rest(

@@ -14,9 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.confusion_metrics import (
-    balanced_accuracy,
-)
 from medmodel.evaluation.intervals import (
     NOT_MEASURABLE,
     Estimate,
@@ -24,6 +21,7 @@ from medmodel.evaluation.intervals import (
     design_effect,
     proportion,
 )
+from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.ranking_metrics import ClassArea, class_areas, macro_auc
 
@@ -126,10 +124,12 @@ def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
         split=split,
         images=len(data.truth),
         patients=data.patient_count,
-        accuracy=proportion(hits, data.patients),
-        balanced_accuracy=balanced_accuracy(data),
-        auc=macro_auc(data, areas),
-        baseline=proportion(data.truth == majority, data.patients),
+        accuracy=METRICS["accuracy"].estimate(data),
+        balanced_accuracy=METRICS["balanced_accuracy"].estimate(data),
+        auc=METRICS["auc"].where_enough(macro_auc(data, areas), data),
+        baseline=METRICS["accuracy"].where_enough(
+            proportion(data.truth == majority, data.patients), data
+        ),
         majority=data.classes[majority],
         per_class=class_results(data, areas),
         confusion=confusion,
@@ -159,9 +159,11 @@ def _class_result(
         name=data.classes[position],
         images=int(positive.sum()),
         predicted=int(called.sum()),
-        sensitivity=proportion(called, data.patients, among=positive),
-        precision=proportion(positive, data.patients, among=called),
-        auc=area.estimate(data.patients) if area else NOT_MEASURABLE,
+        sensitivity=METRICS["sensitivity"].estimate(data, position),
+        precision=METRICS["ppv"].estimate(data, position),
+        auc=METRICS["auc"].where_enough(
+            area.estimate(data.patients) if area else NOT_MEASURABLE, data, position
+        ),
     )
 
 

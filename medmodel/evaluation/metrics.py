@@ -17,7 +17,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation import calibration, confusion_metrics, ranking_metrics
+from medmodel.evaluation import (
+    calibration,
+    confusion_metrics,
+    intervals,
+    ranking_metrics,
+)
 from medmodel.evaluation.confusion_metrics import Mask
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.predictions import Predictions, Weights
@@ -31,8 +36,8 @@ class Metric:
         key: Name in files and links.
         title: What people call it.
         meaning: What it is, as a sentence.
-        estimate: Value with its 95 % interval, of a split and the position of a class;
-            of all classes together where that is None.
+        measure: Value with its 95 % interval, of a split and the position of a class;
+            of all classes together where that is None. However few images there are.
         weighted: Values of all classes together, shape `(b,)`, for weights of the
             images of shape `(b, n)`, as the bootstrap draws them.
         lower_is_better: Whether 0 is best.
@@ -42,10 +47,58 @@ class Metric:
     key: str
     title: str
     meaning: str
-    estimate: Callable[[Predictions, int | None], Estimate]
+    measure: Callable[[Predictions, int | None], Estimate]
     weighted: Callable[[Predictions, Weights], Weights]
     lower_is_better: bool = False
     from_choices: bool = True
+
+    def estimate(self, data: Predictions, position: int | None = None) -> Estimate:
+        """As `measure`; without an interval where too few images bear it."""
+        return self.where_enough(self.measure(data, position), data, position)
+
+    def where_enough(
+        self, estimate: Estimate, data: Predictions, position: int | None = None
+    ) -> Estimate:
+        """An estimate of this metric without its interval where it rests on too few."""
+        units = limiting_units(self.key, data, position)
+        return intervals.where_enough(estimate, self.key, units, data.patients)
+
+
+def limiting_units(key: str, data: Predictions, position: int | None = None) -> int:
+    """Patients (images, where unknown) of the smallest group that a metric rests on.
+
+    Args:
+        key: Of the metric.
+        data: One split.
+        position: A class; None for the mean of those that occur or are chosen.
+    """
+    at = range(len(data.classes)) if position is None else [position]
+    groups: list[Mask] = []
+    for k in at:
+        positive, called = data.truth == k, data.predicted == k
+        if position is None and not positive.any() and not called.any():
+            continue
+        groups += _groups(key, positive, called, mean=position is None)
+    if not groups:
+        return intervals.count_units(None, data.patients, len(data.truth))
+    return min(intervals.count_units(group, data.patients) for group in groups)
+
+
+def _groups(key: str, positive: Mask, called: Mask, mean: bool) -> list[Mask]:
+    """What one class brings: of a mean, an absent class is left out, not too few."""
+    present = [positive] if positive.any() or not mean else []
+    others = [~positive] if not positive.all() or not mean else []
+    return {
+        "sensitivity": present,
+        "specificity": others,
+        "ppv": [called],
+        "npv": [~called],
+        "f1": present,
+        "balanced_accuracy": present if mean else [positive, ~positive],
+        "mcc": [*present, *others, called, ~called],
+        "auc": [*present, *others],
+        "average_precision": present,
+    }.get(key, [])
 
 
 def _rate(

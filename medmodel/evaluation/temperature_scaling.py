@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.core.storage import damaged, newer, read_as, write_json
-from medmodel.evaluation.intervals import variance_and_quantile
+from medmodel.evaluation.intervals import MINIMA, too_few, variance_and_quantile
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs.run import Run
 
@@ -33,6 +33,7 @@ class Temperature:
         images: Validation images on which it was fitted.
         bounded: Whether the best value lies beyond what is allowed (0.05 to 20), as
             where every validation image is right, or any value is as good.
+        patients: Their patients; 0 where these are unknown, or were not written.
     """
 
     value: float
@@ -40,6 +41,17 @@ class Temperature:
     high: float
     images: int
     bounded: bool
+    patients: int = 0
+
+    @property
+    def interval(self) -> str:
+        """Its interval as people read it: `(1.20–1.61)`, or `too few (n = 12)`."""
+        least = MINIMA["temperature"]
+        if self.patients and self.patients < least.patients:
+            return too_few(self.patients)
+        if self.images < (1 if self.patients else least.images):
+            return too_few(self.images)
+        return f"({self.low:.2f}–{self.high:.2f})"
 
     @property
     def why_unknown(self) -> str:
@@ -99,7 +111,8 @@ def fit_temperature(data: Predictions) -> Temperature:
     half = min(quantile * math.sqrt(variance) / best, 700.0)
     value = 1 / best
     low = max(value * math.exp(-half), _COOLEST)
-    return Temperature(value, low, min(value * math.exp(half), _HOTTEST), n, False)
+    high = min(value * math.exp(half), _HOTTEST)
+    return Temperature(value, low, high, n, False, data.patient_count)
 
 
 def apply_temperature(

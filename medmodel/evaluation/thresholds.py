@@ -365,15 +365,20 @@ def _choices(
 
 
 def _complement(share: Estimate) -> Estimate:
-    return Estimate(1 - share.value, 1 - share.high, 1 - share.low, share.n)
+    low, high = 1 - share.high, 1 - share.low
+    return Estimate(1 - share.value, low, high, share.n, share.too_few)
 
 
 def _posterior(hit: Estimate, error: Estimate, prior: float) -> Estimate:
     """Share of the called that are rightly so, from rates of hits and errors."""
     if hit.value == 0 and error.value == 0:  # nobody is called
         return NOT_MEASURABLE
-    low, high = _ratio_interval(hit, error)
     value = hit.value / error.value if error.value > 0 else math.inf
+    few = [rate.too_few for rate in (hit, error) if rate.too_few is not None]
+    if few:
+        chance, n = _chance(value, prior), hit.n + error.n
+        return Estimate(chance, math.nan, math.nan, n, min(few))
+    low, high = _ratio_interval(hit, error)
     value, low, high = (_chance(ratio, prior) for ratio in (value, low, high))
     return Estimate(value, low, high, hit.n + error.n)
 

@@ -137,7 +137,8 @@ def _curves(page: PdfCanvas, data: Predictions) -> None:
     used = [b for b in reliability_diagram(data) if b.count]
     for b in used:
         share = b.share
-        square.dot(b.mean_score, share.value, share.low, share.high, "#0072B2")
+        ends = (share.low, share.high) if share.has_interval else (share.value,) * 2
+        square.dot(b.mean_score, share.value, *ends, "#0072B2")
     right = MARGIN + 310 + side + 8
     page.text(right, above - 10, "Images", 6.5, PALE)
     for at, b in enumerate(used):
@@ -161,7 +162,7 @@ def _roc(
             curve = roc_curve(data, at)
         except DataError:  # absent; the limits say so
             continue
-        if len(wanted) <= 3:
+        if len(wanted) <= 3 and curve.too_few is None:
             square.band(curve.band_x, curve.low, curve.high, colours[name])
         square.line(curve.x, curve.y, colours[name])
         drawn.append((name, colours[name]))

@@ -25,7 +25,7 @@ from medmodel.data.sample_size import (
     test_warnings,
 )
 from medmodel.evaluation.evaluation import Evaluation, evaluate
-from medmodel.evaluation.intervals import FEW_PATIENTS
+from medmodel.evaluation.intervals import MINIMA
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import shared_patients
 from medmodel.evaluation.temperature_scaling import stored_temperature
@@ -113,7 +113,7 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
             "Patients are not known: images count as independent, so intervals may be "
             "too narrow."
         )
-    elif evaluation.patients < FEW_PATIENTS:
+    elif evaluation.patients < MINIMA["accuracy"].patients:
         said.append(few_patients(evaluation.patients))
     overlap = shared_patients(run)
     if overlap:
@@ -270,12 +270,10 @@ def data_quality(run: Run) -> str:
 
 
 def few_patients(count: int) -> str:
-    """A sentence: so few patients that intervals do not hold what they promise."""
-    return (
-        f"Only {count} patients: intervals of Brier score, log loss, calibration error "
-        "and net benefit are too narrow (in simulations they hold the truth 85 to 92 "
-        "times of 100), those of shares a little too wide."
-    )
+    """A sentence: so few patients that no interval would hold what it promises."""
+    who = "1 patient" if count == 1 else f"{count} patients"
+    least = MINIMA["accuracy"].patients
+    return f"Only {who}: too few for intervals, which need {least} at least."
 
 
 def sample_sizes(run: Run) -> str:
@@ -380,8 +378,7 @@ def _calibration(run: Run) -> str:
     if temperature is None:
         return "Scores are not calibrated."
     return (
-        f"Temperature {temperature.value:.2f} ("
-        f"{temperature.low:.2f}–{temperature.high:.2f}), fitted on "
+        f"Temperature {temperature.value:.2f} {temperature.interval}, fitted on "
         f"{temperature.images:,} validation images."
     )
 

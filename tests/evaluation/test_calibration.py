@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medmodel.core.errors import DataError
+from medmodel.evaluation import calibration
 from medmodel.evaluation.calibration import (
     brier,
     calibration_error,
@@ -27,6 +28,8 @@ from medmodel.evaluation.temperature_scaling import (
     stored_temperature,
 )
 from medmodel.runs.run import Run
+
+pytestmark = pytest.mark.usefixtures("every_interval")
 
 
 def two_classes(score: list[float], right: list[int]) -> Predictions:
@@ -170,3 +173,20 @@ def test_log_loss_of_scores_that_do_not_sum_to_one() -> None:
     data = honest(20, 0)
     halved = replace(data, scores=data.scores / 2)
     assert log_loss(halved).value == pytest.approx(log_loss(data).value)
+
+
+def test_a_bin_with_one_image_varies_though_patients_are_known() -> None:
+    """It used to have no chance deviation at all, which made intervals too narrow."""
+    scores = np.array([0.55, *np.linspace(0.61, 0.69, 30)])
+    both = np.stack([1 - scores, scores], axis=1)
+    truth = np.array([1, *([0, 1, 1] * 10)])
+    single = Predictions(["a", "b"], truth, both, None)
+    people = replace(single, patients=np.arange(31))
+    right = single.predicted == single.truth
+    bins = calibration.bin_numbers(scores)
+    noise = [
+        calibration._noise(scores, right, bins, each.patients, 10)
+        for each in (single, people)
+    ]
+    for at in (5, 6):
+        assert noise[1][:, at].std() == pytest.approx(noise[0][:, at].std(), rel=0.15)

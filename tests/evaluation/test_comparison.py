@@ -30,6 +30,8 @@ from medmodel.evaluation.paired_tests import (
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.ranking_metrics import auc_components
 
+pytestmark = pytest.mark.usefixtures("every_interval")
+
 
 def changes(gains: int, losses: int, rest: int = 0) -> np.ndarray:
     return np.repeat([1, -1, 0], [gains, losses, rest])

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from medmodel.evaluation import conformal
 from medmodel.evaluation.intervals import wilson
 
+pytestmark = pytest.mark.usefixtures("every_interval")
+
 
 def test_by_hand() -> None:
     right = np.array([0.9, 0.5, 0.7, 0.8])

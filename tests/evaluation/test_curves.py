@@ -18,6 +18,8 @@ from medmodel.evaluation.curves import (
 from medmodel.evaluation.intervals import wilson
 from medmodel.evaluation.predictions import Predictions
 
+pytestmark = pytest.mark.usefixtures("every_interval")
+
 
 def drawn(
     seed: int, n: int, separation: float = 1.5, share: float = 0.4

@@ -1,14 +1,25 @@
 """Intervals against textbooks, definitions and simulated truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
+from medmodel.evaluation.comparison import CommonImages, compare
+from medmodel.evaluation.curves import (
+    decision_curve,
+    precision_recall_curve,
+    roc_curve,
+)
+from medmodel.evaluation.evaluation import evaluate_predictions
 from medmodel.evaluation.intervals import (
+    MINIMA,
     NOT_MEASURABLE,
     Estimate,
+    count_units,
     design_effect,
     mean_of_proportions,
     proportion,
@@ -16,6 +27,8 @@ from medmodel.evaluation.intervals import (
     variance_and_quantile,
     wilson,
 )
+from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
+from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.ranking_metrics import (
     STEADY,
     auc_components,
@@ -23,6 +36,8 @@ from medmodel.evaluation.ranking_metrics import (
     midranks,
     shrunk_influence,
 )
+from medmodel.evaluation.temperature_scaling import Temperature
+from medmodel.evaluation.thresholds import at_prevalence
 
 
 def test_wilson_newcombe_table() -> None:
@@ -270,3 +285,102 @@ def test_freedom_is_no_more_than_the_rarest_group() -> None:
     half = 3.182446 * 0.1 / (0.8 * 0.2)
     assert found.high == pytest.approx(1 / (1 + 0.25 * np.exp(-half)))
     assert found.low == pytest.approx(1 / (1 + 0.25 * np.exp(half)))
+
+
+def of_two(count: int, rare: int, patients: bool = False) -> Predictions:
+    """Two classes, the second with `rare` images, one of them called wrongly."""
+    truth = (np.arange(count) < rare).astype(np.intp)
+    scores = np.where(np.arange(count) == 0, 1 - truth, truth) * 0.8 + 0.1
+    both = np.stack([1 - scores, scores], axis=1)
+    return Predictions(["a", "b"], truth, both, np.arange(count) if patients else None)
+
+
+@pytest.mark.parametrize("patients", [False, True])
+def test_an_interval_is_given_from_its_minimum_on(patients: bool) -> None:
+    for key in ("accuracy", "brier", "log_loss", "calibration_error"):
+        least = MINIMA[key].patients if patients else MINIMA[key].images
+        for short in (0, 1):
+            data = of_two(least - short, (least - short) // 2, patients)
+            found = METRICS[key].estimate(data)
+            assert found.has_interval == (not short), key
+            assert found.too_few == (least - 1 if short else None), key
+            assert found.value == METRICS[key].measure(data, None).value
+            assert f"too few (n = {least - 1:,})" in str(found) or not short
+
+
+def test_a_rare_class_limits_what_rests_on_it() -> None:
+    """Of 300 images 9: no interval of what these few decide, others as before."""
+    few, enough = of_two(300, 9), of_two(300, 11)
+    by_class = class_metrics(few, 1)
+    limited = ("sensitivity", "ppv", "f1", "balanced_accuracy", "mcc")
+    for key in (*limited, "auc", "average_precision"):
+        assert by_class[key].too_few in (8, 9), key
+        assert class_metrics(enough, 1)[key].has_interval, key
+        assert not overall_metrics(few)[key].has_interval, key
+    for key in ("accuracy", "specificity", "npv", "brier", "log_loss"):
+        assert by_class[key].has_interval, key
+    others = class_metrics(few, 0)
+    assert others["sensitivity"].has_interval and not others["specificity"].has_interval
+    assert not overall_metrics(few)["specificity"].has_interval
+    result = evaluate_predictions(few)
+    assert result.accuracy.has_interval and result.baseline.has_interval
+    for estimate in (
+        *(result.auc, result.balanced_accuracy),
+        *(result.per_class[1].sensitivity, result.per_class[1].precision),
+        *(result.per_class[0].auc, result.per_class[1].auc),
+    ):
+        assert estimate.too_few is not None
+
+
+def test_a_class_that_is_never_called_limits_predictive_values() -> None:
+    data = of_two(100, 40)
+    never = replace(data, scores=np.tile([0.9, 0.1], (100, 1)))
+    assert overall_metrics(never)["ppv"].too_few == 0
+    assert overall_metrics(never)["sensitivity"].has_interval
+    absent = Predictions(["a", "b", "c"], data.truth, np.eye(3)[data.truth], None)
+    for key in ("sensitivity", "ppv", "auc"):
+        assert overall_metrics(absent)[key].has_interval, key
+
+
+def test_patients_are_counted_not_their_images() -> None:
+    data = replace(of_two(300, 150), patients=np.arange(300) // 100)
+    assert overall_metrics(data)["accuracy"].too_few == 3
+    assert count_units(data.truth == 1, data.patients) == 2
+    assert count_units(None, None, 7) == 7
+
+
+def test_nothing_is_made_of_an_interval_that_is_not_there() -> None:
+    data, other = of_two(40, 20), of_two(40, 19)
+    other = replace(other, truth=data.truth)
+    common = CommonImages([str(i) for i in range(40)], {"A": data, "B": other}, {})
+    (pair,) = compare(common, "f1")
+    assert pair.estimate.too_few is not None and pair.better == ""
+    few = f"too few (n = {pair.estimate.too_few})"
+    assert str(pair) == f"A and B: {few} to tell them apart."
+    sensitivity = class_metrics(of_two(300, 9), 1)["sensitivity"]
+    forecast = at_prevalence(sensitivity, wilson(280, 291), 0.1)
+    assert (forecast.ppv.too_few, forecast.npv.too_few) == (9, 9)
+    known = at_prevalence(wilson(8, 9), wilson(280, 291), 0.1)
+    assert forecast.ppv.value == known.ppv.value and known.ppv.has_interval
+    assert forecast.ppv.ends == ("too few (n = 9)", "too few (n = 9)")
+
+
+def test_curves_have_no_band_of_few() -> None:
+    least = MINIMA["roc_band"].images
+    few, enough = of_two(300, least - 1), of_two(300, least)
+    for curve in (roc_curve, precision_recall_curve):
+        assert curve(few, 1).too_few == least - 1 and not len(curve(few, 1).band_x)
+        assert curve(enough, 1).too_few is None and len(curve(enough, 1).low)
+    benefit = decision_curve(of_two(100, 9), 1)
+    assert benefit.too_few == 9 and np.isnan(benefit.low).all()
+    assert decision_curve(of_two(100, 10), 1).too_few is None
+
+
+def test_a_temperature_of_few_images_has_no_interval() -> None:
+    least = MINIMA["temperature"]
+    enough = Temperature(1.5, 1.2, 1.9, least.images, False)
+    assert enough.interval == "(1.20–1.90)"
+    assert replace(enough, images=least.images - 1).interval == "too few (n = 99)"
+    people = replace(enough, images=80, patients=least.patients)
+    assert people.interval == "(1.20–1.90)"
+    assert replace(people, patients=least.patients - 1).interval == "too few (n = 39)"

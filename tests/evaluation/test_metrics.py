@@ -26,6 +26,8 @@ from medmodel.evaluation.ranking_metrics import (
     weighted_precision,
 )
 
+pytestmark = pytest.mark.usefixtures("every_interval")
+
 
 def drawn(
     seed: int, n: int = 120, classes: int = 3, decimals: int = 2, patients: bool = False

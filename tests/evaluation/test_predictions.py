@@ -15,6 +15,8 @@ from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions, write_split
 
+pytestmark = pytest.mark.usefixtures("every_interval")
+
 
 def table_of(
     labels: list[str],

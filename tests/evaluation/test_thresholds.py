@@ -27,6 +27,8 @@ from medmodel.evaluation.thresholds import (
 )
 from medmodel.runs.run import Run, RunStore
 
+pytestmark = pytest.mark.usefixtures("every_interval")
+
 
 def sick(scores: list[float], labels: list[int]) -> Predictions:
     first = np.array(scores)

@@ -199,7 +199,7 @@ def test_few_patients_are_told(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "data" / "few", images_per_class=9)
     few = write_finished_run(folder, "few", patients=6)
     said = " ".join(model_card.limits(few, model_card.evaluate_run(few)))
-    assert "Only 4 patients: intervals of Brier score" in said
+    assert "Only 4 patients: too few for intervals, which need 10" in said
     assert "also occur in training" not in said
     assert "Only 4 patients" in evaluation_html.evaluation_page(few)
 

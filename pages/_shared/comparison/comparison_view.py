@@ -152,8 +152,8 @@ def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
 
 
 def _signed(estimate: Estimate) -> str:
-    if not estimate.measurable:
-        return str(estimate)
+    if not estimate.has_interval:
+        return str(estimate).replace("-", "−")
     text = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
     return text.replace("-", "−")
 
@@ -177,7 +177,7 @@ def _show_all_metrics(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> 
 
 def _metrics_csv(by_model: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
     rows = [
-        (name, METRICS[key].title, e.value, e.low, e.high, e.n)
+        (name, METRICS[key].title, e.value, *e.ends, e.n)
         for name, metrics in by_model.items()
         for key, e in metrics.items()
     ]

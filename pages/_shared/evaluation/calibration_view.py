@@ -73,9 +73,7 @@ def show_calibration(run: Run, group: Subgroup) -> None:
 
 
 def _shown(temperature: Temperature) -> str:
-    return plain(
-        f"{temperature.value:.2f} ({temperature.low:.2f}–{temperature.high:.2f})"
-    )
+    return plain(f"{temperature.value:.2f} {temperature.interval}")
 
 
 def _show(run: Run, data: Predictions, key: str, name: str) -> None:
@@ -100,7 +98,7 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
         )
     )
     table = [
-        [b.low, b.high, b.count, b.mean_score, b.share.value, b.share.low, b.share.high]
+        [b.low, b.high, b.count, b.mean_score, b.share.value, *b.share.ends]
         for b in bins
     ]
     names = ["from", "to", "images", "mean_score", "came_true", "low", "high"]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from medmodel.data.sample_size import class_counts
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.intervals import FEW_PATIENTS, Estimate
+from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.predictions import shared_patients
 from medmodel.reports import plots
 from medmodel.reports.model_card import few_patients, sample_size_warnings
@@ -88,7 +88,7 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
             "validation: expect worse on new patients.",
             icon=":material/warning:",
         )
-    if 0 < evaluation.patients < FEW_PATIENTS:
+    if 0 < evaluation.patients < MINIMA["accuracy"].patients:
         st.warning(plain(few_patients(evaluation.patients)), icon=":material/warning:")
     counts = _class_counts(str(run.folder), run_cache.version(run))
     few = sample_size_warnings(run, evaluation, counts)
@@ -154,7 +154,7 @@ def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
         st.markdown(f":gray[{plain(title)}]", help=meaning)
         if estimate.measurable:
-            interval = plain(f"({estimate.low:.3f}–{estimate.high:.3f})")
+            interval = plain(estimate.interval)
             st.markdown(f"### {estimate.value:.3f} :small[{interval}]")
         else:
             st.markdown("### not measurable")

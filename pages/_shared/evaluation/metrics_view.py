@@ -67,7 +67,7 @@ def all_metrics(run: Run) -> pd.DataFrame:
         (name, run_cache.of_class(run, at)) for at, name in enumerate(data.classes)
     ]
     rows = [
-        (name, METRICS[key].title, e.value, e.low, e.high, e.n)
+        (name, METRICS[key].title, e.value, *e.ends, e.n)
         for name, metrics in groups
         for key, e in metrics.items()
     ]

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.evaluation.intervals import too_few
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.thresholds import (
     Outcome,
@@ -268,11 +269,14 @@ def _benefit(run: Run, data: Predictions, position: int, threshold: float) -> No
             "alarm costs. Worth something where the line lies above both others, and "
             "only if scores are calibrated."
         )
+        few = None if curve.too_few is None else too_few(curve.too_few)
+        if few:
+            st.caption(plain(f"No intervals: {few}."))
         table = {
             "threshold": curve.thresholds,
             "model": curve.model,
-            "low": curve.low,
-            "high": curve.high,
+            "low": curve.low if few is None else few,
+            "high": curve.high if few is None else few,
             "everybody": curve.everybody,
         }
         csv_button(pd.DataFrame(table), "decision-curve", run)

@@ -135,10 +135,10 @@ def coverage_sentence(fitted: ConformalPredictor, measured: Estimate) -> str:
 
 def _percentages(measured: Estimate) -> tuple[str, str]:
     """A proportion and its interval in per cent: 2,999 of 3,000 are not 100 %."""
-    value, low, high = (
-        plots.measured_share(x, 1)
-        for x in (measured.value, measured.low, measured.high)
-    )
+    value = plots.measured_share(measured.value, 1)
+    if not measured.has_interval:
+        return value, measured.interval
+    low, high = (plots.measured_share(x, 1) for x in (measured.low, measured.high))
     return value, f"{low} to {high}"
 
 
