@@ -60,6 +60,7 @@ def drawn_cases(drawing: Drawing) -> Iterator[Case]:
         compared = partial(_compared, variant.write, variant.expected, 0, 1)
         yield Case(variant.name, partial(compared, variant.tolerance), "the same")
     yield from _subsampled_cases(drawing)
+    yield from _ycbcr_by_name_cases(drawing)
     yield from _lab_cases(drawing)
     yield from _sloppy_cases(drawing)
     yield from _old_cases(drawing)
@@ -178,6 +179,33 @@ def _subsampled(piece: Pixels, across: int, down: int, planar: bool) -> list[byt
     luma = padded[..., 0].reshape(high, down, wide, across).swapaxes(1, 2)
     units = np.concatenate([luma.reshape(high, wide, -1), colours], -1)
     return [units.tobytes()]
+
+
+def _ycbcr_by_name_cases(drawing: Drawing) -> Iterator[Case]:
+    """YCbCr that says less than it should, or is RGB when it is decoded."""
+    blocks = drawing.colour[::2, ::2].repeat(2, 0).repeat(2, 1)[:38, :54]
+    ycbcr = np.asarray(Image.fromarray(blocks).convert("YCbCr"))
+    tags = plain_tags(38, 54, 6, 3)
+    (units,) = _subsampled(ycbcr, 2, 2, False)
+    fewer = replaced(tags, (279, "L", [len(units)]))
+    files = [
+        ("no subsampling", fewer, units),
+        ("no subsampling, as many samples", tags, ycbcr.tobytes()),
+    ]
+    for name, written, content in files:
+        write = partial(tiff_of_tags, written, content)
+        compared = partial(_compared, write, blocks, 0, 1, 3)
+        yield Case(f"YCbCr, {name}", compared, "the same")
+    rgb, said = (struct.pack("<HHLL", 262, 3, 1, number) for number in (2, 6))
+    for compression in ("webp", "jpegxl"):
+        data = tiff(
+            drawing.colour,
+            photometric="rgb",
+            compression=compression,
+            compressionargs={"lossless": True},
+        ).replace(rgb, said)
+        compared = partial(_compared, partial(bytes, data), drawing.colour, 0, 1)
+        yield Case(f"YCbCr in {compression}", compared, "the same")
 
 
 def _lab_cases(drawing: Drawing) -> Iterator[Case]:

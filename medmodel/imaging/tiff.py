@@ -59,18 +59,19 @@ _COLOURS = {
     PHOTOMETRIC.SEPARATED: 4,
 }
 """How many samples make the colour of a pixel; others are not offered."""
-_DECODED_AS_RGB = (
+_JPEG = (
     COMPRESSION.OJPEG,
     COMPRESSION.JPEG,
     COMPRESSION.JPEG_LOSSY,
     COMPRESSION.ALT_JPEG,
+)
+_DECODED_AS_RGB = (
+    *_JPEG,
     COMPRESSION.WEBP,
     COMPRESSION.JPEGXL,
     COMPRESSION.JPEGXL_DNG,
 )
 """Their decoders make RGB of YCbCr."""
-
-
 _LIBTIFF_ONLY = (COMPRESSION.OJPEG, COMPRESSION.THUNDERSCAN, COMPRESSION.NEXT)
 """Of these libtiff makes RGB by itself, right for files that only it ever read."""
 
@@ -152,6 +153,8 @@ def _page(file: Any, directory: _Directory) -> Any:
     if _PHOTOMETRIC not in page.tags and page.compression not in _DECODED_AS_RGB:
         is_grey = page.samplesperpixel < 3
         page.photometric = PHOTOMETRIC.MINISBLACK if is_grey else PHOTOMETRIC.RGB
+    if page.compression not in _JPEG:  # tifffile takes 2 and 2 for said
+        page.subsampling = _subsampling(page)
     return page
 
 
@@ -187,9 +190,8 @@ def _unknown(page: Any) -> str | None:
     photometric, compression = page.photometric, page.compression
     if photometric not in _COLOURS:
         return f"the colours {getattr(photometric, 'name', f'number {photometric}')}"
-    if photometric == PHOTOMETRIC.SEPARATED and (
-        _tag(page, _INK_SET, _CMYK_INKS) != _CMYK_INKS or page.samplesperpixel < 4
-    ):
+    inks = _tag(page, _INK_SET, _CMYK_INKS)
+    if photometric == PHOTOMETRIC.SEPARATED and inks != _CMYK_INKS:
         return "other inks than cyan, magenta, yellow and black"
     if page.samplesperpixel < _COLOURS[photometric]:
         return f"{page.samplesperpixel} samples for {photometric.name}"
@@ -204,7 +206,7 @@ def _unknown(page: Any) -> str | None:
     deep = page.bitspersample != 8 or page.dtype.kind != "u"
     if photometric == PHOTOMETRIC.YCBCR and deep and not _is_rgb(page):
         return f"YCbCr of {page.bitspersample} bits"
-    if page.is_subsampled and page.predictor != 1 and not _is_rgb(page):
+    if _subsampling(page) != (1, 1) and page.predictor != 1:
         return "a predictor of samples that are fewer for colour"
     lab = photometric in (PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB)
     if lab and page.bitspersample not in (8, 16):
@@ -227,10 +229,9 @@ def _samples(data: bytes, file: Any, page: Any, plane: int) -> Samples:
     ends = np.add(page.dataoffsets, page.databytecounts)
     if page.compression != COMPRESSION.NONE and ends.max(initial=0) > len(data):
         raise ValueError("there are samples beyond the end of the file")
-    if page.photometric == PHOTOMETRIC.YCBCR and page.is_subsampled:
-        if not _is_rgb(page):
-            return _subsampled(data, page)
-    elif plane and page.imagedepth == 1:
+    if _subsampling(page) != (1, 1):
+        return _subsampled(data, page)
+    if plane and page.imagedepth == 1:
         dtype = page.dtype.newbyteorder(file.byteorder)
         size = int(np.prod(page.shaped))
         start = page.dataoffsets[0] + plane * size * dtype.itemsize
@@ -245,9 +246,24 @@ def _interleaved(samples: Samples, plane: int) -> Samples:
     return samples[0] if len(samples) == 1 else np.moveaxis(samples[..., 0], 0, -1)
 
 
+def _subsampling(page: Any) -> tuple[int, int]:
+    """Of how many pixels across and down one difference of colour is stored.
+
+    By default two and two (section 21), but who writes nothing may mean one and one:
+    the length tells.
+    """
+    is_image = page.compression in tifffile.TIFF.IMAGE_COMPRESSIONS  # enlarged already
+    if page.photometric != PHOTOMETRIC.YCBCR or _is_rgb(page) or is_image:
+        return 1, 1
+    is_short = sum(page.databytecounts) < 3 * page.imagewidth * page.imagelength
+    plain = page.compression == COMPRESSION.NONE
+    across, down = _tag(page, _SUBSAMPLING, (2, 2) if plain and is_short else (1, 1))
+    return int(across), int(down)
+
+
 def _subsampled(data: bytes, page: Any) -> Samples:
     """Luma and its fewer differences of colour, each at its pixels: section 21."""
-    across, down = page.tags[_SUBSAMPLING].value
+    across, down = _subsampling(page)
     samples = np.empty((page.imagelength, page.imagewidth, 3), np.uint8)
     rows, columns = page.rowsperstrip, page.imagewidth
     if page.is_tiled:
