@@ -165,7 +165,8 @@ def _close_ended(reporter: StatusWriter, state: RunStatus) -> None:
     if state is RunStatus.DONE:
         message = f"Finished. {reporter.remark}".rstrip()
     elif reporter.run.model_path.exists():
-        message = "Stopped. The best model so far is kept."
+        stopped = "Stopped. The best model so far is kept."
+        message = f"{stopped} {reporter.remark}".rstrip()
     elif reporter.run.tested_model:
         message = "Stopped. Resume goes on where it was."
     else:

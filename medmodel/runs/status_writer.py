@@ -18,7 +18,7 @@ import psutil
 from medmodel.core import devices
 from medmodel.core.job import Job
 from medmodel.runs import tables
-from medmodel.runs.run import Run, Status
+from medmodel.runs.run import Run, RunStatus, Status
 
 LOOK_SECONDS = 0.05
 FLUSH_SECONDS = 0.1
@@ -212,6 +212,9 @@ class StatusWriter:
                 self._changed = False
                 self._status = replace(self._status, heartbeat=time.time())
                 status = self._status
+            if status.state is RunStatus.RUNNING and self.stop_requested:
+                # The first step of a network may take long: nobody shall press again.
+                status = replace(status, message=f"Stopping. {status.message}")
             self._written = time.monotonic()
             self.run.write_status(status)
 

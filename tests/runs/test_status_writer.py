@@ -89,6 +89,16 @@ def test_progress_tells_message_and_time_left(
     assert reporter.status.message == "Checking the images."
 
 
+def test_a_run_that_was_asked_to_stop_says_so(run: Run, reporter: StatusWriter) -> None:
+    """Also while the first step takes half a minute."""
+    reporter.progress("training", 1, 10)
+    assert run.status.message == "Training: 1 of 10."
+    run.request_stop()
+    wait_for(lambda: run.status.message == "Stopping. Training: 1 of 10.")
+    reporter.close(state=RunStatus.STOPPED, message="Stopped.")
+    assert run.status.message == "Stopped."
+
+
 def test_remark_is_what_progress_did_not_say(reporter: StatusWriter) -> None:
     assert reporter.remark == ""
     reporter.progress("evaluating", 1, 2)

@@ -66,6 +66,19 @@ def test_result_does_not_depend_on_how_features_come(run: Run) -> None:
     np.testing.assert_array_equal(one.mean, two.mean)
 
 
+@pytest.mark.parametrize(("portion", "seconds"), [(32, 0.0), (500, 0.0), (32, 1e9)])
+def test_steps_count_images_whatever_the_time(
+    run: Run, monkeypatch: pytest.MonkeyPatch, portion: int, seconds: float
+) -> None:
+    monkeypatch.setattr(softmax_head, "STEP_SECONDS", seconds)
+    learned(run, portion, epochs=3)
+    # 300 training images are ten batches of 32.
+    history = pd.read_csv(run.folder / "history.csv")
+    assert history["step"].tolist() == [11, 12, 13]
+    steps = pd.read_csv(run.folder / "steps.csv")["step"]
+    assert steps.is_monotonic_increasing and steps.is_unique
+
+
 def test_learns_and_reports(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(softmax_head, "STEP_SECONDS", 0.0)
     learned(run, 32)

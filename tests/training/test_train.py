@@ -12,13 +12,14 @@ import pytest
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError, RunError
 from medmodel.core.samples import Slicing, split
-from medmodel.core.storage import read_json
+from medmodel.core.storage import read_json, write_json
 from medmodel.data import curation, datasets
 from medmodel.imaging import images
 from medmodel.inference import prediction
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
+from medmodel.training.callbacks import Best
 from medmodel.training.softmax_head import HeadTrainer
 from tests.conftest import draw_class_folders
 from tests.volumes import draw_volumes
@@ -180,6 +181,27 @@ def test_folder_outside_the_roots_is_refused(tmp_path: Path) -> None:
 def test_one_answer_for_all_is_told(scores: list[list[float]], said: bool) -> None:
     sentence = train.constant_prediction_warning(np.array(scores), ["normal", "ill"])
     assert ("normal for every validation image" in sentence) is said
+
+
+@pytest.mark.parametrize(
+    ("best", "epochs", "said"),
+    [
+        (Best(0.25, 0), 3, True),
+        (Best(0.25, 2), 3, False),
+        (Best(0.25, 0), 0, False),  # stopped before an epoch could be better
+        (Best(None, 0), 3, False),  # stopped in the first epoch of a training
+        (None, 3, False),
+    ],
+)
+def test_a_start_that_no_epoch_improved_on_is_told(
+    tmp_path: Path, best: Best | None, epochs: int, said: bool
+) -> None:
+    run = RunStore().create(config_for("custom", str(tmp_path)))
+    if best is not None:
+        write_json(run.folder / "best.json", best)
+    sentence = train.start_remark(run, epochs)
+    assert ("No epoch improved on the start" in sentence) is said
+    assert ("0.25" in sentence) is said
 
 
 def test_slices_of_volumes_are_samples(tmp_path: Path) -> None:
