@@ -46,6 +46,7 @@ from medmodel.imaging.lookup_tables import (
     LookupTable,
     modality_table,
     palette_colours,
+    supplemental_colours_from,
     through_table,
     voi_tables,
 )
@@ -124,25 +125,19 @@ def read(
         if not -1 <= frame < frames:
             raise ImageError(f"{name} has no frame {frame + 1}: it has {frames}.")
         check_frames(dataset, name)
-        number_of_frame, stored, photometric = _frame(dataset, name, frame, frames)
+        number_of_frame, stored, photometric = _stored(dataset, name, frame, frames)
         size = pixel_size(dataset, number_of_frame) if square_pixels else (1.0, 1.0)
-        if photometric in _GREY:
-            shown = _show_grey(
-                _Grey(dataset, number_of_frame, stored, photometric, size, name),
-                Window(*window) if window else None,
-                values,
-                ct_as_soft_tissue,
-            )
-        elif photometric in _OF_JPEG_2000:
-            raise _not_offered(name, photometric)
-        else:
-            pixels = to_rgb(stored, dataset, photometric, name)
-            shown = _Shown(isotropic(pixels, *size))
+        shown = _show(
+            _Frame(dataset, number_of_frame, stored, photometric, size, name),
+            Window(*window) if window else None,
+            values,
+            ct_as_soft_tissue,
+        )
         bits = int(number(dataset, "BitsStored") or 8 * stored.itemsize)
         image = DecodedImage(
             pixels=shown.pixels,
             format="DICOM",
-            mode=photometric if bits == 8 else f"{photometric}, {bits} bits",
+            mode=_mode(photometric, bits),
             frames=frames,
             frame=number_of_frame,
             patient=patient(dataset),
@@ -231,7 +226,7 @@ def check_image(dataset: Dataset, name: str) -> int:
     return frames
 
 
-def _frame(
+def _stored(
     dataset: Dataset, name: str, frame: int, frames: int
 ) -> tuple[int, npt.NDArray[Any], str]:
     """The frame asked for, its stored values and their photometric interpretation.
@@ -262,6 +257,12 @@ def _not_offered(name: str, photometric: str) -> ImageError:
     )
 
 
+def _mode(photometric: str, bits: int) -> str:
+    if bits == 8:
+        return photometric
+    return f"{photometric}, {bits} bit{'s' * (bits > 1)}"
+
+
 def _seen(seen: str, asked: int, shown: int) -> str:
     """Also says so where the first frame is left out, as it shows nothing."""
     if asked >= 0 or not shown:
@@ -270,8 +271,8 @@ def _seen(seen: str, asked: int, shown: int) -> str:
     return f"{seen}, {blank}" if seen else blank
 
 
-class _Grey(NamedTuple):
-    """A grey frame: its file, its number from 0, its stored values (height, width).
+class _Frame(NamedTuple):
+    """A frame: its file, its number from 0, its stored values as `codecs` has them.
 
     `size` is that of a pixel, (height, width) in any unit.
     """
@@ -296,8 +297,28 @@ class _Shown(NamedTuple):
     seen: str = ""
 
 
+def _show(
+    frame: _Frame, chosen: Window | None, all_values: bool, ct_as_soft_tissue: bool
+) -> _Shown:
+    """Grey levels or colours, with square pixels.
+
+    Raises:
+        ImageError: There is no conversion to RGB, or nothing is shown.
+    """
+    if frame.photometric in _OF_JPEG_2000:
+        raise _not_offered(frame.name, frame.photometric)
+    first = supplemental_colours_from(frame.dataset)
+    if frame.photometric in _GREY and first is None:
+        return _show_grey(frame, chosen, all_values, ct_as_soft_tissue)
+    if frame.photometric in _GREY:
+        pixels = _with_supplemental_colours(frame, first or 0)
+    else:
+        pixels = to_rgb(frame.stored, frame.dataset, frame.photometric, frame.name)
+    return _Shown(isotropic(pixels, *frame.size))
+
+
 def _show_grey(
-    grey: _Grey, chosen: Window | None, all_values: bool, ct_as_soft_tissue: bool
+    grey: _Frame, chosen: Window | None, all_values: bool, ct_as_soft_tissue: bool
 ) -> _Shown:
     """A frame's grey levels; the values are those of all pixels only if wanted."""
     dataset, stored = grey.dataset, grey.stored
@@ -326,6 +347,25 @@ def _show_grey(
         seen = "as soft tissue" if window == WINDOWS["soft tissue"] else _OWN_RANGE
     pixels = table.image(pixels) if table else pixels
     return _Shown(pixels, values, window, "CT " * (modality == "CT") + seen)
+
+
+def _with_supplemental_colours(grey: _Frame, first: int) -> Pixels:
+    """Grey levels, and from a stored value on the colours of a palette.
+
+    PS3.3 C.7.6.19 and C.8.16.2.1.1.1: Supplemental Palette Color Lookup Table.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    pixels, coloured = palette_colours(grey.stored, grey.dataset), grey.stored >= first
+    if coloured.all():
+        return pixels
+    plain = np.where(coloured, grey.stored[~coloured].min(), grey.stored)
+    levels = np.zeros((*plain.shape, 1), np.uint8)
+    if not is_constant(plain):
+        plain_frame = grey._replace(stored=plain, size=(1.0, 1.0))
+        levels = _show_grey(plain_frame, None, False, False).pixels
+    return np.where(coloured[..., None], pixels, levels)
 
 
 def _through(

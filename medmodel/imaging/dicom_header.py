@@ -65,6 +65,7 @@ _BEYOND = _tags(
     "PerFrameFunctionalGroupsSequence",
     "FloatPixelData",
     "DoubleFloatPixelData",
+    "PixelPresentation",
 )
 _MARK = 132
 """Where the file meta information begins: PS3.10 7.1."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut
 
-from medmodel.imaging.dicom_elements import DamagedElement, items, numbers
+from medmodel.imaging.dicom_elements import DamagedElement, items, numbers, text
 from medmodel.imaging.windows import Pixels, Values
 
 _COLOURS = ("Red", "Green", "Blue")
@@ -123,6 +123,14 @@ def palette_colours(stored: npt.NDArray[Any], dataset: Dataset) -> Pixels:
         shaded = table._replace(entries=shades)
         colours[..., channel] = shaded.entries_of(stored)
     return colours
+
+
+def supplemental_colours_from(dataset: Dataset) -> int | None:
+    """From which stored value on a grey image has colours; None if it has none."""
+    if text(dataset, "PixelPresentation") not in ("COLOR", "MIXED"):
+        return None
+    descriptor = numbers(dataset, _PALETTE_DESCRIPTOR.format("Red"))
+    return int(descriptor[1]) if len(descriptor) == 3 else None
 
 
 def _brightest(bits: int, largest: int, otherwise: int = 0) -> int:

@@ -313,6 +313,35 @@ def test_palette_of_a_big_endian_file() -> None:
         assert (pixels.reshape(256, 3) == RAMP).all()
 
 
+def test_colours_beside_grey_levels() -> None:
+    """PS3.3 C.7.6.19: from the first value mapped on colours, below grey levels."""
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    facts = palette(colours, 8, first=13, PhotometricInterpretation="MONOCHROME2")
+    asked: dict[str, Any] = {"WindowCenter": 7, "WindowWidth": 13}
+    for where in ("COLOR", "MIXED"):
+        dataset = dicom_dataset(ramp("<u2"), PixelPresentation=where, **asked, **facts)
+        answer = read(dicom_bytes(dataset), values=True)
+        pixels = answer["pixels"].reshape(16, 3)
+        assert pixels[13:].tolist() == colours.tolist()
+        plain = read(dicom_file(ramp("<u2"), **asked))["pixels"].reshape(16, 1)
+        assert (pixels[:13] == plain[:13]).all()
+        assert answer["values"] is None and answer["window"] is None
+    grey = read(dicom_file(ramp("<u2"), PixelPresentation="MONOCHROME", **facts))
+    assert grey["pixels"].shape == (4, 4, 1)
+    without = read(dicom_file(ramp("<u2"), PixelPresentation="COLOR"))
+    assert without["pixels"].shape == (4, 4, 1)
+
+
+def test_colours_alone_and_above_a_single_grey_level() -> None:
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    facts = palette(colours, 8, first=2, PhotometricInterpretation="MONOCHROME2")
+    facts["PixelPresentation"] = "COLOR"
+    shown = read(dicom_file(np.array([[2, 3], [4, 9]], "<u2"), **facts))["pixels"]
+    assert shown.reshape(4, 3).tolist() == [*colours.tolist(), [0, 0, 255]]
+    shown = read(dicom_file(np.array([[1, 1], [4, 3]], "<u2"), **facts))["pixels"]
+    assert shown.reshape(4, 3).tolist() == [[0] * 3] * 2 + [[0, 0, 255], [0, 255, 0]]
+
+
 @pytest.mark.parametrize("missing", ["Descriptor", "Data"])
 def test_without_a_palette_it_is_damaged(missing: str) -> None:
     facts = palette(RAMP.astype("u1"), 8)
