@@ -15,6 +15,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.imaging.images import decode, pixel_digest, png_bytes, prepare_image
 from medmodel.imaging.untrusted import LONGEST_SIDE
 from pages._shared.prediction import cases
+from tests.dicom_files import dicom_file, ramp
 from tests.volumes import draw_series, draw_stacks, draw_volumes
 
 
@@ -70,6 +71,18 @@ def test_an_upload_opens_at_the_frame_of_training(
     assert case.frame == shown and case.frames == 4
     expected = prepare_image(decode(content, frame=shown).pixels, first)
     assert (cases.prepared(case, first) == expected).all()
+
+
+def test_an_upload_opens_at_the_first_frame_that_is_not_blank(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cases.st, "session_state", {})
+    stack = np.stack([ramp("<u2") * 0, ramp("<u2"), ramp("<u2", 5)])
+    content = dicom_file(np.repeat(stack, 8, axis=2), NumberOfFrames=3)
+    files: Any = [Sent("1", "echo.dcm", content)]
+    (case,) = cases.uploaded(files, Preprocessing(16, colour="grey"))
+    assert (case.frame, case.frames) == (1, 3)
+    assert case.seen == "by its own range, frame 2, as all before it are blank"
 
 
 def test_an_animation_opens_at_the_frame_of_training(
