@@ -17,6 +17,7 @@ import streamlit as st
 from streamlit import config, net_util
 
 from medmodel import server
+from medmodel.core.environment import workspace_root
 from medmodel.core.errors import MedModelError
 from medmodel.runs.failures import traced
 from pages._shared.common.words import plain
@@ -51,6 +52,15 @@ def listening_message() -> str:
     )
 
 
+def file_in_words(error: OSError) -> str:
+    """The file of an error, if it is one of ours: others' names may name a patient."""
+    path, workspace = Path(str(error.filename)), workspace_root()
+    inside = path.is_relative_to(workspace)
+    if not inside or path.is_relative_to(workspace / "datasets"):
+        return "a file"
+    return str(path.relative_to(workspace))
+
+
 def show_failure(error: Exception) -> bool:
     """Says why a page failed; the details go to the log alone."""
     if isinstance(error, MedModelError):
@@ -59,7 +69,8 @@ def show_failure(error: Exception) -> bool:
     logging.getLogger("medmodel").error("A page failed.\n%s", traced(error))
     if isinstance(error, OSError) and error.strerror:
         st.error(
-            f"The server could not read or write a file: {plain(error.strerror)}. "
+            f"The server could not read or write {plain(file_in_words(error))}: "
+            f"{plain(error.strerror)}. "
             "Nothing that was trained is lost. Free some space, or see who may use the "
             "folders of the workspace and of the data.",
             icon=":material/hard_drive:",

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from medmodel.core.errors import RunError
+from medmodel.core.errors import MedModelError
+from medmodel.core.regular_files import open_regular
 from medmodel.runs import run_index
 from medmodel.runs.run import Run, RunStatus, RunStore
 
@@ -60,9 +61,12 @@ class Tail:
             self._restart(facts.st_ino)
         if facts.st_size == self._offset:
             return anew, []
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            whole, newline, _ = file.read().rpartition(b"\n")
+        try:
+            with open_regular(self.path) as file:
+                file.seek(self._offset)
+                whole, newline, _ = file.read().rpartition(b"\n")
+        except OSError:  # something else in its place: the run's page names it
+            return anew, []
         self._offset += len(whole) + len(newline)
         lines = whole.decode("utf-8", "replace").splitlines() if newline else []
         return anew, [row for line in lines if (row := self._row(line))]
@@ -258,7 +262,7 @@ class Feed:
         self._stamp, self._looked = stamp, time.monotonic()
         try:
             status = self.run.status
-        except RunError:
+        except MedModelError:  # damaged or deleted: the run's page says which
             return self._tell({"state": "deleted"})
         values = asdict(status)
         values["age"] = round(max(time.time() - status.heartbeat, 0.0), 1)

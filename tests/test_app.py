@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 from streamlit import net_util
@@ -44,6 +45,15 @@ def test_a_full_disk_is_no_bug(said: list[str]) -> None:
     assert app.show_failure(error)
     assert "No space left on device" in said[0]
     assert "Jane" not in said[0]
+
+
+def test_a_file_of_the_workspace_is_named(said: list[str], workspace: Path) -> None:
+    path = workspace / "devices" / "cpu.lock"
+    app.show_failure(OSError(errno.EISDIR, "Is a directory", str(path)))
+    assert "could not read or write devices/cpu" in said[0]
+    path = workspace / "datasets" / "Jane Roe.png"
+    app.show_failure(OSError(errno.EISDIR, "Is a directory", str(path)))
+    assert "could not read or write a file" in said[1] and "Jane" not in said[1]
 
 
 def test_a_bug_is_told_and_its_words_are_kept_from_the_log(

@@ -101,6 +101,14 @@ ROWS: dict[str, tuple[str, str]] = {
         "bombs.bombs",
         "small files that ask for much: memory of the web process, time to answer",
     ),
+    "damage": (
+        "damage.damage",
+        "damaged files of a workspace, on all pages, in all processes: unnamed errors",
+    ),
+    "chaos": (
+        "chaos.chaos",
+        "200 kills, full and read-only disks, clock jumps: what is lost or half done",
+    ),
     "quality_pneumonia": (
         "quality.pneumonia",
         "Instant on PneumoniaMNIST: test AUC, accuracy, time",

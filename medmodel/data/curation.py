@@ -76,8 +76,10 @@ def actions(place: Path) -> list[Action]:
 
 def slicing(decided: list[Action]) -> Slicing:
     """Which slices count: what was decided last."""
+    import msgspec  # here: processes that decode images read no decisions
+
     chosen = [action for action in decided if action.kind == "slices"]
-    return Slicing(**chosen[-1].slicing) if chosen else Slicing()
+    return msgspec.convert(chosen[-1].slicing, Slicing) if chosen else Slicing()
 
 
 def add(place: Path, action: Action) -> None:

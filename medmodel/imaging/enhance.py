@@ -16,9 +16,7 @@ import numpy.typing as npt
 
 from medmodel.core.enhancement_steps import describe, parse
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import ConfigError
-from medmodel.core.preprocessing import window_values
-from medmodel.core.storage import Lock, damaged, read_as, write_json
+from medmodel.core.storage import Lock, read_as, write_json
 
 Pixels = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
@@ -84,20 +82,12 @@ def saved_chains() -> dict[str, Chain]:
     # The first version kept the steps alone.
     kind: Any = dict[str, list[str] | _StoredChain]
     chains: dict[str, list[str] | _StoredChain] = read_as(_file(), kind) or {}
-    saved = {
+    return {
         name: Chain(tuple(chain))
         if isinstance(chain, list)
         else Chain(tuple(chain.steps), chain.window)
         for name, chain in chains.items()
     }
-    try:
-        for chain in saved.values():
-            window_values(chain.window)
-            for step in chain.steps:
-                parse(step)
-    except ConfigError as error:
-        raise damaged(_file(), error) from error
-    return saved
 
 
 def save_chain(name: str, steps: Sequence[str], window: str = "auto") -> None:

@@ -288,7 +288,7 @@ class Run:
         Raises:
             RunError: The run has no model yet, or model.json is damaged.
         """
-        if not self.has_model:
+        if not self.model_path.exists():
             raise RunError(f"The run {self.title} has no trained model yet.")
         facts = self._read("model.json", ModelFacts)
         names, side = facts.class_names, facts.preprocessing.size

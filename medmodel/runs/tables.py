@@ -124,7 +124,8 @@ def read_predictions(run: Run) -> pd.DataFrame:
         content = _read_checked(run, run.predictions_path)
         if content is None:
             raise RunError(
-                f"The run {run.title} has no predictions yet: they come when it ends."
+                f"The run {run.title} has no predictions yet: predictions.csv comes "
+                "when it ends."
             )
         return _parse_predictions(content)
     except FileError as error:

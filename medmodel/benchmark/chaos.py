@@ -1,0 +1,340 @@
+"""Row chaos: whatever ends in the middle, nothing is half done and runs go on.
+
+Workers are killed in every phase, first or resumed, alone or while a shell is killed;
+predictors in the middle of an answer; disks are full or become read-only; the clock
+jumps; two shells share a workspace. MEDMODEL_CHAOS_KILLS says how many events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from medmodel.benchmark import Measurement, at_most
+from medmodel.benchmark.stage import serving, temporary_workspace
+from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.devices import tensorflow_environment
+from medmodel.core.errors import MedModelError, PredictionError
+from medmodel.core.storage import read_json
+from medmodel.predictor import Predictor
+from medmodel.runs.run import Run, RunStatus, RunStore, Status
+from medmodel.runs.tables import read_history, read_predictions, read_split
+
+EVENTS = 200
+PHASES = ("waiting", "checking", "preparing", "features", "training", "evaluating")
+MOST_KILLS = 5
+"""Kills of one run; then it is let go to its end."""
+SECONDS = 180.0
+"""Within which a small run ends, on a busy machine."""
+WORKER = (sys.executable, "-m", "medmodel.worker")
+SHIFTED = (
+    "import runpy, sys, time; now = time.time; shift = float(sys.argv.pop(1));"
+    "time.time = lambda: now() + shift;"
+    "runpy.run_module('medmodel.worker', run_name='__main__')"
+)
+
+
+@dataclass
+class Stage:
+    """What the events of one chaos share.
+
+    Args:
+        store: The workspace.
+        dataset: A small data set.
+        chance: Decides what happens when.
+        kills: How often each unfinished run was killed.
+    """
+
+    store: RunStore
+    dataset: Path
+    chance: random.Random
+    kills: Counter[str] = field(default_factory=Counter)
+
+    def config(self) -> TrainConfig:
+        """A run of a few seconds, of any recipe."""
+        recipe = self.chance.choice(("compact", "compact", "instant"))
+        settings = {"size": 32, "epochs": 4, "device": "cpu"}
+        small = config_for(recipe, str(self.dataset), **settings)
+        return replace(small, batch_size=8, precision="float32")
+
+    def next_run(self) -> Run:
+        """One that was killed before, or a new one."""
+        runs = self.store.list()
+        open_runs = [run for run in runs if 0 < self.kills[run.id] < MOST_KILLS]
+        unfinished = [r for r in open_runs if r.status.state is not RunStatus.DONE]
+        if unfinished and self.chance.random() < 0.7:
+            return self.chance.choice(unfinished)
+        return self.store.create(self.config())
+
+
+def chaos() -> list[Measurement]:
+    """Kills and other falls: how many left something half done, lost or alone."""
+    count = int(os.environ.get("MEDMODEL_CHAOS_KILLS", EVENTS))
+    began, problems, seen = time.monotonic(), list[str](), Counter[str]()
+    with temporary_workspace() as workspace:
+        stage = Stage(RunStore(workspace), _dataset(workspace), random.Random(0))
+        for number in range(count):
+            name = _event(number)
+            seen[name] += 1
+            problem = FALLS[name](stage) or _half_done(stage) or _orphan(workspace)
+            if problem:
+                problems.append(f"{number} {name}: {problem}")
+        states = Counter(_finish(run) for run in stage.store.list())
+        problems += [f"{n} runs ended {s}" for s, n in states.items() if s != "done"]
+    events = ", ".join(f"{n} {name}" for name, n in seen.items())
+    note = f"{events}; {states['done']} runs, {sum(stage.kills.values())} times killed"
+    note += f"; {time.monotonic() - began:.0f} s; {'; '.join(problems[:5])}"
+    return [at_most("chaos", len(problems), 0, "problems", note)]
+
+
+def _event(number: int) -> str:
+    """Workers most of the time, each of the others once in twenty events."""
+    rare = ("shell", "predictor", "disk_full", "read_only", "clock", "two_shells")
+    return rare[number // 3 % len(rare)] if number % 3 == 2 else "worker"
+
+
+def kill_worker(stage: Stage) -> str:
+    """Kills the worker of a run in some phase."""
+    run = stage.next_run()
+    with _working(run) as worker:
+        _await_phase(run, worker, stage.chance.choice(PHASES))
+        time.sleep(stage.chance.random() * 0.3)
+        worker.kill()
+    stage.kills[run.id] += 1
+    state = run.status.state
+    return "" if state is not RunStatus.RUNNING else "a killed run counts as running"
+
+
+def kill_shell(stage: Stage) -> str:
+    """Kills the shell while a run is trained, which goes on."""
+    run = stage.store.create(stage.config())
+    with _working(run) as worker:
+        _await_phase(run, worker, "training")
+        with serving(stage.store.root) as shell:
+            psutil.Process(shell.pid).kill()
+        with serving(stage.store.root):
+            pass
+        worker.wait(SECONDS)
+    return _unless(run, RunStatus.DONE)
+
+
+def kill_predictor(stage: Stage) -> str:
+    """Kills the predictor while it answers; the next question is answered."""
+    run = next((r for r in stage.store.list() if _is_done(r)), None)
+    if run is None:
+        run = stage.store.create(stage.config())
+        _finish(run)
+    predictor = Predictor()
+    image = np.zeros((1, *run.model_facts.preprocessing.shape), np.uint8)
+    predictor.warm(run.id)
+    time.sleep(stage.chance.random() * 8)
+    try:
+        child = predictor._child
+        if child is not None:
+            child.process.kill()
+        with contextlib.suppress(PredictionError):
+            predictor.ask(run.id, image)
+        predictor.ask(run.id, image)
+    except PredictionError as error:
+        return f"after a kill the predictor says {error}"
+    finally:
+        predictor.close()
+    return ""
+
+
+def fill_disk(stage: Stage) -> str:
+    """Trains on a disk with little space, then with enough."""
+    space = stage.chance.randrange(100, 2500) * 1024
+    with _other_disk(stage, space) as run:
+        if run is None:
+            return ""
+        ended = _train(run)
+        if ended.state is not RunStatus.DONE and ended.failure is None:
+            return f"a full disk ended as {ended.state.value} without a reason"
+        _mount("-o", "remount,size=1g", str(run.folder.parent.parent))
+        return _unless(run, RunStatus.DONE) if _finish(run) != "done" else ""
+
+
+def forbid_writing(stage: Stage) -> str:
+    """The disk of a run becomes read-only while it is trained."""
+    run = stage.store.create(stage.config())
+    folder = str(run.folder)
+    with _working(run) as worker:
+        _await_phase(run, worker, stage.chance.choice(PHASES))
+        if not _mount("--bind", folder, folder):
+            return ""
+        try:
+            _mount("-o", "remount,bind,ro", folder)
+            worker.wait(SECONDS)
+        finally:
+            subprocess.run(["umount", folder], check=False)
+    return "" if _finish(run) == "done" else f"read-only: {run.status}"
+
+
+def move_clock(stage: Stage) -> str:
+    """The clock jumps by days between two attempts of a run."""
+    run = stage.next_run()
+    shift = str(stage.chance.choice((-400, -1, 1, 400)) * 86400)
+    with _working(run, (sys.executable, "-c", SHIFTED, shift)) as worker:
+        _await_phase(run, worker, stage.chance.choice(PHASES))
+        worker.kill()
+    stage.kills[run.id] += 1
+    return "" if not run.status.state.active or run.status.attempt == 0 else "active"
+
+
+def share_workspace(stage: Stage) -> str:
+    """Two shells on one workspace: a run is trained once."""
+    with serving(stage.store.root), serving(stage.store.root):
+        run = stage.store.create(stage.config())
+        (stage.store.root / "queue.changed").touch()
+        deadline = time.monotonic() + SECONDS
+        while run.status.state.active and time.monotonic() < deadline:
+            time.sleep(0.2)
+    if run.status.state is RunStatus.DONE and run.status.attempt != 1:
+        return f"it was trained {run.status.attempt} times"
+    return "" if run.status.state is RunStatus.DONE else f"two shells: {run.status}"
+
+
+FALLS = {
+    "worker": kill_worker,
+    "shell": kill_shell,
+    "predictor": kill_predictor,
+    "disk_full": fill_disk,
+    "read_only": forbid_writing,
+    "clock": move_clock,
+    "two_shells": share_workspace,
+}
+
+
+def _half_done(stage: Stage) -> str:
+    """The first file that is visible and not whole."""
+    for run in stage.store.list():
+        try:
+            for path in run.folder.glob("*.json"):
+                read_json(path)
+            read_history(run)
+            if run.split_path.exists():
+                read_split(run)
+            if run.predictions_path.exists():
+                read_predictions(run)
+            if run.model_path.exists():
+                with zipfile.ZipFile(run.model_path) as model:
+                    if model.testzip():
+                        return f"{run.model_path} is half a file"
+        except (MedModelError, zipfile.BadZipFile) as error:
+            return str(error)
+    return ""
+
+
+def _orphan(workspace: Path) -> str:
+    """A process that works on and that nobody waits for."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        ours = [p for p in psutil.process_iter(["cmdline"]) if _is_of(p, workspace)]
+        if not ours:
+            return ""
+        time.sleep(0.2)
+    return f"{ours[0].info['cmdline']} still runs"
+
+
+def _is_of(process: psutil.Process, workspace: Path) -> bool:
+    command = process.info["cmdline"] or []
+    # A worker that waits for the next run ends when it sees that no shell is there.
+    return "--idle" not in command and any(str(workspace) in part for part in command)
+
+
+@contextlib.contextmanager
+def _working(
+    run: Run, command: tuple[str, ...] = WORKER
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The worker of a run, killed at the end."""
+    environment = tensorflow_environment()
+    environment["MEDMODEL_WORKSPACE"] = str(run.folder.parent.parent)
+    environment["MEDMODEL_DATA"] = str(Path(run.config.dataset).parent)
+    worker = subprocess.Popen(
+        [*command, str(run.folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def _await_phase(run: Run, worker: subprocess.Popen[bytes], phase: str) -> None:
+    """Waits until a worker is in a phase, or has ended."""
+    attempt = run.status.attempt
+    while worker.poll() is None:
+        status = run.status
+        if status.attempt > attempt and status.phase == phase:
+            return
+        if phase == "waiting" and status.attempt == attempt:
+            time.sleep(1.0)  # while TensorFlow is loaded, or before
+            return
+        time.sleep(0.01)
+
+
+def _train(run: Run) -> Status:
+    with _working(run) as worker, contextlib.suppress(subprocess.TimeoutExpired):
+        worker.wait(SECONDS)
+    return run.status
+
+
+def _finish(run: Run) -> str:
+    """Lets a run go on to its end; the state in which that is."""
+    return (run.status if _is_done(run) else _train(run)).state.value
+
+
+def _is_done(run: Run) -> bool:
+    return run.status.state is RunStatus.DONE
+
+
+def _unless(run: Run, state: RunStatus) -> str:
+    return "" if run.status.state is state else f"{run.status}"
+
+
+@contextlib.contextmanager
+def _other_disk(stage: Stage, space: int) -> Iterator[Run | None]:
+    """A queued run on a disk of its own; None where this user may not mount one."""
+    folder = stage.store.root / "disk"
+    folder.mkdir(exist_ok=True)
+    size = space + sum(p.stat().st_size for p in stage.dataset.rglob("*"))
+    if not _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)):
+        yield None
+        return
+    try:
+        yield RunStore(folder).create(stage.config())
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def _mount(*arguments: str) -> bool:
+    done = subprocess.run(["mount", *arguments], check=False, capture_output=True)
+    return done.returncode == 0
+
+
+def _dataset(workspace: Path) -> Path:
+    """Sixty small drawn images of two classes."""
+    folder, rng = workspace / "datasets" / "drawn", np.random.default_rng(0)
+    for level, name in ((90, "dark"), (160, "light")):
+        (folder / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = rng.normal(level, 30, (40, 40)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder

@@ -1,0 +1,181 @@
+"""Whatever became of a file: it is read, or its name is said, and it stays."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medmodel.core.errors import MedModelError
+from medmodel.data import curation, datasets
+from medmodel.evaluation import external_validation, gallery, thresholds
+from medmodel.evaluation.temperature_scaling import stored_temperature
+from medmodel.imaging import enhance
+from medmodel.runs import run_index, run_table, tables
+from medmodel.runs.notes import notes_of
+from medmodel.runs.run import Run, RunStore
+from tests import damaged_workspace
+from tests.damaged_workspace import DAMAGES, IDS, OTHER_VALUES
+
+READERS: dict[str, Callable[[Run], object]] = {
+    "thresholds.json": lambda run: (
+        thresholds.frozen_thresholds(run),
+        thresholds.later_choices(run),
+    ),
+    "calibration.json": stored_temperature,
+    "elsewhere.json": lambda run: external_validation.external_tests(run, RunStore()),
+    "doubtful.json": gallery.doubtful_labels,
+    "environment.json": lambda run: run.environment,
+    "notes.json": notes_of,
+    "config.json": lambda run: run.check_settings(),
+    "status.json": lambda run: run.status,
+    "model.json": lambda run: run.model_facts,
+    "history.csv": run_table.epochs,
+    "predictions.csv": tables.read_predictions,
+    "split.csv": tables.read_split,
+    "../../enhancements.json": lambda run: enhance.saved_chains(),
+    "@index/actions.json": lambda run: curation.actions(
+        datasets.index_folder(Path(run.config.dataset))
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The old workspace; every test leaves it as it was."""
+    folder = tmp_path_factory.mktemp("old") / "workspace"
+    damaged_workspace.unpack(folder)
+    return folder
+
+
+@pytest.fixture
+def run(old: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(old))
+    monkeypatch.delenv("MEDMODEL_DATA")
+    return RunStore().get(IDS["trained"])
+
+
+def path_of(name: str, run: Run) -> Path:
+    index = datasets.index_folder(Path(run.config.dataset))
+    return Path(
+        name.replace("@index", str(index)) if "@" in name else run.folder / name
+    )
+
+
+def read(name: str, run: Run, path: Path) -> None:
+    """Reads a damaged file, and all runs: only named errors may come of it."""
+    try:
+        READERS[name](run)
+    except MedModelError as error:
+        assert path.name in str(error)
+    run_index._known.clear()
+    run_index.entries(RunStore())
+    run_index.unreadable(RunStore())
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_damaged_file_is_read_or_named(name: str, run: Run, tmp_path: Path) -> None:
+    path = path_of(name, run).resolve()
+    shutil.copy2(path, tmp_path / "whole")
+    for number in range(3 * len(DAMAGES)):
+        damage = list(DAMAGES)[number % len(DAMAGES)]
+        DAMAGES[damage](path, random.Random(number))
+        try:
+            read(name, run, path)
+        finally:
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            path.unlink(missing_ok=True)
+            shutil.copy2(tmp_path / "whole", path)
+    READERS[name](run)
+
+
+@pytest.mark.parametrize("name", [name for name in READERS if name.endswith("json")])
+def test_a_value_of_another_type_is_read_or_named(
+    name: str, run: Run, tmp_path: Path
+) -> None:
+    path = path_of(name, run).resolve()
+    shutil.copy2(path, tmp_path / "whole")
+    whole: Any = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        for value in OTHER_VALUES:
+            path.write_text(json.dumps(value), encoding="utf-8")
+            read(name, run, path)
+            for key in whole if isinstance(whole, dict) else ():
+                text = json.dumps({**whole, key: value})
+                path.write_text(text, encoding="utf-8")
+                read(name, run, path)
+    finally:
+        shutil.copy2(tmp_path / "whole", path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "thresholds.json",
+            '{"rule": "youden", "value": 0, "thresholds": {"a": 1e999}}',
+        ),
+        ("thresholds.json", '{"rule": "luck", "value": 0, "thresholds": {}}'),
+        ("thresholds.json", '{"rule": "youden", "thresholds": {}}'),
+        ("thresholds.json", "[]"),
+        (
+            "thresholds.json",
+            '{"rule": "youden", "value": 0, "thresholds": {}, "when": 1e300}',
+        ),
+        (
+            "calibration.json",
+            '{"value": NaN, "low": 1, "high": 1, "images": 9, "bounded": false}',
+        ),
+        (
+            "calibration.json",
+            '{"value": 1, "low": 0, "high": 1, "images": 9, "bounded": false}',
+        ),
+        ("elsewhere.json", "{}"),
+        ("doubtful.json", "[1]"),
+        ("environment.json", "[]"),
+        ("../../enhancements.json", '{"a": {"steps": "invert"}}'),
+        ("@index/actions.json", '{"all": [{"kind": "explode", "reason": ""}]}'),
+        (
+            "@index/actions.json",
+            '{"all": [{"kind": "slices", "reason": "", "slicing": {"step": "x"}}]}',
+        ),
+    ],
+)
+def test_what_nobody_wrote_is_named(
+    name: str, text: str, run: Run, tmp_path: Path
+) -> None:
+    path = path_of(name, run).resolve()
+    shutil.copy2(path, tmp_path / "whole")
+    path.write_text(text, encoding="utf-8")
+    try:
+        with pytest.raises(MedModelError, match=path.name.replace(".", r"\.")):
+            READERS[name](run)
+        assert path.read_text(encoding="utf-8") == text
+    finally:
+        shutil.copy2(tmp_path / "whole", path)
+
+
+def test_a_page_and_a_process_are_driven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver of the benchmark: a case is the same each time, and is judged."""
+    monkeypatch.setattr(damaged_workspace, "PAGES", {"models/runs.py": {}})
+    monkeypatch.setattr(
+        damaged_workspace, "PROCESSES", {"report": damaged_workspace.report_error}
+    )
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", "")
+    monkeypatch.delenv("MEDMODEL_DATA")
+    first, again = (damaged_workspace.one_case(3, 0, tmp_path) for _ in range(2))
+    assert first == again and not first.unnamed
+
+    def fail(workspace: Path) -> str:
+        raise KeyError("x")
+
+    monkeypatch.setattr(damaged_workspace, "PROCESSES", {"report": fail})
+    assert "KeyError('x')" in damaged_workspace.met("report", tmp_path)
