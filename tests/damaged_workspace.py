@@ -253,7 +253,7 @@ def worker_error(workspace: Path) -> str:
     try:
         run.check_settings()
         with StatusWriter(run) as reporter:
-            reporter.rewind(3)
+            reporter.rewind(3, 1)
             index = index_dataset(safe_folder(run.config.dataset), reporter.job)
             table = train._split(run, index, run.config)
             preprocessing = run.config.preprocessing(run.config.size or 32)
@@ -357,7 +357,7 @@ def without_processes() -> None:
         raise PredictionError("There is no predictor here.")
 
     queue.ensure_worker = lambda store: None
-    Predictor._exchange = refuse
+    Predictor._exchange = refuse  # type: ignore[method-assign, assignment]
 
 
 def main(count: int, seed: int) -> None:
