@@ -107,14 +107,15 @@ class _Tree:
 
     def __init__(self, folders: Iterable[Folders]) -> None:
         self.direct = set(folders)
-        self._children: dict[Folders, set[str]] = defaultdict(set)
+        children: dict[Folders, set[str]] = defaultdict(set)
         for names in self.direct:
             for n in range(len(names)):
-                self._children[names[:n]].add(names[n])
+                children[names[:n]].add(names[n])
+        self._children = {f: sorted(names) for f, names in children.items()}
 
     def children(self, folder: Folders) -> list[str]:
         """Names of the folders in a folder, sorted."""
-        return sorted(self._children.get(folder, ()))
+        return self._children.get(folder, [])
 
 
 def _significant(files: Collection[Folders]) -> dict[Folders, Folders]:

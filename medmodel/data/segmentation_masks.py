@@ -34,6 +34,7 @@ _FILE = re.compile(
     rf"(?i)(?:(?P<base>.+?)[ _.-]+(?:{_MASK})(?:[ _-]*\d+)?"
     rf"|(?:{_MASK})[ _.-]+(?P<rest>.+))"
 )
+_HINT = re.compile(r"(?i)mask|seg|ground|gt|annot|label|roi")
 _NIFTI = (".nii", ".nii.gz")
 
 
@@ -50,11 +51,12 @@ def find_masks(paths: Collection[tuple[str, ...]]) -> set[tuple[str, ...]]:
         (*above, name)
         for above, names in children.items()
         for name in names
-        if _beside_images(name, names) or _parallel(name, above, names, by_folder)
+        if _HINT.search(name)
+        and (_beside_images(name, names) or _parallel(name, above, names, by_folder))
     }
     masks: set[tuple[str, ...]] = set()
     for folder, names in by_folder.items():
-        if any(folder[:n] in of_masks for n in range(1, len(folder) + 1)):
+        if of_masks and any(folder[:n] in of_masks for n in range(1, len(folder) + 1)):
             masks.update((*folder, name) for name in names)
         else:
             masks.update((*folder, name) for name in _mask_files(names))
@@ -117,7 +119,7 @@ def _base(text: str) -> str:
 
 def _mask_files(names: list[str]) -> list[str]:
     """Files of one folder that are called as another one with a word more."""
-    marked = [n for n in names if _FILE.fullmatch(stem(n))]
+    marked = [n for n in names if _HINT.search(n) and _FILE.fullmatch(stem(n))]
     if not marked:
         return []
     stems = {stem(n) for n in names}
