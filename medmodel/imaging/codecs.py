@@ -40,8 +40,8 @@ _SIZE_MARKERS = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
 
 _OF_IMAGECODECS = {
     # PS3.6 A.1; transfer syntax -> decoder. JPEG-LS of 6 and 7 bits and JPEG of 12 bits
-    # are refused by others, JPEG XL has no other.
-    **{f"1.2.840.10008.1.2.4.{n}": "jpeg8" for n in (50, 51, 57, 70)},
+    # are refused by others; JPEG XL and JPEG in several scans (53, 55) have no other.
+    **{f"1.2.840.10008.1.2.4.{n}": "jpeg8" for n in (50, 51, 53, 55, 57, 70)},
     **{f"1.2.840.10008.1.2.4.{n}": "jpegls" for n in (80, 81)},
     **{f"1.2.840.10008.1.2.4.{n}": "jpeg2k" for n in (90, 91)},
     **{f"1.2.840.10008.1.2.4.{n}": "jpegxl" for n in (110, 111, 112)},
@@ -54,6 +54,7 @@ _TITLES = {
     "1.2.840.10008.1.2.4.112": "JPEG XL",
 }
 _YBR = "YBR"
+_EXTENDED_SEQUENTIAL = 0xC1
 _JFIF, _ADOBE = 0xE0, 0xEE
 """Segments of a JPEG that tell what its colours are."""
 
@@ -368,15 +369,16 @@ def check_frames(dataset: Dataset, name: str) -> None:
 
 
 def _check_scan(coded: bytes) -> None:
-    """Raises ValueError where a sequential JPEG has no full scan.
+    """Raises ValueError where a JPEG has no scan, or a sequential one no full scan.
 
     ITU T.81 B.2.3: a sequential scan goes from coefficient 0 to 63. Decoders differ
     in what they make of others.
     """
-    full_scan = b"\x00\x3f"
+    full_scan, sequential = b"\x00\x3f", False
     for marker, content in _segments(coded):
+        sequential = sequential or marker == _EXTENDED_SEQUENTIAL
         if marker == 0xDA:
-            if content[-3:-1] != full_scan:
+            if sequential and content[-3:-1] != full_scan:
                 raise ValueError("incomplete scan")
             return
     raise ValueError("no scan")

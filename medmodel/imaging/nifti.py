@@ -40,6 +40,8 @@ _HEADERS = {
     540: nibabel.Nifti2Header,
 }
 _PAIR = (b"ni1", b"ni2")
+_LABELS = 1002
+"""NIFTI_INTENT_LABEL: voxels are numbers of regions, of which there may be many."""
 _COLOURS = {128: "rgb24", 2304: "rgba32"}
 _NOT_OFFERED = {
     # https://nifti.nimh.nih.gov/nifti-1/documentation/nifti1fields/nifti1fields_pages/datatype.html
@@ -189,6 +191,11 @@ def _facts(data: bytes, name: str) -> _Facts:
         raise ImageError(
             f"{name} is only the header of {kind} pair: save the volume as one .nii "
             "file."
+        )
+    if int(header["intent_code"]) == _LABELS:
+        raise ImageError(
+            f"{name} is no picture but a segmentation mask: its header says that it "
+            "holds labels."
         )
     code = int(header["datatype"])
     if code in _NOT_OFFERED or not _is_offered(code):

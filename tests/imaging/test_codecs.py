@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
@@ -220,6 +222,21 @@ def test_jpeg_of_12_bits_in_colour(stored_as: str, marked: bool) -> None:
     expected = scale_to_uint8(pixels, "")
     assert np.abs(answer["pixels"].astype(int) - expected).max() <= 4
     assert answer["mode"] == "RGB, 12 bits"
+
+
+@pytest.mark.parametrize("number", ["53", "55"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpeg_in_several_scans(number: str, mode: str) -> None:
+    """Retired, and in no decoder of pydicom: ITU T.81 G, progressive."""
+    ramps = np.add.outer(np.arange(32) * 3, np.arange(32) * 4).astype(np.uint8)
+    image = Image.fromarray(ramps).convert(mode)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=95, progressive=True)
+    dataset = dicom_dataset(np.asarray(image))
+    syntax = f"1.2.840.10008.1.2.4.{number}"
+    data = encapsulated_file(dataset, syntax, file.getvalue())
+    pixels = dicom.read(data, "x.dcm", window=(127.5, 255, "LINEAR_EXACT"))["pixels"]
+    assert np.abs(pixels[..., 0].astype(int) - ramps).max() <= 5
 
 
 def without_markers(frame: bytes) -> bytes:

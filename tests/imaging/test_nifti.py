@@ -353,6 +353,10 @@ def test_shapes(shape: tuple[int, ...], series: int) -> None:
         (nifti_file(np.zeros((20, 24, 16, 1, 1, 2))), "each voxel holds 2 values"),
         (nifti_file(volume().astype(np.complex64)), "its voxels hold complex numbers"),
         (nifti_file(volume().astype(np.complex128)), "its voxels hold complex numbers"),
+        (
+            edited(nifti_file(volume()), intent_code=1002),
+            "but a segmentation mask: its",
+        ),
         (edited(nifti_file(volume()), datatype=1), "its voxels hold single bits"),
         (edited(nifti_file(volume()), datatype=1536), "hold numbers of 128 bits"),
         (edited(nifti_file(volume()), datatype=99), "data of the unknown type 99"),
