@@ -35,7 +35,7 @@ from medmodel.imaging.decoded_image import DecodedImage
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 3
+VERSION = 4
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
 _SETTLE_EVERY = 2.0
 """Seconds of work that are lost at most when the process is killed."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from medmodel.benchmark.image_variants import plain_tags, tiff_of_tags
 from medmodel.core import pool
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError
@@ -78,17 +79,45 @@ def test_older_versions_are_shown_but_never_compared(class_folders: Path) -> Non
     assert datasets.index_dataset(class_folders).table.equals(made.table)
 
 
-def test_earlier_hashes_are_measured_again_but_digests_compared(
+def test_earlier_hashes_are_measured_again_and_digests_not_compared(
     class_folders: Path,
 ) -> None:
+    """Version 5 read deep images and many TIFF files otherwise."""
     made = datasets.index_dataset(class_folders)
     place = datasets.index_folder(class_folders) / "index.csv"
     text = place.read_text().replace(made.table["hash"][0], "ab" * 32)
     place.write_text(text.replace("# 6", "# 5", 1))
-    earlier = datasets.load_index(class_folders, comparable=True)
+    earlier = datasets.load_index(class_folders)
     assert earlier is not None and set(earlier.table["hash"]) == {""}
-    assert earlier.table["digest"].equals(made.table["digest"])
+    assert datasets.load_index(class_folders, comparable=True) is None
     assert datasets.index_dataset(class_folders).table.equals(made.table)
+    assert datasets.load_index(class_folders, comparable=True) is not None
+
+
+def test_an_odd_image_is_a_row_of_its_own_and_ends_no_check(
+    class_folders: Path,
+) -> None:
+    shape = (32, 32)
+    odd = {
+        "cfa.tif": tiff_of_tags(plain_tags(*shape, 32803), bytes(1024)),
+        "packed.tif": tiff_of_tags(plain_tags(*shape, 1, 1, 12), bytes(range(256)) * 6),
+        "cut.tif": tiff_of_tags(plain_tags(*shape, 1), bytes(1024))[:900],
+        "phone.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        "note.bmp": b"BMI of all",
+    }
+    for name, content in odd.items():
+        (class_folders / "dark" / name).write_bytes(content)
+    table = datasets.index_dataset(class_folders).table
+    assert len(table) == 24 + len(odd)
+    errors = {
+        Path(p).name: e for p, e in zip(table["path"], table["error"], strict=True)
+    }
+    assert errors["packed.tif"] == ""
+    assert "cfa.tif is a TIFF with the colours CFA" in errors["cfa.tif"]
+    assert "cut.tif cannot be read: the file is damaged" in errors["cut.tif"]
+    assert "phone.heic is a HEIC image" in errors["phone.heic"]
+    assert "note.bmp is not an image" in errors["note.bmp"]
+    assert sum(error != "" for error in errors.values()) == 4
 
 
 def test_broken_files_are_rows_with_a_reason_and_others_ignored(
