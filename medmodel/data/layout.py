@@ -182,6 +182,14 @@ def _facts(
         DataError: As `list_files`.
     """
     labelled = [table for table in tables if table.has_labels]
+    if labelled and all(table.weak for table in labelled):
+        by_folder = _facts_if_classes(folder, paths, ignored)
+        if by_folder:
+            ignored += [
+                (t.path.name, f"column {t.weak!r} is not used: the folders are classes")
+                for t in labelled
+            ]
+            return by_folder
     facts, reasons = facts_from_tables(folder, labelled, paths)
     if labelled and not facts:
         facts = _facts_beside(folder, labelled, paths, reasons, ignored)
@@ -223,15 +231,27 @@ def _facts_beside(
     else:
         said = f"names no file that can be used: {reasons[0][1]}" if reasons else ""
         said = said or "names no file"
-    try:
-        facts = _facts_from_folders(folder, paths, ignored)
-    except DataError:
-        facts = {}
-    if len({label_key(fact.label) for fact in facts.values()}) < 2:
+    facts = _facts_if_classes(folder, paths, ignored)
+    if not facts:
         raise DataError(
             f"{name} {said}. The paths in it must be those of the files beside it."
         )
     ignored.append((name, f"{said}; the folders count"))
+    return facts
+
+
+def _facts_if_classes(
+    folder: Path, paths: Sequence[str], ignored: Ignored
+) -> dict[str, TableFacts]:
+    """What the folders say, if they are classes; else nothing."""
+    reasons: Ignored = []
+    try:
+        facts = _facts_from_folders(folder, paths, reasons)
+    except DataError:
+        return {}
+    if len({label_key(fact.label) for fact in facts.values()}) < 2:
+        return {}
+    ignored += reasons
     return facts
 
 

@@ -27,6 +27,8 @@ MOST_BYTES = 200_000_000
 _MOST_TABLES = 20
 """Files that are looked into; a data set has one or a few."""
 SUFFIXES = (".csv", ".tsv", ".tab")
+_WEAK = {"type", "level", "grade", "condition", "y"}
+"""Columns of labels only where no folders are classes."""
 SAMPLE_TRUTH = "truth.csv"
 """Where the lesions of the sample data set are; its file names tell its patients."""
 _SEPARATORS = ",;\t|"
@@ -86,6 +88,7 @@ class Table:
         flags: Columns that say whether a row is of a split -> train, val or test.
         split: The split that its own name says, "" if none.
         unused: Further columns that might be labels.
+        weak: The column of the label, if its name may well mean something else.
     """
 
     path: Path
@@ -96,6 +99,7 @@ class Table:
     flags: dict[int, str] = field(default_factory=dict)
     split: str = ""
     unused: tuple[str, ...] = ()
+    weak: str = ""
 
     @property
     def has_labels(self) -> bool:
@@ -332,8 +336,16 @@ def _as_table(
         classes = {}
     if not (classes or flags or {"label", "patient", "split"} & set(columns)):
         return None
+    label = header[columns["label"]] if "label" in columns else ""
     return Table(
-        path, encoding, separator, columns, classes, flags, unused=candidates[1:]
+        path,
+        encoding,
+        separator,
+        columns,
+        classes,
+        flags,
+        unused=candidates[1:],
+        weak=label if label.casefold() in _WEAK else "",
     )
 
 

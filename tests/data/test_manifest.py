@@ -394,3 +394,16 @@ def test_a_table_that_is_gone_is_one_sentence(beside: Path) -> None:
     path.unlink()
     with pytest.raises(DataError, match=r"labels\.csv cannot be opened: No such file"):
         list(manifest.read_table(table, beside))
+
+
+def test_a_column_that_may_mean_something_else_gives_way_to_folders(
+    beside: Path,
+) -> None:
+    write(beside, "file,type", "x/x_000.png,CR", "y/y_000.png,DX")
+    assert set(places(beside).values()) == {("x", ""), ("y", "")}
+    assert "column 'type' is not used: the folders are classes" in words(beside)
+    for number in range(3):
+        (beside / "x" / f"x_{number:03}.png").rename(beside / f"x_{number:03}.png")
+    for path in (beside / "y").iterdir():
+        path.rename(beside / path.name)
+    assert {label for label, _ in places(beside).values()} == {"CR", "DX"}
