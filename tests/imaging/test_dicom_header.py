@@ -113,6 +113,48 @@ def test_damaged_files_as_pydicom_or_not_at_all(draw: Any, syntax: str) -> None:
     same_as_pydicom(bytes(data[: draw.draw(st.integers(200, len(data)))]))
 
 
+SPOKEN: dict[str, Any] = {
+    "WindowCenter": [40, 50],
+    "WindowWidth": [30, 20],
+    "PixelPaddingValue": 3,
+    "RescaleSlope": 2,
+    "RescaleIntercept": -5,
+    "PixelSpacing": [2, 1],
+    "PixelAspectRatio": [1, 2],
+    "SpecificCharacterSet": "ISO_IR 100",
+}
+
+
+def shown(data: bytes, short: bool) -> dict[str, Any] | None:
+    """What is shown of a file read here or by pydicom; None where it is refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not short:
+            patch.setattr(dicom, "image_elements", lambda _: None)
+        try:
+            return dicom.read(data, "x.dcm", values=True)
+        except ImageError:
+            return None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), st.sampled_from(PLAIN))
+def test_damaged_files_show_the_same_or_are_refused_alike(
+    draw: Any, syntax: str
+) -> None:
+    data = bytearray(dicom_bytes(rich(**SPOKEN), syntax))
+    for _ in range(draw.draw(st.integers(1, 2))):
+        place = draw.draw(st.integers(128, len(data) - 40))
+        data[place] = draw.draw(st.integers(0, 255))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if image_elements(bytes(data)) is None:
+            return
+        one, other = shown(bytes(data), short=True), shown(bytes(data), short=False)
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        np.testing.assert_equal(one, other)
+
+
 @pytest.mark.parametrize("kind", ["<u2", "<i2", "u1"])
 @pytest.mark.parametrize("stored", [8, 6])
 def test_values_of_the_lowest_bits(kind: str, stored: int) -> None:
