@@ -30,7 +30,7 @@ from medmodel.core.messages import BrokenMessage, Message, receive, send
 
 SECONDS = 30
 """Wall time for one file."""
-PAGE_SECONDS = 9
+PAGE_SECONDS = 8
 """The same where somebody waits for a page."""
 MEMORY = 3 * 2**30
 """Address space of a child in bytes, its libraries included."""
