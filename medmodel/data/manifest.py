@@ -31,6 +31,7 @@ _WEAK = {"type", "level", "grade", "condition", "y"}
 """Columns of labels only where no folders are classes."""
 SAMPLE_TRUTH = "truth.csv"
 """Where the lesions of the sample data set are; its file names tell its patients."""
+_WORKBOOKS = (".xlsx", ".xls", ".ods")
 _SEPARATORS = ",;\t|"
 _NAMES = {
     "file": "file filename filepath path image imagename imagefile imagepath imageid "
@@ -124,7 +125,12 @@ def find_tables(
     Returns:
         The tables, and (path, reason) of those that are none.
     """
-    tables, others = [], []
+    tables: list[Table] = []
+    others = [
+        (path, "a workbook is not read: save its sheet as CSV")
+        for path in paths
+        if path.casefold().endswith(_WORKBOOKS)
+    ]
     likely = [p for p in paths if p.casefold().endswith(SUFFIXES) and p.count("/") <= 2]
     for path in sorted(likely, key=lambda p: (p.count("/"), p))[:_MOST_TABLES]:
         if re.search(r"(?i)submission", path.rpartition("/")[2]):

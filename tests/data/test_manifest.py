@@ -407,3 +407,9 @@ def test_a_column_that_may_mean_something_else_gives_way_to_folders(
     for path in (beside / "y").iterdir():
         path.rename(beside / path.name)
     assert {label for label, _ in places(beside).values()} == {"CR", "DX"}
+
+
+def test_a_workbook_is_said_to_be_unread(beside: Path) -> None:
+    (beside / "Labels.XLSX").write_bytes(b"PK")
+    sentence = "Left out: Labels.XLSX (a workbook is not read: save its sheet as CSV)."
+    assert words(beside) == sentence
