@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
+from medmodel.runs.copies import LEFT_OUT, independent_predictions
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.tables import (
     SAMPLE_COLUMNS,
-    read_predictions,
     read_split,
     score_columns,
     scored_classes,
@@ -172,7 +172,7 @@ def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:
     """The test images of the runs of a cross-validation as one table.
 
     Returns:
-        As from `runs.tables.read_predictions`, all of it `test`, sorted by path, with
+        As from `copies.independent_predictions`, validation aside, sorted by path, with
         the number of the fold as `fold`.
 
     Raises:
@@ -187,8 +187,8 @@ def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:
     )
     tables, images = [], []
     for run in runs:
-        table = read_predictions(run)
-        tested = table[table["split"] == "test"]
+        table = independent_predictions(run)
+        tested = table[table["split"].isin(["test", LEFT_OUT])]
         tables.append(tested.assign(fold=run.config.fold))
         images.append(set(read_split(run)["path"]))
     classes = [scored_classes(table) for table in tables]

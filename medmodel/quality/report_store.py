@@ -33,6 +33,14 @@ class _IssuesFile:
     findings: list[Issue]
 
 
+@dataclass(frozen=True)
+class _MeasuredFile:
+    """Version 1 was `Measured` alone; it missed most near copies of another size."""
+
+    version: Literal[2]
+    measured: Measured
+
+
 def load_report(folder: Path) -> DatasetReport | None:
     """The report of the last check, read in milliseconds; None if there is none."""
     file = _read(folder, "report.json", _ReportFile)
@@ -74,14 +82,15 @@ def save_issues(folder: Path, quality_issues: Sequence[Issue]) -> None:
 
 def load_measured(index: Index) -> Measured | None:
     """What the last check measured, if it was of the same images."""
-    measured = _read(index.folder, "measured.json", Measured)
-    same = measured is not None and measured.fingerprint == index.fingerprint
-    return measured if same else None
+    file = _read(index.folder, "measured.json", _MeasuredFile)
+    same = file is not None and file.measured.fingerprint == index.fingerprint
+    return file.measured if file and same else None
 
 
 def save_measured(folder: Path, measured: Measured) -> None:
     """Keeps what was measured."""
-    write_json(index_folder(folder) / "measured.json", measured)
+    file = _MeasuredFile(2, measured)
+    write_json(index_folder(folder) / "measured.json", file)
 
 
 def _read(folder: Path, name: str, kind: type[Content]) -> Content | None:

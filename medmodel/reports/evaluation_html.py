@@ -24,8 +24,8 @@ from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.reports import model_card
 from medmodel.reports.plots import class_colours, measured_share
 from medmodel.reports.svg import Line, UnitSquare, band_points
+from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def evaluation_page(run: Run) -> str:
         RunError: There are no predictions, or no split.
         DataError: The predictions hold no test image.
     """
-    table = read_predictions(run)
+    table = independent_predictions(run)
     predictions = split_predictions(table, "test")
     evaluation = model_card.evaluate_run(run)
     frozen = frozen_thresholds(run)

@@ -25,8 +25,8 @@ from medmodel.reports.pdf_canvas import (
     text_width,
 )
 from medmodel.reports.plots import class_colours
+from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
 
 _INSIDE = WIDTH - 2 * MARGIN
 _RED = "#b3261e"
@@ -44,7 +44,7 @@ def evaluation_sheet(run: Run) -> bytes:
         RunError: There are no predictions, or no split.
         DataError: The predictions hold no test image.
     """
-    data = split_predictions(read_predictions(run), "test")
+    data = split_predictions(independent_predictions(run), "test")
     evaluation = model_card.evaluate_run(run)
     page = PdfCanvas(f"Evaluation of {run.title}")
     _head(page, run, evaluation)

@@ -31,8 +31,9 @@ from medmodel.evaluation.predictions import shared_patients
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds, later_choices
 from medmodel.quality.report_store import load_issues
+from medmodel.runs.copies import copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_predictions, read_split
+from medmodel.runs.tables import read_split
 
 BLANK = ""
 """What nobody told the program; shown as a line to be filled in."""
@@ -77,6 +78,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         ("Trained on", trained_on(run)),
         ("Tested on", tested_on(run, evaluation)),
         ("Test images of each class", counts),
+        *([] if run.tested_model else [("Copies in the test", test_copies(run))]),
         ("Accuracy", f"{evaluation.accuracy}, n = {evaluation.accuracy.n:,}"),
         ("Balanced accuracy", str(evaluation.balanced_accuracy)),
         ("Area under the ROC curve", str(evaluation.auc)),
@@ -108,6 +110,8 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
 def limits(run: Run, evaluation: Evaluation) -> list[str]:
     """What a reader of the numbers must know, a sentence each."""
     said = [evaluation.resolution]
+    if not run.tested_model:
+        said.insert(0, test_copies(run))
     if not evaluation.patients:
         said.append(
             "Patients are not known: images count as independent, so intervals may be "
@@ -129,6 +133,24 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
         "A heat map shows where the network was sensitive, not the outline of a lesion."
     )
     return said
+
+
+def test_copies(run: Run) -> str:
+    """Which test images are copies, and the numbers with them, in sentences."""
+    copies = copies_of(run)
+    if not copies.paths or copies.all_are_copies:
+        return str(copies)
+    everything = evaluate(with_copies(independent_predictions(run)))
+    return f"{copies} {metrics_with_copies(everything)}"
+
+
+def metrics_with_copies(evaluation: Evaluation) -> str:
+    """A sentence with the numbers of all test images, copies among them."""
+    return (
+        f"With the copies (n = {evaluation.images:,}): accuracy {evaluation.accuracy}, "
+        f"balanced accuracy {evaluation.balanced_accuracy}, area under the ROC curve "
+        f"{evaluation.auc}."
+    )
 
 
 def sample_size_warnings(
@@ -209,13 +231,13 @@ def guideline_items(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:
 
 
 def evaluate_run(run: Run) -> Evaluation:
-    """The run's test split in numbers.
+    """The run's test split in numbers, without copies of images it was trained on.
 
     Raises:
         RunError: There are no predictions.
         DataError: They hold no test image.
     """
-    return evaluate(read_predictions(run))
+    return evaluate(independent_predictions(run))
 
 
 def tested_on(run: Run, evaluation: Evaluation) -> str:
@@ -243,7 +265,7 @@ def split_level(run: Run) -> str:
     if shared:
         sentence = f"{shared:,} test patients also occur in training or validation."
         return sentence + dealt
-    return "Split by patient: nobody is on both sides." + dealt
+    return "Split by patient: no patient number is in more than one split." + dealt
 
 
 def trained_on(run: Run) -> str:

@@ -23,6 +23,7 @@ import msgspec
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import MALFORMED, FileError, RunError
 from medmodel.core.storage import damaged, replacing
+from medmodel.runs.copies import copies_among
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
 from medmodel.runs.run import Run, RunStatus, RunStore, Status
@@ -36,10 +37,11 @@ from medmodel.runs.tables import (
 log = logging.getLogger("medmodel.runs.run_index")
 _READ = (
     *("status.json", "config.json", "history.csv", "predictions.csv", "best.keras"),
+    *("split.csv", "copies.csv"),
     NOTES,
 )
 _FILE = "catalogue.json"
-_VERSION = 3
+_VERSION = 4
 """To be raised when `_read` finds other facts in the same files."""
 _FEW = 20
 SETTLED_SECONDS = 3.0
@@ -57,8 +59,8 @@ class Entry:
         status: Where it stands.
         val_loss: Validation loss of the best epoch so far; None before the first.
         val_accuracy: Validation accuracy of that epoch, 0 to 1.
-        test_accuracy: Share of test images whose first choice is right; None before
-            they were predicted.
+        test_accuracy: Share of test images whose first choice is right, without
+            copies of training images; None before they were predicted.
         has_model: Whether it can be asked about images.
         notes: What people noted on it.
         test_of: Id of the run whose model this run tests on another folder; empty for
@@ -254,7 +256,7 @@ def _read(run: Run) -> Entry:
     except FileError as error:
         problems.append(str(error))
     try:
-        test_accuracy = _test_accuracy(run.predictions_path)
+        test_accuracy = _test_accuracy(run)
     except FileError as error:
         problems.append(str(error))
     try:
@@ -291,12 +293,17 @@ def _best_epoch(path: Path, epoch: int) -> tuple[float | None, float | None]:
     return chosen or best or (None, None)
 
 
-def _test_accuracy(path: Path) -> float | None:
+def _test_accuracy(run: Run) -> float | None:
+    """Without copies of training and validation images, unless all are."""
+    path = run.predictions_path
     right = total = 0
     classes = scored_classes(read_header(path))
     columns = score_columns(classes)
-    for split, label, *row in read_cells(path, "split", "label", *columns):
-        if split == "test":
+    rows = list(read_cells(path, "path", "split", "label", *columns))
+    copies = copies_among(run, {name for name, split, *_ in rows if split == "test"})
+    skipped = frozenset() if copies.all_are_copies else copies.paths
+    for name, split, label, *row in rows:
+        if split == "test" and name not in skipped:
             try:
                 values = [float(text) for text in row]
                 right += classes[values.index(max(values))] == label

@@ -19,7 +19,9 @@ from medmodel.data.prepared import prepare
 from medmodel.data.splits import assign_splits
 from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
+from medmodel.quality import near_duplicates, report_store
 from medmodel.runs import tables
+from medmodel.runs.copies import near_copies, write_near_copies
 from medmodel.runs.run import Run, RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import SPLIT_COLUMNS, read_split, write_split
@@ -47,9 +49,9 @@ CHUNK = 256
 def train(run: Run, reporter: StatusWriter) -> RunStatus:
     """Trains a run to its end, in this process; goes on where an attempt ended.
 
-    Writes split.csv, environment.json, steps.csv, history.csv, best.keras, model.json
-    predictions.csv and at last reference.npz. A stopped run that has a model predicts
-    as well.
+    Writes copies.csv, split.csv, environment.json, steps.csv, history.csv, best.keras,
+    model.json, predictions.csv and at last reference.npz. A stopped run that has a
+    model predicts as well.
 
     Args:
         run: A run whose lock this process holds.
@@ -223,8 +225,15 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
     table = table[list(SPLIT_COLUMNS)]
     if checksum is not None and tables.split_checksum_of(table) != checksum:
         raise DataError(f"{reason} It cannot be drawn again: the images have changed.")
+    _keep_near_copies(run, index, table)
     write_split(run, table)
     return table
+
+
+def _keep_near_copies(run: Run, index: Index, table: pd.DataFrame) -> None:
+    measured = report_store.load_measured(index)
+    groups = measured.alike if measured else near_duplicates.near_groups(index)
+    write_near_copies(run, near_copies(table, groups))
 
 
 def _check(context: TrainingContext) -> None:

@@ -14,6 +14,7 @@ from medmodel.evaluation.comparison import common_images, compare, disagreements
 from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.ranking_metrics import average_precision
+from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
@@ -49,6 +50,23 @@ def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:
     n = int(disagreements(common).sum())
     assert f"{n} of 40 images" in said(app)
     assert {"Look closer"} <= {b.label for b in app.button}
+
+
+def test_copies_of_either_model_are_left_out_and_counted(runs: Runs) -> None:
+    tables = [read_predictions(run) for run in runs]
+    tested = tables[0].loc[tables[0]["split"] == "test", "path"].tolist()
+    write_near_copies(runs[0], set(tested[:5]))
+    write_near_copies(runs[1], set())
+    app = opened(*runs)
+    assert not app.error
+    text = said(app).replace("\\", "").replace("*", "")
+    assert "35 test images are common to all" in text
+    assert "images: good one 5. They are left out" in text.replace("\\", "").replace(
+        "*", ""
+    )
+    shown = [frame.value for frame in app.dataframe if "Metric" in frame.value]
+    (beside,) = [f for f in shown if any("with copies" in name for name in f)]
+    assert len(beside.columns) == 5
 
 
 def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:

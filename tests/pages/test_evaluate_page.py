@@ -35,10 +35,13 @@ from medmodel.evaluation.thresholds import (
 )
 from medmodel.reports import plots
 from medmodel.runs import queue
+from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.tables import read_predictions
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_text
 from pages._shared.common.thumbnails import small_images
+from pages._shared.evaluation import metrics_view
 from pages._shared.evaluation.gallery_view import CHOICE, LABEL, OF, SCORES
 from pages._shared.evaluation.subgroup_view import TEXT
 from tests.conftest import draw_class_folders
@@ -75,6 +78,25 @@ def test_every_view_has_the_honest_frame(run: Run, view: str) -> None:
     text = said(opened(run, view))
     assert "**30 images**" in text and "patients are not known" in text
     assert "Always guessing" in text and "cannot be seen" in text
+
+
+def test_copies_are_left_out_of_every_number_and_said(run: Run) -> None:
+    table = read_predictions(run)
+    tested = table.loc[table["split"] == "test", "path"]
+    copied = set(tested.iloc[:12])
+    text = said(opened(run))
+    assert "is not known for this run" in text
+    write_near_copies(run, copied)
+    run_cache.st.cache_resource.clear()
+    for view in ("Numbers", "Images", "Curves", "Calibration"):
+        text = said(opened(run, view))
+        assert "**18 images**" in text
+        assert "12 of 30 test images are copies of training or validation" in text
+        assert "With the copies (n = 30): accuracy" in text
+    table = metrics_view.all_metrics(run)
+    assert (table["n"].iloc[0], table["n_with_copies"].iloc[0]) == (18, 30)
+    everything = evaluate_predictions(split_predictions(read_predictions(run), "test"))
+    assert table["value_with_copies"].iloc[0] == everything.accuracy.value
 
 
 def test_every_metric_of_a_class(run: Run) -> None:

@@ -147,7 +147,10 @@ def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
     assert items["Sample size"].startswith("val: 15 (")
     assert items["Quality and leakage checks"] == model_card.BLANK
     assert "dark 5" in items["Sample size"]
-    assert "nobody is on both sides" in items["Partitions and their level"]
+    assert (
+        "no patient number is in more than one split"
+        in items["Partitions and their level"]
+    )
     assert " taken for " in items["Failure analysis"]
     assert 'class="blank"' in evaluation_html.model_card_html(run)
 

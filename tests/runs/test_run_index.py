@@ -184,8 +184,8 @@ DAMAGE = [
     ("status.json", "[" * 100_000),
     ("config.json", '{"dataset": 5}'),
     ("config.json", '{"dataset": "/data", "folds": "many"}'),
-    ("predictions.csv", 'split,label,score_a\n"' + "x" * 200_000),
-    ("predictions.csv", "split,label,score_a\ntest,a,half\n"),
+    ("predictions.csv", 'path,split,label,score_a\n"' + "x" * 200_000),
+    ("predictions.csv", "path,split,label,score_a\nx,test,a,half\n"),
 ]
 
 
@@ -230,7 +230,7 @@ def test_one_damaged_run_does_not_hide_the_others(
 
 def test_scores_that_are_no_numbers_are_named(store: RunStore) -> None:
     run = finished(store, 0.5)
-    run.predictions_path.write_text("split,label,score_a\ntest,a,half\n")
+    run.predictions_path.write_text("path,split,label,score_a\nx,test,a,half\n")
     (told,) = run_index.unreadable(store)
     assert "predictions.csv is damaged" in told
 

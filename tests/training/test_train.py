@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError, RunError
@@ -16,6 +17,7 @@ from medmodel.core.storage import read_json, write_json
 from medmodel.data import curation, datasets
 from medmodel.imaging import images
 from medmodel.inference import prediction
+from medmodel.quality import indexing
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
@@ -120,6 +122,28 @@ def test_a_split_that_is_lost_or_cut_is_drawn_again_if_it_is_the_same(
     (run.folder / "checksums.json").unlink()
     with pytest.raises(RunError, match=r"split\.csv .*no column"):
         train._split(run, index, run.config)
+
+
+def test_near_copies_in_the_test_are_kept_with_the_split(tmp_path: Path) -> None:
+    """Whether the data set was checked before or not."""
+    folder = tmp_path / "data" / "splits"
+    for seed, part in enumerate(("train", "val", "test")):
+        draw_class_folders(folder / part, seed=seed)
+    rng = np.random.default_rng(5)
+    for label, source in (("dark", "train"), ("light", "val")):
+        coarse = Image.fromarray(rng.integers(40, 215, (8, 8), np.uint8))
+        image = coarse.resize((96, 96), Image.Resampling.BICUBIC)
+        image.save(folder / source / label / "first.png")
+        image.resize((50, 50)).save(folder / "test" / label / "near.jpg")
+    config = config_for("instant", str(folder))
+    unchecked = RunStore().create(config)
+    train._split(unchecked, datasets.index_dataset(folder), config)
+    indexing.check_folder(folder)
+    checked = RunStore().create(config)
+    train._split(checked, datasets.index_dataset(folder), config)
+    rows = ["path", "test/dark/near.jpg", "test/light/near.jpg"]
+    for run in (unchecked, checked):
+        assert (run.folder / "copies.csv").read_text().splitlines() == rows
 
 
 def test_a_resumed_run_keeps_its_split(run: Run) -> None:

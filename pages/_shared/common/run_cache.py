@@ -23,8 +23,8 @@ from medmodel.evaluation.metrics import class_metrics, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions, subset
 from medmodel.evaluation.subgroups import ALL, Subgroup, with_facts
 from medmodel.evaluation.temperature_scaling import Temperature, fit_temperature
+from medmodel.runs.copies import Copies, copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
 
 _Version = tuple[int, int]
 
@@ -37,6 +37,9 @@ def version(run: Run) -> int:
 
 def predictions(run: Run) -> pd.DataFrame:
     """The run's predictions table; shared, never to be changed.
+
+    Test images that are copies of training or validation images lie in a split of
+    their own, see `copies.independent_predictions`.
 
     Raises:
         RunError: There is none, or it cannot be read.
@@ -57,6 +60,21 @@ def split(run: Run, name: str = "test") -> Predictions:
 def evaluation(run: Run, group: Subgroup = ALL) -> Evaluation:
     """The test split, or a part of it, in numbers."""
     return _evaluation(*_version(run, group), group)
+
+
+def copies(run: Run) -> Copies:
+    """Which test images are copies of what the run was trained or chosen with."""
+    return _copies(str(run.folder), version(run))
+
+
+def split_with_copies(run: Run) -> Predictions:
+    """The test split with those images; shared, never to be changed."""
+    return _with_copies(str(run.folder), version(run))
+
+
+def evaluation_with_copies(run: Run) -> Evaluation:
+    """The test split with those images in numbers."""
+    return _evaluation_with_copies(str(run.folder), version(run))
 
 
 def overall(run: Run, group: Subgroup = ALL) -> dict[str, Estimate]:
@@ -125,7 +143,22 @@ def _version(run: Run, group: Subgroup) -> tuple[str, tuple[int, int]]:
 # The second parameter only makes a new entry where a file has changed.
 @st.cache_resource(max_entries=32, show_spinner="Reading what the model said …")
 def _predictions(folder: str, version: int) -> pd.DataFrame:
-    return read_predictions(Run(Path(folder)))
+    return independent_predictions(Run(Path(folder)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _copies(folder: str, version: int) -> Copies:
+    return copies_of(Run(Path(folder)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _with_copies(folder: str, version: int) -> Predictions:
+    return split_predictions(with_copies(_predictions(folder, version)), "test")
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _evaluation_with_copies(folder: str, version: int) -> Evaluation:
+    return evaluate_predictions(_with_copies(folder, version))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -22,6 +22,7 @@ from medmodel.evaluation.metrics import class_metrics as metrics_of_class
 from medmodel.evaluation.metrics import overall_metrics
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs import run_table
+from medmodel.runs.copies import with_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from pages._shared.common import run_cache
@@ -97,6 +98,14 @@ def common(runs: Chosen) -> CommonImages:
         RunError: One has no predictions.
     """
     return common_images({name: _table(f, versions) for name, f, versions in runs})
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def metrics_with_copies(runs: Chosen) -> dict[str, dict[str, Estimate]]:
+    """The same on all common images, copies of training images among them."""
+    tables = {name: with_copies(_table(f, versions)) for name, f, versions in runs}
+    models = common_images(tables).models.items()
+    return {name: overall_metrics(model) for name, model in models}
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

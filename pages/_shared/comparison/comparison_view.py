@@ -17,7 +17,7 @@ from medmodel.reports import comparison_figures, plots
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
-from pages._shared.common import widgets
+from pages._shared.common import run_cache, widgets
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.thumbnails import SIDE, small_images
@@ -60,8 +60,9 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         common = comparison_cache.common(chosen)
         st.markdown(f"**{plain(common)}** Only these are compared, image by image.")
         _explain_folds(models)
+        copied = _show_copies(models)
         _show_metric(runs, chosen)
-        _show_all_metrics(runs, chosen)
+        _show_all_metrics(runs, chosen, copied)
         _show_disagreements(models, chosen)
         _show_curves(runs, chosen)
     # A test elsewhere has no epochs of its own.
@@ -70,6 +71,33 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         _show_epochs(trained)
     _show_settings(entries, names)
     pick_format()
+
+
+def _show_copies(models: comparison_cache.Models) -> bool:
+    """How many test images are copies; whether some are left out for that."""
+    copied = {
+        name: sum(len(run_cache.copies(run).paths) for run in runs)
+        for name, runs in models.items()
+    }
+    unknown = [
+        name
+        for name, runs in models.items()
+        if any(run_cache.copies(run).near is None for run in runs)
+    ]
+    counts = [f"{name} {count:,}" for name, count in copied.items() if count]
+    if counts:
+        st.warning(
+            plain(
+                "Test images that are copies of a model's training or validation "
+                f"images: {', '.join(counts)}. They are left out, unless a model was "
+                "tested on nothing else; the table of every metric shows the numbers "
+                "with them too."
+            ),
+            icon=":material/warning:",
+        )
+    if unknown:
+        st.caption(plain(f"Near copies were not looked for in: {', '.join(unknown)}."))
+    return bool(counts)
 
 
 def _explain_folds(models: comparison_cache.Models) -> None:
@@ -158,12 +186,17 @@ def _signed(estimate: Estimate) -> str:
     return text.replace("-", "−")
 
 
-def _show_all_metrics(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
+def _show_all_metrics(
+    runs: dict[str, Run], chosen: comparison_cache.Chosen, copied: bool
+) -> None:
     with st.expander("Every metric side by side", icon=":material/table:"):
         by_model = comparison_cache.metrics(chosen)
         table = pd.DataFrame({"Metric": [metric.title for metric in METRICS.values()]})
         for name, metrics in by_model.items():
             table[f"{name} "] = [str(metrics[key]) for key in METRICS]
+        beside = comparison_cache.metrics_with_copies(chosen) if copied else {}
+        for name, metrics in beside.items():
+            table[f"{name}, with copies "] = [str(metrics[key]) for key in METRICS]
         st.dataframe(table, hide_index=True, height="content")
         n = len(comparison_cache.common(chosen).paths)
         st.caption(
@@ -171,7 +204,14 @@ def _show_all_metrics(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> 
             "where the paired test above still sees a difference."
         )
         csv_button(
-            _metrics_csv(by_model), "metrics-compared", next(iter(runs.values()))
+            pd.concat(
+                [
+                    _metrics_csv(by_model),
+                    _metrics_csv({f"{n}, with copies": m for n, m in beside.items()}),
+                ]
+            ),
+            "metrics-compared",
+            next(iter(runs.values())),
         )
 
 

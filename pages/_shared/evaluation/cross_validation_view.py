@@ -15,6 +15,7 @@ from medmodel.evaluation.cross_validation import CrossValidation
 from medmodel.evaluation.metrics import METRICS, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.runs import queue, run_index
+from medmodel.runs.copies import with_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from pages._shared.common import run_cache, widgets
@@ -113,6 +114,15 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
         alt="Every metric of the pooled folds, and its mean and spread over them",
     )
     st.caption(plain(_meaning(experiment, pooled)))
+    copied = sum(len(run_cache.copies(entry.run).paths) for entry in done)
+    if copied:
+        everything = overall_metrics(split_predictions(with_copies(table), "test"))
+        st.warning(
+            f"{copied:,} images are copies of images that their fold's model was "
+            "trained or chosen with. They are left out, except in folds that hold "
+            f"nothing else; with all of them the accuracy is {everything['accuracy']}.",
+            icon=":material/warning:",
+        )
     name = f"out-of-fold-{folds}-seed-{experiment.seed}"
     with st.container(horizontal=True):
         csv_button(table, name, run, "CSV of every image's out-of-fold scores")

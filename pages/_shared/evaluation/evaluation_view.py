@@ -12,7 +12,11 @@ from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.predictions import shared_patients
 from medmodel.reports import plots
-from medmodel.reports.model_card import few_patients, sample_size_warnings
+from medmodel.reports.model_card import (
+    few_patients,
+    metrics_with_copies,
+    sample_size_warnings,
+)
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_split
 from pages._shared.common import run_cache
@@ -69,10 +73,7 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
             f"not be noticed.{_mapping_sentence(run)}"
         )
     else:
-        where = (
-            "the run's own test split, which took no part in training or in choosing "
-            f"the model. {_split_sentence(overlap)}"
-        )
+        where = f"the run's own test split. {_split_sentence(overlap)}"
     st.markdown(
         f"Measured on **{who}** of {where} Seed {run.config.seed}. Intervals are 95 %."
     )
@@ -82,6 +83,8 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
             f"{evaluation.baseline}. {evaluation.resolution}"
         )
     )
+    if not run.tested_model:
+        _show_copies(run)
     if overlap:
         st.warning(
             f"{overlap:,} patients of the test split also occur in training or "
@@ -94,6 +97,18 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
     few = sample_size_warnings(run, evaluation, counts)
     if few:
         st.warning(plain(" ".join(few)), icon=":material/warning:")
+
+
+def _show_copies(run: Run) -> None:
+    """How many test images are copies, with the metrics that include them."""
+    copies = run_cache.copies(run)
+    if not copies.paths:
+        st.caption(str(copies))
+        return
+    sentence = str(copies)
+    if not copies.all_are_copies:
+        sentence += f" {metrics_with_copies(run_cache.evaluation_with_copies(run))}"
+    st.warning(plain(sentence), icon=":material/warning:")
 
 
 def _mapping_sentence(run: Run) -> str:
@@ -115,7 +130,7 @@ def _split_sentence(overlap: int | None) -> str:
         )
     if overlap:
         return "Split by **image**, patients not kept apart."
-    return "Split by **patient**: nobody is on both sides."
+    return "Split by **patient**: no patient number is in more than one split."
 
 
 def show_numbers(evaluation: Evaluation) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
 from medmodel.evaluation.subgroups import ALL, Subgroup
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -60,12 +60,32 @@ def _metrics(run: Run, name: str, group: Subgroup = ALL) -> dict[str, Estimate]:
 
 
 def all_metrics(run: Run) -> pd.DataFrame:
-    """Columns `class, metric, value, low, high, n`; class "" is overall."""
-    data = run_cache.split(run)
-    groups = [("", run_cache.overall(run))]
-    groups += [
-        (name, run_cache.of_class(run, at)) for at, name in enumerate(data.classes)
-    ]
+    """Columns `class, metric, value, low, high, n`; class "" is overall.
+
+    Where test images are copies of training or validation images, the numbers are
+    without them, and those with them stand in `value_with_copies` and the like.
+    """
+    classes = run_cache.split(run).classes
+    rows = _rows(
+        classes,
+        run_cache.overall(run),
+        [run_cache.of_class(run, at) for at in range(len(classes))],
+    )
+    copies = run_cache.copies(run)
+    if run.tested_model or not copies.paths or copies.all_are_copies:
+        return rows
+    data = run_cache.split_with_copies(run)
+    of_classes = [class_metrics(data, at) for at in range(len(classes))]
+    beside = _rows(classes, overall_metrics(data), of_classes)
+    return rows.join(beside[["value", "low", "high", "n"]].add_suffix("_with_copies"))
+
+
+def _rows(
+    classes: list[str],
+    overall: dict[str, Estimate],
+    of_classes: list[dict[str, Estimate]],
+) -> pd.DataFrame:
+    groups = zip(["", *classes], [overall, *of_classes], strict=True)
     rows = [
         (name, METRICS[key].title, e.value, *e.ends, e.n)
         for name, metrics in groups

@@ -1,0 +1,176 @@
+"""Leakage: test images of a run that are copies of its training or validation images.
+
+A model may remember a copy, so metrics are computed without them. Copies that are equal
+pixel by pixel are told by the digests in split.csv; near copies by copies.csv, which is
+written with the split. Runs of earlier versions lack one or both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medmodel.core.storage import damaged, write_rows
+from medmodel.runs.run import Run
+from medmodel.runs.tables import read_cells, read_header, read_predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEFT_OUT = "copy"
+"""What `independent_predictions` calls the split of test images that are copies."""
+_LEARNED = ("train", "val")
+_COLUMNS = ("path",)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which test images are copies of training or validation images.
+
+    Args:
+        images: Test images in all.
+        identical: Paths of those that equal one pixel by pixel; None if unknown.
+        near: Paths of those that show the same, at another size for instance; None if
+            nobody looked for them.
+    """
+
+    images: int
+    identical: frozenset[str] | None
+    near: frozenset[str] | None
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """All of them that are known."""
+        return (self.identical or frozenset()) | (self.near or frozenset())
+
+    @property
+    def all_are_copies(self) -> bool:
+        """Whether no test image is left without them."""
+        return 0 < self.images == len(self.paths)
+
+    def __str__(self) -> str:
+        """What is known, in one or two sentences."""
+        if self.identical is None and not self.near:
+            return (
+                "Whether test images are copies of training or validation images is "
+                "not known for this run."
+            )
+        unknown = (
+            ""
+            if self.near is not None
+            else " Near copies were not looked for in this run."
+        )
+        if not self.paths:
+            kind = "copy" if self.near is not None else "identical copy"
+            return (
+                f"No {kind} of a training or validation image was found among the "
+                f"test images.{unknown}"
+            )
+        return f"{self._count()}: {self._consequence()}{unknown}"
+
+    def _count(self) -> str:
+        copies = len(self.paths)
+        kinds = [
+            f"{len(paths):,} {word}"
+            for paths, word in ((self.identical, "identical"), (self.near, "near"))
+            if paths
+        ]
+        verb = "is a copy" if copies == 1 else "are copies"
+        return (
+            f"{copies:,} of {self.images:,} test images {verb} of training or "
+            f"validation images ({', '.join(kinds)})"
+        )
+
+    def _consequence(self) -> str:
+        if self.all_are_copies:
+            return "the numbers show what was remembered, not how new images fare."
+        left = self.images - len(self.paths)
+        return f"the numbers are of the other {left:,}."
+
+
+def near_copies(split_table: pd.DataFrame, groups: Sequence[Sequence[str]]) -> set[str]:
+    """Test images that look like a training or validation image but do not equal one.
+
+    Args:
+        split_table: As from `tables.read_split`, with digests.
+        groups: Paths of images that look alike; of identical ones one stands for all.
+    """
+    digests = dict(zip(split_table["path"], split_table["digest"], strict=True))
+    learned = set(split_table.loc[split_table["split"].isin(_LEARNED), "digest"])
+    near: set[str] = set()
+    for group in groups:
+        alike = {digests[path] for path in group if path in digests}
+        if alike & learned:
+            near |= alike - learned
+    tested = split_table[split_table["split"] == "test"]
+    return set(tested.loc[tested["digest"].isin(near), "path"])
+
+
+def write_near_copies(run: Run, paths: set[str]) -> None:
+    """Writes copies.csv, entirely or not at all."""
+    write_rows(run.folder / "copies.csv", _COLUMNS, [[path] for path in sorted(paths)])
+
+
+def copies_of(run: Run) -> Copies:
+    """Which test images of a run are copies of what it was trained or chosen with.
+
+    Raises:
+        FileError: A table of the run is damaged.
+    """
+    rows = read_cells(run.predictions_path, "path", "split")
+    return copies_among(run, {path for path, split in rows if split == "test"})
+
+
+def copies_among(run: Run, tested: Set[str]) -> Copies:
+    """The same, of paths of test images that were read already."""
+    identical, near = _identical(run), _near(run)
+    return Copies(
+        images=len(tested),
+        identical=None if identical is None else identical & tested,
+        near=None if near is None else near & tested,
+    )
+
+
+def _identical(run: Run) -> frozenset[str] | None:
+    rows = list(read_cells(run.split_path, "path", "split", "digest"))
+    learned = {digest for _, split, digest in rows if split in _LEARNED} - {""}
+    if not learned:  # of an earlier version, or a test on another folder
+        return None
+    return frozenset(
+        path for path, split, digest in rows if split == "test" and digest in learned
+    )
+
+
+def _near(run: Run) -> frozenset[str] | None:
+    path = run.folder / "copies.csv"
+    if not path.exists():
+        return None
+    if read_header(path) != [*_COLUMNS]:
+        raise damaged(path, "it has no column path")
+    return frozenset(cells[0] for cells in read_cells(path, *_COLUMNS))
+
+
+def independent_predictions(run: Run) -> pd.DataFrame:
+    """The run's predictions; test images that are copies have the split `LEFT_OUT`.
+
+    Where all test images are copies they stay: there is nothing else to show.
+
+    Raises:
+        RunError: There are none, or they cannot be read.
+        FileError: split.csv or copies.csv is damaged.
+    """
+    return leave_out_copies(read_predictions(run), copies_of(run))
+
+
+def leave_out_copies(table: pd.DataFrame, copies: Copies) -> pd.DataFrame:
+    """A predictions table whose test images that are copies have another split."""
+    selected = (table["split"] == "test") & table["path"].isin(copies.paths)
+    if not selected.any() or selected.sum() == (table["split"] == "test").sum():
+        return table
+    return table.assign(split=table["split"].mask(selected, LEFT_OUT))
+
+
+def with_copies(table: pd.DataFrame) -> pd.DataFrame:
+    """The same table with all test images under `test` again."""
+    return table.assign(split=table["split"].replace(LEFT_OUT, "test"))
