@@ -141,6 +141,23 @@ def enter() -> None:
     _inside.set()
 
 
+def check_size(size: int, name: str) -> None:
+    """Refuses so many bytes in a process that is no sandbox.
+
+    Raises:
+        AnswerTooLargeError: They are more than `LARGEST_ANSWER`.
+    """
+    if size > LARGEST_ANSWER and not _inside.is_set():
+        raise _too_large(name)
+
+
+def _too_large(name: str) -> AnswerTooLargeError:
+    return AnswerTooLargeError(
+        f"{name} is too large to be opened here: what it holds is more than "
+        f"{LARGEST_ANSWER // 10**6} MB. Scale or crop it first."
+    )
+
+
 def close() -> None:
     """Ends all idle children; the next request starts another."""
     _idle.close()
@@ -227,10 +244,7 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     if "os" in answer:
         raise OSError(*answer["os"])
     if "too large" in answer:
-        raise AnswerTooLargeError(
-            f"{answer['too large']} is too large to be opened here: what it holds is "
-            f"more than {LARGEST_ANSWER // 10**6} MB. Scale or crop it first."
-        )
+        raise _too_large(answer["too large"])
     if "bug" in answer:
         raise RuntimeError(answer["bug"])
     return answer

@@ -168,9 +168,15 @@ def read_data_file(folder: Path, path: str) -> bytes:
 
 
 def check_bytes(size: int, name: str) -> None:
-    """Raises `ImageError` where a file is too large to be read."""
+    """Refuses a file that is too large to be read.
+
+    Raises:
+        ImageError: It is too large for any process.
+        sandbox.AnswerTooLargeError: It is too large for one that is no sandbox.
+    """
     if size > MAX_BYTES:
         raise ImageError(f"{name} is larger than {MAX_BYTES // 10**6} MB.")
+    sandbox.check_size(size, name)
 
 
 def find_reader(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from medmodel.benchmark.image_variants import plain_tags, tiff_of_tags
-from medmodel.core import pool
+from medmodel.core import pool, sandbox
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError
 from medmodel.core.job import Job
@@ -365,3 +365,16 @@ def test_a_check_that_fails_says_the_commonest_reason_and_keeps_the_list(
     draw_class_folders(folder, ("b",), 2)
     datasets.index_dataset(folder)
     assert datasets.rejected_files(folder) == []
+
+
+@pytest.mark.parametrize("limit", ["largest file", "nothing"])
+def test_what_this_process_would_not_hold_is_opened_in_another(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    sizes = [path.stat().st_size for path in class_folders.rglob("*.png")]
+    most = max(sizes) - 1 if limit == "largest file" else 0
+    monkeypatch.setattr(sandbox, "LARGEST_ANSWER", most)
+    with pytest.raises(sandbox.AnswerTooLargeError, match="is too large to be opened"):
+        images.check_bytes(max(sizes), "a.png")
+    index = datasets.index_dataset(class_folders)
+    assert len(index.readable) == 24
