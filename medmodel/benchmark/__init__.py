@@ -131,6 +131,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "assurance.unfamiliar",
         "AUROC of pictures like the training data against others, far and near",
     ),
+    "refusals": (
+        "assurance.refusals",
+        "images refused as unlike the training data: familiar ones and strange ones",
+    ),
     "neighbours": (
         "assurance.neighbours",
         "the nearest among 100,000 training images",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,132 @@ def unfamiliar() -> list[Measurement]:
         at_least("unfamiliar", far[worst], 0.99, "AUROC far, worst", note),
         at_least("unfamiliar", area, 0.9, "AUROC near, mean", areas + held),
     ]
+
+
+VALIDATION_COUNTS = (10, 30, 100)
+"""Numbers of validation images; there are five times as many training images."""
+_DRAWS = 2
+
+
+@dataclass(frozen=True)
+class FamiliarSet:
+    """A data set, and images that are unlike it.
+
+    Args:
+        vectors: (n, d) of its images; as from `ood.ood_vectors`.
+        patients: (n,) whose each image is.
+        tested: (n,) whether it is a test image.
+        others: Kind -> (m, d) vectors of images of another kind.
+    """
+
+    vectors: np.ndarray
+    patients: np.ndarray
+    tested: np.ndarray
+    others: Mapping[str, np.ndarray]
+
+
+def refusals() -> list[Measurement]:
+    """False and true refusals, by set and number of validation images.
+
+    Strange are the images of all other sets; for models of two body parts, those of
+    the other body parts.
+    """
+    measurements = []
+    for name, familiar in _familiar_sets().items():
+        results = {}
+        for count in VALIDATION_COUNTS:
+            if count * 4 > int((~familiar.tested).sum()):
+                continue
+            results[count] = refused_shares(familiar, count)
+        each = ", ".join(
+            f"{count}: {100 * false:.1f} and {100 * true:.1f} %"
+            for count, (false, true) in results.items()
+        )
+        note = f"{name}, false and true by validation images: {each}"
+        enough = [r for c, r in results.items() if c >= ood.ENOUGH_VALIDATION]
+        for false, true in enough[:1]:
+            gap = 100 * abs(false - (1 - ood.KEPT))
+            measurements += [
+                at_most("refusals", gap, 3, "points", note),
+                at_least("refusals", 100 * true, 95, "% of strange ones", name),
+            ]
+    return measurements
+
+
+def refused_shares(
+    familiar: FamiliarSet, validation_count: int, draws: int = _DRAWS
+) -> tuple[float, float]:
+    """Shares of test images, and of the worst other kind, that are refused."""
+    random = np.random.default_rng(0)
+    false, true = [], []
+    for _ in range(draws):
+        validation, training = _drawn(familiar, validation_count, random)
+        vectors, patients = familiar.vectors, familiar.patients
+        detector = ood.fit(
+            vectors[training],
+            vectors[validation],
+            vectors[training][:, : sum(ood.DEPTHS)],
+            [("", "")] * len(training),
+            Origin(SIZE, own=True, smallest=1, grey=False),
+            (patients[training], patients[validation]),
+        )
+
+        def refused(asked: np.ndarray, detector: OodDetector = detector) -> float:
+            return float((detector.distances(asked) > detector.threshold).mean())
+
+        false.append(refused(vectors[familiar.tested]))
+        true.append([refused(asked) for asked in familiar.others.values()])
+    return float(np.mean(false)), float(np.mean(true, axis=0).min())
+
+
+def _drawn(
+    familiar: FamiliarSet, count: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of validation and training images; no patient is in both."""
+    rest = random.permutation(np.flatnonzero(~familiar.tested))
+    patients = familiar.patients[rest]
+    validation = rest[:count]
+    training = rest[~np.isin(patients, familiar.patients[validation])]
+    return validation, training[: 5 * count]
+
+
+def _familiar_sets() -> dict[str, FamiliarSet]:
+    random = np.random.default_rng(0)
+    vectors, names = {}, {}
+    for name in SETS:
+        folder = bench_data(name)
+        files = sorted(f for f in folder.rglob("*") if f.is_file() and _is_image(f))
+        random.shuffle(files)
+        pairs = [(f, p) for f in files[:900] if (p := _read(f)) is not None]
+        vectors[name] = _numbers([pixels for _, pixels in pairs])
+        names[name] = [f.relative_to(folder).as_posix() for f, _ in pairs]
+    sets = {}
+    for name in SETS:
+        others = {n: v[:200] for n, v in vectors.items() if n != name}
+        sets[name] = _familiar(vectors[name], names[name], others)
+    bodies = np.array([n.split("/")[0] for n in names["medical_mnist_mini"]])
+    parts = sorted(set(bodies))
+    for pair in (parts[:2], parts[2:4], parts[4:6]):
+        inside = np.isin(bodies, pair)
+        rows = vectors["medical_mnist_mini"]
+        others = {p: rows[bodies == p] for p in parts if p not in pair}
+        chosen = np.array(names["medical_mnist_mini"])[inside].tolist()
+        sets[" and ".join(pair)] = _familiar(rows[inside], chosen, others)
+    return sets
+
+
+def _familiar(
+    vectors: np.ndarray, names: list[str], others: Mapping[str, np.ndarray]
+) -> FamiliarSet:
+    """A set with its own test images, or a fifth of its patients as such."""
+    # The public X-rays name the patient: person12_virus_3, IM-0115-0001.
+    pattern = re.compile(r"person\d+_[a-z]+|(?:NORMAL2-)?IM-\d+")
+    patients = np.array([(pattern.search(name) or [name])[0] for name in names])
+    tested = np.array([name.startswith("test/") for name in names])
+    if not tested.any():
+        people = np.random.default_rng(0).permutation(np.unique(patients))
+        tested = np.isin(patients, people[: len(people) // 5])
+    return FamiliarSet(vectors, patients, tested, others)
 
 
 def neighbours() -> list[Measurement]:

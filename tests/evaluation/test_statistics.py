@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from medmodel.benchmark import statistics
+from medmodel.benchmark import assurance, statistics
 from medmodel.benchmark.simulation import SETTINGS, simulate
+from medmodel.evaluation import ood
 
 
 def test_simulated_splits_are_what_they_say() -> None:
@@ -21,6 +22,10 @@ def test_coverage_of_a_few_simulations() -> None:
     assert min(found.values()) > 0.6
 
 
+def test_intervals_that_are_not_given_are_not_counted() -> None:
+    assert statistics.coverage(SETTINGS[-1], 3) == {}  # 8 patients
+
+
 def test_equal_models_are_rarely_told_apart() -> None:
     same = statistics.rejections(SETTINGS[1], 0.0, 10)
     apart = statistics.rejections(SETTINGS[1], 1.5, 3)
@@ -31,3 +36,30 @@ def test_equal_models_are_rarely_told_apart() -> None:
 def test_table_of_runs_is_measured() -> None:
     (found,) = statistics.compare_1000(5)
     assert found.name == "compare_1000" and found.value > 0
+
+
+def test_strange_images_are_refused_and_familiar_ones_are_not() -> None:
+    mixing = np.random.default_rng(0).normal(size=(5, ood.WIDTH))
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(260, 5)) @ mixing + 0.3 * rng.normal(
+        size=(260, ood.WIDTH)
+    )
+    names = [f"test/{i}.png" if i < 100 else f"train/{i}.png" for i in range(260)]
+    strange = rng.normal(size=(20, ood.WIDTH)).astype(np.float32)
+    familiar = assurance._familiar(
+        vectors.astype(np.float32), names, {"noise": 9 * strange}
+    )
+    assert familiar.tested.sum() == 100
+    false, true = assurance.refused_shares(familiar, 30, draws=1)
+    assert false < 0.15 and true == 1
+
+
+def test_patients_of_public_xrays_are_known_by_their_names() -> None:
+    names = [f"train/person1_virus_{i}.jpeg" for i in range(8)]
+    names += [f"train/NORMAL2-IM-0{i}-0001.jpeg" for i in range(12)]
+    familiar = assurance._familiar(np.zeros((20, 3)), names, {})
+    assert len(set(familiar.patients)) == 13
+    rng = np.random.default_rng(0)
+    validation, training = assurance._drawn(familiar, 4, rng)
+    people = set(familiar.patients[validation]) & set(familiar.patients[training])
+    assert len(validation) == 4 and not people
