@@ -87,7 +87,8 @@ class TrainConfig:
         augmentation: Random changes to training images.
         class_weights: Whether rare classes weigh more (inverse frequency).
         patience: Epochs without a better validation loss before stopping; 0 = never.
-        precision: Arithmetic; `"auto"` times a few steps and says what it chose.
+        precision: Arithmetic; `"auto"` times a few steps, once per machine, network
+            and size, and says what it chose.
         seed: Seed of split, initial weights, order and augmentation.
         device: `"auto"`, `"cpu"`, `"gpu:0"`, ... or `"all_gpus"`.
         val_fraction: Share of training images held out where no val split exists.

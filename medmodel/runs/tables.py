@@ -221,6 +221,18 @@ def split_checksum_of(table: pd.DataFrame) -> Checksum:
     return _checksum(csv_text(header, rows).encode())
 
 
+def set_damaged_checksums_aside(run: Run) -> None:
+    """Renames a damaged checksums.json: the tables then count as of an earlier version.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    try:
+        _checksums(run)
+    except FileError:
+        set_aside(run.folder / CHECKSUMS)
+
+
 def _checksums(run: Run) -> dict[str, Checksum]:
     return read_as(run.folder / CHECKSUMS, dict[str, Checksum]) or {}
 

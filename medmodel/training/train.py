@@ -71,6 +71,7 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
     policy = keras.config.dtype_policy()
     try:
         set_damaged_model_aside(run)
+        tables.set_damaged_checksums_aside(run)
         strategy, device = choose_devices(config.device)
         reporter.update(device=device)
         context, size_choice = prepare_context(run, reporter)

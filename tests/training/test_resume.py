@@ -123,7 +123,7 @@ def test_what_is_finished_is_not_trained_again(
 @pytest.mark.parametrize(
     "name",
     ["best.keras", "best.json", "history.csv", "steps.csv", "environment.json"]
-    + ["backup/epoch_00002.npz", "model.json"],
+    + ["backup/epoch_00002.npz", "model.json", "checksums.json"],
 )
 def test_a_damaged_file_blocks_no_resume(textbook: Whole, name: str) -> None:
     run = textbook.again()
