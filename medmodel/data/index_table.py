@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,12 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from medmodel.core import samples
 from medmodel.core.samples import Slicing
-from medmodel.core.storage import replacing
+from medmodel.core.storage import read_bytes, replacing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _VERSION = 6
+MOST_BYTES = 4 << 30
+"""No index comes near: larger files are not read."""
+log = logging.getLogger("medmodel.data.index_table")
 OLDER_VERSIONS = ("1", "3", "4", "5")
 """Their tables can be shown, but are measured again by the next check."""
 SAME_DIGESTS: tuple[str, ...] = ()
@@ -111,17 +116,28 @@ def read_table(
 ) -> tuple[pd.DataFrame, str] | None:
     """The table, and the choice of slices in words ("" where nobody chose).
 
-    None if there is no such file, or if it is of a version that is not in `older`.
+    None if there is no such file, if it is of a version that is not in `older`, or no
+    table: the next check makes it anew.
+
+    Raises:
+        FileError: There is something else in its place, or it cannot be read.
     """
     import pandas as pd
 
+    content = read_bytes(path, MOST_BYTES)
+    if content is None:
+        return None
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            version, _, choice = file.readline().strip()[2:].partition(" ")
-            if version not in (str(_VERSION), *older):
-                return None
-            table = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
-    except FileNotFoundError:
+        file = io.StringIO(content.decode("utf-8"), newline="")
+        version, _, choice = file.readline().strip()[2:].partition(" ")
+        if version not in (str(_VERSION), *older):
+            return None
+        table = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
+    except ValueError as error:
+        log.warning("%s is damaged, and is made anew: %s", path, type(error).__name__)
+        return None
+    if not {"path", "label", "split"} <= set(table):
+        log.warning("%s is damaged, and is made anew", path)
         return None
     # The first version knew neither patients nor statistics.
     for name in set(SampleRow._fields) - set(table.columns):

@@ -18,7 +18,7 @@ without the other images of its patient: cross-fitting, as in Barber et al. 2021
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import PredictionError
+from medmodel.core.errors import DECODER_ERRORS, PredictionError
+from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import replacing
 
 Floats = NDArray[np.float32]
@@ -139,6 +140,31 @@ class OodResult:
         return self.is_ood or bool(self.facts)
 
 
+def _check_arrays(arrays: Mapping[str, Any]) -> None:
+    """Refuses arrays that do not belong together.
+
+    Raises:
+        ValueError: A shape is another one, or a number is none.
+    """
+    depths, count = len(arrays["centre"]), len(arrays["points"])
+    shapes = {
+        "scale": arrays["mean"].shape,
+        "centre": (depths,),
+        "spread": (depths,),
+        "judged": (len(arrays["judged"]),),
+        "points": (count, arrays["view"].shape[1]),
+    }
+    if any(arrays[name].shape != shape for name, shape in shapes.items()):
+        raise ValueError("its arrays have other shapes")
+    if len(arrays["axes"]) != len(arrays["mean"]) or not len(arrays["judged"]):
+        raise ValueError("its arrays have other lengths")
+    if len(arrays["names"].tobytes().decode().split("\0")) != 2 * count:
+        raise ValueError("it has other names")
+    numbers = ("mean", "scale", "axes", "centre", "spread", "judged", "view", "unit")
+    if not all(np.isfinite(arrays[name]).all() for name in numbers):
+        raise ValueError("a number is none")
+
+
 @dataclass(frozen=True)
 class OodDetector:
     """What is kept of the training images beside a model.
@@ -154,7 +180,7 @@ class OodDetector:
         view: (features, k) directions in which neighbours are looked for.
         points: (n, k) the training images there.
         unit: How far a validation image usually is from its nearest one there.
-        names: UTF-8 of path and label of every training image, each ended by a zero.
+        names: UTF-8 of path and label of every training image, a zero between any two.
         size: Side of the images of which the features were taken.
         own: 1 if those features are the model's own, 0 of the frozen network beside it.
         smallest: Shorter side of the smallest training image, in pixels; 0 where
@@ -218,27 +244,31 @@ class OodDetector:
             FileNotFoundError: There is none.
         """
         try:
-            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            with open_regular(path) as raw, np.load(raw, allow_pickle=False) as file:
                 arrays: dict[str, Any] = {
                     f.name: file[f.name] for f in fields(cls) if f.name not in _LATER
                 }
                 later = {name: file[name] for name in _LATER if name in file}
-        except (ValueError, KeyError, EOFError, BadZipFile) as error:
+            _check_arrays(arrays)
+            for name in ("size", "own", "smallest", "grey"):
+                arrays[name] = int(arrays[name])
+            later = {name: int(value) for name, value in later.items()}
+            arrays["unit"] = float(arrays["unit"])
+            arrays["points"] = arrays["points"].astype(np.float32)
+        except FileNotFoundError:
+            raise
+        except (*DECODER_ERRORS, BadZipFile) as error:
             raise PredictionError(
                 f"{path.name} of run {path.parent.name} is damaged: train the model "
-                "again to have pictures compared with its training images."
+                "again to have pictures compared with its training images, or remove "
+                "the file to have them diagnosed without."
             ) from error
         # Before, only validation images were judged, and `smallest` was that of a few
         # images that had been opened: other training images may be smaller.
         if not later:
             later = {"cross_fitted": 0, "units": len(arrays["judged"])}
             arrays["smallest"] = 0
-        arrays |= later
-        for name in ("size", "own", "smallest", "grey", *_LATER):
-            arrays[name] = int(arrays[name])
-        arrays["unit"] = float(arrays["unit"])
-        arrays["points"] = arrays["points"].astype(np.float32)
-        return cls(**arrays)
+        return cls(**arrays, **later)
 
     def distances(self, numbers: Floats) -> Floats:
         """How far images are; above `threshold` they are unfamiliar.

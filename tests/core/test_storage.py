@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from medmodel.core import storage
@@ -22,10 +23,12 @@ from medmodel.core.storage import (
     Lock,
     append_rows,
     locked,
+    map_array,
     read_as,
     read_json,
     renaming,
     replacing,
+    set_aside,
     write_json,
     write_rows,
 )
@@ -364,3 +367,30 @@ def test_a_table_is_written_whole(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         write_rows(path, ["x", "y"], rows())
     assert path.read_bytes() == b'x,y\n1,"with, comma"\n2,\n'
+
+
+def test_an_array_is_mapped_if_it_is_the_one_expected(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.arange(6, dtype=np.uint8).reshape(2, 3))
+    assert (map_array(path, (2, 3), "uint8") == [[0, 1, 2], [3, 4, 5]]).all()
+    map_array(path, (2, 3), "uint8", "r+")[0, 0] = 9
+    assert map_array(path, (2, 3), "uint8")[0, 0] == 9
+    for shape, dtype in (((3, 2), "uint8"), ((2, 3), "int8")):
+        with pytest.raises(FileError, match=r"a\.npy is damaged \(it is another"):
+            map_array(path, shape, dtype)
+    whole = path.read_bytes()
+    for content in (b"", whole[:20], whole[:-1], b"PK\x03\x04" + whole):
+        path.write_bytes(content)
+        with pytest.raises(FileError, match=r"a\.npy is damaged"):
+            map_array(path, (2, 3), "uint8")
+    path.unlink()
+    with pytest.raises(FileError, match=r"a\.npy is damaged"):
+        map_array(path, (2, 3), "uint8")
+
+
+def test_damaged_files_are_put_aside_one_beside_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for name in ("a.json.damaged", "a.json.damaged-2", "a.json.damaged-3"):
+        path.write_text(name)
+        assert set_aside(path) == tmp_path / name
+        assert (tmp_path / name).read_text() == name and not path.exists()

@@ -315,3 +315,23 @@ def test_a_file_of_many_pictures_is_read_once(
     for pixels, name in zip(result.pixels, names[:-1], strict=True):
         decoded = images.decode(folder / name).pixels
         assert (pixels == images.prepare_image(decoded, SMALL)).all()
+
+
+def test_a_damaged_array_is_decoded_again(class_folders: Path) -> None:
+    table = table_of(class_folders)
+    before = prepare(class_folders, table, SMALL)
+    expected = np.array(before.pixels)
+    pixels, facts = before.folder / "pixels.npy", before.folder / "prepared.json"
+    for path, content in (
+        (pixels, b""),
+        (pixels, b"no array"),
+        (pixels, pixels.read_bytes()[:-100]),
+        (facts, b"{"),
+        (facts, b"[]"),
+        (facts, b'{"failed": ["dark/dark_000.png"]}'),
+        (facts, b'{"failed": {"dark/dark_000.png": "lost"}}'),
+    ):
+        path.write_bytes(content)
+        assert (prepare(class_folders, table, SMALL).pixels == expected).all()
+    pixels.unlink()
+    assert (prepare(class_folders, table, SMALL).pixels == expected).all()

@@ -95,6 +95,31 @@ def test_kept_on_disk(reference: OodDetector, tmp_path: Path) -> None:
         OodDetector.load(path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"judged": []},
+        {"centre": [0.0]},
+        {"names": np.zeros(3, np.uint8)},
+        {"names": np.array([255], np.uint8)},
+        {"unit": np.nan},
+        {"points": np.zeros((2, 1))},
+        {"axes": np.zeros((1, 1))},
+        {"size": "large"},
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_damage(
+    reference: OodDetector, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    path = tmp_path / ood.FILE_NAME
+    reference.save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{**arrays, **changes})
+    with pytest.raises(PredictionError, match=r"reference\.npz .* is damaged"):
+        OodDetector.load(path)
+
+
 def test_very_few_images() -> None:
     training = drawn(2, 1)
     origin = Origin(32, own=False, smallest=0, grey=False)
