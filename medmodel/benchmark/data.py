@@ -105,7 +105,7 @@ def oddities() -> list[Measurement]:
         "chest_xray": {"same-inside": 30, "patients": 170},
         # One picture under two labels; one hidden file.
         "blood_cells": {"same-labels": 1, "hidden": 1},
-        "pneumoniamnist28": {"same-splits": 8, "same-inside": 19},
+        "pneumoniamnist28": {"same-validation": 8, "same-inside": 19},
     }
     missed, sentences = [], []
     with _fresh_workspace():

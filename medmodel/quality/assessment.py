@@ -108,16 +108,16 @@ def find_issues(
 def _copies(
     kind: str, what: str, groups: Sequence[Sequence[str]], table: pd.DataFrame
 ) -> list[Issue]:
-    """Groups by the worst that is true of them: two labels, two splits, none."""
+    """Groups by the worst that is true: two labels, test, two splits, none."""
     label = dict(zip(table["path"], table["label"], strict=True))
     split = dict(zip(table["path"], table["split"], strict=True))
     wish = dict(zip(table["path"], table["group"], strict=True))
-    labels, splits, inside = [], [], []
+    labels, tested, splits, inside = [], [], [], []
     for group in map(list, groups):
         if len({label[p] for p in group}) > 1:
             labels.append(group)
-        elif len({split[p] for p in group}) > 1:
-            splits.append(group)
+        elif len(sides := {split[p] for p in group}) > 1:
+            (tested if "test" in sides else splits).append(group)
         elif len({wish[p] for p in group} - {""}) != 1:  # else somebody decided
             inside.append(group)
     rest = [group[1:] for group in inside]
@@ -132,10 +132,18 @@ def _copies(
         ),
         *issues_from_groups(
             f"{kind}-splits",
-            f"{what.capitalize()} in two splits",
-            "The test asks for what training has shown: results look better than they "
-            "are.",
-            "problem" if kind == "same" else "warning",
+            f"{what.capitalize()} in the test and in training or validation",
+            "The test asks for what training has shown. Results are computed without "
+            "these test images, and with them beside.",
+            "problem",
+            tested,
+            "together",
+        ),
+        *issues_from_groups(
+            f"{kind}-validation",
+            f"{what.capitalize()} in training and validation",
+            "Validation looks better than it is. None of them is a test image.",
+            "warning",
             splits,
             "together",
         ),

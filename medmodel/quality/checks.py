@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -125,9 +125,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     from_headers = set(readable["patient"]) - {""}
     several = readable["frames"] > 1
     guessed = int((known["patient"] == known["path"].map(patient_stand_in)).sum())
-    level, verdict = _verdict(
-        duplicates, shared, (len(known), guessed), len(split_table)
-    )
+    level, verdict = _verdict(duplicates, shared, (len(known), guessed), split_table)
     certain = [name for name, _ in shared if name in from_headers]
     if certain and level != "problem":
         level, verdict = "problem", _same_people(certain)
@@ -204,7 +202,7 @@ def _verdict(
     duplicates: list[Duplicates],
     shared: list[tuple[str, list[str]]],
     patients: tuple[int, int],
-    total: int,
+    split_table: pd.DataFrame,
 ) -> tuple[Level, str]:
     """The worst finding in one sentence, and how bad it is.
 
@@ -212,20 +210,24 @@ def _verdict(
     stands for a patient.
     """
     known, guessed = patients
+    total = len(split_table)
+    tested = set(split_table.loc[split_table["split"] == "test", "path"])
     into_test = [d for d in duplicates if "test" in d.splits and len(d.splits) > 1]
     across = [d for d in duplicates if len(d.splits) > 1]
     two_labels = [d for d in duplicates if len(d.labels) > 1]
     if into_test:
+        copies = [path for d in into_test for path in d.paths if path in tested]
         return "problem", (
-            f"{_number(into_test, 'picture')} of the test images also "
-            f"{_verb(into_test, 'occurs', 'occur')} in training or validation: results "
-            "on the test images will look better than they are."
+            f"{len(copies):,} of {_number(tested, 'test image')} "
+            f"{_verb(copies, 'is identical to a', 'are identical to')} training or "
+            f"validation {_verb(copies, 'image', 'images')}. Numbers that include "
+            "such copies look better than they are; a run's are computed without them."
         )
     if across:
         return "warning", (
             f"{_number(across, 'picture')} {_verb(across, 'occurs', 'occur')} in both "
-            "training and validation, none in the test images: validation will look a "
-            "little too good, the test stays honest."
+            "training and validation, none of these is a test image: validation looks "
+            "better than it is."
         )
     if shared:
         return "warning", (
@@ -264,7 +266,7 @@ def _same_people(patients: list[str]) -> str:
     )
 
 
-def _number(items: list[Any], noun: str) -> str:
+def _number(items: Collection[Any], noun: str) -> str:
     return f"{len(items):,} {noun}{'s' * (len(items) != 1)}"
 
 

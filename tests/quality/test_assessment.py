@@ -78,7 +78,7 @@ def test_every_oddity_is_found_and_nothing_else(odd: Path) -> None:
         "same-splits": [["test/a/copy.bmp", "train/a/0.png"]],
         "same-labels": [["train/a/label.png", "train/b/0.png"]],
         "same-inside": [["train/a/1.png", "train/a/again.png"]],
-        "near-splits": [["train/a/2.png", "val/a/near.jpg"]],
+        "near-validation": [["train/a/2.png", "val/a/near.jpg"]],
         "blank": [["train/b/blank.png"]],
         "tiny": [["train/b/tiny.png"]],
         "clipped": [["train/b/white.png"]],
@@ -165,12 +165,18 @@ def test_actions_mend_and_can_be_undone(odd: Path) -> None:
     before = {p: p.read_bytes() for p in odd.rglob("*") if p.is_file()}
     place = datasets.index_folder(odd)
     found, _ = findings(odd)
-    for kind in ("same-splits", "near-splits", "same-labels", "same-inside", "blank"):
+    for kind in (
+        "same-splits",
+        "near-validation",
+        "same-labels",
+        "same-inside",
+        "blank",
+    ):
         action = found[kind].action()
         assert action
         curation.add(place, action)
     after, level = findings(odd)
-    assert not {"same-splits", "near-splits", "same-labels", "blank"} & set(after)
+    assert not {"same-splits", "near-validation", "same-labels", "blank"} & set(after)
     index = datasets.index_dataset(odd)
     rows = index.table.set_index("path")
     assert rows.loc["test/a/copy.bmp", "split"] == "train"
@@ -339,3 +345,26 @@ def test_ct_without_hounsfield_units_is_told(tmp_path: Path) -> None:
     assert told.groups == [["a/0.dcm"]] and told.level == "warning"
     assert "the other 11 as soft tissue" in told.sentence
     assert told.action() is not None
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "level"),
+    [("test", "splits", "problem"), ("val", "validation", "warning")],
+)
+def test_copies_in_the_test_stop_and_copies_in_validation_warn(
+    odd: Path, side: str, kind: str, level: str
+) -> None:
+    for number in (3, 4):
+        source = odd / "train" / "b" / f"{number}.png"
+        smooth(70 + number).save(source)
+        shutil.copy(source, odd / side / "b" / f"same {number}.png")
+    near = odd / "train" / "b" / "5.png"
+    smooth(80).save(near)
+    smooth(80).resize((60, 60)).save(odd / side / "b" / "near.png")
+    issues = findings(odd)[0]
+    assert issues[f"same-{kind}"].level == issues[f"near-{kind}"].level == level
+    index = datasets.index_dataset(odd)
+    report = examine(index, splits.assign_splits(index, TrainConfig(str(odd))))
+    count = 3 if side == "test" else 1  # the fixture has one in the test
+    total = sum(images["test"] for images in report.images.values())
+    assert report.verdict.startswith(f"{count} of {total} test images ")

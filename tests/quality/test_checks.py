@@ -77,7 +77,11 @@ def changed(number: int, row: Row) -> list[Row]:
 @pytest.mark.parametrize(
     ("row", "level", "words"),
     [
-        ((6, "6", "b", "test", "p5", "d4"), "problem", "1 picture of the test"),
+        (
+            (6, "6", "b", "test", "p5", "d4"),
+            "problem",
+            "1 of 3 test images is identical to a training",
+        ),
         ((5, "5", "a", "val", "p4", "d1"), "warning", "training and validation"),
         ((6, "6", "b", "test", "p3", "d6"), "warning", "1 patient occurs"),
         ((4, "4", "b", "train", "p3", "d1"), "warning", "1 picture lies"),
