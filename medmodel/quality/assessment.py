@@ -112,7 +112,10 @@ def _copies(
     label = dict(zip(table["path"], table["label"], strict=True))
     split = dict(zip(table["path"], table["split"], strict=True))
     wish = dict(zip(table["path"], table["group"], strict=True))
-    labels, tested, splits, inside = [], [], [], []
+    labels: list[list[str]] = []
+    tested: list[list[str]] = []
+    splits: list[list[str]] = []
+    inside: list[list[str]] = []
     for group in map(list, groups):
         if len({label[p] for p in group}) > 1:
             labels.append(group)
