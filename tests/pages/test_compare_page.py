@@ -149,7 +149,8 @@ def test_other_metrics(runs: Runs, metric: str) -> None:
     box = next(b for b in app.selectbox if b.label == "Compare by")
     box.set_value(metric).run()
     assert not app.exception and not app.error
-    assert "is better than bad by" in said(app)
+    # 20 test images of a class: a difference has no interval that would hold.
+    assert "to tell them apart" in said(app)
 
 
 def test_settings_that_differ(runs: Runs) -> None:
