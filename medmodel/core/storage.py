@@ -212,10 +212,10 @@ def map_array(
     import numpy as np  # here: many processes read no arrays
 
     try:
-        array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode=mode)
     except (*DECODER_ERRORS, SyntaxError, MemoryError) as error:
         raise damaged(path, "it is no array") from error
-    if not isinstance(array, np.memmap) or (array.shape, array.dtype) != (shape, dtype):
+    if (array.shape, array.dtype) != (shape, dtype):
         raise damaged(path, "it is another array")
     return array
 

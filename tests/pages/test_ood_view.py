@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from medmodel import predictor
 from medmodel.core.config import config_for
@@ -31,7 +30,7 @@ from pages._shared.prediction.ood_view import (
     is_unlike_training,
 )
 from tests.conftest import draw_class_folders
-from tests.pages.page import said, work_in
+from tests.pages.page import said, show_part, work_in
 from tests.pages.test_diagnose_page import drop, first_choices, opened, press
 
 
@@ -81,8 +80,8 @@ def test_farther_than_nearly_all_is_not_called_all() -> None:
 
 def test_a_threshold_that_is_known_roughly_is_called_so() -> None:
     def show(basis: ood.ThresholdBasis) -> str:
-        app = AppTest.from_function(_say_if_roughly_known, args=(basis,))
-        return " ".join(caption.value for caption in app.run().caption)
+        app = show_part(lambda: _say_if_roughly_known(basis))
+        return " ".join(caption.value for caption in app.caption)
 
     assert show(MANY) == ""
     for few in (replace(MANY, validation=29), replace(MANY, units=129)):

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
 from medmodel.runs.run import Run
+from medmodel.runs.tables import CHECKSUMS
 from pages._shared.common import run_cache
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
@@ -39,6 +40,7 @@ def test_a_class_without_test_images_is_no_crash(run: Run) -> None:
     kept = [line for line in lines if ",test,light," not in line]
     assert len(kept) < len(lines)
     path.write_text("\n".join([*kept, ""]))
+    (run.folder / CHECKSUMS).unlink()
     app = opened(run, "light")
     assert not app.exception and not app.error
     assert any("No test image is of light" in info.value for info in app.info)
