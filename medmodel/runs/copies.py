@@ -112,6 +112,11 @@ def write_near_copies(run: Run, paths: set[str]) -> None:
     write_rows(run.folder / "copies.csv", _COLUMNS, [[path] for path in sorted(paths)])
 
 
+def has_near_copies(run: Run) -> bool:
+    """Whether near copies were looked for in this run."""
+    return (run.folder / "copies.csv").exists()
+
+
 def copies_of(run: Run) -> Copies:
     """Which test images of a run are copies of what it was trained or chosen with.
 

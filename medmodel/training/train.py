@@ -13,7 +13,7 @@ import tensorflow as tf
 from medmodel.core import samples
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError, RunError
-from medmodel.data.datasets import Index, index_dataset
+from medmodel.data.datasets import Index, index_dataset, load_index
 from medmodel.data.folders import safe_folder
 from medmodel.data.prepared import prepare
 from medmodel.data.splits import assign_splits
@@ -21,7 +21,7 @@ from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
 from medmodel.quality import near_duplicates, report_store
 from medmodel.runs import tables
-from medmodel.runs.copies import near_copies, write_near_copies
+from medmodel.runs.copies import has_near_copies, near_copies, write_near_copies
 from medmodel.runs.run import Run, RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import SPLIT_COLUMNS, read_split, write_split
@@ -49,8 +49,8 @@ CHUNK = 256
 def train(run: Run, reporter: StatusWriter) -> RunStatus:
     """Trains a run to its end, in this process; goes on where an attempt ended.
 
-    Writes copies.csv, split.csv, environment.json, steps.csv, history.csv, best.keras,
-    model.json, predictions.csv and at last reference.npz. A stopped run that has a
+    Writes split.csv, environment.json, steps.csv, history.csv, best.keras, model.json,
+    copies.csv, predictions.csv and at last reference.npz. A stopped run that has a
     model predicts as well.
 
     Args:
@@ -78,6 +78,7 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
         _learn(context, size_choice, strategy, device)
         stopped = reporter.stop_requested
         if run.model_path.exists():
+            keep_near_copies(run)
             _evaluate(context)
     except Cancelled:
         return RunStatus.STOPPED
@@ -226,15 +227,22 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
     table = table[list(SPLIT_COLUMNS)]
     if checksum is not None and tables.split_checksum_of(table) != checksum:
         raise DataError(f"{reason} It cannot be drawn again: the images have changed.")
-    _keep_near_copies(run, index, table)
     write_split(run, table)
     return table
 
 
-def _keep_near_copies(run: Run, index: Index, table: pd.DataFrame) -> None:
+def keep_near_copies(run: Run) -> None:
+    """Writes once which test images are near copies, for all numbers of the run.
+
+    At the end, not with the split: where nobody checked the data set they have to be
+    sought, and the first point of the curves should not wait for that.
+    """
+    index = load_index(safe_folder(run.config.dataset))
+    if index is None or has_near_copies(run):
+        return
     measured = report_store.load_measured(index)
     groups = measured.alike if measured else near_duplicates.near_groups(index)
-    write_near_copies(run, near_copies(table, groups))
+    write_near_copies(run, near_copies(read_split(run), groups))
 
 
 def _check(context: TrainingContext) -> None:

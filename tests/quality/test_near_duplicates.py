@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from medmodel.benchmark.copies import TRANSFORMATIONS
 from medmodel.data import datasets
+from medmodel.data.synthetic import write_phantoms
 from medmodel.quality import near_duplicates
 
 
@@ -191,3 +192,28 @@ def test_groups_hold_every_pair(pairs: list[tuple[int, int]]) -> None:
     assert len(items) == len(set(items))
     for a, b in pairs:
         assert any(a in group and b in group for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("size", "side"),
+    [
+        ((20, 300), 20),
+        ((40, 41), 32),
+        ((90, 66), 33),
+        ((128, 200), 64),
+        ((999, 999), 64),
+    ],
+)
+def test_images_are_compared_at_half_their_size(
+    size: tuple[int, int], side: int, tmp_path: Path
+) -> None:
+    Image.new("L", size, 90).save(tmp_path / "x.png")
+    answer = near_duplicates.small_images([(7, str(tmp_path), "x.png")])
+    assert answer["7"][0] == side
+
+
+def test_drawn_phantoms_of_two_patients_are_no_copies(tmp_path: Path) -> None:
+    write_phantoms(tmp_path, 20)
+    index = datasets.index_dataset(tmp_path)
+    for group in near_duplicates.near_groups(index):
+        assert len({Path(path).name.split("_")[0] for path in group}) == 1

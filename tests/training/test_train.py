@@ -138,12 +138,18 @@ def test_near_copies_in_the_test_are_kept_with_the_split(tmp_path: Path) -> None
     config = config_for("instant", str(folder))
     unchecked = RunStore().create(config)
     train._split(unchecked, datasets.index_dataset(folder), config)
+    train.keep_near_copies(unchecked)
     indexing.check_folder(folder)
     checked = RunStore().create(config)
     train._split(checked, datasets.index_dataset(folder), config)
+    assert not (checked.folder / "copies.csv").exists()
+    train.keep_near_copies(checked)
     rows = ["path", "test/dark/near.jpg", "test/light/near.jpg"]
     for run in (unchecked, checked):
         assert (run.folder / "copies.csv").read_text().splitlines() == rows
+    (checked.folder / "copies.csv").write_text("path\n")
+    train.keep_near_copies(checked)  # once found they stay
+    assert (checked.folder / "copies.csv").read_text() == "path\n"
 
 
 def test_a_resumed_run_keeps_its_split(run: Run) -> None:
