@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.benchmark import odd_layouts
-from medmodel.benchmark.odd_files import FOLDER, Case, difference
+from medmodel.benchmark.odd_files import FOLDER, Case, difference, layouts
 
 
 @pytest.mark.parametrize(
     "table",
     [
-        odd_layouts._split_words,
-        odd_layouts._columns,
-        odd_layouts._tables,
-        odd_layouts._folders,
-        odd_layouts._names,
+        layouts._split_words,
+        layouts._columns,
+        layouts._tables,
+        layouts._folders,
+        layouts._names,
     ],
     ids=lambda table: table.__name__,
 )
@@ -30,5 +29,5 @@ def test_drawn_layouts(workspace: Path, table: Callable[[], Iterator[Case]]) -> 
 def test_layouts_of_public_files(
     workspace: Path, real_data: Callable[[str], Path]
 ) -> None:
-    cases = odd_layouts._found(real_data(FOLDER))
+    cases = layouts._found(real_data(FOLDER))
     assert [text for text in map(difference, cases) if text] == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from medmodel.benchmark.image_variants import plain_tags, tiff_of_tags
+from medmodel.benchmark.odd_files.tiff_variants import plain_tags, tiff_of_tags
 from medmodel.core import pool, sandbox
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError

@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from medmodel.benchmark.image_variants import png
+from medmodel.benchmark.odd_files.image_variants import png
 from medmodel.core.errors import ImageError
 from medmodel.imaging import high_bit_depth, images
 from medmodel.imaging.raster import is_avif, is_bmp, is_heic

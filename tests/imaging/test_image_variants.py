@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel.benchmark.image_variants import draw, variants
 from medmodel.benchmark.odd_files import difference
-from medmodel.benchmark.odd_images import drawn_cases
+from medmodel.benchmark.odd_files.drawing import draw
+from medmodel.benchmark.odd_files.image_variants import variants
+from medmodel.benchmark.odd_files.images import drawn_cases
 from medmodel.core import sandbox
 from medmodel.imaging import images
 

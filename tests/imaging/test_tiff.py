@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from medmodel.benchmark.image_variants import plain_tags, tiff, tiff_of_tags
+from medmodel.benchmark.odd_files.tiff_variants import plain_tags, tiff, tiff_of_tags
 from medmodel.core.errors import ImageError
 from medmodel.imaging.tiff import read
 

@@ -12,20 +12,19 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+import numpy.typing as npt
 import tifffile
 from PIL import Image, ImageCms
 
-from medmodel.benchmark.image_variants import (
-    Drawing,
+from medmodel.benchmark.odd_files import Case
+from medmodel.benchmark.odd_files.drawing import Drawing, draw, on_black
+from medmodel.benchmark.odd_files.image_variants import variants
+from medmodel.benchmark.odd_files.tiff_variants import (
     Tag,
-    draw,
-    on_black,
     plain_tags,
     tiff,
     tiff_of_tags,
-    variants,
 )
-from medmodel.benchmark.odd_files import Case
 from medmodel.imaging import images
 from medmodel.imaging.windows import Pixels
 
@@ -62,6 +61,7 @@ def drawn_cases(drawing: Drawing) -> Iterator[Case]:
     yield from _subsampled_cases(drawing)
     yield from _ycbcr_by_name_cases(drawing)
     yield from _lab_cases(drawing)
+    yield from _lacking_cases(drawing)
     yield from _sloppy_cases(drawing)
     yield from _old_cases(drawing)
     yield from _stack_cases(drawing)
@@ -226,70 +226,61 @@ def _lab_cases(drawing: Drawing) -> Iterator[Case]:
             yield Case(f"{name} of {bits} bits", compared, "the same")
 
 
+def _lacking_cases(drawing: Drawing) -> Iterator[Case]:
+    """TIFF files without tags that others would have written."""
+    height, width = drawing.grey.shape[:2]
+    tags, content = plain_tags(height, width, 1), drawing.grey.tobytes()
+    for name, number in (
+        ("no photometric", 262),
+        ("no rows per strip", 278),
+        ("no byte counts", 279),
+        ("no compression", 259),
+    ):
+        yield _tiff_case(name, without(tags, number), content, drawing.grey)
+    mask = drawing.grey[..., 0] > 127
+    bits, black_white = np.packbits(mask, axis=1).tobytes(), _black_white(mask)
+    yield _tiff_case("no bits per sample", without(tags, 258), bits, black_white)
+    colour_tags, colour = plain_tags(height, width, 2, 3), drawing.colour
+    name = "no photometric, 3 samples"
+    yield _tiff_case(name, without(colour_tags, 262), colour.tobytes(), colour)
+
+
 def _sloppy_cases(drawing: Drawing) -> Iterator[Case]:
-    """TIFF files that lack tags, or say more than they need, and old compressions."""
-    grey = drawing.grey[..., 0]
-    height, width = grey.shape
-    tags, content = plain_tags(height, width, 1), grey.tobytes()
-    colour_tags = plain_tags(height, width, 2, 3)
-    mask, mask_bits = grey > 127, (258, "H", [1])
-    bits = np.packbits(mask, axis=1)
+    """TIFF files that say more than they need, or what cannot be."""
+    height, width = drawing.grey.shape[:2]
+    tags, content = plain_tags(height, width, 1), drawing.grey.tobytes()
+    palette = [*replaced(tags, (262, "H", [3])), (320, "H", [*range(256)] * 3)]
+    odd: dict[str, list[Tag]] = {
+        "byte count 0": replaced(tags, (279, "L", [0])),
+        "byte count too large": replaced(tags, (279, "L", [10**6])),
+        "rows without end": replaced(tags, (278, "L", [2**32 - 1])),
+        "orientation 0": [*tags, (274, "H", [0])],
+        "orientation 9": [*tags, (274, "H", [9])],
+        "sample format 4": [*tags, (339, "H", [4])],
+        "planes of one": [*tags, (284, "H", [2])],
+        "palette of 8 bits": palette,
+    }
+    for name, written in odd.items():
+        yield _tiff_case(name, written, content, drawing.grey)
+    name = "more than its samples"
+    yield _tiff_case(name, tags, content + b"x" * 99, drawing.grey)
+    mask = drawing.grey[..., 0] > 127
     turned_bits = np.packbits(mask, axis=1, bitorder="little").tobytes()
-    black_white = (mask * np.uint8(255))[..., None]
-    fill_order: Tag = (266, "H", [2])
-    files: list[tuple[str, list[Tag], bytes, Pixels]] = [
-        ("no photometric", without(tags, 262), content, drawing.grey),
-        (
-            "no photometric, 3 samples",
-            without(colour_tags, 262),
-            drawing.colour.tobytes(),
-            drawing.colour,
-        ),
-        ("no rows per strip", without(tags, 278), content, drawing.grey),
-        ("no byte counts", without(tags, 279), content, drawing.grey),
-        ("byte count 0", replaced(tags, (279, "L", [0])), content, drawing.grey),
-        (
-            "byte count too large",
-            replaced(tags, (279, "L", [10**6])),
-            content,
-            drawing.grey,
-        ),
-        ("no compression", without(tags, 259), content, drawing.grey),
-        ("no bits per sample", without(tags, 258), bits.tobytes(), black_white),
-        (
-            "rows without end",
-            replaced(tags, (278, "L", [2**32 - 1])),
-            content,
-            drawing.grey,
-        ),
-        ("orientation 0", [*tags, (274, "H", [0])], content, drawing.grey),
-        ("orientation 9", [*tags, (274, "H", [9])], content, drawing.grey),
-        (
-            "lowest bit first",
-            replaced(tags, mask_bits, fill_order),
-            turned_bits,
-            black_white,
-        ),
-        ("sample format 4", [*tags, (339, "H", [4])], content, drawing.grey),
-        ("planes of one", [*tags, (284, "H", [2])], content, drawing.grey),
-        (
-            "fourth sample without a kind",
-            plain_tags(height, width, 2, 4),
-            np.concatenate([drawing.colour, drawing.alpha], -1).tobytes(),
-            on_black(drawing.colour, drawing.alpha / 255),
-        ),
-        (
-            "palette of 8 bits",
-            [*replaced(tags, (262, "H", [3])), (320, "H", [*range(256)] * 3)],
-            content,
-            drawing.grey,
-        ),
-        ("more than its samples", tags, content + b"x" * 99, drawing.grey),
-    ]
-    for name, written, samples, expected in files:
-        write = partial(tiff_of_tags, written, samples)
-        compared = partial(_compared, write, expected, 0, 1)
-        yield Case(f"TIFF, {name}", compared, "the same")
+    written = replaced(tags, (258, "H", [1]), (266, "H", [2]))
+    yield _tiff_case("lowest bit first", written, turned_bits, _black_white(mask))
+    four = np.concatenate([drawing.colour, drawing.alpha], -1).tobytes()
+    expected = on_black(drawing.colour, drawing.alpha / 255)
+    written = plain_tags(height, width, 2, 4)
+    yield _tiff_case("fourth sample without a kind", written, four, expected)
+
+
+def _tiff_case(name: str, tags: list[Tag], content: bytes, expected: Pixels) -> Case:
+    write = partial(tiff_of_tags, tags, content)
+    return Case(f"TIFF, {name}", partial(_compared, write, expected, 0, 1), "the same")
+
+
+def _black_white(mask: npt.NDArray[np.bool_]) -> Pixels:
+    return (mask * np.uint8(255))[..., None]
 
 
 def _old_cases(drawing: Drawing) -> Iterator[Case]:

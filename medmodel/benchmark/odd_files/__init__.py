@@ -40,10 +40,10 @@ Table = Callable[[Path], "Iterator[Case]"]
 
 TABLES: dict[str, str] = {
     # kind of file -> function of this package that yields cases, given the folder
-    "images": "odd_images.cases",
-    "dicom": "odd_dicom.cases",
-    "nifti": "odd_nifti.cases",
-    "layouts": "odd_layouts.cases",
+    "images": "images.cases",
+    "dicom": "dicom.cases",
+    "nifti": "nifti.cases",
+    "layouts": "layouts.cases",
 }
 
 
@@ -83,7 +83,7 @@ def difference(case: Case) -> str:
 def _table(place: str) -> Table:
     module, _, function = place.partition(".")
     table: Table = getattr(
-        importlib.import_module(f"medmodel.benchmark.{module}"), function
+        importlib.import_module(f"medmodel.benchmark.odd_files.{module}"), function
     )
     return table
 
