@@ -128,15 +128,15 @@ ROWS: dict[str, tuple[str, str]] = {
         "a threshold moves: 10,000 predictions of 20 classes",
     ),
     "unfamiliar": (
-        "assurance.unfamiliar",
+        "unfamiliar.unfamiliar",
         "AUROC of pictures like the training data against others, far and near",
     ),
     "refusals": (
-        "assurance.refusals",
+        "unfamiliar.refusals",
         "images refused as unlike the training data: familiar ones and strange ones",
     ),
     "neighbours": (
-        "assurance.neighbours",
+        "unfamiliar.neighbours",
         "the nearest among 100,000 training images",
     ),
     "conformal": ("assurance.coverage", "prediction sets: coverage held / asked"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medmodel.benchmark import assurance, statistics
+from medmodel.benchmark import statistics, unfamiliar
 from medmodel.benchmark.simulation import SETTINGS, simulate
 from medmodel.evaluation import ood
 
@@ -46,20 +46,20 @@ def test_strange_images_are_refused_and_familiar_ones_are_not() -> None:
     )
     names = [f"test/{i}.png" if i < 100 else f"train/{i}.png" for i in range(260)]
     strange = rng.normal(size=(20, ood.WIDTH)).astype(np.float32)
-    familiar = assurance._familiar(
+    familiar = unfamiliar._familiar(
         vectors.astype(np.float32), names, {"noise": 9 * strange}
     )
     assert familiar.tested.sum() == 100
-    false, true = assurance.refused_shares(familiar, 30, draws=1)
+    false, true = unfamiliar.refused_shares(familiar, 30, draws=1)
     assert false < 0.15 and true == 1
 
 
 def test_patients_of_public_xrays_are_known_by_their_names() -> None:
     names = [f"train/person1_virus_{i}.jpeg" for i in range(8)]
     names += [f"train/NORMAL2-IM-0{i}-0001.jpeg" for i in range(12)]
-    familiar = assurance._familiar(np.zeros((20, 3)), names, {})
+    familiar = unfamiliar._familiar(np.zeros((20, 3)), names, {})
     assert len(set(familiar.patients)) == 13
     rng = np.random.default_rng(0)
-    validation, training = assurance._drawn(familiar, 4, rng)
+    validation, training = unfamiliar._drawn(familiar, 4, rng)
     people = set(familiar.patients[validation]) & set(familiar.patients[training])
     assert len(validation) == 4 and not people
