@@ -54,21 +54,27 @@ ROWS: dict[str, tuple[str, str]] = {
         "the same / the textbook recipe with ImageDataGenerator",
     ),
     "resume_exact": (
-        "resume.resume_exact",
+        "durability.resume.resume_exact",
         "trainings that were killed or stopped and end as if they had not been",
     ),
     "first_point": (
-        "serving.first_point",
+        "browser.serving.first_point",
         "Train pressed to the first point on the screen",
     ),
     "predict": (
-        "serving.predict",
+        "browser.serving.predict",
         "one image through the predictor / a bare compiled call",
     ),
-    "upload": ("serving.upload", "upload to bars and Grad-CAM in the browser"),
-    "start": ("serving.start", "first page usable / a one-line Streamlit app"),
-    "viewers": ("viewers.viewers", "50 viewers of one live run while it trains"),
-    "shell_memory": ("serving.shell_memory", "memory of the shell over 50 page views"),
+    "upload": ("browser.serving.upload", "upload to bars and Grad-CAM in the browser"),
+    "start": ("browser.serving.start", "first page usable / a one-line Streamlit app"),
+    "viewers": (
+        "browser.viewers.viewers",
+        "50 viewers of one live run while it trains",
+    ),
+    "shell_memory": (
+        "browser.serving.shell_memory",
+        "memory of the shell over 50 page views",
+    ),
     "check_speed": (
         "data.check_speed",
         "images checked per second / cores x Pillow or pydicom alone",
@@ -102,11 +108,11 @@ ROWS: dict[str, tuple[str, str]] = {
         "small files that ask for much: memory of the web process, time to answer",
     ),
     "damage": (
-        "damage.damage",
+        "durability.damage.damage",
         "damaged files of a workspace, on all pages, in all processes: unnamed errors",
     ),
     "chaos": (
-        "chaos.chaos",
+        "durability.chaos.chaos",
         "200 kills, full and read-only disks, clock jumps: what is lost or half done",
     ),
     "quality_pneumonia": (
@@ -193,7 +199,7 @@ def measure(name: str) -> list[Measurement]:
     """
     if name not in ROWS:
         raise DataError(f"There is no row {name!r}; there are {', '.join(ROWS)}.")
-    module, _, function = ROWS[name][0].partition(".")
+    module, _, function = ROWS[name][0].rpartition(".")
     row: Row = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     return row()
 

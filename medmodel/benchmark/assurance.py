@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
-from medmodel.benchmark.serving import finished_run
-from medmodel.benchmark.stage import temporary_workspace
+from medmodel.benchmark.browser.serving import finished_run
+from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.data.synthetic import SIZE as SIZE_DRAWN
 from medmodel.data.synthetic import TRUTH, ensure_sample_dataset, write_phantoms

@@ -15,7 +15,7 @@ import numpy as np
 
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.bomb_files import BOMBS
-from medmodel.benchmark.stage import temporary_workspace
+from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.errors import MedModelError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.ood import image_traits

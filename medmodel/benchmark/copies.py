@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
-from medmodel.benchmark.stage import temporary_workspace
+from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.errors import ImageError
 from medmodel.data.datasets import index_dataset
 from medmodel.imaging import images

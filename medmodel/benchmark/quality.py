@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
-from medmodel.benchmark.stage import temporary_workspace
+from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.config import config_for
 from medmodel.core.storage import read_json
 from medmodel.data.datasets import index_dataset

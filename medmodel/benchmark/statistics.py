@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from medmodel.benchmark import Measurement, at_least, at_most
+from medmodel.benchmark.servers import temporary_workspace
 from medmodel.benchmark.simulation import SETTINGS, SMALL, Setting, simulate
-from medmodel.benchmark.stage import temporary_workspace
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.evaluation.bootstrap import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.benchmark.resume import (
+from medmodel.benchmark.durability.resume import (
     CASES,
     PLACES,
     SMALL,

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import psutil
 
 from medmodel.benchmark import Measurement, at_least, at_most
-from medmodel.benchmark.serving import wait_for_runs
-from medmodel.benchmark.stage import Server, percentile, serving, temporary_workspace
+from medmodel.benchmark.browser.serving import wait_for_runs
+from medmodel.benchmark.servers import Server, percentile, serving, temporary_workspace
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.data.synthetic import ensure_sample_dataset

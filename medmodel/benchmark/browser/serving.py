@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 
 from medmodel.benchmark import Measurement, at_most
-from medmodel.benchmark.stage import (
+from medmodel.benchmark.servers import (
     browser,
     percentile,
     serving,

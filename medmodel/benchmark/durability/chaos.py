@@ -24,7 +24,7 @@ import psutil
 from PIL import Image
 
 from medmodel.benchmark import Measurement, at_most
-from medmodel.benchmark.stage import serving, temporary_workspace
+from medmodel.benchmark.servers import serving, temporary_workspace
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import MedModelError, PredictionError

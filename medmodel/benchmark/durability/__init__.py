@@ -1,0 +1,1 @@
+"""What is left of runs and workspaces after kills, damage and resumes."""
