@@ -26,7 +26,8 @@ from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError
 from medmodel.core.messages import BrokenMessage, Command, Message, receive, send
 from medmodel.evaluation.image_prediction import Prediction
-from medmodel.evaluation.ood import ImageTraits, OodResult
+from medmodel.evaluation.ood.results import OodResult
+from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.runs.run import RunStore
 

@@ -32,7 +32,7 @@ from medmodel.evaluation import (
     thresholds,
 )
 from medmodel.evaluation.evaluation import evaluate
-from medmodel.evaluation.ood import image_traits
+from medmodel.evaluation.ood.traits import image_traits
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.imaging import enhance, images
 from medmodel.inference import ood_features, prediction

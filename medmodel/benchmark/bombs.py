@@ -18,7 +18,7 @@ from medmodel.benchmark.bomb_files import BOMBS
 from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.errors import MedModelError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.evaluation.ood import image_traits
+from medmodel.evaluation.ood.traits import image_traits
 from medmodel.imaging import images, scans
 from medmodel.imaging.decoded_image import HEAD, DecodeOptions
 from medmodel.imaging.untrusted import open_image

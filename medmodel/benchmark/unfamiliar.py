@@ -14,8 +14,11 @@ from medmodel.benchmark import Measurement, at_least, at_most, bench_data
 from medmodel.benchmark.assurance import SIZE, XRAYS
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.evaluation import ood
-from medmodel.evaluation.ood import OodDetector, Origin, ood_vectors
+from medmodel.evaluation.ood.detector import KEPT, OodDetector
+from medmodel.evaluation.ood.fitting import Origin, fit_detector
+from medmodel.evaluation.ood.residuals import AXES
+from medmodel.evaluation.ood.results import ENOUGH_VALIDATION
+from medmodel.evaluation.ood.vectors import DEPTHS, WIDTH, ood_vectors
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference.ood_features import frozen_features
 
@@ -90,7 +93,7 @@ class FamiliarSet:
     """A data set, and images that are unlike it.
 
     Args:
-        vectors: (n, d) of its images; as from `ood.ood_vectors`.
+        vectors: (n, d) of its images; as from `ood_vectors`.
         patients: (n,) whose each image is.
         tested: (n,) whether it is a test image.
         others: Kind -> (m, d) vectors of images of another kind.
@@ -120,9 +123,9 @@ def refusals() -> list[Measurement]:
             for count, (false, true) in results.items()
         )
         note = f"{name}, false and true by validation images: {each}"
-        enough = [r for c, r in results.items() if c >= ood.ENOUGH_VALIDATION]
+        enough = [r for c, r in results.items() if c >= ENOUGH_VALIDATION]
         for false, true in enough[:1]:
-            gap = 100 * abs(false - (1 - ood.KEPT))
+            gap = 100 * abs(false - (1 - KEPT))
             measurements += [
                 at_most("refusals", gap, 3, "points", note),
                 at_least("refusals", 100 * true, 95, "% of strange ones", name),
@@ -139,10 +142,10 @@ def refused_shares(
     for _ in range(draws):
         validation, training = _drawn(familiar, validation_count, random)
         vectors, patients = familiar.vectors, familiar.patients
-        detector = ood.fit(
+        detector = fit_detector(
             vectors[training],
             vectors[validation],
-            vectors[training][:, : sum(ood.DEPTHS)],
+            vectors[training][:, : sum(DEPTHS)],
             [("", "")] * len(training),
             Origin(SIZE, own=True, smallest=1, grey=False),
             (patients[training], patients[validation]),
@@ -209,12 +212,12 @@ def _familiar(
 def neighbours() -> list[Measurement]:
     """Six nearest of 100,000 training images, median of 20 questions."""
     random = np.random.default_rng(0)
-    points = random.normal(size=(100_000, ood.AXES)).astype(np.float32)
-    width = sum(ood.DEPTHS)
-    numbers = random.normal(size=(300, ood.WIDTH)).astype(np.float32)
+    points = random.normal(size=(100_000, AXES)).astype(np.float32)
+    width = sum(DEPTHS)
+    numbers = random.normal(size=(300, WIDTH)).astype(np.float32)
     origin = Origin(SIZE, own=True, smallest=1, grey=False)
     few = numbers[:20, :width]
-    detector = ood.fit(numbers, numbers[:20], few, [("", "")] * 20, origin)
+    detector = fit_detector(numbers, numbers[:20], few, [("", "")] * 20, origin)
     detector = replace(detector, points=points)
     seconds = []
     for i in range(20):
@@ -226,10 +229,10 @@ def neighbours() -> list[Measurement]:
 
 
 def _reference(training: np.ndarray, validation: np.ndarray) -> OodDetector:
-    points = training[:, : sum(ood.DEPTHS)]
+    points = training[:, : sum(DEPTHS)]
     names = [("", "")] * len(training)
     origin = Origin(SIZE, own=True, smallest=1, grey=False)
-    return ood.fit(training, validation, points, names, origin)
+    return fit_detector(training, validation, points, names, origin)
 
 
 def _numbers(images: Iterator[np.ndarray] | Images) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.ood import OodResult
+from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.temperature_scaling import Temperature, apply_temperature
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.evaluation.ood import OodDetector, ood_vectors
+from medmodel.evaluation.ood.detector import OodDetector
+from medmodel.evaluation.ood.vectors import ood_vectors
 from medmodel.imaging.images import prepare_image
 from medmodel.networks import features
 from medmodel.networks.models import frozen_backbone

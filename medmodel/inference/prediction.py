@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from medmodel.core.errors import DECODER_ERRORS, PredictionError
-from medmodel.evaluation.ood import FILE_NAME as REFERENCE
-from medmodel.evaluation.ood import OodDetector
+from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
+from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
 from medmodel.runs.run import ModelFacts, Run
 

@@ -21,7 +21,7 @@ from medmodel.core.children import serve
 from medmodel.core.config import Augmentation
 from medmodel.core.errors import MedModelError, PredictionError
 from medmodel.core.messages import Command, Message
-from medmodel.evaluation.ood import ImageTraits
+from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.inference import attribution, class_activation, ood_features
 from medmodel.inference.activations import layer_activations
 from medmodel.inference.model_cache import ModelCache

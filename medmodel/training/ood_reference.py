@@ -8,8 +8,9 @@ import numpy as np
 
 from medmodel.data.datasets import load_index
 from medmodel.data.folders import safe_folder
-from medmodel.evaluation import ood
-from medmodel.evaluation.ood import Origin, ood_vectors
+from medmodel.evaluation.ood.detector import FILE_NAME
+from medmodel.evaluation.ood.fitting import MOST_FITTED, Origin, fit_detector
+from medmodel.evaluation.ood.vectors import ood_vectors
 from medmodel.inference.ood_features import frozen_features
 from medmodel.networks import features
 from medmodel.training.context import TrainingContext
@@ -41,7 +42,7 @@ def write_reference(context: TrainingContext) -> None:
     table, training, validation = None, context.rows("train"), context.rows("val")
     if frozen:
         table, training, validation = _cached_features(context)
-    fitted = np.sort(random.permutation(training)[: ood.MOST_FITTED])
+    fitted = np.sort(random.permutation(training)[:MOST_FITTED])
     judged = np.sort(random.permutation(validation)[:MOST_VALIDATION])
     if len(fitted) < 2 or not len(judged):
         return
@@ -56,7 +57,7 @@ def write_reference(context: TrainingContext) -> None:
         neighbours, of_neighbours = fitted, of_fitted
     pixels, samples = context.prepared.pixels, context.prepared.table
     names = samples.loc[neighbours, ["path", "label"]]
-    detector = ood.fit(
+    detector = fit_detector(
         ood_vectors(of_fitted, pixels[fitted]),
         ood_vectors(of_judged, pixels[judged]),
         of_neighbours,
@@ -64,7 +65,7 @@ def write_reference(context: TrainingContext) -> None:
         _origin(context, size, own=frozen),
         (_patients(samples.loc[fitted]), _patients(samples.loc[judged])),
     )
-    detector.save(context.run.folder / ood.FILE_NAME)
+    detector.save(context.run.folder / FILE_NAME)
 
 
 def _cached_features(

@@ -5,7 +5,7 @@ import pytest
 
 from medmodel.benchmark import statistics, unfamiliar
 from medmodel.benchmark.simulation import SETTINGS, simulate
-from medmodel.evaluation import ood
+from medmodel.evaluation.ood.vectors import WIDTH
 
 
 def test_simulated_splits_are_what_they_say() -> None:
@@ -39,13 +39,11 @@ def test_table_of_runs_is_measured() -> None:
 
 
 def test_strange_images_are_refused_and_familiar_ones_are_not() -> None:
-    mixing = np.random.default_rng(0).normal(size=(5, ood.WIDTH))
+    mixing = np.random.default_rng(0).normal(size=(5, WIDTH))
     rng = np.random.default_rng(1)
-    vectors = rng.normal(size=(260, 5)) @ mixing + 0.3 * rng.normal(
-        size=(260, ood.WIDTH)
-    )
+    vectors = rng.normal(size=(260, 5)) @ mixing + 0.3 * rng.normal(size=(260, WIDTH))
     names = [f"test/{i}.png" if i < 100 else f"train/{i}.png" for i in range(260)]
-    strange = rng.normal(size=(20, ood.WIDTH)).astype(np.float32)
+    strange = rng.normal(size=(20, WIDTH)).astype(np.float32)
     familiar = unfamiliar._familiar(
         vectors.astype(np.float32), names, {"noise": 9 * strange}
     )

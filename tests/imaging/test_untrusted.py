@@ -10,7 +10,7 @@ import pytest
 
 from medmodel.core.errors import DataError, ImageError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.evaluation.ood import image_traits
+from medmodel.evaluation.ood.traits import image_traits
 from medmodel.imaging import images, untrusted
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.untrusted import DataFile, open_image

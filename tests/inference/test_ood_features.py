@@ -17,8 +17,9 @@ from medmodel.core.errors import Cancelled
 from medmodel.core.job import Job
 from medmodel.core.messages import Command, Message
 from medmodel.data import datasets
-from medmodel.evaluation import ood
-from medmodel.evaluation.ood import ImageTraits, OodDetector
+from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
+from medmodel.evaluation.ood.results import OodResult
+from medmodel.evaluation.ood.traits import ImageTraits, image_traits
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.inference.model_cache import ModelCache
@@ -49,7 +50,7 @@ def run(
 
 def test_the_predictor_compares(run: Run) -> None:
     folder = Path(run.config.dataset)
-    known = OodDetector.load(run.folder / ood.FILE_NAME)
+    known = OodDetector.load(run.folder / FILE_NAME)
     assert known.own == (run.config.training == "frozen")
     pixels = [decode(file).pixels for file in sorted(folder.glob("*/*.png"))[:4]]
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
@@ -67,7 +68,7 @@ def test_the_predictor_compares(run: Run) -> None:
     explained = answer(Message(with_map, [np.stack(images)]), shelf)
     np.testing.assert_allclose(explained.arrays[0], plain.arrays[0], atol=1e-5)
     for message in (told, explained):
-        found = msgspec.convert(message.facts["ood"], list[ood.OodResult])
+        found = msgspec.convert(message.facts["ood"], list[OodResult])
         assert found[-1].is_ood
         assert sum(one.is_ood for one in found[:4]) <= 2
         assert (folder / found[0].neighbours[0].path).is_file()
@@ -75,7 +76,7 @@ def test_the_predictor_compares(run: Run) -> None:
 
 def test_an_older_run_is_not_compared(run: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(run.folder, tmp_path / run.id))
-    (run.folder / ood.FILE_NAME).unlink()
+    (run.folder / FILE_NAME).unlink()
     loaded = prediction.load(run)
     assert loaded.detector is None
     images = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
@@ -105,7 +106,7 @@ def test_a_stopped_instant_run_is_compared_by_what_it_had(
             )
         monkeypatch.setattr(type(reporter), "stop_requested", property(lambda _: True))
         write_reference(context)
-    known = OodDetector.load(run.folder / ood.FILE_NAME)
+    known = OodDetector.load(run.folder / FILE_NAME)
     assert 2 <= len(known.points) <= 8
     assert len(known.judged) >= 1
 
@@ -113,7 +114,7 @@ def test_a_stopped_instant_run_is_compared_by_what_it_had(
 def test_facts_are_taken_from_files(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "x", images_per_class=1)
     picture = decode(next(folder.glob("*/*.png"))).pixels
-    assert ood.image_traits(picture) == ImageTraits(min(picture.shape[:2]), 0)
+    assert image_traits(picture) == ImageTraits(min(picture.shape[:2]), 0)
 
 
 def test_sizes_are_those_of_all_training_images(

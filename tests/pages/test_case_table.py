@@ -11,7 +11,7 @@ import pytest
 
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.image_prediction import Prediction
-from medmodel.evaluation.ood import ImageTraits
+from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.runs.run import Run
 from pages._shared.common.downloads import harmless

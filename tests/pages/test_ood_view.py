@@ -16,7 +16,9 @@ from PIL import Image
 
 from medmodel import predictor
 from medmodel.core.config import config_for
-from medmodel.evaluation import conformal, ood, temperature_scaling
+from medmodel.evaluation import conformal, temperature_scaling
+from medmodel.evaluation.ood.detector import FILE_NAME
+from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.evaluation.thresholds import Rule, freeze_thresholds
 from medmodel.imaging.images import decode, pixel_digest
@@ -64,22 +66,22 @@ def photograph() -> tuple[str, bytes]:
     return "holiday.png", buffer.getvalue()
 
 
-MANY = ood.ThresholdBasis(60, 340, 400, 0.03, 0.075)
+MANY = ThresholdBasis(60, 340, 400, 0.03, 0.075)
 
 
 def test_farther_than_nearly_all_is_not_called_all() -> None:
     """399 of 400 were said to be 100 %."""
-    sentence = _why(ood.OodResult(399 / 400, True, [], [], MANY))
+    sentence = _why(OodResult(399 / 400, True, [], [], MANY))
     assert r"than \> 99 % of the 60 validation images and 340 training" in sentence
     assert "about 5 %" in sentence and "3 % to 8 %" in sentence
-    older = ood.ThresholdBasis(1, 0, 1, 0.025, 0.975)
-    sentence = _why(ood.OodResult(1.0, True, [], [], older))
+    older = ThresholdBasis(1, 0, 1, 0.025, 0.975)
+    sentence = _why(OodResult(1.0, True, [], [], older))
     assert "than each of the 1 validation image by which" in sentence
     assert "training images left out" not in sentence
 
 
 def test_a_threshold_that_is_known_roughly_is_called_so() -> None:
-    def show(basis: ood.ThresholdBasis) -> str:
+    def show(basis: ThresholdBasis) -> str:
         app = show_part(lambda: _say_if_roughly_known(basis))
         return " ".join(caption.value for caption in app.caption)
 
@@ -165,7 +167,7 @@ def test_a_picture_of_the_training_is_called_one(
     assert "one of the validation images" in told[1]
     assert "very picture" not in told[2]
 
-    far = ood.OodResult(0.97, True, [], [], MANY)
+    far = OodResult(0.97, True, [], [], MANY)
     strange = {}
     for name, file in files.items():
         case = SimpleNamespace(scan=False, digest=pixel_digest(decode(file).pixels))
@@ -190,9 +192,9 @@ def test_calibration_is_used_where_there_is_one(run: Run) -> None:
 
 
 def test_without_a_reference_nothing_is_refused(run: Run) -> None:
-    kept = (run.folder / ood.FILE_NAME).read_bytes()
+    kept = (run.folder / FILE_NAME).read_bytes()
     model = run.model_path.read_bytes()
-    (run.folder / ood.FILE_NAME).unlink()
+    (run.folder / FILE_NAME).unlink()
     run.model_path.write_bytes(model)  # Read anew by the predictor.
     try:
         app = opened(run)
@@ -200,7 +202,7 @@ def test_without_a_reference_nothing_is_refused(run: Run) -> None:
         assert len(first_choices(app)) == 1
         assert "is not known" in said(app)
     finally:
-        (run.folder / ood.FILE_NAME).write_bytes(kept)
+        (run.folder / FILE_NAME).write_bytes(kept)
         run.model_path.write_bytes(model)
 
 

@@ -17,7 +17,7 @@ from medmodel.core.errors import DataError, ImageError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.samples import Axis, Part, join, split
 from medmodel.data import folders
-from medmodel.evaluation.ood import ImageTraits, image_traits
+from medmodel.evaluation.ood.traits import ImageTraits, image_traits
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.images import Pixels, thumbnail
 from medmodel.imaging.untrusted import DataFile, OpenedImage, open_image

@@ -9,13 +9,9 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.core.errors import MedModelError
 from medmodel.data.folders import safe_folder
-from medmodel.evaluation.ood import (
-    KEPT,
-    MOST_FITTED,
-    Neighbour,
-    OodResult,
-    ThresholdBasis,
-)
+from medmodel.evaluation.ood.detector import KEPT
+from medmodel.evaluation.ood.fitting import MOST_FITTED
+from medmodel.evaluation.ood.results import Neighbour, OodResult, ThresholdBasis
 from medmodel.evaluation.predictions import training_digests
 from medmodel.imaging.images import Pixels, png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image

@@ -1,0 +1,83 @@
+"""A detector is fitted to the vectors of a few or many images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medmodel.evaluation.ood.fitting import (
+    Origin,
+    cross_fitted_log_residuals,
+    fit_detector,
+)
+from medmodel.evaluation.ood.residuals import log_residuals, standardised
+from medmodel.evaluation.ood.vectors import WIDTH
+from tests.evaluation.ood.drawn_vectors import FEATURES, drawn
+
+
+def test_very_few_images() -> None:
+    training = drawn(2, 1)
+    origin = Origin(32, own=False, smallest=0, grey=False)
+    names = [("a", "x"), ("b", "y")]
+    found = fit_detector(training, drawn(1, 2), training[:, :FEATURES], names, origin)
+    (said,) = found.compare(drawn(1, 3), [])
+    assert len(said.neighbours) == 2
+    assert np.isfinite(found.distances(drawn(5, 4))).all()
+
+
+def test_one_outlier_in_the_validation_images_lets_nothing_pass() -> None:
+    """The threshold used to be the largest distance of up to 38 validation images."""
+    training, validation = drawn(150, 1), drawn(30, 2)
+    validation[0] += 40 * np.random.default_rng(9).normal(size=WIDTH)
+    names = [(f"{i}", "x") for i in range(150)]
+    origin = Origin(32, own=True, smallest=1, grey=False)
+    found = fit_detector(training, validation, training[:, :FEATURES], names, origin)
+    strange = drawn(50, 4) + np.random.default_rng(5).normal(size=(50, WIDTH))
+    assert (found.distances(strange.astype(np.float32)) > found.threshold).all()
+    refused = found.distances(drawn(400, 3)) > found.threshold
+    assert 0.02 <= refused.mean() <= 0.08
+    basis = found.basis
+    assert (basis.validation, basis.training, basis.units) == (30, 150, 180)
+    assert basis.low < 0.05 < basis.high and basis.enough
+
+
+@pytest.mark.parametrize("count", [20, 40, 200])
+def test_training_images_left_out_are_as_far_as_new_ones(count: int) -> None:
+    training = drawn(count, 1)
+    left_out = cross_fitted_log_residuals(training, np.arange(count))
+    names = [(f"{i}", "x") for i in range(count)]
+    origin = Origin(32, own=True, smallest=1, grey=False)
+    found = fit_detector(training, drawn(30, 2), training[:, :FEATURES], names, origin)
+    new = log_residuals(
+        standardised(drawn(300, 3), found.mean, found.scale), found.axes
+    )
+    seen = log_residuals(standardised(training, found.mean, found.scale), found.axes)
+    assert left_out.shape == (count, 7)
+    gap = np.abs(np.median(left_out, axis=0) - np.median(new, axis=0)).max()
+    assert gap < 0.35
+    if count < 100:
+        assert gap < np.abs(np.median(seen, axis=0) - np.median(new, axis=0)).max() / 2
+
+
+def test_images_of_a_patient_are_left_out_together() -> None:
+    """One's other images would make it look familiar."""
+    people = drawn(40, 1)
+    rng = np.random.default_rng(8)
+    training = np.repeat(people, 4, axis=0)
+    training = training + 0.05 * rng.normal(size=training.shape).astype(np.float32)
+    patients = np.repeat(np.arange(40), 4)
+    together = cross_fitted_log_residuals(training, patients)
+    apart = cross_fitted_log_residuals(training, np.arange(160))
+    assert (np.median(together, axis=0) > np.median(apart, axis=0) + 0.5).all()
+
+
+def test_a_number_that_never_varied_in_training_decides_nothing() -> None:
+    training, validation, asked = drawn(60, 1), drawn(30, 2), drawn(5, 3)
+    for numbers in (training, validation, asked):
+        numbers[:, 10] = 0.5
+    names = [(f"{i}", "x") for i in range(60)]
+    origin = Origin(32, own=True, smallest=1, grey=False)
+    found = fit_detector(training, validation, training[:, :FEATURES], names, origin)
+    nudged = asked.copy()
+    nudged[:, 10] += 1e-3
+    assert found.distances(nudged) == pytest.approx(found.distances(asked), abs=1e-3)
