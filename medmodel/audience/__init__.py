@@ -1,0 +1,15 @@
+"""Audience address: what the presenter shows, for phones in the room, and nothing else.
+
+Off until the presenter opens it. A process of its own, which holds nothing but the
+slide that was published last, serves it on an address and port of its own:
+
+* `slide`: what is shown, as data.
+* `interfaces`: the addresses that this machine can be reached at.
+* `room`: the presenter's side: opens the address, publishes, closes it.
+* `application`: what the address answers: one page, its live events, its images.
+* `connections`: limits on what a connection may hold up.
+* `__main__`: the process.
+
+A reading room, in which phones also answer, would be a second `Room` application with
+paths of its own below the same code, see `application.Application.paths`.
+"""

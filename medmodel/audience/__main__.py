@@ -1,0 +1,117 @@
+"""Process of the audience address: serves one slide, which its parent sends to it.
+
+It knows no workspace, no run and no data set, so nothing of them can be asked of it.
+It ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from typing import Any
+
+import uvicorn
+
+from medmodel.audience.application import Application
+from medmodel.audience.connections import LONGEST_REQUEST, Connection
+from medmodel.core.children import serve
+from medmodel.core.messages import Message
+
+END_SECONDS = 3.0
+BACKLOG = 512
+
+
+class Service:
+    """The opened address; answers its parent's messages."""
+
+    def __init__(self) -> None:
+        self.application: Application | None = None
+        self._loop = asyncio.new_event_loop()
+        self._server: uvicorn.Server | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def answer(self, message: Message) -> Message:
+        """Opens, shows or ends, and says how many follow."""
+        facts = message.facts
+        if facts["command"] == "open":
+            try:
+                return Message({"port": self._open(facts)})
+            except OSError as error:
+                return Message({"error": os.strerror(error.errno or 0)})
+        assert self.application is not None
+        if facts["command"] == "show":
+            files = (array.tobytes() for array in message.arrays)
+            images = dict(zip(facts["images"], files, strict=True))
+            self._loop.call_soon_threadsafe(
+                self.application.show, facts["slide"], images
+            )
+        elif facts["command"] == "end":
+            self._end()
+        return Message(
+            {
+                "followers": self.application.followers,
+                "wrong_codes": self.application.wrong_codes,
+            }
+        )
+
+    def _open(self, facts: Any) -> int:
+        listener = socket.socket()
+        # The port of a room that was closed a moment ago is free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((facts["address"], facts["port"]))
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        port = int(listener.getsockname()[1])
+        hosts = [f"{address}:{port}" for address in facts["addresses"]]
+        self.application = Application(
+            facts["code"],
+            [*hosts, *facts["proxy_hosts"]],
+            [*(f"http://{host}" for host in hosts), *facts["proxy_origins"]],
+        )
+        config = uvicorn.Config(
+            self.application,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            h11_max_incomplete_event_size=LONGEST_REQUEST,
+            timeout_graceful_shutdown=1,
+            backlog=BACKLOG,
+        )
+        self._server, self._listener = uvicorn.Server(config), listener
+        self._thread.start()
+        return port
+
+    def _run(self) -> None:
+        assert self._server is not None
+        try:
+            self._loop.run_until_complete(self._server.serve([self._listener]))
+        finally:
+            self._loop.close()
+
+    def _end(self) -> None:
+        assert self.application is not None and self._server is not None
+        self._loop.call_soon_threadsafe(self.application.end)
+        self._server.should_exit = True
+        self._thread.join(END_SECONDS)
+
+
+def main() -> None:
+    """Serves until the parent closes the socket between them."""
+    # Ctrl-C in a terminal reaches every process; the parent says when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve(Service().answer)
+
+
+if __name__ == "__main__":
+    main()

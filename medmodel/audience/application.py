@@ -1,0 +1,240 @@
+"""What the audience address answers: one page below a secret code, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from medmodel.core.environment import REPOSITORY
+
+ASSETS = REPOSITORY / "assets"
+FILES = {
+    "": ("audience.html", "text/html"),
+    "audience.css": ("audience.css", "text/css"),
+    "slide.css": ("slide.css", "text/css"),
+    "audience.js": ("audience.js", "text/javascript"),
+    "slide.js": ("slide.js", "text/javascript"),
+}
+"""What lies below the code -> file of `ASSETS` and its type."""
+BEAT_SECONDS = 10.0
+"""Seconds of silence after which a phone is told that the line still holds."""
+MOST_FOLLOWERS = 400
+"""Phones that may follow at a time."""
+DELAY_SECONDS = 1.0
+"""How long whoever brings a wrong code waits for the answer."""
+MOST_DELAYED = 20
+"""How many wait so at a time; those beyond are told at once to come back later."""
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; script-src 'self'; "
+    "style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex",
+    "cross-origin-resource-policy": "same-origin",
+    # One request for a connection: nobody holds one open between two.
+    "connection": "close",
+}
+NOTHING = "There is nothing here."
+_CODE = re.compile(r"/([A-Za-z0-9_-]+)(?:/(.*))?", re.DOTALL)
+
+
+@dataclass
+class Shown:
+    """The slide that was published last.
+
+    Args:
+        event: It as a server-sent event, the same bytes for everybody.
+        images: Digest -> PNG file of each of its images.
+        number: Grows with every slide.
+    """
+
+    event: bytes = b""
+    images: Mapping[str, bytes] = field(default_factory=dict)
+    number: int = 0
+
+
+class Application:
+    """ASGI application of one opened audience address.
+
+    Args:
+        code: The secret part of every path.
+        hosts: Host headers that are right, as `name:port`; see `host_and_port`.
+        origins: Origin headers that are right.
+    """
+
+    def __init__(
+        self, code: str, hosts: Collection[str], origins: Collection[str]
+    ) -> None:
+        self.code = code
+        self.hosts = frozenset(host.lower() for host in hosts)
+        self.origins = frozenset(origin.lower() for origin in origins)
+        self.shown = Shown()
+        self.followers = 0
+        self.wrong_codes = 0
+        self._delayed = 0
+        self._news = asyncio.Event()
+        self._ended = False
+        # Read once: no path that is asked for ever reaches the file system.
+        self._files = {
+            path: ((ASSETS / name).read_bytes(), kind)
+            for path, (name, kind) in FILES.items()
+        }
+
+    def show(self, slide: Mapping[str, Any], images: Mapping[str, bytes]) -> None:
+        """Shows a slide to everybody; to be called in the server's own thread.
+
+        Args:
+            slide: As from `Slide.facts`.
+            images: Digest -> PNG file of its images; all others are forgotten.
+        """
+        text = json.dumps(slide, separators=(",", ":"), ensure_ascii=True)
+        self.shown = Shown(
+            f"event: slide\ndata: {text}\n\n".encode(), images, self.shown.number + 1
+        )
+        self._tell()
+
+    def end(self) -> None:
+        """Tells everybody that it is over, and lets their connections end."""
+        self._ended = True
+        self._tell()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request, as ASGI asks."""
+        if scope["type"] != "http":
+            # Asked for no socket, this server speaks none.
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = Headers(scope=scope)
+        response = self._refusal(scope, headers)
+        if response is None:
+            path = scope["raw_path"].decode("latin-1")
+            match = _CODE.fullmatch(path)
+            if match is None:
+                response = refusal(404, NOTHING)
+            elif not hmac.compare_digest(match[1], self.code):
+                response = await self._wrong_code()
+            elif match[2] == "events" and self.followers < MOST_FOLLOWERS:
+                await self._follow(receive, send)
+                return
+            elif match[2] == "events":
+                response = refusal(503, "There is no room for more followers.")
+            else:
+                response = self._page(match[2])
+        await response(scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        """Why a request is refused whatever it asks for; None if it is not."""
+        if scope["method"] != "GET":
+            response = refusal(405, "This address can only be read.")
+            response.headers["allow"] = "GET"
+            return response
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        if len(hosts) != 1 or host_and_port(hosts[0], "http") not in self.hosts:
+            return refusal(
+                400,
+                "This is not the address that was opened. Behind a proxy, "
+                "MEDMODEL_AUDIENCE_URL must name the proxy's address.",
+            )
+        if any(origin.lower() not in self.origins for origin in origins):
+            return refusal(403, "This request comes from a page of another server.")
+        sent = headers.get("content-length", "0") != "0"
+        if sent or "transfer-encoding" in headers or "upgrade" in headers:
+            return refusal(400, "This address takes no message and opens no socket.")
+        if scope["query_string"]:
+            return refusal(404, NOTHING)
+        return None
+
+    async def _wrong_code(self) -> Response:
+        self.wrong_codes += 1
+        if self._delayed >= MOST_DELAYED:
+            return refusal(429, "Too many wrong codes: try again later.")
+        self._delayed += 1
+        try:
+            await asyncio.sleep(DELAY_SECONDS)
+        finally:
+            self._delayed -= 1
+        return refusal(404, NOTHING)
+
+    def _page(self, path: str | None) -> Response:
+        if path is None:  # the link without its last stroke
+            return RedirectResponse(f"{self.code}/", 308, HEADERS)
+        if path in self._files:
+            content, kind = self._files[path]
+            return Response(content, headers=HEADERS, media_type=kind)
+        folder, _, digest = path.partition("/")
+        if folder == "image" and digest in self.shown.images:
+            png = self.shown.images[digest]
+            return Response(png, headers=HEADERS, media_type="image/png")
+        return refusal(404, NOTHING)
+
+    async def _follow(self, receive: Receive, send: Send) -> None:
+        """Server-sent events (HTML 9.2): the slide, then each that follows it.
+
+        A phone that is slow gets the newest slide next, never a queue of old ones.
+        """
+        kind = {"content-type": "text/event-stream; charset=utf-8"}
+        headers = [(k.encode(), v.encode()) for k, v in (HEADERS | kind).items()]
+        gone: asyncio.Future[Any] = asyncio.ensure_future(_until_gone(receive))
+        self.followers += 1
+        try:
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": headers}
+            )
+            await self._send_events(send, gone)
+        finally:
+            self.followers -= 1
+            gone.cancel()
+
+    async def _send_events(self, send: Send, gone: asyncio.Future[Any]) -> None:
+        number = -1
+        while not (self._ended or gone.done()):
+            news = self._news
+            if number != self.shown.number:
+                number, event = self.shown.number, self.shown.event
+            else:
+                event = b"event: beat\ndata:\n\n"
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+            if number == self.shown.number and not self._ended:
+                await _wait(news, gone)
+        last = b"event: end\ndata:\n\n"
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def refusal(status: int, sentence: str) -> Response:
+    """A refusal in one sentence."""
+    return Response(sentence, status, HEADERS, "text/plain")
+
+
+def host_and_port(host: str, scheme: str) -> str:
+    """A Host header in lower case with its port, also where that is the usual one."""
+    usual = {"http": 80, "https": 443}[scheme]
+    name = host.lower()
+    return name if re.search(r":\d+$", name) else f"{name}:{usual}"
+
+
+async def _wait(news: asyncio.Event, gone: asyncio.Future[Any]) -> None:
+    waiting: asyncio.Future[Any] = asyncio.ensure_future(news.wait())
+    await asyncio.wait(
+        {waiting, gone}, timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+    )
+    waiting.cancel()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
