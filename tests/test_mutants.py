@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants import running
 from tests.mutants.__main__ import parsed
 from tests.mutants.finding import Mutation, mutations_of, optional_keywords
+from tests.mutants.running import Outcome, _outcome
 from tests.mutants.sampling import sample
 from tests.mutants.selection import Selection
 from tests.mutants.session import Session
@@ -174,9 +176,26 @@ def test_a_smaller_sample_is_the_beginning_of_a_larger_one(repository: Path) -> 
     ]
 
 
+def test_a_test_that_hangs_has_noticed_but_is_counted_apart(repository: Path) -> None:
+    started = "tests/core/test_a.py::test_one PASSED\ntests/core/test_a.py::test_two "
+    assert _outcome(1, f"{started}Timeout (0:10:00)!\nThread 0x1") == Outcome(
+        ["tests/core/test_a.py::test_two"], hung=True
+    )
+    assert not _outcome(1, f"{started}FAILED").hung
+
+    session = Session(repository, parsed(["--count", "2"]))
+    row = {"state": "noticed", "test": "a", "hung": True}
+    session.results = {1: row, 2: row | {"hung": False}}
+    assert session.summary() == (
+        "2 of 2 noticed: 100.0% (95 % interval 34.2% to 100.0%). "
+        "1 of them by a test that did not come to its end."
+    )
+
+
 def test_only_the_copy_is_changed_and_equivalents_are_left_out(
     repository: Path,
 ) -> None:
+    running._forks.set_forkserver_preload(["pytest"])  # these tests need nothing else
     found = mutations_of("medmodel/core/sizes.py", SIZES.encode())
     equivalents = [
         {"path": m.path, "scope": m.scope, "change": m.change, "reason": "a test"}

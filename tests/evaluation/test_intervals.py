@@ -138,6 +138,8 @@ def test_auc_by_definition(seed: int) -> None:
     variance += np.var(kernel.mean(0), ddof=1) / outside
     assert np.sum(influence**2) == pytest.approx(variance)
     assert influence[positive].sum() == pytest.approx(0, abs=1e-9)
+    expected = (kernel.mean(1) - area) / np.sqrt(inside * (inside - 1))
+    assert influence[positive] == pytest.approx(expected)
 
 
 def test_auc_worked_example() -> None:

@@ -59,6 +59,14 @@ def test_rules_by_hand(rule: Rule, threshold: float) -> None:
         assert found == pytest.approx(threshold)
 
 
+@pytest.mark.parametrize(("misses", "threshold"), [(2, 0.75), (3, 0.35), (4, 0.35)])
+def test_costs_are_of_all_images_not_of_rates(misses: float, threshold: float) -> None:
+    # One of four is sick. At 0.35 both are found and three of six called wrongly, at
+    # 0.75 one and none: a miss for three false alarms. Of equal ones the lower.
+    data = sick([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], [0, 0, 0, 1, 0, 0, 0, 1])
+    assert choose_threshold(data, 0, Rule("cost", misses)) == pytest.approx(threshold)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.05, 1))
 def test_rules_keep_their_word(seed: int, share: float) -> None:
@@ -210,6 +218,16 @@ def test_prevalence_laws(hits: int, rejected: int, share: float, effect: float) 
     assert found.found + found.missed == round(1000 * share)
     mirrored = at_prevalence(specificity, sensitivity, 1 - share)
     assert mirrored.ppv.value == pytest.approx(found.npv.value, nan_ok=True)
+
+
+def test_predictive_values_where_nobody_or_everybody_is_called() -> None:
+    nobody = at_prevalence(wilson(0, 30), wilson(40, 40), 0.1)
+    assert not nobody.ppv.measurable and nobody.npv.value == pytest.approx(0.9)
+    assert (nobody.found, nobody.missed, nobody.false_alarms) == (0, 100, 0)
+    everybody = at_prevalence(wilson(30, 30), wilson(0, 40), 0.1)
+    assert not everybody.npv.measurable and everybody.ppv.value == pytest.approx(0.1)
+    perfect = at_prevalence(wilson(30, 30), wilson(40, 40), 0.1)
+    assert (perfect.ppv.value, perfect.ppv.high) == (1, 1) and perfect.ppv.low < 0.9
 
 
 def test_prevalence_out_of_range() -> None:

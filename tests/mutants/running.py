@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
+import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -16,23 +19,39 @@ import psutil
 from .finding import Mutation
 
 # A test that takes longer hangs; the slowest takes half a minute on an idle machine.
-HANGS = 300
+HANGS = 600
 _MARK = "MEDMODEL_MUTANT"
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/[\w/.-]+(?:::[\w.-]+)*)", re.MULTILINE)
 _STARTED = re.compile(r"^(tests/[\w/.-]+::\w+)", re.MULTILINE)
-# The limit counts while files are collected, too; pytest sets it anew for each test.
-_PYTEST = (
-    "import faulthandler, sys, pytest;"
-    f"faulthandler.dump_traceback_later({HANGS}, exit=True); sys.exit(pytest.main())"
+_HUNG = re.compile(r"Timeout \(\d+:\d\d:\d\d\)!")
+# Every call of pytest is a fork of one process that has imported these, nothing of
+# ours: most calls take less time than the imports.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(
+    [
+        *["pytest", "hypothesis.extra.numpy", "pandas", "scipy.optimize"],
+        *["scipy.ndimage", "scipy.stats", "sklearn.metrics", "sklearn.linear_model"],
+        *["skimage.metrics", "pydicom", "nibabel", "tifffile", "reportlab.platypus"],
+        *["plotly.graph_objects", "streamlit.testing.v1", "keras"],
+    ]
 )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What tests said: those that failed, without parameters; whether time was up."""
+    """What tests said.
+
+    Attributes:
+        failed: Tests that failed, without parameters.
+        timed_out: Whether the time of the whole call was up.
+        hung: Whether the test that failed was ended after `HANGS` seconds.
+    """
 
     failed: list[str]
     timed_out: bool = False
+    hung: bool = False
 
 
 class Copy:
@@ -52,7 +71,7 @@ class Copy:
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(root / name, self.folder / name)
         data = os.environ.get("MEDMODEL_BENCH_DATA", root.parent / "shared" / "data")
-        self._environment = os.environ | {
+        self._environment = {
             "MEDMODEL_BENCH_DATA": str(Path(data).resolve()),
             "MEDMODEL_WORKSPACE": str(folder / "workspace"),
             "PYTHONPATH": str(self.folder),
@@ -81,29 +100,27 @@ class Copy:
         options = [
             *["-vv", "-rfE", "--tb=no", "-m", "not browser", "-p", "no:cacheprovider"],
             *["-o", f"faulthandler_timeout={HANGS}", "--hypothesis-seed=0"],
-            *["-o", "faulthandler_exit_on_timeout=true"],
+            *["-o", "faulthandler_exit_on_timeout=true", "-p", "no:anyio"],
+            *["-W", "ignore::pytest.PytestAssertRewriteWarning"],
         ]
         log = self.folder.with_name("output.txt")
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _PYTEST, *options, *arguments],
-                cwd=self.folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        process = _forks.Process(
+            target=_run_pytest,
+            args=(self.folder, self._environment, log, [*options, *arguments]),
+        )
+        process.start()
         try:
-            code = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return Outcome([], timed_out=True)
+            process.join(seconds)
+            if process.exitcode is None:
+                return Outcome([], timed_out=True)
         finally:
+            process.kill()
+            process.join()
             self.end_processes()
-        return _outcome(code, log.read_text(errors="replace"))
+        return _outcome(process.exitcode, log.read_text(errors="replace"))
 
     def end_processes(self) -> None:
-        """Ends pytest and what tests left running, and removes their files."""
+        """Ends what tests left running, and removes their files."""
         for process in psutil.process_iter():
             try:
                 if process.environ().get(_MARK) == self._environment[_MARK]:
@@ -114,6 +131,29 @@ class Copy:
             shutil.rmtree(entry, ignore_errors=True)
 
 
+def _run_pytest(
+    folder: Path, environment: dict[str, str], log: Path, arguments: list[str]
+) -> None:
+    """Runs in a process of its own, which imports and starts all from the folder."""
+    import pytest
+
+    os.setsid()
+    os.environ.update(environment)
+    os.chdir(folder)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    sys.path[0], tempfile.tempdir = "", None
+    with log.open("wb") as output, Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    # Counts while files are collected, too; pytest sets it anew for each test.
+    faulthandler.dump_traceback_later(HANGS, exit=True)
+    code = pytest.main(arguments)
+    sys.stdout.flush()
+    os._exit(code)
+
+
 def _outcome(code: int, output: str) -> Outcome:
     # 5: no test fits, as where all of a file are browser tests.
     if code in {0, 5}:
@@ -121,7 +161,9 @@ def _outcome(code: int, output: str) -> Outcome:
     if "ERROR: file or directory not found" in output:
         raise RuntimeError(output.strip())
     failed = _FAILED.findall(output) or _STARTED.findall(output)[-1:]
-    return Outcome(failed or ["while tests were collected"])
+    return Outcome(
+        failed or ["while tests were collected"], hung=bool(_HUNG.search(output))
+    )
 
 
 def _write(path: Path, source: bytes) -> None:

@@ -114,6 +114,7 @@ class Session:
             mutation,
             state,
             test=test,
+            hung=outcome.hung,
             seconds=round(time.monotonic() - started),
             digest="" if outcome.timed_out else self._digest(mutation, test),
         )
@@ -167,6 +168,11 @@ class Session:
         left_out = f" Left out: {rest}." if rest else ""
         if not judged:
             return f"None was judged.{left_out}"
+        hung = sum(bool(result.get("hung")) for result in self.results.values())
+        if hung:
+            left_out = (
+                f" {hung} of them by a test that did not come to its end.{left_out}"
+            )
         low, high = binomtest(noticed, judged).proportion_ci(method="wilson")
         share = f"{noticed / judged:.1%} (95 % interval {low:.1%} to {high:.1%})"
         return f"{noticed} of {judged} noticed: {share}.{left_out}"
