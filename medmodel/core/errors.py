@@ -17,6 +17,7 @@ Anything else that reaches a page is a bug and shows as one.
 from __future__ import annotations
 
 import struct
+import tokenize
 import zlib
 
 DECODER_ERRORS = (
@@ -32,6 +33,8 @@ DECODER_ERRORS = (
     zlib.error,
 )
 """What decoders raise on damaged files, beside errors of their own."""
+NPY_HEADER_ERRORS = (SyntaxError, MemoryError, tokenize.TokenError)
+"""What numpy raises besides, as it parses the header of an array as Python."""
 MALFORMED = (ValueError, TypeError, KeyError, AttributeError)
 """What reading JSON or CSV raises where the content is not what was written."""
 

@@ -22,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
-from medmodel.core.errors import DECODER_ERRORS, FileError
+from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, FileError
 from medmodel.core.regular_files import open_regular
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def map_array(
 
     try:
         array = np.lib.format.open_memmap(path, mode=mode)
-    except (*DECODER_ERRORS, SyntaxError, MemoryError) as error:
+    except (*DECODER_ERRORS, *NPY_HEADER_ERRORS) as error:
         raise damaged(path, "it is no array") from error
     if (array.shape, array.dtype) != (shape, dtype):
         raise damaged(path, "it is another array")

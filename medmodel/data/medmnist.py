@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from medmodel.core.errors import DataError
+from medmodel.core.errors import NPY_HEADER_ERRORS, DataError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.data.importing import BAD_ZIP, Imported, import_files, plain_name
 from medmodel.imaging.images import png_bytes
@@ -35,7 +35,7 @@ CITATION = (
     "https://doi.org/10.1038/s41597-022-01721-8"
 )
 _SPLITS = ("train", "val", "test")
-_BAD_FILE = (*BAD_ZIP, KeyError, MemoryError, SyntaxError)
+_BAD_FILE = (*BAD_ZIP, KeyError, *NPY_HEADER_ERRORS)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.errors import DECODER_ERRORS
+from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS
 from medmodel.core.storage import renaming, replacing
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_cells
@@ -33,7 +33,7 @@ FOLDER = "backup"
 _NAME = "epoch_{:05}.npz"
 _OLDER = ".weights.h5"
 """How a backup's name ended when it held neither seeds nor history."""
-_DAMAGED = (*DECODER_ERRORS, zipfile.BadZipFile)
+_DAMAGED = (*DECODER_ERRORS, *NPY_HEADER_ERRORS, zipfile.BadZipFile)
 log = logging.getLogger("medmodel.training.backup")
 
 

@@ -388,6 +388,16 @@ def test_an_array_is_mapped_if_it_is_the_one_expected(tmp_path: Path) -> None:
         map_array(path, (2, 3), "uint8")
 
 
+@pytest.mark.parametrize("shape", ["(2, 3", "(2, 3]", "(0x)", f"{'-' * 9000}(2, 3)"])
+def test_a_header_that_is_no_python_is_damage(tmp_path: Path, shape: str) -> None:
+    path = tmp_path / "a.npy"
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    size = len(header).to_bytes(2, "little")
+    path.write_bytes(b"\x93NUMPY\x01\x00" + size + header + bytes(6))
+    with pytest.raises(FileError, match=r"a\.npy is damaged"):
+        map_array(path, (2, 3), "uint8")
+
+
 def test_damaged_files_are_put_aside_one_beside_the_other(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for name in ("a.json.damaged", "a.json.damaged-2", "a.json.damaged-3"):

@@ -126,9 +126,19 @@ def test_damaged_files_leave_nothing(workspace: Path, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("train_labels.npy", b"no array")
+    unclosed, header = io.BytesIO(), b"{'descr': '|u1', 'shape': (6, 1\n"
+    with zipfile.ZipFile(unclosed, "w") as archive:
+        length = len(header).to_bytes(2, "little")
+        archive.writestr("train_labels.npy", b"\x93NUMPY\x01\0" + length + header)
     broken = bytearray(data)
     broken[len(data) // 3] ^= 0xFF
-    for content in (b"", data[:-40], bytes(broken), buffer.getvalue()):
+    for content in (
+        b"",
+        data[:-40],
+        bytes(broken),
+        buffer.getvalue(),
+        unclosed.getvalue(),
+    ):
         path = tmp_path / "y.npz"
         path.write_bytes(content)
         with pytest.raises(DataError, match="cannot be read"):

@@ -16,6 +16,7 @@ from medmodel.evaluation.comparison import (
     PairedDifference,
     common_images,
     compare,
+    difference,
     disagreements,
 )
 from medmodel.evaluation.intervals import Estimate
@@ -177,6 +178,10 @@ def test_needed_images_find_the_difference() -> None:
     needed = accuracy_difference(one, other)[2]
     # (1.96 √0.10 + 0.8416 √(0.10 - 0.02²))² / 0.02² = 1,960.
     assert needed == 2000
+    # Three gains of ten images: (1.96 √0.3 + 0.8416 √(0.3 - 0.3²))² / 0.3² = 23.7.
+    wrong = Predictions(["a", "b"], truth[:10], np.eye(2)[[1] * 10], None)
+    better = replace(wrong, scores=np.eye(2)[[0] * 3 + [1] * 7])
+    assert accuracy_difference(better, wrong)[2] == 24
     found = 0
     for _ in range(200):
         drawn = rng.multinomial(needed, [0.9, 0.06, 0.04])
@@ -293,6 +298,10 @@ def test_three_models_are_three_corrected_pairs() -> None:
     assert [d.better for d in found] == ["good", "fine", ""]
     assert str(found[0]).startswith("good is better than weak by ")
     assert "not distinguishable on 150 images" in str(found[2])
+    for metric in ("accuracy", "auc"):
+        plain = [difference(common, d.first, d.second, metric).p for d in found]
+        corrected = [d.p for d in compare(common, metric)]
+        assert corrected == holm(plain) and corrected[0] > plain[0]
     lower = compare(common, "brier")
     assert [d.better for d in lower] == ["good", "fine", ""]
 
@@ -308,6 +317,8 @@ def test_sentences() -> None:
     assert str(tiny) == "A is better than B by 0.040 points (0.010 to 0.070)."
     loss = replace(tiny, metric="log_loss", estimate=Estimate(-0.02, -0.03, -0.01, 90))
     assert str(loss) == "A is better than B by 0.020 (0.010 to 0.030)."
+    small = replace(found, estimate=Estimate(0.002, 0.001, 0.003, 90_000))
+    assert small.size == "0.2 points (0.1 to 0.3)"
     unsure = PairedDifference(
         "accuracy", "A", "B", (0.9, 0.88), Estimate(0.02, -0.01, 0.05, 156), 0.2,
         "McNemar, exact", 900,
@@ -315,6 +326,13 @@ def test_sentences() -> None:
     assert str(unsure) == (
         "A and B: not distinguishable on 156 images; about 900 would be needed."
     )
+    beginning = "A and B: not distinguishable on 156 images"
+    for needed, end in (
+        (None, "."),
+        (1_000_000, "; about 1,000,000 would be needed."),
+        (1_100_000, "; more than a million would be needed."),
+    ):
+        assert str(replace(unsure, needed=needed)) == beginning + end
 
 
 def test_nothing_is_better_unless_test_and_interval_both_say_so() -> None:

@@ -297,6 +297,26 @@ def of_two(count: int, rare: int, patients: bool = False) -> Predictions:
     return Predictions(["a", "b"], truth, both, np.arange(count) if patients else None)
 
 
+def test_fewest_images_and_patients_are_those_of_the_simulations() -> None:
+    """Whoever changes one measures the row `interval_coverage` again."""
+    ten = dict.fromkeys(
+        ["accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc", "auc"]
+        + ["balanced_accuracy", "average_precision", "net_benefit"],
+        (10, 10),
+    )
+    assert {kind: (m.images, m.patients) for kind, m in MINIMA.items()} == ten | {
+        "brier": (100, 30),
+        "log_loss": (200, 40),
+        "calibration_error": (30, 20),
+        "roc_band": (25, 20),
+        "temperature": (100, 40),
+        "accuracy difference": (40, 40),
+        "share difference": (40, 60),
+        "ranking difference": (60, 60),
+        "loss difference": (300, 100),
+    }
+
+
 @pytest.mark.parametrize("patients", [False, True])
 def test_an_interval_is_given_from_its_minimum_on(patients: bool) -> None:
     for key in ("accuracy", "brier", "log_loss", "calibration_error"):

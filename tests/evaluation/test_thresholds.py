@@ -220,6 +220,23 @@ def test_prevalence_laws(hits: int, rejected: int, share: float, effect: float) 
     assert mirrored.ppv.value == pytest.approx(found.npv.value, nan_ok=True)
 
 
+def test_interval_of_a_predictive_value_by_hand() -> None:
+    """Equation 9 of Donner and Zou for the likelihood ratio, then Bayes' odds."""
+    hit, spared = wilson(231, 258), wilson(54, 86)
+    alarm = Estimate(1 - spared.value, 1 - spared.high, 1 - spared.low, 86)
+    ends = []
+    for sign, near, far in ((-1, hit.low, alarm.high), (1, hit.high, alarm.low)):
+        product, below = hit.value * alarm.value, far * (2 * alarm.value - far)
+        root = math.sqrt(product**2 - near * (2 * hit.value - near) * below)
+        odds = 0.25 / 0.75 * (product + sign * root) / below
+        ends.append(odds / (1 + odds))
+    found = at_prevalence(hit, spared, 0.25)
+    assert (found.ppv.low, found.ppv.high) == pytest.approx(ends)
+    mirrored = at_prevalence(spared, hit, 0.75).npv
+    assert (mirrored.low, mirrored.high) == pytest.approx(ends)
+    assert found.ppv.n == found.npv.n == 258 + 86
+
+
 def test_predictive_values_where_nobody_or_everybody_is_called() -> None:
     nobody = at_prevalence(wilson(0, 30), wilson(40, 40), 0.1)
     assert not nobody.ppv.measurable and nobody.npv.value == pytest.approx(0.9)

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DECODER_ERRORS, PredictionError
+from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, PredictionError
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import replacing
 from medmodel.evaluation.ood.neighbours import nearest_neighbours, squared_lengths
@@ -122,7 +122,7 @@ class OodDetector:
             arrays["points"] = arrays["points"].astype(np.float32)
         except FileNotFoundError:
             raise
-        except (*DECODER_ERRORS, BadZipFile) as error:
+        except (*DECODER_ERRORS, *NPY_HEADER_ERRORS, BadZipFile) as error:
             raise PredictionError(
                 f"{path.name} of run {path.parent.name} is damaged: train the model "
                 "again to have pictures compared with its training images, or remove "
