@@ -3,12 +3,21 @@
 // hidden curves stay. Streamlit calls the default export again at every rerun.
 
 const TITLES = {
-  queued: "Waiting", running: "Training", done: "Done", stopped: "Stopped",
-  failed: "Failed", interrupted: "Interrupted", deleted: "Deleted",
+  queued: "Waiting", running: "Training", stopping: "Stopping", done: "Done",
+  stopped: "Stopped", failed: "Failed", interrupted: "Interrupted", deleted: "Deleted",
+};
+// Shapes of 20 by 20: a clock, a triangle, a square, a tick, a cross, an open plug.
+const RING = "M10 2a8 8 0 1 1 0 16a8 8 0 0 1 0-16";
+const SQUARE = "M5 5h10v10h-10z";
+const CROSS = `${RING}M7 7l6 6M13 7l-6 6`;
+const ICONS = {
+  queued: `${RING}M10 5.5v4.5l3 2`, running: "M6 3.5l10 6.5l-10 6.5z", stopping: SQUARE,
+  done: `${RING}M6 10.5l3 3l5-6`, stopped: SQUARE, failed: CROSS,
+  interrupted: "M10 2.5l8 14.5h-16zM10 8v4M10 14.5v.1", deleted: CROSS,
 };
 const CHARTS = {
   loss: { title: "Loss", unit: "cross-entropy", step: 1, epoch: 2, val: 4, format: ".3~f" },
-  accuracy: { title: "Accuracy", unit: "share that is right", step: 2, epoch: 3, val: 5, format: ".1~%" },
+  accuracy: { title: "Accuracy", unit: "%", step: 2, epoch: 3, val: 5, format: ".1~%" },
 };
 const EPOCH_COLUMNS = ["epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy"];
 // Okabe and Ito's colours, a dark and a light pair.
@@ -83,13 +92,18 @@ class LiveRun {
     this.component = component;
     this.url = component.data.url;
     this.told = null;
+    // The place that the page keeps for it: nothing jumps when the curves come.
+    this.root.classList.toggle("mm-bare", component.data.bare);
+    this.root.style.height = `${component.data.height}px`;
     if (this.status.state) this.tellPage();
   }
 
   // The page shows other things for a run at work than for one that has ended.
   tellPage() {
     const now = this.status.state;
-    if (active(now) === active(this.component.data.state) || this.told === now) return;
+    // What was deleted in another tab can neither be resumed nor deleted again.
+    const other = now === "deleted" || active(now) !== active(this.component.data.state);
+    if (!other || this.told === now) return;
     this.told = now;
     this.component.setTriggerValue("changed", now);
   }
@@ -152,20 +166,43 @@ class LiveRun {
 
   note(text) { this.find(".mm-line").textContent = text; }
 
-  strip() {
+  state() {
     const s = this.status;
-    this.root.dataset.state = s.state;
-    this.find(".mm-state").textContent = TITLES[s.state] ?? s.state;
-    this.find(".mm-sentence").textContent = this.sentence();
-    const bar = this.find(".mm-bar");
-    const [done, total] = s.phase === "training" && s.steps ? [s.step, s.steps] : [s.done, s.total];
-    const known = total > 0 || !active(s.state);
-    const share = s.state === "done" ? 1 : total > 0 ? Math.min(done / total, 1) : 0;
-    bar.classList.toggle("mm-unknown", !known && s.state === "running");
-    bar.firstElementChild.style.width = known || s.state === "queued" ? `${100 * share}%` : "";
-    if (known) bar.setAttribute("aria-valuenow", Math.round(100 * share));
-    else bar.removeAttribute("aria-valuenow");
+    return s.state === "running" && s.stopping ? "stopping" : s.state;
+  }
+
+  strip() {
+    const s = this.status, state = this.state();
+    this.root.dataset.state = state;
+    this.find(".mm-word").textContent = TITLES[state] ?? state;
+    this.find(".mm-icon path").setAttribute("d", ICONS[state] ?? "");
+    this.find(".mm-sentence").textContent = this.find(".mm-sentence").title = this.sentence();
+    this.announce(state);
+    const bar = this.find(".mm-bar"), share = this.share();
+    bar.classList.toggle("mm-unknown", share == null && s.state === "running");
+    bar.firstElementChild.style.width = share == null && s.state === "running" ? "" : `${100 * (share ?? 0)}%`;
+    if (share == null) bar.removeAttribute("aria-valuenow");
+    else bar.setAttribute("aria-valuenow", Math.round(100 * share));
     this.tick();
+  }
+
+  // How much is done, 0 to 1; null while nobody knows. Full means done and nothing else.
+  share() {
+    const s = this.status;
+    if (s.state === "done") return 1;
+    if (s.state === "deleted") return 0;
+    const [done, total] = s.phase === "training" && s.steps ? [s.step, s.steps] : [s.done, s.total];
+    return total > 0 ? Math.min(done / total, 0.99) : active(s.state) ? null : 0;
+  }
+
+  // For those who listen: start, end and failure, once each, and nothing in between.
+  announce(state) {
+    if (this.announced === state) return;
+    const first = this.announced === undefined;
+    this.announced = state;
+    if (first && !active(state)) return;
+    const failure = this.status.failure?.message ?? "";
+    this.find(".mm-said").textContent = `${TITLES[state] ?? state}. ${state === "failed" ? failure : this.sentence()}`;
   }
 
   sentence() {
@@ -178,27 +215,32 @@ class LiveRun {
     return s.before === 1 ? "Waiting for the device, 1 run before it." : `Waiting for the device, ${s.before} runs before it.`;
   }
 
+  timeLeft() {
+    const s = this.status;
+    if (s.state === "running") return s.seconds_left == null ? "" : `${duration(s.seconds_left)} left`;
+    return s.started && s.ended && s.state !== "queued" ? `took ${duration(s.ended - s.started)}` : "";
+  }
+
   facts() {
     const s = this.status, found = [];
     const of = (n, all) => all ? `${n.toLocaleString("en")} of ${all.toLocaleString("en")}` : n.toLocaleString("en");
-    if (s.epochs) found.push(["Epoch", of(s.epoch, s.epochs)]);
-    if (s.step || s.steps) found.push(["Step", of(s.step, s.steps)]);
-    if (s.state === "running") {
-      found.push(["Time left", s.seconds_left == null ? "…" : `${duration(s.seconds_left)}`]);
-      if (s.heartbeat) found.push(["Last sign of life", `${duration(Date.now() / 1000 - this.heard)} ago`]);
-    } else if (s.started && s.ended) {
-      found.push(["Took", duration(s.ended - s.started)]);
-    }
+    if (s.epochs && s.epoch) found.push(["Epoch", of(s.epoch, s.epochs)]);
     if (s.best_epoch) found.push(["Best epoch", `${s.best_epoch}`]);
+    if (s.state === "running" && s.heartbeat) {
+      found.push(["Last update", `${duration(Date.now() / 1000 - this.heard)} ago`]);
+    }
     if (s.device) found.push(["Device", s.device]);
     if (s.precision) found.push(["Precision", s.precision]);
+    if (s.step || s.steps) found.push(["Step", of(s.step, s.steps)]);
     if (s.state === "running") found.push(...Object.entries(s.usage ?? {}));
     return found;
   }
 
-  // Once a second: the seconds since the last sign of life go on without the server.
+  // Once a second: the seconds since the last update go on without the server.
   tick() {
     const list = this.find(".mm-facts"), facts = this.facts();
+    this.find(".mm-left").textContent = this.timeLeft();
+    this.root.dataset.theme = this.look().dark ? "dark" : "light";
     while (list.children.length > facts.length) list.lastElementChild.remove();
     facts.forEach(([name, value], i) => {
       const item = list.children[i] ?? list.appendChild(document.createElement("div"));
@@ -219,7 +261,7 @@ class LiveRun {
     const [r, g, b] = (text.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
     const dark = r + g + b > 382;
     const grid = value("--st-border-color", "#cccccc"), back = value("--st-background-color", "#ffffff");
-    return { id: [text, grid, back].join(), text, grid, back, font: style.fontFamily, colours: COLOURS[dark ? "dark" : "light"] };
+    return { dark, id: [text, grid, back].join(), text, grid, back, font: style.fontFamily, colours: COLOURS[dark ? "dark" : "light"] };
   }
 
   traces() {
@@ -236,12 +278,12 @@ class LiveRun {
     const { text, grid, back, font } = this.theme, chart = CHARTS[kind];
     const axis = { gridcolor: grid, linecolor: grid, zeroline: false, automargin: false };
     return {
-      uirevision: "run", height: 340, margin: { l: 58, r: 64, t: 58, b: 44 },
-      paper_bgcolor: back, plot_bgcolor: back, font: { color: text, family: font, size: 14 },
-      title: { text: `<b>${chart.title}</b>`, x: 0, xanchor: "left", xref: "container", y: 0.97, yanchor: "top", font: { size: 16 } },
-      xaxis: { ...axis, title: { text: this.axis, standoff: 8, font: { size: 14 } }, rangemode: "tozero" },
-      yaxis: { ...axis, title: { text: chart.unit, standoff: 6, font: { size: 14 } }, tickformat: kind === "accuracy" ? ".0~%" : undefined },
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 13 } },
+      uirevision: "run", autosize: true, margin: { l: 50, r: 66, t: 36, b: 46 },
+      paper_bgcolor: back, plot_bgcolor: back, font: { color: text, family: font, size: 16 },
+      title: { text: `<b>${chart.title}</b> (${chart.unit})`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", font: { size: 18 } },
+      xaxis: { ...axis, title: { text: this.axis, standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
+      yaxis: { ...axis, tickformat: kind === "accuracy" ? ".0%" : undefined },
+      legend: { orientation: "h", xref: "container", x: 1, xanchor: "right", yref: "container", y: 1, yanchor: "top", font: { size: 16 } },
       hovermode: "x unified", hoverlabel: { bgcolor: back, font: { color: text } },
       annotations: [], dragmode: "zoom",
     };
@@ -322,7 +364,7 @@ class LiveRun {
     const annotations = values.map((value, i) => value == null ? null : {
       xref: "paper", x: 1, xanchor: "left", xshift: 6, yref: "y", y: value, showarrow: false,
       yshift: near ? ((i === 0) === (values[0] >= values[1]) ? 9 : -9) : 0,
-      text: i ? `<b>${number(value, kind)}</b>` : number(value, kind), font: { color: this.theme.colours[i], size: 14 },
+      text: i ? `<b>${number(value, kind)}</b>` : number(value, kind), font: { color: this.theme.colours[i], size: 16 },
     }).filter(Boolean);
     this.Plotly.relayout(el, { annotations });
     el.setAttribute("role", "img");
@@ -333,6 +375,7 @@ class LiveRun {
     const drawn = this.axis === "step" ? this.steps[0].length + this.epochs[0].length : this.epochs[0].length;
     for (const box of this.root.querySelectorAll(".mm-none")) {
       box.hidden = drawn > 0;
+      box.previousElementSibling.style.visibility = drawn > 0 ? "" : "hidden"; // axes of nothing
       const waits = active(this.status.state) || !this.status.state;
       box.classList.toggle("mm-loading", waits);
       const first = this.axis === "step" ? "step" : "epoch";

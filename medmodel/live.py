@@ -266,6 +266,9 @@ class Feed:
             return self._tell({"state": "deleted"})
         values = asdict(status)
         values["age"] = round(max(time.time() - status.heartbeat, 0.0), 1)
+        # Whoever pressed Stop shall see at once that it was heard.
+        stopping = status.state is RunStatus.RUNNING and self.run.stop_requested
+        values["stopping"] = stopping
         if status.state is RunStatus.QUEUED:
             values["before"] = run_index.runs_before(self.run, self.store)
         return self._tell(values)

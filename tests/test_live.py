@@ -202,3 +202,13 @@ def test_a_status_that_only_grew_older_is_no_news(
     assert feed.status_number == number
     run.write_status(replace(run.status, message="Soon."))
     assert feed.poll() and feed.status["age"] >= 60
+
+
+def test_a_stop_is_told_before_the_worker_heeds_it(run: Run) -> None:
+    with run.lock:
+        run.write_status(replace(run.status, state=RunStatus.RUNNING))
+        feed = feed_of(run)
+        assert feed.status["stopping"] is False
+        run.request_stop()
+        feed._looked = 0.0
+        assert feed.poll() and feed.status["stopping"] is True

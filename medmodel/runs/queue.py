@@ -360,7 +360,7 @@ def _unstartable(status: Status, message: str) -> Status:
     return replace(
         _stopped(status, message),
         state=RunStatus.FAILED,
-        failure=Failure("data", message, advice),
+        failure=Failure("device", message, advice),
     )
 
 

@@ -65,7 +65,7 @@ class Failure:
     """Why a run failed, in words for the person who started it.
 
     Args:
-        kind: out_of_memory, data, not_a_number, disk_full, killed or bug.
+        kind: out_of_memory, data, device, not_a_number, disk_full, killed or bug.
         message: What happened.
         advice: What to do about it.
     """

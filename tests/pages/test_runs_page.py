@@ -134,6 +134,61 @@ def test_each_state_offers_what_makes_sense(
     assert set(labels(opened(run=make(state).id))) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [
+        ("data", "Open the data set"),
+        ("device", "Train again"),
+        ("not_a_number", "Train again"),
+        ("out_of_memory", "Train again"),
+        ("bug", "Train again"),
+        ("disk_full", "Resume"),
+        ("killed", "Resume"),
+    ],
+)
+def test_what_failed_is_not_simply_tried_again(
+    make: Callable[..., Run], kind: str, first: str
+) -> None:
+    run = make(RunStatus.FAILED, failure=Failure(kind, "It failed.", "Mend it."))
+    app = opened(run=run.id)
+    primary = [b.label for b in app.button if b.proto.type == "primary"]
+    assert primary == [first, "Keep"]
+    assert "Resume" in labels(app)
+
+
+def test_from_a_failure_to_its_data_set(
+    make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(
+        st, "switch_page", lambda page, query_params: asked.append((page, query_params))
+    )
+    run = make(RunStatus.FAILED, failure=Failure("data", "Unreadable.", "Look."))
+    app = opened(run=run.id)
+    next(b for b in app.button if b.label == "Open the data set").click().run()
+    assert asked[0] == ("data/datasets.py", {"dataset": "/data/lungs"})
+
+
+def test_a_run_without_a_point_has_no_place_for_curves(
+    make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charts: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        st.components.v2,
+        "component",
+        lambda *names, **files: lambda **how: charts.append(how),
+    )
+    opened(run=make(RunStatus.QUEUED).id)
+    failure = Failure("data", "Unreadable.", "Look.")
+    failed = make(RunStatus.FAILED, failure=failure)
+    opened(run=failed.id)
+    (failed.folder / "steps.csv").touch()
+    opened(run=failed.id)
+    waiting, bare, failed_later = [chart["data"] for chart in charts]
+    assert bare["bare"] and not waiting["bare"] and not failed_later["bare"]
+    assert bare["height"] < failed_later["height"] < waiting["height"]
+
+
 def test_a_model_can_be_asked_when_there_is_one(make: Callable[..., Run]) -> None:
     run = make(RunStatus.STOPPED)
     (run.folder / "best.keras").touch()
@@ -171,7 +226,7 @@ def test_the_curves_of_a_run_follow_it(
     (chart,) = charts
     plotly = f"/vendor/plotly.js?v={version('plotly')}"
     follow = {"url": f"/live/{run.id}", "plotly": plotly, "state": "stopped"}
-    assert chart["data"] == follow
+    assert follow.items() <= chart["data"].items()
     # Without a key it would be drawn anew; without the callback nobody would be told.
     assert chart["key"] == f"live-{run.id}" and callable(chart["on_changed_change"])
 

@@ -8,9 +8,16 @@ from importlib.metadata import version
 import streamlit as st
 
 from medmodel.core.environment import REPOSITORY
-from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.run import Run, Status
 
 ASSETS = REPOSITORY / "assets"
+HEIGHT = 406
+"""Pixels, the same from the first to the last point: nothing below or above jumps.
+Below title and buttons the curves just fit a projector's 720 lines."""
+FAILED_HEIGHT = 330
+"""Pixels below a box that says what went wrong."""
+STRIP_HEIGHT = 72
+"""Pixels without the charts, for a run that ended before its first point."""
 
 
 @lru_cache
@@ -18,14 +25,14 @@ def _source(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
 
-def live_chart(run: Run, state: RunStatus) -> None:
+def live_chart(run: Run, status: Status) -> None:
     """Shows a run's state and curves, and keeps them up to date without reruns.
 
     The page is run again once when the run begins or stops being active.
 
     Args:
         run: The run to follow.
-        state: Its state as the rest of the page shows it.
+        status: Its status as the rest of the page shows it.
     """
     # Styles are not isolated: Plotly's own would be missing in a shadow root.
     component = st.components.v2.component(
@@ -35,12 +42,26 @@ def live_chart(run: Run, state: RunStatus) -> None:
         js=_source("live_chart.js"),
         isolate_styles=False,
     )
-    component(
-        data={
-            "url": f"/live/{run.id}",
-            "plotly": f"/vendor/plotly.js?v={version('plotly')}",
-            "state": state.value,
-        },
-        key=f"live-{run.id}",
-        on_changed_change=lambda: None,
-    )
+    height = _height(run, status)
+    # A component takes its place only when its script has come: a container at once.
+    with st.container(height=height, border=False):
+        component(
+            data={
+                "url": f"/live/{run.id}",
+                "plotly": f"/vendor/plotly.js?v={version('plotly')}",
+                "state": status.state.value,
+                "height": height,
+                "bare": height == STRIP_HEIGHT,
+            },
+            key=f"live-{run.id}",
+            height=height,
+            on_changed_change=lambda: None,
+        )
+
+
+def _height(run: Run, status: Status) -> int:
+    if status.state.active:
+        return HEIGHT
+    if not (run.steps_path.exists() or run.history_path.exists()):
+        return STRIP_HEIGHT
+    return FAILED_HEIGHT if status.failure else HEIGHT

@@ -36,21 +36,24 @@ def show_notes(run: Run) -> None:
             st.badge(plain(tag), color="gray")
         if notes.note:
             st.markdown(plain(notes.note))
-        _pin_button(run, notes)
         title = "Tags and note" if notes.tags or notes.note else "Add tags or a note"
         with st.popover(title, icon=":material/edit_note:", type="tertiary"):
             _fields(run, notes)
 
 
-def _pin_button(run: Run, notes: Notes) -> None:
+def pin_button(run: Run) -> None:
+    """Keeps a run above the others, or no longer."""
+    try:
+        pinned = notes_of(run).pinned
+    except FileError:  # `show_notes` says so
+        return
     if st.button(
-        "Unpin" if notes.pinned else "Pin",
-        icon=":material/keep_off:" if notes.pinned else ":material/keep:",
-        type="tertiary",
+        "Unpin" if pinned else "Pin",
+        icon=":material/keep_off:" if pinned else ":material/keep:",
         help="A pinned run stands above the others.",
     ):
         with errors_shown():
-            change_notes(run, pinned=not notes.pinned)
+            change_notes(run, pinned=not pinned)
             st.rerun()
 
 

@@ -5,50 +5,59 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import asdict
+from enum import Enum
 
 import streamlit as st
 
-from medmodel.core.config import MODEL_NAMES, RECIPES, TrainConfig
+from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus, Status
 from pages._shared.common import widgets
-from pages._shared.common.widgets import errors_shown, page_header
+from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.external_validation_view import show_progress
 from pages._shared.training.live_chart import live_chart
-from pages._shared.training.notes_view import show_notes
+from pages._shared.training.notes_view import pin_button, show_notes
 
 LOG_LINES = 200
 
 
 def show(run: Run) -> None:
-    """The whole page of one run."""
+    """The whole page of one run: what it is for stands on the first screen."""
     status, config = run.status, run.config
-    recipe = RECIPES.get(config.recipe)
-    st.page_link(widgets.RUNS, label="All runs", icon=":material/arrow_back:")
     test = bool(run.tested_model)
-    page_header(
-        config.title,
-        f"A finished model tested on {widgets.dataset_name(config)}."
-        if test
-        else f"{recipe.title if recipe else config.recipe}: "
-        f"{MODEL_NAMES.get(config.model, config.model)}, trained on "
-        f"{widgets.dataset_name(config)}.",
-    )
+    st.title(plain(config.title), anchor=False)
+    # Columns, whose widths do not follow what comes into them: nothing jumps.
+    purpose, actions = st.columns([1, 2], vertical_alignment="center")
+    with purpose:
+        st.markdown(f":gray[{plain(_purpose(config, test))}]")
+    with actions, st.container(horizontal=True, horizontal_alignment="right"):
+        _actions(run, status)
     for sentence in run.lost_files():
         st.warning(plain(sentence), icon=":material/folder_off:")
-    show_notes(run)
-    _actions(run, status)
     _failure(run, status)
     if test and status.state.active:
         _watch_test(run)
     elif not test:
-        live_chart(run, status.state)
+        live_chart(run, status)
+    _error_details(run, status)
     if not status.state.active:
         _results(run)
+    show_notes(run)
     _details(run, config)
+    st.page_link(widgets.RUNS, label="All runs", icon=":material/arrow_back:")
+
+
+def _purpose(config: TrainConfig, test: bool) -> str:
+    """What this run is, in one sentence."""
+    folder = widgets.dataset_name(config)
+    if test:
+        return f"A finished model tested on {folder}."
+    recipe = RECIPES.get(config.recipe)
+    title = recipe.title if recipe else config.recipe
+    return f"{title}, trained on {folder}."
 
 
 @st.fragment(run_every=1.0)
@@ -59,46 +68,99 @@ def _watch_test(run: Run) -> None:
 
 
 def _actions(run: Run, status: Status) -> None:
-    has_model = run.model_path.exists()
-    with st.container(horizontal=True):
-        if status.state.active:
-            _stop_button(run, status)
-        elif status.state is not RunStatus.DONE and st.button(
-            "Resume",
-            type="primary",
-            icon=":material/resume:",
-            shortcut="Ctrl+Enter",
-            help="Goes on from the last finished epoch.",
-        ):
-            with errors_shown():
-                queue.resume(run, widgets.store())
-                st.rerun()
-        if has_model and not status.state.active:
-            done = status.state is RunStatus.DONE and not run.tested_model
-            model = model_run(run, widgets.store())
-            if model and st.button(
-                "Diagnose with this model",
-                type="primary" if done else "secondary",
-                icon=":material/image_search:",
-                shortcut="Ctrl+Enter" if done else None,
-            ):
-                st.switch_page(widgets.DIAGNOSE, query_params={"run": model.id})
-            if run.predictions_path.exists() and st.button(
-                "Evaluate it",
-                icon=":material/query_stats:",
-                type="primary" if run.tested_model else "secondary",
-                help="Every number, its images, curves, thresholds and calibration.",
-            ):
-                st.switch_page(widgets.EVALUATE, query_params={"run": run.id})
-        if not run.tested_model and st.button(
-            "Train again",
-            icon=":material/replay:",
-            help="Opens the form with these settings.",
-        ):
-            params = {"dataset": run.config.dataset, "like": run.id}
-            st.switch_page(widgets.TRAIN, query_params=params)
+    """The one primary button, and behind "More" what is seldom needed."""
+    if status.state.active:
+        _stop_button(run, status)
+        steps: list[NextStep] = []
+    else:
+        steps = next_steps(run, status)
+        for position, step in enumerate(steps):
+            _step_button(run, step, primary=position == 0)
+    with st.popover("More", icon=":material/more_horiz:"):
+        if not run.tested_model and NextStep.TRAIN_AGAIN not in steps:
+            _step_button(run, NextStep.TRAIN_AGAIN)
+        pin_button(run)
         if not status.state.active and st.button("Delete", icon=":material/delete:"):
             _ask_to_delete(run)
+
+
+class NextStep(Enum):
+    """What may be done with a run that has ended."""
+
+    DIAGNOSE = "Diagnose with this model"
+    EVALUATE = "Evaluate"
+    RESUME = "Resume"
+    OPEN_DATASET = "Open the data set"
+    TRAIN_AGAIN = "Train again"
+
+
+_RETRIED = ("killed", "disk_full")
+"""Kinds of failure after which the same run may well end better."""
+_ICONS = {
+    NextStep.DIAGNOSE: ":material/image_search:",
+    NextStep.EVALUATE: ":material/query_stats:",
+    NextStep.RESUME: ":material/resume:",
+    NextStep.OPEN_DATASET: ":material/folder_open:",
+    NextStep.TRAIN_AGAIN: ":material/replay:",
+}
+_HELP = {
+    NextStep.EVALUATE: "Metrics, images, curves, thresholds and calibration.",
+    NextStep.RESUME: "Goes on from the last finished epoch.",
+    NextStep.TRAIN_AGAIN: "Opens the form with these settings.",
+}
+
+
+def next_steps(run: Run, status: Status) -> list[NextStep]:
+    """What makes sense after a run has ended, what helps most first.
+
+    Args:
+        run: A run that is neither waiting nor at work.
+        status: Its status.
+    """
+    results: list[NextStep] = []
+    if run.model_path.exists():
+        if model_run(run, widgets.store()):
+            results.append(NextStep.DIAGNOSE)
+        if run.predictions_path.exists():
+            results.append(NextStep.EVALUATE)
+    if status.state is RunStatus.DONE:
+        return results[::-1] if run.tested_model else results
+    # What failed fails again unless something is changed first.
+    kind = status.failure.kind if status.failure else "killed"
+    if kind == "data":
+        return [NextStep.OPEN_DATASET, NextStep.RESUME, *results]
+    if kind not in _RETRIED and not run.tested_model:
+        return [NextStep.TRAIN_AGAIN, NextStep.RESUME, *results]
+    return [NextStep.RESUME, *results]
+
+
+def _step_button(run: Run, step: NextStep, primary: bool = False) -> None:
+    if not st.button(
+        step.value,
+        type="primary" if primary else "secondary",
+        icon=_ICONS[step],
+        shortcut="Ctrl+Enter" if primary else None,
+        help=_HELP.get(step),
+    ):
+        return
+    with errors_shown():
+        _take(run, step)
+
+
+def _take(run: Run, step: NextStep) -> None:
+    dataset = run.config.dataset
+    if step is NextStep.RESUME:
+        queue.resume(run, widgets.store())
+        st.rerun()
+    if step is NextStep.DIAGNOSE:
+        model = model_run(run, widgets.store())
+        st.switch_page(widgets.DIAGNOSE, query_params={"run": (model or run).id})
+    if step is NextStep.EVALUATE:
+        st.switch_page(widgets.EVALUATE, query_params={"run": run.id})
+    if step is NextStep.OPEN_DATASET:
+        st.switch_page(widgets.DATASETS, query_params={"dataset": dataset})
+    params = {"dataset": dataset, "like": run.id}
+    st.switch_page(widgets.TRAIN, query_params=params)
 
 
 def _stop_button(run: Run, status: Status) -> None:
@@ -149,19 +211,30 @@ def _failure(run: Run, status: Status) -> None:
         box, icon = st.warning, ":material/power_off:"
     else:
         box, icon = st.error, ":material/error:"
-    box(f"**{plain(failure.message)}**\n\n{plain(failure.advice)}", icon=icon)
+    box(f"**{plain(failure.message)}** {plain(failure.advice)}", icon=icon)
+
+
+def _error_details(run: Run, status: Status) -> None:
     if status.state is RunStatus.FAILED:
-        with st.expander("What the program said", icon=":material/terminal:"):
-            st.code(_log(run, 60) or "Nothing.", language=None)
+        with st.expander("Error details", icon=":material/terminal:"):
+            st.code(_log(run, 60) or "No details.", language=None)
 
 
 def _results(run: Run) -> None:
+    """The test split in numbers; figures are on Evaluate.
+
+    The figures there are drawn by another build of Plotly than the curves here.
+    """
     if not run.predictions_path.exists():
         return
-    from pages._shared.evaluation.evaluation_view import show_evaluation
+    from pages._shared.evaluation import evaluation_view as view
 
     with errors_shown():
-        show_evaluation(run)
+        evaluation = view.evaluated(run)
+        st.subheader("How good is it?", anchor=False)
+        view.show_frame(run, evaluation)
+        view.show_numbers(evaluation)
+        view.show_classes(evaluation)
 
 
 def _details(run: Run, config: TrainConfig) -> None:
