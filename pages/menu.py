@@ -11,7 +11,15 @@ from pages._shared.common.widgets import not_for_clinical_use
 ROOT = Path(__file__).resolve().parent
 ASSETS = ROOT.parent / "assets"
 
-st.set_page_config("MedModel", page_icon=ASSETS / "icon.png", layout="wide")
+SIDEBAR = 256
+"""Width of the menu in pixels: a projector has 1,280."""
+
+st.set_page_config(
+    "MedModel",
+    page_icon=ASSETS / "icon.png",
+    layout="wide",
+    initial_sidebar_state=SIDEBAR,
+)
 st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
 SECTIONS = {
     "": [("home/start.py", "Start", ":material/home:")],
@@ -47,5 +55,7 @@ page = st.navigation(
         for section, pages in SECTIONS.items()
     }
 )
+if page.title != "Start":
+    st.set_page_config(f"{page.title} · MedModel")
 page.run()
 not_for_clinical_use()

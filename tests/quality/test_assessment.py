@@ -25,7 +25,7 @@ from tests.volumes import draw_series, draw_stacks
 
 
 def smooth(seed: int, size: int = 96) -> Image.Image:
-    """A grey picture with structure of its own."""
+    """A grey image with structure of its own."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(40, 215, (8, 8), np.uint8))
     return coarse.resize((size, size), Image.Resampling.BICUBIC)
@@ -33,7 +33,7 @@ def smooth(seed: int, size: int = 96) -> Image.Image:
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    """20 pictures per class and split, and one of everything that is odd."""
+    """20 images per class and split, and one of everything that is odd."""
     folder = tmp_path / "data" / "odd"
     seed = 0
     for split in ("train", "val", "test"):
@@ -275,7 +275,7 @@ def test_export_escapes_names(odd: Path) -> None:
     assert "<script>" not in text and "<img src=x>" not in text and "<a>" not in text
     assert "&lt;a&gt; → left out, b → c" in text
     values = json.loads(quality_report.as_json(odd, report, [bad], decided))
-    assert values["verdict"] == "Do not trust"
+    assert values["verdict"] == "Data leakage found"
     assert "shared_patients" not in values["report"]
     assert [item["item"] for item in values["claim"]][0::14] == ["7", "20"]
     told = {item["topic"]: item["known"] for item in values["claim"]}
@@ -285,7 +285,7 @@ def test_export_escapes_names(odd: Path) -> None:
         "Inter- and intra-rater variability",
         "How missing data were handled",
     )
-    assert told[rated] == "1 picture lies under two labels."
+    assert told[rated] == "1 image lies under two labels."
     assert "take no part: 1; images" in told[missing]
     # As in the update of 2024; in 2020 these were 13 and 12, and 13 was another.
     assert (number[missing], number["De-identification methods"]) == ("12", "11")
