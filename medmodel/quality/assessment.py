@@ -108,7 +108,11 @@ def find_issues(
 def _copies(
     kind: str, what: str, groups: Sequence[Sequence[str]], table: pd.DataFrame
 ) -> list[Issue]:
-    """Groups by the worst that is true: two labels, test, two splits, none."""
+    """Groups by what is true of them: two labels, test, two splits; else one split.
+
+    A group under two labels that lies in two splits is both: a wrong label, and a test
+    that asks for what training has shown.
+    """
     label = dict(zip(table["path"], table["label"], strict=True))
     split = dict(zip(table["path"], table["split"], strict=True))
     wish = dict(zip(table["path"], table["group"], strict=True))
@@ -119,9 +123,11 @@ def _copies(
     for group in map(list, groups):
         if len({label[p] for p in group}) > 1:
             labels.append(group)
-        elif len(sides := {split[p] for p in group}) > 1:
+        if len(sides := {split[p] for p in group}) > 1:
             (tested if "test" in sides else splits).append(group)
-        elif len({wish[p] for p in group} - {""}) != 1:  # else somebody decided
+        elif len({label[p] for p in group}) == 1 and (
+            len({wish[p] for p in group} - {""}) != 1  # else somebody decided
+        ):
             inside.append(group)
     rest = [group[1:] for group in inside]
     return [

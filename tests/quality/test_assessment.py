@@ -20,6 +20,7 @@ from medmodel.imaging import images
 from medmodel.quality import assessment, quality_report
 from medmodel.quality.checks import examine
 from medmodel.quality.issues import Issue, verdict
+from tests.conftest import draw_class_folders
 from tests.dicom_files import dicom_file
 from tests.volumes import draw_series, draw_stacks
 
@@ -217,7 +218,7 @@ def test_shortcut_is_told(tmp_path: Path) -> None:
     for label, size in (("ill", 96), ("well", 90)):
         (folder / label).mkdir(parents=True)
         for number in range(30):
-            smooth(number + size, size).save(folder / label / f"{number}.png")
+            smooth(number + 100 * size, size).save(folder / label / f"{number}.png")
     found, level = findings(folder)
     assert "balanced accuracy of 1.00" in found["shortcut"].sentence
     assert level == "warning"
@@ -244,6 +245,31 @@ def test_each_kind_of_difference_reaches_the_report(tmp_path: Path) -> None:
     assert "accuracy of 1.00" in told["sources"] and level == "warning"
     assert found["sources"].level == "ok" and "(ill: ct#; well: #)" in told["sources"]
     assert ["ill/ct7.png"] in found["colour"].groups
+
+
+def test_copies_under_two_labels_that_reach_the_test_are_copies_too(
+    tmp_path: Path,
+) -> None:
+    """A wrong label does not make them unknown to a model that was trained on one."""
+    folder = tmp_path / "data" / "conflict"
+    for seed, split in enumerate(("train", "val", "test")):
+        draw_class_folders(folder / split, ("a", "b"), 4, seed=seed)
+    learned, tested = (
+        folder / "train" / "a" / "a_000.png",
+        folder / "test" / "b" / "b_000.png",
+    )
+    shutil.copyfile(learned, tested)
+    found, level = findings(folder)
+    pair = ["test/b/b_000.png", "train/a/a_000.png"]
+    assert found["same-labels"].groups == [pair]
+    assert found["same-splits"].groups == [pair] and level == "problem"
+    assert "same-inside" not in found
+    inside = folder / "train" / "b" / "b_000.png"
+    shutil.copyfile(folder / "test" / "b" / "b_001.png", tested)
+    shutil.copyfile(learned, inside)
+    found, _ = findings(folder)
+    assert found["same-labels"].groups == [["train/a/a_000.png", "train/b/b_000.png"]]
+    assert "same-splits" not in found
 
 
 def test_oddities_of_real_pictures_are_found(
