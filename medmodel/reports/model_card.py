@@ -78,7 +78,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         ("Trained on", trained_on(run)),
         ("Tested on", tested_on(run, evaluation)),
         ("Test images of each class", counts),
-        *([] if run.tested_model else [("Copies in the test", test_copies(run))]),
+        ("Copies in the test", test_copies(run)),
         ("Accuracy", f"{evaluation.accuracy}, n = {evaluation.accuracy.n:,}"),
         ("Balanced accuracy", str(evaluation.balanced_accuracy)),
         ("Area under the ROC curve", str(evaluation.auc)),
@@ -109,9 +109,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
 
 def limits(run: Run, evaluation: Evaluation) -> list[str]:
     """What a reader of the numbers must know, a sentence each."""
-    said = [evaluation.resolution]
-    if not run.tested_model:
-        said.insert(0, test_copies(run))
+    said = [test_copies(run), evaluation.resolution]
     if not evaluation.patients:
         said.append(
             "Patients are not known: images count as independent, so intervals may be "
