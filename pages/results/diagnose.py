@@ -123,8 +123,9 @@ def show_model_line(run: Run) -> None:
     few = test_warnings({c.name: {"test": c.images} for c in evaluation.per_class})
     st.caption(
         f"On its own test split: accuracy {plain(evaluation.accuracy)}, "
-        f"n \\= {evaluation.images:,}; always guessing {plain(evaluation.majority)} "
-        f"gives {evaluation.baseline.value:.3f}. {plain(' '.join(few))}"
+        f"n \\= {evaluation.images:,}; always guessing {plain(evaluation.majority)}, "
+        f"the commonest class there, gives {evaluation.baseline.value:.3f}. "
+        f"{plain(' '.join(few))}"
     )
 
 

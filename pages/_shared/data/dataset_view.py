@@ -61,8 +61,9 @@ def show_facts(report: DatasetReport) -> None:
             "Baseline (majority class)",
             f"{report.baseline:.1%}".replace("%", " %"),
             "Accuracy on the test images of a model that always predicts "
-            f"{plain(report.baseline_class)} (n = {test:,}). "
-            "A model must do better than that.",
+            f"{plain(report.baseline_class)}, the commonest class of the training "
+            f"images (n = {test:,}). A model must do better than that. Evaluate "
+            "predicts the commonest class of the test images, which may be another.",
         ),
         (
             "Class imbalance",
