@@ -1,4 +1,4 @@
-"""Images for Diagnose: the slice or frame that is meant, as in training."""
+"""Pictures for Diagnose: the slice or frame that is meant, as in training."""
 
 from __future__ import annotations
 

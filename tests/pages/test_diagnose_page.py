@@ -1,4 +1,4 @@
-"""Diagnose: consent first, images in, the very numbers of predictions.csv out."""
+"""Diagnose: consent first, pictures in, the very numbers of predictions.csv out."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_nothing_works_before_the_consent(runs: Runs) -> None:
     app = opened(consent=False)
     assert not app.selectbox
     assert not app.file_uploader
-    assert [b.label for b in app.button] == ["I understand"]
+    assert [b.label for b in app.main.button] == ["I understand"]
     press(app, "I understand")
     assert app.selectbox
     assert app.file_uploader
@@ -105,7 +105,7 @@ def test_nothing_works_before_the_consent(runs: Runs) -> None:
 
 def test_without_a_model_the_way_leads_to_training() -> None:
     app = opened()
-    assert [b.label for b in app.button] == ["Train a model"]
+    assert [b.label for b in app.main.button] == ["Train a model"]
 
 
 def test_a_link_chooses_the_model_across_the_consent(runs: Runs) -> None:
@@ -233,7 +233,7 @@ def test_names_are_text(runs: Runs) -> None:
     content = pictures(runs[0])[0].read_bytes()
     drop(app, ("../../etc/<b>*x*</b>.png", content), (r"..\a.png", content))
     assert list(app.dataframe[0].value["File"]) == ["b>.png", "a.png"]
-    drop(app, ("<b>*x*.txt", b"no image"))
+    drop(app, ("<b>*x*.txt", b"no picture"))
     assert r"\<b\>\*x\*\.txt" in app.warning[0].value
 
 

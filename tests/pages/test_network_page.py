@@ -42,4 +42,4 @@ def test_every_step_with_its_formula(run: Run) -> None:
 
 def test_without_a_model_the_way_leads_to_training() -> None:
     app = opened()
-    assert [b.label for b in app.button] == ["Train a model"]
+    assert [b.label for b in app.main.button] == ["Train a model"]

@@ -1,0 +1,133 @@
+"""Step Curves: loss and accuracy of one run while it learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from medmodel.audience.slide import Chart, Curve, Slide, State
+from medmodel.live import Feed
+from medmodel.reports import plots
+from medmodel.runs.run import Run, RunStatus, Status
+from pages._shared.common import widgets
+from pages._shared.common.words import STATE_TITLES, duration
+from pages._shared.presenter.scene import Scene, go_to
+from pages._shared.presenter.subject import chosen_run
+
+_FEED = "presented-feed"
+
+
+def curves_scene() -> Scene:
+    """The chosen run, as far as it has come.
+
+    Raises:
+        RunError: The run in the address is not there, or damaged.
+    """
+    run = chosen_run()
+    if run is None:
+        slide = Slide(
+            "Curves",
+            "No run yet",
+            "Loss and accuracy will be drawn here while a model learns.",
+            state="empty",
+        )
+        return Scene(slide, "Go to Train", lambda: go_to("train"))
+    status = run.status
+    return Scene(_slide(run, status, _feed(run)), live=status.state.active)
+
+
+def _feed(run: Run) -> Feed:
+    """The run's growing files, read on where the last look ended."""
+    feed = st.session_state.get(_FEED)
+    if not isinstance(feed, Feed) or feed.run.folder != run.folder:
+        feed = st.session_state[_FEED] = Feed(run, widgets.store())
+    feed.poll()
+    return feed
+
+
+def _slide(run: Run, status: Status, feed: Feed) -> Slide:
+    state: State = "busy" if status.state.active else "full"
+    sentence = _sentence(status)
+    notes: tuple[str, ...] = ()
+    if status.failure is not None and not status.state.active:
+        state, sentence = "failed", status.failure.message
+        notes = (status.failure.advice,)
+    return Slide(
+        "Curves",
+        f"{run.title}: {STATE_TITLES[status.state].lower()}",
+        sentence,
+        state,
+        _progress(status),
+        charts=_charts(status, feed),
+        notes=notes,
+    )
+
+
+def _sentence(status: Status) -> str:
+    if not status.state.active and not status.best_epoch:
+        return f"Epochs: {status.epoch}."
+    if not status.state.active:
+        return f"Epochs: {status.epoch}; best epoch: {status.best_epoch}."
+    if status.seconds_left is None:
+        return status.message
+    return f"{status.message} {duration(status.seconds_left)} left."
+
+
+def _progress(status: Status) -> float | None:
+    if not status.state.active:
+        return None
+    if status.phase == "training" and status.steps:
+        return min(status.step / status.steps, 1.0)
+    return min(status.done / status.total, 1.0) if status.total else 0.0
+
+
+def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
+    steps, epochs = feed.steps.columns, feed.epochs.columns
+    if not len(feed.steps) and not len(feed.epochs):
+        return ()
+    step, loss, accuracy = steps
+    epoch, at, _, _, val_loss, val_accuracy = epochs
+    marked = next(
+        (x for e, x in zip(epoch, at, strict=True) if e == status.best_epoch), None
+    )
+    return (
+        Chart(
+            "Loss",
+            "step",
+            (
+                Curve("training", step, loss, _last(loss, "{:.3g}"), thin=True),
+                Curve("validation", at, val_loss, _last(val_loss, "{:.3g}")),
+            ),
+            marked=marked,
+        ),
+        Chart(
+            "Accuracy",
+            "step",
+            (
+                Curve("training", step, accuracy, _last_share(accuracy), thin=True),
+                Curve("validation", at, val_accuracy, _last_share(val_accuracy)),
+            ),
+            per_cent=True,
+            marked=marked,
+        ),
+    )
+
+
+def _last(values: Sequence[float], pattern: str) -> str:
+    finite = [value for value in values[-50:] if math.isfinite(value)]
+    return pattern.format(finite[-1]) if finite else ""
+
+
+def _last_share(values: Sequence[float]) -> str:
+    finite = [value for value in values[-50:] if math.isfinite(value)]
+    return plots.measured_share(finite[-1], 1) if finite else ""
+
+
+def model_state(run: Run) -> str:
+    """Why a run has no model to ask, in one sentence."""
+    state = run.status.state
+    if state in (RunStatus.RUNNING, RunStatus.QUEUED):
+        return "The model still learns; it can be asked when the run has ended."
+    return "This run ended without a model."

@@ -1,0 +1,113 @@
+"""Step Data: how many images of each class there are, from how many patients."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel.audience.slide import Bar, Slide
+from medmodel.core.errors import DataError
+from medmodel.data.datasets import index_folder, load_index
+from medmodel.data.layout import list_files
+from medmodel.data.sample_size import SMALL_DATASET
+from medmodel.reports import plots
+from pages._shared.common import widgets
+from pages._shared.presenter.scene import Scene, turned
+from pages._shared.presenter.subject import choose_dataset, chosen_dataset, datasets
+
+MOST_BARS = 10
+IMBALANCE = 3
+"""How many times as large as the smallest class the largest is called unequal."""
+
+
+def data_scene() -> Scene:
+    """The chosen data set; up and down show another one."""
+    folder = chosen_dataset()
+    if folder is None:
+        return Scene(
+            Slide(
+                "Data",
+                "No data set yet",
+                "The sample data set is being drawn; it takes a few seconds.",
+                state="empty",
+            ),
+            live=True,
+        )
+    slide = dataset_slide(folder)
+    return Scene(slide, turn=lambda by: _turn(folder, by))
+
+
+def _turn(folder: Path, by: int) -> None:
+    folders = datasets()
+    at = folders.index(folder) if folder in folders else 0
+    if folders:
+        choose_dataset(folders[turned(len(folders), at, by)])
+
+
+def dataset_slide(folder: Path) -> Slide:
+    """Counts of a data set, as checked or else by the names of its files.
+
+    Raises:
+        DataError: The folder cannot be understood.
+    """
+    name = widgets.folder_name(str(folder))
+    counts, patients, checked = _counts(str(folder), _checked(folder))
+    total = sum(counts.values())
+    if not counts:
+        raise DataError(f"{name} holds no images in folders of classes.")
+    colours = plots.class_colours(sorted(counts))
+    common = Counter(counts).most_common()
+    bars = tuple(
+        Bar(label, count / common[0][1], f"{count:,}", colours[label])
+        for label, count in common[:MOST_BARS]
+    )
+    return Slide(
+        "Data",
+        f"{name}: {total:,} images in {len(counts)} classes",
+        _patients_sentence(patients, checked),
+        bars=bars,
+        notes=tuple(_notes(counts)),
+    )
+
+
+def _patients_sentence(patients: int, checked: bool) -> str:
+    if not checked:
+        return "Counted by their files; the images have not been checked yet."
+    if not patients:
+        return "Checked. The files' headers name no patients."
+    return f"Checked. The files' headers name {patients:,} patients."
+
+
+def _notes(counts: dict[str, int]) -> list[str]:
+    notes = []
+    common = Counter(counts).most_common()
+    rest = common[MOST_BARS:]
+    if rest:
+        images = sum(count for _, count in rest)
+        notes.append(f"{len(rest)} more classes with {images:,} images in all.")
+    if sum(counts.values()) < SMALL_DATASET:
+        notes.append("Too few images to learn from or to judge by: a demonstration.")
+    (largest, most), (smallest, least) = common[0], common[-1]
+    if most >= IMBALANCE * least:
+        times = f"{most / least:.0f} times"
+        notes.append(f"Class {largest} has {times} as many images as {smallest}.")
+    return notes
+
+
+def _checked(folder: Path) -> int:
+    """Changes whenever the data set is checked again; 0 before the first time."""
+    index = index_folder(folder) / "index.csv"
+    return index.stat().st_mtime_ns if index.exists() else 0
+
+
+@st.cache_data(max_entries=16, ttl=60, show_spinner=False)
+def _counts(folder: str, checked: int) -> tuple[dict[str, int], int, bool]:
+    """Class -> images, patients that are named, whether the images were checked."""
+    index = load_index(Path(folder)) if checked else None
+    if index is None:
+        files, _ = list_files(Path(folder))
+        return dict(Counter(file.label for file in files)), 0, False
+    table = index.readable
+    return dict(Counter(table["label"])), len(set(table["patient"]) - {""}), True

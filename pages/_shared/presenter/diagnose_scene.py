@@ -1,0 +1,208 @@
+"""Step Diagnose: one image, its saliency map, and every class's probability."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from medmodel.audience.slide import Bar, Image, Slide
+from medmodel.core import audit
+from medmodel.evaluation.predictions import training_digests
+from medmodel.imaging.images import Pixels, png_bytes, thumbnail
+from medmodel.reports import plots
+from medmodel.runs import run_index
+from medmodel.runs.run import Run
+from pages._shared.common import widgets
+from pages._shared.prediction.cases import (
+    Case,
+    pixel_digest_of,
+    pixels_of,
+    test_samples,
+)
+from pages._shared.prediction.ood_view import is_unlike_training
+from pages._shared.prediction.prediction_cache import (
+    Answer,
+    ask,
+    heatmap_of,
+    starting,
+    warm,
+)
+from pages._shared.prediction.prediction_view import calibration_sentence
+from pages._shared.presenter.curves_scene import model_state
+from pages._shared.presenter.scene import Scene, go_to, turned
+from pages._shared.presenter.subject import chosen_run, trainings
+
+MOST_BARS = 5
+SIDE = 512
+OPACITY = 0.6
+_AT = "presented-case"
+_SAMPLES = "presented-samples"
+
+
+def diagnose_scene() -> Scene:
+    """The image last uploaded in this session, or one of the test split.
+
+    Raises:
+        MedModelError: The run is not there, or its model cannot be asked.
+    """
+    if not st.session_state.get("consent"):
+        return _consent()
+    run = _model()
+    if run is None:
+        return _without_model()
+    warm(run)
+    cases = _cases(run)
+    if not cases:
+        return _without_image(run)
+    if starting():
+        slide = Slide(
+            "Diagnose",
+            "Loading the model",
+            "It takes some seconds the first time.",
+            state="busy",
+        )
+        return Scene(slide, live=True)
+    at = min(st.session_state.get(_AT, len(cases) - 1), len(cases) - 1)
+    slide = _slide(ask(run, [cases[at]])[0], at, len(cases))
+    return Scene(slide, turn=lambda by: _turn(len(cases), at, by))
+
+
+def _consent() -> Scene:
+    def agree() -> None:
+        st.session_state["consent"] = True
+        audit.record("consent", page="present")
+
+    slide = Slide(
+        "Diagnose",
+        "Not for clinical use",
+        "A model's score is not a diagnosis, and nothing shown here may decide about "
+        "a patient.",
+        state="empty",
+    )
+    return Scene(slide, "I understand", agree)
+
+
+def _model() -> Run | None:
+    """The chosen run if it has a model, else the newest that has one."""
+    asked = chosen_run()
+    candidates = [asked] if asked is not None else []
+    candidates += [e.run for e in trainings()]
+    finished = {e.run.id for e in run_index.finished(widgets.store())}
+    return next((run for run in candidates if run.id in finished), None)
+
+
+def _without_model() -> Scene:
+    run = chosen_run()
+    sentence = "A trained model answers here about an image."
+    slide = Slide(
+        "Diagnose",
+        "No model yet",
+        sentence if run is None else model_state(run),
+        state="empty" if run is None else "busy",
+    )
+    active = run is not None and run.status.state.active
+    step = "curves" if active else "train"
+    title = "Watch it learn" if active else "Go to Train"
+    return Scene(slide, title, lambda: go_to(step), live=active)
+
+
+def _cases(run: Run) -> list[Case]:
+    """The images of this session, the last uploaded one last; else samples."""
+    cases = st.session_state.get("cases", {}).values()
+    uploaded = [case for case in cases if isinstance(case, Case)]
+    if uploaded or not st.session_state.get(_SAMPLES):
+        return uploaded
+    return test_samples(run, run.model_facts.preprocessing)
+
+
+def _without_image(run: Run) -> Scene:
+    def take() -> None:
+        st.session_state[_SAMPLES] = True
+        st.session_state[_AT] = 0
+
+    slide = Slide(
+        "Diagnose",
+        "No image yet",
+        f"Drop one on the page Diagnose, or take some from the test split of "
+        f"{run.title}.",
+        state="empty",
+    )
+    return Scene(slide, "Take images from the test split", take)
+
+
+def _turn(count: int, at: int, by: int) -> None:
+    st.session_state[_AT] = turned(count, at, by)
+
+
+def _slide(answer: Answer, at: int, count: int) -> Slide:
+    notes = [calibration_sentence(answer.prediction.temperature)]
+    if count > 1:
+        notes.append(f"Image {at + 1} of {count}; ↑ and ↓ show the others.")
+    case = answer.case
+    title = "As in the data set" if case.label else "As uploaded"
+    image = Image(title, "The image", _png(pixels_of(case)))
+    slide = Slide("Diagnose", "", images=(image,), notes=tuple(notes))
+    if is_unlike_training(answer):
+        return replace(
+            slide,
+            title="Unlike the training data",
+            sentence="The model has seen hardly anything like this image: its "
+            "probabilities are not shown.",
+        )
+    return _with_answer(slide, answer)
+
+
+def _with_answer(slide: Slide, answer: Answer) -> Slide:
+    name = answer.classes[answer.first_choice]
+    share = plots.per_cent(float(answer.probabilities[answer.first_choice]))
+    heatmap = heatmap_of(answer, answer.first_choice)
+    overlay = plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, OPACITY)
+    caption = plots.heatmap_caption(heatmap, name)
+    map_image = Image(f"Saliency map: {name}", caption, png_bytes(overlay))
+    truth = f" True class: {answer.case.label}." if answer.case.label else ""
+    return replace(
+        slide,
+        title=f"Predicted class: {name} ({share})",
+        sentence=f"{answer.run.title}.{truth}",
+        images=(*slide.images, map_image),
+        bars=_bars(answer),
+        notes=(caption, *_learned(answer), *slide.notes),
+    )
+
+
+def _learned(answer: Answer) -> list[str]:
+    """Whether the run learned from this very image, or was steered by it."""
+    digests = _training_digests(str(answer.run.folder))
+    split = digests.get(pixel_digest_of(answer.case), "")
+    if split == "train":
+        return ["The model was trained on this very image."]
+    if split == "val":
+        return ["This very image is one of the validation images of the run."]
+    return []
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _training_digests(folder: str) -> dict[str, str]:
+    return training_digests(Run(Path(folder)))
+
+
+def _bars(answer: Answer) -> tuple[Bar, ...]:
+    colours = plots.class_colours(answer.classes)
+    order = np.argsort(-answer.probabilities, kind="stable")
+    bars = []
+    for place in order[:MOST_BARS]:
+        share, name = float(answer.probabilities[place]), answer.classes[place]
+        bars.append(Bar(name, share, plots.per_cent(share), colours[name]))
+    rest = order[MOST_BARS:]
+    if len(rest):
+        share = float(answer.probabilities[rest].sum())
+        name = f"{len(rest)} more classes"
+        bars.append(Bar(name, share, plots.per_cent(share), "#8a8a8a"))
+    return tuple(bars)
+
+
+def _png(pixels: Pixels) -> bytes:
+    return png_bytes(plots.enlarged(thumbnail(pixels, SIDE), SIDE))

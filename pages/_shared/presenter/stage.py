@@ -1,0 +1,111 @@
+"""The projector: one slide over the whole window, and the keys."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import streamlit as st
+
+from medmodel.audience.room import Room
+from medmodel.core.environment import REPOSITORY
+from pages._shared.presenter.qr_code import qr_path
+from pages._shared.presenter.scene import STEPS, TITLES, Scene
+
+ASSETS = REPOSITORY / "assets"
+_DARK = "presented-dark"
+
+
+@lru_cache
+def _source(*names: str) -> str:
+    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
+
+
+def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) -> str:
+    """Shows the slide; returns the key that was pressed, as the page understands it.
+
+    Args:
+        scene: What is shown.
+        step: Key of `TITLES`.
+        room: The open audience address of this session.
+        shares_images: Whether phones see the slide's images now.
+
+    Returns:
+        next, previous, first, last, up, down, action, leave, image, room or dark; ""
+        for none.
+    """
+    component = st.components.v2.component(
+        "presenter",
+        html=_source("presenter.html"),
+        css=_source("slide.css", "presenter.css"),
+        js=_source("slide.js", "presenter.js"),
+    )
+    result = component(
+        data={
+            "slide": scene.slide.facts(inline=True),
+            "place": f"{STEPS.index(step) + 1} / {len(STEPS)}",
+            "action": scene.action,
+            "room": _attendance(scene, room, shares_images),
+            "code": _code(room),
+            "dark": is_dark(),
+            "keys": _keys(scene, room, shares_images),
+        },
+        key="presenter",
+        on_pressed_change=lambda: None,
+    )
+    return str(result.pressed or "")
+
+
+def is_dark() -> bool:
+    """As chosen by key, else as the page is."""
+    dark: bool = st.session_state.get(_DARK, st.context.theme.type == "dark")
+    return dark
+
+
+def turn_dark() -> None:
+    """Light becomes dark, and dark light."""
+    st.session_state[_DARK] = not is_dark()
+
+
+def _attendance(scene: Scene, room: Room | None, shares_images: bool) -> str:
+    if room is None:
+        return ""
+    count = room.attendance.followers
+    if not scene.slide.images:
+        return f"Phones: {count}"
+    if shares_images:
+        return f"Phones: {count}, which see the images"
+    return f"Phones: {count}, without the images"
+
+
+def _code(room: Room | None) -> dict[str, Any] | None:
+    if room is None:
+        return None
+    path, size = qr_path(room.link)
+    return {"link": room.link, "path": path, "size": size}
+
+
+def _keys(
+    scene: Scene, room: Room | None, shares_images: bool
+) -> list[tuple[str, str]]:
+    """What the keys do here."""
+    steps = ", ".join(title.lower() for title in TITLES.values())
+    keys = [("→ ←", f"Next and previous step: {steps}")]
+    if scene.turn:
+        keys.append(("↑ ↓", "Another one of the same kind"))
+    if scene.action:
+        keys.append(("Enter", scene.action))
+    if room is None:
+        keys.append(("R", "Open a link for phones in the room"))
+    else:
+        keys += [("Q", "Link and QR code for phones"), ("R", "Phones in the room")]
+    if room is not None and scene.slide.images:
+        held = "Hide these images from phones"
+        keys.append(("I", held if shares_images else "Show these images on phones"))
+    return [
+        *keys,
+        ("D", "Light or dark"),
+        ("F", "Full screen"),
+        ("?", "These keys"),
+        ("P, Esc", "Leave presenter mode"),
+    ]

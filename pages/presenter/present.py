@@ -1,0 +1,139 @@
+"""Presenter mode: one slide over the whole window, keys to go through a demo."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel.audience.slide import Slide
+from medmodel.core.errors import MedModelError
+from pages._shared.common import widgets
+from pages._shared.presenter import room_view
+from pages._shared.presenter.compare_scene import compare_scene
+from pages._shared.presenter.curves_scene import curves_scene
+from pages._shared.presenter.data_scene import data_scene
+from pages._shared.presenter.diagnose_scene import diagnose_scene
+from pages._shared.presenter.scene import (
+    ROOM,
+    STEPS,
+    TITLES,
+    Scene,
+    current_step,
+    go_to,
+    step_after,
+)
+from pages._shared.presenter.stage import show_stage, turn_dark
+from pages._shared.presenter.train_scene import train_scene
+
+SCENES = {
+    "data": data_scene,
+    "train": train_scene,
+    "curves": curves_scene,
+    "diagnose": diagnose_scene,
+    "compare": compare_scene,
+}
+PAGES = {
+    "data": widgets.DATASETS,
+    "train": widgets.TRAIN,
+    "curves": widgets.RUNS,
+    "diagnose": widgets.DIAGNOSE,
+    "compare": widgets.COMPARE,
+}
+LIVE_SECONDS, FOLLOWED_SECONDS = 1.0, 2.0
+"""Seconds between two looks at what changes by itself, and at how many follow."""
+
+
+def scene_of(step: str) -> Scene:
+    """What the step shows; what went wrong is a slide, too."""
+    try:
+        return SCENES[step]()
+    except MedModelError as error:
+        return Scene(
+            Slide(
+                TITLES[step],
+                "This cannot be shown",
+                str(error),
+                state="failed",
+            )
+        )
+
+
+def show_step(step: str) -> None:
+    """The step's slide, on the projector and on the phones, and what keys do."""
+    scene = scene_of(step)
+    room_view.publish(scene.slide)
+    room = room_view.room_of_session()
+    shared = room_view.shares_images(scene.slide)
+    pressed = show_stage(scene, step, room, shared)
+    if pressed:
+        answer(pressed, step, scene)
+        st.rerun()
+    if scene.live != st.session_state.get("presented-live"):
+        st.session_state["presented-live"] = scene.live
+        st.rerun()
+
+
+def answer(pressed: str, step: str, scene: Scene) -> None:
+    """Does what a key asks for."""
+    if pressed in ("next", "previous", "first", "last"):
+        go_to(step_after(step, pressed))
+    elif pressed in ("up", "down") and scene.turn:
+        scene.turn(1 if pressed == "down" else -1)
+    elif pressed == "action" and scene.act:
+        try:
+            scene.act()
+        except MedModelError as error:
+            st.session_state["presented-error"] = str(error)
+    elif pressed == "image" and room_view.room_of_session() and scene.slide.images:
+        room_view.toggle_images(scene.slide)
+    elif pressed == "dark":
+        turn_dark()
+    elif pressed == "room":
+        st.session_state["presented-step"] = step
+        go_to(ROOM)
+    elif pressed == "leave":
+        leave(step)
+
+
+def leave(step: str) -> None:
+    """Opens the page that the step stands for."""
+    run = st.query_params.get("run", "") if step in ("curves", "diagnose") else ""
+    dataset = st.query_params.get("dataset", "") if step in ("data", "train") else ""
+    params = {"run": run} if run else {"dataset": dataset} if dataset else {}
+    st.switch_page(PAGES[step], query_params=params)
+
+
+def show_failed_action(step: str) -> None:
+    """What Enter could not do, until another key is pressed."""
+    error = st.session_state["presented-error"]
+    slide = Slide(TITLES[step], "This was not done", error, state="failed")
+    pressed = show_stage(Scene(slide), step, room_view.room_of_session(), False)
+    if pressed:
+        del st.session_state["presented-error"]
+        answer(pressed, step, Scene(slide))
+        st.rerun()
+
+
+def show() -> None:
+    step = current_step()
+    if "present" not in st.query_params:
+        go_to(step)
+        st.rerun()  # without the menu
+    if step == ROOM:
+        if st.button(
+            "Back to the slides", shortcut="Esc", icon=":material/arrow_back:"
+        ):
+            go_to(st.session_state.get("presented-step", STEPS[0]))
+            st.rerun()
+        room_view.show_room()
+        return
+    st.title("Presenter mode", anchor=False)
+    if "presented-error" in st.session_state:
+        show_failed_action(step)
+        return
+    live = st.session_state.get("presented-live", False)
+    followed = room_view.room_of_session() is not None
+    every = LIVE_SECONDS if live else FOLLOWED_SECONDS if followed else None
+    st.fragment(show_step, run_every=every)(step)
+
+
+show()
