@@ -12,7 +12,15 @@ from pages._shared.presenter.entry import enter_presenter_mode, offer_presenter_
 ROOT = Path(__file__).resolve().parent
 ASSETS = ROOT.parent / "assets"
 
-st.set_page_config("MedModel", page_icon=ASSETS / "icon.png", layout="wide")
+SIDEBAR = 256
+"""Width of the menu in pixels: a projector has 1,280."""
+
+st.set_page_config(
+    "MedModel",
+    page_icon=ASSETS / "icon.png",
+    layout="wide",
+    initial_sidebar_state=SIDEBAR,
+)
 st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
 SECTIONS = {
     "": [("home/start.py", "Start", ":material/home:")],
@@ -55,6 +63,8 @@ page = st.navigation(
     | {"Presenter": [presenter]},
     position="hidden" if presenting else "sidebar",
 )
+if page.title != "Start":
+    st.set_page_config(f"{page.title} · MedModel")
 if presenting:
     enter_presenter_mode(page, presenter)
 else:

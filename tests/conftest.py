@@ -84,7 +84,7 @@ def draw_class_folders(
     size: int = 32,
     seed: int = 0,
 ) -> Path:
-    """Draws grey PNG pictures that differ in brightness by class."""
+    """Draws grey PNG images that differ in brightness by class."""
     rng = np.random.default_rng(seed)
     for position, name in enumerate(classes):
         level = 50 + 150 * position / max(len(classes) - 1, 1)
@@ -97,7 +97,7 @@ def draw_class_folders(
 
 @pytest.fixture
 def class_folders(tmp_path: Path) -> Path:
-    """Two easy classes with 12 pictures each, under an allowed root."""
+    """Two easy classes with 12 images each, under an allowed root."""
     return draw_class_folders(tmp_path / "data" / "easy")
 
 

@@ -58,7 +58,7 @@ def test_pages_in_a_ring_end() -> None:
         try:
             assert images.decode(bomb_files.tiff(pages, back)).frames <= pages
         except ImageError as error:
-            assert "The picture" in str(error)
+            assert "The image" in str(error)
 
 
 def test_jpeg_with_scans() -> None:

@@ -17,7 +17,7 @@ from tests.finished_run import create_ended
 
 
 def make_tiny_run(dataset: Path, name: str, seed: int = 0, size: int = 32) -> Run:
-    """Predicts every picture of flat class folders; alternately test and val.
+    """Predicts every image of flat class folders; alternately test and val.
 
     Args:
         dataset: Class folders.

@@ -71,6 +71,14 @@ ROWS: dict[str, tuple[str, str]] = {
         "browser.viewers.viewers",
         "50 viewers of one live run while it trains",
     ),
+    "contrast": (
+        "browser.contrast.contrast",
+        "lowest contrast of all texts of all pages, light and dark",
+    ),
+    "layout_shift": (
+        "browser.layout_shift.layout_shift",
+        "how far pages move while they load",
+    ),
     "shell_memory": (
         "browser.serving.shell_memory",
         "memory of the shell over 50 page views",
@@ -97,7 +105,7 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "fuzz_images": (
         "fuzz.fuzz_images",
-        "10,000 damaged pictures read: crashes and hangs",
+        "10,000 damaged images read: crashes and hangs",
     ),
     "odd_files": (
         "odd_files.odd_files",
@@ -135,7 +143,7 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "unfamiliar": (
         "unfamiliar.unfamiliar",
-        "AUROC of pictures like the training data against others, far and near",
+        "AUROC of images like the training data against others, far and near",
     ),
     "refusals": (
         "unfamiliar.refusals",

@@ -94,7 +94,7 @@ def _medians(*asked: Callable[[], object]) -> list[float]:
 TOLERANCE = 15 / 500
 
 
-"""Of the picture's side. The published game allows 15 pixels around an object, in
+"""Of the image's side. The published game allows 15 pixels around an object, in
 photographs with a longer side of 500: Zhang et al. 2018, "Top-Down Neural Attention by
 Excitation Backprop", IJCV."""
 
@@ -132,7 +132,7 @@ def _pointing(name: str, config: TrainConfig, folder: Path) -> Measurement:
 
 
 def _misses(run: Run, folder: Path, explain: Explainer) -> tuple[np.ndarray, int]:
-    """How far beside the nearest lesion each map points, in sides of the picture.
+    """How far beside the nearest lesion each map points, in sides of the image.
 
     Returns:
         (n,) for the rightly classified test images with a lesion; how many of these

@@ -17,11 +17,12 @@ from medmodel.data.datasets import index_dataset
 from medmodel.imaging import images
 from medmodel.imaging.channels import from_pixels
 from medmodel.quality import near_duplicates
+from medmodel.quality.turns import Turn
 
 RECALL = 0.95
 UNRELATED = 10_000
 ORIGINALS = 40
-_BICUBIC = Image.Resampling.BICUBIC
+_BICUBIC, _Transpose = Image.Resampling.BICUBIC, Image.Transpose
 _SETS = {
     "X-ray": "chest_xray",
     "microscopy": "blood_cells",
@@ -73,6 +74,19 @@ TRANSFORMATIONS: dict[str, Transformation] = {
     "-3 % brightness": lambda image: _brightened(0.97, image),
     "crop 2 % at two edges": lambda image: _cropped(0.02, 0, image),
     "crop 2 % at every edge": lambda image: _cropped(0.02, 0.02, image),
+    "mirrored": lambda image: image.transpose(_Transpose.FLIP_LEFT_RIGHT),
+    "upside down": lambda image: image.transpose(_Transpose.FLIP_TOP_BOTTOM),
+    "turned by 90°": lambda image: image.transpose(_Transpose.ROTATE_90),
+    "turned by 180°": lambda image: image.transpose(_Transpose.ROTATE_180),
+    "turned by 270°": lambda image: image.transpose(_Transpose.ROTATE_270),
+    "mirrored, turned by 90°": lambda image: image.transpose(_Transpose.TRANSPOSE),
+    "mirrored, turned by 270°": lambda image: image.transpose(_Transpose.TRANSVERSE),
+    "mirrored, JPEG 30": lambda image: _compressed(
+        image.transpose(_Transpose.FLIP_LEFT_RIGHT)
+    ),
+    "turned by 90°, 50 %": lambda image: _scaled(
+        0.5, image.transpose(_Transpose.ROTATE_90)
+    ),
 }
 
 
@@ -136,7 +150,10 @@ def _recall(originals: list[Image.Image], transform: Transformation) -> float:
 
 
 def _false_pairs(files: list[int], originals: list[Image.Image]) -> tuple[int, int]:
-    """Number of pairs drawn at random, and of those that are taken for near copies."""
+    """Number of pairs drawn at random, and of those that are taken for near copies.
+
+    Also with one of the two images turned or mirrored in each way.
+    """
     rng, file = np.random.default_rng(0), np.array(files)
     pairs = np.sort(rng.integers(0, len(originals), (3 * UNRELATED, 2)), axis=1)
     # Neighbouring slices of one file are no unrelated pair.
@@ -146,8 +163,9 @@ def _false_pairs(files: list[int], originals: list[Image.Image]) -> tuple[int, i
         places = [(Path(temporary), f"{n}.png") for n in range(len(originals))]
         for place, image in zip(places, originals, strict=True):
             _save(image, Path(*place))
-        wrong = near_duplicates.confirmed(places, pairs)
-    return len(pairs), len(wrong)
+        turned = dict.fromkeys(Turn, pairs)
+        wrong = near_duplicates.confirmed(places, pairs, turned)
+    return len(pairs), len(set(wrong))
 
 
 def _save(image: Image.Image, path: Path) -> None:

@@ -101,9 +101,9 @@ def data_memory() -> list[Measurement]:
 def oddities() -> list[Measurement]:
     """Which of the known oddities of real data sets the quality report names."""
     expected = {
-        # Same pictures within and across splits; patients by name in train and test.
+        # Same images within and across splits; patients by name in train and test.
         "chest_xray": {"same-inside": 30, "patients": 170},
-        # One picture under two labels; one hidden file.
+        # One image under two labels; one hidden file.
         "blood_cells": {"same-labels": 1, "hidden": 1},
         "pneumoniamnist28": {"same-validation": 8, "same-inside": 19},
     }
@@ -205,7 +205,7 @@ def _fresh_workspace() -> Iterator[Path]:
 
 
 def _generate(folder: Path, count: int) -> None:
-    """Small different pictures in two classes."""
+    """Small different images in two classes."""
     rng = np.random.default_rng(0)
     for label in ("a", "b"):
         (folder / label).mkdir(parents=True)

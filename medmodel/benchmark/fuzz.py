@@ -120,7 +120,7 @@ def _read(data: bytes, name: str) -> str:
         return "refused" if 0 < len(text) < 400 and "\n" not in text else "bad message"
     shape = decoded.pixels.shape
     good = decoded.pixels.dtype == "uint8" and len(shape) == 3 and shape[2] in (1, 3)
-    return "read" if good else "bad picture"
+    return "read" if good else "bad image"
 
 
 def _child(first: int, last: int, folders: list[Path]) -> None:

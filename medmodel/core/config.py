@@ -239,7 +239,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "instant": Recipe(
         "Instant",
-        "A network that has already learned to see; only the last layer is trained. "
+        "A pretrained network of which only the last layer is trained. "
         "Curves move within seconds, and small data sets do well.",
         {},
     ),
@@ -257,7 +257,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "document": Recipe(
-        "Document's CNN",
+        "Textbook CNN",
         "Two convolutions, two poolings, one dense layer: the textbook network, "
         "from scratch, with the textbook's settings.",
         {

@@ -49,7 +49,7 @@ STEPS: dict[str, Step] = {
         1024,
         256,
         "Scales the longer side to so many pixels, so that what follows means the same "
-        "for all pictures.",
+        "for all images.",
         whole=True,
     ),
     "stretch": Step(
@@ -77,7 +77,7 @@ STEPS: dict[str, Step] = {
         0.2,
         2,
         0.8,
-        "Smooths where the picture repeats itself; in units of its own noise. Slow.",
+        "Smooths where the image repeats itself; in units of its own noise. Slow.",
     ),
     "bilateral": Step(
         "Denoise: bilateral",

@@ -232,7 +232,7 @@ def _environment() -> dict[str, str]:
         # One thread each: the children themselves already fill all cores.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        # Memory of the last picture serves the next: to give it back and to ask for it
+        # Memory of the last image serves the next: to give it back and to ask for it
         # anew takes as long as all that is done to the pixels (glibc's mallopt).
         "MALLOC_MMAP_THRESHOLD_": str(_LARGE),
         "MALLOC_TRIM_THRESHOLD_": str(2 * _LARGE),

@@ -45,7 +45,7 @@ def window_values(setting: str) -> tuple[float, float] | None:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How any picture becomes the pixels of a model.
+    """How any image becomes the pixels of a model.
 
     Args:
         size: Height and width of the model's input in pixels, 28 to 512.

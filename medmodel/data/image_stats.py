@@ -79,19 +79,26 @@ def _colours(small: Image.Image) -> Stats:
     }
 
 
-def _lowest_frequencies() -> npt.NDArray[np.float32]:
-    """Orthonormal two-dimensional DCT-II without the mean, (`HASH_LENGTH`, pixels)."""
+def _lowest_frequencies() -> npt.NDArray[np.int64]:
     sides = range(HASH_SIDE)
     by_frequency = sorted(((u, v) for u in sides for v in sides), key=sum)
+    return np.array(by_frequency[1 : HASH_LENGTH + 1])
+
+
+FREQUENCIES = _lowest_frequencies()
+"""(`HASH_LENGTH`, 2) half waves down and across of each number of a hash."""
+
+
+def _waves() -> npt.NDArray[np.float32]:
+    """Orthonormal two-dimensional DCT-II without the mean, (`HASH_LENGTH`, pixels)."""
     places = (2 * np.arange(HASH_SIDE) + 1) / (2 * HASH_SIDE)
     waves = np.cos(np.pi * np.arange(HASH_SIDE)[:, None] * places)
     waves /= np.linalg.norm(waves, axis=1, keepdims=True)
-    lowest = by_frequency[1 : HASH_LENGTH + 1]
-    both = np.array([np.outer(waves[u], waves[v]).ravel() for u, v in lowest])
+    both = np.array([np.outer(waves[u], waves[v]).ravel() for u, v in FREQUENCIES])
     return both.astype(np.float32)
 
 
-_WAVES = _lowest_frequencies()
+_WAVES = _waves()
 
 
 def _hash(image: Image.Image) -> str:

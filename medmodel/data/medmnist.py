@@ -146,7 +146,7 @@ def _files(
         with archive.open(f"{split}_images.npy") as file:
             shape = _shape(file)
             if shape[0] != len(numbers):
-                raise ValueError("more labels than pictures, or fewer")
+                raise ValueError("more labels than images, or fewer")
             for at, number in enumerate(numbers.tolist()):
                 pixels = np.frombuffer(_exactly(file, shape), np.uint8)
                 label = classes[number] if number < len(classes) else str(number)
@@ -161,8 +161,8 @@ def _labels(archive: zipfile.ZipFile, split: str) -> npt.NDArray[Any]:
     values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     if values.ndim == 2 and values.shape[1] > 1:
         raise DataError(
-            "This set has several labels per picture, as ChestMNIST has: MedModel "
-            "learns one class per picture."
+            "This set has several labels per image, as ChestMNIST has: MedModel "
+            "learns one class per image."
         )
     if values.dtype.kind not in "iu" or values.ndim not in (1, 2) or values.min() < 0:
         raise ValueError("labels are no whole numbers")
@@ -180,7 +180,7 @@ def _shape(file: IO[bytes]) -> tuple[int, ...]:
     # A negative side would mean to read all that is there.
     sides = flat and all(1 <= side <= 1024 for side in shape[1:3])
     if not sides or fortran or dtype != np.uint8:
-        raise DataError("Only sets of flat pictures are read, grey or RGB with 8 bits.")
+        raise DataError("Only sets of flat images are read, grey or RGB with 8 bits.")
     return tuple(int(n) for n in shape)
 
 

@@ -84,8 +84,8 @@ def write_phantoms(
         for part in range(1, slices + 1):
             path = f"{label}/{patient}_slice{part}.png"
             shown = [_another_slice(lesion, rng) for lesion in lesions]
-            picture = draw_phantom(body, shown, label == "Ground glass", rng)
-            Image.fromarray(picture).save(folder / path, compress_level=1)
+            image = draw_phantom(body, shown, label == "Ground glass", rng)
+            Image.fromarray(image).save(folder / path, compress_level=1)
             for lesion in shown:
                 diameter_mm = lesion.diameter * body.mm_per_px
                 place = [f"{v:.2f}" for v in (lesion.x, lesion.y, diameter_mm)]

@@ -108,14 +108,15 @@ def roc_curve(data: Predictions, position: int) -> ThresholdCurve:
     (1996) 25; its effective number of images: Korn and Graubard, Survey Methodology 24
     (1998) 193.
     """
-    positive, scores = _one_against_rest(data, position)
-    cuts, hits, alarms = _rates(positive, scores)
+    positive, ranked = _one_against_rest(data, position)
+    _, hits, alarms = _rates(positive, ranked)
+    cuts = _thresholds(data.scores[:, position], ranked)
     corners = _thinned(alarms + hits)
     curve = alarms[corners], hits[corners], cuts[corners]
     few = _too_few("roc_band", positive, data.patients)
     if few is not None:
         return ThresholdCurve(*curve, _NOWHERE, _NOWHERE, _NOWHERE, few)
-    low, high = _band(positive, scores, data.patients, _GRID)
+    low, high = _band(positive, ranked, data.patients, _GRID)
     return ThresholdCurve(*curve, _GRID, low, high)
 
 
@@ -128,8 +129,9 @@ def precision_recall_curve(data: Predictions, position: int) -> ThresholdCurve:
     Raises:
         DataError: The class, or everything else, is absent.
     """
-    positive, scores = _one_against_rest(data, position)
-    cuts, hits, alarms = _rates(positive, scores)
+    positive, ranked = _one_against_rest(data, position)
+    _, hits, alarms = _rates(positive, ranked)
+    cuts = _thresholds(data.scores[:, position], ranked)
     odds = float(positive.sum() / (~positive).sum())
     # The first point calls nothing and has no precision; the next one always stays.
     corners = np.union1d(_thinned(alarms + hits)[1:], [1])
@@ -140,7 +142,7 @@ def precision_recall_curve(data: Predictions, position: int) -> ThresholdCurve:
         return ThresholdCurve(*curve, _NOWHERE, _NOWHERE, _NOWHERE, few)
     recall = _GRID[1:]
     # Specificity over 1 - sensitivity is the ROC curve of the others.
-    low, high = _band(~positive, -scores, data.patients, 1 - recall)
+    low, high = _band(~positive, -ranked, data.patients, 1 - recall)
     return ThresholdCurve(
         *curve,
         recall,
@@ -226,7 +228,20 @@ def _one_against_rest(
     if positive.all() or not positive.any():
         name = data.classes[position]
         raise DataError(f"No curve of {name}: one of the two groups has no image.")
-    return positive, data.scores[:, position]
+    return positive, data.log_odds[:, position]
+
+
+def _thresholds(
+    scores: NDArray[np.float64], ranked: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Score from which as many are called at each point of `_rates`, or more.
+
+    Scores may be equal, 1 for instance, where ranks still differ.
+    """
+    order = np.argsort(-ranked, kind="stable")
+    last = np.append(np.diff(ranked[order]) < 0, True)
+    lowest = np.minimum.accumulate(scores[order])[last]
+    return np.concatenate([[np.nextafter(scores.max(), np.inf)], lowest])
 
 
 def _rates(

@@ -61,7 +61,8 @@ class Evaluation:
         accuracy: Share of images whose label was the first choice.
         balanced_accuracy: Mean sensitivity of the classes that occur.
         auc: Mean of the classes' one-against-rest areas under the ROC curve.
-        baseline: Share that always guessing `majority` gets right.
+        baseline: Share that always guessing `majority` gets right. The report of a
+            data set has that of the commonest training class, often the same one.
         majority: The class with most images in the split.
         per_class: One result per class, in the model's order.
         confusion: Counts, shape `(classes, classes)`; rows labels, columns choices.

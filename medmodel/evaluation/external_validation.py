@@ -25,12 +25,13 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, RunError
 from medmodel.core.samples import axis_of
 from medmodel.core.storage import read_as, write_json
-from medmodel.data.datasets import Index, index_dataset, load_index
+from medmodel.data.datasets import Index, load_index
 from medmodel.data.layout import list_files
 from medmodel.data.splits import known_patients
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.runs import queue, tables
+from medmodel.runs.copies import ExternalCopies, write_external_copies
 from medmodel.runs.run import Run, RunStore
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def external_images(index: Index, run: Run, model: Run) -> pd.DataFrame:
         Columns `path, label, patient`, sorted by path.
 
     Raises:
-        DataError: No image is left, or images are also in the model's own data set.
+        DataError: No image is left, or volumes are cut along another axis.
     """
     rows = index.readable.sort_values("path", ignore_index=True)
     patients = known_patients(index, run.config.patient_pattern)
@@ -137,17 +138,36 @@ def external_images(index: Index, run: Run, model: Run) -> pd.DataFrame:
     if rows.empty:
         raise DataError(f"No image of {index.folder.name} has a class of this model.")
     _check_axis(index, model)
-    shared = _identical(index, model)
-    if shared:
-        raise DataError(
-            f"{shared:,} images of {index.folder.name} are also in {model.title}'s own "
-            "data set: that is no external test."
-        )
     return rows
 
 
+def check_copies(
+    index: Index, rows: pd.DataFrame, copies: ExternalCopies, model: Run
+) -> None:
+    """Refuses a test on nothing but images of the model's own data set.
+
+    Args:
+        index: Of the other folder.
+        rows: As from `external_images`.
+        copies: Which of its images are copies.
+        model: The run whose model is tested.
+
+    Raises:
+        DataError: All of them are identical to one.
+    """
+    if rows["path"].isin(copies.identical or []).all():
+        raise DataError(
+            f"All {len(rows):,} images of {index.folder.name} are also in "
+            f"{model.title}'s own data set: that is no external test."
+        )
+
+
 def write_external_test(
-    run: Run, model: Run, rows: pd.DataFrame, scores: NDArray[np.floating]
+    run: Run,
+    model: Run,
+    rows: pd.DataFrame,
+    scores: NDArray[np.floating],
+    copies: ExternalCopies,
 ) -> None:
     """Writes what the test found, and a copy of the model, into the test's folder.
 
@@ -156,7 +176,9 @@ def write_external_test(
         model: The run whose model was tested.
         rows: As from `rows_to_test`, shape `(n, 3)`.
         scores: What the model said of each, shape `(n, classes)`.
+        copies: Which of them are copies of images of the model's own data set.
     """
+    write_external_copies(run, copies)
     _write_tables(model, run, rows, scores)
     for name in _COPIED:
         if (model.folder / name).exists():
@@ -192,17 +214,6 @@ def _check_axis(index: Index, model: Run) -> None:
             f"{index.folder.name} are {other}: choose {trained_axis} ones under Slices "
             "and frames of that data set."
         )
-
-
-def _identical(index: Index, model: Run) -> int:
-    folder = Path(model.config.dataset)
-    # Nothing is left to compare with.
-    if not model.config.dataset or not folder.is_dir():
-        return 0
-    index_of_model = load_index(folder, comparable=True) or index_dataset(folder)
-    return int(
-        index.readable["digest"].isin(set(index_of_model.readable["digest"])).sum()
-    )
 
 
 def _write_tables(

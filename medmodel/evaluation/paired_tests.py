@@ -110,7 +110,7 @@ def area_difference(
     for k in chosen:
         positive = a.truth == k
         if positive.any() and not positive.all():
-            one, other = (auc_components(positive, m.scores[:, k]) for m in (a, b))
+            one, other = (auc_components(positive, m.log_odds[:, k]) for m in (a, b))
             areas.append((one[0], other[0]))
             influences.append(one[1] - other[1])
             rarest = min(rarest, int(positive.sum()), int((~positive).sum()))

@@ -17,6 +17,14 @@ from medmodel.runs.tables import read_split, score_array, scored_classes
 if TYPE_CHECKING:
     import pandas as pd
 
+_SUM_ROUNDING = 1e-4
+"""How far the scores of an image may sum to other than 1, to be ranked by log-odds: of
+scores that were rounded, the others' sum says nothing about one of them."""
+_DECIMALS = 9
+"""Of log-odds: beyond lies the noise of arithmetic, which must part no equal scores."""
+_SMALLEST = 1e-300
+"""In place of a score of 0, whose logarithm would be infinite."""
+
 Weights = NDArray[np.float64]
 """How much each image counts in each of several resampled tables, shape `(b, n)`."""
 
@@ -42,6 +50,25 @@ class Predictions:
     def predicted(self) -> NDArray[np.intp]:
         """Position of the highest score, shape `(n,)`; the first of equal ones."""
         return np.argmax(self.scores, axis=1)
+
+    @functools.cached_property
+    def log_odds(self) -> NDArray[np.float64]:
+        """What images are ranked by for each class, ascending, shape `(n, classes)`.
+
+        A softmax in single precision is 1 for all images that a network is sure of,
+        while the other classes' scores still differ. The log-odds of a class is
+        therefore the logarithm of its score ÷ the sum of the others' scores: the order
+        of its logits, and of two classes exactly the one's order turned round. Scores
+        that do not sum to 1 for each image are ranked as they are.
+        """
+        if np.abs(self.scores.sum(axis=1) - 1).max(initial=0) > _SUM_ROUNDING:
+            return self.scores
+        others = 1 - np.eye(len(self.classes))
+        inside, outside = (
+            np.log(np.maximum(scores, _SMALLEST))
+            for scores in (self.scores, self.scores @ others)
+        )
+        return np.round(inside - outside, _DECIMALS)
 
     @property
     def patient_count(self) -> int:

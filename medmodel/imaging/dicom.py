@@ -194,10 +194,10 @@ def check_image(dataset: Dataset, name: str) -> int:
             _NO_IMAGES.get(str(dataset.file_meta.get("MediaStorageSOPClassUID", "")))
         )
         if kind:
-            raise ImageError(f"{name} is no picture but {kind}.")
+            raise ImageError(f"{name} is no image but {kind}.")
         if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
             raise ImageError(
-                f"{name} is a DICOM file without a picture{_class_name(dataset)}."
+                f"{name} is a DICOM file without an image{_class_name(dataset)}."
             )
         complete_header(dataset)
         height, width = int(dataset.Rows), int(dataset.Columns)

@@ -108,7 +108,7 @@ def decode(
             frame, axis = part.number, axis if part.kind == "frame" else part.kind
         check_bytes(source.stat().st_size, name)
         source = source.read_bytes()
-    name = name or "The picture"
+    name = name or "The image"
     if not source:
         raise ImageError(f"{name} is empty (0 bytes).")
     if find_reader(source[:HEAD]) is None:

@@ -92,7 +92,7 @@ def read(
     plane = isotropic(np.ascontiguousarray(plane), height, width)
     if min(plane.shape[:2]) < SMALLEST_SIDE:
         raise ImageError(
-            f"{name} is too small for a picture: its {axis} slices have "
+            f"{name} is too small for an image: its {axis} slices have "
             f"{plane.shape[1]} × {plane.shape[0]} pixels."
         )
     colour = chosen is None
@@ -194,14 +194,14 @@ def _facts(data: bytes, name: str) -> _Facts:
         )
     if int(header["intent_code"]) == _LABELS:
         raise ImageError(
-            f"{name} is no picture but a segmentation mask: its header says that it "
+            f"{name} is no image but a segmentation mask: its header says that it "
             "holds labels."
         )
     code = int(header["datatype"])
     if code in _NOT_OFFERED or not _is_offered(code):
         kind = _NOT_OFFERED.get(code, f"data of the unknown type {code}")
         raise ImageError(
-            f"{name} is no picture: its voxels hold {kind}. Save it with "
+            f"{name} is no image: its voxels hold {kind}. Save it with "
             "real numbers of 64 bits at most."
         )
     dimensions = int(header["dim"][0])
@@ -210,10 +210,10 @@ def _facts(data: bytes, name: str) -> _Facts:
         raise ValueError("a size below 1")
     columns, rows, slices = (*sizes[:3], 1, 1)[:3]
     if dimensions < 2:
-        raise ImageError(f"{name} is no picture: it holds a single line of values.")
+        raise ImageError(f"{name} is no image: it holds a single line of values.")
     if math.prod(sizes[4:]) > 1:
         raise ImageError(
-            f"{name} is no picture: each voxel holds {math.prod(sizes[4:])} values, as "
+            f"{name} is no image: each voxel holds {math.prod(sizes[4:])} values, as "
             "in a vector field. Save one of them as a volume."
         )
     mode = _COLOURS.get(code) or header.get_data_dtype().newbyteorder("=").name
@@ -339,7 +339,7 @@ def _check_values(values: Volume, name: str) -> None:
     different = np.unique(finite)
     if len(different) <= MASK_VALUES:
         raise ImageError(
-            f"{name} looks like a segmentation mask, not a picture: it has only "
+            f"{name} looks like a segmentation mask, not an image: it has only "
             f"{len(different)} different values."
         )
 

@@ -88,8 +88,8 @@ def find_issues(
     )
     same = [group.paths for group in report.duplicates]
     issues = [
-        *_copies("same", "identical pictures", same, table),
-        *_copies("near", "pictures that look alike", measured.alike, table),
+        *_copies("same", "identical images", same, table),
+        *_copies("near", "images that look alike", measured.alike, table),
         *patients.in_two_splits(table),
         *patients.in_two_classes(table),
         *_single_files(table),
@@ -108,7 +108,11 @@ def find_issues(
 def _copies(
     kind: str, what: str, groups: Sequence[Sequence[str]], table: pd.DataFrame
 ) -> list[Issue]:
-    """Groups by the worst that is true: two labels, test, two splits, none."""
+    """Groups by what is true of them: two labels, test, two splits; else one split.
+
+    A group under two labels that lies in two splits is both: a wrong label, and a test
+    that asks for what training has shown.
+    """
     label = dict(zip(table["path"], table["label"], strict=True))
     split = dict(zip(table["path"], table["split"], strict=True))
     wish = dict(zip(table["path"], table["group"], strict=True))
@@ -119,9 +123,11 @@ def _copies(
     for group in map(list, groups):
         if len({label[p] for p in group}) > 1:
             labels.append(group)
-        elif len(sides := {split[p] for p in group}) > 1:
+        if len(sides := {split[p] for p in group}) > 1:
             (tested if "test" in sides else splits).append(group)
-        elif len({wish[p] for p in group} - {""}) != 1:  # else somebody decided
+        elif len({label[p] for p in group}) == 1 and (
+            len({wish[p] for p in group} - {""}) != 1  # else somebody decided
+        ):
             inside.append(group)
     rest = [group[1:] for group in inside]
     return [
@@ -168,7 +174,7 @@ def _single_files(table: pd.DataFrame) -> list[Issue]:
     checks: list[tuple[str, str, str, Level, Any, Act]] = [
         (
             "blank",
-            "Blank or constant pictures",
+            "Blank or constant images",
             "They show next to nothing.",
             "warning",
             table["spread"] <= 2,
@@ -176,7 +182,7 @@ def _single_files(table: pd.DataFrame) -> list[Issue]:
         ),
         (
             "tiny",
-            f"Pictures smaller than {SMALLEST_SIDE} pixels",
+            f"Images smaller than {SMALLEST_SIDE} pixels",
             "They are enlarged for training; little can be seen in them.",
             "warning",
             side < SMALLEST_SIDE,
@@ -184,7 +190,7 @@ def _single_files(table: pd.DataFrame) -> list[Issue]:
         ),
         (
             "clipped",
-            "Pictures that are mostly white",
+            "Images that are mostly white",
             "More than half of the pixels have the largest value: bright parts were "
             "cut off, or it is a page of text.",
             "warning",
@@ -193,7 +199,7 @@ def _single_files(table: pd.DataFrame) -> list[Issue]:
         ),
         (
             "rotated",
-            "Pictures turned by their EXIF note",
+            "Images rotated by their EXIF orientation",
             "They are shown and trained upright; other programs may show them turned.",
             "ok",
             table["rotated"] > 0,
@@ -285,7 +291,7 @@ def _several(table: pd.DataFrame) -> list[Issue]:
         "used. Slices and frames, on the data set's page, says which and offers others."
     )
     groups = [[path] for path in first["path"]]
-    title = "Files that hold several pictures"
+    title = "Files that hold several images"
     return issues_from_groups("several", title, sentence, "ok", groups)
 
 
@@ -337,7 +343,7 @@ def _shortcut(table: pd.DataFrame) -> list[Issue]:
         "learn that instead of the disease. "
         f"{'No patient is in two folds.' if shortcut.by_patient else ''}"
     )
-    title = "Classes can be told apart by their files alone"
+    title = "Possible shortcut: file properties predict the class"
     return [Issue("shortcut", title, sentence, "warning", 1, [])]
 
 
@@ -352,7 +358,7 @@ def _sources(table: pd.DataFrame) -> list[Issue]:
         "Folders and the form of file names alone tell the classes with a balanced "
         f"accuracy of {sources.accuracy:.2f}; by chance it would be "
         f"{sources.chance:.2f} ({examples}). A network sees no name. But if each class "
-        "came from a place of its own, the pictures differ in more than disease: ask "
+        "came from a place of its own, the images differ in more than disease: ask "
         "where they are from."
     )
     title = "Classes seem to come from different sources"

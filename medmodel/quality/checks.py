@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from medmodel.data.datasets import Index
 
-Level = Literal["ok", "warning", "problem"]
+Level = Literal["ok", "warning", "problem", "unsplit"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class DatasetReport:
         ignored: (path, reason).
         duplicates: Groups of identical images; two labels first, then two splits.
         shared_patients: (patient, splits) of those in more than one split.
-        level: How bad the worst finding is.
+        level: How bad the worst finding is; "unsplit" where no split is possible.
         verdict: Whether what is learnt can be trusted to be new on the test images.
         from_headers: Images whose patient stands in their DICOM header.
         volumes: Files that hold several slices, frames or pages.
@@ -126,9 +126,9 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     several = readable["frames"] > 1
     guessed = int((known["patient"] == known["path"].map(patient_stand_in)).sum())
     level, verdict = _verdict(duplicates, shared, (len(known), guessed), split_table)
-    certain = [name for name, _ in shared if name in from_headers]
+    certain = [(name, parts) for name, parts in shared if name in from_headers]
     if certain and level != "problem":
-        level, verdict = "problem", _same_people(certain)
+        level, verdict = _same_people(certain)
     examples = split_table.iloc[:: max(1, len(split_table) // 5)][:5]
     sizes = Counter(zip(readable["width"], readable["height"], strict=True))
     modes = Counter(readable["format"] + ", " + readable["mode"])
@@ -225,7 +225,7 @@ def _verdict(
         )
     if across:
         return "warning", (
-            f"{_number(across, 'picture')} {_verb(across, 'occurs', 'occur')} in both "
+            f"{_number(across, 'image')} {_verb(across, 'occurs', 'occur')} in both "
             "training and validation, none of these is a test image: validation looks "
             "better than it is."
         )
@@ -233,17 +233,17 @@ def _verdict(
         return "warning", (
             f"By their file names, {_number(shared, 'patient')} "
             f"{_verb(shared, 'occurs', 'occur')} in more than one split, though no "
-            "picture does: make sure that equal numbers there mean different people."
+            "image does: make sure that equal numbers there mean different people."
         )
     if two_labels:
         return "warning", (
-            "No picture occurs in two splits, but "
-            f"{_number(two_labels, 'picture')} {_verb(two_labels, 'lies', 'lie')} "
+            "No image occurs in two splits, but "
+            f"{_number(two_labels, 'image')} {_verb(two_labels, 'lies', 'lie')} "
             "under two labels: at least one of the labels is wrong."
         )
     if guessed:
         return "ok", (
-            "No picture occurs in two splits, and no volume is parted. Nobody told the "
+            "No image occurs in two splits, and no volume is parted. Nobody told the "
             f"patients of {guessed + total - known:,} images: each volume counts as "
             "one, so two volumes of one person may lie in two splits."
         )
@@ -252,17 +252,24 @@ def _verdict(
             "the patients" if not known else f"the patients of {total - known:,} images"
         )
         return "ok", (
-            f"No picture occurs in two splits; {unknown} are unknown, so nobody can "
+            f"No image occurs in two splits; {unknown} are unknown, so nobody can "
             "check whether one person's images do."
         )
-    return "ok", "No picture and no patient occurs in two splits."
+    return "ok", "No image and no patient occurs in two splits."
 
 
-def _same_people(patients: list[str]) -> str:
-    return (
-        f"By the file headers, {_number(patients, 'patient')} "
-        f"{_verb(patients, 'occurs', 'occur')} in more than one split: results on the "
-        "test images will look better than they are."
+def _same_people(shared: list[tuple[str, list[str]]]) -> tuple[Level, str]:
+    tested = [patient for patient, parts in shared if "test" in parts]
+    if tested:
+        return "problem", (
+            f"By the file headers, {_number(tested, 'patient')} "
+            f"{_verb(tested, 'has', 'have')} images in the test split and in training "
+            "or validation: results on the test images will look better than they are."
+        )
+    return "warning", (
+        f"By the file headers, {_number(shared, 'patient')} "
+        f"{_verb(shared, 'has', 'have')} images in both training and validation, none "
+        "of them in the test split: validation looks better than it is."
     )
 
 

@@ -119,7 +119,7 @@ def _examined(index: Index, pattern: str) -> tuple[pd.DataFrame, DatasetReport]:
         rows = index.readable.sort_values("path", ignore_index=True)
         table = rows[["path", "label"]].assign(patient=patients, split="train")
         report = replace(examine(index, table), drawn=[])
-        return table, replace(report, level="problem", verdict=str(error))
+        return table, replace(report, level="unsplit", verdict=str(error))
     return table, examine(index, table)
 
 

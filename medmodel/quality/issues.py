@@ -14,9 +14,13 @@ _SHOWN_GROUPS = 2000
 """Groups of a finding that are kept; there may be as many as images."""
 
 VERDICTS: dict[Level, tuple[str, str]] = {
-    "ok": ("Ready", "Nothing was found that stands against training."),
-    "warning": ("Look first", "There is something to look at before training."),
-    "problem": ("Do not trust", "Results on the test images would mislead."),
+    "ok": ("No problems found", "None of the checks speaks against training."),
+    "warning": ("Check before training", "There is something to look at first."),
+    "problem": (
+        "Data leakage found",
+        "Test images are not independent of the training and validation images.",
+    ),
+    "unsplit": ("No split possible", "Nothing can be trained on it as it is."),
 }
 
 

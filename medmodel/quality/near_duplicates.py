@@ -2,13 +2,14 @@
 
 Perceptual hashes suggest pairs: each image is compared with those in its part of the
 space of hashes, so that the work grows little faster than the number of images, not
-with its square. What the hashes suggest is confirmed by the images.
+with its square. What the hashes suggest is confirmed by the images. Images that were
+turned by quarters or mirrored look alike, too.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,11 @@ from medmodel.core.errors import ImageError
 from medmodel.data.image_stats import hash_array
 from medmodel.imaging import images
 from medmodel.imaging.channels import from_pixels
+from medmodel.quality.turns import Turn, comparable_hashes, turned_hashes, turned_image
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from medmodel.data.datasets import Index
 
 RADIUS = 0.45
@@ -33,6 +37,9 @@ NEIGHBOURS = 12
 """So many of the nearest are suggested for each image."""
 MOST_PAIRS = 20_000
 """Suggested pairs that are confirmed at most, the nearest first."""
+TURNED_RADIUS, MOST_TURNED = 0.2, 5_000
+"""The same of images that were turned or mirrored as a whole, for each way to do so:
+that alone moves hashes by up to 0.10."""
 CELL, PROBES = 512, 6
 """Images of a cell on average, and cells in which an image's neighbours are sought."""
 SIDE, LEAST_SIDE = 64, 32
@@ -59,12 +66,73 @@ def near_groups(index: Index) -> list[list[str]]:
     rows = table[table["hash"] != ""].drop_duplicates("digest")
     paths = rows["path"].tolist()
     files = rows["path"].map(samples.file_of).factorize()[0]
-    pairs = near_pairs(hash_array(rows["hash"].tolist()), files=files)
-    sure = confirmed([(index.folder, path) for path in paths], pairs)
+    hashes = hash_array(rows["hash"].tolist())
+    sure = confirmed(
+        [(index.folder, path) for path in paths],
+        near_pairs(hashes, files),
+        {turn: turned_pairs(hashes, turn, files) for turn in Turn},
+    )
     return [[paths[row] for row in group] for group in grouped(sure)]
 
 
-def near_pairs(hashes: Hashes, files: npt.NDArray[np.int64] | None = None) -> Pairs:
+def near_copies_between(
+    tested: tuple[Path, pd.DataFrame], own: tuple[Path, pd.DataFrame]
+) -> set[str]:
+    """Images of one folder that look like an image of another.
+
+    Args:
+        tested: Folder and rows of its index, see `Index.table`.
+        own: Those of the other folder.
+
+    Returns:
+        Paths within the first folder, of identical images one.
+    """
+    places: list[tuple[Path, str]] = []
+    hashes: list[str] = []
+    counts = []
+    for folder, table in (tested, own):
+        rows = table[table["hash"] != ""].drop_duplicates("digest")
+        places += [(folder, path) for path in rows["path"]]
+        hashes += rows["hash"].tolist()
+        counts.append(len(rows))
+    values, sides = hash_array(hashes), np.repeat([0, 1], counts)
+    sure = confirmed(
+        places,
+        near_pairs(values, sides=sides),
+        {turn: turned_pairs(values, turn, sides) for turn in Turn},
+    )
+    return {places[min(pair)][1] for pair in sure}
+
+
+def turned_pairs(
+    hashes: Hashes, turn: Turn, files: npt.NDArray[np.int64] | None = None
+) -> Pairs:
+    """Pairs of which the first image, turned, has a hash near the second one's.
+
+    Takes `hashes` and `files` as `near_pairs` does, and returns what it returns, but
+    a pair's order says which image is turned.
+    """
+    count = len(hashes)
+    numbers = np.arange(count) if files is None else files
+    pairs = near_pairs(
+        np.concatenate([turned_hashes(hashes, turn), comparable_hashes(hashes, turn)]),
+        np.tile(numbers, 2),
+        sides=np.repeat([0, 1], count),
+        radius=TURNED_RADIUS,
+        most=MOST_TURNED,
+    )
+    pairs = pairs - np.array([0, count])
+    return pairs[pairs[:, 0] < pairs[:, 1]] if turn.own_inverse else pairs
+
+
+def near_pairs(
+    hashes: Hashes,
+    files: npt.NDArray[np.int64] | None = None,
+    *,
+    sides: npt.NDArray[np.int64] | None = None,
+    radius: float = RADIUS,
+    most: int = MOST_PAIRS,
+) -> Pairs:
     """Pairs of images whose hashes are near each other, the nearest first.
 
     Args:
@@ -72,25 +140,32 @@ def near_pairs(hashes: Hashes, files: npt.NDArray[np.int64] | None = None) -> Pa
             should stand in only once.
         files: (n,) numbers; pairs with the same one do not count, as neighbouring
             slices of one volume always look alike.
+        sides: (n,) numbers, too, as of two folders that are compared.
+        radius: Distance within which hashes of length 1 are near.
+        most: So many pairs at most.
 
     Returns:
-        (pairs, 2) row numbers, each pair once, smaller first; `MOST_PAIRS` at most.
+        (pairs, 2) row numbers, each pair once, smaller first.
     """
     shown = np.flatnonzero(hashes.any(axis=1))
     if len(shown) < 2:
         return np.zeros((0, 2), np.int64)
     vectors = hashes[shown].astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    owners = shown if files is None else files[shown]
+    apart = [
+        numbers[shown]
+        for numbers in (np.arange(len(hashes)) if files is None else files, sides)
+        if numbers is not None
+    ]
     count = len(shown)
     # A pair is one number, its distance in front: that sorts much faster than rows.
-    nearest, radius = np.zeros(0, np.int64), RADIUS
+    nearest = np.zeros(0, np.int64)
     for queries, members in _cells(vectors):
-        left, right, distance = _neighbours(vectors, owners, queries, members, radius)
+        left, right, distance = _neighbours(vectors, apart, queries, members, radius)
         pairs = np.minimum(left, right) * count + np.maximum(left, right)
         numbers = np.ceil(distance * _STEPS).astype(np.int64) * count**2 + pairs
-        nearest = np.union1d(nearest, numbers)[:MOST_PAIRS] if len(left) else nearest
-        if len(nearest) == MOST_PAIRS:  # nothing farther will be among them
+        nearest = np.union1d(nearest, numbers)[:most] if len(left) else nearest
+        if len(nearest) == most:  # nothing farther will be among them
             radius = float(nearest[-1] // count**2) / _STEPS
     pair = nearest % count**2
     return shown[np.stack([pair // count, pair % count], axis=1)]
@@ -128,18 +203,19 @@ def _cells(
 
 def _neighbours(
     vectors: _Floats,
-    owners: npt.NDArray[np.int64],
+    apart: Sequence[npt.NDArray[np.int64]],
     queries: npt.NDArray[np.int64],
     members: npt.NDArray[np.int64],
     radius: float,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """For each query its nearest members within a radius, of other files.
+    """For each query its nearest members within a radius, with other numbers.
 
     Returns:
         Query, member and distance of each pair.
     """
     likeness = vectors[queries] @ vectors[members].T
-    likeness[owners[queries][:, None] == owners[members]] = -1
+    for numbers in apart:
+        likeness[numbers[queries][:, None] == numbers[members]] = -1
     least = 1 - radius**2 / 2
     rows = np.flatnonzero(likeness.max(axis=1) >= least)
     likeness = likeness[rows]
@@ -155,21 +231,42 @@ def _neighbours(
 
 
 def confirmed(
-    places: Sequence[tuple[Path, str]], pairs: Pairs
+    places: Sequence[tuple[Path, str]],
+    pairs: Pairs,
+    turned: Mapping[Turn, Pairs] | None = None,
 ) -> list[tuple[int, int]]:
     """Those pairs whose images agree.
 
     Args:
         places: Folder and path of each image.
         pairs: (pairs, 2) positions in `places`.
+        turned: Pairs of which the first image is to be turned.
     """
-    wanted = sorted({int(row) for row in pairs.ravel()})
+    suggestions: list[tuple[Turn | None, Pairs]] = [(None, pairs)]
+    suggestions += (turned or {}).items()
+    small = _small_images(places, [pairs for _, pairs in suggestions])
+    return [
+        pair for turn, pairs in suggestions for pair in _agreeing(small, pairs, turn)
+    ]
+
+
+def _small_images(
+    places: Sequence[tuple[Path, str]], suggestions: Sequence[Pairs]
+) -> dict[int, _Small]:
+    """The images of suggested pairs by position, those that can be read."""
+    wanted = np.unique(np.concatenate([pairs.ravel() for pairs in suggestions]))
     small: dict[int, _Small] = {}
-    items = [(row, str(places[row][0]), places[row][1]) for row in wanted]
+    items = [(row, str(places[row][0]), places[row][1]) for row in wanted.tolist()]
     for _, answer in pool.map_chunks(small_images, items):
         for row, (side, text) in (answer or {}).items():
             flat = np.frombuffer(base64.b64decode(text), np.uint8)
             small[int(row)] = flat.reshape(side, side)
+    return small
+
+
+def _agreeing(
+    small: Mapping[int, _Small], pairs: Pairs, turn: Turn | None
+) -> list[tuple[int, int]]:
     both = [(int(a), int(b)) for a, b in pairs if int(a) in small and int(b) in small]
     by_side: dict[int, list[tuple[int, int]]] = {}
     for a, b in both:
@@ -183,6 +280,8 @@ def confirmed(
                 np.stack([_resized(small[row], side) for row in rows])
                 for rows in zip(*piece, strict=True)
             )
+            if turn is not None:
+                one = np.stack([turned_image(image, turn) for image in one])
             alike = agree(one, other)
             sure += [pair for pair, yes in zip(piece, alike, strict=True) if yes]
     return sure

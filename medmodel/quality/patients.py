@@ -24,16 +24,30 @@ def in_two_splits(table: pd.DataFrame) -> list[Issue]:
         table: Columns `path`, `patient_header`, `split`.
     """
     with_patient = table[table["patient_header"] != ""]
-    groups = [
-        group["path"].tolist()
-        for _, group in with_patient.groupby("patient_header")
-        if group["split"].nunique() > 1
+    tested: list[list[str]] = []
+    validated: list[list[str]] = []
+    for _, group in with_patient.groupby("patient_header"):
+        splits = set(group["split"])
+        if len(splits) > 1:
+            (tested if "test" in splits else validated).append(group["path"].tolist())
+    return [
+        *issues_from_groups(
+            "patients",
+            "Patients in the test split and in training or validation",
+            "Images of one person on both sides make the test too easy.",
+            "problem",
+            tested,
+            "together",
+        ),
+        *issues_from_groups(
+            "patients-validation",
+            "Patients in training and validation",
+            "Validation looks better than it is. None of them has a test image.",
+            "warning",
+            validated,
+            "together",
+        ),
     ]
-    sentence = "Images of one person in training and test make the test too easy."
-    title = "Patients in more than one split"
-    return issues_from_groups(
-        "patients", title, sentence, "problem", groups, "together"
-    )
 
 
 def in_two_classes(table: pd.DataFrame) -> list[Issue]:

@@ -149,8 +149,8 @@ def _stored(report: DatasetReport) -> str:
     return f"Stored as {formats}; {sizes} pixels. Scanner and settings: not read."
 
 
-def _disagreement(pictures: int) -> str:
-    if not pictures:
+def _disagreement(images: int) -> str:
+    if not images:
         return ""
-    lie = "picture lies" if pictures == 1 else "pictures lie"
-    return f"{pictures:,} {lie} under two labels."
+    lie = "image lies" if images == 1 else "images lie"
+    return f"{images:,} {lie} under two labels."

@@ -1,6 +1,6 @@
 """A run's evaluation and its model card as HTML that needs nothing else.
 
-No script, no other file, no picture of a patient, no patient's name. Prints well, so
+No script, no other file, no image of a patient, no patient's name. Prints well, so
 that a browser makes a PDF of it.
 """
 

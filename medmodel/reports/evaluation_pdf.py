@@ -72,8 +72,8 @@ def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.y -= 3
     page.paragraph(
         f"Measured on {model_card.tested_on(run, evaluation)} Intervals are 95 %. "
-        f"Always guessing {evaluation.majority} gives an accuracy of "
-        f"{evaluation.baseline}. {evaluation.resolution}"
+        f"Always guessing {evaluation.majority}, the commonest class of these images, "
+        f"gives an accuracy of {evaluation.baseline}. {evaluation.resolution}"
     )
 
 

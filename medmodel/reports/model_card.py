@@ -65,7 +65,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
     return [
         ("Name", run.title),
         ("Version", f"Run {run.id}" + _dated(", trained ", run)),
-        ("Summary", f"Gives a picture's probability for each of: {classes}."),
+        ("Summary", f"Gives an image's probability for each of: {classes}."),
         ("Mechanism", _network(run)),
         ("Input", _preprocessing(facts.preprocessing) if facts else BLANK),
         ("Outcome predicted", classes),
@@ -78,7 +78,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         ("Trained on", trained_on(run)),
         ("Tested on", tested_on(run, evaluation)),
         ("Test images of each class", counts),
-        *([] if run.tested_model else [("Copies in the test", test_copies(run))]),
+        ("Copies in the test", test_copies(run)),
         ("Accuracy", f"{evaluation.accuracy}, n = {evaluation.accuracy.n:,}"),
         ("Balanced accuracy", str(evaluation.balanced_accuracy)),
         ("Area under the ROC curve", str(evaluation.auc)),
@@ -109,9 +109,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
 
 def limits(run: Run, evaluation: Evaluation) -> list[str]:
     """What a reader of the numbers must know, a sentence each."""
-    said = [evaluation.resolution]
-    if not run.tested_model:
-        said.insert(0, test_copies(run))
+    said = [test_copies(run), evaluation.resolution]
     if not evaluation.patients:
         said.append(
             "Patients are not known: images count as independent, so intervals may be "
@@ -128,7 +126,7 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
     said += sample_size_warnings(run, evaluation, class_counts(read_split(run)))
     if not run.tested_model:
         said.append("Tested on images of the same source only, not at another place.")
-    said.append("Says nothing about pictures unlike its training images.")
+    said.append("Says nothing about images unlike its training images.")
     said.append(
         "A heat map shows where the network was sensitive, not the outline of a lesion."
     )
@@ -359,7 +357,11 @@ def _described_network(run: Run) -> str:
 
 def _imbalance(run: Run) -> str:
     weighted = run.config.class_weights
-    return "Rare classes weigh more in training." if weighted else "Nothing was done."
+    return (
+        "Class weights: rare classes weigh more in the loss."
+        if weighted
+        else "Nothing was done."
+    )
 
 
 def _unreadable(run: Run) -> str:

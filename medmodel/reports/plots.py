@@ -212,12 +212,12 @@ def heatmap_caption(heatmap: NDArray[np.floating], name: str) -> str:
 def overlay(
     image: NDArray[np.uint8], heatmap: NDArray[np.floating], opacity: float
 ) -> NDArray[np.uint8]:
-    """Lays a heat map over a picture; where it is cold the picture shows through.
+    """Lays a heat map over an image; where it is cold the image shows through.
 
     Args:
         image: uint8 (height, width, 1 or 3).
         heatmap: Values in [0, 1], shape `(h, w)` of any size.
-        opacity: 0 gives the picture itself, 1 hides it where the map is hottest.
+        opacity: 0 gives the image itself, 1 hides it where the map is hottest.
 
     Returns:
         uint8 (height, width, 3).
@@ -236,18 +236,18 @@ def overlay(
 
 
 def enlarged(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """A small picture made larger by whole factors, so that its pixels stay sharp.
+    """A small image made larger by whole factors, so that its pixels stay sharp.
 
     Args:
         image: uint8 (height, width, channels).
-        side: Height and width at most, in pixels; larger pictures stay as they are.
+        side: Height and width at most, in pixels; larger images stay as they are.
     """
     factor = max(1, side // max(image.shape[:2]))
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture in the middle of a dark square, with a narrow margin.
+    """An image in the middle of a dark square, with a narrow margin.
 
     Args:
         image: uint8 (height, width, channels).

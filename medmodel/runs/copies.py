@@ -1,17 +1,19 @@
-"""Leakage: test images of a run that are copies of its training or validation images.
+"""Leakage: test images of a run that are copies of images the model was made with.
 
 A model may remember a copy, so metrics are computed without them. Copies that are equal
 pixel by pixel are told by the digests in split.csv; near copies by copies.csv, which is
-written with the split. Runs of earlier versions lack one or both.
+written with the split. Of a test on another folder, copies.json has both, of all images
+of the model's own data set. Runs of earlier versions lack one or all of these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medmodel.core.storage import damaged, write_rows
+from medmodel.core.storage import damaged, read_as, write_json, write_rows
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_cells, read_header, read_predictions
 
@@ -33,11 +35,14 @@ class Copies:
         identical: Paths of those that equal one pixel by pixel; None if unknown.
         near: Paths of those that show the same, at another size for instance; None if
             nobody looked for them.
+        external: Whether the test images are of another folder, so that copies of all
+            images of the model's own data set count, its test images among them.
     """
 
     images: int
     identical: frozenset[str] | None
     near: frozenset[str] | None
+    external: bool = False
 
     @property
     def paths(self) -> frozenset[str]:
@@ -53,21 +58,31 @@ class Copies:
         """What is known, in one or two sentences."""
         if self.identical is None and not self.near:
             return (
-                "Whether test images are copies of training or validation images is "
-                "not known for this run."
+                "Whether test images are copies of images of the model's own data set "
+                "could not be checked: that data set is not here."
+                if self.external
+                else "Whether test images are copies of training or validation images "
+                "is not known for this run."
             )
-        unknown = (
-            ""
-            if self.near is not None
-            else " Near copies were not looked for in this run."
-        )
+        if self.near is not None:
+            unknown = ""
+        elif self.external:
+            unknown = (
+                " Near copies could not be looked for: the model's own data set is not "
+                "here."
+            )
+        else:
+            unknown = " Near copies were not looked for in this run."
         if not self.paths:
             kind = "copy" if self.near is not None else "identical copy"
-            return (
-                f"No {kind} of a training or validation image was found among the "
-                f"test images.{unknown}"
-            )
+            return f"No {kind} of {self._one} was found among the test images.{unknown}"
         return f"{self._count()}: {self._consequence()}{unknown}"
+
+    @property
+    def _one(self) -> str:
+        if self.external:
+            return "an image of the model's own data set"
+        return "a training or validation image"
 
     def _count(self) -> str:
         copies = len(self.paths)
@@ -77,9 +92,14 @@ class Copies:
             if paths
         ]
         verb = "is a copy" if copies == 1 else "are copies"
+        whose = (
+            "images of the model's own data set"
+            if self.external
+            else "training or validation images"
+        )
         return (
-            f"{copies:,} of {self.images:,} test images {verb} of training or "
-            f"validation images ({', '.join(kinds)})"
+            f"{copies:,} of {self.images:,} test images {verb} of {whose} "
+            f"({', '.join(kinds)})"
         )
 
     def _consequence(self) -> str:
@@ -87,6 +107,20 @@ class Copies:
             return "the numbers show what was remembered, not how new images fare."
         left = self.images - len(self.paths)
         return f"the numbers are of the other {left:,}."
+
+
+@dataclass(frozen=True)
+class ExternalCopies:
+    """What copies.json of a test on another folder holds.
+
+    Args:
+        identical: Paths of test images that equal an image of the model's own data
+            set pixel by pixel; None if that could not be checked.
+        near: Paths of those that show the same; None if that could not be checked.
+    """
+
+    identical: list[str] | None
+    near: list[str] | None
 
 
 def near_copies(split_table: pd.DataFrame, groups: Sequence[Sequence[str]]) -> set[str]:
@@ -112,6 +146,11 @@ def write_near_copies(run: Run, paths: set[str]) -> None:
     write_rows(run.folder / "copies.csv", _COLUMNS, [[path] for path in sorted(paths)])
 
 
+def write_external_copies(run: Run, copies: ExternalCopies) -> None:
+    """Writes copies.json of a test on another folder."""
+    write_json(_external_path(run), copies)
+
+
 def has_near_copies(run: Run) -> bool:
     """Whether near copies were looked for in this run."""
     return (run.folder / "copies.csv").exists()
@@ -129,18 +168,34 @@ def copies_of(run: Run) -> Copies:
 
 def copies_among(run: Run, tested: Set[str]) -> Copies:
     """The same, of paths of test images that were read already."""
-    identical, near = _identical(run), _near(run)
+    external = bool(run.tested_model)
+    identical, near = _external(run) if external else (_identical(run), _near(run))
     return Copies(
         images=len(tested),
         identical=None if identical is None else identical & tested,
         near=None if near is None else near & tested,
+        external=external,
     )
+
+
+def _external(run: Run) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+    copies = read_as(_external_path(run), ExternalCopies)
+    if copies is None:  # of an earlier version
+        return None, None
+    return (
+        None if copies.identical is None else frozenset(copies.identical),
+        None if copies.near is None else frozenset(copies.near),
+    )
+
+
+def _external_path(run: Run) -> Path:
+    return run.folder / "copies.json"
 
 
 def _identical(run: Run) -> frozenset[str] | None:
     rows = list(read_cells(run.split_path, "path", "split", "digest"))
     learned = {digest for _, split, digest in rows if split in _LEARNED} - {""}
-    if not learned:  # of an earlier version, or a test on another folder
+    if not learned:  # of an earlier version
         return None
     return frozenset(
         path for path, split, digest in rows if split == "test" and digest in learned

@@ -253,6 +253,7 @@ def _sentence(phase: str, done: int, total: int) -> str:
         "preparing": "Preparing the images",
         "features": "Computing features",
         "training": "Training",
+        "comparing": "Looking for copies of the model's own images",
         "testing": "Testing the model on the images",
         "evaluating": "Evaluating on validation and test images",
     }.get(phase, phase.capitalize())

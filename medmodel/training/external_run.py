@@ -11,6 +11,7 @@ from medmodel.data.prepared import prepare
 from medmodel.evaluation import external_validation
 from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
+from medmodel.quality.external_copies import find_external_copies
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
 
@@ -49,6 +50,9 @@ def _test(run: Run, reporter: StatusWriter) -> None:
     reporter.progress("checking", 0, 0)
     index = index_dataset(safe_folder(run.config.dataset), reporter.job)
     rows = external_validation.external_images(index, run, model)
+    reporter.progress("comparing", 0, 0)
+    copies = find_external_copies(index, model)
+    external_validation.check_copies(index, rows, copies, model)
     prepared = prepare(index.folder, rows, preprocessing, reporter.job)
     loaded = prediction.load(model)
     scores = []
@@ -58,5 +62,5 @@ def _test(run: Run, reporter: StatusWriter) -> None:
         chunk = prepared.pixels[start : start + CHUNK]
         scores.append(prediction.predict(loaded, chunk))
     external_validation.write_external_test(
-        run, model, prepared.table, np.concatenate(scores)
+        run, model, prepared.table, np.concatenate(scores), copies
     )

@@ -37,7 +37,7 @@ def show_shortcuts() -> None:
         st.markdown("**Sample and recent data sets**")
         with st.container(horizontal=True):
             if st.button(SAMPLE_NAME, icon=":material/science:", type="primary"):
-                with st.spinner("Drawing the sample pictures"):
+                with st.spinner("Making the sample images"):
                     folder = ensure_sample_dataset()
                 open_dataset(folder)
             for folder in recent:
@@ -91,7 +91,7 @@ def show_progress(folder: Path) -> None:
         st.rerun()
     words = {
         "checking": f"Checking {state.done:,} of {state.total:,} files",
-        "comparing": "Comparing pictures and drawing the overview",
+        "comparing": "Comparing images and making thumbnails",
     }
     text = words.get(state.phase, "Looking for files")
     share = state.done / state.total if state.total else 0.0
@@ -113,13 +113,13 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
     with st.container(border=True):
         stored = report_store.load_pattern(folder)
         pattern = st.text_input(
-            "How file names tell patients",
+            "Patient ID pattern (regular expression)",
             stored,
             key=f"pattern {folder}",
             max_chars=200,
-            placeholder="Regular expression, for example (patient\\d+)",
-            help="A regular expression on the path inside the data set; its first "
-            "group is the patient. Images of one patient never part into two splits. "
+            placeholder="For example (patient\\d+)",
+            help="Searched for in the path inside the data set; its first group is the "
+            "patient ID. All images of one patient go into the same split. "
             "Empty: patients are unknown.",
         )
         if pattern != stored:
@@ -129,13 +129,13 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
         if report.from_headers:
             st.caption(
                 f"The headers of {report.from_headers:,} DICOM files name the patient; "
-                "that counts first. Numbers are kept only as stand-ins that this "
-                "workspace alone can make."
+                "that counts first. Patient IDs are kept only as pseudonyms, made with "
+                "a key of this workspace."
             )
         if named:
             sentence = f"{report.num_patients:,} patients in {named:,} images"
         else:
-            sentence = "No patient is known"
+            sentence = "Patients are unknown"
         examples = [
             f"{path.rsplit('/', 1)[-1]} → {patient or 'unknown'}"
             for path, patient in report.patient_examples[:3]

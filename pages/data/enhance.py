@@ -37,11 +37,11 @@ def pick_image() -> tuple[DataFile | bytes, str] | None:
     """An uploaded image or one of a data set that was trained on, and its name."""
     left, right = st.columns(2, gap="large")
     with right:
-        file = st.file_uploader("Or a picture of your own", key="enhance-file")
+        file = st.file_uploader("Or upload an image", key="enhance-file")
     if file is not None:
         left.caption(
-            "Your own picture stays in memory. Take it away to go back to those of a "
-            "data set."
+            "The uploaded image stays in memory and is not saved. Remove it to return "
+            "to the images of a data set."
         )
         return file.getvalue(), file.name
     with left:
@@ -50,7 +50,7 @@ def pick_image() -> tuple[DataFile | bytes, str] | None:
         if requested:
             datasets = {requested: folders.safe_folder(requested)} | datasets
         if not datasets:
-            st.caption("Choose a picture of your own, or train once on a data set.")
+            st.caption("Upload an image, or open a data set and train on it once.")
             return None
         chosen = st.selectbox(
             "Data set",
@@ -59,7 +59,7 @@ def pick_image() -> tuple[DataFile | bytes, str] | None:
             key="enhance-folder",
         )
         paths = images_of(chosen)
-        path = st.selectbox("Picture", paths, key="enhance-picture")
+        path = st.selectbox("Image", paths, key="enhance-image")
     return DataFile(datasets[chosen], path), path
 
 
@@ -72,11 +72,11 @@ def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
     if decoded.format not in ("DICOM", "NIfTI"):
         return decoded.pixels, decoded.pixels, "auto"
     window = st.selectbox(
-        "Window of scans",
+        "Window (DICOM, NIfTI)",
         ["auto", "file", *WINDOWS, BY_HAND],
         format_func=lambda w: "By hand" if w == BY_HAND else window_title(w),
         key="enhance-window",
-        help="Which measured values become black and white.",
+        help="The range of measured values that is spread from black to white.",
     )
     if window == BY_HAND:
         left, right = st.columns(2, gap="large")
@@ -89,7 +89,7 @@ def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
 def opened(source: DataFile | bytes, window: str) -> DecodedImage:
     """The image with `SIDE` pixels a side at most."""
     options = DecodeOptions(window)
-    return open_image(source, "The picture", options, longest_side=SIDE).decoded
+    return open_image(source, "The image", options, longest_side=SIDE).decoded
 
 
 def ask_steps() -> list[str]:
@@ -136,7 +136,7 @@ def show_difference(before: Pixels, after: Pixels, name: str) -> None:
         title: np.histogram(pixels, 64, (0, 256))[0] / pixels.size
         for title, pixels in (("Before", before), ("After", after))
     }
-    st.markdown("**Histogram** :gray[share of pixels at each grey level]")
+    st.markdown("**Histogram** :gray[proportion of pixels at each grey level]")
     frame = pd.DataFrame(shares, index=pd.Index(levels, name="Grey level"))
     st.line_chart(frame, height=180, color=["#E69F00", "#0072B2"])
 
@@ -144,28 +144,31 @@ def show_difference(before: Pixels, after: Pixels, name: str) -> None:
 def ask_name(steps: list[str], window: str) -> None:
     """Keeps the chain under a name, for the Train form."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Name of the chain", max_chars=60, key="enhance-name")
+        name = st.text_input("Preset name", max_chars=60, key="enhance-name")
         ready = bool(name.strip() and (steps or window != "auto"))
         if st.button(
             "Save", type="primary", icon=":material/save:", disabled=not ready
         ):
             enhance.save_chain(name.strip(), steps, window)
-            st.toast("Saved: choose it under Train, More settings, Pictures.")
+            st.toast("Saved: choose it under Train, More settings, Images.")
     for name_of_chain, chain in enhance.saved_chains().items():
         st.caption(plain(f"{name_of_chain}: {chain.words()}"))
 
 
-page_header("Enhance", "Make pictures clearer, and train on them just so.")
+page_header(
+    "Enhance",
+    "Enhance images, compare before and after, and keep the steps for training.",
+)
 with errors_shown():
     picked = pick_image()
     if picked is not None:
         before, windowed, window = ask_window(picked[0])
         wanted = ask_steps()
-        with st.spinner("Working on the picture"):
+        with st.spinner("Enhancing the image"):
             changed = enhance.apply(windowed, wanted)
         show_difference(before, changed, picked[1])
         ask_name(wanted, window)
         st.caption(
-            f"Tried on at most {SIDE} pixels a side; training and Diagnose apply the "
-            "chain to the whole picture before it is scaled to the network's size."
+            f"Preview at {SIDE} pixels a side at most; training and Diagnose apply the "
+            "steps at full size, before scaling to the network's input size."
         )

@@ -1,4 +1,4 @@
-"""What a DICOM file tells about a person, and a copy that does not."""
+"""Identifying elements of a DICOM file, and a de-identified copy."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _MOST_REGIONS = 10
 
 def show_header(data: bytes, name: str) -> None:
     """Technical elements; identifying values only when asked for, which is noted."""
-    st.subheader("Header", anchor=False)
+    st.subheader("DICOM header", anchor=False)
     reveal = st.toggle(
         "Show identifying values",
         key=f"reveal-{name}",
-        help="Names, numbers, dates and the like. That they were shown is written to "
-        "the audit log; the values are not.",
+        help="Names, IDs, dates and the like. The audit log notes that they were "
+        "shown, not the values.",
     )
     if reveal and not st.session_state.get(f"told-{name}"):
         st.session_state[f"told-{name}"] = True
@@ -50,7 +50,8 @@ def show_header(data: bytes, name: str) -> None:
     )
     state = "shown" if reveal else "hidden"
     st.caption(
-        f"{plain(name)}: {len(rows)} elements, {hidden} of them may identify: {state}."
+        f"{plain(name)}: {len(rows)} elements, of which {hidden} may identify the "
+        f"patient ({state})."
     )
 
 
@@ -74,7 +75,7 @@ def ask_regions(
 ) -> list[scans.Region]:
     """Rectangles to black out, in pixels of the file; suggestions first."""
     start = pd.DataFrame(suggested, columns=["Left", "Top", "Right", "Bottom"])
-    st.markdown("**Black out** :gray[rectangles in pixels, in every frame]")
+    st.markdown("**Redaction** :gray[rectangles in pixels, made black in every frame]")
     edited = st.data_editor(
         start.astype("Int64"),
         num_rows="dynamic",
@@ -105,7 +106,7 @@ def blackened(image: OpenedImage, regions: list[scans.Region]) -> Pixels:
 
 def show_copy(data: bytes, name: str) -> None:
     """The de-identified copy, its warnings, and regions to black out."""
-    st.subheader("Copy without the person", anchor=False)
+    st.subheader("De-identified copy", anchor=False)
     image = image_of(data, name)
     first = scans.deidentify(data, name)
     for warning in first.warnings:
@@ -117,7 +118,7 @@ def show_copy(data: bytes, name: str) -> None:
         show_image(
             blackened(image, regions),
             f"Frame {frame} as it will be in the copy",
-            "The picture",
+            "The image",
         )
     redacted = scans.deidentify(data, name, regions) if regions else first
     st.download_button(
@@ -131,13 +132,16 @@ def show_copy(data: bytes, name: str) -> None:
     )
     st.caption(
         "By the DICOM Basic Application Level Confidentiality Profile (PS3.15 E). "
-        "Dates and UIDs are shifted alike in all files of one person. Look at the "
-        "picture yourself: nobody can promise that text in it was found."
+        "Dates and UIDs are shifted alike in all files of one patient. Check the image "
+        "yourself: burned-in text may be missed."
     )
 
 
-page_header("Privacy", "See what a DICOM file says about a person, and take it out.")
-st.markdown("The file stays in this server's memory and is written nowhere.")
+page_header(
+    "Privacy",
+    "See the identifying elements of a DICOM file, and download a de-identified copy.",
+)
+st.markdown("The file stays in this server's memory and is not saved.")
 file = st.file_uploader("DICOM file", key="privacy-file")
 if file is not None:
     shown_name = PurePosixPath(file.name.replace("\\", "/")).name or "The file"

@@ -12,26 +12,26 @@ from pages._shared.common.words import STATE_TITLES, ago, plain
 STEPS = [
     (
         "1. Data",
-        "A folder per class. See what is in it, and whether the same patient or "
-        "picture stands on both sides of the split.",
+        "One folder per class. Check images, classes, patients and splits, and find "
+        "data leakage before training.",
         widgets.DATASETS,
         "Choose a data set",
         ":material/folder_open:",
     ),
     (
         "2. Train",
-        "Pick a recipe and press Train. Loss and accuracy move while everybody "
-        "watches; closing the page stops nothing.",
+        "Choose a recipe and press Train. Loss and accuracy are drawn live; training "
+        "continues when the page is closed.",
         widgets.TRAIN,
         "Train a model",
         ":material/play_circle:",
     ),
     (
         "3. Diagnose",
-        "Drop a picture: how likely the model finds each class, and where in the "
-        "picture it was sensitive.",
+        "Upload an image: the probability of each class, and a saliency map of where "
+        "the network was sensitive.",
         widgets.DIAGNOSE,
-        "Ask a model",
+        "Diagnose an image",
         ":material/image_search:",
     ),
 ]
@@ -40,8 +40,9 @@ SHOWN = 5
 
 page_header(
     "MedModel",
-    "Train an image classifier in front of the people who know the images, and watch "
-    "it learn. Everything stays on this server, and every number says how sure it is.",
+    "Train an image classifier, watch it learn, and try it on your own images. All "
+    "data stay on this server; results are given with 95 % confidence intervals where "
+    "there are enough images.",
 )
 found = run_index.entries(widgets.store(), latest=SHOWN + 1)
 asked = [e for e in found if e.has_model]
@@ -56,11 +57,11 @@ for column, (title, text, page, label, icon) in zip(st.columns(3), STEPS, strict
             st.switch_page(page)
 if not found:
     st.caption(
-        "New here? A sample data set of drawn CT-like pictures is ready: press "
+        "New here? A synthetic sample data set of CT-like images is included: press "
         "**Train a model**, then **Train**."
     )
 else:
-    st.subheader("Last runs", anchor=False)
+    st.subheader("Recent runs", anchor=False)
     for entry in found[:SHOWN]:
         score = (
             f" · {entry.val_accuracy:.3f} accuracy on validation"

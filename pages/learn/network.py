@@ -37,7 +37,7 @@ _WORDS = {
         "Convolution",
         r"y_{i,j,k} = f\Big(b_k + \sum_{c}\sum_{m}\sum_{n} w_{m,n,c,k}\;"
         r"x_{si+m,\;sj+n,\;c}\Big)",
-        "A small window of weights slides over the picture with step s; each kind of "
+        "A small window of weights slides over the image with step s; each kind of "
         "window makes one map. Often written as a convolution, it is a "
         "cross-correlation: the window is not turned round, the sum runs over **all "
         "channels** c, and there is a bias b for each map. In the textbook's network "
@@ -87,7 +87,7 @@ _LAST = (
     "One sum for each class, made positive and divided by their total, so that they "
     "add up to 1. That makes them scores between 0 and 1, **not yet trustworthy "
     "probabilities**: whether 80 % means right in 80 of 100 cases is another question "
-    "(calibration), and a picture of something else entirely gets scores as well.",
+    "(calibration), and an image of something else entirely gets scores as well.",
 )
 
 
@@ -111,7 +111,7 @@ def show_convolution(case: Case) -> None:
     if relu:
         answer = np.maximum(answer, 0)
     with left:
-        _show_small(as_grey(grey), "The picture in grey", "The picture in grey")
+        _show_small(as_grey(grey), "The image in grey", "The image in grey")
     with right:
         text = f"Numbers from {answer.min():.2f} (black) to {answer.max():.2f} (white)"
         _show_small(as_grey(answer), text, "What the convolution makes of it")
@@ -120,7 +120,7 @@ def show_convolution(case: Case) -> None:
         width="content",
     )
     st.caption(
-        "Without a border of zeros the picture loses one pixel on each side: "
+        "Without a border of zeros the image loses one pixel on each side: "
         f"{grey.shape[1]} × {grey.shape[0]} becomes "
         f"{answer.shape[1]} × {answer.shape[0]}."
     )
@@ -132,7 +132,7 @@ def show_layers(run: Run, case: Case) -> None:
     st.markdown("#### 1. Preprocessing")
     left, right = st.columns(2, gap="medium")
     with left:
-        show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+        show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
     with right:
         facts = run.model_facts.preprocessing
         how = {"pad": "black borders", "crop": "cut to the centre"}.get(
@@ -233,7 +233,7 @@ def _show_small(pixels: Pixels, caption: str, alt: str) -> None:
 def show() -> None:
     widgets.page_header(
         "How the network sees",
-        "Follow one picture through a trained model, from pixels to probabilities.",
+        "Follow one image through a trained model, from pixels to probabilities.",
     )
     if not ask_consent("learn"):
         return
@@ -249,10 +249,10 @@ def show() -> None:
         return
     first = run.model_facts.preprocessing
     with right:
-        file = st.file_uploader("A picture; without one, an image of the test split")
+        file = st.file_uploader("An image; without one, an image of the test split")
     cases = uploaded([file] if file else [], first)
     if file and not cases:
-        st.warning("This file could not be read as a picture.")
+        st.warning("This file could not be read as an image.")
     cases = cases or test_samples(run, first)
     show_convolution(cases[0])
     show_layers(run, cases[0])

@@ -25,6 +25,7 @@ from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.quality import report_store
 from medmodel.runs import queue, run_index
 from pages._shared.common import widgets
+from pages._shared.common.keyboard import primary_button
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.augmentation_preview import show_augmentation
@@ -233,7 +234,7 @@ def without_classes(folder: Path) -> str:
     classes = files_of(str(folder))[1]
     if len(classes) > 1:
         return ""
-    return "This folder has no two class folders with pictures: choose another one."
+    return "This folder has no two class folders with images: choose another one."
 
 
 def show_queue() -> None:
@@ -266,11 +267,10 @@ def main() -> None:
     config = form.config()
     problem = without_classes(folder) or attention(config)
     with press:
-        pressed = st.button(
+        pressed = primary_button(
             "Train" if config.folds <= 1 else f"Train {config.folds} folds",
-            type="primary",
+            "Ctrl+Enter",
             icon=":material/play_arrow:",
-            shortcut="Ctrl+Enter",
             disabled=bool(problem),
         )
         if problem:

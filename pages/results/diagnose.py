@@ -37,25 +37,25 @@ from pages._shared.prediction.scan_view import choose_frame
 from pages._shared.prediction.several_models_view import places, show_heatmaps
 from pages._shared.prediction.verdict_view import show_verdict
 
-SAMPLES = "sample-pictures"
+SAMPLES = "sample-images"
 OTHERS = "other-runs"
 MOST_MODELS = 4
 # So many models also say how sure they are; more are for a glance.
 _CLOSELY = 2
-FILES = "uploaded-pictures"
+FILES = "uploaded-images"
 
 
 def get_cases(run: Run) -> list[Case]:
     """The images to look at: uploaded ones, else samples if they were asked for."""
     files = st.file_uploader(
-        "Pictures: drop, choose or paste one or many",
+        "Images: drop, choose or paste one or many",
         accept_multiple_files=True,
         key=FILES,
         on_change=lambda: st.session_state.pop(SAMPLES, None),
     )
     if len(files) > MOST_IMAGES:
         st.warning(
-            f"{len(files)} pictures were dropped; the first {MOST_IMAGES} are shown. "
+            f"{len(files)} images were dropped; the first {MOST_IMAGES} are shown. "
             "Drop the others afterwards."
         )
     first = run.model_facts.preprocessing
@@ -83,8 +83,8 @@ def show_empty(run: Run) -> None:
     """What will be here, and one click that shows it."""
     with st.container(border=True):
         st.markdown(
-            "**No picture yet.** Here will stand the probability of every class, the "
-            "picture beside what the model sees of it, and where the network looked."
+            "**No image yet.** Here will stand the probability of every class, the "
+            "image beside what the model sees of it, and where the network looked."
         )
         if st.button("Try 3 images from this run's test split", type="primary"):
             st.session_state[SAMPLES] = True
@@ -123,8 +123,9 @@ def show_model_line(run: Run) -> None:
     few = test_warnings({c.name: {"test": c.images} for c in evaluation.per_class})
     st.caption(
         f"On its own test split: accuracy {plain(evaluation.accuracy)}, "
-        f"n \\= {evaluation.images:,}; always guessing {plain(evaluation.majority)} "
-        f"gives {evaluation.baseline.value:.3f}. {plain(' '.join(few))}"
+        f"n \\= {evaluation.images:,}; always guessing {plain(evaluation.majority)}, "
+        f"the commonest class there, gives {evaluation.baseline.value:.3f}. "
+        f"{plain(' '.join(few))}"
     )
 
 
@@ -149,7 +150,7 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
         show_images(shown[0])
     else:
         with st.container(width=SIDE):
-            show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+            show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
     if len(runs) > 1:
         st.markdown(f":gray[{plain(runs[0].title)}]")
     show_neighbours(answers[0])
@@ -180,22 +181,22 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
 
 def show() -> None:
     widgets.page_header(
-        "Diagnose", "Drop a picture and see what a trained model makes of it."
+        "Diagnose", "Drop an image and see what a trained model makes of it."
     )
     if not ask_consent("diagnose"):
         return
-    models, pictures = st.columns(2, gap="large")
+    models, images = st.columns(2, gap="large")
     with models:
         run = widgets.pick_run()
     if run is None:
         widgets.empty_state(
-            "No model yet. When a run has ended, it answers here about your pictures.",
+            "No model yet. When a run has ended, it answers here about your images.",
             widgets.TRAIN,
             "Train a model",
         )
         return
     warm(run)
-    with pictures:
+    with images:
         cases = get_cases(run)
     with models:
         show_model_line(run)

@@ -32,7 +32,7 @@ def installed(package: str) -> str:
 
 def facts(rows: dict[str, str]) -> None:
     """Names and values, two columns."""
-    st.table({"What": list(rows), "Value": [plain(value) for value in rows.values()]})
+    st.table({"Item": list(rows), "Value": [plain(value) for value in rows.values()]})
 
 
 @st.fragment(run_every=2)
@@ -48,13 +48,13 @@ def processes() -> None:
     shown[2].metric(
         "Next worker",
         "ready" if ready else "starting" if not training else "busy",
-        help="A process with TensorFlow loaded, so that Train begins at once.",
+        help="A process with TensorFlow loaded, so that training starts at once.",
         border=True,
     )
     said = last_words(store.root / "idle.log")
     if said and not ready and not training:
         st.warning(
-            f"The process that trains does not start. It said last: {plain(said)}",
+            f"The training process does not start. Its last message: {plain(said)}",
             icon=":material/error:",
         )
 
@@ -68,15 +68,15 @@ def last_words(log: Path) -> str:
 
 
 def main() -> None:
-    page_header("Status", "Whether this server has what training needs.")
+    page_header("Status", "Devices, processes, disk space and versions of this server.")
     processes()
     store = widgets.store()
     store.root.mkdir(parents=True, exist_ok=True)
     space = shutil.disk_usage(store.root)
     if space.free < LITTLE_SPACE:
         st.warning(
-            f"Only {bytes_text(space.free)} are free where runs are kept: delete runs "
-            "that are no longer needed.",
+            f"Low disk space: {bytes_text(space.free)} free in the workspace. Delete "
+            "runs that are no longer needed.",
             icon=":material/hard_drive:",
         )
     st.subheader("This server", anchor=False)
@@ -87,7 +87,7 @@ def main() -> None:
             "Workspace (MEDMODEL_WORKSPACE)": str(store.root),
             "Data folders (MEDMODEL_DATA)": ", ".join(map(str, data_roots())),
             "Largest upload": f"{st.get_option('server.maxUploadSize')} MB per file",
-            "Runs kept": str(len(store.list())),
+            "Runs in the workspace": str(len(store.list())),
         }
     )
     st.subheader("Versions", anchor=False)

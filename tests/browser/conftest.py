@@ -39,7 +39,7 @@ def find_chromium() -> str:
 
 
 def at_rest(page: Page) -> None:
-    """Waits until the page's script has ended and every picture is there.
+    """Waits until the page's script has ended and every image is there.
 
     Until then the page may change, or move, below us. Between a press and the run that
     it begins the page is at rest, too: await something that this run draws before.
@@ -207,7 +207,7 @@ def quiet_browser(context: BrowserContext) -> Iterator[None]:
 
     def said(message: ConsoleMessage) -> None:
         # On a deep link Streamlit first looks for its server one folder too deep, and
-        # a page whose server is being started again cannot reach it. A picture that
+        # a page whose server is being started again cannot reach it. An image that
         # gave way to the next one before the browser asked for it is gone.
         harmless = (
             "Client Error: Image source error",

@@ -1,4 +1,4 @@
-"""Diagnose in a real browser: picture in, bars and heat map out, asked once."""
+"""Diagnose in a real browser: image in, bars and heat map out, asked once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def picture(run: Run, name: str = "") -> FilePayload:
 def opened(page: Page, app: AppServer, run: Run) -> None:
     page.goto(f"{app.url}/diagnose?run={run.id}")
     press(page, page.get_by_role("button", name="I understand"))
-    expect(page.get_by_text("No picture yet")).to_be_visible()
+    expect(page.get_by_text("No image yet")).to_be_visible()
     at_rest(page)
 
 
@@ -54,7 +54,7 @@ def drop(page: Page, *files: FilePayload) -> None:
 
 def heatmap(page: Page) -> str:
     """The address of the overlay: it changes with every pixel."""
-    image = page.get_by_alt_text("laid over the picture")
+    image = page.get_by_alt_text("laid over the image")
     expect(image).to_be_visible()
     return image.get_attribute("src") or ""
 
@@ -75,7 +75,7 @@ def test_bars_heatmap_and_a_slider_that_asks_nobody(
     expect(page.get_by_text(CAPTION)).to_be_visible()
     before = heatmap(page)
     page.get_by_role("slider").press("End")
-    # The address of the old picture leaves the page.
+    # The address of the old image leaves the page.
     expect(page.locator(f"img[src='{before}']")).to_have_count(0)
     assert heatmap(page) != before
     assert requests_in(app.workspace) == asked + 1
@@ -86,7 +86,7 @@ def test_a_bad_file_beside_a_good_one(page: Page, app: AppServer, run: Run) -> N
     bad: FilePayload = {
         "name": "<i>broken</i>.png",
         "mimeType": "image/png",
-        "buffer": b"not a picture",
+        "buffer": b"not an image",
     }
     drop(page, bad, picture(run, "good.png"))
     expect(page.get_by_text("i>.png is not an image")).to_have_count(1)

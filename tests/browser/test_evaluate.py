@@ -44,7 +44,7 @@ def test_from_a_confusion_cell_to_its_images(
     page: Page, app: AppServer, runs: Runs
 ) -> None:
     page.goto(f"{app.url}/evaluate?run={runs[1].id}&view=Images")
-    # The upper right cell: dark pictures whose first choice is light.
+    # The upper right cell: dark images whose first choice is light.
     press_chart(page, 0, across=0.75, down=0.25)
     count = int(
         confusion_matrix(split_predictions(read_predictions(runs[1]), "test"))[0, 1]

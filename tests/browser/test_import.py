@@ -65,7 +65,7 @@ def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
     diagnose.wait_for(timeout=TRAINED)
     press(page, diagnose)
     press(page, page.get_by_role("button", name="I understand"))
-    expect(page.get_by_text("No picture yet")).to_be_visible()
+    expect(page.get_by_text("No image yet")).to_be_visible()
     page.locator("input[type=file]").set_input_files(
         {"name": "new.dcm", "mimeType": "application/dicom", "buffer": ct(1, 4)}
     )

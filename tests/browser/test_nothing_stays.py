@@ -151,7 +151,7 @@ def test_nothing_of_a_patient_stays(
 
     page.goto(f"{app.url}/diagnose?run={run.id}")
     press(page, page.get_by_role("button", name="I understand"))
-    expect(page.get_by_text("No picture yet")).to_be_visible()
+    expect(page.get_by_text("No image yet")).to_be_visible()
     page.locator("input[type=file]").set_input_files(uploads)
     expect(page.get_by_text(f"1 of {len(uploads)}").first).to_be_visible()
     at_rest(page)

@@ -143,7 +143,7 @@ def test_what_a_decoder_prints_is_no_answer() -> None:
 
 
 def test_refusals_and_mistakes() -> None:
-    with pytest.raises(ImageError, match=r"^x\.dcm is no picture\.$"):
+    with pytest.raises(ImageError, match=r"^x\.dcm is no image\.$"):
         ask(refuse)
     with pytest.raises(RuntimeError, match="KeyError in .*blunder: 'a mistake"):
         ask(blunder)

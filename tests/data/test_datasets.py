@@ -55,7 +55,7 @@ def test_table_says_what_every_image_is(class_folders: Path) -> None:
 
 
 def test_kept_index_is_the_same(class_folders: Path) -> None:
-    (class_folders / "dark" / "NA.png").write_text("no picture")
+    (class_folders / "dark" / "NA.png").write_text("no image")
     (class_folders / "light" / 'a "b", <i>ü.txt').write_text("note")
     assert datasets.load_index(class_folders) is None
     made = datasets.index_dataset(class_folders)
@@ -123,7 +123,7 @@ def test_an_odd_image_is_a_row_of_its_own_and_ends_no_check(
 def test_broken_files_are_rows_with_a_reason_and_others_ignored(
     class_folders: Path,
 ) -> None:
-    (class_folders / "dark" / "broken.png").write_text("no picture")
+    (class_folders / "dark" / "broken.png").write_text("no image")
     (class_folders / "dark" / "notes.txt").write_text("note")
     (class_folders / "README.md").write_text("note")
     (class_folders / "dark" / ".hidden.png").write_text("note")
@@ -345,7 +345,7 @@ def test_a_check_that_fails_says_the_commonest_reason_and_keeps_the_list(
 ) -> None:
     folder = draw_class_folders(tmp_path / "data" / "set", ("a", "b"), 2)
     for number in range(2):
-        (folder / "b" / f"b_{number:03}.png").write_bytes(b"no picture")
+        (folder / "b" / f"b_{number:03}.png").write_bytes(b"no image")
     (folder / "b" / "c.dcm").write_bytes(b"")
     (folder / "overview.png").write_bytes(b"x")
     with pytest.raises(DataError) as caught:

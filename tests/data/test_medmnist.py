@@ -18,7 +18,7 @@ from medmodel.data.medmnist import SETS, SIZES
 
 
 def npz(path: Path, images: Any = None, labels: Any = None, count: int = 6) -> Path:
-    """A file like those published, `count` pictures in each split."""
+    """A file like those published, `count` images in each split."""
     shape = (count, 28, 28)
     pictures = np.arange(np.prod(shape)).reshape(shape).astype(np.uint8)
     images = pictures if images is None else images
@@ -78,10 +78,10 @@ def test_colour_and_unknown_names(workspace: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "reason"),
     [
-        (None, np.zeros((6, 14), np.uint8), "several labels per picture"),
-        (np.zeros((6, 28, 28, 28), np.uint8), None, "flat pictures"),
-        (np.zeros((6, 28, 28), np.float32), None, "flat pictures"),
-        (np.array([print] * 6), None, "cannot be read|flat pictures"),
+        (None, np.zeros((6, 14), np.uint8), "several labels per image"),
+        (np.zeros((6, 28, 28, 28), np.uint8), None, "flat images"),
+        (np.zeros((6, 28, 28), np.float32), None, "flat images"),
+        (np.array([print] * 6), None, "cannot be read|flat images"),
         (None, np.array([print] * 6), "cannot be read"),
         (None, np.zeros(5, np.uint8), "cannot be read"),
         (None, -np.ones(6, np.int8), "cannot be read"),
@@ -102,7 +102,7 @@ def test_others_are_refused(
 @pytest.mark.parametrize(
     ("name", "shape", "kind", "reason"),
     [
-        ("train_images", (6, -5, 3), "|u1", "flat pictures"),
+        ("train_images", (6, -5, 3), "|u1", "flat images"),
         ("train_labels", (2**52,), "<i8", "cannot be read"),
     ],
 )

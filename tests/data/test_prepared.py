@@ -65,7 +65,7 @@ def test_in_processes_as_in_this_one(many: Path) -> None:
 
 def test_unreadable_files_are_left_out(class_folders: Path) -> None:
     table = table_of(class_folders)
-    (class_folders / "dark" / "dark_000.png").write_text("no picture any more")
+    (class_folders / "dark" / "dark_000.png").write_text("no image any more")
     (class_folders / "light" / "light_011.png").unlink()
     result = prepare(class_folders, table, SMALL)
     assert set(result.failed) == {"dark/dark_000.png", "light/light_011.png"}
@@ -90,7 +90,7 @@ def test_nothing_outside_the_allowed_roots_is_prepared(class_folders: Path) -> N
 def test_nothing_readable_is_a_data_error(class_folders: Path) -> None:
     table = table_of(class_folders)
     for path in table["path"]:
-        (class_folders / path).write_text("no picture")
+        (class_folders / path).write_text("no image")
     for _ in range(2):
         with pytest.raises(DataError, match="None of the 24 images of easy"):
             prepare(class_folders, table, SMALL)

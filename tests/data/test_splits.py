@@ -335,7 +335,7 @@ def test_no_patients_where_there_are_none(
 
 def test_real_index_is_split(class_folders: Path) -> None:
     index = datasets.index_dataset(class_folders)
-    (class_folders / "dark" / "bad.png").write_text("no picture")
+    (class_folders / "dark" / "bad.png").write_text("no image")
     index = datasets.index_dataset(class_folders)
     table = splits.assign_splits(index, config())
     assert len(table) == 24

@@ -26,12 +26,14 @@ from medmodel.evaluation.thresholds import (
     frozen_thresholds,
 )
 from medmodel.runs import queue, run_index
+from medmodel.runs.copies import ExternalCopies, copies_of, independent_predictions
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.volumes import draw_volumes
 
+NO_COPIES = ExternalCopies([], [])
 MAPPING = {"Dark": "dark", "bright": "light", "other": ""}
 
 
@@ -79,7 +81,9 @@ def test_the_result_is_a_run_that_can_be_evaluated(run: Run, there: Path) -> Non
     freeze_thresholds(run, Rule(), choose_thresholds(read_predictions(run), Rule()))
     made = external_validation.submit(run, there, MAPPING, RunStore())
     rows = external_validation.external_images(index_dataset(there), made, run)
-    external_validation.write_external_test(made, run, rows, tenths(len(rows)))
+    external_validation.write_external_test(
+        made, run, rows, tenths(len(rows)), NO_COPIES
+    )
     found = evaluate(read_predictions(made))
     assert found.images == 10 and found.classes == ["dark", "light"]
     assert frozen_thresholds(made) == frozen_thresholds(run)
@@ -100,7 +104,9 @@ def test_what_was_chosen_for_an_earlier_state_of_the_model_is_not_taken_along(
     assert frozen_thresholds(run) is None and stored_temperature(run) is None
     made = external_validation.submit(run, there, MAPPING, RunStore())
     rows = external_validation.external_images(index_dataset(there), made, run)
-    external_validation.write_external_test(made, run, rows, tenths(len(rows)))
+    external_validation.write_external_test(
+        made, run, rows, tenths(len(rows)), NO_COPIES
+    )
     assert frozen_thresholds(made) is None and stored_temperature(made) is None
 
 
@@ -108,7 +114,9 @@ def test_a_test_is_evaluated_but_is_no_model_to_ask(run: Run, there: Path) -> No
     store = RunStore()
     made = external_validation.submit(run, there, MAPPING, store)
     rows = external_validation.external_images(index_dataset(there), made, run)
-    external_validation.write_external_test(made, run, rows, tenths(len(rows)))
+    external_validation.write_external_test(
+        made, run, rows, tenths(len(rows)), NO_COPIES
+    )
     made.write_status(replace(made.status, state=RunStatus.DONE))
     assert [e.run.id for e in run_index.finished(store)] == [run.id]
     every = run_index.finished(store, tests=True)
@@ -134,8 +142,47 @@ def test_a_test_elsewhere_is_no_other_seed(run: Run, there: Path) -> None:
 
 def test_images_of_training_are_no_external_test(run: Run, class_folders: Path) -> None:
     made = external_validation.submit(run, class_folders, {"dark": "dark"}, RunStore())
-    with pytest.raises(DataError, match="no external test"):
-        external_validation.external_images(index_dataset(class_folders), made, run)
+    index = index_dataset(class_folders)
+    rows = external_validation.external_images(index, made, run)
+    every = ExternalCopies(rows["path"].tolist(), [])
+    with pytest.raises(DataError, match=r"All \d+ images .* no external test"):
+        external_validation.check_copies(index, rows, every, run)
+    some = ExternalCopies(rows["path"].tolist()[1:], rows["path"].tolist()[:1])
+    external_validation.check_copies(index, rows, some, run)
+    external_validation.check_copies(index, rows, ExternalCopies(None, None), run)
+
+
+def test_copies_of_the_models_own_images_are_left_out(run: Run, there: Path) -> None:
+    made = external_validation.submit(run, there, MAPPING, RunStore())
+    rows = external_validation.external_images(index_dataset(there), made, run)
+    paths = rows["path"].tolist()
+    copies = ExternalCopies([paths[0], "another/class.png"], paths[1:3])
+    external_validation.write_external_test(made, run, rows, tenths(len(rows)), copies)
+    assert str(copies_of(made)) == (
+        "3 of 10 test images are copies of images of the model's own data set (1 "
+        "identical, 2 near): the numbers are of the other 7."
+    )
+    tested = independent_predictions(made).query("split == 'test'")
+    assert set(tested["path"]) == set(paths[3:])
+    assert (read_predictions(made)["split"] == "val").sum() == (
+        independent_predictions(made)["split"] == "val"
+    ).sum()
+
+
+def test_a_test_of_an_earlier_version_says_that_nobody_looked(
+    run: Run, there: Path
+) -> None:
+    made = external_validation.submit(run, there, MAPPING, RunStore())
+    rows = external_validation.external_images(index_dataset(there), made, run)
+    external_validation.write_external_test(
+        made, run, rows, tenths(len(rows)), NO_COPIES
+    )
+    assert str(copies_of(made)) == (
+        "No copy of an image of the model's own data set was found among the test "
+        "images."
+    )
+    (made.folder / "copies.json").unlink()
+    assert "could not be checked" in str(copies_of(made))
 
 
 def test_volumes_are_cut_as_in_training(run: Run, tmp_path: Path) -> None:

@@ -5,13 +5,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import metrics
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, RunError
-from medmodel.evaluation.evaluation import evaluate
+from medmodel.evaluation.curves import roc_curve
+from medmodel.evaluation.evaluation import evaluate, evaluate_predictions
 from medmodel.evaluation.intervals import wilson
-from medmodel.evaluation.predictions import shared_patients, split_predictions
+from medmodel.evaluation.paired_tests import area_difference
+from medmodel.evaluation.predictions import (
+    Predictions,
+    shared_patients,
+    split_predictions,
+)
+from medmodel.evaluation.ranking_metrics import roc_auc, weighted_auc
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions, write_split
 
@@ -230,3 +239,62 @@ def test_patients_on_both_sides_are_counted(run: Run) -> None:
 def test_no_split_yet(run: Run) -> None:
     with pytest.raises(RunError, match=r"split\.csv of"):
         shared_patients(run)
+
+
+def saturated(margins: np.ndarray) -> Predictions:
+    """Scores of two classes as a softmax in single precision gives them."""
+    logits = np.stack([np.zeros_like(margins), margins], axis=1).astype(np.float32)
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scores = raised / raised.sum(axis=1, keepdims=True)
+    truth = np.arange(len(margins)) % 2
+    return Predictions(["a", "b"], truth, scores.astype(np.float64), None)
+
+
+def test_images_are_ranked_where_a_softmax_says_1_of_all() -> None:
+    """0.84 by the logits; the score of b is 1 of all, and would make it 0.5."""
+    margins = np.array([20, 40, 25, 50, 30, 22, 35, 60, 24, 70], np.float64)
+    data = saturated(margins)
+    assert (data.scores[:, 1] == 1).all()
+    assert np.argsort(data.log_odds[:, 1]).tolist() == np.argsort(margins).tolist()
+    assert metrics.roc_auc_score(data.truth, margins) == pytest.approx(0.84)
+    areas = [roc_auc(data, at).value for at in (0, 1, None)]
+    assert areas == [0.84] * 3
+    ones = np.ones((1, len(margins)))
+    assert weighted_auc(data, ones).tolist() == [0.84]
+    assert evaluate_predictions(data).auc.value == 0.84
+    assert [c.auc.value for c in evaluate_predictions(data).per_class] == [0.84, 0.84]
+    for at in (0, 1):
+        curve = roc_curve(data, at)
+        assert np.trapezoid(curve.y, curve.x) == pytest.approx(0.84)
+        assert (np.diff(curve.thresholds) <= 0).all()
+    assert area_difference(data, saturated(-margins))[0].value == pytest.approx(0.68)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1.0, 10.0, 60.0]))
+@settings(max_examples=50, deadline=None)
+def test_two_classes_have_one_area(seed: int, spread: float) -> None:
+    margins = spread * np.random.default_rng(seed).normal(size=41)
+    data = saturated(margins)
+    first, second = (roc_auc(data, at) for at in (0, 1))
+    assert first.value == second.value
+    assert (data.log_odds[:, 0] == -data.log_odds[:, 1]).all()
+
+
+def test_equal_scores_stay_tied_whatever_arithmetic_made_the_other() -> None:
+    scores = np.array([[0.7, 0.3], [0.7, 1 - 0.7], [0.0, 1.0], [1.0, 0.0]])
+    ranks = Predictions(["a", "b"], np.array([0, 1, 0, 1]), scores, None).log_odds
+    assert ranks[0].tolist() == ranks[1].tolist()
+    assert np.isfinite(ranks).all() and ranks[2, 0] < ranks[0, 0] < ranks[3, 0]
+
+
+def test_scores_that_are_no_probabilities_are_ranked_as_they_are() -> None:
+    scores = np.array([[0.9, 0.8], [0.8, 0.1]])
+    data = Predictions(["a", "b"], np.array([0, 1]), scores, None)
+    assert data.log_odds.tolist() == scores.tolist()
+
+
+def test_rounded_scores_are_ranked_as_they_are() -> None:
+    """Equal scores of a class are a tie, whatever the others were rounded to."""
+    scores = np.array([[0.33, 0.33, 0.33], [0.33, 0.34, 0.33], [0.5, 0.25, 0.25]])
+    data = Predictions(["a", "b", "c"], np.array([0, 1, 2]), scores, None)
+    assert data.log_odds[0, 0] == data.log_odds[1, 0] < data.log_odds[2, 0]

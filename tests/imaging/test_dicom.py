@@ -207,11 +207,11 @@ def test_enhanced_files_keep_their_rescale_in_functional_groups() -> None:
     [
         (
             dicom_file(ramp(), SOPClassUID="1.2.840.10008.5.1.4.1.1.66.4"),
-            "x.dcm is no picture but a segmentation mask.",
+            "x.dcm is no image but a segmentation mask.",
         ),
         (
             dicom_file(ramp(), SOPClassUID="1.2.840.10008.5.1.4.1.1.481.2"),
-            "x.dcm is no picture but a radiotherapy dose grid.",
+            "x.dcm is no image but a radiotherapy dose grid.",
         ),
         (
             dicom_file(np.full((4, 4), 7, "<i2")),
@@ -243,7 +243,7 @@ def test_refusals_are_one_sentence(data: bytes, sentence: str) -> None:
 def test_a_file_without_a_picture_says_of_what_kind_it_is() -> None:
     dataset = dicom_dataset(ramp(), SOPClassUID="1.2.840.10008.5.1.4.1.1.481.5")
     del dataset.PixelData
-    with pytest.raises(ImageError, match=r"without a picture \(RT Plan Storage\)\.$"):
+    with pytest.raises(ImageError, match=r"without an image \(RT Plan Storage\)\.$"):
         read(dicom_bytes(dataset))
 
 

@@ -28,7 +28,7 @@ PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 
 
 def rich(**facts: Any) -> Dataset:
-    """A picture among sequences, of known and of unknown length, in each other."""
+    """An image among sequences, of known and of unknown length, in each other."""
     inner, item = Dataset(), Dataset()
     inner.CodeValue = "113100"
     item.PurposeOfReferenceCodeSequence = Sequence([inner])

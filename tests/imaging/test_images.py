@@ -184,7 +184,7 @@ def test_tiff_bombs_are_refused_from_their_header() -> None:
     ("content", "words"),
     [
         (b"", "x.png is empty"),
-        (b"hello, I am no picture", "x.png is not an image"),
+        (b"hello, I am no image", "x.png is not an image"),
         (b"\x89PNG\r\n\x1a\n", "x.png cannot be read"),
         (saved(RAMP, "BMP")[:1200], "x.png cannot be read"),
     ],

@@ -1,4 +1,4 @@
-"""A table of levels makes the very same picture as work on every pixel."""
+"""A table of levels makes the very same image as work on every pixel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEADERS: list[dict[str, Any]] = [
 
 
 def answers(file: bytes, **wanted: Any) -> list[Any]:
-    """The picture as looked up and as computed, or why there is none."""
+    """The image as looked up and as computed, or why there is none."""
     found: list[Any] = []
     for values in (False, True):
         try:

@@ -1,4 +1,4 @@
-"""Files drawn with several pictures: the right one is read, and copies do not count."""
+"""Files drawn with several images: the right one is read, and copies do not count."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVELS = (40, 120, 200)
 
 
 def saved(file_format: str, levels: tuple[int, ...] = LEVELS, **options: Any) -> bytes:
-    """A plain grey picture for each level, in one file."""
+    """A plain grey image for each level, in one file."""
     first, *more = [Image.new("L", (32, 24), level) for level in levels]
     buffer = io.BytesIO()
     if more:

@@ -72,7 +72,7 @@ def test_depths_are_added_up_on_the_scale_of_the_logit() -> None:
 def blobs(
     count: int, size: int, cells: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noise with a bright blob in every second picture; its row and column.
+    """Noise with a bright blob in every second image; its row and column.
 
     With `cells`, blobs lie in the middle of one of so many times so many fields.
     """
@@ -141,7 +141,7 @@ def make_answer_to_blobs(
     """Sets the last layer so that what it answers to is known: the blobs' places.
 
     Where the maps are only averaged, the weights tell places with a blob from others;
-    where a dense layer stands between, pictures with one from those without.
+    where a dense layer stands between, images with one from those without.
     """
     pixels, labels, places = pictures
     last, size = model.layers[-1], pixels.shape[1]
@@ -227,7 +227,7 @@ def test_every_kind_of_network_gives_maps_of_the_pictures_size(name: str) -> Non
     for heatmap in heatmaps:
         assert heatmap.min() >= 0
         assert heatmap.max() in (0, pytest.approx(1))
-    # A picture's map does not depend on its company, nor the model on being explained.
+    # An image's map does not depend on its company, nor the model on being explained.
     np.testing.assert_allclose(
         explain(images[1:2], [1]).heatmaps[0], heatmaps[1], atol=1e-3
     )

@@ -8,7 +8,7 @@ from medmodel.networks.pipeline import augment
 
 
 def arrow(side: int = 33) -> np.ndarray:
-    """A picture that is different after every flip: a dot left of and above centre."""
+    """An image that is different after every flip: a dot left of and above centre."""
     pixels = np.zeros((1, side, side, 1), np.uint8)
     pixels[0, 8, 4] = 200
     return pixels

@@ -152,7 +152,7 @@ def test_pretrained_weights_recognise_photographs() -> None:
 
 
 def centre(pixels: np.ndarray) -> np.ndarray:
-    """The central 224 of 256 parts, as ImageNet's pictures are shown."""
+    """The central 224 of 256 parts, as ImageNet's images are shown."""
     from PIL import Image
 
     side = min(pixels.shape[:2]) * 224 / 256

@@ -115,7 +115,7 @@ def test_a_folder_without_a_readable_image_says_so(
         (tmp_path / name / "1.png").write_bytes(b"no image")
     app = opened(tmp_path, config_of(tmp_path))
     app.toggle[0].set_value(True).run()
-    assert "no picture that can be read" in said(app)
+    assert "no image that can be read" in said(app)
     assert not asked and not app.exception
 
 

@@ -63,7 +63,7 @@ def test_classes_called_like_columns_get_columns_of_their_own() -> None:
     raw = np.array([0.1, 0.2, 0.7], np.float32)
     answers = [answer_to(case("x.png"), Prediction(["File", "Score", "c"], raw))]
     table = _table(answers, [False])
-    fixed = ["Picture", "File", "First choice", "Score"]
+    fixed = ["Image", "File", "First choice", "Score"]
     assert list(table) == [*fixed, "File ", "Score ", "c"]
     shares = ["70 %", "10 %", "20 %", "70 %"]
     assert list(table.iloc[0, 1:]) == ["x.png", "c", *shares]

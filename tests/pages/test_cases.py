@@ -1,4 +1,4 @@
-"""Pictures for Diagnose: the slice or frame that is meant, as in training."""
+"""Images for Diagnose: the slice or frame that is meant, as in training."""
 
 from __future__ import annotations
 

@@ -47,6 +47,7 @@ def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:
     assert str(pair).startswith("good *one* is better than bad by")
     assert f"#### {pair}" in said(app)
     assert "40 test images are common to all." in said(app)
+    assert "the intervals are wide" not in said(app)
     n = int(disagreements(common).sum())
     assert f"{n} of 40 images" in said(app)
     assert {"Look closer"} <= {b.label for b in app.button}
@@ -61,9 +62,7 @@ def test_copies_of_either_model_are_left_out_and_counted(runs: Runs) -> None:
     assert not app.error
     text = said(app).replace("\\", "").replace("*", "")
     assert "35 test images are common to all" in text
-    assert "images: good one 5. They are left out" in text.replace("\\", "").replace(
-        "*", ""
-    )
+    assert "own data set: good one 5. They are left out" in text
     shown = [frame.value for frame in app.dataframe if "Metric" in frame.value]
     (beside,) = [f for f in shown if any("with copies" in name for name in f)]
     assert len(beside.columns) == 5
@@ -151,6 +150,17 @@ def test_other_metrics(runs: Runs, metric: str) -> None:
     assert not app.exception and not app.error
     # 20 test images of a class: a difference has no interval that would hold.
     assert "to tell them apart" in said(app)
+
+
+def test_what_the_common_images_are_too_few_for(runs: Runs) -> None:
+    tables = [read_predictions(run) for run in runs]
+    tested = tables[0].loc[tables[0]["split"] == "test"]
+    light = tested.loc[tested["label"] == "light", "path"].tolist()
+    for run in runs:
+        write_near_copies(run, set(light[1:]))
+    text = said(opened(*runs))
+    assert "Only 21 test images: the intervals are wide" in text
+    assert "One test image of light: sensitivity can only be" in text
 
 
 def test_settings_that_differ(runs: Runs) -> None:

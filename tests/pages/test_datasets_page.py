@@ -134,7 +134,7 @@ def test_failed_says_why_and_offers_to_try_again(tmp_path: Path) -> None:
 def test_findings_are_shown_verdict_first(class_folders: Path) -> None:
     twin = (class_folders / "dark" / "dark_000.png").read_bytes()
     (class_folders / "light" / "twin.png").write_bytes(twin)
-    (class_folders / "light" / "bad.png").write_text("no picture")
+    (class_folders / "light" / "bad.png").write_text("no image")
     (class_folders / "notes.txt").write_text("note")
     indexing.check_folder(class_folders)
     page = open_page(PAGE, dataset=str(class_folders))
@@ -144,9 +144,9 @@ def test_findings_are_shown_verdict_first(class_folders: Path) -> None:
     assert table["Class"].tolist() == ["dark", "light"]
     assert table["All images"].tolist() == [12, 13]
     titles = [e.label for e in page.expander]
-    assert titles[0] == "Identical pictures under two labels \\(1\\)"
+    assert titles[0] == "Identical images under two labels \\(1\\)"
     assert [t for t in titles if t.endswith("(1)")] == [
-        "Identical pictures (1)",
+        "Identical images (1)",
         "Unreadable files, left out (1)",
         "Ignored files and folders (1)",
     ]
@@ -196,8 +196,8 @@ def test_a_finding_is_acted_on_and_taken_back(
     # Here the check is done before the page goes on; elsewhere by another process.
     monkeypatch.setattr(indexing, "start_indexing", indexing.check_folder)
     page = checked_page(class_folders, "light/other.png")
-    assert "**Look first.** Identical pictures under two labels" in said(page)
-    press(page, "Leave out")
+    assert "**Check before training.** Identical images under two labels" in said(page)
+    press(page, "Exclude")
     page = open_page(PAGE, dataset=str(class_folders))
     assert not [e.label for e in page.expander if "under two labels" in e.label]
     assert "2 files left out" in said(page)
@@ -213,6 +213,7 @@ def test_what_cannot_be_split_is_shown_all_the_same(tmp_path: Path) -> None:
     indexing.check_folder(folder)
     page = open_page(PAGE, dataset=str(folder))
     verdict = page.error[0].value.replace("\\", "")
+    assert verdict.startswith("**No split possible.**")
     assert "tiny is too small to be split" in verdict
     assert "2 images in all: too few" in verdict
     assert page.metric[0].value == "2"
@@ -223,7 +224,7 @@ def test_what_cannot_be_split_is_shown_all_the_same(tmp_path: Path) -> None:
 def test_few_images_are_in_the_first_line(class_folders: Path) -> None:
     indexing.check_folder(class_folders)
     page = open_page(PAGE, dataset=str(class_folders))
-    assert page.warning[0].value.startswith("**Look first.**")
+    assert page.warning[0].value.startswith("**Check before training.**")
     assert "24 images in all" in page.warning[0].value
 
 
@@ -260,7 +261,7 @@ def test_one_class_alone_is_nothing_to_train_on(
 
 
 def checked_page(folder: Path, copy: str) -> AppTest:
-    """The page of a data set where one dark picture also lies elsewhere."""
+    """The page of a data set where one dark image also lies elsewhere."""
     shutil.copy(folder / "dark" / "dark_000.png", folder / copy)
     indexing.check_folder(folder)
     return open_page(PAGE, dataset=str(folder))

@@ -1,4 +1,4 @@
-"""Diagnose: consent first, pictures in, the very numbers of predictions.csv out."""
+"""Diagnose: consent first, images in, the very numbers of predictions.csv out."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_names_are_text(runs: Runs) -> None:
     content = pictures(runs[0])[0].read_bytes()
     drop(app, ("../../etc/<b>*x*</b>.png", content), (r"..\a.png", content))
     assert list(app.dataframe[0].value["File"]) == ["b>.png", "a.png"]
-    drop(app, ("<b>*x*.txt", b"no picture"))
+    drop(app, ("<b>*x*.txt", b"no image"))
     assert r"\<b\>\*x\*\.txt" in app.warning[0].value
 
 

@@ -34,7 +34,7 @@ def test_a_scan_is_seen_through_a_window_that_the_chain_keeps(
     stored = np.arange(-1024, 3072, dtype="<i2").reshape(64, 64)
     scan = dicom_file(stored, Modality="CT", RescaleSlope=1, RescaleIntercept=0)
     page.file_uploader[0].set_value(("a.dcm", scan, "application/dicom")).run()
-    field = next(s for s in page.selectbox if s.label == "Window of scans")
+    field = next(s for s in page.selectbox if s.label == "Window (DICOM, NIfTI)")
     field.set_value("by hand").run()
     level, width = page.slider[:2]
     level.set_value(300).run()
@@ -51,7 +51,7 @@ def test_a_scan_is_seen_through_a_window_that_the_chain_keeps(
     assert any("window of scans: 300/1000" in c.value for c in page.caption)
 
 
-def test_no_picture_yet() -> None:
+def test_no_image_yet() -> None:
     page = open_page("data/enhance.py")
     assert not page.exception
-    assert any("picture of your own" in caption.value for caption in page.caption)
+    assert any("Upload an image" in caption.value for caption in page.caption)

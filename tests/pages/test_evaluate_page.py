@@ -35,7 +35,7 @@ from medmodel.evaluation.thresholds import (
 )
 from medmodel.reports import plots
 from medmodel.runs import queue
-from medmodel.runs.copies import write_near_copies
+from medmodel.runs.copies import ExternalCopies, write_near_copies
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.tables import read_predictions
 from pages._shared.common import run_cache
@@ -329,12 +329,13 @@ def test_an_external_test_says_so(
     assert made.status.state is RunStatus.STOPPED
     rows = external_validation.external_images(index_dataset(there), made, run)
     external_validation.write_external_test(
-        made, run, rows, np.tile([0.2, 0.5, 0.3], (12, 1))
+        made, run, rows, np.tile([0.2, 0.5, 0.3], (12, 1)), ExternalCopies([], [])
     )
     made.write_status(replace(made.status, state=RunStatus.DONE))
     text = said(opened(made))
     assert "counts as light" in text
     assert "**12 images** of an **external** data set, there" in text
+    assert "No copy of an image of the model's own data set was found" in text
     assert opened(run).selectbox[0].options == opened(made).selectbox[0].options
     accuracy = run_cache.evaluation(made).accuracy
     text = said(opened(run, "Elsewhere")).replace("\\", "")

@@ -59,7 +59,7 @@ def run(made: tuple[Path, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def photograph() -> tuple[str, bytes]:
-    """A colourful picture that resembles no drawn one."""
+    """A colourful image that resembles no drawn one."""
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
@@ -161,11 +161,11 @@ def test_a_picture_of_the_training_is_called_one(
         buffer.getvalue(),
         *(files[n].read_bytes() for n in ("val", "test")),
     ):
-        drop(app, ("picture", source))
+        drop(app, ("image", source))
         told.append(" ".join(info.value for info in app.info))
-    assert "trained on this very picture" in told[0]
+    assert "trained on this very image" in told[0]
     assert "one of the validation images" in told[1]
-    assert "very picture" not in told[2]
+    assert "very image" not in told[2]
 
     far = OodResult(0.97, True, [], [], MANY)
     strange = {}

@@ -125,7 +125,7 @@ def test_every_setting_is_trained_as_it_is_entered(class_folders: Path) -> None:
         "Network": ("model", "document_cnn"),
         "Epochs": ("epochs", 7),
         "Stop early after (epochs)": ("patience", 3),
-        "Rare classes weigh more": ("class_weights", False),
+        "Class weights": ("class_weights", False),
         "Optimiser": ("optimizer", "sgd"),
         "Learning rate": ("learning_rate", 0.02),
         "Batch size (images per step)": ("batch_size", 9),
@@ -133,10 +133,10 @@ def test_every_setting_is_trained_as_it_is_entered(class_folders: Path) -> None:
         "Device": ("device", "cpu"),
         "Seed": ("seed", 11),
         "Size (pixels)": ("size", 64),
-        "Pictures that are not square": ("fit", "crop"),
+        "Images that are not square": ("fit", "crop"),
         "Colour": ("colour", "rgb"),
-        "Share for validation": ("val_fraction", 0.3),
-        "Share for the test": ("test_fraction", 0.25),
+        "Validation fraction": ("val_fraction", 0.3),
+        "Test fraction": ("test_fraction", 0.25),
         "Patient in the file name (regular expression)": ("patient_pattern", "_(.)"),
     }
     changes: dict[str, tuple[str, Any]] = {
@@ -145,8 +145,8 @@ def test_every_setting_is_trained_as_it_is_entered(class_folders: Path) -> None:
         "Zoom (fraction)": ("zoom", 0.13),
         "Brightness (fraction of white)": ("brightness", 0.14),
         "Contrast (fraction)": ("contrast", 0.15),
-        "May exchange left and right": ("flip_horizontal", True),
-        "May exchange top and bottom": ("flip_vertical", True),
+        "Horizontal flip": ("flip_horizontal", True),
+        "Vertical flip": ("flip_vertical", True),
     }
     app = opened()
     app.radio[0].set_value("compact").run()

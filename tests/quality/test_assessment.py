@@ -20,12 +20,13 @@ from medmodel.imaging import images
 from medmodel.quality import assessment, quality_report
 from medmodel.quality.checks import examine
 from medmodel.quality.issues import Issue, verdict
+from tests.conftest import draw_class_folders
 from tests.dicom_files import dicom_file
 from tests.volumes import draw_series, draw_stacks
 
 
 def smooth(seed: int, size: int = 96) -> Image.Image:
-    """A grey picture with structure of its own."""
+    """A grey image with structure of its own."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(40, 215, (8, 8), np.uint8))
     return coarse.resize((size, size), Image.Resampling.BICUBIC)
@@ -33,7 +34,7 @@ def smooth(seed: int, size: int = 96) -> Image.Image:
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    """20 pictures per class and split, and one of everything that is odd."""
+    """20 images per class and split, and one of everything that is odd."""
     folder = tmp_path / "data" / "odd"
     seed = 0
     for split in ("train", "val", "test"):
@@ -217,7 +218,7 @@ def test_shortcut_is_told(tmp_path: Path) -> None:
     for label, size in (("ill", 96), ("well", 90)):
         (folder / label).mkdir(parents=True)
         for number in range(30):
-            smooth(number + size, size).save(folder / label / f"{number}.png")
+            smooth(number + 100 * size, size).save(folder / label / f"{number}.png")
     found, level = findings(folder)
     assert "balanced accuracy of 1.00" in found["shortcut"].sentence
     assert level == "warning"
@@ -244,6 +245,31 @@ def test_each_kind_of_difference_reaches_the_report(tmp_path: Path) -> None:
     assert "accuracy of 1.00" in told["sources"] and level == "warning"
     assert found["sources"].level == "ok" and "(ill: ct#; well: #)" in told["sources"]
     assert ["ill/ct7.png"] in found["colour"].groups
+
+
+def test_copies_under_two_labels_that_reach_the_test_are_copies_too(
+    tmp_path: Path,
+) -> None:
+    """A wrong label does not make them unknown to a model that was trained on one."""
+    folder = tmp_path / "data" / "conflict"
+    for seed, split in enumerate(("train", "val", "test")):
+        draw_class_folders(folder / split, ("a", "b"), 4, seed=seed)
+    learned, tested = (
+        folder / "train" / "a" / "a_000.png",
+        folder / "test" / "b" / "b_000.png",
+    )
+    shutil.copyfile(learned, tested)
+    found, level = findings(folder)
+    pair = ["test/b/b_000.png", "train/a/a_000.png"]
+    assert found["same-labels"].groups == [pair]
+    assert found["same-splits"].groups == [pair] and level == "problem"
+    assert "same-inside" not in found
+    inside = folder / "train" / "b" / "b_000.png"
+    shutil.copyfile(folder / "test" / "b" / "b_001.png", tested)
+    shutil.copyfile(learned, inside)
+    found, _ = findings(folder)
+    assert found["same-labels"].groups == [["train/a/a_000.png", "train/b/b_000.png"]]
+    assert "same-splits" not in found
 
 
 def test_oddities_of_real_pictures_are_found(
@@ -275,7 +301,7 @@ def test_export_escapes_names(odd: Path) -> None:
     assert "<script>" not in text and "<img src=x>" not in text and "<a>" not in text
     assert "&lt;a&gt; → left out, b → c" in text
     values = json.loads(quality_report.as_json(odd, report, [bad], decided))
-    assert values["verdict"] == "Do not trust"
+    assert values["verdict"] == "Data leakage found"
     assert "shared_patients" not in values["report"]
     assert [item["item"] for item in values["claim"]][0::14] == ["7", "20"]
     told = {item["topic"]: item["known"] for item in values["claim"]}
@@ -285,7 +311,7 @@ def test_export_escapes_names(odd: Path) -> None:
         "Inter- and intra-rater variability",
         "How missing data were handled",
     )
-    assert told[rated] == "1 picture lies under two labels."
+    assert told[rated] == "1 image lies under two labels."
     assert "take no part: 1; images" in told[missing]
     # As in the update of 2024; in 2020 these were 13 and 12, and 13 was another.
     assert (number[missing], number["De-identification methods"]) == ("12", "11")

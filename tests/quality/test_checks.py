@@ -17,7 +17,7 @@ from medmodel.quality import checks
 Row = tuple[str, str, str, str, str]
 
 
-def examined(rows: list[Row], **counts: int) -> checks.DatasetReport:
+def examined(rows: list[Row], headers: bool = False) -> checks.DatasetReport:
     """The report on (path, label, split, patient, digest) of 10 x 20 PNG."""
     columns = ["path", "label", "split", "patient", "digest"]
     table = pd.DataFrame(rows, columns=columns)
@@ -28,8 +28,9 @@ def examined(rows: list[Row], **counts: int) -> checks.DatasetReport:
     broken = broken.assign(mode="", width=0, height=0)
     ignored = pd.DataFrame({"path": ["n.txt"], "reason": ["not an image"]})
     index = Index(Path("/set"), pd.concat([table, broken]), ignored)
-    # No header names a patient, nobody put pictures together.
-    index.table[["patient", "group", "seen"]] = ""
+    # Nobody put images together.
+    index.table[["group", "seen"]] = ""
+    index.table["patient"] = index.table["patient"].fillna("") if headers else ""
     index.table["frames"] = 1
     return checks.examine(index, split_table)
 
@@ -67,7 +68,7 @@ def test_counts_by_hand() -> None:
     assert report.ignored == [("n.txt", "not an image")]
     assert report.drawn == []
     assert report.level == "ok"
-    assert report.verdict == "No picture and no patient occurs in two splits."
+    assert report.verdict == "No image and no patient occurs in two splits."
 
 
 def changed(number: int, row: Row) -> list[Row]:
@@ -84,15 +85,30 @@ def changed(number: int, row: Row) -> list[Row]:
         ),
         ((5, "5", "a", "val", "p4", "d1"), "warning", "training and validation"),
         ((6, "6", "b", "test", "p3", "d6"), "warning", "1 patient occurs"),
-        ((4, "4", "b", "train", "p3", "d1"), "warning", "1 picture lies"),
+        ((4, "4", "b", "train", "p3", "d1"), "warning", "1 image lies"),
         ((6, "6", "b", "test", "", "d6"), "ok", "patients of 1 images"),
-        ((2, "2", "a", "train", "p1", "d1"), "ok", "No picture and no patient"),
+        ((2, "2", "a", "train", "p1", "d1"), "ok", "No image and no patient"),
     ],
 )
 def test_verdict_names_the_worst(
     row: tuple[int, str, str, str, str, str], level: str, words: str
 ) -> None:
     report = examined(changed(row[0], row[1:]))
+    assert report.level == level
+    assert words in report.verdict
+
+
+@pytest.mark.parametrize(
+    ("split", "level", "words"),
+    [
+        ("test", "problem", "By the file headers, 1 patient has images in the test"),
+        ("val", "warning", "1 patient has images in both training and validation"),
+    ],
+)
+def test_patients_of_headers_on_both_sides(split: str, level: str, words: str) -> None:
+    number = 6 if split == "test" else 5
+    row = (str(number), "b", split, "p3", f"d{number}")
+    report = examined(changed(number, row), headers=True)
     assert report.level == level
     assert words in report.verdict
 

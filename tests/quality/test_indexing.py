@@ -31,7 +31,7 @@ def ended(folder: Path) -> bool:
 
 @pytest.fixture
 def patients(tmp_path: Path) -> Path:
-    """Two classes of images named after patients, one picture under two labels."""
+    """Two classes of images named after patients, one image under two labels."""
     folder = draw_class_folders(tmp_path / "data" / "wards")
     for path in sorted(folder.rglob("*.png")):
         label, number = path.stem.split("_")
@@ -180,7 +180,7 @@ def test_a_chosen_pattern_outlives_the_next_check(patients: Path) -> None:
 def test_findings_follow_the_pattern_at_once(
     patients: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Few patients of a class are found by the pattern, without opening a picture."""
+    """Few patients of a class are found by the pattern, without opening an image."""
     indexing.check_folder(patients)
 
     def kinds() -> set[str]:

@@ -70,3 +70,12 @@ def test_files_of_a_long_scan_are_not_all_named() -> None:
         "b/001.png",
     ]
     assert "with 300 images" in found.sentence
+
+
+def test_patients_of_training_and_validation_alone_do_not_touch_the_test() -> None:
+    rows = [("1", "P1", "train"), ("2", "P1", "val"), ("3", "P2", "train")]
+    rows += [("4", "P2", "test"), ("5", "P3", "train"), ("6", "P3", "train")]
+    with_splits = pd.DataFrame(rows, columns=["path", "patient_header", "split"])
+    tested, validated = patients.in_two_splits(with_splits)
+    assert (tested.level, tested.groups) == ("problem", [["3", "4"]])
+    assert (validated.level, validated.groups) == ("warning", [["1", "2"]])

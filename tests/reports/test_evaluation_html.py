@@ -195,7 +195,7 @@ def test_findings_about_the_data_are_on_the_card(run: Run) -> None:
         for i in model_card.guideline_items(run, model_card.evaluate_run(run))
     }
     assert items["Missing and unreadable data"].startswith("1 image files")
-    assert "dentical pictures" in items["Quality and leakage checks"]
+    assert "dentical images" in items["Quality and leakage checks"]
 
 
 def test_few_patients_are_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Colours, numbers in words, and pictures, pixel by pixel."""
+"""Colours, numbers in words, and images, pixel by pixel."""
 
 import io
 

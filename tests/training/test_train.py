@@ -45,7 +45,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run in a workspace of its own, which `run` lets a test see."""
     root = tmp_path_factory.mktemp("training")
     folder = draw_class_folders(root / "data" / "easy")
-    (folder / "dark" / "broken.png").write_bytes(b"no picture")
+    (folder / "dark" / "broken.png").write_bytes(b"no image")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDMODEL_WORKSPACE", str(root / "workspace"))
         patch.setenv("MEDMODEL_DATA", str(root / "data"))

@@ -173,8 +173,8 @@ def upload() -> list[Measurement]:
             page = chromium.new_page()
             page.goto(f"{server.url}/diagnose?run={run.id}")
             _consent(page)
-            pictures = _familiar_pictures(run, sample)[:33]
-            seconds = [_upload_once(page, picture) for picture in pictures]
+            images = _familiar_images(run, sample)[:33]
+            seconds = [_upload_once(page, image) for image in images]
     measured = seconds[3:]
     note = f"median {statistics.median(measured):.2f} s of 30, first {seconds[0]:.2f} s"
     return [at_most("upload", percentile(measured, 0.95), 1.5, "s", note)]
@@ -187,24 +187,24 @@ def _consent(page: Any) -> None:
     page.locator("input[type=file]").first.wait_for(state="attached", timeout=60_000)
 
 
-def _familiar_pictures(run: Run, folder: Path) -> list[Path]:
+def _familiar_images(run: Run, folder: Path) -> list[Path]:
     """Training images: others might be refused as unfamiliar, which is quicker."""
     table = read_split(run)
     return [folder / path for path in table.loc[table["split"] == "train", "path"]]
 
 
-def _upload_once(page: Any, picture: Path) -> float:
+def _upload_once(page: Any, image: Path) -> float:
     began = time.perf_counter()
-    page.locator("input[type=file]").first.set_input_files(picture)
+    page.locator("input[type=file]").first.set_input_files(image)
     page.wait_for_function(_SHOWN, timeout=60_000, polling=20)
     seconds = time.perf_counter() - began
     page.wait_for_timeout(300)
-    page.get_by_role("button", name=f"Remove {picture.name}").click()
-    page.get_by_text("No picture yet").wait_for(timeout=60_000)
+    page.get_by_role("button", name=f"Remove {image.name}").click()
+    page.get_by_text("No image yet").wait_for(timeout=60_000)
     return seconds
 
 
-# Bars, picture as uploaded, model input and heat map; nothing else is on the page.
+# Bars, image as uploaded, model input and heat map; nothing else is on the page.
 _SHOWN = """() => {
   const bars = document.querySelector('.js-plotly-plot .bars');
   const maps = [...document.querySelectorAll('[data-testid="stImage"] img')];

@@ -125,7 +125,7 @@ class OodDetector:
         except (*DECODER_ERRORS, *NPY_HEADER_ERRORS, BadZipFile) as error:
             raise PredictionError(
                 f"{path.name} of run {path.parent.name} is damaged: train the model "
-                "again to have pictures compared with its training images, or remove "
+                "again to have images compared with its training images, or remove "
                 "the file to have them diagnosed without."
             ) from error
         # Before, only validation images were judged, and `smallest` was that of a few

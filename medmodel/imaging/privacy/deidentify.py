@@ -181,7 +181,7 @@ def deidentify(
     if any(value.encode() in copy.lower() for value in profile.removed):
         cautions.append(
             "A removed value still occurs in the pixel data, perhaps by chance, "
-            "perhaps as a comment in a compressed picture."
+            "perhaps as a comment in a compressed image."
         )
     return {"data": copy, "warnings": cautions, "regions": regions}
 
@@ -247,16 +247,14 @@ def _cautions(dataset: Dataset, blacked_out: bool) -> list[str]:
     )
     if "PixelData" in dataset and not blacked_out:
         if burned_in == "YES":
-            sentences.append("The file says that text is burned into its picture.")
+            sentences.append("The file says that text is burned into its image.")
         elif burned_in != "NO" and (captured or modality in _TEXT_IN_PICTURE):
             sentences.append(
-                "Pictures of this kind (ultrasound, secondary capture, photographs) "
+                "Images of this kind (ultrasound, secondary capture, photographs) "
                 "often show the patient's name: look, and black it out."
             )
     if str(dataset.get("RecognizableVisualFeatures") or "").upper() == "YES":
-        sentences.append(
-            "The file says that its picture lets one recognise the patient."
-        )
+        sentences.append("The file says that its image lets one recognise the patient.")
     return sentences
 
 

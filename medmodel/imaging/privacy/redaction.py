@@ -71,13 +71,13 @@ def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> 
             f"{name} is too large to black out regions: more than "
             f"{MAX_BYTES // 10**6} MB uncompressed."
         )
-    pictures = []
+    images = []
     for frame in range(frames):
         values, photometric = stored_values(dataset, name, frame)
         if photometric.startswith("YBR"):
             values, photometric = to_rgb(values, dataset, photometric, name), "RGB"
-        pictures.append(values)
-    stack = np.stack(pictures)
+        images.append(values)
+    stack = np.stack(images)
     black = _black(stack, dataset, photometric)
     for left, top, right, bottom in regions:
         stack[:, top:bottom, left:right] = black

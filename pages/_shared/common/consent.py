@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.core import audit
+from pages._shared.common.keyboard import primary_button
 
 
 def ask_consent(page: str) -> bool:
@@ -21,10 +22,10 @@ def ask_consent(page: str) -> bool:
             "MedModel is **not for clinical use**. It is for research and teaching: "
             "a model's score is not a diagnosis, and nothing shown here may decide "
             "about a patient.\n\n"
-            "Pictures that you drop stay in this server's memory, are written "
-            "nowhere, and are forgotten when you close the page."
+            "Images that you upload stay in this server's memory, are not saved, and "
+            "are forgotten when you close the page."
         )
-        if st.button("I understand", type="primary", shortcut="Enter"):
+        if primary_button("I understand", "Enter"):
             st.session_state["consent"] = True
             audit.record("consent", page=page)
             st.rerun()

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.environment import workspace_root
+from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import MedModelError
 from medmodel.reports import plots
 from medmodel.runs import run_index
@@ -39,10 +39,11 @@ def page_header(title: str, purpose: str) -> None:
 
 def not_for_clinical_use() -> None:
     """The line that is in sight on every page."""
-    with st.bottom:
-        st.caption(
-            ":material/info: **Not for clinical use.** Research and teaching only."
-        )
+    html, css = (
+        (REPOSITORY / "assets" / f"disclaimer.{kind}").read_text(encoding="utf-8")
+        for kind in ("html", "css")
+    )
+    st.components.v2.component("disclaimer", html=html, css=css)(height=1)
 
 
 @contextlib.contextmanager

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from medmodel.data.sample_size import test_warnings
 from medmodel.evaluation.comparison import CommonImages, PairedDifference, disagreements
 from medmodel.evaluation.curves import ThresholdCurve
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.reports import comparison_figures, plots
+from medmodel.reports.model_card import few_patients
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -59,6 +61,7 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
     with errors_shown():
         common = comparison_cache.common(chosen)
         st.markdown(f"**{plain(common)}** Only these are compared, image by image.")
+        _show_sample_size(common)
         _explain_folds(models)
         copied = _show_copies(models)
         _show_metric(runs, chosen)
@@ -71,6 +74,18 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         _show_epochs(trained)
     _show_settings(entries, names)
     pick_format()
+
+
+def _show_sample_size(common: CommonImages) -> None:
+    """What the common images are too few for, as Evaluate says it of a run's own."""
+    model = next(iter(common.models.values()))
+    images = np.bincount(model.truth, minlength=len(model.classes)).tolist()
+    counts = zip(model.classes, images, strict=True)
+    few = test_warnings({name: {"test": count} for name, count in counts})
+    if 0 < model.patient_count < MINIMA["accuracy"].patients:
+        few.append(few_patients(model.patient_count))
+    if few:
+        st.warning(plain(" ".join(few)), icon=":material/warning:")
 
 
 def _show_copies(models: comparison_cache.Models) -> bool:
@@ -89,7 +104,8 @@ def _show_copies(models: comparison_cache.Models) -> bool:
         st.warning(
             plain(
                 "Test images that are copies of a model's training or validation "
-                f"images: {', '.join(counts)}. They are left out, unless a model was "
+                "images, or in an external test of any image of the model's own data "
+                f"set: {', '.join(counts)}. They are left out, unless a model was "
                 "tested on nothing else; the table of every metric shows the numbers "
                 "with them too."
             ),

@@ -21,6 +21,7 @@ _ICONS = {
     "ok": ":material/check_circle:",
     "warning": ":material/warning:",
     "problem": ":material/dangerous:",
+    "unsplit": ":material/dangerous:",
 }
 _ROWS = 38
 _SHOWN_FILES = 500
@@ -31,7 +32,7 @@ def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
     """One word on all findings, what was left out, the worst, few images, leakage."""
     level = verdict(report, findings)
     word, _ = VERDICTS[level]
-    show = {"ok": st.success, "warning": st.warning, "problem": st.error}[level]
+    show = {"ok": st.success, "warning": st.warning}.get(level, st.error)
     worst = [f.title for f in findings if f.level == level != "ok"]
     first = f" {plain(worst[0])}{_and_more(len(worst) - 1)}." if worst else ""
     unreadable = [(path, "cannot be read") for path, _ in report.unreadable]
@@ -51,16 +52,21 @@ def show_facts(report: DatasetReport) -> None:
     facts = [
         ("Images", f"{report.num_images:,}", "Readable images in all splits."),
         ("Classes", f"{len(report.classes)}", "Folders with readable images."),
-        ("Patients", patients, "People, as far as the file names tell them apart."),
         (
-            "Always the commonest class",
-            f"{report.baseline:.1%}".replace("%", " %"),
-            "The accuracy on the test images of a model that always answers "
-            f"{plain(report.baseline_class)} (majority baseline, n = {test:,}). "
-            "A model must do better than that.",
+            "Patients",
+            patients,
+            "Patients that headers, a table or the file names tell apart.",
         ),
         (
-            "Imbalance",
+            "Baseline (majority class)",
+            f"{report.baseline:.1%}".replace("%", " %"),
+            "Accuracy on the test images of a model that always predicts "
+            f"{plain(report.baseline_class)}, the commonest class of the training "
+            f"images (n = {test:,}). A model must do better than that. Evaluate "
+            "predicts the commonest class of the test images, which may be another.",
+        ),
+        (
+            "Class imbalance",
             f"{report.imbalance:.1f} : 1",
             "Training images of the commonest class for each of the rarest.",
         ),
@@ -93,15 +99,15 @@ def show_splits(report: DatasetReport) -> None:
     if report.drawn:
         drawn = " and ".join(_TITLES[s].lower() for s in report.drawn if s != "train")
         st.caption(
-            f"The folders hold no {drawn} images: they are drawn as shown here, by "
-            "class, and never parting a patient or equal pictures. Shares and seed can "
-            "be changed when training."
+            f"The folders hold no {drawn} images: these are drawn as shown here, "
+            "stratified by class; all images of one patient, and identical images, "
+            "stay in one split. Fractions and seed can be changed when training."
         )
 
 
 def show_samples(folder: Path, report: DatasetReport) -> None:
     """Some images of every class, every pixel as in the file or scaled down."""
-    st.subheader("Pictures", anchor=False)
+    st.subheader("Examples of each class", anchor=False)
     wide = len(report.classes) <= _FEW_CLASSES
     step = 1 if wide else 2
     # Row by row: on a narrow screen the columns of a row stand below each other.
@@ -128,14 +134,14 @@ def show_duplicates(folder: Path, report: DatasetReport) -> None:
     if not report.duplicates:
         return
     duplicates = report.duplicates[: thumbnails.SHOWN_DUPLICATES]
-    title = f"Identical pictures ({len(report.duplicates):,})"
+    title = f"Identical images ({len(report.duplicates):,})"
     worst = report.duplicates[0]
     with st.expander(title, expanded=len(worst.labels) + len(worst.splits) > 2):
         st.dataframe(
             pd.DataFrame(
                 {
-                    "Picture": [_data_uri(folder, d.paths[0]) for d in duplicates],
-                    "Found": [_kind(d.labels, d.splits) for d in duplicates],
+                    "Image": [_data_uri(folder, d.paths[0]) for d in duplicates],
+                    "Finding": [_kind(d.labels, d.splits) for d in duplicates],
                     "Files": ["   ·   ".join(d.paths) for d in duplicates],
                 }
             ),
@@ -143,8 +149,8 @@ def show_duplicates(folder: Path, report: DatasetReport) -> None:
             row_height=76,
             height=min(len(duplicates), 4) * 76 + _ROWS,
             column_config={
-                "Picture": st.column_config.ImageColumn(width=84),
-                "Found": st.column_config.TextColumn(width="medium"),
+                "Image": st.column_config.ImageColumn(width=84),
+                "Finding": st.column_config.TextColumn(width="medium"),
                 "Files": st.column_config.TextColumn(width="large"),
             },
         )

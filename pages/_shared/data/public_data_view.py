@@ -30,7 +30,7 @@ def show_public(opened: Opened) -> None:
     with st.expander("Get a public data set", icon=":material/public:"):
         st.markdown(
             "MedMNIST: small, ready-made sets with training, validation and test "
-            "pictures, for teaching and trials. ChestMNIST is not offered: its images "
+            "images, for teaching and trials. ChestMNIST is not offered: its images "
             "have several labels each."
         )
         left, right = st.columns([3, 2])
@@ -58,7 +58,7 @@ def _describe(dataset: PublicSet, size: int) -> None:
     st.markdown(
         f"{plain(dataset.shows)} {len(dataset.classes)} classes: "
         f"{plain(', '.join(dataset.classes))}.  \n"
-        f"{train:,} training, {val:,} validation and {test:,} test pictures of "
+        f"{train:,} training, {val:,} validation and {test:,} test images of "
         f"{size} × {size} pixels; at most {most}.  \n"
         f"**Licence** {plain(dataset.licence)}.  \n**Cite** "
         f"{plain(medmnist.CITATION)}, and the data set it was made from."
@@ -104,7 +104,7 @@ def _show_running(key: str, size: int) -> None:
         words = f"{done / 1e6:,.1f} MB"
         words += f" of {total / 1e6:,.1f} MB" if total else ""
     elif state.phase == "importing":
-        words = f"Writing picture {done:,} of {total:,}"
+        words = f"Writing image {done:,} of {total:,}"
     share = min(done / total, 1.0) if total else 0.0
     st.progress(share, text=f"{words}. You may leave this page; it goes on.")
 

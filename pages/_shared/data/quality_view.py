@@ -19,8 +19,9 @@ _ICONS = {
     "ok": ":material/info:",
     "warning": ":material/warning:",
     "problem": ":material/dangerous:",
+    "unsplit": ":material/dangerous:",
 }
-_ACTS = {"leave_out": "Leave out", "together": "Keep in one split"}
+_ACTS = {"leave_out": "Exclude", "together": "Keep in one split"}
 _LISTED = 200
 _ROW = 36
 
@@ -29,7 +30,7 @@ def show_quality(folder: Path, report: DatasetReport) -> None:
     """Verdict, findings, decisions, and the report as a file."""
     findings = report_store.load_issues(folder)
     if findings is None:
-        st.info("Check again to see what is odd about the pictures.")
+        st.info("Check again to see what is odd about the images.")
         return
     level = verdict(report, findings)
     word, meaning = VERDICTS[level]
@@ -84,7 +85,7 @@ def _show_decisions(folder: Path) -> None:
     decided = indexing.decisions(folder)
     if not decided:
         return
-    st.markdown("**Decisions** :gray[No file was changed; each can be taken back.]")
+    st.markdown("**Decisions** :gray[No file was changed; each can be undone.]")
     for action in decided:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(plain(quality_report.words(action)))
@@ -96,10 +97,10 @@ def _show_decisions(folder: Path) -> None:
 
 def show_classes(folder: Path, report: DatasetReport) -> None:
     """Rename, merge and leave out classes, without touching a file."""
-    with st.expander("Rename, merge or leave out classes", icon=":material/edit:"):
+    with st.expander("Rename, merge or exclude classes", icon=":material/edit:"):
         st.caption("Give two classes the same name to merge them.")
         names = pd.DataFrame(
-            {"Class": report.classes, "Called": report.classes, "Use": True}
+            {"Class": report.classes, "New name": report.classes, "Use": True}
         )
         edited = st.data_editor(
             names,
@@ -108,7 +109,7 @@ def show_classes(folder: Path, report: DatasetReport) -> None:
             key=f"classes {folder} {report.fingerprint}",
         )
         new = {
-            str(row["Class"]): str(row["Called"] or "").strip() if row["Use"] else ""
+            str(row["Class"]): str(row["New name"] or "").strip() if row["Use"] else ""
             for row in edited.to_dict("records")
         }
         changed = {old: name for old, name in new.items() if old != name}

@@ -17,9 +17,9 @@ from medmodel.quality.checks import DatasetReport
 from pages._shared.common.words import plain
 
 _SLICES = {
-    "middle": "The middle slice alone",
+    "middle": "Middle slice only",
     "every": "Every k-th slice of the central part",
-    "all": "All slices that show something",
+    "all": "All slices that are not empty",
 }
 _FRAMES = {"one": "One of them", "every": "Every k-th"}
 
@@ -32,7 +32,7 @@ def show_slices(folder: Path, report: DatasetReport) -> None:
     title = f"Slices and frames ({report.volumes:,} files hold several)"
     with st.expander(title, icon=":material/stacks:"):
         st.markdown(
-            f"{plain(now.words())}. All pictures of one file stay in one split; where "
+            f"{plain(now.words())}. All images of one file stay in one split; where "
             "neither header nor name tells the patient, each file counts as one."
         )
         slicing = _ask(folder, now, {mode.split(",")[0] for mode in report.modes})

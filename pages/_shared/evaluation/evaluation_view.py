@@ -68,9 +68,8 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
         who += f" of {evaluation.patients:,} patients"
     if run.tested_model:
         where = (
-            f"an **external** data set, {plain(folder_name(run.config.dataset))}. No "
-            "image is identical to one of the model's own data set; near copies would "
-            f"not be noticed.{_mapping_sentence(run)}"
+            f"an **external** data set, {plain(folder_name(run.config.dataset))}."
+            f"{_mapping_sentence(run)}"
         )
     else:
         where = f"the run's own test split. {_split_sentence(overlap)}"
@@ -79,12 +78,12 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
     )
     st.caption(
         plain(
-            f"Always guessing {evaluation.majority} gives an accuracy of "
-            f"{evaluation.baseline}. {evaluation.resolution}"
+            f"Always guessing {evaluation.majority}, the commonest class of these "
+            f"images, gives an accuracy of {evaluation.baseline}. "
+            f"{evaluation.resolution}"
         )
     )
-    if not run.tested_model:
-        _show_copies(run)
+    _show_copies(run)
     if overlap:
         st.warning(
             f"{overlap:,} patients of the test split also occur in training or "
@@ -156,7 +155,8 @@ def show_numbers(evaluation: Evaluation) -> None:
         (
             f"Always guessing {evaluation.majority}",
             evaluation.baseline,
-            "Accuracy of guessing the most frequent class: what a model has to beat.",
+            "Accuracy of guessing the commonest class of these test images: what a "
+            "model has to beat.",
         ),
     ]
     places = st.columns([1, 1, 1, 1.3])

@@ -22,7 +22,7 @@ def show_take_away(run: Run) -> None:
         st.caption(
             "One page of PDF with what must not be missed, or one HTML file with "
             "every number and every curve. Neither needs anything else, and no "
-            "picture and no patient's name is in them."
+            "image and no patient's name is in them."
         )
         with st.container(horizontal=True):
             _document(

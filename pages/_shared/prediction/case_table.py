@@ -43,10 +43,10 @@ def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
         on_select=lambda: _take_selection(cases),
         selection_mode="single-row",
         column_config={
-            "Picture": st.column_config.ImageColumn(width="small"),
+            "Image": st.column_config.ImageColumn(width="small"),
             "File": st.column_config.TextColumn(width="medium"),
         },
-        alt="Pictures with the model's first choice and scores",
+        alt="Images with the model's first choice and scores",
     )
     back, forward, place, download = st.columns(
         [1, 1, 3, 1.4], vertical_alignment="center"
@@ -72,7 +72,7 @@ def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
     download.download_button(
         "Download CSV",
         csv_text(answers, refused, unlike),
-        file_name=f"pictures-{run.id}.csv",
+        file_name=f"images-{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
         width="stretch",
@@ -121,7 +121,7 @@ def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     order = np.argsort(-scores, axis=1, kind="stable")
     rows = range(len(cases))
     columns = {
-        "Picture": [case.preview for case in cases],
+        "Image": [case.preview for case in cases],
         "File": [case.name for case in cases],
         "First choice": [classes[order[i, 0]] for i in rows],
         "Score": [per_cent(scores[i, order[i, 0]]) for i in rows],
@@ -137,7 +137,7 @@ def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     if any(case.label for case in cases):
         columns["Label (known)"] = [case.label for case in cases]
     table = pd.DataFrame(columns)
-    facts = ("Picture", "File", "Label (known)")
+    facts = ("Image", "File", "Label (known)")
     predicted = [name for name in table if name not in facts]
     table.loc[list(unlike), predicted] = "–"
     table.loc[list(unlike), "First choice"] = UNLIKE

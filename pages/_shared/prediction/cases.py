@@ -93,7 +93,7 @@ def uploaded(files: Sequence[UploadedFile], first: Preprocessing) -> list[Case]:
     bar = st.progress(0.0) if len(new) > 10 else None
     for done, file in enumerate(new):
         if bar:
-            bar.progress(done / len(new), f"Reading picture {done + 1} of {len(new)}")
+            bar.progress(done / len(new), f"Reading image {done + 1} of {len(new)}")
         key = keys[file.file_id]
         cases[key] = _read(key, file.name, file.getvalue(), first)
     if bar:
@@ -224,7 +224,7 @@ def _read(
     label: str = "",
     part: Part | None = None,
 ) -> Case | Refused:
-    short = PurePosixPath(name.replace("\\", "/")).name or "The picture"
+    short = PurePosixPath(name.replace("\\", "/")).name or "The image"
     frame = part.number if part else -1
     axis = part.kind if part and part.kind != "frame" else first.axis
     options = DecodeOptions(first.window, frame, axis)

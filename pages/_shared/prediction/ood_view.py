@@ -37,7 +37,7 @@ def may_show_probabilities(answer: Answer) -> bool:
     ood = answer.prediction.ood
     if ood is None:
         st.caption(
-            "Whether this picture resembles the training data is not known: the model "
+            "Whether this image resembles the training data is not known: the model "
             "was trained by a version that did not keep that."
         )
     if ood is None or not is_unlike_training(answer):
@@ -75,14 +75,14 @@ def _say_if_learned(answer: Answer) -> None:
     split = _split_of(answer)
     if split == "train":
         st.info(
-            "**The model was trained on this very picture.** Its score here says "
+            "**The model was trained on this very image.** Its score here says "
             "nothing about how it does on new ones.",
             icon=":material/school:",
         )
     elif split == "val":
         st.info(
-            "**This very picture is one of the validation images**, by which the "
-            "training was steered. New pictures may fare worse.",
+            "**This very image is one of the validation images**, by which the "
+            "training was steered. New images may fare worse.",
             icon=":material/school:",
         )
 
@@ -106,7 +106,7 @@ def _why(ood: OodResult) -> str:
         )
     return plain(
         " ".join(reasons) + " The model has seen hardly anything like it: do not rely "
-        "on its probabilities for such a picture."
+        "on its probabilities for such an image."
     )
 
 
@@ -131,7 +131,7 @@ def _say_if_roughly_known(basis: ThresholdBasis) -> None:
         st.caption(
             plain(
                 "It was not found to be unlike the training data, but that is known "
-                f"only roughly: it is judged by {_judged(basis)}. Pictures of another "
+                f"only roughly: it is judged by {_judged(basis)}. Images of another "
                 "kind may pass unnoticed."
             )
         )

@@ -136,7 +136,7 @@ def _predict(run: Run, version: Any, new: Sequence[tuple[Case, Pixels]]) -> None
     for start in range(0, len(new), _AT_ONCE):
         if bar:
             share, total = start / len(new), len(new)
-            bar.progress(share, f"Asked about {start} of {total} pictures")
+            bar.progress(share, f"Asked about {start} of {total} images")
         cases, pixels = zip(*new[start : start + _AT_ONCE], strict=True)
         # A single image is shown with its heat map at once: one request for both.
         heatmap_for = [FIRST_CHOICE] if len(cases) == 1 else None

@@ -25,7 +25,7 @@ from pages._shared.prediction.scan_view import show_scan
 _FIRST_CLASSES = 8
 # About as long as the map's own caption, so that nothing below moves.
 _EXPLAINING = (
-    "The heat map is being computed. Until it is there, this is the picture without it."
+    "The heat map is being computed. Until it is there, this is the image without it."
 )
 
 
@@ -113,7 +113,7 @@ def show_images(answer: Answer) -> None:
             show_scan(case, title)
         else:
             st.markdown(f"**{title}**")
-            show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+            show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
     with middle:
         size = f"{pixels.shape[1]} × {pixels.shape[0]} pixels"
         colour = "grey" if pixels.shape[2] == 1 else "colour"
@@ -121,7 +121,7 @@ def show_images(answer: Answer) -> None:
         automatic = answer.preprocessing.window == "auto"
         window = case.seen if automatic else ""
         caption = ", ".join(filter(None, [size, colour, window]))
-        show_image(pixels, caption, "The picture as the model sees it")
+        show_image(pixels, caption, "The image as the model sees it")
     with right:
         _show_heatmap(answer)
 
@@ -160,13 +160,13 @@ def _show_heatmap(answer: Answer) -> None:
         persist_state="session",
         help="Grad-CAM and HiResCAM read the last layers that still know a place. "
         "Occlusion hides one square after the other. Integrated gradients add up what "
-        "each pixel does on the way from black to the picture.",
+        "each pixel does on the way from black to the image.",
     )
     shuffled = st.toggle(
         "With shuffled weights",
         key=f"shuffled-{run.id}",
         help="A test of the map: it must change when all that the network has learned "
-        "is shuffled. A map that stays shows the picture, not what was learned.",
+        "is shuffled. A map that stays shows the image, not what was learned.",
     )
     with container, errors_shown():
         heatmap = _heatmap(answer, position, ExplainOptions(method, shuffled), slot)
@@ -175,7 +175,7 @@ def _show_heatmap(answer: Answer) -> None:
             show_image(
                 plots.overlay(enlarged, heatmap, opacity / 100),
                 plots.heatmap_caption(heatmap, classes[position]),
-                f"Heat map for {classes[position]} laid over the picture",
+                f"Heat map for {classes[position]} laid over the image",
             )
         if shuffled:
             learned = heatmap_of(answer, position, ExplainOptions(method))
@@ -188,7 +188,7 @@ def _heatmap(
     """The heat map; until it is there the slot shows the image without it."""
     if not is_explained(answer, position, options):
         with slot:
-            alt = "The picture, not explained yet"
+            alt = "The image, not explained yet"
             show_image(answer.pixels, _EXPLAINING, alt, True)
     try:
         return heatmap_of(answer, position, options)
@@ -209,7 +209,7 @@ def shuffled_words(shuffled: NDArray[np.float32], learned: NDArray[np.float32]) 
     alike = spearmanr(learned[::2, ::2].ravel(), shuffled[::2, ::2].ravel())[0]
     return (
         f"{begin}: its rank correlation with that of the trained model is {alike:.2f}. "
-        "Near 0, the map shows what was learned; near 1, only the picture."
+        "Near 0, the map shows what was learned; near 1, only the image."
     )
 
 

@@ -139,7 +139,7 @@ def show_scan(case: Case, title: str) -> None:
         return
     with place:
         caption = ", ".join(filter(None, [case.name, case.about, window]))
-        show_image(pixels, caption, "The picture")
+        show_image(pixels, caption, "The image")
     if window:
         st.caption(
             "For your eyes only: the model sees the window of its training, whatever "

@@ -51,9 +51,9 @@ def show_heatmaps(answers: Sequence[Answer]) -> None:
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
     with left:
         if case.scan:
-            show_scan(case, "The picture")
+            show_scan(case, "The image")
         else:
-            show_image(pixels_of(case), f"{case.name}, {case.about}", "The picture")
+            show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
     with right:
         wanted, opacity, method = _controls(answers, case)
     # One model may stand alone here, because the others find the image strange.
@@ -104,5 +104,5 @@ def _show_heatmap(answer: Answer, wanted: str, opacity: int, method: str) -> Non
     show_image(
         plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, opacity / 100),
         plots.heatmap_caption(heatmap, name),
-        f"Heat map of {answer.name} for {name} laid over the picture",
+        f"Heat map of {answer.name} for {name} laid over the image",
     )

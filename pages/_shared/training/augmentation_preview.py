@@ -53,13 +53,13 @@ def show_augmentation(folder: Path, config: TrainConfig) -> None:
     """Each image as it is, and changed by chance three times."""
     if not config.augmentation.active or "augmentation" in config.problems():
         return
-    if not st.toggle("Show what it does to pictures", key="show_augmentation"):
+    if not st.toggle("Show what it does to images", key="show_augmentation"):
         return
     preprocessing = config.preprocessing(config.size or 128)
     with errors_shown():
         images = _images(str(folder), preprocessing)
         if not images:
-            st.caption("This folder has no picture that can be read.")
+            st.caption("This folder has no image that can be read.")
             return
         _show_rows(np.stack(images), config)
 

@@ -115,7 +115,7 @@ class Form:
             help="Which measured values become black and white, the same for every "
             "file. Automatic: CT without Hounsfield units is shown by its own range; "
             "the data set's page says which files. Choose one or type centre/width, "
-            "for example 40/400. Diagnose then shows the model every picture through "
+            "for example 40/400. Diagnose then shows the model every image through "
             "the same window.",
         )
         self._note("window", (chosen or value).strip())
@@ -183,7 +183,7 @@ def settings_form(
     form = Form(start, key)
     form.text("name", "Name", placeholder=start.title, help="What the run is called.")
     model, image, change, split = st.tabs(
-        ["Network and training", "Pictures", "Augmentation", "Split and patients"]
+        ["Network and training", "Images", "Augmentation", "Split and patients"]
     )
     with model:
         _network(form)
@@ -219,8 +219,8 @@ def _network(form: Form) -> None:
         )
         form.toggle(
             "class_weights",
-            "Rare classes weigh more",
-            "Each class counts as much as the others, however few images it has.",
+            "Class weights",
+            "Rare classes weigh more in the loss (inverse class frequency).",
         )
     with right:
         form.choice("optimizer", "Optimiser", get_args(Optimizer), OPTIMIZER_TITLES)
@@ -244,7 +244,7 @@ def _images(form: Form, scans: bool) -> None:
         help="Height and width that the network sees, 28 to 512. 0: validation images "
         "decide (last layer only).",
     )
-    form.choice("fit", "Pictures that are not square", get_args(Fit), FIT_TITLES)
+    form.choice("fit", "Images that are not square", get_args(Fit), FIT_TITLES)
     form.choice("colour", "Colour", get_args(Colour), COLOUR_TITLES)
     if scans:
         form.window()
@@ -254,7 +254,7 @@ def _images(form: Form, scans: bool) -> None:
 
 def _augmentation(form: Form) -> None:
     st.markdown(
-        "Small random changes to training pictures, so that the network does not learn "
+        "Small random changes to training images, so that the network does not learn "
         "them by heart. Flips are off: left and right matter in medical images."
     )
     start, key = form.start.augmentation, form.key
@@ -281,8 +281,8 @@ def _augmentation(form: Form) -> None:
                 help=f"Suggested for medical images: {getattr(suggested, name):g}.",
             )
     flips = {
-        "flip_horizontal": "May exchange left and right",
-        "flip_vertical": "May exchange top and bottom",
+        "flip_horizontal": "Horizontal flip",
+        "flip_vertical": "Vertical flip",
     }
     with st.container(horizontal=True, gap="large"):
         for name, label in flips.items():
@@ -295,9 +295,9 @@ def _split(form: Form, preview: Callable[[str], None]) -> None:
     st.markdown("Used only where the folder does not bring its own split.")
     left, right = st.columns(2)
     with left:
-        form.number("val_fraction", "Share for validation", step=0.01, format="%.2f")
+        form.number("val_fraction", "Validation fraction", step=0.01, format="%.2f")
     with right:
-        form.number("test_fraction", "Share for the test", step=0.01, format="%.2f")
+        form.number("test_fraction", "Test fraction", step=0.01, format="%.2f")
     form.number(
         "folds",
         "Folds (cross-validation)",

@@ -24,7 +24,7 @@ def test_technical_values_are_shown_and_others_hidden() -> None:
     assert found["(0018,0060)"][2:] == ("120", False)
     assert found["(0010,0010)"] == ("(0010,0010)", "PatientName", None, True)
     assert found["(0010,0030)"][2:] == (None, True)
-    assert found["(0008,0018)"][2:] == (None, True)  # UIDs find a picture again
+    assert found["(0008,0018)"][2:] == (None, True)  # UIDs find an image again
     assert found["(7FE0,0010)"][2:] == ("32 bytes", False)
     assert found["(0002,0010)"][2] == "1.2.840.10008.1.2.1 (Explicit VR Little Endian)"
 
