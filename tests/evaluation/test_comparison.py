@@ -343,7 +343,11 @@ def test_nothing_is_better_unless_test_and_interval_both_say_so() -> None:
     assert told.better == "A" and told.worse == "B"
     assert replace(told, metric="brier").better == "B"
     # As after Holm's correction for several pairs.
-    for unsure in (replace(told, p=0.051), replace(told, estimate=around, p=0.01)):
+    touching = (Estimate(0.02, 0, 0.04, 900), Estimate(-0.02, -0.04, 0, 900))
+    for unsure in (
+        replace(told, p=0.051),
+        *(replace(told, estimate=e, p=0.01) for e in (around, *touching)),
+    ):
         assert unsure.better == ""
         assert "not distinguishable on 900 images" in str(unsure)
 

@@ -15,7 +15,7 @@ from medmodel.evaluation.gallery import (
     mark_label,
     select_images,
 )
-from medmodel.evaluation.predictions import split_predictions
+from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.runs.run import RunStore
 
@@ -41,6 +41,29 @@ def test_what_the_model_said_of_each(rows: pd.DataFrame) -> None:
     assert np.allclose(rows["score"], [0.9, 0.7, 0.55])
     assert np.allclose(rows["label_score"], [0.9, 0.3, 0.55])
     assert np.allclose(rows["margin"], [0.8, 0.4, 0.1])
+    assert list(rows["position"]) == list(rows.index) == [0, 1, 2]
+    assert list(rows)[:4] == ["path", "patient", "label", "choice"]
+    assert set(list(rows)[4:]) == {"score", "label_score", "margin", "position"}
+
+
+def test_scores_of_one_class_from_above_the_lower_end_to_the_upper() -> None:
+    scores = np.array([[1.0, 0.0], [0.7, 0.3], [0.4, 0.6]])
+    data = Predictions(["a", "b"], np.array([0, 0, 1]), scores, None)
+    table = pd.DataFrame(
+        {"path": ["1", "2", "3"], "patient": "", "split": "test", "label": list("aab")}
+    )
+    rows = image_table(table, data)
+
+    def selected(**wanted: float) -> list[str]:
+        images = select_images(rows, ImageFilter(of="b", **wanted), data=data)  # type: ignore[arg-type]
+        return sorted(images["path"])
+
+    assert selected() == selected(high=0.6) == ["1", "2", "3"]
+    assert selected(low=0.3) == ["3"] and selected(low=0.29) == ["2", "3"]
+    assert selected(high=0.3) == ["1", "2"] and selected(high=0.0) == ["1"]
+    for name, given in (("c", data), ("b", None)):
+        with pytest.raises(DataError, match=f"no scores for a class '{name}'"):
+            select_images(rows, ImageFilter(of=name), data=given)
 
 
 def test_orders(rows: pd.DataFrame) -> None:

@@ -68,8 +68,76 @@ def test_steps_by_hand() -> None:
     assert (enhance.apply(speck, ["median:1"]) == 100).all()
 
 
+def test_percentiles_become_black_and_white() -> None:
+    levels = np.arange(101, dtype=np.uint8).reshape(1, 101, 1)
+    # Percentiles 10 and 90 of 0 to 100: (30 - 10) / 80 and (70 - 10) / 80 of 255.
+    stretched = enhance.apply(levels, ["stretch:10"]).ravel()
+    assert stretched[[0, 10, 30, 70, 90, 100]].tolist() == [0, 0, 64, 191, 255, 255]
+    whole = enhance.apply(levels, ["stretch:0"]).ravel()
+    assert whole[[0, 20, 100]].tolist() == [0, 51, 255]
+    flat = np.full((4, 4, 1), 100, np.uint8)
+    assert (enhance.apply(flat, ["stretch"]) == 0).all()
+
+
+def test_noise_is_what_was_added_to_a_ramp() -> None:
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0.1, 0.6, 201)[:, None, None] + np.linspace(0, 0.3, 161)[:, None]
+    noise = rng.normal(0, 0.02, ramp.shape)
+    assert enhance._noise(ramp + noise) == pytest.approx(0.02, rel=0.05)
+    assert enhance._noise(ramp) == pytest.approx(0, abs=1e-9)
+    assert enhance._noise(np.ones((1, 9, 1))) == 0
+
+
+def test_denoising_keeps_edges_and_takes_noise_of_its_strength() -> None:
+    rng = np.random.default_rng(0)
+    step = np.where(np.arange(48) < 24, 60, 190)
+    noisy_step = (step + rng.normal(0, 8, (48, 48)))[..., None].clip(0, 255)
+    pixels = noisy_step.astype(np.uint8)
+    for name in ("median:1", "nlm", "bilateral:0.1"):
+        smooth = enhance.apply(pixels, [name])[..., 0].astype(float)
+        assert smooth[:, 4:20].std() < 0.7 * pixels[:, 4:20].std(), name
+        edge = smooth[:, 26].mean() - smooth[:, 21].mean()
+        assert edge == pytest.approx(130, abs=10), name
+    blot = np.full((9, 9, 1), 100, np.uint8)
+    blot[3:6, 3:6] = 255
+    assert enhance.apply(blot, ["median:1"])[4, 4] == 255
+    assert (enhance.apply(blot, ["median:2"]) == 100).all()
+
+
+def test_sharpening_overshoots_at_edges_alone() -> None:
+    pixels = np.where(np.arange(40) < 20, 80, 160).astype(np.uint8)
+    pixels = np.repeat(pixels[None, :, None], 40, axis=0)
+    weak, strong = (enhance.apply(pixels, [f"unsharp:{n}"])[20, :, 0] for n in (1, 2))
+    assert weak[19] < 80 and weak[20] > 160 and weak[[2, 37]].tolist() == [80, 160]
+    assert strong[20] - 160 == pytest.approx(2 * (int(weak[20]) - 160), abs=1)
+    edges = enhance.apply(pixels, ["edges"])[20, :, 0]
+    assert edges[[18, 19, 20, 21]].tolist() == [0, 255, 255, 0]
+    # One grey level is no edge that would be drawn white.
+    faint = np.where(pixels == 80, 100, 101).astype(np.uint8)
+    assert 0 < enhance.apply(faint, ["edges"]).max() < 255
+
+
+def test_what_is_dark_and_what_is_plain() -> None:
+    pixels = np.full((9, 9, 1), 12, np.uint8)
+    pixels[2:4, 3:5] = 13
+    assert enhance.apply(pixels, ["crop"]).shape == (2, 2, 1)
+    pixels[3] = 12  # a single row is no content
+    assert enhance.apply(pixels, ["crop"]).shape == pixels.shape
+    framed = np.full((9, 9, 1), 100, np.uint8)
+    framed[2:5, 3:5] = 106
+    assert enhance.apply(framed, ["borders"]).shape == framed.shape
+    framed[2:5, 3:5] = 107
+    assert enhance.apply(framed, ["borders"]).shape == (3, 2, 1)
+
+
+def test_the_longer_side_is_what_was_asked_for() -> None:
+    wide = np.zeros((1, 400, 1), np.uint8)
+    assert enhance.apply(wide, ["resize:40"]).shape == (1, 40, 1)
+    assert enhance.apply(noisy(1), ["resize:80"]).shape == (64, 80, 1)
+
+
 @pytest.mark.parametrize(
-    "step", ["magic", "gamma:x", "gamma:0", "clahe:9", "gamma:nan"]
+    "step", ["magic", "gamma:x", "gamma:0", "gamma:5.1", "clahe:9", "gamma:nan"]
 )
 def test_wrong_steps_are_refused(step: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import Any
 
@@ -126,3 +127,41 @@ def test_a_predictor_of_fewer_samples_is_refused_by_name() -> None:
     tags += [(317, "H", [2]), (530, "H", [2, 2])]
     with pytest.raises(ImageError, match="a.tif is a TIFF with a predictor of samples"):
         read(tiff_of_tags(tags, bytes(999)), "a.tif", -1)
+
+
+@pytest.mark.parametrize(
+    ("tags", "kind"),
+    [
+        (plain_tags(12, 16, 32_803), "the colours CFA"),
+        (plain_tags(12, 16, 777), "the colours number 777"),
+        ([*plain_tags(12, 16, 5, 4), (332, "H", [2])], "other inks than cyan"),
+        (plain_tags(12, 16, 2, 2), "2 samples for RGB"),
+        (plain_tags(12, 16, 1, bits=40), "40-bit samples of sample format"),
+        ([*plain_tags(12, 16, 1, bits=64), (339, "H", [6])], "64-bit samples of"),
+        ([*plain_tags(12, 16, 6, 3, 16), (530, "H", [1, 1])], "YCbCr of 16 bits"),
+        (plain_tags(12, 16, 8, 3, 32), "CIELAB of 32 bits"),
+    ],
+)
+def test_what_is_not_offered_is_named(tags: list[Any], kind: str) -> None:
+    sentence = rf"a\.tif is a TIFF with {kind}.*, which cannot be read here: save it"
+    with pytest.raises(ImageError, match=sentence):
+        read(tiff_of_tags(tags, bytes(9999)), "a.tif", -1)
+
+
+def test_an_unknown_compression_is_named() -> None:
+    tags = [t for t in plain_tags(12, 16, 1) if t[0] != 259]
+    for number, kind in ((32_900, "compression 32900"), (34_676, "compression SGILOG")):
+        with pytest.raises(ImageError, match=f"a.tif is a TIFF with {kind}, which"):
+            read(tiff_of_tags([*tags, (259, "H", [number])], bytes(999)), "a.tif", -1)
+
+
+def test_samples_that_end_at_the_end_of_the_file_are_all_there() -> None:
+    """Packed in runs; the directory stands before them."""
+    packed = tiff(GREY, compression="packbits")
+    assert (read(packed, "a.tif", -1)["pixels"][..., 0] == GREY).all()
+    with tifffile.TiffFile(io.BytesIO(packed)) as file:
+        page = file.pages.first
+        end = page.dataoffsets[0] + page.databytecounts[0]
+    assert end <= len(packed) <= end + 1
+    with pytest.raises(ImageError, match="a.tif cannot be read: the file is damaged"):
+        read(packed[: end - 1], "a.tif", -1)

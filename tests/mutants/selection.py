@@ -16,6 +16,8 @@ from pathlib import Path
 
 from .finding import Function, Mutation, name_of
 
+# Who is reached by a name such as `read` is reached by half of all tests.
+_NEAREST = 8
 _MODULE = re.compile(r"(?:medmodel|pages|tests)(?:\.\w+)+")
 
 
@@ -39,8 +41,8 @@ class Selection:
         """Test files to run one after another until one fails.
 
         Returns:
-            Those of the same name; those that mention what is changed; all others but
-            the browser tests. None is in two stages.
+            Those of the same name; the nearest of those that mention what is changed;
+            all others but the browser tests. None is in two stages.
         """
         distances = self._distances(mutation.path)
         reaching = sorted(
@@ -59,6 +61,7 @@ class Selection:
         if not namesakes and not mentioning:
             nearest = distances[reaching[0]] if reaching else 0
             mentioning = [path for path in reaching if distances[path] == nearest]
+        mentioning = mentioning[:_NEAREST]
         likely = {*namesakes, *mentioning}
         others = sorted(
             set(self.tests) - likely, key=lambda p: (distances.get(p, 99), p)

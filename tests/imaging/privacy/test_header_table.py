@@ -30,7 +30,10 @@ def test_technical_values_are_shown_and_others_hidden() -> None:
 
 
 def test_revealed() -> None:
-    found = rows(dicom_file(ramp(), ImageComments="x" * 500), reveal=True)
+    longest = "y" * header_table.MAX_TEXT
+    facts = {"ImageComments": "x" * 500, "PatientComments": longest}
+    found = rows(dicom_file(ramp(), **facts), reveal=True)
+    assert found["(0010,4000)"][2] == longest
     assert found["(0010,0010)"][2:] == ("Tester^Tilda", True)
     assert found["(0020,4000)"][2] == "x" * (header_table.MAX_TEXT - 1) + "…"
 
@@ -49,6 +52,44 @@ def test_sequences_and_private_elements() -> None:
     # Harmless by itself, but in a sequence that is not.
     assert found["(0040,0275)[1](0008,0100)"][2:] == (None, True)
     assert found["(0009,1001)"][1:] == ("private", None, True)
+
+
+def test_values_as_text() -> None:
+    kinds = ["ORIGINAL", "PRIMARY"]
+    dataset = dicom_dataset(ramp(), ImageType=kinds, ImageComments="a\nb")
+    dataset.add_new("KVP", "DS", None)
+    dataset.add_new(0x00180003, "LO", "odd")
+    dataset.ViewCodeSequence = [Dataset(), Dataset()]
+    dataset.AnatomicRegionSequence = []
+    found = rows(dicom_bytes(dataset), reveal=True)
+    assert found["(0008,0008)"][2] == "ORIGINAL\\PRIMARY"
+    assert found["(0018,0060)"][2] == ""
+    assert found["(0020,4000)"][2] == "a b"
+    assert found["(0018,0003)"][1:] == ("unknown", "odd", True)
+    assert found["(0054,0220)"][2] == "2 items"
+    assert found["(0008,2218)"][2] == "0 items"
+
+
+def test_depth_and_number_of_rows_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = Dataset()
+    item.CodeValue = "deepest"
+    for _ in range(header_table.MAX_DEPTH + 1):
+        outer = Dataset()
+        outer.ViewCodeSequence = [item]
+        item = outer
+    data = dicom_bytes(dicom_dataset(ramp(), ViewCodeSequence=item.ViewCodeSequence))
+    depths = [tag.count("[") for tag in rows(data)]
+    assert max(depths) == header_table.MAX_DEPTH
+    assert "(0008,0100)" not in "".join(rows(data))
+    monkeypatch.setattr(header_table, "MAX_ROWS", 7)
+    assert len(rows(data)) == 7
+
+
+def test_what_an_identifying_sequence_holds_is_shown_when_asked() -> None:
+    item = Dataset()
+    item.CodeValue = "1"
+    data = dicom_file(ramp(), RequestAttributesSequence=[item])
+    assert rows(data, reveal=True)["(0040,0275)[1](0008,0100)"][2:] == ("1", True)
 
 
 def test_damaged_elements_and_files() -> None:
