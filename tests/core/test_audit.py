@@ -28,7 +28,7 @@ def test_one_line_per_action(workspace: Path) -> None:
 def test_a_line_is_bounded(workspace: Path) -> None:
     audit.record("predict", note="é" * 10_000)
     audit.record("predict", **{f"fact_{i}": "é" * 200 for i in range(50)})
-    assert len(str(lines(workspace)[0]["facts"])) < 300
+    assert lines(workspace)[0]["facts"] == {"note": "é" * 200}
     assert lines(workspace)[1]["facts"] == {"left_out": "50 facts were too long"}
     sizes = [len(x) for x in (workspace / "audit.jsonl").read_bytes().splitlines()]
     assert max(sizes) < audit.LONGEST

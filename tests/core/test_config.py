@@ -50,6 +50,59 @@ def test_a_wrong_value_is_told_at_its_field(field: str, value: Any) -> None:
     assert str(caught.value).endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("field", "lowest", "highest", "step"),
+    [
+        ("size", 28, 512, 1),
+        ("epochs", 1, 1000, 1),
+        ("batch_size", 1, 1024, 1),
+        ("learning_rate", 1e-7, 1.0, 1e-8),
+        ("patience", 0, 1000, 1),
+        ("seed", 0, 2**31 - 1, 1),
+        ("val_fraction", 0.01, 0.5, 0.001),
+        ("test_fraction", 0.01, 0.5, 0.001),
+        ("folds", 1, 20, 1),
+    ],
+)
+def test_limits_are_allowed_and_nothing_beyond(
+    field: str, lowest: float, highest: float, step: float
+) -> None:
+    def problems(value: float) -> list[str]:
+        return list(config_for("compact", "/data", **{field: value}).problems())
+
+    assert problems(lowest) == problems(highest) == []
+    assert field in problems(lowest - step) and field in problems(highest + step)
+
+
+def test_fields_that_must_fit_each_other() -> None:
+    def problems(**changes: Any) -> list[str]:
+        return list(config_for("compact", "/data", **changes).problems())
+
+    assert problems(val_fraction=0.5, test_fraction=0.4) == []
+    assert problems(val_fraction=0.5, test_fraction=0.41) == ["test_fraction"]
+    assert problems(folds=5, fold=5) == problems(folds=5, fold=1) == []
+    assert problems(folds=5, fold=6) == problems(folds=5, fold=0) == ["fold"]
+    assert problems(window="40/0") == ["window"]
+    moving = Augmentation(shift=0.1)
+    frozen = config_for("instant", "/data", augmentation=moving)
+    assert list(frozen.problems()) == ["augmentation"]
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "(" * 5000])
+def test_a_pattern_that_is_none(pattern: str) -> None:
+    config = config_for("compact", "/data", patient_pattern=pattern)
+    assert list(config.problems()) == ["patient_pattern"]
+
+
+def test_a_fold_says_so_in_the_title() -> None:
+    whole = config_for("compact", "/data/chest")
+    assert whole.title == "Compact CNN on chest"
+    fold = config_for("compact", "/data/chest", folds=5, fold=2)
+    assert fold.title == "Compact CNN on chest, fold 2 of 5"
+    named = config_for("compact", "/data/chest", name="Mine", folds=2, fold=1)
+    assert named.title == "Mine, fold 1 of 2"
+
+
 def test_not_a_number_is_refused() -> None:
     assert (
         "learning_rate"
