@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,7 +19,7 @@ from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
-from pages._shared.comparison.comparison_view import _curves_csv, _metrics_csv
+from pages._shared.comparison.comparison_view import _curves_csv, _marked, _metrics_csv
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said
@@ -108,6 +109,17 @@ def test_overlaid_curves_as_numbers(runs: Runs) -> None:
     metrics = _metrics_csv(comparison_cache.metrics(chosen))
     accuracy = metrics.loc[metrics["metric"] == "Accuracy", "value"].tolist()
     assert len(accuracy) == 2 and accuracy[0] > accuracy[1]
+
+
+def test_settings_unlike_those_of_the_first_run_are_marked() -> None:
+    table = pd.DataFrame(
+        {"Setting": ["size", "seed"], "a": ["32", "1"], "b": ["32", "2"], "c": "1"}
+    )
+    styler = _marked(table)
+    styler._compute()
+    assert {cell for cell, styles in styler.ctx.items() if styles} == {
+        *((1, 2), (0, 3)),
+    }
 
 
 def folds_of(run: Run, count: int = 2) -> list[Run]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from medmodel.imaging import enhance
 from medmodel.imaging.images import png_bytes
+from tests.conftest import draw_class_folders
 from tests.dicom_files import dicom_file
 from tests.pages.page import open_page
 
@@ -49,6 +50,32 @@ def test_a_scan_is_seen_through_a_window_that_the_chain_keeps(
     ).run()
     assert not page.exception
     assert any("window of scans: 300/1000" in c.value for c in page.caption)
+
+
+def test_images_of_a_data_set_are_of_all_its_classes(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "many", images_per_class=45, size=8)
+    page = open_page("data/enhance.py", dataset=str(folder))
+    dataset, image = page.selectbox
+    assert dataset.options == ["many"] and len(image.options) == 40
+    # Of 90 every second: 23 of the first class of 45.
+    assert sum(option.startswith("dark") for option in image.options) == 23
+    assert image.options[:2] == ["dark/dark_000.png", "dark/dark_002.png"]
+    assert not [s for s in page.selectbox if s.label == "Window of scans"]
+
+
+def test_a_chain_needs_a_name_and_something_to_do(class_folders: Path) -> None:
+    page = open_page("data/enhance.py", dataset=str(class_folders))
+
+    def may_save(name: str, steps: list[str]) -> bool:
+        page.multiselect[0].set_value(steps)
+        page.text_input[0].input(name).run()
+        assert not page.exception
+        return not next(b for b in page.button if b.label == "Save").disabled
+
+    assert not may_save("Mine", []) and not may_save("  ", ["invert"])
+    assert may_save("Mine", ["invert"]) and not page.slider
+    next(b for b in page.button if b.label == "Save").click().run()
+    assert r"Mine\: Invert" in [caption.value for caption in page.caption]
 
 
 def test_no_image_yet() -> None:

@@ -32,6 +32,28 @@ def test_identifying_values_are_hidden_until_asked(workspace: Path) -> None:
     assert "Tester" not in log and "4711" not in log and "scan.dcm" not in log
 
 
+def test_showing_identifying_values_is_noted_once_for_each_file(
+    workspace: Path,
+) -> None:
+    page = opened(drawn())
+    for shown in (True, False, True):
+        page.toggle[0].set_value(shown).run()
+    log = (workspace / "audit.jsonl").read_text()
+    assert log.count("reveal_header") == 1
+
+
+def test_elements_are_counted_and_said_to_be_hidden() -> None:
+    page = opened(drawn())
+    table = page.dataframe[0].value
+    hidden = int((table["Value"] == "hidden").sum())
+    (caption,) = [c.value for c in page.caption if "elements" in c.value]
+    counts = f"{len(table)} elements, of which {hidden} may identify the patient"
+    assert f"{counts} (hidden)" in caption
+    page.toggle[0].set_value(True).run()
+    (caption,) = [c.value for c in page.caption if "elements" in c.value]
+    assert f"{counts} (shown)" in caption
+
+
 def test_burned_in_text_is_warned_of() -> None:
     page = opened(drawn())
     assert page.warning
