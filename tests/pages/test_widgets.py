@@ -45,7 +45,7 @@ def test_the_run_of_a_link_is_chosen_once(class_folders: Path) -> None:
     def part() -> None:
         st.query_params.setdefault("run", runs[1].id)
         run = pick_run()
-        chosen.append(run and run.id)
+        chosen.append(None if run is None else run.id)
 
     app = show_part(part)
     assert chosen == [runs[1].id]
