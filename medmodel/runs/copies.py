@@ -59,7 +59,8 @@ class Copies:
         if self.identical is None and not self.near:
             return (
                 "Whether test images are copies of images of the model's own data set "
-                "could not be checked: that data set is not here."
+                "was not checked: that data set was not here, or an earlier version "
+                "made this test."
                 if self.external
                 else "Whether test images are copies of training or validation images "
                 "is not known for this run."
@@ -68,8 +69,8 @@ class Copies:
             unknown = ""
         elif self.external:
             unknown = (
-                " Near copies could not be looked for: the model's own data set is not "
-                "here."
+                " Near copies could not be looked for: the model's own data set was "
+                "not here."
             )
         else:
             unknown = " Near copies were not looked for in this run."

@@ -26,7 +26,12 @@ from medmodel.evaluation.thresholds import (
     frozen_thresholds,
 )
 from medmodel.runs import queue, run_index
-from medmodel.runs.copies import ExternalCopies, copies_of, independent_predictions
+from medmodel.runs.copies import (
+    ExternalCopies,
+    copies_of,
+    independent_predictions,
+    write_external_copies,
+)
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
@@ -182,7 +187,13 @@ def test_a_test_of_an_earlier_version_says_that_nobody_looked(
         "images."
     )
     (made.folder / "copies.json").unlink()
-    assert "could not be checked" in str(copies_of(made))
+    assert str(copies_of(made)).endswith("or an earlier version made this test.")
+    write_external_copies(made, ExternalCopies([], None))
+    assert str(copies_of(made)) == (
+        "No identical copy of an image of the model's own data set was found among the "
+        "test images. Near copies could not be looked for: the model's own data set "
+        "was not here."
+    )
 
 
 def test_volumes_are_cut_as_in_training(run: Run, tmp_path: Path) -> None:

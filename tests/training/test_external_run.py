@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from medmodel.evaluation.predictions import split_predictions
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.runs import queue, run_index
+from medmodel.runs.copies import copies_of
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import read_predictions
@@ -46,6 +48,19 @@ def test_every_image_there_is_asked_about(made: tuple[Run, Run]) -> None:
     assert np.allclose(found.scores, expected, atol=1e-6)
     assert found.truth.tolist() == [0, 0, 0, 1, 1, 1]
     assert test.model_path.read_bytes() == run.model_path.read_bytes()
+
+
+def test_copies_of_the_models_own_images_are_counted(
+    made: tuple[Run, Run], class_folders: Path
+) -> None:
+    _, test = made
+    first = min((class_folders / "light").iterdir())
+    shutil.copyfile(first, Path(test.config.dataset) / "d" / "copy.png")
+    with StatusWriter(test) as reporter:
+        assert external_run.test(test, reporter) is RunStatus.DONE
+    copies = copies_of(test)
+    assert (copies.images, copies.identical) == (7, frozenset({"d/copy.png"}))
+    assert copies.near == frozenset() and copies.external
 
 
 def test_who_stops_it_can_go_on(made: tuple[Run, Run]) -> None:

@@ -139,6 +139,7 @@ def _show_test(test: Run) -> None:
     elif status.state is RunStatus.DONE:
         evaluation = run_cache.evaluation(test)
         st.markdown(plain(f"Accuracy {evaluation.accuracy}, n = {evaluation.images:,}"))
+        st.caption(plain(str(run_cache.copies(test))))
         if st.button(
             "Open the result", icon=":material/query_stats:", key=f"open-{test.id}"
         ):
