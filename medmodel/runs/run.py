@@ -22,7 +22,7 @@ import msgspec
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import ConfigError, FileError, RunError
+from medmodel.core.errors import ConfigError, FileError, MedModelError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import (
     Content,
@@ -32,6 +32,7 @@ from medmodel.core.storage import (
     read_as,
     write_json,
 )
+from medmodel.runs import trash
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A number of things, as a file may hold it."""
@@ -395,6 +396,14 @@ def _there(path: Path) -> bool:
     return True
 
 
+def _title(run: Run) -> str:
+    """Its title, or its id where the settings are damaged: it can be deleted, too."""
+    try:
+        return run.title
+    except MedModelError:
+        return run.id
+
+
 class RunStore:
     """All runs of a workspace.
 
@@ -472,10 +481,10 @@ class RunStore:
         return not folder.resolve().is_relative_to(self.root.resolve())
 
     def delete(self, run: Run) -> None:
-        """Removes a run that is not being trained.
+        """Moves a run that is not being trained into the trash.
 
         Raises:
-            RunError: A worker holds it, or it is gone already.
+            RunError: A worker holds it, it is gone already, or it cannot be moved.
         """
         if not run.folder.is_dir():
             raise RunError(f"There is no run {run.id} any more.")
@@ -483,14 +492,18 @@ class RunStore:
         if not lock.acquire():
             raise RunError("This run is being trained: stop it first.")
         try:
-            hidden = self.folder / f".deleted-{run.id}"
-            run.folder.rename(hidden)
+            trash.discard(self.root, run.folder, "run", _title(run))
+        except FileNotFoundError as error:
+            raise RunError(f"There is no run {run.id} any more.") from error
+        except OSError as error:
+            raise RunError(
+                f"{run.id} cannot be moved to the trash: {error.strerror}."
+            ) from error
         finally:
             lock.release()
-        # What cannot be removed now goes with the leftovers.
-        shutil.rmtree(hidden, ignore_errors=True)
 
     def remove_leftovers(self) -> None:
-        """Removes what is left of deleted runs, as where the process was killed."""
+        """Removes what is too old in the trash, and what earlier versions left."""
+        trash.remove_expired(self.root)
         for hidden in self.folder.glob(".deleted-*"):
             shutil.rmtree(hidden, ignore_errors=True)

@@ -11,6 +11,7 @@ from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training import run_view
 from pages._shared.training.runs_table import open_run
+from pages._shared.training.trash_view import show_trash, show_undo
 
 
 def show_list() -> None:
@@ -20,7 +21,9 @@ def show_list() -> None:
     entries = run_index.entries(widgets.store())
     for sentence in run_index.unreadable(widgets.store()):
         st.warning(plain(sentence), icon=":material/folder_off:")
+    show_undo("run")
     if not entries:
+        show_trash("run")
         widgets.empty_state(
             "Each training will be a line here, with its state and how good it became.",
             widgets.TRAIN,
@@ -29,6 +32,7 @@ def show_list() -> None:
         return
     st.page_link(widgets.TRAIN, label="Train another", icon=":material/add:")
     run = open_run(entries)
+    show_trash("run")
     if run:
         st.query_params["run"] = run
         st.rerun()

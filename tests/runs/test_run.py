@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from medmodel.core.config import Augmentation, TrainConfig
 from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_as, read_json, write_json
-from medmodel.runs import queue
+from medmodel.runs import queue, trash
 from medmodel.runs.run import Failure, ModelFacts, Run, RunStatus, RunStore, Status
 
 
@@ -197,6 +196,23 @@ def test_stop(run: Run) -> None:
     assert not run.stop_requested
 
 
+def test_a_deleted_run_can_be_restored(store: RunStore, run: Run) -> None:
+    title = run.title
+    store.delete(run)
+    (item,) = trash.discarded(store.root)
+    assert (item.kind, item.title) == ("run", title)
+    trash.restore(store.root, item.id)
+    assert store.get(run.id).title == title
+
+
+def test_a_run_whose_settings_are_damaged_can_be_deleted(
+    store: RunStore, run: Run
+) -> None:
+    (run.folder / "config.json").write_text("{")
+    store.delete(run)
+    assert trash.discarded(store.root)[0].title == run.id
+
+
 def test_delete(store: RunStore, run: Run) -> None:
     lock = run.lock
     assert lock.acquire()
@@ -210,13 +226,11 @@ def test_delete(store: RunStore, run: Run) -> None:
     assert list(store.folder.iterdir()) == []
 
 
-def test_what_a_killed_deletion_left_is_removed(
-    store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch
+def test_what_a_killed_deletion_of_an_earlier_version_left_is_removed(
+    store: RunStore, run: Run
 ) -> None:
     kept = store.create(TrainConfig("/data/x"))
-    with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
-        store.delete(run)
+    run.folder.rename(store.folder / f".deleted-{run.id}")
     assert len(list(store.folder.iterdir())) == 2
     store.remove_leftovers()
     assert list(store.folder.iterdir()) == [kept.folder]

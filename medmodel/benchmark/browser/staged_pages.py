@@ -75,9 +75,13 @@ def settled(page: Any) -> None:
     """Waits until the page's script has ended and nothing is added any more."""
     page.locator("h1").first.wait_for(timeout=60_000)
     page.wait_for_selector(
-        "[data-testid='stApp'][data-test-script-state='notRunning']", timeout=60_000
+        "[data-testid='stApp'][data-test-script-state='notRunning']",
+        state="attached",
+        timeout=60_000,
     )
     page.wait_for_timeout(700)
     page.wait_for_selector(
-        "[data-testid='stApp'][data-test-script-state='notRunning']", timeout=60_000
+        "[data-testid='stApp'][data-test-script-state='notRunning']",
+        state="attached",
+        timeout=60_000,
     )

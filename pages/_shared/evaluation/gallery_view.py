@@ -45,6 +45,7 @@ def ask_for(
     scores: tuple[float, float] = _ANY,
     of: str = "",
     but: str = "",
+    wrong: bool = False,
 ) -> None:
     """Sets the filters of the gallery: what was clicked elsewhere.
 
@@ -54,12 +55,13 @@ def ask_for(
         scores: The score lies above the first and is at most the second, in per cent.
         of: The class whose score is meant; "" for the first choice's.
         but: A class that the label is not, or "".
+        wrong: Whether only misclassified images are meant.
     """
     st.session_state[LABEL] = _NOT + but if but else label
     st.session_state[CHOICE] = choice
     st.session_state[SCORES] = scores
     st.session_state[OF] = of
-    st.session_state[_WRONG] = False
+    st.session_state[_WRONG] = wrong
     st.session_state[_SHOWN] = AT_ONCE
 
 

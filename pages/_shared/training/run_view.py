@@ -191,7 +191,7 @@ def _await_stop(run: Run) -> None:
 @st.dialog("Delete this run?")
 def _ask_to_delete(run: Run) -> None:
     st.write(
-        f"{plain(run.title)}: its model, curves and log will be removed for good. "
+        f"{plain(run.title)}: it is moved to the trash and removed after 7 days. "
         "The data set stays."
     )
     with st.container(horizontal=True), errors_shown():

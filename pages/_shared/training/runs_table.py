@@ -16,6 +16,7 @@ from medmodel.runs.run_index import Entry
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, duration
+from pages._shared.training.bulk_actions import show_bulk_actions
 
 _TABLE = "all-runs"
 _CHOSEN = "compared-runs"
@@ -32,11 +33,11 @@ _COLUMNS = (
     "Data set",
     "Model",
     "Epoch kept",
-    "Asked for",
+    "Submitted",
     "Took",
     "Note",
 )
-_FIRST = (*_COLUMNS[:6], "Asked for")
+_FIRST = (*_COLUMNS[:6], "Submitted")
 _SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
 _NAME = 250
 """Width of the names in pixels: beside them a phone still shows the state."""
@@ -86,6 +87,9 @@ def choose_runs(entries: Sequence[Entry]) -> list[str]:
 def open_run(entries: Sequence[Entry]) -> str:
     """The table of all runs; returns the id of the one that was clicked, or ""."""
     table, columns = _narrowed(entries, "runs")
+    if st.toggle("Select several", key="select-several"):
+        _select_several(table, columns)
+        return ""
     # A new name after every click, so that the same cell may be clicked again.
     clicks = st.session_state.setdefault("runs-clicks", 0)
     picked = st.dataframe(
@@ -116,6 +120,23 @@ def open_run(entries: Sequence[Entry]) -> str:
         change_notes(entry.run, pinned=not entry.notes.pinned)
         st.rerun()
     return ""
+
+
+def _select_several(table: pd.DataFrame, columns: Any) -> None:
+    ids = list(table["run"])
+    picked = st.dataframe(
+        columns,
+        hide_index=True,
+        height=_height(len(table), 700),
+        column_config=_columns(),
+        placeholder="",
+        # The marks are of rows: other rows, other marks.
+        key=f"several-{hash(tuple(ids))}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        alt="All runs with their state and scores, several can be ticked",
+    )
+    show_bulk_actions([ids[row] for row in picked.selection.rows], MOST)
 
 
 def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
@@ -216,7 +237,7 @@ def _results(table: pd.DataFrame, names: Sequence[str], pins: bool) -> pd.DataFr
         "Val. accuracy": list(table["val_accuracy"]),
         "Val. loss": list(table["val_loss"]),
         "Epoch kept": list(table["best_epoch"]),
-        "Asked for": [datetime.fromtimestamp(at) for at in table["created"]],
+        "Submitted": [datetime.fromtimestamp(at) for at in table["created"]],
         "Took": [duration(seconds) if seconds else "" for seconds in table["seconds"]],
     }
     tagged = any(columns["Tags"])
@@ -254,5 +275,5 @@ def _columns() -> dict[str, object]:
         "Tags": st.column_config.ListColumn(width="small"),
         "State": st.column_config.TextColumn(width="small"),
         **dict.fromkeys(_SCORES, share),
-        "Asked for": st.column_config.DatetimeColumn(format="distance"),
+        "Submitted": st.column_config.DatetimeColumn(format="distance"),
     }

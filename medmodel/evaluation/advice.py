@@ -1,0 +1,217 @@
+"""What to do next after a run: three sentences at most, each a measured fact.
+
+Every sentence names its numbers and which images they count, so that it can be checked
+by looking at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.evaluation.evaluation import confusion_matrix
+from medmodel.evaluation.gallery import ImageFilter
+from medmodel.evaluation.predictions import Predictions
+
+Counts = NDArray[np.int64]
+"""A confusion matrix: rows labels, columns predicted classes."""
+
+MOST = 3
+"""Sentences that anybody reads."""
+FEW_ERRORS = 3
+"""Errors below which nothing is said of where they lie: one more changes it."""
+CONFIDENT = 0.9
+"""Score above which an error is worth a look at its label."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One sentence and the images that it counts.
+
+    Args:
+        sentence: A fact with its numbers, and what may help.
+        images: Which of the test images it is about.
+        count: How many these are.
+    """
+
+    sentence: str
+    images: ImageFilter
+    count: int
+
+
+def advice(
+    data: Predictions,
+    training_images: Mapping[str, int] | None = None,
+    copies: int = 0,
+    all_are_copies: bool = False,
+) -> list[Advice]:
+    """At most three sentences on a run's test images, the gravest first.
+
+    Args:
+        data: The test images; without copies, unless all are copies.
+        training_images: Class -> number of training images; None where it says nothing,
+            as for a test on another data set.
+        copies: Test images that were left out as copies.
+        all_are_copies: Whether nothing but copies is left to look at.
+    """
+    if not len(data.truth):
+        return []
+    if all_are_copies:
+        return [_all_copies(data)]
+    without = " (copies left out)" if copies else ""
+    errors = int((data.predicted != data.truth).sum())
+    if errors < FEW_ERRORS:
+        return [_few_errors(errors, len(data.truth), without)]
+    return list(_many_errors(data, training_images or {}, without))[:MOST]
+
+
+def _all_copies(data: Predictions) -> Advice:
+    n = len(data.truth)
+    return Advice(
+        f"Every test image (n = {n:,}) is a copy of a training or validation image: "
+        "nothing can be said before there are others.",
+        ImageFilter(),
+        n,
+    )
+
+
+def _few_errors(errors: int, n: int, without: str) -> Advice:
+    if not errors:
+        sentence = f"0 of {n:,} test images{without} are misclassified."
+        return Advice(sentence, ImageFilter(), n)
+    verb = "is" if errors == 1 else "are"
+    return Advice(
+        f"{errors} of {n:,} test images{without} {verb} misclassified: too few errors "
+        "to tell where the model fails, few enough to look at each.",
+        ImageFilter(wrong=True),
+        errors,
+    )
+
+
+def _many_errors(
+    data: Predictions, training_images: Mapping[str, int], without: str
+) -> Iterator[Advice]:
+    confusion = confusion_matrix(data)
+    yield from _below_baseline(data.classes, confusion, without)
+    images, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    silent = np.flatnonzero((predicted == 0) & (images > 0))
+    if len(silent):
+        commonest = int(silent[images[silent].argmax()])
+        yield _never_predicted(data.classes, confusion, commonest, training_images)
+    worst = _worst_class(confusion, set(silent.tolist()))
+    if worst is not None:
+        yield _errors_of_class(data.classes, confusion, worst, training_images, without)
+    yield from _confident(data)
+
+
+def _below_baseline(
+    classes: list[str], confusion: Counts, without: str
+) -> Iterator[Advice]:
+    hits, images = int(np.trace(confusion)), confusion.sum(axis=1)
+    majority, n = int(images.argmax()), int(confusion.sum())
+    if hits > images[majority]:
+        return
+    yield Advice(
+        f"{hits:,} of {n:,} test images{without} are classified correctly; always "
+        f"predicting {classes[majority]} would get {images[majority]:,} right, so the "
+        "model is no better than this baseline here.",
+        ImageFilter(wrong=True),
+        n - hits,
+    )
+
+
+def _never_predicted(
+    classes: list[str],
+    confusion: Counts,
+    position: int,
+    training_images: Mapping[str, int],
+) -> Advice:
+    name, n = classes[position], int(confusion[position].sum())
+    return Advice(
+        f"{name} is never predicted; the true class of {n:,} test "
+        f"{_images(n)} is {name}{_with_training(name, training_images)}: more images "
+        f"of {name} may help.",
+        ImageFilter(label=name),
+        n,
+    )
+
+
+def _worst_class(confusion: Counts, without: set[int]) -> int | None:
+    """The class with the largest share of errors among those with a few at least."""
+    images = confusion.sum(axis=1)
+    errors = images - np.diag(confusion)
+    candidates = [
+        position
+        for position in range(len(confusion))
+        if errors[position] >= FEW_ERRORS and position not in without
+    ]
+    if not candidates:
+        return None
+    return max(candidates, key=lambda at: (errors[at] / images[at], errors[at]))
+
+
+def _errors_of_class(
+    classes: list[str],
+    confusion: Counts,
+    position: int,
+    training_images: Mapping[str, int],
+    without: str,
+) -> Advice:
+    """Where most of a class's errors go, if they go to one class."""
+    name, n = classes[position], int(confusion[position].sum())
+    row = confusion[position].copy()
+    row[position] = 0
+    errors, most = int(row.sum()), int(row.max())
+    other = classes[int(row.argmax())]
+    training = _with_training(name, training_images)
+    if len(classes) == 2:
+        return Advice(
+            f"{errors:,} of {n:,} test images of {name}{without} are predicted as "
+            f"{other}{training}: more images of {name}, or another decision threshold, "
+            "may help.",
+            ImageFilter(label=name, choice=other),
+            errors,
+        )
+    if 2 * most > errors:
+        return Advice(
+            f"{most:,} of {errors:,} errors in {name} (n = {n:,}{without}) are "
+            f"predicted as {other}{training}: more images of {name}, or merging the "
+            "two classes, may help.",
+            ImageFilter(label=name, choice=other),
+            most,
+        )
+    return Advice(
+        f"{errors:,} of {n:,} test images of {name}{without} are misclassified, as "
+        f"several other classes{training}: more images of {name} may help.",
+        ImageFilter(label=name, wrong=True),
+        errors,
+    )
+
+
+def _confident(data: Predictions) -> Iterator[Advice]:
+    wrong = data.predicted != data.truth
+    confident = int((wrong & (data.scores.max(axis=1) > CONFIDENT)).sum())
+    if not confident:
+        return
+    verb = "has" if confident == 1 else "have"
+    yield Advice(
+        f"{confident:,} of {int(wrong.sum()):,} errors {verb} a score above "
+        f"{100 * CONFIDENT:.0f} %: check the labels of these images first.",
+        ImageFilter(wrong=True, low=CONFIDENT),
+        confident,
+    )
+
+
+def _images(n: int) -> str:
+    return "image" if n == 1 else "images"
+
+
+def _with_training(name: str, training_images: Mapping[str, int]) -> str:
+    """A clause on the class's training images; empty where they are not known."""
+    if name not in training_images:
+        return ""
+    n = training_images[name]
+    return f"; {name} has {n:,} training {_images(n)}"

@@ -1,0 +1,62 @@
+"""Advice after a run: sentences, each with the images that it counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel.data.sample_size import class_counts
+from medmodel.evaluation.advice import Advice, advice
+from medmodel.runs.run import Run
+from medmodel.runs.tables import read_split
+from pages._shared.common import run_cache
+from pages._shared.common.words import plain
+from pages._shared.evaluation.gallery_view import ask_for
+from pages._shared.evaluation.subgroup_view import forget_subgroup
+
+_VIEW = "view"
+"""Where the Evaluate page keeps which of its parts is shown."""
+
+
+def show_advice(run: Run) -> None:
+    """At most three sentences on the run's errors, each with a way to its images."""
+    copies = run_cache.copies(run)
+    sentences = advice(
+        run_cache.split(run),
+        None
+        if run.tested_model
+        else _training_images(str(run.folder), run_cache.version(run)),
+        copies=len(copies.paths),
+        all_are_copies=copies.all_are_copies,
+    )
+    if not sentences:
+        return
+    with st.container(border=True, gap="xxsmall"):
+        st.markdown("**What to look at next**")
+        for number, each in enumerate(sentences):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(plain(each.sentence), width="stretch")
+                st.button(
+                    f"Show {each.count:,} images"
+                    if each.count != 1
+                    else "Show the image",
+                    key=f"advice-{number}",
+                    icon=":material/photo_library:",
+                    on_click=_show_images,
+                    args=(each,),
+                )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _training_images(folder: str, version: int) -> dict[str, int]:
+    counts = class_counts(read_split(Run(Path(folder))))
+    return {name: splits.get("train", 0) for name, splits in counts.items()}
+
+
+def _show_images(each: Advice) -> None:
+    forget_subgroup()
+    wanted = each.images
+    scores = (100 * wanted.low, 100 * wanted.high)
+    ask_for(wanted.label, wanted.choice, scores, wrong=wanted.wrong)
+    st.session_state[_VIEW] = "Images"

@@ -1,0 +1,54 @@
+"""Several runs at once: compared, or moved to the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from medmodel.core.errors import MedModelError
+from medmodel.runs import queue
+from pages._shared.common import widgets
+from pages._shared.common.words import plain
+
+
+def show_bulk_actions(run_ids: Sequence[str], most_compared: int) -> None:
+    """What can be done with the ticked runs.
+
+    Args:
+        run_ids: Their ids.
+        most_compared: So many runs can be compared at a time.
+    """
+    count = len(run_ids)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Selected: **{count:,}**")
+        if st.button(
+            "Compare",
+            icon=":material/compare_arrows:",
+            disabled=not 2 <= count <= most_compared,
+            help=f"Two to {most_compared} runs.",
+        ):
+            st.switch_page(widgets.COMPARE, query_params={"runs": ",".join(run_ids)})
+        if st.button(
+            "Move to trash",
+            icon=":material/delete:",
+            disabled=not count,
+            help="They can be restored for 7 days.",
+        ):
+            delete_runs(run_ids, lambda sentence: st.toast(plain(sentence)))
+            st.rerun()
+
+
+def delete_runs(run_ids: Sequence[str], refused: Callable[[str], object]) -> None:
+    """Moves each run to the trash; one that cannot go stops no other.
+
+    Args:
+        run_ids: Their ids; some may be gone by now.
+        refused: Told why a run stays, or that it was gone.
+    """
+    store = widgets.store()
+    for run_id in run_ids:
+        try:
+            queue.delete(store.get(run_id), store)
+        except MedModelError as error:
+            refused(str(error))
