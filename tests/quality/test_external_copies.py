@@ -71,6 +71,17 @@ def test_identical_and_near_copies_whatever_their_class(
     assert names(found.near) == ["smaller.png", "twice.png"]
 
 
+def test_a_mirrored_copy_of_an_own_image_is_a_near_one(
+    model: Run, there: Path, own: Path
+) -> None:
+    name = min(place.name for place in own.iterdir())
+    with Image.open(max((own / name).iterdir())) as image:
+        mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    mirrored.save(there / name / "mirrored.png")
+    found = find_external_copies(index_dataset(there), model)
+    assert "mirrored.png" in names(found.near)
+
+
 def test_without_the_data_set_identical_ones_are_told_by_the_run(
     model: Run, there: Path, own: Path
 ) -> None:

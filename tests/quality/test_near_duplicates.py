@@ -13,6 +13,7 @@ from medmodel.benchmark.copies import TRANSFORMATIONS
 from medmodel.data import datasets
 from medmodel.data.synthetic import write_phantoms
 from medmodel.quality import near_duplicates
+from medmodel.quality.turns import Turn, comparable_hashes, turned_hashes
 
 
 def drawn_hashes(count: int, seed: int = 0) -> np.ndarray:
@@ -73,13 +74,12 @@ def test_images_that_show_nothing_are_no_pair() -> None:
     assert near_duplicates.near_pairs(hashes).tolist() == [[2, 5]]
 
 
-def test_many_alike_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_alike_stay_bounded() -> None:
     """Of too many pairs the nearest are suggested."""
-    monkeypatch.setattr(near_duplicates, "MOST_PAIRS", 50)
     hashes = drawn_hashes(400)
     hashes[200:] = moved(hashes[:200], 0.4)
     hashes[200:230] = moved(hashes[:30], 0.05)
-    pairs = near_duplicates.near_pairs(hashes)
+    pairs = near_duplicates.near_pairs(hashes, most=50)
     assert len(pairs) == 50
     assert {(n, 200 + n) for n in range(30)} <= set(map(tuple, pairs.tolist()))
 
@@ -217,3 +217,41 @@ def test_drawn_phantoms_of_two_patients_are_no_copies(tmp_path: Path) -> None:
     index = datasets.index_dataset(tmp_path)
     for group in near_duplicates.near_groups(index):
         assert len({Path(path).name.split("_")[0] for path in group}) == 1
+
+
+@pytest.mark.parametrize("turn", Turn)
+def test_turned_pairs_say_which_image_is_turned(turn: Turn) -> None:
+    hashes = comparable_hashes(drawn_hashes(300), turn)
+    hashes[100] = turned_hashes(hashes[:1], turn)[0]
+    pairs = near_duplicates.turned_pairs(hashes, turn).tolist()
+    assert pairs == [[0, 100]]
+    hashes[200] = turned_hashes(hashes[250:251], turn)[0]
+    first = [200, 250] if turn.own_inverse else [250, 200]
+    assert sorted(near_duplicates.turned_pairs(hashes, turn).tolist()) == sorted(
+        [[0, 100], first]
+    )
+
+
+def test_an_image_that_equals_its_mirror_image_is_no_copy_of_itself() -> None:
+    hashes = drawn_hashes(50) // 2
+    hashes += turned_hashes(hashes, Turn.MIRRORED)
+    assert not len(near_duplicates.turned_pairs(hashes, Turn.MIRRORED))
+
+
+def test_slices_of_a_volume_are_no_turned_copies_of_each_other() -> None:
+    hashes = drawn_hashes(20)
+    hashes[10] = turned_hashes(hashes[:1], Turn.MIRRORED)[0]
+    files = np.arange(20)
+    pairs = near_duplicates.turned_pairs(hashes, Turn.MIRRORED, files)
+    assert pairs.tolist() == [[0, 10]]
+    files[10] = 0
+    assert not len(near_duplicates.turned_pairs(hashes, Turn.MIRRORED, files))
+
+
+@pytest.mark.parametrize(("distance", "near"), [(0.19, True), (0.21, False)])
+def test_turned_images_have_a_radius_of_their_own(distance: float, near: bool) -> None:
+    hashes = drawn_hashes(300)
+    turned = turned_hashes(hashes[:1], Turn.UPSIDE_DOWN)
+    hashes[100] = moved(turned, distance)[0]
+    pairs = near_duplicates.turned_pairs(hashes, Turn.UPSIDE_DOWN).tolist()
+    assert pairs == ([[0, 100]] if near else [])
