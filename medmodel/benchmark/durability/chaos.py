@@ -1,15 +1,20 @@
 """Row chaos: whatever ends in the middle, nothing is half done and runs go on.
 
 Workers are killed in every phase, first or resumed, alone or while a shell is killed;
-predictors in the middle of an answer; disks are full or become read-only; the clock
-jumps; two shells share a workspace. MEDMODEL_CHAOS_KILLS says how many events.
+predictors in the middle of an answer; disks are full or become read-only, files may
+not grow; the clock jumps; two shells share a workspace.
+
+MEDMODEL_CHAOS_KILLS says how many events, MEDMODEL_CHAOS_SEED which, MEDMODEL_CHAOS_LOG
+which file gets a line for each: 200 events may be measured in several parts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -42,7 +47,8 @@ SECONDS = 180.0
 WORKER = (sys.executable, "-m", "medmodel.worker")
 SHIFTED = (
     "import runpy, sys, time; now = time.time; shift = float(sys.argv.pop(1));"
-    "time.time = lambda: now() + shift;"
+    "at = time.monotonic() + float(sys.argv.pop(1));"
+    "time.time = lambda: now() + shift * (time.monotonic() > at);"
     "runpy.run_module('medmodel.worker', run_name='__main__')"
 )
 
@@ -56,12 +62,14 @@ class Stage:
         dataset: A small data set.
         chance: Decides what happens when.
         kills: How often each unfinished run was killed.
+        where: In which phase workers were killed, with a backup or without.
     """
 
     store: RunStore
     dataset: Path
     chance: random.Random
     kills: Counter[str] = field(default_factory=Counter)
+    where: Counter[str] = field(default_factory=Counter)
 
     def config(self) -> TrainConfig:
         """A run of a few seconds, of any recipe."""
@@ -69,6 +77,13 @@ class Stage:
         settings = {"size": 32, "epochs": 4, "device": "cpu"}
         small = config_for(recipe, str(self.dataset), **settings)
         return replace(small, batch_size=8, precision="float32")
+
+    def killed(self, run: Run) -> None:
+        """Notes that a run's worker was killed, and where."""
+        self.kills[run.id] += 1
+        backed = " from a backup" if any(run.folder.glob("backup/epoch_*")) else ""
+        status = run.status
+        self.where[f"{status.phase}{backed if status.attempt else ''}"] += 1
 
     def next_run(self) -> Run:
         """One that was killed before, or a new one."""
@@ -83,27 +98,48 @@ class Stage:
 def chaos() -> list[Measurement]:
     """Kills and other falls: how many left something half done, lost or alone."""
     count = int(os.environ.get("MEDMODEL_CHAOS_KILLS", EVENTS))
+    seed = int(os.environ.get("MEDMODEL_CHAOS_SEED", 0))
     began, problems, seen = time.monotonic(), list[str](), Counter[str]()
     with temporary_workspace() as workspace:
-        stage = Stage(RunStore(workspace), _dataset(workspace), random.Random(0))
+        stage = Stage(RunStore(workspace), _dataset(workspace), random.Random(seed))
         for number in range(count):
-            name = _event(number)
-            seen[name] += 1
-            problem = FALLS[name](stage) or _half_done(stage) or _orphan(workspace)
+            name = _event(number + count * seed)
+            try:
+                problem = FALLS[name](stage) or _half_done(stage) or _orphan(workspace)
+                seen[name] += 1
+            except _NotPossibleHereError as error:
+                seen[f"{name} ({error})"] += 1
+                continue
             if problem:
                 problems.append(f"{number} {name}: {problem}")
+            _log({"seed": seed, "event": number, "fall": name, "problem": problem})
         states = Counter(_finish(run) for run in stage.store.list())
         problems += [f"{n} runs ended {s}" for s, n in states.items() if s != "done"]
+        problems += [text for run in stage.store.list() if (text := _left_over(run))]
     events = ", ".join(f"{n} {name}" for name, n in seen.items())
-    note = f"{events}; {states['done']} runs, {sum(stage.kills.values())} times killed"
+    where = ", ".join(f"{n} {phase}" for phase, n in sorted(stage.where.items()))
+    note = f"{events}; workers killed while {where}; {states['done']} runs"
     note += f"; {time.monotonic() - began:.0f} s; {'; '.join(problems[:5])}"
+    _log({"seed": seed, "note": note, "problems": problems})
     return [at_most("chaos", len(problems), 0, "problems", note)]
 
 
+class _NotPossibleHereError(Exception):
+    """This user may not mount disks."""
+
+
+def _log(line: dict[str, object]) -> None:
+    """Adds a line to the log, if there is to be one."""
+    path = os.environ.get("MEDMODEL_CHAOS_LOG")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
 def _event(number: int) -> str:
-    """Workers most of the time, each of the others once in twenty events."""
-    rare = ("shell", "predictor", "disk_full", "read_only", "clock", "two_shells")
-    return rare[number // 3 % len(rare)] if number % 3 == 2 else "worker"
+    """Workers half of the time, each of the others once in fourteen events."""
+    rare = [name for name in FALLS if name != "worker"]
+    return rare[number // 2 % len(rare)] if number % 2 else "worker"
 
 
 def kill_worker(stage: Stage) -> str:
@@ -113,7 +149,7 @@ def kill_worker(stage: Stage) -> str:
         _await_phase(run, worker, stage.chance.choice(PHASES))
         time.sleep(stage.chance.random() * 0.3)
         worker.kill()
-    stage.kills[run.id] += 1
+    stage.killed(run)
     state = run.status.state
     return "" if state is not RunStatus.RUNNING else "a killed run counts as running"
 
@@ -159,13 +195,26 @@ def fill_disk(stage: Stage) -> str:
     """Trains on a disk with little space, then with enough."""
     space = stage.chance.randrange(100, 2500) * 1024
     with _other_disk(stage, space) as run:
-        if run is None:
-            return ""
         ended = _train(run)
         if ended.state is not RunStatus.DONE and ended.failure is None:
             return f"a full disk ended as {ended.state.value} without a reason"
         _mount("-o", "remount,size=1g", str(run.folder.parent.parent))
         return _unless(run, RunStatus.DONE) if _finish(run) != "done" else ""
+
+
+def limit_files(stage: Stage) -> str:
+    """Trains where no file may grow beyond some size, then without that limit."""
+    run = stage.store.create(stage.config())
+    most = stage.chance.choice((4, 20, 100, 300, 1000)) * 1024
+    with _working(run) as worker, contextlib.suppress(subprocess.TimeoutExpired):
+        resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (most, most))
+        worker.wait(SECONDS)
+    ended = run.status
+    if ended.state is not RunStatus.DONE and ended.failure is None:
+        return f"files of {most} bytes ended as {ended.state.value} without a reason"
+    if ended.failure is not None and ended.failure.kind == "bug":
+        return f"files of {most} bytes: {ended.failure.message}"
+    return "" if _finish(run) == "done" else f"{run.status}"
 
 
 def forbid_writing(stage: Stage) -> str:
@@ -175,23 +224,28 @@ def forbid_writing(stage: Stage) -> str:
     with _working(run) as worker:
         _await_phase(run, worker, stage.chance.choice(PHASES))
         if not _mount("--bind", folder, folder):
-            return ""
+            raise _NotPossibleHereError("no disk may be mounted here")
         try:
             _mount("-o", "remount,bind,ro", folder)
             worker.wait(SECONDS)
         finally:
-            subprocess.run(["umount", folder], check=False)
+            subprocess.run(["umount", "-l", folder], check=False)
+    ended = run.status
+    if ended.failure is not None and ended.failure.kind == "bug":
+        return f"read-only: {ended.failure.message}"
     return "" if _finish(run) == "done" else f"read-only: {run.status}"
 
 
 def move_clock(stage: Stage) -> str:
-    """The clock jumps by days between two attempts of a run."""
+    """The clock jumps by days, between two attempts of a run or during one."""
     run = stage.next_run()
     shift = str(stage.chance.choice((-400, -1, 1, 400)) * 86400)
-    with _working(run, (sys.executable, "-c", SHIFTED, shift)) as worker:
+    moment = str(stage.chance.choice((0, 3, 8)))
+    with _working(run, (sys.executable, "-c", SHIFTED, shift, moment)) as worker:
         _await_phase(run, worker, stage.chance.choice(PHASES))
+        time.sleep(stage.chance.random() * 0.3)
         worker.kill()
-    stage.kills[run.id] += 1
+    stage.killed(run)
     return "" if not run.status.state.active or run.status.attempt == 0 else "active"
 
 
@@ -213,6 +267,7 @@ FALLS = {
     "shell": kill_shell,
     "predictor": kill_predictor,
     "disk_full": fill_disk,
+    "file_size": limit_files,
     "read_only": forbid_writing,
     "clock": move_clock,
     "two_shells": share_workspace,
@@ -230,13 +285,27 @@ def _half_done(stage: Stage) -> str:
                 read_split(run)
             if run.predictions_path.exists():
                 read_predictions(run)
-            if run.model_path.exists():
-                with zipfile.ZipFile(run.model_path) as model:
-                    if model.testzip():
-                        return f"{run.model_path} is half a file"
+            if _repeats(run):
+                return f"{run.history_path} has an epoch twice"
+            archives = (*run.folder.glob("*.npz"), *run.folder.glob("backup/epoch_*"))
+            for path in (*run.folder.glob("*.keras"), *archives):
+                with zipfile.ZipFile(path) as archive:
+                    if archive.testzip():
+                        return f"{path} is half a file"
         except (MedModelError, zipfile.BadZipFile) as error:
             return str(error)
     return ""
+
+
+def _repeats(run: Run) -> bool:
+    table = read_history(run)
+    return "epoch" in table and bool(table["epoch"].duplicated().any())
+
+
+def _left_over(run: Run) -> str:
+    """The first hidden file that an ended run leaves behind."""
+    hidden = [path for path in run.folder.rglob(".*") if path.is_file()]
+    return f"{hidden[0]} is left over" if hidden else ""
 
 
 def _orphan(workspace: Path) -> str:
@@ -310,14 +379,13 @@ def _unless(run: Run, state: RunStatus) -> str:
 
 
 @contextlib.contextmanager
-def _other_disk(stage: Stage, space: int) -> Iterator[Run | None]:
-    """A queued run on a disk of its own; None where this user may not mount one."""
+def _other_disk(stage: Stage, space: int) -> Iterator[Run]:
+    """A queued run on a disk of its own."""
     folder = stage.store.root / "disk"
     folder.mkdir(exist_ok=True)
     size = space + sum(p.stat().st_size for p in stage.dataset.rglob("*"))
     if not _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)):
-        yield None
-        return
+        raise _NotPossibleHereError("no disk may be mounted here")
     try:
         yield RunStore(folder).create(stage.config())
     finally:
