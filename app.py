@@ -17,9 +17,13 @@ import streamlit as st
 from streamlit import config, net_util
 
 from medmodel import server
-from medmodel.core.environment import workspace_root
-from medmodel.core.errors import MedModelError
-from medmodel.runs.failures import traced
+from medmodel.core.errors import (
+    RIGHTS_ADVICE,
+    MedModelError,
+    StorageFault,
+    storage_fault,
+)
+from medmodel.runs.failures import file_in_words, traced
 from pages._shared.common.words import plain
 
 ROOT = Path(__file__).resolve().parent
@@ -52,27 +56,21 @@ def listening_message() -> str:
     )
 
 
-def file_in_words(error: OSError) -> str:
-    """The file of an error, if it is one of ours: others' names may name a patient."""
-    path, workspace = Path(str(error.filename)), workspace_root()
-    inside = path.is_relative_to(workspace)
-    if not inside or path.is_relative_to(workspace / "datasets"):
-        return "a file"
-    return str(path.relative_to(workspace))
-
-
 def show_failure(error: Exception) -> bool:
     """Says why a page failed; the details go to the log alone."""
     if isinstance(error, MedModelError):
         st.error(plain(error), icon=":material/error:")
         return True
     logging.getLogger("medmodel").error("A page failed.\n%s", traced(error))
-    if isinstance(error, OSError) and error.strerror:
+    fault = storage_fault(error)
+    if fault is None and isinstance(error, OSError) and error.strerror:
+        fault = StorageFault(plain(error.strerror), RIGHTS_ADVICE)
+    if fault is not None:
+        file = file_in_words(error) if isinstance(error, OSError) else ""
         st.error(
-            f"The server could not read or write {plain(file_in_words(error))}: "
-            f"{plain(error.strerror)}. "
-            "Nothing that was trained is lost. Free some space, or see who may use the "
-            "folders of the workspace and of the data.",
+            f"The server could not read or write {plain(file or 'a file')}: "
+            f"{fault.what}. Nothing that was trained is lost. What to do: "
+            f"{fault.advice}.",
             icon=":material/hard_drive:",
         )
         return True

@@ -43,7 +43,7 @@ def test_a_known_error_is_its_sentence(
 def test_a_full_disk_is_no_bug(said: list[str]) -> None:
     error = OSError(errno.ENOSPC, "No space left on device", "/ws/Jane Roe.json")
     assert app.show_failure(error)
-    assert "No space left on device" in said[0]
+    assert "the disk is full" in said[0] and "free some space" in said[0]
     assert "Jane" not in said[0]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -51,7 +50,8 @@ def record(action: str, **facts: Fact) -> None:
         end = os.lseek(handle, 0, os.SEEK_END)
         whole = not end or os.pread(handle, 1, end - 1) == b"\n"
         line = (b"" if whole else b"\n") + line + b"\n"
-        if os.write(handle, line) != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        # A disk writes what it has room for, and says only then what is wrong.
+        while line:
+            line = line[os.write(handle, line) :]
     finally:
         os.close(handle)

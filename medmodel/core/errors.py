@@ -16,9 +16,13 @@ Anything else that reaches a page is a bug and shows as one.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import struct
 import tokenize
 import zlib
+from dataclasses import dataclass
 
 DECODER_ERRORS = (
     OSError,
@@ -86,3 +90,98 @@ class FileError(MedModelError, ValueError):
 
 class Cancelled(MedModelError):
     """Long work was given up on request; what it had finished is kept."""
+
+
+@dataclass(frozen=True)
+class StorageFault:
+    """What an error of the operating system means, and what to do about it.
+
+    Args:
+        what: What happened, a clause without a full stop.
+        advice: What to do, a clause without a full stop.
+    """
+
+    what: str
+    advice: str
+
+
+_FULL = "free some space, for example by deleting old runs"
+_SHARE = StorageFault(
+    "the network share of a file is not there any more",
+    "see whether its server runs and mount the share again",
+)
+RIGHTS_ADVICE = "see who may use the folders of the data and of the workspace"
+_RIGHTS = StorageFault(
+    "a file may not be read or written by the user who runs MedModel", RIGHTS_ADVICE
+)
+_TOO_MANY = StorageFault(
+    "too many files are open",
+    "wait until other programs have ended, or raise the limit of open files "
+    "(ulimit -n, or LimitNOFILE in systemd)",
+)
+_GONE = StorageFault(
+    "a file is missing, or its disk is",
+    "see whether the folders of the data and of the workspace are there",
+)
+STORAGE_FAULTS = {
+    errno.ENOSPC: StorageFault("the disk is full", _FULL),
+    errno.EDQUOT: StorageFault(
+        "the disk quota of the user who runs MedModel is used up",
+        f"{_FULL}, or raise the quota",
+    ),
+    errno.EFBIG: StorageFault(
+        "a file would become larger than this server or its file system allows",
+        "raise the limit of the size of files (ulimit -f, or LimitFSIZE in systemd), "
+        "or use a file system that holds larger files",
+    ),
+    errno.EROFS: StorageFault(
+        "the disk may only be read",
+        "mount it for writing; a disk that fails often becomes read-only, and the "
+        "system's log says so",
+    ),
+    errno.EIO: StorageFault(
+        "the disk failed", "see the system's log, and replace the disk if it is broken"
+    ),
+    errno.ENAMETOOLONG: StorageFault(
+        "the name of a file or folder is too long for its file system",
+        "shorten the names of the data's files and folders",
+    ),
+    errno.ENOLCK: StorageFault(
+        "the file system gives no locks",
+        "let the workspace lie on a disk of this server, or see that the share's "
+        "server provides locks",
+    ),
+    errno.ENOENT: _GONE,
+    errno.ENODEV: _GONE,
+    errno.ENXIO: _GONE,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EMFILE: _TOO_MANY,
+    errno.ENFILE: _TOO_MANY,
+    errno.ESTALE: _SHARE,
+    errno.ENOTCONN: _SHARE,
+    errno.EHOSTDOWN: _SHARE,
+    errno.EHOSTUNREACH: _SHARE,
+    errno.ETIMEDOUT: _SHARE,
+}
+"""Disks that are full or fail, shares that went away, limits, rights: nothing that is
+wrong in here. errno -> what it means."""
+_IN_TEXT = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ESTALE),
+)
+"""Of these, what libraries only say in words is known by `os.strerror`."""
+
+
+def storage_fault(error: BaseException) -> StorageFault | None:
+    """What an exception says of a disk or a limit; None if it says nothing of them.
+
+    HDF5 and TensorFlow give the operating system's error in their message alone.
+    """
+    text, number = str(error), None
+    if isinstance(error, OSError):
+        stated = re.search(r"errno = (\d+)", text)
+        number = int(stated[1]) if error.errno is None and stated else error.errno
+    if number is None:
+        number = next((n for n in _IN_TEXT if os.strerror(n) in text), 0)
+    return STORAGE_FAULTS.get(number)

@@ -22,8 +22,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
-from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, FileError
-from medmodel.core.regular_files import open_regular
+from medmodel.core.errors import (
+    DECODER_ERRORS,
+    NPY_HEADER_ERRORS,
+    FileError,
+    storage_fault,
+)
+from medmodel.core.regular_files import open_beneath, open_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 MOST_JSON_BYTES = 256 << 20
 """No JSON file that this program writes comes near: larger ones are not read."""
 _LONGEST_LINE = 2**16
+_OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO)
+"""Errors that may concern a single file, while its disk works."""
 Content = TypeVar("Content")
 
 
@@ -80,24 +87,43 @@ def unique_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
+def remove_temporaries(folder: Path, names: Iterable[str]) -> None:
+    """Removes what a process left that was killed while it wrote files of these names.
+
+    Args:
+        folder: Where they are.
+        names: Of files that nobody writes at this moment.
+    """
+    names = set(names)
+    for path in folder.glob(".*"):
+        if path.name.removeprefix(".new-") in names or path.stem[1:] in names:
+            path.unlink(missing_ok=True)
+
+
 def write_json(path: Path, values: Any) -> None:
     """Writes plain values and dataclasses as readable JSON, wholly or not at all."""
     with replacing(path) as file:
         json.dump(values, file, indent=2, ensure_ascii=False, default=asdict)
 
 
-def read_bytes(path: Path, most: int) -> bytes | None:
+def read_bytes(path: Path, most: int, root: Path | None = None) -> bytes | None:
     """The content of a file of the workspace; None if there is no such file.
 
     Args:
         path: The file.
         most: Bytes above which it is not one of ours.
+        root: A folder above it, below which no folder may be a link either.
 
     Raises:
         FileError: It is a link, a folder or a pipe, is too large or cannot be read.
     """
     try:
-        with open_regular(path) as file:
+        opened = (
+            open_beneath(root, str(path.relative_to(root)))
+            if root
+            else open_regular(path)
+        )
+        with opened as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise FileError(
@@ -113,6 +139,9 @@ def read_bytes(path: Path, most: int) -> bytes | None:
 
 def unreadable(path: Path, error: OSError) -> FileError:
     """The error of a file that cannot be opened, with its name and what to do."""
+    fault = storage_fault(error)
+    if fault is not None and error.errno not in _OF_ONE_FILE:
+        return FileError(f"{path} cannot be read: {fault.what}. To do: {fault.advice}.")
     return FileError(
         f"{path} cannot be read: {error.strerror}. Restore it from a backup, or see "
         "whose it is, and who may read it."
@@ -250,9 +279,13 @@ def append_rows(
         start = _end_of_lines(file)
         file.truncate(start)
         data = csv_text([] if start else header, rows).encode()
-        if file.write(data) != len(data):
+        try:
+            # A disk writes what it has room for, and says only then what is wrong.
+            while data:
+                data = data[file.write(data) :]
+        except OSError as error:
             file.truncate(start)  # Readers must never see half a line.
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _end_of_lines(file: IO[bytes]) -> int:

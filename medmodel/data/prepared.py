@@ -28,7 +28,14 @@ from medmodel.core.environment import workspace_root
 from medmodel.core.errors import MALFORMED, DataError, FileError, ImageError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock, map_array, read_as, replacing, write_json
+from medmodel.core.storage import (
+    Lock,
+    map_array,
+    read_as,
+    remove_temporaries,
+    replacing,
+    write_json,
+)
 from medmodel.imaging import images
 from medmodel.imaging.decoded_image import DecodedImage
 
@@ -234,6 +241,7 @@ def _decode_all(
 ) -> dict[str, str]:
     """Writes the array and its facts; returns path -> reason of those left out."""
     part, journal = place / "pixels.part", place / "chunks.jsonl"
+    remove_temporaries(place, (part.name, "prepared.json"))
     header = _header(len(paths), preprocessing)
     size = len(header) + len(paths) * int(np.prod(preprocessing.shape))
     failed, finished = _resume(part, journal, header, size)

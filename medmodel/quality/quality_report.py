@@ -21,7 +21,7 @@ from medmodel.core.templating import render_template
 from medmodel.data.curation import Action
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
-from medmodel.quality.thumbnails import issue_strip
+from medmodel.quality.thumbnails import drawn_png, issue_strip
 
 CLAIM = (
     "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update. "
@@ -79,10 +79,9 @@ def as_html(
 
 def _examples(folder: Path, issue: Issue) -> str:
     """Images of an issue as a PNG in base 64; empty where there are none."""
-    strip = issue_strip(folder, issue.kind)
-    if not issue.groups or not strip.exists():
+    if not issue.groups:
         return ""
-    return base64.b64encode(strip.read_bytes()).decode()
+    return base64.b64encode(drawn_png(issue_strip(folder, issue.kind))).decode()
 
 
 def words(action: Action) -> str:

@@ -6,13 +6,17 @@ They are drawn once, so that the page of a data set of 10,000 images opens at on
 from __future__ import annotations
 
 import hashlib
+import io
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from medmodel.core.errors import DataError
-from medmodel.core.storage import replacing
+from medmodel.core.environment import workspace_root
+from medmodel.core.errors import DECODER_ERRORS, DataError, FileError
+from medmodel.core.storage import read_bytes, replacing
 from medmodel.data.datasets import Index, index_folder
 from medmodel.imaging import images
 from medmodel.imaging.untrusted import DataFile, open_image
@@ -23,6 +27,9 @@ SAMPLES, SAMPLE_SIDE = 8, 112
 SHOWN_DUPLICATES, DUPLICATE_SIDE = 60, 72
 _DARK = 17
 """Grey level around images."""
+_MOST_BYTES = 16 << 20
+"""No PNG that is drawn here comes near."""
+log = logging.getLogger("medmodel.quality.thumbnails")
 
 
 def class_strip(folder: Path, label: str) -> Path:
@@ -38,6 +45,22 @@ def duplicate_thumbnail(folder: Path, path: str) -> Path:
 def issue_strip(folder: Path, kind: str) -> Path:
     """Where a PNG lies with the first images of an issue side by side."""
     return _place(folder, f"finding-{kind}.png")
+
+
+def drawn_png(place: Path) -> bytes:
+    """A PNG that was drawn here; empty where there is none, or it is damaged.
+
+    The next check of the data set draws it anew.
+    """
+    try:
+        content = read_bytes(place, _MOST_BYTES, workspace_root()) or b""
+        if content:
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+                image.verify()
+    except (FileError, *DECODER_ERRORS, SyntaxError) as error:
+        log.warning("An image of the data set's check is left out: %s", error)
+        return b""
+    return content
 
 
 def _place(folder: Path, name: str) -> Path:
@@ -70,7 +93,7 @@ def draw_issues(index: Index, issues: Sequence[Issue], drawn: Sequence[Issue]) -
     for issue in issues:
         paths = [path for group in issue.groups for path in group[:2]][:SAMPLES]
         strip = issue_strip(index.folder, issue.kind)
-        if paths and not (issue in drawn and strip.exists()):
+        if paths and not (issue in drawn and drawn_png(strip)):
             _draw(strip, index.folder, paths, SAMPLE_SIDE)
 
 

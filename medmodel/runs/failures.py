@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import traceback
+from pathlib import Path
 
-from medmodel.core.errors import MedModelError, TrainingError
+from medmodel.core.environment import workspace_root
+from medmodel.core.errors import (
+    STORAGE_FAULTS,
+    MedModelError,
+    StorageFault,
+    TrainingError,
+    storage_fault,
+)
 from medmodel.runs.run import Failure
 
 NOT_SAVED_ADVICE = "What was saved before is kept."
-_OUTSIDE = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOENT, errno.ESTALE),
-    *(errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE),
-)
-"""Disks that fail, shares that went away, rights: nothing that is wrong in here."""
+_FULL = (STORAGE_FAULTS[errno.ENOSPC], STORAGE_FAULTS[errno.EDQUOT])
 
 
 class NotANumberError(TrainingError):
@@ -59,44 +63,49 @@ def _known(error: BaseException) -> Failure | None:
             "Choose a learning rate ten times smaller, or precision float32. "
             f"{NOT_SAVED_ADVICE}",
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _disk_full()
-    if isinstance(error, OSError) and error.errno in _OUTSIDE:
-        return Failure(
-            "data",
-            f"A file could not be read or written: {error}.",
-            "See whether its disk is there and works, and who may use the folders of "
-            f"the data and of the workspace. Then press Resume. {NOT_SAVED_ADVICE}",
-        )
-    text = str(error)
-    if _named(error, "MemoryError", "ResourceExhaustedError"):
-        # TensorFlow gives the same name to a full disk.
-        if "No space left" in text:
-            return _disk_full()
+    if isinstance(error, MedModelError):
+        advice = "Check the data set and the settings, then train again."
+        return Failure("data", str(error), advice)
+    fault = storage_fault(error)
+    if fault is not None:
+        return _storage_failure(error, fault)
+    if _is_out_of_memory(error):
         return Failure(
             "out_of_memory",
             "The memory of the device did not suffice.",
             "Choose a smaller batch, a smaller image size or a smaller model, or wait "
             f"until other programs have ended. {NOT_SAVED_ADVICE}",
         )
-    if any(sign in text for sign in ("CUDA_ERROR_OUT_OF_MEMORY", "OOM when")):
-        return _known(MemoryError())
-    if isinstance(error, MedModelError):
-        return Failure(
-            "data",
-            text,
-            "Check the data set and the settings, then train again.",
-        )
     return None
 
 
-def _disk_full() -> Failure:
+def _storage_failure(error: BaseException, fault: StorageFault) -> Failure:
+    file = file_in_words(error) if isinstance(error, OSError) else ""
+    what = f"{fault.what[0].upper()}{fault.what[1:]}"
+    advice = f"{fault.advice[0].upper()}{fault.advice[1:]}"
     return Failure(
-        "disk_full",
-        "The disk is full.",
-        "Free some space, for example by deleting old runs, then press Resume. "
-        f"{NOT_SAVED_ADVICE}",
+        "disk_full" if fault in _FULL else "storage",
+        f"{what} ({file})." if file else f"{what}.",
+        f"{advice}. Then press Resume. {NOT_SAVED_ADVICE}",
     )
+
+
+def file_in_words(error: OSError) -> str:
+    """The file of an error if it is one of ours: others' names may name a patient."""
+    path, workspace = Path(str(error.filename)), workspace_root()
+    inside = path.is_relative_to(workspace)
+    if not inside or path.is_relative_to(workspace / "datasets"):
+        return ""
+    return str(path.relative_to(workspace))
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """TensorFlow's ResourceExhaustedError may also be a full disk: to be asked last."""
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    named = _named(error, "MemoryError", "ResourceExhaustedError")
+    signs = ("CUDA_ERROR_OUT_OF_MEMORY", "OOM when")
+    return named or any(sign in str(error) for sign in signs)
 
 
 def _named(error: BaseException, *names: str) -> bool:

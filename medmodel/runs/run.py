@@ -6,6 +6,7 @@ A run whose status says running while nobody holds the lock was interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -42,6 +43,8 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=LATEST_TIME)]
 """A length of time, or a time since 1970."""
 LARGEST_SIDE = 4096
 """Height and width of a model's input at most, in pixels."""
+UNFINISHED_SECONDS = 3600.0
+"""After which nobody is making a hidden run's folder any more."""
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 
@@ -503,7 +506,11 @@ class RunStore:
             lock.release()
 
     def remove_leftovers(self) -> None:
-        """Removes what is too old in the trash, and what earlier versions left."""
+        """Removes what is too old in the trash, and what kills left half made."""
         trash.remove_expired(self.root)
         for hidden in self.folder.glob(".deleted-*"):
             shutil.rmtree(hidden, ignore_errors=True)
+        for hidden in self.folder.glob(".[0-9]*"):
+            with contextlib.suppress(FileNotFoundError):  # it has its name by now
+                if time.time() - hidden.stat().st_mtime > UNFINISHED_SECONDS:
+                    shutil.rmtree(hidden, ignore_errors=True)

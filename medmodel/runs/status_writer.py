@@ -17,6 +17,7 @@ import psutil
 
 from medmodel.core import devices
 from medmodel.core.job import Job
+from medmodel.core.storage import remove_temporaries
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStatus, Status
 
@@ -27,6 +28,12 @@ HEARTBEAT_SECONDS = 1.0
 USAGE_SECONDS = 2.0
 # Space that is set aside, so that a run on a full disk can still say so.
 RESERVE_BYTES = 64 * 1024
+_WRITTEN = (
+    *("status.json", "split.csv", "checksums.json", "environment.json", "steps.csv"),
+    *("history.csv", "best.json", "best.keras", "model.json", "copies.csv"),
+    *("predictions.csv", "reference.npz", "worker.json"),
+)
+"""What the process writes that trains a run, and no other."""
 
 
 class StatusWriter:
@@ -54,6 +61,7 @@ class StatusWriter:
         self._file_lock = threading.Lock()
         self._closing = threading.Event()
         self._reserve = run.folder / ".reserve"
+        remove_temporaries(run.folder, _WRITTEN)
         self._set_space_aside()
         self._threads = [
             threading.Thread(target=self._write_loop, name="reporter", daemon=True),

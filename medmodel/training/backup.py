@@ -121,6 +121,8 @@ def restore(model: keras.Model, run: Run) -> Progress:
         How far the training is; nothing finished if there is no backup.
     """
     model.optimizer.build(model.trainable_variables)
+    for unfinished in (run.folder / FOLDER).glob(".new-*"):
+        unfinished.unlink()
     for path in sorted((run.folder / FOLDER).glob("epoch_*"), reverse=True):
         read = _restore_older if path.name.endswith(_OLDER) else _restore
         before = [[replica.numpy() for replica in group] for group in _state(model)]

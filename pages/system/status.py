@@ -12,6 +12,8 @@ import streamlit as st
 import medmodel
 from medmodel.core import devices
 from medmodel.core.environment import data_roots
+from medmodel.core.errors import FileError
+from medmodel.core.storage import read_bytes
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import RunStatus
 from pages._shared.common import widgets
@@ -20,6 +22,7 @@ from pages._shared.common.words import bytes_text, plain
 
 PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "pandas", "plotly", "pillow")
 LITTLE_SPACE = 2e9
+MOST_LOG_BYTES = 16 << 20
 
 
 def installed(package: str) -> str:
@@ -51,7 +54,11 @@ def processes() -> None:
         help="A process with TensorFlow loaded, so that training starts at once.",
         border=True,
     )
-    said = last_words(store.root / "idle.log")
+    try:
+        said = last_words(store.root / "idle.log")
+    except FileError as error:
+        st.warning(plain(error), icon=":material/error:")
+        said = ""
     if said and not ready and not training:
         st.warning(
             f"The training process does not start. Its last message: {plain(said)}",
@@ -61,9 +68,8 @@ def processes() -> None:
 
 def last_words(log: Path) -> str:
     """The last line of a short log; empty where there is none."""
-    if not log.is_file():
-        return ""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    content = read_bytes(log, MOST_LOG_BYTES, log.parent) or b""
+    lines = content.decode("utf-8", "replace").strip().splitlines()
     return lines[-1][:300] if lines else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -25,10 +26,14 @@ from medmodel.core.storage import (
     locked,
     map_array,
     read_as,
+    read_bytes,
     read_json,
+    remove_temporaries,
     renaming,
     replacing,
     set_aside,
+    unique_name,
+    unreadable,
     write_json,
     write_rows,
 )
@@ -240,8 +245,45 @@ def test_on_a_full_disk_no_half_line_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     command = [sys.executable, "-c", script, str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert "OSError" in done.stderr
+    # Not that the disk is full, which it is not.
+    assert "File too large" in done.stderr
     assert path.read_text() == "a,b\n12,345\n12,345\n"
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    ours = ("a.csv", ".new-a.csv", unique_name(tmp_path / "a.csv").name)
+    others = ("b.csv", ".new-b.csv", ".reserve", unique_name(tmp_path / "b.csv").name)
+    for name in (*ours, *others):
+        (tmp_path / name).touch()
+    remove_temporaries(tmp_path, ["a.csv", "c.csv"])
+    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", *others}
+
+
+def test_no_folder_on_the_way_is_a_link_below_a_root(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a").write_bytes(b"x")
+    path = tmp_path / "root" / "here" / "a"
+    path.parent.symlink_to(tmp_path / "there")
+    assert read_bytes(path, 9) == b"x"
+    with pytest.raises(FileError, match=r"here/a.*link"):
+        read_bytes(path, 9, tmp_path / "root")
+    path.parent.unlink()
+    path.parent.mkdir()
+    path.write_bytes(b"y")
+    assert read_bytes(path, 9, tmp_path / "root") == b"y"
+    assert read_bytes(path.with_name("b"), 9, tmp_path / "root") is None
+
+
+def test_only_what_concerns_one_file_is_restored_from_a_backup(tmp_path: Path) -> None:
+    def sentence(number: int) -> str:
+        return str(unreadable(tmp_path / "a", OSError(number, os.strerror(number))))
+
+    assert "backup" in sentence(errno.EACCES) and "backup" in sentence(errno.EISDIR)
+    assert "ulimit -n" in sentence(errno.EMFILE) and "backup" not in sentence(
+        errno.EMFILE
+    )
+    assert "mount" in sentence(errno.ESTALE) and "backup" not in sentence(errno.ESTALE)
 
 
 def test_lock_is_exclusive_until_released(tmp_path: Path) -> None:

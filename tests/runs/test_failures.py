@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
+from pathlib import Path
 
 import pytest
 
-from medmodel.core.errors import DataError
+from medmodel.core.errors import STORAGE_FAULTS, DataError
 from medmodel.runs.failures import NotANumberError, failure_of, traced
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class ResourceExhaustedError(Exception):
@@ -25,8 +30,21 @@ class ResourceExhaustedError(Exception):
         (OSError(errno.EDQUOT, "Quota exceeded"), "disk_full"),
         (NotANumberError("epoch 2, step 7"), "not_a_number"),
         (DataError("There are no images in this folder."), "data"),
-        (PermissionError(errno.EACCES, "denied"), "data"),
-        (OSError(errno.EROFS, "Read-only file system"), "data"),
+        (PermissionError(errno.EACCES, "denied"), "storage"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out_of_memory"),
+        *(
+            (OSError(n, os.strerror(n)), "storage")
+            for n in STORAGE_FAULTS
+            if n not in FULL
+        ),
+        (
+            OSError("Can't write (errno = 27, error message = 'x')"),
+            "storage",
+        ),
+        (OSError("Can't write (errno = 28, error message = 'none')"), "disk_full"),
+        (OSError("Can't write (errno = 22, error message = 'none')"), "bug"),
+        (ResourceExhaustedError("a/b; Disk quota exceeded"), "disk_full"),
+        (RuntimeError("a/b; Read-only file system"), "storage"),
         (OSError(errno.EINVAL, "Invalid argument"), "bug"),
         (KeyError("path"), "bug"),
     ],
@@ -63,3 +81,26 @@ def test_a_log_says_where_not_what() -> None:
     assert "test_failures.py" in text
     assert text.index("builtins.KeyError") < text.index("builtins.ValueError")
     assert "Jane" not in text
+
+
+@pytest.mark.parametrize("number", STORAGE_FAULTS)
+def test_what_the_storage_lacks_is_said_in_words(number: int) -> None:
+    """A whole sentence each, and what to do; no number and no word of a programmer."""
+    failure = failure_of(OSError(number, os.strerror(number)))
+    for text in (failure.message, failure.advice):
+        assert re.fullmatch(r"[A-Z].*\.", text) and "Errno" not in text
+    assert "Resume" in failure.advice
+
+
+def test_a_file_too_large_is_not_a_full_disk() -> None:
+    failure = failure_of(OSError(errno.EFBIG, "File too large"))
+    assert "larger than" in failure.message and "ulimit -f" in failure.advice
+
+
+def test_the_file_is_named_if_it_is_ours(workspace: Path) -> None:
+    def message(path: Path) -> str:
+        return failure_of(OSError(errno.EIO, "Input/output error", str(path))).message
+
+    assert message(workspace / "runs" / "a" / "log.txt").endswith("(runs/a/log.txt).")
+    assert message(workspace / "datasets" / "Jane Roe.png") == "The disk failed."
+    assert message(Path("/data/Jane Roe.png")) == "The disk failed."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import time
 from pathlib import Path
 
@@ -16,7 +17,15 @@ from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_as, read_json, write_json
 from medmodel.runs import queue, trash
-from medmodel.runs.run import Failure, ModelFacts, Run, RunStatus, RunStore, Status
+from medmodel.runs.run import (
+    UNFINISHED_SECONDS,
+    Failure,
+    ModelFacts,
+    Run,
+    RunStatus,
+    RunStore,
+    Status,
+)
 
 
 @pytest.fixture
@@ -234,6 +243,21 @@ def test_what_a_killed_deletion_of_an_earlier_version_left_is_removed(
     assert len(list(store.folder.iterdir())) == 2
     store.remove_leftovers()
     assert list(store.folder.iterdir()) == [kept.folder]
+
+
+def test_what_a_killed_creation_left_is_removed_once_it_is_old(
+    store: RunStore, run: Run
+) -> None:
+    hidden = store.folder / f".{run.id}"
+    for age, stays in (
+        (UNFINISHED_SECONDS - 60, True),
+        (UNFINISHED_SECONDS + 60, False),
+    ):
+        hidden.mkdir(exist_ok=True)
+        os.utime(hidden, (time.time() - age, time.time() - age))
+        store.remove_leftovers()
+        assert hidden.exists() == stays
+    assert run.folder.exists()
 
 
 def test_runs_asked_for_at_once_keep_their_order() -> None:

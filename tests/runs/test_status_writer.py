@@ -203,3 +203,14 @@ def test_a_job_reports_and_asks(run: Run, reporter: StatusWriter) -> None:
     assert not reporter.job.cancelled()
     run.request_stop()
     wait_for(reporter.job.cancelled)
+
+
+def test_what_a_killed_worker_left_is_removed(run: Run) -> None:
+    for name in (".new-best.keras", ".status.json.0123456789abcdef"):
+        (run.folder / name).touch()
+    notes = run.folder / ".notes.json.0123456789abcdef"
+    notes.touch()  # somebody writes it just now
+    with StatusWriter(run):
+        pass
+    hidden = list(run.folder.glob(".*"))
+    assert hidden == [notes]

@@ -123,10 +123,9 @@ def show_samples(folder: Path, report: DatasetReport) -> None:
 def _show_class(folder: Path, label: str, count: int) -> None:
     # A blank before the closing asterisks would make them visible.
     st.markdown(f"**{plain(label.strip())}** :gray[{count:,} images]")
-    strip = thumbnails.class_strip(folder, label)
-    if strip.exists():
-        thumbnail = strip.read_bytes()
-        st.image(thumbnail, output_format="PNG", alt=f"Examples of {label}")
+    strip = thumbnails.drawn_png(thumbnails.class_strip(folder, label))
+    if strip:
+        st.image(strip, output_format="PNG", alt=f"Examples of {label}")
 
 
 def show_duplicates(folder: Path, report: DatasetReport) -> None:
@@ -227,7 +226,7 @@ def _kind(labels: list[str], splits: list[str]) -> str:
 
 
 def _data_uri(folder: Path, path: str) -> str:
-    thumbnail = thumbnails.duplicate_thumbnail(folder, path)
-    if not thumbnail.exists():
+    thumbnail = thumbnails.drawn_png(thumbnails.duplicate_thumbnail(folder, path))
+    if not thumbnail:
         return ""
-    return "data:image/png;base64," + base64.b64encode(thumbnail.read_bytes()).decode()
+    return "data:image/png;base64," + base64.b64encode(thumbnail).decode()

@@ -51,9 +51,9 @@ def _show_finding(folder: Path, finding: Issue) -> None:
     title = plain(f"{finding.title}{count}")
     with st.expander(title, icon=_ICONS[finding.level]):
         st.markdown(plain(finding.sentence))
-        strip = thumbnails.issue_strip(folder, finding.kind)
-        if finding.groups and strip.exists():
-            st.image(strip.read_bytes(), output_format="PNG", alt=finding.title)
+        strip = thumbnails.drawn_png(thumbnails.issue_strip(folder, finding.kind))
+        if finding.groups and strip:
+            st.image(strip, output_format="PNG", alt=finding.title)
         if finding.groups:
             lines = ["   ·   ".join(group) for group in finding.groups[:_LISTED]]
             st.dataframe(
