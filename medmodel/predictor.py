@@ -308,10 +308,11 @@ def _predictions(
     probabilities, *heatmaps = answer.arrays
     # A run that was trained by an older version has no reference.
     results = msgspec.convert(answer.facts.get("ood", []), list[OodResult])
+    problem = str(answer.facts.get("ood_problem", ""))
     for i, raw in enumerate(probabilities):
         ood = results[i] if results else None
         heatmap = heatmaps[0][i] if heatmaps else None
-        yield Prediction(classes, raw, temperature, ood, heatmap)
+        yield Prediction(classes, raw, temperature, ood, heatmap, problem)
 
 
 class _Turns:

@@ -25,6 +25,8 @@ class Prediction:
             or the run has no reference.
         heatmap: float32 (height, width) in [0, 1] of the class that was asked for;
             None if none was.
+        ood_problem: Why it could not be compared with the training images, where a
+            file is damaged; else "".
     """
 
     classes: list[str]
@@ -32,6 +34,7 @@ class Prediction:
     temperature: Temperature | None = None
     ood: OodResult | None = None
     heatmap: NDArray[np.float32] | None = None
+    ood_problem: str = ""
 
     @functools.cached_property
     def calibrated(self) -> NDArray[np.float32]:

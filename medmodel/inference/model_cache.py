@@ -6,6 +6,7 @@ import gc
 from collections import OrderedDict
 from pathlib import Path
 
+from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
 from medmodel.inference.prediction import LoadedModel, load
 from medmodel.runs.run import Run
 
@@ -19,22 +20,21 @@ class ModelCache:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._models: OrderedDict[Path, tuple[int, LoadedModel]] = OrderedDict()
+        self._models: OrderedDict[Path, tuple[tuple[int, int], LoadedModel]] = (
+            OrderedDict()
+        )
 
     def __len__(self) -> int:
         return len(self._models)
 
     def take(self, run: Run) -> LoadedModel:
-        """The run's model, loaded anew if its file has changed.
+        """The run's model, loaded anew if one of its files has changed.
 
         Raises:
             RunError: The run has no model yet.
             PredictionError: The file is damaged.
         """
-        try:
-            changed = run.model_path.stat().st_mtime_ns
-        except FileNotFoundError:
-            changed = 0
+        changed = _changed(run.model_path), _changed(run.folder / REFERENCE)
         version, loaded = self._models.pop(run.folder, (None, None))
         if loaded is None or version != changed:
             loaded = load(run)
@@ -53,3 +53,11 @@ class ModelCache:
             self._models.popitem(last=False)
             del sizes[0]
             gc.collect()
+
+
+def _changed(path: Path) -> int:
+    """When a file was changed last, in nanoseconds since 1970; 0 if there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.errors import DECODER_ERRORS, PredictionError
+from medmodel.core.errors import DECODER_ERRORS, FileError, PredictionError
 from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
 from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
@@ -39,12 +39,14 @@ class LoadedModel:
         facts: Class names and preprocessing.
         call: The model, compiled; takes batches of the sizes in `BUCKETS`.
         detector: Compares images with its training images; None for older runs.
+        detector_problem: Why there is none, where its file is damaged; else "".
     """
 
     model: keras.Model
     facts: ModelFacts
     call: Callable[[tf.Tensor], tf.Tensor]
     detector: OodDetector | None = None
+    detector_problem: str = ""
 
     @functools.cached_property
     def explain(self) -> class_activation.Explainer:
@@ -96,10 +98,14 @@ def load(run: Run) -> LoadedModel:
         ) from error
     _check_facts(run, saved, facts)
     model = in_float32(saved)
-    detector = None
-    with contextlib.suppress(FileNotFoundError):
+    detector, problem = None, ""
+    try:
         detector = OodDetector.load(run.folder / REFERENCE)
-    return LoadedModel(model, facts, compiled(model), detector)
+    except FileNotFoundError:  # a run of an earlier version
+        pass
+    except FileError as error:
+        problem = f"The check for images unlike the training data is off. {error}"
+    return LoadedModel(model, facts, compiled(model), detector, problem)
 
 
 def _check_facts(run: Run, model: keras.Model, facts: ModelFacts) -> None:

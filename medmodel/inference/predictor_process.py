@@ -122,6 +122,7 @@ def _predict(loaded: LoadedModel, images: np.ndarray, facts: Any) -> Message:
     if "compare" in facts:
         traits = [ImageTraits(*values) for values in facts["compare"]]
         results["ood"] = _compare(loaded, images, features, traits)
+        results["ood_problem"] = loaded.detector_problem
     return Message(results, [scores, *heatmaps])
 
 

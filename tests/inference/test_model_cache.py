@@ -29,6 +29,10 @@ def test_keeps_what_fits_and_sees_a_new_file() -> None:
     os.utime(runs[0].model_path, ns=(later, later))
     assert cache.take(runs[0]) is not first
 
+    again = cache.take(runs[0])
+    (runs[0].folder / "reference.npz").write_bytes(b"")
+    assert cache.take(runs[0]).detector_problem and not again.detector_problem
+
     tiny = ModelCache(limit=1)
     tiny.take(runs[0])
     tiny.take(runs[1])

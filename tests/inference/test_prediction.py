@@ -127,6 +127,21 @@ def test_missing_and_damaged_models() -> None:
             prediction.load(run)
 
 
+def test_a_damaged_reference_costs_the_comparison_alone(images: np.ndarray) -> None:
+    run = create_run()
+    save_model(run)
+    without = prediction.load(run)
+    assert without.detector is None and without.detector_problem == ""
+    (run.folder / "reference.npz").write_bytes(b"PK nonsense")
+    loaded = prediction.load(run)
+    assert loaded.detector is None
+    assert "reference.npz" in loaded.detector_problem
+    assert "train the model again" in loaded.detector_problem
+    np.testing.assert_array_equal(
+        prediction.predict(loaded, images), prediction.predict(without, images)
+    )
+
+
 def test_code_inside_a_model_file_is_refused() -> None:
     run = create_run()
     save_model(run)

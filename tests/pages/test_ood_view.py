@@ -58,9 +58,9 @@ def run(made: tuple[Path, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
     return found
 
 
-def photograph() -> tuple[str, bytes]:
+def photograph(seed: int = 0) -> tuple[str, bytes]:
     """A colourful image that resembles no drawn one."""
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    pixels = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return "holiday.png", buffer.getvalue()
@@ -200,7 +200,13 @@ def test_without_a_reference_nothing_is_refused(run: Run) -> None:
         app = opened(run)
         drop(app, photograph())
         assert len(first_choices(app)) == 1
-        assert "is not known" in said(app)
+        assert "no reference.npz" in said(app)
+        (run.folder / FILE_NAME).write_bytes(kept[:500])
+        app = opened(run)
+        drop(app, photograph(1))
+        assert len(first_choices(app)) == 1
+        assert "training data is off" in said(app)
+        assert "reference.npz of run" in said(app) and "is damaged" in said(app)
     finally:
         (run.folder / FILE_NAME).write_bytes(kept)
         run.model_path.write_bytes(model)

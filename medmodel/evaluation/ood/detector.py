@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, PredictionError
+from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, FileError
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import replacing
 from medmodel.evaluation.ood.neighbours import nearest_neighbours, squared_lengths
@@ -105,7 +105,7 @@ class OodDetector:
         """Reads what `save` wrote.
 
         Raises:
-            PredictionError: The file is damaged.
+            FileError: The file is damaged.
             FileNotFoundError: There is none.
         """
         try:
@@ -123,10 +123,9 @@ class OodDetector:
         except FileNotFoundError:
             raise
         except (*DECODER_ERRORS, *NPY_HEADER_ERRORS, BadZipFile) as error:
-            raise PredictionError(
-                f"{path.name} of run {path.parent.name} is damaged: train the model "
-                "again to have images compared with its training images, or remove "
-                "the file to have them diagnosed without."
+            raise FileError(
+                f"{path.name} of run {path.parent.name} is damaged: restore it from a "
+                "backup, or train the model again."
             ) from error
         # Before, only validation images were judged, and `smallest` was that of a few
         # images that had been opened: other training images may be smaller.

@@ -35,10 +35,13 @@ def may_show_probabilities(answer: Answer) -> bool:
         or they were asked for nevertheless.
     """
     ood = answer.prediction.ood
-    if ood is None:
+    if ood is None and answer.prediction.ood_problem:
+        st.warning(plain(answer.prediction.ood_problem), icon=":material/help:")
+    elif ood is None:
         st.caption(
-            "Whether this image resembles the training data is not known: the model "
-            "was trained by a version that did not keep that."
+            "Whether this image resembles the training data is not known: the run has "
+            "no reference.npz. It is lost, or the model was trained by a version that "
+            "did not write one."
         )
     if ood is None or not is_unlike_training(answer):
         _say_if_learned(answer)

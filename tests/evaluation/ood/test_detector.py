@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medmodel.core.errors import PredictionError
+from medmodel.core.errors import FileError
 from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.ood.vectors import COPY_SIDE, DEPTHS
@@ -67,7 +67,7 @@ def test_kept_on_disk(reference: OodDetector, tmp_path: Path) -> None:
     ]
     assert all(len(found) == 6 for found in paths)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(PredictionError, match="damaged"):
+    with pytest.raises(FileError, match="damaged"):
         OodDetector.load(path)
 
 
@@ -92,7 +92,7 @@ def test_arrays_that_do_not_belong_together_are_damage(
     with np.load(path) as file:
         arrays = dict(file)
     np.savez(path, **{**arrays, **changes})
-    with pytest.raises(PredictionError, match=r"reference\.npz .* is damaged"):
+    with pytest.raises(FileError, match=r"reference\.npz .* is damaged"):
         OodDetector.load(path)
 
 
