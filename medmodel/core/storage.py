@@ -11,6 +11,7 @@ import contextlib
 import csv
 import errno
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 MOST_JSON_BYTES = 256 << 20
 """No JSON file that this program writes comes near: larger ones are not read."""
 _LONGEST_LINE = 2**16
+_BLOCK_BYTES = 4 << 20
 _OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO)
 """Errors that may concern a single file, while its disk works."""
 Content = TypeVar("Content")
@@ -247,6 +249,24 @@ def map_array(
     if (array.shape, array.dtype) != (shape, dtype):
         raise damaged(path, "it is another array")
     return array
+
+
+def file_digest(path: Path, each_block: Callable[[], object] = bool) -> str:
+    """SHA-256 of a file's content, hexadecimal.
+
+    Args:
+        path: The file.
+        each_block: Called before every block of 4 MB; what it raises ends the reading.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        while block := file.read(_BLOCK_BYTES):
+            each_block()
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def read_if_whole(path: Path, kind: type[Content]) -> Content | None:

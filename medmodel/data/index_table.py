@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import sys
@@ -20,6 +21,8 @@ _VERSION = 6
 MOST_BYTES = 4 << 30
 """No index comes near: larger files are not read."""
 log = logging.getLogger("medmodel.data.index_table")
+_DIGEST = "sha256:"
+"""In the first line, before the digest of all others."""
 OLDER_VERSIONS = ("1", "3", "4", "5")
 """Their tables can be shown, but are measured again by the next check."""
 SAME_DIGESTS: tuple[str, ...] = ()
@@ -106,9 +109,14 @@ def to_table(rows: Iterable[SampleRow]) -> pd.DataFrame:
 def write_table(path: Path, table: pd.DataFrame, slicing: Slicing) -> None:
     """Writes the table, with the choice of slices that it was made with."""
     choice = "" if slicing == Slicing() else f" {slicing.words()}"
-    with replacing(path) as file:
-        file.write(f"# {_VERSION}{choice}\n")
-        table.to_csv(file, index=False)
+    rows = table.to_csv(index=False).encode()
+    with replacing(path, "wb") as file:
+        file.write(f"# {_VERSION} {_DIGEST}{_digest(rows)}{choice}\n".encode())
+        file.write(rows)
+
+
+def _digest(rows: bytes) -> str:
+    return hashlib.sha256(rows).hexdigest()
 
 
 def read_table(
@@ -128,11 +136,15 @@ def read_table(
     if content is None:
         return None
     try:
-        file = io.StringIO(content.decode("utf-8"), newline="")
-        version, _, choice = file.readline().strip()[2:].partition(" ")
+        first, _, rows = content.partition(b"\n")
+        version, _, choice = first.decode("utf-8").strip()[2:].partition(" ")
         if version not in (str(_VERSION), *older):
             return None
-        table = pd.read_csv(file, dtype=_DTYPES, keep_default_na=False)
+        if choice.startswith(_DIGEST):  # which earlier programs did not write
+            digest, _, choice = choice.partition(" ")
+            if digest != f"{_DIGEST}{_digest(rows)}":
+                raise ValueError("it was changed")
+        table = pd.read_csv(io.BytesIO(rows), dtype=_DTYPES, keep_default_na=False)
     except ValueError as error:
         log.warning("%s is damaged, and is made anew: %s", path, type(error).__name__)
         return None

@@ -1,7 +1,8 @@
 """Every image decoded once, into one array that all runs and epochs read.
 
     prepared/<key>/pixels.npy     uint8 (images, height, width, channels)
-    prepared/<key>/prepared.json  which images; written last: without it, trust nothing
+    prepared/<key>/prepared.json  which images, and the digest of their pixels; written
+                                  last: without it, trust nothing
     prepared/<key>/pixels.part    the array while it is unfinished, and
     prepared/<key>/chunks.jsonl   which images in it are finished
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import time
 from dataclasses import asdict, dataclass
@@ -30,8 +32,9 @@ from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import (
     Lock,
+    file_digest,
     map_array,
-    read_as,
+    read_if_whole,
     remove_temporaries,
     replacing,
     write_json,
@@ -44,15 +47,22 @@ if TYPE_CHECKING:
 
 VERSION = 4
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
+log = logging.getLogger("medmodel.data.prepared")
 _SETTLE_EVERY = 2.0
 """Seconds of work that are lost at most when the process is killed."""
 
 
 @dataclass(frozen=True)
 class _PreparedFile:
-    """What prepared.json holds: path -> reason of the images that cannot be read."""
+    """What prepared.json holds.
+
+    Args:
+        failed: Path -> reason of the images that cannot be read.
+        sha256: Of pixels.npy, hexadecimal; "" where an earlier version wrote it.
+    """
 
     failed: dict[str, str]
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,19 +103,20 @@ def prepare(
     """
     paths = [str(path) for path in table["path"]]
     place = prepared_folder(folder, paths, preprocessing)
-    failed = _failed(place)
-    pixels = _pixels(place, failed, paths, preprocessing)
-    if failed is None or pixels is None:
+    facts = _facts(place)
+    pixels = _pixels(place, facts, paths, preprocessing, job)
+    if facts is None or pixels is None:
         lock = _wait_for_lock(place, job)
         try:
             # Another run may have finished it while we waited.
-            failed = _failed(place)
-            pixels = _pixels(place, failed, paths, preprocessing)
-            if failed is None or pixels is None:
-                (place / "prepared.json").unlink(missing_ok=True)
-                failed = _decode_all(place, folder, paths, preprocessing, job)
+            facts = _facts(place)
+            pixels = _pixels(place, facts, paths, preprocessing, job)
+            if facts is None or pixels is None:
+                _forget(place)
+                facts = _decode_all(place, folder, paths, preprocessing, job)
         finally:
             lock.release()
+    failed = facts.failed
     if len(failed) == len(paths):
         raise DataError(
             f"None of the {len(paths)} images of {folder.name} is readable."
@@ -118,29 +129,40 @@ def prepare(
     return Prepared(place, pixels, rows, failed)
 
 
-def _failed(place: Path) -> dict[str, str] | None:
-    """Path -> reason of what could not be read; None where it must be done again."""
-    try:
-        facts = read_as(place / "prepared.json", _PreparedFile)
-    except FileError:
-        return None
-    return None if facts is None else facts.failed
+def _facts(place: Path) -> _PreparedFile | None:
+    """What is known of a finished array; None where it must be made anew."""
+    return read_if_whole(place / "prepared.json", _PreparedFile)
 
 
 def _pixels(
     place: Path,
-    failed: dict[str, str] | None,
+    facts: _PreparedFile | None,
     paths: list[str],
     preprocessing: Preprocessing,
+    job: Job,
 ) -> npt.NDArray[np.uint8] | None:
     """The finished array; None where there is none, or it is damaged."""
-    if failed is None:
+    if facts is None:
         return None
-    shape = (len(paths) - len(failed), *preprocessing.shape)
+    path, shape = (
+        place / "pixels.npy",
+        (len(paths) - len(facts.failed), *preprocessing.shape),
+    )
     try:
-        return map_array(place / "pixels.npy", shape, "uint8")
+        pixels = map_array(path, shape, "uint8")
     except FileError:
         return None
+    if facts.sha256 and file_digest(path, job.check) != facts.sha256:
+        log.warning("%s is damaged, and is made anew.", path)
+        return None
+    return pixels
+
+
+def _forget(place: Path) -> None:
+    """Removes what was made of pixels that are to be made anew."""
+    (place / "prepared.json").unlink(missing_ok=True)
+    for features in (*place.glob("features_*"), *place.glob(".features_*")):
+        features.unlink()
 
 
 def prepared_folder(
@@ -238,8 +260,8 @@ def _decode_all(
     paths: list[str],
     preprocessing: Preprocessing,
     job: Job,
-) -> dict[str, str]:
-    """Writes the array and its facts; returns path -> reason of those left out."""
+) -> _PreparedFile:
+    """Writes the array, then its facts, which it returns."""
     part, journal = place / "pixels.part", place / "chunks.jsonl"
     remove_temporaries(place, (part.name, "prepared.json"))
     header = _header(len(paths), preprocessing)
@@ -266,10 +288,11 @@ def _decode_all(
             job.progress("preparing", done, len(paths))
     if failed:
         _leave_out([n for n, path in enumerate(paths) if path in failed], part)
+    facts = _PreparedFile(failed, file_digest(part))
     part.replace(place / "pixels.npy")
-    write_json(place / "prepared.json", {"failed": failed})
+    write_json(place / "prepared.json", facts)
     journal.unlink()
-    return failed
+    return facts
 
 
 class _Journal:

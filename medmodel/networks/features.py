@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import tensorflow as tf
 from medmodel.core.errors import Cancelled, FileError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock, map_array, read_as, write_json
+from medmodel.core.storage import Lock, file_digest, map_array, read_as, write_json
 from medmodel.data.prepared import Prepared
 from medmodel.networks.models import frozen_backbone
 
@@ -26,6 +27,7 @@ VERSION = 2
 FEATURES = 2 * (24 + 40 + 80 + 112 + 192 + 1280)
 """Numbers per image: roots of average and maximum of each channel at six depths."""
 _SECONDS_BETWEEN_MARKS = 2.0
+log = logging.getLogger("medmodel.networks.features")
 
 
 def extract(
@@ -149,6 +151,7 @@ class _Store:
 
     def __init__(self, folder: Path, count: int) -> None:
         self.path = folder / f"features_{NAME}_{VERSION}.npy"
+        self.facts = self.path.with_suffix(".json")
         self.partial = folder / f".features_{NAME}_{VERSION}.npy"
         self.marker = folder / f".features_{NAME}_{VERSION}.json"
         self.lock = Lock(folder / "features.lock")
@@ -173,9 +176,14 @@ class _Store:
         """The whole table, or the one to be filled on."""
         if self.path.exists():
             try:
-                return map_array(self.path, self.shape, "float16")
+                table = map_array(self.path, self.shape, "float16")
+                expected = read_as(self.facts, dict[str, str]) or {}
+                if expected.get("sha256") in (None, file_digest(self.path)):
+                    return table
             except FileError:
-                self.path.unlink()
+                pass
+            log.warning("%s is damaged, and is made anew.", self.path)
+            self.path.unlink()
         if self.trusted == 0 or not self.partial.exists():
             self._make_partial()
         try:
@@ -195,7 +203,10 @@ class _Store:
         """Gives the complete table its name."""
         if self._table is not None:
             self._table.flush()
+        self.facts.unlink(missing_ok=True)
+        digest = file_digest(self.partial)
         self.partial.replace(self.path)
+        write_json(self.facts, {"sha256": digest})
         self.marker.unlink(missing_ok=True)
 
     def _make_partial(self) -> None:

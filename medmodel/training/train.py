@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ from medmodel.training.precision_cache import precision_for
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger("medmodel.training.train")
 CHUNK = 256
 """Images between two looks at the clock while predictions are written."""
 
@@ -217,18 +219,36 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
     checksum, reason = tables.split_checksum(run), ""
     if run.split_path.exists() or checksum:
         try:
-            return read_split(run)
+            table = read_split(run)
+            if checksum is not None or not _is_cut(table, index, config):
+                return table
+            log.warning("%s was cut short, and is drawn again.", run.split_path)
         except RunError as error:
             if checksum is None:
                 raise
             reason = str(error)
-    digests = index.readable[["path", "digest"]]
-    table = assign_splits(index, config).merge(digests, on="path", how="left")
-    table = table[list(SPLIT_COLUMNS)]
+    table = _draw_split(index, config)
     if checksum is not None and tables.split_checksum_of(table) != checksum:
         raise DataError(f"{reason} It cannot be drawn again: the images have changed.")
     write_split(run, table)
     return table
+
+
+def _draw_split(index: Index, config: TrainConfig) -> pd.DataFrame:
+    digests = index.readable[["path", "digest"]]
+    table = assign_splits(index, config).merge(digests, on="path", how="left")
+    return table[list(SPLIT_COLUMNS)]
+
+
+def _is_cut(table: pd.DataFrame, index: Index, config: TrainConfig) -> bool:
+    """Whether a split of which no checksum is known is the beginning of the one drawn.
+
+    Where the images have changed since, another one is drawn, and nothing is known.
+    """
+    columns = ["path", "label", "patient", "split"]
+    drawn = _draw_split(index, config)[columns].reset_index(drop=True)
+    beginning = table.reindex(columns=columns).reset_index(drop=True)
+    return len(table) < len(drawn) and beginning.equals(drawn[: len(table)])
 
 
 def keep_near_copies(run: Run) -> None:

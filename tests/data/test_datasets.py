@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -67,12 +68,35 @@ def test_kept_index_is_the_same(class_folders: Path) -> None:
     assert kept.fingerprint == made.fingerprint
 
 
+def as_of_version(version: int, text: str) -> str:
+    """An index as an earlier version wrote it, which kept no digest of its rows."""
+    return re.sub(r"# 6 sha256:\w+", f"# {version}", text, count=1)
+
+
+def test_a_changed_row_is_noticed_and_the_index_made_anew(class_folders: Path) -> None:
+    made = datasets.index_dataset(class_folders)
+    place = datasets.index_folder(class_folders) / "index.csv"
+    whole = place.read_text()
+    assert whole.count(",dark,") == 12
+    for damaged in (
+        whole.replace(",dark,", ",light,", 1),
+        whole[: whole.rindex("\n", 0, -1) + 1],
+        whole.replace("sha256:", "sha256:0", 1),
+    ):
+        place.write_text(damaged)
+        assert datasets.load_index(class_folders) is None
+        assert datasets.index_dataset(class_folders).table.equals(made.table)
+        assert place.read_text() == whole
+    place.write_text(as_of_version(6, whole))
+    assert datasets.load_index(class_folders) is not None
+
+
 def test_older_versions_are_shown_but_never_compared(class_folders: Path) -> None:
     made = datasets.index_dataset(class_folders)
     place = datasets.index_folder(class_folders) / "index.csv"
     digest = made.table["digest"][0]
     text = place.read_text().replace(digest, "0" * 32)
-    place.write_text(text.replace("# 6", "# 4", 1))
+    place.write_text(as_of_version(4, text))
     shown = datasets.load_index(class_folders)
     assert shown is not None and shown.table["digest"][0] == "0" * 32
     assert datasets.load_index(class_folders, comparable=True) is None
@@ -86,7 +110,7 @@ def test_earlier_hashes_are_measured_again_and_digests_not_compared(
     made = datasets.index_dataset(class_folders)
     place = datasets.index_folder(class_folders) / "index.csv"
     text = place.read_text().replace(made.table["hash"][0], "ab" * 32)
-    place.write_text(text.replace("# 6", "# 5", 1))
+    place.write_text(as_of_version(5, text))
     earlier = datasets.load_index(class_folders)
     assert earlier is not None and set(earlier.table["hash"]) == {""}
     assert datasets.load_index(class_folders, comparable=True) is None

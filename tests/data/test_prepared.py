@@ -317,6 +317,42 @@ def test_a_file_of_many_pictures_is_read_once(
         assert (pixels == images.prepare_image(decoded, SMALL)).all()
 
 
+def flipped(path: Path, position: int) -> bytes:
+    """A file's content with one bit that is another."""
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    return bytes(content)
+
+
+def test_of_damaged_pixels_nothing_is_kept(class_folders: Path) -> None:
+    table = table_of(class_folders)
+    place = prepare(class_folders, table, SMALL).folder
+    pixels, features = place / "pixels.npy", place / "features_net_1.npy"
+    features.touch()
+    prepare(class_folders, table, SMALL)
+    assert features.exists()
+    pixels.write_bytes(flipped(pixels, -1))
+    prepare(class_folders, table, SMALL)
+    assert not features.exists()
+
+
+def test_pixels_of_earlier_versions_have_no_digest(class_folders: Path) -> None:
+    table = table_of(class_folders)
+    place = prepare(class_folders, table, SMALL).folder
+    (place / "prepared.json").write_text('{"failed": {}}')
+    content = flipped(place / "pixels.npy", -1)
+    (place / "pixels.npy").write_bytes(content)
+    prepare(class_folders, table, SMALL)
+    assert (place / "pixels.npy").read_bytes() == content
+
+
+def test_looking_at_pixels_can_be_cancelled(class_folders: Path) -> None:
+    table = table_of(class_folders)
+    prepare(class_folders, table, SMALL)
+    with pytest.raises(Cancelled):
+        prepare(class_folders, table, SMALL, Job(cancelled=lambda: True))
+
+
 def test_a_damaged_array_is_decoded_again(class_folders: Path) -> None:
     table = table_of(class_folders)
     before = prepare(class_folders, table, SMALL)
@@ -326,6 +362,8 @@ def test_a_damaged_array_is_decoded_again(class_folders: Path) -> None:
         (pixels, b""),
         (pixels, b"no array"),
         (pixels, pixels.read_bytes()[:-100]),
+        (pixels, flipped(pixels, -1)),
+        (pixels, flipped(pixels, -SMALL.size)),
         (facts, b"{"),
         (facts, b"[]"),
         (facts, b'{"failed": ["dark/dark_000.png"]}'),

@@ -80,6 +80,21 @@ def test_features_are_the_networks_and_are_kept(
     np.testing.assert_array_equal(again.features, table)
 
 
+def test_changed_features_are_computed_again(prepared: Prepared) -> None:
+    expected = np.array(features.extract(prepared, SMALL))
+    (path,) = prepared.folder.glob("features_*.npy")
+    facts = path.with_suffix(".json")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    for damaged, text in ((bytes(content), None), (path.read_bytes(), "{")):
+        path.write_bytes(damaged)
+        facts.write_text(text or facts.read_text())
+        np.testing.assert_array_equal(features.extract(prepared, SMALL), expected)
+    facts.unlink()  # as of an earlier version
+    path.write_bytes(content)
+    assert (features.extract(prepared, SMALL) != expected).sum() == 1
+
+
 def test_what_was_computed_before_a_stop_is_not_computed_again(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,8 +118,19 @@ def test_a_split_that_is_lost_or_cut_is_drawn_again_if_it_is_the_same(
     assert not run.split_path.exists()
     (run.folder / "checksums.json").unlink()  # as an earlier version left it
     assert len(train._split(run, index, run.config)) == 23
-    run.split_path.write_bytes(b"path\n")
+    # Cut at the end of a line, where nothing but the images tells what is missing.
+    written = run.split_path.read_bytes()
     (run.folder / "checksums.json").unlink()
+    run.split_path.write_bytes(written[: written[:-1].rindex(b"\n") + 1])
+    assert len(train._split(run, index, run.config)) == 23
+    assert run.split_path.read_bytes() == written
+    # Another one, of images that are gone, is the run's and stays.
+    (run.folder / "checksums.json").unlink()
+    other = written[: written[:-1].rindex(b"\n") + 1].replace(b"dark_001", b"dark_x")
+    run.split_path.write_bytes(other)
+    assert len(train._split(run, index, run.config)) == 22
+    assert run.split_path.read_bytes() == other
+    run.split_path.write_bytes(b"path\n")
     with pytest.raises(RunError, match=r"split\.csv .*no column"):
         train._split(run, index, run.config)
 
