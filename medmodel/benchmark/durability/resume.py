@@ -1,7 +1,9 @@
 """Row on resuming: a training that was ended somewhere ends as one that never was.
 
 Each case trains a drawn data set once without a break, and once in a process that is
-killed (or asked to stop) at a place in the code and then goes on in another process.
+killed (or asked to stop) at a place in the code and then goes on in another process;
+some end a second time. MEDMODEL_RESUME_ONLY names the cases to be measured, parted by
+semicolons, MEDMODEL_RESUME_LOG a file that gets a line for each event.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import csv
 import hashlib
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +28,8 @@ from PIL import Image
 
 from medmodel.benchmark import Measurement, at_least
 from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.devices import tensorflow_environment
+from medmodel.core.environment import workspace_root
 from medmodel.runs.run import Run, RunStatus, RunStore
 
 _VOLATILE = ("attempt", "time")
@@ -58,39 +63,78 @@ PLACES: dict[str, Place] = {
     "epoch 1 over": Place("medmodel.training.backup.Backup.on_epoch_end"),
     "epoch 2 over": Place("medmodel.training.backup.Backup.on_epoch_end", 2),
     "trained": Place("medmodel.training.fitting.mark_trained", before=True),
+    "predicting": Place("medmodel.inference.prediction.predict"),
     "evaluating": Place("medmodel.runs.tables.write_predictions", before=True),
     "measuring": Place("medmodel.training.train.write_reference", before=True),
 }
 SMALL: dict[str, Any] = {"size": 32, "epochs": 3, "batch_size": 8, "device": "cpu"}
-CASES: dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]] = {
-    # name -> (settings, killed at, stopped at)
-    "textbook CNN": (
+Ends = tuple[str, ...]
+"""Places at which one training ends, one after the other."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training, and where it is to end.
+
+    Args:
+        settings: Of the run.
+        killed: At each of these.
+        stopped: On request, at each of these.
+    """
+
+    settings: dict[str, Any]
+    killed: tuple[Ends, ...] = ()
+    stopped: tuple[Ends, ...] = ()
+
+
+def _each(*names: str) -> tuple[Ends, ...]:
+    return tuple((name,) for name in names)
+
+
+CASES = {
+    "textbook CNN": Case(
         {"recipe": "document", "precision": "float32"},
-        ("preparing", "first step", "step in epoch 2", "validation", "trained")
-        + ("best model saved", "history written", "epoch 1 over", "evaluating"),
-        ("step in epoch 2", "validation"),
+        (
+            *_each("preparing", "first step", "step in epoch 2", "validation"),
+            *_each("best model saved", "history written", "epoch 1 over", "trained"),
+            *_each("predicting", "evaluating", "measuring"),
+            ("step in epoch 2", "first step"),
+            ("epoch 1 over", "epoch 1 over"),
+        ),
+        (*_each("step in epoch 2", "validation"), ("first step", "step in epoch 2")),
     ),
-    "compact": (
+    "compact": Case(
         {"recipe": "compact", "precision": "float32"},
-        ("step in epoch 2", "history written", "epoch 2 over", "measuring"),
-        ("step in epoch 2", "epoch 1 over"),
+        (
+            *_each("step in epoch 2", "history written", "epoch 2 over", "measuring"),
+            ("epoch 1 over", "step in epoch 2"),
+        ),
+        _each("step in epoch 2", "epoch 1 over"),
     ),
-    "compact, mixed precision": (
+    "compact, mixed precision": Case(
         {"recipe": "compact", "precision": "mixed_float16", "optimizer": "adamw"},
-        ("epoch 2 over",),
-        (),
+        _each("epoch 2 over"),
     ),
-    "custom": (
+    "custom": Case(
         {"recipe": "custom", "precision": "float32"},
-        ("features", "epoch 1 over"),
-        ("step in epoch 2",),
+        (
+            *_each("features", "epoch 1 over", "step in epoch 2"),
+            ("features", "step in epoch 2"),
+        ),
+        _each("step in epoch 2"),
     ),
-    "instant": (
+    "instant": Case(
         {"recipe": "instant"},
-        ("features", "evaluating"),
-        ("features",),
+        (
+            *_each("preparing", "features", "predicting", "evaluating"),
+            ("features", "features"),
+        ),
+        _each("features"),
     ),
-    "instant, size chosen": ({"recipe": "instant", "size": 0}, ("pilot",), ()),
+    "instant, size chosen": Case(
+        {"recipe": "instant", "size": 0},
+        (*_each("preparing", "pilot"), ("pilot", "features")),
+    ),
 }
 
 
@@ -183,19 +227,15 @@ def resume_exact() -> list[Measurement]:
     """Share of interrupted trainings that end as the uninterrupted one, to the bit."""
     equal: list[str] = []
     different: list[str] = []
+    chosen = os.environ.get("MEDMODEL_RESUME_ONLY", "").split(";")
     with tempfile.TemporaryDirectory() as root:
         folder = draw_images(Path(root, "data", "drawn"))
         places = {"MEDMODEL_WORKSPACE": f"{root}/workspace", "MEDMODEL_DATA": root}
-        with mock.patch.dict(os.environ, places):
-            for name, (settings, kills, stops) in CASES.items():
-                config = config_for(dataset=str(folder), **{**SMALL, **settings})
-                expected = _in_process(config, None)
-                events = [(place, True) for place in kills]
-                events += [(place, False) for place in stops]
-                for place, kill in events:
-                    title = f"{name}: {'killed' if kill else 'stopped'} at {place}"
-                    same = _in_process(config, (place, kill)) == expected
+        with mock.patch.dict(os.environ, tensorflow_environment() | places):
+            for name in [name for name in chosen if name] or CASES:
+                for title, same in _measured(name, folder):
                     (equal if same else different).append(title)
+                    _log(title, same)
     count = len(equal) + len(different)
     note = f"{len(equal)} of {count} equal"
     if different:
@@ -203,26 +243,50 @@ def resume_exact() -> list[Measurement]:
     return [at_least("resume_exact", len(equal) / count, 1.0, "share", note)]
 
 
-def _in_process(config: TrainConfig, event: tuple[str, bool] | None) -> object:
-    """What a training comes to in processes of its own, ended once at an event."""
+def _measured(name: str, folder: Path) -> Iterator[tuple[str, bool]]:
+    """Each event of a case: its title, and whether the result was the same."""
+    case = CASES[name]
+    config = config_for(dataset=str(folder), **{**SMALL, **case.settings})
+    expected = _in_process(config, ())
+    for ends, kill in [(e, True) for e in case.killed] + [
+        (e, False) for e in case.stopped
+    ]:
+        events = tuple((place, kill) for place in ends)
+        # What others prepared would spare it what it shall do.
+        shutil.rmtree(workspace_root() / "prepared", ignore_errors=True)
+        ended = "killed" if kill else "stopped"
+        title = f"{name}: {ended} at {', then at '.join(ends)}"
+        yield title, _in_process(config, events) == expected
+
+
+def _log(title: str, same: bool) -> None:
+    """Adds a line to the log, if there is to be one."""
+    path = os.environ.get("MEDMODEL_RESUME_LOG")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{'equal' if same else 'OTHER'}  {title}\n")
+
+
+def _in_process(config: TrainConfig, events: tuple[tuple[str, bool], ...]) -> object:
+    """What a training comes to in processes of its own, ended at each event."""
     run = RunStore().create(config)
-    context = multiprocessing.get_context("spawn")
-    answers = context.SimpleQueue()
-    for attempt_event in [event, None] if event else [None]:
-        arguments = (run.folder, attempt_event, answers)
-        process = context.Process(target=_attempt, args=arguments)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["medmodel.training.train"])
+    for event in events:
+        process = context.Process(target=_attempt, args=(run.folder, event))
         process.start()
-        if attempt_event is None:
-            process.join()
-            return answers.get() if process.exitcode == 0 else f"{process.exitcode}"
         process.join()
-        if process.exitcode != (-signal.SIGKILL if attempt_event[1] else 0):
+        if process.exitcode != (-signal.SIGKILL if event[1] else 0):
             return f"ended by itself: {process.exitcode}"
         run.clear_stop()
-    raise AssertionError("the last attempt has no event")
+    answers = context.SimpleQueue()
+    process = context.Process(target=_attempt, args=(run.folder, None, answers))
+    process.start()
+    process.join()
+    return answers.get() if process.exitcode == 0 else f"{process.exitcode}"
 
 
-def _attempt(folder: Path, event: tuple[str, bool] | None, answers: Any) -> None:
+def _attempt(folder: Path, event: tuple[str, bool] | None, answers: Any = None) -> None:
     run = Run(folder)
     if event is None:
         if train_once(run) is not RunStatus.DONE:
