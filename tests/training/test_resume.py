@@ -41,7 +41,7 @@ class Whole:
 
 
 def trained_once(case: str, root: Path) -> Whole:
-    settings = {**SMALL, **CASES[case][0]}
+    settings = {**SMALL, **CASES[case].settings}
     folder = root / "data" / "drawn"
     run = RunStore().create(config_for(dataset=str(folder), **settings))
     assert train_once(run) is RunStatus.DONE
