@@ -19,34 +19,40 @@ from medmodel.core.environment import data_roots
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+class LinkError(PermissionError):
+    """A link stands where none is followed."""
+
+
 def open_regular(path: Path) -> IO[bytes]:
     """Opens a file for reading, unless it is a link, a pipe, a device or a folder.
 
     Raises:
         OSError: It is none of the kind, does not exist or cannot be read.
     """
-    return _regular(str(path), path, None)
+    return _regular(str(path), str(path), None)
 
 
 def open_beneath(root: Path, relative: str) -> IO[bytes]:
     """Opens a file below a folder for reading, without following any link below it.
 
     Args:
-        root: The folder, with its links resolved.
+        root: The folder, which is no link.
         relative: The file's path from there.
 
     Raises:
-        PermissionError: The path leads out of the folder, or through a link.
+        LinkError: A link is on the way.
+        PermissionError: The path leads out of the folder.
         OSError: There is no such file, it is no regular one, or it cannot be read.
     """
-    if not _leads_down(relative):
-        raise _outside(relative)
-    names = Path(relative).parts
-    with contextlib.ExitStack() as stack:
-        folder = _open_folder(stack, str(root), None)
+    names = _steps_down(relative)
+    folder = _open_folder(str(root), None)
+    try:
         for name in names[:-1]:
-            folder = _open_folder(stack, name, folder)
-        return _regular(names[-1], root / relative, folder)
+            outer, folder = folder, _open_folder(name, folder)
+            os.close(outer)
+        return _regular(names[-1], f"{root}/{relative}", folder)
+    finally:
+        os.close(folder)
 
 
 def open_data_file(folder: Path, relative: str) -> IO[bytes]:
@@ -63,8 +69,8 @@ def open_data_file(folder: Path, relative: str) -> IO[bytes]:
         PermissionError: The path, or what it links to, lies outside.
         OSError: There is no such file, it is no regular one, or it cannot be read.
     """
-    if not _leads_down(relative):
-        raise _outside(relative)
+    with contextlib.suppress(LinkError):  # nearly all: resolving links takes longer
+        return open_beneath(folder, relative)
     home = Path(os.path.realpath(folder))
     target = Path(os.path.realpath(home / relative))
     for root in (home, *data_roots()):
@@ -73,23 +79,26 @@ def open_data_file(folder: Path, relative: str) -> IO[bytes]:
     raise _outside(relative)
 
 
-def _leads_down(path: str) -> bool:
-    """Whether a path can only lead to something below where it starts."""
-    steps = Path(path)
-    inside = bool(steps.parts) and not steps.is_absolute() and ".." not in steps.parts
-    return inside and "\0" not in path
+def _steps_down(path: str) -> list[str]:
+    """The names on a path that can only lead to something below where it starts.
+
+    Raises:
+        PermissionError: It may lead elsewhere.
+    """
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if not names or path.startswith("/") or ".." in names or "\0" in path:
+        raise _outside(path)
+    return names
 
 
-def _open_folder(stack: contextlib.ExitStack, name: str, parent: int | None) -> int:
+def _open_folder(name: str, parent: int | None) -> int:
     try:
-        handle = os.open(name, _FLAGS | os.O_DIRECTORY, dir_fd=parent)
+        return os.open(name, _FLAGS | os.O_DIRECTORY, dir_fd=parent)
     except OSError as error:
         raise _explained(error, name, parent) from error
-    stack.callback(os.close, handle)
-    return handle
 
 
-def _regular(name: str, path: Path, folder: int | None) -> IO[bytes]:
+def _regular(name: str, path: str, folder: int | None) -> IO[bytes]:
     try:
         # A pipe without a writer would keep who opens it waiting for ever.
         handle = os.open(name, _FLAGS | os.O_NONBLOCK, dir_fd=folder)
@@ -97,7 +106,7 @@ def _regular(name: str, path: Path, folder: int | None) -> IO[bytes]:
         raise _explained(error, name, folder) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(errno.EINVAL, "It is no regular file", str(path))
+        raise OSError(errno.EINVAL, "It is no regular file", path)
     return os.fdopen(handle, "rb")
 
 
@@ -105,7 +114,7 @@ def _explained(error: OSError, name: str, folder: int | None) -> OSError:
     """The error, in words where a link is its cause: ELOOP, or ENOTDIR of a folder."""
     with contextlib.suppress(OSError):
         if stat.S_ISLNK(os.lstat(name, dir_fd=folder).st_mode):
-            return PermissionError(errno.EACCES, "A link is not followed", name)
+            return LinkError(errno.EACCES, "A link is not followed", name)
     return error
 
 

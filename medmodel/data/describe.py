@@ -34,7 +34,8 @@ def describe_files(
         slicing: Fields of `Slicing`.
     """
     choice = Slicing(**slicing)
-    return [_describe(Path(folder), FileEntry(*file), choice) for file in files]
+    root = Path(folder)
+    return [_describe(root, FileEntry(*file), choice) for file in files]
 
 
 def without_image(file: FileEntry, reason: str) -> SampleRow:
@@ -48,12 +49,12 @@ def _describe(folder: Path, file: FileEntry, slicing: Slicing) -> list[SampleRow
     name = relative.rpartition("/")[2]
     try:
         with open_data_file(folder, relative) as opened:
-            reader = images.find_reader(opened.read(HEAD))
+            head = opened.read(HEAD)
+            reader = images.find_reader(head)
             if reader is None and not name.lower().endswith(IMAGE_SUFFIXES):
                 return [without_image(file, NOT_AN_IMAGE)]
             images.check_bytes(os.fstat(opened.fileno()).st_size, name)
-            opened.seek(0)
-            content = opened.read()
+            content = head + opened.read()
         decoded = images.decode(content, name, axis=slicing.axis)
         parts = slicing.parts(decoded.format, decoded.frames)
         if parts == [None]:
