@@ -246,9 +246,9 @@ def _is_cut(table: pd.DataFrame, index: Index, config: TrainConfig) -> bool:
     Where the images have changed since, another one is drawn, and nothing is known.
     """
     columns = ["path", "label", "patient", "split"]
-    drawn = _draw_split(index, config)[columns].reset_index(drop=True)
-    beginning = table.reindex(columns=columns).reset_index(drop=True)
-    return len(table) < len(drawn) and beginning.equals(drawn[: len(table)])
+    drawn = _draw_split(index, config)[columns].to_csv(index=False)
+    lines = table.reindex(columns=columns).to_csv(index=False)
+    return len(lines) < len(drawn) and drawn.startswith(lines)
 
 
 def keep_near_copies(run: Run) -> None:

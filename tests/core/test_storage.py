@@ -313,7 +313,7 @@ def test_a_lock_on_a_file_that_was_removed_is_none(
 
     monkeypatch.setattr(fcntl, "flock", remove_first)
     lock = Lock(path)
-    assert lock.acquire()
+    assert lock.acquire(wait=30)
     assert locked(path)
     lock.release()
 
