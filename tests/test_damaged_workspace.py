@@ -16,11 +16,11 @@ from medmodel.data import curation, datasets
 from medmodel.evaluation import external_validation, gallery, thresholds
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.imaging import enhance
-from medmodel.runs import run_index, run_table, tables
+from medmodel.runs import queue, run_index, run_table, tables
 from medmodel.runs.notes import notes_of
 from medmodel.runs.run import Run, RunStore
 from tests import damaged_workspace
-from tests.damaged_workspace import DAMAGES, IDS, OTHER_VALUES
+from tests.damaged_workspace import DAMAGES, IDS, OTHER_VALUES, PAGES
 
 READERS: dict[str, Callable[[Run], object]] = {
     "thresholds.json": lambda run: (
@@ -112,6 +112,58 @@ def test_a_value_of_another_type_is_read_or_named(
                 read(name, run, path)
     finally:
         shutil.copy2(tmp_path / "whole", path)
+
+
+def others(run: Run) -> list[str]:
+    """Names of a run's files beside the two of its model."""
+    model = {"best.keras", "model.json"}
+    names = {path.name for path in run.folder.iterdir() if path.is_file()}
+    return sorted(names - model)
+
+
+def subsets_of(names: list[str]) -> list[list[str]]:
+    """Each alone, all, and some at random."""
+    chance = random.Random(0)
+    drawn = [[name for name in names if chance.random() < 0.5] for _ in range(9)]
+    return [*([name] for name in names), names, *drawn]
+
+
+def test_a_run_survives_the_loss_of_all_but_its_model(run: Run, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    shutil.copytree(run.folder, whole)
+    readers = [reader for name, reader in READERS.items() if "/" not in name]
+    for lost in subsets_of(others(run)):
+        for name in lost:
+            (run.folder / name).unlink()
+        run_index._known.clear()
+        (entry,) = (e for e in run_index.entries(RunStore()) if e.run.id == run.id)
+        assert entry.has_model and run.model_facts.class_names
+        for name in {"config.json", "status.json"} & set(lost):
+            assert any(name in problem for problem in entry.problems)
+        for reader in readers:
+            try:
+                reader(run)
+            except MedModelError as error:
+                assert any(name in str(error) for name in lost), error
+        shutil.copytree(whole, run.folder, dirs_exist_ok=True)
+
+
+@pytest.mark.parametrize(
+    "place", [p for p, address in PAGES.items() if address.get("run") == IDS["trained"]]
+)
+def test_pages_of_a_run_of_which_the_model_alone_is_left(
+    place: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
+    whole = tmp_path / "whole"
+    shutil.copytree(run.folder, whole)
+    for name in others(run):
+        (run.folder / name).unlink()
+    try:
+        workspace = run.folder.parents[1]
+        assert not damaged_workspace.page_error(place, PAGES[place], workspace)
+    finally:
+        shutil.copytree(whole, run.folder, dirs_exist_ok=True)
 
 
 @pytest.mark.parametrize(
