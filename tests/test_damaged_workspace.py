@@ -73,14 +73,18 @@ def read(name: str, run: Run, path: Path) -> None:
         READERS[name](run)
     except MedModelError as error:
         assert path.name in str(error)
-    run_index._known.clear()
+    run_index._known.pop(run.folder, None)
     run_index.entries(RunStore())
     run_index.unreadable(RunStore())
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_damaged_file_is_read_or_named(name: str, run: Run, tmp_path: Path) -> None:
+def test_a_damaged_file_is_read_or_named(
+    name: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = path_of(name, run).resolve()
+    if path.suffix == ".csv":  # the benchmark reads larger ones, which takes seconds
+        monkeypatch.setattr(damaged_workspace, "HUGE_BYTES", 2 << 20)
     shutil.copy2(path, tmp_path / "whole")
     for number in range(3 * len(DAMAGES)):
         damage = list(DAMAGES)[number % len(DAMAGES)]
@@ -135,7 +139,7 @@ def test_a_run_survives_the_loss_of_all_but_its_model(run: Run, tmp_path: Path) 
     for lost in subsets_of(others(run)):
         for name in lost:
             (run.folder / name).unlink()
-        run_index._known.clear()
+        run_index._known.pop(run.folder, None)
         (entry,) = (e for e in run_index.entries(RunStore()) if e.run.id == run.id)
         assert entry.has_model and run.model_facts.class_names
         for name in {"config.json", "status.json"} & set(lost):

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,8 @@ MOST_TABLE_BYTES = 4 << 30
 _SPLITS = {"train", "val", "test"}
 _SCORE = "score_"
 _ROUNDING = 1e-3
+_LONGEST_LINE = 1 << 20
+"""In characters: no line of ours comes near, of a damaged file one may be all of it."""
 
 
 @dataclass(frozen=True)
@@ -383,10 +385,17 @@ def read_cells(path: Path, *names: str) -> Iterator[list[str]]:
             yield [cells[position] for position in positions]
 
 
+def _short_lines(file: IO[str]) -> Iterator[str]:
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error("a line is too long")
+        yield line
+
+
 def _lines(path: Path) -> Iterator[list[str]]:
     try:
         with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
-            yield from csv.reader(file)
+            yield from csv.reader(_short_lines(file))
     except FileNotFoundError:
         return
     except OSError as error:

@@ -239,3 +239,12 @@ def test_steps_that_are_no_table_are_put_aside(run: Run) -> None:
     run.steps_path.write_text("time,epoch,step,loss,accuracy\n1,1,x,1,1\n1,1,2,1,1\n")
     tables.rewind_steps(run, 5)
     assert run.steps_path.read_text().splitlines()[1:] == ["1,1,2,1,1"]
+
+
+def test_a_line_without_an_end_is_damage(run: Run) -> None:
+    run.history_path.write_text("epoch,val_loss\n1,0.5\n" + "0" * (1 << 20))
+    with pytest.raises(FileError, match=r"history\.csv is damaged"):
+        list(tables.read_cells(run.history_path, "epoch"))
+    cells = "1," * ((1 << 19) - 1)
+    run.history_path.write_text(f"epoch,val_loss\n1,0.5\n{cells}\n")
+    assert list(tables.read_cells(run.history_path, "epoch")) == [["1"]]
