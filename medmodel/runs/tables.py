@@ -188,10 +188,10 @@ def _write_checked(
     checksums = _checksums(run)
     if checksums.pop(path.name, None):
         # Ended in between, it must not be taken for the table that is new.
-        write_json(run.folder / CHECKSUMS, checksums)
+        _write_checksums(run, checksums)
     write_rows(path, header, rows)
     checksums[path.name] = _checksum(path.read_bytes())
-    write_json(run.folder / CHECKSUMS, checksums)
+    _write_checksums(run, checksums)
 
 
 def _read_checked(run: Run, path: Path) -> bytes | None:
@@ -236,7 +236,28 @@ def set_damaged_checksums_aside(run: Run) -> None:
 
 
 def _checksums(run: Run) -> dict[str, Checksum]:
-    return read_as(run.folder / CHECKSUMS, dict[str, Checksum]) or {}
+    """What the tables were when they were written, by their names.
+
+    Raises:
+        FileError: The file of it was changed.
+    """
+    path = run.folder / CHECKSUMS
+    checksums = read_as(path, dict[str, Checksum]) or {}
+    # Earlier versions did not say what the file itself was.
+    expected = checksums.pop(CHECKSUMS, None)
+    if expected not in (None, _checksum_of_checksums(checksums)):
+        raise damaged(path, "it was changed")
+    return checksums
+
+
+def _write_checksums(run: Run, checksums: Mapping[str, Checksum]) -> None:
+    values = {**checksums, CHECKSUMS: _checksum_of_checksums(checksums)}
+    write_json(run.folder / CHECKSUMS, values)
+
+
+def _checksum_of_checksums(checksums: Mapping[str, Checksum]) -> Checksum:
+    lines = sorted(f"{name} {c.rows} {c.sha256}\n" for name, c in checksums.items())
+    return _checksum("".join(lines).encode())
 
 
 def _checksum(content: bytes) -> Checksum:

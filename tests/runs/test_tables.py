@@ -1,5 +1,8 @@
 """Tables of a run's folder: exact bytes out, the same values in."""
 
+import json
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -180,10 +183,13 @@ def test_a_table_written_anew_is_told_from_the_one_before(
     tables.write_split(run, split_of(2))
     assert len(tables.read_split(run)) == 2
 
-    def killed(content: bytes) -> None:
+    write_rows = tables.write_rows
+
+    def killed(*arguments: Any) -> None:
+        write_rows(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tables, "_checksum", killed)
+    monkeypatch.setattr(tables, "write_rows", killed)
     with pytest.raises(KeyboardInterrupt):
         tables.write_split(run, split_of(3))
     monkeypatch.undo()
@@ -248,3 +254,24 @@ def test_a_line_without_an_end_is_damage(run: Run) -> None:
     cells = "1," * ((1 << 19) - 1)
     run.history_path.write_text(f"epoch,val_loss\n1,0.5\n{cells}\n")
     assert list(tables.read_cells(run.history_path, "epoch")) == [["1"]]
+
+
+def test_checksums_that_were_changed_are_damage_themselves(run: Run) -> None:
+    """Not the tables, which are whole: a resumed run goes on without the checksums."""
+    tables.write_split(run, SAMPLES)
+    tables.write_predictions(run, ["sick", "NA"], SAMPLES, np.full((2, 2), 0.5))
+    path = run.folder / tables.CHECKSUMS
+    whole = json.loads(path.read_text())
+    tables.read_split(run)
+    tables.read_predictions(run)
+    changed = {**whole, "split.csv": {**whole["split.csv"], "rows": 3}}
+    lost = {name: value for name, value in whole.items() if name != "split.csv"}
+    for values in (changed, lost):
+        path.write_text(json.dumps(values))
+        with pytest.raises(RunError, match=r"checksums\.json is damaged"):
+            tables.read_split(run)
+        tables.set_damaged_checksums_aside(run)
+        assert len(tables.read_split(run)) == 2
+    del whole[tables.CHECKSUMS]  # as an earlier version wrote it
+    path.write_text(json.dumps(whole))
+    assert len(tables.read_split(run)) == 2
