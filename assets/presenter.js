@@ -29,7 +29,7 @@ class Stage {
 
   take(component) {
     this.component = component;
-    const { slide, place, action, room, code, dark, keys } = component.data;
+    const { slide, place, turns, action, room, code, dark, keys } = component.data;
     this.dialog.classList.toggle("mm-dark", dark);
     this.dialog.classList.toggle("mm-light", !dark);
     this.dialog.setAttribute("aria-busy", "false");
@@ -40,6 +40,7 @@ class Stage {
     const button = this.find(".mm-action");
     button.hidden = !action;
     button.textContent = action ? `${action} ⏎` : "";
+    for (const turn of this.dialog.querySelectorAll(".mm-turn")) turn.hidden = !turns;
     this.find(".mm-place").textContent = place;
     this.find(".mm-room").textContent = room;
     const text = JSON.stringify(slide);

@@ -21,7 +21,7 @@ function shape(name, facts, text) {
 function ticks(low, high, most) {
   const raw = (high - low) / Math.max(most, 1);
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= raw * 0.999);
+  const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= raw * 0.999);
   const values = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) values.push(i * step);
   return { values, step };
@@ -29,7 +29,9 @@ function ticks(low, high, most) {
 
 function tickText(value, step, perCent) {
   const [shown, apart] = perCent ? [100 * value, 100 * step] : [value, step];
-  const digits = Math.min(6, Math.max(0, -Math.floor(Math.log10(apart) + 1e-9)));
+  // As many digits as tell two neighbours apart: 0.25 has one more than 0.2.
+  let digits = 0;
+  while (digits < 6 && Math.abs(apart * 10 ** digits - Math.round(apart * 10 ** digits)) > 1e-6) digits++;
   return shown.toFixed(digits) + (perCent ? " %" : "");
 }
 
@@ -55,13 +57,13 @@ function drawCurves(svg, chart) {
   const [left, right, top, bottom] = [4 * size, 0.8 * size, 0.6 * size, 3 * size];
   const toX = (x) => left + ((x - x0) / (x1 - x0)) * (width - left - right);
   const toY = (y) => height - bottom - ((y - y0) / (y1 - y0)) * (height - top - bottom);
-  const across = ticks(y0, y1, Math.max(2, Math.floor(height / (3 * size))));
+  const across = ticks(y0, y1, Math.max(3, Math.floor(height / (2.5 * size))));
   for (const value of across.values) {
     const y = toY(value);
     svg.append(shape("line", { x1: left, x2: width - right, y1: y, y2: y, class: "mm-grid" }));
     svg.append(shape("text", { x: left - 0.4 * size, y: y + 0.35 * size, "text-anchor": "end" }, tickText(value, across.step, chart.perCent)));
   }
-  const along = ticks(x0, x1, Math.max(2, Math.floor(width / (6 * size))));
+  const along = ticks(x0, x1, Math.max(2, Math.floor(width / (4.5 * size))));
   for (const value of along.values) {
     svg.append(shape("text", { x: toX(value), y: height - bottom + 1.2 * size, "text-anchor": "middle" }, tickText(value, along.step, false)));
   }

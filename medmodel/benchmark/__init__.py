@@ -71,6 +71,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "browser.viewers.viewers",
         "50 viewers of one live run while it trains",
     ),
+    "audience": (
+        "audience.audience",
+        "200 phones follow the presenter: from publishing a slide to seeing it",
+    ),
     "contrast": (
         "browser.contrast.contrast",
         "lowest contrast of all texts of all pages, light and dark",

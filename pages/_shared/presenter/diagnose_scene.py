@@ -140,7 +140,7 @@ def _turn(count: int, at: int, by: int) -> None:
 def _slide(answer: Answer, at: int, count: int) -> Slide:
     notes = [calibration_sentence(answer.prediction.temperature)]
     if count > 1:
-        notes.append(f"Image {at + 1} of {count}; ↑ and ↓ show the others.")
+        notes.append(f"Image {at + 1} of {count}.")
     case = answer.case
     title = "As in the data set" if case.label else "As uploaded"
     image = Image(title, "The image", _png(pixels_of(case)))

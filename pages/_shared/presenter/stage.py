@@ -44,6 +44,7 @@ def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) 
         data={
             "slide": scene.slide.facts(inline=True),
             "place": f"{STEPS.index(step) + 1} / {len(STEPS)}",
+            "turns": scene.turn is not None,
             "action": scene.action,
             "room": _attendance(scene, room, shares_images),
             "code": _code(room),

@@ -37,7 +37,7 @@ def train_scene() -> Scene:
         RECIPES[recipe].summary,
         notes=(
             f"Network: {MODEL_NAMES[config.model]}.",
-            f"Recipe {at + 1} of {len(OFFERED)}; ↑ and ↓ show the others.",
+            f"Recipe {at + 1} of {len(OFFERED)}.",
             *_busy(),
         ),
     )
