@@ -343,7 +343,7 @@ def test_diagnose_needs_consent_a_model_and_an_image(
     app.run()
     assert projector.title == "No image yet"
     pressed(app, projector, "action")
-    assert projector.title == "Loading the model"
+    assert projector.title == "Loading the model", projector.data["slide"]
     assert projector.data["slide"]["state"] == "busy"
 
 
