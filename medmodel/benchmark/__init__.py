@@ -134,7 +134,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "quality_blood": ("quality.blood", "Instant on blood cells: test accuracy"),
     "quality_chest": ("quality.chest", "Instant on chest X-rays: test AUC"),
     "interval_coverage": (
-        "statistics.interval_coverage",
+        "interval_coverage.interval_coverage",
         "share of simulated splits whose 95 % interval holds the truth",
     ),
     "test_size": (

@@ -44,14 +44,6 @@ SETTINGS: list[Setting] = [
     Setting("few patients", (0.5, 0.5), patients=8, separation=1.5),
 ]
 
-SMALL: list[Setting] = [
-    Setting("few images", (0.5, 0.5), images=24, separation=1.5),
-    Setting("few of a class", (0.9, 0.1), images=130),
-    Setting("few images of three classes", (1 / 3, 1 / 3, 1 / 3), images=45),
-    Setting("patients, few of a class", (0.5, 0.5), patients=30, separation=1.5),
-]
-"""Where the smallest groups are about as small as `intervals.MINIMA` allows."""
-
 
 def simulate(
     setting: Setting, rng: np.random.Generator, separations: tuple[float, ...] = ()

@@ -1,4 +1,4 @@
-"""Rows about numbers: do intervals cover, do tests hold, is it instant."""
+"""Rows about numbers: do tests hold, is it instant."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from medmodel.benchmark import Measurement, at_least, at_most
+from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.servers import temporary_workspace
-from medmodel.benchmark.simulation import SETTINGS, SMALL, Setting, simulate
+from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.evaluation.bootstrap import (
@@ -29,7 +29,6 @@ from medmodel.evaluation.curves import (
     score_histogram,
 )
 from medmodel.evaluation.evaluation import evaluate_predictions
-from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
 from medmodel.evaluation.paired_tests import accuracy_difference, area_difference
 from medmodel.evaluation.predictions import Predictions, subset
@@ -40,115 +39,8 @@ from medmodel.runs.run_index import SETTLED_SECONDS, entries
 from medmodel.runs.run_table import runs_table, searched
 
 SIMULATIONS = 2000
-_CLASS = 1  # the rare one, where there is one
-_CUT = 0.3
 _COLOUR = "#0072B2"
-_RATES = np.array([5, 10, 25])  # 10, 20 and 50 % of false alarms, or of recall
-_ELSEWHERE = 0.02  # the prevalence at which predictive values are asked for
 _DRAWS = 400
-
-_SELDOM = 0.1
-"""Intervals that are given in a smaller share of splits are not counted."""
-
-# Where no method was found that stays within the limits, and what happens there.
-EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("clustered", "class calibration_error"): "a little too wide by patient",
-}
-
-
-def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
-    """How often each kind of 95 % interval holds the truth, in each setting.
-
-    Only where it is given: of too few images or patients there is none.
-    """
-    measurements = []
-    for setting in [*SETTINGS, *SMALL]:
-        cover = coverage(setting, simulations)
-        shares = {
-            name: share
-            for name, share in cover.items()
-            if (setting.title, name) not in EXCEPTIONS
-        }
-        if not shares:
-            continue
-        least, most = (
-            min(shares, key=shares.__getitem__),
-            max(shares, key=shares.__getitem__),
-        )
-        note = f"{setting.title}, {least}, of {len(shares)} intervals"
-        note += _named(cover, setting)
-        measurements.append(
-            at_least("interval_coverage", shares[least], 0.93, "share", note)
-        )
-        note = f"{setting.title}, {most}"
-        measurements.append(
-            at_most("interval_coverage", shares[most], 0.985, "share", note)
-        )
-    fewest = max(least.images for least in MINIMA.values())
-    note = "fewest images (patients) of each: " + ", ".join(
-        f"{kind} {least.images} ({least.patients})" for kind, least in MINIMA.items()
-    )
-    measurements.append(at_most("interval_coverage", fewest, 300, "images", note))
-    return measurements
-
-
-def _named(cover: dict[str, float], setting: Setting) -> str:
-    """The exceptions of a setting with what was measured, each kind in one phrase."""
-    by_name: dict[str, list[float]] = {}
-    for (title, name), why in EXCEPTIONS.items():
-        if title == setting.title:
-            by_name.setdefault(why, []).append(cover[name])
-    return "".join(
-        f"; {len(held)} more {why}: {min(held):.3f} to {max(held):.3f}"
-        for why, held in by_name.items()
-    )
-
-
-def coverage(setting: Setting, simulations: int, seed: int = 0) -> dict[str, float]:
-    """Share of the intervals given in simulated splits that hold the truth, by kind.
-
-    The truth is what the same function finds in 400,000 independent images.
-    """
-    rng = np.random.default_rng(seed)
-    everyone = replace(setting, images=400_000, patients=0)
-    truth = {k: e.value for k, e in _estimates(simulate(everyone, rng)[0])}
-    held = dict.fromkeys(truth, 0)
-    measured = dict.fromkeys(truth, 0)
-    for _ in range(simulations):
-        for name, estimate in _estimates(simulate(setting, rng)[0]):
-            if estimate.has_interval:
-                measured[name] += 1
-                held[name] += estimate.low <= truth[name] <= estimate.high
-    often = [name for name in truth if measured[name] > _SELDOM * simulations]
-    return {name: held[name] / measured[name] for name in often}
-
-
-def _estimates(data: Predictions) -> Iterator[tuple[str, Estimate]]:
-    for name, estimate in overall_metrics(data).items():
-        yield f"overall {name}", estimate
-    for name, estimate in class_metrics(data, _CLASS).items():
-        yield f"class {name}", estimate
-    at_cut = outcome(data, _CLASS, _CUT).metrics
-    for name, estimate in at_cut.items():
-        yield f"threshold {name}", estimate
-    forecast = at_prevalence(at_cut["sensitivity"], at_cut["specificity"], _ELSEWHERE)
-    yield "forecast ppv", forecast.ppv
-    yield "forecast npv", forecast.npv
-    n = len(data.truth)
-    benefit = decision_curve(data, _CLASS, np.array([0.1, 0.3]))
-    for at, cut in enumerate(benefit.thresholds):
-        value, low, high = benefit.model[at], benefit.low[at], benefit.high[at]
-        yield f"net benefit at {cut:g}", Estimate(value, low, high, n)
-    yield from _bands(data)
-
-
-def _bands(data: Predictions) -> Iterator[tuple[str, Estimate]]:
-    n = len(data.truth)
-    roc = roc_curve(data, _CLASS)
-    for at in _RATES if roc.too_few is None else ():
-        x = roc.band_x[at]
-        value = float(np.interp(x, roc.x, roc.y))
-        yield f"ROC at {x:.2f}", Estimate(value, roc.low[at], roc.high[at], n)
 
 
 def test_size(simulations: int = SIMULATIONS) -> list[Measurement]:

@@ -120,8 +120,8 @@ def calibration_error(
     sizes = np.linspace(0, 1, 21)
     # What would be seen at each size: shape (sizes, draws).
     seen = np.array([np.abs(size * gaps + noise).sum(axis=1) for size in sizes])
-    # 99 instead of 97.5 %: the gaps' shape is itself taken from these images.
-    low = np.interp(value, np.quantile(seen, 0.99, axis=1), sizes) * value
+    # 98 instead of 97.5 %: the gaps' shape is itself taken from these images.
+    low = np.interp(value, np.quantile(seen, 0.98, axis=1), sizes) * value
     middle, high = np.quantile(seen[-1], [0.5, 0.975])
     return Estimate(value, float(low), min(value + float(high - middle), 1.0), n)
 

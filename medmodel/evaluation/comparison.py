@@ -219,13 +219,13 @@ def difference(
         estimate, p, needed = bootstrap_difference(a, b, metric)
         test = "paired bootstrap"
     units = min(limiting_units(metric, model) for model in (a, b))
-    estimate = where_enough(estimate, _kind(metric), units, a.patients)
+    estimate = where_enough(estimate, kind_of_difference(metric), units, a.patients)
     return PairedDifference(
         metric, first, second, (values[0], values[1]), estimate, p, test, needed
     )
 
 
-def _kind(metric: str) -> str:
+def kind_of_difference(metric: str) -> str:
     """Key of `intervals.MINIMA` for the difference of a metric."""
     if metric == "accuracy":
         return "accuracy difference"

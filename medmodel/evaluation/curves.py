@@ -24,7 +24,7 @@ from medmodel.evaluation.intervals import (
     wilson_at,
 )
 from medmodel.evaluation.predictions import Predictions
-from medmodel.evaluation.ranking_metrics import STEADY, midranks
+from medmodel.evaluation.ranking_metrics import STEADY_PATIENTS, midranks
 
 POINTS = 200
 _GRID = np.linspace(0, 1, 51)
@@ -316,7 +316,7 @@ def _independent(
     influence = np.where(
         positive, (called - hit) / inside, -slope * (called - alarm) / outside
     )
-    variance, quantile = variance_and_quantile(influence, patients, STEADY)
+    variance, quantile = variance_and_quantile(influence, patients, STEADY_PATIENTS)
     if math.isinf(variance):
         return inside / likeness
     variance = max(variance, hit * (1 - hit) / inside)

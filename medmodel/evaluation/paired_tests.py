@@ -158,7 +158,8 @@ def bootstrap_difference(
 ) -> tuple[Estimate, float, int | None]:
     """Difference of any metric by the paired bootstrap, patients kept together.
 
-    Both models are measured on the same resampled splits; see `percentiles`.
+    Both models are measured on the same resampled splits; see `percentile_interval`.
+    Of metrics of predicted classes the interval allows for one more disagreement.
 
     Args:
         a: One model's predictions.
@@ -181,9 +182,38 @@ def bootstrap_difference(
     differences = differences[np.isfinite(differences)]
     if math.isnan(value) or units < 2 or len(differences) < draws / 2:
         return NOT_MEASURABLE, 1.0, None
-    low, high, p = percentile_interval(differences, smallest_group(metric, [a, b]))
+    smallest = smallest_group(metric, [a, b])
+    low, high, p = percentile_interval(differences, smallest)
+    if METRICS[metric].from_choices:
+        variance = _one_disagreement_more(a, metric, smallest)
+        low, high = _widened((low, value, high), variance)
     estimate = Estimate(value, min(low, value), max(high, value), n)
     return estimate, p, _needed_by_error(value, float(differences.std()), n)
+
+
+def _one_disagreement_more(data: Predictions, metric: str, smallest: int) -> float:
+    """Variance that one more disagreement on either side adds to a difference.
+
+    What Bonett and Price add to a difference of accuracies: models of which hardly one
+    image tells more than the other are not known to be equally good. One image of the
+    smallest group moves a mean over the classes by its share of that class's part.
+    """
+    classes = len(np.unique(data.truth))
+    # From -1 to 1 a correlation moves twice as far as a share.
+    span = 2 if metric == "mcc" else 1
+    return 2 * (span / (classes * smallest)) ** 2
+
+
+def _widened(
+    interval: tuple[float, float, float], variance: float
+) -> tuple[float, float]:
+    """Ends of an interval (low, value, high) whose variance grows by another one."""
+    low, value, high = interval
+    half, other = (high - low) / 2, Z * math.sqrt(variance)
+    if half == 0:
+        return value - other, value + other
+    factor = math.hypot(half, other) / half
+    return value - factor * (value - low), value + factor * (high - value)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

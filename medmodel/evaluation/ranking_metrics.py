@@ -19,14 +19,13 @@ from medmodel.evaluation.intervals import (
 from medmodel.evaluation.predictions import Predictions, Weights
 
 _PRIOR = 2
-_STEADY_PRECISION = 6.0
-"""The same as `STEADY`, of average precisions, whose variance is the plain one."""
-STEADY = 12.0
-"""Degrees of freedom that a variance of `shrunk_influence` has at least.
+STEADY_IMAGES, STEADY_PATIENTS = 20.0, 6.0
+"""Degrees of freedom that a variance of ranks has at least, though not more than images
+of two groups as small as the rarest, where patients are unknown and where known.
 
 Fewer, as the images seen alone suggest where one of them is far off, make intervals of
-20 images so wide that they say nothing (0.57–1.00), and those of 10 to 25 a class hold
-the truth 99 times of 100.
+20 images so wide that they say nothing (0.57–1.00), and hold the truth 99 times of 100;
+of patients, who bring several images, they hold it 92 times with more.
 """
 
 
@@ -50,7 +49,7 @@ class ClassArea:
         Args:
             patients: Patient number of each image, shape `(n,)`; None if unknown.
         """
-        return auc_estimate(self.area, self.influence, patients, self.rarest, STEADY)
+        return auc_estimate(self.area, self.influence, patients, self.rarest)
 
 
 def roc_auc(data: Predictions, position: int | None = None) -> Estimate:
@@ -104,7 +103,7 @@ def average_precision(data: Predictions, position: int | None = None) -> Estimat
         return NOT_MEASURABLE
     value = sum(precision for precision, _ in parts) / len(parts)
     influence = np.mean([influence for _, influence in parts], axis=0)
-    return auc_estimate(value, influence, data.patients, rarest, _STEADY_PRECISION)
+    return auc_estimate(value, influence, data.patients, rarest)
 
 
 def precision_influence(
@@ -210,7 +209,6 @@ def auc_estimate(
     influence: NDArray[np.float64],
     patients: NDArray[np.intp] | None,
     rarest: int,
-    freedom: float = 1.0,
 ) -> Estimate:
     """Interval of an area (or a mean of areas) from the images' influences.
 
@@ -220,8 +218,6 @@ def auc_estimate(
         patients: Patient number of each image, shape `(n,)`; None if unknown.
         rarest: Images of the rarest group that was compared: all there is to go by
             where the groups are perfectly apart and DeLong's variance is 0.
-        freedom: Degrees of freedom that the variance has at least; `STEADY` for
-            influences from `shrunk_influence`.
 
     Reference: on the logit scale, so that it stays within 0 and 1: Pepe, The
     Statistical Evaluation of Medical Tests (2003), 5.2; patients kept together:
@@ -229,7 +225,7 @@ def auc_estimate(
     """
     n = len(influence)
     variance, quantile = variance_and_quantile(
-        influence, patients, min(freedom, rarest)
+        influence, patients, least_freedom(patients, rarest)
     )
     if variance < 1e-15 or math.isinf(variance) or not 0 < area < 1:
         effect = design_effect(np.zeros(n), patients)
@@ -238,6 +234,17 @@ def auc_estimate(
     logit = math.log(area / (1 - area))
     half = quantile * math.sqrt(variance) / (area * (1 - area))
     return Estimate(area, _logistic(logit - half), _logistic(logit + half), n)
+
+
+def least_freedom(patients: NDArray[np.intp] | None, rarest: int) -> float:
+    """Degrees of freedom of a variance of ranks, at least.
+
+    Args:
+        patients: Patient number of each image, shape `(n,)`; None if unknown.
+        rarest: Images of the smaller group.
+    """
+    steady = STEADY_IMAGES if patients is None else STEADY_PATIENTS
+    return max(min(steady, 2 * rarest - 2), 1.0)
 
 
 def weighted_auc(data: Predictions, weights: Weights) -> Weights:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medmodel.core.errors import DataError
+from medmodel.evaluation import paired_tests
 from medmodel.evaluation.bootstrap import percentile_interval, smallest_group
 from medmodel.evaluation.comparison import (
     PairedDifference,
@@ -395,3 +396,23 @@ def test_draws_that_mostly_lack_a_class_tell_nothing() -> None:
     a, b = (Predictions(["a", "b"], truth, np.eye(2)[c], None) for c in calls)
     estimate, p, needed = bootstrap_difference(a, b, "mcc", 400)
     assert not estimate.measurable and p == 1 and needed is None
+
+
+def test_models_without_a_disagreement_are_not_known_to_be_equal() -> None:
+    """As of accuracies: one image more on either side, of 20 of each class."""
+    truth = np.repeat([0, 1], 20)
+    data = Predictions(["a", "b"], truth, np.eye(2)[truth], None)
+    half = 1.959964 * np.sqrt(2 / 40**2)
+    for metric, span in (("sensitivity", 1), ("mcc", 2)):
+        estimate, p, _ = bootstrap_difference(data, data, metric, 50)
+        assert (estimate.value, p) == (0, 1)
+        assert (estimate.low, estimate.high) == pytest.approx(
+            (-span * half, span * half)
+        )
+    estimate, _, _ = bootstrap_difference(data, data, "brier", 50)
+    assert (estimate.low, estimate.high) == (0, 0)
+
+
+def test_an_interval_grows_by_the_root_of_the_added_variance() -> None:
+    low, high = paired_tests._widened((0.1, 0.4, 0.7), (0.4 / 1.959964) ** 2)
+    assert (low, high) == pytest.approx((0.4 - 0.5, 0.4 + 0.5))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
+from medmodel.evaluation import ranking_metrics
 from medmodel.evaluation.comparison import CommonImages, compare
 from medmodel.evaluation.curves import (
     decision_curve,
@@ -30,7 +31,6 @@ from medmodel.evaluation.intervals import (
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.ranking_metrics import (
-    STEADY,
     auc_components,
     auc_estimate,
     midranks,
@@ -110,8 +110,10 @@ def test_mean_of_shares_by_hand() -> None:
     parts = [Estimate(0.8, 0.7, 0.9, 50), Estimate(0.6, 0.4, 0.7, 20), NOT_MEASURABLE]
     found = mean_of_proportions(parts, 70)
     assert found.value == pytest.approx(0.7)
-    assert found.low == pytest.approx(0.7 - np.hypot(0.1, 0.2) / 2)
-    assert found.high == pytest.approx(0.7 + np.hypot(0.1, 0.1) / 2)
+    # Student's quantiles of 49 and 19 degrees of freedom in place of 1.959964.
+    first, second = 2.009575 / 1.959964, 2.093024 / 1.959964
+    assert found.low == pytest.approx(0.7 - np.hypot(0.1 * first, 0.2 * second) / 2)
+    assert found.high == pytest.approx(0.7 + np.hypot(0.1 * first, 0.1 * second) / 2)
     assert found.n == 70
     assert mean_of_proportions([NOT_MEASURABLE], 0) is NOT_MEASURABLE
 
@@ -248,7 +250,7 @@ def test_coverage_of_a_rare_class_area() -> None:
         scores = rng.normal(size=400) + 2.3262 * positive
         area, influence = auc_components(positive, scores)
         steady = shrunk_influence(positive, area, influence, None)
-        found = auc_estimate(area, steady, None, 20, STEADY)
+        found = auc_estimate(area, steady, None, 20)
         half = 1.96 * np.sqrt(np.sum(influence**2))
         kept += found.low <= 0.95 <= found.high
         plain += area - half <= 0.95 <= area + half
@@ -256,7 +258,9 @@ def test_coverage_of_a_rare_class_area() -> None:
     assert plain / 400 < 0.92
 
 
-def test_one_straggler_among_twenty_does_not_make_the_interval_absurd() -> None:
+def test_one_straggler_among_twenty_does_not_make_the_interval_absurd(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Nineteen of twenty perfectly apart, one far off: area 0.975."""
     positive = np.arange(300) < 20
     scores = np.where(positive, 2.0, np.linspace(0, 1, 300))
@@ -264,8 +268,9 @@ def test_one_straggler_among_twenty_does_not_make_the_interval_absurd() -> None:
     area, influence = auc_components(positive, scores)
     steady = shrunk_influence(positive, area, influence, None)
     assert area == pytest.approx(0.975, abs=1e-3)
+    assert 0.75 < auc_estimate(area, steady, None, 20).low < 0.93
+    monkeypatch.setattr(ranking_metrics, "STEADY_IMAGES", 1.0)
     assert auc_estimate(area, steady, None, 20).low < 0.7
-    assert 0.75 < auc_estimate(area, steady, None, 20, STEADY).low < 0.93
 
 
 def test_numbers_of_patients_may_have_gaps() -> None:
@@ -280,11 +285,20 @@ def test_numbers_of_patients_may_have_gaps() -> None:
     assert freedom == pytest.approx(min(2, 2 * 0.0576 / (0.0288 - 0.0192)))
 
 
-def test_freedom_is_no_more_than_the_rarest_group() -> None:
+@pytest.mark.parametrize(
+    ("rarest", "patients", "quantile"),
+    # Student's, with 2 × 3 - 2 degrees of freedom, with 20, and with 6 of patients.
+    [(3, None, 2.776445), (30, None, 2.085963), (30, np.arange(50), 2.446912)],
+)
+def test_freedom_is_no_more_than_the_rarest_group(
+    rarest: int, patients: np.ndarray | None, quantile: float
+) -> None:
     influence = np.zeros(50)
     influence[0] = 0.1  # one image matters
-    found = auc_estimate(0.8, influence, None, rarest=3, freedom=6)
-    half = 3.182446 * 0.1 / (0.8 * 0.2)
+    found = auc_estimate(0.8, influence, patients, rarest)
+    half = quantile * 0.1 / (0.8 * 0.2)
+    if patients is not None:
+        half *= np.sqrt(50 / 49)
     assert found.high == pytest.approx(1 / (1 + 0.25 * np.exp(-half)))
     assert found.low == pytest.approx(1 / (1 + 0.25 * np.exp(half)))
 

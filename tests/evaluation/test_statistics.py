@@ -1,10 +1,12 @@
 """The simulations behind the rows interval_coverage and test_size, in small."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 
-from medmodel.benchmark import statistics, unfamiliar
-from medmodel.benchmark.simulation import SETTINGS, simulate
+from medmodel.benchmark import interval_coverage, statistics, unfamiliar
+from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
 from medmodel.evaluation.ood.vectors import WIDTH
 
 
@@ -17,13 +19,43 @@ def test_simulated_splits_are_what_they_say() -> None:
         assert (a.patients is None) == (setting.patients == 0)
 
 
+@pytest.fixture
+def few_populations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interval_coverage, "SHIFTS", (0.0,))
+    monkeypatch.setattr(interval_coverage, "_TRUTH", 20_000)
+
+
+@pytest.mark.usefixtures("few_populations")
 def test_coverage_of_a_few_simulations() -> None:
-    found = statistics.coverage(SETTINGS[1], 15)
-    assert min(found.values()) > 0.6
+    counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
+    setting = Setting("two", (0.5, 0.5), images=120, separation=1.5)
+    interval_coverage.count_covered(setting, 15, counts)
+    assert {unit for _, unit, _ in counts} == {"images"}
+    shares = [count.share for count in counts.values() if count.given >= 10]
+    assert len(shares) > 35 and min(shares) > 0.6
+    # 120 images are less than twice the fewest of a temperature, not of an accuracy.
+    assert counts["temperature", "images", True].given == 15
+    assert counts["accuracy, all classes", "images", False].given == 15
 
 
+@pytest.mark.usefixtures("few_populations")
+def test_differences_of_two_models_are_covered() -> None:
+    counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
+    setting = Setting("two", (0.5, 0.5), images=300, separation=1.5)
+    interval_coverage.count_covered(setting, 6, counts, paired=True)
+    assert {name for name, _, _ in counts} == {
+        f"difference of {metric}"
+        for metric in ("accuracy", "sensitivity", "ppv", "f1", "auc", "brier")
+    }
+    assert sum(count.right for count in counts.values()) >= 28
+
+
+@pytest.mark.usefixtures("few_populations")
 def test_intervals_that_are_not_given_are_not_counted() -> None:
-    assert statistics.coverage(SETTINGS[-1], 3) == {}  # 8 patients
+    counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
+    setting = Setting("two", (0.5, 0.5), patients=4)
+    interval_coverage.count_covered(setting, 5, counts)
+    assert not counts
 
 
 def test_equal_models_are_rarely_told_apart() -> None:

@@ -1,0 +1,243 @@
+"""Row interval_coverage: how often each kind of 95 % interval holds the truth.
+
+A share of few images takes few values, so that of each single population an interval
+holds the truth a little more or less often, in waves. As Brown, Cai and DasGupta do
+(Statistical Science 16 (2001) 101), coverage is therefore a mean over populations: of
+classes that are easier and harder to tell apart, balanced and rare, of two and three,
+with patients and without.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from medmodel.benchmark import Measurement, at_least, at_most
+from medmodel.benchmark.simulation import Setting, simulate
+from medmodel.evaluation import comparison
+from medmodel.evaluation.comparison import CommonImages, kind_of_difference
+from medmodel.evaluation.curves import decision_curve, roc_curve
+from medmodel.evaluation.intervals import MINIMA, Estimate, count_units, where_enough
+from medmodel.evaluation.metrics import METRICS, limiting_units
+from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.temperature_scaling import fit_temperature
+from medmodel.evaluation.thresholds import at_prevalence, outcome
+
+SIMULATIONS = 100
+"""Splits that are drawn of each population."""
+SHIFTS = (-0.6, -0.36, -0.12, 0.12, 0.36, 0.6)
+"""Added to the distance of a setting's classes: a population each."""
+_TRUTH = 100_000
+_CLASS = 1  # the rare one, where there is one
+_CUT = 0.3
+_RATES = (5, 10, 25)  # 10, 20 and 50 % of false alarms
+_BENEFITS = np.array([0.1, 0.3])
+_ELSEWHERE = 0.02  # the prevalence at which predictive values are asked for
+_COMPARED = ("accuracy", "sensitivity", "ppv", "f1", "auc", "brier")
+_FEWEST = 200
+"""Intervals of which a coverage is told, to within about 2 points."""
+
+SETTINGS: list[Setting] = [
+    *(Setting("two", (0.5, 0.5), n, separation=1.5) for n in (20, 32, 64, 160, 480)),
+    *(Setting("rare", (0.9, 0.1), n, separation=1.8) for n in (120, 240, 480)),
+    *(Setting("three", (1 / 3, 1 / 3, 1 / 3), n) for n in (45, 90, 240)),
+    *(
+        Setting("two", (0.5, 0.5), patients=n, separation=1.5)
+        for n in (3, 4, 10, 24, 40, 80, 160)
+    ),
+    *(Setting("rare", (0.85, 0.15), patients=n) for n in (100, 240)),
+]
+"""From the fewest images and patients on; of 3 and 4 patients no interval is given."""
+PAIRED: list[Setting] = [
+    *(Setting("two", (0.5, 0.5), n, separation=1.5) for n in (50, 100, 300)),
+    Setting("rare", (0.8, 0.2), 300),
+    *(Setting("two", (0.5, 0.5), patients=n, separation=1.5) for n in (50, 140)),
+]
+
+
+class Interval(NamedTuple):
+    """An interval as a page prints it.
+
+    Args:
+        name: What it is of.
+        kind: Key of `intervals.MINIMA`.
+        units: Images, or patients, of the smallest group that it rests on.
+        estimate: The number with the interval.
+    """
+
+    name: str
+    kind: str
+    units: int
+    estimate: Estimate
+
+
+@dataclass
+class Count:
+    """Intervals that were given, and of these those that hold the truth."""
+
+    given: int = 0
+    right: int = 0
+
+    @property
+    def share(self) -> float:
+        """Coverage, 0 to 1."""
+        return self.right / self.given
+
+
+Counts = dict[tuple[str, str, bool], Count]
+"""By name, "images" or "patients", and whether they were less than twice the fewest."""
+
+
+def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
+    """Coverage of each kind of interval at the fewest images or patients, and beyond.
+
+    Args:
+        simulations: Splits that are drawn of each population.
+    """
+    counts: Counts = defaultdict(Count)
+    for setting in SETTINGS:
+        count_covered(setting, simulations, counts)
+    for setting in PAIRED:
+        count_covered(setting, max(simulations // 4, 1), counts, paired=True)
+    measurements = []
+    for name, unit in sorted({(name, unit) for name, unit, _ in counts}):
+        parts = {few: counts[name, unit, few] for few in (True, False)}
+        shares = [c.share for c in parts.values() if c.given >= _FEWEST]
+        if not shares:
+            continue
+        note = f"{name}, by {unit}: " + "; ".join(
+            f"{'less than' if few else 'from'} twice the fewest {part.share:.3f} "
+            f"of {part.given:,}"
+            for few, part in parts.items()
+            if part.given
+        )
+        lowest, highest = min(shares), max(shares)
+        measurements += [
+            at_least("interval_coverage", lowest, 0.93, "share", note),
+            at_most("interval_coverage", highest, 0.985, "share", note),
+        ]
+    fewest = max(least.images for least in MINIMA.values())
+    note = "fewest images (patients) of each: " + ", ".join(
+        f"{kind} {least.images} ({least.patients})" for kind, least in MINIMA.items()
+    )
+    measurements.append(at_most("interval_coverage", fewest, 300, "images", note))
+    return measurements
+
+
+def count_covered(
+    setting: Setting,
+    simulations: int,
+    counts: Counts,
+    paired: bool = False,
+    seed: int = 0,
+) -> None:
+    """Counts intervals of simulated splits that hold the truth.
+
+    The truth is what the same function finds in 100,000 independent images.
+
+    Args:
+        setting: Kind of population, of which one with each of `SHIFTS` is drawn from.
+        simulations: Splits of each population.
+        counts: Is added to.
+        paired: Whether differences of two models are asked for.
+        seed: The same seed draws the same splits.
+    """
+    rng = np.random.default_rng(seed)
+    unit = "patients" if setting.patients else "images"
+    for shift in SHIFTS:
+        distance = setting.separation + shift
+        population = replace(setting, separation=distance)
+        models = (distance + 0.3, distance) if paired else ()
+        everyone = replace(population, images=_TRUTH, patients=0)
+        truth = {
+            interval.name: interval.estimate.value
+            for interval in printed(simulate(everyone, rng, models), truth=True)
+        }
+        for _ in range(simulations):
+            for name, kind, units, estimate in printed(
+                simulate(population, rng, models)
+            ):
+                if not estimate.has_interval:
+                    continue
+                least = getattr(MINIMA[kind], unit)
+                count = counts[name, unit, units < 2 * least]
+                count.given += 1
+                # Rounding must not put a truth beyond an end that equals it.
+                low, high = estimate.low - 1e-9, estimate.high + 1e-9
+                count.right += low <= truth[name] <= high
+
+
+def printed(models: Sequence[Predictions], truth: bool = False) -> Iterator[Interval]:
+    """Every kind of interval that pages print, of one model or of two.
+
+    Args:
+        models: One or two models' predictions of the same images.
+        truth: Whether differences are wanted without intervals, of very many images.
+    """
+    if len(models) == 2:
+        yield from _differences(models, truth)
+        return
+    (data,) = models
+    for key, metric in METRICS.items():
+        for position, name in ((None, "all classes"), (_CLASS, "one class")):
+            units = limiting_units(key, data, position)
+            estimate = metric.estimate(data, position)
+            yield Interval(f"{key}, {name}", key, units, estimate)
+    yield from _operating_point(data)
+    yield from _curves(data)
+    found = fit_temperature(data)
+    if not found.bounded:
+        units = data.patient_count or len(data.truth)
+        estimate = Estimate(found.value, found.low, found.high, found.images)
+        estimate = where_enough(estimate, "temperature", units, data.patients)
+        yield Interval("temperature", "temperature", units, estimate)
+
+
+def _operating_point(data: Predictions) -> Iterator[Interval]:
+    at_cut = outcome(data, _CLASS, _CUT).metrics
+    positive, called = data.truth == _CLASS, data.scores[:, _CLASS] >= _CUT
+    groups = {"sensitivity": positive, "specificity": ~positive}
+    groups |= {"ppv": called, "npv": ~called}
+    for key, group in groups.items():
+        units = count_units(group, data.patients)
+        yield Interval(f"{key} at a threshold", key, units, at_cut[key])
+    units = min(count_units(group, data.patients) for group in (positive, ~positive))
+    forecast = at_prevalence(at_cut["sensitivity"], at_cut["specificity"], _ELSEWHERE)
+    yield Interval("ppv at another prevalence", "ppv", units, forecast.ppv)
+    yield Interval("npv at another prevalence", "npv", units, forecast.npv)
+
+
+def _curves(data: Predictions) -> Iterator[Interval]:
+    n, positive = len(data.truth), data.truth == _CLASS
+    units = min(count_units(group, data.patients) for group in (positive, ~positive))
+    benefit = decision_curve(data, _CLASS, _BENEFITS)
+    for at, cut in enumerate(_BENEFITS.tolist()):
+        value, low, high = benefit.model[at], benefit.low[at], benefit.high[at]
+        estimate = Estimate(float(value), float(low), float(high), n)
+        yield Interval(f"net benefit at {cut:g}", "net_benefit", units, estimate)
+    roc = roc_curve(data, _CLASS)
+    for at in _RATES if roc.too_few is None else ():
+        x = roc.band_x[at]
+        value = float(np.interp(x, roc.x, roc.y))
+        estimate = Estimate(value, float(roc.low[at]), float(roc.high[at]), n)
+        name = f"sensitivity at 1 - specificity {x:.1f}"
+        yield Interval(name, "roc_band", units, estimate)
+
+
+def _differences(models: Sequence[Predictions], truth: bool) -> Iterator[Interval]:
+    names = dict(zip("ab", models, strict=True))
+    common = CommonImages([], names, dict.fromkeys(names, 0))
+    for metric in _COMPARED:
+        kind = kind_of_difference(metric)
+        if truth:
+            ones = np.ones((1, len(models[0].truth)))
+            a, b = (float(METRICS[metric].weighted(m, ones)[0]) for m in models)
+            estimate = Estimate(a - b, 0.0, 0.0, len(models[0].truth))
+        else:
+            estimate = comparison.difference(common, "a", "b", metric).estimate
+        units = min(limiting_units(metric, model) for model in models)
+        yield Interval(f"difference of {metric}", kind, units, estimate)
