@@ -10,6 +10,6 @@ slide that was published last, serves it on an address and port of its own:
 * `connections`: limits on what a connection may hold up.
 * `__main__`: the process.
 
-A reading room, in which phones also answer, would be a second `Room` application with
-paths of its own below the same code, see `application.Application.paths`.
+A reading room, in which phones also answer, would be paths of its own below the same
+code, with a method of their own, in `Application.__call__`; nothing takes answers now.
 """

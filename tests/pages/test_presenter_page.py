@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -347,6 +349,111 @@ def test_diagnose_needs_consent_a_model_and_an_image(
     assert projector.data["slide"]["state"] == "busy"
 
 
+@pytest.fixture
+def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A model that answers at once, about images of one pixel value."""
+    run = write_finished_run(folder, "first")
+    pixels = np.full((8, 8, 1), 90, np.uint8)
+    state = SimpleNamespace(
+        run=run, unlike=False, digests={}, scores=[0.25, 0.75], pixels=pixels
+    )
+
+    def answer(run: Run, cases: Any) -> list[Any]:
+        scores = np.array(state.scores)
+        names = [f"class {i}" for i in range(len(scores))]
+        return [
+            SimpleNamespace(
+                run=run,
+                case=case,
+                pixels=pixels,
+                classes=names,
+                probabilities=scores,
+                first_choice=int(scores.argmax()),
+                prediction=SimpleNamespace(temperature=None),
+            )
+            for case in cases
+        ]
+
+    cases = [SimpleNamespace(label="class 1", digest=d) for d in ("a", "b")]
+    replaced = {
+        "warm": lambda run: None,
+        "starting": lambda: False,
+        "test_samples": lambda run, first: cases,
+        "pixels_of": lambda case: state.pixels,
+        "pixel_digest_of": lambda case: case.digest,
+        "ask": answer,
+        "heatmap_of": lambda answer, position: np.ones((8, 8), np.float32),
+        "is_unlike_training": lambda answer: state.unlike,
+        "_training_digests": lambda folder: state.digests,
+    }
+    for name, function in replaced.items():
+        monkeypatch.setattr(diagnose_scene, name, function)
+    return state
+
+
+def diagnose(projector: Projector, run: Run) -> AppTest:
+    """Consent, then images of the test split."""
+    app = opened("diagnose", run=run.id)
+    pressed(app, projector, "action")
+    return pressed(app, projector, "action")
+
+
+def test_an_answer_has_image_map_and_bars(
+    projector: Projector, diagnosed: SimpleNamespace
+) -> None:
+    app = diagnose(projector, diagnosed.run)
+    slide = projector.data["slide"]
+    assert slide["title"] == "Predicted class: class 1 (75 %)"
+    assert slide["sentence"] == "first. True class: class 1."
+    assert [i["title"] for i in slide["images"]] == [
+        *("As in the data set", "Saliency map: class 1")
+    ]
+    assert all(i["source"].startswith("data:image/png") for i in slide["images"])
+    bars = [(bar["name"], bar["text"]) for bar in slide["bars"]]
+    assert bars == [("class 1", "75 %"), ("class 0", "25 %")]
+    assert "not the outline of a lesion" in slide["notes"][0]
+    assert "not calibrated" in slide["notes"][1]
+    assert slide["notes"][2] == "Image 1 of 2."
+    pressed(app, projector, "down")
+    assert projector.data["slide"]["notes"][2] == "Image 2 of 2."
+    pressed(app, projector, "down")
+    assert projector.data["slide"]["notes"][2] == "Image 1 of 2."
+
+
+@pytest.mark.parametrize(
+    ("split", "word"), [("train", "trained"), ("val", "validation")]
+)
+def test_an_image_that_was_learned_is_said_to_be(
+    projector: Projector, diagnosed: SimpleNamespace, split: str, word: str
+) -> None:
+    diagnosed.digests = {"a": split}
+    app = diagnose(projector, diagnosed.run)
+    assert word in projector.data["slide"]["notes"][1]
+    pressed(app, projector, "down")
+    assert word not in projector.data["slide"]["notes"][1]
+
+
+def test_a_strange_image_gets_no_probabilities(
+    projector: Projector, diagnosed: SimpleNamespace
+) -> None:
+    diagnosed.unlike = True
+    diagnose(projector, diagnosed.run)
+    slide = projector.data["slide"]
+    assert slide["title"] == "Unlike the training data"
+    assert not slide["bars"] and len(slide["images"]) == 1
+    assert "75" not in str([slide["title"], slide["sentence"], slide["notes"]])
+
+
+def test_of_many_classes_five_and_the_rest(
+    projector: Projector, diagnosed: SimpleNamespace
+) -> None:
+    diagnosed.scores = [0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]
+    diagnose(projector, diagnosed.run)
+    bars = projector.data["slide"]["bars"]
+    assert len(bars) == 6
+    assert (bars[-1]["name"], bars[-1]["text"]) == ("2 more classes", "20 %")
+
+
 # --- phones --------------------------------------------------------------------------
 
 
@@ -406,6 +513,32 @@ def test_phones_see_what_the_projector_shows(projector: Projector) -> None:
     # Another page is none of theirs.
     pressed(app, projector, "leave")
     assert room.published[-1][0] == room_view.PAUSE
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_images_reach_phones_only_where_they_were_allowed(
+    projector: Projector, diagnosed: SimpleNamespace
+) -> None:
+    app = opened("room", run=diagnosed.run.id)
+    room = open_the_room(app)
+    app.query_params["present"] = "diagnose"
+    app.run()
+    pressed(app, projector, "image")  # there is none yet
+    pressed(app, projector, "action")
+    pressed(app, projector, "action")
+    assert room.published[-1][0].images and not room.published[-1][1]
+    assert projector.data["room"] == "Phones: 0, without the images"
+    pressed(app, projector, "image")
+    assert room.published[-1][1]
+    assert projector.data["room"] == "Phones: 0, which see the images"
+    pressed(app, projector, "image")
+    assert not room.published[-1][1]
+    # Another image is another decision.
+    pressed(app, projector, "image")
+    assert room.published[-1][1]
+    diagnosed.pixels = np.full((8, 8, 1), 91, np.uint8)
+    app.run()
+    assert room.published[-1][0].images and not room.published[-1][1]
 
 
 @pytest.mark.usefixtures("stand_in")
