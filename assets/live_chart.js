@@ -19,7 +19,7 @@ const CHARTS = {
   loss: { title: "Loss", unit: "cross-entropy", step: 1, epoch: 2, val: 4, format: ".3~f" },
   accuracy: { title: "Accuracy", unit: "%", step: 2, epoch: 3, val: 5, format: ".1~%" },
 };
-const EPOCH_COLUMNS = ["epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy"];
+const EPOCH_COLUMNS = ["epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"];
 // Okabe and Ito's colours, a dark and a light pair.
 const COLOURS = { light: ["#0072B2", "#D55E00"], dark: ["#56B4E9", "#E69F00"] };
 const DRAW_EVERY = 120; // milliseconds between two drawings
@@ -34,6 +34,51 @@ function plotly(url) {
     document.head.appendChild(script);
   });
   return library;
+}
+
+const TRAINING = 0, VALIDATION = 1, BEST = 2, UNSEEN = 3, BESIDE = 4, RATE = 5;
+const SMOOTH = 0.9;
+
+// The series of a message put to those that are there already.
+function merge(held, message) {
+  held.key = message.key;
+  held.at = message.at;
+  for (const name of ["steps", "epochs", "samples"]) {
+    if (message.reset) held[name] = message[name] ?? [];
+    else (message[name] ?? []).forEach((column, i) => { held[name][i] ??= []; for (const v of column) held[name][i].push(v); });
+  }
+}
+
+// An exponential mean that is not drawn to 0 at first (Kingma and Ba 2015, section 3).
+function smoothed(values) {
+  let mean = 0, weight = 0;
+  return values.map((v) => {
+    if (v == null) return v;
+    mean = SMOOTH * mean + (1 - SMOOTH) * v;
+    weight = SMOOTH * weight + 1 - SMOOTH;
+    return mean / weight;
+  });
+}
+
+// Another run, whose validation curve lies behind; live if it is.
+class Beside {
+  constructor({ url, name }, changed) {
+    Object.assign(this, { url, name, changed, key: "", at: [0, 0, 0], steps: [], epochs: [], samples: [] });
+    this.open();
+  }
+
+  open() {
+    const have = encodeURIComponent([this.key, ...this.at].join(":"));
+    this.socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}${this.url}?have=${have}`);
+    this.socket.onmessage = (event) => { const m = JSON.parse(event.data); if (m.key !== undefined) { merge(this, m); this.changed(); } };
+    this.socket.onclose = (event) => { if (!this.ended && event.code !== 4404) this.again = setTimeout(() => this.open(), 2000); };
+  }
+
+  stop() {
+    this.ended = true;
+    clearTimeout(this.again);
+    this.socket.close();
+  }
 }
 
 const active = (state) => state === "queued" || state === "running";
@@ -58,14 +103,21 @@ class LiveRun {
     this.axis = "step";
     this.steps = [[], [], []];
     this.epochs = EPOCH_COLUMNS.map(() => []);
+    this.samples = [];
     this.status = {};
     this.key = "";
-    this.at = [0, 0];
-    this.drawn = null; // what the charts show: [axis, steps, epochs, best, theme]
+    this.at = [0, 0, 0];
+    this.drawn = ""; // what the charts show, in words
+    this.options = { smooth: false, log: false, rate: false };
+    this.notices = new Notices(root);
+    this.strip_of_images = new Samples(root);
     this.wait = 500;
     this.take(component);
     for (const button of root.querySelectorAll("[data-axis]")) {
       button.onclick = () => this.show(button.dataset.axis);
+    }
+    for (const button of root.querySelectorAll("[data-option]")) {
+      button.onclick = () => this.choose(button);
     }
     root.querySelector(".mm-csv").onclick = () => this.saveHistory();
     this.clock = setInterval(() => this.tick(), 1000);
@@ -91,6 +143,12 @@ class LiveRun {
   take(component) {
     this.component = component;
     this.url = component.data.url;
+    if (this.beside?.url !== component.data.beside?.url) {
+      this.beside?.stop();
+      this.beside = component.data.beside && new Beside(component.data.beside, () => this.soon());
+      this.drawn = "";
+      this.soon();
+    }
     this.told = null;
     // The place that the page keeps for it: nothing jumps when the curves come.
     this.root.classList.toggle("mm-bare", component.data.bare);
@@ -110,6 +168,8 @@ class LiveRun {
 
   stop() {
     this.ended = true;
+    this.notices.title("");
+    this.beside?.stop();
     clearInterval(this.clock);
     clearTimeout(this.timer);
     clearTimeout(this.again);
@@ -139,26 +199,18 @@ class LiveRun {
   }
 
   receive(message) {
-    if (message.key !== undefined) {
-      this.key = message.key;
-      this.at = message.at;
-      if (message.reset) {
-        this.steps = message.steps;
-        this.epochs = message.epochs;
-        this.drawn = null;
-      } else {
-        message.steps.forEach((column, i) => { for (const v of column) this.steps[i].push(v); });
-        message.epochs.forEach((column, i) => { for (const v of column) this.epochs[i].push(v); });
-      }
-    }
+    if (message.key !== undefined) merge(this, message);
+    this.strip_of_images.take(message.images);
     if (message.status) {
       this.status = message.status;
       this.heard = Date.now() / 1000 - (message.status.age ?? 0);
       this.strip();
       this.tellPage();
     }
-    this.timer ??= setTimeout(() => { this.timer = undefined; this.draw(); }, DRAW_EVERY);
+    this.soon();
   }
+
+  soon() { this.timer ??= setTimeout(() => { this.timer = undefined; this.draw(); }, DRAW_EVERY); }
 
   // --- the strip -----------------------------------------------------------------
 
@@ -191,6 +243,7 @@ class LiveRun {
     const s = this.status;
     if (s.state === "done") return 1;
     if (s.state === "deleted") return 0;
+    if (s.parts) return Math.min(s.share, 0.99);
     const [done, total] = s.phase === "training" && s.steps ? [s.step, s.steps] : [s.done, s.total];
     return total > 0 ? Math.min(done / total, 0.99) : active(s.state) ? null : 0;
   }
@@ -200,9 +253,10 @@ class LiveRun {
     if (this.announced === state) return;
     const first = this.announced === undefined;
     this.announced = state;
+    const text = `${TITLES[state] ?? state}. ${state === "failed" ? this.status.failure?.message ?? "" : this.sentence()}`;
+    if (!first && !active(this.status.state)) this.notices.ended(text, state === "done");
     if (first && !active(state)) return;
-    const failure = this.status.failure?.message ?? "";
-    this.find(".mm-said").textContent = `${TITLES[state] ?? state}. ${state === "failed" ? failure : this.sentence()}`;
+    this.find(".mm-said").textContent = text;
   }
 
   sentence() {
@@ -210,15 +264,24 @@ class LiveRun {
     if (s.state === "deleted") return "This run has been deleted.";
     // What went wrong stands in a box of its own.
     if (s.state === "failed" || s.state === "interrupted") return "";
-    if (s.state !== "queued") return s.message ?? "";
+    const part = s.state === "running" && s.parts ? `Step ${s.part} of ${s.parts}. ` : "";
+    if (s.state !== "queued") return part + (s.message ?? "");
     if (!s.before) return "Waiting for a worker to start.";
     return s.before === 1 ? "Waiting for the device, 1 run before it." : `Waiting for the device, ${s.before} runs before it.`;
   }
 
   timeLeft() {
     const s = this.status;
-    if (s.state === "running") return s.seconds_left == null ? "" : `${duration(s.seconds_left)} left`;
+    // Training may end early where the validation loss stops falling.
+    const most = this.component.data.patience && s.phase !== "evaluating" ? "at most " : "";
+    if (s.state === "running") return s.seconds_left == null ? "" : `${most}${duration(this.rounded(s.seconds_left))} left`;
     return s.started && s.ended && s.state !== "queued" ? `took ${duration(s.ended - s.started)}` : "";
+  }
+
+  // No more digits than an estimate has.
+  rounded(seconds) {
+    const unit = seconds < 20 ? 1 : seconds < 120 ? 5 : seconds < 600 ? 10 : seconds < 7200 ? 60 : 600;
+    return Math.max(Math.round(seconds / unit) * unit, 1);
   }
 
   facts() {
@@ -229,6 +292,8 @@ class LiveRun {
     if (s.state === "running" && s.heartbeat) {
       found.push(["Last update", `${duration(Date.now() / 1000 - this.heard)} ago`]);
     }
+    const rate = last(this.epochs[6] ?? []);
+    if (rate != null) found.push(["Learning rate", `${+rate.toPrecision(2)}`]);
     if (s.device) found.push(["Device", s.device]);
     if (s.precision) found.push(["Precision", s.precision]);
     if (s.step || s.steps) found.push(["Step", of(s.step, s.steps)]);
@@ -240,6 +305,8 @@ class LiveRun {
   tick() {
     const list = this.find(".mm-facts"), facts = this.facts();
     this.find(".mm-left").textContent = this.timeLeft();
+    const percentage = Math.round(100 * (this.share() ?? 0));
+    this.notices.title(this.status.state === "running" ? `${percentage} %` : TITLES[this.state()] ?? "");
     this.root.dataset.theme = this.look().dark ? "dark" : "light";
     while (list.children.length > facts.length) list.lastElementChild.remove();
     facts.forEach(([name, value], i) => {
@@ -271,6 +338,9 @@ class LiveRun {
       { ...curve, name: "training", line: { width: 1.25, color: train } },
       { ...curve, name: "validation", mode: "lines+markers", line: { width: 3, color: val }, marker: { size: 5, color: val } },
       { ...curve, name: "best", mode: "markers", marker: { size: 13, symbol: "circle-open", color: this.theme.text, line: { width: 2.5 } } },
+      { ...curve, name: "images not yet learned", visible: this.component.data.frozen || "legendonly", showlegend: !!this.component.data.frozen, line: { width: 1.25, color: train, dash: "dot" } },
+      { ...curve, name: "compared run", showlegend: false, line: { width: 3, color: this.theme.text, dash: "dash" }, opacity: 0.45 },
+      { ...curve, name: "learning rate", showlegend: false, visible: false, yaxis: "y2", line: { width: 1.5, color: this.theme.text, dash: "dot" } },
     ];
   }
 
@@ -283,6 +353,7 @@ class LiveRun {
       title: { text: `<b>${chart.title}</b> (${chart.unit})`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", font: { size: 18 } },
       xaxis: { ...axis, title: { text: this.axis, standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
       yaxis: { ...axis, tickformat: kind === "accuracy" ? ".0%" : undefined },
+      yaxis2: { overlaying: "y", visible: false, rangemode: "tozero" },
       legend: { orientation: "h", xref: "container", x: 1, xanchor: "right", yref: "container", y: 1, yanchor: "top", font: { size: 16 } },
       hovermode: "x unified", hoverlabel: { bgcolor: back, font: { color: text } },
       annotations: [], dragmode: "zoom",
@@ -297,7 +368,7 @@ class LiveRun {
     };
     const traces = this.traces();
     // On a phone there is no room for a third entry of the legend.
-    traces[2].showlegend = el.clientWidth > 430;
+    traces[BEST].showlegend = el.clientWidth > 430;
     P.newPlot(el, traces, this.layout(kind), {
       displaylogo: false, responsive: false, modeBarButtonsToAdd: [svg],
       // No button may send a chart to another host.
@@ -309,33 +380,54 @@ class LiveRun {
 
   fileName(kind) { return `${kind}-${this.url.split("/").pop()}`; }
 
-  // Rows of the curves from a place on: [training x, training y, validation x, y].
-  rows(kind, steps, epochs) {
-    const chart = CHARTS[kind], byStep = this.axis === "step";
-    const [e, s] = [this.epochs[0], this.epochs[1]];
-    const x = (byStep ? s : e).slice(epochs);
+  // All curves of a chart as [x, y], in the order of the traces.
+  curves(kind, best) {
+    const chart = CHARTS[kind], byStep = this.axis === "step", [e, s] = this.epochs;
+    const x = byStep ? s : e, val = this.epochs[chart.val];
+    let train = byStep ? [this.steps[0], this.steps[chart.step]] : [e, this.epochs[chart.epoch]];
+    let unseen = [[], []];
+    if (byStep && this.component.data.frozen) {
+      // Before the first epoch each point is of images that were not learned from yet.
+      const first = s[0] ?? Infinity, from = train[0].findIndex((v) => v >= first), cut = from < 0 ? train[0].length : from;
+      unseen = train.map((column) => column.slice(0, cut));
+      train = train.map((column) => column.slice(cut));
+    }
+    if (this.options.smooth) [train, unseen] = [train, unseen].map(([tx, ty]) => [tx, smoothed(ty)]);
+    const other = this.beside?.epochs, otherX = other?.[byStep ? 1 : 0] ?? [], rate = kind === "loss" ? this.epochs[6] ?? [] : [];
     return [
-      byStep ? this.steps[0].slice(steps) : x,
-      byStep ? this.steps[chart.step].slice(steps) : this.epochs[chart.epoch].slice(epochs),
-      x, this.epochs[chart.val].slice(epochs),
+      train, [x, val], best < 0 ? [[], []] : [[x[best]], [val[best]]], unseen,
+      [otherX, other?.[chart.val] ?? []], [rate.length ? x : [], rate],
     ];
   }
 
   draw() {
+    this.strip_of_images.show(this.newestScores());
     if (!this.Plotly || this.ended || this.held) return;
-    const count = [this.steps[0].length, this.epochs[0].length];
-    const before = this.drawn, best = this.best();
-    if (before && before.count[0] === count[0] && before.count[1] === count[1] && before.best === best) return this.empty();
-    for (const el of this.charts()) {
-      const kind = el.dataset.chart;
-      const [x, y, vx, vy] = this.rows(kind, before?.count[0] ?? 0, before?.count[1] ?? 0);
-      if (!before) this.Plotly.restyle(el, { x: [x, vx], y: [y, vy] }, [0, 1]);
-      else if (x.length || vx.length) this.Plotly.extendTraces(el, { x: [x, vx], y: [y, vy] }, [0, 1]);
-      if (before?.best !== best || !before || vx.length) this.mark(el, kind, best);
-      if (!before || vx.length || Date.now() - (el.labelled ?? 0) > 1000) this.label(el, kind);
+    const best = this.best();
+    const now = [this.axis, this.steps[0].length, this.epochs[0].length, this.key, best, this.beside?.epochs[0]?.length, ...Object.values(this.options)].join();
+    if (now !== this.drawn) {
+      for (const el of this.charts()) {
+        const curves = this.curves(el.dataset.chart, best), mode = this.epochs[0].length > 40 ? "lines" : "lines+markers";
+        this.Plotly.restyle(el, { x: curves.map((c) => c[0]), y: curves.map((c) => c[1]) }, [...curves.keys()]);
+        if (el.data[VALIDATION].mode !== mode) this.Plotly.restyle(el, { mode }, [VALIDATION]);
+        const name = this.beside?.name ?? "compared run";
+        if (el.data[BESIDE].name !== name || el.data[BESIDE].showlegend !== !!this.beside) this.Plotly.restyle(el, { name, showlegend: false }, [BESIDE]);
+        this.label(el, el.dataset.chart);
+      }
+      this.drawn = now;
     }
-    this.drawn = { count, best };
     this.empty();
+  }
+
+  newestScores() { return this.samples[0]?.length ? this.samples.map(last) : undefined; }
+
+  choose(button) {
+    const name = button.dataset.option, on = this.options[name] = !this.options[name];
+    button.setAttribute("aria-pressed", on);
+    const loss = this.root.querySelector("[data-chart=loss]");
+    if (this.Plotly && name === "log") this.Plotly.relayout(loss, { "yaxis.type": on ? "log" : "linear", "yaxis.autorange": true });
+    if (this.Plotly && name === "rate") this.Plotly.restyle(loss, { visible: on }, [RATE]);
+    this.draw();
   }
 
   // Place of the best epoch in the history; -1 before there is one.
@@ -347,22 +439,16 @@ class LiveRun {
     return place;
   }
 
-  mark(el, kind, best) {
-    const x = this.axis === "step" ? this.epochs[1] : this.epochs[0], y = this.epochs[CHARTS[kind].val];
-    const many = this.epochs[0].length > 40;
-    this.Plotly.restyle(el, { x: [best < 0 ? [] : [x[best]]], y: [best < 0 ? [] : [y[best]]] }, [2]);
-    this.Plotly.restyle(el, { mode: many ? "lines" : "lines+markers" }, [1]);
-  }
-
   // The newest values, beside the ends of their curves.
   label(el, kind) {
     el.labelled = Date.now();
-    const chart = CHARTS[kind], range = el.layout.yaxis.range ?? [0, 1];
+    const chart = CHARTS[kind], log = el.layout.yaxis.type === "log", range = el.layout.yaxis.range ?? [0, 1];
+    const height = (v) => log ? Math.log10(Math.max(v, 1e-12)) : v; // as an annotation wants it
     const train = last(this.axis === "step" ? this.steps[chart.step] : this.epochs[chart.epoch]);
     const values = [train, last(this.epochs[chart.val])];
-    const near = values[0] != null && values[1] != null && Math.abs(values[0] - values[1]) < 0.08 * Math.abs(range[1] - range[0]);
+    const near = values[0] != null && values[1] != null && Math.abs(height(values[0]) - height(values[1])) < 0.1 * Math.abs(range[1] - range[0]);
     const annotations = values.map((value, i) => value == null ? null : {
-      xref: "paper", x: 1, xanchor: "left", xshift: 6, yref: "y", y: value, showarrow: false,
+      xref: "paper", x: 1, xanchor: "left", xshift: 6, yref: "y", y: height(value), showarrow: false,
       yshift: near ? ((i === 0) === (values[0] >= values[1]) ? 9 : -9) : 0,
       text: i ? `<b>${number(value, kind)}</b>` : number(value, kind), font: { color: this.theme.colours[i], size: 16 },
     }).filter(Boolean);
@@ -378,7 +464,7 @@ class LiveRun {
       box.previousElementSibling.style.visibility = drawn > 0 ? "" : "hidden"; // axes of nothing
       const waits = active(this.status.state) || !this.status.state;
       box.classList.toggle("mm-loading", waits);
-      const first = this.axis === "step" ? "step" : "epoch";
+      const first = this.axis === "step" && !this.component.data.frozen ? "step" : "epoch";
       box.textContent = waits ? `The curve begins with the first ${first}.` : "No curve: the run ended before its first step.";
     }
   }
@@ -392,7 +478,6 @@ class LiveRun {
     for (const el of this.charts()) {
       this.Plotly.relayout(el, { "xaxis.title.text": axis, "xaxis.autorange": true });
     }
-    this.drawn = null;
     this.draw();
   }
 
@@ -400,7 +485,7 @@ class LiveRun {
     this.theme = this.look();
     const { text, grid, back } = this.theme, [train, val] = this.theme.colours;
     for (const el of this.charts()) {
-      this.Plotly.restyle(el, { "line.color": [train, val, text], "marker.color": [train, val, text] }, [0, 1, 2]);
+      this.Plotly.restyle(el, { "line.color": [train, val, text, train, text, text], "marker.color": [train, val, text, train, text, text] }, [0, 1, 2, 3, 4, 5]);
       this.Plotly.relayout(el, {
         paper_bgcolor: back, plot_bgcolor: back, "font.color": text, "hoverlabel.bgcolor": back, "hoverlabel.font.color": text,
         "xaxis.gridcolor": grid, "yaxis.gridcolor": grid, "xaxis.linecolor": grid, "yaxis.linecolor": grid,

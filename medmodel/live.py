@@ -17,7 +17,7 @@ from typing import Any
 
 from medmodel.core.errors import MedModelError
 from medmodel.core.regular_files import open_regular
-from medmodel.runs import run_index
+from medmodel.runs import run_index, watched
 from medmodel.runs.run import Run, RunStatus, RunStore
 
 _STEP_COLUMNS = ("step", "loss", "accuracy")
@@ -28,6 +28,7 @@ _EPOCH_COLUMNS = (
     "accuracy",
     "val_loss",
     "val_accuracy",
+    "learning_rate",
 )
 POINTS = 2000
 """Most points of a whole curve as sent."""
@@ -168,21 +169,23 @@ class Position:
         steps: Rows of steps.csv.
         epochs: Rows of history.csv.
         status: Number of the status that it saw last; -1 for none.
+        samples: Rows of watched.csv.
     """
 
     key: str = ""
     steps: int = 0
     epochs: int = 0
     status: int = -1
+    samples: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Position:
-        """From the text of a viewer that reconnects: `key:steps:epochs`."""
-        key, _, rest = text.partition(":")
-        steps, _, epochs = rest.partition(":")
-        if not (steps.isdecimal() and epochs.isdecimal()):
+        """From the text of a viewer that reconnects: `key:steps:epochs[:samples]`."""
+        key, *counts = text.split(":")
+        if len(counts) not in (2, 3) or not all(map(str.isdecimal, counts)):
             return cls()
-        return cls(key, int(steps[:12]), int(epochs[:12]))
+        steps, epochs, samples = (int(c[:12]) for c in (*counts, "0")[:3])
+        return cls(key, steps, epochs, samples=samples)
 
 
 class Feed:
@@ -198,6 +201,8 @@ class Feed:
         self.store = store
         self.steps = Curve(Tail(run.steps_path, _STEP_COLUMNS))
         self.epochs = Curve(Tail(run.history_path, _EPOCH_COLUMNS))
+        self.samples = Curve(Tail(watched.table_path(run), ("epoch",)))
+        self.images: dict[str, Any] | None = None
         self.status: dict[str, Any] = {}
         self.status_number = 0
         self._stamp = 0
@@ -216,19 +221,37 @@ class Feed:
             self.epochs.tail.inode,
             self.steps.rewinds,
             self.epochs.rewinds,
+            self.samples.tail.inode,
+            self.samples.rewinds,
         )
         return "-".join(map(str, parts))
 
     @property
     def position(self) -> Position:
         """The position of a viewer that holds everything."""
-        return Position(self.key, len(self.steps), len(self.epochs), self.status_number)
+        return Position(
+            self.key,
+            len(self.steps),
+            len(self.epochs),
+            self.status_number,
+            len(self.samples),
+        )
 
     def poll(self) -> bool:
         """Reads what is new; whether there is anything to tell."""
         # Status first: rows written before an end are then surely read after it.
         fresh = [self._poll_status(), self.steps.poll(), self.epochs.poll()]
-        return any(fresh)
+        return any([*fresh, self._poll_samples()])
+
+    def _poll_samples(self) -> bool:
+        if self.images is None:
+            images = watched.read_watched(self.run)
+            if images is None:
+                return False
+            self.images = asdict(images)
+            columns = watched.columns(len(images.images), len(images.classes))
+            self.samples = Curve(Tail(watched.table_path(self.run), columns))
+        return self.samples.poll()
 
     def message(self, position: Position) -> str:
         """JSON text of all that the holder of `position` lacks."""
@@ -236,9 +259,14 @@ class Feed:
             position.key == self.key
             and position.steps <= len(self.steps)
             and position.epochs <= len(self.epochs)
+            and position.samples <= len(self.samples)
         )
         news: dict[str, Any] = {"key": self.key, "reset": not same}
-        news["at"] = [len(self.steps), len(self.epochs)]
+        news["at"] = [len(self.steps), len(self.epochs), len(self.samples)]
+        # A new connection does not hold the images, wherever it stands.
+        if self.images is not None and (not same or position.status < 0):
+            news["images"] = self.images
+        news["samples"] = self.samples.since(position.samples if same else 0)
         if same:
             news["steps"] = self.steps.since(position.steps)
             news["epochs"] = self.epochs.since(position.epochs)

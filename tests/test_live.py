@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from medmodel import live
 from medmodel.core.config import config_for
 from medmodel.live import POINTS, Curve, Feed, Position, Tail
+from medmodel.runs import watched
 from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.watched import Watched, WatchedImage
 
 HEADER = "time,epoch,step,loss,accuracy\n"
 
@@ -124,7 +126,7 @@ def test_a_viewer_is_sent_only_what_it_lacks(run: Run) -> None:
     assert not told["reset"] and "status" not in told
     assert told["steps"][0] == [6]
     assert told["epochs"][0] == []
-    assert told["at"] == [6, 1]
+    assert told["at"] == [6, 1, 0]
 
 
 def test_who_comes_back_after_a_restart_goes_on_where_it_was(run: Run) -> None:
@@ -212,3 +214,29 @@ def test_a_stop_is_told_before_the_worker_heeds_it(run: Run) -> None:
         run.request_stop()
         feed._looked = 0.0
         assert feed.poll() and feed.status["stopping"] is True
+
+
+def test_watched_images_come_once_and_their_scores_grow(run: Run) -> None:
+    feed = feed_of(run)
+    assert "images" not in json.loads(feed.message(Position()))
+    images = Watched(["a", "b"], [WatchedImage("a", "data:,")])
+    watched.begin(run, images, 0)
+    watched.append_scores(run, 1, [[0.25, 0.75]])
+    before = feed.position
+    assert feed.poll()
+    first = json.loads(feed.message(before))
+    assert first["images"]["images"] == [{"label": "a", "png": "data:,"}]
+    assert first["samples"] == [[1], [0.25], [0.75]]
+    position = feed.position
+    watched.append_scores(run, 2, [[0.5, 0.5]])
+    feed.poll()
+    later = json.loads(feed.message(position))
+    assert "images" not in later and later["samples"] == [[2], [0.5], [0.5]]
+    again = json.loads(feed.message(Position.parse(f"{feed.key}:0:0:2")))
+    assert "images" in again and again["samples"] == [[], [], []]
+
+
+@pytest.mark.parametrize("text", ["k:1:2", "k:1:2:3"])
+def test_a_position_of_an_earlier_page_is_understood(text: str) -> None:
+    samples = 3 if text.endswith("3") else 0
+    assert Position.parse(text) == Position("k", 1, 2, samples=samples)

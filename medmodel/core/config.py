@@ -245,7 +245,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "compact": Recipe(
         "Compact CNN",
-        "A small residual network trained from scratch on your images alone.",
+        "Small residual network, trained from scratch on these images alone.",
         {
             "model": "compact_resnet",
             "training": "scratch",
@@ -271,7 +271,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "custom": Recipe(
         "Custom",
-        "Choose everything yourself; starts from fine-tuning a pretrained network.",
+        "Every setting is yours; starts as fine-tuning of a pretrained network.",
         {
             "training": "fine_tune",
             "size": 128,

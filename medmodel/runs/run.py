@@ -85,8 +85,8 @@ class Status:
 
     Args:
         state: Value of `RunStatus`.
-        phase: What is being done: waiting, checking, preparing, features, training,
-            evaluating, finished.
+        phase: What is being done: waiting, checking, pilot, preparing, features,
+            training, evaluating, finished.
         message: The same as one sentence.
         done: Finished units of this phase (images, steps).
         total: Units of this phase; 0 while unknown.
@@ -95,12 +95,16 @@ class Status:
         step: Steps finished since training began.
         steps: Steps planned; 0 while unknown.
         best_epoch: Epoch of the best validation loss so far, 1-based; 0 if none.
-        seconds_left: Estimated seconds until the end; None while unknown.
+        seconds_left: Estimated seconds until the end of the run; None while unknown.
+        share: Estimated share of the run's time that has passed, 0 to 1; 0 while
+            unknown.
+        part: Which of the run's phases this is, 1-based; 0 while unknown.
+        parts: How many phases the run has; 0 while unknown.
         device: What computes, in words.
         precision: float32, mixed_bfloat16 or mixed_float16.
         usage: Processor, memory and GPU use as name -> text.
-        heartbeat: Time of the last sign of life, seconds since 1970.
-        created: When the run was asked for.
+        heartbeat: Time of the last update, seconds since 1970.
+        created: When the run was submitted.
         started: When a worker took it; 0 before.
         ended: When it ended; 0 before.
         attempt: Starts so far (1 on the first).
@@ -118,6 +122,9 @@ class Status:
     steps: Count = 0
     best_epoch: Count = 0
     seconds_left: Seconds | None = None
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    part: Count = 0
+    parts: Count = 0
     device: str = ""
     precision: str = ""
     usage: Mapping[str, str] = field(default_factory=dict)

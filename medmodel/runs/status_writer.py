@@ -20,6 +20,7 @@ from medmodel.core.job import Job
 from medmodel.core.storage import remove_temporaries
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStatus, Status
+from medmodel.runs.time_left import TimeLeft
 
 LOOK_SECONDS = 0.05
 FLUSH_SECONDS = 0.1
@@ -56,6 +57,7 @@ class StatusWriter:
         self._stop_seen = run.stop_requested
         self._looked = time.monotonic()
         self._phase_started = time.monotonic()
+        self._plan: TimeLeft | None = None
         self._progress_message = self._status.message
         self._state_lock = threading.Lock()
         self._file_lock = threading.Lock()
@@ -116,14 +118,21 @@ class StatusWriter:
             done: Finished units.
             total: All units; 0 while unknown.
         """
-        left = None
-        if phase == self._status.phase and 0 < done <= total:
+        changes: dict[str, Any] = {"seconds_left": None}
+        if self._plan is not None:
+            left, share = self._plan.progress(phase, done, total)
+            place, parts = self._plan.place + 1, len(self._plan.parts)
+            changes = {"seconds_left": left, "share": share}
+            changes |= {"part": place, "parts": parts}
+        elif phase == self._status.phase and 0 < done <= total:
             spent = time.monotonic() - self._phase_started
-            left = spent / done * (total - done)
+            changes["seconds_left"] = spent / done * (total - done)
         self._progress_message = message = _sentence(phase, done, total)
-        self.update(
-            phase=phase, done=done, total=total, message=message, seconds_left=left
-        )
+        self.update(phase=phase, done=done, total=total, message=message, **changes)
+
+    def follow(self, plan: TimeLeft) -> None:
+        """From now on time left and share done are those of a plan of all phases."""
+        self._plan = plan
 
     def step(self, *, step: int, epoch: int, loss: float, accuracy: float) -> None:
         """Adds a point to steps.csv; on disk within 0.1 seconds.
@@ -173,6 +182,8 @@ class StatusWriter:
         Args:
             **changes: As in `update`: state, message, failure and so on.
         """
+        if self._plan is not None and changes.get("state") is RunStatus.DONE:
+            self._plan.finish()
         self._closing.set()
         self._threads[0].join()
         with self._state_lock:
@@ -259,10 +270,12 @@ def _sentence(phase: str, done: int, total: int) -> str:
     verb = {
         "checking": "Checking the images",
         "preparing": "Preparing the images",
+        "pilot": "Choosing the image size",
         "features": "Computing features",
         "training": "Training",
         "comparing": "Looking for copies of the model's own images",
         "testing": "Testing the model on the images",
+        "copies": "Comparing test images with training images",
         "evaluating": "Evaluating on validation and test images",
     }.get(phase, phase.capitalize())
     return f"{verb}: {done:,} of {total:,}." if total else f"{verb}."

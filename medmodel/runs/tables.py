@@ -367,6 +367,11 @@ def rewind_history(run: Run, epoch: int) -> None:
     _rewind(run.history_path, EPOCH_COLUMNS, "epoch", epoch)
 
 
+def rewind(path: Path, columns: Sequence[str], epoch: int) -> None:
+    """Like `rewind_history`, of another table whose rows are epochs."""
+    _rewind(path, columns, "epoch", epoch)
+
+
 def _rewind(path: Path, columns: Sequence[str], name: str, last: int) -> None:
     if not os.path.lexists(path):
         return

@@ -22,6 +22,7 @@ from medmodel.training.callbacks import Best, BestCheckpoint, StatusCallback
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
 from medmodel.training.softmax_head import HeadTrainer
+from medmodel.training.watching import WatchImages
 
 HEAD_PASSES = 30
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
@@ -108,7 +109,12 @@ def _descend(
                 context.samples("val"), config.batch_size
             ),
             # The best first: a crash after it costs an epoch, never the better model.
-            callbacks=[best, status, Backup(run, status, best)],
+            callbacks=[
+                best,
+                status,
+                WatchImages(context, finished),
+                Backup(run, status, best),
+            ],
             shuffle=False,
             verbose=0,
         )

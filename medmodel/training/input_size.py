@@ -137,7 +137,7 @@ def _pilot(
     preprocessing = config.preprocessing(size)
 
     def progress(phase: str, done: int, total: int) -> None:
-        reporter.progress(phase, done, total)
+        reporter.progress("pilot", 0, 0)
         reporter.update(message=f"Trying {size} px on {len(rows)} images.")
 
     job = Job(progress, reporter.job.cancelled)

@@ -11,9 +11,11 @@ import contextlib
 from medmodel.core.errors import Cancelled
 from medmodel.networks.features import extract
 from medmodel.networks.models import instant_model
+from medmodel.runs.watched import append_scores
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
-from medmodel.training.softmax_head import HeadTrainer
+from medmodel.training.softmax_head import HeadTrainer, SoftmaxHead
+from medmodel.training.watching import begin_watching
 
 
 def train_instant(context: TrainingContext) -> None:
@@ -31,7 +33,13 @@ def train_instant(context: TrainingContext) -> None:
             on_batch=trainer.add_features,
             job=context.reporter.job,
         )
-    head = trainer.train_epochs(context.config.epochs)
+    rows = begin_watching(context, 0)
+
+    def watch(epoch: int, head: SoftmaxHead) -> None:
+        if trainer.has_features(rows):
+            append_scores(context.run, epoch, trainer.scores(head, rows).tolist())
+
+    head = trainer.train_epochs(context.config.epochs, watch)
     if head is not None:
         model = instant_model(context.preprocessing, *head.dense_weights)
         save_model(context.run, model, context.classes, context.preprocessing)

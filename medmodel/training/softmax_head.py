@@ -9,6 +9,7 @@ every strength of regularisation at once. Nothing here is random.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ STRENGTHS = 2.0 ** np.arange(2, -8.5, -0.5)
 that the choice hardly depends on where they happen to lie."""
 FIRST_FIT = 256
 """Images after whose features the layer learns for the first time."""
+FEWEST_UNSEEN = 16
+"""Images whose mean loss makes a point of the curve, at least."""
 FIT_PASSES = 6
 STEP_SECONDS = 0.1
 
@@ -69,6 +72,7 @@ class HeadTrainer:
         self._split = context.prepared.table["split"].to_numpy()
         self._next_fit = FIRST_FIT
         self._reported = 0.0
+        self._unseen = (0, 0.0, 0)
         self._path: SoftmaxPath | None = None
         self._validation = (np.zeros(0), np.zeros(0), np.zeros(0))
         shape = (count + 1, len(context.classes))
@@ -101,34 +105,57 @@ class HeadTrainer:
                 # Ever longer ways to the next fit: all of them together then cost
                 # about as much as three on everything.
                 self._next_fit += max(FIRST_FIT, taken // 2)
+                self._unseen = (0, 0.0, 0)
                 self._restart()
                 for _ in range(FIT_PASSES):
                     self._advance()
 
-    def train_epochs(self, epochs: int) -> SoftmaxHead | None:
+    def has_features(self, rows: np.ndarray) -> bool:
+        """Whether there are images, and the features of all of them are there."""
+        return bool(len(rows) and self._present[rows].all())
+
+    def scores(self, head: SoftmaxHead, rows: np.ndarray) -> np.ndarray:
+        """Probabilities (n, k) that a layer gives images whose features are there."""
+        logs = log_probabilities(self._standardised(rows), head.coefficients[None])[0]
+        return np.exp(logs)
+
+    def train_epochs(
+        self,
+        epochs: int,
+        on_epoch: Callable[[int, SoftmaxHead], None] | None = None,
+    ) -> SoftmaxHead | None:
         """Passes over the features that are there; each is reported as an epoch.
 
         Their arrival was the first epoch, so one pass less is made.
 
+        Args:
+            epochs: How many at most.
+            on_epoch: Told the number of each epoch, from 1, and its layer.
+
         Returns:
-            The layer to keep; None if there was nothing to learn from.
+            The layer of the epoch with the lowest validation loss; None if there was
+            nothing to learn from.
         """
         if not (self._rows("train").size and self._rows("val").size):
             return None
         score = self._score_after(0)
-        lowest, best_epoch = np.inf, 1
+        lowest, best_epoch, best = np.inf, 0, None
         for epoch in range(1, epochs + 1):
             if epoch > 1:
                 self._advance()
                 score = self._score()
+            loss, head = float(score.losses[score.leader]), self._best_head(score)
+            if best is None or loss < lowest:
+                lowest, best_epoch, best = loss, epoch, head
             self._report_epoch(epoch, score)
-            if score.losses.min() < lowest:
-                lowest, best_epoch = score.losses.min(), epoch
+            if on_epoch:
+                on_epoch(epoch, head)
+            self.context.reporter.update(best_epoch=best_epoch)
             if self.context.reporter.stop_requested:
                 break
             if 0 < self.context.config.patience <= epoch - best_epoch:
                 break
-        return self._best_head(score)
+        return best
 
     def solve(self, passes: int) -> tuple[SoftmaxHead, np.ndarray]:
         """As `train_epochs` without reports: the layer to keep, and its log losses.
@@ -193,7 +220,11 @@ class HeadTrainer:
             self._coefficients = self._path.coefficients.copy()
 
     def _report_new(self, rows: np.ndarray) -> None:
-        """Reports the loss on new training images, before learning from them."""
+        """Reports the loss on training images from which the layer has not learned.
+
+        Their mean since the last fit (progressive validation: Blum, Kalai and Langford
+        1999, COLT): one portion alone, of a few images, would only show chance.
+        """
         rows = rows[self._split[rows] == "train"]
         now = time.monotonic()
         new = rows.size and self.step > self._reported_step
@@ -203,8 +234,13 @@ class HeadTrainer:
         middle = self._coefficients[len(STRENGTHS) // 2][None]
         logs = log_probabilities(self._standardised(rows), middle)[0]
         targets = self.context.targets[rows]
-        loss = -logs[np.arange(len(rows)), targets].mean()
-        self._report_step(1, float(loss), float((logs.argmax(1) == targets).mean()))
+        count, loss, hits = self._unseen
+        count += len(rows)
+        loss -= float(logs[np.arange(len(rows)), targets].sum())
+        hits += int((logs.argmax(1) == targets).sum())
+        self._unseen = (count, loss, hits)
+        if count >= FEWEST_UNSEEN:
+            self._report_step(1, loss / count, hits / count)
 
     def _report_epoch(self, epoch: int, score: ValidationScore) -> None:
         assert self._path is not None
@@ -222,7 +258,6 @@ class HeadTrainer:
         }
         reporter.epoch(row)
         reporter.progress("training", epoch, self.context.config.epochs)
-        reporter.update(best_epoch=epoch)
 
     def _report_step(self, epoch: int, loss: float, accuracy: float) -> None:
         self._reported_step = self.step

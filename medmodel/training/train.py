@@ -16,6 +16,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError, RunError
 from medmodel.data.datasets import Index, index_dataset, load_index
 from medmodel.data.folders import safe_folder
+from medmodel.data.layout import list_files
 from medmodel.data.prepared import prepare
 from medmodel.data.splits import assign_splits
 from medmodel.inference import prediction
@@ -26,6 +27,7 @@ from medmodel.runs.copies import has_near_copies, near_copies, write_near_copies
 from medmodel.runs.run import Run, RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import SPLIT_COLUMNS, read_split, write_split
+from medmodel.runs.time_plan import time_plan
 from medmodel.training.callbacks import read_best
 from medmodel.training.checkpoint import (
     is_trained,
@@ -80,6 +82,7 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
         _learn(context, size_choice, strategy, device)
         stopped = reporter.stop_requested
         if run.model_path.exists():
+            reporter.progress("copies", 0, 0)
             keep_near_copies(run)
             _evaluate(context)
     except Cancelled:
@@ -103,8 +106,11 @@ def prepare_context(
 
     if config.training == "frozen" and not is_trained(run):
         reporter.rewind(0, 0)
+    folder = safe_folder(config.dataset)
+    workspace = run.folder.parent.parent
+    reporter.follow(time_plan(config, len(list_files(folder)[0]), workspace))
     reporter.progress("checking", 0, 0)
-    index = index_dataset(safe_folder(config.dataset), reporter.job)
+    index = index_dataset(folder, reporter.job)
     table = _split(run, index, config)
     classes = sorted(set(table["label"]))
     size_choice = size_of_earlier_attempt(run)

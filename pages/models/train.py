@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,19 +24,20 @@ from medmodel.data.splits import (
 from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.quality import report_store
-from medmodel.runs import queue, run_index
+from medmodel.runs import queue
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.augmentation_preview import show_augmentation
+from pages._shared.training.dataset_facts import show_expected_time, show_facts
 from pages._shared.training.train_form import (
     Previews,
     attention,
-    default_device,
     settings_form,
 )
 
+RECOMMENDED = "instant"
 _SPLIT_SETTINGS = (
     "seed",
     "val_fraction",
@@ -56,9 +58,18 @@ def known_datasets() -> list[Path]:
             st.warning(plain(error), icon=":material/folder_off:")
     for folder in recent_datasets(widgets.store()):
         datasets[folder] = None
-    for root in data_roots():
-        datasets |= dict.fromkeys(subfolders(root))
-    return list(datasets)
+    # Before there is a run, Start says that the sample is ready: it comes first.
+    sample = workspace_root() / "datasets" / SAMPLE_NAME
+    if sample.is_dir():
+        datasets.setdefault(sample)
+    others = [folder for root in data_roots() for folder in subfolders(root)]
+    # What was asked for stays, and is told why it cannot be trained on.
+    return [*datasets, *(f for f in others if f not in datasets and is_dataset(f))]
+
+
+def is_dataset(folder: Path) -> bool:
+    """Whether there are images of two classes, by the names of files."""
+    return len(files_of(str(folder))[1]) > 1
 
 
 def like_run() -> TrainConfig | None:
@@ -69,14 +80,15 @@ def like_run() -> TrainConfig | None:
         return None
 
 
-@st.cache_data(max_entries=8, ttl=60, show_spinner="Looking at the names…")
-def files_of(folder: str) -> tuple[list[str], list[str]]:
-    """Paths of the images of a data set, and its classes; nothing is opened."""
+@st.cache_data(max_entries=256, ttl=60, show_spinner="Looking at the names…")
+def files_of(folder: str) -> tuple[list[str], dict[str, int]]:
+    """Paths of a data set's files, and their number by class; nothing is opened."""
     try:
         files, _ = list_files(Path(folder))
     except DataError:
-        return [], []
-    return [file.path for file in files], sorted({file.label for file in files})
+        return [], {}
+    counts = Counter(file.label for file in files)
+    return [file.path for file in files], dict(sorted(counts.items()))
 
 
 @st.cache_data(max_entries=4, show_spinner="Looking at the images…")
@@ -177,9 +189,17 @@ def pick_recipe(start: TrainConfig | None) -> str:
         "Recipe",
         names,
         index=names.index(start.recipe) if start and start.recipe in names else 0,
-        format_func=lambda name: RECIPES[name].title,
+        format_func=recipe_title,
         captions=[RECIPES[name].summary for name in names],
     )
+
+
+def recipe_title(name: str) -> str:
+    """The recipe's title, and why it is recommended where it is."""
+    title = RECIPES[name].title
+    if name != RECOMMENDED:
+        return title
+    return f"{title} (recommended: a baseline in minutes, before longer trainings)"
 
 
 def starting_point(folder: Path, recipe: str, like: TrainConfig | None) -> TrainConfig:
@@ -237,13 +257,6 @@ def without_classes(folder: Path) -> str:
     return "This folder has no two class folders with images: choose another one."
 
 
-def show_queue() -> None:
-    """Says which device will be used, and whether it is busy."""
-    active = [e for e in run_index.entries(widgets.store()) if e.status.state.active]
-    wait = "" if not active else " It is busy: your run waits its turn."
-    st.caption(f":material/memory: Trains on {plain(default_device())}.{wait}")
-
-
 def main() -> None:
     page_header("Train", "Choose a data set and a recipe; the curves move in seconds.")
     datasets = known_datasets()
@@ -251,12 +264,13 @@ def main() -> None:
         await_sample()
         return
     folder, like = pick_dataset(datasets), like_run()
-    recipe = pick_recipe(like)
+    # Columns of fixed widths: button and facts stand beside the recipes at once.
+    left, right = st.columns(2, gap="large")
+    with left:
+        recipe = pick_recipe(like)
     start = starting_point(folder, recipe, like)
-    # Above the settings: a novice never has to scroll.
-    press = st.container(horizontal=True, vertical_alignment="center")
-    warnings = st.container()
-    show_queue()
+    with right:
+        press, facts = st.container(), st.container()
     key = f"{recipe}-{folder}-{st.query_params.get('like', '')}"
     with st.expander("More settings", icon=":material/tune:"):
         previews = Previews(
@@ -275,8 +289,11 @@ def main() -> None:
         )
         if problem:
             st.markdown(f":red[:material/error: {plain(problem)}]")
-    if not problem:
-        with warnings:
+    with facts:
+        if not problem:
+            show_expected_time(config, len(files_of(str(folder))[0]))
+        show_facts(folder, files_of(str(folder))[1], config.class_weights)
+        if not problem:
             show_small_splits(folder, config)
     if pressed:
         with errors_shown():

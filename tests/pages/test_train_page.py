@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from medmodel.core.config import RECIPES, Augmentation, config_for
 from medmodel.core.samples import Slicing
 from medmodel.data import curation, datasets
 from medmodel.data.curation import Action
-from medmodel.quality import indexing
+from medmodel.data.synthetic import SAMPLE_NAME
+from medmodel.quality import indexing, report_store
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStatus, RunStore
 from tests.conftest import draw_class_folders
@@ -137,7 +139,7 @@ def test_every_setting_is_trained_as_it_is_entered(class_folders: Path) -> None:
         "Colour": ("colour", "rgb"),
         "Validation fraction": ("val_fraction", 0.3),
         "Test fraction": ("test_fraction", 0.25),
-        "Patient in the file name (regular expression)": ("patient_pattern", "_(.)"),
+        "Patient ID pattern (regular expression)": ("patient_pattern", "_(.)"),
     }
     changes: dict[str, tuple[str, Any]] = {
         "Shift (fraction of the side)": ("shift", 0.11),
@@ -182,7 +184,7 @@ def test_settings_of_an_earlier_run_are_the_start(class_folders: Path) -> None:
 
 def test_patients_found_by_a_pattern_are_counted(class_folders: Path) -> None:
     app = opened()
-    label = "Patient in the file name (regular expression)"
+    label = "Patient ID pattern (regular expression)"
     field(app, label).set_value(r"(dark|light)_").run()
     assert any("2 patients in 24 files" in c.value for c in app.caption)
     field(app, label).set_value("(").run()
@@ -192,7 +194,7 @@ def test_patients_found_by_a_pattern_are_counted(class_folders: Path) -> None:
 def test_patients_are_counted_in_slices_and_from_headers(tmp_path: Path) -> None:
     """Files are counted only while nobody has looked into them."""
     folder = draw_volumes(tmp_path / "data" / "vols", count=4)
-    label = "Patient in the file name (regular expression)"
+    label = "Patient ID pattern (regular expression)"
     app = opened(dataset=str(folder))
     assert any("Each of the 12 files counts as" in c.value for c in app.caption)
     slices = Slicing("every", step=3, frames="every", frame_step=2).to_json()
@@ -214,6 +216,63 @@ def test_patients_in_the_names_are_found_before_anything_is_opened(
             path.rename(path.with_name(f"patient{number // 3:03}_{number}.png"))
     config = train(opened()).config
     assert "patient" in config.patient_pattern
+
+
+def test_before_a_run_the_sample_comes_first_and_other_folders_after(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch, workspace: Path
+) -> None:
+    """Start says that the sample is ready, whatever MEDMODEL_DATA says."""
+    monkeypatch.setenv("MEDMODEL_DATA", str(class_folders.parent))
+    sample = draw_class_folders(workspace / "datasets" / SAMPLE_NAME)
+    assert train(opened()).config.dataset == str(sample)
+
+
+def test_folders_that_are_no_data_sets_are_not_offered(class_folders: Path) -> None:
+    (class_folders.parent / "empty").mkdir()
+    (class_folders.parent / "one class" / "dark").mkdir(parents=True)
+    shutil.copy(next(class_folders.glob("dark/*")), class_folders.parent / "one class")
+    box = next(b for b in opened().selectbox if b.label == "Data set")
+    assert box.options == [class_folders.name]
+
+
+def test_classes_are_counted_and_imbalance_is_said(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "even", images_per_class=12)
+    said = " ".join(c.value for c in opened(dataset=str(folder)).caption)
+    assert "Imbalanced" not in said and "Not checked yet" in said
+    skewed = draw_class_folders(folder.with_name("skewed"), images_per_class=12)
+    for path in sorted((skewed / "light").iterdir())[4:]:
+        path.unlink()
+    app = opened(dataset=str(skewed))
+    table = app.dataframe[0].value
+    assert table.to_numpy().tolist() == [["dark", 12], ["light", 4]]
+    said = " ".join(c.value for c in app.caption)
+    assert "dark has 3 times as many files as light. Class weights are on." in said
+    field(app, "Class weights").set_value(False).run()
+    said = " ".join(c.value for c in app.caption)
+    assert "Class weights are off." in said
+
+
+def test_a_leak_is_told_beside_the_button(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "leaking"
+    for split in ("train", "val", "test"):
+        draw_class_folders(folder / split, images_per_class=6, seed=0)
+    indexing.check_folder(folder)
+    report = report_store.load_report(folder)
+    assert report is not None and report.level == "problem"
+    app = opened(dataset=str(folder))
+    assert any(w.icon == ":material/report:" for w in app.warning)
+    assert list(app.dataframe[0].value)[1] == "Images"
+
+
+def test_the_expected_time_comes_from_earlier_runs(class_folders: Path) -> None:
+    def expected() -> str:
+        return next(m.value for m in opened().markdown if "schedule" in m.value)
+
+    assert "a guess before the first run" in expected()
+    speeds = {"pilot-efficientnet_lite0": 6600.0}
+    RunStore().root.mkdir(parents=True, exist_ok=True)
+    (RunStore().root / "speeds.json").write_text(json.dumps(speeds))
+    assert "About **1 h 50 min**" in expected() and "earlier runs" in expected()
 
 
 def test_a_folder_without_classes_is_told(class_folders: Path) -> None:

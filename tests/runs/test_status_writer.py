@@ -17,6 +17,7 @@ from medmodel.runs import tables
 from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import EPOCH_COLUMNS
+from medmodel.runs.time_left import Part, TimeLeft
 
 
 @pytest.fixture
@@ -214,3 +215,18 @@ def test_what_a_killed_worker_left_is_removed(run: Run) -> None:
         pass
     hidden = list(run.folder.glob(".*"))
     assert hidden == [notes]
+
+
+def test_time_left_and_share_are_those_of_the_plan(run: Run) -> None:
+    parts = [Part("checking", 10, 2.0, "checking"), Part("training", 5, 4.0)]
+    file = run.folder / "speeds.json"
+    with StatusWriter(run) as writer:
+        writer.follow(TimeLeft(parts, file))
+        writer.progress("training", 0, 5)
+        status = writer.status
+        assert (status.part, status.parts) == (2, 2)
+        assert status.seconds_left == pytest.approx(20, abs=0.5)
+        assert 0 <= status.share < 0.1
+        writer.progress("checking", 9, 10)
+        writer.close(state=RunStatus.STOPPED)
+    assert not file.exists()

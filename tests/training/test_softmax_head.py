@@ -91,7 +91,7 @@ def test_learns_and_reports(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert steps["loss"].iloc[0] == pytest.approx(np.log(3), abs=1e-4)
     assert steps["loss"].iloc[-1] < 0.5
     assert steps["step"].tolist() == list(range(1, len(steps) + 1))
-    assert run.status.best_epoch == 20
+    assert run.status.best_epoch == history["val_loss"].argmin() + 1
 
 
 def test_history_holds_the_loss_of_the_head_that_is_saved(run: Run) -> None:
@@ -103,10 +103,40 @@ def test_history_holds_the_loss_of_the_head_that_is_saved(run: Run) -> None:
     logits = features[rows].astype(float) @ kernel + bias
     logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
     loss = -logits[np.arange(len(rows)), targets].mean()
-    history = pd.read_csv(run.folder / "history.csv")
-    assert history["val_loss"].iloc[-1] == pytest.approx(loss, abs=1e-4)
+    best = pd.read_csv(run.folder / "history.csv").iloc[run.status.best_epoch - 1]
+    assert best["val_loss"] == pytest.approx(loss, abs=1e-4)
     accuracy = (logits.argmax(axis=1) == targets).mean()
-    assert history["val_accuracy"].iloc[-1] == pytest.approx(accuracy)
+    assert best["val_accuracy"] == pytest.approx(accuracy)
+
+
+def test_the_epoch_with_the_lowest_validation_loss_is_kept(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the third epoch on the layer is made worse."""
+    advance, epochs = HeadTrainer._advance, [0]
+
+    def spoilt(self: HeadTrainer) -> None:
+        advance(self)
+        epochs[0] += self._next_fit > COUNT
+        if epochs[0] > 2:
+            self._coefficients = self._coefficients[:, :, ::-1] * epochs[0]
+
+    monkeypatch.setattr(HeadTrainer, "_advance", spoilt)
+    test_history_holds_the_loss_of_the_head_that_is_saved(run)
+    history = pd.read_csv(run.folder / "history.csv")
+    assert run.status.best_epoch == history["val_loss"].argmin() + 1 < 20
+
+
+def test_a_point_of_the_curve_is_a_mean_of_many_images(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image at a time would give accuracies of 0 and 100 %."""
+    monkeypatch.setattr(softmax_head, "STEP_SECONDS", 0.0)
+    learned(run, 1, epochs=1)
+    accuracies = pd.read_csv(run.folder / "steps.csv")["accuracy"]
+    assert len(accuracies) > 5
+    # Of the first sixteen images about a third is right by chance.
+    assert 0.1 < accuracies[0] < 0.7
 
 
 def test_a_new_standardisation_changes_no_prediction(run: Run) -> None:

@@ -67,7 +67,7 @@ def show_augmentation(folder: Path, config: TrainConfig) -> None:
 def _show_rows(images: np.ndarray, config: TrainConfig) -> None:
     from medmodel.predictor import shared
 
-    with st.spinner("Asking the process that knows TensorFlow…", show_time=True):
+    with st.spinner("Augmenting…", show_time=True):
         rows = [
             images,
             *(

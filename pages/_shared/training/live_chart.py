@@ -11,10 +11,12 @@ from medmodel.core.environment import REPOSITORY
 from medmodel.runs.run import Run, Status
 
 ASSETS = REPOSITORY / "assets"
-HEIGHT = 406
+SCRIPTS = ("live_notice.js", "live_samples.js", "live_chart.js")
+"""Parts of one module."""
+HEIGHT = 476
 """Pixels, the same from the first to the last point: nothing below or above jumps.
 Below title and buttons the curves just fit a projector's 720 lines."""
-FAILED_HEIGHT = 330
+FAILED_HEIGHT = 396
 """Pixels below a box that says what went wrong."""
 STRIP_HEIGHT = 72
 """Pixels without the charts, for a run that ended before its first point."""
@@ -25,7 +27,7 @@ def _source(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
 
-def live_chart(run: Run, status: Status) -> None:
+def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
     """Shows a run's state and curves, and keeps them up to date without reruns.
 
     The page is run again once when the run begins or stops being active.
@@ -33,16 +35,17 @@ def live_chart(run: Run, status: Status) -> None:
     Args:
         run: The run to follow.
         status: Its status as the rest of the page shows it.
+        beside: Another run, whose validation curve lies behind this one's.
     """
     # Styles are not isolated: Plotly's own would be missing in a shadow root.
     component = st.components.v2.component(
         "live_chart",
         html=_source("live_chart.html"),
         css=_source("live_chart.css"),
-        js=_source("live_chart.js"),
+        js="".join(map(_source, SCRIPTS)),
         isolate_styles=False,
     )
-    height = _height(run, status)
+    height, config = _height(run, status), run.config
     # A component takes its place only when its script has come: a container at once.
     with st.container(height=height, border=False):
         component(
@@ -51,6 +54,10 @@ def live_chart(run: Run, status: Status) -> None:
                 "plotly": f"/vendor/plotly.js?v={version('plotly')}",
                 "state": status.state.value,
                 "height": height,
+                "frozen": config.training == "frozen",
+                "patience": config.patience,
+                "beside": beside
+                and {"url": f"/live/{beside.id}", "name": beside.title},
                 "bare": height == STRIP_HEIGHT,
             },
             key=f"live-{run.id}",

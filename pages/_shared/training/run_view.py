@@ -12,11 +12,11 @@ import streamlit as st
 from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
-from medmodel.runs import queue
+from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStatus, Status
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
-from pages._shared.common.words import plain
+from pages._shared.common.words import disambiguate, plain
 from pages._shared.evaluation.external_validation_view import show_progress
 from pages._shared.training.live_chart import live_chart
 from pages._shared.training.notes_view import pin_button, show_notes
@@ -41,13 +41,48 @@ def show(run: Run) -> None:
     if test and status.state.active:
         _watch_test(run)
     elif not test:
-        live_chart(run, status)
+        place = st.container()
+        beside = _pick_beside(run)
+        with place:
+            live_chart(run, status, beside)
     _error_details(run, status)
     if not status.state.active:
         _results(run)
     show_notes(run)
     _details(run, config)
     st.page_link(widgets.RUNS, label="All runs", icon=":material/arrow_back:")
+
+
+def _pick_beside(run: Run) -> Run | None:
+    """Another run of the same data set whose curve lies behind; in ?beside=."""
+    dataset = run.config.dataset
+    others = {
+        entry.run.id: entry
+        for entry in run_index.entries(widgets.store())
+        if entry.config.dataset == dataset
+        and entry.run.id != run.id
+        and entry.run.history_path.exists()
+        and not entry.test_of
+    }
+    if not others:
+        return None
+    labels = {run_id: widgets.run_label(entry) for run_id, entry in others.items()}
+    titles = disambiguate(labels, lambda run_id: run_id[-6:])
+    asked = st.query_params.get("beside", "")
+    ids = list(others)
+    chosen = st.selectbox(
+        "Compare with",
+        ids,
+        index=ids.index(asked) if asked in others else None,
+        format_func=titles.__getitem__,
+        placeholder="Another run of this data set",
+        key=f"beside-{run.id}",
+    )
+    if chosen:
+        st.query_params["beside"] = chosen
+    elif "beside" in st.query_params:
+        del st.query_params["beside"]
+    return others[chosen].run if chosen in others else None
 
 
 def _purpose(config: TrainConfig, test: bool) -> str:

@@ -308,7 +308,7 @@ def _split(form: Form, preview: Callable[[str], None]) -> None:
     )
     form.text(
         "patient_pattern",
-        "Patient in the file name (regular expression)",
+        "Patient ID pattern (regular expression)",
         help="Its first group is the patient. All images of a patient go to the same "
         "side of the split. Empty: patients are unknown.",
     )
@@ -328,8 +328,8 @@ FIELD_TITLES = {
     "batch_size": "batch size",
     "learning_rate": "learning rate",
     "patience": "early stopping",
-    "val_fraction": "share for validation",
-    "test_fraction": "share for the test",
+    "val_fraction": "validation fraction",
+    "test_fraction": "test fraction",
     "patient_pattern": "patient pattern",
     "folds": "folds",
     "window": "window of scans",

@@ -1,0 +1,45 @@
+// The same few validation images after every epoch: what the network says of each.
+
+class Samples {
+  constructor(root) {
+    this.place = root.querySelector(".mm-samples");
+  }
+
+  // `about`: {classes, images: [{label, png}]}; row: [epoch, scores of the first image, ...].
+  take(about) {
+    if (!about || this.about) return;
+    this.about = about;
+    this.place.hidden = false;
+    this.cells = about.images.map((image) => {
+      const cell = document.createElement("figure"), picture = document.createElement("img");
+      const text = document.createElement("figcaption"), bar = document.createElement("i");
+      picture.src = image.png;
+      picture.alt = "";
+      text.append(document.createElement("b"), document.createElement("span"), bar);
+      cell.append(picture, text);
+      this.place.append(cell);
+      return cell;
+    });
+  }
+
+  show(row) {
+    if (!this.about) return;
+    const count = this.about.classes.length;
+    this.cells.forEach((cell, i) => {
+      const { label } = this.about.images[i], own = this.about.classes.indexOf(label);
+      const [name, said, bar] = cell.lastChild.children;
+      const scores = row?.slice(1 + i * count, 1 + (i + 1) * count) ?? [], first = scores.indexOf(Math.max(...scores));
+      const share = row ? scores[own] : 0;
+      name.textContent = label;
+      said.textContent = row ? first === own ? percent(share) : `${percent(share)}, ${this.about.classes[first]}: ${percent(scores[first])}` : "…";
+      bar.style.setProperty("--share", share);
+      cell.title = `True class ${label}. ${row ? `Epoch ${row[0]}: ${this.about.classes.map((c, k) => `${c} ${percent(scores[k])}`).join(", ")}` : ""}`;
+    });
+  }
+}
+
+function percent(share) {
+  const whole = Math.round(100 * share);
+  if (share > 0 && whole < 1) return "< 1 %";
+  return share < 1 && whole > 99 ? "> 99 %" : `${whole} %`;
+}
