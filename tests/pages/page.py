@@ -53,8 +53,8 @@ def press(app: AppTest, label: str) -> AppTest:
 
 
 def labels(app: AppTest) -> list[str]:
-    """What the page's buttons are called."""
-    return [button.label for button in app.button]
+    """What the page's buttons are called, without that of the menu."""
+    return [button.label for button in app.main.button]
 
 
 def field(app: AppTest, label: str) -> Any:

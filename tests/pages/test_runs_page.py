@@ -176,7 +176,7 @@ def test_a_run_without_a_point_has_no_place_for_curves(
     monkeypatch.setattr(
         st.components.v2,
         "component",
-        lambda *names, **files: lambda **how: charts.append(how),
+        lambda name, **files: lambda **how: name == "live_chart" and charts.append(how),
     )
     opened(run=make(RunStatus.QUEUED).id)
     failure = Failure("data", "Unreadable.", "Look.")
@@ -219,7 +219,7 @@ def test_the_curves_of_a_run_follow_it(
     monkeypatch.setattr(
         st.components.v2,
         "component",
-        lambda *names, **files: lambda **how: charts.append(how),
+        lambda name, **files: lambda **how: name == "live_chart" and charts.append(how),
     )
     run = make(RunStatus.STOPPED)
     opened(run=run.id)
