@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from medmodel.core import storage
 from medmodel.core.errors import MedModelError
 from medmodel.data import curation, datasets
 from medmodel.evaluation import external_validation, gallery, thresholds
@@ -57,6 +58,9 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(old: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("MEDMODEL_WORKSPACE", str(old))
     monkeypatch.delenv("MEDMODEL_DATA")
+    # A file that is too large is none that takes long to read.
+    monkeypatch.setattr(storage, "MOST_JSON_BYTES", 1 << 20)
+    monkeypatch.setattr(damaged_workspace, "HUGE_BYTES", 2 << 20)
     return RunStore().get(IDS["trained"])
 
 

@@ -68,7 +68,7 @@ def test_call_metrics_hand_computed() -> None:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
 def test_agreement_with_scikit_learn(seed: int, classes: int) -> None:
     from sklearn import metrics as sk

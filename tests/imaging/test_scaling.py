@@ -70,6 +70,7 @@ def test_padding_is_black_and_even() -> None:
         (0.2, 6.4, (6, 128)),
         (0.2, 6.5, (6, 4)),  # more than can be
         (0, 1, (6, 4)),
+        (0, 0, (6, 4)),
         (-1, 1, (6, 4)),
         (math.nan, 1, (6, 4)),
         (math.inf, 1, (6, 4)),
