@@ -71,6 +71,18 @@ def test_files_arrive_under_names_of_ours(workspace: Path) -> None:
     uploads.close(ticket)
 
 
+def test_about_a_megabyte_is_in_memory_and_no_byte_is_lost() -> None:
+    async def sizes(*content: int) -> list[int]:
+        stream = pieces(*(bytes(size) for size in content))
+        return [len(piece) async for piece in uploads._gathered(stream)]
+
+    megabyte = 2**20
+    assert asyncio.run(sizes(*[megabyte // 4] * 9)) == [*[megabyte] * 2, megabyte // 4]
+    assert asyncio.run(sizes(megabyte - 1, 1, 5)) == [megabyte, 5]
+    assert asyncio.run(sizes(3 * megabyte)) == [3 * megabyte]
+    assert asyncio.run(sizes()) == []
+
+
 def test_too_much_is_refused(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "MOST_BYTES", 10)
     ticket = uploads.begin()
