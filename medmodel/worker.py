@@ -21,7 +21,7 @@ from medmodel.core import devices
 from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
-from medmodel.runs import failures, queue
+from medmodel.runs import failures, queue, webhook
 from medmodel.runs.queue import Claim
 from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.status_writer import StatusWriter
@@ -146,6 +146,10 @@ def train_claimed(claim: Claim) -> int:
     else:
         _close_ended(reporter, state)
     claim.lock.release()
+    # Last: whoever is told may look, and nobody waits for an address that is slow.
+    if state is not RunStatus.STOPPED:
+        failure = reporter.status.failure
+        webhook.notify(run.id, state, failure.kind if failure else "")
     return int(state is RunStatus.FAILED)
 
 

@@ -1,0 +1,81 @@
+"""A webhook is told how a run ended, and nothing else; failing harms nothing."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from medmodel.runs import webhook
+from medmodel.runs.run import RunStatus
+
+
+class Listener(BaseHTTPRequestHandler):
+    """Keeps what it is sent; answers with the status of its path."""
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        TAKEN.append((self.path, json.loads(self.rfile.read(length))))
+        self.send_response(int(self.path.strip("/") or 204))
+        self.send_header("Location", "/200")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+TAKEN: list[tuple[str, dict[str, str]]] = []
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    TAKEN.clear()
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_it_is_told_the_run_its_state_and_the_kind_of_failure(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(webhook.VARIABLE, address)
+    assert webhook.notify("r1", RunStatus.FAILED, "not_a_number")
+    told = {"event": "run_ended", "run": "r1", "state": "failed"}
+    assert [("/", told | {"failure": "not_a_number"})] == TAKEN
+
+
+@pytest.mark.parametrize("status", ["302", "404", "500"])
+def test_another_answer_harms_nothing_and_no_other_address_is_told(
+    address: str, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    monkeypatch.setenv(webhook.VARIABLE, f"{address}/{status}")
+    assert not webhook.notify("r1", RunStatus.DONE)
+    assert [path for path, _ in TAKEN] == [f"/{status}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "file:///etc/passwd", "ftp://a/b", "http://", "http://[", "localhost:1"],
+)
+def test_only_http_addresses_are_told(
+    monkeypatch: pytest.MonkeyPatch, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(webhook.VARIABLE, text)
+    assert webhook.webhook_address() == ""
+    assert not webhook.notify("r1", RunStatus.DONE)
+    assert bool(caplog.records) == bool(text.strip())
+
+
+def test_nobody_listens(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(webhook.VARIABLE, "http://127.0.0.1:9/secret")
+    assert not webhook.notify("r1", RunStatus.DONE)
+    assert "secret" not in caplog.text
