@@ -294,6 +294,8 @@ class LiveRun {
     }
     const rate = last(this.epochs[6] ?? []);
     if (rate != null) found.push(["Learning rate", `${+rate.toPrecision(2)}`]);
+    // A third entry of the legend would take the place of the curves.
+    if (this.component.data.frozen && this.steps[0].length) found.push(["Dotted", "training images before they are learned from"]);
     if (s.device) found.push(["Device", s.device]);
     if (s.precision) found.push(["Precision", s.precision]);
     if (s.step || s.steps) found.push(["Step", of(s.step, s.steps)]);
@@ -338,7 +340,7 @@ class LiveRun {
       { ...curve, name: "training", line: { width: 1.25, color: train } },
       { ...curve, name: "validation", mode: "lines+markers", line: { width: 3, color: val }, marker: { size: 5, color: val } },
       { ...curve, name: "best", mode: "markers", marker: { size: 13, symbol: "circle-open", color: this.theme.text, line: { width: 2.5 } } },
-      { ...curve, name: "images not yet learned", visible: this.component.data.frozen || "legendonly", showlegend: !!this.component.data.frozen, line: { width: 1.25, color: train, dash: "dot" } },
+      { ...curve, name: "images not yet learned", visible: this.component.data.frozen || "legendonly", showlegend: false, line: { width: 1.25, color: train, dash: "dot" } },
       { ...curve, name: "compared run", showlegend: false, line: { width: 3, color: this.theme.text, dash: "dash" }, opacity: 0.45 },
       { ...curve, name: "learning rate", showlegend: false, visible: false, yaxis: "y2", line: { width: 1.5, color: this.theme.text, dash: "dot" } },
     ];

@@ -30,7 +30,7 @@ def show(run: Run) -> None:
     test = bool(run.tested_model)
     st.title(plain(config.title), anchor=False)
     # Columns, whose widths do not follow what comes into them: nothing jumps.
-    purpose, actions = st.columns([1, 2], vertical_alignment="center")
+    purpose, actions = st.columns([2, 5], vertical_alignment="center")
     with purpose:
         st.markdown(f":gray[{plain(_purpose(config, test))}]")
     with actions, st.container(horizontal=True, horizontal_alignment="right"):
