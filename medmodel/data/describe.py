@@ -49,12 +49,11 @@ def _describe(folder: Path, file: FileEntry, slicing: Slicing) -> list[SampleRow
     name = relative.rpartition("/")[2]
     try:
         with open_data_file(folder, relative) as opened:
-            head = opened.read(HEAD)
-            reader = images.find_reader(head)
+            reader = images.find_reader(os.pread(opened.fileno(), HEAD, 0))
             if reader is None and not name.lower().endswith(IMAGE_SUFFIXES):
                 return [without_image(file, NOT_AN_IMAGE)]
             images.check_bytes(os.fstat(opened.fileno()).st_size, name)
-            content = head + opened.read()
+            content = opened.read()
         decoded = images.decode(content, name, axis=slicing.axis)
         parts = slicing.parts(decoded.format, decoded.frames)
         if parts == [None]:

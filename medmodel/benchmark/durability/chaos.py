@@ -74,7 +74,9 @@ class Stage:
         return replace(small, batch_size=8, precision="float32")
 
     def killed(self, run: Run) -> None:
-        """Notes that a run's worker was killed, and where."""
+        """Notes that a run's worker was killed, and where; not if it had ended."""
+        if run.status.state is RunStatus.DONE:
+            return
         self.kills[run.id] += 1
         backed = " from a backup" if any(run.folder.glob("backup/epoch_*")) else ""
         status = run.status
@@ -306,13 +308,15 @@ def _left_over(run: Run) -> str:
 
 def _orphan(workspace: Path) -> str:
     """A process that works on and that nobody waits for."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         ours = [p for p in psutil.process_iter() if _is_of(p, workspace)]
         if not ours:
             return ""
         time.sleep(0.2)
-    return f"{ours[0]} still runs"
+    with contextlib.suppress(psutil.Error):
+        return f"{' '.join(ours[0].cmdline())} still runs"
+    return ""
 
 
 def _is_of(process: psutil.Process, workspace: Path) -> bool:
@@ -360,11 +364,11 @@ def _work(folder: Path, dataset: str, shift: tuple[float, float]) -> None:
 
 
 def _await_phase(run: Run, worker: BaseProcess, phase: str) -> None:
-    """Waits until a worker is in a phase, or has ended."""
-    attempt = run.status.attempt
+    """Waits until a worker is in a phase or beyond it, or has ended."""
+    attempt, wanted = run.status.attempt, PHASES[PHASES.index(phase) :]
     while worker.is_alive() and phase != "waiting":
         status = run.status
-        if status.attempt > attempt and status.phase == phase:
+        if status.attempt > attempt and status.phase in wanted:
             return
         time.sleep(0.01)
 
