@@ -111,7 +111,7 @@ class Room:
         Raises:
             AudienceError: The address is open no more.
         """
-        shown = slide if with_images else slide.without_images()
+        shown = slide.for_phones(with_images)
         facts = shown.facts()
         if facts == self._shown:
             return self.look()

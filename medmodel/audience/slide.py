@@ -121,12 +121,21 @@ class Slide:
     images: tuple[Image, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def without_images(self) -> Slide:
-        """The same for those who may not see the images, which says so."""
-        if not self.images:
-            return self
-        note = "The images are shown on the projector only."
-        return replace(self, images=(), notes=(*self.notes, note))
+    def for_phones(self, with_images: bool) -> Slide:
+        """What of it leaves this machine; what is held back is said.
+
+        Args:
+            with_images: Whether the presenter allowed its images on phones. What went
+                wrong may name a file, and a file's name a person: never on phones.
+        """
+        slide = self
+        if slide.state == "failed":
+            sentence = "What went wrong is told on the projector only."
+            slide = replace(slide, sentence=sentence, notes=())
+        if slide.images and not with_images:
+            note = "The images are shown on the projector only."
+            slide = replace(slide, images=(), notes=(*slide.notes, note))
+        return slide
 
     def facts(self, inline: bool = False) -> dict[str, Any]:
         """JSON values that `assets/slide.js` draws.

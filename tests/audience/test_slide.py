@@ -52,11 +52,21 @@ def test_images_travel_by_name_or_within() -> None:
 
 def test_without_images_it_says_so() -> None:
     slide = Slide("Diagnose", "T", images=(IMAGE,), notes=("A note.",))
-    held = slide.without_images()
+    held = slide.for_phones(with_images=False)
     assert held.images == () and held.notes[0] == "A note."
     assert "projector only" in held.notes[1]
+    assert slide.for_phones(with_images=True) is slide
     bare = Slide("Data", "T")
-    assert bare.without_images() is bare
+    assert bare.for_phones(with_images=False) is bare
+
+
+def test_what_went_wrong_names_no_file_on_phones() -> None:
+    message = "Smith^John.dcm cannot be read."
+    slide = Slide("Data", "Failed", message, state="failed", notes=(message,))
+    for with_images in (False, True):
+        facts = slide.for_phones(with_images).facts()
+        assert facts["title"] == "Failed" and "Smith" not in str(facts)
+        assert "projector only" in facts["sentence"]
 
 
 def test_thinning_keeps_peaks() -> None:
@@ -69,8 +79,8 @@ def test_thinning_keeps_peaks() -> None:
 
 
 @given(
-    st.lists(st.one_of(st.floats(-9, 9), st.just(math.nan)), max_size=300),
-    st.integers(4, 40),
+    st.lists(st.one_of(st.floats(-9, 9), st.just(math.nan)), max_size=60),
+    st.integers(4, 12),
 )
 def test_thinned_curves_are_short_and_of_the_same_values(
     y: list[float], most: int

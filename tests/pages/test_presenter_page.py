@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from medmodel.audience import room as rooms
 from medmodel.audience.room import Attendance, AudienceError
 from medmodel.audience.slide import Slide
+from medmodel.core.config import RECIPES
 from medmodel.runs import queue
 from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
 from medmodel.runs.tables import append_epoch
@@ -179,15 +180,16 @@ def test_enter_trains_and_shows_the_curves(
     assert projector.title == "Compact CNN on easy"
     pressed(app, projector, "up")
     pressed(app, projector, "up")
-    assert projector.title == "Document's CNN on easy"
+    textbook = f"{RECIPES['document'].title} on easy"
+    assert projector.title == textbook
     pressed(app, projector, "action")
     (run,) = RunStore().list()
     assert run.config.recipe == "document" and run.config.dataset == str(folder)
     assert step_of(app) == "curves" and parameter(app, "run") == run.id
-    assert projector.title == "Document's CNN on easy: waiting"
+    assert projector.title == f"{textbook}: waiting"
     assert projector.data["slide"]["state"] == "busy"
     pressed(app, projector, "previous")
-    assert "At work now: Document's CNN on easy." in projector.data["slide"]["notes"]
+    assert f"At work now: {textbook}." in projector.data["slide"]["notes"]
 
 
 def test_a_training_that_cannot_begin_is_told(
@@ -235,6 +237,20 @@ def test_curves_of_a_run_that_learns(projector: Projector, folder: Path) -> None
     assert [c["text"] for c in accuracy["curves"]] == ["75.0 %", "70.0 %"]
     assert loss["curves"][0]["x"] == [1, 2] and loss["curves"][0]["y"] == [0.9, 0.5]
     assert accuracy["perCent"] and loss["marked"] == 2
+
+
+def test_curves_of_a_run_that_kept_its_epochs_alone(
+    projector: Projector, folder: Path
+) -> None:
+    run = write_finished_run(folder, "first", sharpness=1.0)
+    opened("curves", run=run.id)
+    loss, accuracy = projector.data["slide"]["charts"]
+    assert loss["xTitle"] == accuracy["xTitle"] == "epoch"
+    # The made-up losses are 1 / (epoch + sharpness).
+    assert loss["curves"][1]["x"] == [1, 2, 3, 4, 5]
+    assert loss["curves"][1]["y"] == [0.5, 0.33333, 0.25, 0.2, 0.16667]
+    assert loss["curves"][0]["x"] == [] and loss["curves"][0]["text"] == ""
+    assert accuracy["curves"][1]["text"] == "83.3 %"
 
 
 def test_a_failed_run_says_why(projector: Projector, folder: Path) -> None:

@@ -84,34 +84,28 @@ def _progress(status: Status) -> float | None:
 
 
 def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
-    steps, epochs = feed.steps.columns, feed.epochs.columns
     if not len(feed.steps) and not len(feed.epochs):
         return ()
-    step, loss, accuracy = steps
-    epoch, at, _, _, val_loss, val_accuracy = epochs
+    epoch, at, mean_loss, mean_accuracy, val_loss, val_accuracy = feed.epochs.columns
+    step, loss, accuracy = feed.steps.columns
+    title = "step"
+    if not len(feed.steps):  # a run that kept its epochs alone
+        title, at, step = "epoch", epoch, epoch
+        loss, accuracy = mean_loss, mean_accuracy
     marked = next(
         (x for e, x in zip(epoch, at, strict=True) if e == status.best_epoch), None
     )
+    losses = (
+        Curve("training", step, loss, _last(loss, "{:.3g}"), thin=True),
+        Curve("validation", at, val_loss, _last(val_loss, "{:.3g}")),
+    )
+    accuracies = (
+        Curve("training", step, accuracy, _last_share(accuracy), thin=True),
+        Curve("validation", at, val_accuracy, _last_share(val_accuracy)),
+    )
     return (
-        Chart(
-            "Loss",
-            "step",
-            (
-                Curve("training", step, loss, _last(loss, "{:.3g}"), thin=True),
-                Curve("validation", at, val_loss, _last(val_loss, "{:.3g}")),
-            ),
-            marked=marked,
-        ),
-        Chart(
-            "Accuracy",
-            "step",
-            (
-                Curve("training", step, accuracy, _last_share(accuracy), thin=True),
-                Curve("validation", at, val_accuracy, _last_share(val_accuracy)),
-            ),
-            per_cent=True,
-            marked=marked,
-        ),
+        Chart("Loss", title, losses, marked=marked),
+        Chart("Accuracy", title, accuracies, per_cent=True, marked=marked),
     )
 
 
