@@ -39,6 +39,22 @@ def test_coverage_of_a_few_simulations() -> None:
 
 
 @pytest.mark.usefixtures("few_populations")
+def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    setting = Setting("two", (0.5, 0.5), images=60, separation=1.5)
+    monkeypatch.setattr(interval_coverage, "SETTINGS", [setting])
+    monkeypatch.setattr(interval_coverage, "PAIRED", [])
+    monkeypatch.setattr(interval_coverage, "_FEWEST", 5)
+    row = interval_coverage.interval_coverage(5)
+    (lowest, highest) = [m for m in row if m.note.startswith("accuracy, all classes")]
+    assert (lowest.goal, highest.goal) == (0.93, 0.985)
+    assert lowest.value == highest.value
+    assert lowest.note.startswith("accuracy, all classes, by images: from twice the")
+    assert row[-1].value == 300 and "log_loss 200 (40)" in row[-1].note
+
+
+@pytest.mark.usefixtures("few_populations")
 def test_differences_of_two_models_are_covered() -> None:
     counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
     setting = Setting("two", (0.5, 0.5), images=300, separation=1.5)
