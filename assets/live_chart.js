@@ -94,7 +94,8 @@ function duration(seconds) {
 
 function number(value, kind) {
   if (value == null) return "";
-  return kind === "accuracy" ? `${(100 * value).toFixed(1)} %` : value.toPrecision(3);
+  if (kind === "accuracy") return `${(100 * value).toFixed(1)} %`;
+  return value < 0.001 ? "< 0.001" : value.toPrecision(3);
 }
 
 class LiveRun {

@@ -38,8 +38,8 @@ class Samples {
   }
 }
 
+// A score is never certain: it only rounds to 0 or 1.
 function percent(share) {
   const whole = Math.round(100 * share);
-  if (share > 0 && whole < 1) return "< 1 %";
-  return share < 1 && whole > 99 ? "> 99 %" : `${whole} %`;
+  return whole < 1 ? "< 1 %" : whole > 99 ? "> 99 %" : `${whole} %`;
 }
