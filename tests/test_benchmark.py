@@ -9,6 +9,7 @@ import pytest
 
 from medmodel import benchmark
 from medmodel.benchmark import Measurement, at_least, at_most, main
+from medmodel.benchmark.time_left import share_right
 from medmodel.core.errors import DataError
 
 
@@ -62,3 +63,10 @@ def test_missing_data_is_one_sentence(
 def test_goals_are_inclusive() -> None:
     assert at_least("x", 1.0, 1.0).ok and at_most("x", 1.0, 1.0).ok
     assert Measurement("x", 2.0, 1.0, "s", False).ok is False
+
+
+def test_the_share_of_estimates_that_are_right_by_hand() -> None:
+    # A run of 30 s: looks before 10 s and of the last two seconds do not count.
+    looks = [(5.0, 900.0), (10.0, 20.0), (12.0, 27.0), (15.0, 23.0), (20.0, None)]
+    assert share_right([*looks, (29.0, 500.0), (30.0, 0.0)]) == 0.5
+    assert share_right([(0.1, 3.0), (1.0, 0.0)]) == 1.0

@@ -57,6 +57,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "durability.resume.resume_exact",
         "trainings that were killed or stopped and end as if they had not been",
     ),
+    "time_left": (
+        "time_left.time_left",
+        "runs whose estimate of time left is right after a third of their time",
+    ),
     "first_point": (
         "browser.serving.first_point",
         "Train pressed to the first point on the screen",
