@@ -83,6 +83,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "browser.contrast.contrast",
         "lowest contrast of all texts of all pages, light and dark",
     ),
+    "map_20000": (
+        "browser.map_points.map_20000",
+        "a map of 20,000 images is coloured anew and dragged",
+    ),
     "layout_shift": (
         "browser.layout_shift.layout_shift",
         "how far pages move while they load",

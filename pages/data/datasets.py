@@ -12,10 +12,12 @@ from medmodel.data.synthetic import SAMPLE_NAME, ensure_sample_dataset
 from medmodel.quality import indexing, report_store
 from medmodel.quality.checks import DatasetReport
 from pages._shared.common import widgets
+from pages._shared.common.lineage import show_runs_of
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.data import dataset_view
 from pages._shared.data.import_view import show_import
+from pages._shared.data.map_view import show_map
 from pages._shared.data.public_data_view import show_public
 from pages._shared.data.quality_view import show_classes, show_quality
 from pages._shared.data.slices_view import show_slices
@@ -175,6 +177,8 @@ def show_dataset(folder: Path) -> None:
         dataset_view.show_splits(report)
     show_slices(folder, report)
     show_quality(folder, report)
+    show_map(folder)
+    show_runs_of(folder)
     dataset_view.show_samples(folder, report)
     show_classes(folder, report)
     dataset_view.show_duplicates(folder, report)

@@ -15,6 +15,7 @@ from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.images import Pixels
 from medmodel.imaging.untrusted import DataFile, open_image
 from pages._shared.common import widgets
+from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
@@ -76,7 +77,7 @@ def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
         ["auto", "file", *WINDOWS, BY_HAND],
         format_func=lambda w: "By hand" if w == BY_HAND else window_title(w),
         key="enhance-window",
-        help="The range of measured values that is spread from black to white.",
+        help=meaning("window"),
     )
     if window == BY_HAND:
         left, right = st.columns(2, gap="large")

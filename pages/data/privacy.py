@@ -16,6 +16,7 @@ from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.images import Pixels
 from medmodel.imaging.untrusted import OpenedImage, open_image
 from pages._shared.common.downloads import noted
+from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
@@ -75,7 +76,10 @@ def ask_regions(
 ) -> list[scans.Region]:
     """Rectangles to black out, in pixels of the file; suggestions first."""
     start = pd.DataFrame(suggested, columns=["Left", "Top", "Right", "Bottom"])
-    st.markdown("**Redaction** :gray[rectangles in pixels, made black in every frame]")
+    st.markdown(
+        "**Redaction** :gray[rectangles in pixels, made black in every frame]",
+        help=meaning("redaction"),
+    )
     edited = st.data_editor(
         start.astype("Int64"),
         num_rows="dynamic",
@@ -106,7 +110,7 @@ def blackened(image: OpenedImage, regions: list[scans.Region]) -> Pixels:
 
 def show_copy(data: bytes, name: str) -> None:
     """The de-identified copy, its warnings, and regions to black out."""
-    st.subheader("De-identified copy", anchor=False)
+    st.subheader("De-identified copy", anchor=False, help=meaning("de-identification"))
     image = image_of(data, name)
     first = scans.deidentify(data, name)
     for warning in first.warnings:

@@ -7,6 +7,7 @@ import streamlit as st
 from medmodel.core.errors import RunError
 from medmodel.runs import run_index
 from pages._shared.common import widgets
+from pages._shared.common.lineage import show_lineage
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training import run_view
@@ -59,3 +60,4 @@ else:
     else:
         with errors_shown():
             run_view.show(chosen)
+            show_lineage(chosen)

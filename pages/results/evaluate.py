@@ -6,7 +6,9 @@ import streamlit as st
 
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
+from pages._shared.common.lineage import show_lineage
 from pages._shared.common.widgets import errors_shown
+from pages._shared.evaluation.advice_view import show_advice
 from pages._shared.evaluation.calibration_view import show_calibration
 from pages._shared.evaluation.confusion_view import show_mistakes
 from pages._shared.evaluation.curves_view import show_curves
@@ -52,6 +54,8 @@ def show(run: Run) -> None:
             WHOLE[view](run)
         elif (group := pick_subgroup(run)) is not None:
             PARTS[view](run, group)
+        show_advice(run)
+        show_lineage(run)
 
 
 widgets.page_header(

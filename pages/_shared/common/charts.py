@@ -10,6 +10,8 @@ import streamlit as st
 FORMAT = "figure-format"
 """Where the session keeps the format in which figures are downloaded."""
 FORMATS = {"png": "PNG", "svg": "SVG"}
+INK = {"light": "#0a1016", "dark": "#e6edf2"}
+"""Colour of text in figures, that of the page."""
 _NO_TOOLS = {"displayModeBar": False}
 
 
@@ -29,9 +31,8 @@ def show_figure(
         download: Whether it offers itself as PNG, or SVG where that was chosen.
         on_click: Told the point of the figure that was clicked.
     """
-    dark = st.context.theme.type == "dark"
     # Streamlit's theme draws text in a grey that is too faint for a projector.
-    ink = "#e6edf2" if dark else "#1c2730"
+    ink = INK["dark" if st.context.theme.type == "dark" else "light"]
     figure.update_layout(font_color=ink)
     figure.update_xaxes(color=ink, tickfont_color=ink, title_font_color=ink)
     figure.update_yaxes(color=ink, tickfont_color=ink, title_font_color=ink)

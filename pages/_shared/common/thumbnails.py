@@ -29,10 +29,20 @@ def small_images(run: Run, paths: Sequence[str]) -> list[bytes | str]:
         run: The run whose data set holds them.
         paths: As in the predictions table.
     """
+    return small_images_of(run.config.dataset, paths)
+
+
+def small_images_of(dataset: str, paths: Sequence[str]) -> list[bytes | str]:
+    """A PNG for each image of a data set; a sentence where there is none.
+
+    Args:
+        dataset: The data set's folder.
+        paths: As in its index.
+    """
 
     def small(path: str) -> bytes | str:
         try:
-            folder = safe_folder(run.config.dataset)
+            folder = safe_folder(dataset)
             with open_data_file(folder, samples.file_of(path)) as file:
                 changed = os.fstat(file.fileno()).st_mtime_ns
             return _small_image(folder, path, changed)

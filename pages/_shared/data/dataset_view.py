@@ -14,6 +14,7 @@ from medmodel.data.datasets import rejected_files
 from medmodel.quality import thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
+from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 
 _TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
@@ -85,7 +86,7 @@ def show_splits(report: DatasetReport) -> None:
             counts = report.patients.values()
             columns[f"{_TITLES[split]}: patients"] = [c[split] for c in counts]
     columns["All images"] = [sum(c.values()) for c in report.images.values()]
-    st.subheader("Images per class and split", anchor=False)
+    st.subheader("Images per class and split", anchor=False, help=meaning("split"))
     st.dataframe(
         pd.DataFrame(columns),
         hide_index=True,

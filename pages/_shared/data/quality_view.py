@@ -13,6 +13,7 @@ from medmodel.data.curation import Action
 from medmodel.quality import indexing, quality_report, report_store, thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
+from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 
 _ICONS = {
@@ -33,13 +34,17 @@ def show_quality(folder: Path, report: DatasetReport) -> None:
         st.info("Check again to see what is odd about the images.")
         return
     level = verdict(report, findings)
-    word, meaning = VERDICTS[level]
+    word, sentence = VERDICTS[level]
     if level != "ok":
         number = len(findings)
         count = f"{number} findings, the worst first." if number > 1 else "One finding."
-        meaning = f"{count} {meaning}" if number else meaning
-    st.subheader(f"Quality: {word.lower()}", anchor=False)
-    st.markdown(f":gray[{plain(meaning)}]")
+        sentence = f"{count} {sentence}" if number else sentence
+    st.subheader(
+        f"Quality: {word.lower()}",
+        anchor=False,
+        help=meaning("leakage") if level == "problem" else None,
+    )
+    st.markdown(f":gray[{plain(sentence)}]")
     for finding in findings:
         _show_finding(folder, finding)
     _show_decisions(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.data.map_view import show_map
 from pages._shared.evaluation.evaluation_view import confusion_table
 from pages._shared.evaluation.gallery_view import ask_for, show_gallery
 
@@ -32,6 +34,7 @@ def show_mistakes(run: Run, group: Subgroup) -> None:
         )
     csv_button(confusion_table(evaluation), "confusion", run)
     show_gallery(run, group)
+    show_map(Path(run.config.dataset), run)
     _show_marked(run)
 
 

@@ -15,6 +15,7 @@ from medmodel.evaluation.external_validation import model_run
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStatus, Status
 from pages._shared.common import widgets
+from pages._shared.common.keyboard import primary_button
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import disambiguate, plain
 from pages._shared.evaluation.external_validation_view import show_progress
@@ -170,13 +171,12 @@ def next_steps(run: Run, status: Status) -> list[NextStep]:
 
 
 def _step_button(run: Run, step: NextStep, primary: bool = False) -> None:
-    if not st.button(
-        step.value,
-        type="primary" if primary else "secondary",
-        icon=_ICONS[step],
-        shortcut="Ctrl+Enter" if primary else None,
-        help=_HELP.get(step),
-    ):
+    icon, tip = _ICONS[step], _HELP.get(step, "")
+    if primary:
+        pressed = primary_button(step.value, "Ctrl+Enter", icon=icon, help=tip)
+    else:
+        pressed = st.button(step.value, icon=icon, help=tip or None)
+    if not pressed:
         return
     with errors_shown():
         _take(run, step)

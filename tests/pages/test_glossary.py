@@ -1,0 +1,44 @@
+"""The glossary on pages is that of the documents; every term that is used is in it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from pages._shared.common.glossary import glossary, meaning
+
+PAGES = Path(__file__).resolve().parent.parent.parent / "pages"
+
+
+def used_terms() -> list[str]:
+    """The texts that `meaning` is called with."""
+    calls = (
+        node
+        for path in PAGES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "meaning"
+    )
+    constants = (call.args[0] for call in calls)
+    return [str(c.value) for c in constants if isinstance(c, ast.Constant)]
+
+
+def test_every_row_of_the_document_is_an_entry() -> None:
+    text = (PAGES.parent / "docs" / "glossary.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    titles = [line for line in rows if line.startswith(("| word |", "| --- |"))]
+    assert len(glossary()) == len(rows) - len(titles) > 80
+
+
+def test_terms_that_pages_use_are_in_the_glossary() -> None:
+    assert used_terms()
+    assert set(used_terms()) <= set(glossary())
+
+
+def test_an_entry_is_one_plain_sentence() -> None:
+    assert meaning("fold").startswith("Fold\\: one of k parts")
+    with pytest.raises(KeyError):
+        meaning("no such term")
