@@ -82,6 +82,11 @@ def test_confusion_figure() -> None:
     assert numbers.textfont.color[:2] == ("#101010", "#f4f4f4")
     assert (numbers.x[1], numbers.y[1]) == (1, 0)
     assert heat.hovertext[1][2] == "5 of 10 b<br>first choice never: 50 %"
+    layout = plots.confusion_figure(["a", "b", "never"], counts).layout
+    assert layout.xaxis.title.text == "First choice of the model"
+    assert layout.yaxis.title.text == "Label"
+    assert (layout.xaxis.side, layout.yaxis.autorange) == ("top", "reversed")
+    assert len(layout.xaxis.ticktext) == len(layout.yaxis.ticktext) == 3
 
 
 def test_many_classes_are_read_by_pointing() -> None:
