@@ -25,12 +25,12 @@ from medmodel.core.environment import workspace_root
 from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.storage import Lock, locked, read_json, write_json
-from medmodel.data import manifest
 from medmodel.data.archives import zip_names, zip_reader
 from medmodel.data.archives.zip_reader import ZipEntry
 from medmodel.data.datasets import index_folder
 from medmodel.data.folders import is_text_name
 from medmodel.data.layout import is_system_file
+from medmodel.data.tables import manifest
 
 MOST_FILES = 300_000
 MOST_BYTES = 50 * 2**30

@@ -24,12 +24,12 @@ from medmodel.core import samples
 from medmodel.core.errors import DataError
 from medmodel.core.pseudonyms import patient_pseudonym
 from medmodel.core.regular_files import open_data_file
-from medmodel.data import manifest
-from medmodel.data.folder_layout import Folders, find_layout, label_key
 from medmodel.data.folders import allowed, is_text_name
-from medmodel.data.manifest import Table
+from medmodel.data.layouts.folder_layout import Folders, find_layout, label_key
 from medmodel.data.segmentation_masks import MASK, find_masks
-from medmodel.data.table_layout import (
+from medmodel.data.tables import manifest
+from medmodel.data.tables.manifest import Table
+from medmodel.data.tables.table_layout import (
     Ignored,
     TableFacts,
     facts_from_tables,

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection
 
-from medmodel.data.folder_layout import Folders
+from medmodel.data.layouts.folder_layout import Folders
 
 MASK = "a segmentation mask beside its image"
 """Why such a file is left out."""

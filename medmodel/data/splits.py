@@ -18,8 +18,8 @@ from medmodel.core import samples
 from medmodel.core.config import TrainConfig
 from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import DataError
+from medmodel.data.layouts.split_names import splits_of
 from medmodel.data.patient_regex import patients_of, search
-from medmodel.data.split_names import splits_of
 
 if TYPE_CHECKING:
     import pandas as pd

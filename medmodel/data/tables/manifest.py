@@ -21,7 +21,12 @@ from typing import IO, NamedTuple
 
 from medmodel.core.errors import DataError
 from medmodel.core.regular_files import open_data_file
-from medmodel.data.split_names import KNOWN, split_of, splits_of, without_accents
+from medmodel.data.layouts.split_names import (
+    KNOWN,
+    split_of,
+    splits_of,
+    without_accents,
+)
 
 MOST_BYTES = 200_000_000
 _MOST_TABLES = 20

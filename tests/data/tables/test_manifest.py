@@ -6,7 +6,8 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
-from medmodel.data import datasets, layout, manifest, splits
+from medmodel.data import datasets, layout, splits
+from medmodel.data.tables import manifest
 from tests.conftest import draw_class_folders
 
 

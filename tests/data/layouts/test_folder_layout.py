@@ -7,7 +7,7 @@ import pytest
 
 from medmodel.core.errors import DataError
 from medmodel.data import layout
-from medmodel.data.folder_layout import label_key
+from medmodel.data.layouts.folder_layout import label_key
 from tests.data.test_layout import fill
 
 PNG = b"\x89PNG\r\n\x1a\n"

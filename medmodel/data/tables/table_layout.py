@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from medmodel.core.errors import DataError
-from medmodel.data.manifest import ManifestRow, Table, read_table
+from medmodel.data.layouts.split_names import split_of, splits_of
 from medmodel.data.segmentation_masks import stem
-from medmodel.data.split_names import split_of, splits_of
+from medmodel.data.tables.manifest import ManifestRow, Table, read_table
 
 
 class TableFacts(NamedTuple):

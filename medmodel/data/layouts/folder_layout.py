@@ -9,7 +9,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from medmodel.core.errors import DataError
-from medmodel.data.split_names import is_fold, split_of, splits_of, without_split
+from medmodel.data.layouts.split_names import (
+    is_fold,
+    split_of,
+    splits_of,
+    without_split,
+)
 
 Folders = tuple[str, ...]
 """Names of the folders that a file lies in, the outermost first."""

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from medmodel.data.split_names import is_fold, split_of, splits_of, without_split
+from medmodel.data.layouts.split_names import (
+    is_fold,
+    split_of,
+    splits_of,
+    without_split,
+)
 
 SPELLINGS = {
     "train": "train, Training, TRAIN, train_data, train-images, Train Data, trainset, "

@@ -1,0 +1,1 @@
+"""Tables that describe a data set: their text, columns, and which files they mean."""
