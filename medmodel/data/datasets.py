@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medmodel.core import pool, samples
-from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.samples import Slicing
 from medmodel.data import curation, layout
 from medmodel.data.describe import NOT_AN_IMAGE, describe_files, without_image
+from medmodel.data.folders import index_folder
 from medmodel.data.index_table import (
     OLDER_VERSIONS,
     SAME_DIGESTS,
@@ -82,12 +81,6 @@ class Index:
         for column in ("patient", "group"):
             digest.update("".join(self.readable[column]).encode())
         return digest.hexdigest()
-
-
-def index_folder(folder: Path) -> Path:
-    """Where the workspace keeps what is known about a data set's folder."""
-    key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:20]
-    return workspace_root() / "indexes" / key
 
 
 def index_dataset(

@@ -1,13 +1,21 @@
-"""Folders that may be looked at: only those under the allowed roots."""
+"""Folders that may be looked at: those under the allowed roots."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import unicodedata
 from pathlib import Path
 
-from medmodel.core.environment import data_roots
+from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import DataError
 from medmodel.runs.run import RunStore
+
+
+def index_folder(folder: Path) -> Path:
+    """Where the workspace keeps what is known about a data set's folder."""
+    key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:20]
+    return workspace_root() / "indexes" / key
 
 
 def allowed(path: Path) -> bool:

@@ -25,7 +25,8 @@ from medmodel.core.errors import DataError
 from medmodel.core.pseudonyms import patient_pseudonym
 from medmodel.core.regular_files import open_data_file
 from medmodel.data.folders import allowed, is_text_name
-from medmodel.data.layouts.folder_layout import Folders, find_layout, label_key
+from medmodel.data.layouts.folder_layout import find_layout, label_key
+from medmodel.data.layouts.layout_choice import Folders
 from medmodel.data.segmentation_masks import MASK, find_masks
 from medmodel.data.tables import manifest
 from medmodel.data.tables.manifest import Table

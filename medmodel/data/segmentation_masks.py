@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection
 
-from medmodel.data.layouts.folder_layout import Folders
+from medmodel.data.layouts.layout_choice import Folders
 
 MASK = "a segmentation mask beside its image"
 """Why such a file is left out."""

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from medmodel.core.errors import DataError
+from medmodel.data.layouts.layout_choice import (
+    AmbiguousLayoutError,
+    FolderReading,
+    Folders,
+)
 from medmodel.data.layouts.split_names import (
+    Role,
     is_fold,
     split_of,
     splits_of,
     without_split,
 )
 
-Folders = tuple[str, ...]
-"""Names of the folders that a file lies in, the outermost first."""
 _IMAGES = {"images", "image", "imgs", "img", "pictures", "photos", "data"}
 """Folders that say nothing where they stand alone."""
+_FEW = 30
+"""Names of folders above which they are no classes, but patients or series."""
 
 
 @dataclass(frozen=True)
@@ -28,66 +33,80 @@ class FolderLayout:
 
     Args:
         significant: Folders -> those of them that mean something.
-        around: Folders that hold the whole data set ("download/xray/train": 2 names).
-        splits: Name of a split's folder -> train, val or test.
-        splits_first: Whether splits hold classes, else classes hold splits.
-        inner: Levels between a split and its classes that say nothing.
+        reading: What the levels of these mean.
     """
 
     significant: Mapping[Folders, Folders]
-    around: Folders
-    splits: Mapping[str, str]
-    splits_first: bool
-    inner: int = 0
+    reading: FolderReading
 
     def label_and_split(self, folders: Folders) -> tuple[str, str] | str:
         """(class, split) of a file in these folders, or why it has none."""
+        reading = self.reading
         folders = self.significant.get(folders, folders)
-        if folders[: len(self.around)] != self.around:
-            return f"outside {'/'.join(self.around)}, which holds the data set"
-        names = folders[len(self.around) :]
+        if folders[: len(reading.around)] != reading.around:
+            return f"outside {'/'.join(reading.around)}, which holds the data set"
+        names = folders[len(reading.around) :]
         if not names:
             return "not in a class folder"
-        if not self.splits_first:
-            return self._split_of_class(names)
-        split = self.splits.get(names[0], "")
-        if not split:
-            return f"{names[0]} is neither training, validation nor test"
-        names = names[1 + self.inner :]
-        return (names[0], split) if names else "not in a class folder"
+        if reading.split_level is None:
+            label = names[reading.class_level :][:1]
+            return (label[0], "") if label else "not in a class folder"
+        return self._with_split(names, reading.split_level)
 
-    def _split_of_class(self, names: Folders) -> tuple[str, str] | str:
-        label, *below = names
-        splits = set(filter(None, self.splits.values()))
-        if not splits:
-            return label, ""
-        if not below:
+    def _with_split(self, names: Folders, split_level: int) -> tuple[str, str] | str:
+        class_level, splits = self.reading.class_level, self.reading.splits
+        if len(names) <= split_level:
+            if len(names) <= class_level:
+                return "not in a class folder"
             # Without a folder for training images, these are the training images.
-            return "not in train, val or test" if "train" in splits else (label, "")
-        split = self.splits.get(below[0], "")
+            if "train" in splits.values():
+                return "not in train, val or test"
+            return names[class_level], ""
+        split = splits.get(names[split_level], "")
         if not split:
-            return f"{below[0]} is neither training, validation nor test"
+            return f"{names[split_level]} is neither training, validation nor test"
+        if len(names) <= class_level:
+            return "not in a class folder"
+        label = names[class_level]
+        if class_level == split_level:
+            label = without_split(label)[1] or label
         return label, split
 
 
-def find_layout(files: Collection[Folders]) -> FolderLayout:
+def find_layout(
+    files: Collection[Folders], reading: FolderReading | None = None
+) -> FolderLayout:
     """Understands the folders of a data set.
 
     Args:
         files: The folders that hold its images.
+        reading: What a person said that they mean; None: their names tell.
 
     Raises:
-        DataError: They can be understood in two ways, or hold splits and no classes.
+        AmbiguousLayoutError: They can be understood in two ways, or hold splits and no
+            classes.
     """
-    significant = _significant(files)
-    tree = _Tree(significant.values())
+    significant = significant_folders(files)
+    if reading is None:
+        tree = FolderTree(significant.values())
+        reading = _read(tree)
+        _check_repeated(tree, reading)
+    return FolderLayout(significant, reading)
+
+
+def _read(tree: FolderTree) -> FolderReading:
+    """What names tell of the levels of folders.
+
+    Raises:
+        AmbiguousLayoutError: As `find_layout`.
+    """
     around: Folders = ()
     while True:
         names = tree.children(around)
         splits = _splits_among(tree, around, names)
         if splits:
             inner = _levels_that_say_nothing(tree, around, splits)
-            return FolderLayout(significant, around, splits, True, inner)
+            return FolderReading(around, 1 + inner, 0, splits)
         deep = [n for n in names if tree.children((*around, n))]
         below = _holding_splits(tree, around, deep)
         if len(names) != 1 or not deep:
@@ -104,10 +123,39 @@ def find_layout(files: Collection[Folders]) -> FolderLayout:
         around = only
     splits = _splits_of_classes(tree, around)
     _check_classes(tree, around, splits)
-    return FolderLayout(significant, around, splits, False)
+    if any(splits.values()):
+        return FolderReading(around, 0, 1, splits)
+    return FolderReading(around)
 
 
-class _Tree:
+def _check_repeated(tree: FolderTree, reading: FolderReading) -> None:
+    """Raises `AmbiguousLayoutError` where all classes hold the same few folders.
+
+    Then these may be the classes: of two hospitals, two rounds, two unknown splits.
+    """
+    level = max(reading.class_level, reading.split_level or 0) + 1
+    inside: dict[str, set[str]] = defaultdict(set)
+    for folders in tree.folders:
+        names = folders[len(reading.around) :]
+        if folders[: len(reading.around)] != reading.around or len(names) < level:
+            continue
+        split_level = reading.split_level
+        if split_level is None or reading.splits.get(names[split_level]):
+            inside[names[reading.class_level]].update(names[level : level + 1])
+            if len(names) == level and folders in tree.direct:
+                return  # a class of which images lie beside the folders
+    times = Counter(name for names in inside.values() for name in names)
+    repeated = {name for name, count in times.items() if count > 1}
+    alike = len(repeated) >= 2 and len(times) <= min(_FEW, 2 * len(repeated))
+    if len(inside) > 1 and all(inside.values()) and alike:
+        raise AmbiguousLayoutError(
+            f"The folders {_listed(inside)} all hold folders of the same names "
+            f"({_listed(repeated)}): either may be the classes. Put the folders of the "
+            "classes outermost, or into train, val and test."
+        )
+
+
+class FolderTree:
     """The folders that hold images, somewhere below them at least."""
 
     def __init__(self, folders: Iterable[Folders]) -> None:
@@ -117,15 +165,16 @@ class _Tree:
             for n in range(len(names)):
                 children[names[:n]].add(names[n])
         self._children = {f: sorted(names) for f, names in children.items()}
+        self.folders = self.direct | set(children)
 
     def children(self, folder: Folders) -> list[str]:
         """Names of the folders in a folder, sorted."""
         return self._children.get(folder, [])
 
 
-def _significant(files: Collection[Folders]) -> dict[Folders, Folders]:
+def significant_folders(files: Collection[Folders]) -> dict[Folders, Folders]:
     """Leaves out folders that stand alone and repeat the name around, or say images."""
-    tree = _Tree(files)
+    tree = FolderTree(files)
     made: dict[Folders, Folders] = {}
     for folders in tree.direct:
         kept = [
@@ -137,32 +186,34 @@ def _significant(files: Collection[Folders]) -> dict[Folders, Folders]:
     return made
 
 
-def _says_nothing(tree: _Tree, above: Folders, name: str) -> bool:
+def _says_nothing(tree: FolderTree, above: Folders, name: str) -> bool:
     if len(tree.children(above)) != 1:
         return False
     plain = name.casefold()
     return plain in _IMAGES or bool(above and plain == above[-1].casefold())
 
 
-def _splits_among(tree: _Tree, around: Folders, names: list[str]) -> dict[str, str]:
+def _splits_among(
+    tree: FolderTree, around: Folders, names: list[str]
+) -> dict[str, Role]:
     """Names of folders -> their splits, if that is what they are; else nothing.
 
     Raises:
-        DataError: They are splits without classes, or one of them could be either.
+        AmbiguousLayoutError: They are splits without classes, or one could be either.
     """
     splits = splits_of(names)
     kinds = set(filter(None, splits.values()))
     deep = {n for n in names if tree.children((*around, n))}
     known = {n for n in names if splits[n]}
     if len(kinds) > 1 and not deep & known:
-        raise DataError(
+        raise AmbiguousLayoutError(
             f"{_listed(known)} are splits, but hold no folders: there must be a folder "
             "for each class in each of them, or a table (CSV) that names the classes."
         )
     if not deep & known:
         return {}
     if len(kinds) == 1 and deep - known:
-        raise DataError(
+        raise AmbiguousLayoutError(
             f"The folder {_listed(known)} is called like a split, and "
             f"{_listed(deep - known)} beside it like a class or something else. Call "
             "all splits train, val or test, or rename the class."
@@ -171,7 +222,7 @@ def _splits_among(tree: _Tree, around: Folders, names: list[str]) -> dict[str, s
 
 
 def _levels_that_say_nothing(
-    tree: _Tree, around: Folders, splits: Mapping[str, str]
+    tree: FolderTree, around: Folders, splits: Mapping[str, str]
 ) -> int:
     """Levels of one folder each, the same in all splits, that hold the classes."""
     at = [(*around, name) for name, split in splits.items() if split]
@@ -192,13 +243,15 @@ def _levels_that_say_nothing(
         inner += 1
 
 
-def _holding_splits(tree: _Tree, around: Folders, names: list[str]) -> list[Folders]:
+def _holding_splits(
+    tree: FolderTree, around: Folders, names: list[str]
+) -> list[Folders]:
     """Those of the folders in which there are splits."""
     below = [(*around, name) for name in names]
     return [f for f in below if len(_kinds(tree.children(f))) > 1]
 
 
-def _hold_classes(tree: _Tree, folder: Folders) -> bool:
+def _hold_classes(tree: FolderTree, folder: Folders) -> bool:
     """Whether the same folders come again in several of its splits."""
     seen: dict[str, int] = defaultdict(int)
     for name in tree.children(folder):
@@ -211,11 +264,11 @@ def _kinds(names: Iterable[str]) -> set[str]:
     return set(filter(None, splits_of(names).values()))
 
 
-def _splits_of_classes(tree: _Tree, around: Folders) -> dict[str, str]:
+def _splits_of_classes(tree: FolderTree, around: Folders) -> dict[str, Role]:
     """Names of folders in classes -> their splits.
 
     Raises:
-        DataError: One of them could be either a split or something else.
+        AmbiguousLayoutError: One of them could be either a split or something else.
     """
     below = {
         name
@@ -226,7 +279,7 @@ def _splits_of_classes(tree: _Tree, around: Folders) -> dict[str, str]:
     kinds = set(filter(None, splits.values()))
     unknown = {name for name, split in splits.items() if not split}
     if len(kinds) == 1 and "train" not in kinds and unknown:
-        raise DataError(
+        raise AmbiguousLayoutError(
             f"In the class folders, {_listed(below - unknown)} is called like a split, "
             f"and {_listed(unknown)} beside it is not. Call all splits train, val or "
             "test, or rename the folder."
@@ -234,23 +287,25 @@ def _splits_of_classes(tree: _Tree, around: Folders) -> dict[str, str]:
     return splits
 
 
-def _check_classes(tree: _Tree, around: Folders, splits: Mapping[str, str]) -> None:
-    """Raises `DataError` where classes are something else for certain."""
+def _check_classes(
+    tree: FolderTree, around: Folders, splits: Mapping[str, str]
+) -> None:
+    """Raises `AmbiguousLayoutError` where classes are something else for certain."""
     classes = tree.children(around)
     if len(classes) > 1 and all(map(is_fold, classes)):
-        raise DataError(
+        raise AmbiguousLayoutError(
             f"{_listed(classes)} are folds of a cross-validation, not classes: put "
             "their class folders together; folds are drawn when training."
         )
     parted = [without_split(name) for name in classes]
     if len({split for split, _ in parted if split}) > 1 and all(s for s, _ in parted):
-        raise DataError(
+        raise AmbiguousLayoutError(
             f"{_listed(classes)} name a class and a split at once: make folders train, "
             "val and test, and the class folders in them."
         )
     datasets = _holding_splits(tree, around, classes)
     if len(datasets) > 1 and all(_hold_classes(tree, folder) for folder in datasets):
-        raise DataError(
+        raise AmbiguousLayoutError(
             f"{_listed(f[-1] for f in datasets)} each hold splits with class folders: "
             "they are data sets of their own. Choose one of them."
         )
@@ -258,8 +313,8 @@ def _check_classes(tree: _Tree, around: Folders, splits: Mapping[str, str]) -> N
         _check_deeper(tree, around)
 
 
-def _check_deeper(tree: _Tree, around: Folders) -> None:
-    """Raises `DataError` where splits lie too deep to be read as such."""
+def _check_deeper(tree: FolderTree, around: Folders) -> None:
+    """Raises `AmbiguousLayoutError` where splits lie too deep to be read as such."""
     levels: dict[int, set[str]] = defaultdict(set)
     for folders in tree.direct:
         for level, name in enumerate(folders[len(around) :]):
@@ -268,7 +323,7 @@ def _check_deeper(tree: _Tree, around: Folders) -> None:
         splits = splits_of(levels[level])
         if level > 1 and {"train", "test"} <= set(splits.values()):
             words = {name for name, split in splits.items() if split}
-            raise DataError(
+            raise AmbiguousLayoutError(
                 f"The folders {_listed(words)} lie too deep: splits must hold the "
                 "class folders, or lie in them."
             )

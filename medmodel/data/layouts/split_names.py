@@ -11,11 +11,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Literal, cast
+
+Role = Literal["train", "val", "test", ""]
+"""A split, or "": none, left out."""
 
 _WORDS = {
     "train": "train training trainings trn tr learning entrainement apprentissage "
-    "entrenamiento treino treinamento addestramento lern lernen egitim trening "
-    "treningowy uczacy trenovaci trening traning opleiding pelatihan latih "
+    "entrenamiento aprendizaje treino treinamento addestramento lern lernen egitim "
+    "trening treningowy uczacy trenovaci trening traning opleiding pelatihan latih "
     "обучение обучающая обучающий обучения тренировка тренировочная тренировочный "
     "тренировочные навчання 训练 訓練 学習 훈련 학습 تدريب التدريب آموزش אימון "
     "प्रशिक्षण ฝึก εκπαιδευση",
@@ -64,7 +68,7 @@ KNOWN = "train, val, test and the like"
 """What to write instead of a word that is not known, for messages."""
 
 
-def split_of(name: str) -> str:
+def split_of(name: str) -> Role:
     """The split that a name by itself says: train, val or test; "" if none.
 
     "eval" is a validation set, unless there is another; "dev" likewise.
@@ -73,7 +77,7 @@ def split_of(name: str) -> str:
     return "" if rest else _resolved(kinds, set())
 
 
-def splits_of(names: Iterable[str]) -> dict[str, str]:
+def splits_of(names: Iterable[str]) -> dict[str, Role]:
     """The split that each of several names beside each other says; "" if none.
 
     The others decide what "eval" is: beside validation images it is the test. They
@@ -92,18 +96,23 @@ def splits_of(names: Iterable[str]) -> dict[str, str]:
     return {n: "" if _is_short(n) else split for n, split in splits.items()}
 
 
-def without_split(name: str) -> tuple[str, str]:
+def without_split(name: str) -> tuple[Role, str]:
     """The split that a name contains, and the rest: ("train", "cat") of "cat_train"."""
     kinds, rest = _parse(name)
     return _resolved(kinds, set()), rest
 
 
 def is_fold(name: str) -> bool:
-    """Whether a name is that of a fold of a cross-validation: "fold3", "k-fold 1"."""
-    return bool(re.fullmatch(r"(?i)(k|cv)?[-_ ]?folds?[-_ ]*\d+|\d+[-_ ]*folds?", name))
+    """Whether a name is that of a fold of a cross-validation: "fold3", "fold_b"."""
+    number = r"(\d+|[a-z]|[ivx]+)"
+    return bool(
+        re.fullmatch(
+            rf"(?i)(k|cv)?[-_ ]?folds?[-_ ]*{number}|{number}[-_ ]*folds?", name
+        )
+    )
 
 
-def _resolved(kinds: frozenset[str], others: set[str]) -> str:
+def _resolved(kinds: frozenset[str], others: set[str]) -> Role:
     if len(kinds) != 1:
         return ""
     (kind,) = kinds
@@ -112,7 +121,7 @@ def _resolved(kinds: frozenset[str], others: set[str]) -> str:
     if kind == "dev":
         # Clinicians validate what they developed: then it is the training set.
         return "" if "val" in others else "val"
-    return kind
+    return cast(Role, kind)
 
 
 def _parse(name: str) -> tuple[frozenset[str], str]:

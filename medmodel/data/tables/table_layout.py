@@ -151,7 +151,11 @@ class _FileLookup:
         below = [c for c in candidates if base and c.startswith(base + "/")]
         candidates = list(dict.fromkeys(below or candidates))
         if len(candidates) > 1 and split:
-            said = [c for c in candidates if split in map(split_of, c.split("/")[:-1])]
+            said = [
+                c
+                for c in candidates
+                if any(split_of(f) == split for f in c.split("/")[:-1])
+            ]
             candidates = said or candidates
         if len(candidates) > 1:
             return f"{len(candidates)} files are called so: name the folder too"
