@@ -7,6 +7,7 @@ reason.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import time
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medmodel.core import pool, samples
-from medmodel.core.errors import DataError
+from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.samples import Slicing
+from medmodel.core.storage import read_json, write_json
 from medmodel.data import curation, layout
 from medmodel.data.describe import NOT_AN_IMAGE, describe_files, without_image
 from medmodel.data.folders import index_folder
@@ -34,6 +36,7 @@ from medmodel.data.index_table import (
     write_table,
 )
 from medmodel.data.layout import FileEntry
+from medmodel.data.layouts.layout_choice import LayoutChoice, load_choice, save_choice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 _SCANS = ("DICOM", "NIfTI")
 _TABLE, _PARTIAL, _REJECTED = "index.csv", "partial.csv", "rejected.csv"
 """The finished table, that of a check that goes on, and that of one that failed."""
+_SENTENCES = "layout_sentences.json"
+"""What was read as what."""
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
 
@@ -97,7 +102,7 @@ def index_dataset(
     if not folder.is_dir():
         raise DataError(f"The data set's folder {folder} does not exist.")
     job.progress("listing", 0, 0)
-    files, ignored = layout.list_files(folder)
+    files, ignored, sentences, choice = layout.read_layout(folder)
     place = index_folder(folder)
     slicing = curation.slicing(curation.actions(place))
     old_rows = rows_by_file([place / _TABLE, place / _PARTIAL], slicing)
@@ -114,9 +119,12 @@ def index_dataset(
     left_out = [SampleRow(path, error="-" + reason) for path, reason in ignored]
     table = to_table([*rows.values(), *left_out])
     index = _to_index(folder, table)
+    if load_choice(folder) != choice:  # somebody chose meanwhile
+        return index_dataset(folder, job)
     if len(index.classes) < 2:
         write_table(place / _REJECTED, table, slicing)
         raise DataError(_too_few_classes(index))
+    write_json(place / _SENTENCES, sentences)
     write_table(place / _TABLE, table, slicing)
     for name in (_PARTIAL, _REJECTED):
         (place / name).unlink(missing_ok=True)
@@ -131,6 +139,34 @@ def load_index(folder: Path, comparable: bool = False) -> Index | None:
     older = SAME_DIGESTS if comparable else OLDER_VERSIONS
     stored = read_table(index_folder(folder) / _TABLE, older)
     return None if stored is None else _to_index(folder.resolve(), stored[0])
+
+
+def is_indexed(folder: Path) -> bool:
+    """Whether there is an index, so that what a check made of it is of today."""
+    return (index_folder(folder) / _TABLE).exists()
+
+
+def layout_sentences(folder: Path) -> list[str]:
+    """What the last check read as what; empty if none did, or an earlier version."""
+    try:
+        return list(map(str, read_json(index_folder(folder) / _SENTENCES) or []))
+    except MALFORMED:  # damaged: it only informs
+        return []
+
+
+def choose_layout(folder: Path, choice: LayoutChoice) -> None:
+    """Keeps how a data set is to be read; what was read otherwise is out of date.
+
+    The next check opens no file again that it knows. Until then there is no index, so
+    that nobody shows or trains on what was read before.
+    """
+    place = index_folder(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    for name in (_REJECTED, _SENTENCES):
+        (place / name).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        (place / _TABLE).replace(place / _PARTIAL)
+    save_choice(folder, choice)
 
 
 def rejected_files(folder: Path) -> list[tuple[str, str]]:

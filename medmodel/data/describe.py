@@ -16,7 +16,8 @@ from medmodel.core.regular_files import open_data_file
 from medmodel.core.samples import Part, Slicing
 from medmodel.data import image_stats, layout
 from medmodel.data.index_table import SampleRow
-from medmodel.data.layout import IMAGE_SUFFIXES, FileEntry
+from medmodel.data.layout import FileEntry
+from medmodel.data.layouts.listing import IMAGE_SUFFIXES
 from medmodel.imaging import channels, images
 from medmodel.imaging.decoded_image import HEAD, DecodedImage
 

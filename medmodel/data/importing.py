@@ -29,7 +29,7 @@ from medmodel.data.archives import zip_names, zip_reader
 from medmodel.data.archives.zip_reader import ZipEntry
 from medmodel.data.datasets import index_folder
 from medmodel.data.folders import is_text_name
-from medmodel.data.layout import is_system_file
+from medmodel.data.layouts.listing import is_system_file
 from medmodel.data.tables import manifest
 
 MOST_FILES = 300_000

@@ -12,71 +12,41 @@ certain is refused with a sentence, and what is left out is listed with its reas
 
 from __future__ import annotations
 
-import os
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from medmodel.core import samples
 from medmodel.core.errors import DataError
 from medmodel.core.pseudonyms import patient_pseudonym
-from medmodel.core.regular_files import open_data_file
-from medmodel.data.folders import allowed, is_text_name
+from medmodel.data.layouts import description
 from medmodel.data.layouts.folder_layout import find_layout, label_key
-from medmodel.data.layouts.layout_choice import Folders
-from medmodel.data.segmentation_masks import MASK, find_masks
+from medmodel.data.layouts.layout_choice import (
+    AmbiguousLayoutError,
+    FolderReading,
+    Folders,
+    LayoutChoice,
+    load_choice,
+)
+from medmodel.data.layouts.listing import (
+    NOT_AN_IMAGE,
+    Ignored,
+    image_folders,
+    is_no_image,
+    list_folder,
+)
 from medmodel.data.tables import manifest
 from medmodel.data.tables.manifest import Table
 from medmodel.data.tables.table_layout import (
-    Ignored,
     TableFacts,
     facts_from_tables,
     splits_from_folders,
 )
+from medmodel.data.tables.table_preview import guess_reading
 
-IMAGE_SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".gif",
-    ".webp",
-    ".jp2",
-    ".j2k",
-    ".jls",
-    ".jxl",
-    ".avif",
-    ".heic",
-    ".dcm",
-    ".nii",
-    ".nii.gz",
-)
-_SYSTEM_FILES = {
-    "__macosx",
-    "thumbs.db",
-    "ehthumbs.db",
-    "desktop.ini",
-    "@eadir",
-    "$recycle.bin",
-    "system volume information",
-}
-"""What systems leave in folders, in small letters; they show none of it."""
-_NO_IMAGES = re.compile(
-    r"(?i)(?:.+\.(?:csv|tsv|tab|txt|md|rst|rtf|json|jsonl|xml|html?|pdf|docx?|xlsx?|pptx?"
-    r"|zip|rar|7z|tar|tgz|bz2|xz|py|ipynb|m|r|sh|bat|exe|ini|cfg|ya?ml|toml|log|db|sqlite"
-    r"|npy|npz|h5|hdf5|pkl|mat|parquet|mp4|avi|mov|mp3|wav|lnk|url)"
-    r"|read.?me|licen[sc]e|changelog|makefile|dockerfile|dicomdir|version|copying|notice)"
-)
-"""Names of files that say nothing of the layout."""
-_MOST_PEEKS = 200
-"""Folders of files without a usual suffix that are looked into."""
 _COUNTS_AS = "counts as class "
-NOT_AN_IMAGE = "not an image"
 _ORDINARY = {"hidden", NOT_AN_IMAGE}
 """Reasons that need no attention."""
 
@@ -92,29 +62,49 @@ class FileEntry(NamedTuple):
     patient: str = ""
 
 
+class Layout(NamedTuple):
+    """What a data set's folders and tables say of its files.
+
+    Args:
+        files: Every file that may be an image.
+        ignored: (path, reason) of all else.
+        sentences: What was read as what.
+        choice: What a person had chosen.
+    """
+
+    files: list[FileEntry]
+    ignored: Ignored
+    sentences: list[str]
+    choice: LayoutChoice
+
+
 def list_files(folder: Path) -> tuple[list[FileEntry], Ignored]:
+    """Files and what is left out, as `read_layout` says."""
+    layout = read_layout(folder)
+    return layout.files, layout.ignored
+
+
+def read_layout(folder: Path) -> Layout:
     """Finds a data set's files; opens its tables, and no image as a rule.
 
     Classes that differ only in capitals, spaces or in Unicode composition are the same;
-    links are followed where they lead into the data folders.
-
-    Returns:
-        Every file that may be an image, and (path, reason) of all else.
+    links are followed where they lead into the data folders. What a person chose counts
+    before what names tell.
 
     Raises:
-        DataError: A table describes the folder and cannot be used, or folders may be
-            understood in two ways.
+        AmbiguousLayoutError: Folders or a table may be understood in two ways, or
+            nobody knows what a table's columns mean; see `layout_preview`.
+        DataError: A table describes the folder and cannot be used.
     """
-    ignored: Ignored = []
-    entries = list(_walk(folder, (), ignored, {folder}))
-    stats = {parts: stat for parts, stat in entries if stat is not None}
-    masks = find_masks(stats)
-    ignored += [("/".join(parts), MASK) for parts in sorted(masks)]
-    paths = ["/".join(parts) for parts in stats if parts not in masks]
-    tables, others = manifest.find_tables(folder, paths)
+    listing = list_folder(folder)
+    choice = load_choice(folder)
+    stats, ignored, paths = listing.stats, listing.ignored, listing.paths
+    tables, others = manifest.find_tables(folder, paths, choice.tables)
     used = {table.path.relative_to(folder).as_posix() for table in tables}
     paths = [path for path in paths if path not in used]
-    facts = _facts(folder, tables, others, paths, ignored)
+    source = _Source(folder, paths, choice.folders, ignored)
+    facts, sentences = _facts(source, tables, others)
+    _check_understood(folder, facts, others, paths)
     labels = _one_spelling([fact.label for fact in facts.values()], ignored)
     files = []
     for path, fact in sorted(facts.items()):
@@ -129,10 +119,24 @@ def list_files(folder: Path) -> tuple[list[FileEntry], Ignored]:
                 patient_pseudonym(fact.patient),
             )
         )
-    holding = {parts[:n] for parts in stats for n in range(len(parts))}
-    empty = (parts for parts, stat in entries if stat is None and parts not in holding)
-    ignored += [("/".join(d) + "/", "folder without files of a class") for d in empty]
-    return files, ignored
+    empty = ["/".join(parts) + "/" for parts in listing.empty]
+    ignored += [(path, "folder without files of a class") for path in empty]
+    return Layout(files, ignored, sentences, choice)
+
+
+def _check_understood(
+    folder: Path, facts: Mapping[str, TableFacts], others: Ignored, paths: Sequence[str]
+) -> None:
+    """Raises `AmbiguousLayoutError` where a table may say what nothing else does."""
+    if len({label_key(fact.label) for fact in facts.values()}) > 1:
+        return
+    for path, reason in others:
+        if reason == manifest.NO_COLUMNS and guess_reading(folder, path, paths).file:
+            raise AmbiguousLayoutError(
+                f"{path} names files that are here, but no column is called as usual "
+                "for their class: call the columns file and label.",
+                path,
+            )
 
 
 def left_out(ignored: Iterable[tuple[str, str]]) -> str:
@@ -170,56 +174,83 @@ def _files(count: int) -> str:
     return f"{count:,} file{'s' * (count != 1)}"
 
 
+class _Source(NamedTuple):
+    """What facts are made of.
+
+    Args:
+        folder: The data set's.
+        paths: Its files that are no tables.
+        chosen: How a person said that its folders are to be read.
+        ignored: Grows by what is left out.
+    """
+
+    folder: Path
+    paths: Sequence[str]
+    chosen: FolderReading | None
+    ignored: Ignored
+
+
+_Facts = dict[str, TableFacts]
+"""Path -> class, split and patient of every file that can be used."""
+
+
 def _facts(
-    folder: Path,
-    tables: Sequence[Table],
-    others: Ignored,
-    paths: Sequence[str],
-    ignored: Ignored,
-) -> dict[str, TableFacts]:
-    """Class, split and patient of every file that can be used.
+    source: _Source, tables: Sequence[Table], others: Ignored
+) -> tuple[_Facts, list[str]]:
+    """The facts, and what was read as what.
+
+    Args:
+        source: Of the facts.
+        tables: Those that describe the files.
+        others: Tables that do not, and why.
 
     Raises:
-        DataError: As `list_files`.
+        DataError: As `read_layout`.
     """
     labelled = [table for table in tables if table.has_labels]
     if labelled and all(table.weak for table in labelled):
-        by_folder = _facts_if_classes(folder, paths, ignored)
+        by_folder = _facts_if_classes(source)
         if by_folder:
-            ignored += [
+            source.ignored.extend(
                 (t.path.name, f"column {t.weak!r} is not used: the folders are classes")
                 for t in labelled
-            ]
-            return by_folder
-    facts, reasons = facts_from_tables(folder, labelled, paths)
+            )
+            return by_folder[0], [description.of_folders(by_folder[1])]
+    reading = None
+    facts, reasons = facts_from_tables(source.folder, labelled, source.paths)
     if labelled and not facts:
-        facts = _facts_beside(folder, labelled, paths, reasons, ignored)
+        facts, reading = _facts_beside(source, labelled, reasons)
     elif labelled:
-        ignored += reasons
-        ignored += _unused_columns(labelled)
-        usable = {path for path, _ in reasons}
-        named = " or ".join(table.path.name for table in labelled[:3])
-        ignored += [
-            (path, f"not named in {named}")
-            for path in paths
-            if path not in facts and path not in usable
-        ]
+        _note_unused(source, facts, labelled, [*reasons, *others])
         if not any(table.has_splits for table in labelled):
-            facts = _with_folder_splits(facts, ignored)
+            facts = _with_folder_splits(facts, source.ignored)
     else:
-        facts = _facts_from_folders(folder, paths, ignored)
+        facts, reading = _facts_from_folders(source)
         why = dict(others)
-        ignored[:] = [(path, why.get(path, reason)) for path, reason in ignored]
-    return _supplemented(folder, tables, facts, ignored)
+        source.ignored[:] = [(p, why.get(p, reason)) for p, reason in source.ignored]
+    sentences = [description.of_table(table) for table in labelled]
+    if reading:
+        sentences = [description.of_folders(reading)]
+    return _supplemented(source, tables, facts, sentences)
+
+
+def _note_unused(
+    source: _Source, facts: _Facts, tables: Sequence[Table], reasons: Ignored
+) -> None:
+    """Notes columns and files of which tables with labels make nothing."""
+    source.ignored.extend([*reasons, *_unused_columns(tables)])
+    known = set(dict(reasons))
+    named = " or ".join(table.path.name for table in tables[:3])
+    source.ignored.extend(
+        (path, f"not named in {named}")
+        for path in source.paths
+        if path not in facts and path not in known
+    )
 
 
 def _facts_beside(
-    folder: Path,
-    tables: Sequence[Table],
-    paths: Sequence[str],
-    reasons: Ignored,
-    ignored: Ignored,
-) -> dict[str, TableFacts]:
+    source: _Source, tables: Sequence[Table], reasons: Ignored
+) -> tuple[_Facts, FolderReading]:
     """What folders say where tables name nothing that is here.
 
     Raises:
@@ -232,28 +263,26 @@ def _facts_beside(
     else:
         said = f"names no file that can be used: {reasons[0][1]}" if reasons else ""
         said = said or "names no file"
-    facts = _facts_if_classes(folder, paths, ignored)
-    if not facts:
+    by_folder = _facts_if_classes(source)
+    if not by_folder:
         raise DataError(
             f"{name} {said}. The paths in it must be those of the files beside it."
         )
-    ignored.append((name, f"{said}; the folders count"))
-    return facts
+    source.ignored.append((name, f"{said}; the folders count"))
+    return by_folder
 
 
-def _facts_if_classes(
-    folder: Path, paths: Sequence[str], ignored: Ignored
-) -> dict[str, TableFacts]:
+def _facts_if_classes(source: _Source) -> tuple[_Facts, FolderReading] | None:
     """What the folders say, if they are classes; else nothing."""
     reasons: Ignored = []
     try:
-        facts = _facts_from_folders(folder, paths, reasons)
+        facts, reading = _facts_from_folders(source._replace(ignored=reasons))
     except DataError:
-        return {}
+        return None
     if len({label_key(fact.label) for fact in facts.values()}) < 2:
-        return {}
-    ignored += reasons
-    return facts
+        return None
+    source.ignored.extend(reasons)
+    return facts, reading
 
 
 def _unused_columns(tables: Sequence[Table]) -> Ignored:
@@ -279,74 +308,46 @@ def _with_folder_splits(
     }
 
 
-def _facts_from_folders(
-    folder: Path, paths: Sequence[str], ignored: Ignored
-) -> dict[str, TableFacts]:
-    files = [tuple(path.split("/")) for path in paths]
-    layout = find_layout(_image_folders(folder, files))
+def _facts_from_folders(source: _Source) -> tuple[_Facts, FolderReading]:
+    files = [tuple(path.split("/")) for path in source.paths]
+    layout = find_layout(image_folders(source.folder, files), source.chosen)
     places: dict[Folders, tuple[str, str] | str] = {}
     facts = {}
-    for parts, path in zip(files, paths, strict=True):
+    for parts, path in zip(files, source.paths, strict=True):
         place = places.get(parts[:-1]) or layout.label_and_split(parts[:-1])
         places[parts[:-1]] = place
         if not isinstance(place, str):
             facts[path] = TableFacts(*place)
-        elif _NO_IMAGES.fullmatch(parts[-1]):
-            ignored.append((path, NOT_AN_IMAGE))
+        elif is_no_image(parts[-1]):
+            source.ignored.append((path, NOT_AN_IMAGE))
         else:
-            ignored.append((path, place))
-    return facts
-
-
-def _image_folders(folder: Path, files: Sequence[tuple[str, ...]]) -> set[Folders]:
-    """The folders that hold images, by suffixes, else by a look into a file of each."""
-    likely = [f for f in files if not _NO_IMAGES.fullmatch(f[-1])]
-    certain = {f[:-1] for f in likely if f[-1].lower().endswith(IMAGE_SUFFIXES)}
-    peeked: dict[Folders, bool] = {}
-    for parts in likely:
-        above = parts[:-1]
-        if above in certain or above in peeked:
-            continue
-        peeked[above] = len(peeked) >= _MOST_PEEKS or _is_image(folder, "/".join(parts))
-    images = certain | {above for above, image in peeked.items() if image}
-    return images or {f[:-1] for f in files}
-
-
-def _is_image(folder: Path, path: str) -> bool:
-    from medmodel.imaging import images  # not where only names are wanted
-
-    try:
-        with open_data_file(folder, path) as file:
-            return images.find_reader(file.read(images.HEAD)) is not None
-    except OSError:
-        return False
+            source.ignored.append((path, place))
+    return facts, layout.reading
 
 
 def _supplemented(
-    folder: Path,
-    tables: Sequence[Table],
-    facts: dict[str, TableFacts],
-    ignored: Ignored,
-) -> dict[str, TableFacts]:
+    source: _Source, tables: Sequence[Table], facts: _Facts, sentences: list[str]
+) -> tuple[_Facts, list[str]]:
     """The facts with patients and splits of tables that know no labels."""
     for table in tables:
         if table.has_labels:
             continue
-        more, reasons = facts_from_tables(folder, [table], list(facts))
+        more, reasons = facts_from_tables(source.folder, [table], list(facts))
         if not more:
-            ignored.append((table.path.name, "names no file that is here"))
+            source.ignored.append((table.path.name, "names no file that is here"))
             continue
-        ignored += reasons
+        source.ignored.extend(reasons)
+        sentences.append(description.of_table(table))
         for path, fact in list(facts.items()):
             known = more.get(path, TableFacts())
             if table.has_splits and not known.split:
-                ignored.append((path, f"no split in {table.path.name}"))
+                source.ignored.append((path, f"no split in {table.path.name}"))
                 del facts[path]
                 continue
             facts[path] = TableFacts(
                 fact.label, known.split or fact.split, fact.patient or known.patient
             )
-    return facts
+    return facts, sentences
 
 
 def _one_spelling(labels: Sequence[str], ignored: Ignored) -> dict[str, str]:
@@ -364,59 +365,3 @@ def _one_spelling(labels: Sequence[str], ignored: Ignored) -> dict[str, str]:
         if unicodedata.normalize("NFC", label) != name:
             ignored.append((label, f"{_COUNTS_AS}{name!r}, which looks alike"))
     return merged
-
-
-def _walk(
-    folder: Path,
-    parts: tuple[str, ...],
-    ignored: list[tuple[str, str]],
-    seen: set[Path],
-) -> Iterator[tuple[tuple[str, ...], os.stat_result | None]]:
-    """Yields (parts of the path, stat) of files, and (parts, None) of folders."""
-    try:
-        with os.scandir(folder.joinpath(*parts)) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        ignored.append(("/".join(parts) + "/", str(error.strerror)))
-        return
-    for entry in ordered:
-        here = (*parts, entry.name)
-        inside, stat = False, None
-        try:
-            reason = _reason_to_ignore(entry, folder, seen)
-            inside = entry.is_dir()
-            stat = None if reason or inside else entry.stat()
-        except RuntimeError:  # Python before 3.13, of a link that leads to itself
-            reason = "a link to nothing"
-        except OSError as error:  # gone since it was listed, or not to be looked at
-            reason = str(error.strerror)
-        if reason:
-            shown = "/".join(here).encode("utf-8", "replace").decode()
-            ignored.append((shown + "/" * inside, reason))
-            continue
-        yield here, stat
-        if inside:
-            yield from _walk(folder, here, ignored, seen)
-
-
-def is_system_file(name: str) -> bool:
-    """Whether systems hide a file or folder of this name."""
-    return name.startswith(".") or name.casefold() in _SYSTEM_FILES
-
-
-def _reason_to_ignore(entry: os.DirEntry[str], folder: Path, seen: set[Path]) -> str:
-    if is_system_file(entry.name):
-        return "hidden"
-    if not is_text_name(entry.name):
-        return "its name is not valid text"
-    if entry.is_symlink():
-        target = Path(entry.path).resolve()
-        if not target.exists():
-            return "a link to nothing"
-        if not (target.is_relative_to(folder) or allowed(target)):
-            return "a link to a place outside the data folders"
-        if target.is_dir():
-            if target in seen or folder.is_relative_to(target):
-                return "a link to a folder that is already in"
-            seen.add(target)
-    return "" if entry.is_dir() or entry.is_file() else "not a file"

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
-from medmodel.data import curation
+from medmodel.data import curation, datasets
 from medmodel.data.datasets import Index, index_dataset, index_folder, load_index
+from medmodel.data.layouts.layout_choice import LayoutChoice, load_choice
 from medmodel.data.splits import (
     assign_splits,
     guess_patient_pattern,
@@ -61,6 +62,12 @@ def decisions(folder: Path) -> list[curation.Action]:
 def decide(folder: Path, action: curation.Action) -> None:
     """Keeps a decision and checks again, in the background; files stay as they are."""
     curation.add(index_folder(folder), action)
+    start_indexing(folder)
+
+
+def choose_layout(folder: Path, choice: LayoutChoice) -> None:
+    """Keeps how a data set is to be read and checks it, in the background."""
+    datasets.choose_layout(folder, choice)
     start_indexing(folder)
 
 
@@ -135,8 +142,9 @@ def main() -> None:
 
     def check() -> None:
         checked = None
-        while checked != decisions(folder):  # else somebody decided meanwhile
-            checked = decisions(folder)
+        # Again where somebody decided meanwhile.
+        while checked != (decided := (decisions(folder), load_choice(folder))):
+            checked = decided
             check_folder(folder)
 
     _task(folder).run(check)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from medmodel.core.errors import FileError
 from medmodel.core.storage import Content, read_as, replacing, write_json
-from medmodel.data.datasets import Index, index_folder
+from medmodel.data.datasets import Index, index_folder, is_indexed
 from medmodel.quality.assessment import Measured
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import Issue
@@ -42,8 +42,11 @@ class _MeasuredFile:
 
 
 def load_report(folder: Path) -> DatasetReport | None:
-    """The report of the last check, read in milliseconds; None if there is none."""
-    file = _read(folder, "report.json", _ReportFile)
+    """The report of the last check, read in milliseconds; None if there is none.
+
+    One of a data set that is to be read otherwise since is none.
+    """
+    file = _read(folder, "report.json", _ReportFile) if is_indexed(folder) else None
     return file.report if file else None
 
 

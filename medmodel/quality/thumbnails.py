@@ -98,12 +98,17 @@ def draw_issues(index: Index, issues: Sequence[Issue], drawn: Sequence[Issue]) -
 
 
 def _draw(target: Path, folder: Path, paths: Sequence[str], side: int) -> None:
+    with replacing(target, "wb") as file:
+        file.write(strip_png(folder, paths, side))
+
+
+def strip_png(folder: Path, paths: Sequence[str], side: int) -> bytes:
+    """A PNG with images of a data set side by side, each on a dark square."""
     gap = np.full((side, 4, 3), _DARK, np.uint8)
     parts = [
         part for path in paths for part in (gap, square_thumbnail(folder, path, side))
     ]
-    with replacing(target, "wb") as file:
-        file.write(images.png_bytes(np.concatenate([*parts, gap], axis=1)))
+    return images.png_bytes(np.concatenate([*parts, gap], axis=1))
 
 
 def square_thumbnail(folder: Path, path: str, side: int) -> images.Pixels:

@@ -15,7 +15,7 @@ from pages._shared.common import widgets
 from pages._shared.common.lineage import show_runs_of
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
-from pages._shared.data import dataset_view
+from pages._shared.data import dataset_view, layout_question_view
 from pages._shared.data.import_view import show_import
 from pages._shared.data.map_view import show_map
 from pages._shared.data.public_data_view import show_public
@@ -105,7 +105,7 @@ def show_state(folder: Path) -> None:
     state = indexing.indexing_state(folder)
     if state.running:
         show_progress(folder)
-    elif state.error:
+    elif state.error and not layout_question_view.show_question(folder):
         st.error(plain(state.error), icon=":material/error:")
         dataset_view.show_rejected(folder)
 
@@ -151,6 +151,7 @@ def show_dataset(folder: Path) -> None:
     st.markdown(f":gray[:material/folder_open: {plain(folder)}]")
     report = report_store.load_report(folder)
     dataset_view.show_import(folder)
+    layout_question_view.show_reading(folder)
     verdict = st.container()
     with st.container(horizontal=True):
         if report and st.button(

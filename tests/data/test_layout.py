@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from medmodel.data import layout
+from medmodel.data.layouts import listing
 
 
 def fill(folder: Path, paths: list[str]) -> Path:
@@ -110,7 +111,7 @@ def test_what_cannot_be_looked_at_is_left_out(
 ) -> None:
     fill(tmp_path, ["a/1.png", "b/1.png", "b/leaves.png"])
     (tmp_path / "a" / "self").symlink_to("self")
-    look = layout._reason_to_ignore
+    look = listing._reason_to_ignore
 
     def looked(entry: os.DirEntry[str], *others: Any) -> str:
         reason = look(entry, *others)
@@ -118,7 +119,7 @@ def test_what_cannot_be_looked_at_is_left_out(
             Path(entry.path).unlink()
         return reason
 
-    monkeypatch.setattr(layout, "_reason_to_ignore", looked)
+    monkeypatch.setattr(listing, "_reason_to_ignore", looked)
     found, ignored = layout.list_files(tmp_path)
     assert sorted(f.path for f in found) == ["a/1.png", "b/1.png"]
     assert dict(ignored) == {

@@ -18,6 +18,10 @@ from medmodel.data.layouts.split_names import Role
 Folders = tuple[str, ...]
 """Names of the folders that a file lies in, the outermost first."""
 _FILE = "layout.json"
+ASK = (
+    "Or choose on the data set's page how it is to be read; until then nothing is "
+    "trained on it."
+)
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,7 @@ class AmbiguousLayoutError(DataError):
     """
 
     def __init__(self, sentence: str, table: str = "") -> None:
-        super().__init__(
-            f"{sentence} Or choose on the data set's page how it is to be read; until "
-            "then nothing is trained on it."
-        )
+        super().__init__(f"{sentence} {ASK}")
         self.sentence = sentence
         self.table = table
 

@@ -1,43 +1,45 @@
 """Tables that describe a data set: file, label and, if known, patient and split.
 
 A CSV file in the folder or in its first folders whose first line names a column for
-the files, under any of the usual names, and one for labels, patients or splits.
-Separators are comma, semicolon, tab or bar; the text is UTF-8 or UTF-16. Several tables
-(train.csv and test.csv) count together. Labels may also be one column of 0 and 1
-per class.
+the files, under any of the usual names, and one for labels, patients or splits; or any
+columns that a person chose. Separators are comma, semicolon, tab or bar; for encodings
+and workbooks see `table_text`. Several tables (train.csv and test.csv) count together.
+Labels may also be one column of 0 and 1 per class.
 """
 
 from __future__ import annotations
 
 import csv
-import io
+import itertools
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from medmodel.core.errors import DataError
-from medmodel.core.regular_files import open_data_file
+from medmodel.data.layouts.layout_choice import AmbiguousLayoutError, TableReading
 from medmodel.data.layouts.split_names import (
     KNOWN,
+    Role,
     split_of,
     splits_of,
     without_accents,
 )
+from medmodel.data.tables import table_text
+from medmodel.data.tables.workbook import WORKBOOKS
 
-MOST_BYTES = 200_000_000
 _MOST_TABLES = 20
 """Files that are looked into; a data set has one or a few."""
-SUFFIXES = (".csv", ".tsv", ".tab")
+SUFFIXES = (".csv", ".tsv", ".tab", ".psv", *WORKBOOKS)
+NO_COLUMNS = "no table whose first line names file and label"
+"""Why a table is left out of which nobody said what its columns mean."""
+_KINDS_OF_COLUMN = ("file", "label", "patient", "split")
 _WEAK = {"type", "level", "grade", "condition", "y"}
 """Columns of labels only where no folders are classes."""
 SAMPLE_TRUTH = "truth.csv"
 """Where the lesions of the sample data set are; its file names tell its patients."""
-_WORKBOOKS = (".xlsx", ".xls", ".ods")
-_SEPARATORS = ",;\t|"
 _NAMES = {
     "file": "file filename filepath path image imagename imagefile imagepath imageid "
     "imageindex img imgname imgpath imgid imgfile filelocation dicom dicomfile "
@@ -95,6 +97,8 @@ class Table:
         split: The split that its own name says, "" if none.
         unused: Further columns that might be labels.
         weak: The column of the label, if its name may well mean something else.
+        header: Names of all columns.
+        roles: Word of the split column -> its split, where a person said so.
     """
 
     path: Path
@@ -106,6 +110,8 @@ class Table:
     split: str = ""
     unused: tuple[str, ...] = ()
     weak: str = ""
+    header: tuple[str, ...] = ()
+    roles: Mapping[str, Role] | None = None
 
     @property
     def has_labels(self) -> bool:
@@ -119,36 +125,53 @@ class Table:
 
 
 def find_tables(
-    folder: Path, paths: Sequence[str]
+    folder: Path,
+    paths: Sequence[str],
+    readings: Mapping[str, TableReading] = {},
 ) -> tuple[list[Table], list[tuple[str, str]]]:
     """The tables of a folder that say something of its files.
 
     Args:
         folder: The data set's.
         paths: Its files, relative; tables are looked for up to two folders deep.
+        readings: Path of a table -> what a person said that its columns mean.
 
     Returns:
-        The tables, and (path, reason) of those that are none.
+        The tables, and (path, reason) of those that are none or are not used.
+
+    Raises:
+        AmbiguousLayoutError: A table has changed since a person said what it means.
     """
     tables: list[Table] = []
-    others = [
-        (path, "a workbook is not read: save its sheet as CSV")
-        for path in paths
-        if path.casefold().endswith(_WORKBOOKS)
-    ]
-    likely = [p for p in paths if p.casefold().endswith(SUFFIXES) and p.count("/") <= 2]
-    for path in sorted(likely, key=lambda p: (p.count("/"), p))[:_MOST_TABLES]:
-        if re.search(r"(?i)submission", path.rpartition("/")[2]):
-            others.append((path, "a table of answers to be given, not of labels"))
-            continue
-        table = _find_columns(folder, folder / path)
-        if table is None:
-            others.append((path, "no table whose first line names file and label"))
-        elif path == SAMPLE_TRUTH and not table.has_labels:
-            continue
+    others: list[tuple[str, str]] = []
+    for path in possible_tables(paths):
+        reading = readings.get(path)
+        try:
+            table = _find_columns(folder, folder / path, reading)
+            others += [(path, words) for words in _unread_sheets(folder, path)]
+        except OSError as error:
+            others.append((path, f"cannot be opened: {error.strerror}"))
+        except AmbiguousLayoutError:
+            raise
+        except DataError as error:
+            others.append((path, str(error).rstrip(".")))
         else:
-            tables.append(table)
+            if isinstance(table, str):
+                others.append((path, table))
+            elif path != SAMPLE_TRUTH or table.has_labels:
+                tables.append(table)
     return _with_splits(folder, tables), others
+
+
+def possible_tables(paths: Sequence[str]) -> list[str]:
+    """Those of the files that may be tables by their names, the outermost first."""
+    likely = [p for p in paths if p.casefold().endswith(SUFFIXES) and p.count("/") <= 2]
+    return sorted(likely, key=lambda p: (p.count("/"), p))[:_MOST_TABLES]
+
+
+def _unread_sheets(folder: Path, path: str) -> list[str]:
+    names = table_text.other_sheets(folder, folder / path)
+    return [f"its sheet {name!r} is not read, only the first is" for name in names]
 
 
 def _with_splits(folder: Path, tables: Sequence[Table]) -> list[Table]:
@@ -176,7 +199,8 @@ def read_table(table: Table, folder: Path) -> Iterator[ManifestRow]:
         folder: The data set's.
 
     Raises:
-        DataError: It is too large, not text, or says a split that is not known.
+        DataError: It is too large or not text.
+        AmbiguousLayoutError: It says a split that is not known.
     """
     splits = _read_splits(table, folder)
     for line in _lines(table, folder):
@@ -235,7 +259,7 @@ def _read_splits(table: Table, folder: Path) -> dict[str, str]:
     """Word of the split column -> split, "" where it is missing.
 
     Raises:
-        DataError: A word is not known.
+        AmbiguousLayoutError: A word is not known.
     """
     if "split" not in table.columns:
         return {}
@@ -247,14 +271,16 @@ def _read_splits(table: Table, folder: Path) -> dict[str, str]:
         first.setdefault(word, line[table.columns["file"]])
         count[word] += 1
     words = [word for word in first if word.casefold() not in _MISSING]
-    splits = splits_of(words)
-    unknown = [word for word in words if not splits[word]]
+    splits = splits_of(words) if table.roles is None else dict(table.roles)
+    said = {word for word in words if splits.get(word)} | set(table.roles or ())
+    unknown = [word for word in words if word not in said]
     if unknown:
         word = unknown[0]
         more = f" and {len(unknown) - 1} more" if unknown[1:] else ""
-        raise DataError(
+        raise AmbiguousLayoutError(
             f"{table.path.name} names the split {word!r}{more}, which is not known "
-            f"({count[word]:,} lines, the first of {first[word]}). Write {KNOWN}."
+            f"({count[word]:,} lines, the first of {first[word]}). Write {KNOWN}.",
+            table.path.relative_to(folder).as_posix(),
         )
     return {word: splits.get(word, "") for word in first}
 
@@ -265,69 +291,79 @@ def _lines(table: Table, folder: Path) -> Iterator[list[str]]:
     Raises:
         DataError: It is too large, or not text.
     """
-    path = table.path
+    text = table_text.read_text(folder, table.path, table.encoding)
+    lines = table_text.rows(text, table.separator)
     try:
-        with _open(folder, path) as opened:
-            if opened.seek(0, 2) > MOST_BYTES:
-                raise DataError(f"{path.name} is larger than {MOST_BYTES // 10**6} MB.")
-            opened.seek(0)
-            text = opened.read().decode(table.encoding)
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=table.separator)
-        header_seen = False
-        for line in lines:
-            if not any(map(str.strip, line)) or line[0].startswith("sep="):
-                continue
-            if header_seen:
-                yield [unicodedata.normalize("NFC", value.strip()) for value in line]
-            header_seen = True
-    except OSError as error:
-        raise DataError(f"{path.name} cannot be opened: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path.name} is no table: save it as CSV in UTF-8.") from error
+        yield from itertools.islice(lines, 1, None)
+    except csv.Error as error:
+        raise table_text.no_table(table.path) from error
 
 
-def _open(folder: Path, path: Path) -> IO[bytes]:
-    return open_data_file(folder, str(path.relative_to(folder)))
+def _find_columns(
+    folder: Path, path: Path, reading: TableReading | None
+) -> Table | str:
+    """Form and columns of a table, or why it is none.
 
-
-def _encoding(head: bytes) -> str:
-    """UTF-16 by its mark or its zero bytes, else UTF-8 with or without a mark."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if b"\0" in head[:64]:
-        return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
-    return "utf-8-sig"
-
-
-def _find_columns(folder: Path, path: Path) -> Table | None:
-    """Form and columns of a table; None if it is none of files with labels."""
-    try:
-        with _open(folder, path) as opened:
-            head = opened.read(1 << 16)
-    except OSError:
-        return None
-    encoding = _encoding(head)
-    text = head.decode(encoding, "replace")
-    lines = [line for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith("sep=")]
-    if not lines:
-        return None
+    Raises:
+        OSError: It cannot be opened.
+        DataError: It is no text.
+        AmbiguousLayoutError: It lacks a column that was chosen.
+    """
+    if reading and not reading.file:
+        return "not used: a person chose so"
+    if not reading and re.search(r"(?i)submission", path.name):
+        return "a table of answers to be given, not of labels"
+    text, encoding = table_text.read_head(folder, path)
     tables = []
-    for separator in _SEPARATORS:
+    for separator in table_text.SEPARATORS:
         try:
-            rows = list(csv.reader(lines[:50], delimiter=separator))
+            rows = list(itertools.islice(table_text.rows(text, separator), 50))
         except csv.Error:
             continue
-        table = _as_table(path, encoding, separator, rows)
+        table = _as_table(path, encoding, separator, rows) if rows else None
+        if reading and rows:
+            table = _chosen(path, encoding, separator, rows[0], reading)
         if table is not None:
             tables.append(table)
-    return max(tables, key=lambda t: (t.has_labels, len(t.columns)), default=None)
+    if tables:
+        return max(tables, key=lambda t: (t.has_labels, len(t.columns)))
+    if reading:
+        raise AmbiguousLayoutError(
+            f"{path.name} lacks a column that was chosen: {_listed(reading)}.",
+            path.relative_to(folder).as_posix(),
+        )
+    return NO_COLUMNS
+
+
+def _listed(reading: TableReading) -> str:
+    chosen = {kind: getattr(reading, kind) for kind in _KINDS_OF_COLUMN}
+    return ", ".join(f"{kind} ({name})" for kind, name in chosen.items() if name)
+
+
+def _chosen(
+    path: Path, encoding: str, separator: str, header: list[str], reading: TableReading
+) -> Table | None:
+    """The table with the columns that a person chose; None if one is not there."""
+    names = {kind: getattr(reading, kind) for kind in _KINDS_OF_COLUMN}
+    columns = {
+        kind: header.index(name) for kind, name in names.items() if name in header
+    }
+    if len(columns) < sum(map(bool, names.values())):
+        return None
+    return Table(
+        path,
+        encoding,
+        separator,
+        columns,
+        header=tuple(header),
+        roles=reading.splits if reading.split else None,
+    )
 
 
 def _as_table(
     path: Path, encoding: str, separator: str, rows: list[list[str]]
 ) -> Table | None:
-    header = [unicodedata.normalize("NFC", name.strip()) for name in rows[0]]
+    header = rows[0]
     columns, candidates = _columns(header)
     if "file" not in columns:
         return None
@@ -357,6 +393,7 @@ def _as_table(
         flags,
         unused=candidates[1:],
         weak=label if label.casefold() in _WEAK else "",
+        header=tuple(header),
     )
 
 

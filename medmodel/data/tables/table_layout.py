@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from medmodel.core.errors import DataError
+from medmodel.data.layouts.listing import Ignored
 from medmodel.data.layouts.split_names import split_of, splits_of
 from medmodel.data.segmentation_masks import stem
 from medmodel.data.tables.manifest import ManifestRow, Table, read_table
@@ -22,10 +23,6 @@ class TableFacts(NamedTuple):
     label: str = ""
     split: str = ""
     patient: str = ""
-
-
-Ignored = list[tuple[str, str]]
-"""(path or name, reason)"""
 
 
 def facts_from_tables(
@@ -45,7 +42,7 @@ def facts_from_tables(
     Raises:
         DataError: A table cannot be read, or marks several classes of most files.
     """
-    lookup = _FileLookup(paths)
+    lookup = FileLookup(paths)
     facts: dict[str, TableFacts] = {}
     ignored: Ignored = []
     unusable: dict[str, str] = {}
@@ -105,7 +102,7 @@ def _check_classes(table: Table, rows: Sequence[ManifestRow]) -> None:
         )
 
 
-class _FileLookup:
+class FileLookup:
     """Finds the file that a table means, however it writes its path."""
 
     def __init__(self, paths: Sequence[str]) -> None:

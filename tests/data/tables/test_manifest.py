@@ -7,7 +7,7 @@ import pytest
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.data import datasets, layout, splits
-from medmodel.data.tables import manifest
+from medmodel.data.tables import manifest, table_text
 from tests.conftest import draw_class_folders
 
 
@@ -375,16 +375,19 @@ def test_a_large_table_is_refused(
 ) -> None:
     path = write(beside, "file,label", "x/x_000.png,ill")
     table = table_of(beside)
-    monkeypatch.setattr(manifest, "MOST_BYTES", path.stat().st_size)
+    monkeypatch.setattr(table_text, "MOST_BYTES", path.stat().st_size)
     assert [row.label for row in manifest.read_table(table, beside)] == ["ill"]
-    monkeypatch.setattr(manifest, "MOST_BYTES", path.stat().st_size - 1)
+    monkeypatch.setattr(table_text, "MOST_BYTES", path.stat().st_size - 1)
     with pytest.raises(DataError, match=r"labels\.csv is larger than"):
         list(manifest.read_table(table, beside))
 
 
 def test_no_text_is_one_sentence(beside: Path) -> None:
     path = beside / "labels.csv"
-    path.write_bytes(b"file,label\nx/x_000.png,\xff\n")
+    path.write_bytes(b"file,label\nx/x_000.png,\xff\x81\x98\n")
+    assert "labels.csv is no table: save it as CSV in UTF-8" in words(beside)
+    lines = b"x/x_001.png,a\n" * table_text.HEAD
+    path.write_bytes(b"file,label\n" + lines + b"x/x_000.png,\xff\x81\x98\n")
     with pytest.raises(DataError, match=r"labels\.csv is no table"):
         list(manifest.read_table(table_of(beside), beside))
 
@@ -410,7 +413,9 @@ def test_a_column_that_may_mean_something_else_gives_way_to_folders(
     assert {label for label, _ in places(beside).values()} == {"CR", "DX"}
 
 
-def test_a_workbook_is_said_to_be_unread(beside: Path) -> None:
+def test_a_workbook_that_is_none_is_said(beside: Path) -> None:
     (beside / "Labels.XLSX").write_bytes(b"PK")
-    sentence = "Left out: Labels.XLSX (a workbook is not read: save its sheet as CSV)."
-    assert words(beside) == sentence
+    assert words(beside) == (
+        "Left out: Labels.XLSX (Labels.XLSX cannot be read as a workbook: save its "
+        "sheet as CSV in UTF-8)."
+    )

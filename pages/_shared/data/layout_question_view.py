@@ -1,0 +1,259 @@
+"""How a data set's folders and tables are read: asked where names do not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.core import samples
+from medmodel.data.datasets import layout_sentences
+from medmodel.data.layout_preview import Classes, LayoutPreview, preview_layout
+from medmodel.data.layouts.description import level, listed
+from medmodel.data.layouts.layout_choice import (
+    FolderReading,
+    LayoutChoice,
+    TableReading,
+)
+from medmodel.data.layouts.split_names import Role
+from medmodel.data.tables.table_preview import TablePreview
+from medmodel.quality import indexing, thumbnails
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+
+_ROLES: dict[Role, str] = {
+    "train": "Training",
+    "val": "Validation",
+    "test": "Test",
+    "": "Left out",
+}
+_NONE = "None"
+_STRIPS, _IMAGES, _SIDE = 6, 4, 88
+
+
+def show_reading(folder: Path) -> None:
+    """What the last check read as what, and the way to change it."""
+    sentences = layout_sentences(folder)
+    if not sentences:
+        return
+    st.markdown(f":gray[:material/account_tree: {plain(' '.join(sentences))}]")
+    if st.button("Change how it is read", type="tertiary", icon=":material/edit:"):
+        st.session_state[_open_key(folder)] = True
+    if st.session_state.get(_open_key(folder)):
+        with errors_shown():
+            _show_form(folder, _preview(folder), "Change how it is read")
+
+
+def show_question(folder: Path) -> bool:
+    """Asks how a data set is to be read that could not be checked, if that may help.
+
+    Returns:
+        Whether there is something to choose that has not been chosen yet.
+    """
+    with errors_shown():
+        preview = _preview(folder)
+        if preview.question:
+            st.warning(
+                f"**How is this folder to be read?** {plain(preview.question)}",
+                icon=":material/help:",
+            )
+            _show_form(folder, preview, "Choose how it is to be read")
+            return True
+        if preview.choice != LayoutChoice():
+            _show_form(folder, preview, "Change how it is read")
+    return False
+
+
+def _open_key(folder: Path) -> str:
+    return f"layout of {folder}"
+
+
+@st.cache_data(max_entries=4, ttl=60, show_spinner="Looking at the names")
+def _preview(folder: Path) -> LayoutPreview:
+    return preview_layout(folder)
+
+
+def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
+    """The ways to read the data set, one of them with its classes and images."""
+    options: list[FolderReading | TablePreview] = [*preview.readings, *preview.tables]
+    if not options:
+        return
+    asked = [t.path for t in preview.tables if t.reading.file]
+    wanted = preview.table or next(iter(preview.labelled), "")
+    start = len(preview.readings) + asked.index(wanted) if wanted in asked else 0
+    with st.container(border=True):
+        number = st.radio(
+            title,
+            range(len(options)),
+            index=min(start, len(options) - 1),
+            format_func=lambda n: _option_title(preview, options[n]),
+            captions=[_option_caption(preview, option) for option in options],
+            key=f"reading {folder}",
+        )
+        option = options[number]
+        if isinstance(option, FolderReading):
+            choice = _ask_folders(folder, preview, option)
+        else:
+            choice = _ask_table(preview, option)
+        with st.container(horizontal=True):
+            pressed = st.button(
+                "Read it so", type="primary", icon=":material/check:", key="read so"
+            )
+            if preview.choice != LayoutChoice() and st.button(
+                "As the names tell", icon=":material/undo:"
+            ):
+                choice, pressed = LayoutChoice(), True
+    if pressed:
+        indexing.choose_layout(folder, choice)
+        st.session_state.pop(_open_key(folder), None)
+        _preview.clear()
+        st.rerun()
+
+
+def _option_title(preview: LayoutPreview, option: FolderReading | TablePreview) -> str:
+    if isinstance(option, TablePreview):
+        return plain(f"The table {option.path} names the classes")
+    labels = listed(list(preview.classes(_all_used(preview, option))))
+    if option.split_level is None:
+        return plain(f"Folders are the classes: {labels}")
+    names = listed(list(preview.names(option.around, option.split_level)))
+    return plain(f"Folders are the classes: {labels}; and parts of the data: {names}")
+
+
+def _option_caption(
+    preview: LayoutPreview, option: FolderReading | TablePreview
+) -> str:
+    if isinstance(option, TablePreview):
+        return plain(f"Columns: {listed(option.header)}")
+    classes = preview.classes(_all_used(preview, option))
+    counts = [
+        f"{label} {sum(map(len, splits.values())):,}"
+        for label, splits in classes.items()
+    ]
+    where = f"The {level(option.class_level)} level of folders names the class"
+    return plain(f"{where}. Images: {listed(counts)}")
+
+
+def _all_used(preview: LayoutPreview, reading: FolderReading) -> FolderReading:
+    """The reading with every folder for training of which nothing is known yet."""
+    if reading.split_level is None:
+        return reading
+    names = preview.names(reading.around, reading.split_level)
+    used: dict[str, Role] = {n: reading.splits.get(n) or "train" for n in names}
+    return replace(reading, splits=used)
+
+
+def _ask_folders(
+    folder: Path, preview: LayoutPreview, reading: FolderReading
+) -> LayoutChoice:
+    """Which folder is which split; the classes that follow, with images."""
+    if reading.split_level is not None:
+        names = preview.names(reading.around, reading.split_level)
+        splits = _ask_roles(names, reading.splits, "images")
+        reading = replace(reading, splits=splits)
+    classes = preview.classes(reading)
+    _show_classes(classes)
+    for label, splits_of_class in list(classes.items())[:_STRIPS]:
+        paths = [path for paths in splits_of_class.values() for path in paths]
+        chosen = paths[:: max(1, len(paths) // _IMAGES)][:_IMAGES]
+        st.caption(plain(label))
+        strip = _strip(folder, tuple(map(samples.join, chosen)))
+        st.image(strip, output_format="PNG", alt=f"Examples of {label}")
+    if len(classes) > _STRIPS:
+        st.caption(f"Images of the first {_STRIPS} classes are shown.")
+    unused = dict.fromkeys(preview.labelled, TableReading())
+    return LayoutChoice(reading, {**preview.choice.tables, **unused})
+
+
+@st.cache_data(max_entries=64, ttl=600, show_spinner="Opening some images")
+def _strip(folder: Path, paths: tuple[str, ...]) -> bytes:
+    return thumbnails.strip_png(folder, paths, _SIDE)
+
+
+def _ask_roles(
+    names: Mapping[str, int], known: Mapping[str, Role], noun: str
+) -> dict[str, Role]:
+    """A select box for each name: training, validation, test or left out."""
+    roles = list(_ROLES)
+    chosen = {}
+    columns = st.columns(min(4, max(len(names), 1)))
+    for number, (name, count) in enumerate(names.items()):
+        with columns[number % len(columns)]:
+            chosen[name] = st.selectbox(
+                plain(f"{name} ({count:,} {noun})"),
+                roles,
+                index=roles.index(known.get(name, "")),
+                format_func=_ROLES.__getitem__,
+                key=f"role {name}",
+            )
+    return chosen
+
+
+def _show_classes(classes: Classes) -> None:
+    """Images of each class in each split."""
+    if not classes:
+        st.caption("Nothing is used yet: choose what is for training.")
+        return
+    splits: list[Role] = ["train", "val", "test"]
+    unsplit = any("" in by_split for by_split in classes.values())
+    columns: dict[str, list[object]] = {"Class": list(classes)}
+    counted: list[Role] = [""] if unsplit else splits
+    for split in counted:
+        title = _ROLES[split] if split else "Images"
+        columns[title] = [len(each.get(split, [])) for each in classes.values()]
+    st.dataframe(pd.DataFrame(columns), hide_index=True)
+
+
+def _ask_table(preview: LayoutPreview, table: TablePreview) -> LayoutChoice:
+    """Which column is which, beside the first rows."""
+    everything = st.toggle("Show the values of all columns", key=f"all {table.path}")
+    st.dataframe(_first_rows(table, everything), hide_index=True)
+    reading = table.reading
+    titles = {
+        "file": "Column of the file",
+        "label": "Column of the class",
+        "patient": "Column of the patient",
+        "split": "Column of the split",
+    }
+    chosen = {}
+    for column, (kind, title) in zip(st.columns(4), titles.items(), strict=True):
+        names = ["", *filter(None, table.header)]
+        with column:
+            chosen[kind] = st.selectbox(
+                title,
+                names,
+                index=names.index(getattr(reading, kind)),
+                format_func=lambda name: plain(name) if name else _NONE,
+                key=f"{kind} of {table.path}",
+            )
+    splits: dict[str, Role] = {}
+    if chosen["split"]:
+        words = table.words.get(chosen["split"])
+        if words is None:
+            st.warning(
+                "This column holds too many different words to be that of splits."
+            )
+        else:
+            splits = _ask_roles(words, reading.splits, "rows")
+    if not chosen["file"]:
+        st.caption("Without a column of the file the table is not used.")
+    counts = table.words.get(chosen["label"], {})
+    if counts:
+        text = listed([f"{label} {count:,}" for label, count in counts.items()])
+        st.markdown(plain(f"Rows of each class: {text}"))
+    asked = TableReading(**chosen, splits=splits)
+    tables = {**preview.choice.tables, table.path: asked}
+    return replace(preview.choice, tables=tables)
+
+
+def _first_rows(table: TablePreview, everything: bool) -> pd.DataFrame:
+    """The first rows; values that differ in most rows may be names of people."""
+    columns = {}
+    for at, name in enumerate(table.header):
+        shown = everything or name == table.reading.file or name in table.shared
+        title = name or f"({at + 1})"
+        columns[title] = [row[at] if shown else "•••" for row in table.rows]
+    return pd.DataFrame(columns)
