@@ -18,7 +18,7 @@ from medmodel.data import image_stats, layout
 from medmodel.data.index_table import SampleRow
 from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.listing import IMAGE_SUFFIXES
-from medmodel.imaging import channels, images
+from medmodel.imaging import channels, images, nifti_pair
 from medmodel.imaging.decoded_image import HEAD, DecodedImage
 
 NOT_AN_IMAGE = "-" + layout.NOT_AN_IMAGE
@@ -49,12 +49,15 @@ def _describe(folder: Path, file: FileEntry, slicing: Slicing) -> list[SampleRow
     relative = samples.file_of(file.path)
     name = relative.rpartition("/")[2]
     try:
-        with open_data_file(folder, relative) as opened:
-            reader = images.find_reader(os.pread(opened.fileno(), HEAD, 0))
-            if reader is None and not name.lower().endswith(IMAGE_SUFFIXES):
-                return [without_image(file, NOT_AN_IMAGE)]
-            images.check_bytes(os.fstat(opened.fileno()).st_size, name)
-            content = opened.read()
+        if nifti_pair.is_voxels(name):
+            content = images.read_data_file(folder, relative)
+        else:
+            with open_data_file(folder, relative) as opened:
+                reader = images.find_reader(os.pread(opened.fileno(), HEAD, 0))
+                if reader is None and not name.lower().endswith(IMAGE_SUFFIXES):
+                    return [without_image(file, NOT_AN_IMAGE)]
+                images.check_bytes(os.fstat(opened.fileno()).st_size, name)
+                content = opened.read()
         decoded = images.decode(content, name, axis=slicing.axis)
         parts = slicing.parts(decoded.format, decoded.frames)
         if parts == [None]:

@@ -104,18 +104,23 @@ def read_layout(folder: Path) -> Layout:
     paths = [path for path in paths if path not in used]
     source = _Source(folder, paths, choice.folders, ignored)
     facts, sentences = _facts(source, tables, others)
-    _check_understood(folder, facts, others, paths)
+    unlabelled = [table.path for table in tables if not table.has_labels]
+    names = [path.relative_to(folder).as_posix() for path in unlabelled]
+    names += [path for path, reason in others if reason == manifest.NO_COLUMNS]
+    unknown = [name for name in names if name not in choice.tables]
+    _check_understood(folder, facts, unknown, paths)
     labels = _one_spelling([fact.label for fact in facts.values()], ignored)
     files = []
     for path, fact in sorted(facts.items()):
         stat = stats[tuple(path.split("/"))]
+        header = stats.get(listing.headers.get(tuple(path.split("/")), ()), stat)
         files.append(
             FileEntry(
                 samples.join(path),
                 labels[fact.label],
                 fact.split,
                 stat.st_size,
-                stat.st_mtime_ns,
+                max(stat.st_mtime_ns, header.st_mtime_ns),
                 patient_pseudonym(fact.patient),
             )
         )
@@ -125,13 +130,16 @@ def read_layout(folder: Path) -> Layout:
 
 
 def _check_understood(
-    folder: Path, facts: Mapping[str, TableFacts], others: Ignored, paths: Sequence[str]
+    folder: Path,
+    facts: Mapping[str, TableFacts],
+    tables: Sequence[str],
+    paths: Sequence[str],
 ) -> None:
     """Raises `AmbiguousLayoutError` where a table may say what nothing else does."""
     if len({label_key(fact.label) for fact in facts.values()}) > 1:
         return
-    for path, reason in others:
-        if reason == manifest.NO_COLUMNS and guess_reading(folder, path, paths).file:
+    for path in tables:
+        if guess_reading(folder, path, paths).file:
             raise AmbiguousLayoutError(
                 f"{path} names files that are here, but no column is called as usual "
                 "for their class: call the columns file and label.",

@@ -118,7 +118,7 @@ def preview_layout(folder: Path) -> LayoutPreview:
     readings = _readings(significant)
     used = choice.folders or _certain(files)
     if used:
-        readings = [used, *(reading for reading in readings if reading != used)]
+        readings = [used, *(r for r in readings if _levels(r) != _levels(used))]
     return LayoutPreview(
         question,
         table,
@@ -158,6 +158,10 @@ def _question(folder: Path) -> tuple[str, str]:
     except DataError:
         pass  # said where the check ended; another reading may be the way out
     return "", ""
+
+
+def _levels(reading: FolderReading) -> tuple[Folders, int, int | None]:
+    return reading.around, reading.class_level, reading.split_level
 
 
 def _certain(files: Mapping[Folders, list[str]]) -> FolderReading | None:

@@ -39,7 +39,7 @@ from medmodel.core.storage import (
     replacing,
     write_json,
 )
-from medmodel.imaging import images
+from medmodel.imaging import images, nifti_pair
 from medmodel.imaging.decoded_image import DecodedImage
 
 if TYPE_CHECKING:
@@ -175,8 +175,11 @@ def prepared_folder(
     digest.update(json.dumps([str(folder.resolve()), settings]).encode())
     for path in paths:
         try:
-            stat = (folder / samples.file_of(path)).stat()
+            file = samples.file_of(path)
+            stat = (folder / file).stat()
             facts = (path, stat.st_size, stat.st_mtime_ns)
+            if header := nifti_pair.header_path(folder, file):
+                digest.update(str((folder / header).stat().st_mtime_ns).encode())
         except OSError:
             facts = (path, -1, -1)
         digest.update(json.dumps(facts).encode())

@@ -35,7 +35,7 @@ _FILE = re.compile(
     rf"|(?:{_MASK})[ _.-]+(?P<rest>.+))"
 )
 _HINT = re.compile(r"(?i)mask|seg|ground|gt|annot|label|roi")
-_NIFTI = (".nii", ".nii.gz")
+_NIFTI = (".nii", ".img", ".nii.gz", ".img.gz")
 
 
 def find_masks(paths: Collection[tuple[str, ...]]) -> set[tuple[str, ...]]:

@@ -21,7 +21,7 @@ from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
 from medmodel.core.regular_files import open_data_file
 from medmodel.core.samples import Axis
-from medmodel.imaging import enhance, scans
+from medmodel.imaging import enhance, nifti_pair, scans
 from medmodel.imaging.channels import (
     as_colour,
     from_pixels,
@@ -112,6 +112,8 @@ def decode(
     if not source:
         raise ImageError(f"{name} is empty (0 bytes).")
     if find_reader(source[:HEAD]) is None:
+        if nifti_pair.is_voxels(name):
+            raise nifti_pair.without_header(name)
         raise ImageError(
             f"{name} is not an image: its content is neither PNG, JPEG, JPEG-LS, JPEG "
             "2000, JPEG XL, TIFF, BMP, GIF, WebP, AVIF, DICOM nor NIfTI."
@@ -158,10 +160,21 @@ def decode_data_file(
 def read_data_file(folder: Path, path: str) -> bytes:
     """The content of a data set's file, see `regular_files.open_data_file`.
 
+    Voxels of a NIfTI pair come with their header, as one file.
+
     Raises:
-        ImageError: It is too large to be read.
+        ImageError: It is too large to be read, or voxels without a header.
         OSError: It cannot be read, or lies outside the allowed roots.
     """
+    if not nifti_pair.is_voxels(path):
+        return _read_one(folder, path)
+    header = nifti_pair.header_path(folder, path)
+    if not header:
+        raise nifti_pair.without_header(Path(path).name)
+    return nifti_pair.joined(_read_one(folder, header), _read_one(folder, path))
+
+
+def _read_one(folder: Path, path: str) -> bytes:
     with open_data_file(folder, path) as file:
         check_bytes(os.fstat(file.fileno()).st_size, Path(path).name)
         return file.read()

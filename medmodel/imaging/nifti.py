@@ -189,8 +189,11 @@ def _facts(data: bytes, name: str) -> _Facts:
     if magic in _PAIR or not magic:
         kind = "a NIfTI" if magic else "an Analyze"
         raise ImageError(
-            f"{name} is only the header of {kind} pair: save the volume as one .nii "
-            "file."
+            f"{name} is only the header of {kind} pair: put its .img file beside it "
+            "in a data set, or save the volume as one .nii file."
+            if magic
+            else f"{name} is only the header of {kind} pair: save the volume as one "
+            ".nii file."
         )
     if int(header["intent_code"]) == _LABELS:
         raise ImageError(

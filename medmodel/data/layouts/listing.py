@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from medmodel.core.regular_files import open_data_file
 from medmodel.data.folders import allowed, is_text_name
 from medmodel.data.layouts.layout_choice import Folders
 from medmodel.data.segmentation_masks import MASK, find_masks
+from medmodel.imaging.nifti_pair import HEADERS, VOXELS, header_beside, is_voxels
 
 Ignored = list[tuple[str, str]]
 """(path or name, reason)"""
@@ -37,6 +39,7 @@ IMAGE_SUFFIXES = (
     ".dcm",
     ".nii",
     ".nii.gz",
+    *VOXELS,
 )
 _SYSTEM_FILES = {
     "__macosx",
@@ -68,6 +71,7 @@ class Listing:
         folder: Absolute path, its links resolved.
         stats: Parts of the path of each file -> its size and time.
         paths: The files that may be images or tables, relative, posix.
+        headers: File of the voxels of a NIfTI pair -> file of its header.
         empty: Folders without any file below them.
         ignored: (path, reason) of what is left out.
     """
@@ -75,6 +79,7 @@ class Listing:
     folder: Path
     stats: dict[tuple[str, ...], os.stat_result]
     paths: list[str]
+    headers: dict[tuple[str, ...], tuple[str, ...]]
     empty: list[Folders]
     ignored: Ignored
 
@@ -86,10 +91,27 @@ def list_folder(folder: Path) -> Listing:
     stats = {parts: stat for parts, stat in entries if stat is not None}
     masks = find_masks(stats)
     ignored += [("/".join(parts), MASK) for parts in sorted(masks)]
-    paths = ["/".join(parts) for parts in stats if parts not in masks]
+    headers = _headers_of_pairs(stats)
+    no_images = masks | set(headers.values())
+    paths = ["/".join(parts) for parts in stats if parts not in no_images]
     holding = {parts[:n] for parts in stats for n in range(len(parts))}
     empty = [parts for parts, stat in entries if stat is None and parts not in holding]
-    return Listing(folder, stats, paths, empty, ignored)
+    return Listing(folder, stats, paths, headers, empty, ignored)
+
+
+def _headers_of_pairs(
+    files: Iterable[tuple[str, ...]],
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """File of voxels -> its header beside it, for NIfTI volumes in two files."""
+    names: dict[Folders, list[str]] = defaultdict(list)
+    voxels = []
+    for *above, name in files:
+        if name.casefold().endswith(HEADERS):
+            names[tuple(above)].append(name)
+        elif is_voxels(name):
+            voxels.append((tuple(above), name))
+    found = {(*a, name): (*a, header_beside(name, names[a])) for a, name in voxels}
+    return {file: header for file, header in found.items() if header[-1]}
 
 
 def is_no_image(name: str) -> bool:

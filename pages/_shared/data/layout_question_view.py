@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import samples
-from medmodel.data.datasets import layout_sentences
+from medmodel.data.datasets import index_folder, layout_sentences
 from medmodel.data.layout_preview import Classes, LayoutPreview, preview_layout
 from medmodel.data.layouts.description import level, listed
 from medmodel.data.layouts.layout_choice import (
@@ -71,8 +71,14 @@ def _open_key(folder: Path) -> str:
     return f"layout of {folder}"
 
 
-@st.cache_data(max_entries=4, ttl=60, show_spinner="Looking at the names")
 def _preview(folder: Path) -> LayoutPreview:
+    """The preview as of the last check."""
+    state = index_folder(folder) / "state.json"
+    return _preview_of(folder, state.stat().st_mtime_ns if state.exists() else 0)
+
+
+@st.cache_data(max_entries=4, ttl=60, show_spinner="Looking at the names")
+def _preview_of(folder: Path, checked: int) -> LayoutPreview:
     return preview_layout(folder)
 
 
@@ -100,7 +106,10 @@ def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
             choice = _ask_table(preview, option)
         with st.container(horizontal=True):
             pressed = st.button(
-                "Read it so", type="primary", icon=":material/check:", key="read so"
+                "Read it so",
+                type="primary",
+                icon=":material/check:",
+                disabled=not _is_usable(preview, choice),
             )
             if preview.choice != LayoutChoice() and st.button(
                 "As the names tell", icon=":material/undo:"
@@ -109,8 +118,15 @@ def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
     if pressed:
         indexing.choose_layout(folder, choice)
         st.session_state.pop(_open_key(folder), None)
-        _preview.clear()
+        _preview_of.clear()
         st.rerun()
+
+
+def _is_usable(preview: LayoutPreview, choice: LayoutChoice) -> bool:
+    """Whether two classes at least have images, where folders say the classes."""
+    by_table = any(reading.label for reading in choice.tables.values())
+    reading = choice.folders
+    return by_table or reading is None or len(preview.classes(reading)) > 1
 
 
 def _option_title(preview: LayoutPreview, option: FolderReading | TablePreview) -> str:
@@ -118,9 +134,9 @@ def _option_title(preview: LayoutPreview, option: FolderReading | TablePreview) 
         return plain(f"The table {option.path} names the classes")
     labels = listed(list(preview.classes(_all_used(preview, option))))
     if option.split_level is None:
-        return plain(f"Folders are the classes: {labels}")
+        return plain(f"Classes: {labels}")
     names = listed(list(preview.names(option.around, option.split_level)))
-    return plain(f"Folders are the classes: {labels}; and parts of the data: {names}")
+    return plain(f"Classes: {labels}; training, validation, test or left out: {names}")
 
 
 def _option_caption(
@@ -156,13 +172,14 @@ def _ask_folders(
         reading = replace(reading, splits=splits)
     classes = preview.classes(reading)
     _show_classes(classes)
-    for label, splits_of_class in list(classes.items())[:_STRIPS]:
+    pictured = classes or preview.classes(_all_used(preview, reading))
+    for label, splits_of_class in list(pictured.items())[:_STRIPS]:
         paths = [path for paths in splits_of_class.values() for path in paths]
         chosen = paths[:: max(1, len(paths) // _IMAGES)][:_IMAGES]
         st.caption(plain(label))
         strip = _strip(folder, tuple(map(samples.join, chosen)))
         st.image(strip, output_format="PNG", alt=f"Examples of {label}")
-    if len(classes) > _STRIPS:
+    if len(pictured) > _STRIPS:
         st.caption(f"Images of the first {_STRIPS} classes are shown.")
     unused = dict.fromkeys(preview.labelled, TableReading())
     return LayoutChoice(reading, {**preview.choice.tables, **unused})
@@ -195,7 +212,7 @@ def _ask_roles(
 def _show_classes(classes: Classes) -> None:
     """Images of each class in each split."""
     if not classes:
-        st.caption("Nothing is used yet: choose what is for training.")
+        st.caption("Nothing is used yet: choose which folder is for training.")
         return
     splits: list[Role] = ["train", "val", "test"]
     unsplit = any("" in by_split for by_split in classes.values())

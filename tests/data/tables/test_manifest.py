@@ -7,6 +7,13 @@ import pytest
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.data import datasets, layout, splits
+from medmodel.data.layouts.layout_choice import (
+    AmbiguousLayoutError,
+    LayoutChoice,
+    TableReading,
+    save_choice,
+)
+from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables import manifest, table_text
 from tests.conftest import draw_class_folders
 
@@ -386,7 +393,7 @@ def test_no_text_is_one_sentence(beside: Path) -> None:
     path = beside / "labels.csv"
     path.write_bytes(b"file,label\nx/x_000.png,\xff\x81\x98\n")
     assert "labels.csv is no table: save it as CSV in UTF-8" in words(beside)
-    lines = b"x/x_001.png,a\n" * table_text.HEAD
+    lines = b"x/x_001.png,a\n" * (table_text.HEAD // 8)
     path.write_bytes(b"file,label\n" + lines + b"x/x_000.png,\xff\x81\x98\n")
     with pytest.raises(DataError, match=r"labels\.csv is no table"):
         list(manifest.read_table(table_of(beside), beside))
@@ -419,3 +426,70 @@ def test_a_workbook_that_is_none_is_said(beside: Path) -> None:
         "Left out: Labels.XLSX (Labels.XLSX cannot be read as a workbook: save its "
         "sheet as CSV in UTF-8)."
     )
+
+
+def test_a_table_without_a_label_is_asked_about_where_nothing_else_says_it(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "data" / "set"
+    (folder / "bilder").mkdir(parents=True)
+    for number in range(4):
+        (folder / "bilder" / f"{number}.png").write_bytes(b"x")
+    rows = [f"p{n};bilder/{n}.png;{'ab'[n % 2]}" for n in range(4)]
+    write(folder, "Patient;Bild;Beurteilung", *rows)
+    with pytest.raises(AmbiguousLayoutError, match=r"labels\.csv names files"):
+        layout.list_files(folder)
+    reading = TableReading("Bild", "Beurteilung", "Patient")
+    save_choice(folder, LayoutChoice(tables={"labels.csv": reading}))
+    assert {label for label, _ in places(folder).values()} == {"a", "b"}
+    assert all(file.patient for file in layout.list_files(folder)[0])
+    write(folder, "Patient;Bild;Urteil", *rows)
+    sentence = r"labels\.csv lacks a column .*label \(Beurteilung\)"
+    with pytest.raises(AmbiguousLayoutError, match=sentence):
+        layout.list_files(folder)
+    save_choice(folder, LayoutChoice(tables={"labels.csv": TableReading()}))
+    assert set(places(folder).values()) == {("bilder", "")}
+    assert "labels.csv (not used: a person chose so)" in words(folder)
+
+
+def test_chosen_words_of_splits(beside: Path) -> None:
+    rows = [f"{p},{p[0]},{v}" for p, v in zip(ROWS, ("A", "B", "C"), strict=True)]
+    write(beside, "file,label,round", *rows)
+    splits: dict[str, Role] = {"A": "train", "B": "test", "C": ""}
+    reading = TableReading("file", "label", split="round", splits=splits)
+    save_choice(beside, LayoutChoice(tables={"labels.csv": reading}))
+    assert [split for _, split in places(beside).values()] == ["train", "test"]
+    write(beside, "file,label,round", *rows, "y/y_002.png,y,D")
+    with pytest.raises(AmbiguousLayoutError, match=r"names the split 'D'"):
+        layout.list_files(beside)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "label"),
+    [
+        ("gb18030", "\u80ba\u708e"),
+        ("cp932", "\u809d\u708e"),
+        ("cp932", "\u304c\u3093"),
+        ("cp949", "\ud3d0\ub834"),
+        ("cp950", "\u7570\u5e38"),
+        ("cp1251", "\u043d\u043e\u0440\u043c\u0430"),
+        ("cp1252", "B\u00f6sartig"),
+        ("utf-8", "\u00fcbel"),
+        ("utf-32", "\u00fcbel"),
+        ("utf-16", "\u00fcbel"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_encodings_of_other_countries(
+    beside: Path, encoding: str, label: str, late: bool
+) -> None:
+    head = "file,label\n" + "y/y_000.png,well\n" * (table_text.HEAD // 16 * late)
+    text = head + f"x/x_000.png,{label}\ny/y_000.png,well\n"
+    (beside / "labels.csv").write_bytes(text.encode(encoding))
+    assert places(beside)["x/x_000.png"] == (label, "")
+
+
+def test_a_label_with_a_line_break_and_other_line_ends(beside: Path) -> None:
+    text = 'file;"no\nte";label\rx/x_000.png;"1\r2";"a\r b"\ry/y_000.png;3;c\r'
+    (beside / "labels.csv").write_bytes(text.encode())
+    assert set(places(beside).values()) == {("a b", ""), ("c", "")}
