@@ -17,13 +17,13 @@ from medmodel.core.storage import read_bytes, replacing
 if TYPE_CHECKING:
     import pandas as pd
 
-_VERSION = 6
+_VERSION = 7
 MOST_BYTES = 4 << 30
 """No index comes near: larger files are not read."""
 log = logging.getLogger("medmodel.data.index_table")
 _DIGEST = "sha256:"
 """In the first line, before the digest of all others."""
-OLDER_VERSIONS = ("1", "3", "4", "5")
+OLDER_VERSIONS = ("1", "3", "4", "5", "6")
 """Their tables can be shown, but are measured again by the next check."""
 SAME_DIGESTS: tuple[str, ...] = ()
 """Older versions whose digests of pixels are those of today."""
@@ -154,7 +154,9 @@ def read_table(
     # The first version knew neither patients nor statistics.
     for name in set(SampleRow._fields) - set(table.columns):
         table[name] = 0 if _DTYPES[name] == "int64" else ""
-    if version != str(_VERSION):
+    if version == "6":  # of later ones only DICOM of 8 bits is decoded otherwise
+        table["hash"] = table["hash"].mask(table["format"] == "DICOM", "")
+    elif version != str(_VERSION):
         table["hash"] = ""
     return table[list(SampleRow._fields)], choice
 

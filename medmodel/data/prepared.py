@@ -45,7 +45,7 @@ from medmodel.imaging.decoded_image import DecodedImage
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 4
+VERSION = 5
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
 log = logging.getLogger("medmodel.data.prepared")
 _SETTLE_EVERY = 2.0

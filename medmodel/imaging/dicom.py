@@ -87,6 +87,7 @@ _OF_3_SAMPLES = _COLOURS[1:]
 _NOT_OFFERED = ("ARGB", "CMYK", "HSV", "YBR_PARTIAL_420", "XYB")
 """What else PS3.3 C.7.6.3.1.2 names: whatever else stands there may tell a patient."""
 _OWN_RANGE = "by its own range"
+_FULL_RANGE = "by the full range of its bits"
 _WHOLE_RANGE = Window(127.5, 255, "LINEAR_EXACT")
 
 
@@ -343,10 +344,35 @@ def _show_grey(
         intercept = (rescale(dataset, grey.frame) or (1.0, 0.0))[1]
         counts = table.counts if table else None
         window = default_window(measured, modality, intercept, counts)
+        full = None if views else _full_range(grey)
+        seen = _OWN_RANGE
+        if window == WINDOWS["soft tissue"]:
+            seen = "as soft tissue"
+        elif full is not None:
+            window, seen = full, _FULL_RANGE
         pixels = show(values, window, inverted)
-        seen = "as soft tissue" if window == WINDOWS["soft tissue"] else _OWN_RANGE
     pixels = table.image(pixels) if table else pixels
     return _Shown(pixels, values, window, "CT " * (modality == "CT") + seen)
+
+
+def _full_range(grey: _Frame) -> Window | None:
+    """The window of all values that so few bits can hold, as in any 8-bit image.
+
+    Without a VOI LUT or window, nothing says that less than the stored range is to be
+    shown: PS3.3 C.11.2. Of more bits most are unused, as a rule. None for more than 8
+    bits, for what lies beside them, and where a table makes the values.
+    """
+    stored, bits = grey.stored, int(grey.dataset.BitsStored)
+    if bits > 8 or stored.dtype.kind not in "iu" or modality_table(grey.dataset):
+        return None
+    half = 2 ** (bits - 1)
+    signed = int(number(grey.dataset, "PixelRepresentation") or 0) == 1
+    low, high = (-half, half - 1) if signed else (0, 2 * half - 1)
+    if stored.min() < low or stored.max() > high:
+        return None
+    slope, intercept = rescale(grey.dataset, grey.frame) or (1.0, 0.0)
+    ends = sorted((low * slope + intercept, high * slope + intercept))
+    return Window(sum(ends) / 2, ends[1] - ends[0], "LINEAR_EXACT")
 
 
 def _with_supplemental_colours(grey: _Frame, first: int) -> Pixels:
