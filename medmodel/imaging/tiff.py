@@ -98,10 +98,11 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
         damage_named(name),
         tifffile.TiffFile(io.BytesIO(data)) as file,
     ):
-        directories = list(_directories(data))
+        directories, rest_is_lost = _readable(data)
         images = [d for d in directories if not d.subfile_type & _COPY_OR_MASK]
         images = images or directories
-        planes = _count_planes(file) if len(directories) == 1 else 1
+        alone = len(directories) == 1 and not rest_is_lost
+        planes = _count_planes(file) if alone else 1
         count = len(images) * planes
         number = max(check_frame(frame, count, name), 0)
         directory = images[number // planes]
@@ -113,8 +114,26 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
             _refuse_by_name(page, name)
             samples = _samples(data, file, page, number % planes)
             pixels = upright(_pixels(page, samples, name), _tag(page, ORIENTATION, 1))
-        mode = _mode(page)
-        return {"pixels": pixels, "format": "TIFF", "mode": mode, "frames": count}
+        fields = {"pixels": pixels, "format": "TIFF", "mode": _mode(page)}
+        seen = f"{count} of its images, as the rest is lost" if rest_is_lost else ""
+        return fields | {"frames": count, "seen": seen}
+
+
+def _readable(data: bytes) -> tuple[list[_Directory], bool]:
+    """The pages, and whether the list of further ones leads out of the file.
+
+    Raises:
+        struct.error: The first does.
+    """
+    directories: list[_Directory] = []
+    try:
+        for directory in _directories(data):
+            directories.append(directory)
+    except struct.error:
+        if not directories:
+            raise
+        return directories, True
+    return directories, False
 
 
 def _directories(data: bytes) -> Iterator[_Directory]:

@@ -50,10 +50,15 @@ def test_directories_in_a_circle_end() -> None:
 
 
 @pytest.mark.parametrize("offset", [10**6, 2**32 - 1])
-def test_directories_that_are_not_there_are_damage(offset: int) -> None:
-    data = tiff_of_tags(plain_tags(12, 16, 1), GREY.tobytes())
+def test_pages_that_are_not_there_cost_not_those_before(offset: int) -> None:
+    whole = tiff_of_tags(plain_tags(12, 16, 1), GREY.tobytes())
+    fields = read(with_next(whole, offset), "a.tif", -1)
+    assert np.array_equal(fields["pixels"][..., 0], GREY)
+    assert fields["seen"] == "1 of its images, as the rest is lost"
+    assert read(whole, "a.tif", -1)["seen"] == ""
+    (start,) = struct.unpack_from("<L", whole, 4)
     with pytest.raises(ImageError, match="a.tif cannot be read: the file is damaged"):
-        read(with_next(data, offset), "a.tif", -1)
+        read(whole[:start], "a.tif", -1)
 
 
 def test_too_many_pixels_are_refused_before_any_is_read() -> None:
