@@ -70,7 +70,7 @@ def test_kept_index_is_the_same(class_folders: Path) -> None:
 
 def as_of_version(version: int, text: str) -> str:
     """An index as an earlier version wrote it, which kept no digest of its rows."""
-    return re.sub(r"# 6 sha256:\w+", f"# {version}", text, count=1)
+    return re.sub(r"# 7 sha256:\w+", f"# {version}", text, count=1)
 
 
 def test_a_changed_row_is_noticed_and_the_index_made_anew(class_folders: Path) -> None:
