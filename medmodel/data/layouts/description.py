@@ -41,7 +41,8 @@ def listed(words: Collection[str]) -> str:
     words = list(words)
     if len(words) > 6:
         return f"{', '.join(words[:5])} and {len(words) - 5} more"
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) or "none"
+    parts = [", ".join(words[:-1]), *words[-1:]]
+    return " and ".join(filter(None, parts)) or "none"
 
 
 def of_table(table: Table) -> str:

@@ -84,17 +84,18 @@ def _preview_of(folder: Path, checked: int) -> LayoutPreview:
 
 def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
     """The ways to read the data set, one of them with its classes and images."""
-    options: list[FolderReading | TablePreview] = [*preview.readings, *preview.tables]
+    readings = [r for r in preview.readings if preview.classes(_all_used(preview, r))]
+    options: list[FolderReading | TablePreview] = [*readings, *preview.tables]
     if not options:
         return
-    asked = [t.path for t in preview.tables if t.reading.file]
+    tables = [table.path for table in preview.tables]
     wanted = preview.table or next(iter(preview.labelled), "")
-    start = len(preview.readings) + asked.index(wanted) if wanted in asked else 0
+    start = len(readings) + tables.index(wanted) if wanted in tables else 0
     with st.container(border=True):
         number = st.radio(
             title,
             range(len(options)),
-            index=min(start, len(options) - 1),
+            index=start,
             format_func=lambda n: _option_title(preview, options[n]),
             captions=[_option_caption(preview, option) for option in options],
             key=f"reading {folder}",

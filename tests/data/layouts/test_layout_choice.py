@@ -10,6 +10,7 @@ import pytest
 from medmodel.core.errors import DataError
 from medmodel.data import datasets, layout
 from medmodel.data.folders import index_folder
+from medmodel.data.layouts import description
 from medmodel.data.layouts.layout_choice import (
     AmbiguousLayoutError,
     FolderReading,
@@ -130,3 +131,17 @@ def test_a_choice_during_a_check_counts(
 
     monkeypatch.setattr(layout, "read_layout", read_and_choose)
     assert datasets.index_dataset(folder).classes == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "none"),
+        (["a"], "a"),
+        (["a", "b"], "a and b"),
+        (list("abcdef"), "a, b, c, d, e and f"),
+        (list("abcdefg"), "a, b, c, d, e and 2 more"),
+    ],
+)
+def test_words_of_a_sentence(words: list[str], sentence: str) -> None:
+    assert description.listed(words) == sentence
