@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from medmodel.audience.slide import Chart, Curve, Slide, State
+from medmodel.live import Curve as GrowingCurve
 from medmodel.live import Feed
 from medmodel.reports import plots
 from medmodel.runs.run import Run, RunStatus, Status
@@ -86,12 +87,14 @@ def _progress(status: Status) -> float | None:
 def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
     if not len(feed.steps) and not len(feed.epochs):
         return ()
-    epoch, at, mean_loss, mean_accuracy, val_loss, val_accuracy = feed.epochs.columns
-    step, loss, accuracy = feed.steps.columns
+    by_step, by_epoch = _columns(feed.steps), _columns(feed.epochs)
+    step, loss, accuracy = by_step["step"], by_step["loss"], by_step["accuracy"]
+    epoch, at = by_epoch["epoch"], by_epoch["step"]
+    val_loss, val_accuracy = by_epoch["val_loss"], by_epoch["val_accuracy"]
     title = "step"
     if not len(feed.steps):  # a run that kept its epochs alone
         title, at, step = "epoch", epoch, epoch
-        loss, accuracy = mean_loss, mean_accuracy
+        loss, accuracy = by_epoch["loss"], by_epoch["accuracy"]
     marked = next(
         (x for e, x in zip(epoch, at, strict=True) if e == status.best_epoch), None
     )
@@ -107,6 +110,10 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
         Chart("Loss", title, losses, marked=marked),
         Chart("Accuracy", title, accuracies, per_cent=True, marked=marked),
     )
+
+
+def _columns(curve: GrowingCurve) -> dict[str, Sequence[float]]:
+    return dict(zip(curve.tail.columns, curve.columns, strict=True))
 
 
 def _last(values: Sequence[float], pattern: str) -> str:
