@@ -87,6 +87,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "browser.map_points.map_20000",
         "a map of 20,000 images is coloured anew and dragged",
     ),
+    "fold": (
+        "browser.fold.fold",
+        "elements of five pages that do not stand whole on a projector's screen",
+    ),
     "layout_shift": (
         "browser.layout_shift.layout_shift",
         "how far pages move while they load",

@@ -52,7 +52,7 @@ def confidence(
     Args:
         data: One split.
         position: A class, for its score and whether the image is of it; None for the
-            first choice's score and whether it is right.
+            predicted class's score and whether it is right.
 
     Returns:
         Both of shape `(n,)`.
@@ -74,7 +74,7 @@ def reliability_diagram(
 
     Args:
         data: One split.
-        position: A class, or None for the first choice.
+        position: A class, or None for the predicted class.
         bins: How many, 2 to 100.
 
     Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.

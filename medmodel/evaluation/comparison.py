@@ -123,12 +123,31 @@ class PairedDifference:
             )
         if self.better:
             return f"{self.better} is better than {self.worse} by {self.size}."
-        both = f"{self.first} and {self.second}: not distinguishable on {estimate.n:,}"
+        both = (
+            f"{self.first} and {self.second}: no significant difference "
+            f"(n = {estimate.n:,}, {self.p_text})"
+        )
         if self.needed is None:
-            return f"{both} images."
-        many = self.needed > 1_000_000
-        needed = "more than a million" if many else f"about {self.needed:,}"
-        return f"{both} images; {needed} would be needed."
+            return f"{both}."
+        if self.needed > 1_000_000:
+            return f"{both}; more than a million images would be needed."
+        return f"{both}; about {_rounded(self.needed):,} images would be needed."
+
+    @property
+    def p_text(self) -> str:
+        """The p value as people read it: `p = 0.64`, `p < 0.001`."""
+        if self.p < 0.001:
+            return "p < 0.001"
+        # 0.996 is not 1, and 0.0499 not 0.05.
+        digits = 2 if 0.1 <= self.p < 0.995 or self.p == 1 else 3
+        digits = 4 if 0.0495 <= self.p < 0.05 else digits
+        return f"p = {self.p:.{digits}f}"
+
+
+def _rounded(count: int) -> int:
+    """Two digits, upwards: a forecast is not known better."""
+    step = 10 ** max(len(str(count)) - 2, 0)
+    return -(-count // step) * step
 
 
 def common_images(
@@ -236,6 +255,6 @@ def kind_of_difference(metric: str) -> str:
 
 
 def disagreements(common: CommonImages) -> NDArray[np.bool_]:
-    """Where the models' first choices are not all the same, shape `(n,)`."""
+    """Where the models' predicted classes are not all the same, shape `(n,)`."""
     choices = np.stack([model.predicted for model in common.models.values()])
     return (choices != choices[0]).any(axis=0)

@@ -1,4 +1,4 @@
-"""Metrics of first choices: accuracy, sensitivity, predictive values, F1, Matthews.
+"""Metrics of predicted classes: accuracy, sensitivity, predictive values, F1, Matthews.
 
 Each takes a split and the position of a class, which stands against the rest; without a
 position it is the mean over the classes. Classes that are absent, or never chosen where
@@ -79,7 +79,7 @@ def weighted_rate(counts: Counts, data: Predictions, weights: Weights) -> Weight
 
 
 def accuracy(data: Predictions, position: int | None = None) -> Estimate:
-    """Share of images with the right answer."""
+    """Proportion of images whose predicted class is the true class."""
     if position is None:
         return proportion(data.predicted == data.truth, data.patients)
     positive, called = _against_rest(data, position)

@@ -80,7 +80,7 @@ class DecisionCurve:
         model: Net benefit of the model, true positives per patient, shape `(m,)`.
         low: Lower ends of its pointwise 95 % intervals.
         high: Upper ends.
-        everybody: Net benefit of acting on everybody; on nobody it is 0.
+        treat_all: Net benefit of treating all; of treating none it is 0.
         too_few: Images (patients, where known) of the smaller group if too few for
             intervals, whose ends are then not-a-number.
     """
@@ -89,7 +89,7 @@ class DecisionCurve:
     model: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    everybody: NDArray[np.float64]
+    treat_all: NDArray[np.float64]
     too_few: int | None = None
 
 
@@ -209,8 +209,8 @@ def decision_curve(
     # One patient bounds nothing: then all that a single image can be worth does.
     low, high = np.maximum(model - half, -odds), np.minimum(model + half, 1.0)
     share = float(positive.mean())
-    everybody = share - (1 - share) * odds
-    return DecisionCurve(thresholds, model, low, high, everybody, few)
+    treat_all = share - (1 - share) * odds
+    return DecisionCurve(thresholds, model, low, high, treat_all, few)
 
 
 def _too_few(

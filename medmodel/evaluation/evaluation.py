@@ -36,7 +36,7 @@ class ClassResult:
     Args:
         name: The class.
         images: Images of this class in the split.
-        predicted: Images for which it was the model's first choice.
+        predicted: Images for which it was the predicted class.
         sensitivity: Share of its images that were recognised (recall).
         precision: Share of those called so that are so (positive predictive value).
         auc: Area under the ROC curve, this class against the rest.
@@ -58,7 +58,7 @@ class Evaluation:
         split: `"test"` or `"val"`.
         images: Images in the split.
         patients: Patients in the split; 0 if unknown.
-        accuracy: Share of images whose label was the first choice.
+        accuracy: Proportion of images whose predicted class is the true class.
         balanced_accuracy: Mean sensitivity of the classes that occur.
         auc: Mean of the classes' one-against-rest areas under the ROC curve.
         baseline: Share that always guessing `majority` gets right. The report of a
@@ -93,7 +93,10 @@ class Evaluation:
         points = self.smallest_difference * 100
         shown = f"{math.ceil(points)}" if points >= 1 else f"{points:.1f}"
         unit = "point" if shown == "1" else "points"
-        return f"n = {self.images:,}: differences under {shown} {unit} cannot be seen."
+        return (
+            f"Smallest detectable difference ≈ {shown} percentage {unit} "
+            f"(n = {self.images:,})."
+        )
 
 
 def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
@@ -139,7 +142,7 @@ def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
 
 
 def confusion_matrix(data: Predictions) -> NDArray[np.int64]:
-    """Counts, shape `(classes, classes)`; rows are labels, columns first choices."""
+    """Counts, shape `(classes, classes)`; rows true classes, columns predicted ones."""
     k = len(data.classes)
     cells = np.bincount(data.truth * k + data.predicted, minlength=k * k)
     return cells.reshape(k, k).astype(np.int64)

@@ -32,11 +32,11 @@ class ImageFilter:
     Args:
         label: Only images of this class.
         but: Only images that are not of this class.
-        choice: Only images whose first choice is this class.
+        choice: Only images whose predicted class is this class.
         low: Only images whose score lies above this, in [0, 1]; 0 leaves none out.
         high: And is at most this.
-        of: The class whose score is meant; the first choice's where it is "".
-        wrong: Only images whose first choice is not their label.
+        of: The class whose score is meant; the predicted class's where it is "".
+        wrong: Only images whose predicted class is not their label.
         group: Only images that are like this.
     """
 
@@ -61,7 +61,7 @@ def image_table(
         split: Its name.
 
     Returns:
-        Columns `path, patient, label, choice` as text; `score` of the first choice,
+        Columns `path, patient, label, choice` as text; `score` of the predicted class,
         `label_score` of the label and `margin` between first and second choice, all in
         [0, 1]; `position` of the image in `data`.
     """

@@ -41,7 +41,8 @@ class Metric:
         weighted: Values of all classes together, shape `(b,)`, for weights of the
             images of shape `(b, n)`, as the bootstrap draws them.
         lower_is_better: Whether 0 is best.
-        from_choices: Whether first choices are enough, whatever the scores.
+        from_choices: Whether predicted classes are enough, whatever the scores.
+        averaged: Whether of all classes together it is the mean over the classes.
     """
 
     key: str
@@ -51,6 +52,12 @@ class Metric:
     weighted: Callable[[Predictions, Weights], Weights]
     lower_is_better: bool = False
     from_choices: bool = True
+    averaged: bool = False
+
+    @property
+    def overall_title(self) -> str:
+        """What it is called of all classes together."""
+        return f"{self.title}, macro-averaged" if self.averaged else self.title
 
     def estimate(self, data: Predictions, position: int | None = None) -> Estimate:
         """As `measure`; without an interval where too few images bear it."""
@@ -110,6 +117,7 @@ def _rate(
         meaning,
         partial(confusion_metrics.rate, counts),
         partial(confusion_metrics.weighted_rate, counts),
+        averaged=True,
     )
 
 
@@ -117,33 +125,34 @@ _ALL = (
     Metric(
         "accuracy",
         "Accuracy",
-        "Share of images with the right answer.",
+        "Proportion of images whose predicted class is the true class.",
         confusion_metrics.accuracy,
         confusion_metrics.weighted_accuracy,
     ),
     Metric(
         "sensitivity",
         "Sensitivity (recall)",
-        "Of the images of the class, the share that was recognised.",
+        "Proportion of images of the class that were recognised.",
         confusion_metrics.sensitivity,
         partial(confusion_metrics.weighted_rate, confusion_metrics.sensitivity_counts),
+        averaged=True,
     ),
     _rate(
         "specificity",
         "Specificity",
-        "Of all other images, the share that was left alone.",
+        "Proportion of other classes correctly ruled out.",
         confusion_metrics.specificity_counts,
     ),
     _rate(
         "ppv",
         "Positive predictive value (precision)",
-        "Of the images called so, the share that is so, at this mixture of classes.",
+        "Proportion of images predicted as the class that are, at this prevalence.",
         confusion_metrics.ppv_counts,
     ),
     _rate(
         "npv",
         "Negative predictive value",
-        "Of the images not called so, the share that is not.",
+        "Proportion of images predicted as others that are, at this prevalence.",
         confusion_metrics.npv_counts,
     ),
     Metric(
@@ -152,6 +161,7 @@ _ALL = (
         "Harmonic mean of sensitivity and positive predictive value.",
         confusion_metrics.f1,
         confusion_metrics.weighted_f1,
+        averaged=True,
     ),
     Metric(
         "balanced_accuracy",
@@ -163,7 +173,7 @@ _ALL = (
     Metric(
         "mcc",
         "Matthews correlation",
-        "Correlation of labels and choices: 0 is guessing, 1 is perfect.",
+        "Correlation of true and predicted classes: 0 is chance, 1 is perfect.",
         confusion_metrics.matthews,
         confusion_metrics.weighted_matthews,
     ),
@@ -174,6 +184,7 @@ _ALL = (
         ranking_metrics.roc_auc,
         ranking_metrics.weighted_auc,
         from_choices=False,
+        averaged=True,
     ),
     Metric(
         "average_precision",
@@ -182,6 +193,7 @@ _ALL = (
         ranking_metrics.average_precision,
         ranking_metrics.weighted_average_precision,
         from_choices=False,
+        averaged=True,
     ),
     Metric(
         "brier",
@@ -194,8 +206,8 @@ _ALL = (
     ),
     Metric(
         "log_loss",
-        "Log loss",
-        "Mean surprise at the truth; punishes being sure and wrong.",
+        "Log loss (negative log-likelihood)",
+        "Mean negative log-likelihood of the true class; penalises confident errors.",
         calibration.log_loss,
         calibration.weighted_log_loss,
         lower_is_better=True,
@@ -204,7 +216,8 @@ _ALL = (
     Metric(
         "calibration_error",
         "Expected calibration error",
-        "Mean gap between scores and what comes true; of few images above 0 by chance.",
+        "Mean gap between scores and observed frequencies; of few images above 0 by "
+        "chance.",
         calibration.calibration_error,
         calibration.weighted_calibration_error,
         lower_is_better=True,
@@ -221,7 +234,7 @@ def overall_metrics(data: Predictions) -> dict[str, Estimate]:
 
 
 def class_metrics(data: Predictions, position: int) -> dict[str, Estimate]:
-    """Every metric of one class against the rest, called where it is first choice."""
+    """Every metric of one class against the rest, called where it is predicted."""
     return {key: metric.estimate(data, position) for key, metric in METRICS.items()}
 
 

@@ -54,6 +54,12 @@ class Temperature:
         return f"({self.low:.2f}–{self.high:.2f})"
 
     @property
+    def changes_scores(self) -> bool:
+        """Whether its interval is known, and does not hold 1, which changes nothing."""
+        known = self.interval.startswith("(")
+        return known and not self.low <= 1 <= self.high
+
+    @property
     def why_unknown(self) -> str:
         """Why it cannot be known, as a sentence; empty where it is."""
         if not self.bounded:

@@ -61,7 +61,7 @@ class Rule:
         """As people read it."""
         return {
             "youden": "largest sum of sensitivity and specificity (Youden)",
-            "cost": f"one miss costs as much as {self.value:g} false alarms",
+            "cost": f"a false negative costs {self.value:g} × a false positive",
         }.get(self.kind, f"{self.kind} of at least {100 * self.value:.0f} %")
 
 
@@ -156,8 +156,9 @@ class Forecast:
     def __str__(self) -> str:
         """The sentence; a patient has one image here."""
         return (
-            f"Per 1,000 patients like these, one image each: {self.found:,} found, "
-            f"{self.missed:,} missed, {self.false_alarms:,} false alarms."
+            f"Per 1,000 patients like these, one image each: {self.found:,} true "
+            f"positives, {self.missed:,} false negatives, {self.false_alarms:,} false "
+            "positives."
         )
 
 

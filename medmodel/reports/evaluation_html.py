@@ -18,6 +18,11 @@ from medmodel.evaluation.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
+from medmodel.evaluation.positive_class import (
+    NO_POSITIVE_CLASS,
+    PositiveClass,
+    positive_class,
+)
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
@@ -46,12 +51,16 @@ def evaluation_page(run: Run) -> str:
     predictions = split_predictions(table, "test")
     evaluation = model_card.evaluate_run(run)
     frozen = frozen_thresholds(run)
+    positive = positive_class(run, predictions.classes)
     return render_template(
         "evaluation.html",
         title=f"Evaluation of {run.title}",
         tested_on=model_card.tested_on(run, evaluation),
         evaluation=evaluation,
         limits=model_card.limits(run, evaluation),
+        positive=positive,
+        no_positive=NO_POSITIVE_CLASS if len(predictions.classes) == 2 else "",
+        of_positive=_positive_rows(predictions, positive),
         overall=_metric_rows(overall_metrics(predictions)),
         per_class=_class_rows(predictions),
         confusion=_confusion_rows(evaluation),
@@ -75,7 +84,23 @@ def model_card_html(run: Run) -> str:
 
 
 def _metric_rows(metrics: dict[str, Estimate]) -> list[list[str]]:
-    return [[METRICS[key].title, str(e), f"{e.n:,}"] for key, e in metrics.items()]
+    return [
+        [METRICS[key].overall_title, str(e), f"{e.n:,}"] for key, e in metrics.items()
+    ]
+
+
+def _positive_rows(
+    predictions: Predictions, positive: PositiveClass | None
+) -> list[list[str]]:
+    """Sensitivity, specificity and predictive values first, then the others."""
+    if positive is None:
+        return []
+    metrics = class_metrics(predictions, positive.position)
+    order = [*model_card.POSITIVE_METRICS, *metrics]
+    return [
+        [METRICS[key].title, str(metrics[key]), f"{metrics[key].n:,}"]
+        for key in dict.fromkeys(order)
+    ]
 
 
 def _class_rows(predictions: Predictions) -> list[list[str]]:
@@ -119,7 +144,7 @@ def _curves(predictions: Predictions) -> Iterator[Figure]:
 
 
 def _calibration(predictions: Predictions, table: pd.DataFrame) -> Iterator[Figure]:
-    yield _reliability(predictions, "First choice, as trained")
+    yield _reliability(predictions, "Predicted class, as trained")
     try:
         temperature = fit_temperature(split_predictions(table, "val"))
     except DataError as error:
@@ -138,7 +163,7 @@ def _reliability(predictions: Predictions, title: str) -> Figure:
     x = np.array([b.mean_score for b in bins])
     y = np.array([b.share.value for b in bins])
     lines = [_DIAGONAL, Line(x, y, "#0072B2", marked=True)]
-    square = UnitSquare(lines, title, "Score", "Share that came true")
+    square = UnitSquare(lines, title, "Score", "Observed frequency")
     return square, f"{title}; images: {', '.join(f'{b.count:,}' for b in bins)}"
 
 

@@ -11,7 +11,8 @@ from medmodel.core.errors import DataError
 from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import roc_curve
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.metrics import METRICS, overall_metrics
+from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
+from medmodel.evaluation.positive_class import PositiveClass, positive_class
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
@@ -49,12 +50,13 @@ def evaluation_sheet(run: Run) -> bytes:
     page = PdfCanvas(f"Evaluation of {run.title}")
     _head(page, run, evaluation)
     top = page.y
-    _metrics(page, data)
+    positive = positive_class(run, data.classes)
+    _metrics(page, data, positive)
     left = page.y
     page.y = top
     _confusion(page, evaluation)
     page.y = min(page.y, left)
-    _curves(page, data)
+    _curves(page, data, positive)
     _classes(page, evaluation)
     _operating(page, run, data)
     _limits(page, run, evaluation)
@@ -72,24 +74,38 @@ def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.y -= 3
     page.paragraph(
         f"Measured on {model_card.tested_on(run, evaluation)} Intervals are 95 %. "
-        f"Always guessing {evaluation.majority}, the commonest class of these images, "
-        f"gives an accuracy of {evaluation.baseline}. {evaluation.resolution}"
+        f"Baseline (majority class {evaluation.majority} of these images): accuracy "
+        f"{evaluation.baseline}. {evaluation.resolution}"
     )
 
 
-def _metrics(page: PdfCanvas, data: Predictions) -> None:
-    page.heading("All classes together")
+def _metrics(
+    page: PdfCanvas, data: Predictions, positive: PositiveClass | None
+) -> None:
+    """Of two classes those of the positive one, else means over the classes."""
+    if positive is None:
+        page.heading("All classes together")
+        metrics, order = overall_metrics(data), [*METRICS]
+    else:
+        page.heading(shortened(f"Positive class: {positive.name}", 290, 10.5))
+        metrics = class_metrics(data, positive.position)
+        order = list(dict.fromkeys([*model_card.POSITIVE_METRICS, *metrics]))
     rows = [["Metric", "Value (95 % interval)", "n"]]
-    for key, estimate in overall_metrics(data).items():
-        rows.append([METRICS[key].title, str(estimate), f"{estimate.n:,}"])
+    for key in order:
+        metric, estimate = METRICS[key], metrics[key]
+        title = metric.overall_title if positive is None else metric.title
+        title = shortened(title, 148, 7.5)
+        rows.append([title, str(estimate), f"{estimate.n:,}"])
     page.table(MARGIN, rows, [150, 108, 34])
 
 
 def _confusion(page: PdfCanvas, evaluation: Evaluation) -> None:
     left = MARGIN + 312
-    page.heading("What was taken for what", left)
+    page.heading("Confusion matrix", left)
     page.y -= 12
-    page.text(left, page.y, "label in rows, first choice in columns", 6.5, PALE)
+    page.text(
+        left, page.y, "true classes in rows, predicted classes in columns", 6.5, PALE
+    )
     k = len(evaluation.classes)
     if k > _MATRIX:
         page.y -= 14
@@ -122,16 +138,19 @@ def _confusion(page: PdfCanvas, evaluation: Evaluation) -> None:
     page.y = top - side * k - 4
 
 
-def _curves(page: PdfCanvas, data: Predictions) -> None:
+def _curves(page: PdfCanvas, data: Predictions, positive: PositiveClass | None) -> None:
     side = 138.0
     page.heading("ROC curves, each class against the rest")
     above = page.y
-    page.text(MARGIN + 288, above + 3.7, "Calibration of the first choice", 10.5)
+    page.text(MARGIN + 288, above + 3.7, "Calibration of the predicted class", 10.5)
     low = above - side - 6
-    names = _roc(page, data, low, side)
+    # Of two classes, one curve is the other turned round.
+    last = positive.position if positive else 1
+    wanted = [last] if len(data.classes) == 2 else range(len(data.classes))
+    names = _roc(page, data, wanted, low, side)
     _legend(page, names, MARGIN + 22 + side + 10, above - 10)
     square = page.unit_square(
-        MARGIN + 310, low, side, "Score of the first choice", "Share that was right"
+        MARGIN + 310, low, side, "Score of the predicted class", "Observed frequency"
     )
     square.line(_ENDS, _ENDS, PALE, dotted=True)
     used = [b for b in reliability_diagram(data) if b.count]
@@ -148,14 +167,12 @@ def _curves(page: PdfCanvas, data: Predictions) -> None:
 
 
 def _roc(
-    page: PdfCanvas, data: Predictions, low: float, side: float
+    page: PdfCanvas, data: Predictions, wanted: Sequence[int], low: float, side: float
 ) -> list[tuple[str, str]]:
     """Draws the curves; (class, colour) of each."""
     square = page.unit_square(MARGIN + 22, low, side, "1 − specificity", "Sensitivity")
     square.line(_ENDS, _ENDS, PALE, dotted=True)
     colours, drawn = class_colours(data.classes), []
-    # Of two classes, one curve is the other turned round.
-    wanted = [1] if len(data.classes) == 2 else range(len(data.classes))
     for at in wanted:
         name = data.classes[at]
         try:
@@ -193,7 +210,7 @@ def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
     page.heading("Operating point")
     frozen = frozen_thresholds(run)
     if frozen is None:
-        page.paragraph("No threshold was chosen: the first choice counts.")
+        page.paragraph("No threshold was chosen: the predicted class counts.")
         return
     rule = shortened(f"{frozen[0]}", 3 * _INSIDE, 7.5)
     again = model_card.chosen_again(run)

@@ -168,7 +168,7 @@ def reliability_figure(
         customdata=[[b.low, b.high] for b in used],
         hovertext=[
             f"scores {b.low:.1f}–{b.high:.1f}: {b.count:,} images<br>"
-            f"mean score {b.mean_score:.3f}, came true {b.share}"
+            f"mean score {b.mean_score:.3f}, observed frequency {b.share}"
             for b in used
         ],
         hoverinfo="text",
@@ -176,8 +176,26 @@ def reliability_figure(
     )
     # Room for the number beside the last point.
     drawing.update_xaxes(title=f"Score: {literal(claim)}", range=[-0.02, 1.12])
-    drawing.update_yaxes(title="Share that came true", range=SQUARE)
+    drawing.update_yaxes(title="Observed frequency", range=SQUARE)
     return drawing
+
+
+def _labels_apart(curve: DecisionCurve, top: float) -> list[tuple[str, float]]:
+    """The names of the lines beside their right ends, one below the other."""
+    low, high = -0.15 * top, 1.15 * top
+    step = (high - low) / 16
+    ends = {
+        "model": float(curve.model[-1]),
+        "treat none (0)": 0.0,
+        "treat all (dashed)": float(curve.treat_all[-1]),
+    }
+    placed: list[tuple[str, float]] = []
+    for text, end in sorted(ends.items(), key=lambda item: -item[1]):
+        height = min(max(end, low), high)
+        if placed:
+            height = min(height, placed[-1][1] - step)
+        placed.append((text, height))
+    return placed
 
 
 def benefit_figure(
@@ -187,26 +205,27 @@ def benefit_figure(
     drawing = figure(HEIGHT)
     x = curve.thresholds
     add_band(drawing, x, curve.low, curve.high, colour)
-    drawing.add_scatter(x=x, y=curve.everybody, **line(GREY, "dash"), hoverinfo="skip")
+    drawing.add_scatter(x=x, y=curve.treat_all, **line(GREY, "dash"), hoverinfo="skip")
     drawing.add_scatter(
         x=x,
         y=curve.model,
         **line(colour),
         hovertemplate="act from %{x:.2f}: net benefit %{y:.3f}<extra></extra>",
     )
-    top = 1.3 * float(max(curve.model.max(), curve.everybody.max(), 0.05))
+    top = 1.3 * float(max(curve.model.max(), curve.treat_all.max(), 0.05))
     drawing.add_hline(0, line={"color": GREY, "width": 1})
-    places = (("act on nobody", 0.96, 0.0), ("act on everybody", 0.02, top))
-    for text, at, height in places:
+    # Right of the axes no line can lie below a label.
+    for text, height in _labels_apart(curve, top):
         drawing.add_annotation(
             text=text,
-            x=at,
+            x=1.01,
             y=height,
             showarrow=False,
-            xanchor="right" if at > 0.5 else "left",
-            yanchor="bottom",
+            xanchor="left",
+            yanchor="middle",
             font={"size": 12},
         )
+    drawing.update_layout(margin_r=130)
     if threshold is not None and 0 < threshold < 1:
         drawing.add_vline(threshold, line={"color": GREY, "dash": "dash"})
     drawing.update_xaxes(title="Probability from which one acts", range=[0, 1])
@@ -220,7 +239,7 @@ def clickable(drawing: Figure, classes: Sequence[str]) -> Figure:
     """A confusion matrix of `plots.confusion_figure` whose cells can be clicked.
 
     Plotly's heat maps tell nobody about clicks: unseen squares over them do, with the
-    numbers of label and first choice.
+    numbers of label and predicted class.
     """
     k = len(classes)
     rows, columns = np.divmod(np.arange(k * k), k)

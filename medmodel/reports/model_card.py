@@ -25,9 +25,10 @@ from medmodel.data.sample_size import (
     test_warnings,
 )
 from medmodel.evaluation.evaluation import Evaluation, evaluate
-from medmodel.evaluation.intervals import MINIMA
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.predictions import shared_patients
+from medmodel.evaluation.intervals import MINIMA, Estimate
+from medmodel.evaluation.metrics import METRICS, class_metrics
+from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
+from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds, later_choices
 from medmodel.quality.report_store import load_issues
@@ -79,10 +80,14 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         ("Tested on", tested_on(run, evaluation)),
         ("Test images of each class", counts),
         ("Copies in the test", test_copies(run)),
+        *positive_facts(run),
         ("Accuracy", f"{evaluation.accuracy}, n = {evaluation.accuracy.n:,}"),
         ("Balanced accuracy", str(evaluation.balanced_accuracy)),
         ("Area under the ROC curve", str(evaluation.auc)),
-        (f"Always guessing {evaluation.majority}", str(evaluation.baseline)),
+        (
+            f"Baseline (majority class {evaluation.majority})",
+            f"accuracy {evaluation.baseline}",
+        ),
         (
             "Operating point",
             f"Chosen on validation: {frozen[0]}.{chosen_again(run)}"
@@ -105,6 +110,31 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         ),
         ("Contact", BLANK),
     ]
+
+
+POSITIVE_METRICS = ("sensitivity", "specificity", "ppv", "npv")
+"""What of a positive class comes first."""
+
+
+def positive_facts(run: Run) -> list[Fact]:
+    """Of two classes the positive one, and its metrics; empty of more classes."""
+    data = split_predictions(independent_predictions(run), "test")
+    if len(data.classes) != 2:
+        return []
+    positive = positive_class(run, data.classes)
+    if positive is None:
+        return [("Positive class", NO_POSITIVE_CLASS)]
+    metrics = class_metrics(data, positive.position)
+    basis = "guessed from the class names" if positive.guessed else "chosen by a user"
+    return [
+        ("Positive class", f"{positive.name} ({basis})"),
+        *((METRICS[key].title, with_n(metrics[key])) for key in POSITIVE_METRICS),
+    ]
+
+
+def with_n(estimate: Estimate) -> str:
+    """An estimate with the number of images that it rests on."""
+    return f"{estimate}, n = {estimate.n:,}" if estimate.measurable else f"{estimate}"
 
 
 def limits(run: Run, evaluation: Evaluation) -> list[str]:
@@ -205,7 +235,7 @@ def guideline_items(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:
         GuidelineItem("Metrics", "28", "12e", metrics),
         GuidelineItem("Uncertainty", "29", "12e, 23a", uncertainty),
         GuidelineItem("Robustness", "30", "", BLANK),
-        GuidelineItem("Explainability", "31", "", "Grad-CAM and others, on request."),
+        GuidelineItem("Explainability", "31", "", "Saliency maps, on request."),
         GuidelineItem(
             "Internal test",
             "32",

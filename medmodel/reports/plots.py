@@ -161,7 +161,7 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
 
     Args:
         classes: In the order of rows and columns.
-        counts: Shape `(classes, classes)`; rows are labels, columns first choices.
+        counts: Shape `(classes, classes)`; rows are labels, columns predicted classes.
     """
     k = len(classes)
     totals = counts.sum(axis=1, keepdims=True)
@@ -186,14 +186,14 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
     if k <= _MOST_NUMBERED:
         _write_cells(drawing, counts, shares)
     drawing.update_xaxes(
-        title="First choice of the model",
+        title="Predicted class",
         side="top",
         tickvals=positions,
         ticktext=columns,
         ticks="",
     )
     drawing.update_yaxes(
-        title="Label",
+        title="True class",
         autorange="reversed",
         tickvals=positions,
         ticktext=rows,
@@ -326,7 +326,8 @@ def _cell_sentences(
     return [
         [
             f"{counts[i, j]} of {counts[i].sum()} {literal(label)}<br>"
-            f"first choice {literal(choice)}: {literal(measured_share(shares[i, j]))}"
+            f"predicted class {literal(choice)}: "
+            f"{literal(measured_share(shares[i, j]))}"
             for j, choice in enumerate(classes)
         ]
         for i, label in enumerate(classes)

@@ -41,7 +41,7 @@ _READ = (
     NOTES,
 )
 _FILE = "catalogue.json"
-_VERSION = 4
+_VERSION = 5
 """To be raised when `_read` finds other facts in the same files."""
 _FEW = 20
 SETTLED_SECONDS = 3.0
@@ -67,6 +67,7 @@ class Entry:
             a training.
         problems: A sentence for each of its files that is lost or damaged, where what
             is left suffices.
+        test_images: How many images `test_accuracy` is of.
     """
 
     run: Run
@@ -79,6 +80,7 @@ class Entry:
     notes: Notes = Notes()
     test_of: str = ""
     problems: tuple[str, ...] = ()
+    test_images: int = 0
 
     @property
     def title(self) -> str:
@@ -249,14 +251,15 @@ def _read(run: Run) -> Entry:
     problems = [] if config.dataset and status.created else run.lost_files()
     test_of = run.tested_model
     loss: tuple[float | None, float | None] = None, None
-    test_accuracy, notes = None, Notes()
+    tested: tuple[float | None, int] = None, 0
+    notes = Notes()
     try:
         if not test_of:  # whose epochs are those of the model that it tests
             loss = _best_epoch(run.history_path, status.best_epoch)
     except FileError as error:
         problems.append(str(error))
     try:
-        test_accuracy = _test_accuracy(run)
+        tested = _test_accuracy(run)
     except FileError as error:
         problems.append(str(error))
     try:
@@ -269,7 +272,8 @@ def _read(run: Run) -> Entry:
         status=status,
         val_loss=loss[0],
         val_accuracy=loss[1],
-        test_accuracy=test_accuracy,
+        test_accuracy=tested[0],
+        test_images=tested[1],
         has_model=run.has_model,
         notes=notes,
         test_of=test_of,
@@ -293,8 +297,8 @@ def _best_epoch(path: Path, epoch: int) -> tuple[float | None, float | None]:
     return chosen or best or (None, None)
 
 
-def _test_accuracy(run: Run) -> float | None:
-    """Without copies of training and validation images, unless all are."""
+def _test_accuracy(run: Run) -> tuple[float | None, int]:
+    """And of how many images: without copies of others, unless all are copies."""
     path = run.predictions_path
     right = total = 0
     classes = scored_classes(read_header(path))
@@ -310,4 +314,4 @@ def _test_accuracy(run: Run) -> float | None:
             except ValueError as error:  # no number, or no class
                 raise damaged(path, "a score is no number") from error
             total += 1
-    return right / total if total else None
+    return (right / total if total else None), total

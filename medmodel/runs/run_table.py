@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medmodel.core.config import TrainConfig
+from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
+from medmodel.runs.setting_words import setting_text, setting_title
 from medmodel.runs.tables import read_history
 
 if TYPE_CHECKING:
@@ -85,18 +87,12 @@ def settings_that_differ(table: pd.DataFrame) -> pd.DataFrame:
         Their values as text, a column for each, headed as people would say it.
     """
     names = [name for name in map(str, table) if name.startswith(SETTING)]
-    texts = table[names].map(setting_text)
-    texts.columns = [name.removeprefix(SETTING).replace("_", " ") for name in names]
+    keys = [name.removeprefix(SETTING) for name in names]
+    texts = table[names].copy()
+    for name, key in zip(names, keys, strict=True):
+        texts[name] = [setting_text(key, value) for value in table[name]]
+    texts.columns = [setting_title(key) for key in keys]
     return texts.loc[:, texts.nunique() > 1]
-
-
-def setting_text(value: Any) -> str:
-    """The value of a setting as people read it."""
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) or "none"
 
 
 def unlike_most(texts: pd.DataFrame) -> pd.DataFrame:
@@ -148,7 +144,10 @@ def distinct_names(runs: Sequence[Entry], short: bool = False) -> dict[str, str]
         for candidates in (
             [title for _ in namesakes],
             [f"{title}, seed {entry.config.seed}" for entry in namesakes],
-            [f"{title} ({_when(entry.run.id)})" for entry in namesakes],
+            [
+                f"{title} ({_recipe(entry.config)}{_when(entry.run.id)})"
+                for entry in namesakes
+            ],
             [f"{title} ({entry.run.id})" for entry in namesakes],
         ):
             if len(set(candidates)) == len(namesakes):
@@ -171,8 +170,15 @@ def _title(config: TrainConfig, alone: bool) -> str:
 
 
 def _when(run_id: str) -> str:
-    """Day and time from a run's id: `22.11. 22:23`."""
-    return f"{run_id[6:8]}.{run_id[4:6]}. {run_id[9:11]}:{run_id[11:13]}"
+    """Day and time from a run's id: `22 Nov 2026, 22:23`."""
+    moment = datetime.strptime(run_id[:13], "%Y%m%d-%H%M")
+    return moment.strftime("%d %b %Y, %H:%M")
+
+
+def _recipe(config: TrainConfig) -> str:
+    """The recipe of a run whose name does not tell it, with a comma."""
+    named = config.name and config.recipe in RECIPES
+    return f"{RECIPES[config.recipe].title}, " if named else ""
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.consent import ask_consent
 from pages._shared.common.image_view import show_image
+from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import (
@@ -235,22 +236,23 @@ def show() -> None:
         "How the network sees",
         "Follow one image through a trained model, from pixels to probabilities.",
     )
-    if not ask_consent("learn"):
-        return
     left, right = st.columns(2, gap="large")
     with left:
-        run = widgets.pick_run()
+        run = pick_model("network")
     if run is None:
-        widgets.empty_state(
-            "No model yet. When a run has ended, its layers can be looked at here.",
-            widgets.TRAIN,
-            "Train a model",
-        )
+        if not any_model():
+            widgets.empty_state(
+                "No model yet. When a run has ended, its layers can be looked at here.",
+                widgets.TRAIN,
+                "Train a model",
+            )
+        return
+    if not ask_consent("learn"):
         return
     first = run.model_facts.preprocessing
     with right:
         file = st.file_uploader("An image; without one, an image of the test split")
-    cases = uploaded([file] if file else [], first)
+    cases = uploaded([file] if file else [], first, "network")
     if file and not cases:
         st.warning("This file could not be read as an image.")
     cases = cases or test_samples(run, first)

@@ -9,33 +9,38 @@ from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison.comparison_view import show_comparison
-from pages._shared.training.runs_table import choose_runs
+from pages._shared.comparison.model_picker import compared_models, is_tested
 
 
 def show() -> None:
-    widgets.page_header(
-        "Compare", "Which of several models is better, on the very same test images."
-    )
+    title, choice = st.columns([1, 1.6], gap="large", vertical_alignment="bottom")
+    with title:
+        widgets.page_header(
+            "Compare", "Which of several models is better on the same test images."
+        )
     all_entries = run_index.entries(widgets.store())
-    if not all_entries:
+    if not any(map(is_tested, all_entries)):
         widgets.empty_state(
-            "Each run will be a line here; tick two, and they are tested against each "
-            "other image by image.",
+            "No model has test results yet. Two that were tested on the same images "
+            "are compared here, image by image.",
             widgets.TRAIN,
-            "Train the first model",
+            "Train a model",
         )
         return
-    entries = {entry.run.id: entry for entry in all_entries}
-    chosen = [entries[run] for run in choose_runs(all_entries)]
+    with choice:
+        chosen = compared_models(all_entries)
     if len(chosen) >= 2:
         show_comparison(chosen, all_entries)
+    elif chosen:
+        folder = plain(widgets.dataset_name(chosen[0].config))
+        st.info(
+            f"**{plain(chosen[0].title)}** is chosen. Choose another model above that "
+            f"was tested on the same images of {folder}; where none is listed, train "
+            "one.",
+            icon=":material/check_box:",
+        )
     else:
-        hint = "Tick two runs of the same data set."
-        if chosen:
-            folder = plain(widgets.dataset_name(chosen[0].config))
-            hint = f"**{plain(chosen[0].title)}** is ticked. "
-            hint += f"Tick another run of the same data set, {folder}."
-        st.info(hint, icon=":material/check_box:")
+        st.info("Choose two models above.", icon=":material/check_box:")
 
 
 with errors_shown():

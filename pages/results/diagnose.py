@@ -12,6 +12,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.consent import ask_consent
 from pages._shared.common.image_view import SIDE, show_image
+from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.evaluation_view import evaluated
@@ -25,34 +26,40 @@ from pages._shared.prediction.cases import (
     uploaded,
 )
 from pages._shared.prediction.conformal_view import show_set
-from pages._shared.prediction.ood_view import may_show_probabilities, show_neighbours
+from pages._shared.prediction.ood_view import (
+    familiarity,
+    may_show_probabilities,
+    show_neighbours,
+)
 from pages._shared.prediction.prediction_cache import Answer, ask, starting, warm
 from pages._shared.prediction.prediction_view import (
     bar_order,
     calibration_sentence,
-    show_images,
+    show_bars_of,
+    show_model_input,
+    show_original,
+    show_prediction,
     show_probabilities,
+    show_saliency,
 )
 from pages._shared.prediction.scan_view import choose_frame
 from pages._shared.prediction.several_models_view import places, show_heatmaps
+from pages._shared.prediction.uploaded_files import (
+    SAMPLES,
+    take_photo,
+    uploaded_files,
+)
 from pages._shared.prediction.verdict_view import show_verdict
 
-SAMPLES = "sample-images"
 OTHERS = "other-runs"
 MOST_MODELS = 4
 # So many models also say how sure they are; more are for a glance.
 _CLOSELY = 2
-FILES = "uploaded-images"
 
 
 def get_cases(run: Run) -> list[Case]:
     """The images to look at: uploaded ones, else samples if they were asked for."""
-    files = st.file_uploader(
-        "Images: drop, choose or paste one or many",
-        accept_multiple_files=True,
-        key=FILES,
-        on_change=lambda: st.session_state.pop(SAMPLES, None),
-    )
+    files = uploaded_files()
     if len(files) > MOST_IMAGES:
         st.warning(
             f"{len(files)} images were dropped; the first {MOST_IMAGES} are shown. "
@@ -63,7 +70,8 @@ def get_cases(run: Run) -> list[Case]:
     if not files and st.session_state.get(SAMPLES):
         cases = test_samples(run, first)
         st.info(
-            f"{len(cases)} images from this run's test split, whose labels are known.",
+            f"{len(cases)} images from this run's test split; their true classes are "
+            "known.",
             icon=":material/science:",
         )
     return cases
@@ -83,8 +91,8 @@ def show_empty(run: Run) -> None:
     """What will be here, and one click that shows it."""
     with st.container(border=True):
         st.markdown(
-            "**No image yet.** Here will stand the probability of every class, the "
-            "image beside what the model sees of it, and where the network looked."
+            "**No image yet.** Here will stand the image, its saliency map and the "
+            "probability of every class, side by side."
         )
         if st.button("Try 3 images from this run's test split", type="primary"):
             st.session_state[SAMPLES] = True
@@ -103,7 +111,7 @@ def other_runs(run: Run) -> list[Run]:
         run_id for run_id in st.session_state.get(OTHERS, []) if run_id in others
     ]
     chosen = st.multiselect(
-        "Beside it",
+        "Compare with",
         list(others),
         format_func=names.__getitem__,
         max_selections=MOST_MODELS - 1,
@@ -113,27 +121,36 @@ def other_runs(run: Run) -> list[Run]:
     return [others[run_id] for run_id in chosen]
 
 
-def show_model_line(run: Run) -> None:
-    """How good the chosen model was on its test split, in one line."""
+def model_sentence(run: Run) -> str:
+    """What the model is worth: its accuracy, with interval and n."""
     try:
         evaluation = evaluated(run)
     except MedModelError:
-        st.caption("This model was not tested on a test split.")
-        return
-    few = test_warnings({c.name: {"test": c.images} for c in evaluation.per_class})
-    st.caption(
-        f"On its own test split: accuracy {plain(evaluation.accuracy)}, "
-        f"n \\= {evaluation.images:,}; always guessing {plain(evaluation.majority)}, "
-        f"the commonest class there, gives {evaluation.baseline.value:.3f}. "
-        f"{plain(' '.join(few))}"
+        return "This model was not tested on a test split."
+    return (
+        f"Model: accuracy {evaluation.accuracy} on {evaluation.images:,} test images."
     )
+
+
+def baseline_sentences(run: Run) -> str:
+    """What that accuracy is to be measured against; "" without a test split."""
+    try:
+        evaluation = evaluated(run)
+    except MedModelError:
+        return ""
+    few = test_warnings({c.name: {"test": c.images} for c in evaluation.per_class})
+    baseline = (
+        f"Baseline (majority class {evaluation.majority} of these images): accuracy "
+        f"{evaluation.baseline.value:.3f}."
+    )
+    return " ".join([baseline, *few])
 
 
 def show_case(runs: list[Run], cases: list[Case]) -> None:
     """The chosen image through one model, or several side by side."""
     waiting = "Asking the model …"
     if starting():
-        waiting = "Waking the model: some seconds the first time …"
+        waiting = "Loading the model: some seconds the first time …"
     with st.spinner(waiting):
         of_all = [ask(run, cases) for run in runs]
     chosen = choose_case(of_all[0], refused()) if len(cases) > 1 else 0
@@ -141,19 +158,48 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
     case = choose_frame(cases[chosen])
     if case is not cases[chosen]:
         answers = [ask(run, [case])[0] for run in runs]
+    if len(runs) == 1:
+        show_alone(answers[0])
+        return
     if case.label:
-        st.markdown(f"Label in the data set: **{plain(case.label)}**")
+        st.markdown(f"True class in the data set: **{plain(case.label)}**")
     shown = show_answers(answers)
-    if len(runs) > 1 and shown:
+    if shown:
         show_heatmaps(shown)
-    elif shown:
-        show_images(shown[0])
     else:
         with st.container(width=SIDE):
             show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
-    if len(runs) > 1:
-        st.markdown(f":gray[{plain(runs[0].title)}]")
+    st.markdown(f":gray[{plain(runs[0].title)}]")
     show_neighbours(answers[0])
+
+
+def show_alone(answer: Answer) -> None:
+    """One sentence, then image, saliency map and bars side by side; the rest below."""
+    case, run = answer.case, answer.run
+    sentence = st.container(gap="xsmall")
+    left, middle, right = st.columns([1, 1, 1.5], gap="medium")
+    with sentence:
+        shown = may_show_probabilities(answer)
+        if shown:
+            show_prediction(answer)
+        known = f"True class in the data set: {case.label}." if case.label else ""
+        sentences = filter(None, [known, familiarity(answer), model_sentence(run)])
+        st.markdown(plain(" ".join(sentences)))
+    with left:
+        show_original(case)
+    if shown:
+        with middle:
+            show_saliency(answer)
+        with right:
+            colours = plots.class_colours(answer.classes)
+            show_bars_of(answer, colours, bar_order(answer))
+            st.caption(calibration_sentence(answer.prediction.temperature))
+            st.caption(plain(baseline_sentences(run)))
+            show_verdict(answer)
+            show_set(answer)
+        with left:
+            show_model_input(answer)
+    show_neighbours(answer)
 
 
 def show_answers(answers: list[Answer]) -> list[Answer]:
@@ -172,6 +218,8 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
             example = example or [answer.classes[i] for i in order]
             show_probabilities(answer, colours, order)
             st.caption(calibration_sentence(answer.prediction.temperature))
+            if resembles := familiarity(answer):
+                st.caption(plain(resembles))
             if len(answers) <= _CLOSELY:
                 show_verdict(answer)
                 show_set(answer)
@@ -180,31 +228,34 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
 
 
 def show() -> None:
-    widgets.page_header(
-        "Diagnose", "Drop an image and see what a trained model makes of it."
-    )
+    title, models, images = st.columns([1, 1.2, 1.2], gap="medium")
+    with title:
+        widgets.page_header("Diagnose", "Ask a model about an image.")
+    with models:
+        run = pick_model("diagnose")
+    if run is None:
+        if not any_model():
+            widgets.empty_state(
+                "No model yet. When a run has ended, it answers here about your "
+                "images.",
+                widgets.TRAIN,
+                "Train a model",
+            )
+        return
     if not ask_consent("diagnose"):
         return
-    models, images = st.columns(2, gap="large")
-    with models:
-        run = widgets.pick_run()
-    if run is None:
-        widgets.empty_state(
-            "No model yet. When a run has ended, it answers here about your images.",
-            widgets.TRAIN,
-            "Train a model",
-        )
-        return
     warm(run)
+    with title:
+        take_photo()
     with images:
         cases = get_cases(run)
     with models:
-        show_model_line(run)
         others = other_runs(run) if cases else []
     show_refused()
     if cases:
         show_case([run, *others], cases)
     else:
+        st.caption(plain(f"{model_sentence(run)} {baseline_sentences(run)}"))
         show_empty(run)
 
 

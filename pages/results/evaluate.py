@@ -7,29 +7,36 @@ import streamlit as st
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.lineage import show_lineage
+from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
 from pages._shared.evaluation.advice_view import show_advice
 from pages._shared.evaluation.calibration_view import show_calibration
 from pages._shared.evaluation.confusion_view import show_mistakes
 from pages._shared.evaluation.curves_view import show_curves
-from pages._shared.evaluation.evaluation_view import evaluated, show_frame
+from pages._shared.evaluation.evaluation_view import (
+    evaluated,
+    show_frame,
+    show_frame_details,
+)
 from pages._shared.evaluation.export_view import show_take_away
 from pages._shared.evaluation.external_validation_view import show_external_test
+from pages._shared.evaluation.headline_view import show_headline
 from pages._shared.evaluation.metrics_view import show_metrics
 from pages._shared.evaluation.operating_point_view import show_operating_point
 from pages._shared.evaluation.subgroup_view import pick_subgroup
 
+HEADLINE = "Metrics"
 # What can be looked at for some of the test images alone, and what cannot.
 PARTS = {
-    "Numbers": show_metrics,
+    HEADLINE: show_metrics,
     "Images": show_mistakes,
     "Curves": show_curves,
     "Calibration": show_calibration,
 }
 WHOLE = {
     "Operating point": show_operating_point,
-    "Elsewhere": show_external_test,
-    "Take away": show_take_away,
+    "External test": show_external_test,
+    "Export": show_take_away,
 }
 
 
@@ -38,7 +45,7 @@ def pick_view() -> str:
     return st.segmented_control(
         "What to look at",
         [*PARTS, *WHOLE],
-        default="Numbers",
+        default=HEADLINE,
         required=True,
         key="view",
         bind="query-params",
@@ -47,28 +54,43 @@ def pick_view() -> str:
 
 
 def show(run: Run) -> None:
-    show_frame(run, evaluated(run))
+    evaluation = evaluated(run)
+    show_frame(run, evaluation)
     view = pick_view()
     with errors_shown():
         if view in WHOLE:
             WHOLE[view](run)
-        elif (group := pick_subgroup(run)) is not None:
-            PARTS[view](run, group)
+        else:
+            _show_part(run, view)
         show_advice(run)
         show_lineage(run)
+    show_frame_details(run, evaluation)
 
 
-widgets.page_header(
-    "Evaluate", "How good a trained model is, how sure that is, and where it fails."
-)
+def _show_part(run: Run, view: str) -> None:
+    """The headline numbers stand above the choice of some images, which they follow."""
+    headline = st.container()
+    group = pick_subgroup(run)
+    if group is None:
+        return
+    if view == HEADLINE:
+        with headline:
+            show_headline(run, group)
+    PARTS[view](run, group)
+
+
+title, choice = st.columns([1, 1.2], gap="large", vertical_alignment="bottom")
+with title:
+    widgets.page_header("Evaluate", "How good a model is, and where it fails.")
 with errors_shown():
-    chosen = widgets.pick_run(tests=True)
-    if chosen is None:
+    with choice:
+        chosen = pick_model("evaluate", tests=True)
+    if chosen is not None:
+        show(chosen)
+    elif not any_model(tests=True):
         widgets.empty_state(
             "No model yet. When a run has ended, its numbers with their intervals, its "
             "mistakes and its curves stand here.",
             widgets.TRAIN,
             "Train a model",
         )
-    else:
-        show(chosen)

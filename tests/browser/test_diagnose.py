@@ -47,7 +47,7 @@ def opened(page: Page, app: AppServer, run: Run) -> None:
 
 def drop(page: Page, *files: FilePayload) -> None:
     page.locator("input[type=file]").set_input_files(list(files))
-    choice = page.get_by_role("heading", name="Model's first choice")
+    choice = page.get_by_text("Predicted class:").first
     expect(choice).to_be_visible()
     at_rest(page)
 
@@ -97,7 +97,7 @@ def test_arrow_keys_step_through_many(page: Page, app: AppServer, run: Run) -> N
     opened(page, app, run)
     press(page, page.get_by_role("button", name="Try 3 images"))
     expect(page.get_by_text("1 of 3: ")).to_be_visible()
-    press(page, page.get_by_role("heading", name="Model's first choice"))
+    press(page, page.get_by_text("Predicted class:").first)
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("2 of 3: ")).to_be_visible()
     at_rest(page)
@@ -107,16 +107,14 @@ def test_arrow_keys_step_through_many(page: Page, app: AppServer, run: Run) -> N
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
     text = Path(download.value.path()).read_text()
-    assert text.startswith("file,label,first_choice,score_dark,score_light")
+    assert text.startswith("file,true_class,predicted_class,score_dark,score_light")
     assert len(text.splitlines()) == 4
 
 
 def test_evaluation_on_the_run_page(page: Page, app: AppServer, run: Run) -> None:
     page.goto(f"{app.url}/runs?run={run.id}")
     expect(page.get_by_text("How good is it?")).to_be_visible()
-    expect(page.get_by_text("Always guessing").first).to_be_visible()
-    cells = page.locator(".js-plotly-plot .heatmaplayer image")
-    expect(cells).to_have_count(1)
+    expect(page.get_by_text("Baseline (majority class").first).to_be_visible()
 
 
 def test_the_model_is_tested_on_another_folder(
@@ -124,9 +122,9 @@ def test_the_model_is_tested_on_another_folder(
 ) -> None:
     folders = app.workspace / "datasets"
     draw_class_folders(folders / "Another", ("a", "b"), 1)
-    draw_class_folders(folders / "Elsewhere", ("Dark field", "light"), 2, seed=5)
-    page.goto(f"{app.url}/evaluate?run={run.id}&view=Elsewhere")
-    choose(page, "Folder", lambda: page.get_by_role("option", name="Elsewhere"))
+    draw_class_folders(folders / "External test", ("Dark field", "light"), 2, seed=5)
+    page.goto(f"{app.url}/evaluate?run={run.id}&view=External test")
+    choose(page, "Folder", lambda: page.get_by_role("option", name="External test"))
     mapping = "Dark field counts as"
     expect(page.get_by_role("combobox", name=mapping)).to_be_visible()
     choose(page, mapping, lambda: page.get_by_role("option", name="dark", exact=True))
@@ -138,3 +136,19 @@ def test_the_model_is_tested_on_another_folder(
     expect(frame).to_be_visible()
     expect(frame).to_contain_text("There, Dark field counts as dark.")
     expect(page).not_to_have_url(re.compile(run.id))
+
+
+def test_consent_is_asked_once_per_browser_and_images_stay(
+    page: Page, app: AppServer, run: Run
+) -> None:
+    opened(page, app, run)
+    drop(page, picture(run))
+    page.get_by_role("link", name="Status").click()
+    expect(page).to_have_url(re.compile("/status$"))
+    page.get_by_role("link", name="Diagnose").click()
+    expect(page.get_by_text("Predicted class:").first).to_be_visible()
+    at_rest(page)
+    page.reload()
+    # A reload is a new session, which has no images; but nobody is asked again.
+    expect(page.get_by_text("No image yet")).to_be_visible()
+    expect(page.get_by_role("button", name="I understand")).to_have_count(0)

@@ -44,14 +44,16 @@ def test_from_a_confusion_cell_to_its_images(
     page: Page, app: AppServer, runs: Runs
 ) -> None:
     page.goto(f"{app.url}/evaluate?run={runs[1].id}&view=Images")
-    # The upper right cell: dark images whose first choice is light.
+    # The upper right cell: dark images whose predicted class is light.
     press_chart(page, 0, across=0.75, down=0.25)
     count = int(
         confusion_matrix(split_predictions(read_predictions(runs[1]), "test"))[0, 1]
     )
-    headline = page.get_by_text(f"{count} images: label dark, first choice light")
+    headline = page.get_by_text(
+        f"{count} images: true class dark, predicted class light"
+    )
     expect(headline).to_be_visible()
-    pictures = page.get_by_alt_text("Image with label dark, first choice light")
+    pictures = page.get_by_alt_text("Image with true class dark, predicted class light")
     expect(pictures).to_have_count(min(count, 12))
 
 
@@ -66,7 +68,7 @@ def test_from_a_bar_of_the_histogram_to_its_images(
     across = ((bars.edges[at] + bars.edges[at + 1]) / 2 + 0.02) / 1.04
     press_chart(page, 2, across, down=0.25)
     count = f"{bars.inside[at]} image" + ("s" if bars.inside[at] > 1 else "")
-    headline = page.get_by_text(f"{count}: label light, score for light")
+    headline = page.get_by_text(f"{count}: true class light, score for light")
     expect(headline).to_be_visible()
 
 
@@ -74,21 +76,24 @@ def test_a_threshold_is_frozen_then_explored(
     page: Page, app: AppServer, runs: Runs
 ) -> None:
     page.goto(f"{app.url}/evaluate?run={runs[0].id}&view=Operating point")
-    press(page, page.get_by_role("button", name="Freeze it"))
+    press(page, page.get_by_role("button", name="Lock threshold"))
+    prevalence = page.get_by_role("spinbutton", name="Of 100 patients like yours")
+    prevalence.fill("20")
+    prevalence.press("Enter")
     sentences = page.get_by_text("Per 1,000 patients like these")
     expect(sentences).to_have_count(2)
     at_rest(page)
     before = sentences.nth(0).inner_text()
     expect(sentences.nth(1)).to_have_text(before)
     page.get_by_role("slider").press("End")
-    expect(sentences.nth(1)).to_contain_text(" 0 found")
+    expect(sentences.nth(1)).to_contain_text(" 0 true positives")
     expect(sentences.nth(0)).to_have_text(before)
 
 
 def test_two_runs_are_compared(page: Page, app: AppServer, runs: Runs) -> None:
     good, bad = runs
     page.goto(f"{app.url}/compare?runs={good.id},{bad.id}")
-    sentence = page.get_by_role("heading", name="good is better than bad by")
+    sentence = page.get_by_text("good is better than bad by")
     expect(sentence).to_be_visible()
     expect(page.get_by_text("40 test images are common")).to_be_visible()
     expect(page.get_by_alt_text("Image with label").first).to_be_visible()

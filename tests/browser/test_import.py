@@ -69,7 +69,7 @@ def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
     page.locator("input[type=file]").set_input_files(
         {"name": "new.dcm", "mimeType": "application/dicom", "buffer": ct(1, 4)}
     )
-    expect(page.get_by_text("Model's first choice")).to_be_visible(timeout=TRAINED)
+    expect(page.get_by_text("Predicted class")).to_be_visible(timeout=TRAINED)
     expect(page.get_by_text("centre 40, width 54 HU").first).to_be_visible()
     choose(page, "Window", lambda: page.get_by_role("option", name="Lung"))
     expect(page.get_by_text("centre -600, width 1500").first).to_be_visible()

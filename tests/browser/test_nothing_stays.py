@@ -158,7 +158,7 @@ def test_nothing_of_a_patient_stays(
     body = page.locator("body").inner_text()
     assert not [text for text in secret if text in body]
 
-    page.goto(f"{app.url}/evaluate?run={run.id}&view=Take+away")
+    page.goto(f"{app.url}/evaluate?run={run.id}&view=Export")
     taken += download_all(page, 5)
     noted = (app.workspace / "audit.jsonl").read_text()
     assert noted.count('"action": "export"') >= 5

@@ -51,9 +51,9 @@ def test_a_photograph_is_refused_until_somebody_insists(
     unlike = page.get_by_role("heading", name="Unlike the training data")
     expect(unlike).to_be_visible()
     at_rest(page)
-    choice = page.get_by_role("heading", name="Model's first choice")
+    choice = page.get_by_text("Predicted class:").first
     expect(choice).to_have_count(0)
-    page.get_by_role("button", name="Show the probabilities nevertheless").click()
+    page.get_by_role("button", name="Show prediction anyway").click()
     expect(choice).to_be_visible()
     expect(unlike).to_be_visible()
 
@@ -65,7 +65,7 @@ def test_likes_a_set_and_the_second_class(page: Page, app: AppServer, run: Run) 
     likes = page.get_by_alt_text("Training image,")
     expect(likes).to_have_count(6)
     before = heatmap(page)
-    choose(page, "Evidence for", lambda: page.get_by_role("option").nth(1))
+    choose(page, "Class shown", lambda: page.get_by_role("option").nth(1))
     expect(page.locator(f"img[src='{before}']")).to_have_count(0)
     assert heatmap(page) != before
 

@@ -298,7 +298,7 @@ def test_three_models_are_three_corrected_pairs() -> None:
     ]
     assert [d.better for d in found] == ["good", "fine", ""]
     assert str(found[0]).startswith("good is better than weak by ")
-    assert "not distinguishable on 150 images" in str(found[2])
+    assert "no significant difference (n = 150, p = 1.00)" in str(found[2])
     for metric in ("accuracy", "auc"):
         plain = [difference(common, d.first, d.second, metric).p for d in found]
         corrected = [d.p for d in compare(common, metric)]
@@ -325,13 +325,14 @@ def test_sentences() -> None:
         "McNemar, exact", 900,
     )  # fmt: skip
     assert str(unsure) == (
-        "A and B: not distinguishable on 156 images; about 900 would be needed."
+        "A and B: no significant difference (n = 156, p = 0.20); about 900 images "
+        "would be needed."
     )
-    beginning = "A and B: not distinguishable on 156 images"
+    beginning = "A and B: no significant difference (n = 156, p = 0.20)"
     for needed, end in (
         (None, "."),
-        (1_000_000, "; about 1,000,000 would be needed."),
-        (1_100_000, "; more than a million would be needed."),
+        (1_000_000, "; about 1,000,000 images would be needed."),
+        (1_100_000, "; more than a million images would be needed."),
     ):
         assert str(replace(unsure, needed=needed)) == beginning + end
 
@@ -350,7 +351,7 @@ def test_nothing_is_better_unless_test_and_interval_both_say_so() -> None:
         *(replace(told, estimate=e, p=0.01) for e in (around, *touching)),
     ):
         assert unsure.better == ""
-        assert "not distinguishable on 900 images" in str(unsure)
+        assert "no significant difference (n = 900, " in str(unsure)
 
 
 def test_p_values_of_draws_on_one_side_are_not_zero() -> None:
@@ -416,3 +417,25 @@ def test_models_without_a_disagreement_are_not_known_to_be_equal() -> None:
 def test_an_interval_grows_by_the_root_of_the_added_variance() -> None:
     low, high = paired_tests._widened((0.1, 0.4, 0.7), (0.4 / 1.959964) ** 2)
     assert (low, high) == pytest.approx((0.4 - 0.5, 0.4 + 0.5))
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0.0009, "p < 0.001"),
+        (0.0499, "p = 0.0499"),
+        (0.0512, "p = 0.051"),
+        (0.64, "p = 0.64"),
+        (0.996, "p = 0.996"),
+        (1.0, "p = 1.00"),
+    ],
+)
+def test_p_values_as_people_read_them(p: float, text: str) -> None:
+    estimate = Estimate(0.01, -0.02, 0.04, 624)
+    pair = PairedDifference("accuracy", "A", "B", (0.8, 0.79), estimate, p, "", 12_987)
+    assert pair.p_text == text
+    if p > 0.05:
+        assert str(pair) == (
+            f"A and B: no significant difference (n = 624, {text}); "
+            "about 13,000 images would be needed."
+        )

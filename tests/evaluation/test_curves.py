@@ -130,7 +130,7 @@ def test_net_benefit_by_hand() -> None:
     # At 0.5 the odds are 1: (3 - 1) / 8. At 0.2: 7 called, 4 rightly, odds 1/4.
     found = decision_curve(EIGHT, 0, np.array([0.2, 0.5]))
     assert found.model == pytest.approx([(4 - 3 / 4) / 8, 2 / 8])
-    assert found.everybody == pytest.approx([0.5 - 0.5 / 4, 0.0])
+    assert found.treat_all == pytest.approx([0.5 - 0.5 / 4, 0.0])
     assert (found.low < found.model).all() and (found.model < found.high).all()
     with pytest.raises(DataError, match="between 0 and 1"):
         decision_curve(EIGHT, 0, np.array([0.0]))
@@ -139,7 +139,7 @@ def test_net_benefit_by_hand() -> None:
 def test_net_benefit_of_calling_everybody() -> None:
     # Below every score the model acts on everybody.
     found = decision_curve(EIGHT, 0, np.array([0.05]))
-    assert found.model == pytest.approx(found.everybody)
+    assert found.model == pytest.approx(found.treat_all)
 
 
 def test_the_band_of_one_patient_ends_where_benefit_does() -> None:

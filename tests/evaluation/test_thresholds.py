@@ -130,8 +130,8 @@ def test_every_class_may_have_its_rule() -> None:
     )
     assert found == {"sick": one["sick"], "well": other["well"]}
     assert str(rules) == (
-        "sick: sensitivity of at least 100 %; well: one miss costs as much as 2 false "
-        "alarms"
+        "sick: sensitivity of at least 100 %; well: a false negative costs 2 × a false "
+        "positive"
     )
     same = Rules((("sick", Rule()), ("well", Rule())))
     assert str(same) == str(Rule()) and same.of("new") == Rule()
@@ -203,7 +203,9 @@ def test_prevalence_of_altman_and_bland() -> None:
     assert (round(quarter.ppv.value, 2), round(quarter.npv.value, 2)) == (0.45, 0.95)
     assert quarter.ppv.low < quarter.ppv.value < quarter.ppv.high
     assert (quarter.found, quarter.missed, quarter.false_alarms) == (224, 26, 279)
-    assert str(quarter).endswith("224 found, 26 missed, 279 false alarms.")
+    assert str(quarter).endswith(
+        "224 true positives, 26 false negatives, 279 false positives."
+    )
 
 
 @settings(max_examples=100, deadline=None)

@@ -38,7 +38,7 @@ def test_csv_runs_no_formula() -> None:
     refused = [Refused("9", "-x.txt", "-x.txt is not an image.")]
     text = csv_text(answers, refused)
     header, *rows = list(csv.reader(io.StringIO(text)))
-    assert header[:3] == ["file", "label", "first_choice"]
+    assert header[:3] == ["file", "true_class", "predicted_class"]
     assert header[3:] == ["score_a", "score_+b", "problem"]
     assert rows[0] == ["'=1+1.png", "", "'+b", "0.250000", "0.750000", ""]
     assert rows[1][0] == "'@x"
@@ -63,7 +63,7 @@ def test_classes_called_like_columns_get_columns_of_their_own() -> None:
     raw = np.array([0.1, 0.2, 0.7], np.float32)
     answers = [answer_to(case("x.png"), Prediction(["File", "Score", "c"], raw))]
     table = _table(answers, [False])
-    fixed = ["Image", "File", "First choice", "Score"]
+    fixed = ["Image", "File", "Predicted class", "Score"]
     assert list(table) == [*fixed, "File ", "Score ", "c"]
     shares = ["70 %", "10 %", "20 %", "70 %"]
     assert list(table.iloc[0, 1:]) == ["x.png", "c", *shares]
@@ -77,8 +77,8 @@ def test_of_many_classes_the_two_highest_are_shown() -> None:
     answers = [answer_to(each, Prediction(classes, raw)) for each in (first, second)]
     table = _table(answers, [False, True])
     shown = table.iloc[:, 1:]
-    columns = ["First choice", "Score", "Second choice", "Its score"]
-    assert list(shown) == ["File", *columns, "Label (known)"]
+    columns = ["Predicted class", "Score", "Second choice", "Its score"]
+    assert list(shown) == ["File", *columns, "True class"]
     assert list(shown.loc[0]) == ["x.png", "d", "60 %", "b", "25 %", "b"]
     assert list(shown.loc[1]) == ["y.png", UNLIKE, "–", "–", "–", ""]
     six = [answer_to(first, Prediction(classes[:6], raw[:6]))]

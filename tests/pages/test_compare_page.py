@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +18,7 @@ from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.runs.copies import write_near_copies
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run, RunStatus, RunStore
 from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.comparison_view import _curves_csv, _marked, _metrics_csv
@@ -34,6 +36,16 @@ def runs(tmp_path: Path) -> Runs:
     return good, write_finished_run(folder, "bad", sharpness=0.0, seed=1)
 
 
+def answers(app: AppTest) -> str:
+    """The large sentences, as people read them."""
+    return html.unescape(" ".join(str(e.proto.body) for e in app.get("html")))
+
+
+def chosen(app: AppTest) -> list[str]:
+    value: list[str] = app.multiselect(key="models").value
+    return value
+
+
 def opened(*runs: Run) -> AppTest:
     address = {"runs": ",".join(run.id for run in runs)} if runs else {}
     return open_page("results/compare.py", **address)
@@ -46,12 +58,12 @@ def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:
     common = common_images(tables)
     pair = compare(common, "accuracy")[0]
     assert str(pair).startswith("good *one* is better than bad by")
-    assert f"#### {pair}" in said(app)
+    assert str(pair) in answers(app)
     assert "40 test images are common to all." in said(app)
     assert "the intervals are wide" not in said(app)
     n = int(disagreements(common).sum())
     assert f"{n} of 40 images" in said(app)
-    assert {"Look closer"} <= {b.label for b in app.button}
+    assert {"Details"} <= {b.label for b in app.button}
 
 
 def test_copies_of_either_model_are_left_out_and_counted(runs: Runs) -> None:
@@ -82,8 +94,8 @@ def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
     assert (
         f"good *one* is better than bad by {sizes[0]}; bad too by {sizes[1]}." in text
     )
-    assert "1 of 3 pairs are not distinguishable on 40 images" in text
-    table = next(t.value for t in app.dataframe if "n that would tell" in t.value)
+    assert "1 of 3 pairs are not significantly different (n = 40)" in text
+    table = next(t.value for t in app.dataframe if "n needed" in t.value)
     assert len(table) == 3
     shown = {button.key for button in app.get("download_button")}
     tables = ("roc", "precision-recall", "epochs", "settings")
@@ -143,7 +155,7 @@ def test_a_fold_stands_for_its_whole_cross_validation(runs: Runs) -> None:
     assert not app.error
     text = said(app)
     assert "40 test images are common to all." in text
-    assert "deal, all 2 folds is better than bad by" in text
+    assert "deal, all 2 folds is better than bad by" in answers(app)
     assert "predicted by the fold's model that had not seen it" in text
     common = common_images(
         {"a": read_predictions(runs[0]), "b": read_predictions(runs[1])}
@@ -161,7 +173,7 @@ def test_other_metrics(runs: Runs) -> None:
         box.set_value(metric).run()
         assert not app.exception and not app.error, metric
         # 20 test images of a class: a difference has no interval that would hold.
-        assert "to tell them apart" in said(app), metric
+        assert "to tell them apart" in answers(app), metric
 
 
 def test_what_the_common_images_are_too_few_for(runs: Runs) -> None:
@@ -178,27 +190,53 @@ def test_what_the_common_images_are_too_few_for(runs: Runs) -> None:
 def test_settings_that_differ(runs: Runs) -> None:
     app = opened(*runs)
     differing = app.dataframe[-1].value
-    assert list(differing["Setting"]) == ["seed"]
+    assert list(differing["Setting"]) == ["Seed"]
 
 
-def test_search_keeps_the_choice(runs: Runs) -> None:
-    app = opened(*runs)
-    app.text_input[0].set_value("nothing like this").run()
-    assert not app.exception
-    assert "0 of 2 runs" in said(app) and "is better than" in said(app)
-    assert ",".join(run.id for run in runs) in app.query_params["runs"]
-
-
-def test_one_run_alone_and_an_unknown_one(runs: Runs) -> None:
+def test_one_run_alone(runs: Runs) -> None:
     app = opened(runs[0])
-    assert r"**good \*one\*** is ticked" in app.info[0].value
-    assert "Tick two runs" in opened().info[0].value
-    app.query_params["runs"] = "nonsense"
-    assert not app.run().exception
+    assert r"**good \*one\*** is chosen" in app.info[0].value
 
 
-def test_runs_of_other_images_are_one_sentence(runs: Runs, tmp_path: Path) -> None:
-    names = ("x", "y")
-    other = draw_class_folders(tmp_path / "data" / "other", names)
-    app = opened(runs[0], write_finished_run(other, "other"))
+def test_without_a_link_the_last_model_and_another_are_compared(runs: Runs) -> None:
+    app = opened()
+    assert chosen(app) == [runs[1].id, runs[0].id]
+    assert "is better than" in answers(app)
+
+
+def test_runs_of_a_link_that_are_gone_are_said_and_the_address_stays(
+    runs: Runs,
+) -> None:
+    gone = "20200101-000000-abcdef"
+    app = open_page("results/compare.py", runs=f"{runs[0].id},{gone}")
+    assert "1 of 2 runs of this link are not here any more" in said(app)
+    assert chosen(app) == [runs[0].id]
+    assert not answers(app)
+    assert app.query_params["runs"] == f"{runs[0].id},{gone}"
+    app = open_page("results/compare.py", runs="nonsense")
+    assert "1 of 1 runs" in said(app) and not answers(app)
+    assert app.query_params["runs"] == "nonsense"
+
+
+def test_runs_without_results_and_of_other_images_are_not_offered(
+    runs: Runs, tmp_path: Path
+) -> None:
+    other = draw_class_folders(tmp_path / "data" / "other", ("x", "y"))
+    stranger = write_finished_run(other, "stranger")
+    failed = RunStore().create(replace(runs[0].config, name="failed"))
+    failed.write_status(replace(failed.status, state=RunStatus.FAILED))
+    app = opened(*runs)
+    offered = " ".join(app.multiselect(key="models").options)
+    assert "good" in offered and "bad" in offered
+    assert "stranger" not in offered and "failed" not in offered
+    app = opened(failed, runs[0])
+    assert "1 of 2 runs of this link have no test results" in said(app)
+    app = opened(stranger, runs[0])
     assert any("no test image in common" in error.value for error in app.error)
+
+
+def test_namesakes_are_told_apart_by_recipe_and_date(runs: Runs) -> None:
+    write_finished_run(Path(runs[0].config.dataset), "bad", seed=2)
+    options = [o for o in opened(*runs).multiselect(key="models").options if "bad" in o]
+    assert len(set(options)) == 2
+    assert all("Instant" in o and f"{datetime.now():%b %Y}" in o for o in options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions
 from pages._shared.prediction.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders
-from tests.pages.page import open_page, press, work_in
+from tests.pages.page import open_page, press, said, work_in
 from tests.tiny_run import make_tiny_run
 
 TRY = "Try 3 images from this run's test split"
@@ -90,21 +91,20 @@ def pictures(run: Run) -> list[Path]:
 
 
 def first_choices(app: AppTest) -> list[str]:
-    return [m.value for m in app.markdown if "first choice" in m.value]
+    bodies = [html.unescape(str(e.proto.body)) for e in app.get("html")]
+    return [body for body in bodies if "Predicted class" in body]
 
 
 def test_nothing_works_before_the_consent(runs: Runs) -> None:
     app = opened(consent=False)
-    assert not app.selectbox
     assert not app.file_uploader
     assert [b.label for b in app.main.button] == ["I understand"]
     press(app, "I understand")
-    assert app.selectbox
     assert app.file_uploader
 
 
 def test_without_a_model_the_way_leads_to_training() -> None:
-    app = opened()
+    app = opened(consent=False)
     assert [b.label for b in app.main.button] == ["Train a model"]
 
 
@@ -159,7 +159,7 @@ def test_slider_and_reruns_ask_nobody(runs: Runs, asked: list[int]) -> None:
     app.slider[0].set_value(20).run()
     app.run()
     assert asked == [1]
-    evidence = next(s for s in app.selectbox if s.label == "Evidence for")
+    evidence = next(s for s in app.selectbox if s.label == "Class shown")
     evidence.select_index(1).run()
     assert asked == [1, 1]
     app.slider[0].set_value(90).run()
@@ -173,13 +173,13 @@ def test_other_models_answer_beside_it(runs: Runs, asked: list[int]) -> None:
     assert not app.exception
     assert len(first_choices(app)) == 2
     assert asked == [1, 1]
-    assert sum("Where each model looked" in m.value for m in app.markdown) == 1
-    # What is one model's first choice is asked of the other one, too.
-    evidence = next(s for s in app.selectbox if s.label == "Evidence for")
+    assert sum("Saliency map of each model" in m.value for m in app.markdown) == 1
+    # What is one predicted class is asked of the other one, too.
+    evidence = next(s for s in app.selectbox if s.label == "Class shown")
     evidence.select_index(1).run()
     assert not app.exception
     # A run that becomes the first one stands there once.
-    app.selectbox(key="run").set_value(runs[1].id).run()
+    app.selectbox(key="model").set_value(runs[1].id).run()
     assert not app.exception
     assert len(first_choices(app)) == 1
     assert app.multiselect(key="other-runs").value == []
@@ -202,7 +202,7 @@ def test_samples_of_the_test_split(runs: Runs) -> None:
     app = opened(runs[0])
     press(app, TRY)
     assert "3 images from this run's test split" in app.info[0].value
-    labels = app.dataframe[0].value["Label (known)"]
+    labels = app.dataframe[0].value["True class"]
     assert set(labels) == {"dark", "light"}
     tested = read_predictions(runs[0]).query("split == 'test'")["path"]
     names = {Path(path).name for path in tested}
@@ -262,3 +262,35 @@ def test_maps_of_shuffled_weights_are_compared_where_there_are_two() -> None:
     assert "trained model is -1.00." in shuffled_words(1 - ramp, ramp)
     assert "is empty: what the trained model shows" in shuffled_words(nothing, ramp)
     assert "there is nothing to compare" in shuffled_words(ramp, nothing)
+
+
+def test_images_stay_when_the_page_is_left_until_they_are_removed(runs: Runs) -> None:
+    app = opened(runs[0])
+    drop(app, ("scan.png", pictures(runs[0])[0].read_bytes()))
+    app.switch_page("home/start.py").run()
+    app.switch_page("results/diagnose.py").run()
+    assert not app.exception
+    assert app.file_uploader[0].value == [] and len(first_choices(app)) == 1
+    press(app, "Remove images (1)")
+    assert not first_choices(app)
+    assert "No image yet" in said(app)
+
+
+def test_an_image_that_is_taken_out_of_the_field_is_forgotten(runs: Runs) -> None:
+    app = opened(runs[0])
+    content = pictures(runs[0])[0].read_bytes()
+    drop(app, ("a.png", content), ("b.png", content))
+    assert len(app.dataframe[0].value) == 2
+    drop(app)
+    assert not first_choices(app)
+
+
+def test_one_sentence_says_prediction_familiarity_and_what_the_model_is_worth(
+    runs: Runs,
+) -> None:
+    app = opened(runs[0])
+    drop(app, ("scan.png", pictures(runs[0])[0].read_bytes()))
+    assert len(first_choices(app)) == 1
+    text = said(app)
+    assert "resembles the training data is not known" in text
+    assert "Model: accuracy" in text and "on 4 test images" in text

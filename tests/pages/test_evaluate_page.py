@@ -24,6 +24,7 @@ from medmodel.evaluation import (
 )
 from medmodel.evaluation.evaluation import evaluate_predictions
 from medmodel.evaluation.gallery import ImageFilter
+from medmodel.evaluation.positive_class import choose_positive
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.thresholds import (
@@ -34,6 +35,7 @@ from medmodel.evaluation.thresholds import (
     later_choices,
 )
 from medmodel.reports import plots
+from medmodel.reports.evaluation_html import evaluation_page, model_card_html
 from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, write_near_copies
 from medmodel.runs.run import Run, RunStatus, RunStore
@@ -56,7 +58,7 @@ def run(tmp_path: Path) -> Run:
     return write_finished_run(folder, "A *run*")
 
 
-def opened(run: Run, view: str = "Numbers") -> AppTest:
+def opened(run: Run, view: str = "Metrics") -> AppTest:
     app = open_page("results/evaluate.py", run=run.id, view=view)
     assert not app.error
     return app
@@ -65,19 +67,20 @@ def opened(run: Run, view: str = "Numbers") -> AppTest:
 @pytest.mark.parametrize(
     "view",
     [
-        "Numbers",
+        "Metrics",
         "Images",
         "Curves",
         "Operating point",
         "Calibration",
-        "Elsewhere",
-        "Take away",
+        "External test",
+        "Export",
     ],
 )
 def test_every_view_has_the_honest_frame(run: Run, view: str) -> None:
     text = said(opened(run, view))
     assert "**30 images**" in text and "patients are not known" in text
-    assert "Always guessing" in text and "cannot be seen" in text
+    assert "Baseline (majority class" in text
+    assert "Smallest detectable difference" in text
 
 
 def test_copies_are_left_out_of_every_number_and_said(run: Run) -> None:
@@ -88,7 +91,7 @@ def test_copies_are_left_out_of_every_number_and_said(run: Run) -> None:
     assert "is not known for this run" in text
     write_near_copies(run, copied)
     run_cache.st.cache_resource.clear()
-    for view in ("Numbers", "Images", "Curves", "Calibration"):
+    for view in ("Metrics", "Images", "Curves", "Calibration"):
         text = said(opened(run, view))
         assert "**18 images**" in text
         assert "12 of 30 test images are copies of training or validation" in text
@@ -118,7 +121,7 @@ def test_filters_show_the_images_they_name(run: Run) -> None:
     found = gallery.select_images(run_cache.images(run), wanted)
     count = f"{len(found)} image" + ("s" if len(found) != 1 else "")
     assert f"**{count}**" in said(app)
-    closer = [b for b in app.button if b.label == "Look closer"]
+    closer = [b for b in app.button if b.label == "Details"]
     assert len(closer) == len(found)
 
 
@@ -239,13 +242,14 @@ def test_a_threshold_is_frozen_before_test_images_are_shown(run: Run) -> None:
     app = opened(run, "Operating point")
     assert "Per 1,000" not in said(app)
     assert frozen_thresholds(run) is None
-    press(app, "Freeze it and look at the test images")
+    press(app, "Lock threshold and show test results")
     frozen = frozen_thresholds(run)
     assert frozen is not None and str(frozen[0]).startswith("largest sum")
     text = said(app)
-    assert "Exploratory" in text and "Per 1,000 patients like these" in text.replace(
-        "\\", ""
-    )
+    assert "Exploratory" in text and "Enter the prevalence" in text
+    prevalence = next(n for n in app.number_input if n.label.startswith("Of 100"))
+    prevalence.set_value(20.0).run()
+    assert "Per 1,000 patients like these" in said(app)
     press(app, "Keep it as a later choice")
     assert frozen_thresholds(run) == frozen and len(later_choices(run)) == 1
     assert "Chosen again, after the test images had been seen" in said(app)
@@ -262,7 +266,7 @@ def test_each_class_may_have_its_own_rule(run: Run) -> None:
     app.toggle("rule-apart").set_value(True).run()
     app.selectbox("rule-light").set_value("cost").run()
     app.number_input("rule-cost-light").set_value(20.0).run()
-    press(app, "Freeze it and look at the test images")
+    press(app, "Lock threshold and show test results")
     frozen = frozen_thresholds(run)
     assert frozen is not None
     rules = Rules(
@@ -273,7 +277,7 @@ def test_each_class_may_have_its_own_rule(run: Run) -> None:
 
 def test_a_temperature_is_stored_beside_the_model(run: Run) -> None:
     app = opened(run, "Calibration")
-    press(app, "Store it with the model")
+    press(app, "Store the temperature with the model")
     stored = temperature_scaling.stored_temperature(run)
     expected = temperature_scaling.fit_temperature(
         split_predictions(run_cache.predictions(run), "val")
@@ -323,8 +327,8 @@ def test_an_external_test_says_so(
     mapping = {"dark": "dark", "<i>grey": "light", "light": "light"}
     monkeypatch.setattr(queue, "notify_queue", lambda store: None)
     made = external_validation.submit(run, there, mapping, RunStore())
-    app = opened(run, "Elsewhere")
-    assert "Waiting, asked for just now" in said(app)
+    app = opened(run, "External test")
+    assert "Waiting, submitted just now" in said(app)
     press(app, "Stop")
     assert made.status.state is RunStatus.STOPPED
     rows = external_validation.external_images(index_dataset(there), made, run)
@@ -338,11 +342,11 @@ def test_an_external_test_says_so(
     assert "No copy of an image of the model's own data set was found" in text
     assert opened(run).selectbox[0].options == opened(made).selectbox[0].options
     accuracy = run_cache.evaluation(made).accuracy
-    text = said(opened(run, "Elsewhere")).replace("\\", "")
+    text = said(opened(run, "External test")).replace("\\", "")
     assert f"Accuracy {accuracy}, n = 12" in text
-    app = opened(made, "Elsewhere")
+    app = opened(made, "External test")
     press(app, r"Evaluate A \*run\*")
-    assert "**30 images** of the run's own test split" in said(app)
+    assert "**30 images** of the test split" in said(app)
 
 
 def test_no_table_smuggles_a_formula() -> None:
@@ -350,3 +354,62 @@ def test_no_table_smuggles_a_formula() -> None:
     lines = csv_text(table).splitlines()
     assert lines == ["'=class,n", "'=1+1,-1.5", "a,2.0"]
     assert list(table.columns) == ["=class", "n"]
+
+
+def two_classes(tmp_path: Path, *names: str, images: int = 30) -> Run:
+    folder = draw_class_folders(tmp_path / "data" / "two", names, images)
+    return write_finished_run(folder, "two", sharpness=1.0)
+
+
+def tiles(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_the_positive_class_comes_first_and_is_said(tmp_path: Path) -> None:
+    run = two_classes(tmp_path, "NORMAL", "PNEUMONIA")
+    app = opened(run)
+    expected = run_cache.of_class(run, 1)
+    assert expected["sensitivity"].value != expected["specificity"].value
+    assert tiles(app) == {
+        "Sensitivity": f"{expected['sensitivity'].value:.3f}",
+        "Specificity": f"{expected['specificity'].value:.3f}",
+        r"PPV \(precision\)": f"{expected['ppv'].value:.3f}",
+        "NPV": f"{expected['npv'].value:.3f}",
+    }
+    control = app.get("button_group")
+    assert any("guessed from the class names" in c.proto.label for c in control)
+    table = metrics_view.all_metrics(run)
+    assert table["class"].iloc[0] == "PNEUMONIA"
+    means = table.loc[table["class"] == "", "metric"]
+    assert "Sensitivity (recall), macro-averaged" in set(means)
+
+
+def test_a_chosen_positive_class_counts_everywhere(tmp_path: Path) -> None:
+    run = two_classes(tmp_path, "cat", "dog")
+    assert "Choose which class is the finding" in said(opened(run))
+    choose_positive(run, "cat")
+    app = opened(run)
+    expected = run_cache.of_class(run, 0)["sensitivity"]
+    assert tiles(app)["Sensitivity"] == f"{expected.value:.3f}"
+    for report in (evaluation_page(run), model_card_html(run)):
+        assert "cat" in report and str(expected) in report
+        assert "chosen by a user" in report
+
+
+def test_a_value_of_few_images_is_not_shown_large(tmp_path: Path) -> None:
+    run = two_classes(tmp_path, "normal", "sick", images=3)
+    app = opened(run)
+    assert not app.metric
+    assert "too few (n = 2)" in said(app)
+
+
+def test_a_temperature_whose_interval_holds_1_is_no_primary_action(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for low, kind in ((0.9, "secondary"), (1.1, "primary")):
+        fitted = temperature_scaling.Temperature(1.2, low, 1.5, 200, False)
+        monkeypatch.setattr(run_cache, "temperature", lambda _, it=fitted: it)
+        app = opened(run, "Calibration")
+        button = next(b for b in app.button if "Store the temperature" in b.label)
+        assert button.proto.type == kind
+        assert any("No need to calibrate" in i.value for i in app.info) == (low < 1)

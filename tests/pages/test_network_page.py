@@ -41,5 +41,5 @@ def test_every_step_with_its_formula(run: Run) -> None:
 
 
 def test_without_a_model_the_way_leads_to_training() -> None:
-    app = opened()
+    app = open_page("learn/network.py")
     assert [b.label for b in app.main.button] == ["Train a model"]

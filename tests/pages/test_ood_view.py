@@ -104,7 +104,7 @@ def test_a_strange_picture_is_refused_first(run: Run) -> None:
     assert "It is in colour" in said(app)
     assert not first_choices(app)
     assert not app.selectbox[1:]
-    press(app, "Show the probabilities nevertheless")
+    press(app, "Show prediction anyway")
     assert len(first_choices(app)) == 1
     assert "Unlike the training data" in said(app)
 
@@ -129,7 +129,7 @@ def test_a_table_shows_no_scores_of_a_strange_one(run: Run) -> None:
     app = opened(run)
     drop(app, familiar(run), photograph())
     table = app.dataframe[0].value
-    assert table["First choice"][1] == "unlike the training data"
+    assert table["Predicted class"][1] == "unlike the training data"
     assert table["dark"][1] == "–" and table["dark"][0] != "–"
 
 
@@ -139,7 +139,7 @@ def test_a_familiar_one_has_a_set_and_its_likes(run: Run) -> None:
     assert len(first_choices(app)) == 1
     assert "Similar training images" in said(app)
     assert "With 95 % coverage" in said(app)
-    press(app, "Does it hold under small changes?")
+    press(app, "Stability test")
     assert "16 small changes" in said(app)
 
 

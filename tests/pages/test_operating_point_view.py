@@ -77,10 +77,14 @@ def forecasts(app: AppTest) -> list[str]:
 
 def test_exploring_moves_the_forecast_on_the_right_alone(run: Run) -> None:
     app = opened(run, "light")
+    # The prevalence is asked for, not taken from the test split.
+    assert app.number_input[0].value is None and not forecasts(app)
+    assert "Enter the prevalence" in said(app)
+    app.number_input[0].set_value(20.0).run()
     frozen, explored = forecasts(app)
     app.slider[0].set_value(1.0).run()
     assert forecasts(app)[0] == frozen
-    assert forecasts(app)[1] != explored and " 0 found" in forecasts(app)[1]
+    assert forecasts(app)[1] != explored and " 0 true" in forecasts(app)[1]
     app.number_input[0].set_value(50.0).run()
     assert forecasts(app)[0] != frozen
-    assert "500 missed" in forecasts(app)[1]
+    assert "500 false negatives" in forecasts(app)[1]

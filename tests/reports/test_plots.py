@@ -81,7 +81,7 @@ def test_confusion_figure() -> None:
     assert numbers.text[:3] == ("8<br>80 %", "2<br>20 %", "0")
     assert numbers.textfont.color[:2] == ("#101010", "#f4f4f4")
     assert (numbers.x[1], numbers.y[1]) == (1, 0)
-    assert heat.hovertext[1][2] == "5 of 10 b<br>first choice never: 50 %"
+    assert heat.hovertext[1][2] == "5 of 10 b<br>predicted class never: 50 %"
     layout = plots.confusion_figure(["a", "b", "never"], counts).layout
     assert layout.xaxis.title.text == "First choice of the model"
     assert layout.yaxis.title.text == "Label"

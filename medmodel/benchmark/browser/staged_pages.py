@@ -37,7 +37,7 @@ class Stage:
     def pages(self) -> dict[str, str]:
         """Page -> its address, with something to show where it can."""
         first = self.runs[0].id
-        both = "&runs=".join(run.id for run in self.runs)
+        both = ",".join(run.id for run in self.runs)
         paths = {
             "Start": "",
             "Data sets": "datasets",

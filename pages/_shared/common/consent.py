@@ -1,11 +1,27 @@
-"""Not for clinical use: agreed to once per session, before any image is shown."""
+"""Not for clinical use: agreed to once per browser session, before images are shown."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.core.environment import REPOSITORY
 from pages._shared.common.keyboard import primary_button
+
+_COOKIE = "medmodel-consent"
+
+
+@lru_cache
+def _source() -> str:
+    return (REPOSITORY / "assets" / "consent.js").read_text(encoding="utf-8")
+
+
+def _keep_until_browser_closes() -> None:
+    """A reload is a new session for Streamlit: a cookie without an end tells it."""
+    component = st.components.v2.component("consent", js=_source())
+    component(data={"cookie": _COOKIE}, key="consent-cookie")
 
 
 def ask_consent(page: str) -> bool:
@@ -14,7 +30,9 @@ def ask_consent(page: str) -> bool:
     Args:
         page: Where it is asked, for the audit log.
     """
-    if st.session_state.get("consent"):
+    if st.session_state.get("consent") or st.context.cookies.get(_COOKIE):
+        if not st.context.cookies.get(_COOKIE):
+            _keep_until_browser_closes()
         return True
     with st.container(border=True):
         st.markdown(

@@ -19,7 +19,9 @@ from medmodel.reports.model_card import few_patients
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
+from medmodel.runs.setting_words import setting_text, setting_title
 from pages._shared.common import run_cache, widgets
+from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.thumbnails import SIDE, small_images
@@ -60,11 +62,12 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
     chosen = comparison_cache.chosen(models)
     with errors_shown():
         common = comparison_cache.common(chosen)
+        copied = any(run_cache.copies(r).paths for rs in models.values() for r in rs)
+        _show_metric(runs, chosen)
         st.markdown(f"**{plain(common)}** Only these are compared, image by image.")
         _show_sample_size(common)
         _explain_folds(models)
-        copied = _show_copies(models)
-        _show_metric(runs, chosen)
+        _show_copies(models)
         _show_all_metrics(runs, chosen, copied)
         _show_disagreements(models, chosen)
         _show_curves(runs, chosen)
@@ -88,8 +91,8 @@ def _show_sample_size(common: CommonImages) -> None:
         st.warning(plain(" ".join(few)), icon=":material/warning:")
 
 
-def _show_copies(models: comparison_cache.Models) -> bool:
-    """How many test images are copies; whether some are left out for that."""
+def _show_copies(models: comparison_cache.Models) -> None:
+    """How many test images are copies, which are left out."""
     copied = {
         name: sum(len(run_cache.copies(run).paths) for run in runs)
         for name, runs in models.items()
@@ -113,7 +116,6 @@ def _show_copies(models: comparison_cache.Models) -> bool:
         )
     if unknown:
         st.caption(plain(f"Near copies were not looked for in: {', '.join(unknown)}."))
-    return bool(counts)
 
 
 def _explain_folds(models: comparison_cache.Models) -> None:
@@ -128,23 +130,26 @@ def _explain_folds(models: comparison_cache.Models) -> None:
 
 def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     order = [*_FIRST_METRICS, *(m for m in METRICS if m not in _FIRST_METRICS)]
+    answer = st.container()
     metric = st.selectbox(
         "Compare by",
         order,
         format_func=lambda key: (
-            METRICS[key].title
+            METRICS[key].overall_title
             + (", lower is better" if METRICS[key].lower_is_better else "")
         ),
         key="compared-metric",
+        width=_PICKER,
     )
     estimates = {
         name: m[metric] for name, m in comparison_cache.metrics(chosen).items()
     }
     with st.spinner("Testing …", show_time=False):
         pairs = comparison_cache.differences(chosen, metric)
-    _show_sentences(pairs)
+    with answer:
+        _show_sentences(pairs)
     show_figure(
-        comparison_figures.intervals_figure(estimates, METRICS[metric].title),
+        comparison_figures.intervals_figure(estimates, METRICS[metric].overall_title),
         key="intervals",
         alt="; ".join(f"{name}: {e}" for name, e in estimates.items()),
     )
@@ -158,7 +163,7 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
 def _show_sentences(pairs: Sequence[PairedDifference]) -> None:
     """What the tests say: of one pair large, of several those that can be told."""
     if len(pairs) == 1:
-        st.markdown(f"#### {plain(pairs[0])}")
+        show_answer(str(pairs[0]))
         return
     beaten: dict[str, list[str]] = {}
     for pair in pairs:
@@ -174,20 +179,20 @@ def _show_sentences(pairs: Sequence[PairedDifference]) -> None:
     rest, n = sum(not pair.better for pair in pairs), pairs[0].estimate.n
     if rest:
         which = "No pair is" if not lines else f"{rest} of {len(pairs)} pairs are not"
-        lines.append(f"* {which} distinguishable on {n:,} images.")
+        lines.append(f"* {which} significantly different (n \\= {n:,}).")
     st.markdown("\n".join(lines))
 
 
 def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "One": [pair.first for pair in pairs],
-            "Other": [pair.second for pair in pairs],
+            "Model A": [pair.first for pair in pairs],
+            "Model B": [pair.second for pair in pairs],
             "Difference (95 % interval)": [_signed(pair.estimate) for pair in pairs],
-            "p": ["< 0.001" if p.p < 0.001 else f"{p.p:.3f}" for p in pairs],
+            "p": [p.p_text.removeprefix("p ").removeprefix("= ") for p in pairs],
             "Test": [pair.test for pair in pairs],
             "n": [pair.estimate.n for pair in pairs],
-            "n that would tell": [
+            "n needed": [
                 f"{pair.needed:,}" if pair.needed and not pair.better else "–"
                 for pair in pairs
             ],
@@ -207,7 +212,8 @@ def _show_all_metrics(
 ) -> None:
     with st.expander("Every metric side by side", icon=":material/table:"):
         by_model = comparison_cache.metrics(chosen)
-        table = pd.DataFrame({"Metric": [metric.title for metric in METRICS.values()]})
+        titles = [metric.overall_title for metric in METRICS.values()]
+        table = pd.DataFrame({"Metric": titles})
         for name, metrics in by_model.items():
             table[f"{name} "] = [str(metrics[key]) for key in METRICS]
         beside = comparison_cache.metrics_with_copies(chosen) if copied else {}
@@ -233,7 +239,7 @@ def _show_all_metrics(
 
 def _metrics_csv(by_model: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
     rows = [
-        (name, METRICS[key].title, e.value, *e.ends, e.n)
+        (name, METRICS[key].overall_title, e.value, *e.ends, e.n)
         for name, metrics in by_model.items()
         for key, e in metrics.items()
     ]
@@ -249,7 +255,7 @@ def _show_disagreements(
     n = len(common.paths)
     st.markdown(f"**Where they disagree**: {len(at):,} of {n:,} images")
     if not len(at):
-        st.caption("All first choices are the same.")
+        st.caption("All predicted classes are the same.")
         return
     count = st.session_state.setdefault(_SHOWN, _AT_ONCE)
     positions = at[:count]
@@ -276,8 +282,8 @@ def _tile(
     if isinstance(thumbnail, str):
         st.caption(plain(thumbnail))
     else:
-        st.image(thumbnail, width=SIDE, alt=f"Image with label {label}")
-    lines = [f"Label {plain(label)}"]
+        st.image(thumbnail, width=SIDE, alt=f"Image with true class {label}")
+    lines = [f"True class {plain(label)}"]
     for name, model in common.models.items():
         choice = int(model.predicted[i])
         share = plots.per_cent(float(model.scores[i, choice]))
@@ -286,7 +292,7 @@ def _tile(
             f"{right} {plain(name)}: **{plain(model.classes[choice])}** {plain(share)}"
         )
     st.caption("  \n".join(lines))
-    if st.button("Look closer", key=f"compare-{i}", width="stretch"):
+    if st.button("Details", key=f"compare-{i}", width="stretch"):
         path = common.paths[i]
         runs = {
             name: comparison_cache.asked(run_or_folds, path)
@@ -300,7 +306,7 @@ def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
     """The image through every model: bars and heat maps."""
     with errors_shown():
         st.text(path)
-        st.markdown(f"Label in the data set: **{plain(label)}**")
+        st.markdown(f"True class in the data set: **{plain(label)}**")
         answers = []
         with st.spinner("Asking the models …"):
             for name, run in runs.items():
@@ -318,11 +324,13 @@ def _disagreement_table(common: CommonImages, at: Any) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "path": [common.paths[i] for i in at],
-            "label": [first.classes[first.truth[i]] for i in at],
+            "true_class": [first.classes[first.truth[i]] for i in at],
         }
     )
     for name, model in common.models.items():
-        table[f"{name}: first choice"] = [model.classes[model.predicted[i]] for i in at]
+        table[f"{name}: predicted class"] = [
+            model.classes[model.predicted[i]] for i in at
+        ]
         table[f"{name}: score"] = model.scores[at].max(axis=1)
     return table
 
@@ -406,11 +414,11 @@ def _show_settings(entries: Sequence[Entry], names: dict[str, str]) -> None:
     if "dataset" in differing:
         differing["dataset"] = [widgets.folder_name(f) for f in differing["dataset"]]
     if not differing:
-        st.caption("None: they differ by chance alone.")
+        st.caption("None.")
         return
-    table = pd.DataFrame({"Setting": [name.replace("_", " ") for name in differing]})
+    table = pd.DataFrame({"Setting": [setting_title(name) for name in differing]})
     for at, entry in enumerate(entries):
-        texts = [run_table.setting_text(v[at]) for v in differing.values()]
+        texts = [setting_text(name, v[at]) for name, v in differing.items()]
         table[f"{names[entry.run.id]} "] = texts
     st.dataframe(_marked(table), hide_index=True, height="content")
     st.caption("Marked: unlike the first run.")

@@ -42,14 +42,14 @@ def show_calibration(run: Run, group: Subgroup) -> None:
     name = st.selectbox(
         "Scores of",
         ["", *data.classes],
-        format_func=lambda name: name or "The first choice, whatever it is",
+        format_func=lambda name: name or "The predicted class",
         key="calibration-of",
     )
     who = f"{plain(name)}" if name else "right"
     st.markdown(
-        f"Of images whose {'score for it' if name else 'first choice'} has 80 %, about "
-        f"80 of 100 should be {who}: points on the dotted line. Above it the model is "
-        "too modest, below it too sure. A click on a point shows its images."
+        f"Of images with a score of 80 %, about 80 of 100 should be {who}: points on "
+        "the dotted line. Above it the model is under-confident, below it "
+        "over-confident. A click on a point shows its images."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -80,7 +80,7 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
     position = data.classes.index(name) if name else None
     bins = reliability_diagram(data, position)
     colour = plots.class_colours(data.classes)[name] if name else _COLOUR
-    claim = f"it is {name}" if name else "the first choice is right"
+    claim = f"it is {name}" if name else "the predicted class is right"
     clickable = key == "reliability"
     show_figure(
         figures.reliability_figure(bins, colour, claim),
@@ -101,7 +101,7 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
         [b.low, b.high, b.count, b.mean_score, b.share.value, *b.share.ends]
         for b in bins
     ]
-    names = ["from", "to", "images", "mean_score", "came_true", "low", "high"]
+    names = ["from", "to", "images", "mean_score", "observed_frequency", "low", "high"]
     csv_button(pd.DataFrame(table, columns=names), key, run)
 
 
@@ -109,17 +109,25 @@ def _store(run: Run, temperature: Temperature) -> None:
     if temperature.bounded:
         return
     stored = temperature_scaling.stored_temperature(run)
-    surer = "surer" if temperature.value < 1 else "less sure"
-    surer = "hardly " + surer if abs(temperature.value - 1) < 0.02 else surer
+    more = "more confident" if temperature.value < 1 else "less confident"
     st.markdown(
-        f"Dividing by the temperature makes every score {surer} and changes no first "
-        f"choice. It was fitted on {temperature.images:,} validation images; the "
-        "right-hand figure shows what it does to the test images, which had no part in "
-        "it."
+        f"Dividing by the temperature makes every score {more} and changes no "
+        f"predicted class. It was fitted on {temperature.images:,} validation images; "
+        "the right-hand figure shows what it does to the test images, which had no "
+        "part in it."
     )
     if stored == temperature:
         st.success("Stored with the model.", icon=":material/check:")
-    elif st.button("Store it with the model", type="primary"):
+        return
+    changes = temperature.changes_scores
+    if not changes:
+        st.info(
+            f"No need to calibrate was shown: 1, which changes nothing, is within what "
+            f"is known of the temperature, {plain(temperature.interval)}.",
+            icon=":material/info:",
+        )
+    kind = "primary" if changes else "secondary"
+    if st.button("Store the temperature with the model", type=kind):
         temperature_scaling.store_temperature(run, temperature)
         audit.record("calibrate", run=run.id, temperature=round(temperature.value, 4))
         st.rerun()

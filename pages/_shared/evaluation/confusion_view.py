@@ -1,4 +1,4 @@
-"""What was taken for what; a click on a cell shows its images."""
+"""Confusion matrix; a click on a cell shows its images."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pages._shared.evaluation.gallery_view import ask_for, show_gallery
 def show_mistakes(run: Run, group: Subgroup) -> None:
     """The confusion matrix and the gallery below it."""
     evaluation = run_cache.evaluation(run, group)
-    st.markdown("**What was taken for what**: click a cell to see its images.")
+    st.markdown("**Confusion matrix**: click a cell to see its images.")
     with st.container(width=760):
         figure = plots.confusion_figure(evaluation.classes, evaluation.confusion)
         show_figure(
             figures.clickable(figure, evaluation.classes),
             key="confusion",
-            alt="Confusion matrix: labels in rows, first choices in columns",
+            alt="Confusion matrix: true classes in rows, predicted classes in columns",
             on_click=lambda point: _open(evaluation, point),
         )
     csv_button(confusion_table(evaluation), "confusion", run)

@@ -30,7 +30,7 @@ def show_repeats(run: Run) -> None:
     current = next((entry for entry in entries if entry.run.id == run.id), None)
     if current is None or run.tested_model:
         return
-    st.markdown("**How much of it is luck?**")
+    st.markdown("**Variation between seeds and folds**")
     seeds, folds = st.tabs(["Other seeds", "Folds (cross-validation)"])
     with seeds:
         _show_seeds(current, cross_validation.repeats_of(current, entries))
@@ -87,7 +87,7 @@ def _show_folds(current: Entry, experiments: list[CrossValidation]) -> None:
             "Train the folds",
             icon=":material/view_week:",
             disabled=exists,
-            help="They were asked for already." if exists else None,
+            help="They were submitted already." if exists else None,
         ):
             _train(current, cross_validation.fold_configs(current.config, int(count)))
 

@@ -11,7 +11,6 @@ from medmodel.data.sample_size import class_counts
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.predictions import shared_patients
-from medmodel.reports import plots
 from medmodel.reports.model_card import (
     few_patients,
     metrics_with_copies,
@@ -20,24 +19,10 @@ from medmodel.reports.model_card import (
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_split
 from pages._shared.common import run_cache
-from pages._shared.common.charts import show_figure
-from pages._shared.common.downloads import csv_button
-from pages._shared.common.widgets import errors_shown, folder_name
+from pages._shared.common.widgets import folder_name
 from pages._shared.common.words import plain
 
 _NAMED = 5
-_MATRIX_WIDTH = 760
-
-
-def show_evaluation(run: Run) -> None:
-    """The run's test split in numbers; says so where there are none yet."""
-    with errors_shown():
-        evaluation = evaluated(run)
-        st.subheader("How good is it?", anchor=False)
-        show_frame(run, evaluation)
-        show_numbers(evaluation)
-        show_classes(evaluation)
-        _show_confusion(run, evaluation)
 
 
 def evaluated(run: Run) -> Evaluation:
@@ -72,18 +57,10 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
             f"{_mapping_sentence(run)}"
         )
     else:
-        where = f"the run's own test split. {_split_sentence(overlap)}"
-    st.markdown(
-        f"Measured on **{who}** of {where} Seed {run.config.seed}. Intervals are 95 %."
-    )
-    st.caption(
-        plain(
-            f"Always guessing {evaluation.majority}, the commonest class of these "
-            f"images, gives an accuracy of {evaluation.baseline}. "
-            f"{evaluation.resolution}"
-        )
-    )
-    _show_copies(run)
+        where = f"the test split. {_split_sentence(overlap)}"
+    st.markdown(f"Measured on **{who}** of {where}")
+    if run_cache.copies(run).paths:
+        _show_copies(run)
     if overlap:
         st.warning(
             f"{overlap:,} patients of the test split also occur in training or "
@@ -98,12 +75,22 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
         st.warning(plain(" ".join(few)), icon=":material/warning:")
 
 
+def show_frame_details(run: Run, evaluation: Evaluation) -> None:
+    """What a single number is to be measured against, below the numbers."""
+    st.caption(
+        plain(
+            f"Baseline (majority class {evaluation.majority} of these images): "
+            f"accuracy {evaluation.baseline}. {evaluation.resolution} Intervals are "
+            f"95 %. Seed {run.config.seed}."
+        )
+    )
+    if not run_cache.copies(run).paths:
+        st.caption(plain(run_cache.copies(run)))
+
+
 def _show_copies(run: Run) -> None:
     """How many test images are copies, with the metrics that include them."""
     copies = run_cache.copies(run)
-    if not copies.paths:
-        st.caption(str(copies))
-        return
     sentence = str(copies)
     if not copies.all_are_copies:
         sentence += f" {metrics_with_copies(run_cache.evaluation_with_copies(run))}"
@@ -123,57 +110,10 @@ def _mapping_sentence(run: Run) -> str:
 
 def _split_sentence(overlap: int | None) -> str:
     if overlap is None:
-        return (
-            "Split by **image**: patients are not known, so images of one patient may "
-            "lie on both sides."
-        )
+        return "Split by **image**: patients are not known."
     if overlap:
         return "Split by **image**, patients not kept apart."
     return "Split by **patient**: no patient number is in more than one split."
-
-
-def show_numbers(evaluation: Evaluation) -> None:
-    """The three numbers that matter most, beside what guessing gets."""
-    areas = "against the rest, mean of classes" if len(evaluation.classes) > 2 else ""
-    tiles = [
-        (
-            "Accuracy",
-            evaluation.accuracy,
-            "Share of images whose label was the model's first choice.",
-        ),
-        (
-            "Balanced accuracy",
-            evaluation.balanced_accuracy,
-            "Mean of the classes' sensitivities: rare classes count as much.",
-        ),
-        (
-            "AUC",
-            evaluation.auc,
-            "Area under the ROC curve: how often an image of the class scores higher "
-            f"than one that is not {areas}. 0.5 is chance.",
-        ),
-        (
-            f"Always guessing {evaluation.majority}",
-            evaluation.baseline,
-            "Accuracy of guessing the commonest class of these test images: what a "
-            "model has to beat.",
-        ),
-    ]
-    places = st.columns([1, 1, 1, 1.3])
-    for column, (title, estimate, meaning) in zip(places, tiles, strict=True):
-        with column:
-            _show_tile(title, estimate, meaning)
-
-
-def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        st.markdown(f":gray[{plain(title)}]", help=meaning)
-        if estimate.measurable:
-            interval = plain(estimate.interval)
-            st.markdown(f"### {estimate.value:.3f} :small[{interval}]")
-        else:
-            st.markdown("### not measurable")
-        st.caption(f"n = {estimate.n:,} images")
 
 
 def show_classes(evaluation: Evaluation) -> None:
@@ -195,11 +135,11 @@ def show_classes(evaluation: Evaluation) -> None:
         height="content" if len(rows) <= 12 else 460,
         column_config={
             "Sensitivity": st.column_config.TextColumn(
-                help="Of n images of the class, the share that was recognised (recall)."
+                help="Recall: of n images of the class, the proportion recognised."
             ),
             "Precision": st.column_config.TextColumn(
-                help="Of n images that the model called so, the share that is so "
-                "(positive predictive value, at this split's mixture of classes)."
+                help="Positive predictive value: of n images predicted to be of the "
+                "class, the proportion that are, at this split's prevalence."
             ),
             "AUC": st.column_config.TextColumn(help="This class against the rest."),
         },
@@ -210,19 +150,10 @@ def show_classes(evaluation: Evaluation) -> None:
 def confusion_table(evaluation: Evaluation) -> pd.DataFrame:
     """The confusion matrix as a table to take away."""
     table = pd.DataFrame(evaluation.confusion, columns=evaluation.classes)
-    table.insert(0, "label \\ first choice", evaluation.classes, allow_duplicates=True)
+    table.insert(
+        0, "true class \\ predicted class", evaluation.classes, allow_duplicates=True
+    )
     return table
-
-
-def _show_confusion(run: Run, evaluation: Evaluation) -> None:
-    st.markdown("**What was taken for what** (confusion matrix)")
-    with st.container(width=_MATRIX_WIDTH):
-        show_figure(
-            plots.confusion_figure(evaluation.classes, evaluation.confusion),
-            key="confusion",
-            alt="Confusion matrix: labels in rows, first choices in columns",
-        )
-    csv_button(confusion_table(evaluation), "confusion", run)
 
 
 def _with_n(estimate: Estimate) -> str:

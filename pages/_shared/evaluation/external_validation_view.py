@@ -130,7 +130,7 @@ def _show_test(test: Run) -> None:
     where = plain(widgets.folder_name(test.config.dataset))
     running = status.state is RunStatus.RUNNING
     state = "Testing" if running else STATE_TITLES[status.state]
-    st.markdown(f"**{where}** :gray[{state}, asked for {ago(status.created)}]")
+    st.markdown(f"**{where}** :gray[{state}, submitted {ago(status.created)}]")
     if status.state.active:
         show_progress(test)
         if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{test.id}"):

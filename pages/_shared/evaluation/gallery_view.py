@@ -53,7 +53,7 @@ def ask_for(
         label: A class or "".
         choice: A class or "".
         scores: The score lies above the first and is at most the second, in per cent.
-        of: The class whose score is meant; "" for the first choice's.
+        of: The class whose score is meant; "" for the predicted class's.
         but: A class that the label is not, or "".
         wrong: Whether only misclassified images are meant.
     """
@@ -107,8 +107,8 @@ def _filters(run: Run, group: Subgroup) -> tuple[ImageFilter, Any]:
         return name or "Any"
 
     label, choice, order = st.columns([1, 1, 1.6], vertical_alignment="bottom")
-    label.selectbox("Label", offered[LABEL], format_func=named, key=LABEL)
-    choice.selectbox("First choice", offered[CHOICE], format_func=named, key=CHOICE)
+    label.selectbox("True class", offered[LABEL], format_func=named, key=LABEL)
+    choice.selectbox("Predicted class", offered[CHOICE], format_func=named, key=CHOICE)
     with order:
         sorting = st.segmented_control(
             "Order",
@@ -123,11 +123,11 @@ def _filters(run: Run, group: Subgroup) -> tuple[ImageFilter, Any]:
         score.selectbox(
             "Score of",
             offered[OF],
-            format_func=lambda name: name or "The first choice",
+            format_func=lambda name: name or "The predicted class",
             key=OF,
         )
         scores.slider("Lies within", 0.0, 100.0, step=0.5, format="%.1f %%", key=SCORES)
-        wrong.checkbox("Only wrong first choices", key=_WRONG)
+        wrong.checkbox("Only wrong predicted classes", key=_WRONG)
     return _wanted(others, group), sorting
 
 
@@ -147,9 +147,9 @@ def _wanted(others: list[str], group: Subgroup) -> ImageFilter:
 
 
 def _headline(run: Run, filters: ImageFilter, images: pd.DataFrame) -> None:
-    words = [f"label {plain(filters.label)}"] if filters.label else []
-    words += [f"label not {plain(filters.but)}"] if filters.but else []
-    words += [f"first choice {plain(filters.choice)}"] if filters.choice else []
+    words = [f"true class {plain(filters.label)}"] if filters.label else []
+    words += [f"true class not {plain(filters.but)}"] if filters.but else []
+    words += [f"predicted class {plain(filters.choice)}"] if filters.choice else []
     if (filters.low, filters.high) != (0, 1):
         of = f" for {plain(filters.of)}" if filters.of else ""
         words.append(f"score{of} {100 * filters.low:g} to {100 * filters.high:g} %")
@@ -179,7 +179,7 @@ def _tile(run: Run, row: Any, thumbnail: bytes | str, marked: bool) -> None:
     if isinstance(thumbnail, str):
         st.caption(plain(thumbnail))
     else:
-        alt = f"Image with label {row.label}, first choice {row.choice}"
+        alt = f"Image with true class {row.label}, predicted class {row.choice}"
         st.image(thumbnail, width=SIDE, alt=alt)
     right = row.label == row.choice
     choice = f"{plain(row.choice)} {plain(plots.per_cent(row.score))}"
@@ -187,9 +187,9 @@ def _tile(run: Run, row: Any, thumbnail: bytes | str, marked: bool) -> None:
         st.caption(choice)
     else:
         label_score = plain(plots.per_cent(row.label_score))
-        st.caption(f"**{choice}**, label {plain(row.label)} {label_score}")
+        st.caption(f"**{choice}**, true class {plain(row.label)} {label_score}")
     flag = ":material/flag: " if marked else ""
-    if st.button(f"{flag}Look closer", key=f"open-{row.path}", width="stretch"):
+    if st.button(f"{flag}Details", key=f"open-{row.path}", width="stretch"):
         _look_closer(run, row)
 
 
@@ -198,7 +198,7 @@ def _look_closer(run: Run, row: Any) -> None:
     """The image, every class's score and where the network looked."""
     with errors_shown():
         st.text(row.path + (f", patient {row.patient}" if row.patient else ""))
-        st.markdown(f"Label in the data set: **{plain(row.label)}**")
+        st.markdown(f"True class in the data set: **{plain(row.label)}**")
         doubtful = st.checkbox(
             "This label looks wrong",
             value=row.path in gallery.doubtful_labels(run),

@@ -7,32 +7,37 @@ import streamlit as st
 
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
+from medmodel.evaluation.positive_class import positive_class
 from medmodel.evaluation.subgroups import ALL, Subgroup
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
 from pages._shared.evaluation.cross_validation_view import show_repeats
-from pages._shared.evaluation.evaluation_view import show_classes, show_numbers
+from pages._shared.evaluation.evaluation_view import show_classes
 
 _VALUE = "Value (95 % interval)"
 _COUNT = st.column_config.NumberColumn(format="localized")
 
 
 def show_metrics(run: Run, group: Subgroup) -> None:
-    """Tiles, a table of all metrics for what is chosen, one line per class."""
+    """Every metric for what is chosen, one line per class."""
     evaluation = run_cache.evaluation(run, group)
-    show_numbers(evaluation)
     classes = [result.name for result in evaluation.per_class if result.images]
+    positive = positive_class(run, evaluation.classes)
+    of_two = positive is not None and positive.name in classes
     choice = st.selectbox(
         "Every metric of",
         ["", *classes],
+        index=1 + classes.index(positive.name) if positive and of_two else 0,
         format_func=lambda name: (
-            f"{name}, against the rest" if name else "All classes together (means)"
+            f"{name}, against the rest"
+            if name
+            else "All classes together (macro-averaged where a mean is taken)"
         ),
-        key="metrics-of",
+        key=f"metrics-of-{positive.name if positive else ''}",
     )
     of_all = _metrics(run, choice)
-    table = _table(of_all)
+    table = _table(of_all, whole=not choice)
     if group != ALL:
         of_some = _metrics(run, choice, group)
         table.insert(1, "These images", [str(e) for e in of_some.values()])
@@ -62,44 +67,52 @@ def _metrics(run: Run, name: str, group: Subgroup = ALL) -> dict[str, Estimate]:
 def all_metrics(run: Run) -> pd.DataFrame:
     """Columns `class, metric, value, low, high, n`; class "" is overall.
 
+    Of two classes the positive one comes first, then what is macro-averaged.
+
     Where test images are copies of training or validation images, the numbers are
     without them, and those with them stand in `value_with_copies` and the like.
     """
     classes = run_cache.split(run).classes
-    rows = _rows(
-        classes,
-        run_cache.overall(run),
-        [run_cache.of_class(run, at) for at in range(len(classes))],
-    )
+    order = _class_order(run, classes)
+    each = {name: run_cache.of_class(run, at) for at, name in enumerate(classes)}
+    rows = _rows({name: each.get(name, run_cache.overall(run)) for name in order})
     copies = run_cache.copies(run)
     if run.tested_model or not copies.paths or copies.all_are_copies:
         return rows
     data = run_cache.split_with_copies(run)
-    of_classes = [class_metrics(data, at) for at in range(len(classes))]
-    beside = _rows(classes, overall_metrics(data), of_classes)
+    each = {name: class_metrics(data, at) for at, name in enumerate(classes)}
+    whole = overall_metrics(data)
+    beside = _rows({name: each.get(name, whole) for name in order})
     return rows.join(beside[["value", "low", "high", "n"]].add_suffix("_with_copies"))
 
 
-def _rows(
-    classes: list[str],
-    overall: dict[str, Estimate],
-    of_classes: list[dict[str, Estimate]],
-) -> pd.DataFrame:
-    groups = zip(["", *classes], [overall, *of_classes], strict=True)
+def _class_order(run: Run, classes: list[str]) -> list[str]:
+    """The positive class first, if there is one, then "" for all classes together."""
+    positive = positive_class(run, classes)
+    first = [positive.name] if positive else []
+    return list(dict.fromkeys([*first, "", *classes]))
+
+
+def _rows(by_class: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
     rows = [
-        (name, METRICS[key].title, e.value, *e.ends, e.n)
-        for name, metrics in groups
+        (name, _title(key, whole=not name), e.value, *e.ends, e.n)
+        for name, metrics in by_class.items()
         for key, e in metrics.items()
     ]
     columns = ["class", "metric", "value", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _table(metrics: dict[str, Estimate]) -> pd.DataFrame:
+def _title(key: str, whole: bool) -> str:
+    metric = METRICS[key]
+    return metric.overall_title if whole else metric.title
+
+
+def _table(metrics: dict[str, Estimate], whole: bool) -> pd.DataFrame:
     shown = [METRICS[key] for key in metrics]
     return pd.DataFrame(
         {
-            "Metric": [m.title for m in shown],
+            "Metric": [_title(key, whole) for key in metrics],
             _VALUE: [str(e) for e in metrics.values()],
             "n": [e.n for e in metrics.values()],
             "Better": ["lower" if m.lower_is_better else "higher" for m in shown],

@@ -25,6 +25,7 @@ from medmodel.evaluation.thresholds import (
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.widgets import errors_shown
@@ -35,7 +36,7 @@ _KINDS = {
     "youden": "Balanced (Youden)",
     "sensitivity": "Reach a sensitivity",
     "specificity": "Reach a specificity",
-    "cost": "By what a miss costs",
+    "cost": "By the cost of errors",
 }
 
 
@@ -44,14 +45,15 @@ def show_operating_point(run: Run) -> None:
     frozen = frozen_thresholds(run)
     if frozen is None:
         st.markdown(
-            "From which score on is an image **called** a class? Choose the rule now: "
-            "the thresholds come from this run's **validation** images alone, and are "
-            "frozen before the test images are looked at."
+            "**Decision threshold**: the score from which on an image is flagged as a "
+            "class. Choose the rule now: the thresholds come from this run's "
+            "**validation** images alone, and are locked before the test results are "
+            "shown."
         )
-        _choose(run, "Freeze it and look at the test images")
+        _choose(run, "Lock threshold and show test results")
         return
     st.markdown(
-        f":material/lock: **Frozen**, chosen on validation images only: "
+        f":material/lock: **Locked**, chosen on validation images only: "
         f"{plain(frozen[0])}."
     )
     position = pick_class(run)
@@ -72,7 +74,7 @@ def show_operating_point(run: Run) -> None:
             f"{which} of {plain(data.classes[position])}: what the threshold would "
             "mean at a clinic cannot be told."
         )
-    with st.expander("The frozen thresholds of all classes"):
+    with st.expander("The locked thresholds of all classes"):
         table = _outcomes(data, frozen[1])
         st.dataframe(table, hide_index=True, height="content")
         csv_button(table, "thresholds", run)
@@ -80,7 +82,7 @@ def show_operating_point(run: Run) -> None:
         st.markdown(
             "The thresholds come from validation images again, but you have seen the "
             "test images by now: how well the new ones do there is **no honest test** "
-            "any more. What was frozen stays; this choice is kept beside it, with its "
+            "any more. What was locked stays; this choice is kept beside it, with its "
             "date, and always said to be later."
         )
         _choose(run, "Keep it as a later choice")
@@ -164,7 +166,7 @@ def _ask(name: str) -> Rule:
         return Rule(kind, share / 100)
     if kind == "cost":
         value = right.number_input(
-            "One miss is as bad as this many false alarms",
+            "One false negative is as bad as this many false positives",
             0.1,
             1000.0,
             5.0,
@@ -176,16 +178,16 @@ def _ask(name: str) -> Rule:
 
 def _show_outcome(outcome: Outcome) -> None:
     tiles = [
-        ("Found", outcome.found, "sensitivity"),
-        ("Missed", outcome.missed, "sensitivity"),
-        ("False alarms", outcome.false_alarms, "specificity"),
-        ("Left alone", outcome.left_alone, "specificity"),
+        ("True positives", outcome.found, "sensitivity"),
+        ("False negatives", outcome.missed, "sensitivity"),
+        ("False positives", outcome.false_alarms, "specificity"),
+        ("True negatives", outcome.left_alone, "specificity"),
     ]
     for column, (title, count, key) in zip(st.columns(4), tiles, strict=True):
         with column, st.container(border=True, gap="xxsmall"):
             st.markdown(f":gray[{title}]")
-            st.markdown(f"### {count:,}")
-            if title in ("Found", "Left alone"):
+            show_answer(f"{count:,}")
+            if title in ("True positives", "True negatives"):
                 name = "Sensitivity" if key == "sensitivity" else "Specificity"
                 st.caption(plain(f"{name} {outcome.metrics[key]}"))
             else:
@@ -193,9 +195,9 @@ def _show_outcome(outcome: Outcome) -> None:
                 st.caption(plain(f"of {n:,} images"))
     st.caption(
         plain(
-            f"{outcome.name} is called from a score of {outcome.threshold:.3f} on. PPV "
-            f"{outcome.metrics['ppv']}, NPV {outcome.metrics['npv']} at this split's "
-            f"prevalence of {100 * outcome.prevalence:.1f} %."
+            f"{outcome.name} is flagged from a score of {outcome.threshold:.3f} on. "
+            f"PPV {outcome.metrics['ppv']}, NPV {outcome.metrics['npv']} at this "
+            f"split's prevalence of {100 * outcome.prevalence:.1f} %."
         )
     )
 
@@ -204,7 +206,6 @@ def _show_outcome(outcome: Outcome) -> None:
 def _explore(run: Run, data: Predictions, position: int, frozen: float) -> None:
     """What another threshold and a clinic's prevalence would mean."""
     name = plain(data.classes[position])
-    usual = 100 * float((data.truth == position).mean())
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):
         st.markdown("**At your clinic**")
@@ -212,17 +213,20 @@ def _explore(run: Run, data: Predictions, position: int, frozen: float) -> None:
             f"Of 100 patients like yours, how many have {name}?",
             0.1,
             99.9,
-            min(max(usual, 0.1), 99.9),
+            None,
             step=1.0,
             format="%.1f",
+            placeholder="Prevalence in %",
             key=f"prevalence-{run.id}-{position}",
         )
+        if share is None:
+            st.caption("Enter the prevalence: predictive values depend on it.")
         frozen_place = st.empty()
     with right, st.container(border=True):
         st.markdown("**Explore another threshold**")
         st.caption(
             ":material/science: **Exploratory**: a threshold chosen while looking at "
-            "test images proves nothing. The frozen one stays."
+            "test images proves nothing. The locked one stays."
         )
         threshold = st.slider(
             f"Threshold for {name}",
@@ -236,8 +240,23 @@ def _explore(run: Run, data: Predictions, position: int, frozen: float) -> None:
         explored_place = st.empty()
     for place, cut in ((frozen_place, frozen), (explored_place, threshold)):
         with place.container():
-            _forecast(outcome(data, position, cut), share / 100)
+            _rates(outcome(data, position, cut), share)
     _benefit(run, data, position, threshold)
+
+
+def _rates(outcome: Outcome, share: float | None) -> None:
+    """The rates of a threshold; what they mean once the prevalence is known."""
+    if share is not None:
+        _forecast(outcome, share / 100)
+        return
+    sensitivity = outcome.metrics["sensitivity"]
+    specificity = outcome.metrics["specificity"]
+    st.caption(
+        plain(
+            f"At a score from {outcome.threshold:.3f} on: sensitivity {sensitivity}, "
+            f"specificity {specificity}."
+        )
+    )
 
 
 def _forecast(outcome: Outcome, prevalence: float) -> None:
@@ -265,9 +284,9 @@ def _benefit(run: Run, data: Predictions, position: int, threshold: float) -> No
         figure = figures.benefit_figure(curve, colour, threshold)
         show_figure(figure, "benefit", f"Net benefit of acting on the score for {name}")
         st.caption(
-            "True positives per patient, minus false ones weighed by how much a false "
-            "alarm costs. Worth something where the line lies above both others, and "
-            "only if scores are calibrated."
+            "True positives per patient, minus false ones weighed by how much a "
+            "false positive costs. Worth something where the line lies above both "
+            "others, and only if scores are calibrated."
         )
         few = None if curve.too_few is None else too_few(curve.too_few)
         if few:
@@ -277,7 +296,7 @@ def _benefit(run: Run, data: Predictions, position: int, threshold: float) -> No
             "model": curve.model,
             "low": curve.low if few is None else few,
             "high": curve.high if few is None else few,
-            "everybody": curve.everybody,
+            "treat_all": curve.treat_all,
         }
         csv_button(pd.DataFrame(table), "decision-curve", run)
 

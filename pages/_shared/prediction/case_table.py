@@ -46,7 +46,7 @@ def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
             "Image": st.column_config.ImageColumn(width="small"),
             "File": st.column_config.TextColumn(width="medium"),
         },
-        alt="Images with the model's first choice and scores",
+        alt="Images with the predicted class and scores",
     )
     back, forward, place, download = st.columns(
         [1, 1, 3, 1.4], vertical_alignment="center"
@@ -86,7 +86,7 @@ def csv_text(
     refused: Sequence[Refused] = (),
     unlike: Sequence[bool] = (),
 ) -> str:
-    """Every image's first choice and probabilities; refused files with their reason.
+    """Every image's predicted class and probabilities; refused files with their reason.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front.
 
@@ -101,7 +101,12 @@ def csv_text(
     kind = "calibrated" if answers[0].prediction.temperature else "score"
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    header = ["file", "label", "first_choice", *(f"{kind}_{c}" for c in classes)]
+    header = [
+        "file",
+        "true_class",
+        "predicted_class",
+        *(f"{kind}_{c}" for c in classes),
+    ]
     writer.writerow([*header, "problem"])
     for i, answer in enumerate(answers):
         problem = UNLIKE if len(unlike) and unlike[i] else ""
@@ -123,7 +128,7 @@ def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     columns = {
         "Image": [case.preview for case in cases],
         "File": [case.name for case in cases],
-        "First choice": [classes[order[i, 0]] for i in rows],
+        "Predicted class": [classes[order[i, 0]] for i in rows],
         "Score": [per_cent(scores[i, order[i, 0]]) for i in rows],
     }
     if len(classes) > _MOST_COLUMNS:
@@ -135,12 +140,12 @@ def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
             title = f"{name} " if name in columns else name
             columns[title] = [per_cent(scores[i, position]) for i in rows]
     if any(case.label for case in cases):
-        columns["Label (known)"] = [case.label for case in cases]
+        columns["True class"] = [case.label for case in cases]
     table = pd.DataFrame(columns)
-    facts = ("Image", "File", "Label (known)")
+    facts = ("Image", "File", "True class")
     predicted = [name for name in table if name not in facts]
     table.loc[list(unlike), predicted] = "–"
-    table.loc[list(unlike), "First choice"] = UNLIKE
+    table.loc[list(unlike), "Predicted class"] = UNLIKE
     return table
 
 

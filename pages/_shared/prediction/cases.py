@@ -76,7 +76,9 @@ class Refused:
     reason: str
 
 
-def uploaded(files: Sequence[UploadedFile], first: Preprocessing) -> list[Case]:
+def uploaded(
+    files: Sequence[UploadedFile], first: Preprocessing, page: str = "diagnose"
+) -> list[Case]:
     """The images among the uploaded files; refused ones are named on the page.
 
     Each file is decoded once per session.
@@ -84,8 +86,9 @@ def uploaded(files: Sequence[UploadedFile], first: Preprocessing) -> list[Case]:
     Args:
         files: What the upload widget holds.
         first: The preprocessing that is certainly asked for.
+        page: Whose images they are; each page has its own.
     """
-    cases = st.session_state.get("cases", {})
+    cases = st.session_state.get(f"cases-{page}", {})
     # Another model may want volumes cut along another axis, or another frame.
     wanted = f"{first.axis}-{first.frame}"
     keys = {file.file_id: f"{file.file_id}-{wanted}" for file in files}
@@ -100,13 +103,13 @@ def uploaded(files: Sequence[UploadedFile], first: Preprocessing) -> list[Case]:
         bar.empty()
     # What its owner removed is forgotten.
     cases = {key: cases[key] for key in keys.values()}
-    st.session_state["cases"] = cases
+    st.session_state[f"cases-{page}"] = cases
     return [case for case in cases.values() if isinstance(case, Case)]
 
 
 def refused() -> list[Refused]:
     """The uploaded files that could not be read."""
-    cases = st.session_state.get("cases", {})
+    cases = st.session_state.get("cases-diagnose", {})
     return [case for case in cases.values() if isinstance(case, Refused)]
 
 

@@ -22,7 +22,7 @@ from pages._shared.common.words import plain
 from pages._shared.prediction.prediction_cache import Answer
 
 _CHANGES = 16
-"""Augmented copies that show whether the first choice holds."""
+"""Augmented copies that show whether the predicted class holds."""
 
 
 @st.fragment
@@ -48,7 +48,7 @@ def show_set(answer: Answer) -> None:
             default=0.95,
             format_func=lambda value: f"{value:.0%}".replace("%", " %"),
             key=f"coverage-{run.id}",
-            help="Sets made like this hold the right class for so large a share of "
+            help="Prediction sets hold the true class for so large a proportion of "
             "images like the validation images; not of images of another kind.",
         )
         _show_stability(answer)
@@ -77,12 +77,12 @@ def set_sentence(
 
 
 def _show_stability(answer: Answer) -> None:
-    """Whether small changes of the image change the first choice; on request."""
+    """Whether small changes of the image change the predicted class; on request."""
     run, case = answer.run, answer.case
     key = f"agreement-{run.id}-{case.digest}"
     if key not in st.session_state:
         if not st.button(
-            "Does it hold under small changes?",
+            "Stability test",
             key=f"ask-{key}",
             help=f"Asks the model about {_CHANGES} slightly turned, shifted, larger, "
             "smaller, brighter and darker copies.",
@@ -98,8 +98,8 @@ def _show_stability(answer: Answer) -> None:
     low = plots.per_cent(float(scores[:, first].min()))
     high = plots.per_cent(float(scores[:, first].max()))
     st.markdown(
-        f"Under {_CHANGES} small changes {same} of {_CHANGES} times the same first "
-        f"choice; {plain(answer.classes[first])} between {plain(low)} and "
+        f"Under {_CHANGES} small changes {same} of {_CHANGES} times the same predicted "
+        f"class; {plain(answer.classes[first])} between {plain(low)} and "
         f"{plain(high)} (not calibrated)."
     )
 
@@ -117,18 +117,18 @@ def coverage_sentence(fitted: ConformalPredictor, measured: Estimate) -> str:
     """What the test images say of the promise, as Markdown."""
     value, interval = _percentages(measured)
     text = (
-        f"Measured: the right class was in the set of **{plain(value)}** of "
+        f"Observed coverage: the true class was in the set of **{plain(value)}** of "
         f"{measured.n:,} test images ({plain(interval)})."
     )
     if fitted.undercovers(measured):
         text += (
-            " **Less than promised**: these test images differ from the validation "
-            "images, and other images may as well."
+            " **Below the target coverage**: these test images differ from the "
+            "validation images, and other images may as well."
         )
     elif measured.high < fitted.coverage:
         text += (
-            f" Less than promised, by no more than chance among {fitted.images:,} "
-            "validation images explains."
+            f" Below the target coverage, by no more than chance among "
+            f"{fitted.images:,} validation images explains."
         )
     return text
 
@@ -149,12 +149,12 @@ def show_sets(run: Run, data: Predictions) -> None:
         run: A finished run.
         data: Its test images, or a part of them.
     """
-    st.markdown("#### Sets of classes")
+    st.markdown("#### Prediction sets (conformal)")
     st.markdown(
         "Diagnose names the classes that cannot be ruled out. Their thresholds come "
-        "from validation images; how often such a set holds the right class is "
-        "measured here on the test images. The promise is kept only for images that "
-        "come from where the validation images came from."
+        "from validation images; how often such a set holds the true class is "
+        "measured here on the test images. The target coverage holds only for images "
+        "that come from where the validation images came from."
     )
     validation = run_cache.split(run, "val")
     rows, short = [], []
@@ -168,8 +168,8 @@ def show_sets(run: Run, data: Predictions) -> None:
         width = fitted.sets(data.scores).sum(axis=1).mean()
         rows.append(
             {
-                "Promised": promised,
-                "Measured": value,
+                "Target coverage": promised,
+                "Observed coverage": value,
                 "95 % interval": interval,
                 "Classes in a set": f"{width:.2f}",
             }
@@ -177,8 +177,8 @@ def show_sets(run: Run, data: Predictions) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="content")
     if short:
         st.warning(
-            f"Less than promised at {', '.join(short)}: these test images differ from "
-            "the validation images. Do not rely on the promise elsewhere."
+            f"Below the target coverage at {', '.join(short)}: these test images "
+            "differ from the validation images. Do not rely on it elsewhere."
         )
     st.caption(
         f"{len(validation.truth):,} validation and {len(data.truth):,} test images."

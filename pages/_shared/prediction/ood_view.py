@@ -17,6 +17,7 @@ from medmodel.imaging.images import Pixels, png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.reports import plots
 from medmodel.runs.run import Run
+from pages._shared.common.answer import show_answer
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import pixel_digest_of
 from pages._shared.prediction.prediction_cache import Answer
@@ -48,16 +49,33 @@ def may_show_probabilities(answer: Answer) -> bool:
         if ood is not None and _split_of(answer) != "train":
             _say_if_roughly_known(ood.basis)
         return True
-    st.markdown("### Unlike the training data")
+    show_answer("Unlike the training data: no prediction is shown.")
     st.warning(_why(ood), icon=":material/help:")
     key = f"nevertheless-{answer.run.id}-{answer.case.key}"
     if st.session_state.get(key):
         return True
-    if st.button("Show the probabilities nevertheless", key=f"ask-{key}"):
+    if st.button("Show prediction anyway", key=f"ask-{key}"):
         st.session_state[key] = True
         audit.record("nevertheless", run=answer.run.id, images=1)
         st.rerun()
     return False
+
+
+def familiarity(answer: Answer) -> str:
+    """Whether the image resembles the training data, as a sentence.
+
+    Empty where nothing is known of that, which `may_show_probabilities` says.
+    """
+    ood = answer.prediction.ood
+    if _split_of(answer) == "train":
+        return "The model was trained on this very image."
+    if ood is None:
+        return ""
+    if is_unlike_training(answer):
+        return "It is unlike the training data."
+    if not ood.basis.enough:
+        return "It was not found to be unlike the training data."
+    return "It resembles the training data."
 
 
 def is_unlike_training(answer: Answer) -> bool:

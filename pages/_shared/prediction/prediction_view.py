@@ -14,11 +14,12 @@ from medmodel.evaluation.temperature_scaling import Temperature, stored_temperat
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from medmodel.runs.run import Run
+from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.prediction.cases import pixels_of
+from pages._shared.prediction.cases import Case, pixels_of
 from pages._shared.prediction.prediction_cache import Answer, heatmap_of, is_explained
 from pages._shared.prediction.scan_view import show_scan
 
@@ -32,20 +33,33 @@ _EXPLAINING = (
 def show_probabilities(
     answer: Answer, colours: Mapping[str, str], order: NDArray[np.intp]
 ) -> None:
-    """The first choice in words, then a bar for every class.
+    """The predicted class in words, then a bar for every class; see `show_bars_of`."""
+    show_prediction(answer)
+    show_bars_of(answer, colours, order)
+
+
+def show_prediction(answer: Answer) -> None:
+    """The predicted class with its probability, large."""
+    probabilities, first = answer.probabilities, answer.first_choice
+    # The sign stays beside its number where a line ends.
+    share = plots.per_cent(float(probabilities[first])).replace(
+        " ", "\N{NO-BREAK SPACE}"
+    )
+    name = answer.classes[first]
+    show_answer(f"Predicted class: {name} ({share})")
+
+
+def show_bars_of(
+    answer: Answer, colours: Mapping[str, str], order: NDArray[np.intp]
+) -> None:
+    """A bar for every class.
 
     Args:
         answer: The model's answer to the image.
         colours: One for each class.
         order: Positions of the classes from the top, shape `(classes,)`.
     """
-    probabilities, first = answer.probabilities, answer.first_choice
-    # The sign stays beside its number where a line ends.
-    share = plots.per_cent(float(probabilities[first])).replace(
-        " ", "\N{NO-BREAK SPACE}"
-    )
-    name = plain(answer.classes[first])
-    st.markdown(f"### Model's first choice: {name} ({plain(share)})")
+    probabilities = answer.probabilities
     _show_bars(
         answer,
         order[:_FIRST_CLASSES],
@@ -103,39 +117,49 @@ def bar_order(answer: Answer, example: Sequence[str] = ()) -> NDArray[np.intp]:
     return np.argsort(-answer.probabilities, kind="stable")
 
 
+def show_original(case: Case) -> None:
+    """The image as uploaded, or as it lies in the data set."""
+    title = "As in the data set" if case.label else "As uploaded"
+    if case.scan:
+        show_scan(case, title)
+        return
+    st.markdown(f"**{title}**")
+    show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
+
+
+def show_model_input(answer: Answer) -> None:
+    """What the model sees of the image."""
+    pixels = answer.pixels
+    size = f"{pixels.shape[1]} × {pixels.shape[0]} pixels"
+    colour = "grey" if pixels.shape[2] == 1 else "colour"
+    st.markdown("**Model input**")
+    automatic = answer.preprocessing.window == "auto"
+    window = answer.case.seen if automatic else ""
+    caption = ", ".join(filter(None, [size, colour, window]))
+    show_image(pixels, caption, "The image as the model sees it")
+
+
 def show_images(answer: Answer) -> None:
-    """The image as uploaded, what the model sees, and its heat map."""
-    case, pixels = answer.case, answer.pixels
+    """The image, what the model sees of it, and its saliency map."""
     left, middle, right = st.columns(3, gap="medium")
     with left:
-        title = "As in the data set" if case.label else "As uploaded"
-        if case.scan:
-            show_scan(case, title)
-        else:
-            st.markdown(f"**{title}**")
-            show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
+        show_original(answer.case)
     with middle:
-        size = f"{pixels.shape[1]} × {pixels.shape[0]} pixels"
-        colour = "grey" if pixels.shape[2] == 1 else "colour"
-        st.markdown("**What the model sees**")
-        automatic = answer.preprocessing.window == "auto"
-        window = case.seen if automatic else ""
-        caption = ", ".join(filter(None, [size, colour, window]))
-        show_image(pixels, caption, "The image as the model sees it")
+        show_model_input(answer)
     with right:
-        _show_heatmap(answer)
+        show_saliency(answer)
 
 
 @st.fragment
-def _show_heatmap(answer: Answer) -> None:
-    """The overlay with its two controls; only this part reruns when they move."""
-    st.markdown("**Where it looked**")
+def show_saliency(answer: Answer) -> None:
+    """The overlay with its controls; only this part reruns when they move."""
+    st.markdown("**Saliency map**")
     container = st.container()
     # Of the map's size from the beginning: controls below must not move under a hand.
     slot = container.empty()
     run, classes, probabilities = answer.run, answer.classes, answer.probabilities
     position = st.selectbox(
-        "Evidence for",
+        "Class shown",
         [int(i) for i in np.argsort(-probabilities, kind="stable")],
         format_func=lambda i: (
             f"{classes[i]} ({plots.per_cent(float(probabilities[i]))})"
@@ -143,7 +167,7 @@ def _show_heatmap(answer: Answer) -> None:
         key=f"evidence-{answer.run.id}-{answer.case.key}",
     )
     opacity = st.slider(
-        "Opacity of the heat map",
+        "Opacity of the saliency map",
         0,
         100,
         60,

@@ -31,7 +31,7 @@ def places(count: int) -> Iterator[DeltaGenerator]:
 
 
 def show_bars(answers: Sequence[Answer]) -> None:
-    """Each model's first choice and bars, classes in the same order for all."""
+    """Each predicted class and bars, classes in the same order for all."""
     names = [name for answer in answers for name in answer.classes]
     colours = plots.class_colours(list(dict.fromkeys(names)))
     shown: list[str] = []
@@ -47,7 +47,7 @@ def show_bars(answers: Sequence[Answer]) -> None:
 def show_heatmaps(answers: Sequence[Answer]) -> None:
     """The image, and below it where each model looked; one set of controls."""
     case = answers[0].case
-    st.markdown("**Where each model looked**")
+    st.markdown("**Saliency map of each model**")
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
     with left:
         if case.scan:
@@ -70,9 +70,9 @@ def _controls(answers: Sequence[Answer], case: Case) -> tuple[str, int, str]:
         if all(name in answer.classes for answer in answers)
     ]
     wanted = st.selectbox(
-        "Evidence for",
+        "Class shown",
         [_FIRST_CHOICE, *common],
-        format_func=lambda name: name or "Each model's first choice",
+        format_func=lambda name: name or "Each predicted class",
         key=f"evidence-of-all-{case.key}",
     )
     opacity = st.slider(

@@ -24,7 +24,7 @@ def show_verdict(answer: Answer) -> None:
     if frozen is None:
         st.page_link(
             widgets.EVALUATE,
-            label="Choose from which score on an image is flagged",
+            label="Choose the decision threshold",
             icon=":material/tune:",
             query_params={"run": answer.run.id},
         )

@@ -16,6 +16,7 @@ from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStatus, Status
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
+from pages._shared.common.model_choice import model_label
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import disambiguate, plain
 from pages._shared.evaluation.external_validation_view import show_progress
@@ -67,7 +68,7 @@ def _pick_beside(run: Run) -> Run | None:
     }
     if not others:
         return None
-    labels = {run_id: widgets.run_label(entry) for run_id, entry in others.items()}
+    labels = {run_id: model_label(entry) for run_id, entry in others.items()}
     titles = disambiguate(labels, lambda run_id: run_id[-6:])
     asked = st.query_params.get("beside", "")
     ids = list(others)
@@ -263,12 +264,14 @@ def _results(run: Run) -> None:
     if not run.predictions_path.exists():
         return
     from pages._shared.evaluation import evaluation_view as view
+    from pages._shared.evaluation.headline_view import show_numbers
 
     with errors_shown():
         evaluation = view.evaluated(run)
         st.subheader("How good is it?", anchor=False)
         view.show_frame(run, evaluation)
-        view.show_numbers(evaluation)
+        show_numbers(run)
+        view.show_frame_details(run, evaluation)
         view.show_classes(evaluation)
 
 

@@ -1,4 +1,4 @@
-"""All runs as one table that is searched, filtered, sorted and chosen from."""
+"""All runs as one table that is searched, filtered, sorted and opened from."""
 
 from __future__ import annotations
 
@@ -16,12 +16,9 @@ from medmodel.runs.run_index import Entry
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, duration
+from pages._shared.comparison.model_picker import MOST
 from pages._shared.training.bulk_actions import show_bulk_actions
 
-_TABLE = "all-runs"
-_CHOSEN = "compared-runs"
-MOST = 6
-"""Runs that are compared at a time."""
 _RESULTS = "Results"
 _SETTINGS = "Settings that differ"
 _COLUMNS = (
@@ -46,42 +43,6 @@ _TRAINING = "Training"
 _TEST = "External test"
 # Read in light and dark, and not by colour alone.
 MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
-
-
-def choose_runs(entries: Sequence[Entry]) -> list[str]:
-    """The table of all runs; returns the ids of the chosen ones, in their order.
-
-    The choice is kept in the address as ?runs=A,B.
-    """
-    run_ids = {entry.run.id for entry in entries}
-    requested = st.query_params.get("runs", "").split(",")
-    chosen: list[str] = st.session_state.setdefault(_CHOSEN, requested)
-    chosen = st.session_state[_CHOSEN] = [run for run in chosen if run in run_ids][
-        :MOST
-    ]
-    if ",".join(chosen) != ",".join(requested):
-        st.query_params["runs"] = ",".join(chosen)
-    table, columns = _narrowed(entries, "compare")
-    ids = list(table["run"])
-    # The table's own marks follow the search.
-    rows = [ids.index(run) for run in chosen if run in ids]
-    st.session_state[_TABLE] = {"selection": {"rows": rows, "columns": []}}
-    st.dataframe(
-        columns,
-        hide_index=True,
-        height=_height(len(table), 330),
-        column_config=_columns(),
-        placeholder="",
-        key=_TABLE,
-        on_select=lambda: _take(ids),
-        selection_mode="multi-row",
-        alt="All runs with their scores and what differs",
-    )
-    st.caption(
-        f"{len(table):,} of {len(entries):,} runs, values of the epoch that was kept. "
-        f"Tick two to {MOST} to compare them; a click on a heading sorts."
-    )
-    return chosen
 
 
 def open_run(entries: Sequence[Entry]) -> str:
@@ -171,12 +132,10 @@ def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
             label_visibility="collapsed",
         )
     table = run_table.searched(table, text or "").reset_index(drop=True)
-    # Where runs are ticked, a second row of boxes would confuse.
-    pins = key == "runs"
     if mode == _RESULTS:
-        return table, _results(table, names, pins)
+        return table, _results(table, names)
     st.caption("Marked: a value unlike that of most runs in sight.")
-    return table, _settings(table, pins)
+    return table, _settings(table)
 
 
 def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -216,17 +175,7 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
     return table
 
 
-def _take(ids: list[str]) -> None:
-    picked = [ids[row] for row in st.session_state[_TABLE]["selection"]["rows"]]
-    before = st.session_state[_CHOSEN]
-    still_chosen = [run for run in before if run not in ids or run in picked]
-    new = [run for run in picked if run not in still_chosen]
-    if len(still_chosen) + len(new) > MOST:
-        st.toast(f"At most {MOST} runs are compared at a time.")
-    st.session_state[_CHOSEN] = (still_chosen + new)[:MOST]
-
-
-def _results(table: pd.DataFrame, names: Sequence[str], pins: bool) -> pd.DataFrame:
+def _results(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     columns = {
         "Tags": list(table["tags"]),
         "Note": list(table["note"]),
@@ -242,15 +191,15 @@ def _results(table: pd.DataFrame, names: Sequence[str], pins: bool) -> pd.DataFr
     }
     tagged = any(columns["Tags"])
     shown = {n: columns[n] for n in _COLUMNS if n in names and (tagged or n != "Tags")}
-    return pd.DataFrame({**_named(table, pins), **shown})
+    return pd.DataFrame({**_named(table), **shown})
 
 
-def _settings(table: pd.DataFrame, pins: bool) -> Any:
+def _settings(table: pd.DataFrame) -> Any:
     """What tells the visible runs apart, each unusual value marked."""
     texts = run_table.settings_that_differ(table)
     marks = run_table.unlike_most(texts)
     scores = {"Test accuracy": list(table["test_accuracy"])}
-    shown = pd.DataFrame({**_named(table, pins), **scores}).join(texts)
+    shown = pd.DataFrame({**_named(table), **scores}).join(texts)
     styles = pd.DataFrame("", index=shown.index, columns=shown.columns)
     for name in texts:
         styles.loc[marks[name], name] = MARK
@@ -258,9 +207,8 @@ def _settings(table: pd.DataFrame, pins: bool) -> Any:
     return styled.format("{:.3f}", subset=["Test accuracy"], na_rep="")
 
 
-def _named(table: pd.DataFrame, pins: bool) -> dict[str, list[Any]]:
-    named = {"Run": list(table["name"])}
-    return {_PIN: list(table["pinned"]), **named} if pins else named
+def _named(table: pd.DataFrame) -> dict[str, list[Any]]:
+    return {_PIN: list(table["pinned"]), "Run": list(table["name"])}
 
 
 def _height(rows: int, most: int) -> int:

@@ -1,0 +1,165 @@
+"""The model that pages speak of: kept over pages, Back and reload.
+
+The address says it with ?run=ID. Where it does not, the one last looked at in this
+session stays, else it is the newest, and the address is completed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel.core.config import RECIPES
+from medmodel.core.errors import RunError
+from medmodel.reports import plots
+from medmodel.runs import run_index
+from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.run_index import Entry
+from pages._shared.common.address import show_in_address
+from pages._shared.common.widgets import RUNS, dataset_name, store
+from pages._shared.common.words import disambiguate, plain
+
+CHOSEN = "chosen-model"
+"""Where the session keeps the id of the run last looked at."""
+_PARAMETER = "run"
+
+
+def pick_model(page: str, label: str = "Model", tests: bool = False) -> Run | None:
+    """Lets the user choose among runs that have a model, grouped by data set.
+
+    A link to a run that is gone or has no model is said to be that; no other model is
+    shown in its place, and the address stays as it is until one is chosen.
+
+    Args:
+        page: The page's path in the address, such as `"diagnose"`.
+        label: What stands above the list.
+        tests: Whether external tests are listed, too; else such a test stands for the
+            model that it tests.
+
+    Returns:
+        The run; None if none was chosen, see `any_model`.
+    """
+    entries = {e.run.id: e for e in run_index.finished(store(), tests)}
+    if not entries:
+        return None
+    linked = st.query_params.get(_PARAMETER, "")
+    wanted = _usable(linked, entries) if linked else _remembered(entries)
+    with st.container(gap=None):
+        chosen = _select(label, entries, wanted)
+        if chosen and not linked:
+            show_in_address(page, _PARAMETER, chosen)
+    if chosen is None:
+        _say_why_missing(linked)
+        return None
+    if linked and linked != chosen:
+        st.caption("The link names an external test of this model.")
+    before = st.session_state.get(CHOSEN)
+    if before and not linked and _usable(before, entries) is None:
+        st.caption("The model that was chosen before is gone; this is the newest.")
+    st.session_state[CHOSEN] = chosen
+    return entries[chosen].run
+
+
+def any_model(tests: bool = False) -> bool:
+    """Whether there is anything to choose from."""
+    return bool(run_index.finished(store(), tests))
+
+
+def _usable(linked: str, entries: Mapping[str, Entry]) -> str | None:
+    """The run of a link, or the model that it tests; None if neither is listed."""
+    if linked in entries:
+        return linked
+    every = {e.run.id: e.test_of for e in run_index.finished(store(), tests=True)}
+    tested = every.get(linked, "")
+    return tested if tested in entries else None
+
+
+def _remembered(entries: Mapping[str, Entry]) -> str:
+    """The run last looked at, or its model; else the newest training."""
+    kept = _usable(st.session_state.get(CHOSEN, ""), entries)
+    trained = [run for run, entry in entries.items() if not entry.test_of]
+    return kept or max(trained or entries)
+
+
+def _select(label: str, entries: Mapping[str, Entry], wanted: str | None) -> str | None:
+    ordered = sorted(entries.values(), key=list_order)
+    titles = disambiguate(
+        {entry.run.id: model_label(entry) for entry in ordered}, lambda run: run[-6:]
+    )
+    # The address rules: Back and links change it behind the list.
+    st.session_state["model"] = wanted
+    chosen: str | None = st.selectbox(
+        label,
+        list(titles),
+        format_func=titles.__getitem__,
+        index=None,
+        placeholder="Choose a model",
+        key="model",
+        on_change=_take_choice,
+    )
+    return chosen
+
+
+def _take_choice() -> None:
+    if chosen := st.session_state["model"]:
+        st.query_params[_PARAMETER] = chosen
+
+
+def list_order(entry: Entry) -> tuple[str, str, float, str]:
+    """By data set, models before their external tests, the highest accuracy first."""
+    accuracy = entry.test_accuracy if entry.test_accuracy is not None else -1.0
+    folder = dataset_name(entry.config)
+    return folder.casefold(), folder, -accuracy, entry.run.id
+
+
+def model_label(entry: Entry) -> str:
+    """A model in one line of a list: data set, recipe, accuracy with its n, date."""
+    folder = dataset_name(entry.config)
+    title = entry.title.replace(f" on {Path(entry.config.dataset).name}", "", 1)
+    if entry.config.name and entry.config.recipe in RECIPES:
+        title += f", {RECIPES[entry.config.recipe].title}"
+    accuracy = "not tested"
+    if entry.test_accuracy is not None:
+        share = plots.measured_share(entry.test_accuracy)
+        accuracy = f"accuracy {share} on test (n = {entry.test_images:,})"
+    kind = "external test, " if entry.test_of else ""
+    return f"{folder} · {kind}{title} · {accuracy} · {day_and_time(entry.run.id)}"
+
+
+def day_and_time(run_id: str) -> str:
+    """When a run was submitted, from its id: `28 Nov 2026, 23:28`."""
+    moment = datetime.strptime(run_id[:13], "%Y%m%d-%H%M")
+    return moment.strftime("%d %b %Y, %H:%M")
+
+
+def _say_why_missing(linked: str) -> None:
+    """Why the run of a link cannot be shown, and what to do."""
+    try:
+        run = store().get(linked)
+        state = run.status.state
+    except RunError:
+        st.error(
+            "The link names a run that is not here any more, or never was. Choose a "
+            "model above.",
+            icon=":material/link_off:",
+        )
+        return
+    if state.active:
+        why = "is not finished yet: it has no model to ask."
+    elif state is RunStatus.FAILED:
+        why = "failed before it had a model."
+    else:
+        why = "has no model."
+    st.error(
+        f"The run of this link, {plain(run.title)}, {why} Choose another above.",
+        icon=":material/link_off:",
+    )
+    st.page_link(
+        RUNS,
+        label="Open its page",
+        icon=":material/monitoring:",
+        query_params={"run": run.id},
+    )

@@ -1,0 +1,131 @@
+"""Headline numbers of an evaluation beside its confusion matrix, on one screen."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from medmodel.core import audit
+from medmodel.evaluation.evaluation import Evaluation
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.positive_class import choose_positive, positive_class
+from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.reports import plots
+from medmodel.reports.model_card import POSITIVE_METRICS, with_n
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.charts import show_figure
+from pages._shared.common.words import plain
+
+Tile = tuple[str, Estimate, str]
+"""Title, estimate, and what it means."""
+_SHORT = {"ppv": "PPV (precision)", "npv": "NPV", "sensitivity": "Sensitivity"}
+_MATRIX_WIDTH = 760
+
+
+def show_headline(run: Run, group: Subgroup = ALL) -> None:
+    """The headline numbers beside the confusion matrix."""
+    evaluation = run_cache.evaluation(run, group)
+    numbers, matrix = st.columns([1.15, 1], gap="medium")
+    with matrix:
+        if len(evaluation.classes) == 2:
+            _ask_positive(run, evaluation)
+        with st.container(width=_MATRIX_WIDTH):
+            show_figure(
+                plots.confusion_figure(evaluation.classes, evaluation.confusion),
+                key="confusion",
+                alt="Confusion matrix: true classes in rows, predicted ones in columns",
+            )
+    with numbers:
+        show_numbers(run, group)
+
+
+def show_numbers(run: Run, group: Subgroup = ALL) -> None:
+    """What matters most: of two classes the metrics of the positive one first."""
+    evaluation = run_cache.evaluation(run, group)
+    positive = positive_class(run, evaluation.classes)
+    tiles, rest = _overall_tiles(evaluation), []
+    if positive is not None:
+        rest = [tiles[0], tiles[2]]
+        tiles = _positive_tiles(run, positive.position, group)
+    for start in range(0, len(tiles), 2):
+        pair = tiles[start : start + 2]
+        for column, tile in zip(st.columns(2), pair, strict=False):
+            with column:
+                _show_tile(*tile)
+    for name, estimate, meaning in rest:
+        st.markdown(plain(f"{name} {with_n(estimate)}"), help=meaning)
+
+
+def _ask_positive(run: Run, evaluation: Evaluation) -> None:
+    """Asks for the positive class; says where it was only guessed."""
+    positive = positive_class(run, evaluation.classes)
+    guessed = positive is not None and positive.guessed
+    title = "Positive class"
+    if guessed:
+        title = "Positive class (guessed from the class names)"
+    chosen = st.segmented_control(
+        title,
+        evaluation.classes,
+        default=positive.name if positive else None,
+        format_func=plain,
+        key=f"positive-{run.id}",
+        help="The class that a positive answer stands for, usually the finding. "
+        "Sensitivity, specificity, PPV and NPV are about it, here and in the reports.",
+    )
+    if chosen is not None and (positive is None or chosen != positive.name):
+        choose_positive(run, chosen)
+        audit.record("positive_class", run=run.id)
+        st.rerun()
+    if positive is None:
+        st.caption("Choose which class is the finding: the names do not tell.")
+
+
+def _positive_tiles(run: Run, position: int, group: Subgroup) -> list[Tile]:
+    metrics = run_cache.of_class(run, position, group)
+    return [
+        (_SHORT.get(key, METRICS[key].title), metrics[key], METRICS[key].meaning)
+        for key in POSITIVE_METRICS
+    ]
+
+
+def _overall_tiles(evaluation: Evaluation) -> list[Tile]:
+    several = len(evaluation.classes) > 2
+    accuracy = ("Accuracy", evaluation.accuracy, METRICS["accuracy"].meaning)
+    area = (
+        "AUC, macro-averaged" if several else "AUC",
+        evaluation.auc,
+        "Area under the ROC curve: how often an image of the class scores higher than "
+        "one that is not. 0.5 is chance.",
+    )
+    balanced = (
+        "Balanced accuracy",
+        evaluation.balanced_accuracy,
+        "Mean of the classes' sensitivities: rare classes count as much.",
+    )
+    baseline = (
+        f"Baseline (majority class {evaluation.majority})",
+        evaluation.baseline,
+        "Accuracy of always predicting the commonest class: what a model must beat.",
+    )
+    return [accuracy, balanced, area, baseline]
+
+
+def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
+    """Value large, interval and n below; a value that rests on few is not large."""
+    if estimate.has_interval:
+        # No heading: a screen reader would list the values as the page's parts.
+        st.metric(
+            plain(title),
+            f"{estimate.value:.3f}",
+            f"{estimate.low:.3f}–{estimate.high:.3f}, n = {estimate.n:,}",
+            delta_color="off",
+            delta_arrow="off",
+            help=meaning,
+            border=True,
+            height="stretch",
+        )
+        return
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        st.markdown(plain(title), help=meaning)
+        st.markdown(f":material/warning: {plain(estimate)}")

@@ -1,0 +1,132 @@
+"""Which model a page speaks of: link, session, newest; a link to a missing run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.core.config import TrainConfig
+from medmodel.runs.run import Run, RunStatus, RunStore
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+from tests.pages.page import open_page, said
+
+EVALUATE = "results/evaluate.py"
+PAGES = (EVALUATE, "results/diagnose.py", "learn/network.py")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[Run, Run, Run]:
+    """A good one, a bad one, and a newer perfect one of four images."""
+    large = draw_class_folders(tmp_path / "data" / "large", ("dark", "light"), 15)
+    toy = draw_class_folders(tmp_path / "data" / "Toy", ("dark", "light"), 2)
+    return (
+        write_finished_run(large, "good", sharpness=3.0),
+        write_finished_run(large, "bad", sharpness=0.0),
+        write_finished_run(toy, "perfect", sharpness=50.0),
+    )
+
+
+def box(app: AppTest) -> str | None:
+    return next(w.value for w in app.selectbox if w.label == "Model")
+
+
+def opened(page: str, **address: str) -> AppTest:
+    app = open_page("home/start.py")
+    app.session_state["consent"] = True
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def visit(app: AppTest, page: str) -> AppTest:
+    """As a link of the sidebar does: no parameter travels with it."""
+    app.query_params.clear()
+    app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def test_without_a_choice_it_is_the_newest_run_not_the_best(
+    runs: tuple[Run, Run, Run],
+) -> None:
+    assert box(opened(EVALUATE)) == runs[2].id
+    RunStore().delete(runs[2])
+    assert box(opened(EVALUATE)) == runs[1].id
+
+
+def test_the_choice_stays_over_pages(runs: tuple[Run, Run, Run]) -> None:
+    app = opened(EVALUATE, run=runs[0].id)
+    for page in (*PAGES, EVALUATE):
+        assert box(visit(app, page)) == runs[0].id
+
+
+def test_a_choice_from_the_list_is_written_into_the_address(
+    runs: tuple[Run, Run, Run],
+) -> None:
+    app = opened(EVALUATE, run=runs[0].id)
+    app.selectbox(key="model").select(runs[1].id).run()
+    assert app.query_params["run"] == runs[1].id
+    assert box(app) == runs[1].id
+    # As Back does: the address changes behind the list.
+    app.query_params["run"] = runs[0].id
+    assert box(app.run()) == runs[0].id
+
+
+def test_the_list_is_grouped_by_data_set_and_ordered_by_accuracy(
+    runs: tuple[Run, Run, Run],
+) -> None:
+    options = next(w.options for w in opened(EVALUATE).selectbox if w.label == "Model")
+    assert [option.split(" · ")[:2] for option in options] == [
+        ["large", "good"],
+        ["large", "bad"],
+        ["Toy", "perfect"],
+    ]
+    assert "(n = 20)" in options[0]
+    assert "accuracy 100 % on test (n = 2)" in options[2]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_to_a_run_that_is_gone_shows_no_other(
+    runs: tuple[Run, Run, Run], page: str
+) -> None:
+    app = opened(page, run="20200101-000000-abcdef")
+    assert "not here any more" in said(app)
+    assert box(app) is None
+    assert app.query_params["run"] == "20200101-000000-abcdef"
+    assert "ccuracy" not in said(app)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (RunStatus.FAILED, "failed before it had a model"),
+        (RunStatus.QUEUED, "is not finished yet"),
+        (RunStatus.STOPPED, "has no model"),
+    ],
+)
+def test_a_link_to_a_run_without_a_model_says_why(
+    runs: tuple[Run, Run, Run], state: RunStatus, words: str
+) -> None:
+    other = RunStore().create(TrainConfig(runs[0].config.dataset, name="*other*"))
+    other.write_status(replace(other.status, state=state))
+    app = opened(EVALUATE, run=other.id)
+    assert f"*other*, {words}" in said(app)
+    assert box(app) is None
+    app.selectbox(key="model").select(runs[0].id).run()
+    assert box(app) == runs[0].id and not app.error
+
+
+def test_a_chosen_run_that_was_deleted_gives_way_to_the_newest(
+    runs: tuple[Run, Run, Run],
+) -> None:
+    app = opened(EVALUATE, run=runs[0].id)
+    RunStore().delete(runs[0])
+    assert box(visit(app, EVALUATE)) == runs[2].id
+    assert "chosen before is gone" in said(app)
+    assert "chosen before is gone" not in said(visit(app, EVALUATE))
