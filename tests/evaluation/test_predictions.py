@@ -158,7 +158,9 @@ def test_small_n_says_so() -> None:
     # 134 of 156 right, as on BreastMNIST.
     scores = np.repeat([[0.1, 0.9], [0.9, 0.1]], [134, 22], axis=0)
     found = evaluate(table_of(["b"] * 156, scores, ["a", "b"]))
-    assert found.resolution == "n = 156: differences under 8 points cannot be seen."
+    assert found.resolution == (
+        "Smallest detectable difference ≈ 8 percentage points (n = 156)."
+    )
 
 
 def test_perfect_accuracy_does_not_resolve_everything() -> None:

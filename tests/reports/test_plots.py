@@ -83,8 +83,8 @@ def test_confusion_figure() -> None:
     assert (numbers.x[1], numbers.y[1]) == (1, 0)
     assert heat.hovertext[1][2] == "5 of 10 b<br>predicted class never: 50 %"
     layout = plots.confusion_figure(["a", "b", "never"], counts).layout
-    assert layout.xaxis.title.text == "First choice of the model"
-    assert layout.yaxis.title.text == "Label"
+    assert layout.xaxis.title.text == "Predicted class"
+    assert layout.yaxis.title.text == "True class"
     assert (layout.xaxis.side, layout.yaxis.autorange) == ("top", "reversed")
     assert len(layout.xaxis.ticktext) == len(layout.yaxis.ticktext) == 3
 

@@ -111,7 +111,7 @@ def _without_model() -> Scene:
 
 def _cases(run: Run) -> list[Case]:
     """The images of this session, the last uploaded one last; else samples."""
-    cases = st.session_state.get("cases", {}).values()
+    cases = st.session_state.get("cases-diagnose", {}).values()
     uploaded = [case for case in cases if isinstance(case, Case)]
     if uploaded or not st.session_state.get(_SAMPLES):
         return uploaded
