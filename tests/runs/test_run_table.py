@@ -131,7 +131,7 @@ def test_namesakes_of_one_seed_are_told_apart_by_time_else_by_id() -> None:
     create("20260102-031405-bbbbbb")
     names = distinct_names(entries(store))
     assert names["20260102-030405-aaaaaa"] == "Compact CNN on x (02 Jan 2026, 03:04)"
-    assert names["20260102-031405-bbbbbb"] == "Compact CNN on x (02.01. 03:14)"
+    assert names["20260102-031405-bbbbbb"] == "Compact CNN on x (02 Jan 2026, 03:14)"
     create("20260102-030459-cccccc")
     names = distinct_names(entries(store))
     assert all(name == f"Compact CNN on x ({run_id})" for run_id, name in names.items())

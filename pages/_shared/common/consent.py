@@ -30,8 +30,9 @@ def ask_consent(page: str) -> bool:
     Args:
         page: Where it is asked, for the audit log.
     """
-    if st.session_state.get("consent") or st.context.cookies.get(_COOKIE):
-        if not st.context.cookies.get(_COOKIE):
+    remembered = st.context.cookies.get(_COOKIE) == "yes"
+    if remembered or st.session_state.get("consent"):
+        if not remembered:
             _keep_until_browser_closes()
         return True
     with st.container(border=True):
