@@ -169,15 +169,27 @@ def test_from_a_failure_to_its_data_set(
     assert asked[0] == ("data/datasets.py", {"dataset": "/data/lungs"})
 
 
+def _record_live_charts(
+    charts: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Collects what each live chart is given, instead of drawing it."""
+
+    real = st.components.v2.component
+
+    def component(name: str, **files: Any) -> Callable[..., Any]:
+        def record(**data: Any) -> None:
+            charts.append(data)
+
+        return record if name == "live_chart" else real(name, **files)
+
+    monkeypatch.setattr(st.components.v2, "component", component)
+
+
 def test_a_run_without_a_point_has_no_place_for_curves(
     make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     charts: list[dict[str, Any]] = []
-    monkeypatch.setattr(
-        st.components.v2,
-        "component",
-        lambda name, **files: lambda **how: name == "live_chart" and charts.append(how),
-    )
+    _record_live_charts(charts, monkeypatch)
     opened(run=make(RunStatus.QUEUED).id)
     failure = Failure("data", "Unreadable.", "Look.")
     failed = make(RunStatus.FAILED, failure=failure)
@@ -216,11 +228,7 @@ def test_the_curves_of_a_run_follow_it(
     make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     charts: list[dict[str, Any]] = []
-    monkeypatch.setattr(
-        st.components.v2,
-        "component",
-        lambda name, **files: lambda **how: name == "live_chart" and charts.append(how),
-    )
+    _record_live_charts(charts, monkeypatch)
     run = make(RunStatus.STOPPED)
     opened(run=run.id)
     (chart,) = charts

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.data.sample_size import class_counts
-from medmodel.evaluation.advice import Advice, advice
+from medmodel.reports.advice import Advice, advice
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_split
 from pages._shared.common import run_cache

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel.evaluation.advice import Advice, advice
 from medmodel.evaluation.gallery import ImageFilter, image_table, select_images
 from medmodel.evaluation.predictions import Predictions
+from medmodel.reports.advice import Advice, advice
 
 
 def predictions(
