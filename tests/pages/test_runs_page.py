@@ -102,7 +102,7 @@ def test_only_settings_that_differ(make: Callable[..., Run]) -> None:
     app.segmented_control(key="shown-runs").set_value("Settings that differ").run()
     assert not app.exception
     shown = app.dataframe[0].value
-    assert set(shown) == {"Pin", "Run", "Test accuracy", "epochs"}
+    assert set(shown) == {"Pin", "Run", "Test accuracy", "Epochs at most"}
 
 
 def test_tags_note_and_pin(make: Callable[..., Run]) -> None:
