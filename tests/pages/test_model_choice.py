@@ -83,9 +83,9 @@ def test_the_list_is_grouped_by_data_set_and_ordered_by_accuracy(
 ) -> None:
     options = next(w.options for w in opened(EVALUATE).selectbox if w.label == "Model")
     assert [option.split(" · ")[:2] for option in options] == [
-        ["large", "good"],
-        ["large", "bad"],
-        ["Toy", "perfect"],
+        ["large", "good, Instant"],
+        ["large", "bad, Instant"],
+        ["Toy", "perfect, Instant"],
     ]
     assert "(n = 20)" in options[0]
     assert "accuracy 100 % on test (n = 2)" in options[2]
