@@ -122,9 +122,9 @@ def test_the_model_is_tested_on_another_folder(
 ) -> None:
     folders = app.workspace / "datasets"
     draw_class_folders(folders / "Another", ("a", "b"), 1)
-    draw_class_folders(folders / "External test", ("Dark field", "light"), 2, seed=5)
+    draw_class_folders(folders / "Elsewhere", ("Dark field", "light"), 2, seed=5)
     page.goto(f"{app.url}/evaluate?run={run.id}&view=External test")
-    choose(page, "Folder", lambda: page.get_by_role("option", name="External test"))
+    choose(page, "Folder", lambda: page.get_by_role("option", name="Elsewhere"))
     mapping = "Dark field counts as"
     expect(page.get_by_role("combobox", name=mapping)).to_be_visible()
     choose(page, mapping, lambda: page.get_by_role("option", name="dark", exact=True))

@@ -96,7 +96,7 @@ def test_two_runs_are_compared(page: Page, app: AppServer, runs: Runs) -> None:
     sentence = page.get_by_text("good is better than bad by")
     expect(sentence).to_be_visible()
     expect(page.get_by_text("40 test images are common")).to_be_visible()
-    expect(page.get_by_alt_text("Image with label").first).to_be_visible()
+    expect(page.get_by_alt_text("Image with true class").first).to_be_visible()
     expect(page).to_have_url(re.compile(f"runs={good.id}"))
 
 
