@@ -1,5 +1,6 @@
 """The audit log: whole lines, small, appended by anybody."""
 
+import errno
 import json
 import os
 import subprocess
@@ -68,6 +69,13 @@ def test_a_line_that_a_full_disk_broke_off_spoils_no_other(workspace: Path) -> N
 def test_what_cannot_be_noted_is_told(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "write", lambda handle, data: len(data) // 2)
+    room = [10]
+
+    def write(handle: int, data: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return room.pop()
+
+    monkeypatch.setattr(os, "write", write)
     with pytest.raises(OSError, match="No space left"):
         audit.record("train", run="r1")
