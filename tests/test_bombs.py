@@ -102,7 +102,7 @@ def test_dicom(kind: str) -> None:
     assert "TransferSyntaxUID" in keywords
     if kind in ("items", "nested"):
         pixels = open_image(data, "a.dcm").decoded.pixels
-        assert pixels.shape == (100, 100, 1) and np.ptp(pixels) == 255
+        assert pixels.shape == (100, 100, 1) and np.ptp(pixels) == 99
         assert "ReferencedImageSequence" in keywords
     else:
         with pytest.raises(ImageError, match=r"^a\.dcm "):

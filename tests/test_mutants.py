@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -193,8 +195,10 @@ def test_a_test_that_hangs_has_noticed_but_is_counted_apart(repository: Path) ->
 
 
 def test_only_the_copy_is_changed_and_equivalents_are_left_out(
-    repository: Path,
+    repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A page that was tested before leaves itself as the main module, and forks run it.
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     running._forks.set_forkserver_preload(["pytest"])  # these tests need nothing else
     found = mutations_of("medmodel/core/sizes.py", SIZES.encode())
     equivalents = [

@@ -238,7 +238,9 @@ def test_one_class_alone_is_nothing_to_train_on(
     def edited(called: list[str], use: list[bool]) -> AppTest:
         # The table cannot be edited without a browser.
         def editor(rows: pd.DataFrame, **_: object) -> pd.DataFrame:
-            return rows.assign(Called=called, Use=use) if len(rows) == 3 else rows
+            return (
+                rows.assign(**{"New name": called}, Use=use) if len(rows) == 3 else rows
+            )
 
         monkeypatch.setattr(st, "data_editor", editor)
         return open_page(PAGE, dataset=str(folder))

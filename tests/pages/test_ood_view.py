@@ -100,13 +100,13 @@ def familiar(run: Run) -> tuple[str, bytes]:
 def test_a_strange_picture_is_refused_first(run: Run) -> None:
     app = opened(run)
     drop(app, photograph())
-    assert "Unlike the training data" in said(app)
+    assert "It is unlike the training data" in said(app)
     assert "It is in colour" in said(app)
     assert not first_choices(app)
     assert not app.selectbox[1:]
     press(app, "Show prediction anyway")
     assert len(first_choices(app)) == 1
-    assert "Unlike the training data" in said(app)
+    assert "It is unlike the training data" in said(app)
 
 
 def test_the_operating_point_gives_a_verdict(run: Run) -> None:

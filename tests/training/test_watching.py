@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,7 +69,6 @@ def test_images_are_kept_as_the_network_sees_them(run: Run) -> None:
 
 
 def test_scores_are_those_of_the_network(run: Run) -> None:
-    keras = pytest.importorskip("keras")
     context = context_of(run, 3)
     model = keras.Sequential(
         [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
