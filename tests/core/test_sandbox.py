@@ -59,7 +59,7 @@ def chatter(data: bytes, name: str) -> dict[str, Any]:
 
 
 def refuse(data: bytes, name: str) -> dict[str, Any]:
-    raise ImageError(f"{name} is no picture.")
+    raise ImageError(f"{name} is no image.")
 
 
 def blunder(data: bytes, name: str) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def test_a_process_that_is_a_sandbox_needs_no_child() -> None:
         f"ask = lambda t: sandbox.ask('{HERE}:' + t, b'ab', 'x', 1)\n"
         "assert ask('echo')['pid'] == os.getpid()\n"
         "try: ask('refuse')\n"
-        "except Exception as error: assert str(error) == 'x is no picture.'\n"
+        "except Exception as error: assert str(error) == 'x is no image.'\n"
         "ask('hang')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60)

@@ -161,7 +161,7 @@ def pair_header() -> bytes:
         (nifti_file(volume())[:-9], "x.nii cannot be read: this NIfTI file is damage"),
         (nifti_file(volume())[:200], "x.nii cannot be read: this NIfTI file is damag"),
         (gzip.compress(nifti_file(volume()))[:-999], "x.nii cannot be read: this NI"),
-        (pair_header(), "x.nii is only the header of a NIfTI pair: save the volume a"),
+        (pair_header(), "x.nii is only the header of a NIfTI pair: put its .img file"),
     ],
 )
 def test_refusals_are_one_sentence(data: bytes, sentence: str) -> None:
