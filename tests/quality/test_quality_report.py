@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from medmodel.core.config import TrainConfig
 from medmodel.data import datasets, splits
 from medmodel.data.curation import Action
+from medmodel.imaging.images import png_bytes
 from medmodel.quality import quality_report, thumbnails
 from medmodel.quality.checks import examine
 from medmodel.quality.issues import Issue
@@ -46,5 +49,5 @@ def test_examples_are_in_the_file(tmp_path: Path) -> None:
     assert ("img", "alt", "src") not in report_with(folder, "").elements
     strip = thumbnails.issue_strip(folder, "kind")
     strip.parent.mkdir(parents=True, exist_ok=True)
-    strip.write_bytes(b"any bytes")
+    strip.write_bytes(png_bytes(np.zeros((4, 4, 3), np.uint8)))
     assert ("img", "alt", "src") in report_with(folder, "").elements
