@@ -375,7 +375,7 @@ class LiveRun {
     P.newPlot(el, traces, this.layout(kind), {
       displaylogo: false, responsive: false, modeBarButtonsToAdd: [svg],
       // No button may send a chart to another host.
-      plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d"],
+      plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
       toImageButtonOptions: { format: "png", scale: 2, filename: this.fileName(kind) },
     });
     el.dataset.ready = "1";

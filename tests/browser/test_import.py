@@ -60,7 +60,7 @@ def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
     assert not list(app.workspace.rglob("escaped*"))
     press(page, train)
     # The button of the page before may still be there.
-    press(page, primary(page, "Train").filter(has_not_text="data set"))
+    press(page, primary(page, "Train").filter(has_not_text="data set").first)
     diagnose = page.get_by_role("button", name="Diagnose with this model")
     diagnose.wait_for(timeout=TRAINED)
     press(page, diagnose)

@@ -147,7 +147,7 @@ def test_nothing_of_a_patient_stays(
         expect(page.get_by_text(f"{upload['name']}: ")).to_be_visible()
         taken += download_all(page, 1)
     press(page, page.get_by_text("Show identifying values"))
-    expect(page.get_by_text("may identify: shown")).to_be_visible()
+    expect(page.get_by_text("may identify the patient (shown)")).to_be_visible()
 
     page.goto(f"{app.url}/diagnose?run={run.id}")
     press(page, page.get_by_role("button", name="I understand"))
