@@ -60,6 +60,9 @@ function smoothed(values) {
   });
 }
 
+// What was last told of each run: the page draws the chart anew when a run ends.
+const HEARD = (globalThis.medmodelHeard ??= new Map());
+
 // Another run, whose validation curve lies behind; live if it is.
 class Beside {
   constructor({ url, name }, changed) {
@@ -252,12 +255,14 @@ class LiveRun {
   // For those who listen: start, end and failure, once each, and nothing in between.
   announce(state) {
     if (this.announced === state) return;
-    const first = this.announced === undefined;
     this.announced = state;
-    const text = `${TITLES[state] ?? state}. ${state === "failed" ? this.status.failure?.message ?? "" : this.sentence()}`;
-    if (!first && !active(this.status.state)) this.notices.ended(text, state === "done");
-    if (first && !active(state)) return;
-    this.find(".mm-said").textContent = text;
+    const before = HEARD.get(this.url);
+    if (before?.state !== state) {
+      const text = `${TITLES[state] ?? state}. ${state === "failed" ? this.status.failure?.message ?? "" : this.sentence()}`;
+      if (before && !active(state)) this.notices.ended(text, state === "done");
+      HEARD.set(this.url, { state, text: before || active(state) ? text : "" });
+    }
+    this.find(".mm-said").textContent = HEARD.get(this.url).text;
   }
 
   sentence() {
