@@ -18,7 +18,8 @@ from typing import Any
 from medmodel.core.errors import MedModelError
 from medmodel.core.regular_files import open_regular
 from medmodel.runs import run_index, watched
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 
 _STEP_COLUMNS = ("step", "loss", "accuracy")
 _EPOCH_COLUMNS = (

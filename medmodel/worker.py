@@ -23,7 +23,8 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
 from medmodel.runs import failures, queue, webhook
 from medmodel.runs.queue import Claim
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 
 NICENESS = 19

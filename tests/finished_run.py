@@ -12,7 +12,8 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
 from medmodel.runs import tables
-from medmodel.runs.run import ModelFacts, Run, RunStatus, RunStore, Status
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import ModelFacts, RunStatus, Status
 
 
 def create_ended(config: TrainConfig) -> Run:

@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from medmodel import worker
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.run import Run
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 
 WORKER = (sys.executable, str(Path(__file__).resolve()))

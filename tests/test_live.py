@@ -16,7 +16,8 @@ from medmodel import live
 from medmodel.core.config import config_for
 from medmodel.live import POINTS, Curve, Feed, Position, Tail
 from medmodel.runs import watched
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.watched import Watched, WatchedImage
 
 HEADER = "time,epoch,step,loss,accuracy\n"

@@ -21,7 +21,8 @@ from medmodel.core.errors import PredictionError, RunError
 from medmodel.core.messages import Message
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.predictor import FIRST_CHOICE, Predictor
-from medmodel.runs.run import ModelFacts, Run, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import ModelFacts
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub_predictor.py")))
 

@@ -18,7 +18,8 @@ from medmodel.core import devices
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.storage import Lock, locked, read_json
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from tests import stub_worker
 from tests.conftest import release_shell
 

@@ -12,7 +12,8 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.runs import tables
-from medmodel.runs.run import ModelFacts, Run, RunStatus, Status
+from medmodel.runs.run import Run
+from medmodel.runs.status import ModelFacts, RunStatus, Status
 from tests.finished_run import create_ended
 
 

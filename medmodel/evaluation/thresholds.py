@@ -21,7 +21,8 @@ from medmodel.core.storage import damaged, newer, read_json, write_json
 from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
 from medmodel.evaluation.metrics import call_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.runs.run import LATEST_TIME, Run
+from medmodel.runs.run import Run
+from medmodel.runs.status import LATEST_TIME
 
 if TYPE_CHECKING:
     import pandas as pd

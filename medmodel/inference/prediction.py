@@ -20,7 +20,8 @@ from medmodel.core.errors import DECODER_ERRORS, FileError, PredictionError
 from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
 from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
-from medmodel.runs.run import ModelFacts, Run
+from medmodel.runs.run import Run
+from medmodel.runs.status import ModelFacts
 
 # A compiled graph per size of batch; others are filled up, so nothing is retraced.
 BUCKETS = (1, 8, 32)

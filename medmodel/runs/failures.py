@@ -14,7 +14,7 @@ from medmodel.core.errors import (
     TrainingError,
     storage_fault,
 )
-from medmodel.runs.run import Failure
+from medmodel.runs.status import Failure
 
 NOT_SAVED_ADVICE = "What was saved before is kept."
 _FULL = (STORAGE_FAULTS[errno.ENOSPC], STORAGE_FAULTS[errno.EDQUOT])

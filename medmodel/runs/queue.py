@@ -27,7 +27,8 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device, tensorflow_environment
 from medmodel.core.errors import RunError
 from medmodel.core.storage import Lock, locked, read_as, write_json
-from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import Failure, RunStatus, Status
 
 STOP_SECONDS = 20.0
 KILL_SECONDS = 5.0

@@ -26,7 +26,8 @@ from medmodel.core.storage import damaged, replacing
 from medmodel.runs.copies import copies_among
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
-from medmodel.runs.run import Run, RunStatus, RunStore, Status
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables import (
     read_cells,
     read_header,

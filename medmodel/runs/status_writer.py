@@ -19,7 +19,8 @@ from medmodel.core import devices
 from medmodel.core.job import Job
 from medmodel.core.storage import remove_temporaries
 from medmodel.runs import tables
-from medmodel.runs.run import Run, RunStatus, Status
+from medmodel.runs.run import Run
+from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.time_left import TimeLeft
 
 LOOK_SECONDS = 0.05

@@ -12,7 +12,7 @@ import os
 import urllib.request
 from urllib.parse import urlsplit
 
-from medmodel.runs.run import RunStatus
+from medmodel.runs.status import RunStatus
 
 VARIABLE = "MEDMODEL_WEBHOOK"
 TIMEOUT = 5.0

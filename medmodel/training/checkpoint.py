@@ -11,7 +11,8 @@ from medmodel.core.errors import DECODER_ERRORS
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_if_whole, renaming, set_aside
 from medmodel.networks.models import heatmap_layers
-from medmodel.runs.run import ModelFacts, Run
+from medmodel.runs.run import Run
+from medmodel.runs.status import ModelFacts
 
 _TRAINED = "trained"
 log = logging.getLogger("medmodel.training.checkpoint")

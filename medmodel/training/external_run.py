@@ -12,7 +12,8 @@ from medmodel.evaluation import external_validation
 from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
 from medmodel.quality.external_copies import find_external_copies
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 
 CHUNK = 256

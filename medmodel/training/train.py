@@ -24,7 +24,8 @@ from medmodel.networks.hardware import choose_devices
 from medmodel.quality import near_duplicates, report_store
 from medmodel.runs import tables
 from medmodel.runs.copies import has_near_copies, near_copies, write_near_copies
-from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.run import Run
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import SPLIT_COLUMNS, read_split, write_split
 from medmodel.runs.time_plan import time_plan

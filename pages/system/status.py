@@ -15,7 +15,7 @@ from medmodel.core.environment import data_roots
 from medmodel.core.errors import FileError
 from medmodel.core.storage import read_bytes
 from medmodel.runs import queue, run_index
-from medmodel.runs.run import RunStatus
+from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
 from pages._shared.common.widgets import page_header
 from pages._shared.common.words import bytes_text, plain

@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 
 from medmodel.core.config import config_for
 from medmodel.runs import tables
-from medmodel.runs.run import Failure, Run, RunStatus
+from medmodel.runs.run import Run
+from medmodel.runs.status import Failure, RunStatus
 from tests.browser.conftest import AppServer, at_rest
 from tests.finished_run import create_ended
 

@@ -32,7 +32,8 @@ from medmodel.runs.copies import (
     independent_predictions,
     write_external_copies,
 )
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run

@@ -10,7 +10,8 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.errors import PredictionError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference import prediction
-from medmodel.runs.run import ModelFacts, Run, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import ModelFacts
 
 SIZE = 28
 CLASSES = ["dark", "light", "<b>other</b>"]

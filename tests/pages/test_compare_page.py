@@ -18,7 +18,8 @@ from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.runs.copies import write_near_copies
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.comparison_view import _curves_csv, _marked, _metrics_csv

@@ -38,7 +38,8 @@ from medmodel.reports import plots
 from medmodel.reports.evaluation_html import evaluation_page, model_card_html
 from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, write_near_copies
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import read_predictions
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medmodel.core.config import TrainConfig
-from medmodel.runs.run import RunStatus, Status
+from medmodel.runs.status import RunStatus, Status
 from pages._shared.evaluation.external_validation_view import show_progress
 from tests.finished_run import create_ended
 from tests.pages.page import show_part

@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said

@@ -22,7 +22,8 @@ from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.evaluation.thresholds import Rule, freeze_thresholds
 from medmodel.imaging.images import decode, pixel_digest
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from pages._shared.prediction.conformal_view import set_sentence

@@ -18,7 +18,8 @@ from medmodel.audience.room import Attendance, AudienceError
 from medmodel.audience.slide import Slide
 from medmodel.core.config import RECIPES
 from medmodel.runs import queue
-from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import Failure, RunStatus, Status
 from medmodel.runs.tables import append_epoch
 from pages._shared.presenter import diagnose_scene, room_view
 from tests.conftest import draw_class_folders

@@ -17,7 +17,8 @@ from medmodel.data.curation import Action
 from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.quality import indexing, report_store
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from tests.conftest import draw_class_folders
 from tests.pages.page import field, open_page, press
 from tests.volumes import draw_volumes

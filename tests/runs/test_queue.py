@@ -19,7 +19,8 @@ from medmodel.core.errors import RunError
 from medmodel.core.storage import locked, write_json
 from medmodel.runs import queue
 from medmodel.runs.queue import Claim
-from medmodel.runs.run import Run, RunStatus, RunStore, Status
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus, Status
 
 
 @pytest.fixture

@@ -17,15 +17,8 @@ from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_as, read_json, write_json
 from medmodel.runs import queue, trash
-from medmodel.runs.run import (
-    UNFINISHED_SECONDS,
-    Failure,
-    ModelFacts,
-    Run,
-    RunStatus,
-    RunStore,
-    Status,
-)
+from medmodel.runs.run import UNFINISHED_SECONDS, Run, RunStore
+from medmodel.runs.status import Failure, ModelFacts, RunStatus, Status
 
 
 @pytest.fixture

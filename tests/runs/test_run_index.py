@@ -17,7 +17,8 @@ from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.runs import run_index
 from medmodel.runs.notes import Notes, change_notes
-from medmodel.runs.run import ModelFacts, Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import ModelFacts, RunStatus
 
 HISTORY = "attempt,epoch,step,time,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
 

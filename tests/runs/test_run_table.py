@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.runs.notes import change_notes
-from medmodel.runs.run import RunStatus, RunStore
+from medmodel.runs.run import RunStore
 from medmodel.runs.run_index import entries
 from medmodel.runs.run_table import (
     differing_settings,
@@ -15,6 +15,7 @@ from medmodel.runs.run_table import (
     settings_that_differ,
     unlike_most,
 )
+from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import append_epoch
 
 

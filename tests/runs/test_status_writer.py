@@ -14,7 +14,8 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.storage import Lock, read_json
 from medmodel.runs import status_writer as reporter_module
 from medmodel.runs import tables
-from medmodel.runs.run import Failure, Run, RunStatus, RunStore, Status
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import Failure, RunStatus, Status
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import EPOCH_COLUMNS
 from medmodel.runs.time_left import Part, TimeLeft

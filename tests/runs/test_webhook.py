@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from medmodel.runs import webhook
-from medmodel.runs.run import RunStatus
+from medmodel.runs.status import RunStatus
 
 
 class Listener(BaseHTTPRequestHandler):

@@ -14,7 +14,8 @@ from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.runs import queue, run_index
 from medmodel.runs.copies import copies_of
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import read_predictions
 from medmodel.training import external_run

@@ -16,7 +16,8 @@ from medmodel.core.errors import Cancelled
 from medmodel.core.storage import read_json
 from medmodel.networks.models import MODELS
 from medmodel.runs.failures import NotANumberError
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import fitting, train
 from medmodel.training.backup import Backup

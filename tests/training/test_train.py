@@ -18,7 +18,8 @@ from medmodel.data import curation, datasets
 from medmodel.imaging import images
 from medmodel.inference import prediction
 from medmodel.quality import indexing
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from medmodel.training.callbacks import Best

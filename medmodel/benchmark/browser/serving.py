@@ -22,7 +22,8 @@ from medmodel.core.errors import DataError
 from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.predictor import Predictor
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import read_split
 
 CHART = "document.querySelector('.js-plotly-plot')"

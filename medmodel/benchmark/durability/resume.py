@@ -30,7 +30,8 @@ from medmodel.benchmark import Measurement, at_least
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.environment import workspace_root
-from medmodel.runs.run import Run, RunStatus, RunStore
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 
 _VOLATILE = ("attempt", "time")
 

@@ -16,8 +16,9 @@ from medmodel.core.config import RECIPES
 from medmodel.core.errors import RunError
 from medmodel.reports import plots
 from medmodel.runs import run_index
-from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
+from medmodel.runs.status import RunStatus
 from pages._shared.common.address import show_in_address
 from pages._shared.common.widgets import RUNS, dataset_name, store
 from pages._shared.common.words import disambiguate, plain

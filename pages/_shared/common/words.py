@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from medmodel.runs.run import RunStatus
+from medmodel.runs.status import RunStatus
 
 STATE_TITLES = {
     RunStatus.QUEUED: "Waiting",

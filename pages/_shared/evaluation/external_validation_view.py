@@ -13,7 +13,8 @@ from medmodel.data import folders
 from medmodel.data.datasets import load_index
 from medmodel.evaluation import external_validation
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStatus
+from medmodel.runs.run import Run
+from medmodel.runs.status import RunStatus
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, ago, duration, plain

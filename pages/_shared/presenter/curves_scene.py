@@ -11,7 +11,8 @@ from medmodel.audience.slide import Chart, Curve, Slide, State
 from medmodel.live import Curve as GrowingCurve
 from medmodel.live import Feed
 from medmodel.reports import plots
-from medmodel.runs.run import Run, RunStatus, Status
+from medmodel.runs.run import Run
+from medmodel.runs.status import RunStatus, Status
 from pages._shared.common import widgets
 from pages._shared.common.words import STATE_TITLES, duration
 from pages._shared.presenter.scene import Scene, go_to

@@ -8,7 +8,8 @@ from importlib.metadata import version
 import streamlit as st
 
 from medmodel.core.environment import REPOSITORY
-from medmodel.runs.run import Run, Status
+from medmodel.runs.run import Run
+from medmodel.runs.status import Status
 
 ASSETS = REPOSITORY / "assets"
 SCRIPTS = ("live_notice.js", "live_samples.js", "live_chart.js")

@@ -13,7 +13,8 @@ from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
 from medmodel.runs import queue, run_index
-from medmodel.runs.run import Run, RunStatus, Status
+from medmodel.runs.run import Run
+from medmodel.runs.status import RunStatus, Status
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
 from pages._shared.common.model_choice import model_label

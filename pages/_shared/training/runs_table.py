@@ -11,8 +11,8 @@ import streamlit as st
 
 from medmodel.runs import run_table
 from medmodel.runs.notes import change_notes
-from medmodel.runs.run import RunStatus
 from medmodel.runs.run_index import Entry
+from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, duration

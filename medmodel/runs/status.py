@@ -1,0 +1,137 @@
+"""What a run says of itself: its state, why it failed, its model, what it tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+
+from medmodel.core.preprocessing import Preprocessing
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A number of things, as a file may hold it."""
+LATEST_TIME = 32_503_680_000
+"""The year 3000, in seconds since 1970."""
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LATEST_TIME)]
+"""A length of time, or a time since 1970."""
+
+
+class RunStatus(str, Enum):
+    """State of a run in its life cycle."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def active(self) -> bool:
+        """Whether the run still waits or works."""
+        return self in (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed, in words for the person who started it.
+
+    Args:
+        kind: out_of_memory, data, device, not_a_number, disk_full, killed or bug.
+        message: What happened.
+        advice: What to do about it.
+    """
+
+    kind: str
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What status.json holds; replaced as a whole, never edited.
+
+    Args:
+        state: Value of `RunStatus`.
+        phase: What is being done: waiting, checking, pilot, preparing, features,
+            training, evaluating, finished.
+        message: The same as one sentence.
+        done: Finished units of this phase (images, steps).
+        total: Units of this phase; 0 while unknown.
+        epoch: Epochs finished.
+        epochs: Epochs planned; 0 while unknown.
+        step: Steps finished since training began.
+        steps: Steps planned; 0 while unknown.
+        best_epoch: Epoch of the best validation loss so far, 1-based; 0 if none.
+        seconds_left: Estimated seconds until the end of the run; None while unknown.
+        share: Estimated share of the run's time that has passed, 0 to 1; 0 while
+            unknown.
+        part: Which of the run's phases this is, 1-based; 0 while unknown.
+        parts: How many phases the run has; 0 while unknown.
+        device: What computes, in words.
+        precision: float32, mixed_bfloat16 or mixed_float16.
+        usage: Processor, memory and GPU use as name -> text.
+        heartbeat: Time of the last update, seconds since 1970.
+        created: When the run was submitted.
+        started: When a worker took it; 0 before.
+        ended: When it ended; 0 before.
+        attempt: Starts so far (1 on the first).
+        failure: Why it failed, else None.
+    """
+
+    state: RunStatus
+    phase: str = "waiting"
+    message: str = "Waiting for its turn."
+    done: Count = 0
+    total: Count = 0
+    epoch: Count = 0
+    epochs: Count = 0
+    step: Count = 0
+    steps: Count = 0
+    best_epoch: Count = 0
+    seconds_left: Seconds | None = None
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    part: Count = 0
+    parts: Count = 0
+    device: str = ""
+    precision: str = ""
+    usage: Mapping[str, str] = field(default_factory=dict)
+    heartbeat: Seconds = 0.0
+    created: Seconds = 0.0
+    started: Seconds = 0.0
+    ended: Seconds = 0.0
+    attempt: Count = 0
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What model.json holds: all that is needed to feed best.keras and read it.
+
+    Args:
+        class_names: Class of each output, in order.
+        preprocessing: How an image becomes the model's input.
+        heatmap_layers: Layers whose activations Grad-CAM looks at.
+        parameters: Number of weights.
+    """
+
+    class_names: list[str]
+    preprocessing: Preprocessing
+    heatmap_layers: list[str]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class ExternalTest:
+    """What external.json holds: whose model a run tests on another folder.
+
+    Args:
+        model: Id of that run.
+        mapping: Class there -> class of the model.
+    """
+
+    model: str
+    mapping: Mapping[str, str] = field(default_factory=dict)
