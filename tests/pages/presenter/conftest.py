@@ -1,0 +1,73 @@
+"""Presenter mode with a stand-in for its component, and a model that answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+
+from medmodel.runs.run import Run
+from pages._shared.presenter import diagnose_scene
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+from tests.pages.presenter.projector import (
+    Projector,
+)
+
+
+@pytest.fixture
+def projector(monkeypatch: pytest.MonkeyPatch) -> Projector:
+    projector = Projector()
+    monkeypatch.setattr(st.components.v2, "component", projector.component)
+    return projector
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return draw_class_folders(tmp_path / "data" / "easy", images_per_class=30)
+
+
+@pytest.fixture
+def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A model that answers at once, about images of one pixel value."""
+    run = write_finished_run(folder, "first")
+    pixels = np.full((8, 8, 1), 90, np.uint8)
+    state = SimpleNamespace(
+        run=run, unlike=False, digests={}, scores=[0.25, 0.75], pixels=pixels
+    )
+
+    def answer(run: Run, cases: Any) -> list[Any]:
+        scores = np.array(state.scores)
+        names = [f"class {i}" for i in range(len(scores))]
+        return [
+            SimpleNamespace(
+                run=run,
+                case=case,
+                pixels=pixels,
+                classes=names,
+                probabilities=scores,
+                first_choice=int(scores.argmax()),
+                prediction=SimpleNamespace(temperature=None),
+            )
+            for case in cases
+        ]
+
+    cases = [SimpleNamespace(label="class 1", digest=d) for d in ("a", "b")]
+    replaced = {
+        "warm": lambda run: None,
+        "starting": lambda: False,
+        "test_samples": lambda run, first: cases,
+        "pixels_of": lambda case: state.pixels,
+        "pixel_digest_of": lambda case: case.digest,
+        "ask": answer,
+        "heatmap_of": lambda answer, position: np.ones((8, 8), np.float32),
+        "is_unlike_training": lambda answer: state.unlike,
+        "_training_digests": lambda folder: state.digests,
+    }
+    for name, function in replaced.items():
+        monkeypatch.setattr(diagnose_scene, name, function)
+    return state

@@ -1,0 +1,94 @@
+"""The step of Diagnose: image, map and bars, and when there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pages._shared.presenter import diagnose_scene
+from tests.finished_run import write_finished_run
+from tests.pages.presenter.projector import (
+    Projector,
+    diagnose,
+    opened,
+    pressed,
+)
+
+
+def test_diagnose_needs_consent_a_model_and_an_image(
+    projector: Projector, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened("diagnose")
+    pressed(app, projector, "action")
+    assert projector.title == "No model yet"
+    assert projector.data["action"] == "Go to Train"
+    run = write_finished_run(folder, "first")
+    monkeypatch.setattr(diagnose_scene, "warm", lambda run: None)
+    monkeypatch.setattr(diagnose_scene, "starting", lambda: True)
+    app.query_params["run"] = run.id
+    app.run()
+    assert projector.title == "No image yet"
+    pressed(app, projector, "action")
+    assert projector.title == "Loading the model", projector.data["slide"]
+    assert projector.data["slide"]["state"] == "busy"
+
+
+def test_an_answer_has_image_map_and_bars(
+    projector: Projector, diagnosed: SimpleNamespace
+) -> None:
+    app = diagnose(projector, diagnosed.run)
+    slide = projector.data["slide"]
+    assert slide["title"] == "Predicted class: class 1 (75 %)"
+    assert slide["sentence"] == "first. True class: class 1."
+    assert [i["title"] for i in slide["images"]] == [
+        *("As in the data set", "Saliency map: class 1")
+    ]
+    assert all(i["source"].startswith("data:image/png") for i in slide["images"])
+    bars = [(bar["name"], bar["text"]) for bar in slide["bars"]]
+    assert bars == [("class 1", "75 %"), ("class 0", "25 %")]
+    assert "not the outline of a lesion" in slide["notes"][0]
+    assert "not calibrated" in slide["notes"][1]
+    assert slide["notes"][2] == "Image 1 of 2."
+    pressed(app, projector, "down")
+    assert projector.data["slide"]["notes"][2] == "Image 2 of 2."
+    pressed(app, projector, "down")
+    assert projector.data["slide"]["notes"][2] == "Image 1 of 2."
+
+
+@pytest.mark.parametrize(
+    ("split", "word"), [("train", "trained"), ("val", "validation")]
+)
+def test_an_image_that_was_learned_is_said_to_be(
+    projector: Projector, diagnosed: SimpleNamespace, split: str, word: str
+) -> None:
+    diagnosed.digests = {"a": split}
+    app = diagnose(projector, diagnosed.run)
+    assert word in projector.data["slide"]["notes"][1]
+    pressed(app, projector, "down")
+    assert word not in projector.data["slide"]["notes"][1]
+
+
+def test_a_strange_image_gets_no_probabilities(
+    projector: Projector, diagnosed: SimpleNamespace
+) -> None:
+    diagnosed.unlike = True
+    diagnose(projector, diagnosed.run)
+    slide = projector.data["slide"]
+    assert slide["title"] == "Unlike the training data"
+    assert not slide["bars"] and len(slide["images"]) == 1
+    assert "75" not in str([slide["title"], slide["sentence"], slide["notes"]])
+
+
+def test_of_many_classes_five_and_the_rest(
+    projector: Projector, diagnosed: SimpleNamespace
+) -> None:
+    diagnosed.scores = [0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]
+    diagnose(projector, diagnosed.run)
+    bars = projector.data["slide"]["bars"]
+    assert len(bars) == 6
+    assert (bars[-1]["name"], bars[-1]["text"]) == ("2 more classes", "20 %")
+
+
+# --- phones --------------------------------------------------------------------------
