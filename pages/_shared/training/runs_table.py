@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -53,17 +53,7 @@ def open_run(entries: Sequence[Entry]) -> str:
         return ""
     # A new name after every click, so that the same cell may be clicked again.
     clicks = st.session_state.setdefault("runs-clicks", 0)
-    picked = st.dataframe(
-        columns,
-        hide_index=True,
-        height=_height(len(table), 700),
-        column_config=_columns(),
-        placeholder="",
-        key=f"runs_table-{clicks}",
-        on_select="rerun",
-        selection_mode="single-cell",
-        alt="All runs with their state and scores",
-    )
+    picked = _table_of_runs(columns, f"runs_table-{clicks}", "single-cell")
     st.caption(
         f"{len(table):,} of {len(entries):,} runs, values of the epoch that was kept. "
         "A click opens a run, a click on its pin keeps it above the others, a click "
@@ -85,19 +75,26 @@ def open_run(entries: Sequence[Entry]) -> str:
 
 def _select_several(table: pd.DataFrame, columns: Any) -> None:
     ids = list(table["run"])
-    picked = st.dataframe(
+    # The marks are of rows: other rows, other marks.
+    picked = _table_of_runs(columns, f"several-{hash(tuple(ids))}", "multi-row")
+    show_bulk_actions([ids[row] for row in picked.selection.rows], MOST)
+
+
+def _table_of_runs(
+    columns: Any, key: str, selection: Literal["single-cell", "multi-row"]
+) -> Any:
+    ticked = ", several can be ticked" * (selection == "multi-row")
+    return st.dataframe(
         columns,
         hide_index=True,
-        height=_height(len(table), 700),
+        height=_height(len(columns.index), 700),
         column_config=_columns(),
         placeholder="",
-        # The marks are of rows: other rows, other marks.
-        key=f"several-{hash(tuple(ids))}",
+        key=key,
         on_select="rerun",
-        selection_mode="multi-row",
-        alt="All runs with their state and scores, several can be ticked",
+        selection_mode=selection,
+        alt=f"All runs with their state and scores{ticked}",
     )
-    show_bulk_actions([ids[row] for row in picked.selection.rows], MOST)
 
 
 def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
