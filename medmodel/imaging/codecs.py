@@ -28,7 +28,7 @@ from pydicom.uid import (
 )
 
 from medmodel.core.errors import DECODER_ERRORS, ImageError
-from medmodel.imaging.dicom_elements import DamagedElement, number, text
+from medmodel.imaging.dicom.elements import DamagedElement, number, text
 
 Stored = npt.NDArray[Any]
 

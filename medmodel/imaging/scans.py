@@ -130,7 +130,7 @@ def decode_dicom(data: bytes, name: str, options: DecodeOptions) -> DecodedImage
             which there is no decoder.
     """
     return _decode(
-        "medmodel.imaging.dicom:read",
+        "medmodel.imaging.dicom.reading:read",
         data,
         name,
         options,

@@ -25,7 +25,8 @@ from pydicom.uid import (
 )
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import codecs, dicom, images, scans
+from medmodel.imaging import codecs, images, scans
+from medmodel.imaging.dicom import reading
 from medmodel.imaging.windows import scale_to_uint8
 from tests.dicom_files import dicom_bytes, dicom_dataset, encapsulated_file, ramp
 
@@ -33,7 +34,7 @@ RealData = Callable[[str], Path]
 
 
 def values(data: bytes) -> npt.NDArray[Any]:
-    found: npt.NDArray[Any] = dicom.read(data, "x.dcm", values=True)["values"]
+    found: npt.NDArray[Any] = reading.read(data, "x.dcm", values=True)["values"]
     return found
 
 
@@ -101,7 +102,7 @@ def test_single_bits_of_frames_that_begin_within_a_byte(syntax: str) -> None:
     packed = np.packbits(frames.ravel(), bitorder="little").tobytes()
     dataset.PixelData = packed + b"\0" * (len(packed) % 2)
     for number, frame in enumerate(frames):
-        answer = dicom.read(dicom_bytes(dataset, syntax), "x.dcm", frame=number)
+        answer = reading.read(dicom_bytes(dataset, syntax), "x.dcm", frame=number)
         assert (answer["pixels"][..., 0] == frame * 255).all()
 
 
@@ -125,7 +126,7 @@ def test_values_with_decimals(kind: str, keyword: str, bits: int) -> None:
         delattr(dataset, absent)
     setattr(dataset, f"{keyword}PixelData", stored.tobytes())
     setattr(dataset, f"{keyword}PixelPaddingValue", -7.0)
-    answer = dicom.read(dicom_bytes(dataset), "x.dcm", values=True)
+    answer = reading.read(dicom_bytes(dataset), "x.dcm", values=True)
     assert np.isnan(answer["values"][0]).all() and (answer["pixels"][0] == 0).all()
     assert (answer["values"][1:] == stored[1:]).all() and answer["pixels"].max() == 255
 
@@ -200,7 +201,7 @@ def test_frames_in_colour_as_jpeg_xl(number: str) -> None:
         facts = {"NumberOfFrames": 2, "PhotometricInterpretation": kind}
         dataset = dicom_dataset(pixels, **facts)
         data = encapsulated_file(dataset, f"1.2.840.10008.1.2.4.{number}", *frames)
-        answer = dicom.read(data, "x.dcm", frame=1)
+        answer = reading.read(data, "x.dcm", frame=1)
         assert (answer["pixels"] == pixels[1]).all()
 
 
@@ -218,7 +219,7 @@ def test_jpeg_of_12_bits_in_colour(stored_as: str, marked: bool) -> None:
     data = encapsulated_file(
         dicom_dataset(pixels, **facts), "1.2.840.10008.1.2.4.51", frame
     )
-    answer = dicom.read(data, "x.dcm")
+    answer = reading.read(data, "x.dcm")
     expected = scale_to_uint8(pixels, "")
     assert np.abs(answer["pixels"].astype(int) - expected).max() <= 4
     assert answer["mode"] == "RGB, 12 bits"
@@ -235,7 +236,7 @@ def test_jpeg_in_several_scans(number: str, mode: str) -> None:
     dataset = dicom_dataset(np.asarray(image))
     syntax = f"1.2.840.10008.1.2.4.{number}"
     data = encapsulated_file(dataset, syntax, file.getvalue())
-    pixels = dicom.read(data, "x.dcm", window=(127.5, 255, "LINEAR_EXACT"))["pixels"]
+    pixels = reading.read(data, "x.dcm", window=(127.5, 255, "LINEAR_EXACT"))["pixels"]
     assert np.abs(pixels[..., 0].astype(int) - ramps).max() <= 5
 
 
@@ -269,7 +270,7 @@ def test_damaged_frames_say_how_they_are_encoded(number: str, name: str) -> None
             dicom_dataset(ramp("u1")), f"1.2.840.10008.1.2.4.{number}", content
         )
         with pytest.raises(ImageError) as caught:
-            dicom.read(data, "x.dcm")
+            reading.read(data, "x.dcm")
         assert str(caught.value).startswith(
             f"x.dcm cannot be read: its pixel data ({name}) is damaged or incomplete."
         )
@@ -282,7 +283,7 @@ def test_frames_of_another_size_are_damaged(number: str) -> None:
     dataset = dicom_dataset(ramp("u1"))
     sentence = "its frame 1 has 32 × 32 pixels" if number == "80" else "is damaged"
     with pytest.raises(ImageError, match=sentence):
-        dicom.read(
+        reading.read(
             encapsulated_file(dataset, f"1.2.840.10008.1.2.4.{number}", frame), "x.dcm"
         )
 
@@ -301,7 +302,7 @@ def test_compressed_though_the_header_says_otherwise(syntax: str) -> None:
     buffer.is_implicit_VR = syntax == ImplicitVRLittleEndian
     write_dataset(buffer, dataset)
     with pytest.raises(ImageError, match="its pixel data is compressed, while"):
-        dicom.read(buffer.getvalue(), "x.dcm")
+        reading.read(buffer.getvalue(), "x.dcm")
 
 
 def test_whatever_a_decoder_raises_is_the_fault_of_the_file(
@@ -322,7 +323,7 @@ def test_whatever_a_decoder_raises_is_the_fault_of_the_file(
         with pytest.raises(
             ImageError, match=r"x.dcm cannot be read: its pixel data"
         ) as e:
-            dicom.read(data, "x.dcm")
+            reading.read(data, "x.dcm")
         assert "Tilda" not in str(e.value)
 
 

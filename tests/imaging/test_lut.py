@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import dicom, lut
+from medmodel.imaging import lut
+from medmodel.imaging.dicom import reading
 from medmodel.imaging.windows import percentile_window
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file
 
@@ -35,7 +36,7 @@ def answers(file: bytes, **wanted: Any) -> list[Any]:
     found: list[Any] = []
     for values in (False, True):
         try:
-            answer = dicom.read(file, "x", values=values, **wanted)
+            answer = reading.read(file, "x", values=values, **wanted)
         except ImageError as error:
             found.append(str(error))
         else:

@@ -13,8 +13,9 @@ import pytest
 
 from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
-from medmodel.imaging import dicom, images, nifti, raster, scans
+from medmodel.imaging import images, nifti, raster, scans
 from medmodel.imaging.decoded_image import MAX_BYTES
+from medmodel.imaging.dicom import reading
 from medmodel.imaging.windows import WINDOWS, Window
 from tests.dicom_files import dicom_file, ramp
 from tests.imaging.test_nifti import nifti_file, volume
@@ -55,7 +56,7 @@ def test_nifti_in_a_folder_of_pictures(tmp_path: Path) -> None:
 
 
 def test_bounds_agree() -> None:
-    assert dicom.MAX_PIXELS == raster.MAX_PIXELS
+    assert reading.MAX_PIXELS == raster.MAX_PIXELS
     assert nifti.MAX_BYTES == MAX_BYTES
 
 
@@ -83,7 +84,7 @@ def test_slider_and_file_give_the_same_picture() -> None:
     data = dicom_file(ramp("<i2", -1000, 150), Modality="CT")
     frame = images.decode(data, window="file", values=True)
     for window in (*WINDOWS.values(), Window(3, 7, "SIGMOID")):
-        pixels = dicom.read(data, "x", window=window)["pixels"]
+        pixels = reading.read(data, "x", window=window)["pixels"]
         assert (frame.through_window(window) == pixels).all()
 
 

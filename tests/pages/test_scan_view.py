@@ -16,7 +16,7 @@ from pages._shared.prediction import cases, scan_view
 from pages._shared.prediction.cases import Case
 from pages._shared.prediction.scan_view import OWN, RANGE, choose_frame, show_scan
 from tests.dicom_files import dicom_file
-from tests.imaging.test_dicom import lookup
+from tests.imaging.dicom.test_reading import lookup
 from tests.pages.page import field, said, show_part
 from tests.volumes import draw_volumes
 

@@ -25,7 +25,7 @@ from pydicom.uid import UID
 from medmodel.core.errors import ImageError
 from medmodel.core.pseudonyms import days_back, patient_pseudonym, uid_pseudonym
 from medmodel.imaging.codecs import DAMAGED, transfer_syntax
-from medmodel.imaging.dicom import parse, patient
+from medmodel.imaging.dicom.reading import parse, patient
 from medmodel.imaging.privacy.confidentiality import action
 from medmodel.imaging.privacy.redaction import black_out_regions, text_regions
 

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from medmodel.imaging.codecs import DAMAGED
-from medmodel.imaging.dicom import parse
+from medmodel.imaging.dicom.reading import parse
 from medmodel.imaging.privacy.confidentiality import identifying
 
 MAX_ROWS = 2000

@@ -11,8 +11,9 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from medmodel.core.errors import ImageError
 from medmodel.imaging.codecs import check_frames, stored_values, transfer_syntax
-from medmodel.imaging.dicom import check_image, to_rgb
-from medmodel.imaging.lookup_tables import palette_colours
+from medmodel.imaging.dicom.display import to_rgb
+from medmodel.imaging.dicom.lookup_tables import palette_colours
+from medmodel.imaging.dicom.reading import check_image
 
 MAX_BYTES = 500_000_000
 """All frames uncompressed, which is how the copy is written."""

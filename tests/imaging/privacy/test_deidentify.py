@@ -17,7 +17,8 @@ from pydicom.uid import UID, RLELossless
 from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.core.pseudonyms import days_back
-from medmodel.imaging import dicom, images, scans
+from medmodel.imaging import images, scans
+from medmodel.imaging.dicom import reading
 from medmodel.imaging.privacy import confidentiality
 from medmodel.imaging.privacy.deidentify import deidentify
 from tests.dicom_files import (
@@ -342,9 +343,9 @@ def test_every_picture_can_be_copied(real_data: RealData) -> None:
     paths = [path for path in paths if path.stat().st_size <= 300_000]
     assert len(paths) > 60
     for path in paths:
-        before = dicom.read(path.read_bytes(), path.name)["pixels"]
+        before = reading.read(path.read_bytes(), path.name)["pixels"]
         copy = deidentify(path.read_bytes(), path.name, KEY, [])["data"]
-        assert (dicom.read(copy, path.name)["pixels"] == before).all(), path
+        assert (reading.read(copy, path.name)["pixels"] == before).all(), path
 
 
 def test_encodings_that_pydicom_does_not_know_stay_as_they_are() -> None:
@@ -353,9 +354,9 @@ def test_encodings_that_pydicom_does_not_know_stay_as_they_are() -> None:
     data = encapsulated_file(dicom_dataset(pixels), "1.2.840.10008.1.2.4.110", frame)
     copy = deidentify(data, "x.dcm", KEY, [])["data"]
     assert b"Tilda" not in copy and frame in copy
-    assert (dicom.read(copy, "x.dcm", values=True)["values"] == pixels).all()
+    assert (reading.read(copy, "x.dcm", values=True)["values"] == pixels).all()
     black = deidentify(data, "x.dcm", KEY, [[0, 0, 4, 4]])["data"]
-    values = dicom.read(black, "x.dcm", values=True)["values"]
+    values = reading.read(black, "x.dcm", values=True)["values"]
     assert (values[:4, :4] == pixels.min()).all()
     assert (values[4:] == pixels[4:]).all()
 

@@ -14,12 +14,12 @@ from pydicom.uid import (
 )
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import dicom
+from medmodel.imaging.dicom import reading
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
 
 
 def read(data: bytes, **arguments: Any) -> dict[str, Any]:
-    return dicom.read(data, "x.dcm", **arguments)
+    return reading.read(data, "x.dcm", **arguments)
 
 
 def item(descriptor: Any, data: Any, kind: str = "OW") -> Dataset:

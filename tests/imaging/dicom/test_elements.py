@@ -16,15 +16,15 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import dicom
-from medmodel.imaging.dicom_elements import padding_mask
+from medmodel.imaging.dicom import reading
+from medmodel.imaging.dicom.elements import padding_mask
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
 
 PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 
 
 def read(data: bytes, **arguments: Any) -> dict[str, Any]:
-    return dicom.read(data, "x.dcm", **arguments)
+    return reading.read(data, "x.dcm", **arguments)
 
 
 def as_written(texts: dict[str, bytes], syntax: str = ExplicitVRLittleEndian) -> bytes:

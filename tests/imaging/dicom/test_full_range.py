@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from medmodel.imaging import images
-from medmodel.imaging.dicom import read
+from medmodel.imaging.dicom.reading import read
 from tests.dicom_files import dicom_file, ramp
 
 OF_8_BITS: dict[str, Any] = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}

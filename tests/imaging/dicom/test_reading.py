@@ -14,8 +14,9 @@ import pytest
 from pydicom.dataset import Dataset
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import dicom, images
-from medmodel.imaging.dicom_elements import file_window
+from medmodel.imaging import images
+from medmodel.imaging.dicom import reading
+from medmodel.imaging.dicom.elements import file_window
 from medmodel.imaging.windows import Window
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
 
@@ -24,7 +25,7 @@ NAN = float("nan")
 
 
 def read(data: bytes, **arguments: Any) -> dict[str, Any]:
-    return dicom.read(data, "x.dcm", values=True, **arguments)
+    return reading.read(data, "x.dcm", values=True, **arguments)
 
 
 def lookup(first: int, bits: int, *entries: int) -> Dataset:

@@ -10,7 +10,7 @@ import pytest
 
 from medmodel.core.errors import ImageError
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
-from tests.imaging.test_dicom import read
+from tests.imaging.dicom.test_reading import read
 
 
 def test_rgb_ignores_windows() -> None:

@@ -108,7 +108,7 @@ def keep_elements(data: bytes, dataset: Dataset) -> None:
 
 
 def image_elements(data: bytes) -> Dataset | None:
-    """What `dicom.read` asks of a plain file; None where pydicom should read it.
+    """What `reading.read` asks of a plain file; None where pydicom should read it.
 
     Args:
         data: A whole file.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut
 
-from medmodel.imaging.dicom_elements import DamagedElement, items, numbers, text
+from medmodel.imaging.dicom.elements import DamagedElement, items, numbers, text
 from medmodel.imaging.windows import Pixels, Values
 
 _COLOURS = ("Red", "Green", "Blue")

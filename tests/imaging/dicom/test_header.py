@@ -20,8 +20,9 @@ from pydicom.uid import (
 )
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import codecs, dicom
-from medmodel.imaging.dicom_header import image_elements
+from medmodel.imaging import codecs
+from medmodel.imaging.dicom import reading
+from medmodel.imaging.dicom.header import image_elements
 from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file, ramp
 
 PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
@@ -48,7 +49,7 @@ def same_as_pydicom(data: bytes) -> bool:
         found = image_elements(data)
         if found is None:
             return False
-        whole = dicom.parse(data, "x.dcm")
+        whole = reading.parse(data, "x.dcm")
         for own, known in ((found, whole), (found.file_meta, whole.file_meta)):
             assert {element.tag for element in own} <= set(known.keys())
             for element in own:
@@ -129,9 +130,9 @@ def shown(data: bytes, short: bool) -> dict[str, Any] | None:
     """What is shown of a file read here or by pydicom; None where it is refused."""
     with pytest.MonkeyPatch.context() as patch:
         if not short:
-            patch.setattr(dicom, "image_elements", lambda _: None)
+            patch.setattr(reading, "image_elements", lambda _: None)
         try:
-            return dicom.read(data, "x.dcm", values=True)
+            return reading.read(data, "x.dcm", values=True)
         except ImageError:
             return None
 
@@ -162,7 +163,7 @@ def test_values_of_the_lowest_bits(kind: str, stored: int) -> None:
     rng = np.random.default_rng(0)
     cells = rng.integers(0, 256, (5, 6 * np.dtype(kind).itemsize), np.uint8).view(kind)
     facts = {"BitsStored": stored, "HighBit": stored - 1}
-    dataset = dicom.parse(dicom_bytes(dicom_dataset(cells, **facts)), "x.dcm")
+    dataset = reading.parse(dicom_bytes(dicom_dataset(cells, **facts)), "x.dcm")
     values = codecs.stored_values(dataset, "x.dcm", 0)[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -194,22 +195,22 @@ def test_frames_in_a_row_are_those_of_a_file_read_anew(
         for frame in (2, 0)
     ]
     questions.append({"frame": 1, "window": (700, 90)})
-    anew = [dicom.read(bytes(bytearray(data)), "x.dcm", **q) for q in questions]
+    anew = [reading.read(bytes(bytearray(data)), "x.dcm", **q) for q in questions]
     opened: list[bytes] = []
-    original = dicom.image_elements
+    original = reading.image_elements
 
     def spy(content: bytes) -> Any:
         opened.append(content)
         return original(content)
 
-    monkeypatch.setattr(dicom, "image_elements", spy)
+    monkeypatch.setattr(reading, "image_elements", spy)
     for question, expected in zip(questions, anew, strict=True):
         for _ in range(2):
-            found = dicom.read(data, "x.dcm", **question)
+            found = reading.read(data, "x.dcm", **question)
             assert (found["pixels"] == expected["pixels"]).all()
             assert found["seen"] == expected["seen"] and found["frames"] == 3
     assert len(opened) == 1
-    assert dicom.read(other, "y.dcm")["patient"] == "|Q"
-    assert (dicom.read(data, "x.dcm", frame=2)["pixels"] == anew[0]["pixels"]).all()
+    assert reading.read(other, "y.dcm")["patient"] == "|Q"
+    assert (reading.read(data, "x.dcm", frame=2)["pixels"] == anew[0]["pixels"]).all()
     with pytest.raises(ImageError, match="has no frame 4"):
-        dicom.read(data, "x.dcm", frame=3)
+        reading.read(data, "x.dcm", frame=3)
