@@ -140,7 +140,7 @@ def baseline_sentences(run: Run) -> str:
         return ""
     few = test_warnings({c.name: {"test": c.images} for c in evaluation.per_class})
     baseline = (
-        f"Baseline (majority class {evaluation.majority} of these images): accuracy "
+        f"Baseline (majority class {evaluation.majority} of the test images): accuracy "
         f"{evaluation.baseline.value:.3f}."
     )
     return " ".join([baseline, *few])
