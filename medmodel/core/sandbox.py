@@ -125,8 +125,8 @@ def _environment() -> dict[str, str]:
 
 def _timed_out(name: str, seconds: int) -> ImageTimeoutError:
     return ImageTimeoutError(
-        f"{name} took longer than {seconds} s to read: it is damaged or too big, or the "
-        "machine is busy; then try again."
+        f"{name} took longer than {seconds} s to read: it is damaged or too big, or "
+        "the machine is busy; then try again."
     )
 
 
