@@ -28,6 +28,9 @@ def runs(app: AppServer) -> Iterator[tuple[Run, Run]]:
         yield older, write_finished_run(folder, "newer one", sharpness=0.0)
 
 
+TITLES = {"evaluate": "Evaluate", "network": "How the network sees"}
+
+
 def shows(page: Page, run: Run, path: str) -> None:
     """Waits until the page speaks of this run, and its address says so.
 
@@ -35,6 +38,8 @@ def shows(page: Page, run: Run, path: str) -> None:
     what is drawn.
     """
     expect(page).to_have_url(re.compile(rf"/{path}\?run={run.id}$"))
+    # The page before had the same model.
+    expect(page.get_by_role("heading", level=1)).to_have_text(TITLES[path])
     model = page.get_by_role("combobox", name="Model")
     expect(model).to_have_value(re.compile(run.config.name))
     at_rest(page)
