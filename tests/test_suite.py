@@ -34,6 +34,19 @@ def test_what_uses_public_images_is_marked(request: pytest.FixtureRequest) -> No
         assert takes == bool(item.get_closest_marker("real_data")), item.nodeid
 
 
+def test_only_browser_tests_have_a_browser_and_they_come_last(
+    request: pytest.FixtureRequest,
+) -> None:
+    # A parameter called page is the browser's, and takes all of its tests along.
+    with_browser = ["browser_name" in i.fixturenames for i in functions(request)]
+    in_folder = ["browser" in i.path.parent.name for i in functions(request)]
+    assert with_browser == in_folder == sorted(in_folder)
+
+
+def functions(request: pytest.FixtureRequest) -> list[pytest.Function]:
+    return [i for i in request.session.items if isinstance(i, pytest.Function)]
+
+
 def test_public_images_are_reached_by_their_fixture_alone() -> None:
     copied = TESTS / "mutants" / "running.py"
     for path in set(TREES) - {TESTS / "conftest.py", copied, Path(__file__).resolve()}:

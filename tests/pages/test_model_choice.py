@@ -92,11 +92,11 @@ def test_the_list_is_grouped_by_data_set_and_ordered_by_accuracy(
     assert "accuracy 100 % on test (n = 2)" in options[2]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("path", PAGES)
 def test_a_link_to_a_run_that_is_gone_shows_no_other(
-    runs: tuple[Run, Run, Run], page: str
+    runs: tuple[Run, Run, Run], path: str
 ) -> None:
-    app = opened(page, run="20200101-000000-abcdef")
+    app = opened(path, run="20200101-000000-abcdef")
     assert "not here any more" in said(app)
     assert box(app) is None
     assert app.query_params["run"] == "20200101-000000-abcdef"

@@ -272,14 +272,14 @@ def test_the_page_of_a_normal_address_opens_with_present(projector: Projector) -
 
 
 @pytest.mark.parametrize(
-    ("page", "step"),
+    ("path", "step"),
     [("models/runs.py", "curves"), ("results/compare.py", "compare")],
 )
 def test_the_button_on_a_page_opens_its_step(
-    projector: Projector, folder: Path, page: str, step: str
+    projector: Projector, folder: Path, path: str, step: str
 ) -> None:
     run = write_finished_run(folder, "first")
-    app = open_page(page, run=run.id)
+    app = open_page(path, run=run.id)
     (button,) = (b for b in app.sidebar.button if b.label == "Present")
     button.click().run()
     assert not app.exception
