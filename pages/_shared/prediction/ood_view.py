@@ -46,7 +46,7 @@ def may_show_probabilities(answer: Answer) -> bool:
         )
     if ood is None or not is_unlike_training(answer):
         _say_if_learned(answer)
-        if ood is not None and _split_of(answer) != "train":
+        if ood is not None and split_of(answer) != "train":
             _say_if_roughly_known(ood.basis)
         return True
     show_answer("Unlike the training data: no prediction is shown.")
@@ -67,7 +67,7 @@ def familiarity(answer: Answer) -> str:
     Empty where nothing is known of that, which `may_show_probabilities` says.
     """
     ood = answer.prediction.ood
-    if _split_of(answer) == "train":
+    if split_of(answer) == "train":
         return "The model was trained on this very image."
     if ood is None:
         return ""
@@ -83,17 +83,17 @@ def is_unlike_training(answer: Answer) -> bool:
     ood = answer.prediction.ood
     if ood is None or not ood.unfamiliar:
         return False
-    return bool(ood.facts) or _split_of(answer) != "train"
+    return bool(ood.facts) or split_of(answer) != "train"
 
 
-def _split_of(answer: Answer) -> str:
+def split_of(answer: Answer) -> str:
     """The split of the run that holds this very image: train, val, or "" for none."""
     digests = _training_digests(str(answer.run.folder))
     return digests.get(pixel_digest_of(answer.case), "")
 
 
 def _say_if_learned(answer: Answer) -> None:
-    split = _split_of(answer)
+    split = split_of(answer)
     if split == "train":
         st.info(
             "**The model was trained on this very image.** Its score here says "

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from medmodel.audience.slide import Bar, Image, Slide
 from medmodel.core import audit
-from medmodel.evaluation.predictions import training_digests
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
 from medmodel.reports import plots
 from medmodel.runs import run_index
@@ -18,11 +16,10 @@ from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.prediction.cases import (
     Case,
-    pixel_digest_of,
     pixels_of,
     test_samples,
 )
-from pages._shared.prediction.ood_view import is_unlike_training
+from pages._shared.prediction.ood_view import is_unlike_training, split_of
 from pages._shared.prediction.prediction_cache import (
     Answer,
     ask,
@@ -175,18 +172,12 @@ def _with_answer(slide: Slide, answer: Answer) -> Slide:
 
 def _learned(answer: Answer) -> list[str]:
     """Whether the run learned from this very image, or was steered by it."""
-    digests = _training_digests(str(answer.run.folder))
-    split = digests.get(pixel_digest_of(answer.case), "")
+    split = split_of(answer)
     if split == "train":
         return ["The model was trained on this very image."]
     if split == "val":
         return ["This very image is one of the validation images of the run."]
     return []
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _training_digests(folder: str) -> dict[str, str]:
-    return training_digests(Run(Path(folder)))
 
 
 def _bars(answer: Answer) -> tuple[Bar, ...]:

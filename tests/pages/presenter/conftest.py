@@ -62,11 +62,10 @@ def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         "starting": lambda: False,
         "test_samples": lambda run, first: cases,
         "pixels_of": lambda case: state.pixels,
-        "pixel_digest_of": lambda case: case.digest,
         "ask": answer,
         "heatmap_of": lambda answer, position: np.ones((8, 8), np.float32),
         "is_unlike_training": lambda answer: state.unlike,
-        "_training_digests": lambda folder: state.digests,
+        "split_of": lambda answer: state.digests.get(answer.case.digest, ""),
     }
     for name, function in replaced.items():
         monkeypatch.setattr(diagnose_scene, name, function)
