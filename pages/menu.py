@@ -6,6 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from medmodel.language import N_, _
+from pages._shared.common.session_language import (
+    offer_languages,
+    speak_session_language,
+)
 from pages._shared.common.widgets import not_for_clinical_use
 from pages._shared.presenter.entry import enter_presenter_mode, offer_presenter_mode
 
@@ -21,37 +26,40 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state=SIDEBAR,
 )
+speak_session_language()
 st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
 SECTIONS = {
-    "": [("home/start.py", "Start", ":material/home:")],
-    "Data": [
-        ("data/datasets.py", "Data sets", ":material/folder_open:"),
-        ("data/enhance.py", "Enhance", ":material/tune:"),
-        ("data/privacy.py", "Privacy", ":material/shield_person:"),
+    "": [("home/start.py", N_("Start"), ":material/home:")],
+    N_("Data"): [
+        ("data/datasets.py", N_("Data sets"), ":material/folder_open:"),
+        ("data/enhance.py", N_("Enhance"), ":material/tune:"),
+        ("data/privacy.py", N_("Privacy"), ":material/shield_person:"),
     ],
-    "Models": [
-        ("models/train.py", "Train", ":material/play_circle:"),
-        ("models/runs.py", "Runs", ":material/monitoring:"),
+    N_("Models"): [
+        ("models/train.py", N_("Train"), ":material/play_circle:"),
+        ("models/runs.py", N_("Runs"), ":material/monitoring:"),
     ],
-    "Results": [
-        ("results/diagnose.py", "Diagnose", ":material/image_search:"),
-        ("results/evaluate.py", "Evaluate", ":material/query_stats:"),
-        ("results/compare.py", "Compare", ":material/compare_arrows:"),
+    N_("Results"): [
+        ("results/diagnose.py", N_("Diagnose"), ":material/image_search:"),
+        ("results/evaluate.py", N_("Evaluate"), ":material/query_stats:"),
+        ("results/compare.py", N_("Compare"), ":material/compare_arrows:"),
     ],
-    "Learn": [("learn/network.py", "How the network sees", ":material/school:")],
-    "System": [("system/status.py", "Status", ":material/memory:")],
+    N_("Learn"): [
+        ("learn/network.py", N_("How the network sees"), ":material/school:")
+    ],
+    N_("System"): [("system/status.py", N_("Status"), ":material/memory:")],
 }
 PRESENTER = "presenter/present.py"
 presenting = "present" in st.query_params
 presenter = st.Page(
-    ROOT / PRESENTER, title="Presenter mode", url_path="present", visibility="hidden"
+    ROOT / PRESENTER, title=_("Presenter mode"), url_path="present", visibility="hidden"
 )
 page = st.navigation(
     {
-        section: [
+        section and _(section): [
             st.Page(
                 ROOT / path,
-                title=title,
+                title=_(title),
                 icon=icon,
                 url_path=Path(path).stem,
                 default=section == "",
@@ -60,14 +68,15 @@ page = st.navigation(
         ]
         for section, pages in SECTIONS.items()
     }
-    | {"Presenter": [presenter]},
+    | {_("Presenter"): [presenter]},
     position="hidden" if presenting else "sidebar",
 )
-if page.title != "Start":
+if page.url_path:
     st.set_page_config(f"{page.title} · MedModel")
 if presenting:
     enter_presenter_mode(page, presenter)
 else:
     offer_presenter_mode(page, presenter)
 page.run()
+offer_languages(page.url_path)
 not_for_clinical_use()

@@ -12,7 +12,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
-    *("core", "imaging", "runs", "data", "evaluation", "quality", "reports"),
+    *(
+        "language",
+        "core",
+        "imaging",
+        "runs",
+        "data",
+        "evaluation",
+        "quality",
+        "reports",
+    ),
     # TensorFlow only below this line.
     *("networks", "inference", "training"),
 )

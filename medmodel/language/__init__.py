@@ -1,0 +1,37 @@
+"""Texts in the user's language: gettext with names for the values in a sentence.
+
+    from medmodel.language import _, N_, ngettext
+
+    _("Trained on {dataset} for {seconds:.0f} s.", dataset=name, seconds=4)
+    ngettext("{count:,} image", "{count:,} images", count)
+    TITLES = {"done": N_("Done")}  # marked here, said by _(TITLES["done"]) where shown
+
+Texts are written in English. The translations lie beside this file, one file for each
+language: `zh_CN.po`. Which language it is, the thread decides: a page speaks its
+session's, see `language_from`; everything else (workers, background work, logs, files)
+speaks English, unless it is told by `speaking`. What was kept in English, such as why
+a run failed, `translate` says again in the language of the page.
+"""
+
+from __future__ import annotations
+
+from medmodel.language.catalogue import LANGUAGES, SOURCE, catalogue
+from medmodel.language.gettext import N_, _, ngettext
+from medmodel.language.numbers import format_date, format_number
+from medmodel.language.present import language_from, present_language, speaking
+from medmodel.language.stored import translate
+
+__all__ = [
+    "LANGUAGES",
+    "N_",
+    "SOURCE",
+    "_",
+    "catalogue",
+    "format_date",
+    "format_number",
+    "language_from",
+    "ngettext",
+    "present_language",
+    "speaking",
+    "translate",
+]

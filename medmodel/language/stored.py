@@ -1,0 +1,103 @@
+"""Sentences that were kept in English, said in the present language.
+
+A worker says why its run failed, an index why a file cannot be read: in English, since
+nobody knows who will read it. The values that stand in such a sentence are found again
+by the text that it was made from.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache, lru_cache
+
+from medmodel.language.catalogue import SOURCE, catalogue
+from medmodel.language.present import present_language
+
+_SENTENCE_END = re.compile(r"(?<=[.!?]) +")
+_INDEXED = 8
+"""Characters at the beginning of a text by which it is looked up."""
+
+
+def translate(sentence: str) -> str:
+    """A sentence that was made in English, in the present language.
+
+    Args:
+        sentence: One sentence or several of those that the product says, with any
+            values. What is none of them comes back as it is.
+    """
+    language = present_language()
+    return sentence if language == SOURCE else _translated(sentence, language)
+
+
+@lru_cache(maxsize=4096)
+def _translated(sentence: str, language: str) -> str:
+    whole = _one(sentence, language)
+    if whole is not None:
+        return whole
+    parts = _SENTENCE_END.split(sentence)
+    if len(parts) == 1:
+        return sentence
+    said = [_one(part, language) or part for part in parts]
+    # Chinese has no blank between sentences: its full stop is as wide as one.
+    return "".join(
+        part if part.endswith(("。", "！", "？")) else f"{part} " for part in said
+    ).rstrip()
+
+
+def _one(sentence: str, language: str) -> str | None:
+    """The translation of one text of the catalogue with its values; None if none."""
+    texts = catalogue(language).texts
+    if sentence in texts:
+        return texts[sentence][0]
+    patterns = _patterns(language)
+    for english, pattern in (*patterns.get(sentence[:_INDEXED], ()), *patterns[""]):
+        if match := pattern.fullmatch(sentence):
+            return _filled(texts[english][0], match.groupdict(), language)
+    return None
+
+
+def _filled(text: str, values: Mapping[str, str], language: str) -> str:
+    """A translation with values that are text already; a reason among them is said."""
+    parts = []
+    for literal, name, _spec, _conversion in string.Formatter().parse(text):
+        parts.append(literal)
+        if name is not None:
+            value = values.get(name, "")
+            # A reason within a sentence is a text of its own; a class may have the
+            # name of a button.
+            parts.append(_one(value, language) or value if " " in value else value)
+    return "".join(parts)
+
+
+@cache
+def _patterns(language: str) -> Mapping[str, list[tuple[str, re.Pattern[str]]]]:
+    """Beginning of a text -> the texts with values that begin so, as expressions.
+
+    Under "" stand those in which a value comes first. The longest come first, as they
+    say most.
+    """
+    patterns: dict[str, list[tuple[str, re.Pattern[str]]]] = defaultdict(list)
+    for english in sorted(catalogue(language).texts, key=len, reverse=True):
+        parts = list(string.Formatter().parse(english))
+        if any(name is not None for _, name, _, _ in parts):
+            first = parts[0][0]
+            start = first[:_INDEXED] if len(first) >= _INDEXED else ""
+            patterns[start].append((english, _expression(parts)))
+    patterns.setdefault("", [])
+    return dict(patterns)
+
+
+def _expression(
+    parts: list[tuple[str, str | None, str | None, str | None]],
+) -> re.Pattern[str]:
+    names: set[str] = set()
+    expression = ""
+    for literal, name, _spec, _conversion in parts:
+        expression += re.escape(literal)
+        if name is not None:
+            expression += f"(?P={name})" if name in names else f"(?P<{name}>.+?)"
+            names.add(name)
+    return re.compile(expression, re.DOTALL)

@@ -1,0 +1,73 @@
+"""Which language a session speaks: the one chosen, else the browser's, else English."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from medmodel.language import LANGUAGES, SOURCE, _, language_from
+from pages._shared.common.address import show_in_address
+
+PARAMETER = "lang"
+"""The query parameter: a link may name the language in which it opens."""
+_CHOSEN = "session-language"
+_SELECT = "session-language-select"
+
+
+def session_language() -> str:
+    """The language of the session for which this thread draws; English for no one."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return SOURCE
+    chosen = st.session_state.get(_CHOSEN)
+    return chosen if chosen in LANGUAGES else browser_language()
+
+
+def browser_language() -> str:
+    """The first of our languages that fits what the browser prefers.
+
+    `zh-CN`, `zh-Hans` and `zh` are all met by `zh_CN`, for want of a nearer one.
+    """
+    asked = (st.context.locale or SOURCE).replace("-", "_")
+    if asked in LANGUAGES:
+        return asked
+    language = asked.partition("_")[0]
+    return next((x for x in LANGUAGES if x.partition("_")[0] == language), SOURCE)
+
+
+def speak_session_language() -> None:
+    """Makes all texts of this page those of the session's language.
+
+    A link that names a language changes the session's.
+    """
+    language_from(session_language)
+    if (asked := st.query_params.get(PARAMETER)) in LANGUAGES:
+        st.session_state[_CHOSEN] = asked
+
+
+def offer_languages(page: str) -> None:
+    """Lets the user choose, below the menu; the address keeps what was chosen.
+
+    Args:
+        page: The page's path in the address.
+    """
+    if len(LANGUAGES) < 2:
+        return
+    language = session_language()
+    with st.sidebar:
+        st.session_state[_SELECT] = language
+        st.segmented_control(
+            _("Language"),
+            list(LANGUAGES),
+            format_func=LANGUAGES.__getitem__,
+            key=_SELECT,
+            on_change=_choose,
+            label_visibility="collapsed",
+        )
+    if language != browser_language():
+        show_in_address(page, PARAMETER, language)
+
+
+def _choose() -> None:
+    if language := st.session_state.get(_SELECT):  # None where it was switched off
+        st.session_state[_CHOSEN] = language
+    st.query_params.pop(PARAMETER, None)
