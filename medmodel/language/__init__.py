@@ -7,7 +7,7 @@
     TITLES = {"done": N_("Done")}  # marked here, said by _(TITLES["done"]) where shown
 
 Texts are written in English. The translations lie beside this file, one file for each
-language: `zh_CN.po`. Which language it is, the thread decides: a page speaks its
+language: `zh_Hans.po`. Which language it is, the thread decides: a page speaks its
 session's, see `language_from`; everything else (workers, background work, logs, files)
 speaks English, unless it is told by `speaking`. What was kept in English, such as why
 a run failed, `translate` says again in the language of the page.
@@ -15,7 +15,7 @@ a run failed, `translate` says again in the language of the page.
 
 from __future__ import annotations
 
-from medmodel.language.catalogue import LANGUAGES, SOURCE, catalogue
+from medmodel.language.catalogue import LANGUAGES, SOURCE, language_name
 from medmodel.language.gettext import N_, _, ngettext
 from medmodel.language.numbers import format_date, format_number
 from medmodel.language.present import language_from, present_language, speaking
@@ -26,10 +26,10 @@ __all__ = [
     "N_",
     "SOURCE",
     "_",
-    "catalogue",
     "format_date",
     "format_number",
     "language_from",
+    "language_name",
     "ngettext",
     "present_language",
     "speaking",

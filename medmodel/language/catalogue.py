@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 SOURCE = "en"
@@ -18,7 +17,7 @@ _reading = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Translations:
     """What one language says.
 
     Args:
@@ -31,33 +30,28 @@ class Catalogue:
     plural: Callable[[int], int] = lambda count: 0
 
 
-def _languages() -> dict[str, str]:
-    """Language -> its own name, as its file says in the header X-Language-Name."""
-    names = {SOURCE: "English"}
-    for path in sorted(FOLDER.glob("*.po")):
-        with path.open(encoding="utf-8") as file:
-            headers = (x for x in file if x.startswith('"X-Language-Name:'))
-            name = next(headers, f'"X-Language-Name: {path.stem}"')
-        names[path.stem] = name.partition(":")[2].strip().strip('"').removesuffix("\\n")
-    return names
+LANGUAGES = (SOURCE, *sorted(path.stem for path in FOLDER.glob("*.po")))
+"""The languages that there are, by Unicode's names, such as `zh_Hans`."""
 
 
-LANGUAGES: Mapping[str, str] = MappingProxyType(
-    {language: name.strip() for language, name in _languages().items()}
-)
-"""Language -> its name in itself, such as "zh_CN" -> "简体中文"."""
+def language_name(language: str) -> str:
+    """What a language calls itself, such as "简体中文"."""
+    from babel import Locale
+
+    names = Locale.parse(language).languages
+    return str(names.get(language, language))
 
 
-def catalogue(language: str) -> Catalogue:
+def translations(language: str) -> Translations:
     """The translations into one language; none for English or an unknown one."""
     if language == SOURCE or language not in LANGUAGES:
-        return Catalogue()
+        return Translations()
     with _reading:  # Two sessions that start at once read it once.
         return _read(language)
 
 
 @cache
-def _read(language: str) -> Catalogue:
+def _read(language: str) -> Translations:
     # A fifth of a second, for those alone who speak another language.
     from babel.messages.pofile import read_po
 
@@ -68,7 +62,7 @@ def _read(language: str) -> Catalogue:
         english, said = _forms(message.id), _forms(message.string)
         if any(english) and all(said) and not message.fuzzy:
             texts.update(dict.fromkeys(english, said))
-    return Catalogue(texts, gettext.c2py(messages.plural_expr))
+    return Translations(texts, gettext.c2py(messages.plural_expr))
 
 
 def _forms(text: Any) -> tuple[str, ...]:

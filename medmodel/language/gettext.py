@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from medmodel.language.catalogue import SOURCE, catalogue
+from medmodel.language.catalogue import SOURCE, translations
 from medmodel.language.numbers import SentenceFormatter
 from medmodel.language.present import present_language, speaking
 
@@ -23,7 +23,7 @@ def _(text: str, /, **values: Any) -> str:
             a brace is written twice.
         values: Name -> value.
     """
-    forms = catalogue(present_language()).texts.get(text)
+    forms = translations(present_language()).texts.get(text)
     return _filled(text, forms[0] if forms else text, values)
 
 
@@ -37,7 +37,7 @@ def ngettext(one: str, several: str, count: int, /, **values: Any) -> str:
         values: More values.
     """
     english = one if count == 1 else several
-    language = catalogue(present_language())
+    language = translations(present_language())
     forms = language.texts.get(several)
     text = forms[language.plural(count) % len(forms)] if forms else english
     return _filled(english, text, {"count": count, **values})

@@ -13,12 +13,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache, lru_cache
 
-from medmodel.language.catalogue import SOURCE, catalogue
+from medmodel.language.catalogue import SOURCE, translations
 from medmodel.language.present import present_language
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 _INDEXED = 8
 """Characters at the beginning of a text by which it is looked up."""
+_LEAST = 5
+"""Characters beside its values that a text has at least: "{a} of {b}" is in any."""
 
 
 def translate(sentence: str) -> str:
@@ -49,14 +51,22 @@ def _translated(sentence: str, language: str) -> str:
 
 def _one(sentence: str, language: str) -> str | None:
     """The translation of one text of the catalogue with its values; None if none."""
-    texts = catalogue(language).texts
+    texts = translations(language).texts
     if sentence in texts:
         return texts[sentence][0]
     patterns = _patterns(language)
     for english, pattern in (*patterns.get(sentence[:_INDEXED], ()), *patterns[""]):
         if match := pattern.fullmatch(sentence):
-            return _filled(texts[english][0], match.groupdict(), language)
+            values = match.groupdict()
+            return _filled(_form(english, values, language), values, language)
     return None
+
+
+def _form(english: str, values: Mapping[str, str], language: str) -> str:
+    """The translation in the form that the number takes, if there is one."""
+    known = translations(language)
+    forms, count = known.texts[english], values.get("count", "").replace(",", "")
+    return forms[known.plural(int(count)) % len(forms) if count.isdecimal() else 0]
 
 
 def _filled(text: str, values: Mapping[str, str], language: str) -> str:
@@ -80,9 +90,10 @@ def _patterns(language: str) -> Mapping[str, list[tuple[str, re.Pattern[str]]]]:
     say most.
     """
     patterns: dict[str, list[tuple[str, re.Pattern[str]]]] = defaultdict(list)
-    for english in sorted(catalogue(language).texts, key=len, reverse=True):
+    for english in sorted(translations(language).texts, key=len, reverse=True):
         parts = list(string.Formatter().parse(english))
-        if any(name is not None for _, name, _, _ in parts):
+        letters = sum(len(literal.strip()) for literal, *_ in parts)
+        if letters >= _LEAST and any(name is not None for _, name, *_ in parts):
             first = parts[0][0]
             start = first[:_INDEXED] if len(first) >= _INDEXED else ""
             patterns[start].append((english, _expression(parts)))

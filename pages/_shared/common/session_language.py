@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from medmodel.language import LANGUAGES, SOURCE, _, language_from
+from medmodel.core.environment import REPOSITORY
+from medmodel.language import LANGUAGES, SOURCE, _, language_from, language_name
 from pages._shared.common.address import show_in_address
 
 PARAMETER = "lang"
@@ -25,7 +26,7 @@ def session_language() -> str:
 def browser_language() -> str:
     """The first of our languages that fits what the browser prefers.
 
-    `zh-CN`, `zh-Hans` and `zh` are all met by `zh_CN`, for want of a nearer one.
+    `zh-CN`, `zh-Hans` and `zh` are all met by `zh_Hans`, for want of a nearer one.
     """
     asked = (st.context.locale or SOURCE).replace("-", "_")
     if asked in LANGUAGES:
@@ -53,12 +54,15 @@ def offer_languages(page: str) -> None:
     if len(LANGUAGES) < 2:
         return
     language = session_language()
+    script = (REPOSITORY / "assets" / "language.js").read_text(encoding="utf-8")
+    say_language = st.components.v2.component("language", js=script)
+    say_language(data={"language": language.replace("_", "-")}, key="language")
     with st.sidebar:
         st.session_state[_SELECT] = language
         st.segmented_control(
             _("Language"),
-            list(LANGUAGES),
-            format_func=LANGUAGES.__getitem__,
+            LANGUAGES,
+            format_func=language_name,
             key=_SELECT,
             on_change=_choose,
             label_visibility="collapsed",

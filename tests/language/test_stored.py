@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from medmodel.language import speaking, translate
+
+pytestmark = pytest.mark.usefixtures("languages")
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("Start", "Anfang"),
+        ("1 image", "1 Bild"),
+        ("1,200 images", "1,200 Bilder"),
+        ("some images", "some Bild"),
+        (
+            "The file a b.png cannot be read: it is empty or cut short",
+            "Die Datei a b.png ist nicht lesbar: sie ist leer oder abgeschnitten",
+        ),
+        # A class may have the name of a button, and is no text of ours.
+        (
+            "The file Normal cannot be read: Start",
+            "Die Datei Normal ist nicht lesbar: Start",
+        ),
+        ("x.png is empty. Choose another.", "x.png ist leer. Wähle eine andere."),
+        ("Nobody knows. Choose another.", "Nobody knows. Wähle eine andere."),
+        ("two\nlines is empty.", "two\nlines ist leer."),
+        ("3 stays with 3", "3 bleibt bei 3"),
+        ("3 stays with 4", "3 stays with 4"),
+        # Too little in "{share} of {name}" is ours to know it again.
+        ("out of order", "out of order"),
+        ("is empty.", "is empty."),
+        ("Something else", "Something else"),
+        ("", ""),
+    ],
+)
+def test_the_values_are_found_again(english: str, german: str) -> None:
+    assert translate(english) == english
+    with speaking("de"):
+        assert translate(english) == german
