@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from medmodel.data.datasets import load_index
 from medmodel.quality import embedding_map, indexing
@@ -30,6 +31,15 @@ def save(folder: Path, fingerprint: str = "") -> None:
     save_map(folder, EmbeddingMap(fingerprint or index.fingerprint, paths, places))
 
 
+def legend(page: AppTest) -> set[str]:
+    charts = [
+        json.loads(part.proto.json)
+        for part in page.get("bidi_component")
+        if part.proto.component_name.endswith("point_map")
+    ]
+    return {group["name"] for chart in charts for group in chart["groups"]}
+
+
 def test_the_map_in_its_states(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Path] = []
     monkeypatch.setattr(embedding_map, "start_map", started.append)
@@ -46,9 +56,7 @@ def test_the_map_in_its_states(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     page = open_page(PAGE, dataset=str(folder))
     assert not page.exception and not page.error
     assert "n = 24 of 24 images" in said(page)
-    specs = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
-    names = [trace["name"] for spec in specs for trace in spec["data"]]
-    assert {"dark (12)", "light (12)"} <= set(names)
+    assert {"dark (12)", "light (12)"} <= legend(page)
     for colour in ("Split", "Finding", "Source (format, size)"):
         next(c for c in page.get("button_group") if c.label == "Colour").set_value(
             [colour]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from medmodel.data.datasets import load_index
 from medmodel.quality import embedding_map, report_store
 from medmodel.quality.embedding_map import EmbeddingMap
-from medmodel.reports.map_figure import map_figure, members
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
-from pages._shared.common.charts import INK
 from pages._shared.common.thumbnails import SIDE, small_images_of
 from pages._shared.common.words import plain
+from pages._shared.data.map_chart import map_chart
 
 SHOWN = 24
 """Images that are shown of a selection."""
@@ -86,41 +86,20 @@ def _show_points(folder: Path, made: EmbeddingMap, run: Run | None) -> None:
     chosen = st.segmented_control(
         "Colour", list(groups), default=next(iter(groups)), required=True
     )
-    selection = _chart(made, groups[chosen], f"map-{folder}-{chosen}")
+    rows = map_chart(made.places, groups[chosen], f"map-{folder}")
     st.caption(
         f"n = {len(made.paths):,} of {len(index.readable):,} images. Near points are "
         "similar images for a pretrained network; axes and far distances have no "
         "meaning. Draw around points to see their images."
     )
-    _show_selected(folder, made, groups[chosen], selection)
-
-
-def _chart(made: EmbeddingMap, groups: list[str], key: str) -> list[dict[str, Any]]:
-    figure = map_figure(made.places, groups)
-    figure.update_layout(
-        font_color=INK["dark" if st.context.theme.type == "dark" else "light"]
-    )
-    event = st.plotly_chart(
-        figure,
-        key=key,
-        alt="Map of the images: one point for each, coloured by group",
-        on_select="rerun",
-        selection_mode=("lasso", "box"),
-        config={"displaylogo": False, "scrollZoom": True},
-    )
-    points: list[dict[str, Any]] = event["selection"]["points"]
-    return points
+    _show_selected(folder, made, groups[chosen], rows)
 
 
 def _show_selected(
-    folder: Path, made: EmbeddingMap, groups: list[str], points: list[dict[str, Any]]
+    folder: Path, made: EmbeddingMap, groups: list[str], rows: NDArray[np.intp]
 ) -> None:
-    if not points:
+    if not len(rows):
         return
-    traces = members(groups)
-    rows = [
-        int(traces[point["curve_number"]][1][point["point_index"]]) for point in points
-    ]
     st.markdown(f"**Selected images: {len(rows):,}**")
     paths = [made.paths[row] for row in rows[:SHOWN]]
     thumbnails = small_images_of(str(folder), paths)
