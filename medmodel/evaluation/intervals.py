@@ -41,7 +41,7 @@ MINIMA: dict[str, Minimum] = {
     "auc": Minimum(10, 10),
     "average_precision": Minimum(10, 10),
     "brier": Minimum(100, 30),
-    "log_loss": Minimum(200, 40),
+    "log_loss": Minimum(200, 60),
     "calibration_error": Minimum(30, 20),
     "roc_band": Minimum(25, 20),
     "net_benefit": Minimum(10, 10),

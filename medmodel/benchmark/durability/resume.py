@@ -108,7 +108,7 @@ CASES = {
         {"recipe": "compact", "precision": "float32"},
         (
             *_each("step in epoch 2", "history written", "epoch 2 over", "measuring"),
-            ("epoch 1 over", "step in epoch 2"),
+            ("epoch 1 over", "first step"),
         ),
         _each("step in epoch 2", "epoch 1 over"),
     ),
