@@ -167,6 +167,11 @@ def test_tests_are_chosen_by_file_name_then_by_what_they_mention(
     assert selection.stages(large) == [[sizes], [users], [page, names]]
     small = mutation_in(repository, "medmodel/core/sizes.py", "is_small")
     assert selection.stages(small) == [[sizes], [], [users, page, names]]
+    sizes_file = repository / sizes
+    sizes_file.write_text(f'"""Bounds; units: test_users."""\n{sizes_file.read_text()}')
+    selection = Selection(repository)
+    assert selection.stages(small) == [[sizes], [users], [page, names]]
+    assert selection.stages(large) == [[sizes], [users], [page, names]]
 
 
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one(repository: Path) -> None:

@@ -1,4 +1,7 @@
-"""Samples to grey levels; grey stored as colour is grey to all who look at it."""
+"""Samples to grey levels; grey stored as colour is grey to all who look at it.
+
+Drawn files of every kind: test_image_variants.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every encoding gives the same values."""
+"""Every encoding gives the same values.
+
+Drawn scans of every kind: test_scan_variants.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -36,6 +40,21 @@ RealData = Callable[[str], Path]
 def values(data: bytes) -> npt.NDArray[Any]:
     found: npt.NDArray[Any] = reading.read(data, "x.dcm", values=True)["values"]
     return found
+
+
+@pytest.mark.parametrize(
+    ("syntax", "package"),
+    [
+        (RLELossless, "pylibjpeg-rle"),
+        ("1.2.840.10008.1.2.4.50", "python-gdcm"),
+        ("1.2.840.10008.1.2.4.81", "python-gdcm"),
+        ("1.2.840.10008.1.2.4.90", "pylibjpeg-openjpeg"),
+        ("1.2.840.10008.1.2.4.91", "pylibjpeg-openjpeg"),
+        ("1.2.840.10008.1.2.4.201", "pylibjpeg-openjpeg"),
+    ],
+)
+def test_the_package_that_decodes(syntax: str, package: str) -> None:
+    assert codecs.package_for(UID(syntax)) == package
 
 
 @pytest.mark.parametrize(

@@ -124,13 +124,29 @@ def test_what_is_dark_and_what_is_plain() -> None:
     pixels = np.full((9, 9, 1), 12, np.uint8)
     pixels[2:4, 3:5] = 13
     assert enhance.apply(pixels, ["crop"]).shape == (2, 2, 1)
-    pixels[3] = 12  # a single row is no content
-    assert enhance.apply(pixels, ["crop"]).shape == pixels.shape
     framed = np.full((9, 9, 1), 100, np.uint8)
     framed[2:5, 3:5] = 106
     assert enhance.apply(framed, ["borders"]).shape == framed.shape
     framed[2:5, 3:5] = 107
     assert enhance.apply(framed, ["borders"]).shape == (3, 2, 1)
+
+
+@pytest.mark.parametrize("step", ["crop", "borders"])
+def test_a_single_row_or_column_is_no_content(step: str) -> None:
+    pixels = np.zeros((9, 9, 1), np.uint8)
+    pixels[4, 3:6] = 200
+    for line in (pixels, pixels.swapaxes(0, 1)):
+        assert enhance.apply(line, [step]).shape == (9, 9, 1)
+    pixels[5, 3:6] = 200
+    for lines, shape in ((pixels, (2, 3, 1)), (pixels.swapaxes(0, 1), (3, 2, 1))):
+        assert enhance.apply(lines, [step]).shape == shape
+
+
+@pytest.mark.parametrize(("level", "shape"), [(6, (9, 9, 1)), (7, (3, 2, 1))])
+def test_a_border_is_plain_up_to_six_levels(level: int, shape: tuple[int, ...]) -> None:
+    pixels = np.zeros((9, 9, 1), np.uint8)
+    pixels[2:5, 3:5] = level
+    assert enhance.apply(pixels, ["borders"]).shape == shape
 
 
 def test_the_longer_side_is_what_was_asked_for() -> None:

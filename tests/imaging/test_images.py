@@ -1,3 +1,5 @@
+"""The usual formats, and what is refused; drawn files: test_image_variants."""
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,7 @@
-"""NIfTI volumes: orientation by markers, refusals, real files."""
+"""NIfTI volumes: orientation by markers, refusals, real files.
+
+Drawn scans of every kind: test_scan_variants.
+"""
 
 from __future__ import annotations
 

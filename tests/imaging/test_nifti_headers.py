@@ -1,4 +1,7 @@
-"""NIfTI headers of every kind: extensions, types, slopes, shapes, orientations."""
+"""NIfTI headers of every kind: extensions, types, slopes, shapes, orientations.
+
+Drawn scans of every kind: test_scan_variants.
+"""
 
 from __future__ import annotations
 
@@ -237,6 +240,7 @@ SPACING = np.diag([-1.0, 2.0, 1.0, 1.0])
         {"sform_code": 0, "qform_code": 1, "quatern_b": 5.0},
         {"sform_code": 0, "qform_code": 1, "quatern_b": np.nan},
         {"sform_code": -1, "qform_code": -1},
+        {"sform_code": 0, "qform_code": 1, "pixdim": [1, -1, 2, 1, 1, 1, 1, 1]},
     ],
 )
 def test_an_orientation_that_cannot_be_is_none(fields: dict[str, Any]) -> None:
@@ -262,6 +266,18 @@ def test_qform_counts_where_there_is_no_sform() -> None:
     turned = slice_of(bytes(image.to_bytes()), "axial", 7)
     expected = slice_of(nifti_file(volume(), np.diag([1.0, -1, -1, 1])), "axial", 7)
     assert (turned == expected).all()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16])
+def test_a_volume_of_the_most_bytes(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = nifti_file(volume().astype(kind))
+    monkeypatch.setattr(nifti, "MAX_BYTES", len(data) - 1)
+    with pytest.raises(ImageError, match="x.nii is larger than 0 MB: crop the volume"):
+        nifti.read(data, "x.nii")
+    monkeypatch.setattr(nifti, "MAX_BYTES", len(data))
+    assert nifti.read(data, "x.nii")["frames"] == 16
 
 
 # Real files

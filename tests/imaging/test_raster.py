@@ -1,4 +1,7 @@
-"""Files drawn with several images: the right one is read, and copies do not count."""
+"""Files drawn with several images: the right one is read, and copies do not count.
+
+Drawn files of every kind: test_image_variants.
+"""
 
 from __future__ import annotations
 
@@ -104,3 +107,22 @@ def test_a_page_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert images.read(data, "x")["frames"] == 2
     with pytest.raises(ImageError, match="more than"):
         tiff.read(data, "a.tif", 1)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "sentence"),
+    [
+        (raster.MAX_PIXELS, 1, ""),
+        (1, raster.MAX_PIXELS, ""),
+        (raster.MAX_PIXELS + 1, 1, "more than 100 million pixels"),
+        (0, 1, "has no pixels"),
+        (1, 0, "has no pixels"),
+        (1, 1, ""),
+    ],
+)
+def test_sizes(width: int, height: int, sentence: str) -> None:
+    if not sentence:
+        raster.check_size(width, height, "a.png")
+        return
+    with pytest.raises(ImageError, match=f"a.png .*{sentence}"):
+        raster.check_size(width, height, "a.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -72,6 +73,62 @@ def test_bounds_agree() -> None:
 )
 def test_other_files_are_not_taken_for_scans(head: bytes) -> None:
     assert not scans.is_dicom(head) and not scans.is_nifti(head)
+
+
+def bare(group: int = 8, element: int = 0, size: int = 6, following: int = 8) -> bytes:
+    """The beginning of a file without preamble, in implicit encoding."""
+    head = struct.pack("<HHI", group, element, size)
+    return head + bytes(size) + struct.pack("<H", following)
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (bare(), True),
+        (bare(group=2), True),
+        (bare(group=4), False),
+        (bare(element=0x20), True),
+        (bare(element=0x21), False),
+        (bare(size=100), True),
+        (bare(size=102), False),
+        (bare(size=13), False),
+        (bare(following=2), True),
+        (bare(following=3), False),
+        (bare()[:-1], False),
+    ],
+)
+def test_a_first_element_as_old_files_have_it(head: bytes, expected: bool) -> None:
+    assert scans.is_dicom(head) is expected
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(
+    ("size", "dimensions", "expected"),
+    [
+        (348, 0, False),
+        (348, 1, True),
+        (348, 7, True),
+        (348, 8, False),
+        (349, 3, False),
+        (540, 3, False),
+    ],
+)
+def test_nifti_by_its_size_and_dimensions(
+    order: str, size: int, dimensions: int, expected: bool
+) -> None:
+    head = struct.pack(f"{order}i36xh", size, dimensions)
+    assert len(head) == 42
+    assert scans.is_nifti(head) is expected
+    assert scans.is_nifti(gzip.compress(head)) is expected
+    assert not scans.is_nifti(head[:41])
+    assert not scans.is_nifti(gzip.compress(head)[:12])
+
+
+@pytest.mark.parametrize("magic", [b"n+2", b"ni2", b"n+1"])
+@pytest.mark.parametrize("order", "<>")
+def test_nifti_2_by_its_magic(magic: bytes, order: str) -> None:
+    head = struct.pack(f"{order}i", 540) + magic + bytes(40)
+    assert scans.is_nifti(head) is (magic != b"n+1")
 
 
 def test_dicom_without_preamble_is_recognised_in_both_encodings() -> None:

@@ -41,8 +41,9 @@ class Selection:
         """Test files to run one after another until one fails.
 
         Returns:
-            Those of the same name; the nearest of those that mention what is changed;
-            all others but the browser tests. None is in two stages.
+            Those of the same name; those that these name, and the nearest of those that
+            mention what is changed; all others but the browser tests. None is in two
+            stages.
         """
         distances = self._distances(mutation.path)
         reaching = sorted(
@@ -61,7 +62,11 @@ class Selection:
         if not namesakes and not mentioning:
             nearest = distances[reaching[0]] if reaching else 0
             mentioning = [path for path in reaching if distances[path] == nearest]
-        mentioning = mentioning[:_NEAREST]
+        # A file of tests that says where the others are: "pixels: test_image_variants".
+        referred = {word for path in namesakes for word in self._words[path]}
+        elsewhere = [path for path in reaching if Path(path).stem in referred]
+        likeliest = [*elsewhere, *mentioning[:_NEAREST]]
+        mentioning = [p for p in dict.fromkeys(likeliest) if p not in namesakes]
         likely = {*namesakes, *mentioning}
         others = sorted(
             set(self.tests) - likely, key=lambda p: (distances.get(p, 99), p)

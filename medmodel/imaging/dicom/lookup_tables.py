@@ -183,7 +183,7 @@ def _order(dataset: Dataset) -> str:
 
 def _table(descriptor: list[float], data: Any, order: str) -> LookupTable | None:
     """One table; None where its descriptor or its entries are missing."""
-    if len(descriptor) < 3 or data is None or not np.size(data):
+    if len(descriptor) < 3 or data is None:
         return None
     count = int(descriptor[0]) % 2**16 or 2**16
     entries = _entries(data, count, order)[:count]

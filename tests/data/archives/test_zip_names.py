@@ -1,3 +1,5 @@
+"""Encodings of names in ZIP files; drawn folders of every kind: test_odd_layouts."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""ZIP files and what is refused; drawn folders of every kind: test_odd_layouts."""
+
 from __future__ import annotations
 
 import io

@@ -1,3 +1,5 @@
+"""Folders by hand; drawn folders of every kind: test_odd_layouts."""
+
 from __future__ import annotations
 
 from itertools import product

@@ -1,3 +1,5 @@
+"""Words that name a split; drawn folders of every kind: test_odd_layouts."""
+
 from __future__ import annotations
 
 import pytest

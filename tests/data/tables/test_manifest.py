@@ -1,3 +1,5 @@
+"""Tables beside the images; drawn folders of every kind: test_odd_layouts."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Colours of DICOM files: RGB, luminance and palettes, and what is refused by name."""
+"""Colours of DICOM files: RGB, luminance and palettes, and what is refused by name.
+
+Drawn scans of every kind: test_scan_variants.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Headers as they are met: empty, of several values, in functional groups, odd."""
+"""Headers as they are met: empty, of several values, in functional groups, odd.
+
+Drawn scans of every kind: test_scan_variants.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is read past the others is what pydicom reads."""
+"""What is read past the others is what pydicom reads.
+
+Drawn scans of every kind: test_scan_variants.
+"""
 
 from __future__ import annotations
 

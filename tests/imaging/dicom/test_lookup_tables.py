@@ -1,4 +1,7 @@
-"""Lookup tables of every depth and order, against values worked out by hand."""
+"""Lookup tables of every depth and order, against values worked out by hand.
+
+Drawn scans of every kind: test_scan_variants.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DICOM step by step, against values worked out by hand."""
+"""DICOM step by step, against values worked out by hand.
+
+Drawn scans of every kind: test_scan_variants.
+"""
 
 from __future__ import annotations
 

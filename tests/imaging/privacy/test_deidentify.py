@@ -231,6 +231,12 @@ def test_regions_must_lie_within(region: list[int]) -> None:
         copy_of(dicom_file(ramp()), [region])
 
 
+def test_a_damaged_header_is_refused_by_name() -> None:
+    data = dicom_file(ramp(), SequenceOfUltrasoundRegions=[Dataset()])
+    with pytest.raises(ImageError, match="x.dcm cannot be de-identified: its header"):
+        copy_of(data)
+
+
 def test_regions_around_ultrasound() -> None:
     region = Dataset()
     region.RegionLocationMinX0, region.RegionLocationMinY0 = 1, 2
