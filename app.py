@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from medmodel.core import installation
+from medmodel.language import _, translate
 
 # Before anything is imported that may be missing.
 if missing := installation.missing_packages():
@@ -59,7 +60,7 @@ def listening_message() -> str:
 def show_failure(error: Exception) -> bool:
     """Says why a page failed; the details go to the log alone."""
     if isinstance(error, MedModelError):
-        st.error(plain(error), icon=":material/error:")
+        st.error(plain(translate(str(error))), icon=":material/error:")
         return True
     logging.getLogger("medmodel").error("A page failed.\n%s", traced(error))
     fault = storage_fault(error)
@@ -68,16 +69,22 @@ def show_failure(error: Exception) -> bool:
     if fault is not None:
         file = file_in_words(error) if isinstance(error, OSError) else ""
         st.error(
-            f"The server could not read or write {plain(file or 'a file')}: "
-            f"{fault.what}. Nothing that was trained is lost. What to do: "
-            f"{fault.advice}.",
+            _(
+                "The server could not read or write {file}: {reason}. Nothing that "
+                "was trained is lost. What to do: {advice}.",
+                file=plain(file or _("a file")),
+                reason=translate(fault.what),
+                advice=translate(fault.advice),
+            ),
             icon=":material/hard_drive:",
         )
         return True
     st.error(
-        "Something went wrong in this program, not in what you did. Nothing that was "
-        "trained is lost. Reload the page; if it happens again, the server's log says "
-        "where.",
+        _(
+            "Something went wrong in this program, not in what you did. "
+            "Nothing that was trained is lost. Reload the page; if it happens "
+            "again, the server's log says where."
+        ),
         icon=":material/bug_report:",
     )
     return True

@@ -1,5 +1,6 @@
 // The page on a phone: follows the presenter's slides by server-sent events, comes back
 // after sleep and lost networks, and stops when the presenter has closed the address.
+// What it says stands in the page, in the phone's language.
 
 import { redrawSlide, showSlide } from "./slide.js";
 
@@ -26,17 +27,17 @@ function open() {
     showSlide(slide, JSON.parse(event.data));
   });
   source.addEventListener("end", () => {
-    stop("The presenter has ended the presentation.");
+    stop(line.dataset.ended);
   });
   // Some browsers give up for good after an error: open anew ourselves.
   source.onerror = () => {
     source.close();
     tries += 1;
     if (tries > MOST_TRIES) {
-      stop("The presentation cannot be reached any more. Scan the code again.");
+      stop(line.dataset.unreachable);
       return;
     }
-    line.textContent = "Connection lost, trying again…";
+    line.textContent = line.dataset.lost;
     again = setTimeout(open, wait);
     wait = Math.min(2 * wait, 8000);
   };

@@ -29,7 +29,7 @@ class Stage {
 
   take(component) {
     this.component = component;
-    const { slide, place, turns, action, room, code, dark, keys } = component.data;
+    const { slide, place, turns, action, room, code, dark, keys, texts } = component.data;
     this.dialog.classList.toggle("mm-dark", dark);
     this.dialog.classList.toggle("mm-light", !dark);
     this.dialog.setAttribute("aria-busy", "false");
@@ -48,14 +48,21 @@ class Stage {
       this.text = text;
       showSlide(this.find(".mm-shown"), slide);
     }
+    this.drawTexts(texts);
     this.drawKeys(keys);
     this.drawCode(code);
+  }
+
+  drawTexts(texts) {
+    const named = (name) => [this.dialog, ...this.dialog.querySelectorAll(`[data-${name}]`)].filter((x) => x.dataset[name]);
+    for (const part of named("label")) part.setAttribute("aria-label", texts[part.dataset.label]);
+    for (const part of named("text")) part.textContent = texts[part.dataset.text];
   }
 
   drawKeys(keys) {
     const list = document.createElement("dl");
     for (const [key, meaning] of keys) list.append(element("dt", "", key), element("dd", "", meaning));
-    this.find(".mm-keys").replaceChildren(element("h2", "", "Keys"), list);
+    this.find(".mm-keys").replaceChildren(element("h2", "", this.component.data.texts.keys), list);
   }
 
   drawCode(code) {
@@ -65,10 +72,11 @@ class Stage {
       return;
     }
     if (panel.link === code.link) return;
+    const texts = this.component.data.texts;
     panel.link = code.link;
-    const svg = shape("svg", { viewBox: `0 0 ${code.size} ${code.size}`, role: "img", "aria-label": "QR code of the link" });
+    const svg = shape("svg", { viewBox: `0 0 ${code.size} ${code.size}`, role: "img", "aria-label": texts.code });
     svg.append(shape("path", { d: code.path, fill: "currentColor", "shape-rendering": "crispEdges" }));
-    panel.replaceChildren(element("h2", "", "Follow on your phone"), svg, element("p", "", code.link));
+    panel.replaceChildren(element("h2", "", texts.follow), svg, element("p", "", code.link));
   }
 
   press(event) {

@@ -131,10 +131,10 @@ function drawImage(image, shown) {
   return box;
 }
 
-function drawProgress(share) {
+function drawProgress(share, title) {
   const track = element("div", "mm-progress");
   track.setAttribute("role", "progressbar");
-  track.setAttribute("aria-label", "Progress");
+  track.setAttribute("aria-label", title);
   track.setAttribute("aria-valuemin", "0");
   track.setAttribute("aria-valuemax", "100");
   track.setAttribute("aria-valuenow", Math.round(100 * share));
@@ -148,7 +148,7 @@ export function showSlide(root, slide) {
   const images = new Map([...root.querySelectorAll(".mm-image")].map((box) => [box.source, box]));
   const parts = [element("p", "mm-step", slide.step), element("h1", "mm-title", slide.title)];
   if (slide.sentence) parts.push(element("p", "mm-sentence", slide.sentence));
-  if (slide.progress !== null) parts.push(drawProgress(slide.progress));
+  if (slide.progress !== null) parts.push(drawProgress(slide.progress, slide.progressTitle));
   const content = element("div", "mm-content");
   for (const image of slide.images) content.append(drawImage(image, images));
   for (const chart of slide.charts) content.append(drawChart(chart));
@@ -165,6 +165,7 @@ export function showSlide(root, slide) {
   }
   root.classList.add("mm-slide");
   root.dataset.state = slide.state;
+  root.lang = slide.lang;
   root.replaceChildren(...parts);
   redrawSlide(root);
 }

@@ -6,6 +6,7 @@ slide that was published last, serves it on an address and port of its own:
 * `slide`: what is shown, as data.
 * `interfaces`: the addresses that this machine can be reached at.
 * `room`: the presenter's side: opens the address, publishes, closes it.
+* `accept_language`: the language that a phone prefers.
 * `application`: what the address answers: one page, its live events, its images.
 * `connections`: limits on what a connection may hold up.
 * `__main__`: the process.

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import html
 import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from string import Template
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from medmodel.audience.accept_language import preferred_language
 from medmodel.core.environment import REPOSITORY
+from medmodel.language import N_, _, present_language, speaking
 
 ASSETS = REPOSITORY / "assets"
 FILES = {
-    "": ("audience.html", "text/html"),
     "audience.css": ("audience.css", "text/css"),
     "slide.css": ("slide.css", "text/css"),
     "audience.js": ("audience.js", "text/javascript"),
@@ -45,7 +48,7 @@ HEADERS = {
     # One request for a connection: nobody holds one open between two.
     "connection": "close",
 }
-NOTHING = "There is nothing here."
+NOTHING = N_("There is nothing here.")
 _CODE = re.compile(r"/([A-Za-z0-9_-]+)(?:/(.*))?", re.DOTALL)
 
 
@@ -86,9 +89,9 @@ class Application:
         self._news = asyncio.Event()
         self._ended = False
         # Read once: no path that is asked for ever reaches the file system.
+        self._template = Template(_asset("audience.html").decode())
         self._files = {
-            path: ((ASSETS / name).read_bytes(), kind)
-            for path, (name, kind) in FILES.items()
+            path: (_asset(name), kind) for path, (name, kind) in FILES.items()
         }
 
     def show(self, slide: Mapping[str, Any], images: Mapping[str, bytes]) -> None:
@@ -116,67 +119,84 @@ class Application:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = Headers(scope=scope)
-        response = self._refusal(scope, headers)
+        # What the page itself says is in the phone's language; slides come in that of
+        # the presenter.
+        with speaking(preferred_language(headers.get("accept-language", ""))):
+            response = await self._response(scope, headers)
         if response is None:
-            path = scope["raw_path"].decode("latin-1")
-            match = _CODE.fullmatch(path)
-            if match is None:
-                response = refusal(404, NOTHING)
-            elif not hmac.compare_digest(match[1], self.code):
-                response = await self._wrong_code()
-            elif match[2] == "events" and self.followers < MOST_FOLLOWERS:
-                await self._follow(receive, send)
-                return
-            elif match[2] == "events":
-                response = refusal(503, "There is no room for more followers.")
-            else:
-                response = self._page(match[2])
-        await response(scope, receive, send)
+            await self._follow(receive, send)
+        else:
+            await response(scope, receive, send)
+
+    async def _response(self, scope: Scope, headers: Headers) -> Response | None:
+        """What answers a request; None where the phone may follow the slides."""
+        response = self._refusal(scope, headers)
+        if response is not None:
+            return response
+        match = _CODE.fullmatch(scope["raw_path"].decode("latin-1"))
+        if match is None:
+            return refusal(404, _(NOTHING))
+        if not hmac.compare_digest(match[1], self.code):
+            return await self._wrong_code()
+        if match[2] != "events":
+            return self._page(match[2])
+        if self.followers < MOST_FOLLOWERS:
+            return None
+        return refusal(503, _("There is no room for more followers."))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Why a request is refused whatever it asks for; None if it is not."""
         if scope["method"] != "GET":
-            response = refusal(405, "This address can only be read.")
+            response = refusal(405, _("This address can only be read."))
             response.headers["allow"] = "GET"
             return response
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or host_and_port(hosts[0], "http") not in self.hosts:
             return refusal(
                 400,
-                "This is not the address that was opened. Behind a proxy, "
-                "MEDMODEL_AUDIENCE_URL must name the proxy's address.",
+                _(
+                    "This is not the address that was opened. Behind a proxy, "
+                    "MEDMODEL_AUDIENCE_URL must name the proxy's address."
+                ),
             )
         if any(origin.lower() not in self.origins for origin in origins):
-            return refusal(403, "This request comes from a page of another server.")
+            return refusal(403, _("This request comes from a page of another server."))
         sent = headers.get("content-length", "0") != "0"
         if sent or "transfer-encoding" in headers or "upgrade" in headers:
-            return refusal(400, "This address takes no message and opens no socket.")
+            return refusal(400, _("This address takes no message and opens no socket."))
         if scope["query_string"]:
-            return refusal(404, NOTHING)
+            return refusal(404, _(NOTHING))
         return None
 
     async def _wrong_code(self) -> Response:
         self.wrong_codes += 1
         if self._delayed >= MOST_DELAYED:
-            return refusal(429, "Too many wrong codes: try again later.")
+            return refusal(429, _("Too many wrong codes: try again later."))
         self._delayed += 1
         try:
             await asyncio.sleep(DELAY_SECONDS)
         finally:
             self._delayed -= 1
-        return refusal(404, NOTHING)
+        return refusal(404, _(NOTHING))
 
     def _page(self, path: str | None) -> Response:
         if path is None:  # the link without its last stroke
             return RedirectResponse(f"{self.code}/", 308, HEADERS)
+        if path == "":
+            return Response(self._html(), headers=HEADERS, media_type="text/html")
         if path in self._files:
             content, kind = self._files[path]
             return Response(content, headers=HEADERS, media_type=kind)
-        folder, _, digest = path.partition("/")
+        folder, _slash, digest = path.partition("/")
         if folder == "image" and digest in self.shown.images:
             png = self.shown.images[digest]
             return Response(png, headers=HEADERS, media_type="image/png")
-        return refusal(404, NOTHING)
+        return refusal(404, _(NOTHING))
+
+    def _html(self) -> str:
+        """The page in the present language; its script finds its texts in it."""
+        texts = {name: html.escape(text) for name, text in page_texts().items()}
+        return self._template.substitute(texts)
 
     async def _follow(self, receive: Receive, send: Send) -> None:
         """Server-sent events (HTML 9.2): the slide, then each that follows it.
@@ -213,6 +233,29 @@ class Application:
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def page_texts() -> dict[str, str]:
+    """Name in `assets/audience.html` -> what stands there in the present language."""
+    return {
+        "lang": present_language().replace("_", "-"),
+        "waiting": _("What the presenter shows will appear here."),
+        "noscript": _(
+            "This page follows the presenter with JavaScript, which is switched off "
+            "here."
+        ),
+        "clinical": _("Not for clinical use."),
+        "research": _("Research and teaching only."),
+        "ended": _("The presenter has ended the presentation."),
+        "unreachable": _(
+            "The presentation cannot be reached any more. Scan the code again."
+        ),
+        "lost": _("Connection lost, trying again…"),
+    }
+
+
+def _asset(name: str) -> bytes:
+    return (ASSETS / name).read_bytes()
 
 
 def refusal(status: int, sentence: str) -> Response:

@@ -6,6 +6,8 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
+from medmodel.language import N_
+
 EVERYWHERE = "0.0.0.0"
 LOOPBACK = "127.0.0.1"
 
@@ -51,8 +53,8 @@ def interfaces() -> list[Interface]:
     networks = sorted(listed, key=lambda i: (not _private(i.address), i.name))
     return [
         *networks,
-        Interface(LOOPBACK, "this machine only"),
-        Interface(EVERYWHERE, "every address of this machine"),
+        Interface(LOOPBACK, N_("this machine only")),
+        Interface(EVERYWHERE, N_("every address of this machine")),
     ]
 
 

@@ -21,6 +21,7 @@ from medmodel.core.children import Child
 from medmodel.core.environment import REPOSITORY
 from medmodel.core.errors import MedModelError
 from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.language import _, translate
 
 PORT = 8600
 """The port that is offered first."""
@@ -80,8 +81,13 @@ class Room:
         if "error" in answer:
             self._end()
             raise AudienceError(
-                f"Port {port} of {address} cannot be opened: {answer['error']}. "
-                "Choose another port or address."
+                _(
+                    "Port {port} of {address} cannot be opened: {reason}. Choose "
+                    "another port or address.",
+                    port=port,
+                    address=address,
+                    reason=translate(answer["error"]),
+                )
             )
         self.port = int(answer["port"])
         threading.Thread(target=self._watch, name="audience", daemon=True).start()
@@ -159,7 +165,7 @@ class Room:
     def _exchange(self, message: Message) -> Any:
         with self._lock:
             if self._child is None:
-                raise AudienceError("The audience address is closed.")
+                raise AudienceError(_("The audience address is closed."))
             try:
                 self._child.connection.settimeout(ANSWER_SECONDS)
                 send(self._child.connection, message)
@@ -168,8 +174,10 @@ class Room:
                 self._child.end()
                 self._child = None
                 raise AudienceError(
-                    "The audience address ended unexpectedly. Open it anew: phones "
-                    "then need the new link."
+                    _(
+                        "The audience address ended unexpectedly. Open it anew: phones "
+                        "then need the new link."
+                    )
                 ) from error
 
     def _end(self) -> None:
@@ -206,8 +214,11 @@ def proxy_url() -> str:
         valid = False
     if not valid or "@" in url or "?" in url or "#" in url:
         raise AudienceError(
-            f"MEDMODEL_AUDIENCE_URL is {url!r}; it must be an address such as "
-            "https://demo.hospital.org/."
+            _(
+                "MEDMODEL_AUDIENCE_URL is {url!r}; it must be an address such as "
+                "https://demo.hospital.org/.",
+                url=url,
+            )
         )
     return url if url.endswith("/") else f"{url}/"
 
@@ -230,7 +241,10 @@ def _start() -> Child:
         return Child([sys.executable, "-m", "medmodel.audience"], environment)
     except OSError as error:
         raise AudienceError(
-            f"The audience address cannot be opened: {error.strerror}."
+            _(
+                "The audience address cannot be opened: {reason}.",
+                reason=error.strerror,
+            )
         ) from error
 
 
@@ -261,8 +275,10 @@ def open_room(
     global _current
     if address in ("", EVERYWHERE, "::") and not everywhere:
         raise AudienceError(
-            "This would open the address on every network of this machine. Choose one "
-            "network, or confirm that all are meant."
+            _(
+                "This would open the address on every network of this machine. "
+                "Choose one network, or confirm that all are meant."
+            )
         )
     with _changing:
         if _current is not None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from medmodel.language import _, present_language
+
 State = Literal["empty", "busy", "full", "failed"]
 
 MOST_POINTS = 400
@@ -130,10 +132,10 @@ class Slide:
         """
         slide = self
         if slide.state == "failed":
-            sentence = "What went wrong is told on the projector only."
+            sentence = _("What went wrong is told on the projector only.")
             slide = replace(slide, sentence=sentence, notes=())
         if slide.images and not with_images:
-            note = "The images are shown on the projector only."
+            note = _("The images are shown on the projector only.")
             slide = replace(slide, images=(), notes=(*slide.notes, note))
         return slide
 
@@ -144,11 +146,13 @@ class Slide:
             inline: Whether images travel within, as data URIs, rather than by name.
         """
         return {
+            "lang": present_language().replace("_", "-"),
             "step": self.step,
             "title": self.title,
             "sentence": self.sentence,
             "state": self.state,
             "progress": _number(self.progress),
+            "progressTitle": _("Progress"),
             "bars": [_bar(bar) for bar in self.bars],
             "charts": [_chart(chart) for chart in self.charts],
             "images": [_image(image, inline) for image in self.images],

@@ -6,6 +6,7 @@ import streamlit as st
 
 from medmodel.audience.slide import Slide
 from medmodel.core.errors import MedModelError
+from medmodel.language import _, translate
 from pages._shared.common import widgets
 from pages._shared.presenter import room_view
 from pages._shared.presenter.compare_scene import compare_scene
@@ -49,9 +50,9 @@ def scene_of(step: str) -> Scene:
     except MedModelError as error:
         return Scene(
             Slide(
-                TITLES[step],
-                "This cannot be shown",
-                str(error),
+                _(TITLES[step]),
+                _("This cannot be shown"),
+                translate(str(error)),
                 state="failed",
             )
         )
@@ -82,7 +83,7 @@ def answer(pressed: str, step: str, scene: Scene) -> None:
         try:
             scene.act()
         except MedModelError as error:
-            st.session_state["presented-error"] = str(error)
+            st.session_state["presented-error"] = translate(str(error))
     elif pressed == "image" and room_view.room_of_session() and scene.slide.images:
         room_view.toggle_images(scene.slide)
     elif pressed == "dark":
@@ -105,7 +106,7 @@ def leave(step: str) -> None:
 def show_failed_action(step: str) -> None:
     """What Enter could not do, until another key is pressed."""
     error = st.session_state["presented-error"]
-    slide = Slide(TITLES[step], "This was not done", error, state="failed")
+    slide = Slide(_(TITLES[step]), _("This was not done"), error, state="failed")
     pressed = show_stage(Scene(slide), step, room_view.room_of_session(), False)
     if pressed:
         del st.session_state["presented-error"]
@@ -120,13 +121,13 @@ def show() -> None:
         st.rerun()  # without the menu
     if step == ROOM:
         if st.button(
-            "Back to the slides", shortcut="Esc", icon=":material/arrow_back:"
+            _("Back to the slides"), shortcut="Esc", icon=":material/arrow_back:"
         ):
             go_to(st.session_state.get("presented-step", STEPS[0]))
             st.rerun()
         room_view.show_room()
         return
-    st.title("Presenter mode", anchor=False)
+    st.title(_("Presenter mode"), anchor=False)
     if "presented-error" in st.session_state:
         show_failed_action(step)
         return

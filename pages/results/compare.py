@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from medmodel.language import _
 from medmodel.runs import run_index
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
@@ -16,15 +17,18 @@ def show() -> None:
     title, choice = st.columns([1, 1.6], gap="large", vertical_alignment="bottom")
     with title:
         widgets.page_header(
-            "Compare", "Which of several models is better on the same test images."
+            _("Compare"),
+            _("Which of several models is better on the same test images."),
         )
     all_entries = run_index.entries(widgets.store())
     if not any(map(is_tested, all_entries)):
         widgets.empty_state(
-            "No model has test results yet. Two that were tested on the same images "
-            "are compared here, image by image.",
+            _(
+                "No model has test results yet. Two that were tested on the same "
+                "images are compared here, image by image."
+            ),
             widgets.TRAIN,
-            "Train a model",
+            _("Train a model"),
         )
         return
     with choice:
@@ -34,13 +38,16 @@ def show() -> None:
     elif chosen:
         folder = plain(widgets.dataset_name(chosen[0].config))
         st.info(
-            f"**{plain(chosen[0].title)}** is chosen. Choose another model above that "
-            f"was tested on the same images of {folder}; where none is listed, train "
-            "one.",
+            _(
+                "**{model}** is chosen. Choose another model above that was tested on "
+                "the same images of {folder}; where none is listed, train one.",
+                model=plain(chosen[0].title),
+                folder=folder,
+            ),
             icon=":material/check_box:",
         )
     else:
-        st.info("Choose two models above.", icon=":material/check_box:")
+        st.info(_("Choose two models above."), icon=":material/check_box:")
 
 
 with errors_shown():

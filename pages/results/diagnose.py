@@ -6,6 +6,7 @@ import streamlit as st
 
 from medmodel.core.errors import MedModelError
 from medmodel.data.sample_size import test_warnings
+from medmodel.language import _, ngettext, translate
 from medmodel.reports import plots
 from medmodel.runs import run_index, run_table
 from medmodel.runs.run import Run
@@ -62,16 +63,23 @@ def get_cases(run: Run) -> list[Case]:
     files = uploaded_files()
     if len(files) > MOST_IMAGES:
         st.warning(
-            f"{len(files)} images were dropped; the first {MOST_IMAGES} are shown. "
-            "Drop the others afterwards."
+            _(
+                "{images} images were dropped; the first {most} are shown. Drop the "
+                "others afterwards.",
+                images=len(files),
+                most=MOST_IMAGES,
+            )
         )
     first = run.model_facts.preprocessing
     cases = uploaded(files[:MOST_IMAGES], first)
     if not files and st.session_state.get(SAMPLES):
         cases = test_samples(run, first)
         st.info(
-            f"{len(cases)} images from this run's test split; their true classes are "
-            "known.",
+            _(
+                "{images} images from this run's test split; their true classes are "
+                "known.",
+                images=len(cases),
+            ),
             icon=":material/science:",
         )
     return cases
@@ -79,11 +87,17 @@ def get_cases(run: Run) -> list[Case]:
 
 def show_refused() -> None:
     """One sentence for each file that could not be read."""
-    sentences = [plain(case.reason) for case in refused()]
+    sentences = [plain(translate(case.reason)) for case in refused()]
     if sentences:
         st.warning("\n".join(f"* {x}" for x in sentences[:4]))
     if len(sentences) > 4:
-        with st.expander(f"{len(sentences) - 4} more files could not be read"):
+        with st.expander(
+            ngettext(
+                "{count} more file could not be read",
+                "{count} more files could not be read",
+                len(sentences) - 4,
+            )
+        ):
             st.markdown("\n".join(f"* {x}" for x in sentences[4:]))
 
 
@@ -91,10 +105,12 @@ def show_empty(run: Run) -> None:
     """What will be here, and one click that shows it."""
     with st.container(border=True):
         st.markdown(
-            "**No image yet.** Here will stand the image, its saliency map and the "
-            "probability of every class, side by side."
+            _(
+                "**No image yet.** Here will stand the image, its saliency map and "
+                "the probability of every class, side by side."
+            )
         )
-        if st.button("Try 3 images from this run's test split", type="primary"):
+        if st.button(_("Try 3 images from this run's test split"), type="primary"):
             st.session_state[SAMPLES] = True
             st.rerun()
 
@@ -111,11 +127,11 @@ def other_runs(run: Run) -> list[Run]:
         run_id for run_id in st.session_state.get(OTHERS, []) if run_id in others
     ]
     chosen = st.multiselect(
-        "Compare with",
+        _("Compare with"),
         list(others),
         format_func=names.__getitem__,
         max_selections=MOST_MODELS - 1,
-        placeholder=f"Up to {MOST_MODELS - 1} other models",
+        placeholder=_("Up to {most} other models", most=MOST_MODELS - 1),
         key=OTHERS,
     )
     return [others[run_id] for run_id in chosen]
@@ -126,9 +142,11 @@ def model_sentence(run: Run) -> str:
     try:
         evaluation = evaluated(run)
     except MedModelError:
-        return "This model was not tested on a test split."
-    return (
-        f"Model: accuracy {evaluation.accuracy} on {evaluation.images:,} test images."
+        return _("This model was not tested on a test split.")
+    return _(
+        "Model: accuracy {accuracy} on {images:,} test images.",
+        accuracy=evaluation.accuracy,
+        images=evaluation.images,
     )
 
 
@@ -139,18 +157,20 @@ def baseline_sentences(run: Run) -> str:
     except MedModelError:
         return ""
     few = test_warnings({c.name: {"test": c.images} for c in evaluation.per_class})
-    baseline = (
-        f"Baseline (majority class {evaluation.majority} of the test images): accuracy "
-        f"{evaluation.baseline.value:.3f}."
+    baseline = _(
+        "Baseline (majority class {majority} of the test images): accuracy "
+        "{accuracy:.3f}.",
+        majority=evaluation.majority,
+        accuracy=evaluation.baseline.value,
     )
     return " ".join([baseline, *few])
 
 
 def show_case(runs: list[Run], cases: list[Case]) -> None:
     """The chosen image through one model, or several side by side."""
-    waiting = "Asking the model …"
+    waiting = _("Asking the model …")
     if starting():
-        waiting = "Loading the model: some seconds the first time …"
+        waiting = _("Loading the model: some seconds the first time …")
     with st.spinner(waiting):
         of_all = [ask(run, cases) for run in runs]
     chosen = choose_case(of_all[0], refused()) if len(cases) > 1 else 0
@@ -162,13 +182,15 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
         show_alone(answers[0])
         return
     if case.label:
-        st.markdown(f"True class in the data set: **{plain(case.label)}**")
+        st.markdown(
+            _("True class in the data set: **{label}**", label=plain(case.label))
+        )
     shown = show_answers(answers)
     if shown:
         show_heatmaps(shown)
     else:
         with st.container(width=SIDE):
-            show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
+            show_image(pixels_of(case), f"{case.name}, {case.about}", _("The image"))
     st.markdown(f":gray[{plain(runs[0].title)}]")
     show_neighbours(answers[0])
 
@@ -182,7 +204,11 @@ def show_alone(answer: Answer) -> None:
         shown = may_show_probabilities(answer)
         if shown:
             show_prediction(answer)
-        known = f"True class in the data set: {case.label}." if case.label else ""
+        known = (
+            _("True class in the data set: {label}.", label=case.label)
+            if case.label
+            else ""
+        )
         sentences = filter(None, [known, familiarity(answer), model_sentence(run)])
         st.markdown(plain(" ".join(sentences)))
     with left:
@@ -230,16 +256,18 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
 def show() -> None:
     title, models, images = st.columns([1, 1.2, 1.2], gap="medium")
     with title:
-        widgets.page_header("Diagnose", "Ask a model about an image.")
+        widgets.page_header(_("Diagnose"), _("Ask a model about an image."))
     with models:
         run = pick_model("diagnose")
     if run is None:
         if not any_model():
             widgets.empty_state(
-                "No model yet. When a run has ended, it answers here about your "
-                "images.",
+                _(
+                    "No model yet. When a run has ended, it answers here about your "
+                    "images."
+                ),
                 widgets.TRAIN,
-                "Train a model",
+                _("Train a model"),
             )
         return
     if not ask_consent("diagnose"):

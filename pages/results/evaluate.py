@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from medmodel.language import N_, _
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.lineage import show_lineage
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
-from pages._shared.evaluation.advice_view import show_advice
+from pages._shared.evaluation.advice_view import VIEW, show_advice
 from pages._shared.evaluation.calibration_view import show_calibration
 from pages._shared.evaluation.confusion_view import show_mistakes
 from pages._shared.evaluation.curves_view import show_curves
@@ -25,32 +26,42 @@ from pages._shared.evaluation.metrics_view import show_metrics
 from pages._shared.evaluation.operating_point_view import show_operating_point
 from pages._shared.evaluation.subgroup_view import pick_subgroup
 
-HEADLINE = "Metrics"
+HEADLINE = N_("Metrics")
 # What can be looked at for some of the test images alone, and what cannot.
 PARTS = {
     HEADLINE: show_metrics,
-    "Images": show_mistakes,
-    "Curves": show_curves,
-    "Calibration": show_calibration,
+    N_("Images"): show_mistakes,
+    N_("Curves"): show_curves,
+    N_("Calibration"): show_calibration,
 }
 WHOLE = {
-    "Operating point": show_operating_point,
-    "External test": show_external_test,
-    "Export": show_take_away,
+    N_("Operating point"): show_operating_point,
+    N_("External test"): show_external_test,
+    N_("Export"): show_take_away,
 }
 
 
 def pick_view() -> str:
-    """The part of the evaluation that is shown; kept in the address as ?view=."""
+    """The part of the evaluation that is shown; kept in the address as ?view=.
+
+    The address names it in English: a link holds in every language.
+    """
+    views = [*PARTS, *WHOLE]
+    linked = st.query_params.get(VIEW)
+    st.session_state[VIEW] = linked if linked in views else HEADLINE
     return st.segmented_control(
-        "What to look at",
-        [*PARTS, *WHOLE],
-        default=HEADLINE,
+        _("What to look at"),
+        views,
+        format_func=_,
         required=True,
-        key="view",
-        bind="query-params",
+        key=VIEW,
+        on_change=_take_view,
         label_visibility="collapsed",
     )
+
+
+def _take_view() -> None:
+    st.query_params[VIEW] = st.session_state[VIEW]
 
 
 def show(run: Run) -> None:
@@ -81,7 +92,7 @@ def _show_part(run: Run, view: str) -> None:
 
 title, choice = st.columns([1, 1.2], gap="large", vertical_alignment="bottom")
 with title:
-    widgets.page_header("Evaluate", "How good a model is, and where it fails.")
+    widgets.page_header(_("Evaluate"), _("How good a model is, and where it fails."))
 with errors_shown():
     with choice:
         chosen = pick_model("evaluate", tests=True)
@@ -89,8 +100,10 @@ with errors_shown():
         show(chosen)
     elif not any_model(tests=True):
         widgets.empty_state(
-            "No model yet. When a run has ended, its numbers with their intervals, its "
-            "mistakes and its curves stand here.",
+            _(
+                "No model yet. When a run has ended, its numbers with their "
+                "intervals, its mistakes and its curves stand here."
+            ),
             widgets.TRAIN,
-            "Train a model",
+            _("Train a model"),
         )

@@ -42,4 +42,4 @@ def test_a_sentence_leads_to_its_images() -> None:
         sentence = next(m.value for m in app.markdown if f" {count} " in f" {m.value}")
         button.click().run()
         assert f"**{count} image" in said(app), sentence
-        assert app.session_state["view"] == "Images"
+        assert app.query_params["view"] == "Images"

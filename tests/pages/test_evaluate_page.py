@@ -166,7 +166,7 @@ def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) 
 
 
 def shown(app: AppTest, view: str) -> str:
-    app.session_state["view"] = view
+    app.query_params["view"] = view
     app.run()
     assert not app.exception and not app.error
     return said(app)

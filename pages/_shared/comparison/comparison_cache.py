@@ -21,6 +21,7 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics as metrics_of_class
 from medmodel.evaluation.metrics import overall_metrics
 from medmodel.evaluation.predictions import Predictions
+from medmodel.language import _
 from medmodel.runs import run_table
 from medmodel.runs.copies import with_copies
 from medmodel.runs.run import Run
@@ -51,7 +52,7 @@ def models_of(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> Models:
         if any(runs[0].id == others[0].id for others in models.values()):
             continue  # another fold of the same one
         title = replace(entry.config, folds=1, fold=1).title
-        name = f"{title}, all {experiment.folds} folds"
+        name = _("{model}, all {folds} folds", model=title, folds=experiment.folds)
         models[f"{name} ({runs[0].id})" if name in models else name] = runs
     return models
 

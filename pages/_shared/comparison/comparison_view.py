@@ -14,6 +14,7 @@ from medmodel.evaluation.comparison import CommonImages, PairedDifference, disag
 from medmodel.evaluation.curves import ThresholdCurve
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
+from medmodel.language import _
 from medmodel.reports import comparison_figures, plots
 from medmodel.reports.model_card import few_patients
 from medmodel.runs import run_table
@@ -53,9 +54,11 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
     models = comparison_cache.models_of(entries, all_entries)
     if len(models) < 2:
         st.info(
-            "These are folds of one cross-validation: they have no test image in "
-            "common, and stand for one model. Tick another run, or a fold of another "
-            "cross-validation."
+            _(
+                "These are folds of one cross-validation: they have no test image in "
+                "common, and stand for one model. Tick another run, or a fold of "
+                "another cross-validation."
+            )
         )
         return
     runs = {name: runs[0] for name, runs in models.items()}
@@ -64,7 +67,12 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         common = comparison_cache.common(chosen)
         copied = any(run_cache.copies(r).paths for rs in models.values() for r in rs)
         _show_metric(runs, chosen)
-        st.markdown(f"**{plain(common)}** Only these are compared, image by image.")
+        st.markdown(
+            _(
+                "**{common}** Only these are compared, image by image.",
+                common=plain(common),
+            )
+        )
         _show_sample_size(common)
         _explain_folds(models)
         _show_copies(models)
@@ -106,25 +114,38 @@ def _show_copies(models: comparison_cache.Models) -> None:
     if counts:
         st.warning(
             plain(
-                "Test images that are copies of a model's training or validation "
-                "images, or in an external test of any image of the model's own data "
-                f"set: {', '.join(counts)}. They are left out, unless a model was "
-                "tested on nothing else; the table of every metric shows the numbers "
-                "with them too."
+                _(
+                    "Test images that are copies of a model's training or validation "
+                    "images, or in an external test of any image of the model's own "
+                    "data set: {models}. They are left out, unless a model was tested "
+                    "on nothing else; the table of every metric shows the numbers with "
+                    "them too.",
+                    models=", ".join(counts),
+                )
             ),
             icon=":material/warning:",
         )
     if unknown:
-        st.caption(plain(f"Near copies were not looked for in: {', '.join(unknown)}."))
+        st.caption(
+            plain(
+                _(
+                    "Near copies were not looked for in: {models}.",
+                    models=", ".join(unknown),
+                )
+            )
+        )
 
 
 def _explain_folds(models: comparison_cache.Models) -> None:
     names = [name for name, runs in models.items() if len(runs) > 1]
     if names:
         st.caption(
-            f"{plain('; '.join(names))}: each image as predicted by the fold's model "
-            "that had not seen it. That compares ways of training more than single "
-            "models, and the tests do not know how another deal of folds would end."
+            _(
+                "{models}: each image as predicted by the fold's model that had not "
+                "seen it. That compares ways of training more than single models, "
+                "and the tests do not know how another deal of folds would end.",
+                models=plain("; ".join(names)),
+            )
         )
 
 
@@ -132,32 +153,40 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     order = [*_FIRST_METRICS, *(m for m in METRICS if m not in _FIRST_METRICS)]
     answer = st.container()
     metric = st.selectbox(
-        "Compare by",
+        _("Compare by"),
         order,
-        format_func=lambda key: (
-            METRICS[key].overall_title
-            + (", lower is better" if METRICS[key].lower_is_better else "")
-        ),
+        format_func=_metric_title,
         key="compared-metric",
         width=_PICKER,
     )
     estimates = {
         name: m[metric] for name, m in comparison_cache.metrics(chosen).items()
     }
-    with st.spinner("Testing …", show_time=False):
+    with st.spinner(_("Testing …"), show_time=False):
         pairs = comparison_cache.differences(chosen, metric)
     with answer:
         _show_sentences(pairs)
     show_figure(
-        comparison_figures.intervals_figure(estimates, METRICS[metric].overall_title),
+        comparison_figures.intervals_figure(
+            estimates, _(METRICS[metric].overall_title)
+        ),
         key="intervals",
         alt="; ".join(f"{name}: {e}" for name, e in estimates.items()),
     )
     table = _pairs_table(pairs)
-    st.dataframe(table, hide_index=True, height="content", alt="Every pair's test")
+    st.dataframe(table, hide_index=True, height="content", alt=_("Every pair's test"))
     if len(pairs) > 1:
-        st.caption(f"p values are corrected for {len(pairs)} pairs (Holm).")
+        st.caption(
+            _("p values are corrected for {count} pairs (Holm).", count=len(pairs))
+        )
     csv_button(table, f"differences-{metric}", next(iter(runs.values())))
+
+
+def _metric_title(key: str) -> str:
+    title = _(METRICS[key].overall_title)
+    if METRICS[key].lower_is_better:
+        return _("{metric}, lower is better", metric=title)
+    return title
 
 
 def _show_sentences(pairs: Sequence[PairedDifference]) -> None:
@@ -168,31 +197,44 @@ def _show_sentences(pairs: Sequence[PairedDifference]) -> None:
     beaten: dict[str, list[str]] = {}
     for pair in pairs:
         if pair.better:
-            by = plain(f"{pair.worse} by {pair.size}")
+            by = plain(_("{model} by {size}", model=pair.worse, size=pair.size))
             beaten.setdefault(pair.better, []).append(by)
     # Who is better than most comes first.
     winners = sorted(beaten.items(), key=lambda item: -len(item[1]))
     lines = [
-        f"* **{plain(name)} is better than {'; '.join(others)}.**"
+        _(
+            "* **{model} is better than {others}.**",
+            model=plain(name),
+            others="; ".join(others),
+        )
         for name, others in winners
     ]
     rest, n = sum(not pair.better for pair in pairs), pairs[0].estimate.n
-    if rest:
-        which = "No pair is" if not lines else f"{rest} of {len(pairs)} pairs are not"
-        lines.append(f"* {which} significantly different (n \\= {n:,}).")
+    if rest and not lines:
+        lines.append(_("* No pair is significantly different (n \\= {n:,}).", n=n))
+    elif rest:
+        lines.append(
+            _(
+                "* {rest} of {pairs} pairs are not significantly different "
+                "(n \\= {n:,}).",
+                rest=rest,
+                pairs=len(pairs),
+                n=n,
+            )
+        )
     st.markdown("\n".join(lines))
 
 
 def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Model A": [pair.first for pair in pairs],
-            "Model B": [pair.second for pair in pairs],
-            "Difference (95 % interval)": [_signed(pair.estimate) for pair in pairs],
+            _("Model A"): [pair.first for pair in pairs],
+            _("Model B"): [pair.second for pair in pairs],
+            _("Difference (95 % interval)"): [_signed(pair.estimate) for pair in pairs],
             "p": [p.p_text.removeprefix("p ").removeprefix("= ") for p in pairs],
-            "Test": [pair.test for pair in pairs],
+            _("Test"): [_(pair.test) for pair in pairs],
             "n": [pair.estimate.n for pair in pairs],
-            "n needed": [
+            _("n needed"): [
                 f"{pair.needed:,}" if pair.needed and not pair.better else "–"
                 for pair in pairs
             ],
@@ -203,33 +245,47 @@ def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
 def _signed(estimate: Estimate) -> str:
     if not estimate.has_interval:
         return str(estimate).replace("-", "−")
-    text = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+    text = _(
+        "{value:.3f} ({low:.3f} to {high:.3f})",
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+    )
     return text.replace("-", "−")
 
 
 def _show_all_metrics(
     runs: dict[str, Run], chosen: comparison_cache.Chosen, copied: bool
 ) -> None:
-    with st.expander("Every metric side by side", icon=":material/table:"):
+    with st.expander(_("Every metric side by side"), icon=":material/table:"):
         by_model = comparison_cache.metrics(chosen)
-        titles = [metric.overall_title for metric in METRICS.values()]
-        table = pd.DataFrame({"Metric": titles})
+        titles = [_(metric.overall_title) for metric in METRICS.values()]
+        table = pd.DataFrame({_("Metric"): titles})
         for name, metrics in by_model.items():
             table[f"{name} "] = [str(metrics[key]) for key in METRICS]
         beside = comparison_cache.metrics_with_copies(chosen) if copied else {}
         for name, metrics in beside.items():
-            table[f"{name}, with copies "] = [str(metrics[key]) for key in METRICS]
+            title = _("{model}, with copies", model=name)
+            table[f"{title} "] = [str(metrics[key]) for key in METRICS]
         st.dataframe(table, hide_index=True, height="content")
-        n = len(comparison_cache.common(chosen).paths)
+        images = len(comparison_cache.common(chosen).paths)
         st.caption(
-            f"n = {n:,} images; 95 % intervals. Separate intervals may overlap "
-            "where the paired test above still sees a difference."
+            _(
+                "n = {images:,} images; 95 % intervals. Separate intervals may overlap "
+                "where the paired test above still sees a difference.",
+                images=images,
+            )
         )
         csv_button(
             pd.concat(
                 [
                     _metrics_csv(by_model),
-                    _metrics_csv({f"{n}, with copies": m for n, m in beside.items()}),
+                    _metrics_csv(
+                        {
+                            _("{model}, with copies", model=name): metrics
+                            for name, metrics in beside.items()
+                        }
+                    ),
                 ]
             ),
             "metrics-compared",
@@ -239,11 +295,12 @@ def _show_all_metrics(
 
 def _metrics_csv(by_model: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
     rows = [
-        (name, METRICS[key].overall_title, e.value, *e.ends, e.n)
+        (name, _(METRICS[key].overall_title), e.value, *e.ends, e.n)
         for name, metrics in by_model.items()
         for key, e in metrics.items()
     ]
-    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high", "n"])
+    columns = [_("model"), _("metric"), _("value"), _("low"), _("high"), _("n")]
+    return pd.DataFrame(rows, columns=columns)
 
 
 @st.fragment
@@ -253,9 +310,15 @@ def _show_disagreements(
     common = comparison_cache.common(chosen)
     at = np.flatnonzero(disagreements(common))
     n = len(common.paths)
-    st.markdown(f"**Where they disagree**: {len(at):,} of {n:,} images")
+    st.markdown(
+        _(
+            "**Where they disagree**: {count:,} of {images:,} images",
+            count=len(at),
+            images=n,
+        )
+    )
     if not len(at):
-        st.caption("All predicted classes are the same.")
+        st.caption(_("All predicted classes are the same."))
         return
     count = st.session_state.setdefault(_SHOWN, _AT_ONCE)
     positions = at[:count]
@@ -265,7 +328,7 @@ def _show_disagreements(
         for i, thumbnail in zip(positions, images, strict=True):
             with st.container(width=_TILE, gap="xxsmall"):
                 _tile(models, common, int(i), thumbnail)
-    if len(at) > count and st.button("Show more", icon=":material/add:"):
+    if len(at) > count and st.button(_("Show more"), icon=":material/add:"):
         st.session_state[_SHOWN] = count + _AT_ONCE
         st.rerun(scope="fragment")
     csv_button(_disagreement_table(common, at), "disagreements", run)
@@ -282,8 +345,10 @@ def _tile(
     if isinstance(thumbnail, str):
         st.caption(plain(thumbnail))
     else:
-        st.image(thumbnail, width=SIDE, alt=f"Image with true class {label}")
-    lines = [f"True class {plain(label)}"]
+        st.image(
+            thumbnail, width=SIDE, alt=_("Image with true class {label}", label=label)
+        )
+    lines = [_("True class {label}", label=plain(label))]
     for name, model in common.models.items():
         choice = int(model.predicted[i])
         share = plots.per_cent(float(model.scores[i, choice]))
@@ -292,7 +357,7 @@ def _tile(
             f"{right} {plain(name)}: **{plain(model.classes[choice])}** {plain(share)}"
         )
     st.caption("  \n".join(lines))
-    if st.button("Details", key=f"compare-{i}", width="stretch"):
+    if st.button(_("Details"), key=f"compare-{i}", width="stretch"):
         path = common.paths[i]
         runs = {
             name: comparison_cache.asked(run_or_folds, path)
@@ -301,14 +366,19 @@ def _tile(
         _look_closer(runs, path, label)
 
 
-@st.dialog("One image, several models", width="large")
 def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
+    # A decorator would say the title once for all languages.
+    show = st.dialog(_("One image, several models"), width="large")(_show_closely)
+    show(runs, path, label)
+
+
+def _show_closely(runs: dict[str, Run], path: str, label: str) -> None:
     """The image through every model: bars and heat maps."""
     with errors_shown():
         st.text(path)
-        st.markdown(f"True class in the data set: **{plain(label)}**")
+        st.markdown(_("True class in the data set: **{label}**", label=plain(label)))
         answers = []
-        with st.spinner("Asking the models …"):
+        with st.spinner(_("Asking the models …")):
             for name, run in runs.items():
                 preprocessing = run.model_facts.preprocessing
                 folder = data_folder(run)
@@ -323,15 +393,15 @@ def _disagreement_table(common: CommonImages, at: Any) -> pd.DataFrame:
     first = next(iter(common.models.values()))
     table = pd.DataFrame(
         {
-            "path": [common.paths[i] for i in at],
-            "true_class": [first.classes[first.truth[i]] for i in at],
+            _("path"): [common.paths[i] for i in at],
+            _("true_class"): [first.classes[first.truth[i]] for i in at],
         }
     )
     for name, model in common.models.items():
-        table[f"{name}: predicted class"] = [
+        table[_("{model}: predicted class", model=name)] = [
             model.classes[model.predicted[i]] for i in at
         ]
-        table[f"{name}: score"] = model.scores[at].max(axis=1)
+        table[_("{model}: score", model=name)] = model.scores[at].max(axis=1)
     return table
 
 
@@ -339,7 +409,7 @@ def _show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     """ROC and precision–recall curves of a class, all models over each other."""
     first = next(iter(comparison_cache.common(chosen).models.values()))
     position = st.selectbox(
-        "Curves of",
+        _("Curves of"),
         range(len(first.classes)),
         index=1 if len(first.classes) == 2 else 0,
         format_func=lambda at: first.classes[at],
@@ -357,34 +427,44 @@ def _show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
         run = next(iter(runs.values()))
         left, right = st.columns(2, gap="large")
         with left:
-            st.markdown("**ROC curves**, with the area under each (AUC)")
+            st.markdown(_("**ROC curves**, with the area under each (AUC)"))
             show_figure(
                 comparison_figures.roc_overlay(roc, areas),
                 key="roc-compared",
-                alt=f"ROC curves of {name} by every model",
+                alt=_("ROC curves of {name} by every model", name=name),
             )
-            table = _curves_csv(roc, "1-specificity", "sensitivity")
+            table = _curves_csv(roc, _("1-specificity"), _("sensitivity"))
             csv_button(table, "roc-compared", run)
         with right:
-            st.markdown("**Precision–recall curves**, with average precision (AP)")
+            st.markdown(_("**Precision–recall curves**, with average precision (AP)"))
             show_figure(
                 comparison_figures.precision_recall_overlay(precision, means, share),
                 key="precision-recall-compared",
-                alt=f"Precision–recall curves of {name} by every model",
+                alt=_("Precision–recall curves of {name} by every model", name=name),
             )
-            table = _curves_csv(precision, "recall", "precision")
+            table = _curves_csv(precision, _("recall"), _("precision"))
             csv_button(table, "precision-recall-compared", run)
     n = len(first.truth)
     st.caption(
-        f"{n:,} common images, {share * n:,.0f} of them {plain(name)}. Intervals and "
-        "bands (of up to three models) are 95 %; dotted: guessing."
+        _(
+            "{images:,} common images, {positive:,.0f} of them {name}. Intervals and "
+            "bands (of up to three models) are 95 %; dotted: guessing.",
+            images=n,
+            positive=share * n,
+            name=plain(name),
+        )
     )
 
 
 def _curves_csv(curves: dict[str, ThresholdCurve], x: str, y: str) -> pd.DataFrame:
     tables = [
         pd.DataFrame(
-            {"model": name, x: curve.x, y: curve.y, "threshold": curve.thresholds}
+            {
+                _("model"): name,
+                x: curve.x,
+                y: curve.y,
+                _("threshold"): curve.thresholds,
+            }
         )
         for name, curve in curves.items()
     ]
@@ -392,14 +472,16 @@ def _curves_csv(curves: dict[str, ThresholdCurve], x: str, y: str) -> pd.DataFra
 
 
 def _show_epochs(runs: dict[str, Run]) -> None:
-    st.markdown("**While they were trained**; a ring marks the epoch that was kept")
+    st.markdown(_("**While they were trained**; a ring marks the epoch that was kept"))
     histories = {name: run_table.epochs(run) for name, run in runs.items()}
     for place, column in zip(st.columns(2), ("val_loss", "val_accuracy"), strict=True):
         with place:
             show_figure(
                 comparison_figures.epochs_figure(histories, column),
                 key=f"epochs-{column}",
-                alt=f"{column} of every model over its epochs",
+                alt=_("Validation loss of every model over its epochs")
+                if column == "val_loss"
+                else _("Validation accuracy of every model over its epochs"),
             )
     columns = ["epoch", "val_loss", "val_accuracy", "best"]
     tables = [rows[columns].assign(model=name) for name, rows in histories.items()]
@@ -409,19 +491,19 @@ def _show_epochs(runs: dict[str, Run]) -> None:
 
 
 def _show_settings(entries: Sequence[Entry], names: dict[str, str]) -> None:
-    st.markdown("**Settings that differ**")
+    st.markdown(_("**Settings that differ**"))
     differing = run_table.differing_settings([e.config for e in entries])
     if "dataset" in differing:
         differing["dataset"] = [widgets.folder_name(f) for f in differing["dataset"]]
     if not differing:
-        st.caption("None.")
+        st.caption(_("None."))
         return
-    table = pd.DataFrame({"Setting": [setting_title(name) for name in differing]})
+    table = pd.DataFrame({_("Setting"): [_(setting_title(name)) for name in differing]})
     for at, entry in enumerate(entries):
         texts = [setting_text(name, v[at]) for name, v in differing.items()]
         table[f"{names[entry.run.id]} "] = texts
     st.dataframe(_marked(table), hide_index=True, height="content")
-    st.caption("Marked: unlike the first run.")
+    st.caption(_("Marked: unlike the first run."))
     csv_button(table, "settings-compared", entries[0].run)
 
 
@@ -429,4 +511,4 @@ def _marked(table: pd.DataFrame) -> Any:
     styles = pd.DataFrame("", index=table.index, columns=table.columns)
     for name in table.columns[2:]:
         styles.loc[table[name] != table.iloc[:, 1], name] = MARK
-    return table.style.apply(lambda _: styles, axis=None)
+    return table.style.apply(lambda table: styles, axis=None)

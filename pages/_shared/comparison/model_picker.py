@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from medmodel.language import _
 from medmodel.runs import run_index
 from medmodel.runs.run_index import Entry
 from medmodel.runs.tables import read_header, scored_classes
@@ -80,13 +81,13 @@ def _select(tested: dict[str, Entry], usable: list[str]) -> list[str]:
     )
     st.session_state["models"] = usable
     chosen: list[str] = st.multiselect(
-        "Models on the same test images",
+        _("Models on the same test images"),
         list(titles),
         format_func=titles.__getitem__,
         max_selections=MOST,
         key="models",
         on_change=_take_choice,
-        placeholder="Choose two models",
+        placeholder=_("Choose two models"),
     )
     return chosen
 
@@ -104,13 +105,21 @@ def _say_what_is_missing(linked: list[str], tested: dict[str, Entry]) -> None:
     gone = sum(run not in known for run in missing)
     if gone:
         st.error(
-            f"{gone} of {len(linked)} runs of this link are not here any more, or "
-            "never were. Choose others above.",
+            _(
+                "{gone} of {runs} runs of this link are not here any more, or "
+                "never were. Choose others above.",
+                gone=gone,
+                runs=len(linked),
+            ),
             icon=":material/link_off:",
         )
     if untested := len(missing) - gone:
         st.error(
-            f"{untested} of {len(linked)} runs of this link have no test results. "
-            "Choose others above.",
+            _(
+                "{untested} of {runs} runs of this link have no test results. "
+                "Choose others above.",
+                untested=untested,
+                runs=len(linked),
+            ),
             icon=":material/link_off:",
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.data.sample_size import class_counts
+from medmodel.language import _, ngettext, translate
 from medmodel.reports.advice import Advice, advice
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_split
@@ -15,8 +16,8 @@ from pages._shared.common.words import plain
 from pages._shared.evaluation.gallery_view import ask_for
 from pages._shared.evaluation.subgroup_view import forget_subgroup
 
-_VIEW = "view"
-"""Where the Evaluate page keeps which of its parts is shown."""
+VIEW = "view"
+"""Query parameter of the Evaluate page: which of its parts is shown."""
 
 
 def show_advice(run: Run) -> None:
@@ -33,14 +34,12 @@ def show_advice(run: Run) -> None:
     if not sentences:
         return
     with st.container(border=True, gap="xxsmall"):
-        st.markdown("**What to look at next**")
+        st.markdown(_("**What to look at next**"))
         for number, each in enumerate(sentences):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(plain(each.sentence), width="stretch")
+                st.markdown(plain(translate(each.sentence)), width="stretch")
                 st.button(
-                    f"Show {each.count:,} images"
-                    if each.count != 1
-                    else "Show the image",
+                    ngettext("Show the image", "Show {count:,} images", each.count),
                     key=f"advice-{number}",
                     icon=":material/photo_library:",
                     on_click=_show_images,
@@ -59,4 +58,4 @@ def _show_images(each: Advice) -> None:
     wanted = each.images
     scores = (100 * wanted.low, 100 * wanted.high)
     ask_for(wanted.label, wanted.choice, scores, wrong=wanted.wrong)
-    st.session_state[_VIEW] = "Images"
+    st.query_params[VIEW] = "Images"

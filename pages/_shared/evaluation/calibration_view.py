@@ -13,6 +13,7 @@ from medmodel.evaluation.calibration import brier, reliability_diagram
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.temperature_scaling import Temperature, calibrate
+from medmodel.language import _, translate
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -34,33 +35,37 @@ def show_calibration(run: Run, group: Subgroup) -> None:
     data = run_cache.part_of(run, group)
     if len(data.truth) < FEWEST:
         st.info(
-            f"Too few to tell whether scores mean what they say: {len(data.truth):,} "
-            f"images; {FEWEST} are the least.",
+            _(
+                "Too few to tell whether scores mean what they say: {images:,} images; "
+                "{least} are the least.",
+                images=len(data.truth),
+                least=FEWEST,
+            ),
             icon=":material/info:",
         )
         return
     name = st.selectbox(
-        "Scores of",
+        _("Scores of"),
         ["", *data.classes],
-        format_func=lambda name: name or "The predicted class",
+        format_func=lambda name: name or _("The predicted class"),
         key="calibration-of",
     )
-    who = f"{plain(name)}" if name else "right"
-    st.markdown(
-        f"Of images with a score of 80 %, about 80 of 100 should be {who}: points on "
-        "the dotted line. Above it the model is under-confident, below it "
-        "over-confident. A click on a point shows its images."
-    )
+    st.markdown(_claim_sentence(name))
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**As trained**")
+        st.markdown(_("**As trained**"))
         _show(run, data, "reliability", name)
     with right, errors_shown():
         temperature = run_cache.temperature(run)
         if temperature.bounded:
-            st.info(temperature.why_unknown)
+            st.info(translate(temperature.why_unknown))
         else:
-            st.markdown(f"**At a temperature of {_shown(temperature)}**")
+            st.markdown(
+                _(
+                    "**At a temperature of {temperature}**",
+                    temperature=_shown(temperature),
+                )
+            )
             _show(
                 run, calibrate(data, temperature.value), "reliability-calibrated", name
             )
@@ -72,6 +77,22 @@ def show_calibration(run: Run, group: Subgroup) -> None:
         show_sets(run, data)
 
 
+def _claim_sentence(name: str) -> str:
+    """What calibrated scores of a class mean, or those of the predicted class."""
+    if not name:
+        return _(
+            "Of images with a score of 80 %, about 80 of 100 should be right: points "
+            "on the dotted line. Above it the model is under-confident, below it "
+            "over-confident. A click on a point shows its images."
+        )
+    return _(
+        "Of images with a score of 80 %, about 80 of 100 should be {name}: points on "
+        "the dotted line. Above it the model is under-confident, below it "
+        "over-confident. A click on a point shows its images.",
+        name=plain(name),
+    )
+
+
 def _shown(temperature: Temperature) -> str:
     return plain(f"{temperature.value:.2f} {temperature.interval}")
 
@@ -80,28 +101,42 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
     position = data.classes.index(name) if name else None
     bins = reliability_diagram(data, position)
     colour = plots.class_colours(data.classes)[name] if name else _COLOUR
-    claim = f"it is {name}" if name else "the predicted class is right"
+    claim = _("it is {name}", name=name) if name else _("the predicted class is right")
     clickable = key == "reliability"
     show_figure(
         figures.reliability_figure(bins, colour, claim),
         key=key,
-        alt="Reliability diagram with the number of images at every point",
+        alt=_("Reliability diagram with the number of images at every point"),
         on_click=(lambda point: _open(run, name, point)) if clickable else None,
     )
     error = calibration.calibration_error(data, position)
     loss, squared = calibration.log_loss(data, position), brier(data, position)
     st.caption(
         plain(
-            f"Expected calibration error {error}, log loss {loss}, Brier score "
-            f"{squared}; n = {len(data.truth):,}. Numbers beside the points count "
-            "images; bars are 95 % intervals of the share."
+            _(
+                "Expected calibration error {error}, log loss {loss}, Brier score "
+                "{brier}; n = {images:,}. Numbers beside the points count images; "
+                "bars are 95 % intervals of the share.",
+                error=error,
+                loss=loss,
+                brier=squared,
+                images=len(data.truth),
+            )
         )
     )
     table = [
         [b.low, b.high, b.count, b.mean_score, b.share.value, *b.share.ends]
         for b in bins
     ]
-    names = ["from", "to", "images", "mean_score", "observed_frequency", "low", "high"]
+    names = [
+        _("from"),
+        _("to"),
+        _("images"),
+        _("mean_score"),
+        _("observed_frequency"),
+        _("low"),
+        _("high"),
+    ]
     csv_button(pd.DataFrame(table, columns=names), key, run)
 
 
@@ -109,28 +144,44 @@ def _store(run: Run, temperature: Temperature) -> None:
     if temperature.bounded:
         return
     stored = temperature_scaling.stored_temperature(run)
-    more = "more confident" if temperature.value < 1 else "less confident"
-    st.markdown(
-        f"Dividing by the temperature makes every score {more} and changes no "
-        f"predicted class. It was fitted on {temperature.images:,} validation images; "
-        "the right-hand figure shows what it does to the test images, which had no "
-        "part in it."
-    )
+    st.markdown(_effect_sentence(temperature))
     if stored == temperature:
-        st.success("Stored with the model.", icon=":material/check:")
+        st.success(_("Stored with the model."), icon=":material/check:")
         return
     changes = temperature.changes_scores
     if not changes:
         st.info(
-            f"No need to calibrate was shown: 1, which changes nothing, is within what "
-            f"is known of the temperature, {plain(temperature.interval)}.",
+            _(
+                "No need to calibrate was shown: 1, which changes nothing, is within "
+                "what is known of the temperature, {interval}.",
+                interval=plain(temperature.interval),
+            ),
             icon=":material/info:",
         )
     kind = "primary" if changes else "secondary"
-    if st.button("Store the temperature with the model", type=kind):
+    if st.button(_("Store the temperature with the model"), type=kind):
         temperature_scaling.store_temperature(run, temperature)
         audit.record("calibrate", run=run.id, temperature=round(temperature.value, 4))
         st.rerun()
+
+
+def _effect_sentence(temperature: Temperature) -> str:
+    """What dividing by the temperature does to the scores."""
+    if temperature.value < 1:
+        return _(
+            "Dividing by the temperature makes every score more confident and changes "
+            "no predicted class. It was fitted on {images:,} validation images; the "
+            "right-hand figure shows what it does to the test images, which had no "
+            "part in it.",
+            images=temperature.images,
+        )
+    return _(
+        "Dividing by the temperature makes every score less confident and changes no "
+        "predicted class. It was fitted on {images:,} validation images; the "
+        "right-hand figure shows what it does to the test images, which had no part "
+        "in it.",
+        images=temperature.images,
+    )
 
 
 def _open(run: Run, name: str, point: dict[str, Any]) -> None:

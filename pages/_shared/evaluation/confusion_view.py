@@ -10,6 +10,7 @@ import streamlit as st
 from medmodel.evaluation import gallery
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.subgroups import Subgroup
+from medmodel.language import _, ngettext
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -23,13 +24,15 @@ from pages._shared.evaluation.gallery_view import ask_for, show_gallery
 def show_mistakes(run: Run, group: Subgroup) -> None:
     """The confusion matrix and the gallery below it."""
     evaluation = run_cache.evaluation(run, group)
-    st.markdown("**Confusion matrix**: click a cell to see its images.")
+    st.markdown(_("**Confusion matrix**: click a cell to see its images."))
     with st.container(width=760):
         figure = plots.confusion_figure(evaluation.classes, evaluation.confusion)
         show_figure(
             figures.clickable(figure, evaluation.classes),
             key="confusion",
-            alt="Confusion matrix: true classes in rows, predicted classes in columns",
+            alt=_(
+                "Confusion matrix: true classes in rows, predicted classes in columns"
+            ),
             on_click=lambda point: _open(evaluation, point),
         )
     csv_button(confusion_table(evaluation), "confusion", run)
@@ -50,5 +53,11 @@ def _show_marked(run: Run) -> None:
     if marked:
         rows = run_cache.images(run)
         table = rows[rows["path"].isin(marked)].drop(columns="position")
-        st.markdown(f"**{len(table)} labels marked as doubtful**")
+        st.markdown(
+            ngettext(
+                "**{count} label marked as doubtful**",
+                "**{count} labels marked as doubtful**",
+                len(table),
+            )
+        )
         csv_button(table, "doubtful-labels", run)

@@ -14,6 +14,7 @@ from medmodel.evaluation import cross_validation
 from medmodel.evaluation.cross_validation import CrossValidation
 from medmodel.evaluation.metrics import METRICS, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.language import _, ngettext
 from medmodel.runs import queue, run_index
 from medmodel.runs.copies import with_copies
 from medmodel.runs.run import Run
@@ -30,8 +31,8 @@ def show_repeats(run: Run) -> None:
     current = next((entry for entry in entries if entry.run.id == run.id), None)
     if current is None or run.tested_model:
         return
-    st.markdown("**Variation between seeds and folds**")
-    seeds, folds = st.tabs(["Other seeds", "Folds (cross-validation)"])
+    st.markdown(_("**Variation between seeds and folds**"))
+    seeds, folds = st.tabs([_("Other seeds"), _("Folds (cross-validation)")])
     with seeds:
         _show_seeds(current, cross_validation.repeats_of(current, entries))
     with folds:
@@ -42,27 +43,31 @@ def _show_seeds(current: Entry, family: list[Entry]) -> None:
     measured = [e.test_accuracy for e in family if e.test_accuracy is not None]
     if len(measured) > 1:
         st.markdown(
-            f"Trained with {len(measured)} seeds and otherwise the same settings: "
-            f"accuracy {plain(cross_validation.summarize(measured))}."
+            _(
+                "Trained with {count} seeds and otherwise the same settings: "
+                "accuracy {accuracy}.",
+                count=len(measured),
+                accuracy=plain(cross_validation.summarize(measured)),
+            )
         )
     else:
-        before = "Trained once so far. " if family else ""
-        st.caption(
-            f"{before}Other seeds mean other initial weights, another order and, "
-            "where the folders give no split, another split."
+        meaning = _(
+            "Other seeds mean other initial weights, another order and, where the "
+            "folders give no split, another split."
         )
+        st.caption(f"{_('Trained once so far.')} {meaning}" if family else meaning)
     _show_waiting(family)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
-            "Other seeds", 1, cross_validation.MOST_REPEATS, 3, width=140
+            _("Other seeds"), 1, cross_validation.MOST_REPEATS, 3, width=140
         )
-        if st.button("Train them", icon=":material/replay:"):
+        if st.button(_("Train them"), icon=":material/replay:"):
             seeds = [entry.config.seed for entry in family]
             single = cross_validation.fold_configs(current.config, 1)[0]
             _train(current, cross_validation.seed_configs(single, seeds, int(count)))
         if len(measured) > 1:
             chosen = [e.run.id for e in family if e.test_accuracy is not None][:6]
-            if st.button("Compare them", icon=":material/compare_arrows:"):
+            if st.button(_("Compare them"), icon=":material/compare_arrows:"):
                 params = {"runs": ",".join(chosen)}
                 st.switch_page(widgets.COMPARE, query_params=params)
 
@@ -70,40 +75,50 @@ def _show_seeds(current: Entry, family: list[Entry]) -> None:
 def _show_folds(current: Entry, experiments: list[CrossValidation]) -> None:
     if not experiments:
         st.caption(
-            "The images are dealt into folds, patients kept together and classes "
-            "spread evenly. One model is trained for each fold, which it does not "
-            "see, and then predicts it: so every image is a test image once. A test "
-            "split that the folders give takes no part."
+            _(
+                "The images are dealt into folds, patients kept together and "
+                "classes spread evenly. One model is trained for each fold, which "
+                "it does not see, and then predicts it: so every image is a test "
+                "image once. A test split that the folders give takes no part."
+            )
         )
     for experiment in experiments:
         with errors_shown():
             _show_experiment(current.run, experiment)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.number_input("Folds", 2, cross_validation.MOST_REPEATS, 5, width=140)
+        count = st.number_input(
+            _("Folds"), 2, cross_validation.MOST_REPEATS, 5, width=140
+        )
         exists = any(
             (e.folds, e.seed) == (count, current.config.seed) for e in experiments
         )
         if st.button(
-            "Train the folds",
+            _("Train the folds"),
             icon=":material/view_week:",
             disabled=exists,
-            help="They were submitted already." if exists else None,
+            help=_("They were submitted already.") if exists else None,
         ):
             _train(current, cross_validation.fold_configs(current.config, int(count)))
 
 
 def _show_experiment(run: Run, experiment: CrossValidation) -> None:
     done, folds = experiment.tested, experiment.folds
-    st.markdown(f"**{folds} folds, seed {experiment.seed}**")
+    st.markdown(_("**{folds} folds, seed {seed}**", folds=folds, seed=experiment.seed))
     if done and not experiment.complete:
         numbers = [e.test_accuracy for e in done if e.test_accuracy is not None]
         st.markdown(
-            f"{len(done)} of {folds} folds so far: accuracy "
-            f"{plain(cross_validation.summarize(numbers))}."
+            _(
+                "{done} of {folds} folds so far: accuracy {accuracy}.",
+                done=len(done),
+                folds=folds,
+                accuracy=plain(cross_validation.summarize(numbers)),
+            )
         )
     _show_waiting(experiment.runs)
     if not experiment.complete:
-        st.caption("What all folds say together stands here when every one has ended.")
+        st.caption(
+            _("What all folds say together stands here when every one has ended.")
+        )
         return
     versions = tuple((str(e.run.folder), run_cache.version(e.run)) for e in done)
     table, pooled, each = _pooled(versions, experiment)
@@ -111,26 +126,33 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
         _metrics_table(overall_metrics(pooled), each),
         hide_index=True,
         height="content",
-        alt="Every metric of the pooled folds, and its mean and spread over them",
+        alt=_("Every metric of the pooled folds, and its mean and spread over them"),
     )
     st.caption(plain(_meaning(experiment, pooled)))
     copied = sum(len(run_cache.copies(entry.run).paths) for entry in done)
     if copied:
         everything = overall_metrics(split_predictions(with_copies(table), "test"))
         st.warning(
-            f"{copied:,} images are copies of images that their fold's model was "
-            "trained or chosen with. They are left out, except in folds that hold "
-            f"nothing else; with all of them the accuracy is {everything['accuracy']}.",
+            ngettext(
+                "{count:,} image is a copy of an image that its fold's model was "
+                "trained or chosen with. It is left out, unless its fold holds nothing "
+                "else; with it the accuracy is {accuracy}.",
+                "{count:,} images are copies of images that their fold's model was "
+                "trained or chosen with. They are left out, except in folds that hold "
+                "nothing else; with all of them the accuracy is {accuracy}.",
+                copied,
+                accuracy=everything["accuracy"],
+            ),
             icon=":material/warning:",
         )
     name = f"out-of-fold-{folds}-seed-{experiment.seed}"
     with st.container(horizontal=True):
-        csv_button(table, name, run, "CSV of every image's out-of-fold scores")
+        csv_button(table, name, run, _("CSV of every image's out-of-fold scores"))
         if st.button(
-            "Compare them with other runs",
+            _("Compare them with other runs"),
             icon=":material/compare_arrows:",
             key=f"compare-{name}",
-            help="There, each of the folds stands for all of them.",
+            help=_("There, each of the folds stands for all of them."),
         ):
             params = {"runs": done[0].run.id}
             st.switch_page(widgets.COMPARE, query_params=params)
@@ -146,9 +168,9 @@ def _pooled(
     """The out-of-fold table, its arrays, and every fold's own metrics."""
     table = cross_validation.out_of_fold_predictions(_experiment)
     each = []
-    for folder, _ in versions:
-        found = overall_metrics(run_cache.split(Run(Path(folder))))
-        each.append({k: e.value for k, e in found.items() if e.measurable})
+    for folder, _version in versions:
+        metrics = overall_metrics(run_cache.split(Run(Path(folder))))
+        each.append({k: e.value for k, e in metrics.items() if e.measurable})
     return table, split_predictions(table, "test"), each
 
 
@@ -159,19 +181,20 @@ def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFra
         spreads[key] = cross_validation.summarize(values) if values else None
     return pd.DataFrame(
         {
-            "Metric": [metric.title for metric in METRICS.values()],
-            "All images, out of fold (95 % interval)": [
+            _("Metric"): [_(metric.title) for metric in METRICS.values()],
+            _("All images, out of fold (95 % interval)"): [
                 str(pooled[k]) for k in METRICS
             ],
-            "Mean of the folds": [
+            _("Mean of the folds"): [
                 f"{s.mean:.3f}" if s else "–" for s in spreads.values()
             ],
-            "Standard deviation": [
+            _("Standard deviation"): [
                 f"{s.deviation:.3f}" if s and s.count > 1 else "–"
                 for s in spreads.values()
             ],
-            "Lowest to highest": [
-                f"{s.low:.3f} to {s.high:.3f}" if s else "–" for s in spreads.values()
+            _("Lowest to highest"): [
+                _("{low:.3f} to {high:.3f}", low=s.low, high=s.high) if s else "–"
+                for s in spreads.values()
             ],
         }
     )
@@ -179,32 +202,48 @@ def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFra
 
 def _meaning(experiment: CrossValidation, pooled: Predictions) -> str:
     """What the pooled numbers are, and what they are not."""
-    n, folds = len(pooled.truth), experiment.folds
+    images, folds = len(pooled.truth), experiment.folds
     if pooled.patients is None:
-        who = f"Each of the {n:,} images was predicted once, by the model that had not "
-        who += "seen it. Patients are not known: the model may have seen other images "
-        who += "of the same one. "
+        predicted = _(
+            "Each of the {images:,} images was predicted once, by the model that had "
+            "not seen it. Patients are not known: the model may have seen other images "
+            "of the same one.",
+            images=images,
+        )
     else:
-        who = f"Each of the {n:,} images of {pooled.patient_count:,} patients was "
-        who += "predicted once, by the model that had seen no image of that patient; "
-        who += "intervals keep patients together. "
-    return (
-        f"{who}This is how good these settings are on images like these, not how good "
-        f"any one of the {folds} models is: each learned from at most "
-        f"{100 - 100 / folds:.0f} % of the images. The intervals do not know that the "
-        "models share most of their training images, nor do they speak for another "
-        "hospital. Scores of different models are ranked together, which can lower "
-        "the pooled area under the ROC curve a little."
+        predicted = _(
+            "Each of the {images:,} images of {patients:,} patients was predicted "
+            "once, by the model that had seen no image of that patient; intervals keep "
+            "patients together.",
+            images=images,
+            patients=pooled.patient_count,
+        )
+    limits = _(
+        "This is how good these settings are on images like these, not how good any "
+        "one of the {folds} models is: each learned from at most {share:.0f} % of the "
+        "images. The intervals do not know that the models share most of their "
+        "training images, nor do they speak for another hospital. Scores of different "
+        "models are ranked together, which can lower the pooled area under the ROC "
+        "curve a little.",
+        folds=folds,
+        share=100 - 100 / folds,
     )
+    return f"{predicted} {limits}"
 
 
 def _show_waiting(family: Sequence[Entry]) -> None:
     waiting = sum(entry.status.state.active for entry in family)
     failed = sum(entry.status.state.value in _ENDED_EARLY for entry in family)
     if waiting:
-        st.caption(f"{waiting} of them are waiting or being trained.")
+        st.caption(
+            ngettext(
+                "{count} of them is waiting or being trained.",
+                "{count} of them are waiting or being trained.",
+                waiting,
+            )
+        )
     if failed:
-        st.caption(f"{failed} of them ended early: see Runs.")
+        st.caption(_("{count} of them ended early: see Runs.", count=failed))
 
 
 _ENDED_EARLY = ("failed", "stopped", "interrupted")
@@ -215,5 +254,11 @@ def _train(current: Entry, configs: Sequence[TrainConfig]) -> None:
         for config in configs:
             run = queue.submit(config, widgets.store())
             audit.record("train", run=run.id, repeats=current.run.id)
-        st.toast(f"{len(configs)} runs are waiting for their turn.")
+        st.toast(
+            ngettext(
+                "{count} run is waiting for its turn.",
+                "{count} runs are waiting for their turn.",
+                len(configs),
+            )
+        )
         st.rerun()

@@ -11,6 +11,7 @@ import streamlit as st
 from medmodel.evaluation import curves
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.thresholds import frozen_thresholds
+from medmodel.language import _
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -31,7 +32,7 @@ def pick_class(run: Run) -> int:
     if st.session_state.get(CLASS) not in classes:
         # Of two classes the second one is usually the finding.
         st.session_state[CLASS] = classes[1 if len(classes) == 2 else 0]
-    name = st.selectbox("Class", classes, key=CLASS, persist_state="session")
+    name = st.selectbox(_("Class"), classes, key=CLASS, persist_state="session")
     return classes.index(name)
 
 
@@ -51,21 +52,27 @@ def show_curves(run: Run, group: Subgroup) -> None:
     others = len(data.truth) - positive
     if min(positive, others) < FEWEST:
         st.info(
-            f"Too few for curves: {positive:,} images of "
-            f"{plain(data.classes[position])} and {others:,} others; {FEWEST} of each "
-            "are the least.",
+            _(
+                "Too few for curves: {positive:,} images of {name} and {others:,} "
+                "others; {least} of each are the least.",
+                positive=positive,
+                name=plain(data.classes[position]),
+                others=others,
+                least=FEWEST,
+            ),
             icon=":material/info:",
         )
     else:
         _show_both(run, group, position, positive / len(data.truth))
-        dot = " The dot is the frozen threshold."
-        st.caption(
-            plain(
-                f"n = {positive:,} of the class, {others:,} others. Bands are "
-                "pointwise 95 % intervals; dotted: guessing."
-            )
-            + (dot if frozen_threshold(run, position) is not None else "")
+        bands = _(
+            "n = {positive:,} of the class, {others:,} others. Bands are pointwise "
+            "95 % intervals; dotted: guessing.",
+            positive=positive,
+            others=others,
         )
+        if frozen_threshold(run, position) is not None:
+            bands = f"{bands} {_('The dot is the frozen threshold.')}"
+        st.caption(plain(bands))
     _show_spread(run, group, position)
 
 
@@ -80,22 +87,30 @@ def _show_both(run: Run, group: Subgroup, position: int, share: float) -> None:
     metrics = run_cache.of_class(run, position, group)
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown(f"**ROC curve**: area {plain(metrics['auc'])}")
+        st.markdown(_("**ROC curve**: area {area}", area=plain(metrics["auc"])))
         figure = figures.roc_figure(roc, colour, threshold)
-        show_figure(figure, "roc", f"ROC curve of {name} with its band")
-        csv_button(_points(roc, "1-specificity", "sensitivity"), "roc", run)
+        show_figure(figure, "roc", _("ROC curve of {name} with its band", name=name))
+        csv_button(_points(roc, _("1-specificity"), _("sensitivity")), "roc", run)
     with right:
         average = plain(metrics["average_precision"])
-        st.markdown(f"**Precision–recall curve**: average precision {average}")
+        st.markdown(
+            _(
+                "**Precision–recall curve**: average precision {average}",
+                average=average,
+            )
+        )
         figure = figures.precision_recall_figure(precision, colour, share, threshold)
-        show_figure(figure, "precision-recall", f"Precision–recall curve of {name}")
-        csv_button(_points(precision, "recall", "precision"), "precision-recall", run)
+        show_figure(
+            figure, "precision-recall", _("Precision–recall curve of {name}", name=name)
+        )
+        table = _points(precision, _("recall"), _("precision"))
+        csv_button(table, "precision-recall", run)
 
 
 def _show_spread(run: Run, group: Subgroup, position: int) -> None:
     data = run_cache.part_of(run, group)
     name = data.classes[position]
-    st.markdown("**How its scores are spread**: click a bar to see its images.")
+    st.markdown(_("**How its scores are spread**: click a bar to see its images."))
     spread = curves.score_histogram(data, position)
     colour = plots.class_colours(data.classes)[name]
     threshold = frozen_threshold(run, position)
@@ -103,14 +118,14 @@ def _show_spread(run: Run, group: Subgroup, position: int) -> None:
     show_figure(
         figure,
         "histogram",
-        f"Scores for {name}, of its images and of others",
+        _("Scores for {name}, of its images and of others", name=name),
         on_click=lambda point: _open(run, data.classes, position, point),
     )
     table = {
-        "from": spread.edges[:-1],
-        "to": spread.edges[1:],
-        "of_the_class": spread.inside,
-        "others": spread.outside,
+        _("from"): spread.edges[:-1],
+        _("to"): spread.edges[1:],
+        _("of_the_class"): spread.inside,
+        _("others"): spread.outside,
     }
     csv_button(pd.DataFrame(table), "scores", run)
     if st.session_state.get(_BIN) == (run.id, position):
@@ -136,4 +151,4 @@ def _open(
 
 
 def _points(curve: curves.ThresholdCurve, x: str, y: str) -> pd.DataFrame:
-    return pd.DataFrame({x: curve.x, y: curve.y, "threshold": curve.thresholds})
+    return pd.DataFrame({x: curve.x, y: curve.y, _("threshold"): curve.thresholds})

@@ -11,6 +11,7 @@ from medmodel.data.sample_size import class_counts
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.predictions import shared_patients
+from medmodel.language import _, ngettext
 from medmodel.reports.model_card import (
     few_patients,
     metrics_with_copies,
@@ -48,23 +49,29 @@ def _class_counts(folder: str, version: int) -> dict[str, dict[str, int]]:
 def show_frame(run: Run, evaluation: Evaluation) -> None:
     """What was tested and how far that can be trusted."""
     overlap = _shared_patients(str(run.folder), run_cache.version(run))
-    who = f"{evaluation.images:,} images"
-    if evaluation.patients:
-        who += f" of {evaluation.patients:,} patients"
-    if run.tested_model:
-        where = (
-            f"an **external** data set, {plain(folder_name(run.config.dataset))}."
-            f"{_mapping_sentence(run)}"
+    external = bool(run.tested_model)
+    st.markdown(
+        " ".join(
+            filter(
+                None,
+                [
+                    _measured_sentence(run, evaluation),
+                    _mapping_sentence(run) if external else _split_sentence(overlap),
+                ],
+            )
         )
-    else:
-        where = f"the test split. {_split_sentence(overlap)}"
-    st.markdown(f"Measured on **{who}** of {where}")
+    )
     if run_cache.copies(run).paths:
         _show_copies(run)
     if overlap:
         st.warning(
-            f"{overlap:,} patients of the test split also occur in training or "
-            "validation: expect worse on new patients.",
+            ngettext(
+                "{count:,} patient of the test split also occurs in training or "
+                "validation: expect worse on new patients.",
+                "{count:,} patients of the test split also occur in training or "
+                "validation: expect worse on new patients.",
+                overlap,
+            ),
             icon=":material/warning:",
         )
     if 0 < evaluation.patients < MINIMA["accuracy"].patients:
@@ -75,13 +82,38 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
         st.warning(plain(" ".join(few)), icon=":material/warning:")
 
 
+def _measured_sentence(run: Run, evaluation: Evaluation) -> str:
+    """On how many images, of how many patients, and of which data."""
+    images, patients = evaluation.images, evaluation.patients
+    count = ngettext("{count:,} image", "{count:,} images", images)
+    if patients:
+        count = ngettext(
+            "{images} of {count:,} patient",
+            "{images} of {count:,} patients",
+            patients,
+            images=count,
+        )
+    if not run.tested_model:
+        return _("Measured on **{images}** of the test split.", images=count)
+    return _(
+        "Measured on **{images}** of an **external** data set, {dataset}.",
+        images=count,
+        dataset=plain(folder_name(run.config.dataset)),
+    )
+
+
 def show_frame_details(run: Run, evaluation: Evaluation) -> None:
     """What a single number is to be measured against, below the numbers."""
     st.caption(
         plain(
-            f"Baseline (majority class {evaluation.majority} of these images): "
-            f"accuracy {evaluation.baseline}. {evaluation.resolution} Intervals are "
-            f"95 %. Seed {run.config.seed}."
+            _(
+                "Baseline (majority class {majority} of these images): accuracy "
+                "{baseline}. {resolution} Intervals are 95 %. Seed {seed}.",
+                majority=evaluation.majority,
+                baseline=evaluation.baseline,
+                resolution=evaluation.resolution,
+                seed=run.config.seed,
+            )
         )
     )
     if not run_cache.copies(run).paths:
@@ -98,34 +130,38 @@ def _show_copies(run: Run) -> None:
 
 
 def _mapping_sentence(run: Run) -> str:
-    changed = [
-        f"{plain(there)} counts as {plain(here)}"
+    renamed = [
+        _("{there} counts as {here}", there=plain(there), here=plain(here))
         for there, here in run.class_mapping.items()
         if there.casefold() != here.casefold()
     ]
-    if len(changed) > _NAMED:
-        changed = [*changed[:_NAMED], f"{len(changed) - _NAMED} more are renamed"]
-    return f" There, {', '.join(changed)}." if changed else ""
+    if len(renamed) > _NAMED:
+        rest = len(renamed) - _NAMED
+        more = ngettext("{count} more is renamed", "{count} more are renamed", rest)
+        renamed = [*renamed[:_NAMED], more]
+    return _("There, {classes}.", classes=", ".join(renamed)) if renamed else ""
 
 
 def _split_sentence(overlap: int | None) -> str:
     if overlap is None:
-        return "Split by **image**: patients are not known."
+        return _("Split by **image**: patients are not known.")
     if overlap:
-        return "Split by **image**, patients not kept apart."
-    return "Split by **patient**: no patient number is in more than one split."
+        return _("Split by **image**, patients not kept apart.")
+    return _("Split by **patient**: no patient number is in more than one split.")
 
 
 def show_classes(evaluation: Evaluation) -> None:
     """Every class in one line."""
-    st.markdown("**Class by class**")
+    st.markdown(_("**Class by class**"))
     rows = pd.DataFrame(
         {
-            "Class": [result.name for result in evaluation.per_class],
-            "Sensitivity": [
+            _("Class"): [result.name for result in evaluation.per_class],
+            _("Sensitivity"): [
                 _with_n(result.sensitivity) for result in evaluation.per_class
             ],
-            "Precision": [_with_n(result.precision) for result in evaluation.per_class],
+            _("Precision"): [
+                _with_n(result.precision) for result in evaluation.per_class
+            ],
             "AUC": [_with_n(result.auc) for result in evaluation.per_class],
         }
     )
@@ -134,16 +170,18 @@ def show_classes(evaluation: Evaluation) -> None:
         hide_index=True,
         height="content" if len(rows) <= 12 else 460,
         column_config={
-            "Sensitivity": st.column_config.TextColumn(
-                help="Recall: of n images of the class, the proportion recognised."
+            _("Sensitivity"): st.column_config.TextColumn(
+                help=_("Recall: of n images of the class, the proportion recognised.")
             ),
-            "Precision": st.column_config.TextColumn(
-                help="Positive predictive value: of n images predicted to be of the "
-                "class, the proportion that are, at this split's prevalence."
+            _("Precision"): st.column_config.TextColumn(
+                help=_(
+                    "Positive predictive value: of n images predicted to be of the "
+                    "class, the proportion that are, at this split's prevalence."
+                )
             ),
-            "AUC": st.column_config.TextColumn(help="This class against the rest."),
+            "AUC": st.column_config.TextColumn(help=_("This class against the rest.")),
         },
-        alt="Sensitivity, precision and area under the ROC curve of every class",
+        alt=_("Sensitivity, precision and area under the ROC curve of every class"),
     )
 
 
@@ -151,7 +189,7 @@ def confusion_table(evaluation: Evaluation) -> pd.DataFrame:
     """The confusion matrix as a table to take away."""
     table = pd.DataFrame(evaluation.confusion, columns=evaluation.classes)
     table.insert(
-        0, "true class \\ predicted class", evaluation.classes, allow_duplicates=True
+        0, _("true class \\ predicted class"), evaluation.classes, allow_duplicates=True
     )
     return table
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from medmodel.language import _
 from medmodel.reports import evaluation_html, evaluation_pdf
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -18,38 +19,45 @@ def show_take_away(run: Run) -> None:
     """The report, the model card, the tables, and how figures are downloaded."""
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True, height="stretch"):
-        st.markdown("**Evaluation**")
+        st.markdown(_("**Evaluation**"))
         st.caption(
-            "One page of PDF with what must not be missed, or one HTML file with "
-            "every number and every curve. Neither needs anything else, and no "
-            "image and no patient's name is in them."
+            _(
+                "One page of PDF with what must not be missed, or one HTML file "
+                "with every number and every curve. Neither needs anything else, "
+                "and no image and no patient's name is in them."
+            )
         )
         with st.container(horizontal=True):
             _document(
-                run, "evaluation", evaluation_pdf.evaluation_sheet, "One page (PDF)"
+                run, "evaluation", evaluation_pdf.evaluation_sheet, _("One page (PDF)")
             )
             _document(
-                run, "evaluation", evaluation_html.evaluation_page, "Everything (HTML)"
+                run,
+                "evaluation",
+                evaluation_html.evaluation_page,
+                _("Everything (HTML)"),
             )
     with right, st.container(border=True, height="stretch"):
-        st.markdown("**Model card**")
+        st.markdown(_("**Model card**"))
         st.caption(
-            "Page one for those who would use the model, then the items of CLAIM and "
-            "TRIPOD+AI by number. What the program cannot know is left blank and "
-            "marked so."
+            _(
+                "Page one for those who would use the model, then the items of "
+                "CLAIM and TRIPOD+AI by number. What the program cannot know is "
+                "left blank and marked so."
+            )
         )
         _document(
             run,
             "model-card",
             evaluation_html.model_card_html,
-            "Download the model card",
+            _("Download the model card"),
         )
-    st.markdown("**Tables**")
+    st.markdown(_("**Tables**"))
     with st.container(horizontal=True):
-        csv_button(lambda: all_metrics(run), "all-metrics", run, "All metrics")
+        csv_button(lambda: all_metrics(run), "all-metrics", run, _("All metrics"))
         table = run_cache.predictions(run)
-        csv_button(table, "predictions", run, "Every image's scores")
-    st.markdown("**Figures**")
+        csv_button(table, "predictions", run, _("Every image's scores"))
+    st.markdown(_("**Figures**"))
     pick_format()
 
 

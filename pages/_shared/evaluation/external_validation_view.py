@@ -12,6 +12,7 @@ from medmodel.core.errors import DataError
 from medmodel.data import folders
 from medmodel.data.datasets import load_index
 from medmodel.evaluation import external_validation
+from medmodel.language import _, ngettext, translate
 from medmodel.runs import queue
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
@@ -29,9 +30,11 @@ def show_external_test(run: Run) -> None:
         _lead_to_model(run)
         return
     st.markdown(
-        "How good is it **elsewhere**? Every readable image of another folder becomes "
-        "a test image. The test is a run of its own, to evaluate and to compare; you "
-        "may leave while it works."
+        _(
+            "How good is it **elsewhere**? Every readable image of another "
+            "folder becomes a test image. The test is a run of its own, to "
+            "evaluate and to compare; you may leave while it works."
+        )
     )
     tests = external_validation.external_tests(run, widgets.store())
     if any(test.status.state.active for test in tests):
@@ -46,37 +49,39 @@ def show_external_test(run: Run) -> None:
     ]
     if not datasets:
         widgets.empty_state(
-            "There is no other data set on this server yet. Bring one in, then it can "
-            "be chosen here.",
+            _(
+                "There is no other data set on this server yet. Bring one in, then "
+                "it can be chosen here."
+            ),
             widgets.DATASETS,
-            "Data sets",
+            _("Data sets"),
         )
         return
     names = widgets.folder_names(map(str, datasets))
     folder = st.selectbox(
-        # The key keeps the choice when another folder appears in the list.
-        "Folder",
+        _("Folder"),
         datasets,
         format_func=lambda path: names[str(path)],
+        # The key keeps the choice when another folder appears in the list.
         key=f"folder-there-{run.id}",
     )
     with errors_shown():
         if load_index(folder) is None:
-            st.caption("Not checked yet: its images are checked before the test.")
+            st.caption(_("Not checked yet: its images are checked before the test."))
         mapping = _ask_for_classes(run, folder)
         ready = any(mapping.values())
         if not ready:
-            st.caption("Say which class there counts as which class of this model.")
-        if st.button("Test it there", type="primary", disabled=not ready):
+            st.caption(_("Say which class there counts as which class of this model."))
+        if st.button(_("Test it there"), type="primary", disabled=not ready):
             external_validation.submit(run, folder, mapping, widgets.store())
             st.rerun()
 
 
 def _lead_to_model(test: Run) -> None:
-    st.info("This is an external test already; its model can be tested on others.")
+    st.info(_("This is an external test already; its model can be tested on others."))
     model = external_validation.model_run(test, widgets.store())
     if model is not None and st.button(
-        f"Evaluate {plain(model.title)}", icon=":material/query_stats:"
+        _("Evaluate {title}", title=plain(model.title)), icon=":material/query_stats:"
     ):
         _evaluate(model)
 
@@ -91,7 +96,9 @@ def _evaluate(run: Run) -> None:
 def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
     classes = external_validation.folder_classes(folder)
     if not classes:
-        raise DataError(f"{folder.name} holds no class folders with images.")
+        raise DataError(
+            _("{folder} holds no class folders with images.", folder=folder.name)
+        )
     class_names = run.model_facts.class_names
     guessed = external_validation.match_classes(class_names, classes)
     mapping = {}
@@ -100,10 +107,10 @@ def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
         # Row by row: on a phone, columns stand below each other.
         places = places or st.columns(min(len(classes), _IN_A_ROW))
         mapping[name] = places.pop(0).selectbox(
-            f"{plain(name)} counts as",
+            _("{name} counts as", name=plain(name)),
             ["", *class_names],
             index=["", *class_names].index(guessed[name]),
-            format_func=lambda known: known or "left out",
+            format_func=lambda known: known or _("left out"),
             key=f"class-there-{folder}-{name}",
         )
     return mapping
@@ -123,32 +130,53 @@ def _show_tests(tests: list[Run]) -> None:
         with st.container(border=True), errors_shown():
             _show_test(test)
     if len(tests) > _LISTED:
-        st.caption(f"{len(tests) - _LISTED} earlier tests are among the runs.")
+        st.caption(
+            ngettext(
+                "{count} earlier test is among the runs.",
+                "{count} earlier tests are among the runs.",
+                len(tests) - _LISTED,
+            )
+        )
 
 
 def _show_test(test: Run) -> None:
     status = test.status
     where = plain(widgets.folder_name(test.config.dataset))
     running = status.state is RunStatus.RUNNING
-    state = "Testing" if running else STATE_TITLES[status.state]
-    st.markdown(f"**{where}** :gray[{state}, submitted {ago(status.created)}]")
+    state = _("Testing") if running else _(STATE_TITLES[status.state])
+    st.markdown(
+        _(
+            "**{dataset}** :gray[{state}, submitted {when}]",
+            dataset=where,
+            state=state,
+            when=ago(status.created),
+        )
+    )
     if status.state.active:
         show_progress(test)
-        if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{test.id}"):
+        if st.button(_("Stop"), icon=":material/stop_circle:", key=f"stop-{test.id}"):
             queue.stop(test)
             st.rerun()
     elif status.state is RunStatus.DONE:
         evaluation = run_cache.evaluation(test)
-        st.markdown(plain(f"Accuracy {evaluation.accuracy}, n = {evaluation.images:,}"))
+        st.markdown(
+            plain(
+                _(
+                    "Accuracy {accuracy}, n = {images:,}",
+                    accuracy=evaluation.accuracy,
+                    images=evaluation.images,
+                )
+            )
+        )
         st.caption(plain(str(run_cache.copies(test))))
         if st.button(
-            "Open the result", icon=":material/query_stats:", key=f"open-{test.id}"
+            _("Open the result"), icon=":material/query_stats:", key=f"open-{test.id}"
         ):
             _evaluate(test)
     else:
         if status.failure:
-            st.error(plain(status.failure.message), icon=":material/error:")
-        if st.button("Resume", icon=":material/resume:", key=f"resume-{test.id}"):
+            st.error(plain(translate(status.failure.message)), icon=":material/error:")
+        if st.button(_("Resume"), icon=":material/resume:", key=f"resume-{test.id}"):
             queue.resume(test, widgets.store())
             st.rerun()
 
@@ -158,5 +186,7 @@ def show_progress(test: Run) -> None:
     status = test.status
     share = status.done / status.total if status.total else 0.0
     left = status.seconds_left
-    rest = f" About {duration(left)} left." if left and left >= 1 else ""
-    st.progress(min(share, 1.0), plain(status.message) + rest)
+    text = plain(translate(status.message))
+    if left and left >= 1:
+        text = f"{text} {_('About {duration} left.', duration=duration(left))}"
+    st.progress(min(share, 1.0), text)

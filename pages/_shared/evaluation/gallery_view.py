@@ -10,6 +10,7 @@ import streamlit as st
 from medmodel.evaluation import gallery
 from medmodel.evaluation.gallery import ORDERS, ImageFilter
 from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -81,7 +82,8 @@ def show_gallery(run: Run, group: Subgroup = ALL) -> None:
         count = st.session_state.setdefault(_SHOWN, AT_ONCE)
         _grid(run, images.head(count))
         if len(images) > count and st.button(
-            f"Show {min(AT_ONCE, len(images) - count)} more", icon=":material/add:"
+            _("Show {count} more", count=min(AT_ONCE, len(images) - count)),
+            icon=":material/add:",
         ):
             st.session_state[_SHOWN] = count + AT_ONCE
             st.rerun(scope="fragment")
@@ -103,31 +105,35 @@ def _filters(run: Run, group: Subgroup) -> tuple[ImageFilter, Any]:
 
     def named(name: str) -> str:
         if name in others:
-            return f"not {name.removeprefix(_NOT)}"
-        return name or "Any"
+            return _("not {name}", name=name.removeprefix(_NOT))
+        return name or _("Any")
 
     label, choice, order = st.columns([1, 1, 1.6], vertical_alignment="bottom")
-    label.selectbox("True class", offered[LABEL], format_func=named, key=LABEL)
-    choice.selectbox("Predicted class", offered[CHOICE], format_func=named, key=CHOICE)
+    label.selectbox(_("True class"), offered[LABEL], format_func=named, key=LABEL)
+    choice.selectbox(
+        _("Predicted class"), offered[CHOICE], format_func=named, key=CHOICE
+    )
     with order:
         sorting = st.segmented_control(
-            "Order",
+            _("Order"),
             list(ORDERS),
-            format_func=lambda key: ORDERS[key],
+            format_func=lambda key: _(ORDERS[key]),
             default="worst",
             required=True,
             key=_ORDER,
         )
-    with st.expander("More filters", icon=":material/filter_alt:"):
+    with st.expander(_("More filters"), icon=":material/filter_alt:"):
         score, scores, wrong = st.columns([1, 1.6, 1], vertical_alignment="bottom")
         score.selectbox(
-            "Score of",
+            _("Score of"),
             offered[OF],
-            format_func=lambda name: name or "The predicted class",
+            format_func=lambda name: name or _("The predicted class"),
             key=OF,
         )
-        scores.slider("Lies within", 0.0, 100.0, step=0.5, format="%.1f %%", key=SCORES)
-        wrong.checkbox("Only wrong predicted classes", key=_WRONG)
+        scores.slider(
+            _("Lies within"), 0.0, 100.0, step=0.5, format="%.1f %%", key=SCORES
+        )
+        wrong.checkbox(_("Only wrong predicted classes"), key=_WRONG)
     return _wanted(others, group), sorting
 
 
@@ -146,26 +152,44 @@ def _wanted(others: list[str], group: Subgroup) -> ImageFilter:
     )
 
 
+def _filter_words(filters: ImageFilter) -> list[str]:
+    """What the filters ask for, each in some words."""
+    words = []
+    if filters.label:
+        words.append(_("true class {name}", name=plain(filters.label)))
+    if filters.but:
+        words.append(_("true class not {name}", name=plain(filters.but)))
+    if filters.choice:
+        words.append(_("predicted class {name}", name=plain(filters.choice)))
+    low, high = 100 * filters.low, 100 * filters.high
+    if (filters.low, filters.high) != (0, 1) and filters.of:
+        of = plain(filters.of)
+        words.append(
+            _("score for {name} {low:g} to {high:g} %", name=of, low=low, high=high)
+        )
+    elif (filters.low, filters.high) != (0, 1):
+        words.append(_("score {low:g} to {high:g} %", low=low, high=high))
+    if str(filters.group):
+        words.append(plain(filters.group))
+    return words
+
+
 def _headline(run: Run, filters: ImageFilter, images: pd.DataFrame) -> None:
-    words = [f"true class {plain(filters.label)}"] if filters.label else []
-    words += [f"true class not {plain(filters.but)}"] if filters.but else []
-    words += [f"predicted class {plain(filters.choice)}"] if filters.choice else []
-    if (filters.low, filters.high) != (0, 1):
-        of = f" for {plain(filters.of)}" if filters.of else ""
-        words.append(f"score{of} {100 * filters.low:g} to {100 * filters.high:g} %")
-    words += [plain(filters.group)] if str(filters.group) else []
-    count = f"{len(images):,} image{'' if len(images) == 1 else 's'}"
+    words = _filter_words(filters)
+    count = ngettext("{count:,} image", "{count:,} images", len(images))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count}**" + (f": {', '.join(words)}" if words else ""))
         if filters != ImageFilter(group=filters.group):
-            st.button("No filters", icon=":material/filter_alt_off:", on_click=ask_for)
+            st.button(
+                _("No filters"), icon=":material/filter_alt_off:", on_click=ask_for
+            )
         if len(images):
             csv_button(images.drop(columns="position"), "images", run)
 
 
 def _grid(run: Run, rows: pd.DataFrame) -> None:
     if rows.empty:
-        st.caption("No image of the test split is like this.")
+        st.caption(_("No image of the test split is like this."))
         return
     thumbnails = small_images(run, list(rows["path"]))
     marked = set(gallery.doubtful_labels(run))
@@ -179,7 +203,11 @@ def _tile(run: Run, row: Any, thumbnail: bytes | str, marked: bool) -> None:
     if isinstance(thumbnail, str):
         st.caption(plain(thumbnail))
     else:
-        alt = f"Image with true class {row.label}, predicted class {row.choice}"
+        alt = _(
+            "Image with true class {label}, predicted class {prediction}",
+            label=row.label,
+            prediction=row.choice,
+        )
         st.image(thumbnail, width=SIDE, alt=alt)
     right = row.label == row.choice
     choice = f"{plain(row.choice)} {plain(plots.per_cent(row.score))}"
@@ -187,30 +215,49 @@ def _tile(run: Run, row: Any, thumbnail: bytes | str, marked: bool) -> None:
         st.caption(choice)
     else:
         label_score = plain(plots.per_cent(row.label_score))
-        st.caption(f"**{choice}**, true class {plain(row.label)} {label_score}")
+        st.caption(
+            _(
+                "**{prediction}**, true class {label} {score}",
+                prediction=choice,
+                label=plain(row.label),
+                score=label_score,
+            )
+        )
     flag = ":material/flag: " if marked else ""
-    if st.button(f"{flag}Details", key=f"open-{row.path}", width="stretch"):
+    if st.button(f"{flag}{_('Details')}", key=f"open-{row.path}", width="stretch"):
         _look_closer(run, row)
 
 
-@st.dialog("One image", width="large")
 def _look_closer(run: Run, row: Any) -> None:
+    # A decorator would say the title once for all languages.
+    st.dialog(_("One image"), width="large")(_show_closely)(run, row)
+
+
+def _show_closely(run: Run, row: Any) -> None:
     """The image, every class's score and where the network looked."""
     with errors_shown():
-        st.text(row.path + (f", patient {row.patient}" if row.patient else ""))
-        st.markdown(f"True class in the data set: **{plain(row.label)}**")
+        st.text(
+            _("{file}, patient {patient}", file=row.path, patient=row.patient)
+            if row.patient
+            else row.path
+        )
+        st.markdown(
+            _("True class in the data set: **{label}**", label=plain(row.label))
+        )
         doubtful = st.checkbox(
-            "This label looks wrong",
+            _("This label looks wrong"),
             value=row.path in gallery.doubtful_labels(run),
             key=f"doubt-{row.path}",
-            help="Marks it in this run's list, which can be exported. Nothing in the "
-            "data set is changed.",
+            help=_(
+                "Marks it in this run's list, which can be exported. Nothing in "
+                "the data set is changed."
+            ),
         )
         if doubtful != (row.path in gallery.doubtful_labels(run)):
             gallery.mark_label(run, row.path, doubtful)
         preprocessing = run.model_facts.preprocessing
         case = dataset_case(data_folder(run), row.path, row.label, preprocessing)
-        with st.spinner("Asking the model …"):
+        with st.spinner(_("Asking the model …")):
             (answer,) = ask(run, [case], calibrated=False)
         show_probabilities(
             answer, plots.class_colours(answer.classes), bar_order(answer)

@@ -10,6 +10,7 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.positive_class import choose_positive, positive_class
 from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.language import N_, _
 from medmodel.reports import plots
 from medmodel.reports.model_card import POSITIVE_METRICS, with_n
 from medmodel.runs.run import Run
@@ -19,7 +20,11 @@ from pages._shared.common.words import plain
 
 Tile = tuple[str, Estimate, str]
 """Title, estimate, and what it means."""
-_SHORT = {"ppv": "PPV (precision)", "npv": "NPV", "sensitivity": "Sensitivity"}
+_SHORT = {
+    "ppv": N_("PPV (precision)"),
+    "npv": N_("NPV"),
+    "sensitivity": N_("Sensitivity"),
+}
 _MATRIX_WIDTH = 760
 
 
@@ -34,7 +39,9 @@ def show_headline(run: Run, group: Subgroup = ALL) -> None:
             show_figure(
                 plots.confusion_figure(evaluation.classes, evaluation.confusion),
                 key="confusion",
-                alt="Confusion matrix: true classes in rows, predicted ones in columns",
+                alt=_(
+                    "Confusion matrix: true classes in rows, predicted ones in columns"
+                ),
             )
     with numbers:
         show_numbers(run, group)
@@ -61,52 +68,61 @@ def _ask_positive(run: Run, evaluation: Evaluation) -> None:
     """Asks for the positive class; says where it was only guessed."""
     positive = positive_class(run, evaluation.classes)
     guessed = positive is not None and positive.guessed
-    title = "Positive class"
+    title = _("Positive class")
     if guessed:
-        title = "Positive class (guessed from the class names)"
+        title = _("Positive class (guessed from the class names)")
     chosen = st.segmented_control(
         title,
         evaluation.classes,
         default=positive.name if positive else None,
         format_func=plain,
         key=f"positive-{run.id}",
-        help="The class that a positive answer stands for, usually the finding. "
-        "Sensitivity, specificity, PPV and NPV are about it, here and in the reports.",
+        help=_(
+            "The class that a positive answer stands for, usually the finding. "
+            "Sensitivity, specificity, PPV and NPV are about it, here and in "
+            "the reports."
+        ),
     )
     if chosen is not None and (positive is None or chosen != positive.name):
         choose_positive(run, chosen)
         audit.record("positive_class", run=run.id)
         st.rerun()
     if positive is None:
-        st.caption("Choose which class is the finding: the names do not tell.")
+        st.caption(_("Choose which class is the finding: the names do not tell."))
 
 
 def _positive_tiles(run: Run, position: int, group: Subgroup) -> list[Tile]:
     metrics = run_cache.of_class(run, position, group)
     return [
-        (_SHORT.get(key, METRICS[key].title), metrics[key], METRICS[key].meaning)
+        (
+            _(_SHORT.get(key, METRICS[key].title)),
+            metrics[key],
+            _(METRICS[key].meaning),
+        )
         for key in POSITIVE_METRICS
     ]
 
 
 def _overall_tiles(evaluation: Evaluation) -> list[Tile]:
     several = len(evaluation.classes) > 2
-    accuracy = ("Accuracy", evaluation.accuracy, METRICS["accuracy"].meaning)
+    accuracy = (_("Accuracy"), evaluation.accuracy, _(METRICS["accuracy"].meaning))
     area = (
-        "AUC, macro-averaged" if several else "AUC",
+        _("AUC, macro-averaged") if several else _("AUC"),
         evaluation.auc,
-        "Area under the ROC curve: how often an image of the class scores higher than "
-        "one that is not. 0.5 is chance.",
+        _(
+            "Area under the ROC curve: how often an image of the class scores "
+            "higher than one that is not. 0.5 is chance."
+        ),
     )
     balanced = (
-        "Balanced accuracy",
+        _("Balanced accuracy"),
         evaluation.balanced_accuracy,
-        "Mean of the classes' sensitivities: rare classes count as much.",
+        _("Mean of the classes' sensitivities: rare classes count as much."),
     )
     baseline = (
-        f"Baseline (majority class {evaluation.majority})",
+        _("Baseline (majority class {majority})", majority=evaluation.majority),
         evaluation.baseline,
-        "Accuracy of always predicting the commonest class: what a model must beat.",
+        _("Accuracy of always predicting the commonest class: what a model must beat."),
     )
     return [accuracy, balanced, area, baseline]
 

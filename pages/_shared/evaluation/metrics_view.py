@@ -9,13 +9,14 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
 from medmodel.evaluation.positive_class import positive_class
 from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.language import N_, _
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
 from pages._shared.evaluation.cross_validation_view import show_repeats
 from pages._shared.evaluation.evaluation_view import show_classes
 
-_VALUE = "Value (95 % interval)"
+_VALUE = N_("Value (95 % interval)")
 _COUNT = st.column_config.NumberColumn(format="localized")
 
 
@@ -26,13 +27,13 @@ def show_metrics(run: Run, group: Subgroup) -> None:
     positive = positive_class(run, evaluation.classes)
     of_two = positive is not None and positive.name in classes
     choice = st.selectbox(
-        "Every metric of",
+        _("Every metric of"),
         ["", *classes],
         index=1 + classes.index(positive.name) if positive and of_two else 0,
         format_func=lambda name: (
-            f"{name}, against the rest"
+            _("{name}, against the rest", name=name)
             if name
-            else "All classes together (macro-averaged where a mean is taken)"
+            else _("All classes together (macro-averaged where a mean is taken)")
         ),
         key=f"metrics-of-{positive.name if positive else ''}",
     )
@@ -40,18 +41,18 @@ def show_metrics(run: Run, group: Subgroup) -> None:
     table = _table(of_all, whole=not choice)
     if group != ALL:
         of_some = _metrics(run, choice, group)
-        table.insert(1, "These images", [str(e) for e in of_some.values()])
-        table.insert(2, "n of these", [e.n for e in of_some.values()])
-        table = table.rename(columns={_VALUE: "All test images"})
+        table.insert(1, _("These images"), [str(e) for e in of_some.values()])
+        table.insert(2, _("n of these"), [e.n for e in of_some.values()])
+        table = table.rename(columns={_(_VALUE): _("All test images")})
     st.dataframe(
         table,
         hide_index=True,
         height="content",
-        column_config=dict.fromkeys(("n", "n of these"), _COUNT),
-        alt="Every metric with its interval and number of images",
+        column_config=dict.fromkeys(("n", _("n of these")), _COUNT),
+        alt=_("Every metric with its interval and number of images"),
     )
     if group == ALL:
-        csv_button(lambda: all_metrics(run), "metrics", run, "CSV of all classes")
+        csv_button(lambda: all_metrics(run), "metrics", run, _("CSV of all classes"))
     else:
         csv_button(table, "metrics-of-some", run)
     show_classes(evaluation)
@@ -83,7 +84,16 @@ def all_metrics(run: Run) -> pd.DataFrame:
     each = {name: class_metrics(data, at) for at, name in enumerate(classes)}
     whole = overall_metrics(data)
     beside = _rows({name: each.get(name, whole) for name in order})
-    return rows.join(beside[["value", "low", "high", "n"]].add_suffix("_with_copies"))
+    beside = beside.iloc[:, 2:].set_axis(
+        [
+            _("value_with_copies"),
+            _("low_with_copies"),
+            _("high_with_copies"),
+            _("n_with_copies"),
+        ],
+        axis="columns",
+    )
+    return rows.join(beside)
 
 
 def _class_order(run: Run, classes: list[str]) -> list[str]:
@@ -99,23 +109,25 @@ def _rows(by_class: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
         for name, metrics in by_class.items()
         for key, e in metrics.items()
     ]
-    columns = ["class", "metric", "value", "low", "high", "n"]
+    columns = [_("class"), _("metric"), _("value"), _("low"), _("high"), _("n")]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _title(key: str, whole: bool) -> str:
     metric = METRICS[key]
-    return metric.overall_title if whole else metric.title
+    return _(metric.overall_title) if whole else _(metric.title)
 
 
 def _table(metrics: dict[str, Estimate], whole: bool) -> pd.DataFrame:
     shown = [METRICS[key] for key in metrics]
     return pd.DataFrame(
         {
-            "Metric": [_title(key, whole) for key in metrics],
-            _VALUE: [str(e) for e in metrics.values()],
+            _("Metric"): [_title(key, whole) for key in metrics],
+            _(_VALUE): [str(e) for e in metrics.values()],
             "n": [e.n for e in metrics.values()],
-            "Better": ["lower" if m.lower_is_better else "higher" for m in shown],
-            "What it is": [m.meaning for m in shown],
+            _("Better"): [
+                _("lower") if m.lower_is_better else _("higher") for m in shown
+            ],
+            _("What it is"): [_(m.meaning) for m in shown],
         }
     )

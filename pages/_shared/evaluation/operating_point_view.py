@@ -22,6 +22,7 @@ from medmodel.evaluation.thresholds import (
     later_choices,
     outcome,
 )
+from medmodel.language import N_, _, format_date
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -33,10 +34,10 @@ from pages._shared.common.words import plain
 from pages._shared.evaluation.curves_view import frozen_threshold, pick_class
 
 _KINDS = {
-    "youden": "Balanced (Youden)",
-    "sensitivity": "Reach a sensitivity",
-    "specificity": "Reach a specificity",
-    "cost": "By the cost of errors",
+    "youden": N_("Balanced (Youden)"),
+    "sensitivity": N_("Reach a sensitivity"),
+    "specificity": N_("Reach a specificity"),
+    "cost": N_("By the cost of errors"),
 }
 
 
@@ -45,23 +46,32 @@ def show_operating_point(run: Run) -> None:
     frozen = frozen_thresholds(run)
     if frozen is None:
         st.markdown(
-            "**Decision threshold**: the score from which on an image is flagged as a "
-            "class. Choose the rule now: the thresholds come from this run's "
-            "**validation** images alone, and are locked before the test results are "
-            "shown."
+            _(
+                "**Decision threshold**: the score from which on an image is "
+                "flagged as a class. Choose the rule now: the thresholds come from "
+                "this run's **validation** images alone, and are locked before the "
+                "test results are shown."
+            )
         )
-        _choose(run, "Lock threshold and show test results")
+        _choose(run, _("Lock threshold and show test results"))
         return
     st.markdown(
-        f":material/lock: **Locked**, chosen on validation images only: "
-        f"{plain(frozen[0])}."
+        _(
+            ":material/lock: **Locked**, chosen on validation images only: {rule}.",
+            rule=plain(frozen[0]),
+        )
     )
     position = pick_class(run)
     data = run_cache.split(run)
     threshold = frozen_threshold(run, position)
     if threshold is None:
         name = plain(data.classes[position])
-        st.info(f"{name} has no threshold: no validation image of it, or no other.")
+        st.info(
+            _(
+                "{name} has no threshold: no validation image of it, or no other.",
+                name=name,
+            )
+        )
         return
     _show_outcome(outcome(data, position, threshold))
     _show_later(run, data, position)
@@ -69,23 +79,38 @@ def show_operating_point(run: Run) -> None:
     if positive.any() and not positive.all():
         _explore(run, data, position, threshold)
     else:
-        which = "All test images are" if positive.any() else "No test image is"
-        st.info(
-            f"{which} of {plain(data.classes[position])}: what the threshold would "
-            "mean at a clinic cannot be told."
-        )
-    with st.expander("The locked thresholds of all classes"):
+        name = plain(data.classes[position])
+        st.info(_one_sided(name) if positive.any() else _absent(name))
+    with st.expander(_("The locked thresholds of all classes")):
         table = _outcomes(data, frozen[1])
         st.dataframe(table, hide_index=True, height="content")
         csv_button(table, "thresholds", run)
-    with st.expander("Choose again", icon=":material/history:"):
+    with st.expander(_("Choose again"), icon=":material/history:"):
         st.markdown(
-            "The thresholds come from validation images again, but you have seen the "
-            "test images by now: how well the new ones do there is **no honest test** "
-            "any more. What was locked stays; this choice is kept beside it, with its "
-            "date, and always said to be later."
+            _(
+                "The thresholds come from validation images again, but you have "
+                "seen the test images by now: how well the new ones do there is "
+                "**no honest test** any more. What was locked stays; this choice "
+                "is kept beside it, with its date, and always said to be later."
+            )
         )
-        _choose(run, "Keep it as a later choice")
+        _choose(run, _("Keep it as a later choice"))
+
+
+def _one_sided(name: str) -> str:
+    return _(
+        "All test images are of {name}: what the threshold would mean at a clinic "
+        "cannot be told.",
+        name=name,
+    )
+
+
+def _absent(name: str) -> str:
+    return _(
+        "No test image is of {name}: what the threshold would mean at a clinic cannot "
+        "be told.",
+        name=name,
+    )
 
 
 def _show_later(run: Run, data: Predictions, position: int) -> None:
@@ -97,16 +122,19 @@ def _show_later(run: Run, data: Predictions, position: int) -> None:
         if math.isnan(cut):
             continue
         metrics = outcome(data, position, cut).metrics
-        day = datetime.fromtimestamp(choice.when).strftime("%d %b %Y, %H:%M")
+        moment = datetime.fromtimestamp(choice.when)
+        day = f"{format_date(moment)}, {moment:%H:%M}"
         rates = [f"{metrics[key]}, n = {metrics[key].n:,}" for key in _SHOWN]
         rows.append([day, str(choice.rule), f"{cut:.3f}", *rates])
     if not rows:
         return
-    columns = ["Chosen", "Rule", "Threshold", *map(str.title, _SHOWN)]
+    columns = [_("Chosen"), _("Rule"), _("Threshold"), *_shown_titles()]
     table = pd.DataFrame(rows, columns=columns)
     st.markdown(
-        ":material/history: **Chosen again, after the test images had been seen**: "
-        "too good to be expected elsewhere."
+        _(
+            ":material/history: **Chosen again, after the test images had been "
+            "seen**: too good to be expected elsewhere."
+        )
     )
     st.dataframe(table, hide_index=True, height="content")
     csv_button(table, "later-thresholds", run)
@@ -115,7 +143,7 @@ def _show_later(run: Run, data: Predictions, position: int) -> None:
 def _choose(run: Run, label: str) -> None:
     data = run_cache.split(run, "val")
     apart = len(data.classes) > 1 and st.toggle(
-        "A rule for each class", key="rule-apart", persist_state="session"
+        _("A rule for each class"), key="rule-apart", persist_state="session"
     )
     with errors_shown():
         rule: Rule | Rules
@@ -124,7 +152,7 @@ def _choose(run: Run, label: str) -> None:
         else:
             rule = _ask("")
         thresholds = choose_thresholds(run_cache.predictions(run), rule)
-        st.caption("What it does to the validation images")
+        st.caption(_("What it does to the validation images"))
         table = _outcomes(data, thresholds)
         st.dataframe(table, hide_index=True, height="content")
         if st.button(label, type="primary"):
@@ -139,24 +167,26 @@ def _ask(name: str) -> Rule:
     if name:
         left, right = st.columns(2, vertical_alignment="bottom")
         kind = left.selectbox(
-            f"Rule for {plain(name)}",
+            _("Rule for {name}", name=plain(name)),
             list(_KINDS),
-            format_func=lambda key: _KINDS[key],
+            format_func=lambda key: _(_KINDS[key]),
             key=f"rule-{name}",
         )
     else:
         right = st.container()
         kind = right.segmented_control(
-            "Rule",
+            _("Rule"),
             list(_KINDS),
-            format_func=lambda key: _KINDS[key],
+            format_func=lambda key: _(_KINDS[key]),
             default="youden",
             required=True,
             key="rule",
         )
     if kind in ("sensitivity", "specificity"):
         share = right.slider(
-            f"{kind.title()} to reach",
+            _("Sensitivity to reach")
+            if kind == "sensitivity"
+            else _("Specificity to reach"),
             50,
             100,
             95,
@@ -166,7 +196,7 @@ def _ask(name: str) -> Rule:
         return Rule(kind, share / 100)
     if kind == "cost":
         value = right.number_input(
-            "One false negative is as bad as this many false positives",
+            _("One false negative is as bad as this many false positives"),
             0.1,
             1000.0,
             5.0,
@@ -178,26 +208,34 @@ def _ask(name: str) -> Rule:
 
 def _show_outcome(outcome: Outcome) -> None:
     tiles = [
-        ("True positives", outcome.found, "sensitivity"),
-        ("False negatives", outcome.missed, "sensitivity"),
-        ("False positives", outcome.false_alarms, "specificity"),
-        ("True negatives", outcome.left_alone, "specificity"),
+        (_("True positives"), outcome.found, "sensitivity"),
+        (_("False negatives"), outcome.missed, "sensitivity"),
+        (_("False positives"), outcome.false_alarms, "specificity"),
+        (_("True negatives"), outcome.left_alone, "specificity"),
     ]
-    for column, (title, count, key) in zip(st.columns(4), tiles, strict=True):
+    rates = {"sensitivity": _("Sensitivity"), "specificity": _("Specificity")}
+    for place, (column, tile) in enumerate(zip(st.columns(4), tiles, strict=True)):
+        title, count, key = tile
         with column, st.container(border=True, gap="xxsmall"):
             st.markdown(f":gray[{title}]")
             show_answer(f"{count:,}")
-            if title in ("True positives", "True negatives"):
-                name = "Sensitivity" if key == "sensitivity" else "Specificity"
-                st.caption(plain(f"{name} {outcome.metrics[key]}"))
+            if place in (0, 3):  # what is right
+                st.caption(plain(f"{rates[key]} {outcome.metrics[key]}"))
             else:
-                n = outcome.metrics[key].n
-                st.caption(plain(f"of {n:,} images"))
+                images = outcome.metrics[key].n
+                st.caption(plain(_("of {images:,} images", images=images)))
     st.caption(
         plain(
-            f"{outcome.name} is flagged from a score of {outcome.threshold:.3f} on. "
-            f"PPV {outcome.metrics['ppv']}, NPV {outcome.metrics['npv']} at this "
-            f"split's prevalence of {100 * outcome.prevalence:.1f} %."
+            _(
+                "{name} is flagged from a score of {threshold:.3f} on. PPV "
+                "{ppv}, NPV {npv} at this split's prevalence of "
+                "{prevalence:.1f} %.",
+                name=outcome.name,
+                threshold=outcome.threshold,
+                ppv=outcome.metrics["ppv"],
+                npv=outcome.metrics["npv"],
+                prevalence=100 * outcome.prevalence,
+            )
         )
     )
 
@@ -208,28 +246,30 @@ def _explore(run: Run, data: Predictions, position: int, frozen: float) -> None:
     name = plain(data.classes[position])
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):
-        st.markdown("**At your clinic**")
+        st.markdown(_("**At your clinic**"))
         share = st.number_input(
-            f"Of 100 patients like yours, how many have {name}?",
+            _("Of 100 patients like yours, how many have {name}?", name=name),
             0.1,
             99.9,
             None,
             step=1.0,
             format="%.1f",
-            placeholder="Prevalence in %",
+            placeholder=_("Prevalence in %"),
             key=f"prevalence-{run.id}-{position}",
         )
         if share is None:
-            st.caption("Enter the prevalence: predictive values depend on it.")
+            st.caption(_("Enter the prevalence: predictive values depend on it."))
         frozen_place = st.empty()
     with right, st.container(border=True):
-        st.markdown("**Explore another threshold**")
+        st.markdown(_("**Explore another threshold**"))
         st.caption(
-            ":material/science: **Exploratory**: a threshold chosen while looking at "
-            "test images proves nothing. The locked one stays."
+            _(
+                ":material/science: **Exploratory**: a threshold chosen while looking "
+                "at test images proves nothing. The locked one stays."
+            )
         )
         threshold = st.slider(
-            f"Threshold for {name}",
+            _("Threshold for {name}", name=name),
             0.0,
             1.0,
             min(max(round(frozen, 3), 0.0), 1.0),
@@ -253,8 +293,13 @@ def _rates(outcome: Outcome, share: float | None) -> None:
     specificity = outcome.metrics["specificity"]
     st.caption(
         plain(
-            f"At a score from {outcome.threshold:.3f} on: sensitivity {sensitivity}, "
-            f"specificity {specificity}."
+            _(
+                "At a score from {threshold:.3f} on: sensitivity {sensitivity}, "
+                "specificity {specificity}.",
+                threshold=outcome.threshold,
+                sensitivity=sensitivity,
+                specificity=specificity,
+            )
         )
     )
 
@@ -264,13 +309,20 @@ def _forecast(outcome: Outcome, prevalence: float) -> None:
         sensitivity = outcome.metrics["sensitivity"]
         specificity = outcome.metrics["specificity"]
         forecast = at_prevalence(sensitivity, specificity, prevalence)
-        share = f"{100 * prevalence:.1f} %"
         st.markdown(f"**{plain(forecast)}**")
         st.caption(
             plain(
-                f"At a score from {outcome.threshold:.3f} on: sensitivity "
-                f"{sensitivity}, specificity {specificity}; at a prevalence of {share} "
-                f"PPV {forecast.ppv}, NPV {forecast.npv}."
+                _(
+                    "At a score from {threshold:.3f} on: sensitivity {sensitivity}, "
+                    "specificity {specificity}; at a prevalence of {prevalence:.1f} % "
+                    "PPV {ppv}, NPV {npv}.",
+                    threshold=outcome.threshold,
+                    sensitivity=sensitivity,
+                    specificity=specificity,
+                    prevalence=100 * prevalence,
+                    ppv=forecast.ppv,
+                    npv=forecast.npv,
+                )
             )
         )
 
@@ -278,25 +330,31 @@ def _forecast(outcome: Outcome, prevalence: float) -> None:
 def _benefit(run: Run, data: Predictions, position: int, threshold: float) -> None:
     name = data.classes[position]
     colour = plots.class_colours(data.classes)[name]
-    st.markdown("**Is acting on it worth it?** (decision curve)")
+    st.markdown(_("**Is acting on it worth it?** (decision curve)"))
     with errors_shown():
         curve = run_cache.benefit(run, position)
         figure = figures.benefit_figure(curve, colour, threshold)
-        show_figure(figure, "benefit", f"Net benefit of acting on the score for {name}")
+        show_figure(
+            figure,
+            "benefit",
+            _("Net benefit of acting on the score for {name}", name=name),
+        )
         st.caption(
-            "True positives per patient, minus false ones weighed by how much a "
-            "false positive costs. Worth something where the line lies above both "
-            "others, and only if scores are calibrated."
+            _(
+                "True positives per patient, minus false ones weighed by how much "
+                "a false positive costs. Worth something where the line lies above "
+                "both others, and only if scores are calibrated."
+            )
         )
         few = None if curve.too_few is None else too_few(curve.too_few)
         if few:
-            st.caption(plain(f"No intervals: {few}."))
+            st.caption(plain(_("No intervals: {few}.", few=few)))
         table = {
-            "threshold": curve.thresholds,
-            "model": curve.model,
-            "low": curve.low if few is None else few,
-            "high": curve.high if few is None else few,
-            "treat_all": curve.treat_all,
+            _("threshold"): curve.thresholds,
+            _("model"): curve.model,
+            _("low"): curve.low if few is None else few,
+            _("high"): curve.high if few is None else few,
+            _("treat_all"): curve.treat_all,
         }
         csv_button(pd.DataFrame(table), "decision-curve", run)
 
@@ -306,12 +364,17 @@ def _outcomes(data: Predictions, thresholds: dict[str, float]) -> pd.DataFrame:
     for position, name in enumerate(data.classes):
         cut = thresholds.get(name, math.nan)
         if math.isnan(cut):
-            rows.append([name, "none", "not measurable", "not measurable"])
+            rows.append([name, _("none"), _("not measurable"), _("not measurable")])
             continue
         metrics = outcome(data, position, cut).metrics
         rates = [f"{m}, n = {m.n:,}" for m in map(metrics.get, _SHOWN) if m]
         rows.append([name, f"{cut:.3f}", *rates])
-    return pd.DataFrame(rows, columns=["Class", "Threshold", *map(str.title, _SHOWN)])
+    columns = [_("Class"), _("Threshold"), *_shown_titles()]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _shown_titles() -> list[str]:
+    return [_("Sensitivity"), _("Specificity")]
 
 
 _SHOWN = ("sensitivity", "specificity")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.subgroups import ALL, FACT_TITLES, Subgroup, subgroup_options
+from medmodel.language import _
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.words import plain
@@ -25,14 +26,17 @@ def pick_subgroup(run: Run) -> Subgroup | None:
 
     None where no test image is like this, which is said.
     """
-    with st.expander("Only some of the images", icon=":material/filter_alt:"):
+    with st.expander(_("Only some of the images"), icon=":material/filter_alt:"):
         group = _ask(run)
         if group != ALL:
-            st.button("All images", on_click=forget_subgroup)
+            st.button(_("All images"), on_click=forget_subgroup)
     if group == ALL:
         return group
     if not group.holds(run_cache.images(run)).any():
-        st.info(f"No test image is like this: {plain(group)}.", icon=":material/info:")
+        st.info(
+            _("No test image is like this: {subgroup}.", subgroup=plain(group)),
+            icon=":material/info:",
+        )
         return None
     say_what_it_is(run_cache.evaluation(run, group), run_cache.evaluation(run), group)
     return group
@@ -44,20 +48,22 @@ def _ask(run: Run) -> Subgroup:
     chosen_facts = st.session_state.get(FACTS, [])
     st.session_state[FACTS] = [name for name in chosen_facts if name in values_of]
     text, facts = st.columns([1, 1.6], vertical_alignment="bottom")
-    text.text_input("Patient or file name holds", key=TEXT, persist_state="session")
+    text.text_input(_("Patient or file name holds"), key=TEXT, persist_state="session")
     if values_of:
         facts.pills(
-            "Only some by",
+            _("Only some by"),
             list(values_of),
-            format_func=lambda name: FACT_TITLES[name],
+            format_func=lambda name: _(FACT_TITLES[name]),
             selection_mode="multi",
             key=FACTS,
             persist_state="session",
         )
     else:
         facts.caption(
-            "Nothing else tells these images apart: all have one size and one format, "
-            "or their data set was not checked here."
+            _(
+                "Nothing else tells these images apart: all have one size and one "
+                "format, or their data set was not checked here."
+            )
         )
     kinds, ranges = [], []
     for name in st.session_state[FACTS]:
@@ -65,7 +71,7 @@ def _ask(run: Run) -> Subgroup:
         values = values_of[name]
         if isinstance(values[0], str):
             texts = st.pills(
-                FACT_TITLES[name],
+                _(FACT_TITLES[name]),
                 values,
                 selection_mode="multi",
                 key=key,
@@ -76,7 +82,7 @@ def _ask(run: Run) -> Subgroup:
         else:
             least, most = float(values[0]), float(values[1])
             low, high = st.slider(
-                FACT_TITLES[name],
+                _(FACT_TITLES[name]),
                 least,
                 most,
                 (least, most),
@@ -95,11 +101,27 @@ def say_what_it_is(
     evaluation: Evaluation, overall: Evaluation, group: Subgroup
 ) -> None:
     """What a subgroup's numbers rest on, and how little they prove."""
-    of = f" of {evaluation.patients:,} patients" if evaluation.patients else ""
-    st.warning(
-        f"**{evaluation.images:,} of {overall.images:,} images**{of}: {plain(group)}. "
+    if evaluation.patients:
+        part = _(
+            "**{images:,} of {total:,} images** of {patients:,} patients: {subgroup}.",
+            images=evaluation.images,
+            total=overall.images,
+            patients=evaluation.patients,
+            subgroup=plain(group),
+        )
+    else:
+        part = _(
+            "**{images:,} of {total:,} images**: {subgroup}.",
+            images=evaluation.images,
+            total=overall.images,
+            subgroup=plain(group),
+        )
+    limits = _(
         "This part was chosen after the test images had been seen: a difference is a "
         "hint to be tested on new images, not a result, and of many parts some differ "
-        f"by chance. {plain(evaluation.resolution)}",
+        "by chance."
+    )
+    st.warning(
+        f"{part} {limits} {plain(evaluation.resolution)}",
         icon=":material/filter_alt:",
     )

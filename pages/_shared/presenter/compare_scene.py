@@ -8,6 +8,7 @@ from medmodel.audience.slide import Bar, Slide
 from medmodel.evaluation.comparison import PairedDifference
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
+from medmodel.language import _
 from medmodel.reports import plots
 from medmodel.runs import run_index
 from medmodel.runs.run_index import Entry
@@ -40,10 +41,13 @@ def compare_scene() -> Scene:
     }
     title, sentences = _verdict(pairs)
     slide = Slide(
-        "Compare",
+        _("Compare"),
         title,
-        f"{METRICS[metric].title} with its 95 % interval. "
-        f"{comparison_cache.common(runs)}",
+        _(
+            "{metric} with its 95 % interval. {common}",
+            metric=_(METRICS[metric].title),
+            common=comparison_cache.common(runs),
+        ),
         bars=_bars(estimates),
         notes=(*sentences, *_copies(models)),
     )
@@ -62,11 +66,14 @@ def _chosen(entries: list[Entry]) -> list[Entry]:
 
 
 def _too_few(chosen: list[Entry]) -> Scene:
-    sentence = "Train two models on the same data set, and they are compared here."
+    sentence = _("Train two models on the same data set, and they are compared here.")
     if chosen:
-        sentence = f"{chosen[0].title} is the only one so far. Train another recipe."
-    slide = Slide("Compare", "Two models are needed", sentence, state="empty")
-    return Scene(slide, "Go to Train", lambda: go_to("train"))
+        sentence = _(
+            "{model} is the only one so far. Train another recipe.",
+            model=chosen[0].title,
+        )
+    slide = Slide(_("Compare"), _("Two models are needed"), sentence, state="empty")
+    return Scene(slide, _("Go to Train"), lambda: go_to("train"))
 
 
 def _turn(by: int) -> None:
@@ -80,9 +87,12 @@ def _verdict(pairs: list[PairedDifference]) -> tuple[str, list[str]]:
         return str(pairs[0]), []
     better = [str(pair) for pair in pairs if pair.better]
     if not better:
-        n = pairs[0].estimate.n
-        return f"No pair is distinguishable on {n:,} images", []
-    return better[0], [f"p values are corrected for {len(pairs)} pairs.", *better[1:]]
+        images = pairs[0].estimate.n
+        return _("No pair is distinguishable on {images:,} images", images=images), []
+    return better[0], [
+        _("p values are corrected for {count} pairs.", count=len(pairs)),
+        *better[1:],
+    ]
 
 
 def _bars(estimates: dict[str, Estimate]) -> tuple[Bar, ...]:
@@ -105,6 +115,8 @@ def _copies(models: comparison_cache.Models) -> list[str]:
     if not any(run_cache.copies(run).paths for run in runs):
         return []
     return [
-        "Test images that are copies of training or validation images are left out, "
-        "unless a model was tested on nothing else."
+        _(
+            "Test images that are copies of training or validation images are "
+            "left out, unless a model was tested on nothing else."
+        )
     ]

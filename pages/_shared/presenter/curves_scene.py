@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from medmodel.audience.slide import Chart, Curve, Slide, State
+from medmodel.language import _, translate
 from medmodel.live import Curve as GrowingCurve
 from medmodel.live import Feed
 from medmodel.reports import plots
@@ -30,12 +31,12 @@ def curves_scene() -> Scene:
     run = chosen_run()
     if run is None:
         slide = Slide(
-            "Curves",
-            "No run yet",
-            "Loss and accuracy will be drawn here while a model learns.",
+            _("Curves"),
+            _("No run yet"),
+            _("Loss and accuracy will be drawn here while a model learns."),
             state="empty",
         )
-        return Scene(slide, "Go to Train", lambda: go_to("train"))
+        return Scene(slide, _("Go to Train"), lambda: go_to("train"))
     status = run.status
     return Scene(_slide(run, status, _feed(run)), live=status.state.active)
 
@@ -54,11 +55,15 @@ def _slide(run: Run, status: Status, feed: Feed) -> Slide:
     sentence = _sentence(status)
     notes: tuple[str, ...] = ()
     if status.failure is not None and not status.state.active:
-        state, sentence = "failed", status.failure.message
-        notes = (status.failure.advice,)
+        state, sentence = "failed", translate(status.failure.message)
+        notes = (translate(status.failure.advice),)
     return Slide(
-        "Curves",
-        f"{run.title}: {STATE_TITLES[status.state].lower()}",
+        _("Curves"),
+        _(
+            "{run}: {state}",
+            run=run.title,
+            state=_(STATE_TITLES[status.state]).lower(),
+        ),
         sentence,
         state,
         _progress(status),
@@ -69,12 +74,17 @@ def _slide(run: Run, status: Status, feed: Feed) -> Slide:
 
 def _sentence(status: Status) -> str:
     if not status.state.active and not status.best_epoch:
-        return f"Epochs: {status.epoch}."
+        return _("Epochs: {epochs}.", epochs=status.epoch)
     if not status.state.active:
-        return f"Epochs: {status.epoch}; best epoch: {status.best_epoch}."
+        return _(
+            "Epochs: {epochs}; best epoch: {best}.",
+            epochs=status.epoch,
+            best=status.best_epoch,
+        )
     if status.seconds_left is None:
-        return status.message
-    return f"{status.message} {duration(status.seconds_left)} left."
+        return translate(status.message)
+    left = _("{duration} left.", duration=duration(status.seconds_left))
+    return f"{translate(status.message)} {left}"
 
 
 def _progress(status: Status) -> float | None:
@@ -92,24 +102,24 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
     step, loss, accuracy = by_step["step"], by_step["loss"], by_step["accuracy"]
     epoch, at = by_epoch["epoch"], by_epoch["step"]
     val_loss, val_accuracy = by_epoch["val_loss"], by_epoch["val_accuracy"]
-    title = "step"
+    title = _("step")
     if not len(feed.steps):  # a run that kept its epochs alone
-        title, at, step = "epoch", epoch, epoch
+        title, at, step = _("epoch"), epoch, epoch
         loss, accuracy = by_epoch["loss"], by_epoch["accuracy"]
     marked = next(
         (x for e, x in zip(epoch, at, strict=True) if e == status.best_epoch), None
     )
     losses = (
-        Curve("training", step, loss, _last(loss, "{:.3g}"), thin=True),
-        Curve("validation", at, val_loss, _last(val_loss, "{:.3g}")),
+        Curve(_("training"), step, loss, _last(loss, "{:.3g}"), thin=True),
+        Curve(_("validation"), at, val_loss, _last(val_loss, "{:.3g}")),
     )
     accuracies = (
-        Curve("training", step, accuracy, _last_share(accuracy), thin=True),
-        Curve("validation", at, val_accuracy, _last_share(val_accuracy)),
+        Curve(_("training"), step, accuracy, _last_share(accuracy), thin=True),
+        Curve(_("validation"), at, val_accuracy, _last_share(val_accuracy)),
     )
     return (
-        Chart("Loss", title, losses, marked=marked),
-        Chart("Accuracy", title, accuracies, per_cent=True, marked=marked),
+        Chart(_("Loss"), title, losses, marked=marked),
+        Chart(_("Accuracy"), title, accuracies, per_cent=True, marked=marked),
     )
 
 
@@ -131,5 +141,5 @@ def model_state(run: Run) -> str:
     """Why a run has no model to ask, in one sentence."""
     state = run.status.state
     if state in (RunStatus.RUNNING, RunStatus.QUEUED):
-        return "The model still learns; it can be asked when the run has ended."
-    return "This run ended without a model."
+        return _("The model still learns; it can be asked when the run has ended.")
+    return _("This run ended without a model.")

@@ -12,6 +12,7 @@ from medmodel.core.errors import DataError
 from medmodel.data.datasets import index_folder, load_index
 from medmodel.data.layout import list_files
 from medmodel.data.sample_size import SMALL_DATASET
+from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from pages._shared.common import widgets
 from pages._shared.presenter.scene import Scene, turned
@@ -28,9 +29,9 @@ def data_scene() -> Scene:
     if folder is None:
         return Scene(
             Slide(
-                "Data",
-                "No data set yet",
-                "The sample data set is being drawn; it takes a few seconds.",
+                _("Data"),
+                _("No data set yet"),
+                _("The sample data set is being drawn; it takes a few seconds."),
                 state="empty",
             ),
             live=True,
@@ -56,7 +57,9 @@ def dataset_slide(folder: Path) -> Slide:
     counts, patients, checked = _counts(str(folder), _checked(folder))
     total = sum(counts.values())
     if not counts:
-        raise DataError(f"{name} holds no images in folders of classes.")
+        raise DataError(
+            _("{folder} holds no images in folders of classes.", folder=name)
+        )
     colours = plots.class_colours(sorted(counts))
     common = Counter(counts).most_common()
     bars = tuple(
@@ -64,8 +67,13 @@ def dataset_slide(folder: Path) -> Slide:
         for label, count in common[:MOST_BARS]
     )
     return Slide(
-        "Data",
-        f"{name}: {total:,} images in {len(counts)} classes",
+        _("Data"),
+        _(
+            "{dataset}: {images:,} images in {classes} classes",
+            dataset=name,
+            images=total,
+            classes=len(counts),
+        ),
         _patients_sentence(patients, checked),
         bars=bars,
         notes=tuple(_notes(counts)),
@@ -74,10 +82,14 @@ def dataset_slide(folder: Path) -> Slide:
 
 def _patients_sentence(patients: int, checked: bool) -> str:
     if not checked:
-        return "Counted by their files; the images have not been checked yet."
+        return _("Counted by their files; the images have not been checked yet.")
     if not patients:
-        return "Checked. The files' headers name no patients."
-    return f"Checked. The files' headers name {patients:,} patients."
+        return _("Checked. The files' headers name no patients.")
+    return ngettext(
+        "Checked. The files' headers name {count:,} patient.",
+        "Checked. The files' headers name {count:,} patients.",
+        patients,
+    )
 
 
 def _notes(counts: dict[str, int]) -> list[str]:
@@ -85,14 +97,27 @@ def _notes(counts: dict[str, int]) -> list[str]:
     common = Counter(counts).most_common()
     rest = common[MOST_BARS:]
     if rest:
-        images = sum(count for _, count in rest)
-        notes.append(f"{len(rest)} more classes with {images:,} images in all.")
+        images = sum(count for _name, count in rest)
+        notes.append(
+            ngettext(
+                "{count} more class with {images:,} images in all.",
+                "{count} more classes with {images:,} images in all.",
+                len(rest),
+                images=images,
+            )
+        )
     if sum(counts.values()) < SMALL_DATASET:
-        notes.append("Too few images to learn from or to judge by: a demonstration.")
+        notes.append(_("Too few images to learn from or to judge by: a demonstration."))
     (largest, most), (smallest, least) = common[0], common[-1]
     if most >= IMBALANCE * least:
-        times = f"{most / least:.0f} times"
-        notes.append(f"Class {largest} has {times} as many images as {smallest}.")
+        notes.append(
+            _(
+                "Class {largest} has {times:.0f} times as many images as {smallest}.",
+                largest=largest,
+                times=most / least,
+                smallest=smallest,
+            )
+        )
     return notes
 
 
@@ -107,7 +132,7 @@ def _counts(folder: str, checked: int) -> tuple[dict[str, int], int, bool]:
     """Class -> images, patients that are named, whether the images were checked."""
     index = load_index(Path(folder)) if checked else None
     if index is None:
-        files, _ = list_files(Path(folder))
+        files, _problems = list_files(Path(folder))
         return dict(Counter(file.label for file in files)), 0, False
     table = index.readable
     return dict(Counter(table["label"])), len(set(table["patient"]) - {""}), True

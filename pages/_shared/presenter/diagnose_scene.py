@@ -10,6 +10,7 @@ import streamlit as st
 from medmodel.audience.slide import Bar, Image, Slide
 from medmodel.core import audit
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
+from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
@@ -56,9 +57,9 @@ def diagnose_scene() -> Scene:
         return _without_image(run)
     if starting():
         slide = Slide(
-            "Diagnose",
-            "Loading the model",
-            "It takes some seconds the first time.",
+            _("Diagnose"),
+            _("Loading the model"),
+            _("It takes some seconds the first time."),
             state="busy",
         )
         return Scene(slide, live=True)
@@ -73,13 +74,15 @@ def _consent() -> Scene:
         audit.record("consent", page="present")
 
     slide = Slide(
-        "Diagnose",
-        "Not for clinical use",
-        "A model's score is not a diagnosis, and nothing shown here may decide about "
-        "a patient.",
+        _("Diagnose"),
+        _("Not for clinical use"),
+        _(
+            "A model's score is not a diagnosis, and nothing shown here may "
+            "decide about a patient."
+        ),
         state="empty",
     )
-    return Scene(slide, "I understand", agree)
+    return Scene(slide, _("I understand"), agree)
 
 
 def _model() -> Run | None:
@@ -93,16 +96,16 @@ def _model() -> Run | None:
 
 def _without_model() -> Scene:
     run = chosen_run()
-    sentence = "A trained model answers here about an image."
+    sentence = _("A trained model answers here about an image.")
     slide = Slide(
-        "Diagnose",
-        "No model yet",
+        _("Diagnose"),
+        _("No model yet"),
         sentence if run is None else model_state(run),
         state="empty" if run is None else "busy",
     )
     active = run is not None and run.status.state.active
     step = "curves" if active else "train"
-    title = "Watch it learn" if active else "Go to Train"
+    title = _("Watch it learn") if active else _("Go to Train")
     return Scene(slide, title, lambda: go_to(step), live=active)
 
 
@@ -121,13 +124,15 @@ def _without_image(run: Run) -> Scene:
         st.session_state[_AT] = 0
 
     slide = Slide(
-        "Diagnose",
-        "No image yet",
-        f"Drop one on the page Diagnose, or take some from the test split of "
-        f"{run.title}.",
+        _("Diagnose"),
+        _("No image yet"),
+        _(
+            "Drop one on the page Diagnose, or take some from the test split of {run}.",
+            run=run.title,
+        ),
         state="empty",
     )
-    return Scene(slide, "Take images from the test split", take)
+    return Scene(slide, _("Take images from the test split"), take)
 
 
 def _turn(count: int, at: int, by: int) -> None:
@@ -137,17 +142,19 @@ def _turn(count: int, at: int, by: int) -> None:
 def _slide(answer: Answer, at: int, count: int) -> Slide:
     notes = [calibration_sentence(answer.prediction.temperature)]
     if count > 1:
-        notes.append(f"Image {at + 1} of {count}.")
+        notes.append(_("Image {number} of {count}.", number=at + 1, count=count))
     case = answer.case
-    title = "As in the data set" if case.label else "As uploaded"
-    image = Image(title, "The image", _png(pixels_of(case)))
-    slide = Slide("Diagnose", "", images=(image,), notes=tuple(notes))
+    title = _("As in the data set") if case.label else _("As uploaded")
+    image = Image(title, _("The image"), _png(pixels_of(case)))
+    slide = Slide(_("Diagnose"), "", images=(image,), notes=tuple(notes))
     if is_unlike_training(answer):
         return replace(
             slide,
-            title="Unlike the training data",
-            sentence="The model has seen hardly anything like this image: its "
-            "probabilities are not shown.",
+            title=_("Unlike the training data"),
+            sentence=_(
+                "The model has seen hardly anything like this image: its "
+                "probabilities are not shown."
+            ),
         )
     return _with_answer(slide, answer)
 
@@ -158,12 +165,16 @@ def _with_answer(slide: Slide, answer: Answer) -> Slide:
     heatmap = heatmap_of(answer, answer.first_choice)
     overlay = plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, OPACITY)
     caption = plots.heatmap_caption(heatmap, name)
-    map_image = Image(f"Saliency map: {name}", caption, png_bytes(overlay))
-    truth = f" True class: {answer.case.label}." if answer.case.label else ""
+    map_image = Image(_("Saliency map: {name}", name=name), caption, png_bytes(overlay))
+    sentence = f"{answer.run.title}."
+    if answer.case.label:
+        sentence = _(
+            "{run}. True class: {label}.", run=answer.run.title, label=answer.case.label
+        )
     return replace(
         slide,
-        title=f"Predicted class: {name} ({share})",
-        sentence=f"{answer.run.title}.{truth}",
+        title=_("Predicted class: {name} ({share})", name=name, share=share),
+        sentence=sentence,
         images=(*slide.images, map_image),
         bars=_bars(answer),
         notes=(caption, *_learned(answer), *slide.notes),
@@ -174,9 +185,9 @@ def _learned(answer: Answer) -> list[str]:
     """Whether the run learned from this very image, or was steered by it."""
     split = split_of(answer)
     if split == "train":
-        return ["The model was trained on this very image."]
+        return [_("The model was trained on this very image.")]
     if split == "val":
-        return ["This very image is one of the validation images of the run."]
+        return [_("This very image is one of the validation images of the run.")]
     return []
 
 
@@ -190,7 +201,7 @@ def _bars(answer: Answer) -> tuple[Bar, ...]:
     rest = order[MOST_BARS:]
     if len(rest):
         share = float(answer.probabilities[rest].sum())
-        name = f"{len(rest)} more classes"
+        name = ngettext("{count} more class", "{count} more classes", len(rest))
         bars.append(Bar(name, share, plots.per_cent(share), "#8a8a8a"))
     return tuple(bars)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from medmodel.language import _
 from pages._shared.presenter import room_view
 
 STEP_OF = {
@@ -30,11 +31,12 @@ def offer_presenter_mode(page: StreamlitPage, presenter: StreamlitPage) -> None:
     """The button in the sidebar, with its key; phones no longer see the last slide."""
     room_view.pause()
     if st.sidebar.button(
-        "Present",
+        _("Present"),
         icon=":material/present_to_all:",
         shortcut="P",
-        help="One thing large, arrow keys through a demo; phones in the room may "
-        "follow.",
+        help=_(
+            "One thing large, arrow keys through a demo; phones in the room may follow."
+        ),
     ):
         carried = {k: v for k, v in st.query_params.to_dict().items() if k in CARRIED}
         step = STEP_OF.get(page.url_path, "data")

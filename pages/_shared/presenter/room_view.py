@@ -14,12 +14,12 @@ from medmodel.audience.interfaces import Interface, interfaces
 from medmodel.audience.room import AudienceError, Room
 from medmodel.audience.slide import Slide
 from medmodel.core import audit
+from medmodel.language import _
 from pages._shared.common.widgets import errors_shown
 from pages._shared.presenter.qr_code import qr_svg
 
 _ROOM = "room-of-this-session"
 _SHARED = "images-on-phones"
-PAUSE = Slide("", "One moment", "The presenter is at another page.", state="empty")
 
 
 def room_of_session() -> Room | None:
@@ -53,15 +53,21 @@ def publish(slide: Slide) -> None:
 
 def pause() -> None:
     """Phones no longer see what the presenter no longer shows."""
-    publish(PAUSE)
+    publish(
+        Slide(
+            "", _("One moment"), _("The presenter is at another page."), state="empty"
+        )
+    )
 
 
 def show_room() -> None:
     """The whole page."""
-    st.title("Phones in the room", anchor=False)
+    st.title(_("Phones in the room"), anchor=False)
     st.markdown(
-        "Whoever has the link sees what presenter mode shows, live, and nothing else "
-        "of this server."
+        _(
+            "Whoever has the link sees what presenter mode shows, live, and "
+            "nothing else of this server."
+        )
     )
     room = rooms.current()
     if room is None:
@@ -70,7 +76,7 @@ def show_room() -> None:
         _show_other(room)
     else:
         _show_open(room)
-    with st.expander("How phones reach it", icon=":material/wifi:"):
+    with st.expander(_("How phones reach it"), icon=":material/wifi:"):
         _explain()
 
 
@@ -78,16 +84,16 @@ def _show_closed() -> None:
     found = interfaces()
     left, right = st.columns([3, 1])
     with left:
-        chosen = st.selectbox("Network address", found, format_func=_interface_title)
+        chosen = st.selectbox(_("Network address"), found, format_func=_interface_title)
     with right:
-        port = st.number_input("Port", 1, 65535, rooms.PORT, 1)
+        port = st.number_input(_("Port"), 1, 65535, rooms.PORT, 1)
     meant = True
     if chosen.everywhere:
         meant = st.checkbox(
-            "Every network of this machine may reach it, those of guests among them"
+            _("Every network of this machine may reach it, those of guests among them")
         )
     if st.button(
-        "Show to phones in the room",
+        _("Show to phones in the room"),
         type="primary",
         icon=":material/qr_code_2:",
         disabled=not meant,
@@ -103,37 +109,43 @@ def _show_closed() -> None:
 
 def _interface_title(interface: Interface) -> str:
     if interface.loopback:
-        return f"{interface.address}, this machine only: for a proxy with TLS"
-    return f"{interface.address}, {interface.name}"
+        return _(
+            "{address}, this machine only: for a proxy with TLS",
+            address=interface.address,
+        )
+    return f"{interface.address}, {_(interface.name)}"
 
 
 def _show_other(room: Room) -> None:
     st.info(
-        "The address is open, and another tab presents, or this page was reloaded.",
+        _("The address is open, and another tab presents, or this page was reloaded."),
         icon=":material/devices:",
     )
     with st.container(horizontal=True):
-        if st.button("Present from here", type="primary"):
+        if st.button(_("Present from here"), type="primary"):
             room.present = _presence()
             st.session_state[_ROOM] = room
             pause()
             st.rerun()
-        if st.button("Close the address"):
+        if st.button(_("Close the address")):
             _close()
 
 
 def _show_open(room: Room) -> None:
     code, text = st.columns([1, 2], gap="large", vertical_alignment="center")
     with code:
-        st.image(qr_svg(room.link), width=300, alt="QR code of the link")
+        st.image(qr_svg(room.link), width=300, alt=_("QR code of the link"))
     with text:
         st.code(room.link, language=None, wrap_lines=True)
         _follow()
         st.markdown(
-            "Images of the data set or of patients are shown on phones only where you "
-            "press `I` on them, each time anew. The link ends with this page, or here:"
+            _(
+                "Images of the data set or of patients are shown on phones only "
+                "where you press `I` on them, each time anew. The link ends with "
+                "this page, or here:"
+            )
         )
-        if st.button("Close the address", icon=":material/stop_circle:"):
+        if st.button(_("Close the address"), icon=":material/stop_circle:"):
             _close()
 
 
@@ -148,9 +160,16 @@ def _follow() -> None:
     if there is None:
         st.rerun()
         return
-    st.markdown(f"Phones that follow now: **{there.followers:,}**")
+    st.markdown(
+        _("Phones that follow now: **{followers:,}**", followers=there.followers)
+    )
     if there.wrong_codes:
-        st.caption(f"Requests with a wrong code: {there.wrong_codes:,}")
+        st.caption(
+            _(
+                "Requests with a wrong code: {requests:,}",
+                requests=there.wrong_codes,
+            )
+        )
 
 
 def _close() -> None:
@@ -171,16 +190,18 @@ def _presence() -> Callable[[], bool]:
 
 def _explain() -> None:
     st.markdown(
-        "* Phones must be in the same network as this machine. Many guest networks "
-        "part their devices from each other; then a phone's hotspot, which this "
-        "machine joins, helps.\n"
-        "* A firewall on this machine must let the port through, from that network "
-        "alone.\n"
-        "* The link holds a code of 128 random bits. It ends when you close the "
-        "address, two minutes after this page is gone, or with the server.\n"
-        "* Without TLS, others in the same network can read along what phones are "
-        "shown, and the code. A proxy with TLS in front prevents that: let it pass "
-        "on the requests to 127.0.0.1 and the port above, and name its address in "
-        "MEDMODEL_AUDIENCE_URL; the link and the QR code are then the proxy's.\n"
-        "* No address and no name of a follower is noted anywhere."
+        _(
+            "* Phones must be in the same network as this machine. Many guest "
+            "networks part their devices from each other; then a phone's "
+            "hotspot, which this machine joins, helps.\n* A firewall on this "
+            "machine must let the port through, from that network alone.\n* The "
+            "link holds a code of 128 random bits. It ends when you close the "
+            "address, two minutes after this page is gone, or with the "
+            "server.\n* Without TLS, others in the same network can read along "
+            "what phones are shown, and the code. A proxy with TLS in front "
+            "prevents that: let it pass on the requests to 127.0.0.1 and the "
+            "port above, and name its address in MEDMODEL_AUDIENCE_URL; the "
+            "link and the QR code are then the proxy's.\n* No address and no "
+            "name of a follower is noted anywhere."
+        )
     )

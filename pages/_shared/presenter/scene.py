@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import streamlit as st
 
 from medmodel.audience.slide import Slide
+from medmodel.language import N_
 
 STEPS = ("data", "train", "curves", "diagnose", "compare")
 """In the order of the arrow keys."""
 TITLES = {
-    "data": "Data",
-    "train": "Train",
-    "curves": "Curves",
-    "diagnose": "Diagnose",
-    "compare": "Compare",
+    "data": N_("Data"),
+    "train": N_("Train"),
+    "curves": N_("Curves"),
+    "diagnose": N_("Diagnose"),
+    "compare": N_("Compare"),
 }
 ROOM = "room"
 """The step beside the others: phones in the room."""

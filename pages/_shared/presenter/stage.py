@@ -9,6 +9,7 @@ import streamlit as st
 
 from medmodel.audience.room import Room
 from medmodel.core.environment import REPOSITORY
+from medmodel.language import _
 from pages._shared.presenter.qr_code import qr_path
 from pages._shared.presenter.scene import STEPS, TITLES, Scene
 
@@ -50,11 +51,29 @@ def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) 
             "code": _code(room),
             "dark": is_dark(),
             "keys": _keys(scene, room, shares_images),
+            "texts": _texts(),
         },
         key="presenter",
         on_pressed_change=lambda: None,
     )
     return str(result.pressed or "")
+
+
+def _texts() -> dict[str, str]:
+    """Name in `assets/presenter.html` and `presenter.js` -> what stands there."""
+    return {
+        "title": _("Presenter mode"),
+        "clinical": _("Not for clinical use."),
+        "research": _("Research and teaching only."),
+        "up": _("The one before"),
+        "down": _("Another one"),
+        "previous": _("Previous step"),
+        "next": _("Next step"),
+        "keys": _("Keys"),
+        "link": _("Link for phones"),
+        "code": _("QR code of the link"),
+        "follow": _("Follow on your phone"),
+    }
 
 
 def is_dark() -> bool:
@@ -73,10 +92,10 @@ def _attendance(scene: Scene, room: Room | None, shares_images: bool) -> str:
         return ""
     count = room.attendance.followers
     if not scene.slide.images:
-        return f"Phones: {count}"
+        return _("Phones: {count}", count=count)
     if shares_images:
-        return f"Phones: {count}, which see the images"
-    return f"Phones: {count}, without the images"
+        return _("Phones: {count}, which see the images", count=count)
+    return _("Phones: {count}, without the images", count=count)
 
 
 def _code(room: Room | None) -> dict[str, Any] | None:
@@ -90,23 +109,26 @@ def _keys(
     scene: Scene, room: Room | None, shares_images: bool
 ) -> list[tuple[str, str]]:
     """What the keys do here."""
-    steps = ", ".join(title.lower() for title in TITLES.values())
-    keys = [("→ ←", f"Next and previous step: {steps}")]
+    steps = ", ".join(_(title).lower() for title in TITLES.values())
+    keys = [("→ ←", _("Next and previous step: {steps}", steps=steps))]
     if scene.turn:
-        keys.append(("↑ ↓", "Another one of the same kind"))
+        keys.append(("↑ ↓", _("Another one of the same kind")))
     if scene.action:
         keys.append(("Enter", scene.action))
     if room is None:
-        keys.append(("R", "Open a link for phones in the room"))
+        keys.append(("R", _("Open a link for phones in the room")))
     else:
-        keys += [("Q", "Link and QR code for phones"), ("R", "Phones in the room")]
+        keys += [
+            ("Q", _("Link and QR code for phones")),
+            ("R", _("Phones in the room")),
+        ]
     if room is not None and scene.slide.images:
-        held = "Hide these images from phones"
-        keys.append(("I", held if shares_images else "Show these images on phones"))
+        held = _("Hide these images from phones")
+        keys.append(("I", held if shares_images else _("Show these images on phones")))
     return [
         *keys,
-        ("D", "Light or dark"),
-        ("F", "Full screen"),
-        ("?", "These keys"),
-        ("P, Esc", "Leave presenter mode"),
+        ("D", _("Light or dark")),
+        ("F", _("Full screen")),
+        ("?", _("These keys")),
+        ("P, Esc", _("Leave presenter mode")),
     ]

@@ -10,6 +10,7 @@ from medmodel.audience.slide import Slide
 from medmodel.core.config import MODEL_NAMES, RECIPES, TrainConfig, config_for
 from medmodel.data.layout import list_files
 from medmodel.data.splits import guess_patient_pattern
+from medmodel.language import _
 from medmodel.quality import report_store
 from medmodel.runs import queue
 from pages._shared.common import widgets
@@ -32,21 +33,21 @@ def train_scene() -> Scene:
     config = config_for(recipe, str(folder))
     name = widgets.folder_name(str(folder))
     slide = Slide(
-        "Train",
-        f"{RECIPES[recipe].title} on {name}",
-        RECIPES[recipe].summary,
+        _("Train"),
+        _("{recipe} on {dataset}", recipe=_(RECIPES[recipe].title), dataset=name),
+        _(RECIPES[recipe].summary),
         notes=(
-            f"Network: {MODEL_NAMES[config.model]}.",
-            f"Recipe {at + 1} of {len(OFFERED)}.",
+            _("Network: {network}.", network=_(MODEL_NAMES[config.model])),
+            _("Recipe {number} of {count}.", number=at + 1, count=len(OFFERED)),
             *_busy(),
         ),
     )
-    return Scene(slide, "Train", lambda: _train(recipe, folder), _turn)
+    return Scene(slide, _("Train"), lambda: _train(recipe, folder), _turn)
 
 
 def _busy() -> list[str]:
     titles = [e.title for e in trainings() if e.status.state.active]
-    return [f"At work now: {titles[0]}."] if titles else []
+    return [_("At work now: {run}.", run=titles[0])] if titles else []
 
 
 def _turn(by: int) -> None:
@@ -64,6 +65,6 @@ def _config(recipe: str, folder: Path) -> TrainConfig:
     if report_store.load_report(folder) is not None:
         pattern = report_store.load_pattern(folder)
     else:
-        files, _ = list_files(folder)
+        files, _problems = list_files(folder)
         pattern = guess_patient_pattern([file.path for file in files])
     return config_for(recipe, str(folder), patient_pattern=pattern)

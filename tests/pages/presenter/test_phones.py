@@ -13,7 +13,6 @@ from streamlit.testing.v1 import AppTest
 from medmodel.audience import room as rooms
 from medmodel.audience.room import Attendance, AudienceError
 from medmodel.audience.slide import Slide
-from pages._shared.presenter import room_view
 from tests.pages.presenter.projector import (
     Projector,
     opened,
@@ -76,7 +75,7 @@ def test_phones_see_what_the_projector_shows(projector: Projector) -> None:
     assert room.published[-1][0].title == "Two models are needed"
     # Another page is none of theirs.
     pressed(app, projector, "leave")
-    assert room.published[-1][0] == room_view.PAUSE
+    assert room.published[-1][0].title == "One moment"
 
 
 @pytest.mark.usefixtures("stand_in")
