@@ -319,3 +319,19 @@ def test_a_name_without_a_port_is_of_the_usual_one() -> None:
     assert host_and_port("Demo.Clinic", "http") == "demo.clinic:80"
     assert host_and_port("demo.clinic", "https") == "demo.clinic:443"
     assert host_and_port("demo.clinic:8443", "https") == "demo.clinic:8443"
+
+
+@pytest.mark.parametrize(
+    ("asked", "lang"), [("", "en"), ("zh-CN,zh;q=0.9", "zh-Hans"), ("fr", "en")]
+)
+def test_the_page_is_in_the_phones_language(
+    lasting_address: Address, asked: str, lang: str
+) -> None:
+    status, headers, content = lasting_address.ask(
+        PAGE, headers={"accept-language": asked}
+    )
+    page = content.decode()
+    assert status == 200 and headers["content-type"].startswith("text/html")
+    assert f'<html lang="{lang}" ' in page and "$" not in page
+    english = "What the presenter shows will appear here." in page
+    assert english or lang != "en"
