@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,29 @@ def test_process_that_cannot_start(
     monkeypatch.setattr(Predictor, "command", (sys.executable, "-c", "raise OSError"))
     with pytest.raises(PredictionError, match="could not start"):
         client.ask(run_that("answer").id, pictures(1))
+
+
+def test_a_model_that_cannot_be_warmed_is_told_to_whoever_asks(
+    client: Predictor,
+) -> None:
+    """An error in the thread would be a warning, and so an error of this test."""
+    run = run_that("die")
+    client.warm(run.id)
+    (warming,) = [t for t in threading.enumerate() if t.name == "warm predictor"]
+    warming.join()
+    with pytest.raises(PredictionError):
+        client.ask(run.id, pictures(1))
+
+
+def test_a_question_is_answered_before_the_process_ends(client: Predictor) -> None:
+    run = run_that("slow")
+    client.ask(run.id, pictures(1))
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(client.ask, run.id, pictures(1))
+        while len((run.folder / "asked").read_text().split()) < 2:
+            time.sleep(0.001)
+        client.close()
+        assert len(answers.result()) == 1
 
 
 def test_run_without_model(client: Predictor) -> None:

@@ -94,7 +94,7 @@ def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
     if facts["randomised"]:
         loaded = loaded.randomised
     # Also refuses a class or an image that the model does not know.
-    explained = _hires_cam(loaded, images[:1], [position])
+    explained = _hires_cam(loaded, images, [position])
     if method == "occlusion":
         score = functools.partial(predict, loaded)
         return attribution.occlusion(score, images[0], position)[None]
@@ -103,7 +103,7 @@ def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
             map_ = attribution.integrated_gradients(loaded.model, images[0], position)
         return attribution.positive(map_)[None]
     if method == "grad_cam":
-        return loaded.grad_cam(images[:1], [position]).heatmaps
+        return loaded.grad_cam(images, [position]).heatmaps
     return explained.heatmaps
 
 

@@ -81,8 +81,7 @@ def accuracy(table: pd.DataFrame, seed: int = 0) -> Shortcut | None:
     if len(table) > MOST_IMAGES:
         table = table.sample(MOST_IMAGES, random_state=seed)
     labels, classes = table["label"].factorize()
-    counts = np.bincount(labels)
-    if len(classes) < 2 or counts.min() < FEWEST:
+    if len(classes) < 2:
         return None
     features = _features(table)
     tree = DecisionTreeClassifier(
@@ -95,12 +94,13 @@ def accuracy(table: pd.DataFrame, seed: int = 0) -> Shortcut | None:
     guessed = cross_val_predict(
         tree, features.to_numpy(), labels, cv=folds, groups=patients
     )
-    right = np.bincount(labels[guessed == labels], minlength=len(classes)) / counts
+    right = np.bincount(labels[guessed == labels], minlength=len(classes))
+    recalls = right / np.bincount(labels)
     tree.fit(features.to_numpy(), labels)
     strongest = features.columns[int(np.argmax(tree.feature_importances_))]
     known = bool((table["patient"] != "").all())
     chance = 1 / len(classes)
-    return Shortcut(float(right.mean()), chance, _WORDS[strongest], known)
+    return Shortcut(float(recalls.mean()), chance, _WORDS[strongest], known)
 
 
 def _features(table: pd.DataFrame) -> pd.DataFrame:

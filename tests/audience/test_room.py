@@ -7,7 +7,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -161,6 +163,33 @@ def test_there_is_one_room_at_a_time() -> None:
     close_room()
     assert current() is None and not second.open
     close_room()
+
+
+@pytest.mark.usefixtures("no_room")
+def test_two_who_open_a_room_at_once_leave_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class SlowRoom:
+        rooms: ClassVar[list[SlowRoom]] = []
+
+        def __init__(self, *_: object) -> None:
+            self.open = True
+            time.sleep(0.1)
+            self.rooms.append(self)
+
+        def close(self) -> None:
+            time.sleep(0.1)
+            self.open = False
+
+    monkeypatch.setattr(module, "Room", SlowRoom)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda port: open_room(LOCAL, port, lambda: True), (1, 2)))
+    assert [room.open for room in SlowRoom.rooms].count(True) == 1
+    with ThreadPoolExecutor(2) as pool:
+        opened = pool.submit(open_room, LOCAL, 3, lambda: True)
+        time.sleep(0.02)
+        pool.submit(close_room).result()
+    assert current() is None and not opened.result().open
 
 
 @pytest.mark.usefixtures("no_room")

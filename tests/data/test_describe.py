@@ -42,3 +42,9 @@ def test_what_is_no_image_has_a_reason(tmp_path: Path) -> None:
     assert described(tmp_path, "notes", "p").patient == "p"
     assert described(tmp_path, "x.png").error.startswith("x.png ")
     assert "gone.png cannot be opened" in described(tmp_path, "gone.png").error
+
+
+def test_a_file_of_which_no_frame_shows_anything_has_a_reason(tmp_path: Path) -> None:
+    blank = np.zeros((2, 8, 8), "<u2")
+    (tmp_path / "x.dcm").write_bytes(dicom_file(blank, NumberOfFrames=2))
+    assert "x.dcm shows nothing" in described(tmp_path, "x.dcm").error

@@ -190,3 +190,17 @@ def test_a_bin_with_one_image_varies_though_patients_are_known() -> None:
     ]
     for at in (5, 6):
         assert noise[1][:, at].std() == pytest.approx(noise[0][:, at].std(), rel=0.15)
+
+
+@pytest.mark.parametrize("images", [1, 4])
+def test_images_of_a_patient_that_miss_alike_count_as_one(images: int) -> None:
+    """The variance of a bin grows by the images of each patient: a deviation by √4."""
+    scores = np.full(200, 0.75)
+    right = np.repeat(np.arange(200 // images) % 2 == 0, images)
+    bins = calibration.bin_numbers(scores)
+    patients = np.repeat(np.arange(200 // images), images)
+    alone = calibration._noise(scores, right, bins, None, 10)[:, 7].std()
+    together = calibration._noise(scores, right, bins, patients, 10)[:, 7].std()
+    assert together / alone == pytest.approx(np.sqrt(images), rel=0.05)
+    # (100 outcomes + 150 claimed) / 400 = 0.625: √(0.625 × 0.375 / 200) = 0.0342.
+    assert alone == pytest.approx(0.0342, rel=0.05)

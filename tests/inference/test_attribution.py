@@ -60,3 +60,14 @@ def test_hirescam_equals_gradcam_before_an_average(model: keras.Model) -> None:
     cam = class_activation.explainer(model, names)(images, [0, 1]).heatmaps
     faithful = class_activation.explainer(model, names, True)(images, [0, 1]).heatmaps
     np.testing.assert_allclose(cam, faithful, atol=1e-4)
+
+
+@pytest.mark.parametrize(("side", "sigma"), [(64, 1), (128, 2)])
+def test_what_speaks_for_a_class_is_blurred_by_a_64th(side: int, sigma: int) -> None:
+    """A point becomes a bell of that deviation; what speaks against it is left out."""
+    map_ = np.zeros((side, side // 2), np.float32)
+    map_[20, 16], map_[21, 30] = 3, -5
+    shown = attribution.positive(map_)
+    assert shown[20, 16] == 1
+    assert shown[20, 17] == pytest.approx(np.exp(-1 / (2 * sigma**2)), abs=0.01)
+    assert shown.min() >= 0 and shown[21, 30] < 1e-6

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -126,6 +129,22 @@ def test_missing_and_damaged_models() -> None:
         run.model_path.write_bytes(damaged)
         with pytest.raises(PredictionError, match="tiny cannot be loaded"):
             prediction.load(run)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"class_names": ["a", "b"]},
+        {"preprocessing": Preprocessing(SIZE + 4, colour="grey")},
+        {"preprocessing": Preprocessing(SIZE)},
+    ],
+)
+def test_facts_of_another_model_are_refused(other: dict[str, Any]) -> None:
+    run = create_run()
+    save_model(run)
+    run.write_model_facts(replace(run.model_facts, **other))
+    with pytest.raises(PredictionError, match="model.json of run tiny is not its mod"):
+        prediction.load(run)
 
 
 def test_a_damaged_reference_costs_the_comparison_alone(images: np.ndarray) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from medmodel.core.errors import PredictionError
 from medmodel.core.messages import Command, Message
 from medmodel.inference.model_cache import ModelCache
-from medmodel.inference.prediction import load, predict
+from medmodel.inference.prediction import LoadedModel, load, predict
 from medmodel.inference.predictor_process import answer
 from tests.inference.test_prediction import SIZE, create_run, save_model
 
@@ -50,3 +52,35 @@ def test_an_error_in_our_code_fails_only_its_request(
     assert "Traceback" in capfd.readouterr().err
     unknown = Message({"command": "guess", "folder": str(run.folder)}, [images[:1]])
     assert "ValueError" in answer(unknown, cache).facts["error"]
+
+
+def test_maps_are_computed_with_all_bits(
+    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Graphics cards multiply with 10 bits otherwise, which shows in a map."""
+    run = create_run()
+    save_model(run)
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    noted: list[bool] = []
+
+    def explain(*_: object) -> None:
+        noted.append(enabled())
+        raise PredictionError("enough")
+
+    monkeypatch.setattr(LoadedModel, "explain", explain)
+    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
+    question = Message({**facts, "heatmap_for": [0]}, [images[:1]])
+    assert answer(question, ModelCache(limit=1 << 30)).facts["error"] == "enough"
+    assert noted == [False] and enabled()
+
+
+@pytest.mark.parametrize(("position", "known"), [(-2, 0), (-1, 1), (2, 1), (3, 0)])
+def test_classes_that_can_be_explained(
+    images: np.ndarray, position: int, known: bool
+) -> None:
+    """-1 is the first choice."""
+    run = create_run()
+    save_model(run)
+    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
+    question = Message({**facts, "heatmap_for": [position]}, [images[:1]])
+    assert ("error" in answer(question, ModelCache(limit=1 << 30)).facts) is not known

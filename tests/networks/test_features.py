@@ -147,3 +147,11 @@ def test_only_one_run_computes_at_a_time(prepared: Prepared) -> None:
         pytest.raises(Cancelled),
     ):
         features.extract(prepared, SMALL, job=Job(cancelled=lambda: True))
+
+
+def test_a_partial_table_of_another_size_is_made_anew(prepared: Prepared) -> None:
+    with pytest.raises(Cancelled):
+        features.extract(prepared, SMALL, job=Job(cancelled=after(1)))
+    partial = prepared.folder / f".features_{features.NAME}_{features.VERSION}.npy"
+    np.save(partial, np.zeros((COUNT + 1, 3), np.float16))
+    assert features.extract(prepared, SMALL).shape == (COUNT, features.FEATURES)

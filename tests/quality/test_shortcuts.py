@@ -50,3 +50,10 @@ def test_no_patient_is_in_two_folds() -> None:
 @pytest.mark.parametrize(("patients", "judged"), [(10, True), (9, False)])
 def test_so_many_patients_of_each_class(patients: int, judged: bool) -> None:
     assert (shortcuts.accuracy(table(patients)) is not None) is judged
+
+
+def test_one_class_or_few_images_are_not_judged() -> None:
+    alone = table(20)
+    assert shortcuts.accuracy(alone[alone["label"] == "a"]) is None
+    assert shortcuts.accuracy(table(9, 1, patient="")) is None
+    assert shortcuts.accuracy(table(10, 1, patient="")) is not None

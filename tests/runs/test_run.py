@@ -238,6 +238,13 @@ def test_what_a_killed_deletion_of_an_earlier_version_left_is_removed(
     assert list(store.folder.iterdir()) == [kept.folder]
 
 
+def test_what_got_its_name_meanwhile_is_no_leftover(store: RunStore, run: Run) -> None:
+    gone = store.folder / ".2026"
+    gone.symlink_to(store.folder / "renamed by now")
+    store.remove_leftovers()
+    assert gone.is_symlink() and run.folder.exists()
+
+
 def test_what_a_killed_creation_left_is_removed_once_it_is_old(
     store: RunStore, run: Run
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from medmodel.runs import time_left
 from medmodel.runs.time_left import Part, TimeLeft
 
 
@@ -99,3 +100,26 @@ def test_damaged_speeds_are_guessed_again(tmp_path: Path, text: str) -> None:
     file = tmp_path / "speeds.json"
     file.write_text(text)
     assert TimeLeft(PARTS, file, Clock()).progress("checking", 0, 10)[0] == 58
+
+
+def test_a_clock_that_stands_still_corrects_nothing() -> None:
+    plan = TimeLeft(PARTS, clock=Clock())
+    for done in range(1, 6):
+        left, _ = plan.progress("checking", done, 10)
+    assert left == 40 + 5 + 3
+
+
+def test_a_full_disk_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(time_left, "write_json", full)
+    clock = Clock()
+    plan = TimeLeft(PARTS, tmp_path / "speeds.json", clock)
+    plan.progress("checking", 0, 10)
+    clock.now = 30
+    plan.progress("checking", 10, 10)
+    plan.finish()
+    assert plan.place == len(PARTS)

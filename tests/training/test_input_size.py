@@ -46,6 +46,25 @@ def test_verdict(gains: list[float], size: int) -> None:
     assert "0.50" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("gain", "size", "too_little"),
+    [
+        (-0.01, 128, False),
+        (0.0, 128, False),
+        (0.03125, 128, True),
+        (0.0625, 224, False),
+    ],
+)
+def test_a_gain_up_to_the_margin_does_not_pay(
+    gain: float, size: int, too_little: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(input_size, "MARGIN", 0.03125)  # of few binary digits
+    large = np.full(4, 0.5)
+    choice = input_size.larger_if_better({128: large + gain, 224: large})
+    assert choice.size == size
+    assert ("too little to pay" in choice.reason) is too_little
+
+
 def test_settings_have_the_first_word(class_folders: Path) -> None:
     assert chosen(class_folders, size=64).size == 64
 

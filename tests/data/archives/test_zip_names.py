@@ -45,3 +45,60 @@ def test_a_single_word_is_enough(encoding: str, words: str) -> None:
 
 def test_what_fits_no_encoding_is_read_all_the_same() -> None:
     assert zip_names.guess_encodings([bytes(range(128, 256))])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "code", "usual"),
+    [
+        # GB 2312: level 1 is rows B0 to D7; below A1 are the rare ones of GBK.
+        ("gb18030", b"\xb0\xa1", 1.0),
+        ("gb18030", b"\xd7\xa1", 1.0),
+        ("gb18030", b"\xaf\xa1", 0.4),
+        ("gb18030", b"\xd8\xa1", 0.4),
+        ("gb18030", b"\xa1\xa1", 0.4),
+        ("gb18030", b"\xb0\xa0", 0.1),
+        ("gb18030", b"\xa0\xb0", 0.1),
+        # Big 5: frequent ones are A4 to C6.
+        ("cp950", b"\xa4\xa1", 0.95),
+        ("cp950", b"\xc6\x61", 0.95),
+        ("cp950", b"\xa3\xa1", 0.4),
+        ("cp950", b"\xc9\xa1", 0.4),
+        # KS X 1001: Hangul is B0 to C8.
+        ("cp949", b"\xb0\xa1", 0.95),
+        ("cp949", b"\xc8\xa1", 0.95),
+        ("cp949", b"\xca\xa1", 0.15),
+        ("cp949", b"\xb0\xa0", 0.15),
+        # JIS X 0208: level 1 of kanji is 88 to 97; kana; katakana of half width.
+        ("cp932", b"\x88\x9f", 0.9),
+        ("cp932", b"\x97\x9f", 0.9),
+        ("cp932", b"\x98\x9f", 0.3),
+        ("cp932", b"\x82\x9f", 1.0),
+        ("cp932", b"\x81\x5b", 1.0),
+        ("cp932", b"\xb1", 0.15),
+    ],
+)
+def test_usual_characters_by_their_place_in_the_table(
+    encoding: str, code: bytes, usual: float
+) -> None:
+    assert zip_names._usual_share(code.decode(encoding), encoding) == usual
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "score"),
+    [
+        ("plain", "cp437", 0.0),
+        ("M\u00fcller", "cp437", 0.8),
+        ("M\u00fcller and more words", "cp437", 0.8),
+        ("a/\u00fc/b", "cp437", 0.0),
+        ("M\u00fc\u2592", "cp437", 0.4),
+        ("\u0440\u0430\u043a", "cp866", 0.9),
+        ("\u0401", "cp866", 0.9),
+        ("x\u0440", "cp866", 0.0),
+        ("\u0440\u0410", "cp866", 0.55),
+        ("M\u00fc\u0085", "cp1252", -0.1),
+    ],
+)
+def test_how_usual_a_name_is(text: str, encoding: str, score: float) -> None:
+    """The mean over characters beyond ASCII."""
+    assert zip_names._score([text], encoding) == pytest.approx(score)
+    assert zip_names._score([text, text], encoding) == pytest.approx(score)
