@@ -91,6 +91,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "browser.fold.fold",
         "elements of five pages that do not stand whole on a projector's screen",
     ),
+    "first_visit": (
+        "browser.first_visit.first_visit",
+        "first look at a run's page / a bare page with one chart",
+    ),
     "layout_shift": (
         "browser.layout_shift.layout_shift",
         "how far pages move while they load",

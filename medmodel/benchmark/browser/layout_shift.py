@@ -6,42 +6,72 @@ from typing import Any
 
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.browser.staged_pages import PROJECTOR, settled, staged
-from medmodel.benchmark.servers import browser
+from medmodel.benchmark.servers import browser, serving
 
 # Cumulative layout shift as web.dev defines it: the worst window of shifts that lie
 # less than 1 s apart and within 5 s; what follows a user's input does not count.
+# `menu` tells the shift of the whole page when Streamlit's menu takes its place at the
+# left: a page of two lines has it, too.
 OBSERVE = """
 window.shifts = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries())
     if (!entry.hadRecentInput)
       window.shifts.push({ value: entry.value, time: entry.startTime,
-        moved: entry.sources.map((s) => s.node?.parentElement?.innerText ?? "") });
+        menu: entry.sources.some(({ previousRect: from, currentRect: to }) =>
+          from.width === innerWidth && from.height === innerHeight &&
+          to.x > 0 && to.right === innerWidth) });
 }).observe({ type: "layout-shift", buffered: true });
+"""
+_BARE = """
+import streamlit as st
+pages = [st.Page(lambda: st.title("One line"), title=t, url_path=t) for t in ("a", "b")]
+st.navigation(pages).run()
 """
 
 
 def layout_shift() -> list[Measurement]:
-    """Cumulative layout shift of the page that moves most, each opened by its link."""
+    """Cumulative layout shift of the page that moves most, each opened by its link.
+
+    Beside it, without Streamlit's menu taking its place, and a bare page with a menu.
+    """
     with staged() as stage, browser() as chromium:
-        shifts = {
-            name: page_shift(chromium, address) for name, address in stage.pages.items()
-        }
+        whole, own = {}, {}
+        for name, address in stage.pages.items():
+            whole[name], own[name] = page_shift(chromium, address)
+        bare = stage.server.workspace / "bare.py"
+        bare.write_text(_BARE)
+        with serving(stage.server.workspace / "bare", bare) as server:
+            without, _ = page_shift(chromium, server.url)
+    return [
+        _worst("layout_shift", whole, f"a bare page with a menu {without:.3f}"),
+        _worst("layout_shift_below_menu", own, "without the menu taking its place"),
+    ]
+
+
+def _worst(name: str, shifts: dict[str, float], note: str) -> Measurement:
     worst = max(shifts, key=shifts.__getitem__)
-    each = ", ".join(f"{name} {value:.3f}" for name, value in shifts.items())
-    return [at_most("layout_shift", shifts[worst], 0.1, "", f"{worst}; {each}")]
+    each = ", ".join(f"{page} {value:.3f}" for page, value in shifts.items())
+    return at_most(name, shifts[worst], 0.1, "", f"{worst}; {each}; {note}")
 
 
-def page_shift(chromium: Any, address: str) -> float:
-    """Cumulative layout shift of one page at 1280 × 720, until it is at rest."""
+def page_shift(chromium: Any, address: str) -> tuple[float, float]:
+    """Cumulative layout shift of one page at 1280 × 720, until it is at rest.
+
+    Returns:
+        All of it, and without that of the menu taking its place.
+    """
     context = chromium.new_context(viewport=PROJECTOR)
     page = context.new_page()
     page.add_init_script(OBSERVE)
     page.goto(address)
     settled(page)
-    shifts = [(s["time"], s["value"]) for s in page.evaluate("window.shifts")]
+    shifts = page.evaluate("window.shifts")
     context.close()
-    return cumulative(shifts)
+    return (
+        cumulative([(s["time"], s["value"]) for s in shifts]),
+        cumulative([(s["time"], s["value"]) for s in shifts if not s["menu"]]),
+    )
 
 
 def cumulative(shifts: list[tuple[float, float]]) -> float:
