@@ -273,3 +273,21 @@ def renamed(files: dict[str, bytes], encoding: str) -> io.BytesIO:
 def test_no_encodings_are_offered_where_names_are_certain() -> None:
     assert importing.name_encodings(zipped({**GOOD, "\u6b63/1.png": b""})) == {}
     assert importing.name_encodings(io.BytesIO(b"no archive")) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("a" * 255, ""),
+        ("a" * 256, "its name is too long"),
+        ("\u00fc" * 127, ""),
+        ("\u00fc" * 128, "its name is too long"),
+        ("/".join("a" * 32), ""),
+        ("/".join("a" * 33), "its name is too long"),
+        ("/".join(["a" * 200] * 10), ""),
+        ("/".join(["a" * 200] * 10 + ["b"]), "its name is too long"),
+    ],
+)
+def test_names_of_any_length(path: str, reason: str) -> None:
+    """255 bytes a part, 32 parts, 2,000 bytes in all."""
+    assert importing._reason(path, path.split("/"), set()) == reason

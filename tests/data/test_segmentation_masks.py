@@ -40,3 +40,11 @@ def test_masks_are_told_by_what_they_lie_beside(images: str, masks: str) -> None
         return {tuple(path.split("/")) for path in paths.split(", ") if path}
 
     assert find_masks(parts(f"{images}, {masks}")) == parts(masks)
+
+
+@pytest.mark.parametrize(("alike", "are_masks"), [(9, False), (10, True)])
+def test_nearly_all_masks_are_called_as_images(alike: int, are_masks: bool) -> None:
+    """More than nine of ten."""
+    files = [("b", "x.png"), *(("a", f"{n}.png") for n in range(alike))]
+    files += [("masks", f"{n}.png") for n in range(10)]
+    assert (len(find_masks(files)) == 10) is are_masks

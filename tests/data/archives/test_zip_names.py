@@ -102,3 +102,11 @@ def test_how_usual_a_name_is(text: str, encoding: str, score: float) -> None:
     """The mean over characters beyond ASCII."""
     assert zip_names._score([text], encoding) == pytest.approx(score)
     assert zip_names._score([text, text], encoding) == pytest.approx(score)
+
+
+def test_the_same_bytes_are_certain_where_an_entry_says_so() -> None:
+    """Bytes that are UTF-8 by their flag, and no UTF-8."""
+    name = "\u5f02\u5e38".encode("gb18030")
+    decoded = zip_names.decode_names([entry(name), entry(name, True)], "gb18030")
+    assert decoded[0] == "\u5f02\u5e38"
+    assert decoded[1].encode("utf-8", "surrogateescape") == name

@@ -1,0 +1,57 @@
+"""Sentence, progress and last values of a run on a slide; the step: test_steps."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from medmodel.runs.status import RunStatus, Status
+from pages._shared.presenter import curves_scene
+
+FINISHED = Status(RunStatus.DONE, epoch=3)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (FINISHED, "Epochs: 3."),
+        (
+            Status(RunStatus.DONE, epoch=3, best_epoch=2),
+            "Epochs: 3; best epoch: 2.",
+        ),
+        (Status(RunStatus.RUNNING, message="Training."), "Training."),
+        (
+            Status(RunStatus.RUNNING, message="Training.", seconds_left=0),
+            "Training. 0 s left.",
+        ),
+    ],
+)
+def test_sentence(status: Status, sentence: str) -> None:
+    assert curves_scene._sentence(status) == sentence
+
+
+@pytest.mark.parametrize(
+    ("facts", "progress"),
+    [
+        ({"phase": "training", "steps": 8, "step": 2, "done": 1, "total": 2}, 0.25),
+        ({"phase": "training", "steps": 8, "step": 9}, 1.0),
+        ({"phase": "training", "done": 1, "total": 2}, 0.5),
+        ({"phase": "checking", "steps": 8, "step": 2, "done": 1, "total": 2}, 0.5),
+        ({"phase": "checking", "done": 3, "total": 2}, 1.0),
+        ({"phase": "checking", "done": 3}, 0.0),
+    ],
+)
+def test_progress(facts: dict[str, int], progress: float) -> None:
+    assert curves_scene._progress(Status(RunStatus.RUNNING, **facts)) == progress
+    assert curves_scene._progress(Status(RunStatus.DONE, **facts)) is None
+
+
+def test_the_last_of_fifty_values_that_is_finite() -> None:
+    holes = [math.nan] * 49
+    assert curves_scene._last([0.5, *holes], "{:.3g}") == "0.5"
+    assert curves_scene._last([0.5, *holes, math.inf], "{:.3g}") == ""
+    assert curves_scene._last([], "{:.3g}") == ""
+    assert curves_scene._last_share([0.5, *holes]) == "50.0 %"
+    assert curves_scene._last_share([0.5, *holes, math.nan]) == ""
+    assert curves_scene._last_share([0.25, 0.5]) == "50.0 %"
