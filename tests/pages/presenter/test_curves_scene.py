@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_sentence(status: Status, sentence: str) -> None:
         ({"phase": "checking", "done": 3}, 0.0),
     ],
 )
-def test_progress(facts: dict[str, int], progress: float) -> None:
+def test_progress(facts: dict[str, Any], progress: float) -> None:
     assert curves_scene._progress(Status(RunStatus.RUNNING, **facts)) == progress
     assert curves_scene._progress(Status(RunStatus.DONE, **facts)) is None
 
