@@ -3,20 +3,27 @@
 
 const AT_ONCE = 4;
 
+// A text of the page with values in place of the names in braces.
+function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+const count = (n) => n.toLocaleString(document.documentElement.lang || "en");
+
 function size(bytes) {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
-function send(url, file, told) {
+function send(url, file, texts, told) {
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
     request.open("PUT", url);
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.webkitRelativePath || file.name));
     request.upload.onprogress = (event) => told(event.loaded);
-    request.onerror = () => failed(new Error("The upload broke off: is the server there, and its disk not full?"));
+    request.onerror = () => failed(new Error(texts.broken_off));
     request.onload = () => {
       if (request.status === 200) return done();
-      let text = "The server did not take it.";
+      let text = texts.refused;
       try { text = JSON.parse(request.responseText).error; } catch { /* not from us */ }
       failed(new Error(text));
     };
@@ -26,14 +33,14 @@ function send(url, file, told) {
 
 async function upload(root, component, files) {
   const bar = root.querySelector(".mm-bar"), said = root.querySelector(".mm-said");
-  const input = root.querySelector("input");
+  const input = root.querySelector("input"), { texts } = component.data;
   const all = files.reduce((sum, file) => sum + file.size, 0);
   if (files.length > component.data.most) {
-    said.textContent = `These are more than ${component.data.most.toLocaleString("en")} files.`;
+    said.textContent = fill(texts.too_many, { files: count(component.data.most) });
     return;
   }
   if (all > component.data.bytes) {
-    said.textContent = `This is ${size(all)}; there is room for ${size(component.data.bytes)}. Put the folder on the server's disk instead.`;
+    said.textContent = fill(texts.too_large, { size: size(all), room: size(component.data.bytes) });
     return;
   }
   const sent = new Map();
@@ -41,12 +48,12 @@ async function upload(root, component, files) {
   const show = () => {
     const bytes = [...sent.values()].reduce((sum, n) => sum + n, 0);
     bar.firstElementChild.style.width = `${all ? Math.min(100, (100 * bytes) / all) : 100}%`;
-    said.textContent = `${size(Math.min(bytes, all))} of ${size(all)}, ${finished.toLocaleString("en")} of ${files.length.toLocaleString("en")} files`;
+    said.textContent = fill(texts.sent, { sent: size(Math.min(bytes, all)), size: size(all), arrived: count(finished), files: count(files.length) });
   };
   const work = async () => {
     while (at < files.length) {
       const n = at++;
-      await send(component.data.url, files[n], (loaded) => { sent.set(n, loaded); show(); });
+      await send(component.data.url, files[n], texts, (loaded) => { sent.set(n, loaded); show(); });
       sent.set(n, files[n].size);
       finished += 1;
       show();
@@ -57,7 +64,7 @@ async function upload(root, component, files) {
   root.busy = true;
   try {
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, files.length) }, work));
-    said.textContent = `${files.length === 1 ? files[0].name : `${files.length.toLocaleString("en")} files`}: all here, ${size(all)}.`;
+    said.textContent = fill(files.length === 1 ? texts.file_arrived : texts.files_arrived, { file: files[0]?.name, files: count(files.length), size: size(all) });
     component.setTriggerValue("arrived", finished);
   } catch (error) {
     at = files.length;
@@ -72,8 +79,9 @@ export default function (component) {
   const root = component.parentElement.querySelector(".mm-upload");
   const input = root.querySelector("input"), label = root.querySelector(".mm-choose");
   const folder = component.data.kind === "folder";
-  root.querySelector(".mm-label").textContent = component.data.help;
-  input.setAttribute("aria-label", component.data.label);
+  root.querySelector(".mm-label").textContent = component.data.texts.help;
+  input.setAttribute("aria-label", component.data.texts.label);
+  root.querySelector(".mm-bar").setAttribute("aria-label", component.data.texts.progress);
   input.webkitdirectory = folder;
   input.accept = component.data.accept;
   if (root.url !== component.data.url && !root.busy) {

@@ -28,4 +28,4 @@ def test_every_page_opens_on_an_empty_workspace(path: str) -> None:
     app = open_page(path)
     assert len(app.title) == 1
     shown = [part.proto.component_name for part in app.get("bidi_component")]
-    assert "disclaimer" in shown
+    assert "disclaimer-en" in shown

@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from medmodel.language import _
+
 FORMAT = "figure-format"
 """Where the session keeps the format in which figures are downloaded."""
 FORMATS = {"png": "PNG", "svg": "SVG"}
@@ -58,7 +60,7 @@ def show_figure(
 def pick_format() -> None:
     """Lets the user choose in which format figures are downloaded."""
     st.segmented_control(
-        "Every figure has a camera button; it saves",
+        _("Every figure has a camera button; it saves"),
         list(FORMATS),
         format_func=lambda key: FORMATS[key],
         default="png",

@@ -8,6 +8,7 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.core.environment import REPOSITORY
+from medmodel.language import _
 from pages._shared.common.keyboard import primary_button
 
 _COOKIE = "medmodel-consent"
@@ -37,14 +38,15 @@ def ask_consent(page: str) -> bool:
         return True
     with st.container(border=True):
         st.markdown(
-            "#### Before you start\n"
-            "MedModel is **not for clinical use**. It is for research and teaching: "
-            "a model's score is not a diagnosis, and nothing shown here may decide "
-            "about a patient.\n\n"
-            "Images that you upload stay in this server's memory, are not saved, and "
-            "are forgotten when you close the page."
+            _(
+                "#### Before you start\nMedModel is **not for clinical use**. It is "
+                "for research and teaching: a model's score is not a diagnosis, "
+                "and nothing shown here may decide about a patient.\n\nImages that "
+                "you upload stay in this server's memory, are not saved, and are "
+                "forgotten when you close the page."
+            )
         )
-        if primary_button("I understand", "Enter"):
+        if primary_button(_("I understand"), "Enter"):
             st.session_state["consent"] = True
             audit.record("consent", page=page)
             st.rerun()

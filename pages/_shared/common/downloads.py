@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.language import _
 from medmodel.runs.run import Run
 
 
@@ -59,7 +60,7 @@ def csv_button(
         mime="text/csv",
         icon=":material/download:",
         key=f"csv-{name}",
-        help=f"The numbers behind this as a table ({name})",
+        help=_("The numbers behind this as a table ({file})", file=name),
         on_click="ignore",
     )
 

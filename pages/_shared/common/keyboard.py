@@ -7,6 +7,7 @@ from functools import lru_cache
 import streamlit as st
 
 from medmodel.core.environment import REPOSITORY
+from medmodel.language import _
 
 
 def primary_button(
@@ -29,7 +30,8 @@ def primary_button(
         disabled: Whether neither does anything.
         help: What more there is to know; the key is named after it.
     """
-    tip = f"{help} Key: {keys}." if help else f"Key: {keys}."
+    key = _("Key: {key}.", key=keys)
+    tip = f"{help} {key}" if help else key
     clicked = st.button(label, type="primary", icon=icon, disabled=disabled, help=tip)
     return clicked or (not disabled and _pressed(label, keys))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from medmodel.language import _
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -26,7 +27,7 @@ def show_lineage(run: Run) -> None:
     if source is None or not source.config.dataset:
         return
     tests = [e for e in entries if e.test_of == source.run.id]
-    with st.expander("Lineage", icon=":material/account_tree:"):
+    with st.expander(_("Lineage"), icon=":material/account_tree:"):
         _show_way(source, tests)
 
 
@@ -37,32 +38,41 @@ def show_runs_of(folder: Path) -> None:
     runs = [e for e in entries if not e.test_of and Path(e.config.dataset) in places]
     if not runs:
         return
-    with st.expander(f"Lineage: runs ({len(runs):,})", icon=":material/account_tree:"):
+    with st.expander(
+        _("Lineage: runs ({runs:,})", runs=len(runs)), icon=":material/account_tree:"
+    ):
         for entry in runs[:_MOST]:
             _show_way(entry, [e for e in entries if e.test_of == entry.run.id])
         if len(runs) > _MOST:
-            st.page_link(widgets.RUNS, label="All runs")
+            st.page_link(widgets.RUNS, label=_("All runs"))
 
 
 def _show_way(source: Entry, tests: Sequence[Entry]) -> None:
     dataset, run_id = source.config.dataset, source.run.id
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _node(
-            "Data set", widgets.folder_name(dataset), widgets.DATASETS, dataset=dataset
+            _("Data set"),
+            widgets.folder_name(dataset),
+            widgets.DATASETS,
+            dataset=dataset,
         )
         st.markdown("→", width="content")
-        state = STATE_TITLES[source.status.state]
-        _node("Run", f"{source.title} · {state}", widgets.RUNS, run=run_id)
+        state = _(STATE_TITLES[source.status.state])
+        _node(_("Run"), f"{source.title} · {state}", widgets.RUNS, run=run_id)
         if not source.has_model:
             return
         st.markdown("→", width="content")
         accuracy = source.test_accuracy
-        shown = "" if accuracy is None else f" · test accuracy {accuracy:.3f}"
-        _node("Model", f"Evaluate{shown}", widgets.EVALUATE, run=run_id)
+        name = (
+            _("Evaluate")
+            if accuracy is None
+            else _("Evaluate · test accuracy {accuracy:.3f}", accuracy=accuracy)
+        )
+        _node(_("Model"), name, widgets.EVALUATE, run=run_id)
         for test in tests[:_MOST]:
             st.markdown("→", width="content")
             name = widgets.folder_name(test.config.dataset)
-            _node("External test", name, widgets.EVALUATE, run=test.run.id)
+            _node(_("External test"), name, widgets.EVALUATE, run=test.run.id)
 
 
 def _node(kind: str, name: str, page: str, **params: str) -> None:

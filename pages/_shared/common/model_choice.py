@@ -12,8 +12,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from medmodel.core.config import RECIPES
+from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.core.errors import RunError
+from medmodel.language import _, format_date
 from medmodel.reports import plots
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
@@ -28,7 +29,7 @@ CHOSEN = "chosen-model"
 _PARAMETER = "run"
 
 
-def pick_model(page: str, label: str = "Model", tests: bool = False) -> Run | None:
+def pick_model(page: str, tests: bool = False) -> Run | None:
     """Lets the user choose among runs that have a model, grouped by data set.
 
     A link to a run that is gone or has no model is said to be that; no other model is
@@ -36,7 +37,6 @@ def pick_model(page: str, label: str = "Model", tests: bool = False) -> Run | No
 
     Args:
         page: The page's path in the address, such as `"diagnose"`.
-        label: What stands above the list.
         tests: Whether external tests are listed, too; else such a test stands for the
             model that it tests.
 
@@ -49,17 +49,17 @@ def pick_model(page: str, label: str = "Model", tests: bool = False) -> Run | No
     linked = st.query_params.get(_PARAMETER, "")
     wanted = _usable(linked, entries) if linked else _remembered(entries)
     with st.container(gap=None):
-        chosen = _select(label, entries, wanted)
+        chosen = _select(entries, wanted)
         if chosen and not linked:
             show_in_address(page, _PARAMETER, chosen)
     if chosen is None:
         _say_why_missing(linked)
         return None
     if linked and linked != chosen:
-        st.caption("The link names an external test of this model.")
+        st.caption(_("The link names an external test of this model."))
     before = st.session_state.get(CHOSEN)
     if before and not linked and _usable(before, entries) is None:
-        st.caption("The model that was chosen before is gone; this is the newest.")
+        st.caption(_("The model that was chosen before is gone; this is the newest."))
     st.session_state[CHOSEN] = chosen
     return entries[chosen].run
 
@@ -85,7 +85,7 @@ def _remembered(entries: Mapping[str, Entry]) -> str:
     return kept or max(trained or entries)
 
 
-def _select(label: str, entries: Mapping[str, Entry], wanted: str | None) -> str | None:
+def _select(entries: Mapping[str, Entry], wanted: str | None) -> str | None:
     ordered = sorted(entries.values(), key=list_order)
     titles = disambiguate(
         {entry.run.id: model_label(entry) for entry in ordered}, lambda run: run[-6:]
@@ -93,11 +93,11 @@ def _select(label: str, entries: Mapping[str, Entry], wanted: str | None) -> str
     # The address rules: Back and links change it behind the list.
     st.session_state["model"] = wanted
     chosen: str | None = st.selectbox(
-        label,
+        _("Model"),
         list(titles),
         format_func=titles.__getitem__,
         index=None,
-        placeholder="Choose a model",
+        placeholder=_("Choose a model"),
         key="model",
         on_change=_take_choice,
     )
@@ -119,21 +119,38 @@ def list_order(entry: Entry) -> tuple[str, str, float, str]:
 def model_label(entry: Entry) -> str:
     """A model in one line of a list: data set, recipe, accuracy with its n, date."""
     folder = dataset_name(entry.config)
-    title = entry.title.replace(f" on {Path(entry.config.dataset).name}", "", 1)
-    if entry.config.name and entry.config.recipe in RECIPES:
-        title += f", {RECIPES[entry.config.recipe].title}"
-    accuracy = "not tested"
+    title = _title_without_folder(entry.config)
+    accuracy = _("not tested")
     if entry.test_accuracy is not None:
         share = plots.measured_share(entry.test_accuracy)
-        accuracy = f"accuracy {share} on test (n = {entry.test_images:,})"
-    kind = "external test, " if entry.test_of else ""
-    return f"{folder} · {kind}{title} · {accuracy} · {day_and_time(entry.run.id)}"
+        accuracy = _(
+            "accuracy {accuracy} on test (n = {images:,})",
+            accuracy=share,
+            images=entry.test_images,
+        )
+    if entry.test_of:
+        title = _("external test, {title}", title=title)
+    return f"{folder} · {title} · {accuracy} · {day_and_time(entry.run.id)}"
+
+
+def _title_without_folder(config: TrainConfig) -> str:
+    preset = RECIPES.get(config.recipe)
+    recipe = _(preset.title) if preset else config.recipe
+    title = config.name.replace(f" on {Path(config.dataset).name}", "", 1) or recipe
+    if config.folds > 1:
+        title = _(
+            "{title}, fold {fold} of {folds}",
+            title=title,
+            fold=config.fold,
+            folds=config.folds,
+        )
+    return f"{title}, {recipe}" if config.name and preset else title
 
 
 def day_and_time(run_id: str) -> str:
     """When a run was submitted, from its id: `28 Nov 2026, 23:28`."""
     moment = datetime.strptime(run_id[:13], "%Y%m%d-%H%M")
-    return moment.strftime("%d %b %Y, %H:%M")
+    return _("{day}, {time}", day=format_date(moment), time=f"{moment:%H:%M}")
 
 
 def _say_why_missing(linked: str) -> None:
@@ -143,24 +160,34 @@ def _say_why_missing(linked: str) -> None:
         state = run.status.state
     except RunError:
         st.error(
-            "The link names a run that is not here any more, or never was. Choose a "
-            "model above.",
+            _(
+                "The link names a run that is not here any more, or never was. "
+                "Choose a model above."
+            ),
             icon=":material/link_off:",
         )
         return
     if state.active:
-        why = "is not finished yet: it has no model to ask."
+        text = _(
+            "The run of this link, {run}, is not finished yet: it has no model to ask. "
+            "Choose another above.",
+            run=plain(run.title),
+        )
     elif state is RunStatus.FAILED:
-        why = "failed before it had a model."
+        text = _(
+            "The run of this link, {run}, failed before it had a model. Choose another "
+            "above.",
+            run=plain(run.title),
+        )
     else:
-        why = "has no model."
-    st.error(
-        f"The run of this link, {plain(run.title)}, {why} Choose another above.",
-        icon=":material/link_off:",
-    )
+        text = _(
+            "The run of this link, {run}, has no model. Choose another above.",
+            run=plain(run.title),
+        )
+    st.error(text, icon=":material/link_off:")
     st.page_link(
         RUNS,
-        label="Open its page",
+        label=_("Open its page"),
         icon=":material/monitoring:",
         query_params={"run": run.id},
     )

@@ -23,6 +23,7 @@ from medmodel.evaluation.metrics import class_metrics, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions, subset
 from medmodel.evaluation.subgroups import ALL, Subgroup, with_facts
 from medmodel.evaluation.temperature_scaling import Temperature, fit_temperature
+from medmodel.language import _
 from medmodel.runs.copies import Copies, copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run
 
@@ -105,7 +106,7 @@ def part_of(run: Run, group: Subgroup = ALL) -> Predictions:
         return split(run)
     inside = group.holds(images(run))
     if not inside.any():
-        raise DataError("No test image is like this.")
+        raise DataError(_("No test image is like this."))
     return subset(split(run), inside)
 
 
@@ -140,8 +141,9 @@ def _version(run: Run, group: Subgroup) -> tuple[str, tuple[int, int]]:
     return str(run.folder), (version(run), 0 if group == ALL else _checked(run))
 
 
-# The second parameter only makes a new entry where a file has changed.
-@st.cache_resource(max_entries=32, show_spinner="Reading what the model said …")
+# The second parameter only makes a new entry where a file has changed. What turns
+# while it reads is the same in every language.
+@st.cache_resource(max_entries=32, show_spinner="…")
 def _predictions(folder: str, version: int) -> pd.DataFrame:
     return independent_predictions(Run(Path(folder)))
 

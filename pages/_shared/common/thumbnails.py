@@ -14,6 +14,7 @@ from medmodel.core.regular_files import open_data_file
 from medmodel.data.folders import safe_folder
 from medmodel.imaging.images import png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
+from medmodel.language import _, translate
 from medmodel.reports.plots import enlarged, framed
 from medmodel.runs.run import Run
 
@@ -47,14 +48,20 @@ def small_images_of(dataset: str, paths: Sequence[str]) -> list[bytes | str]:
                 changed = os.fstat(file.fileno()).st_mtime_ns
             return _small_image(folder, path, changed)
         except FileNotFoundError:
-            return f"The image {path!r} is not in the data set any more."
+            return _("The image {image!r} is not in the data set any more.", image=path)
         except OSError as error:
-            return f"{path} cannot be opened: {error.strerror}."
+            return _(
+                "{image} cannot be opened: {reason}.",
+                image=path,
+                reason=error.strerror,
+            )
         except MedModelError as error:
             return str(error)
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return list(threads.map(small, paths))
+        images = list(threads.map(small, paths))
+    # Those threads belong to no session: they speak English.
+    return [image if isinstance(image, bytes) else translate(image) for image in images]
 
 
 @lru_cache(maxsize=2000)

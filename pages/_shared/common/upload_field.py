@@ -10,15 +10,16 @@ import streamlit as st
 from medmodel import uploads
 from medmodel.core.environment import REPOSITORY
 from medmodel.data import importing
+from medmodel.language import N_, _, translate
 from medmodel.uploads import Upload
 from pages._shared.common.words import plain
 
 ASSETS = REPOSITORY / "assets"
 Kind = Literal["zip", "folder", "npz"]
 _LABELS: dict[Kind, tuple[str, str]] = {
-    "zip": ("ZIP file", "Choose a ZIP file, or drop it here."),
-    "folder": ("Folder", "Choose a folder; all of its files are sent."),
-    "npz": ("MedMNIST file", "Choose a file such as pneumoniamnist.npz."),
+    "zip": (N_("ZIP file"), N_("Choose a ZIP file, or drop it here.")),
+    "folder": (N_("Folder"), N_("Choose a folder; all of its files are sent.")),
+    "npz": (N_("MedMNIST file"), N_("Choose a file such as pneumoniamnist.npz.")),
 }
 
 
@@ -39,13 +40,11 @@ def upload_field(kind: Kind) -> Upload | None:
         css=_source("upload.css"),
         js=_source("upload.js"),
     )
-    label, help_text = _LABELS[kind]
     answer = component(
         data={
             "url": f"/upload/{ticket}",
             "kind": kind,
-            "label": label,
-            "help": f"{help_text} Room for {importing.room() / 2**30:,.0f} GB.",
+            "texts": _texts(kind),
             "accept": "" if kind == "folder" else f".{kind}",
             "most": importing.MOST_FILES,
             "bytes": importing.room(),
@@ -60,12 +59,35 @@ def upload_field(kind: Kind) -> Upload | None:
         st.session_state[refused] = str(answer.failed)
         st.rerun()
     if refused in st.session_state:
-        st.error(plain(st.session_state[refused]))
+        st.error(plain(translate(st.session_state[refused])))
     if answer.arrived:
         st.session_state[arrived] = ticket
         st.session_state.pop(refused, None)
         st.rerun()
     return uploads.opened(ticket) if st.session_state.get(arrived) == ticket else None
+
+
+def _texts(kind: Kind) -> dict[str, str]:
+    """What the field says; it puts values in place of names in braces."""
+    label, what = _LABELS[kind]
+    room = _("Room for {room:,.0f} GB.", room=importing.room() / 2**30)
+    return {
+        "label": _(label),
+        "help": f"{_(what)} {room}",
+        "progress": _("Upload"),
+        "broken_off": _(
+            "The upload broke off: is the server there, and its disk not full?"
+        ),
+        "refused": _("The server did not take it."),
+        "too_many": _("These are more than {files} files."),
+        "too_large": _(
+            "This is {size}; there is room for {room}. Put the folder on the server's "
+            "disk instead."
+        ),
+        "sent": _("{sent} of {size}, {arrived} of {files} files"),
+        "file_arrived": _("{file}: all here, {size}."),
+        "files_arrived": _("{files} files: all here, {size}."),
+    }
 
 
 def forget_upload(kind: Kind) -> None:

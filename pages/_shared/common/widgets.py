@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from html import escape
 from pathlib import Path
+from string import Template
 
 import streamlit as st
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import MedModelError
+from medmodel.language import _, present_language, translate
 from medmodel.runs.run import RunStore
 from pages._shared.common.words import disambiguate, plain
 
@@ -41,7 +44,13 @@ def not_for_clinical_use() -> None:
         (REPOSITORY / "assets" / f"disclaimer.{kind}").read_text(encoding="utf-8")
         for kind in ("html", "css")
     )
-    st.components.v2.component("disclaimer", html=html, css=css)(height=1)
+    text = Template(html).substitute(
+        warning=escape(_("Not for clinical use.")),
+        purpose=escape(_("Research and teaching only.")),
+    )
+    # A component has one text for all sessions: one for each language.
+    name = f"disclaimer-{present_language()}"
+    st.components.v2.component(name, html=text, css=css)(height=1)
 
 
 @contextlib.contextmanager
@@ -50,7 +59,7 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except MedModelError as error:
-        st.error(plain(error), icon=":material/error:")
+        st.error(plain(translate(str(error))), icon=":material/error:")
 
 
 def empty_state(sentence: str, page: str, label: str, **params: str) -> None:
@@ -75,7 +84,7 @@ def folder_names(paths: Iterable[str]) -> dict[str, str]:
 def folder_name(path: str) -> str:
     """A data set's folder as shown in lists: relative to the workspace's own."""
     if not path:  # of a run that lost its settings
-        return "a data set that is not known any more"
+        return _("a data set that is not known any more")
     folder = Path(path)
     datasets = workspace_root() / "datasets"
     return (

@@ -6,16 +6,18 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import date
 
+from medmodel.language import N_, _, format_date, format_number
 from medmodel.runs.status import RunStatus
 
 STATE_TITLES = {
-    RunStatus.QUEUED: "Waiting",
-    RunStatus.RUNNING: "Training",
-    RunStatus.DONE: "Done",
-    RunStatus.STOPPED: "Stopped",
-    RunStatus.FAILED: "Failed",
-    RunStatus.INTERRUPTED: "Interrupted",
+    RunStatus.QUEUED: N_("Waiting"),
+    RunStatus.RUNNING: N_("Training"),
+    RunStatus.DONE: N_("Done"),
+    RunStatus.STOPPED: N_("Stopped"),
+    RunStatus.FAILED: N_("Failed"),
+    RunStatus.INTERRUPTED: N_("Interrupted"),
 }
 
 
@@ -57,33 +59,39 @@ def disambiguate(
 def duration(seconds: float) -> str:
     """A length of time: `0.4 s`, `12 s`, `2 min 10 s`, `1 h 5 min`."""
     if 0 < seconds < 1:
-        return f"{seconds:.1f} s"
+        return _("{seconds:.1f} s", seconds=seconds)
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return _("{seconds} s", seconds=whole)
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+        if not rest:
+            return _("{minutes} min", minutes=minutes)
+        return _("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if not minutes:
+        return _("{hours} h", hours=hours)
+    return _("{hours} h {minutes} min", hours=hours, minutes=minutes)
 
 
 def ago(moment: float) -> str:
     """How long ago a moment (seconds since 1970) was: `3 min ago`."""
     passed = max(time.time() - moment, 0)
     if passed < 60:
-        return "just now"
+        return _("just now")
     if passed < 3600:
-        return f"{int(passed // 60)} min ago"
+        return _("{minutes} min ago", minutes=int(passed // 60))
     if passed < 86400:
-        return f"{int(passed // 3600)} h ago"
-    return time.strftime("%d %b %Y", time.localtime(moment))
+        return _("{hours} h ago", hours=int(passed // 3600))
+    return format_date(date.fromtimestamp(moment))
 
 
 def bytes_text(count: float) -> str:
     """A number of bytes: `12 MB`, `3.4 GB`."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
+    if count < 1000:
+        return _("{count:.0f} bytes", count=count)
+    for unit in ("kB", "MB"):
         count /= 1000
-    return f"{count:.1f} GB"
+        if count < 1000:
+            return f"{format_number(count, '.0f')} {unit}"
+    return f"{format_number(count / 1000, '.1f')} GB"
