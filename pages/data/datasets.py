@@ -6,9 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from medmodel.core.background import TaskState
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.data.folders import allowed, recent_datasets, safe_folder, subfolders
 from medmodel.data.synthetic import SAMPLE_NAME, ensure_sample_dataset
+from medmodel.language import _, translate
 from medmodel.quality import indexing, report_store
 from medmodel.quality.checks import DatasetReport
 from pages._shared.common import widgets
@@ -36,10 +38,10 @@ def show_shortcuts() -> None:
     """Sample data and the data sets of the latest runs, one click each."""
     recent = [p for p in recent_datasets(widgets.store()) if p.name != SAMPLE_NAME]
     with st.container(border=True):
-        st.markdown("**Sample and recent data sets**")
+        st.markdown(_("**Sample and recent data sets**"))
         with st.container(horizontal=True):
             if st.button(SAMPLE_NAME, icon=":material/science:", type="primary"):
-                with st.spinner("Making the sample images"):
+                with st.spinner(_("Making the sample images")):
                     folder = ensure_sample_dataset()
                 open_dataset(folder)
             for folder in recent:
@@ -52,7 +54,7 @@ def show_browser() -> None:
     roots = [root for root in data_roots() if root.is_dir()]
     current = st.session_state.get("browsed", roots[0])
     with st.container(border=True):
-        st.markdown("**Folders on this server**")
+        st.markdown(_("**Folders on this server**"))
         if current is None or not allowed(current) or not current.is_dir():
             show_folders(roots, {root: str(root) for root in roots})
             return
@@ -60,10 +62,10 @@ def show_browser() -> None:
         with st.container(horizontal=True):
             if len(roots) > 1 or current not in roots:
                 up = None if current in roots else current.parent
-                if st.button("Up", icon=":material/arrow_upward:"):
+                if st.button(_("Up"), icon=":material/arrow_upward:"):
                     st.session_state["browsed"] = up
                     st.rerun()
-            if st.button("Check this folder", icon=":material/fact_check:"):
+            if st.button(_("Check this folder"), icon=":material/fact_check:"):
                 open_dataset(current)
         show_folders(subfolders(current), {})
 
@@ -71,10 +73,10 @@ def show_browser() -> None:
 def show_folders(paths: list[Path], titles: dict[Path, str]) -> None:
     """A button for each folder, with a filter where there are many."""
     if len(paths) > _LISTED:
-        text = st.text_input("Filter", placeholder="Part of a folder's name")
+        text = st.text_input(_("Filter"), placeholder=_("Part of a folder's name"))
         paths = [p for p in paths if text.casefold() in p.name.casefold()]
     if not paths:
-        st.caption("No folders in here.")
+        st.caption(_("No folders in here."))
     with st.container(horizontal=True, gap="small"):
         for folder in paths[:_LISTED]:
             label = plain(titles.get(folder, folder.name))
@@ -82,7 +84,13 @@ def show_folders(paths: list[Path], titles: dict[Path, str]) -> None:
                 st.session_state["browsed"] = folder
                 st.rerun()
     if len(paths) > _LISTED:
-        st.caption(f"The first {_LISTED} of {len(paths):,} folders are shown.")
+        st.caption(
+            _(
+                "The first {shown} of {folders:,} folders are shown.",
+                shown=_LISTED,
+                folders=len(paths),
+            )
+        )
 
 
 @st.fragment(run_every=0.5)
@@ -91,13 +99,19 @@ def show_progress(folder: Path) -> None:
     state = indexing.indexing_state(folder)
     if not state.running:
         st.rerun()
-    words = {
-        "checking": f"Checking {state.done:,} of {state.total:,} files",
-        "comparing": "Comparing images and making thumbnails",
-    }
-    text = words.get(state.phase, "Looking for files")
     share = state.done / state.total if state.total else 0.0
-    st.progress(share, text=f"{text}. You may leave this page; the check goes on.")
+    rest = _("You may leave this page; the check goes on.")
+    st.progress(share, text=f"{_phase_sentence(state)} {rest}")
+
+
+def _phase_sentence(state: TaskState) -> str:
+    if state.phase == "checking":
+        return _(
+            "Checking {done:,} of {total:,} files.", done=state.done, total=state.total
+        )
+    if state.phase == "comparing":
+        return _("Comparing images and making thumbnails.")
+    return _("Looking for files.")
 
 
 def show_state(folder: Path) -> None:
@@ -106,7 +120,7 @@ def show_state(folder: Path) -> None:
     if state.running:
         show_progress(folder)
     elif state.error and not layout_question_view.show_question(folder):
-        st.error(plain(state.error), icon=":material/error:")
+        st.error(plain(translate(state.error)), icon=":material/error:")
         dataset_view.show_rejected(folder)
 
 
@@ -115,14 +129,16 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
     with st.container(border=True):
         stored = report_store.load_pattern(folder)
         pattern = st.text_input(
-            "Patient ID pattern (regular expression)",
+            _("Patient ID pattern (regular expression)"),
             stored,
             key=f"pattern {folder}",
             max_chars=200,
-            placeholder="For example (patient\\d+)",
-            help="Searched for in the path inside the data set; its first group is the "
-            "patient ID. All images of one patient go into the same split. "
-            "Empty: patients are unknown.",
+            placeholder=_("For example (patient\\d+)"),
+            help=_(
+                "Searched for in the path inside the data set; its first group is "
+                "the patient ID. All images of one patient go into the same split. "
+                "Empty: patients are unknown."
+            ),
         )
         if pattern != stored:
             with errors_shown():
@@ -130,19 +146,26 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
         named = report.num_images - report.without_patient
         if report.from_headers:
             st.caption(
-                f"The headers of {report.from_headers:,} DICOM files name the patient; "
-                "that counts first. Patient IDs are kept only as pseudonyms, made with "
-                "a key of this workspace."
+                _(
+                    "The headers of {files:,} DICOM files name the patient; "
+                    "that counts first. Patient IDs are kept only as pseudonyms, made "
+                    "with a key of this workspace.",
+                    files=report.from_headers,
+                )
             )
         if named:
-            sentence = f"{report.num_patients:,} patients in {named:,} images"
+            sentence = _(
+                "{patients:,} patients in {images:,} images.",
+                patients=report.num_patients,
+                images=named,
+            )
         else:
-            sentence = "Patients are unknown"
+            sentence = _("Patients are unknown.")
         examples = [
-            f"{path.rsplit('/', 1)[-1]} → {patient or 'unknown'}"
+            f"{path.rsplit('/', 1)[-1]} → {patient or _('unknown')}"
             for path, patient in report.patient_examples[:3]
         ]
-        st.caption(plain(f"{sentence}. {'  ·  '.join(examples) if named else ''}"))
+        st.caption(plain(f"{sentence} {'  ·  '.join(examples) if named else ''}"))
     return report
 
 
@@ -155,15 +178,15 @@ def show_dataset(folder: Path) -> None:
     verdict = st.container()
     with st.container(horizontal=True):
         if report and st.button(
-            "Train on this data set", type="primary", icon=":material/play_circle:"
+            _("Train on this data set"), type="primary", icon=":material/play_circle:"
         ):
             st.switch_page(widgets.TRAIN, query_params={"dataset": str(folder)})
         kind = "secondary" if report else "primary"
-        label = "Check again" if report else "Check this folder"
+        label = _("Check again") if report else _("Check this folder")
         if st.button(label, type=kind, icon=":material/fact_check:"):
             indexing.start_indexing(folder)
             st.rerun()
-        if st.button("Choose another", icon=":material/folder:"):
+        if st.button(_("Choose another"), icon=":material/folder:"):
             st.switch_page(widgets.DATASETS)
     show_state(folder)
     if report is None:
@@ -190,18 +213,20 @@ def show_dataset(folder: Path) -> None:
 asked = st.query_params.get("dataset", "")
 chosen: Path | None = None
 name = Path(asked).name if asked else ""
-purpose = "See what is in a folder of images before anything is trained on it."
-page_header(name or "Data sets", purpose)
+purpose = _("See what is in a folder of images before anything is trained on it.")
+page_header(name or _("Data sets"), purpose)
 with errors_shown():
     if asked:
         chosen = safe_folder(asked)
         show_dataset(chosen)
 if chosen is None:
     st.markdown(
-        "A data set is a folder with one folder per class; folders called train, val "
-        "and test around them are understood. Or a table beside the images (CSV) with "
-        "the columns file and label, and patient and split if known. Nothing in it is "
-        "ever changed."
+        _(
+            "A data set is a folder with one folder per class; folders called "
+            "train, val and test around them are understood. Or a table beside "
+            "the images (CSV) with the columns file and label, and patient and "
+            "split if known. Nothing in it is ever changed."
+        )
     )
     workspace_root().joinpath("datasets").mkdir(parents=True, exist_ok=True)
     show_shortcuts()

@@ -14,6 +14,7 @@ from medmodel.imaging import enhance
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.images import Pixels
 from medmodel.imaging.untrusted import DataFile, open_image
+from medmodel.language import _, translate
 from pages._shared.common import widgets
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import show_image
@@ -38,11 +39,13 @@ def pick_image() -> tuple[DataFile | bytes, str] | None:
     """An uploaded image or one of a data set that was trained on, and its name."""
     left, right = st.columns(2, gap="large")
     with right:
-        file = st.file_uploader("Or upload an image", key="enhance-file")
+        file = st.file_uploader(_("Or upload an image"), key="enhance-file")
     if file is not None:
         left.caption(
-            "The uploaded image stays in memory and is not saved. Remove it to return "
-            "to the images of a data set."
+            _(
+                "The uploaded image stays in memory and is not saved. Remove it to "
+                "return to the images of a data set."
+            )
         )
         return file.getvalue(), file.name
     with left:
@@ -51,16 +54,16 @@ def pick_image() -> tuple[DataFile | bytes, str] | None:
         if requested:
             datasets = {requested: folders.safe_folder(requested)} | datasets
         if not datasets:
-            st.caption("Upload an image, or open a data set and train on it once.")
+            st.caption(_("Upload an image, or open a data set and train on it once."))
             return None
         chosen = st.selectbox(
-            "Data set",
+            _("Data set"),
             list(datasets),
             format_func=widgets.folder_names(datasets).__getitem__,
             key="enhance-folder",
         )
         paths = images_of(chosen)
-        path = st.selectbox("Image", paths, key="enhance-image")
+        path = st.selectbox(_("Image"), paths, key="enhance-image")
     return DataFile(datasets[chosen], path), path
 
 
@@ -73,16 +76,18 @@ def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
     if decoded.format not in ("DICOM", "NIfTI"):
         return decoded.pixels, decoded.pixels, "auto"
     window = st.selectbox(
-        "Window (DICOM, NIfTI)",
+        _("Window (DICOM, NIfTI)"),
         ["auto", "file", *WINDOWS, BY_HAND],
-        format_func=lambda w: "By hand" if w == BY_HAND else window_title(w),
+        format_func=lambda w: _("By hand") if w == BY_HAND else window_title(w),
         key="enhance-window",
         help=meaning("window"),
     )
     if window == BY_HAND:
         left, right = st.columns(2, gap="large")
-        level = left.slider("Level (centre)", -1500, 4000, 40, 5, key="enhance-level")
-        width = right.slider("Width", 1, 6000, 400, key="enhance-width")
+        level = left.slider(
+            _("Level (centre)"), -1500, 4000, 40, 5, key="enhance-level"
+        )
+        width = right.slider(_("Width"), 1, 6000, 400, key="enhance-width")
         window = f"{level}/{width}"
     return decoded.pixels, opened(source, window).pixels, window
 
@@ -90,15 +95,15 @@ def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
 def opened(source: DataFile | bytes, window: str) -> DecodedImage:
     """The image with `SIDE` pixels a side at most."""
     options = DecodeOptions(window)
-    return open_image(source, "The image", options, longest_side=SIDE).decoded
+    return open_image(source, _("The image"), options, longest_side=SIDE).decoded
 
 
 def ask_steps() -> list[str]:
     """The chain in the order chosen, with a slider for each strength."""
     chosen = st.multiselect(
-        "Steps, in this order",
+        _("Steps, in this order"),
         list(STEPS),
-        format_func=lambda name: STEPS[name].title,
+        format_func=lambda name: _(STEPS[name].title),
         max_selections=MOST_STEPS,
         key="enhance-steps",
     )
@@ -110,13 +115,13 @@ def ask_steps() -> list[str]:
             continue
         integer = step.whole
         value = st.slider(
-            step.title,
+            _(step.title),
             int(step.low) if integer else float(step.low),
             int(step.high) if integer else float(step.high),
             int(step.usual) if integer else float(step.usual),
             1 if integer else (step.high - step.low) / 200,
             key=f"enhance-{name}",
-            help=step.help,
+            help=_(step.help) if step.help else None,
             format="%g",
         )
         steps.append(f"{name}:{value:g}")
@@ -127,49 +132,61 @@ def show_difference(before: Pixels, after: Pixels, name: str) -> None:
     """Side by side, with the grey levels of both."""
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Before**")
-        show_image(before, name, "Before")
+        st.markdown(f"**{_('Before')}**")
+        show_image(before, name, _("Before"))
     with right:
-        st.markdown("**After**")
-        show_image(after, f"{after.shape[1]} × {after.shape[0]} pixels", "After")
+        st.markdown(f"**{_('After')}**")
+        show_image(
+            after,
+            _(
+                "{width} × {height} pixels",
+                width=after.shape[1],
+                height=after.shape[0],
+            ),
+            _("After"),
+        )
     levels = np.arange(0, 256, 4)
     shares = {
         title: np.histogram(pixels, 64, (0, 256))[0] / pixels.size
-        for title, pixels in (("Before", before), ("After", after))
+        for title, pixels in ((_("Before"), before), (_("After"), after))
     }
-    st.markdown("**Histogram** :gray[proportion of pixels at each grey level]")
-    frame = pd.DataFrame(shares, index=pd.Index(levels, name="Grey level"))
+    st.markdown(_("**Histogram** :gray[proportion of pixels at each grey level]"))
+    frame = pd.DataFrame(shares, index=pd.Index(levels, name=_("Grey level")))
     st.line_chart(frame, height=180, color=["#E69F00", "#0072B2"])
 
 
 def ask_name(steps: list[str], window: str) -> None:
     """Keeps the chain under a name, for the Train form."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Preset name", max_chars=60, key="enhance-name")
+        name = st.text_input(_("Preset name"), max_chars=60, key="enhance-name")
         ready = bool(name.strip() and (steps or window != "auto"))
         if st.button(
-            "Save", type="primary", icon=":material/save:", disabled=not ready
+            _("Save"), type="primary", icon=":material/save:", disabled=not ready
         ):
             enhance.save_chain(name.strip(), steps, window)
-            st.toast("Saved: choose it under Train, More settings, Images.")
+            st.toast(_("Saved: choose it under Train, More settings, Images."))
     for name_of_chain, chain in enhance.saved_chains().items():
-        st.caption(plain(f"{name_of_chain}: {chain.words()}"))
+        st.caption(plain(f"{name_of_chain}: {translate(chain.words())}"))
 
 
 page_header(
-    "Enhance",
-    "Enhance images, compare before and after, and keep the steps for training.",
+    _("Enhance"),
+    _("Enhance images, compare before and after, and keep the steps for training."),
 )
 with errors_shown():
     picked = pick_image()
     if picked is not None:
         before, windowed, window = ask_window(picked[0])
         wanted = ask_steps()
-        with st.spinner("Enhancing the image"):
+        with st.spinner(_("Enhancing the image")):
             changed = enhance.apply(windowed, wanted)
         show_difference(before, changed, picked[1])
         ask_name(wanted, window)
         st.caption(
-            f"Preview at {SIDE} pixels a side at most; training and Diagnose apply the "
-            "steps at full size, before scaling to the network's input size."
+            _(
+                "Preview at {side} pixels a side at most; training and Diagnose "
+                "apply the steps at full size, before scaling to the network's "
+                "input size.",
+                side=SIDE,
+            )
         )

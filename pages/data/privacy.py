@@ -15,6 +15,7 @@ from medmodel.imaging import scans
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.images import Pixels
 from medmodel.imaging.untrusted import OpenedImage, open_image
+from medmodel.language import N_, _, translate
 from pages._shared.common.downloads import noted
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import show_image
@@ -22,16 +23,19 @@ from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 
 _MOST_REGIONS = 10
+_EDGES = (N_("Left"), N_("Top"), N_("Right"), N_("Bottom"))
 
 
 def show_header(data: bytes, name: str) -> None:
     """Technical elements; identifying values only when asked for, which is noted."""
-    st.subheader("DICOM header", anchor=False)
+    st.subheader(_("DICOM header"), anchor=False)
     reveal = st.toggle(
-        "Show identifying values",
+        _("Show identifying values"),
         key=f"reveal-{name}",
-        help="Names, IDs, dates and the like. The audit log notes that they were "
-        "shown, not the values.",
+        help=_(
+            "Names, IDs, dates and the like. The audit log notes that they "
+            "were shown, not the values."
+        ),
     )
     if reveal and not st.session_state.get(f"told-{name}"):
         st.session_state[f"told-{name}"] = True
@@ -41,18 +45,29 @@ def show_header(data: bytes, name: str) -> None:
     st.dataframe(
         pd.DataFrame(
             {
-                "Tag": [row.tag for row in rows],
-                "Name": [row.keyword for row in rows],
-                "Value": ["hidden" if r.value is None else r.value for r in rows],
+                _("Tag"): [row.tag for row in rows],
+                _("Name"): [row.keyword for row in rows],
+                _("Value"): [
+                    _("hidden") if row.value is None else row.value for row in rows
+                ],
             }
         ),
         hide_index=True,
         height=420,
     )
-    state = "shown" if reveal else "hidden"
+    values = {"file": plain(name), "elements": len(rows), "identifying": hidden}
     st.caption(
-        f"{plain(name)}: {len(rows)} elements, of which {hidden} may identify the "
-        f"patient ({state})."
+        _(
+            "{file}: {elements} elements, of which {identifying} may identify the "
+            "patient (shown).",
+            **values,
+        )
+        if reveal
+        else _(
+            "{file}: {elements} elements, of which {identifying} may identify the "
+            "patient (hidden).",
+            **values,
+        )
     )
 
 
@@ -67,7 +82,7 @@ def image_of(data: bytes, name: str) -> OpenedImage | None:
     except ImageTimeoutError:
         raise
     except ImageError as error:
-        st.info(plain(error))
+        st.info(plain(translate(str(error))))
         return None
 
 
@@ -75,9 +90,9 @@ def ask_regions(
     width: int, height: int, suggested: list[scans.Region], name: str
 ) -> list[scans.Region]:
     """Rectangles to black out, in pixels of the file; suggestions first."""
-    start = pd.DataFrame(suggested, columns=["Left", "Top", "Right", "Bottom"])
+    start = pd.DataFrame(suggested, columns=list(_EDGES))
     st.markdown(
-        "**Redaction** :gray[rectangles in pixels, made black in every frame]",
+        _("**Redaction** :gray[rectangles in pixels, made black in every frame]"),
         help=meaning("redaction"),
     )
     edited = st.data_editor(
@@ -86,7 +101,9 @@ def ask_regions(
         hide_index=True,
         key=f"regions-{name}",
         column_config={
-            column: st.column_config.NumberColumn(min_value=0, max_value=most, step=1)
+            column: st.column_config.NumberColumn(
+                _(column), min_value=0, max_value=most, step=1
+            )
             for column, most in zip(
                 start.columns, (width, height, width, height), strict=True
             )
@@ -110,23 +127,25 @@ def blackened(image: OpenedImage, regions: list[scans.Region]) -> Pixels:
 
 def show_copy(data: bytes, name: str) -> None:
     """The de-identified copy, its warnings, and regions to black out."""
-    st.subheader("De-identified copy", anchor=False, help=meaning("de-identification"))
+    st.subheader(
+        _("De-identified copy"), anchor=False, help=meaning("de-identification")
+    )
     image = image_of(data, name)
     first = scans.deidentify(data, name)
     for warning in first.warnings:
-        st.warning(plain(warning), icon=":material/warning:")
+        st.warning(plain(translate(warning)), icon=":material/warning:")
     regions: list[scans.Region] = []
     if image is not None:
         regions = ask_regions(image.width, image.height, first.regions, name)
         frame = max(image.decoded.frame, 0) + 1
         show_image(
             blackened(image, regions),
-            f"Frame {frame} as it will be in the copy",
-            "The image",
+            _("Frame {frame} as it will be in the copy", frame=frame),
+            _("The image"),
         )
     redacted = scans.deidentify(data, name, regions) if regions else first
     st.download_button(
-        "Download the copy",
+        _("Download the copy"),
         noted(lambda: redacted.data, "deidentify", files=1, regions=len(regions)),
         "deidentified.dcm",
         "application/dicom",
@@ -135,20 +154,25 @@ def show_copy(data: bytes, name: str) -> None:
         on_click="ignore",
     )
     st.caption(
-        "By the DICOM Basic Application Level Confidentiality Profile (PS3.15 E). "
-        "Dates and UIDs are shifted alike in all files of one patient. Check the image "
-        "yourself: burned-in text may be missed."
+        _(
+            "By the DICOM Basic Application Level Confidentiality Profile "
+            "(PS3.15 E). Dates and UIDs are shifted alike in all files of one "
+            "patient. Check the image yourself: burned-in text may be missed."
+        )
     )
 
 
 page_header(
-    "Privacy",
-    "See the identifying elements of a DICOM file, and download a de-identified copy.",
+    _("Privacy"),
+    _(
+        "See the identifying elements of a DICOM file, and download a "
+        "de-identified copy."
+    ),
 )
-st.markdown("The file stays in this server's memory and is not saved.")
-file = st.file_uploader("DICOM file", key="privacy-file")
+st.markdown(_("The file stays in this server's memory and is not saved."))
+file = st.file_uploader(_("DICOM file"), key="privacy-file")
 if file is not None:
-    shown_name = PurePosixPath(file.name.replace("\\", "/")).name or "The file"
+    shown_name = PurePosixPath(file.name.replace("\\", "/")).name or _("The file")
     with errors_shown():
         header, copy = st.columns(2, gap="large")
         with header:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from medmodel.language import _
 from medmodel.runs import run_index
 from pages._shared.common import widgets
 from pages._shared.common.widgets import page_header
@@ -11,27 +12,33 @@ from pages._shared.common.words import STATE_TITLES, ago, plain
 
 STEPS = [
     (
-        "1. Data",
-        "One folder per class. Check images, classes, patients and splits, and find "
-        "data leakage before training.",
+        _("1. Data"),
+        _(
+            "One folder per class. Check images, classes, patients and splits, "
+            "and find data leakage before training."
+        ),
         widgets.DATASETS,
-        "Choose a data set",
+        _("Choose a data set"),
         ":material/folder_open:",
     ),
     (
-        "2. Train",
-        "Choose a recipe and press Train. Loss and accuracy are drawn live; training "
-        "continues when the page is closed.",
+        _("2. Train"),
+        _(
+            "Choose a recipe and press Train. Loss and accuracy are drawn "
+            "live; training continues when the page is closed."
+        ),
         widgets.TRAIN,
-        "Train a model",
+        _("Train a model"),
         ":material/play_circle:",
     ),
     (
-        "3. Diagnose",
-        "Upload an image: the probability of each class, and a saliency map of where "
-        "the network was sensitive.",
+        _("3. Diagnose"),
+        _(
+            "Upload an image: the probability of each class, and a saliency "
+            "map of where the network was sensitive."
+        ),
         widgets.DIAGNOSE,
-        "Diagnose an image",
+        _("Diagnose an image"),
         ":material/image_search:",
     ),
 ]
@@ -40,9 +47,11 @@ SHOWN = 5
 
 page_header(
     "MedModel",
-    "Train an image classifier, watch it learn, and try it on your own images. All "
-    "data stay on this server; results are given with 95 % confidence intervals where "
-    "there are enough images.",
+    _(
+        "Train an image classifier, watch it learn, and try it on your own "
+        "images. All data stay on this server; results are given with 95 % "
+        "confidence intervals where there are enough images."
+    ),
 )
 found = run_index.entries(widgets.store(), latest=SHOWN + 1)
 asked = [e for e in found if e.has_model]
@@ -57,23 +66,22 @@ for column, (title, text, page, label, icon) in zip(st.columns(3), STEPS, strict
             st.switch_page(page)
 if not found:
     st.caption(
-        "New here? A synthetic sample data set of CT-like images is included: press "
-        "**Train a model**, then **Train**."
+        _(
+            "New here? A synthetic sample data set of CT-like images is "
+            "included: press **Train a model**, then **Train**."
+        )
     )
 else:
-    st.subheader("Recent runs", anchor=False)
+    st.subheader(_("Recent runs"), anchor=False)
     for entry in found[:SHOWN]:
-        score = (
-            f" · {entry.val_accuracy:.3f} accuracy on validation"
-            if entry.val_accuracy is not None
-            else ""
-        )
-        state = STATE_TITLES[entry.status.state]
+        facts = [f"**{plain(entry.title)}**", _(STATE_TITLES[entry.status.state])]
+        if entry.val_accuracy is not None:
+            accuracy = entry.val_accuracy
+            facts.append(_("{accuracy:.3f} accuracy on validation", accuracy=accuracy))
         st.page_link(
             widgets.RUNS,
-            label=f"**{plain(entry.title)}** · {state}{score} · "
-            f"{ago(entry.status.created)}",
+            label=" · ".join([*facts, ago(entry.status.created)]),
             query_params={"run": entry.run.id},
         )
     if len(found) > SHOWN:
-        st.page_link(widgets.RUNS, label="All runs", icon=":material/list:")
+        st.page_link(widgets.RUNS, label=_("All runs"), icon=":material/list:")

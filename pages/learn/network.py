@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from medmodel.imaging.convolution import KERNELS, as_grey, correlate
 from medmodel.imaging.images import Pixels, png_bytes
+from medmodel.language import _
 from medmodel.predictor import Layer, shared
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -29,121 +30,154 @@ _SIDE = 160
 _MOST_PARTS = 8
 _WORDS = {
     "scale": (
-        "Scaling",
+        _("Scaling"),
         r"x' = s\,x + t",
-        "Whole numbers from 0 to 255 become small numbers around 0: networks learn "
-        "faster from those. It is part of the model, so it cannot be forgotten.",
+        _(
+            "Whole numbers from 0 to 255 become small numbers around 0: "
+            "networks learn faster from those. It is part of the model, so it "
+            "cannot be forgotten."
+        ),
     ),
     "convolution": (
-        "Convolution",
-        r"y_{i,j,k} = f\Big(b_k + \sum_{c}\sum_{m}\sum_{n} w_{m,n,c,k}\;"
-        r"x_{si+m,\;sj+n,\;c}\Big)",
-        "A small window of weights slides over the image with step s; each kind of "
-        "window makes one map. Often written as a convolution, it is a "
-        "cross-correlation: the window is not turned round, the sum runs over **all "
-        "channels** c, and there is a bias b for each map. In the textbook's network "
-        "f is ReLU, f(z) = max(0, z); elsewhere it may come later.",
+        _("Convolution"),
+        (
+            r"y_{i,j,k} = f\Big(b_k + \sum_{c}\sum_{m}\sum_{n} "
+            r"w_{m,n,c,k}\;x_{si+m,\;sj+n,\;c}\Big)"
+        ),
+        _(
+            "A small window of weights slides over the image with step s; each "
+            "kind of window makes one map. Often written as a convolution, it "
+            "is a cross-correlation: the window is not turned round, the sum "
+            "runs over **all channels** c, and there is a bias b for each map. "
+            "In the textbook's network f is ReLU, f(z) = max(0, z); elsewhere "
+            "it may come later."
+        ),
     ),
     "depthwise convolution": (
-        "Depthwise convolution",
+        _("Depthwise convolution"),
         r"y_{i,j,c} = b_c + \sum_{m}\sum_{n} w_{m,n,c}\;x_{si+m,\;sj+n,\;c}",
-        "The same within each channel alone: much cheaper.",
+        _("The same within each channel alone: much cheaper."),
     ),
     "maximum pooling": (
-        "Maximum pooling",
+        _("Maximum pooling"),
         r"y_{i,j,c} = \max_{0 \le m,n < p} x_{pi+m,\;pj+n,\;c}",
-        "Of every p × p field the largest number is kept, channel by channel: half the "
-        "side, a quarter of the numbers, no weights.",
+        _(
+            "Of every p × p field the largest number is kept, channel by "
+            "channel: half the side, a quarter of the numbers, no weights."
+        ),
     ),
     "average pooling": (
-        "Average pooling",
+        _("Average pooling"),
         r"y_{i,j,c} = \frac{1}{p^2}\sum_{m,n} x_{pi+m,\;pj+n,\;c}",
-        "The mean of every field.",
+        _("The mean of every field."),
     ),
     "average over the area": (
-        "Average over the area",
+        _("Average over the area"),
         r"y_c = \frac{1}{HW}\sum_{i,j} x_{i,j,c}",
-        "One number for each map: how much of it was seen anywhere.",
+        _("One number for each map: how much of it was seen anywhere."),
     ),
     "maximum over the area": (
-        "Maximum over the area",
+        _("Maximum over the area"),
         r"y_c = \max_{i,j} x_{i,j,c}",
-        "One number for each map: how clearly it was seen somewhere.",
+        _("One number for each map: how clearly it was seen somewhere."),
     ),
     "flatten": (
-        "Flatten",
-        r"y_{(iW + j)C + c} = x_{i,j,c}",
-        "All numbers in one row.",
+        _("Flatten"),
+        "y_{(iW + j)C + c} = x_{i,j,c}",
+        _("All numbers in one row."),
     ),
     "dense": (
-        "Dense",
+        _("Dense"),
         r"y_k = f\Big(b_k + \sum_{d} w_{d,k}\,x_d\Big)",
-        "Every number counts for every output, each with its own weight.",
+        _("Every number counts for every output, each with its own weight."),
     ),
 }
 _LAST = (
-    "Last layer and softmax",
-    r"z_k = b_k + \sum_d w_{d,k}\,x_d \qquad "
-    r"p_k = \frac{e^{z_k}}{\sum_{j=1}^{K} e^{z_j}}",
-    "One sum for each class, made positive and divided by their total, so that they "
-    "add up to 1. That makes them scores between 0 and 1, **not yet trustworthy "
-    "probabilities**: whether 80 % means right in 80 of 100 cases is another question "
-    "(calibration), and an image of something else entirely gets scores as well.",
+    _("Last layer and softmax"),
+    (
+        r"z_k = b_k + \sum_d w_{d,k}\,x_d \qquad p_k = "
+        r"\frac{e^{z_k}}{\sum_{j=1}^{K} e^{z_j}}"
+    ),
+    _(
+        "One sum for each class, made positive and divided by their total, "
+        "so that they add up to 1. That makes them scores between 0 and 1, "
+        "**not yet trustworthy probabilities**: whether 80 % means right "
+        "in 80 of 100 cases is another question (calibration), and an "
+        "image of something else entirely gets scores as well."
+    ),
 )
 
 
 def show_convolution(case: Case) -> None:
     """Nine weights to change; the answer is there at once, without a model."""
-    st.markdown("#### A convolution by hand")
+    st.markdown(_("#### A convolution by hand"))
     pixels = plots.enlarged(pixels_of(case), _SIDE)
     grey = pixels.mean(axis=2) / 255
     grey = grey[:: max(1, len(grey) // _SIDE), :: max(1, grey.shape[1] // _SIDE)]
     left, middle, right = st.columns(3, gap="medium")
     with middle:
-        name = st.selectbox("Start from", list(KERNELS), key="kernel-name")
+        name = st.selectbox(
+            _("Start from"), list(KERNELS), format_func=_, key="kernel-name"
+        )
         weights = st.data_editor(
             np.array(KERNELS[name], float),
             key=f"kernel-{name}",
             hide_index=True,
             column_config={str(i): st.column_config.NumberColumn("") for i in range(3)},
         )
-        relu = st.toggle("ReLU: below 0 becomes 0", key="kernel-relu")
+        relu = st.toggle(_("ReLU: below 0 becomes 0"), key="kernel-relu")
     answer = correlate(grey, np.nan_to_num(np.asarray(weights, float)))
     if relu:
         answer = np.maximum(answer, 0)
     with left:
-        _show_small(as_grey(grey), "The image in grey", "The image in grey")
+        _show_small(as_grey(grey), _("The image in grey"), _("The image in grey"))
     with right:
-        text = f"Numbers from {answer.min():.2f} (black) to {answer.max():.2f} (white)"
-        _show_small(as_grey(answer), text, "What the convolution makes of it")
+        text = _(
+            "Numbers from {low:.2f} (black) to {high:.2f} (white)",
+            low=float(answer.min()),
+            high=float(answer.max()),
+        )
+        _show_small(as_grey(answer), text, _("What the convolution makes of it"))
     st.latex(
         r"y_{i,j} = \sum_{m=0}^{2}\sum_{n=0}^{2} w_{m,n}\,x_{i+m,\;j+n}",
         width="content",
     )
     st.caption(
-        "Without a border of zeros the image loses one pixel on each side: "
-        f"{grey.shape[1]} × {grey.shape[0]} becomes "
-        f"{answer.shape[1]} × {answer.shape[0]}."
+        _(
+            "Without a border of zeros the image loses one pixel on each side: "
+            "{width} × {height} becomes {new_width} × {new_height}.",
+            width=grey.shape[1],
+            height=grey.shape[0],
+            new_width=answer.shape[1],
+            new_height=answer.shape[0],
+        )
     )
 
 
 def show_layers(run: Run, case: Case) -> None:
     """Every layer's name, formula, and what it makes of the image."""
     image = prepared(case, run.model_facts.preprocessing)
-    st.markdown("#### 1. Preprocessing")
+    st.markdown(_("#### 1. Preprocessing"))
     left, right = st.columns(2, gap="medium")
     with left:
-        show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
+        show_image(pixels_of(case), f"{case.name}, {case.about}", _("The image"))
     with right:
         facts = run.model_facts.preprocessing
-        how = {"pad": "black borders", "crop": "cut to the centre"}.get(
-            facts.fit, "stretched"
+        how = {"pad": _("black borders"), "crop": _("cut to the centre")}.get(
+            facts.fit, _("stretched")
         )
-        colour = "grey" if facts.channels == 1 else "three colours"
+        colour = _("grey") if facts.channels == 1 else _("three colours")
         show_image(
-            image, f"{facts.size} × {facts.size} pixels, {how}, {colour}", "Prepared"
+            image,
+            _(
+                "{size} × {size} pixels, {how}, {colour}",
+                size=facts.size,
+                how=how,
+                colour=colour,
+            ),
+            _("Prepared"),
         )
-    with st.spinner("Asking the model …"):
+    with st.spinner(_("Asking the model …")):
         layers = _layers(run, case, image)
     explained: set[str] = set()
     for layer in layers:
@@ -157,8 +191,13 @@ def show_layers(run: Run, case: Case) -> None:
         shape = " × ".join(map(str, layer.shape))
         st.caption(
             plain(
-                f"Output {shape}, from {layer.low:.2f} to {layer.high:.2f}; "
-                f"{layer.weights:,} weights"
+                _(
+                    "Output {shape}, from {low:.2f} to {high:.2f}; {weights:,} weights",
+                    shape=shape,
+                    low=layer.low,
+                    high=layer.high,
+                    weights=layer.weights,
+                )
             )
         )
         _show_answer(run, layer, last)
@@ -172,7 +211,10 @@ def _layers(run: Run, case: Case, image: Pixels) -> list[Layer]:
         return layers
     step, end = len(layers) - 1, layers[-1].of - 1
     first = st.segmented_control(
-        f"Layers 2 to {end + 1}, in parts; the last one always stands at the end",
+        _(
+            "Layers 2 to {last}, in parts; the last one always stands at the end",
+            last=end + 1,
+        ),
         list(starts),
         default=0,
         required=True,
@@ -201,12 +243,16 @@ def _show_answer(run: Run, layer: Layer, last: bool) -> None:
         ]
         st.markdown(" · ".join(sentences))
     elif layer.values.ndim == 3:
-        caption = f"{len(layer.values)} of {layer.shape[-1]} maps: those that vary most"
+        caption = _(
+            "{shown} of {maps} maps: those that vary most",
+            shown=len(layer.values),
+            maps=layer.shape[-1],
+        )
         st.image(
             png_bytes(_sheet(layer.values)),
             caption=plain(caption),
             output_format="PNG",
-            alt=f"Maps of {layer.name}",
+            alt=_("Maps of {layer}", layer=layer.name),
         )
 
 
@@ -233,8 +279,8 @@ def _show_small(pixels: Pixels, caption: str, alt: str) -> None:
 
 def show() -> None:
     widgets.page_header(
-        "How the network sees",
-        "Follow one image through a trained model, from pixels to probabilities.",
+        _("How the network sees"),
+        _("Follow one image through a trained model, from pixels to probabilities."),
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -242,19 +288,22 @@ def show() -> None:
     if run is None:
         if not any_model():
             widgets.empty_state(
-                "No model yet. When a run has ended, its layers can be looked at here.",
+                _(
+                    "No model yet. When a run has ended, its layers can be looked at "
+                    "here."
+                ),
                 widgets.TRAIN,
-                "Train a model",
+                _("Train a model"),
             )
         return
     if not ask_consent("learn"):
         return
     first = run.model_facts.preprocessing
     with right:
-        file = st.file_uploader("An image; without one, an image of the test split")
+        file = st.file_uploader(_("An image; without one, an image of the test split"))
     cases = uploaded([file] if file else [], first, "network")
     if file and not cases:
-        st.warning("This file could not be read as an image.")
+        st.warning(_("This file could not be read as an image."))
     cases = cases or test_samples(run, first)
     show_convolution(cases[0])
     show_layers(run, cases[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.core.errors import RunError
+from medmodel.language import _, translate
 from medmodel.runs import run_index
 from pages._shared.common import widgets
 from pages._shared.common.lineage import show_lineage
@@ -17,21 +18,25 @@ from pages._shared.training.trash_view import show_trash, show_undo
 
 def show_list() -> None:
     page_header(
-        "Runs", "Everything that was trained here, pinned runs first, then the newest."
+        _("Runs"),
+        _("Everything that was trained here, pinned runs first, then the newest."),
     )
     entries = run_index.entries(widgets.store())
     for sentence in run_index.unreadable(widgets.store()):
-        st.warning(plain(sentence), icon=":material/folder_off:")
+        st.warning(plain(translate(sentence)), icon=":material/folder_off:")
     show_undo("run")
     if not entries:
         show_trash("run")
         widgets.empty_state(
-            "Each training will be a line here, with its state and how good it became.",
+            _(
+                "Each training will be a line here, with its state and how good it "
+                "became."
+            ),
             widgets.TRAIN,
-            "Train the first model",
+            _("Train the first model"),
         )
         return
-    st.page_link(widgets.TRAIN, label="Train another", icon=":material/add:")
+    st.page_link(widgets.TRAIN, label=_("Train another"), icon=":material/add:")
     run = open_run(entries)
     show_trash("run")
     if run:
@@ -54,9 +59,9 @@ else:
     try:
         chosen = widgets.store().get(run_id)
     except RunError as error:
-        page_header("Runs", "The run that was asked for is not here.")
-        st.error(plain(error), icon=":material/error:")
-        st.page_link(widgets.RUNS, label="All runs", icon=":material/arrow_back:")
+        page_header(_("Runs"), _("The run that was asked for is not here."))
+        st.error(plain(translate(str(error))), icon=":material/error:")
+        st.page_link(widgets.RUNS, label=_("All runs"), icon=":material/arrow_back:")
     else:
         with errors_shown():
             run_view.show(chosen)

@@ -12,7 +12,7 @@ import streamlit as st
 from medmodel.core.config import RECIPES, TrainConfig, config_for
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import ConfigError, DataError, RunError
-from medmodel.data.datasets import load_index
+from medmodel.data.datasets import Index, load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
 from medmodel.data.sample_size import SMALL_DATASET, class_counts, dataset_warnings
@@ -23,6 +23,7 @@ from medmodel.data.splits import (
 )
 from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.evaluation.cross_validation import fold_configs
+from medmodel.language import SOURCE, _, ngettext, speaking, translate
 from medmodel.quality import report_store
 from medmodel.runs import queue
 from pages._shared.common import widgets
@@ -55,7 +56,7 @@ def known_datasets() -> list[Path]:
         try:
             datasets[safe_folder(requested)] = None
         except DataError as error:
-            st.warning(plain(error), icon=":material/folder_off:")
+            st.warning(plain(translate(str(error))), icon=":material/folder_off:")
     for folder in recent_datasets(widgets.store()):
         datasets[folder] = None
     # Before there is a run, Start says that the sample is ready: it comes first.
@@ -80,18 +81,19 @@ def like_run() -> TrainConfig | None:
         return None
 
 
-@st.cache_data(max_entries=256, ttl=60, show_spinner="Looking at the names…")
+# What turns while it looks is the same in every language.
+@st.cache_data(max_entries=256, ttl=60, show_spinner="…")
 def files_of(folder: str) -> tuple[list[str], dict[str, int]]:
     """Paths of a data set's files, and their number by class; nothing is opened."""
     try:
-        files, _ = list_files(Path(folder))
+        files = list_files(Path(folder))[0]
     except DataError:
         return [], {}
     counts = Counter(file.label for file in files)
     return [file.path for file in files], dict(sorted(counts.items()))
 
 
-@st.cache_data(max_entries=4, show_spinner="Looking at the images…")
+@st.cache_data(max_entries=4, show_spinner=False)
 def checked_images(folder: str, fingerprint: str) -> tuple[list[str], list[str]]:
     """Names of all images as they were checked, and what headers say of patients."""
     index = load_index(Path(folder))
@@ -125,30 +127,49 @@ def preview_patients(folder: Path, pattern: str) -> None:
     """
     report = report_store.load_report(folder)
     if report is None:
-        paths, noun = files_of(str(folder))[0], "files"
+        paths = files_of(str(folder))[0]
         headers = [""] * len(paths)
     else:
-        paths, headers = checked_images(str(folder), report.fingerprint)
-        noun = "images"
+        with st.spinner(_("Looking at the images…")):
+            paths, headers = checked_images(str(folder), report.fingerprint)
     if holds_scans(folder):
-        st.caption("Patients that DICOM headers name come first, as stand-ins.")
+        st.caption(_("Patients that DICOM headers name come first, as stand-ins."))
     with errors_shown():
         patients = resolve_patients(paths, headers, pattern)
-        _tell_patients(patients, noun, "None of the names matches. " if pattern else "")
+        checked = report is not None
+        st.caption(_patients_sentence(patients, checked, bool(pattern)))
 
 
-def _tell_patients(patients: list[str], noun: str, none: str) -> None:
-    number = f"{len(patients):,} {noun}"
+def _patients_sentence(patients: list[str], checked: bool, pattern: bool) -> str:
+    total = _images_or_files(len(patients), checked)
     named = sorted(set(patients) - {""})
+    if not named and pattern:
+        return _(
+            "None of the names matches. Each of the {total} counts as a patient of its "
+            "own.",
+            total=total,
+        )
     if not named:
-        st.caption(f"{none}Each of the {number} counts as a patient of its own.")
-        return
-    unknown = patients.count("")
-    rest = f"; {unknown:,} {noun} name none" if unknown else ""
-    st.caption(
-        f"{len(named):,} patients in {number}, such as "
-        f"{plain(', '.join(named[:3]))}{rest}."
+        return _("Each of the {total} counts as a patient of its own.", total=total)
+    values = {"total": total, "names": plain(", ".join(named[:3]))}
+    if not patients.count(""):
+        return _(
+            "{patients:,} patients in {total}, such as {names}.",
+            patients=len(named),
+            **values,
+        )
+    return _(
+        "{patients:,} patients in {total}, such as {names}; {rest} name none.",
+        patients=len(named),
+        rest=_images_or_files(patients.count(""), checked),
+        **values,
     )
+
+
+def _images_or_files(count: int, checked: bool) -> str:
+    if checked:
+        return ngettext("{count:,} image", "{count:,} images", count)
+    return ngettext("{count:,} file", "{count:,} files", count)
 
 
 @st.fragment(run_every=1)
@@ -156,7 +177,7 @@ def await_sample() -> None:
     """Reruns the page when the first data set is there."""
     if any(subfolders(root) for root in data_roots()):
         st.rerun()
-    st.info("Drawing the sample data set; a few seconds.", icon=":material/draw:")
+    st.info(_("Drawing the sample data set; a few seconds."), icon=":material/draw:")
 
 
 def pick_dataset(datasets: list[Path]) -> Path:
@@ -166,17 +187,21 @@ def pick_dataset(datasets: list[Path]) -> Path:
 
     def title(folder: Path) -> str:
         name = names[str(folder)]
-        return f"{name} (drawn, to try things out)" if folder == sample else name
+        return (
+            _("{name} (drawn, to try things out)", name=name)
+            if folder == sample
+            else name
+        )
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             # The key keeps the choice when another folder appears in the list.
-            "Data set",
+            _("Data set"),
             datasets,
             format_func=title,
             key="train-folder",
         )
-        if st.button("Look at it", icon=":material/folder_open:"):
+        if st.button(_("Look at it"), icon=":material/folder_open:"):
             params = {"dataset": str(chosen)}
             st.switch_page(widgets.DATASETS, query_params=params)
     return chosen
@@ -186,20 +211,23 @@ def pick_recipe(start: TrainConfig | None) -> str:
     """Key of the recipe to train with."""
     names = list(RECIPES)
     return st.radio(
-        "Recipe",
+        _("Recipe"),
         names,
         index=names.index(start.recipe) if start and start.recipe in names else 0,
         format_func=recipe_title,
-        captions=[RECIPES[name].summary for name in names],
+        captions=[_(RECIPES[name].summary) for name in names],
     )
 
 
 def recipe_title(name: str) -> str:
     """The recipe's title, and why it is recommended where it is."""
-    title = RECIPES[name].title
+    title = _(RECIPES[name].title)
     if name != RECOMMENDED:
         return title
-    return f"{title} (recommended: a baseline in minutes, before longer trainings)"
+    return _(
+        "{recipe} (recommended: a baseline in minutes, before longer trainings)",
+        recipe=title,
+    )
 
 
 def starting_point(folder: Path, recipe: str, like: TrainConfig | None) -> TrainConfig:
@@ -209,11 +237,11 @@ def starting_point(folder: Path, recipe: str, like: TrainConfig | None) -> Train
     return config_for(recipe, str(folder), patient_pattern=guessed_pattern(str(folder)))
 
 
-@st.cache_data(max_entries=16, show_spinner="Splitting the images…")
+@st.cache_data(max_entries=16, show_spinner=False)
 def small_splits(
     folder: str, fingerprint: str, settings: dict[str, Any]
 ) -> tuple[str, ...]:
-    """What the data set is too small for as it would be split.
+    """What the data set is too small for as it would be split, in English.
 
     Args:
         folder: The data set.
@@ -223,15 +251,23 @@ def small_splits(
     index = load_index(Path(folder))
     if index is None:
         return ()
-    folds = max(1, settings["folds"])
+    # It is kept for all sessions.
+    with speaking(SOURCE):
+        return _small_splits(index, TrainConfig(dataset=folder, **settings))
+
+
+def _small_splits(index: Index, config: TrainConfig) -> tuple[str, ...]:
+    folds = max(1, config.folds)
     for fold in range(1, folds + 1):
-        config = TrainConfig(dataset=folder, fold=fold, **settings)
+        splits = replace(config, fold=fold)
         try:
-            few = dataset_warnings(class_counts(assign_splits(index, config)))
+            few = dataset_warnings(class_counts(assign_splits(index, splits)))
         except (DataError, ConfigError) as error:
             return (str(error),)
+        if few and folds > 1:
+            return (_("Fold {fold} of {folds}:", fold=fold, folds=folds), *few)
         if few:
-            return (f"Fold {fold} of {folds}:", *few) if folds > 1 else tuple(few)
+            return tuple(few)
     return ()
 
 
@@ -240,13 +276,24 @@ def show_small_splits(folder: Path, config: TrainConfig) -> None:
     report = report_store.load_report(folder)
     if report is None:
         files = len(files_of(str(folder))[0])
-        said = "if each holds one image, too few to learn from or to judge by."
-        few = (f"Only {files:,} files: {said}",) if files < SMALL_DATASET else ()
+        few: tuple[str, ...] = ()
+        if files < SMALL_DATASET:
+            few = (
+                ngettext(
+                    "Only {count:,} file: if each holds one image, too few to learn "
+                    "from or to judge by.",
+                    "Only {count:,} files: if each holds one image, too few to learn "
+                    "from or to judge by.",
+                    files,
+                ),
+            )
     else:
         settings = {name: getattr(config, name) for name in _SPLIT_SETTINGS}
-        few = small_splits(str(folder), report.fingerprint, settings)
+        with st.spinner(_("Splitting the images…")):
+            few = small_splits(str(folder), report.fingerprint, settings)
     if few:
-        st.warning(plain(" ".join(few)), icon=":material/warning:")
+        text = " ".join(map(translate, few))
+        st.warning(plain(text), icon=":material/warning:")
 
 
 def without_classes(folder: Path) -> str:
@@ -254,11 +301,13 @@ def without_classes(folder: Path) -> str:
     classes = files_of(str(folder))[1]
     if len(classes) > 1:
         return ""
-    return "This folder has no two class folders with images: choose another one."
+    return _("This folder has no two class folders with images: choose another one.")
 
 
 def main() -> None:
-    page_header("Train", "Choose a data set and a recipe; the curves move in seconds.")
+    page_header(
+        _("Train"), _("Choose a data set and a recipe; the curves move in seconds.")
+    )
     datasets = known_datasets()
     if not datasets:
         await_sample()
@@ -272,7 +321,7 @@ def main() -> None:
     with right:
         press, facts = st.container(), st.container()
     key = f"{recipe}-{folder}-{st.query_params.get('like', '')}"
-    with st.expander("More settings", icon=":material/tune:"):
+    with st.expander(_("More settings"), icon=":material/tune:"):
         previews = Previews(
             patients=lambda pattern: preview_patients(folder, pattern),
             augmentation=lambda config: show_augmentation(folder, config),
@@ -282,7 +331,9 @@ def main() -> None:
     problem = without_classes(folder) or attention(config)
     with press:
         pressed = primary_button(
-            "Train" if config.folds <= 1 else f"Train {config.folds} folds",
+            _("Train")
+            if config.folds <= 1
+            else _("Train {folds} folds", folds=config.folds),
             "Ctrl+Enter",
             icon=":material/play_arrow:",
             disabled=bool(problem),

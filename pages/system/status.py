@@ -14,6 +14,7 @@ from medmodel.core import devices
 from medmodel.core.environment import data_roots
 from medmodel.core.errors import FileError
 from medmodel.core.storage import read_bytes
+from medmodel.language import _, translate
 from medmodel.runs import queue, run_index
 from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
@@ -30,12 +31,14 @@ def installed(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return _("not installed")
 
 
 def facts(rows: dict[str, str]) -> None:
     """Names and values, two columns."""
-    st.table({"Item": list(rows), "Value": [plain(value) for value in rows.values()]})
+    st.table(
+        {_("Item"): list(rows), _("Value"): [plain(value) for value in rows.values()]}
+    )
 
 
 @st.fragment(run_every=2)
@@ -46,22 +49,25 @@ def processes() -> None:
     waiting = states.count(RunStatus.QUEUED)
     ready = queue.idle_worker_ready(store)
     shown = st.columns(3)
-    shown[0].metric("Runs in training", training, border=True)
-    shown[1].metric("Runs waiting", waiting, border=True)
+    shown[0].metric(_("Runs in training"), training, border=True)
+    shown[1].metric(_("Runs waiting"), waiting, border=True)
     shown[2].metric(
-        "Next worker",
-        "ready" if ready else "starting" if not training else "busy",
-        help="A process with TensorFlow loaded, so that training starts at once.",
+        _("Next worker"),
+        _("ready") if ready else _("busy") if training else _("starting"),
+        help=_("A process with TensorFlow loaded, so that training starts at once."),
         border=True,
     )
     try:
         said = last_words(store.root / "idle.log")
     except FileError as error:
-        st.warning(plain(error), icon=":material/error:")
+        st.warning(plain(translate(str(error))), icon=":material/error:")
         said = ""
     if said and not ready and not training:
         st.warning(
-            f"The training process does not start. Its last message: {plain(said)}",
+            _(
+                "The training process does not start. Its last message: {message}",
+                message=plain(translate(said)),
+            ),
             icon=":material/error:",
         )
 
@@ -74,29 +80,41 @@ def last_words(log: Path) -> str:
 
 
 def main() -> None:
-    page_header("Status", "Devices, processes, disk space and versions of this server.")
+    page_header(
+        _("Status"), _("Devices, processes, disk space and versions of this server.")
+    )
     processes()
     store = widgets.store()
     store.root.mkdir(parents=True, exist_ok=True)
     space = shutil.disk_usage(store.root)
     if space.free < LITTLE_SPACE:
         st.warning(
-            f"Low disk space: {bytes_text(space.free)} free in the workspace. Delete "
-            "runs that are no longer needed.",
+            _(
+                "Low disk space: {free} free in the workspace. Delete runs that are no "
+                "longer needed.",
+                free=bytes_text(space.free),
+            ),
             icon=":material/hard_drive:",
         )
-    st.subheader("This server", anchor=False)
+    st.subheader(_("This server"), anchor=False)
     facts(
         {
-            "Devices": ", ".join(device.title for device in devices.available()),
-            "Free space": f"{bytes_text(space.free)} of {bytes_text(space.total)}",
-            "Workspace (MEDMODEL_WORKSPACE)": str(store.root),
-            "Data folders (MEDMODEL_DATA)": ", ".join(map(str, data_roots())),
-            "Largest upload": f"{st.get_option('server.maxUploadSize')} MB per file",
-            "Runs in the workspace": str(len(store.list())),
+            _("Devices"): ", ".join(translate(d.title) for d in devices.available()),
+            _("Free space"): _(
+                "{free} of {total}",
+                free=bytes_text(space.free),
+                total=bytes_text(space.total),
+            ),
+            _("Workspace (MEDMODEL_WORKSPACE)"): str(store.root),
+            _("Data folders (MEDMODEL_DATA)"): ", ".join(map(str, data_roots())),
+            _("Largest upload"): _(
+                "{megabytes} MB per file",
+                megabytes=st.get_option("server.maxUploadSize"),
+            ),
+            _("Runs in the workspace"): str(len(store.list())),
         }
     )
-    st.subheader("Versions", anchor=False)
+    st.subheader(_("Versions"), anchor=False)
     facts(
         {
             "MedModel": getattr(medmodel, "__version__", ""),

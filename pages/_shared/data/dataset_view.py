@@ -11,13 +11,30 @@ import streamlit as st
 
 from medmodel.data import importing, layout
 from medmodel.data.datasets import rejected_files
+from medmodel.language import N_, _, translate
 from medmodel.quality import thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
 from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 
-_TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
+_TITLES = {"train": N_("Training"), "val": N_("Validation"), "test": N_("Test")}
+_PATIENTS = {
+    "train": N_("Training: patients"),
+    "val": N_("Validation: patients"),
+    "test": N_("Test: patients"),
+}
+_TWICE = {
+    "train": N_("twice in training"),
+    "val": N_("twice in validation"),
+    "test": N_("twice in test"),
+}
+_ACROSS = {
+    ("train", "val"): N_("in training and validation"),
+    ("train", "test"): N_("in training and test"),
+    ("val", "test"): N_("in validation and test"),
+    ("train", "val", "test"): N_("in training and validation and test"),
+}
 _ICONS = {
     "ok": ":material/check_circle:",
     "warning": ":material/warning:",
@@ -32,44 +49,52 @@ _FEW_CLASSES = 4
 def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
     """One word on all findings, what was left out, the worst, few images, leakage."""
     level = verdict(report, findings)
-    word, _ = VERDICTS[level]
+    word = _(VERDICTS[level][0])
     show = {"ok": st.success, "warning": st.warning}.get(level, st.error)
-    worst = [f.title for f in findings if f.level == level != "ok"]
-    first = f" {plain(worst[0])}{_and_more(len(worst) - 1)}." if worst else ""
-    unreadable = [(path, "cannot be read") for path, _ in report.unreadable]
+    worst = [translate(f.title) for f in findings if f.level == level != "ok"]
+    first = f" {_worst_sentence(worst)}" if worst else ""
+    unreadable = [(path, "cannot be read") for path, reason in report.unreadable]
     left = layout.left_out([*unreadable, *report.ignored])
-    said = " ".join(filter(None, [*report.sample_size_warnings, report.verdict, left]))
-    show(f"**{word}.**{first} {plain(said)}", icon=_ICONS[level])
+    sentences = filter(None, [*report.sample_size_warnings, report.verdict, left])
+    text = " ".join(map(translate, sentences))
+    show(f"**{word}.**{first} {plain(text)}", icon=_ICONS[level])
 
 
-def _and_more(count: int) -> str:
-    return f", and {count} more below" if count else ""
+def _worst_sentence(titles: Sequence[str]) -> str:
+    title, more = plain(titles[0]), len(titles) - 1
+    if not more:
+        return f"{title}."
+    return _("{finding}, and {count} more below.", finding=title, count=more)
 
 
 def show_facts(report: DatasetReport) -> None:
     """The numbers to know before training."""
-    patients = f"{report.num_patients:,}" if report.num_patients else "unknown"
+    patients = f"{report.num_patients:,}" if report.num_patients else _("unknown")
     test = sum(counts.get("test", 0) for counts in report.images.values())
     facts = [
-        ("Images", f"{report.num_images:,}", "Readable images in all splits."),
-        ("Classes", f"{len(report.classes)}", "Folders with readable images."),
+        (_("Images"), f"{report.num_images:,}", _("Readable images in all splits.")),
+        (_("Classes"), f"{len(report.classes)}", _("Folders with readable images.")),
         (
-            "Patients",
+            _("Patients"),
             patients,
-            "Patients that headers, a table or the file names tell apart.",
+            _("Patients that headers, a table or the file names tell apart."),
         ),
         (
-            "Baseline (majority class)",
+            _("Baseline (majority class)"),
             f"{report.baseline:.1%}".replace("%", " %"),
-            "Accuracy on the test images of a model that always predicts "
-            f"{plain(report.baseline_class)}, the commonest class of the training "
-            f"images (n = {test:,}). A model must do better than that. Evaluate "
-            "predicts the commonest class of the test images, which may be another.",
+            _(
+                "Accuracy on the test images of a model that always predicts "
+                "{class_name}, the commonest class of the training images (n = "
+                "{images:,}). A model must do better than that. Evaluate predicts "
+                "the commonest class of the test images, which may be another.",
+                class_name=plain(report.baseline_class),
+                images=test,
+            ),
         ),
         (
-            "Class imbalance",
+            _("Class imbalance"),
             f"{report.imbalance:.1f} : 1",
-            "Training images of the commonest class for each of the rarest.",
+            _("Training images of the commonest class for each of the rarest."),
         ),
     ]
     with st.container(horizontal=True, gap="small"):
@@ -79,14 +104,14 @@ def show_facts(report: DatasetReport) -> None:
 
 def show_splits(report: DatasetReport) -> None:
     """Images and patients per class and split."""
-    columns: dict[str, list[object]] = {"Class": list(report.classes)}
+    columns: dict[str, list[object]] = {_("Class"): list(report.classes)}
     for split in report.splits:
-        columns[_TITLES[split]] = [c[split] for c in report.images.values()]
+        columns[_(_TITLES[split])] = [c[split] for c in report.images.values()]
         if report.num_patients:
             counts = report.patients.values()
-            columns[f"{_TITLES[split]}: patients"] = [c[split] for c in counts]
-    columns["All images"] = [sum(c.values()) for c in report.images.values()]
-    st.subheader("Images per class and split", anchor=False, help=meaning("split"))
+            columns[_(_PATIENTS[split])] = [c[split] for c in counts]
+    columns[_("All images")] = [sum(c.values()) for c in report.images.values()]
+    st.subheader(_("Images per class and split"), anchor=False, help=meaning("split"))
     st.dataframe(
         pd.DataFrame(columns),
         hide_index=True,
@@ -95,20 +120,37 @@ def show_splits(report: DatasetReport) -> None:
         column_config={
             name: st.column_config.NumberColumn(format="localized") for name in columns
         }
-        | {"Class": st.column_config.TextColumn(pinned=True)},
+        | {_("Class"): st.column_config.TextColumn(pinned=True)},
     )
     if report.drawn:
-        drawn = " and ".join(_TITLES[s].lower() for s in report.drawn if s != "train")
-        st.caption(
-            f"The folders hold no {drawn} images: these are drawn as shown here, "
-            "stratified by class; all images of one patient, and identical images, "
-            "stay in one split. Fractions and seed can be changed when training."
+        drawn = [split for split in report.drawn if split != "train"]
+        rest = _(
+            "All images of one patient, and identical images, stay in one split. "
+            "Fractions and seed can be changed when training."
         )
+        st.caption(f"{_drawn_sentence(drawn)} {rest}")
+
+
+def _drawn_sentence(splits: Sequence[str]) -> str:
+    if list(splits) == ["val"]:
+        return _(
+            "The folders hold no validation images: these are drawn as shown here, "
+            "stratified by class."
+        )
+    if list(splits) == ["test"]:
+        return _(
+            "The folders hold no test images: these are drawn as shown here, "
+            "stratified by class."
+        )
+    return _(
+        "The folders hold no validation and test images: these are drawn as shown "
+        "here, stratified by class."
+    )
 
 
 def show_samples(folder: Path, report: DatasetReport) -> None:
     """Some images of every class, every pixel as in the file or scaled down."""
-    st.subheader("Examples of each class", anchor=False)
+    st.subheader(_("Examples of each class"), anchor=False)
     wide = len(report.classes) <= _FEW_CLASSES
     step = 1 if wide else 2
     # Row by row: on a narrow screen the columns of a row stand below each other.
@@ -123,10 +165,20 @@ def show_samples(folder: Path, report: DatasetReport) -> None:
 
 def _show_class(folder: Path, label: str, count: int) -> None:
     # A blank before the closing asterisks would make them visible.
-    st.markdown(f"**{plain(label.strip())}** :gray[{count:,} images]")
+    st.markdown(
+        _(
+            "**{class_name}** :gray[{images:,} images]",
+            class_name=plain(label.strip()),
+            images=count,
+        )
+    )
     strip = thumbnails.drawn_png(thumbnails.class_strip(folder, label))
     if strip:
-        st.image(strip, output_format="PNG", alt=f"Examples of {label}")
+        st.image(
+            strip,
+            output_format="PNG",
+            alt=_("Examples of {class_name}", class_name=label),
+        )
 
 
 def show_duplicates(folder: Path, report: DatasetReport) -> None:
@@ -134,40 +186,43 @@ def show_duplicates(folder: Path, report: DatasetReport) -> None:
     if not report.duplicates:
         return
     duplicates = report.duplicates[: thumbnails.SHOWN_DUPLICATES]
-    title = f"Identical images ({len(report.duplicates):,})"
+    title = _("Identical images ({groups:,})", groups=len(report.duplicates))
     worst = report.duplicates[0]
     with st.expander(title, expanded=len(worst.labels) + len(worst.splits) > 2):
         st.dataframe(
             pd.DataFrame(
                 {
-                    "Image": [_data_uri(folder, d.paths[0]) for d in duplicates],
-                    "Finding": [_kind(d.labels, d.splits) for d in duplicates],
-                    "Files": ["   ·   ".join(d.paths) for d in duplicates],
+                    _("Image"): [_data_uri(folder, d.paths[0]) for d in duplicates],
+                    _("Finding"): [_kind(d.labels, d.splits) for d in duplicates],
+                    _("Files"): ["   ·   ".join(d.paths) for d in duplicates],
                 }
             ),
             hide_index=True,
             row_height=76,
             height=min(len(duplicates), 4) * 76 + _ROWS,
             column_config={
-                "Image": st.column_config.ImageColumn(width=84),
-                "Finding": st.column_config.TextColumn(width="medium"),
-                "Files": st.column_config.TextColumn(width="large"),
+                _("Image"): st.column_config.ImageColumn(width=84),
+                _("Finding"): st.column_config.TextColumn(width="medium"),
+                _("Files"): st.column_config.TextColumn(width="large"),
             },
         )
         if len(report.duplicates) > len(duplicates):
-            st.caption(f"The first {len(duplicates)} are shown.")
+            st.caption(_("The first {shown} are shown.", shown=len(duplicates)))
 
 
 def show_shared_patients(report: DatasetReport) -> None:
     """Patients whose name stands in more than one split."""
     if not report.shared_patients:
         return
-    title = f"Patients in more than one split ({len(report.shared_patients):,})"
+    title = _(
+        "Patients in more than one split ({patients:,})",
+        patients=len(report.shared_patients),
+    )
     with st.expander(title):
         names, splits = zip(*report.shared_patients, strict=True)
-        titles = [", ".join(_TITLES[s] for s in each) for each in splits]
+        titles = [", ".join(_(_TITLES[split]) for split in each) for each in splits]
         st.dataframe(
-            pd.DataFrame({"Patient": names, "Splits": titles}), hide_index=True
+            pd.DataFrame({_("Patient"): names, _("Splits"): titles}), hide_index=True
         )
 
 
@@ -178,19 +233,34 @@ def show_files(report: DatasetReport) -> None:
     sizes = (
         f"{low[0]} × {low[1]}"
         if same
-        else f"{low[0]} × {low[1]} to {high[0]} × {high[1]}"
+        else _(
+            "{width} × {height} to {largest_width} × {largest_height}",
+            width=low[0],
+            height=low[1],
+            largest_width=high[0],
+            largest_height=high[1],
+        )
     )
     modes = ", ".join(f"{name} ({n:,})" for name, n in report.modes.items())
-    st.markdown(f"**Sizes** {plain(sizes)} pixels · **Formats** {plain(modes)}")
+    st.markdown(
+        _(
+            "**Sizes** {sizes} pixels · **Formats** {modes}",
+            sizes=plain(sizes),
+            modes=plain(modes),
+        )
+    )
     if report.seen:
-        windows = ", ".join(f"{how} ({n:,})" for how, n in report.seen.items())
-        st.markdown(f"**Automatic window** {plain(windows)}")
+        windows = ", ".join(
+            f"{translate(how)} ({n:,})" for how, n in report.seen.items()
+        )
+        st.markdown(_("**Automatic window** {windows}", windows=plain(windows)))
     if report.num_sizes > 1:
-        with st.expander(f"Sizes ({report.num_sizes:,})"):
-            frame = pd.DataFrame(report.sizes, columns=["Width", "Height", "Images"])
+        with st.expander(_("Sizes ({sizes:,})", sizes=report.num_sizes)):
+            names = [_("Width"), _("Height"), _("Images")]
+            frame = pd.DataFrame(report.sizes, columns=names)
             st.dataframe(frame, hide_index=True)
-    _show_left_out("Unreadable files, left out", report.unreadable)
-    _show_left_out("Ignored files and folders", report.ignored)
+    _show_left_out(_("Unreadable files, left out"), report.unreadable)
+    _show_left_out(_("Ignored files and folders"), report.ignored)
 
 
 def show_import(folder: Path) -> None:
@@ -198,32 +268,37 @@ def show_import(folder: Path) -> None:
     skipped = importing.skipped_files(folder)
     words = layout.left_out(skipped)
     if words:
-        st.warning(plain(f"Import. {words}"), icon=":material/warning:")
-    _show_left_out("Left out by the import", skipped)
+        text = _("Import. {files}", files=translate(words))
+        st.warning(plain(text), icon=":material/warning:")
+    _show_left_out(_("Left out by the import"), skipped)
 
 
 def show_rejected(folder: Path) -> None:
     """The files that a check which failed could not use, and why."""
-    _show_left_out("Files that cannot be used", rejected_files(folder))
+    _show_left_out(_("Files that cannot be used"), rejected_files(folder))
 
 
 def _show_left_out(title: str, rows: list[tuple[str, str]]) -> None:
     if not rows:
         return
     with st.expander(f"{title} ({len(rows):,})"):
-        frame = pd.DataFrame(rows[:_SHOWN_FILES], columns=["File", "Reason"])
+        shown = [(file, translate(reason)) for file, reason in rows[:_SHOWN_FILES]]
+        frame = pd.DataFrame(shown, columns=[_("File"), _("Reason")])
         st.dataframe(frame, hide_index=True)
         if len(rows) > _SHOWN_FILES:
-            st.caption(f"The first {_SHOWN_FILES} are shown.")
+            st.caption(_("The first {shown} are shown.", shown=_SHOWN_FILES))
 
 
 def _kind(labels: list[str], splits: list[str]) -> str:
+    """Where identical images lie: under how many labels, in which splits."""
     where = []
     if len(labels) > 1:
-        where.append("under two labels" if len(labels) == 2 else "under several labels")
+        where.append(
+            _("under two labels") if len(labels) == 2 else _("under several labels")
+        )
     if len(splits) > 1:
-        where.append("in " + " and ".join(_TITLES[s].lower() for s in splits))
-    return ", ".join(where) or f"twice in {_TITLES[splits[0]].lower()}"
+        where.append(_(_ACROSS[tuple(splits)]))
+    return ", ".join(where) or _(_TWICE[splits[0]])
 
 
 def _data_uri(folder: Path, path: str) -> str:

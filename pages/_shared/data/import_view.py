@@ -14,12 +14,13 @@ from medmodel.core.errors import DataError
 from medmodel.core.job import Job
 from medmodel.data import importing
 from medmodel.data.archives.zip_names import ENCODINGS
+from medmodel.language import N_, _
 from medmodel.uploads import Upload
 from pages._shared.common.upload_field import Kind, forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
-_KINDS: dict[str, Kind] = {"ZIP file": "zip", "Folder": "folder"}
+_KINDS: dict[Kind, str] = {"zip": N_("ZIP file"), "folder": N_("Folder")}
 
 
 def show_import(opened: Callable[[Path], None]) -> None:
@@ -28,25 +29,31 @@ def show_import(opened: Callable[[Path], None]) -> None:
     Args:
         opened: Goes to the new data set.
     """
-    with st.expander("Import from your computer", icon=":material/upload:"):
+    with st.expander(_("Import from your computer"), icon=":material/upload:"):
         st.markdown(
-            "A ZIP file or a folder with one folder per class, or with a table "
-            "(CSV: file, label, if known patient and split) beside the images. It is "
-            "copied to this server; remove what may not leave your computer before."
-        )
-        kind = _KINDS[
-            st.segmented_control(
-                "What", list(_KINDS), default="ZIP file", required=True
+            _(
+                "A ZIP file or a folder with one folder per class, or with a table "
+                "(CSV: file, label, if known patient and split) beside the images. "
+                "It is copied to this server; remove what may not leave your "
+                "computer before."
             )
-        ]
+        )
+        kinds: list[Kind] = list(_KINDS)
+        kind = st.segmented_control(
+            _("What"),
+            kinds,
+            default="zip",
+            format_func=lambda kind: _(_KINDS[kind]),
+            required=True,
+        )
         upload = upload_field(kind)
         if upload is None or not upload.files:
             return
-        name = st.text_input("Name of the data set", _guess(upload), max_chars=80)
+        name = st.text_input(_("Name of the data set"), _guess(upload), max_chars=80)
         encoding = ask_encoding(upload.files[0][1]) if kind == "zip" else ""
         with st.container(horizontal=True):
-            pressed = st.button("Import", type="primary", icon=":material/upload:")
-            if st.button("Choose something else", icon=":material/undo:"):
+            pressed = st.button(_("Import"), type="primary", icon=":material/upload:")
+            if st.button(_("Choose something else"), icon=":material/undo:"):
                 forget_upload(kind)
                 st.rerun()
         if pressed:
@@ -71,25 +78,31 @@ def ask_encoding(archive: Path) -> str:
     if not encodings:
         return ""
     chosen = st.selectbox(
-        "Encoding of the names",
+        _("Encoding of the names"),
         list(encodings),
-        format_func=ENCODINGS.__getitem__,
-        help="The ZIP file does not say how its names are written. The first is a "
-        "guess: choose another where the names below cannot be read.",
+        format_func=lambda encoding: _(ENCODINGS[encoding]),
+        help=_(
+            "The ZIP file does not say how its names are written. The first is "
+            "a guess: choose another where the names below cannot be read."
+        ),
     )
-    st.markdown("**Names read so** " + plain(" · ".join(encodings[chosen])))
+    names = plain(" · ".join(encodings[chosen]))
+    st.markdown(_("**Names read so** {names}", names=names))
     return chosen
 
 
 def show_progress() -> Job:
     """A bar that an import moves."""
-    bar = st.progress(0.0, "Importing")
+    bar = st.progress(0.0, _("Importing"))
 
     def told(phase: str, done: int, total: int) -> None:
         if done % 50 == 0 or done == total:
             share = done / total if total else 0.0
             bar.progress(
-                min(share, 1.0), plain(f"Importing file {done:,} of {total:,}")
+                min(share, 1.0),
+                plain(
+                    _("Importing file {done:,} of {total:,}", done=done, total=total)
+                ),
             )
 
     return Job(told)
@@ -119,4 +132,6 @@ def _import(
             total = len(upload.files)
             return importing.import_files(each(), name, total, job)
     except OSError as error:
-        raise DataError(f"It cannot be kept here: {error.strerror}.") from error
+        raise DataError(
+            _("It cannot be kept here: {reason}.", reason=error.strerror)
+        ) from error

@@ -20,17 +20,18 @@ from medmodel.data.layouts.layout_choice import (
 )
 from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables.table_preview import TablePreview
+from medmodel.language import N_, SOURCE, _, speaking, translate
 from medmodel.quality import indexing, thumbnails
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
 _ROLES: dict[Role, str] = {
-    "train": "Training",
-    "val": "Validation",
-    "test": "Test",
-    "": "Left out",
+    "train": N_("Training"),
+    "val": N_("Validation"),
+    "test": N_("Test"),
+    "": N_("Left out"),
 }
-_NONE = "None"
+_NONE = N_("None")
 _STRIPS, _IMAGES, _SIDE = 6, 4, 88
 
 
@@ -39,12 +40,13 @@ def show_reading(folder: Path) -> None:
     sentences = layout_sentences(folder)
     if not sentences:
         return
-    st.markdown(f":gray[:material/account_tree: {plain(' '.join(sentences))}]")
-    if st.button("Change how it is read", type="tertiary", icon=":material/edit:"):
+    text = " ".join(map(translate, sentences))
+    st.markdown(f":gray[:material/account_tree: {plain(text)}]")
+    if st.button(_("Change how it is read"), type="tertiary", icon=":material/edit:"):
         st.session_state[_open_key(folder)] = True
     if st.session_state.get(_open_key(folder)):
         with errors_shown():
-            _show_form(folder, _preview(folder), "Change how it is read")
+            _show_form(folder, _preview(folder), _("Change how it is read"))
 
 
 def show_question(folder: Path) -> bool:
@@ -57,13 +59,14 @@ def show_question(folder: Path) -> bool:
         preview = _preview(folder)
         if preview.question:
             st.warning(
-                f"**How is this folder to be read?** {plain(preview.question)}",
+                f"**{_('How is this folder to be read?')}** "
+                f"{plain(translate(preview.question))}",
                 icon=":material/help:",
             )
-            _show_form(folder, preview, "Choose how it is to be read")
+            _show_form(folder, preview, _("Choose how it is to be read"))
             return True
         if preview.choice != LayoutChoice():
-            _show_form(folder, preview, "Change how it is read")
+            _show_form(folder, preview, _("Change how it is read"))
     return False
 
 
@@ -74,12 +77,16 @@ def _open_key(folder: Path) -> str:
 def _preview(folder: Path) -> LayoutPreview:
     """The preview as of the last check."""
     state = index_folder(folder) / "state.json"
-    return _preview_of(folder, state.stat().st_mtime_ns if state.exists() else 0)
+    checked = state.stat().st_mtime_ns if state.exists() else 0
+    with st.spinner(_("Looking at the names")):
+        return _preview_of(folder, checked)
 
 
-@st.cache_data(max_entries=4, ttl=60, show_spinner="Looking at the names")
+@st.cache_data(max_entries=4, ttl=60, show_spinner=False)
 def _preview_of(folder: Path, checked: int) -> LayoutPreview:
-    return preview_layout(folder)
+    # It is kept for all sessions.
+    with speaking(SOURCE):
+        return preview_layout(folder)
 
 
 def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
@@ -107,13 +114,13 @@ def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
             choice = _ask_table(preview, option)
         with st.container(horizontal=True):
             pressed = st.button(
-                "Read it so",
+                _("Read it so"),
                 type="primary",
                 icon=":material/check:",
                 disabled=not _is_usable(preview, choice),
             )
             if preview.choice != LayoutChoice() and st.button(
-                "As the names tell", icon=":material/undo:"
+                _("As the names tell"), icon=":material/undo:"
             ):
                 choice, pressed = LayoutChoice(), True
     if pressed:
@@ -132,26 +139,37 @@ def _is_usable(preview: LayoutPreview, choice: LayoutChoice) -> bool:
 
 def _option_title(preview: LayoutPreview, option: FolderReading | TablePreview) -> str:
     if isinstance(option, TablePreview):
-        return plain(f"The table {option.path} names the classes")
+        return plain(_("The table {table} names the classes", table=option.path))
     labels = listed(list(preview.classes(_all_used(preview, option))))
     if option.split_level is None:
-        return plain(f"Classes: {labels}")
+        return plain(_("Classes: {labels}", labels=labels))
     names = listed(list(preview.names(option.around, option.split_level)))
-    return plain(f"Classes: {labels}; training, validation, test or left out: {names}")
+    return plain(
+        _(
+            "Classes: {labels}; training, validation, test or left out: {folders}",
+            labels=labels,
+            folders=names,
+        )
+    )
 
 
 def _option_caption(
     preview: LayoutPreview, option: FolderReading | TablePreview
 ) -> str:
     if isinstance(option, TablePreview):
-        return plain(f"Columns: {listed(option.header)}")
+        return plain(_("Columns: {columns}", columns=listed(option.header)))
     classes = preview.classes(_all_used(preview, option))
     counts = [
         f"{label} {sum(map(len, splits.values())):,}"
         for label, splits in classes.items()
     ]
-    where = f"The {level(option.class_level)} level of folders names the class"
-    return plain(f"{where}. Images: {listed(counts)}")
+    return plain(
+        _(
+            "The {level} level of folders names the class. Images: {counts}",
+            level=translate(level(option.class_level)),
+            counts=listed(counts),
+        )
+    )
 
 
 def _all_used(preview: LayoutPreview, reading: FolderReading) -> FolderReading:
@@ -169,7 +187,7 @@ def _ask_folders(
     """Which folder is which split; the classes that follow, with images."""
     if reading.split_level is not None:
         names = preview.names(reading.around, reading.split_level)
-        splits = _ask_roles(names, reading.splits, "images")
+        splits = _ask_roles(_image_titles(names), reading.splits)
         reading = replace(reading, splits=splits)
     classes = preview.classes(reading)
     _show_classes(classes)
@@ -179,32 +197,56 @@ def _ask_folders(
         chosen = paths[:: max(1, len(paths) // _IMAGES)][:_IMAGES]
         st.caption(plain(label))
         strip = _strip(folder, tuple(map(samples.join, chosen)))
-        st.image(strip, output_format="PNG", alt=f"Examples of {label}")
+        st.image(
+            strip,
+            output_format="PNG",
+            alt=_("Examples of {class_name}", class_name=label),
+        )
     if len(pictured) > _STRIPS:
-        st.caption(f"Images of the first {_STRIPS} classes are shown.")
+        st.caption(
+            _("Images of the first {classes} classes are shown.", classes=_STRIPS)
+        )
     unused = dict.fromkeys(preview.labelled, TableReading())
     return LayoutChoice(reading, {**preview.choice.tables, **unused})
 
 
-@st.cache_data(max_entries=64, ttl=600, show_spinner="Opening some images")
+# What turns while it opens them is the same in every language.
+@st.cache_data(max_entries=64, ttl=600, show_spinner="…")
 def _strip(folder: Path, paths: tuple[str, ...]) -> bytes:
     return thumbnails.strip_png(folder, paths, _SIDE)
 
 
-def _ask_roles(
-    names: Mapping[str, int], known: Mapping[str, Role], noun: str
-) -> dict[str, Role]:
-    """A select box for each name: training, validation, test or left out."""
+def _image_titles(counts: Mapping[str, int]) -> dict[str, str]:
+    return {
+        name: _("{name} ({images:,} images)", name=name, images=count)
+        for name, count in counts.items()
+    }
+
+
+def _row_titles(counts: Mapping[str, int]) -> dict[str, str]:
+    return {
+        name: _("{name} ({rows:,} rows)", name=name, rows=count)
+        for name, count in counts.items()
+    }
+
+
+def _ask_roles(titles: Mapping[str, str], known: Mapping[str, Role]) -> dict[str, Role]:
+    """A select box for each name: training, validation, test or left out.
+
+    Args:
+        titles: Name of a folder, or value of a table's column -> what stands above.
+        known: What was chosen before.
+    """
     roles = list(_ROLES)
     chosen = {}
-    columns = st.columns(min(4, max(len(names), 1)))
-    for number, (name, count) in enumerate(names.items()):
+    columns = st.columns(min(4, max(len(titles), 1)))
+    for number, (name, title) in enumerate(titles.items()):
         with columns[number % len(columns)]:
             chosen[name] = st.selectbox(
-                plain(f"{name} ({count:,} {noun})"),
+                plain(title),
                 roles,
                 index=roles.index(known.get(name, "")),
-                format_func=_ROLES.__getitem__,
+                format_func=lambda role: _(_ROLES[role]),
                 key=f"role {name}",
             )
     return chosen
@@ -213,28 +255,28 @@ def _ask_roles(
 def _show_classes(classes: Classes) -> None:
     """Images of each class in each split."""
     if not classes:
-        st.caption("Nothing is used yet: choose which folder is for training.")
+        st.caption(_("Nothing is used yet: choose which folder is for training."))
         return
     splits: list[Role] = ["train", "val", "test"]
     unsplit = any("" in by_split for by_split in classes.values())
-    columns: dict[str, list[object]] = {"Class": list(classes)}
+    columns: dict[str, list[object]] = {_("Class"): list(classes)}
     counted: list[Role] = [""] if unsplit else splits
     for split in counted:
-        title = _ROLES[split] if split else "Images"
+        title = _(_ROLES[split]) if split else _("Images")
         columns[title] = [len(each.get(split, [])) for each in classes.values()]
     st.dataframe(pd.DataFrame(columns), hide_index=True)
 
 
 def _ask_table(preview: LayoutPreview, table: TablePreview) -> LayoutChoice:
     """Which column is which, beside the first rows."""
-    everything = st.toggle("Show the values of all columns", key=f"all {table.path}")
+    everything = st.toggle(_("Show the values of all columns"), key=f"all {table.path}")
     st.dataframe(_first_rows(table, everything), hide_index=True)
     reading = table.reading
     titles = {
-        "file": "Column of the file",
-        "label": "Column of the class",
-        "patient": "Column of the patient",
-        "split": "Column of the split",
+        "file": _("Column of the file"),
+        "label": _("Column of the class"),
+        "patient": _("Column of the patient"),
+        "split": _("Column of the split"),
     }
     chosen = {}
     for column, (kind, title) in zip(st.columns(4), titles.items(), strict=True):
@@ -244,7 +286,7 @@ def _ask_table(preview: LayoutPreview, table: TablePreview) -> LayoutChoice:
                 title,
                 names,
                 index=names.index(getattr(reading, kind)),
-                format_func=lambda name: plain(name) if name else _NONE,
+                format_func=lambda name: plain(name) if name else _(_NONE),
                 key=f"{kind} of {table.path}",
             )
     splits: dict[str, Role] = {}
@@ -252,16 +294,16 @@ def _ask_table(preview: LayoutPreview, table: TablePreview) -> LayoutChoice:
         words = table.words.get(chosen["split"])
         if words is None:
             st.warning(
-                "This column holds too many different words to be that of splits."
+                _("This column holds too many different words to be that of splits.")
             )
         else:
-            splits = _ask_roles(words, reading.splits, "rows")
+            splits = _ask_roles(_row_titles(words), reading.splits)
     if not chosen["file"]:
-        st.caption("Without a column of the file the table is not used.")
+        st.caption(_("Without a column of the file the table is not used."))
     counts = table.words.get(chosen["label"], {})
     if counts:
         text = listed([f"{label} {count:,}" for label, count in counts.items()])
-        st.markdown(plain(f"Rows of each class: {text}"))
+        st.markdown(plain(_("Rows of each class: {counts}", counts=text)))
     asked = TableReading(**chosen, splits=splits)
     tables = {**preview.choice.tables, table.path: asked}
     return replace(preview.choice, tables=tables)

@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel.data.datasets import load_index
+from medmodel.language import _, translate
 from medmodel.quality import embedding_map, report_store
 from medmodel.quality.embedding_map import EmbeddingMap
 from medmodel.runs.run import Run
@@ -28,27 +29,29 @@ def show_map(folder: Path, run: Run | None = None) -> None:
         folder: A data set that was checked.
         run: A finished run of it, whose errors can be shown.
     """
-    with st.expander("Embedding map", icon=":material/scatter_plot:"):
+    with st.expander(_("Embedding map"), icon=":material/scatter_plot:"):
         state = embedding_map.map_state(folder)
         if state.running:
             _show_progress(folder)
             return
         if state.error:
-            st.error(plain(state.error), icon=":material/error:")
+            st.error(plain(translate(state.error)), icon=":material/error:")
         made = embedding_map.load_map(folder)
         if made is None:
             st.markdown(
-                "Each image as a point, similar images near each other: duplicates, "
-                "wrong labels and groups by scanner become visible. Computed once, in "
-                "the background."
+                _(
+                    "Each image as a point, similar images near each other: "
+                    "duplicates, wrong labels and groups by scanner become visible. "
+                    "Computed once, in the background."
+                )
             )
-            _start_button(folder, "Compute the map")
+            _start_button(folder, _("Compute the map"))
         else:
             _show_points(folder, made, run)
 
 
 def _start_button(folder: Path, label: str) -> None:
-    if st.button(label, icon=":material/scatter_plot:", key=f"map-{label}"):
+    if st.button(label, icon=":material/scatter_plot:", key="compute-map"):
         embedding_map.start_map(folder)
         st.rerun()
 
@@ -58,24 +61,26 @@ def _show_progress(folder: Path) -> None:
     state = embedding_map.map_state(folder)
     if not state.running:
         st.rerun()
+    values = {"done": state.done, "total": state.total}
     sentences = {
-        "preparing": f"Reading {state.done:,} of {state.total:,} images",
-        "features": f"Computing features of {state.done:,} of {state.total:,} images",
-        "mapping": f"Arranging {state.total:,} images",
+        "preparing": _("Reading {done:,} of {total:,} images.", **values),
+        "features": _("Computing features of {done:,} of {total:,} images.", **values),
+        "mapping": _("Arranging {total:,} images.", total=state.total),
     }
-    sentence = sentences.get(state.phase, "Starting")
+    sentence = sentences.get(state.phase, _("Starting."))
     share = state.done / state.total if state.total else 0.0
-    st.progress(min(share, 1.0), f"{sentence}. You may leave this page; it continues.")
+    rest = _("You may leave this page; it continues.")
+    st.progress(min(share, 1.0), f"{sentence} {rest}")
 
 
 def _show_points(folder: Path, made: EmbeddingMap, run: Run | None) -> None:
     index = load_index(folder)
     if index is None or index.fingerprint != made.fingerprint:
         st.warning(
-            "The data set has changed since this map was made.",
+            _("The data set has changed since this map was made."),
             icon=":material/warning:",
         )
-        _start_button(folder, "Compute the map again")
+        _start_button(folder, _("Compute the map again"))
     if index is None:
         return
     issues = report_store.load_issues(folder) or []
@@ -84,15 +89,24 @@ def _show_points(folder: Path, made: EmbeddingMap, run: Run | None) -> None:
         images = run_cache.images(run)
         groups = embedding_map.prediction_colourings(made.paths, images) | groups
     chosen = st.segmented_control(
-        "Colour", list(groups), default=next(iter(groups)), required=True
+        _("Colour"),
+        list(groups),
+        default=next(iter(groups)),
+        format_func=translate,
+        required=True,
     )
-    rows = map_chart(made.places, groups[chosen], f"map-{folder}")
+    names = [translate(group) for group in groups[chosen]]
+    rows = map_chart(made.places, names, f"map-{folder}")
     st.caption(
-        f"n = {len(made.paths):,} of {len(index.readable):,} images. Near points are "
-        "similar images for a pretrained network; axes and far distances have no "
-        "meaning. Draw around points to see their images."
+        _(
+            "n = {shown:,} of {images:,} images. Near points are similar "
+            "images for a pretrained network; axes and far distances have no "
+            "meaning. Draw around points to see their images.",
+            shown=len(made.paths),
+            images=len(index.readable),
+        )
     )
-    _show_selected(folder, made, groups[chosen], rows)
+    _show_selected(folder, made, names, rows)
 
 
 def _show_selected(
@@ -100,7 +114,7 @@ def _show_selected(
 ) -> None:
     if not len(rows):
         return
-    st.markdown(f"**Selected images: {len(rows):,}**")
+    st.markdown(_("**Selected images: {images:,}**", images=len(rows)))
     paths = [made.paths[row] for row in rows[:SHOWN]]
     thumbnails = small_images_of(str(folder), paths)
     with st.container(horizontal=True, gap="small"):
@@ -112,4 +126,4 @@ def _show_selected(
                     st.image(thumbnail, width=SIDE, alt=path)
                 st.caption(plain(f"{groups[row]}: {path}"))
     if len(rows) > SHOWN:
-        st.caption(f"The first {SHOWN} are shown.")
+        st.caption(_("The first {shown} are shown.", shown=SHOWN))

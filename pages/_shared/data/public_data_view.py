@@ -9,13 +9,15 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.core.background import TaskState
 from medmodel.core.errors import DataError
 from medmodel.data import fetching, medmnist
 from medmodel.data.folders import safe_folder
 from medmodel.data.medmnist import SETS, SIZES, PublicSet
+from medmodel.language import _, translate
 from pages._shared.common.upload_field import forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown
-from pages._shared.common.words import plain
+from pages._shared.common.words import bytes_text, plain
 from pages._shared.data.import_view import show_progress
 
 Opened = Callable[[Path], None]
@@ -27,25 +29,37 @@ def show_public(opened: Opened) -> None:
     Args:
         opened: Goes to the new data set.
     """
-    with st.expander("Get a public data set", icon=":material/public:"):
+    with st.expander(_("Get a public data set"), icon=":material/public:"):
         st.markdown(
-            "MedMNIST: small, ready-made sets with training, validation and test "
-            "images, for teaching and trials. ChestMNIST is not offered: its images "
-            "have several labels each."
+            _(
+                "MedMNIST: small, ready-made sets with training, validation and "
+                "test images, for teaching and trials. ChestMNIST is not offered: "
+                "its images have several labels each."
+            )
         )
         left, right = st.columns([3, 2])
         with left:
             key = st.selectbox(
-                "Set", list(SETS), format_func=lambda name: SETS[name].title
+                _("Set"), list(SETS), format_func=lambda name: _(SETS[name].title)
             )
         with right:
             size = st.segmented_control(
-                "Pixels", SIZES, default=SIZES[0], required=True, key="public-size"
+                _("Pixels"), SIZES, default=SIZES[0], required=True, key="public-size"
             )
         _describe(SETS[key], size)
         host = urlsplit(SETS[key].address(size)).hostname
-        ways = [f"Download from {host}", "Bring the file"]
-        if st.radio("How", ways, horizontal=True, key="public-way") == ways[0]:
+        ways = {
+            "download": _("Download from {host}", host=host),
+            "bring": _("Bring the file"),
+        }
+        way = st.radio(
+            _("How"),
+            list(ways),
+            format_func=ways.__getitem__,
+            horizontal=True,
+            key="public-way",
+        )
+        if way == "download":
             _download(key, size, opened)
         else:
             _bring(opened)
@@ -53,15 +67,24 @@ def show_public(opened: Opened) -> None:
 
 def _describe(dataset: PublicSet, size: int) -> None:
     train, val, test = dataset.counts
-    megabytes = dataset.most_bytes(size) / 1e6
-    most = f"{megabytes:,.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:,.1f} GB"
+    most = bytes_text(dataset.most_bytes(size))
     st.markdown(
-        f"{plain(dataset.shows)} {len(dataset.classes)} classes: "
-        f"{plain(', '.join(dataset.classes))}.  \n"
-        f"{train:,} training, {val:,} validation and {test:,} test images of "
-        f"{size} × {size} pixels; at most {most}.  \n"
-        f"**Licence** {plain(dataset.licence)}.  \n**Cite** "
-        f"{plain(medmnist.CITATION)}, and the data set it was made from."
+        _(
+            "{description} {number} classes: {classes}.  \n{train:,} training, {val:,} "
+            "validation and {test:,} test images of {size} × {size} pixels; at "
+            "most {most}.  \n**Licence** {licence}.  \n**Cite** {citation}, and "
+            "the data set it was made from.",
+            description=plain(translate(dataset.shows)),
+            number=len(dataset.classes),
+            classes=plain(", ".join(dataset.classes)),
+            train=train,
+            val=val,
+            test=test,
+            size=size,
+            most=most,
+            licence=plain(dataset.licence),
+            citation=plain(medmnist.CITATION),
+        )
     )
 
 
@@ -71,14 +94,22 @@ def _download(key: str, size: int, opened: Opened) -> None:
         _show_running(key, size)
         return
     if state.error:
-        st.error(plain(state.error), icon=":material/error:")
+        st.error(plain(translate(state.error)), icon=":material/error:")
     folder = _there(state.folder)
     if folder is not None:
-        st.success(plain(f"{SETS[key].title} is here as {folder.name}."))
-        if st.button("Open it", type="primary", icon=":material/folder_open:"):
+        st.success(
+            plain(
+                _(
+                    "{dataset} is here as {folder}.",
+                    dataset=SETS[key].title,
+                    folder=folder.name,
+                )
+            )
+        )
+        if st.button(_("Open it"), type="primary", icon=":material/folder_open:"):
             opened(folder)
         return
-    if st.button("Download", type="primary", icon=":material/download:"):
+    if st.button(_("Download"), type="primary", icon=":material/download:"):
         audit.record("download", dataset=SETS[key].file(size))
         with errors_shown():
             fetching.start(key, size)
@@ -98,15 +129,21 @@ def _show_running(key: str, size: int) -> None:
     state = fetching.state_of(key, size)
     if not state.running:
         st.rerun()
-    done, total = state.done, state.total
-    words = "Asking for the file"
-    if state.phase == "fetching":
-        words = f"{done / 1e6:,.1f} MB"
-        words += f" of {total / 1e6:,.1f} MB" if total else ""
-    elif state.phase == "importing":
-        words = f"Writing image {done:,} of {total:,}"
-    share = min(done / total, 1.0) if total else 0.0
-    st.progress(share, text=f"{words}. You may leave this page; it goes on.")
+    share = min(state.done / state.total, 1.0) if state.total else 0.0
+    rest = _("You may leave this page; it goes on.")
+    st.progress(share, text=f"{_phase_sentence(state)} {rest}")
+
+
+def _phase_sentence(state: TaskState) -> str:
+    if state.phase == "importing":
+        values = {"done": state.done, "total": state.total}
+        return _("Writing image {done:,} of {total:,}.", **values)
+    if state.phase != "fetching":
+        return _("Asking for the file.")
+    if not state.total:
+        return _("{done:,.1f} MB.", done=state.done / 1e6)
+    values = {"done": state.done / 1e6, "total": state.total / 1e6}
+    return _("{done:,.1f} MB of {total:,.1f} MB.", **values)
 
 
 def _bring(opened: Opened) -> None:
@@ -114,12 +151,12 @@ def _bring(opened: Opened) -> None:
     if upload is None or not upload.files:
         return
     name, file = upload.files[0]
-    if st.button("Import it", type="primary", icon=":material/upload:"):
+    if st.button(_("Import it"), type="primary", icon=":material/upload:"):
         with errors_shown():
             try:
                 imported = medmnist.import_npz(file, name, show_progress())
             except OSError as error:
-                reason = f"It cannot be kept here: {error.strerror}."
+                reason = _("It cannot be kept here: {reason}.", reason=error.strerror)
                 raise DataError(reason) from error
             forget_upload("npz")
             audit.record("import", files=imported.files, skipped=len(imported.skipped))

@@ -10,6 +10,7 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.data.curation import Action
+from medmodel.language import N_, _, translate
 from medmodel.quality import indexing, quality_report, report_store, thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
@@ -22,7 +23,7 @@ _ICONS = {
     "problem": ":material/dangerous:",
     "unsplit": ":material/dangerous:",
 }
-_ACTS = {"leave_out": "Exclude", "together": "Keep in one split"}
+_ACTS = {"leave_out": N_("Exclude"), "together": N_("Keep in one split")}
 _LISTED = 200
 _ROW = 36
 
@@ -31,16 +32,20 @@ def show_quality(folder: Path, report: DatasetReport) -> None:
     """Verdict, findings, decisions, and the report as a file."""
     findings = report_store.load_issues(folder)
     if findings is None:
-        st.info("Check again to see what is odd about the images.")
+        st.info(_("Check again to see what is odd about the images."))
         return
     level = verdict(report, findings)
-    word, sentence = VERDICTS[level]
+    title, sentence = (_(text) for text in VERDICTS[level])
     if level != "ok":
         number = len(findings)
-        count = f"{number} findings, the worst first." if number > 1 else "One finding."
+        count = (
+            _("{findings} findings, the worst first.", findings=number)
+            if number > 1
+            else _("One finding.")
+        )
         sentence = f"{count} {sentence}" if number else sentence
     st.subheader(
-        f"Quality: {word.lower()}",
+        _("Quality: {verdict}", verdict=title.lower()),
         anchor=False,
         help=meaning("leakage") if level == "problem" else None,
     )
@@ -53,25 +58,25 @@ def show_quality(folder: Path, report: DatasetReport) -> None:
 
 def _show_finding(folder: Path, finding: Issue) -> None:
     count = f" ({finding.count:,})" if finding.groups or finding.count > 1 else ""
-    title = plain(f"{finding.title}{count}")
+    title = plain(f"{translate(finding.title)}{count}")
     with st.expander(title, icon=_ICONS[finding.level]):
-        st.markdown(plain(finding.sentence))
+        st.markdown(plain(translate(finding.sentence)))
         strip = thumbnails.drawn_png(thumbnails.issue_strip(folder, finding.kind))
         if finding.groups and strip:
-            st.image(strip, output_format="PNG", alt=finding.title)
+            st.image(strip, output_format="PNG", alt=translate(finding.title))
         if finding.groups:
             lines = ["   ·   ".join(group) for group in finding.groups[:_LISTED]]
             st.dataframe(
-                pd.DataFrame({"Files": lines}),
+                pd.DataFrame({_("Files"): lines}),
                 hide_index=True,
                 row_height=_ROW,
                 height=_ROW * min(len(lines), 5) + _ROW,
             )
         if len(finding.groups) > _LISTED:
-            st.caption(f"The first {_LISTED} are shown.")
+            st.caption(_("The first {shown} are shown.", shown=_LISTED))
         action = finding.action()
         if action and st.button(
-            _ACTS[action.kind],
+            _(_ACTS[action.kind]),
             key=f"act-{finding.kind}",
             icon=":material/check:",
             disabled=indexing.indexing_state(folder).running,
@@ -90,11 +95,11 @@ def _show_decisions(folder: Path) -> None:
     decided = indexing.decisions(folder)
     if not decided:
         return
-    st.markdown("**Decisions** :gray[No file was changed; each can be undone.]")
+    st.markdown(_("**Decisions** :gray[No file was changed; each can be undone.]"))
     for action in decided:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(plain(quality_report.words(action)))
-            if st.button("Undo", key=f"undo-{action.id}", icon=":material/undo:"):
+            st.markdown(plain(translate(quality_report.words(action))))
+            if st.button(_("Undo"), key=f"undo-{action.id}", icon=":material/undo:"):
                 audit.record("curate", kind="undo")
                 indexing.undo(folder, action.id)
                 st.rerun()
@@ -102,8 +107,8 @@ def _show_decisions(folder: Path) -> None:
 
 def show_classes(folder: Path, report: DatasetReport) -> None:
     """Rename, merge and leave out classes, without touching a file."""
-    with st.expander("Rename, merge or exclude classes", icon=":material/edit:"):
-        st.caption("Give two classes the same name to merge them.")
+    with st.expander(_("Rename, merge or exclude classes"), icon=":material/edit:"):
+        st.caption(_("Give two classes the same name to merge them."))
         names = pd.DataFrame(
             {"Class": report.classes, "New name": report.classes, "Use": True}
         )
@@ -111,6 +116,11 @@ def show_classes(folder: Path, report: DatasetReport) -> None:
             names,
             hide_index=True,
             disabled=["Class"],
+            column_config={
+                "Class": _("Class"),
+                "New name": _("New name"),
+                "Use": _("Use"),
+            },
             key=f"classes {folder} {report.fingerprint}",
         )
         new = {
@@ -120,8 +130,10 @@ def show_classes(folder: Path, report: DatasetReport) -> None:
         changed = {old: name for old, name in new.items() if old != name}
         enough = len(set(new.values()) - {""}) > 1
         if changed and not enough:
-            st.warning("At least two classes must be left.")
-        if st.button("Apply", disabled=not (changed and enough), key="apply-classes"):
+            st.warning(_("At least two classes must be left."))
+        if st.button(
+            _("Apply"), disabled=not (changed and enough), key="apply-classes"
+        ):
             _decide(folder, Action("classes", "classes changed", names=changed))
 
 
@@ -133,7 +145,7 @@ def _show_export(folder: Path, report: DatasetReport, findings: list[Issue]) -> 
             ("json", "application/json", quality_report.as_json),
         ):
             st.download_button(
-                f"Report as {suffix.upper()}",
+                _("Report as {format}", format=suffix.upper()),
                 partial(as_text, folder, report, findings, decided),
                 f"{folder.name} quality.{suffix}",
                 mime,

@@ -12,16 +12,18 @@ from medmodel.core import audit
 from medmodel.core.samples import AXES, Slicing
 from medmodel.data import curation
 from medmodel.data.curation import Action
+from medmodel.language import N_, _, translate
 from medmodel.quality import indexing
 from medmodel.quality.checks import DatasetReport
 from pages._shared.common.words import plain
 
 _SLICES = {
-    "middle": "Middle slice only",
-    "every": "Every k-th slice of the central part",
-    "all": "All slices that are not empty",
+    "middle": N_("Middle slice only"),
+    "every": N_("Every k-th slice of the central part"),
+    "all": N_("All slices that are not empty"),
 }
-_FRAMES = {"one": "One of them", "every": "Every k-th"}
+_AXES = {"axial": N_("Axial"), "coronal": N_("Coronal"), "sagittal": N_("Sagittal")}
+_FRAMES = {"one": N_("One of them"), "every": N_("Every k-th")}
 
 
 def show_slices(folder: Path, report: DatasetReport) -> None:
@@ -29,16 +31,19 @@ def show_slices(folder: Path, report: DatasetReport) -> None:
     if not report.volumes:
         return
     now = curation.slicing(indexing.decisions(folder))
-    title = f"Slices and frames ({report.volumes:,} files hold several)"
+    title = _("Slices and frames ({files:,} files hold several)", files=report.volumes)
     with st.expander(title, icon=":material/stacks:"):
         st.markdown(
-            f"{plain(now.words())}. All images of one file stay in one split; where "
-            "neither header nor name tells the patient, each file counts as one."
+            _(
+                "{choice}. All images of one file stay in one split; where neither "
+                "header nor name tells the patient, each file counts as one.",
+                choice=plain(translate(now.words())),
+            )
         )
         slicing = _ask(folder, now, {mode.split(",")[0] for mode in report.modes})
         running = indexing.indexing_state(folder).running
         if st.button(
-            "Use these slices",
+            _("Use these slices"),
             disabled=slicing == now or running,
             icon=":material/check:",
         ):
@@ -60,24 +65,27 @@ def _volumes(folder: Path, now: Slicing) -> dict[str, Any]:
     left, right = st.columns(2, gap="medium")
     with left:
         slices = st.selectbox(
-            "Of a volume (NIfTI)",
+            _("Of a volume (NIfTI)"),
             kinds,
             index=kinds.index(now.slices),
-            format_func=lambda kind: _SLICES[kind],
+            format_func=lambda kind: _(_SLICES[kind]),
             key=f"slices {folder}",
         )
         step = now.step
         if slices == "every":
-            step = st.number_input("k for slices", 1, 500, now.step)
+            step = st.number_input(_("k for slices"), 1, 500, now.step)
     with right:
         axis = st.selectbox(
-            "Cut",
+            _("Cut"),
             AXES,
             index=AXES.index(now.axis),
-            format_func=lambda name: name.capitalize(),
+            format_func=lambda name: _(_AXES[name]),
             key=f"axis {folder}",
-            help="Axial slices lie across the body, coronal ones show it from the "
-            "front, sagittal ones from the side. Diagnose cuts uploaded volumes alike.",
+            help=_(
+                "Axial slices lie across the body, coronal ones show it from the "
+                "front, sagittal ones from the side. Diagnose cuts uploaded "
+                "volumes alike."
+            ),
         )
     return {"slices": slices, "axis": axis, "step": step}
 
@@ -86,15 +94,15 @@ def _frames(folder: Path, now: Slicing) -> dict[str, Any]:
     left, right = st.columns(2, gap="medium")
     with left:
         frames = st.selectbox(
-            "Of several frames or pages (DICOM, TIFF, GIF …)",
+            _("Of several frames or pages (DICOM, TIFF, GIF …)"),
             list(_FRAMES),
             index=list(_FRAMES).index(now.frames),
-            format_func=lambda kind: _FRAMES[kind],
+            format_func=lambda kind: _(_FRAMES[kind]),
             key=f"frames {folder}",
         )
     with right:
         if frames == "one":
-            frame = st.number_input("Number", 1, 100_000, now.frame)
+            frame = st.number_input(_("Number"), 1, 100_000, now.frame)
             return {"frames": frames, "frame": frame}
-        step = st.number_input("k for frames", 1, 100_000, now.frame_step)
+        step = st.number_input(_("k for frames"), 1, 100_000, now.frame_step)
         return {"frames": frames, "frame_step": step}

@@ -11,6 +11,7 @@ import streamlit as st
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.language import _
 from pages._shared.common.widgets import errors_shown
 
 IMAGES = 4
@@ -53,13 +54,13 @@ def show_augmentation(folder: Path, config: TrainConfig) -> None:
     """Each image as it is, and changed by chance three times."""
     if not config.augmentation.active or "augmentation" in config.problems():
         return
-    if not st.toggle("Show what it does to images", key="show_augmentation"):
+    if not st.toggle(_("Show what it does to images"), key="show_augmentation"):
         return
     preprocessing = config.preprocessing(config.size or 128)
     with errors_shown():
         images = _images(str(folder), preprocessing)
         if not images:
-            st.caption("This folder has no image that can be read.")
+            st.caption(_("This folder has no image that can be read."))
             return
         _show_rows(np.stack(images), config)
 
@@ -67,7 +68,7 @@ def show_augmentation(folder: Path, config: TrainConfig) -> None:
 def _show_rows(images: np.ndarray, config: TrainConfig) -> None:
     from medmodel.predictor import shared
 
-    with st.spinner("Augmenting…", show_time=True):
+    with st.spinner(_("Augmenting…"), show_time=True):
         rows = [
             images,
             *(
@@ -76,7 +77,11 @@ def _show_rows(images: np.ndarray, config: TrainConfig) -> None:
             ),
         ]
     for number, row in enumerate(rows):
-        st.caption("As they are" if number == 0 else f"Changed, try {number}")
+        st.caption(
+            _("As they are")
+            if number == 0
+            else _("Changed, try {number}", number=number)
+        )
         columns = st.columns(IMAGES)
         for column, image in zip(columns, row, strict=False):
             pixels = image[..., 0] if image.shape[-1] == 1 else image

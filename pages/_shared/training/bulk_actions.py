@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from medmodel.core.errors import MedModelError
+from medmodel.language import _, translate
 from medmodel.runs import queue
 from pages._shared.common import widgets
 from pages._shared.common.words import plain
@@ -21,21 +22,21 @@ def show_bulk_actions(run_ids: Sequence[str], most_compared: int) -> None:
     """
     count = len(run_ids)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Selected: **{count:,}**")
+        st.markdown(_("Selected: **{runs:,}**", runs=count))
         if st.button(
-            "Compare",
+            _("Compare"),
             icon=":material/compare_arrows:",
             disabled=not 2 <= count <= most_compared,
-            help=f"Two to {most_compared} runs.",
+            help=_("Two to {most} runs.", most=most_compared),
         ):
             st.switch_page(widgets.COMPARE, query_params={"runs": ",".join(run_ids)})
         if st.button(
-            "Move to trash",
+            _("Move to trash"),
             icon=":material/delete:",
             disabled=not count,
-            help="They can be restored for 7 days.",
+            help=_("They can be restored for 7 days."),
         ):
-            delete_runs(run_ids, lambda sentence: st.toast(plain(sentence)))
+            delete_runs(run_ids, lambda sentence: st.toast(plain(translate(sentence))))
             st.rerun()
 
 

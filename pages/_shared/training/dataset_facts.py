@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.config import TrainConfig
+from medmodel.language import N_, _, translate
 from medmodel.quality import report_store
 from medmodel.quality.checks import DatasetReport
 from medmodel.runs import run_index
@@ -20,7 +21,6 @@ from pages._shared.training.train_form import default_device
 IMBALANCED = 3.0
 """Images of the commonest class by those of the rarest, from which on it is said."""
 _TABLE_HEIGHT = 180
-_EARLY = " at most, as training ends early where the validation loss stops falling"
 
 
 def show_expected_time(config: TrainConfig, images: int) -> None:
@@ -31,16 +31,26 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
         images: How many images the data set has, roughly.
     """
     plan = time_plan(config, images, widgets.store().root)
-    source = "as earlier runs went" if plan.measured else "a guess before the first run"
-    most = _EARLY if config.patience else ""
-    device = plain(default_device())
-    st.markdown(
-        f":material/schedule: About **{duration(_rounded(plan.whole))}**{most} on "
-        f"{device} ({source})."
+    values = {
+        "time": duration(_rounded(plan.whole)),
+        "device": plain(default_device()),
+        "source": _("as earlier runs went")
+        if plan.measured
+        else _("a guess before the first run"),
+    }
+    text = (
+        _(
+            "About **{time}** at most, as training ends early where the validation "
+            "loss stops falling on {device} ({source}).",
+            **values,
+        )
+        if config.patience
+        else _("About **{time}** on {device} ({source}).", **values)
     )
+    st.markdown(f":material/schedule: {text}")
     active = [e for e in run_index.entries(widgets.store()) if e.status.state.active]
     if active:
-        st.caption("The device is busy: this run will wait its turn.")
+        st.caption(_("The device is busy: this run will wait its turn."))
 
 
 def _rounded(seconds: float) -> float:
@@ -58,7 +68,7 @@ def show_facts(folder: Path, counts: Mapping[str, int], weighted: bool) -> None:
         weighted: Whether classes will be weighted.
     """
     report = report_store.load_report(folder)
-    noun = "Files" if report is None else "Images"
+    noun = N_("Files") if report is None else N_("Images")
     if report is not None:
         counts = {name: sum(splits.values()) for name, splits in report.images.items()}
     if not counts:
@@ -70,38 +80,54 @@ def show_facts(folder: Path, counts: Mapping[str, int], weighted: bool) -> None:
         hide_index=True,
         height=min(35 * (len(table) + 1) + 3, _TABLE_HEIGHT),
         column_config={
+            "Class": st.column_config.TextColumn(_("Class")),
             noun: st.column_config.ProgressColumn(
-                format="localized", min_value=0, max_value=max(counts.values())
-            )
+                _(noun),
+                format="localized",
+                min_value=0,
+                max_value=max(counts.values()),
+            ),
         },
-        alt=f"{noun} of each class",
+        alt=_("Files of each class") if report is None else _("Images of each class"),
     )
-    _show_imbalance(counts, noun.lower(), weighted)
+    _show_imbalance(counts, report is not None, weighted)
     _show_check(report)
 
 
-def _show_imbalance(counts: Mapping[str, int], noun: str, weighted: bool) -> None:
+def _show_imbalance(counts: Mapping[str, int], checked: bool, weighted: bool) -> None:
     most = max(counts, key=counts.__getitem__)
     fewest = min(counts, key=counts.__getitem__)
     if not counts[fewest] or counts[most] / counts[fewest] < IMBALANCED:
         return
-    ratio = counts[most] / counts[fewest]
-    more = f"{plain(most)} has {ratio:.0f} times as many {noun} as {plain(fewest)}"
-    st.caption(
-        f":material/balance: Imbalanced: {more}. Class weights are on."
-        if weighted
-        else f":material/balance: Imbalanced: {more}. Class weights are off."
+    values = {
+        "most": plain(most),
+        "ratio": counts[most] / counts[fewest],
+        "fewest": plain(fewest),
+    }
+    imbalance = (
+        _(
+            "Imbalanced: {most} has {ratio:.0f} times as many images as {fewest}.",
+            **values,
+        )
+        if checked
+        else _(
+            "Imbalanced: {most} has {ratio:.0f} times as many files as {fewest}.",
+            **values,
+        )
     )
+    weights = _("Class weights are on.") if weighted else _("Class weights are off.")
+    st.caption(f":material/balance: {imbalance} {weights}")
 
 
 def _show_check(report: DatasetReport | None) -> None:
     """Whether copies or patients lie on both sides of the split, if that is known."""
     if report is None:
-        st.caption(
-            ":material/help: Not checked yet for unreadable files, duplicates and "
-            "patients in several splits."
+        text = _(
+            "Not checked yet for unreadable files, duplicates and patients in several "
+            "splits."
         )
+        st.caption(f":material/help: {text}")
     elif report.level == "problem":
-        st.warning(plain(report.verdict), icon=":material/report:")
+        st.warning(plain(translate(report.verdict)), icon=":material/report:")
     elif report.level == "warning":
-        st.caption(f":material/info: {plain(report.verdict)}")
+        st.caption(f":material/info: {plain(translate(report.verdict))}")

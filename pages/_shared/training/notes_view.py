@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.core.errors import FileError
+from medmodel.language import _, translate
 from medmodel.runs import run_index
 from medmodel.runs.notes import (
     LONGEST_NOTE,
@@ -26,8 +27,11 @@ def show_notes(run: Run) -> None:
         notes = notes_of(run)
     except FileError as error:
         st.warning(
-            f"The notes cannot be shown. {plain(error)} The next change of the notes "
-            "keeps this file as notes.json.damaged.",
+            _(
+                "The notes cannot be shown. {reason} The next change of the notes "
+                "keeps this file as notes.json.damaged.",
+                reason=plain(translate(str(error))),
+            ),
             icon=":material/folder_off:",
         )
         notes = Notes()
@@ -36,7 +40,9 @@ def show_notes(run: Run) -> None:
             st.badge(plain(tag), color="gray")
         if notes.note:
             st.markdown(plain(notes.note))
-        title = "Tags and note" if notes.tags or notes.note else "Add tags or a note"
+        title = (
+            _("Tags and note") if notes.tags or notes.note else _("Add tags or a note")
+        )
         with st.popover(title, icon=":material/edit_note:", type="tertiary"):
             _fields(run, notes)
 
@@ -48,9 +54,9 @@ def pin_button(run: Run) -> None:
     except FileError:  # `show_notes` says so
         return
     if st.button(
-        "Unpin" if pinned else "Pin",
+        _("Unpin") if pinned else _("Pin"),
         icon=":material/keep_off:" if pinned else ":material/keep:",
-        help="A pinned run stands above the others.",
+        help=_("A pinned run stands above the others."),
     ):
         with errors_shown():
             change_notes(run, pinned=not pinned)
@@ -60,20 +66,24 @@ def pin_button(run: Run) -> None:
 def _fields(run: Run, notes: Notes) -> None:
     tags_in_use = {t for e in run_index.entries(widgets.store()) for t in e.notes.tags}
     tags = st.multiselect(
-        "Tags",
+        _("Tags"),
         sorted(tags_in_use | set(notes.tags)),
         default=notes.tags,
         accept_new_options=True,
         max_selections=MOST_TAGS,
-        placeholder="Choose one or type a new one",
-        help=f"At most {MOST_TAGS}, each of at most {LONGEST_TAG} characters.",
+        placeholder=_("Choose one or type a new one"),
+        help=_(
+            "At most {tags}, each of at most {characters} characters.",
+            tags=MOST_TAGS,
+            characters=LONGEST_TAG,
+        ),
         key=f"tags-{run.id}",
     )
     note = st.text_area(
-        "Note", notes.note, max_chars=LONGEST_NOTE, key=f"note-{run.id}"
+        _("Note"), notes.note, max_chars=LONGEST_NOTE, key=f"note-{run.id}"
     )
-    st.caption("Everybody who sees the runs can read this: no patients' names.")
-    if st.button("Keep", type="primary", key=f"keep-{run.id}"):
+    st.caption(_("Everybody who sees the runs can read this: no patients' names."))
+    if st.button(_("Keep"), type="primary", key=f"keep-{run.id}"):
         with errors_shown():
             change_notes(run, tags=tags, note=note)
             st.rerun()

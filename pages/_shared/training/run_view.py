@@ -12,6 +12,7 @@ import streamlit as st
 from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
+from medmodel.language import N_, _, translate
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
@@ -39,7 +40,7 @@ def show(run: Run) -> None:
     with actions, st.container(horizontal=True, horizontal_alignment="right"):
         _actions(run, status)
     for sentence in run.lost_files():
-        st.warning(plain(sentence), icon=":material/folder_off:")
+        st.warning(plain(translate(sentence)), icon=":material/folder_off:")
     _failure(run, status)
     if test and status.state.active:
         _watch_test(run)
@@ -53,7 +54,7 @@ def show(run: Run) -> None:
         _results(run)
     show_notes(run)
     _details(run, config)
-    st.page_link(widgets.RUNS, label="All runs", icon=":material/arrow_back:")
+    st.page_link(widgets.RUNS, label=_("All runs"), icon=":material/arrow_back:")
 
 
 def _pick_beside(run: Run) -> Run | None:
@@ -74,11 +75,11 @@ def _pick_beside(run: Run) -> Run | None:
     asked = st.query_params.get("beside", "")
     ids = list(others)
     chosen = st.selectbox(
-        "Compare with",
+        _("Compare with"),
         ids,
         index=ids.index(asked) if asked in others else None,
         format_func=titles.__getitem__,
-        placeholder="Another run of this data set",
+        placeholder=_("Another run of this data set"),
         key=f"beside-{run.id}",
     )
     if chosen:
@@ -92,10 +93,10 @@ def _purpose(config: TrainConfig, test: bool) -> str:
     """What this run is, in one sentence."""
     folder = widgets.dataset_name(config)
     if test:
-        return f"A finished model tested on {folder}."
+        return _("A finished model tested on {folder}.", folder=folder)
     recipe = RECIPES.get(config.recipe)
-    title = recipe.title if recipe else config.recipe
-    return f"{title}, trained on {folder}."
+    title = _(recipe.title) if recipe else config.recipe
+    return _("{recipe}, trained on {folder}.", recipe=title, folder=folder)
 
 
 @st.fragment(run_every=1.0)
@@ -114,22 +115,22 @@ def _actions(run: Run, status: Status) -> None:
         steps = next_steps(run, status)
         for position, step in enumerate(steps):
             _step_button(run, step, primary=position == 0)
-    with st.popover("More", icon=":material/more_horiz:"):
+    with st.popover(_("More"), icon=":material/more_horiz:"):
         if not run.tested_model and NextStep.TRAIN_AGAIN not in steps:
             _step_button(run, NextStep.TRAIN_AGAIN)
         pin_button(run)
-        if not status.state.active and st.button("Delete", icon=":material/delete:"):
-            _ask_to_delete(run)
+        if not status.state.active and st.button(_("Delete"), icon=":material/delete:"):
+            st.dialog(_("Delete this run?"))(_ask_to_delete)(run)
 
 
 class NextStep(Enum):
     """What may be done with a run that has ended."""
 
-    DIAGNOSE = "Diagnose with this model"
-    EVALUATE = "Evaluate"
-    RESUME = "Resume"
-    OPEN_DATASET = "Open the data set"
-    TRAIN_AGAIN = "Train again"
+    DIAGNOSE = N_("Diagnose with this model")
+    EVALUATE = N_("Evaluate")
+    RESUME = N_("Resume")
+    OPEN_DATASET = N_("Open the data set")
+    TRAIN_AGAIN = N_("Train again")
 
 
 _RETRIED = ("killed", "disk_full")
@@ -142,9 +143,9 @@ _ICONS = {
     NextStep.TRAIN_AGAIN: ":material/replay:",
 }
 _HELP = {
-    NextStep.EVALUATE: "Metrics, images, curves, thresholds and calibration.",
-    NextStep.RESUME: "Goes on from the last finished epoch.",
-    NextStep.TRAIN_AGAIN: "Opens the form with these settings.",
+    NextStep.EVALUATE: N_("Metrics, images, curves, thresholds and calibration."),
+    NextStep.RESUME: N_("Goes on from the last finished epoch."),
+    NextStep.TRAIN_AGAIN: N_("Opens the form with these settings."),
 }
 
 
@@ -173,11 +174,12 @@ def next_steps(run: Run, status: Status) -> list[NextStep]:
 
 
 def _step_button(run: Run, step: NextStep, primary: bool = False) -> None:
-    icon, tip = _ICONS[step], _HELP.get(step, "")
+    icon, label = _ICONS[step], _(step.value)
+    tip = _(_HELP[step]) if step in _HELP else ""
     if primary:
-        pressed = primary_button(step.value, "Ctrl+Enter", icon=icon, help=tip)
+        pressed = primary_button(label, "Ctrl+Enter", icon=icon, help=tip)
     else:
-        pressed = st.button(step.value, icon=icon, help=tip or None)
+        pressed = st.button(label, icon=icon, help=tip or None)
     if not pressed:
         return
     with errors_shown():
@@ -204,15 +206,15 @@ def _stop_button(run: Run, status: Status) -> None:
     stop_requested = run.stop_requested
     overdue = stop_requested and queue.stop_overdue(run)
     if st.button(
-        "End it now" if overdue else "Stopping…" if stop_requested else "Stop",
+        _("End it now") if overdue else _("Stopping…") if stop_requested else _("Stop"),
         icon=":material/stop_circle:",
         disabled=stop_requested and not overdue,
-        help="Takes effect after the current step; the best model so far is kept.",
+        help=_("Takes effect after the current step; the best model so far is kept."),
     ):
         with errors_shown():
             queue.stop(run)
             if status.state is RunStatus.RUNNING and not overdue:
-                st.toast("Stopping after the current step. The best model is kept.")
+                st.toast(_("Stopping after the current step. The best model is kept."))
             st.rerun()
     if stop_requested and not overdue:
         _await_stop(run)
@@ -225,18 +227,20 @@ def _await_stop(run: Run) -> None:
         st.rerun()
 
 
-@st.dialog("Delete this run?")
 def _ask_to_delete(run: Run) -> None:
     st.write(
-        f"{plain(run.title)}: it is moved to the trash and removed after 7 days. "
-        "The data set stays."
+        _(
+            "{run}: it is moved to the trash and removed after 7 days. The data set "
+            "stays.",
+            run=plain(run.title),
+        )
     )
     with st.container(horizontal=True), errors_shown():
-        if st.button("Delete it", type="primary"):
+        if st.button(_("Delete it"), type="primary"):
             queue.delete(run, widgets.store())
             st.query_params.clear()
             st.rerun()
-        if st.button("Keep it"):
+        if st.button(_("Keep it")):
             st.rerun()
 
 
@@ -248,13 +252,14 @@ def _failure(run: Run, status: Status) -> None:
         box, icon = st.warning, ":material/power_off:"
     else:
         box, icon = st.error, ":material/error:"
-    box(f"**{plain(failure.message)}** {plain(failure.advice)}", icon=icon)
+    message, advice = translate(failure.message), translate(failure.advice)
+    box(f"**{plain(message)}** {plain(advice)}", icon=icon)
 
 
 def _error_details(run: Run, status: Status) -> None:
     if status.state is RunStatus.FAILED:
-        with st.expander("Error details", icon=":material/terminal:"):
-            st.code(_log(run, 60) or "No details.", language=None)
+        with st.expander(_("Error details"), icon=":material/terminal:"):
+            st.code(_log(run, 60) or _("No details."), language=None)
 
 
 def _results(run: Run) -> None:
@@ -269,7 +274,7 @@ def _results(run: Run) -> None:
 
     with errors_shown():
         evaluation = view.evaluated(run)
-        st.subheader("How good is it?", anchor=False)
+        st.subheader(_("How good is it?"), anchor=False)
         view.show_frame(run, evaluation)
         show_numbers(run)
         view.show_frame_details(run, evaluation)
@@ -277,15 +282,15 @@ def _results(run: Run) -> None:
 
 
 def _details(run: Run, config: TrainConfig) -> None:
-    with st.expander("Settings", icon=":material/tune:"):
+    with st.expander(_("Settings"), icon=":material/tune:"):
         st.json(json.dumps(asdict(config)), expanded=True)
         with errors_shown():
             if run.environment:
-                st.markdown("Versions and device")
+                st.markdown(_("Versions and device"))
                 st.json(json.dumps(run.environment))
-    with st.expander("Log", icon=":material/article:"):
-        st.caption(f"The last {LOG_LINES} lines of log.txt")
-        st.code(_log(run, LOG_LINES) or "Nothing yet.", language=None, height=400)
+    with st.expander(_("Log"), icon=":material/article:"):
+        st.caption(_("The last {lines} lines of log.txt", lines=LOG_LINES))
+        st.code(_log(run, LOG_LINES) or _("Nothing yet."), language=None, height=400)
 
 
 def _log(run: Run, lines: int) -> str:
@@ -296,7 +301,7 @@ def _log(run: Run, lines: int) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return f"log.txt cannot be read: {error.strerror}."
+        return _("log.txt cannot be read: {reason}.", reason=error.strerror)
     # A progress bar writes one line over and over: keep what it said last.
     said = (line.rpartition("\r")[2] for line in text.split("\n"))
     return "\n".join(deque(said, maxlen=lines)).strip()

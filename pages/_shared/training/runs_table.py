@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
+from medmodel.language import N_, _, translate
 from medmodel.runs import run_table
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run_index import Entry
@@ -19,28 +20,28 @@ from pages._shared.common.words import STATE_TITLES, duration
 from pages._shared.comparison.model_picker import MOST
 from pages._shared.training.bulk_actions import show_bulk_actions
 
-_RESULTS = "Results"
-_SETTINGS = "Settings that differ"
+_RESULTS = N_("Results")
+_SETTINGS = N_("Settings that differ")
 _COLUMNS = (
-    "Tags",
-    "State",
-    "Test accuracy",
-    "Val. accuracy",
-    "Val. loss",
-    "Data set",
-    "Model",
-    "Epoch kept",
-    "Submitted",
-    "Took",
-    "Note",
+    N_("Tags"),
+    N_("State"),
+    N_("Test accuracy"),
+    N_("Val. accuracy"),
+    N_("Val. loss"),
+    N_("Data set"),
+    N_("Model"),
+    N_("Epoch kept"),
+    N_("Submitted"),
+    N_("Took"),
+    N_("Note"),
 )
 _FIRST = (*_COLUMNS[:6], "Submitted")
 _SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
 _NAME = 250
 """Width of the names in pixels: beside them a phone still shows the state."""
-_PIN = "Pin"
-_TRAINING = "Training"
-_TEST = "External test"
+_PIN, _RUN = N_("Pin"), N_("Run")
+_TRAINING = N_("Training")
+_TEST = N_("External test")
 # Read in light and dark, and not by colour alone.
 MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
 
@@ -48,16 +49,20 @@ MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
 def open_run(entries: Sequence[Entry]) -> str:
     """The table of all runs; returns the id of the one that was clicked, or ""."""
     table, columns = _narrowed(entries, "runs")
-    if st.toggle("Select several", key="select-several"):
+    if st.toggle(_("Select several"), key="select-several"):
         _select_several(table, columns)
         return ""
     # A new name after every click, so that the same cell may be clicked again.
     clicks = st.session_state.setdefault("runs-clicks", 0)
     picked = _table_of_runs(columns, f"runs_table-{clicks}", "single-cell")
     st.caption(
-        f"{len(table):,} of {len(entries):,} runs, values of the epoch that was kept. "
-        "A click opens a run, a click on its pin keeps it above the others, a click "
-        "on a heading sorts."
+        _(
+            "{shown:,} of {runs:,} runs, values of the epoch that was kept. "
+            "A click opens a run, a click on its pin keeps it above the "
+            "others, a click on a heading sorts.",
+            shown=len(table),
+            runs=len(entries),
+        )
     )
     if not picked.selection.cells:
         return ""
@@ -83,17 +88,18 @@ def _select_several(table: pd.DataFrame, columns: Any) -> None:
 def _table_of_runs(
     columns: Any, key: str, selection: Literal["single-cell", "multi-row"]
 ) -> Any:
-    ticked = ", several can be ticked" * (selection == "multi-row")
     return st.dataframe(
         columns,
         hide_index=True,
         height=_height(len(columns.index), 700),
-        column_config=_columns(),
+        column_config=_columns(columns.columns),
         placeholder="",
         key=key,
         on_select="rerun",
         selection_mode=selection,
-        alt=f"All runs with their state and scores{ticked}",
+        alt=_("All runs with their state and scores, several can be ticked")
+        if selection == "multi-row"
+        else _("All runs with their state and scores"),
     )
 
 
@@ -102,26 +108,28 @@ def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
     table = run_table.runs_table(entries)
     with st.container(horizontal=True, vertical_alignment="center"):
         text = st.text_input(
-            "Search",
-            placeholder="Name, tag, note, data set, state or setting",
+            _("Search"),
+            placeholder=_("Name, tag, note, data set, state or setting"),
             key=f"search-{key}",
             label_visibility="collapsed",
             icon=":material/search:",
         )
-        with st.popover("Filter", icon=":material/filter_alt:"):
+        with st.popover(_("Filter"), icon=":material/filter_alt:"):
             table = _filtered(table, key)
-        with st.popover("Columns", icon=":material/view_column:"):
+        with st.popover(_("Columns"), icon=":material/view_column:"):
             names = st.pills(
-                "Columns",
+                _("Columns"),
                 _COLUMNS,
                 selection_mode="multi",
+                format_func=_,
                 default=_FIRST,
                 key=f"columns-{key}",
                 persist_state="session",
             )
         mode = st.segmented_control(
-            "What to show",
+            _("What to show"),
             (_RESULTS, _SETTINGS),
+            format_func=_,
             default=_RESULTS,
             required=True,
             key=f"shown-{key}",
@@ -131,7 +139,7 @@ def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
     table = run_table.searched(table, text or "").reset_index(drop=True)
     if mode == _RESULTS:
         return table, _results(table, names)
-    st.caption("Marked: a value unlike that of most runs in sight.")
+    st.caption(_("Marked: a value unlike that of most runs in sight."))
     return table, _settings(table)
 
 
@@ -139,11 +147,13 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
     tested = table["test_of"] != ""
     kind = None
     if tested.any() and not tested.all():
-        kind = st.pills("What it is", (_TRAINING, _TEST), key=f"kind-{key}")
-    titles = {state.value: STATE_TITLES[state] for state in RunStatus}
+        kind = st.pills(
+            _("What it is"), (_TRAINING, _TEST), format_func=_, key=f"kind-{key}"
+        )
+    titles = {state.value: _(STATE_TITLES[state]) for state in RunStatus}
     present = set(table["state"])
     states = st.pills(
-        "State",
+        _("State"),
         [state for state in titles if state in present],
         selection_mode="multi",
         format_func=lambda state: titles[state],
@@ -151,13 +161,13 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
     )
     folders = widgets.folder_names(table["dataset"])
     chosen = st.multiselect(
-        "Data set",
+        _("Data set"),
         list(folders),
         format_func=lambda path: folders[path],
         key=f"folders-{key}",
     )
     tags = st.multiselect(
-        "Tag",
+        _("Tag"),
         sorted({tag for own in table["tags"] for tag in own}),
         key=f"tags-{key}",
     )
@@ -178,7 +188,7 @@ def _results(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         "Note": list(table["note"]),
         "Data set": [widgets.folder_name(path) for path in table["dataset"]],
         "Model": list(table["model"]),
-        "State": [STATE_TITLES[RunStatus(state)] for state in table["state"]],
+        "State": [_(STATE_TITLES[RunStatus(state)]) for state in table["state"]],
         "Test accuracy": list(table["test_accuracy"]),
         "Val. accuracy": list(table["val_accuracy"]),
         "Val. loss": list(table["val_loss"]),
@@ -200,25 +210,31 @@ def _settings(table: pd.DataFrame) -> Any:
     styles = pd.DataFrame("", index=shown.index, columns=shown.columns)
     for name in texts:
         styles.loc[marks[name], name] = MARK
-    styled = shown.style.apply(lambda _: styles, axis=None)
+    styled = shown.style.apply(lambda frame: styles, axis=None)
     return styled.format("{:.3f}", subset=["Test accuracy"], na_rep="")
 
 
 def _named(table: pd.DataFrame) -> dict[str, list[Any]]:
-    return {_PIN: list(table["pinned"]), "Run": list(table["name"])}
+    return {_PIN: list(table["pinned"]), _RUN: list(table["name"])}
 
 
 def _height(rows: int, most: int) -> int:
     return min(35 * (rows + 1) + 3, most)
 
 
-def _columns() -> dict[str, object]:
-    share = st.column_config.NumberColumn(format="%.3f", width="small")
+def _columns(names: Iterable[str]) -> dict[str, object]:
+    """How each column is called in the session's language, and shown."""
+    kinds = st.column_config
+    scores = {
+        name: kinds.NumberColumn(_(name), format="%.3f", width="small")
+        for name in _SCORES
+    }
     return {
-        _PIN: st.column_config.CheckboxColumn(width=50),
-        "Run": st.column_config.TextColumn(width=_NAME),
-        "Tags": st.column_config.ListColumn(width="small"),
-        "State": st.column_config.TextColumn(width="small"),
-        **dict.fromkeys(_SCORES, share),
-        "Submitted": st.column_config.DatetimeColumn(format="distance"),
+        **{name: kinds.Column(translate(name)) for name in names},
+        **scores,
+        _PIN: kinds.CheckboxColumn(_(_PIN), width=50),
+        _RUN: kinds.TextColumn(_(_RUN), width=_NAME),
+        "Tags": kinds.ListColumn(_("Tags"), width="small"),
+        "State": kinds.TextColumn(_("State"), width="small"),
+        "Submitted": kinds.DatetimeColumn(_("Submitted"), format="distance"),
     }

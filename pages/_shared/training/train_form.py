@@ -21,26 +21,37 @@ from medmodel.core.config import (
 )
 from medmodel.core.preprocessing import WINDOWS, Colour, Fit
 from medmodel.imaging.enhance import Chain, saved_chains
+from medmodel.language import N_, _, translate
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
 FIT_TITLES = {
-    "pad": "Keep all, add black borders",
-    "crop": "Keep the centre",
-    "stretch": "Stretch to a square",
+    "pad": N_("Keep all, add black borders"),
+    "crop": N_("Keep the centre"),
+    "stretch": N_("Stretch to a square"),
 }
-COLOUR_TITLES = {"grey": "Grey", "rgb": "Colour (RGB)"}
+COLOUR_TITLES = {"grey": N_("Grey"), "rgb": N_("Colour (RGB)")}
 TRAINING_TITLES = {
-    "frozen": "Last layer only (frozen)",
-    "fine_tune": "All layers, gently (fine-tune)",
-    "scratch": "All layers from scratch",
+    "frozen": N_("Last layer only (frozen)"),
+    "fine_tune": N_("All layers, gently (fine-tune)"),
+    "scratch": N_("All layers from scratch"),
 }
-PRECISION_TITLES = {"auto": "Fastest on this machine (auto)"}
+PRECISION_TITLES = {"auto": N_("Fastest on this machine (auto)")}
+TISSUES = {
+    "lung": N_("Lung"),
+    "mediastinum": N_("Mediastinum"),
+    "soft tissue": N_("Soft tissue"),
+    "liver": N_("Liver"),
+    "bone": N_("Bone"),
+    "brain": N_("Brain"),
+}
+"""What the named windows are for."""
 WINDOW_TITLES = {
-    "auto": "Automatic: CT as soft tissue, others by their range",
-    "file": "As each file asks for",
+    "auto": N_("Automatic: CT as soft tissue, others by their range"),
+    "file": N_("As each file asks for"),
 }
 OPTIMIZER_TITLES = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+_NO_CHAIN = N_("None")
 OWN_MODELS = ("efficientnet_lite0", "compact_resnet", "document_cnn")
 
 
@@ -48,8 +59,13 @@ def window_title(setting: str) -> str:
     """A window setting in words; names of `WINDOWS` with centre and width."""
     if setting in WINDOWS:
         center, width = WINDOWS[setting]
-        return f"{setting.capitalize()}: centre {center:g}, width {width:g} HU"
-    return WINDOW_TITLES.get(setting, setting)
+        return _(
+            "{tissue}: centre {center:g}, width {width:g} HU",
+            tissue=_(TISSUES[setting]),
+            center=center,
+            width=width,
+        )
+    return _(WINDOW_TITLES.get(setting, setting))
 
 
 class Form:
@@ -82,11 +98,15 @@ class Form:
     ) -> None:
         """A field for one of several values."""
         value = getattr(self.start, name)
+
+        def title(option: str) -> str:
+            return _(titles.get(option, option))
+
         chosen = st.selectbox(
             label,
             options,
             index=options.index(value) if value in options else 0,
-            format_func=lambda option: titles.get(option, option),
+            format_func=title,
             key=f"{self.key}-{name}",
         )
         self._note(name, chosen)
@@ -106,17 +126,19 @@ class Form:
         value = self.start.window
         options = list(dict.fromkeys([*WINDOW_TITLES, *WINDOWS, value]))
         chosen = st.selectbox(
-            "Window of scans",
+            _("Window of scans"),
             options,
             index=options.index(value),
             format_func=window_title,
             key=f"{self.key}-window",
             accept_new_options=True,
-            help="Which measured values become black and white, the same for every "
-            "file. Automatic: CT without Hounsfield units is shown by its own range; "
-            "the data set's page says which files. Choose one or type centre/width, "
-            "for example 40/400. Diagnose then shows the model every image through "
-            "the same window.",
+            help=_(
+                "Which measured values become black and white, the same for every "
+                "file. Automatic: CT without Hounsfield units is shown by its own "
+                "range; the data set's page says which files. Choose one or type "
+                "centre/width, for example 40/400. Diagnose then shows the model "
+                "every image through the same window."
+            ),
         )
         self._note("window", (chosen or value).strip())
 
@@ -127,23 +149,31 @@ class Form:
             chains = saved_chains()
         start = Chain(self.start.steps)
         same = (n for n, c in chains.items() if c.steps == start.steps)
-        named = next(same, start.words())
-        options = {"None": Chain(()), named: start, **chains}
+        named = next(same, start.words() if start.steps else _NO_CHAIN)
+        options = {_NO_CHAIN: Chain(()), named: start, **chains}
         if len(options) < 2:
             return
         chosen = st.selectbox(
-            "Enhancement",
+            _("Enhancement"),
             list(options),
             index=list(options).index(named),
+            format_func=lambda name: _(name) if name == _NO_CHAIN else name,
             key=f"{self.key}-steps",
-            help="A chain saved on the Enhance page. The model keeps it: Diagnose "
-            "applies the same steps.",
+            help=_(
+                "A chain saved on the Enhance page. The model keeps it: Diagnose "
+                "applies the same steps."
+            ),
         )
         chain = options[chosen]
         self._note("steps", chain.steps)
         if chain.window != "auto":
             self.values["window"] = chain.window
-            st.caption(f"With its window of scans: {window_title(chain.window)}.")
+            st.caption(
+                _(
+                    "With its window of scans: {window}.",
+                    window=window_title(chain.window),
+                )
+            )
 
     def config(self) -> TrainConfig:
         """The configuration as entered, right or wrong; says at the fields what is."""
@@ -151,7 +181,8 @@ class Form:
         for name, problem in entered.problems().items():
             if name in self.notes:
                 self.notes[name].markdown(
-                    f":red[:material/error: {plain(problem)}]", width="stretch"
+                    f":red[:material/error: {plain(translate(problem))}]",
+                    width="stretch",
                 )
         return entered
 
@@ -181,9 +212,16 @@ def settings_form(
         scans: Whether there are DICOM or NIfTI files, which have a window.
     """
     form = Form(start, key)
-    form.text("name", "Name", placeholder=start.title, help="What the run is called.")
+    form.text(
+        "name", _("Name"), placeholder=start.title, help=_("What the run is called.")
+    )
     model, image, change, split = st.tabs(
-        ["Network and training", "Images", "Augmentation", "Split and patients"]
+        [
+            _("Network and training"),
+            _("Images"),
+            _("Augmentation"),
+            _("Split and patients"),
+        ]
     )
     with model:
         _network(form)
@@ -200,62 +238,75 @@ def settings_form(
 def _network(form: Form) -> None:
     left, right = st.columns(2)
     with left:
-        form.choice("model", "Network", tuple(MODEL_NAMES), MODEL_NAMES)
+        form.choice("model", _("Network"), tuple(MODEL_NAMES), MODEL_NAMES)
         if form.values["model"] not in OWN_MODELS:
             form.text(
                 "weights",
-                "Weights file on this server, or imagenet (optional)",
-                help="A .weights.h5 file of keras.applications. The word imagenet "
-                "downloads its published weights. Empty: random weights.",
+                _("Weights file on this server, or imagenet (optional)"),
+                help=_(
+                    "A .weights.h5 file of keras.applications. The word imagenet "
+                    "downloads its published weights. Empty: random weights."
+                ),
             )
-        form.choice("training", "What is trained", get_args(Training), TRAINING_TITLES)
-        form.number("epochs", "Epochs", step=1, help="Passes over the training images.")
+        form.choice(
+            "training", _("What is trained"), get_args(Training), TRAINING_TITLES
+        )
+        form.number(
+            "epochs", _("Epochs"), step=1, help=_("Passes over the training images.")
+        )
         form.number(
             "patience",
-            "Stop early after (epochs)",
+            _("Stop early after (epochs)"),
             step=1,
-            help="Stops when validation loss has not improved for so many epochs. "
-            "0: never.",
+            help=_(
+                "Stops when validation loss has not improved for so many epochs. "
+                "0: never."
+            ),
         )
         form.toggle(
             "class_weights",
-            "Class weights",
-            "Rare classes weigh more in the loss (inverse class frequency).",
+            _("Class weights"),
+            _("Rare classes weigh more in the loss (inverse class frequency)."),
         )
     with right:
-        form.choice("optimizer", "Optimiser", get_args(Optimizer), OPTIMIZER_TITLES)
-        form.number("learning_rate", "Learning rate", format="%g", step=0.0001)
-        form.number("batch_size", "Batch size (images per step)", step=1)
-        form.choice("precision", "Precision", get_args(Precision), PRECISION_TITLES)
+        form.choice("optimizer", _("Optimiser"), get_args(Optimizer), OPTIMIZER_TITLES)
+        form.number("learning_rate", _("Learning rate"), format="%g", step=0.0001)
+        form.number("batch_size", _("Batch size (images per step)"), step=1)
+        form.choice("precision", _("Precision"), get_args(Precision), PRECISION_TITLES)
         names = [device.name for device in devices.available()]
-        titles = {d.name: d.title for d in devices.available()}
-        titles["auto"] = f"Automatic: {default_device()}"
-        titles["all_gpus"] = "All GPUs together"
+        titles = {d.name: translate(d.title) for d in devices.available()}
+        titles["auto"] = _("Automatic: {device}", device=default_device())
+        titles["all_gpus"] = _("All GPUs together")
         several = ["all_gpus"] if len(devices.gpus()) > 1 else []
-        form.choice("device", "Device", ("auto", *names, *several), titles)
-        form.number("seed", "Seed", step=1, help="The same seed, the same split.")
+        form.choice("device", _("Device"), ("auto", *names, *several), titles)
+        form.number("seed", _("Seed"), step=1, help=_("The same seed, the same split."))
 
 
 def _images(form: Form, scans: bool) -> None:
     form.number(
         "size",
-        "Size (pixels)",
+        _("Size (pixels)"),
         step=1,
-        help="Height and width that the network sees, 28 to 512. 0: validation images "
-        "decide (last layer only).",
+        help=_(
+            "Height and width that the network sees, 28 to 512. 0: validation "
+            "images decide (last layer only)."
+        ),
     )
-    form.choice("fit", "Images that are not square", get_args(Fit), FIT_TITLES)
-    form.choice("colour", "Colour", get_args(Colour), COLOUR_TITLES)
+    form.choice("fit", _("Images that are not square"), get_args(Fit), FIT_TITLES)
+    form.choice("colour", _("Colour"), get_args(Colour), COLOUR_TITLES)
     if scans:
         form.window()
-        st.caption("Which slices of volumes count is chosen under Data sets.")
+        st.caption(_("Which slices of volumes count is chosen under Data sets."))
     form.enhancement()
 
 
 def _augmentation(form: Form) -> None:
     st.markdown(
-        "Small random changes to training images, so that the network does not learn "
-        "them by heart. Flips are off: left and right matter in medical images."
+        _(
+            "Small random changes to training images, so that the network does "
+            "not learn them by heart. Flips are off: left and right matter in "
+            "medical images."
+        )
     )
     start, key = form.start.augmentation, form.key
     changed: dict[str, Any] = {}
@@ -263,11 +314,11 @@ def _augmentation(form: Form) -> None:
     suggested = MEDICAL_AUGMENTATION
     left, right = st.columns(2)
     limits = {
-        "shift": ("Shift (fraction of the side)", 0.5, 0.01),
-        "rotation": ("Rotation (degrees)", 180.0, 1.0),
-        "zoom": ("Zoom (fraction)", 0.5, 0.01),
-        "brightness": ("Brightness (fraction of white)", 0.5, 0.01),
-        "contrast": ("Contrast (fraction)", 0.9, 0.01),
+        "shift": (_("Shift (fraction of the side)"), 0.5, 0.01),
+        "rotation": (_("Rotation (degrees)"), 180.0, 1.0),
+        "zoom": (_("Zoom (fraction)"), 0.5, 0.01),
+        "brightness": (_("Brightness (fraction of white)"), 0.5, 0.01),
+        "contrast": (_("Contrast (fraction)"), 0.9, 0.01),
     }
     for position, (name, (label, most, step)) in enumerate(limits.items()):
         with left if position % 2 == 0 else right:
@@ -278,11 +329,14 @@ def _augmentation(form: Form) -> None:
                 float(getattr(start, name)),
                 step,
                 key=f"{key}-{name}",
-                help=f"Suggested for medical images: {getattr(suggested, name):g}.",
+                help=_(
+                    "Suggested for medical images: {value:g}.",
+                    value=getattr(suggested, name),
+                ),
             )
     flips = {
-        "flip_horizontal": "Horizontal flip",
-        "flip_vertical": "Vertical flip",
+        "flip_horizontal": _("Horizontal flip"),
+        "flip_vertical": _("Vertical flip"),
     }
     with st.container(horizontal=True, gap="large"):
         for name, label in flips.items():
@@ -292,25 +346,30 @@ def _augmentation(form: Form) -> None:
 
 
 def _split(form: Form, preview: Callable[[str], None]) -> None:
-    st.markdown("Used only where the folder does not bring its own split.")
+    st.markdown(_("Used only where the folder does not bring its own split."))
     left, right = st.columns(2)
     with left:
-        form.number("val_fraction", "Validation fraction", step=0.01, format="%.2f")
+        form.number("val_fraction", _("Validation fraction"), step=0.01, format="%.2f")
     with right:
-        form.number("test_fraction", "Test fraction", step=0.01, format="%.2f")
+        form.number("test_fraction", _("Test fraction"), step=0.01, format="%.2f")
     form.number(
         "folds",
-        "Folds (cross-validation)",
+        _("Folds (cross-validation)"),
         step=1,
-        help="1: one run with one split. More: one run for each fold, which is its "
-        "test, whatever split the folder brings; the folder's own test images take no "
-        "part. Patients stay whole, classes are spread evenly.",
+        help=_(
+            "1: one run with one split. More: one run for each fold, which is "
+            "its test, whatever split the folder brings; the folder's own test "
+            "images take no part. Patients stay whole, classes are spread "
+            "evenly."
+        ),
     )
     form.text(
         "patient_pattern",
-        "Patient ID pattern (regular expression)",
-        help="Its first group is the patient. All images of a patient go to the same "
-        "side of the split. Empty: patients are unknown.",
+        _("Patient ID pattern (regular expression)"),
+        help=_(
+            "Its first group is the patient. All images of a patient go to the "
+            "same side of the split. Empty: patients are unknown."
+        ),
     )
     if "patient_pattern" not in replace(form.start, **form.values).problems():
         preview(form.values["patient_pattern"])
@@ -319,27 +378,29 @@ def _split(form: Form, preview: Callable[[str], None]) -> None:
 def default_device() -> str:
     """What `auto` means on this machine, in words."""
     available = devices.gpus() or devices.available()
-    return available[0].title
+    return translate(available[0].title)
 
 
 FIELD_TITLES = {
-    "size": "size",
-    "epochs": "epochs",
-    "batch_size": "batch size",
-    "learning_rate": "learning rate",
-    "patience": "early stopping",
-    "val_fraction": "validation fraction",
-    "test_fraction": "test fraction",
-    "patient_pattern": "patient pattern",
-    "folds": "folds",
-    "window": "window of scans",
-    "training": "what is trained",
-    "augmentation": "augmentation",
+    "size": N_("size"),
+    "epochs": N_("epochs"),
+    "batch_size": N_("batch size"),
+    "learning_rate": N_("learning rate"),
+    "patience": N_("early stopping"),
+    "val_fraction": N_("validation fraction"),
+    "test_fraction": N_("test fraction"),
+    "patient_pattern": N_("patient pattern"),
+    "folds": N_("folds"),
+    "window": N_("window of scans"),
+    "training": N_("what is trained"),
+    "augmentation": N_("augmentation"),
 }
 
 
 def attention(config: TrainConfig) -> str:
     """Which fields need attention, in one sentence; empty if none does."""
     field_names = {field.name for field in fields(TrainConfig)}
-    names = [FIELD_TITLES.get(n, n) for n in config.problems() if n in field_names]
-    return f"Under More settings, look at: {', '.join(names)}." if names else ""
+    names = [_(FIELD_TITLES.get(n, n)) for n in config.problems() if n in field_names]
+    if not names:
+        return ""
+    return _("Under More settings, look at: {fields}.", fields=", ".join(names))

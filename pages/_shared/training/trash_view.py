@@ -7,6 +7,7 @@ import time
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.language import _
 from medmodel.runs import queue, trash
 from medmodel.runs.trash import Discarded
 from pages._shared.common import widgets
@@ -30,10 +31,11 @@ def show_undo(kind: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         title = plain(items[0].title)
         if len(items) == 1:
-            st.markdown(f":material/delete: **{title}** is in the trash.")
+            text = _("**{title}** is in the trash.", title=title)
         else:
-            st.markdown(f":material/delete: {len(items)} are in the trash.")
-        if st.button("Undo", icon=":material/undo:", key=f"undo-{kind}"):
+            text = _("{items} are in the trash.", items=len(items))
+        st.markdown(f":material/delete: {text}")
+        if st.button(_("Undo"), icon=":material/undo:", key=f"undo-{kind}"):
             with errors_shown():
                 for item in items:
                     _restore(item)
@@ -50,11 +52,13 @@ def show_trash(kind: str) -> None:
     items = [item for item in trash.discarded(root) if item.kind == kind]
     if not items:
         return
-    with st.expander(f"Trash ({len(items):,})", icon=":material/delete:"):
-        st.caption("Removed for good 7 days after deletion.")
+    with st.expander(
+        _("Trash ({items:,})", items=len(items)), icon=":material/delete:"
+    ):
+        st.caption(_("Removed for good 7 days after deletion."))
         for item in items:
             _show_item(item)
-        if st.button("Empty the trash", icon=":material/delete_forever:"):
+        if st.button(_("Empty the trash"), icon=":material/delete_forever:"):
             for item in items:
                 trash.remove(root, item.id)
             audit.record("empty_trash", items=len(items))
@@ -64,11 +68,15 @@ def show_trash(kind: str) -> None:
 def _show_item(item: Discarded) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"{plain(item.title)} :gray[deleted {ago(item.deleted)}, "
-            f"days left: {item.days_left}]",
+            _(
+                "{title} :gray[deleted {when}, days left: {days}]",
+                title=plain(item.title),
+                when=ago(item.deleted),
+                days=item.days_left,
+            ),
             width="stretch",
         )
-        if st.button("Restore", icon=":material/undo:", key=f"restore-{item.id}"):
+        if st.button(_("Restore"), icon=":material/undo:", key=f"restore-{item.id}"):
             with errors_shown():
                 _restore(item)
                 st.rerun()
