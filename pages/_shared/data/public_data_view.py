@@ -135,15 +135,14 @@ def _show_running(key: str, size: int) -> None:
 
 
 def _phase_sentence(state: TaskState) -> str:
+    done, total = state.done, state.total
     if state.phase == "importing":
-        values = {"done": state.done, "total": state.total}
-        return _("Writing image {done:,} of {total:,}.", **values)
+        return _("Writing image {done:,} of {total:,}.", done=done, total=total)
     if state.phase != "fetching":
         return _("Asking for the file.")
-    if not state.total:
-        return _("{done:,.1f} MB.", done=state.done / 1e6)
-    values = {"done": state.done / 1e6, "total": state.total / 1e6}
-    return _("{done:,.1f} MB of {total:,.1f} MB.", **values)
+    if not total:
+        return _("{done:,.1f} MB.", done=done / 1e6)
+    return _("{done:,.1f} MB of {total:,.1f} MB.", done=done / 1e6, total=total / 1e6)
 
 
 def _bring(opened: Opened) -> None:
