@@ -59,7 +59,7 @@ def test_the_map_in_its_states(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert {"dark (12)", "light (12)"} <= legend(page)
     for colour in ("Split", "Finding", "Source (format, size)"):
         next(c for c in page.get("button_group") if c.label == "Colour").set_value(
-            [colour]
+            colour
         ).run()
         assert not page.exception
 
