@@ -2,10 +2,6 @@
 // The server pushes what is new over a WebSocket; nothing is drawn twice, so zoom and
 // hidden curves stay. Streamlit calls the default export again at every rerun.
 
-const TITLES = {
-  queued: "Waiting", running: "Training", stopping: "Stopping", done: "Done",
-  stopped: "Stopped", failed: "Failed", interrupted: "Interrupted", deleted: "Deleted",
-};
 // Shapes of 20 by 20: a clock, a triangle, a square, a tick, a cross, an open plug.
 const RING = "M10 2a8 8 0 1 1 0 16a8 8 0 0 1 0-16";
 const SQUARE = "M5 5h10v10h-10z";
@@ -16,8 +12,8 @@ const ICONS = {
   interrupted: "M10 2.5l8 14.5h-16zM10 8v4M10 14.5v.1", deleted: CROSS,
 };
 const CHARTS = {
-  loss: { title: "Loss", unit: "cross-entropy", step: 1, epoch: 2, val: 4, format: ".3~f" },
-  accuracy: { title: "Accuracy", unit: "%", step: 2, epoch: 3, val: 5, format: ".1~%" },
+  loss: { step: 1, epoch: 2, val: 4, format: ".3~f" },
+  accuracy: { step: 2, epoch: 3, val: 5, format: ".1~%" },
 };
 const EPOCH_COLUMNS = ["epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"];
 // Okabe and Ito's colours, a dark and a light pair.
@@ -25,12 +21,12 @@ const COLOURS = { light: ["#0072B2", "#D55E00"], dark: ["#56B4E9", "#E69F00"] };
 const DRAW_EVERY = 120; // milliseconds between two drawings
 
 let library;
-function plotly(url) {
+function plotly(url, complaint) {
   library ??= window.Plotly ? Promise.resolve(window.Plotly) : new Promise((done, failed) => {
     const script = document.createElement("script");
     script.src = url;
     script.onload = () => done(window.Plotly);
-    script.onerror = () => { library = undefined; failed(new Error("Plotly did not load")); };
+    script.onerror = () => { library = undefined; failed(new Error(complaint)); };
     document.head.appendChild(script);
   });
   return library;
@@ -87,12 +83,19 @@ class Beside {
 const active = (state) => state === "queued" || state === "running";
 const last = (list) => list[list.length - 1];
 
-function duration(seconds) {
+// A text of the page with values in place of the names in braces.
+function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+const count = (n) => n.toLocaleString(document.documentElement.lang || "en");
+
+function duration(seconds, texts) {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return whole % 60 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
-  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+  if (whole < 60) return fill(texts.seconds, { seconds: whole });
+  const minutes = Math.floor(whole / 60), hours = Math.floor(minutes / 60);
+  if (!hours) return fill(whole % 60 ? texts.minutes_seconds : texts.minutes, { minutes, seconds: whole % 60 });
+  return fill(minutes % 60 ? texts.hours_minutes : texts.hours, { hours, minutes: minutes % 60 });
 }
 
 function number(value, kind) {
@@ -113,8 +116,10 @@ class LiveRun {
     this.at = [0, 0, 0];
     this.drawn = ""; // what the charts show, in words
     this.options = { smooth: false, log: false, rate: false };
+    this.texts = component.data.texts;
+    this.words();
     this.notices = new Notices(root);
-    this.strip_of_images = new Samples(root);
+    this.strip_of_images = new Samples(root, this.texts);
     this.wait = 500;
     this.take(component);
     for (const button of root.querySelectorAll("[data-axis]")) {
@@ -132,7 +137,7 @@ class LiveRun {
     for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, this.release, true);
     this.resized = new ResizeObserver(() => this.resize());
     this.resized.observe(root);
-    plotly(component.data.plotly).then((Plotly) => {
+    plotly(component.data.plotly, this.texts.no_plotly).then((Plotly) => {
       if (this.ended) return;
       this.Plotly = Plotly;
       this.theme = this.look();
@@ -140,6 +145,14 @@ class LiveRun {
       this.draw();
     }).catch((error) => this.note(error.message));
     this.open();
+  }
+
+  // The texts of buttons and labels, which the page gives in the session's language.
+  words() {
+    const { tools } = this.texts;
+    for (const element of this.root.querySelectorAll("[data-text]")) element.textContent = tools[element.dataset.text];
+    for (const element of this.root.querySelectorAll("[data-title]")) element.title = tools[element.dataset.title];
+    for (const element of this.root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", tools[element.dataset.label]);
   }
 
   // --- what Streamlit says -------------------------------------------------------
@@ -190,13 +203,13 @@ class LiveRun {
     if (this.ended) return;
     const have = encodeURIComponent([this.key, ...this.at].join(":"));
     const base = location.origin.replace(/^http/, "ws");
-    this.socket = new WebSocket(`${base}${this.url}?have=${have}`);
+    this.socket = new WebSocket(`${base}${this.url}?have=${have}&lang=${this.component.data.language}`);
     this.socket.onopen = () => { this.wait = 500; this.note(""); };
     this.socket.onmessage = (event) => this.receive(JSON.parse(event.data));
     this.socket.onclose = (event) => {
       if (this.ended) return;
       if (event.code === 4404) return this.receive({ status: { state: "deleted" } });
-      this.note("Connection lost, trying again…");
+      this.note(this.texts.connection_lost);
       this.again = setTimeout(() => this.open(), this.wait);
       this.wait = Math.min(2 * this.wait, 5000);
     };
@@ -230,7 +243,7 @@ class LiveRun {
   strip() {
     const s = this.status, state = this.state();
     this.root.dataset.state = state;
-    this.find(".mm-word").textContent = TITLES[state] ?? state;
+    this.find(".mm-word").textContent = this.texts.states[state] ?? state;
     this.find(".mm-icon path").setAttribute("d", ICONS[state] ?? "");
     this.find(".mm-sentence").textContent = this.find(".mm-sentence").title = this.sentence();
     this.announce(state);
@@ -258,7 +271,8 @@ class LiveRun {
     this.announced = state;
     const before = HEARD.get(this.url);
     if (before?.state !== state) {
-      const text = `${TITLES[state] ?? state}. ${state === "failed" ? this.status.failure?.message ?? "" : this.sentence()}`;
+      const sentence = state === "failed" ? this.status.failure?.message ?? "" : this.sentence();
+      const text = fill(this.texts.announcement, { state: this.texts.states[state] ?? state, sentence });
       if (before && !active(state)) this.notices.ended(text, state === "done");
       HEARD.set(this.url, { state, text: before || active(state) ? text : "" });
     }
@@ -267,21 +281,21 @@ class LiveRun {
 
   sentence() {
     const s = this.status;
-    if (s.state === "deleted") return "This run has been deleted.";
+    if (s.state === "deleted") return this.texts.deleted;
     // What went wrong stands in a box of its own.
     if (s.state === "failed" || s.state === "interrupted") return "";
-    const part = s.state === "running" && s.parts ? `Step ${s.part} of ${s.parts}. ` : "";
+    const part = s.state === "running" && s.parts ? `${fill(this.texts.part, s)} ` : "";
     if (s.state !== "queued") return part + (s.message ?? "");
-    if (!s.before) return "Waiting for a worker to start.";
-    return s.before === 1 ? "Waiting for the device, 1 run before it." : `Waiting for the device, ${s.before} runs before it.`;
+    if (!s.before) return this.texts.no_worker;
+    return s.before === 1 ? this.texts.one_before : fill(this.texts.several_before, { runs: s.before });
   }
 
   timeLeft() {
-    const s = this.status;
+    const s = this.status, { time } = this.texts;
     // Training may end early where the validation loss stops falling.
-    const most = this.component.data.patience && s.phase !== "evaluating" ? "at most " : "";
-    if (s.state === "running") return s.seconds_left == null ? "" : `${most}${duration(this.rounded(s.seconds_left))} left`;
-    return s.started && s.ended && s.state !== "queued" ? `took ${duration(s.ended - s.started)}` : "";
+    const left = this.component.data.patience && s.phase !== "evaluating" ? time.at_most_left : time.left;
+    if (s.state === "running") return s.seconds_left == null ? "" : fill(left, { time: duration(this.rounded(s.seconds_left), time) });
+    return s.started && s.ended && s.state !== "queued" ? fill(time.took, { time: duration(s.ended - s.started, time) }) : "";
   }
 
   // No more digits than an estimate has.
@@ -291,20 +305,20 @@ class LiveRun {
   }
 
   facts() {
-    const s = this.status, found = [];
-    const of = (n, all) => all ? `${n.toLocaleString("en")} of ${all.toLocaleString("en")}` : n.toLocaleString("en");
-    if (s.epochs && s.epoch) found.push(["Epoch", of(s.epoch, s.epochs)]);
-    if (s.best_epoch) found.push(["Best epoch", `${s.best_epoch}`]);
+    const s = this.status, found = [], { facts, time } = this.texts;
+    const of = (n, all) => all ? fill(facts.of, { done: count(n), total: count(all) }) : count(n);
+    if (s.epochs && s.epoch) found.push([facts.epoch, of(s.epoch, s.epochs)]);
+    if (s.best_epoch) found.push([facts.best_epoch, `${s.best_epoch}`]);
     if (s.state === "running" && s.heartbeat) {
-      found.push(["Last update", `${duration(Date.now() / 1000 - this.heard)} ago`]);
+      found.push([facts.last_update, fill(time.ago, { time: duration(Date.now() / 1000 - this.heard, time) })]);
     }
     const rate = last(this.epochs[6] ?? []);
-    if (rate != null) found.push(["Learning rate", `${+rate.toPrecision(2)}`]);
+    if (rate != null) found.push([facts.learning_rate, `${+rate.toPrecision(2)}`]);
     // A third entry of the legend would take the place of the curves.
-    if (this.component.data.frozen && this.steps[0].length) found.push(["Dotted", "training images before they are learned from"]);
-    if (s.device) found.push(["Device", s.device]);
-    if (s.precision) found.push(["Precision", s.precision]);
-    if (s.step || s.steps) found.push(["Step", of(s.step, s.steps)]);
+    if (this.component.data.frozen && this.steps[0].length) found.push([facts.dotted, facts.not_yet_learned]);
+    if (s.device) found.push([facts.device, s.device]);
+    if (s.precision) found.push([facts.precision, s.precision]);
+    if (s.step || s.steps) found.push([facts.step, of(s.step, s.steps)]);
     if (s.state === "running") found.push(...Object.entries(s.usage ?? {}));
     return found;
   }
@@ -314,7 +328,7 @@ class LiveRun {
     const list = this.find(".mm-facts"), facts = this.facts();
     this.find(".mm-left").textContent = this.timeLeft();
     const percentage = Math.round(100 * (this.share() ?? 0));
-    this.notices.title(this.status.state === "running" ? `${percentage} %` : TITLES[this.state()] ?? "");
+    this.notices.title(this.status.state === "running" ? `${percentage} %` : this.texts.states[this.state()] ?? "");
     this.root.dataset.theme = this.look().dark ? "dark" : "light";
     while (list.children.length > facts.length) list.lastElementChild.remove();
     facts.forEach(([name, value], i) => {
@@ -340,26 +354,26 @@ class LiveRun {
   }
 
   traces() {
-    const [train, val] = this.theme.colours;
+    const [train, val] = this.theme.colours, names = this.texts.curves;
     const curve = { type: "scatter", mode: "lines", x: [], y: [], connectgaps: false };
     return [
-      { ...curve, name: "training", line: { width: 1.25, color: train } },
-      { ...curve, name: "validation", mode: "lines+markers", line: { width: 3, color: val }, marker: { size: 5, color: val } },
-      { ...curve, name: "best", mode: "markers", marker: { size: 13, symbol: "circle-open", color: this.theme.text, line: { width: 2.5 } } },
-      { ...curve, name: "images not yet learned", visible: this.component.data.frozen || "legendonly", showlegend: false, line: { width: 1.25, color: train, dash: "dot" } },
-      { ...curve, name: "compared run", showlegend: false, line: { width: 3, color: this.theme.text, dash: "dash" }, opacity: 0.45 },
-      { ...curve, name: "learning rate", showlegend: false, visible: false, yaxis: "y2", line: { width: 1.5, color: this.theme.text, dash: "dot" } },
+      { ...curve, name: names.training, line: { width: 1.25, color: train } },
+      { ...curve, name: names.validation, mode: "lines+markers", line: { width: 3, color: val }, marker: { size: 5, color: val } },
+      { ...curve, name: names.best, mode: "markers", marker: { size: 13, symbol: "circle-open", color: this.theme.text, line: { width: 2.5 } } },
+      { ...curve, name: names.unseen, visible: this.component.data.frozen || "legendonly", showlegend: false, line: { width: 1.25, color: train, dash: "dot" } },
+      { ...curve, name: names.compared, showlegend: false, line: { width: 3, color: this.theme.text, dash: "dash" }, opacity: 0.45 },
+      { ...curve, name: names.learning_rate, showlegend: false, visible: false, yaxis: "y2", line: { width: 1.5, color: this.theme.text, dash: "dot" } },
     ];
   }
 
   layout(kind) {
-    const { text, grid, back, font } = this.theme, chart = CHARTS[kind];
+    const { text, grid, back, font } = this.theme, { titles, units, axes } = this.texts.curves;
     const axis = { gridcolor: grid, linecolor: grid, zeroline: false, automargin: false };
     return {
       uirevision: "run", autosize: true, margin: { l: 50, r: 66, t: 36, b: 46 },
       paper_bgcolor: back, plot_bgcolor: back, font: { color: text, family: font, size: 16 },
-      title: { text: `<b>${chart.title}</b> (${chart.unit})`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", font: { size: 18 } },
-      xaxis: { ...axis, title: { text: this.axis, standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
+      title: { text: `<b>${titles[kind]}</b> (${units[kind]})`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", font: { size: 18 } },
+      xaxis: { ...axis, title: { text: axes[this.axis], standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
       yaxis: { ...axis, tickformat: kind === "accuracy" ? ".0%" : undefined },
       yaxis2: { overlaying: "y", visible: false, rangemode: "tozero" },
       legend: { orientation: "h", xref: "container", x: 1, xanchor: "right", yref: "container", y: 1, yanchor: "top", font: { size: 16 } },
@@ -371,7 +385,7 @@ class LiveRun {
   create(el) {
     const P = this.Plotly, kind = el.dataset.chart;
     const svg = {
-      name: "svg", title: "Download plot as SVG", icon: P.Icons.disk,
+      name: "svg", title: this.texts.curves.svg, icon: P.Icons.disk,
       click: (chart) => P.downloadImage(chart, { format: "svg", filename: this.fileName(kind) }),
     };
     const traces = this.traces();
@@ -418,7 +432,7 @@ class LiveRun {
         const curves = this.curves(el.dataset.chart, best), mode = this.epochs[0].length > 40 ? "lines" : "lines+markers";
         this.Plotly.restyle(el, { x: curves.map((c) => c[0]), y: curves.map((c) => c[1]) }, [...curves.keys()]);
         if (el.data[VALIDATION].mode !== mode) this.Plotly.restyle(el, { mode }, [VALIDATION]);
-        const name = this.beside?.name ?? "compared run";
+        const name = this.beside?.name ?? this.texts.curves.compared;
         if (el.data[BESIDE].name !== name || el.data[BESIDE].showlegend !== !!this.beside) this.Plotly.restyle(el, { name, showlegend: false }, [BESIDE]);
         this.label(el, el.dataset.chart);
       }
@@ -462,7 +476,7 @@ class LiveRun {
     }).filter(Boolean);
     this.Plotly.relayout(el, { annotations });
     el.setAttribute("role", "img");
-    el.setAttribute("aria-label", `${chart.title}: training ${number(values[0], kind)}, validation ${number(values[1], kind)}`);
+    el.setAttribute("aria-label", fill(this.texts.curves.label, { chart: this.texts.curves.titles[kind], training: number(values[0], kind), validation: number(values[1], kind) }));
   }
 
   empty() {
@@ -473,7 +487,7 @@ class LiveRun {
       const waits = active(this.status.state) || !this.status.state;
       box.classList.toggle("mm-loading", waits);
       const first = this.axis === "step" && !this.component.data.frozen ? "step" : "epoch";
-      box.textContent = waits ? `The curve begins with the first ${first}.` : "No curve: the run ended before its first step.";
+      box.textContent = waits ? this.texts.curves.first[first] : this.texts.curves.none;
     }
   }
 
@@ -484,7 +498,7 @@ class LiveRun {
     }
     if (!this.Plotly) return;
     for (const el of this.charts()) {
-      this.Plotly.relayout(el, { "xaxis.title.text": axis, "xaxis.autorange": true });
+      this.Plotly.relayout(el, { "xaxis.title.text": this.texts.curves.axes[axis], "xaxis.autorange": true });
     }
     this.draw();
   }

@@ -1,7 +1,8 @@
 // The same few validation images after every epoch: what the network says of each.
 
 class Samples {
-  constructor(root) {
+  constructor(root, texts) {
+    this.texts = texts;
     this.place = root.querySelector(".mm-samples");
   }
 
@@ -33,7 +34,9 @@ class Samples {
       name.textContent = label;
       said.textContent = row ? first === own ? percent(share) : `${percent(share)}, ${this.about.classes[first]}: ${percent(scores[first])}` : "…";
       bar.style.setProperty("--share", share);
-      cell.title = `True class ${label}. ${row ? `Epoch ${row[0]}: ${this.about.classes.map((c, k) => `${c} ${percent(scores[k])}`).join(", ")}` : ""}`;
+      const told = this.about.classes.map((c, k) => `${c} ${percent(scores[k])}`).join(", ");
+      const now = row ? fill(this.texts.epoch_scores, { epoch: row[0], scores: told }) : "";
+      cell.title = `${fill(this.texts.true_class, { class_name: label })} ${now}`;
     });
   }
 }

@@ -17,6 +17,7 @@ from typing import Any
 
 from medmodel.core.errors import MedModelError
 from medmodel.core.regular_files import open_regular
+from medmodel.language import translate
 from medmodel.runs import run_index, watched
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
@@ -161,6 +162,17 @@ def _plain(values: array[float]) -> list[float | None]:
     return [float(f"{v:.6g}") if math.isfinite(v) else None for v in values]
 
 
+def _translated(status: dict[str, Any]) -> dict[str, Any]:
+    """A status with its sentences in the present language."""
+    texts = {n: translate(status[n]) for n in ("message", "device") if status.get(n)}
+    if failure := status.get("failure"):
+        texts["failure"] = failure | {
+            name: translate(failure[name]) for name in ("message", "advice")
+        }
+    usage = status.get("usage") or {}
+    return status | texts | {"usage": {translate(n): v for n, v in usage.items()}}
+
+
 @dataclass(frozen=True)
 class Position:
     """Position of a viewer: how much of a run it already holds.
@@ -275,7 +287,7 @@ class Feed:
             news["steps"] = self.steps.thinned()
             news["epochs"] = self.epochs.since(0)
         if position.status != self.status_number:
-            news["status"] = self.status
+            news["status"] = _translated(self.status)
         return json.dumps(news, separators=(",", ":"))
 
     def _poll_status(self) -> bool:

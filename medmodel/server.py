@@ -32,6 +32,7 @@ from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
 from medmodel.data import importing
 from medmodel.guard import Guard, package_folder
+from medmodel.language import SOURCE, speaking
 from medmodel.live import POINTS, Feed, Position
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import RunStore
@@ -94,7 +95,7 @@ class Watch:
         self.viewers = 0
         self.news = asyncio.Event()
         self.task = asyncio.create_task(self._follow())
-        self._texts: dict[Position, str] = {}
+        self._texts: dict[tuple[Position, str], str] = {}
 
     async def _follow(self) -> None:
         while True:
@@ -112,11 +113,13 @@ class Watch:
             log.exception("Could not read the run %s", self.feed.run.id)
             return False
 
-    def text(self, position: Position) -> str:
+    def text(self, position: Position, language: str) -> str:
         """The message for a viewer there, made once for all that stand there."""
-        if position not in self._texts:
-            self._texts[position] = self.feed.message(position)
-        return self._texts[position]
+        key = position, language
+        if key not in self._texts:
+            with speaking(language):
+                self._texts[key] = self.feed.message(position)
+        return self._texts[key]
 
 
 _watches: dict[str, Watch] = {}
@@ -167,6 +170,8 @@ async def _push(
     websocket: WebSocket, watch: Watch, position: Position, gone: asyncio.Task[None]
 ) -> None:
     extended = 0
+    # Else the status is told as it is kept, in English.
+    language = websocket.query_params.get("lang", SOURCE)
     while not gone.done():
         news = watch.news
         feed = watch.feed
@@ -175,7 +180,7 @@ async def _push(
             if extended > 2 * POINTS and position.key == feed.key:
                 # So many points were added one by one: send the curve thinned anew.
                 position, extended = Position(status=position.status), 0
-            text = watch.text(position)
+            text = watch.text(position, language)
             position = feed.position
             await websocket.send_text(text)
         if watch.news is news:

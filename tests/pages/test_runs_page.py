@@ -237,7 +237,7 @@ def test_the_curves_of_a_run_follow_it(
     follow = {"url": f"/live/{run.id}", "plotly": plotly, "state": "stopped"}
     assert follow.items() <= chart["data"].items()
     # Without a key it would be drawn anew; without the callback nobody would be told.
-    assert chart["key"] == f"live-{run.id}" and callable(chart["on_changed_change"])
+    assert chart["key"] == f"live-{run.id}-en" and callable(chart["on_changed_change"])
 
 
 def test_a_name_is_shown_as_it_is(make: Callable[..., Run]) -> None:

@@ -8,8 +8,10 @@ from importlib.metadata import version
 import streamlit as st
 
 from medmodel.core.environment import REPOSITORY
+from medmodel.language import present_language
 from medmodel.runs.run import Run
 from medmodel.runs.status import Status
+from pages._shared.training.live_texts import live_texts
 
 ASSETS = REPOSITORY / "assets"
 SCRIPTS = ("live_notice.js", "live_samples.js", "live_chart.js")
@@ -46,7 +48,7 @@ def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
         js="".join(map(_source, SCRIPTS)),
         isolate_styles=False,
     )
-    height, config = _height(run, status), run.config
+    height, config, language = _height(run, status), run.config, present_language()
     # A component takes its place only when its script has come: a container at once.
     with st.container(height=height, border=False):
         component(
@@ -60,8 +62,10 @@ def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
                 "beside": beside
                 and {"url": f"/live/{beside.id}", "name": beside.title},
                 "bare": height == STRIP_HEIGHT,
+                "language": language,
+                "texts": live_texts(),
             },
-            key=f"live-{run.id}",
+            key=f"live-{run.id}-{language}",
             height=height,
             on_changed_change=lambda: None,
         )
