@@ -234,6 +234,36 @@ def _fitted(image: Image.Image, side: int, fit: Fit) -> Image.Image:
     return padded(scaled(image, width, height), side)
 
 
+def model_input_area(
+    width: int, height: int, side: int, fit: Fit
+) -> tuple[float, float, float, float]:
+    """Where on the image the square lies that a model sees, see `prepare_image`.
+
+    Args:
+        width: Of the image, in pixels.
+        height: Likewise.
+        side: Of the square, in pixels.
+        fit: How the image became square.
+
+    Returns:
+        Left, top, width and height in pixels of the image; beyond its edges where it
+        was padded.
+    """
+    if fit == "stretch":
+        return 0.0, 0.0, float(width), float(height)
+    if fit == "crop":
+        edge = min(width, height)
+        return (width - edge) / 2, (height - edge) / 2, float(edge), float(edge)
+    scale = side / max(width, height)
+    area = []
+    for length in (width, height):
+        shown = max(1, round(length * scale))
+        pixel = length / shown
+        area.append((-((side - shown) // 2) * pixel, side * pixel))
+    (left, across), (top, down) = area
+    return left, top, across, down
+
+
 def pixel_digest(pixels: Pixels) -> str:
     """32 hexadecimal digits, equal for equal images, grey stored as RGB included.
 

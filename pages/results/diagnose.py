@@ -37,7 +37,6 @@ from pages._shared.prediction.prediction_view import (
     bar_order,
     calibration_sentence,
     show_bars_of,
-    show_model_input,
     show_original,
     show_prediction,
     show_probabilities,
@@ -199,7 +198,7 @@ def show_alone(answer: Answer) -> None:
     """One sentence, then image, saliency map and bars side by side; the rest below."""
     case, run = answer.case, answer.run
     sentence = st.container(gap="xsmall")
-    left, middle, right = st.columns([1, 1, 1.5], gap="medium")
+    left, right = st.columns([2, 1.4], gap="medium")
     with sentence:
         shown = may_show_probabilities(answer)
         if shown:
@@ -212,10 +211,11 @@ def show_alone(answer: Answer) -> None:
         sentences = filter(None, [known, familiarity(answer), model_sentence(run)])
         st.markdown(plain(" ".join(sentences)))
     with left:
-        show_original(case)
-    if shown:
-        with middle:
+        if shown:
             show_saliency(answer)
+        else:
+            show_original(case)
+    if shown:
         with right:
             colours = plots.class_colours(answer.classes)
             show_bars_of(answer, colours, bar_order(answer))
@@ -223,8 +223,6 @@ def show_alone(answer: Answer) -> None:
             st.caption(plain(baseline_sentences(run)))
             show_verdict(answer)
             show_set(answer)
-        with left:
-            show_model_input(answer)
     show_neighbours(answer)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import streamlit as st
+from streamlit.runtime import get_instance
 
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
 from medmodel.reports import plots
@@ -39,3 +40,14 @@ def show_image(
 def data_uri(pixels: Pixels) -> str:
     """The image as a PNG within a link."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode()
+
+
+def media_url(data: bytes, mimetype: str, place: str) -> str:
+    """Address of a file for this session's browser, as those of `st.image`.
+
+    Args:
+        data: The file.
+        mimetype: Its type.
+        place: Where on the page it is shown: the next file there takes its place.
+    """
+    return get_instance().media_file_mgr.add(data, mimetype, place)

@@ -23,8 +23,8 @@ from pages._shared.prediction.prediction_cache import ask
 from pages._shared.prediction.prediction_view import (
     bar_order,
     say_uncalibrated,
-    show_images,
     show_probabilities,
+    show_saliency,
 )
 
 AT_ONCE = 12
@@ -263,4 +263,4 @@ def _show_closely(run: Run, row: Any) -> None:
             answer, plots.class_colours(answer.classes), bar_order(answer)
         )
         say_uncalibrated([run])
-        show_images(answer)
+        show_saliency(answer)

@@ -178,12 +178,23 @@ def prepared(case: Case, preprocessing: Preprocessing) -> Pixels:
 
 def pixels_of(case: Case) -> Pixels:
     """The image as large as a page shows it; the last one looked at is kept."""
-    opened = st.session_state.get("opened")
-    if opened is None or opened[0] != case.key:
-        opened = (case.key, _open(case).decoded.pixels)
-        st.session_state["opened"] = opened
-    pixels: Pixels = opened[1]
+    pixels: Pixels = _shown(case)[1]
     return pixels
+
+
+def size_of(case: Case) -> tuple[int, int]:
+    """Width and height in pixels of the whole image, of which a page may show fewer."""
+    size: tuple[int, int] = _shown(case)[2]
+    return size
+
+
+def _shown(case: Case) -> tuple[str, Pixels, tuple[int, int]]:
+    shown = st.session_state.get("opened")
+    if shown is None or shown[0] != case.key:
+        image = _open(case)
+        shown = (case.key, image.decoded.pixels, (image.width, image.height))
+        st.session_state["opened"] = shown
+    return shown
 
 
 def pixel_digest_of(case: Case) -> str:
@@ -242,7 +253,8 @@ def _read(
     decoded, prepared_image = opened.decoded, opened.prepared
     assert prepared_image is not None
     if not _is_scan(decoded):  # which has windows of its own
-        st.session_state["opened"] = (key, decoded.pixels)
+        size = (opened.width, opened.height)
+        st.session_state["opened"] = (key, decoded.pixels, size)
     return Case(
         key=key,
         name=short,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -11,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.errors import MedModelError
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
+from medmodel.imaging.images import model_input_area
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -19,11 +22,13 @@ from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.prediction.cases import Case, pixels_of
+from pages._shared.prediction.cases import Case, pixels_of, size_of
+from pages._shared.prediction.image_viewer import Layer, show_viewer
 from pages._shared.prediction.prediction_cache import Answer, heatmap_of, is_explained
-from pages._shared.prediction.scan_view import show_scan
+from pages._shared.prediction.scan_view import opened_scan, windowed_values
 
 _FIRST_CLASSES = 8
+_MAP = "Saliency map"
 # About as long as the map's own caption, so that nothing below moves.
 _EXPLAINING = (
     "The heat map is being computed. Until it is there, this is the image without it."
@@ -118,13 +123,30 @@ def bar_order(answer: Answer, example: Sequence[str] = ()) -> NDArray[np.intp]:
 
 
 def show_original(case: Case) -> None:
-    """The image as uploaded, or as it lies in the data set."""
-    title = "As in the data set" if case.label else "As uploaded"
+    """The image alone in the viewer, as uploaded or as it lies in the data set."""
+    try:
+        show_viewer(**_viewed(case))
+    except MedModelError as error:
+        st.error(plain(error))
+
+
+def _viewed(case: Case) -> dict[str, Any]:
+    """The image as the arguments of `show_viewer`.
+
+    Raises:
+        ImageError: The file cannot be read any more.
+    """
+    values = None
     if case.scan:
-        show_scan(case, title)
-        return
-    st.markdown(f"**{title}**")
-    show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
+        scan = opened_scan(case)
+        pixels, size = scan.decoded.pixels, (scan.width, scan.height)
+        values = windowed_values(scan.decoded, f"values-{case.key}")
+    else:
+        pixels, size = pixels_of(case), size_of(case)
+    title = "As in the data set" if case.label else "As uploaded"
+    caption = f"{case.name}, {case.about}"
+    layer = Layer(title, caption, "The image", pixels)
+    return {"layers": [layer], "size": size, "key": case.key, "values": values}
 
 
 def show_model_input(answer: Answer) -> None:
@@ -139,24 +161,39 @@ def show_model_input(answer: Answer) -> None:
     show_image(pixels, caption, "The image as the model sees it")
 
 
-def show_images(answer: Answer) -> None:
-    """The image, what the model sees of it, and its saliency map."""
-    left, middle, right = st.columns(3, gap="medium")
-    with left:
-        show_original(answer.case)
-    with middle:
-        show_model_input(answer)
-    with right:
-        show_saliency(answer)
-
-
 @st.fragment
 def show_saliency(answer: Answer) -> None:
-    """The overlay with its controls; only this part reruns when they move."""
-    st.markdown("**Saliency map**")
-    container = st.container()
-    # Of the map's size from the beginning: controls below must not move under a hand.
-    slot = container.empty()
+    """The image and its saliency map in one viewer; only this part reruns.
+
+    Below them what the model sees of the image, and the map's controls.
+    """
+    place = st.container()
+    left, right = st.columns(2, gap="medium")
+    with left:
+        show_model_input(answer)
+    with right:
+        position, opacity, options = _saliency_controls(answer)
+    with place, errors_shown():
+        viewed = _viewed(answer.case)
+        slot = st.empty()
+        heatmap = _heatmap(answer, position, options, slot, viewed)
+        enlarged = plots.enlarged(answer.pixels, SIDE)
+        name = answer.classes[position]
+        layer = Layer(
+            _MAP,
+            plots.heatmap_caption(heatmap, name),
+            f"Heat map for {name} laid over the image",
+            plots.overlay(enlarged, heatmap, opacity / 100),
+        )
+        with slot:
+            _show_both(answer, viewed, layer)
+        if options.randomised:
+            learned = heatmap_of(answer, position, ExplainOptions(options.method))
+            st.markdown(shuffled_words(heatmap, learned))
+
+
+def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
+    """Which class's map is shown, its opacity in per cent, and how it is made."""
     run, classes, probabilities = answer.run, answer.classes, answer.probabilities
     position = st.selectbox(
         "Class shown",
@@ -192,28 +229,39 @@ def show_saliency(answer: Answer) -> None:
         help="A test of the map: it must change when all that the network has learned "
         "is shuffled. A map that stays shows the image, not what was learned.",
     )
-    with container, errors_shown():
-        heatmap = _heatmap(answer, position, ExplainOptions(method, shuffled), slot)
-        enlarged = plots.enlarged(answer.pixels, SIDE)
-        with slot:
-            show_image(
-                plots.overlay(enlarged, heatmap, opacity / 100),
-                plots.heatmap_caption(heatmap, classes[position]),
-                f"Heat map for {classes[position]} laid over the image",
-            )
-        if shuffled:
-            learned = heatmap_of(answer, position, ExplainOptions(method))
-            st.markdown(shuffled_words(heatmap, learned))
+    return position, opacity, ExplainOptions(method, shuffled)
+
+
+def _show_both(answer: Answer, viewed: dict[str, Any], map_layer: Layer) -> None:
+    """The image and, where the model saw it, the map."""
+    preprocessing = answer.preprocessing
+    width, height = viewed["size"]
+    area = model_input_area(width, height, preprocessing.size, preprocessing.fit)
+    # Of an image whose borders were cut off, the model's part is not known here.
+    cut = any(step.startswith("crop") for step in preprocessing.steps)
+    layers = [*viewed["layers"], replace(map_layer, area=area)]
+    show_viewer(**{**viewed, "layers": layers}, aligned=not cut)
 
 
 def _heatmap(
-    answer: Answer, position: int, options: ExplainOptions, slot: DeltaGenerator
+    answer: Answer,
+    position: int,
+    options: ExplainOptions,
+    slot: DeltaGenerator,
+    viewed: dict[str, Any],
 ) -> NDArray[np.float32]:
     """The heat map; until it is there the slot shows the image without it."""
     if not is_explained(answer, position, options):
+        alt = "The image, not explained yet"
+        layer = Layer(
+            _MAP,
+            _EXPLAINING,
+            alt,
+            plots.enlarged(answer.pixels, SIDE),
+            for_a_moment=True,
+        )
         with slot:
-            alt = "The image, not explained yet"
-            show_image(answer.pixels, _EXPLAINING, alt, True)
+            _show_both(answer, viewed, layer)
     try:
         return heatmap_of(answer, position, options)
     except MedModelError:

@@ -1,4 +1,4 @@
-"""Viewer of a DICOM or NIfTI scan: window presets, centre and width, frames.
+"""A DICOM or NIfTI scan in the image viewer: frames, and windows to choose.
 
 The window is for the eye alone: a model always sees the window of its training.
 """
@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from medmodel.core.errors import MedModelError
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
-from medmodel.imaging.images import Pixels
-from medmodel.imaging.untrusted import open_image
+from medmodel.imaging.stored_values import store_values
+from medmodel.imaging.untrusted import OpenedImage, open_image
 from medmodel.imaging.windows import WINDOWS, Window
-from pages._shared.common.image_view import show_image
-from pages._shared.common.words import plain
+from pages._shared.common.image_view import SIDE, media_url
 from pages._shared.prediction.cases import Case, at_frame
+from pages._shared.prediction.image_viewer import NamedWindow, WindowedValues
 
 OWN = "As the file asks"
 RANGE = "Middle 99 % of values"
+LONGEST_SIDE = 2 * SIDE
+"""Pixels up to which values are sent to the browser; of more, means of blocks."""
 
 
 def choose_frame(case: Case) -> Case:
@@ -42,106 +43,63 @@ def choose_frame(case: Case) -> Case:
     return case if number == start + 1 else at_frame(case, number - 1)
 
 
-def windowed(case: Case) -> tuple[Pixels, str]:
-    """The image through the chosen window, with the controls above it.
-
-    Returns:
-        The pixels, and the window in words for the caption.
+def opened_scan(case: Case) -> OpenedImage:
+    """One frame with the scanner's values; the last one looked at is kept.
 
     Raises:
         ImageError: The file cannot be read.
     """
-    frame = _frame(case)
-    if frame.values is None:
-        return frame.pixels, ""
-    unit = " HU" if frame.modality == "CT" else ""
-    names = [OWN, RANGE, *(WINDOWS if frame.modality in ("CT", "") else ())]
-    window = _sliders(frame, names, case.key)
-    if window is None:
-        return frame.pixels, "lookup table of the file"
-    text = f"centre {window.center:g}, width {window.width:g}{unit}"
-    return frame.through_window(window), text
-
-
-def _sliders(frame: DecodedImage, names: list[str], key: str) -> Window | None:
-    """The preset, or what the two sliders say after it."""
-    low, high = _limits(frame)
-    name = st.selectbox("Window", names, format_func=_title, key=f"window-{key}")
-    preset = _preset(frame, name)
-    if preset is None:
-        return None
-    step = 1.0 if high - low > 50 else (high - low) / 200
-    with st.popover("Adjust centre and width", icon=":material/tune:"):
-        center = st.slider(
-            "Centre",
-            min(low, preset.center),
-            max(high, preset.center),
-            preset.center,
-            step,
-            key=f"centre-{key}-{name}",
-        )
-        width = st.slider(
-            "Width",
-            min(step, preset.width),
-            max(high - low, preset.width, 2 * step),
-            preset.width,
-            step,
-            key=f"width-{key}-{name}",
-        )
-    if (center, width) == (preset.center, preset.width):
-        return preset
-    return Window(center, width, "LINEAR_EXACT")
-
-
-def _preset(frame: DecodedImage, name: str) -> Window | None:
-    if name == OWN:
-        return frame.window
-    if name == RANGE:
-        values: Any = frame.values
-        low, high = np.nanpercentile(values, [0.5, 99.5])
-        return Window(float(low + high) / 2, max(float(high - low), 1e-6))
-    return WINDOWS[name]
-
-
-def _limits(frame: DecodedImage) -> tuple[float, float]:
-    values: Any = frame.values
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    return low, max(high, low + 1e-6)
-
-
-def _title(name: str) -> str:
-    if name not in WINDOWS:
-        return name
-    window = WINDOWS[name]
-    return f"{name.capitalize()} ({window.center:g} / {window.width:g} HU)"
-
-
-def _frame(case: Case) -> DecodedImage:
-    """The scanner's values of one frame; the last one looked at is kept."""
     opened = st.session_state.get("opened-scan")
     if opened is None or opened[0] != case.key:
         options = DecodeOptions("file", case.frame, case.axis, values=True)
-        decoded = open_image(case.source, case.name, options).decoded
-        opened = st.session_state["opened-scan"] = (case.key, decoded)
-    frame: DecodedImage = opened[1]
-    return frame
+        image = open_image(case.source, case.name, options, LONGEST_SIDE)
+        opened = st.session_state["opened-scan"] = (case.key, image)
+    scan: OpenedImage = opened[1]
+    return scan
 
 
-@st.fragment
-def show_scan(case: Case, title: str) -> None:
-    """The image with its window; only this part reruns when the window moves."""
-    st.markdown(f"**{title}**")
-    place = st.container()
-    try:
-        pixels, window = windowed(case)
-    except MedModelError as error:
-        st.error(plain(error))
-        return
-    with place:
-        caption = ", ".join(filter(None, [case.name, case.about, window]))
-        show_image(pixels, caption, "The image")
-    if window:
-        st.caption(
-            "For your eyes only: the model sees the window of its training, whatever "
-            "is chosen here."
-        )
+def windowed_values(frame: DecodedImage, place: str) -> WindowedValues | None:
+    """The values as the browser windows them; None for colours.
+
+    Args:
+        frame: With values, if it has any.
+        place: Where on the page they are shown, see `media_url`.
+    """
+    if frame.values is None:
+        return None
+    values: Any = frame.values
+    stored = store_values(values)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    high = max(high, low + 1e-6)
+    height, width = values.shape
+    return WindowedValues(
+        source=media_url(stored.compressed(), "application/gzip", place),
+        width=width,
+        height=height,
+        slope=stored.slope,
+        intercept=stored.intercept,
+        inverted=frame.inverted,
+        unit="HU" if frame.modality == "CT" else "",
+        low=low,
+        high=high,
+        least=1.0 if high - low > 50 else (high - low) / 200,
+        presets=_presets(frame),
+    )
+
+
+def _presets(frame: DecodedImage) -> list[NamedWindow]:
+    """The file's own window, that of most values, and those of CT by name."""
+    values: Any = frame.values
+    bottom, top = (float(x) for x in np.nanpercentile(values, [0.5, 99.5]))
+    most = Window((bottom + top) / 2, max(top - bottom, 1e-6))
+    own = NamedWindow(OWN, None, None)
+    if frame.window is not None:
+        own = NamedWindow(OWN, *frame.window)
+    named = WINDOWS if frame.modality in ("CT", "") else {}
+    titles = [(_title(name, window), window) for name, window in named.items()]
+    others = [(RANGE, most), *titles]
+    return [own, *(NamedWindow(name, *window) for name, window in others)]
+
+
+def _title(name: str, window: Window) -> str:
+    return f"{name.capitalize()} ({window.center:g} / {window.width:g} HU)"

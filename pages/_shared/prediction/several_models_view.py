@@ -12,10 +12,13 @@ from medmodel.reports import plots
 from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.prediction.cases import Case, pixels_of
+from pages._shared.prediction.cases import Case
 from pages._shared.prediction.prediction_cache import Answer, heatmap_of
-from pages._shared.prediction.prediction_view import bar_order, show_probabilities
-from pages._shared.prediction.scan_view import show_scan
+from pages._shared.prediction.prediction_view import (
+    bar_order,
+    show_original,
+    show_probabilities,
+)
 
 _FIRST_CHOICE = ""
 _IN_A_ROW = 4
@@ -50,10 +53,7 @@ def show_heatmaps(answers: Sequence[Answer]) -> None:
     st.markdown("**Saliency map of each model**")
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
     with left:
-        if case.scan:
-            show_scan(case, "The image")
-        else:
-            show_image(pixels_of(case), f"{case.name}, {case.about}", "The image")
+        show_original(case)
     with right:
         wanted, opacity, method = _controls(answers, case)
     # One model may stand alone here, because the others find the image strange.

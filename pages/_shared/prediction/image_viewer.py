@@ -1,0 +1,164 @@
+"""An image, alone or with its saliency map: zoom, pan, slider, full screen, window.
+
+All of it happens in the browser, see `assets/viewer.js`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import streamlit as st
+
+from medmodel.core.environment import REPOSITORY
+from medmodel.imaging.images import Pixels, png_bytes, thumbnail
+from pages._shared.common.image_view import SIDE, data_uri, media_url
+
+ASSETS = REPOSITORY / "assets"
+Area = tuple[float, float, float, float]
+"""Left, top, width and height in pixels of the image."""
+_TEXTS = {
+    "viewer": "Image viewer",
+    "tools": "View",
+    "keys": "Images. + and - zoom, arrow keys move, 0 resets, F is full screen.",
+    "in": "Zoom in",
+    "out": "Zoom out",
+    "reset": "Reset zoom",
+    "layout": "Layout",
+    "beside": "Side by side",
+    "slider": "Slider",
+    "full": "Full screen",
+    "divider": "Slider between image and saliency map",
+    "window": "Window",
+    "center": "Centre",
+    "width": "Width",
+    "adjusted": "Adjusted",
+    "back": "Double click: back to the first window",
+    "eyes": "Drag with the right button, or with Shift: right is wider, down is a "
+    "higher centre. For your eyes only: the model sees the window of its training, "
+    "whatever is chosen here.",
+    "lost": "The values of this image have not arrived, so its window cannot be "
+    "changed. Reload the page and drop the image again.",
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One image of the viewer.
+
+    Args:
+        title: What stands in its corner.
+        caption: What stands below it.
+        alt: What a screen reader says.
+        pixels: The image.
+        area: Where on the whole image it lies; None for all over it.
+        for_a_moment: It gives way to another one soon, perhaps before a browser has
+            asked for its file, so it travels within the page.
+    """
+
+    title: str
+    caption: str
+    alt: str
+    pixels: Pixels
+    area: Area | None = None
+    for_a_moment: bool = False
+
+
+@dataclass(frozen=True)
+class NamedWindow:
+    """A window to choose; both numbers None for a lookup table."""
+
+    name: str
+    center: float | None
+    width: float | None
+    shape: str = "LINEAR"
+
+
+@dataclass(frozen=True)
+class WindowedValues:
+    """What the browser needs to draw the first layer through any window.
+
+    Args:
+        source: Address of `StoredValues.compressed`.
+        width: Of the stored values, in pixels.
+        height: Likewise.
+        slope: Of `StoredValues`.
+        intercept: Likewise.
+        inverted: Whether large values are dark.
+        unit: Of the values, "HU" for CT; else "".
+        low: The smallest value.
+        high: The largest.
+        least: Step by which centre and width change, above 0.
+        presets: The first is that of the file; the second is none of a lookup table.
+    """
+
+    source: str
+    width: int
+    height: int
+    slope: float
+    intercept: float
+    inverted: bool
+    unit: str
+    low: float
+    high: float
+    least: float
+    presets: Sequence[NamedWindow]
+
+
+@lru_cache
+def _source(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def show_viewer(
+    layers: Sequence[Layer],
+    size: tuple[int, int],
+    key: str,
+    values: WindowedValues | None = None,
+    aligned: bool = True,
+) -> None:
+    """Shows one image, or two whose zoom and place move in step.
+
+    Args:
+        layers: The image, and its saliency map where there is one.
+        size: Width and height of the whole image in pixels.
+        key: Of the image: what was looked at how stays as long as it does.
+        values: Of a scan, which is then windowed in the browser.
+        aligned: Whether a place of one layer is the same place of the other.
+    """
+    component = st.components.v2.component(
+        "viewer",
+        html=_source("viewer.html"),
+        css=_source("viewer.css"),
+        js=_source("viewer.js"),
+    )
+    waiting = any(layer.for_a_moment for layer in layers)
+    component(
+        data={
+            "id": key,
+            "size": size,
+            "layers": [_facts(x, size, f"{key}-{i}") for i, x in enumerate(layers)],
+            "aligned": aligned,
+            "window": asdict(values) if values else None,
+            "texts": _TEXTS,
+        },
+        key=f"viewer-{key}{'-waiting' * waiting}",
+    )
+
+
+def _facts(layer: Layer, size: tuple[int, int], place: str) -> dict[str, Any]:
+    pixels = thumbnail(layer.pixels, 2 * SIDE)
+    source = (
+        data_uri(pixels)
+        if layer.for_a_moment
+        else media_url(png_bytes(pixels), "image/png", place)
+    )
+    return {
+        "title": layer.title,
+        "caption": layer.caption,
+        "alt": layer.alt,
+        "source": source,
+        "place": layer.area or (0, 0, *size),
+    }
