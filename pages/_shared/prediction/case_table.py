@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.language import N_, _, translate
 from medmodel.reports.plots import per_cent
 from pages._shared.common.downloads import harmless
 from pages._shared.prediction.cases import Case, Refused
@@ -19,7 +20,7 @@ from pages._shared.prediction.prediction_cache import Answer
 
 _ROW, _ROWS_IN_SIGHT, _MOST_COLUMNS = 56, 5, 6
 _TABLE = "case-table"
-UNLIKE = "unlike the training data"
+UNLIKE = N_("unlike the training data")
 
 
 def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
@@ -43,17 +44,17 @@ def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
         on_select=lambda: _take_selection(cases),
         selection_mode="single-row",
         column_config={
-            "Image": st.column_config.ImageColumn(width="small"),
-            "File": st.column_config.TextColumn(width="medium"),
+            _("Image"): st.column_config.ImageColumn(width="small"),
+            _("File"): st.column_config.TextColumn(width="medium"),
         },
-        alt="Images with the predicted class and scores",
+        alt=_("Images with the predicted class and scores"),
     )
     back, forward, place, download = st.columns(
         [1, 1, 3, 1.4], vertical_alignment="center"
     )
     last = len(cases) - 1
     back.button(
-        "Previous",
+        _("Previous"),
         shortcut="Left",
         disabled=chosen == 0,
         width="stretch",
@@ -61,16 +62,23 @@ def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
         args=(cases[max(chosen - 1, 0)].key,),
     )
     forward.button(
-        "Next",
+        _("Next"),
         shortcut="Right",
         disabled=chosen == last,
         width="stretch",
         on_click=_go_to,
         args=(cases[min(chosen + 1, last)].key,),
     )
-    place.text(f"{chosen + 1} of {len(cases)}: {cases[chosen].name}")
+    place.text(
+        _(
+            "{number} of {images}: {file}",
+            number=chosen + 1,
+            images=len(cases),
+            file=cases[chosen].name,
+        )
+    )
     download.download_button(
-        "Download CSV",
+        _("Download CSV"),
         csv_text(answers, refused, unlike),
         file_name=f"images-{run.id}.csv",
         mime="text/csv",
@@ -98,25 +106,25 @@ def csv_text(
     """
     classes = answers[0].classes
     # Thresholds that were frozen are for scores before calibration: not to be mixed up.
-    kind = "calibrated" if answers[0].prediction.temperature else "score"
+    calibrated = answers[0].prediction.temperature is not None
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    header = [
-        "file",
-        "true_class",
-        "predicted_class",
-        *(f"{kind}_{c}" for c in classes),
-    ]
-    writer.writerow([*header, "problem"])
+    header = [_("file"), _("true_class"), _("predicted_class")]
+    for name in classes:
+        if calibrated:
+            header.append(_("calibrated_{name}", name=name))
+        else:
+            header.append(_("score_{name}", name=name))
+    writer.writerow([*header, _("problem")])
     for i, answer in enumerate(answers):
-        problem = UNLIKE if len(unlike) and unlike[i] else ""
+        problem = _(UNLIKE) if len(unlike) and unlike[i] else ""
         case, first = answer.case, classes[answer.first_choice]
         numbers = [f"{number:.6f}" for number in answer.probabilities]
         texts = map(harmless, [case.name, case.label, first])
         writer.writerow([*texts, *numbers, problem])
     empty = [""] * (len(classes) + 2)
     for file in refused:
-        writer.writerow([harmless(file.name), *empty, harmless(file.reason)])
+        writer.writerow([harmless(file.name), *empty, harmless(translate(file.reason))])
     return buffer.getvalue()
 
 
@@ -126,26 +134,26 @@ def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     order = np.argsort(-scores, axis=1, kind="stable")
     rows = range(len(cases))
     columns = {
-        "Image": [case.preview for case in cases],
-        "File": [case.name for case in cases],
-        "Predicted class": [classes[order[i, 0]] for i in rows],
-        "Score": [per_cent(scores[i, order[i, 0]]) for i in rows],
+        _("Image"): [case.preview for case in cases],
+        _("File"): [case.name for case in cases],
+        _("Predicted class"): [classes[order[i, 0]] for i in rows],
+        _("Score"): [per_cent(scores[i, order[i, 0]]) for i in rows],
     }
     if len(classes) > _MOST_COLUMNS:
-        columns["Second choice"] = [classes[order[i, 1]] for i in rows]
-        columns["Its score"] = [per_cent(scores[i, order[i, 1]]) for i in rows]
+        columns[_("Second choice")] = [classes[order[i, 1]] for i in rows]
+        columns[_("Its score")] = [per_cent(scores[i, order[i, 1]]) for i in rows]
     else:
         for position, name in enumerate(classes):
             # A class may be called like one of the columns.
             title = f"{name} " if name in columns else name
             columns[title] = [per_cent(scores[i, position]) for i in rows]
     if any(case.label for case in cases):
-        columns["True class"] = [case.label for case in cases]
+        columns[_("True class")] = [case.label for case in cases]
     table = pd.DataFrame(columns)
-    facts = ("Image", "File", "True class")
+    facts = (_("Image"), _("File"), _("True class"))
     predicted = [name for name in table if name not in facts]
     table.loc[list(unlike), predicted] = "–"
-    table.loc[list(unlike), "Predicted class"] = UNLIKE
+    table.loc[list(unlike), _("Predicted class")] = _(UNLIKE)
     return table
 
 

@@ -13,6 +13,7 @@ from medmodel.evaluation import conformal
 from medmodel.evaluation.conformal import ConformalPredictor
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.predictions import Predictions
+from medmodel.language import _
 from medmodel.predictor import shared
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -43,13 +44,15 @@ def show_set(answer: Answer) -> None:
         if measured is not None:
             st.caption(coverage_sentence(fitted, measured))
         st.segmented_control(
-            "Coverage",
+            _("Coverage"),
             conformal.COVERAGES,
             default=0.95,
             format_func=lambda value: f"{value:.0%}".replace("%", " %"),
             key=f"coverage-{run.id}",
-            help="Prediction sets hold the true class for so large a proportion of "
-            "images like the validation images; not of images of another kind.",
+            help=_(
+                "Prediction sets hold the true class for so large a proportion of "
+                "images like the validation images; not of images of another kind."
+            ),
         )
         _show_stability(answer)
 
@@ -61,19 +64,38 @@ def set_sentence(
     inside = fitted.sets(scores[None])[0]
     order = np.argsort(-scores, kind="stable")
     names = [f"**{plain(classes[i])}**" for i in order if inside[i]]
-    begin = f"With {fitted.coverage:.0%} coverage: ".replace("%", " %")
+    coverage = 100 * fitted.coverage
     if not names:
-        return begin + (
-            "**none of the classes**. The model is less sure of each of them than it "
-            "was of the right one in nearly all validation images."
+        return _(
+            "With {coverage:.0f} % coverage: **none of the classes**. The model is "
+            "less sure of each of them than it was of the right one in nearly all "
+            "validation images.",
+            coverage=coverage,
         )
-    text = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " or " + names[-1]
-    basis = f":gray[ (from {fitted.images:,} validation images"
+    text = names[0]
+    if len(names) > 1:
+        text = _("{classes} or {last}", classes=", ".join(names[:-1]), last=names[-1])
+    return _(
+        "With {coverage:.0f} % coverage: {classes}{basis}",
+        coverage=coverage,
+        classes=text,
+        basis=_basis(fitted),
+    )
+
+
+def _basis(fitted: ConformalPredictor) -> str:
+    """What the set's thresholds come from, in brackets."""
+    images = fitted.images
     if fitted.per_class.all():
-        basis += ", class by class"
-    elif not fitted.per_class.any() and not fitted.thresholds.any():
-        basis += ": too few to rule anything out"
-    return f"{begin}{text}{basis})]"
+        return _(
+            ":gray[ (from {images:,} validation images, class by class)]", images=images
+        )
+    if not fitted.per_class.any() and not fitted.thresholds.any():
+        return _(
+            ":gray[ (from {images:,} validation images: too few to rule anything out)]",
+            images=images,
+        )
+    return _(":gray[ (from {images:,} validation images)]", images=images)
 
 
 def _show_stability(answer: Answer) -> None:
@@ -82,10 +104,13 @@ def _show_stability(answer: Answer) -> None:
     key = f"agreement-{run.id}-{case.digest}"
     if key not in st.session_state:
         if not st.button(
-            "Stability test",
+            _("Stability test"),
             key=f"ask-{key}",
-            help=f"Asks the model about {_CHANGES} slightly turned, shifted, larger, "
-            "smaller, brighter and darker copies.",
+            help=_(
+                "Asks the model about {changes} slightly turned, shifted, larger, "
+                "smaller, brighter and darker copies.",
+                changes=_CHANGES,
+            ),
         ):
             return
         copies = np.stack([answer.pixels] * _CHANGES)
@@ -98,9 +123,16 @@ def _show_stability(answer: Answer) -> None:
     low = plots.per_cent(float(scores[:, first].min()))
     high = plots.per_cent(float(scores[:, first].max()))
     st.markdown(
-        f"Under {_CHANGES} small changes {same} of {_CHANGES} times the same predicted "
-        f"class; {plain(answer.classes[first])} between {plain(low)} and "
-        f"{plain(high)} (not calibrated)."
+        _(
+            "Under {changes} small changes {same} of {changes} times the same "
+            "predicted class; {name} between {low} and {high} (not "
+            "calibrated).",
+            changes=_CHANGES,
+            same=same,
+            name=plain(answer.classes[first]),
+            low=plain(low),
+            high=plain(high),
+        )
     )
 
 
@@ -116,20 +148,26 @@ def _coverage_on_test(run: Run, fitted: ConformalPredictor) -> Estimate | None:
 def coverage_sentence(fitted: ConformalPredictor, measured: Estimate) -> str:
     """What the test images say of the promise, as Markdown."""
     value, interval = _percentages(measured)
-    text = (
-        f"Observed coverage: the true class was in the set of **{plain(value)}** of "
-        f"{measured.n:,} test images ({plain(interval)})."
+    text = _(
+        "Observed coverage: the true class was in the set of **{value}** "
+        "of {images:,} test images ({interval}).",
+        value=plain(value),
+        images=measured.n,
+        interval=plain(interval),
     )
     if fitted.undercovers(measured):
-        text += (
-            " **Below the target coverage**: these test images differ from the "
+        short = _(
+            "**Below the target coverage**: these test images differ from the "
             "validation images, and other images may as well."
         )
-    elif measured.high < fitted.coverage:
-        text += (
-            f" Below the target coverage, by no more than chance among "
-            f"{fitted.images:,} validation images explains."
+        return f"{text} {short}"
+    if measured.high < fitted.coverage:
+        chance = _(
+            "Below the target coverage, by no more than chance among "
+            "{images:,} validation images explains.",
+            images=fitted.images,
         )
+        return f"{text} {chance}"
     return text
 
 
@@ -139,7 +177,7 @@ def _percentages(measured: Estimate) -> tuple[str, str]:
     if not measured.has_interval:
         return value, measured.interval
     low, high = (plots.measured_share(x, 1) for x in (measured.low, measured.high))
-    return value, f"{low} to {high}"
+    return value, _("{low} to {high}", low=low, high=high)
 
 
 def show_sets(run: Run, data: Predictions) -> None:
@@ -149,12 +187,15 @@ def show_sets(run: Run, data: Predictions) -> None:
         run: A finished run.
         data: Its test images, or a part of them.
     """
-    st.markdown("#### Prediction sets (conformal)")
+    st.markdown(_("#### Prediction sets (conformal)"))
     st.markdown(
-        "Diagnose names the classes that cannot be ruled out. Their thresholds come "
-        "from validation images; how often such a set holds the true class is "
-        "measured here on the test images. The target coverage holds only for images "
-        "that come from where the validation images came from."
+        _(
+            "Diagnose names the classes that cannot be ruled out. Their "
+            "thresholds come from validation images; how often such a set "
+            "holds the true class is measured here on the test images. The "
+            "target coverage holds only for images that come from where the "
+            "validation images came from."
+        )
     )
     validation = run_cache.split(run, "val")
     rows, short = [], []
@@ -168,18 +209,25 @@ def show_sets(run: Run, data: Predictions) -> None:
         width = fitted.sets(data.scores).sum(axis=1).mean()
         rows.append(
             {
-                "Target coverage": promised,
-                "Observed coverage": value,
-                "95 % interval": interval,
-                "Classes in a set": f"{width:.2f}",
+                _("Target coverage"): promised,
+                _("Observed coverage"): value,
+                _("95 % interval"): interval,
+                _("Classes in a set"): f"{width:.2f}",
             }
         )
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="content")
     if short:
         st.warning(
-            f"Below the target coverage at {', '.join(short)}: these test images "
-            "differ from the validation images. Do not rely on it elsewhere."
+            _(
+                "Below the target coverage at {coverages}: these test images differ "
+                "from the validation images. Do not rely on it elsewhere.",
+                coverages=", ".join(short),
+            )
         )
     st.caption(
-        f"{len(validation.truth):,} validation and {len(data.truth):,} test images."
+        _(
+            "{validation:,} validation and {test:,} test images.",
+            validation=len(validation.truth),
+            test=len(data.truth),
+        )
     )

@@ -15,6 +15,7 @@ from medmodel.evaluation.ood.results import Neighbour, OodResult, ThresholdBasis
 from medmodel.evaluation.predictions import training_digests
 from medmodel.imaging.images import Pixels, png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
+from medmodel.language import _, ngettext, translate
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.answer import show_answer
@@ -37,24 +38,28 @@ def may_show_probabilities(answer: Answer) -> bool:
     """
     ood = answer.prediction.ood
     if ood is None and answer.prediction.ood_problem:
-        st.warning(plain(answer.prediction.ood_problem), icon=":material/help:")
+        st.warning(
+            plain(translate(answer.prediction.ood_problem)), icon=":material/help:"
+        )
     elif ood is None:
         st.caption(
-            "Whether this image resembles the training data is not known: the run has "
-            "no reference.npz. It is lost, or the model was trained by a version that "
-            "did not write one."
+            _(
+                "Whether this image resembles the training data is not known: the "
+                "run has no reference.npz. It is lost, or the model was trained by "
+                "a version that did not write one."
+            )
         )
     if ood is None or not is_unlike_training(answer):
         _say_if_learned(answer)
         if ood is not None and split_of(answer) != "train":
             _say_if_roughly_known(ood.basis)
         return True
-    show_answer("Unlike the training data: no prediction is shown.")
+    show_answer(_("Unlike the training data: no prediction is shown."))
     st.warning(_why(ood), icon=":material/help:")
     key = f"nevertheless-{answer.run.id}-{answer.case.key}"
     if st.session_state.get(key):
         return True
-    if st.button("Show prediction anyway", key=f"ask-{key}"):
+    if st.button(_("Show prediction anyway"), key=f"ask-{key}"):
         st.session_state[key] = True
         audit.record("nevertheless", run=answer.run.id, images=1)
         st.rerun()
@@ -68,14 +73,14 @@ def familiarity(answer: Answer) -> str:
     """
     ood = answer.prediction.ood
     if split_of(answer) == "train":
-        return "The model was trained on this very image."
+        return _("The model was trained on this very image.")
     if ood is None:
         return ""
     if is_unlike_training(answer):
-        return "It is unlike the training data."
+        return _("It is unlike the training data.")
     if not ood.basis.enough:
-        return "It was not found to be unlike the training data."
-    return "It resembles the training data."
+        return _("It was not found to be unlike the training data.")
+    return _("It resembles the training data.")
 
 
 def is_unlike_training(answer: Answer) -> bool:
@@ -96,14 +101,18 @@ def _say_if_learned(answer: Answer) -> None:
     split = split_of(answer)
     if split == "train":
         st.info(
-            "**The model was trained on this very image.** Its score here says "
-            "nothing about how it does on new ones.",
+            _(
+                "**The model was trained on this very image.** Its score here says "
+                "nothing about how it does on new ones."
+            ),
             icon=":material/school:",
         )
     elif split == "val":
         st.info(
-            "**This very image is one of the validation images**, by which the "
-            "training was steered. New images may fare worse.",
+            _(
+                "**This very image is one of the validation images**, by which the "
+                "training was steered. New images may fare worse."
+            ),
             icon=":material/school:",
         )
 
@@ -114,36 +123,61 @@ def _training_digests(folder: str) -> dict[str, str]:
 
 
 def _why(ood: OodResult) -> str:
-    reasons = list(ood.facts)
+    reasons = [translate(fact) for fact in ood.facts]
     if ood.is_ood:
-        basis = ood.basis
-        share = "each"
-        if ood.farther_than < 1:
-            share = plots.per_cent(ood.farther_than)
-        reasons.append(
-            f"It lies farther from the training images than {share} of the "
-            f"{_judged(basis)} by which that is judged. Of images that are like them, "
-            f"{_share_refused(basis)} would be called unlike, too."
+        reasons.append(_distance_sentence(ood))
+    reasons.append(
+        _(
+            "The model has seen hardly anything like it: do not rely on its "
+            "probabilities for such an image."
         )
-    return plain(
-        " ".join(reasons) + " The model has seen hardly anything like it: do not rely "
-        "on its probabilities for such an image."
+    )
+    return plain(" ".join(reasons))
+
+
+def _distance_sentence(ood: OodResult) -> str:
+    """How far it lies from the training images, and how well that is known."""
+    basis = ood.basis
+    if ood.farther_than < 1:
+        return _(
+            "It lies farther from the training images than {share} of the {judged} by "
+            "which that is judged. Of images that are like them, {refused} would be "
+            "called unlike, too.",
+            share=plots.per_cent(ood.farther_than),
+            judged=_judged(basis),
+            refused=_share_refused(basis),
+        )
+    return _(
+        "It lies farther from the training images than each of the {judged} by which "
+        "that is judged. Of images that are like them, {refused} would be called "
+        "unlike, too.",
+        judged=_judged(basis),
+        refused=_share_refused(basis),
     )
 
 
 def _judged(basis: ThresholdBasis) -> str:
-    validation = f"{basis.validation:,} validation images"
-    if basis.validation == 1:
-        validation = "1 validation image"
+    validation = ngettext(
+        "{count:,} validation image", "{count:,} validation images", basis.validation
+    )
     if not basis.training:
         return validation
-    return f"{validation} and {basis.training:,} training images left out in turn"
+    return _(
+        "{validation} and {training:,} training images left out in turn",
+        validation=validation,
+        training=basis.training,
+    )
 
 
 def _share_refused(basis: ThresholdBasis) -> str:
     """How well the threshold is known, in words."""
     low, high = (plots.per_cent(share) for share in (basis.low, basis.high))
-    return f"about {plots.per_cent(1 - KEPT)} (95 % interval {low} to {high})"
+    return _(
+        "about {share} (95 % interval {low} to {high})",
+        share=plots.per_cent(1 - KEPT),
+        low=low,
+        high=high,
+    )
 
 
 def _say_if_roughly_known(basis: ThresholdBasis) -> None:
@@ -151,9 +185,12 @@ def _say_if_roughly_known(basis: ThresholdBasis) -> None:
     if not basis.enough:
         st.caption(
             plain(
-                "It was not found to be unlike the training data, but that is known "
-                f"only roughly: it is judged by {_judged(basis)}. Images of another "
-                "kind may pass unnoticed."
+                _(
+                    "It was not found to be unlike the training data, but that is "
+                    "known only roughly: it is judged by {judged}. Images of another "
+                    "kind may pass unnoticed.",
+                    judged=_judged(basis),
+                )
             )
         )
 
@@ -163,35 +200,44 @@ def show_neighbours(answer: Answer) -> None:
     ood, run = answer.prediction.ood, answer.run
     if ood is None or not ood.neighbours:
         return
-    st.markdown("#### Similar training images")
+    st.markdown(_("#### Similar training images"))
     with st.container(horizontal=True):
         for neighbour in ood.neighbours:
             with st.container(width=_THUMBNAIL):
                 _show_neighbour(run, neighbour)
-    st.caption(
-        f"Nearest by the features of the network{_among(run)}. A distance of 1 is how "
-        "far a validation image usually is from its nearest training image."
-    )
+    st.caption(_nearest_sentence(run))
 
 
-def _among(run: Run) -> str:
-    """Which training images were looked at, where not all of them were."""
-    if run.config.training == "frozen":  # their features were there anyway
-        return ""
+def _nearest_sentence(run: Run) -> str:
+    """What nearest means, and among which training images, where not among all."""
     count = sum(
         split == "train" for split in _training_digests(str(run.folder)).values()
     )
-    if count <= MOST_FITTED:
-        return ""
-    return f", among {MOST_FITTED:,} of {count:,} training images drawn by chance"
+    # The features of a frozen network's training images were there anyway.
+    if run.config.training == "frozen" or count <= MOST_FITTED:
+        return _(
+            "Nearest by the features of the network. A distance of 1 is how far a "
+            "validation image usually is from its nearest training image."
+        )
+    return _(
+        "Nearest by the features of the network, among {some:,} of {all:,} training "
+        "images drawn by chance. A distance of 1 is how far a validation image usually "
+        "is from its nearest training image.",
+        some=MOST_FITTED,
+        all=count,
+    )
 
 
 def _show_neighbour(run: Run, neighbour: Neighbour) -> None:
-    text = f"{neighbour.label}, distance {neighbour.distance:.2f}"
+    text = _(
+        "{label}, distance {distance:.2f}",
+        label=neighbour.label,
+        distance=neighbour.distance,
+    )
     try:
         pixels = _training_image(run, neighbour.path)
     except (MedModelError, OSError):
-        st.markdown(f"{plain(text)}  \n:gray[not in the data set any more]")
+        st.markdown(f"{plain(text)}  \n:gray[{_('not in the data set any more')}]")
         return
     side = max(pixels.shape[:2])
     enlarged = plots.enlarged(pixels, _THUMBNAIL) if side < _THUMBNAIL else pixels
@@ -199,7 +245,7 @@ def _show_neighbour(run: Run, neighbour: Neighbour) -> None:
         png_bytes(plots.framed(enlarged)),
         caption=plain(text),
         output_format="PNG",
-        alt=f"Training image, {text}",
+        alt=_("Training image, {label}", label=text),
     )
 
 

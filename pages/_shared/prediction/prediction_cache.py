@@ -15,6 +15,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.imaging.images import Pixels
+from medmodel.language import _
 from medmodel.predictor import FIRST_CHOICE, ExplainOptions, shared
 from medmodel.runs.run import Run
 from pages._shared.prediction.cases import Case, prepared
@@ -135,8 +136,10 @@ def _predict(run: Run, version: Any, new: Sequence[tuple[Case, Pixels]]) -> None
     bar = st.progress(0.0) if len(new) > _AT_ONCE else None
     for start in range(0, len(new), _AT_ONCE):
         if bar:
-            share, total = start / len(new), len(new)
-            bar.progress(share, f"Asked about {start} of {total} images")
+            asked = _(
+                "Asked about {done} of {images} images", done=start, images=len(new)
+            )
+            bar.progress(start / len(new), asked)
         cases, pixels = zip(*new[start : start + _AT_ONCE], strict=True)
         # A single image is shown with its heat map at once: one request for both.
         heatmap_for = [FIRST_CHOICE] if len(cases) == 1 else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from medmodel.language import _
+
 SAMPLES = "sample-images"
 """Whether the session looks at images of the test split."""
 FILES = "uploaded-images"
@@ -20,7 +22,7 @@ def uploaded_files() -> list[UploadedFile]:
     takes out of the field, or removes here, is forgotten.
     """
     st.file_uploader(
-        "Images: drop, choose or paste one or many",
+        _("Images: drop, choose or paste one or many"),
         accept_multiple_files=True,
         key=FILES,
         on_change=_take_files,
@@ -29,19 +31,19 @@ def uploaded_files() -> list[UploadedFile]:
     earlier = [f for f in _kept() if f not in st.session_state[_IN_FIELD]]
     if earlier:
         st.button(
-            f"Remove images ({len(earlier)})",
+            _("Remove images ({count})", count=len(earlier)),
             icon=":material/close:",
             on_click=_remove,
             args=(earlier,),
-            help="Images of an earlier visit of this page, or of the camera.",
+            help=_("Images of an earlier visit of this page, or of the camera."),
         )
     return list(_kept().values())
 
 
 def take_photo() -> None:
     """A button that opens the camera of the visitor's computer or phone."""
-    with st.popover("Camera", icon=":material/photo_camera:"):
-        st.camera_input("Take a photo", key=_CAMERA, on_change=_take_photo)
+    with st.popover(_("Camera"), icon=":material/photo_camera:"):
+        st.camera_input(_("Take a photo"), key=_CAMERA, on_change=_take_photo)
 
 
 def _kept() -> dict[str, UploadedFile]:

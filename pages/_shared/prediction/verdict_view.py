@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel.evaluation.thresholds import frozen_thresholds
+from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from pages._shared.common import widgets
 from pages._shared.common.words import plain
@@ -24,7 +25,7 @@ def show_verdict(answer: Answer) -> None:
     if frozen is None:
         st.page_link(
             widgets.EVALUATE,
-            label="Choose the decision threshold",
+            label=_("Choose the decision threshold"),
             icon=":material/tune:",
             query_params={"run": answer.run.id},
         )
@@ -32,11 +33,18 @@ def show_verdict(answer: Answer) -> None:
     rule, thresholds = frozen
     prediction = answer.prediction
     lines = verdicts(answer.classes, prediction.raw, thresholds)
-    basis = ", by the scores before calibration" if prediction.temperature else ""
-    st.markdown(
-        "At the operating point chosen on validation data "
-        f"({plain(str(rule))}){basis}:\n\n" + "\n".join(f"* {line}" for line in lines)
-    )
+    if prediction.temperature:
+        begin = _(
+            "At the operating point chosen on validation data ({rule}), by the scores "
+            "before calibration:",
+            rule=plain(str(rule)),
+        )
+    else:
+        begin = _(
+            "At the operating point chosen on validation data ({rule}):",
+            rule=plain(str(rule)),
+        )
+    st.markdown(f"{begin}\n\n" + "\n".join(f"* {line}" for line in lines))
 
 
 def verdicts(
@@ -57,14 +65,33 @@ def verdicts(
         name = plain(classes[i])
         shown, limit = map(plain, _distinct_texts(score, cut))
         if np.isnan(cut):
-            left.append(f"{name}: no threshold")
+            left.append(_("{name}: no threshold", name=name))
         elif score >= cut:
-            flagged.append(f"{name}: {shown}, at or above {limit} → **flagged**")
+            flagged.append(
+                _(
+                    "{name}: {score}, at or above {threshold} → **flagged**",
+                    name=name,
+                    score=shown,
+                    threshold=limit,
+                )
+            )
         else:
-            left.append(f"{name}: {shown}, below {limit} → not flagged")
+            left.append(
+                _(
+                    "{name}: {score}, below {threshold} → not flagged",
+                    name=name,
+                    score=shown,
+                    threshold=limit,
+                )
+            )
     lines = [*flagged, *left[: max(0, _MOST_CLASSES - len(flagged))]]
     rest = len(flagged) + len(left) - len(lines)
-    return [*lines, f"{rest} more classes: not flagged"] if rest else lines
+    if not rest:
+        return lines
+    more = ngettext(
+        "{count} more class: not flagged", "{count} more classes: not flagged", rest
+    )
+    return [*lines, more]
 
 
 def _distinct_texts(score: float, cut: float) -> tuple[str, str]:
