@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.language import _
+from medmodel.language import _, present_language, speaking
 from medmodel.runs.run import Run
 
 
@@ -19,15 +19,18 @@ def noted(
 
     For a download button that ignores the press: one that draws the page again makes
     all its promised files anew, and the browser may just have asked for an old one.
+    The file is made in another thread, in the language of the page that promised it.
 
     Args:
         make: Makes the file's text or bytes.
         action: What the audit log calls it.
         **facts: What the audit log says of it.
     """
+    language = present_language()
 
     def made() -> str | bytes:
-        file = make()
+        with speaking(language):
+            file = make()
         audit.record(action, **facts)
         return file
 
