@@ -21,6 +21,9 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from medmodel.audience.accept_language import preferred_language
+from medmodel.language import _, speaking
+
 INTERNAL = "_stcore"
 NEEDED = ("health", "stream", "host-config", "upload_file", "bidi-components")
 """What Streamlit's pages ask for below `INTERNAL`. Its metrics name how many sessions,
@@ -102,7 +105,10 @@ class Guard:
         """Handles one request or connection, as ASGI asks."""
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        if refusal := self._refusal(scope):
+        asked = _header(scope, b"accept-language") or ""
+        with speaking(preferred_language(asked)):
+            refusal = self._refusal(scope)
+        if refusal:
             return await _refuse(refusal, scope, receive, send)
         if scope["type"] == "websocket":
             return await self.app(scope, receive, send)
@@ -117,14 +123,14 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """HTTP status and reason; None where nothing stands against it."""
         if not self._host_allowed(scope):
-            return 400, (
+            return 400, _(
                 "This name is not among server.allowedHosts in .streamlit/config.toml."
             )
         if not _address_needed(scope["path"]):
-            return 404, "There is nothing here."
+            return 404, _("There is nothing here.")
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         if changes and not self._origin_allowed(scope):
-            return 403, (
+            return 403, _(
                 "This request comes from a page of another server. Behind a proxy with "
                 "TLS, let it send the headers Host and X-Forwarded-Proto, or name its "
                 "address in server.corsAllowedOrigins in .streamlit/config.toml."
@@ -161,7 +167,7 @@ def _header(scope: Scope, name: bytes) -> str | None:
 def _split(address: str) -> SplitResult | None:
     try:
         parts = urlsplit(address)
-        _ = parts.port
+        parts.port  # noqa: B018  (raises what is no port)
     except ValueError:
         return None
     return parts

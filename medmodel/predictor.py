@@ -29,6 +29,7 @@ from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
+from medmodel.language import N_, _, translate
 from medmodel.runs.run import RunStore
 
 PIECE = 32
@@ -39,9 +40,9 @@ FIRST_CHOICE = -1
 
 METHODS = {
     "hires_cam": "HiResCAM",
-    "grad_cam": "Grad-CAM",
-    "occlusion": "Occlusion",
-    "integrated_gradients": "Integrated gradients",
+    "grad_cam": N_("Grad-CAM"),
+    "occlusion": N_("Occlusion"),
+    "integrated_gradients": N_("Integrated gradients"),
 }
 """Ways to explain an answer, and what they are called."""
 
@@ -129,7 +130,7 @@ class Predictor:
         run = RunStore().get(run_id)
         classes = run.model_facts.class_names
         if heatmap_for is not None and len(heatmap_for) != len(images):
-            raise PredictionError("Ask for one heat map class per image.")
+            raise PredictionError(_("Ask for one heat map class per image."))
         temperature = stored_temperature(run)
         predictions: list[Prediction] = []
         for start in range(0, len(images), PIECE):
@@ -242,21 +243,26 @@ class Predictor:
             except TimeoutError as error:
                 self._start()
                 raise PredictionError(
-                    f"The predictor took longer than {ANSWER_SECONDS:.0f} seconds and "
-                    "was started anew: try again, with fewer or smaller images."
+                    _(
+                        "The predictor took longer than {seconds:.0f} seconds and "
+                        "was started anew: try again, with fewer or smaller images.",
+                        seconds=ANSWER_SECONDS,
+                    )
                 ) from error
             except (EOFError, OSError, BrokenMessage) as error:
                 self._start()
                 raise PredictionError(
-                    "The predictor ended in the middle of this request and was "
-                    "started anew: try again."
+                    _(
+                        "The predictor ended in the middle of this request and was "
+                        "started anew: try again."
+                    )
                 ) from error
             except BaseException:
                 # What is left of this answer must never be taken for the next one.
                 self._end()
                 raise
         if "error" in answer.facts:
-            raise PredictionError(str(answer.facts["error"]))
+            raise PredictionError(translate(str(answer.facts["error"])))
         return answer
 
     def _running(self) -> socket.socket:
@@ -270,7 +276,7 @@ class Predictor:
             except (TimeoutError, EOFError, OSError, BrokenMessage) as error:
                 self._end()
                 raise PredictionError(
-                    "The predictor could not start: see the log of the server."
+                    _("The predictor could not start: see the log of the server.")
                 ) from error
             self._ready = True
         return self._child.connection
@@ -281,8 +287,11 @@ class Predictor:
             self._child = Child(self.command, tensorflow_environment())
         except OSError as error:
             raise PredictionError(
-                f"The predictor could not be started: {error.strerror}. Wait until "
-                "other programs on the server have ended, and try again."
+                _(
+                    "The predictor could not be started: {reason}. Wait until other "
+                    "programs on the server have ended, and try again.",
+                    reason=error.strerror,
+                )
             ) from error
 
     def _end(self) -> None:

@@ -22,16 +22,20 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from medmodel.audience.accept_language import preferred_language
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
 from medmodel.core.storage import Lock, locked
 from medmodel.data import importing
+from medmodel.language import N_, _, speaking
 
 KEPT = 3600.0
 """Seconds after which an upload that nobody touches is removed."""
 MOST_TICKETS = 200
 _PIECE = 2**20
-_GONE = "This upload is not open any more: reload the page and choose the files again."
+_GONE = N_(
+    "This upload is not open any more: reload the page and choose the files again."
+)
 
 
 @dataclass
@@ -111,9 +115,14 @@ async def receive(ticket: str, name: str, pieces: AsyncIterator[bytes]) -> None:
     """
     upload = opened(ticket)
     if upload is None:
-        raise DataError(_GONE)
+        raise DataError(_(_GONE))
     if upload.started >= importing.MOST_FILES:
-        raise DataError(f"These are more than {importing.MOST_FILES:,} files.")
+        raise DataError(
+            _(
+                "These are more than {most:,} files.",
+                most=importing.MOST_FILES,
+            )
+        )
     if not upload.started:
         upload.lock.acquire()
         upload.folder.mkdir(parents=True)
@@ -129,7 +138,7 @@ async def receive(ticket: str, name: str, pieces: AsyncIterator[bytes]) -> None:
                     raise importing.too_much()
                 await asyncio.to_thread(_write, file, piece)
                 if opened(ticket) is None:
-                    raise DataError(_GONE)
+                    raise DataError(_(_GONE))
     except BaseException:
         upload.bytes -= size
         target.unlink(missing_ok=True)
@@ -138,6 +147,12 @@ async def receive(ticket: str, name: str, pieces: AsyncIterator[bytes]) -> None:
 
 
 async def put(request: Request) -> Response:
+    """`PUT /upload/{ticket}`; what the page shows of the answer is in its language."""
+    with speaking(preferred_language(request.headers.get("accept-language", ""))):
+        return await _put(request)
+
+
+async def _put(request: Request) -> Response:
     """`PUT /upload/{ticket}`, one file, its name in the header X-File-Name.
 
     Only a page from here may do so: browsers send the Origin with every PUT, and our
@@ -146,14 +161,14 @@ async def put(request: Request) -> Response:
     origin = request.headers.get("origin", "")
     file_name = request.headers.get("x-file-name")
     if file_name is None or origin.partition("://")[2] != request.headers.get("host"):
-        return JSONResponse({"error": "Only pages of this server may upload."}, 403)
+        return JSONResponse({"error": _("Only pages of this server may upload.")}, 403)
     try:
         ticket = request.path_params["ticket"]
         await receive(ticket, unquote(file_name), request.stream())
     except DataError as error:
         return JSONResponse({"error": str(error)}, 413)
     except OSError as error:
-        message = f"It cannot be kept here: {error.strerror}."
+        message = _("It cannot be kept here: {reason}.", reason=error.strerror)
         return JSONResponse({"error": message}, 507)
     except ClientDisconnect:
         return Response(status_code=499)

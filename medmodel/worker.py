@@ -21,6 +21,7 @@ from medmodel.core import devices
 from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
+from medmodel.language import _
 from medmodel.runs import failures, queue, webhook
 from medmodel.runs.queue import Claim
 from medmodel.runs.run import Run, RunStore
@@ -168,14 +169,14 @@ def _work(run: Run, reporter: StatusWriter) -> RunStatus:
 
 def _close_ended(reporter: StatusWriter, state: RunStatus) -> None:
     if state is RunStatus.DONE:
-        message = f"Finished. {reporter.remark}".rstrip()
+        message = f"{_('Finished.')} {reporter.remark}".rstrip()
     elif reporter.run.model_path.exists():
-        stopped = "Stopped. The best model so far is kept."
+        stopped = _("Stopped. The best model so far is kept.")
         message = f"{stopped} {reporter.remark}".rstrip()
     elif reporter.run.tested_model:
-        message = "Stopped. Resume goes on where it was."
+        message = _("Stopped. Resume goes on where it was.")
     else:
-        message = "Stopped before there was a model."
+        message = _("Stopped before there was a model.")
     now = time.time()
     reporter.close(
         state=state, phase="finished", message=message, seconds_left=None, ended=now

@@ -18,6 +18,7 @@ from medmodel.core.environment import python_environment
 from medmodel.core.errors import MedModelError
 from medmodel.core.job import Job
 from medmodel.core.storage import Lock, locked, read_json, write_json
+from medmodel.language import _
 
 GRACE_SECONDS = 20.0
 """Within which a started process must have taken its lock."""
@@ -145,7 +146,7 @@ class BackgroundTask:
             self.write("failed", error=f"{self.unusable}: {error.strerror}.")
             sys.exit(1)
         except BaseException:
-            self.write("failed", error="There is a mistake in this program.")
+            self.write("failed", error=_("There is a mistake in this program."))
             raise
         finally:
             lock.release()

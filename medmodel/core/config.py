@@ -11,20 +11,21 @@ from typing import Any, Literal, get_args
 from medmodel.core.enhancement_steps import step_problem
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Colour, Fit, Preprocessing, window_values
+from medmodel.language import N_, _
 
 Training = Literal["frozen", "fine_tune", "scratch"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 
 MODEL_NAMES: dict[str, str] = {
-    "efficientnet_lite0": "EfficientNet-Lite0, pretrained on ImageNet, offline",
-    "compact_resnet": "Compact residual CNN, from scratch",
-    "document_cnn": "Two-convolution CNN of the teaching document, from scratch",
-    "resnet50v2": "ResNet50V2 (Keras)",
-    "densenet121": "DenseNet121 (Keras)",
-    "efficientnetv2b0": "EfficientNetV2B0 (Keras)",
-    "convnext_tiny": "ConvNeXtTiny (Keras)",
-    "mobilenetv2": "MobileNetV2 (Keras)",
+    "efficientnet_lite0": N_("EfficientNet-Lite0, pretrained on ImageNet, offline"),
+    "compact_resnet": N_("Compact residual CNN, from scratch"),
+    "document_cnn": N_("Two-convolution CNN of the teaching document, from scratch"),
+    "resnet50v2": N_("ResNet50V2 (Keras)"),
+    "densenet121": N_("DenseNet121 (Keras)"),
+    "efficientnetv2b0": N_("EfficientNetV2B0 (Keras)"),
+    "convnext_tiny": N_("ConvNeXtTiny (Keras)"),
+    "mobilenetv2": N_("MobileNetV2 (Keras)"),
 }
 SMALLEST_SIZE, LARGEST_SIZE = 28, 512
 
@@ -130,9 +131,18 @@ class TrainConfig:
     def title(self) -> str:
         """The name, or recipe and data set where there is none; and the fold."""
         preset = RECIPES.get(self.recipe)
-        recipe = preset.title if preset else self.recipe
-        title = self.name or f"{recipe} on {Path(self.dataset).name}"
-        return f"{title}, fold {self.fold} of {self.folds}" if self.folds > 1 else title
+        recipe = _(preset.title) if preset else self.recipe
+        title = self.name or _(
+            "{recipe} on {dataset}", recipe=recipe, dataset=Path(self.dataset).name
+        )
+        if self.folds == 1:
+            return title
+        return _(
+            "{title}, fold {fold} of {folds}",
+            title=title,
+            fold=self.fold,
+            folds=self.folds,
+        )
 
     def preprocessing(self, size: int) -> Preprocessing:
         """How images are prepared at this size."""
@@ -144,34 +154,45 @@ class TrainConfig:
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if not low <= value <= high:
-                problems[name] = (
-                    f"{name.replace('_', ' ')} must lie between {low:g} and {high:g}; "
-                    f"{value:g} was given."
+                problems[name] = _(
+                    "{setting} must lie between {low:g} and {high:g}; {value:g} was "
+                    "given.",
+                    setting=name.replace("_", " "),
+                    low=low,
+                    high=high,
+                    value=value,
                 )
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                problems[name] = (
-                    f"{name} must be one of {', '.join(choices)}; "
-                    f"{getattr(self, name)!r} was given."
+                problems[name] = _(
+                    "{setting} must be one of {choices}; {value!r} was given.",
+                    setting=name,
+                    choices=", ".join(choices),
+                    value=getattr(self, name),
                 )
         automatic = self.size == 0 and self.training == "frozen"
         if not automatic and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
-            problems["size"] = (
-                f"size must lie between {SMALLEST_SIZE} and {LARGEST_SIZE} pixels; "
-                f"{self.size} was given. Only frozen training can choose one itself: 0."
+            problems["size"] = _(
+                "size must lie between {smallest} and {largest} pixels; "
+                "{size} was given. Only frozen training can choose one itself: 0.",
+                smallest=SMALLEST_SIZE,
+                largest=LARGEST_SIZE,
+                size=self.size,
             )
         if not 1 <= self.fold <= max(self.folds, 1):
-            problems["fold"] = f"fold must lie between 1 and {self.folds}."
+            problems["fold"] = _(
+                "fold must lie between 1 and {folds}.", folds=self.folds
+            )
         if self.val_fraction + self.test_fraction > 0.9:
-            problems["test_fraction"] = (
+            problems["test_fraction"] = _(
                 "Validation and test together may take at most 0.9 of the images."
             )
         if self.training == "frozen" and self.model != "efficientnet_lite0":
-            problems["training"] = (
+            problems["training"] = _(
                 "Frozen training needs pretrained features: choose efficientnet_lite0."
             )
         if self.training == "frozen" and self.augmentation.active:
-            problems["augmentation"] = (
+            problems["augmentation"] = _(
                 "Frozen training reads each image once: switch augmentation off, "
                 "or choose fine-tuning."
             )
@@ -217,7 +238,9 @@ def _pattern_problem(pattern: str) -> dict[str, str]:
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        return {"patient_pattern": f"Not a regular expression: {error}."}
+        return {
+            "patient_pattern": _("Not a regular expression: {reason}.", reason=error)
+        }
     return {}
 
 
@@ -238,14 +261,16 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "instant": Recipe(
-        "Instant",
-        "A pretrained network of which only the last layer is trained. "
-        "Curves move within seconds, and small data sets do well.",
+        N_("Instant"),
+        N_(
+            "A pretrained network of which only the last layer is trained. "
+            "Curves move within seconds, and small data sets do well."
+        ),
         {},
     ),
     "compact": Recipe(
-        "Compact CNN",
-        "Small residual network, trained from scratch on these images alone.",
+        N_("Compact CNN"),
+        N_("Small residual network, trained from scratch on these images alone."),
         {
             "model": "compact_resnet",
             "training": "scratch",
@@ -257,9 +282,11 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "document": Recipe(
-        "Textbook CNN",
-        "Two convolutions, two poolings, one dense layer: the textbook network, "
-        "from scratch, with the textbook's settings.",
+        N_("Textbook CNN"),
+        N_(
+            "Two convolutions, two poolings, one dense layer: the textbook "
+            "network, from scratch, with the textbook's settings."
+        ),
         {
             "model": "document_cnn",
             "training": "scratch",
@@ -270,8 +297,8 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "custom": Recipe(
-        "Custom",
-        "Every setting is yours; starts as fine-tuning of a pretrained network.",
+        N_("Custom"),
+        N_("Every setting is yours; starts as fine-tuning of a pretrained network."),
         {
             "training": "fine_tune",
             "size": 128,
@@ -291,6 +318,8 @@ def config_for(recipe: str, dataset: str, **changes: Any) -> TrainConfig:
         ConfigError: The recipe does not exist.
     """
     if recipe not in RECIPES:
-        raise ConfigError("recipe", f"There is no recipe called {recipe!r}.")
+        raise ConfigError(
+            "recipe", _("There is no recipe called {recipe!r}.", recipe=recipe)
+        )
     settings = {**RECIPES[recipe].settings, **changes}
     return TrainConfig(dataset=dataset, recipe=recipe, **settings)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import psutil
 
 from medmodel.core.environment import python_environment
+from medmodel.language import N_, SOURCE, _, speaking
 
 NVIDIA_SMI_SECONDS = 10.0
 
@@ -50,8 +51,12 @@ def available() -> list[Device]:
     named = [n.strip() for n in os.environ.get("MEDMODEL_DEVICES", "").split(",")]
     if any(named):
         return [Device(name, _title(name)) for name in named if name]
-    cores = os.cpu_count() or 1
-    return [Device("cpu", f"Processor, {cores} cores"), *_visible(_nvidia_gpus())]
+    with speaking(SOURCE):  # kept for all sessions
+        processor = _("Processor, {cores} cores", cores=os.cpu_count() or 1)
+    return [
+        Device("cpu", processor),
+        *_visible(_nvidia_gpus()),
+    ]
 
 
 def gpus() -> list[Device]:
@@ -72,8 +77,8 @@ def usage(process: psutil.Process | None = None) -> dict[str, str]:
     resident = process.memory_info().rss / 1e9
     whole = psutil.virtual_memory().total / 1e9
     texts = {
-        "Processor": f"{busy:.0f} % of {cores} cores",
-        "Memory": f"{resident:.1f} of {whole:.0f} GB",
+        N_("Processor"): _("{busy:.0f} % of {cores} cores", busy=busy, cores=cores),
+        N_("Memory"): f"{resident:.1f} of {whole:.0f} GB",
     }
     return texts | (_gpu_usage() if gpus() else {})
 

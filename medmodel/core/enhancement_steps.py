@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from medmodel.core.errors import ConfigError
+from medmodel.language import N_, _
 
 MOST_STEPS = 8
 
@@ -35,60 +36,69 @@ class Step(NamedTuple):
 
 
 STEPS: dict[str, Step] = {
-    "crop": Step("Crop to content", 0, 0, 0, "Takes off empty dark borders."),
+    "crop": Step(N_("Crop to content"), 0, 0, 0, N_("Takes off empty dark borders.")),
     "borders": Step(
-        "Remove borders",
+        N_("Remove borders"),
         0,
         0,
         0,
-        "Takes off plain borders of any colour.",
+        N_("Takes off plain borders of any colour."),
     ),
     "resize": Step(
-        "Resize",
+        N_("Resize"),
         32,
         1024,
         256,
-        "Scales the longer side to so many pixels, so that what follows means the same "
-        "for all images.",
+        N_(
+            "Scales the longer side to so many pixels, so that what follows "
+            "means the same for all images."
+        ),
         whole=True,
     ),
     "stretch": Step(
-        "Window by percentiles",
+        N_("Window by percentiles"),
         0,
         20,
         1,
-        "Makes the darkest and brightest per cent of pixels black and white.",
+        N_("Makes the darkest and brightest per cent of pixels black and white."),
     ),
     "clahe": Step(
-        "Local contrast (CLAHE)",
+        N_("Local contrast (CLAHE)"),
         0.001,
         0.1,
         0.01,
-        "Evens out contrast place by place; the strength is the clip limit.",
+        N_("Evens out contrast place by place; the strength is the clip limit."),
     ),
     "gamma": Step(
-        "Gamma", 0.2, 5, 0.8, "Below 1 brightens dark parts, above 1 darkens."
+        N_("Gamma"), 0.2, 5, 0.8, N_("Below 1 brightens dark parts, above 1 darkens.")
     ),
     "median": Step(
-        "Denoise: median", 1, 5, 1, "Removes specks; radius in pixels.", whole=True
+        N_("Denoise: median"),
+        1,
+        5,
+        1,
+        N_("Removes specks; radius in pixels."),
+        whole=True,
     ),
     "nlm": Step(
-        "Denoise: non-local means",
+        N_("Denoise: non-local means"),
         0.2,
         2,
         0.8,
-        "Smooths where the image repeats itself; in units of its own noise. Slow.",
+        N_("Smooths where the image repeats itself; in units of its own noise. Slow."),
     ),
     "bilateral": Step(
-        "Denoise: bilateral",
+        N_("Denoise: bilateral"),
         0.01,
         0.5,
         0.05,
-        "Smooths between edges; the strength is how different neighbours may be.",
+        N_("Smooths between edges; the strength is how different neighbours may be."),
     ),
-    "unsharp": Step("Sharpen (unsharp mask)", 0.1, 5, 1, "Makes edges stronger."),
-    "edges": Step("Edges", 0, 0, 0, "Leaves edges only (Sobel)."),
-    "invert": Step("Invert", 0, 0, 0, "Swaps black and white."),
+    "unsharp": Step(
+        N_("Sharpen (unsharp mask)"), 0.1, 5, 1, N_("Makes edges stronger.")
+    ),
+    "edges": Step(N_("Edges"), 0, 0, 0, N_("Leaves edges only (Sobel).")),
+    "invert": Step(N_("Invert"), 0, 0, 0, N_("Swaps black and white.")),
 }
 
 
@@ -98,17 +108,25 @@ def parse(text: str) -> tuple[str, float]:
     Raises:
         ConfigError: It does not exist, or its strength is out of range.
     """
-    name, _, number = text.partition(":")
+    name, _colon, number = text.partition(":")
     try:
         step = STEPS[name]
         strength = float(number) if number else step.usual
     except (KeyError, ValueError) as error:
-        raise ConfigError("steps", f"There is no enhancement {text!r}.") from error
+        raise ConfigError(
+            "steps", _("There is no enhancement {step!r}.", step=text)
+        ) from error
     if not step.low <= strength <= step.high:
         raise ConfigError(
             "steps",
-            f"{step.title}: the strength must lie between {step.low:g} and "
-            f"{step.high:g}; {strength:g} was given.",
+            _(
+                "{title}: the strength must lie between {low:g} and {high:g}; "
+                "{strength:g} was given.",
+                title=_(step.title),
+                low=step.low,
+                high=step.high,
+                strength=strength,
+            ),
         )
     return name, strength
 
@@ -116,7 +134,13 @@ def parse(text: str) -> tuple[str, float]:
 def step_problem(steps: Sequence[str]) -> dict[str, str]:
     """What is wrong with a chain, as field -> sentence; empty when all is well."""
     if len(steps) > MOST_STEPS:
-        return {"steps": f"At most {MOST_STEPS} steps; {len(steps)} were given."}
+        return {
+            "steps": _(
+                "At most {most} steps; {count} were given.",
+                most=MOST_STEPS,
+                count=len(steps),
+            )
+        }
     try:
         for text in steps:
             parse(text)
@@ -132,5 +156,5 @@ def describe(steps: Sequence[str]) -> str:
         name, strength = parse(text)
         step = STEPS[name]
         options = f" {strength:g}" if step.high > step.low else ""
-        words.append(step.title + options)
-    return ", then ".join(words) or "None"
+        words.append(_(step.title) + options)
+    return _(", then ").join(words) or _("None")

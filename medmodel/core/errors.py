@@ -24,6 +24,8 @@ import tokenize
 import zlib
 from dataclasses import dataclass
 
+from medmodel.language import N_
+
 DECODER_ERRORS = (
     OSError,
     EOFError,
@@ -105,51 +107,60 @@ class StorageFault:
     advice: str
 
 
-_FULL = "free some space, for example by deleting old runs"
+_FULL = N_("free some space, for example by deleting old runs")
 _SHARE = StorageFault(
-    "the network share of a file is not there any more",
-    "see whether its server runs and mount the share again",
+    N_("the network share of a file is not there any more"),
+    N_("see whether its server runs and mount the share again"),
 )
-RIGHTS_ADVICE = "see who may use the folders of the data and of the workspace"
+RIGHTS_ADVICE = N_("see who may use the folders of the data and of the workspace")
 _RIGHTS = StorageFault(
-    "a file may not be read or written by the user who runs MedModel", RIGHTS_ADVICE
+    N_("a file may not be read or written by the user who runs MedModel"), RIGHTS_ADVICE
 )
 _TOO_MANY = StorageFault(
-    "too many files are open",
-    "wait until other programs have ended, or raise the limit of open files "
-    "(ulimit -n, or LimitNOFILE in systemd)",
+    N_("too many files are open"),
+    N_(
+        "wait until other programs have ended, or raise the limit of open "
+        "files (ulimit -n, or LimitNOFILE in systemd)"
+    ),
 )
 _GONE = StorageFault(
-    "a file is missing, or its disk is",
-    "see whether the folders of the data and of the workspace are there",
+    N_("a file is missing, or its disk is"),
+    N_("see whether the folders of the data and of the workspace are there"),
 )
 STORAGE_FAULTS = {
-    errno.ENOSPC: StorageFault("the disk is full", _FULL),
+    errno.ENOSPC: StorageFault(N_("the disk is full"), _FULL),
     errno.EDQUOT: StorageFault(
-        "the disk quota of the user who runs MedModel is used up",
-        f"{_FULL}, or raise the quota",
+        N_("the disk quota of the user who runs MedModel is used up"),
+        N_("free some space, for example by deleting old runs, or raise the quota"),
     ),
     errno.EFBIG: StorageFault(
-        "a file would become larger than this server or its file system allows",
-        "raise the limit of the size of files (ulimit -f, or LimitFSIZE in systemd), "
-        "or use a file system that holds larger files",
+        N_("a file would become larger than this server or its file system allows"),
+        N_(
+            "raise the limit of the size of files (ulimit -f, or LimitFSIZE in "
+            "systemd), or use a file system that holds larger files"
+        ),
     ),
     errno.EROFS: StorageFault(
-        "the disk may only be read",
-        "mount it for writing; a disk that fails often becomes read-only, and the "
-        "system's log says so",
+        N_("the disk may only be read"),
+        N_(
+            "mount it for writing; a disk that fails often becomes read-only, "
+            "and the system's log says so"
+        ),
     ),
     errno.EIO: StorageFault(
-        "the disk failed", "see the system's log, and replace the disk if it is broken"
+        N_("the disk failed"),
+        N_("see the system's log, and replace the disk if it is broken"),
     ),
     errno.ENAMETOOLONG: StorageFault(
-        "the name of a file or folder is too long for its file system",
-        "shorten the names of the data's files and folders",
+        N_("the name of a file or folder is too long for its file system"),
+        N_("shorten the names of the data's files and folders"),
     ),
     errno.ENOLCK: StorageFault(
-        "the file system gives no locks",
-        "let the workspace lie on a disk of this server, or see that the share's "
-        "server provides locks",
+        N_("the file system gives no locks"),
+        N_(
+            "let the workspace lie on a disk of this server, or see that the "
+            "share's server provides locks"
+        ),
     ),
     errno.ENOENT: _GONE,
     errno.ENODEV: _GONE,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from medmodel.core.errors import Cancelled
+from medmodel.language import _
 
 Progress = Callable[[str, int, int], None]
 """Told how far long work is: (phase, finished units, all units; 0 = unknown)."""
@@ -38,7 +39,7 @@ class Job:
             Cancelled: The work shall end.
         """
         if self.cancelled():
-            raise Cancelled("The work was given up on request.")
+            raise Cancelled(_("The work was given up on request."))
 
 
 UNATTENDED = Job()

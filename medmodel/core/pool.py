@@ -27,6 +27,7 @@ from medmodel.core.children import Child, IdleChildren, serve
 from medmodel.core.environment import python_environment
 from medmodel.core.errors import Cancelled, MedModelError
 from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.language import N_, SOURCE, _, speaking, translate
 
 LARGEST_CHUNK = 64
 SHARES = 8
@@ -39,7 +40,7 @@ SECONDS = 300
 """Wall time for one item, of which each image has its own limit, see `sandbox`."""
 KEPT = 20
 """Seconds for which a child without work waits for the next."""
-NO_ANSWER = (
+NO_ANSWER = N_(
     "The decoder crashed over this file, took too long or needed too much memory."
 )
 
@@ -89,7 +90,8 @@ def map_chunks(
         for chunk in chunks:
             _check(cancelled)
             try:
-                result = task(chunk, *constants)
+                with speaking(SOURCE):  # as the children do: it may be stored
+                    result = task(chunk, *constants)
             except sandbox.AnswerTooLargeError:
                 large.append(chunk)
             else:
@@ -250,7 +252,7 @@ def _result(answer: Message) -> Any:
     if kind == "os":
         return OSError(*value)
     if kind == "error":
-        return MedModelError(value)
+        return MedModelError(translate(value))
     if kind == "bug":
         return RuntimeError(f"A task of the pool failed:\n{value}")
     return value
@@ -258,7 +260,7 @@ def _result(answer: Message) -> Any:
 
 def _check(cancelled: Callable[[], bool] | None) -> None:
     if cancelled is not None and cancelled():
-        raise Cancelled("The work was given up on request.")
+        raise Cancelled(_("The work was given up on request."))
 
 
 def _answer(question: Message) -> Message:

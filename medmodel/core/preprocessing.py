@@ -8,17 +8,18 @@ from typing import Literal
 
 from medmodel.core.errors import ConfigError
 from medmodel.core.samples import Axis
+from medmodel.language import N_, _
 
 Fit = Literal["pad", "crop", "stretch"]
 Colour = Literal["grey", "rgb"]
 WINDOWS: dict[str, tuple[float, float]] = {
     # Centre and width in Hounsfield units; https://radiopaedia.org/articles/windowing-ct
-    "lung": (-600, 1500),
-    "mediastinum": (50, 350),
-    "soft tissue": (50, 400),
-    "liver": (30, 150),
-    "bone": (400, 1800),
-    "brain": (40, 80),
+    N_("lung"): (-600, 1500),
+    N_("mediastinum"): (50, 350),
+    N_("soft tissue"): (50, 400),
+    N_("liver"): (30, 150),
+    N_("bone"): (400, 1800),
+    N_("brain"): (40, 80),
 }
 
 
@@ -37,8 +38,11 @@ def window_values(setting: str) -> tuple[float, float] | None:
     if not match or float(match[2]) < 1:
         raise ConfigError(
             "window",
-            "A window is auto, file, a name, or centre/width such as 40/400 with a "
-            f"width of at least 1; {setting!r} was given.",
+            _(
+                "A window is auto, file, a name, or centre/width such as 40/400 "
+                "with a width of at least 1; {setting!r} was given.",
+                setting=setting,
+            ),
         )
     return float(match[1]), float(match[2])
 

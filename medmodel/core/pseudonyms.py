@@ -16,6 +16,7 @@ from pathlib import Path
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
 from medmodel.core.storage import renaming, unique_name
+from medmodel.language import _
 
 KEY_BYTES = 32
 LONGEST_SHIFT = 3650
@@ -89,7 +90,11 @@ def _key(path: Path) -> bytes:
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise DataError(
-            f"{path} is damaged: stand-ins made with it could be guessed. Restore it "
-            "from a backup, or remove it: stand-ins will then be other ones."
+            _(
+                "{path} is damaged: stand-ins made with it could be guessed. "
+                "Restore it from a backup, or remove it: stand-ins will then be "
+                "other ones.",
+                path=path,
+            )
         )
     return key

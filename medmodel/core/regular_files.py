@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from medmodel.core.environment import data_roots
+from medmodel.language import _
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -106,7 +107,7 @@ def _regular(name: str, path: str, folder: int | None) -> IO[bytes]:
         raise _explained(error, name, folder) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(errno.EINVAL, "It is no regular file", path)
+        raise OSError(errno.EINVAL, _("It is no regular file"), path)
     return os.fdopen(handle, "rb")
 
 
@@ -114,10 +115,10 @@ def _explained(error: OSError, name: str, folder: int | None) -> OSError:
     """The error, in words where a link is its cause: ELOOP, or ENOTDIR of a folder."""
     with contextlib.suppress(OSError):
         if stat.S_ISLNK(os.lstat(name, dir_fd=folder).st_mode):
-            return LinkError(errno.EACCES, "A link is not followed", name)
+            return LinkError(errno.EACCES, _("A link is not followed"), name)
     return error
 
 
 def _outside(path: str) -> PermissionError:
-    reason = "It lies outside the folders that may be read"
+    reason = _("It lies outside the folders that may be read")
     return PermissionError(errno.EACCES, reason, path)

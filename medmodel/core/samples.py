@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from medmodel.language import N_, _
+
 Axis = Literal["axial", "coronal", "sagittal"]
 Kind = Literal["axial", "coronal", "sagittal", "frame"]
 AXES: tuple[Axis, ...] = ("axial", "coronal", "sagittal")
@@ -153,17 +155,30 @@ class Slicing:
 
     def words(self) -> str:
         """The choice in words, as a sentence without its full stop."""
-        slices = {
-            "middle": f"the middle {self.axis} slice",
-            "every": f"{_every(self.step)} {self.axis} slice of the central part",
-            "all": f"all {self.axis} slices that show something",
-        }
-        frame = f"number {self.frame}"
-        if self.frame == 1:
-            frame = "the first, of DICOM files the first that is not blank"
+        axis = _(self.axis)
+        slices = _("all {axis_word} slices that show something", axis_word=axis)
+        if self.slices == "middle":
+            slices = _("the middle {axis_word} slice", axis_word=axis)
+        elif self.slices == "every":
+            slices = _(
+                "{every} {axis_word} slice of the central part",
+                every=_every(self.step),
+                axis_word=axis,
+            )
+        return _(
+            "Of volumes {slices}, of several frames or pages {frames}",
+            slices=slices,
+            frames=self._frame_words(),
+        )
+
+    def _frame_words(self) -> str:
+        if self.frames == "every" and self.frame_step == 1:
+            return _("all")
         if self.frames == "every":
-            frame = "all" if self.frame_step == 1 else _every(self.frame_step)
-        return f"Of volumes {slices[self.slices]}, of several frames or pages {frame}"
+            return _every(self.frame_step)
+        if self.frame == 1:
+            return _("the first, of DICOM files the first that is not blank")
+        return _("number {number}", number=self.frame)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -181,8 +196,10 @@ def every(count: int, step: int) -> list[int]:
 
 
 def _every(step: int) -> str:
-    endings = {1: "st", 2: "nd", 3: "rd"}
     if step == 1:
-        return "every"
+        return _("every")
+    endings = {1: N_("every {number}st"), 2: N_("every {number}nd")}
+    endings[3] = N_("every {number}rd")
     tens = step % 100 in (11, 12, 13)
-    return f"every {step}{'th' if tens else endings.get(step % 10, 'th')}"
+    text = N_("every {number}th") if tens else endings.get(step % 10)
+    return _(text or N_("every {number}th"), number=step)

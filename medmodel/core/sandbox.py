@@ -27,6 +27,7 @@ from medmodel.core.children import Child, IdleChildren, serve
 from medmodel.core.environment import python_environment, workspace_root
 from medmodel.core.errors import ImageError, MedModelError
 from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.language import _, translate
 
 SECONDS = 30
 """Wall time for one file."""
@@ -108,7 +109,10 @@ def _ask_child(
         if child.end() == -signal.SIGALRM:
             raise _timed_out(name, seconds) from error
         raise ImageError(
-            f"{name} cannot be read: its content brings the decoder to a halt."
+            _(
+                "{name} cannot be read: its content brings the decoder to a halt.",
+                name=name,
+            )
         ) from error
     except BaseException:
         child.end()  # It may be in the middle of an answer to this request.
@@ -125,8 +129,12 @@ def _environment() -> dict[str, str]:
 
 def _timed_out(name: str, seconds: int) -> ImageTimeoutError:
     return ImageTimeoutError(
-        f"{name} took longer than {seconds} s to read: it is damaged or too big, or "
-        "the machine is busy; then try again."
+        _(
+            "{name} took longer than {seconds} s to read: it is damaged or too "
+            "big, or the machine is busy; then try again.",
+            name=name,
+            seconds=seconds,
+        )
     )
 
 
@@ -154,8 +162,12 @@ def check_size(size: int, name: str) -> None:
 
 def _too_large(name: str) -> AnswerTooLargeError:
     return AnswerTooLargeError(
-        f"{name} is too large to be opened here: what it holds is more than "
-        f"{LARGEST_ANSWER // 10**6} MB. Scale or crop it first."
+        _(
+            "{name} is too large to be opened here: what it holds is more than "
+            "{megabytes} MB. Scale or crop it first.",
+            name=name,
+            megabytes=LARGEST_ANSWER // 10**6,
+        )
     )
 
 
@@ -239,9 +251,9 @@ def _timed(
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     if "error" in answer:
-        raise ImageError(answer["error"])
+        raise ImageError(translate(answer["error"]))
     if "refused" in answer:
-        raise MedModelError(answer["refused"])
+        raise MedModelError(translate(answer["refused"]))
     if "os" in answer:
         raise OSError(*answer["os"])
     if "too large" in answer:
@@ -261,7 +273,11 @@ def _answer(
     except MedModelError as error:
         return {"refused": str(error)}
     except MemoryError:
-        return {"error": f"{name} needs too much memory: it is damaged or too big."}
+        return {
+            "error": _(
+                "{name} needs too much memory: it is damaged or too big.", name=name
+            )
+        }
     except OSError as error:
         return {"os": [error.errno, error.strerror or str(error)]}
     except Exception as error:  # the caller raises it again

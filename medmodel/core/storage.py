@@ -30,6 +30,7 @@ from medmodel.core.errors import (
     storage_fault,
 )
 from medmodel.core.regular_files import open_beneath, open_regular
+from medmodel.language import _
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,8 +130,12 @@ def read_bytes(path: Path, most: int, root: Path | None = None) -> bytes | None:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise FileError(
-                    f"{path} is damaged: it has {size:,} bytes. Restore it from a "
-                    "backup, or remove it."
+                    _(
+                        "{path} is damaged: it has {size:,} bytes. Restore it from a "
+                        "backup, or remove it.",
+                        path=path,
+                        size=size,
+                    )
                 )
             return file.read()
     except FileNotFoundError:
@@ -143,10 +148,21 @@ def unreadable(path: Path, error: OSError) -> FileError:
     """The error of a file that cannot be opened, with its name and what to do."""
     fault = storage_fault(error)
     if fault is not None and error.errno not in _OF_ONE_FILE:
-        return FileError(f"{path} cannot be read: {fault.what}. To do: {fault.advice}.")
+        return FileError(
+            _(
+                "{path} cannot be read: {what}. To do: {advice}.",
+                path=path,
+                what=_(fault.what),
+                advice=_(fault.advice),
+            )
+        )
     return FileError(
-        f"{path} cannot be read: {error.strerror}. Restore it from a backup, or see "
-        "whose it is, and who may read it."
+        _(
+            "{path} cannot be read: {reason}. Restore it from a backup, or "
+            "see whose it is, and who may read it.",
+            path=path,
+            reason=error.strerror,
+        )
     )
 
 
@@ -157,8 +173,17 @@ def damaged(path: Path, reason: object = "") -> FileError:
         path: The file.
         reason: What is wrong, if that helps.
     """
-    why = f" ({reason})" if str(reason) else ""
-    return FileError(f"{path} is damaged{why}: restore it from a backup, or remove it.")
+    if not str(reason):
+        return FileError(
+            _("{path} is damaged: restore it from a backup, or remove it.", path=path)
+        )
+    return FileError(
+        _(
+            "{path} is damaged ({reason}): restore it from a backup, or remove it.",
+            path=path,
+            reason=reason,
+        )
+    )
 
 
 def set_aside(path: Path) -> Path:
@@ -211,9 +236,13 @@ def read_as(path: Path, kind: type[Content]) -> Content | None:
     except ValueError as error:
         if "enum value" in str(error):
             raise FileError(
-                f"{path} was written by another version of MedModel ({error}): open "
-                "it with that version. If there is none, it is damaged: restore it "
-                "from a backup."
+                _(
+                    "{path} was written by another version of MedModel ({error}): open "
+                    "it with that version. If there is none, it is damaged: restore it "
+                    "from a backup.",
+                    path=path,
+                    error=error,
+                )
             ) from error
         raise damaged(path, error) from error
 
@@ -245,9 +274,9 @@ def map_array(
     try:
         array = np.lib.format.open_memmap(path, mode=mode)
     except (*DECODER_ERRORS, *NPY_HEADER_ERRORS) as error:
-        raise damaged(path, "it is no array") from error
+        raise damaged(path, _("it is no array")) from error
     if (array.shape, array.dtype) != (shape, dtype):
-        raise damaged(path, "it is another array")
+        raise damaged(path, _("it is another array"))
     return array
 
 
@@ -404,9 +433,11 @@ def _open_lock(path: Path, flags: int) -> IO[bytes]:
         handle = os.open(path, flags, 0o666)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR):
-            raise FileError(f"{path} is no lock file: remove it.") from error
+            raise FileError(
+                _("{path} is no lock file: remove it.", path=path)
+            ) from error
         raise
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise FileError(f"{path} is no lock file: remove it.")
+        raise FileError(_("{path} is no lock file: remove it.", path=path))
     return os.fdopen(handle, "rb", buffering=0)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.samples import Slicing, file_of
 from medmodel.core.storage import Lock, read_as, write_json
+from medmodel.language import SOURCE, _, speaking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +70,11 @@ def actions(place: Path) -> list[Action]:
     except MALFORMED as error:
         # To go on without it would bring back what somebody left out.
         raise DataError(
-            f"What was decided about this data set cannot be read: {path} is damaged. "
-            "Restore it from a backup, or remove it and decide again."
+            _(
+                "What was decided about this data set cannot be read: {path} is "
+                "damaged. Restore it from a backup, or remove it and decide again.",
+                path=path,
+            )
         ) from error
 
 
@@ -103,6 +107,7 @@ def _write(place: Path, actions: list[Action]) -> None:
     write_json(place / "actions.json", {"all": [asdict(action) for action in actions]})
 
 
+@speaking(SOURCE)  # Reasons are kept for all sessions.
 def apply(
     table: pd.DataFrame, decided: list[Action]
 ) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
@@ -123,13 +128,13 @@ def apply(
     for action in decided:
         if action.kind == "leave_out":
             paths = [path for group in action.groups for path in group]
-            out |= dict.fromkeys(paths, f"left out: {action.reason}")
+            out |= dict.fromkeys(paths, _("left out: {reason}", reason=action.reason))
         elif action.kind == "together":
             _keep_together(table, file, action)
         elif action.kind == "classes":
             dropped = [old for old, new in action.names.items() if not new]
             gone = table.loc[table["label"].isin(dropped), "path"]
-            out |= dict.fromkeys(gone, "left out: its class is not used")
+            out |= dict.fromkeys(gone, _("left out: its class is not used"))
             table["label"] = table["label"].replace(
                 {old: new for old, new in action.names.items() if new}
             )

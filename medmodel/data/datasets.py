@@ -37,6 +37,7 @@ from medmodel.data.index_table import (
 )
 from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.layout_choice import LayoutChoice, load_choice, save_choice
+from medmodel.language import SOURCE, _, speaking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +89,7 @@ class Index:
         return digest.hexdigest()
 
 
+@speaking(SOURCE)  # Its errors and reasons are kept for all sessions.
 def index_dataset(
     folder: Path,
     job: Job = UNATTENDED,
@@ -100,7 +102,9 @@ def index_dataset(
     """
     folder = folder.resolve()
     if not folder.is_dir():
-        raise DataError(f"The data set's folder {folder} does not exist.")
+        raise DataError(
+            _("The data set's folder {folder} does not exist.", folder=folder)
+        )
     job.progress("listing", 0, 0)
     files, ignored, sentences, choice = layout.read_layout(folder)
     place = index_folder(folder)
@@ -234,12 +238,21 @@ def _relabelled(row: SampleRow, file: FileEntry) -> SampleRow:
 def _too_few_classes(index: Index) -> str:
     """Why a data set is none, with the commonest reason and its first file."""
     classes = index.classes
-    holds = f"only the class {classes[0]!r}" if classes else "no class with images"
     broken = index.table[index.table["error"] != ""]
-    said = [
-        f"{index.folder.name} holds {holds}: there must be one folder per class, or a "
-        "table (CSV) that names classes, with images in at least two."
-    ]
+    if classes:
+        text = _(
+            "{name} holds only the class {label!r}: there must be one folder per "
+            "class, or a table (CSV) that names classes, with images in at least two.",
+            name=index.folder.name,
+            label=classes[0],
+        )
+    else:
+        text = _(
+            "{name} holds no class with images: there must be one folder per class, "
+            "or a table (CSV) that names classes, with images in at least two.",
+            name=index.folder.name,
+        )
+    said = [text]
     if len(broken):
         # Messages name their files: without the names those of one kind are equal.
         names = broken["path"].map(lambda path: path.rpartition("/")[2])
@@ -247,8 +260,15 @@ def _too_few_classes(index: Index) -> str:
         kinds = [error.replace(name, "") for error, name in pairs]
         commonest, count = Counter(kinds).most_common(1)[0]
         first = pairs[kinds.index(commonest)][0]
-        of = f"{len(broken):,} files cannot be read, {count:,} of them like the first: "
-        said.append(f"{of * (len(broken) > 1)}{first}")
+        if len(broken) > 1:
+            first = _(
+                "{files:,} files cannot be read, {alike:,} of them like the first: "
+                "{first}",
+                files=len(broken),
+                alike=count,
+                first=first,
+            )
+        said.append(first)
     ignored = zip(index.ignored["path"], index.ignored["reason"], strict=True)
     said.append(layout.left_out(ignored))
     return " ".join(filter(None, said))

@@ -20,6 +20,7 @@ from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.listing import IMAGE_SUFFIXES
 from medmodel.imaging import channels, images, nifti_pair
 from medmodel.imaging.decoded_image import HEAD, DecodedImage
+from medmodel.language import _
 
 NOT_AN_IMAGE = "-" + layout.NOT_AN_IMAGE
 
@@ -66,7 +67,9 @@ def _describe(folder: Path, file: FileEntry, slicing: Slicing) -> list[SampleRow
     except ImageError as error:
         reason = str(error)
     except OSError as error:
-        reason = f"{name} cannot be opened: {error.strerror}."
+        reason = _(
+            "{name} cannot be opened: {reason}.", name=name, reason=error.strerror
+        )
     return [without_image(file, reason)]
 
 

@@ -20,6 +20,7 @@ from medmodel.core.errors import DataError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.data import importing
 from medmodel.data.medmnist import SETS, SIZES, import_npz, md5_of
+from medmodel.language import N_, _
 
 _PIECE = 2**18
 _SILENCE = 30.0
@@ -51,8 +52,8 @@ def _task(key: str, size: int) -> BackgroundTask:
         state_path=file.with_suffix(".json"),
         lock_path=file.with_suffix(".lock"),
         log_path=file.with_suffix(".log"),
-        interrupted="It was interrupted. Start it again; it goes on where it was.",
-        unusable="It cannot be kept here",
+        interrupted=N_("It was interrupted. Start it again; it goes on where it was."),
+        unusable=N_("It cannot be kept here"),
     )
 
 
@@ -79,8 +80,11 @@ def fetch(key: str, size: int, job: Job = UNATTENDED) -> Path:
     if md5_of(part) != dataset.md5[SIZES.index(size)]:
         part.unlink()
         raise DataError(
-            f"{file.name} does not have the published checksum: it was damaged or "
-            "changed on the way and was thrown away. Try again later."
+            _(
+                "{name} does not have the published checksum: it was damaged or "
+                "changed on the way and was thrown away. Try again later.",
+                name=file.name,
+            )
         )
     imported = import_npz(part, file.name, job)
     part.unlink()
@@ -105,12 +109,16 @@ def _download(address: str, part: Path, most: int, job: Job) -> None:
             length = answer.headers.get("Content-Length", "")
             total = have + int(length) if length.isdigit() else 0
             if total > most:
-                raise DataError(f"{host} offers another file: it is larger than known.")
+                raise DataError(
+                    _("{host} offers another file: it is larger than known.", host=host)
+                )
             with part.open("ab" if goes_on else "wb") as file:
                 while piece := answer.read(_PIECE):
                     have += len(piece)
                     if have > most:
-                        raise DataError(f"{host} sends more than the file can have.")
+                        raise DataError(
+                            _("{host} sends more than the file can have.", host=host)
+                        )
                     file.write(piece)
                     job.progress("fetching", have, total)
                     job.check()
@@ -119,8 +127,12 @@ def _download(address: str, part: Path, most: int, job: Job) -> None:
             if error.code == 416 and have:  # all of it is here already
                 return
             raise DataError(
-                f"{host} does not give the file (answer {error.code}). Try again "
-                "later, or bring the file from elsewhere."
+                _(
+                    "{host} does not give the file (answer {status}). Try again later, "
+                    "or bring the file from elsewhere.",
+                    host=host,
+                    status=error.code,
+                )
             ) from error
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         raise DataError(_unreachable(str(host), have)) from error
@@ -132,20 +144,25 @@ def _download(address: str, part: Path, most: int, job: Job) -> None:
 
 def _unreachable(host: str, have: int) -> str:
     if have:
-        return (
-            f"The line to {host} broke off after {have / 1e6:,.1f} MB, which are kept: "
-            "start it again to go on."
+        return _(
+            "The line to {host} broke off after {megabytes:,.1f} MB, which are "
+            "kept: start it again to go on.",
+            host=host,
+            megabytes=have / 1e6,
         )
-    return (
-        f"{host} cannot be reached: this server seems to have no internet. Get the "
-        "file on another computer and bring it in as a file."
+    return _(
+        "{host} cannot be reached: this server seems to have no internet. "
+        "Get the file on another computer and bring it in as a file.",
+        host=host,
     )
 
 
 def _place(key: str, size: int) -> Path:
     """Where the file would lie; what belongs to it has other endings."""
     if key not in SETS or size not in SIZES:
-        raise DataError(f"There is no public set {key!r} with {size} pixels.")
+        raise DataError(
+            _("There is no public set {key!r} with {size} pixels.", key=key, size=size)
+        )
     folder = workspace_root() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / SETS[key].file(size)

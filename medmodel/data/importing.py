@@ -31,6 +31,7 @@ from medmodel.data.datasets import index_folder
 from medmodel.data.folders import is_text_name
 from medmodel.data.layouts.listing import is_system_file
 from medmodel.data.tables import manifest
+from medmodel.language import N_, _, translate
 
 MOST_FILES = 300_000
 MOST_BYTES = 50 * 2**30
@@ -48,11 +49,11 @@ _MOST_RATIO = 100
 _SKIPPED = "import.json"
 _MOST_NOTED = 500
 _BAD_NAMES = {
-    errno.EEXIST: "another file has the same name",
-    errno.ENOTDIR: "another file has the same name",
-    errno.EISDIR: "another file has the same name",
-    errno.ENAMETOOLONG: "its name is too long",
-    errno.EILSEQ: "its name is not valid text",
+    errno.EEXIST: N_("another file has the same name"),
+    errno.ENOTDIR: N_("another file has the same name"),
+    errno.EISDIR: N_("another file has the same name"),
+    errno.ENAMETOOLONG: N_("its name is too long"),
+    errno.EILSEQ: N_("its name is not valid text"),
 }
 """What a disk says of a name that it does not take: that file's fault alone."""
 _Opener = Callable[[], Iterable[bytes]]
@@ -113,11 +114,17 @@ def import_zip(
         )
         return _copy_all(sources, name, len(entries), job)
     except zip_reader.TooManyEntries as error:
-        raise DataError(f"These are more than {MOST_FILES:,} files.") from error
+        raise DataError(
+            _("These are more than {most:,} files.", most=MOST_FILES)
+        ) from error
     except zipfile.BadZipFile as error:
         raise DataError(
-            f"{name} cannot be unpacked: {error}. Pack it again as an ordinary ZIP "
-            "file, or send the folder."
+            _(
+                "{name} cannot be unpacked: {reason}. Pack it again as an ordinary "
+                "ZIP file, or send the folder.",
+                name=name,
+                reason=error,
+            )
         ) from error
 
 
@@ -198,8 +205,11 @@ def room() -> int:
 def too_much() -> DataError:
     """What to say of more than there is room for."""
     return DataError(
-        f"There is room for {room() / 2**30:.1f} GB, and this is more. Put "
-        "the folder on the server's disk instead."
+        _(
+            "There is room for {gigabytes:.1f} GB, and this is more. Put the folder "
+            "on the server's disk instead.",
+            gigabytes=room() / 2**30,
+        )
     )
 
 
@@ -210,15 +220,19 @@ def _check_size(entries: Sequence[ZipEntry], packed: int) -> None:
         raise too_much()
     if size > max(packed * _MOST_RATIO, SPARE):
         raise DataError(
-            f"{packed / 2**20:.1f} MB would unpack to {size / 2**30:.1f} GB: no images "
-            "are packed so tightly. Put the folder on the server's disk instead."
+            _(
+                "{megabytes:.1f} MB would unpack to {gigabytes:.1f} GB: no images are "
+                "packed so tightly. Put the folder on the server's disk instead.",
+                megabytes=packed / 2**20,
+                gigabytes=size / 2**30,
+            )
         )
 
 
 def _special(entry: ZipEntry) -> str:
     """Why an entry is no plain file; empty if it is one."""
     kind = stat.S_IFMT(entry.mode)
-    return "" if kind in (0, stat.S_IFREG) else "a link or a device"
+    return "" if kind in (0, stat.S_IFREG) else N_("a link or a device")
 
 
 def _unpacking(archive: BinaryIO, entry: ZipEntry) -> _Opener:
@@ -265,12 +279,26 @@ def _copy_all(
             else:
                 done += 1
             if done + len(skipped) > MOST_FILES:
-                raise DataError(f"These are more than {MOST_FILES:,} files.")
+                raise DataError(
+                    _(
+                        "These are more than {most:,} files.",
+                        most=MOST_FILES,
+                    )
+                )
             job.progress("importing", done + len(skipped), total)
             job.check()
         if not done:
-            first = f": {skipped[0][0]} is left out, {skipped[0][1]}" if skipped else ""
-            raise DataError(f"{name} holds no file that can be used{first}.")
+            if not skipped:
+                raise DataError(_("{name} holds no file that can be used.", name=name))
+            raise DataError(
+                _(
+                    "{name} holds no file that can be used: {file} is left out, "
+                    "{reason}.",
+                    name=name,
+                    file=skipped[0][0],
+                    reason=translate(skipped[0][1]),
+                )
+            )
         folder = _settle(_unwrapped(place), name)
         _note_skipped(folder, skipped)
         return Imported(folder, done, skipped)
@@ -306,14 +334,14 @@ def _parts(path: str) -> list[str]:
 def _reason(path: str, parts: list[str], taken: set[str]) -> str:
     """Why a file is left out; notes its name as taken."""
     if not parts or ".." in parts or path[:1] in "/\\" or parts[0][1:2] == ":":
-        return "its name leads out of the folder"
+        return N_("its name leads out of the folder")
     if any(map(is_system_file, parts)):
         return "hidden"
     if not all(map(is_text_name, parts)):
-        return "its name is not valid text"
+        return N_("its name is not valid text")
     lengths = [len(os.fsencode(part)) for part in parts]
     if len(parts) > _DEEPEST or max(lengths) > _LONGEST or sum(lengths) > _LONGEST_PATH:
-        return "its name is too long"
+        return N_("its name is too long")
     whole = "/".join(parts)
     if whole in taken:
         return _BAD_NAMES[errno.EEXIST]
@@ -361,4 +389,6 @@ def _settle(place: Path, name: str) -> Path:
         except OSError:
             if not target.exists():  # else another import was faster
                 raise
-    raise DataError(f"There are too many data sets called {base}: choose another name.")
+    raise DataError(
+        _("There are too many data sets called {base}: choose another name.", base=base)
+    )

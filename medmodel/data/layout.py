@@ -45,6 +45,7 @@ from medmodel.data.tables.table_layout import (
     splits_from_folders,
 )
 from medmodel.data.tables.table_preview import guess_reading
+from medmodel.language import SOURCE, _, ngettext, speaking, translate
 
 _COUNTS_AS = "counts as class "
 _ORDINARY = {"hidden", NOT_AN_IMAGE}
@@ -84,6 +85,7 @@ def list_files(folder: Path) -> tuple[list[FileEntry], Ignored]:
     return layout.files, layout.ignored
 
 
+@speaking(SOURCE)  # Reasons and sentences are kept for all sessions.
 def read_layout(folder: Path) -> Layout:
     """Finds a data set's files; opens its tables, and no image as a rule.
 
@@ -125,7 +127,7 @@ def read_layout(folder: Path) -> Layout:
             )
         )
     empty = ["/".join(parts) + "/" for parts in listing.empty]
-    ignored += [(path, "folder without files of a class") for path in empty]
+    ignored += [(path, _("folder without files of a class")) for path in empty]
     return Layout(files, ignored, sentences, choice)
 
 
@@ -141,8 +143,11 @@ def _check_understood(
     for path in tables:
         if guess_reading(folder, path, paths).file:
             raise AmbiguousLayoutError(
-                f"{path} names files that are here, but no column is called as usual "
-                "for their class: call the columns file and label.",
+                _(
+                    "{path} names files that are here, but no column is called as "
+                    "usual for their class: call the columns file and label.",
+                    path=path,
+                ),
                 path,
             )
 
@@ -158,28 +163,45 @@ def left_out(ignored: Iterable[tuple[str, str]]) -> str:
     merged = []
     for path, reason in ignored:
         if reason.startswith(_COUNTS_AS):
-            merged.append(f"{path!r} {reason}.")
+            merged.append(f"{path!r} {translate(reason)}{_('.')}")
         else:
             first.setdefault(reason, path)
             counts[reason] += 1
     ordinary = sum(counts.pop(reason, 0) for reason in _ORDINARY)
     parts = [
-        f"{_files(n)}, first {first[reason]} ({reason})"
-        if n > 1
-        else f"{first[reason]} ({reason})"
+        _left_out_part(n, first[reason], translate(reason))
         for reason, n in counts.most_common(3)
     ]
-    rest = counts.total() - sum(n for _, n in counts.most_common(3))
+    rest = counts.total() - sum(n for _reason, n in counts.most_common(3))
     if rest:
-        parts.append(f"{_files(rest)} for other reasons")
+        parts.append(
+            ngettext(
+                "{count:,} file for other reasons",
+                "{count:,} files for other reasons",
+                rest,
+            )
+        )
     if ordinary and parts:
-        parts.append(f"hidden or no images: {_files(ordinary)}")
-    sentences = [f"Left out: {'; '.join(parts)}."] if parts else []
+        parts.append(
+            ngettext(
+                "hidden or no images: {count:,} file",
+                "hidden or no images: {count:,} files",
+                ordinary,
+            )
+        )
+    sentences = [_("Left out: {parts}.", parts=_("; ").join(parts))] if parts else []
     return " ".join(sentences + merged[:3])
 
 
-def _files(count: int) -> str:
-    return f"{count:,} file{'s' * (count != 1)}"
+def _left_out_part(count: int, first: str, reason: str) -> str:
+    if count == 1:
+        return _("{file} ({reason})", file=first, reason=reason)
+    return _(
+        "{count:,} files, first {file} ({reason})",
+        count=count,
+        file=first,
+        reason=reason,
+    )
 
 
 class _Source(NamedTuple):
@@ -220,7 +242,13 @@ def _facts(
         by_folder = _facts_if_classes(source)
         if by_folder:
             source.ignored.extend(
-                (t.path.name, f"column {t.weak!r} is not used: the folders are classes")
+                (
+                    t.path.name,
+                    _(
+                        "column {weak!r} is not used: the folders are classes",
+                        weak=t.weak,
+                    ),
+                )
                 for t in labelled
             )
             return by_folder[0], [description.of_folders(by_folder[1])]
@@ -250,7 +278,7 @@ def _note_unused(
     known = set(dict(reasons))
     named = " or ".join(table.path.name for table in tables[:3])
     source.ignored.extend(
-        (path, f"not named in {named}")
+        (path, _("not named in {named}", named=named))
         for path in source.paths
         if path not in facts and path not in known
     )
@@ -267,16 +295,26 @@ def _facts_beside(
     absent = [name for name, reason in reasons if reason.endswith("not there")]
     name = tables[0].path.name
     if absent:
-        said = f"names {_files(len(absent))} that are not here, first {absent[0]}"
+        said = ngettext(
+            "names {count:,} file that is not here, first {first}",
+            "names {count:,} files that are not here, first {first}",
+            len(absent),
+            first=absent[0],
+        )
+    elif reasons:
+        said = _("names no file that can be used: {reason}", reason=reasons[0][1])
     else:
-        said = f"names no file that can be used: {reasons[0][1]}" if reasons else ""
-        said = said or "names no file"
+        said = _("names no file")
     by_folder = _facts_if_classes(source)
     if not by_folder:
         raise DataError(
-            f"{name} {said}. The paths in it must be those of the files beside it."
+            _(
+                "{name} {said}. The paths in it must be those of the files beside it.",
+                name=name,
+                said=said,
+            )
         )
-    source.ignored.append((name, f"{said}; the folders count"))
+    source.ignored.append((name, _("{said}; the folders count", said=said)))
     return by_folder
 
 
@@ -295,7 +333,10 @@ def _facts_if_classes(source: _Source) -> tuple[_Facts, FolderReading] | None:
 
 def _unused_columns(tables: Sequence[Table]) -> Ignored:
     return [
-        (table.path.name, f"column {column!r} is not used as the label")
+        (
+            table.path.name,
+            _("column {column!r} is not used as the label", column=column),
+        )
         for table in tables
         for column in table.unused
     ]
@@ -308,7 +349,7 @@ def _with_folder_splits(
     splits = splits_from_folders(facts)
     strict = "train" in splits.values()
     outside = {path for path, split in splits.items() if strict and not split}
-    ignored += [(path, "not in train, val or test") for path in sorted(outside)]
+    ignored += [(path, _("not in train, val or test")) for path in sorted(outside)]
     return {
         path: fact._replace(split=splits.get(path, ""))
         for path, fact in facts.items()
@@ -342,14 +383,16 @@ def _supplemented(
             continue
         more, reasons = facts_from_tables(source.folder, [table], list(facts))
         if not more:
-            source.ignored.append((table.path.name, "names no file that is here"))
+            source.ignored.append((table.path.name, _("names no file that is here")))
             continue
         source.ignored.extend(reasons)
         sentences.append(description.of_table(table))
         for path, fact in list(facts.items()):
             known = more.get(path, TableFacts())
             if table.has_splits and not known.split:
-                source.ignored.append((path, f"no split in {table.path.name}"))
+                source.ignored.append(
+                    (path, _("no split in {name}", name=table.path.name))
+                )
                 del facts[path]
                 continue
             facts[path] = TableFacts(
@@ -371,5 +414,10 @@ def _one_spelling(labels: Sequence[str], ignored: Ignored) -> dict[str, str]:
             merged[label] = " ".join(name.split())
     for label, name in merged.items():
         if unicodedata.normalize("NFC", label) != name:
-            ignored.append((label, f"{_COUNTS_AS}{name!r}, which looks alike"))
+            ignored.append(
+                (
+                    label,
+                    _("counts as class {name!r}, which looks alike", name=name),
+                )
+            )
     return merged

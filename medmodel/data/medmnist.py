@@ -26,12 +26,14 @@ from medmodel.core.errors import NPY_HEADER_ERRORS, DataError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.data.importing import BAD_ZIP, Imported, import_files, plain_name
 from medmodel.imaging.images import png_bytes
+from medmodel.language import _
 
 SIZES = (28, 64, 128, 224)
 ADDRESS = "https://zenodo.org/records/10519652/files"
 CITATION = (
-    "Yang, J. et al.: MedMNIST v2 - A large-scale lightweight benchmark for 2D and 3D "
-    "biomedical image classification. Scientific Data 10, 41 (2023). "
+    "Yang, J. et al.: MedMNIST v2 - A large-scale lightweight "
+    "benchmark for 2D and 3D biomedical image classification. "
+    "Scientific Data 10, 41 (2023). "
     "https://doi.org/10.1038/s41597-022-01721-8"
 )
 _SPLITS = ("train", "val", "test")
@@ -130,7 +132,11 @@ def import_npz(path: Path, name: str, job: Job = UNATTENDED) -> Imported:
             return import_files(files, title, total, job)
     except _BAD_FILE as error:
         raise DataError(
-            f"{name} cannot be read: it is no MedMNIST file, or damaged. Get it again."
+            _(
+                "{name} cannot be read: it is no MedMNIST file, or damaged. Get it "
+                "again.",
+                name=name,
+            )
         ) from error
 
 
@@ -161,8 +167,10 @@ def _labels(archive: zipfile.ZipFile, split: str) -> npt.NDArray[Any]:
     values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     if values.ndim == 2 and values.shape[1] > 1:
         raise DataError(
-            "This set has several labels per image, as ChestMNIST has: MedModel "
-            "learns one class per image."
+            _(
+                "This set has several labels per image, as ChestMNIST has: "
+                "MedModel learns one class per image."
+            )
         )
     if values.dtype.kind not in "iu" or values.ndim not in (1, 2) or values.min() < 0:
         raise ValueError("labels are no whole numbers")
@@ -180,7 +188,9 @@ def _shape(file: IO[bytes]) -> tuple[int, ...]:
     # A negative side would mean to read all that is there.
     sides = flat and all(1 <= side <= 1024 for side in shape[1:3])
     if not sides or fortran or dtype != np.uint8:
-        raise DataError("Only sets of flat images are read, grey or RGB with 8 bits.")
+        raise DataError(
+            _("Only sets of flat images are read, grey or RGB with 8 bits.")
+        )
     return tuple(int(n) for n in shape)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from medmodel.core import samples, sandbox
 from medmodel.core.errors import ConfigError, ImageError
+from medmodel.language import _
 
 SECONDS = 5
 """Wall time for all paths of a data set; 300,000 of them take about a second."""
@@ -34,7 +35,7 @@ def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        message = f"Not a regular expression: {error}."
+        message = _("Not a regular expression: {reason}.", reason=error)
         raise ConfigError("patient_pattern", message) from error
     data = json.dumps(names).encode()
     try:
@@ -48,9 +49,13 @@ def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
     except ImageError as error:
         raise ConfigError(
             "patient_pattern",
-            f"This pattern cannot be tried on {len(names):,} file names within "
-            f"{SECONDS} seconds. Repetitions inside a repetition, as in (a+)+, take "
-            "for ever: write it more simply.",
+            _(
+                "This pattern cannot be tried on {count:,} file names within "
+                "{seconds} seconds. Repetitions inside a repetition, as in (a+)+, "
+                "take for ever: write it more simply.",
+                count=len(names),
+                seconds=SECONDS,
+            ),
         ) from error
     patients: list[str] = answer["patients"]
     return patients

@@ -41,6 +41,7 @@ from medmodel.core.storage import (
 )
 from medmodel.imaging import images, nifti_pair
 from medmodel.imaging.decoded_image import DecodedImage
+from medmodel.language import N_, _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,11 @@ def prepare(
     failed = facts.failed
     if len(failed) == len(paths):
         raise DataError(
-            f"None of the {len(paths)} images of {folder.name} is readable."
+            _(
+                "None of the {count} images of {name} is readable.",
+                count=len(paths),
+                name=folder.name,
+            )
         )
     if pixels is None:
         shape = (len(paths) - len(failed), *preprocessing.shape)
@@ -219,7 +224,11 @@ def decode_chunk(
                 failed[path] = str(error)
                 continue
             except OSError as error:
-                failed[path] = f"{path} cannot be opened: {error.strerror}."
+                failed[path] = _(
+                    "{name} cannot be opened: {reason}.",
+                    name=path,
+                    reason=error.strerror,
+                )
                 continue
             pixels = images.prepare_image(decoded.pixels, wanted)
             _write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
@@ -253,7 +262,7 @@ def _wait_for_lock(place: Path, job: Job) -> Lock:
     lock = Lock(place / "lock")
     while not lock.acquire(wait=0.2):
         job.check()
-        job.progress("waiting for another run to prepare the same images", 0, 0)
+        job.progress(N_("waiting for another run to prepare the same images"), 0, 0)
     return lock
 
 

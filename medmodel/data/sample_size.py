@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from medmodel.language import _, ngettext
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -47,8 +49,13 @@ def dataset_warnings(counts: ClassCounts) -> list[str]:
     warnings = []
     if total < SMALL_DATASET:
         warnings.append(
-            f"{_images(total, '')} in all: too few to learn from or to judge by, "
-            "enough to try the program."
+            ngettext(
+                "{count:,} image in all: too few to learn from or to judge by, enough "
+                "to try the program.",
+                "{count:,} images in all: too few to learn from or to judge by, enough "
+                "to try the program.",
+                total,
+            )
         )
     return [*warnings, *test_warnings(counts), *_validation_warnings(counts)]
 
@@ -58,20 +65,32 @@ def test_warnings(counts: ClassCounts) -> list[str]:
     images = _in_split(counts, "test")
     total = sum(images.values())
     if not total:
-        return ["No test images: nothing can be measured."]
+        return [_("No test images: nothing can be measured.")]
     warnings = []
     if total < SMALL_TEST:
         warnings.append(
-            f"Only {_images(total, 'test ')}: the intervals are wide, and a perfect "
-            "result means little."
+            ngettext(
+                "Only {count:,} test image: the intervals are wide, and a perfect "
+                "result means little.",
+                "Only {count:,} test images: the intervals are wide, and a perfect "
+                "result means little.",
+                total,
+            )
         )
     if absent := _names(images, lambda count: count == 0):
         warnings.append(
-            f"No test image of {absent}: not measurable, and left out of the means."
+            _(
+                "No test image of {classes}: not measurable, and left out of the "
+                "means.",
+                classes=absent,
+            )
         )
     if single := _names(images, lambda count: count == 1):
         warnings.append(
-            f"One test image of {single}: sensitivity can only be 0 or 1 there."
+            _(
+                "One test image of {label}: sensitivity can only be 0 or 1 there.",
+                label=single,
+            )
         )
     return warnings
 
@@ -81,13 +100,19 @@ def _validation_warnings(counts: ClassCounts) -> list[str]:
     warnings = []
     if absent := _names(images, lambda count: count == 0):
         warnings.append(
-            f"No validation image of {absent}: the best epoch, thresholds and "
-            "calibration are chosen without any."
+            _(
+                "No validation image of {classes}: the best epoch, thresholds and "
+                "calibration are chosen without any.",
+                classes=absent,
+            )
         )
     if single := _names(images, lambda count: count == 1):
         warnings.append(
-            f"One validation image of {single}: the best epoch, thresholds and "
-            "calibration rest on it."
+            _(
+                "One validation image of {label}: the best epoch, thresholds and "
+                "calibration rest on it.",
+                label=single,
+            )
         )
     return warnings
 
@@ -102,9 +127,9 @@ def _names(images: Mapping[str, int], chosen: Callable[[int], bool]) -> str:
     if len(names) <= _NAMED:
         return ", ".join(names)
     more = len(names) - _NAMED
-    noun = "class" if more == 1 else "classes"
-    return f"{', '.join(names[:_NAMED])} and {more:,} more {noun}"
-
-
-def _images(count: int, which: str) -> str:
-    return f"{count:,} {which}image{'s' * (count != 1)}"
+    return ngettext(
+        "{names} and {count:,} more class",
+        "{names} and {count:,} more classes",
+        more,
+        names=", ".join(names[:_NAMED]),
+    )

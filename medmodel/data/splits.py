@@ -20,6 +20,7 @@ from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import DataError
 from medmodel.data.layouts.split_names import splits_of
 from medmodel.data.patient_regex import patients_of, search
+from medmodel.language import _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +70,11 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
     present = set(table["split"])
     if "train" not in present:
         raise DataError(
-            f"{index.folder.name} has no training images: there must be a folder "
-            "called train beside the others, or no such folders at all."
+            _(
+                "{name} has no training images: there must be a folder called "
+                "train beside the others, or no such folders at all.",
+                name=index.folder.name,
+            )
         )
     labels = table["label"].to_numpy()
     split = table["split"].to_numpy(dtype=object, copy=True)
@@ -145,7 +149,7 @@ def _candidates(paths: Sequence[str]) -> list[str]:
         for match in [re.search(rf"(?i)(?<![a-z0-9])((?:{words})[-_ ]?)\d", name)]
         if match
     )
-    for word, _ in counted.most_common():
+    for word, _count in counted.most_common():
         bound = r"(?<![A-Za-z0-9])"
         atom = rf"{bound}{re.escape(word)}\d+".replace(r"\-", "-").replace(r"\ ", " ")
         bare = word.rstrip("-_ ").lower()
@@ -290,11 +294,19 @@ def _check_drawn(name: str, table: pd.DataFrame) -> None:
     for split in SPLITS:
         if split not in set(table["split"]):
             raise DataError(
-                f"{name} is too small to be split: no whole patient (or image) can be "
-                f"spared for the {split} images."
+                _(
+                    "{name} is too small to be split: no whole patient (or image) can "
+                    "be spared for the {split} images.",
+                    name=name,
+                    split=split,
+                )
             )
     without = set(table["label"]) - set(table.loc[table["split"] == "train", "label"])
     if without:
         raise DataError(
-            f"There are no training images of {', '.join(sorted(without))} in {name}."
+            _(
+                "There are no training images of {classes} in {name}.",
+                classes=", ".join(sorted(without)),
+                name=name,
+            )
         )

@@ -29,6 +29,7 @@ from pydicom.uid import (
 
 from medmodel.core.errors import DECODER_ERRORS, ImageError
 from medmodel.imaging.dicom.elements import DamagedElement, number, text
+from medmodel.language import _
 
 Stored = npt.NDArray[Any]
 
@@ -131,8 +132,12 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
     dataset.file_meta.TransferSyntaxUID = syntax
     if _is_native(syntax) and _is_encapsulated(dataset):
         raise ImageError(
-            f"{name} cannot be read: its pixel data is compressed, while its header "
-            f"says {_title(syntax)}. Export it again from its source."
+            _(
+                "{name} cannot be read: its pixel data is compressed, while its "
+                "header says {transfer_syntax}. Export it again from its source.",
+                name=name,
+                transfer_syntax=_title(syntax),
+            )
         )
     try:
         if (plain := _plain_values(dataset, syntax, frame)) is not None:
@@ -142,8 +147,12 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
         raise
     except Exception as error:
         raise ImageError(
-            f"{name} cannot be read: its pixel data ({_title(syntax)}) is damaged or "
-            "incomplete. Export it again from its source."
+            _(
+                "{name} cannot be read: its pixel data ({transfer_syntax}) is "
+                "damaged or incomplete. Export it again from its source.",
+                name=name,
+                transfer_syntax=_title(syntax),
+            )
         ) from error
 
 
@@ -272,13 +281,22 @@ def _decoder(syntax: UID, name: str) -> Any:
         decoder = get_decoder(syntax)
     except NotImplementedError as error:
         raise ImageError(
-            f"{name} is encoded as {_title(syntax)}, for which there is no decoder: "
-            "export it uncompressed."
+            _(
+                "{name} is encoded as {transfer_syntax}, for which there is no "
+                "decoder: export it uncompressed.",
+                name=name,
+                transfer_syntax=_title(syntax),
+            )
         ) from error
     if not decoder.is_available:
         raise ImageError(
-            f"{name} is encoded as {_title(syntax)}, which needs the Python package "
-            f"{package_for(syntax)}: install it, or export the file uncompressed."
+            _(
+                "{name} is encoded as {transfer_syntax}, which needs the Python "
+                "package {package}: install it, or export the file uncompressed.",
+                name=name,
+                transfer_syntax=_title(syntax),
+                package=package_for(syntax),
+            )
         )
     return decoder
 
@@ -293,7 +311,7 @@ def package_for(syntax: UID) -> str:
 def _title(syntax: UID) -> str:
     """Name of a transfer syntax; a private or unknown one is told by its number."""
     if not syntax.is_valid:
-        return "an unknown transfer syntax"
+        return _("an unknown transfer syntax")
     return _TITLES.get(syntax, syntax.name)
 
 
@@ -363,8 +381,16 @@ def check_frames(dataset: Dataset, name: str) -> None:
         height, width = struct.unpack(">HH", start[1:5]) if len(start) > 5 else size
         if (height, width) != size:
             raise ImageError(
-                f"{name} cannot be read: its frame {frame} has {width} × {height} "
-                f"pixels instead of {size[1]} × {size[0]}."
+                _(
+                    "{name} cannot be read: its frame {frame} has {width} × {height} "
+                    "pixels instead of {columns} × {rows}.",
+                    name=name,
+                    frame=frame,
+                    width=width,
+                    height=height,
+                    columns=size[1],
+                    rows=size[0],
+                )
             )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.language import N_
+
 KERNELS: dict[str, list[list[float]]] = {
-    "Vertical edges": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
-    "Horizontal edges": [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
-    "Smooth": [[0.11, 0.11, 0.11], [0.11, 0.12, 0.11], [0.11, 0.11, 0.11]],
-    "Sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
-    "All directions": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
-    "Nothing": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+    N_("Vertical edges"): [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+    N_("Horizontal edges"): [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+    N_("Smooth"): [[0.11, 0.11, 0.11], [0.11, 0.12, 0.11], [0.11, 0.11, 0.11]],
+    N_("Sharpen"): [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+    N_("All directions"): [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+    N_("Nothing"): [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
 }
 
 

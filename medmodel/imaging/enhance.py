@@ -17,6 +17,7 @@ import numpy.typing as npt
 from medmodel.core.enhancement_steps import describe, parse
 from medmodel.core.environment import workspace_root
 from medmodel.core.storage import Lock, read_as, write_json
+from medmodel.language import _
 
 Pixels = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
@@ -41,8 +42,12 @@ class Chain(NamedTuple):
         """The chain in words."""
         if self.window == "auto":
             return describe(self.steps)
-        window = f"Window {self.window}"
-        return f"{window}, then {describe(self.steps)}" if self.steps else window
+        window = _("Window {window}", window=self.window)
+        return (
+            _("{window}, then {steps}", window=window, steps=describe(self.steps))
+            if self.steps
+            else window
+        )
 
 
 def apply(pixels: Pixels, steps: Sequence[str]) -> Pixels:
@@ -179,7 +184,7 @@ def _crop(values: Values, strength: float) -> Any:
 
 def _borders(values: Values, strength: float) -> Any:
     level = values.max(axis=2)
-    for _ in range(2):  # a frame within a frame
+    for _frame in range(2):  # a frame within a frame
         rows = np.flatnonzero(np.ptp(level, axis=1) > _PLAIN / 255)
         columns = np.flatnonzero(np.ptp(level, axis=0) > _PLAIN / 255)
         if len(rows) < 2 or len(columns) < 2:

@@ -32,6 +32,7 @@ from medmodel.imaging.raster import (
     decode_pillow,
 )
 from medmodel.imaging.windows import Pixels
+from medmodel.language import _
 
 _FORMATS = {
     # codec of imagecodecs -> name of the format
@@ -218,8 +219,12 @@ def _refuse_by_name(data: bytes, codec: str, channels: int, name: str) -> None:
     has_alpha = channels in (2, 4) and codec not in _JPEGS
     if "channels" not in colours or not (channels in (1, 3) or has_alpha):
         raise ImageError(
-            f"{name} has samples of other than 8 bits in {colours}: of these only grey "
-            "and RGB can be read here. Save it as PNG."
+            _(
+                "{name} has samples of other than 8 bits in {colours}: of these "
+                "only grey and RGB can be read here. Save it as PNG.",
+                name=name,
+                colours=colours,
+            )
         )
 
 

@@ -51,6 +51,7 @@ from medmodel.imaging.raster import (
 )
 from medmodel.imaging.scaling import cropped, padded, scaled
 from medmodel.imaging.windows import Pixels, Window
+from medmodel.language import _
 
 
 class Reader(NamedTuple):
@@ -108,15 +109,19 @@ def decode(
             frame, axis = part.number, axis if part.kind == "frame" else part.kind
         check_bytes(source.stat().st_size, name)
         source = source.read_bytes()
-    name = name or "The image"
+    name = name or _("The image")
     if not source:
-        raise ImageError(f"{name} is empty (0 bytes).")
+        raise ImageError(_("{name} is empty (0 bytes).", name=name))
     if find_reader(source[:HEAD]) is None:
         if nifti_pair.is_voxels(name):
             raise nifti_pair.without_header(name)
         raise ImageError(
-            f"{name} is not an image: its content is neither PNG, JPEG, JPEG-LS, JPEG "
-            "2000, JPEG XL, TIFF, BMP, GIF, WebP, AVIF, DICOM nor NIfTI."
+            _(
+                "{name} is not an image: its content is neither PNG, JPEG, "
+                "JPEG-LS, JPEG 2000, JPEG XL, TIFF, BMP, GIF, WebP, AVIF, DICOM "
+                "nor NIfTI.",
+                name=name,
+            )
         )
     options = DecodeOptions(window, frame, axis, side, values, square_pixels)
     fields = sandbox.ask(f"{__name__}:read", source, name, **options._asdict())
@@ -188,7 +193,13 @@ def check_bytes(size: int, name: str) -> None:
         sandbox.AnswerTooLargeError: It is too large for one that is no sandbox.
     """
     if size > MAX_BYTES:
-        raise ImageError(f"{name} is larger than {MAX_BYTES // 10**6} MB.")
+        raise ImageError(
+            _(
+                "{name} is larger than {megabytes} MB.",
+                name=name,
+                megabytes=MAX_BYTES // 10**6,
+            )
+        )
     sandbox.check_size(size, name)
 
 

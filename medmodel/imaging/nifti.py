@@ -25,6 +25,7 @@ from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.scaling import isotropic
 from medmodel.imaging.scans import gunzip
 from medmodel.imaging.windows import Pixels, Window, percentile_window, show
+from medmodel.language import N_, _
 
 MAX_BYTES = 1_000_000_000
 """Size of a volume, told from its header before it is decompressed as a whole."""
@@ -45,11 +46,11 @@ _LABELS = 1002
 _COLOURS = {128: "rgb24", 2304: "rgba32"}
 _NOT_OFFERED = {
     # https://nifti.nimh.nih.gov/nifti-1/documentation/nifti1fields/nifti1fields_pages/datatype.html
-    1: "single bits",
-    32: "complex numbers",
-    1536: "numbers of 128 bits",
-    1792: "complex numbers",
-    2048: "complex numbers",
+    1: N_("single bits"),
+    32: N_("complex numbers"),
+    1536: N_("numbers of 128 bits"),
+    1792: N_("complex numbers"),
+    2048: N_("complex numbers"),
 }
 
 
@@ -86,14 +87,28 @@ def read(
     position = AXES.index(axis)
     count = volume_values.shape[2 - position]
     if not -1 <= slice_number < count:
-        raise ImageError(f"{name} has no {axis} slice {slice_number + 1} of {count}.")
+        raise ImageError(
+            _(
+                "{name} has no {axis_word} slice {number} of {count}.",
+                name=name,
+                axis_word=_(axis),
+                number=slice_number + 1,
+                count=count,
+            )
+        )
     at = count // 2 if slice_number == -1 else slice_number
     plane, height, width = _slice(volume_values, facts.zooms, axis, at)
     plane = isotropic(np.ascontiguousarray(plane), height, width)
     if min(plane.shape[:2]) < SMALLEST_SIDE:
         raise ImageError(
-            f"{name} is too small for an image: its {axis} slices have "
-            f"{plane.shape[1]} × {plane.shape[0]} pixels."
+            _(
+                "{name} is too small for an image: its {axis_word} slices have {width} "
+                "× {height} pixels.",
+                name=name,
+                axis_word=_(axis),
+                width=plane.shape[1],
+                height=plane.shape[0],
+            )
         )
     colour = chosen is None
     image = DecodedImage(
@@ -101,7 +116,7 @@ def read(
         format="NIfTI",
         mode=facts.mode,
         frames=count,
-        seen="" if window or colour else "by its own range",
+        seen="" if window or colour else _("by its own range"),
         series=facts.series,
         values=plane if values and not colour else None,
         window=chosen,
@@ -157,7 +172,12 @@ def _opened(
         facts = _facts(data, name)
         if not 0 <= volume < facts.series:
             raise ImageError(
-                f"{name} has no volume {volume + 1}: it has {facts.series}."
+                _(
+                    "{name} has no volume {number}: it has {volumes}.",
+                    name=name,
+                    number=volume + 1,
+                    volumes=facts.series,
+                )
             )
         voxels = _turned(_voxels(data, name, facts, volume), facts)
         window = None
@@ -168,8 +188,11 @@ def _opened(
         raise
     except Exception as error:
         raise ImageError(
-            f"{name} cannot be read: this NIfTI file is damaged or incomplete. "
-            "Save it again from its source."
+            _(
+                "{name} cannot be read: this NIfTI file is damaged or incomplete. "
+                "Save it again from its source.",
+                name=name,
+            )
         ) from error
     opened = voxels, window, facts
     if voxels.nbytes <= KEPT_BYTES:
@@ -187,25 +210,41 @@ def _facts(data: bytes, name: str) -> _Facts:
     header = _header(data)
     magic = bytes(header["magic"]).rstrip(b"\0")[:3]
     if magic in _PAIR or not magic:
-        kind = "a NIfTI" if magic else "an Analyze"
+        if not magic:
+            raise ImageError(
+                _(
+                    "{name} is only the header of an Analyze pair: save the volume as "
+                    "one .nii file.",
+                    name=name,
+                )
+            )
         raise ImageError(
-            f"{name} is only the header of {kind} pair: put its .img file beside it "
-            "in a data set, or save the volume as one .nii file."
-            if magic
-            else f"{name} is only the header of {kind} pair: save the volume as one "
-            ".nii file."
+            _(
+                "{name} is only the header of a NIfTI pair: put its .img file beside "
+                "it in a data set, or save the volume as one .nii file.",
+                name=name,
+            )
         )
     if int(header["intent_code"]) == _LABELS:
         raise ImageError(
-            f"{name} is no image but a segmentation mask: its header says that it "
-            "holds labels."
+            _(
+                "{name} is no image but a segmentation mask: its header says that "
+                "it holds labels.",
+                name=name,
+            )
         )
     code = int(header["datatype"])
     if code in _NOT_OFFERED or not _is_offered(code):
-        kind = _NOT_OFFERED.get(code, f"data of the unknown type {code}")
+        kind = _("data of the unknown type {code}", code=code)
+        if code in _NOT_OFFERED:
+            kind = _(_NOT_OFFERED[code])
         raise ImageError(
-            f"{name} is no image: its voxels hold {kind}. Save it with "
-            "real numbers of 64 bits at most."
+            _(
+                "{name} is no image: its voxels hold {kind}. Save it with real "
+                "numbers of 64 bits at most.",
+                name=name,
+                kind=kind,
+            )
         )
     dimensions = int(header["dim"][0])
     sizes = [int(size) for size in header["dim"][1 : dimensions + 1]]
@@ -213,17 +252,27 @@ def _facts(data: bytes, name: str) -> _Facts:
         raise ValueError("a size below 1")
     columns, rows, slices = (*sizes[:3], 1, 1)[:3]
     if dimensions < 2:
-        raise ImageError(f"{name} is no image: it holds a single line of values.")
+        raise ImageError(
+            _("{name} is no image: it holds a single line of values.", name=name)
+        )
     if math.prod(sizes[4:]) > 1:
         raise ImageError(
-            f"{name} is no image: each voxel holds {math.prod(sizes[4:])} values, as "
-            "in a vector field. Save one of them as a volume."
+            _(
+                "{name} is no image: each voxel holds {values} values, as in a "
+                "vector field. Save one of them as a volume.",
+                name=name,
+                values=math.prod(sizes[4:]),
+            )
         )
     mode = _COLOURS.get(code) or header.get_data_dtype().newbyteorder("=").name
     offset = _offset(header)
     if offset + math.prod(sizes) * header.get_data_dtype().itemsize > MAX_BYTES:
         raise ImageError(
-            f"{name} is larger than {MAX_BYTES // 10**6} MB: crop the volume."
+            _(
+                "{name} is larger than {megabytes} MB: crop the volume.",
+                name=name,
+                megabytes=MAX_BYTES // 10**6,
+            )
         )
     shape = columns, rows, slices
     affine = _affine(header)
@@ -331,10 +380,16 @@ def _turn(affine: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _check_values(values: Volume, name: str) -> None:
     finite = values[np.isfinite(values)]
     if not finite.size:
-        raise ImageError(f"{name} shows nothing: no voxel has a value that is finite.")
+        raise ImageError(
+            _("{name} shows nothing: no voxel has a value that is finite.", name=name)
+        )
     if finite.min() == finite.max():
         raise ImageError(
-            f"{name} shows nothing: all voxels have the value {finite[0]:g}."
+            _(
+                "{name} shows nothing: all voxels have the value {value:g}.",
+                name=name,
+                value=finite[0],
+            )
         )
     sample = np.unique(finite[:: max(1, finite.size // 100_000)])
     if len(sample) > MASK_VALUES or not (sample == sample.round()).all():
@@ -342,8 +397,12 @@ def _check_values(values: Volume, name: str) -> None:
     different = np.unique(finite)
     if len(different) <= MASK_VALUES:
         raise ImageError(
-            f"{name} looks like a segmentation mask, not an image: it has only "
-            f"{len(different)} different values."
+            _(
+                "{name} looks like a segmentation mask, not an image: it has only "
+                "{count} different values.",
+                name=name,
+                count=len(different),
+            )
         )
 
 

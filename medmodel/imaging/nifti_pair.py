@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medmodel.core.errors import ImageError
+from medmodel.language import _
 
 VOXELS = (".img", ".img.gz")
 HEADERS = (".hdr", ".hdr.gz")
@@ -102,15 +103,19 @@ def _first_bytes(header: bytes, size: int) -> bytes:
     try:
         return gunzip(header, size)
     except zlib.error as error:
-        raise ImageError("The header of the NIfTI pair is damaged.") from error
+        raise ImageError(_("The header of the NIfTI pair is damaged.")) from error
 
 
 def without_header(name: str) -> ImageError:
     """What to say of voxels without a header."""
     header = f"{name[: -len('.img.gz')] if name.endswith('.gz') else name[:-4]}.hdr"
     return ImageError(
-        f"{name} holds the voxels of a volume without its header: put {header} beside "
-        "it, or save the volume as one .nii file."
+        _(
+            "{name} holds the voxels of a volume without its header: put "
+            "{header} beside it, or save the volume as one .nii file.",
+            name=name,
+            header=header,
+        )
     )
 
 

@@ -27,6 +27,7 @@ from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.imaging.channels import as_colour, from_image, upright
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
+from medmodel.language import _
 
 MAX_PIXELS = 100_000_000
 """Larger images are refused from their header: a bomb would fill the memory."""
@@ -121,8 +122,11 @@ def decode_heic(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
         ImageError: Always, with what to do.
     """
     raise ImageError(
-        f"{name} is a HEIC image, as phones store photographs: it cannot be read here. "
-        "Save it as JPEG or PNG."
+        _(
+            "{name} is a HEIC image, as phones store photographs: it cannot be "
+            "read here. Save it as JPEG or PNG.",
+            name=name,
+        )
     )
 
 
@@ -136,11 +140,16 @@ def damage_named(name: str) -> Iterator[None]:
     except _BOMB as error:
         raise _too_large(name) from error
     except MemoryError as error:
-        raise ImageError(f"{name} needs too much memory: scale it down.") from error
+        raise ImageError(
+            _("{name} needs too much memory: scale it down.", name=name)
+        ) from error
     except Exception as error:
         raise ImageError(
-            f"{name} cannot be read: the file is damaged or incomplete. "
-            "Export it again from its source."
+            _(
+                "{name} cannot be read: the file is damaged or incomplete. Export "
+                "it again from its source.",
+                name=name,
+            )
         ) from error
 
 
@@ -149,13 +158,16 @@ def check_size(width: int, height: int, name: str) -> None:
     if width * height > MAX_PIXELS:
         raise _too_large(name)
     if width < 1 or height < 1:
-        raise ImageError(f"{name} has no pixels.")
+        raise ImageError(_("{name} has no pixels.", name=name))
 
 
 def _too_large(name: str) -> ImageError:
     return ImageError(
-        f"{name} has more than {MAX_PIXELS // 10**6} million pixels: "
-        "scale it down before."
+        _(
+            "{name} has more than {millions} million pixels: scale it down before.",
+            name=name,
+            millions=MAX_PIXELS // 10**6,
+        )
     )
 
 
@@ -188,5 +200,12 @@ def check_frame(frame: int, count: int, name: str) -> int:
         ImageError: There are not so many.
     """
     if frame >= count:
-        raise ImageError(f"{name} has no frame {frame + 1}: it has {count}.")
+        raise ImageError(
+            _(
+                "{name} has no frame {number}: it has {frames}.",
+                name=name,
+                number=frame + 1,
+                frames=count,
+            )
+        )
     return frame

@@ -23,6 +23,7 @@ from medmodel.imaging.decoded_image import (
     DecodeOptions,
 )
 from medmodel.imaging.windows import Window
+from medmodel.language import _
 
 Region = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels; right and bottom are outside."""
@@ -223,7 +224,7 @@ def _ask_dicom(
 ) -> dict[str, Any]:
     data, name = _content(source, name)
     if not is_dicom(data[:HEAD]):
-        raise ImageError(f"{name} is not a DICOM file.")
+        raise ImageError(_("{name} is not a DICOM file.", name=name))
     return sandbox.ask(
         function, data, name, seconds=sandbox.PAGE_SECONDS, **(arguments or {})
     )
@@ -231,8 +232,14 @@ def _ask_dicom(
 
 def _content(source: bytes | Path, name: str) -> tuple[bytes, str]:
     if isinstance(source, bytes):
-        return source, name or "The file"
+        return source, name or _("The file")
     name = name or source.name
     if source.stat().st_size > MAX_BYTES:
-        raise ImageError(f"{name} is larger than {MAX_BYTES // 10**6} MB.")
+        raise ImageError(
+            _(
+                "{name} is larger than {megabytes} MB.",
+                name=name,
+                megabytes=MAX_BYTES // 10**6,
+            )
+        )
     return source.read_bytes(), name

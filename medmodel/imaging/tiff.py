@@ -36,6 +36,7 @@ from medmodel.imaging.raster import (
     damage_named,
 )
 from medmodel.imaging.windows import Pixels
+from medmodel.language import _
 
 Samples = npt.NDArray[Any]
 
@@ -115,7 +116,11 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
             samples = _samples(data, file, page, number % planes)
             pixels = upright(_pixels(page, samples, name), _tag(page, ORIENTATION, 1))
         fields = {"pixels": pixels, "format": "TIFF", "mode": _mode(page)}
-        seen = f"{count} of its images, as the rest is lost" if rest_is_lost else ""
+        seen = (
+            _("{frames} of its images, as the rest is lost", frames=count)
+            if rest_is_lost
+            else ""
+        )
         return fields | {"frames": count, "seen": seen}
 
 
@@ -199,8 +204,12 @@ def _refuse_by_name(page: Any, name: str) -> None:
     """Raises `ImageError` for what is not damaged, but not offered either."""
     if (kind := _unknown(page)) is not None:
         raise ImageError(
-            f"{name} is a TIFF with {kind}, which cannot be read here: save it as PNG "
-            "or as uncompressed TIFF of grey or RGB."
+            _(
+                "{name} is a TIFF with {kind}, which cannot be read here: save it "
+                "as PNG or as uncompressed TIFF of grey or RGB.",
+                name=name,
+                kind=kind,
+            )
         )
 
 
@@ -208,15 +217,26 @@ def _unknown(page: Any) -> str | None:
     """What is not offered about a page, in words; None where all is."""
     photometric, compression = page.photometric, page.compression
     if photometric not in _COLOURS:
-        return f"the colours {getattr(photometric, 'name', f'number {photometric}')}"
+        return _(
+            "the colours {colours}",
+            colours=getattr(photometric, "name", f"number {photometric}"),
+        )
     inks = _tag(page, _INK_SET, _CMYK_INKS)
     if photometric == PHOTOMETRIC.SEPARATED and inks != _CMYK_INKS:
-        return "other inks than cyan, magenta, yellow and black"
+        return _("other inks than cyan, magenta, yellow and black")
     if page.samplesperpixel < _COLOURS[photometric]:
-        return f"{page.samplesperpixel} samples for {photometric.name}"
+        return _(
+            "{samples} samples for {colours}",
+            samples=page.samplesperpixel,
+            colours=photometric.name,
+        )
     if page.dtype is None or page.dtype.kind == "c":
         bits, kind = page.bitspersample, page.sampleformat
-        return f"{bits}-bit samples of sample format {getattr(kind, 'name', kind)}"
+        return _(
+            "{bits}-bit samples of sample format {sample_format}",
+            bits=bits,
+            sample_format=getattr(kind, "name", kind),
+        )
     if compression != COMPRESSION.NONE:
         try:
             tifffile.TIFF.DECOMPRESSORS[compression]
@@ -224,12 +244,16 @@ def _unknown(page: Any) -> str | None:
             return f"compression {getattr(compression, 'name', f'{compression}')}"
     deep = page.bitspersample != 8 or page.dtype.kind != "u"
     if photometric == PHOTOMETRIC.YCBCR and deep and not _is_rgb(page):
-        return f"YCbCr of {page.bitspersample} bits"
+        return _("YCbCr of {bits} bits", bits=page.bitspersample)
     if _subsampling(page) != (1, 1) and page.predictor != 1:
-        return "a predictor of samples that are fewer for colour"
+        return _("a predictor of samples that are fewer for colour")
     lab = photometric in (PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB)
     if lab and page.bitspersample not in (8, 16):
-        return f"{photometric.name} of {page.bitspersample} bits"
+        return _(
+            "{colours} of {bits} bits",
+            colours=photometric.name,
+            bits=page.bitspersample,
+        )
     return None
 
 

@@ -20,6 +20,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.imaging import images
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.windows import Pixels, Values
+from medmodel.language import _
 
 LONGEST_SIDE = 2048
 """Pixels of the longer side above which an image comes back scaled down."""
@@ -86,9 +87,9 @@ def open_image(
     """
     file = source if isinstance(source, DataFile) else None
     data = b"" if isinstance(source, DataFile) else source
-    name = name or (Path(file.sample).name if file else "The image")
+    name = name or (Path(file.sample).name if file else _("The image"))
     if not file and not data:
-        raise ImageError(f"{name} is empty (0 bytes).")
+        raise ImageError(_("{name} is empty (0 bytes).", name=name))
     try:
         fields = sandbox.ask(
             f"{__name__}:read",
@@ -102,9 +103,17 @@ def open_image(
             measure=f"{measure.__module__}:{measure.__qualname__}" if measure else "",
         )
     except FileNotFoundError as error:
-        raise DataError(f"The image {name} is not in the data set any more.") from error
+        raise DataError(
+            _("The image {name} is not in the data set any more.", name=name)
+        ) from error
     except OSError as error:
-        raise DataError(f"{name} cannot be opened: {error.strerror}.") from error
+        raise DataError(
+            _(
+                "{name} cannot be opened: {reason}.",
+                name=name,
+                reason=error.strerror,
+            )
+        ) from error
     decoded = {key: fields.pop(key) for key in DecodedImage.__dataclass_fields__}
     return OpenedImage(images.from_fields(decoded), **fields)
 

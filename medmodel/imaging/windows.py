@@ -16,6 +16,7 @@ import numpy.typing as npt
 from medmodel.core import preprocessing
 from medmodel.core.errors import ImageError
 from medmodel.imaging.lut import SAMPLE
+from medmodel.language import _
 
 Values = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -248,7 +249,7 @@ def _sampled_range(values: npt.NDArray[Any], name: str) -> tuple[float, float]:
         finite = values[band][np.isfinite(values[band])]
         ends += [float(finite.min()), float(finite.max())] if finite.size else []
     if not ends:
-        raise ImageError(f"{name} holds no finite pixel value.")
+        raise ImageError(_("{name} holds no finite pixel value.", name=name))
     return min(ends), max(ends)
 
 

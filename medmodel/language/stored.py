@@ -78,7 +78,11 @@ def _filled(text: str, values: Mapping[str, str], language: str) -> str:
             value = values.get(name, "")
             # A reason within a sentence is a text of its own; a class may have the
             # name of a button.
-            parts.append(_one(value, language) or value if " " in value else value)
+            parts.append(
+                _one(value, language) or value
+                if " " in value or name.endswith("_word")
+                else value
+            )
     return "".join(parts)
 
 

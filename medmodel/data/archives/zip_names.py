@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from medmodel.data.archives.zip_reader import ZipEntry
+from medmodel.language import N_
 
 ENCODINGS = {
-    "gb18030": "Chinese, simplified (GBK)",
-    "cp950": "Chinese, traditional (Big5)",
-    "cp932": "Japanese (Shift-JIS)",
-    "cp949": "Korean (EUC-KR)",
-    "cp866": "Cyrillic (DOS)",
-    "cp1251": "Cyrillic (Windows)",
-    "cp437": "Western (DOS)",
-    "cp850": "Western European (DOS)",
-    "cp1252": "Western (Windows)",
+    "gb18030": N_("Chinese, simplified (GBK)"),
+    "cp950": N_("Chinese, traditional (Big5)"),
+    "cp932": N_("Japanese (Shift-JIS)"),
+    "cp949": N_("Korean (EUC-KR)"),
+    "cp866": N_("Cyrillic (DOS)"),
+    "cp1251": N_("Cyrillic (Windows)"),
+    "cp437": N_("Western (DOS)"),
+    "cp850": N_("Western European (DOS)"),
+    "cp1252": N_("Western (Windows)"),
 }
 """Encodings of names, the likelier of two that fit alike first."""
 _USUAL = set(

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 from zipfile import BadZipFile
 
+from medmodel.language import _
+
 _END, _END64, _LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _CENTRAL, _LOCAL = b"PK\x01\x02", b"PK\x03\x04"
 _END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56
@@ -86,18 +88,26 @@ def read_entries(file: BinaryIO, most: int) -> list[ZipEntry]:
     """
     count, size, start, shift, exact = _find_directory(file)
     if count > most:
-        raise TooManyEntries(f"it holds {count:,} files, more than {most:,}")
+        raise TooManyEntries(
+            _("it holds {count:,} files, more than {most:,}", count=count, most=most)
+        )
     entries = []
     seen = 0
     for entry in _walk(file, start, size, shift):
         seen += 1
         if seen > most:
-            raise TooManyEntries(f"it holds more than {most:,} files")
+            raise TooManyEntries(_("it holds more than {most:,} files", most=most))
         if not entry.name.endswith((b"/", b"\\")):
             entries.append(entry)
     # Archives of macOS count modulo 65,536.
     if seen != count and (exact or seen % 65_536 != count):
-        raise BadZipFile(f"its directory has {seen:,} entries and says {count:,}")
+        raise BadZipFile(
+            _(
+                "its directory has {seen:,} entries and says {count:,}",
+                seen=seen,
+                count=count,
+            )
+        )
     _check_overlap(entries, start)
     return entries
 
@@ -106,11 +116,16 @@ def check_readable(entries: list[ZipEntry], names: list[str]) -> None:
     """Raises `BadZipFile` where an entry is encrypted or not stored or deflated."""
     for entry, name in zip(entries, names, strict=True):
         if entry.flags & _ENCRYPTED or entry.method == 99:
-            raise BadZipFile(f"{name} is encrypted")
+            raise BadZipFile(_("{name} is encrypted", name=name))
         if entry.method not in (STORED, DEFLATED):
             method = _METHODS.get(entry.method, f"method {entry.method}")
             raise BadZipFile(
-                f"{name} is packed with {method}, and only the usual Deflate is read"
+                _(
+                    "{name} is packed with {method}, and only the usual Deflate is "
+                    "read",
+                    name=name,
+                    method=method,
+                )
             )
 
 
@@ -123,7 +138,7 @@ def content(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
     file.seek(entry.offset)
     header = file.read(_LOCAL_SIZE)
     if len(header) < _LOCAL_SIZE or header[:4] != _LOCAL:
-        raise BadZipFile("an entry is not where the directory says")
+        raise BadZipFile(_("an entry is not where the directory says"))
     name, extra = struct.unpack("<HH", header[26:30])
     file.seek(name + extra, 1)
     size = crc = 0
@@ -132,18 +147,18 @@ def content(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
     for piece in pieces:
         size += len(piece)
         if size > entry.size:
-            raise BadZipFile("an entry is larger than it says")
+            raise BadZipFile(_("an entry is larger than it says"))
         crc = zlib.crc32(piece, crc)
         yield piece
     if size != entry.size or crc != entry.crc:
-        raise BadZipFile("an entry is damaged: its checksum is another")
+        raise BadZipFile(_("an entry is damaged: its checksum is another"))
 
 
 def _packed(file: BinaryIO, left: int) -> Iterator[bytes]:
     while left:
         piece = file.read(min(left, _PIECE))
         if not piece:
-            raise BadZipFile("it ends too early")
+            raise BadZipFile(_("it ends too early"))
         left -= len(piece)
         yield piece
 
@@ -161,7 +176,7 @@ def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 break
             yield rest
     except zlib.error as error:
-        raise BadZipFile("an entry is damaged") from error
+        raise BadZipFile(_("an entry is damaged")) from error
 
 
 def _find_directory(file: BinaryIO) -> tuple[int, int, int, int, bool]:
@@ -176,19 +191,19 @@ def _find_directory(file: BinaryIO) -> tuple[int, int, int, int, bool]:
     tail = file.read(tail_size)
     at = tail.rfind(_END, 0, max(len(tail) - _END_SIZE + 4, 0))
     if at < 0:
-        raise BadZipFile("it is no ZIP file, or its end is missing")
+        raise BadZipFile(_("it is no ZIP file, or its end is missing"))
     record = length - tail_size + at
-    disk, first_disk, _, count, size, offset = struct.unpack(
+    disk, first_disk, _here, count, size, offset = struct.unpack(
         "<4H2L", tail[at + 4 : at + 20]
     )
     zip64 = _read_end64(file, record)
     if zip64 is not None:
         record, disk, first_disk, count, size, offset = zip64
     if disk or first_disk:
-        raise BadZipFile("it is one part of a divided archive")
+        raise BadZipFile(_("it is one part of a divided archive"))
     start = record - size
     if start < 0 or start < offset:
-        raise BadZipFile("its directory is damaged")
+        raise BadZipFile(_("its directory is damaged"))
     return count, size, start, start - offset, zip64 is not None
 
 
@@ -206,11 +221,11 @@ def _read_end64(file: BinaryIO, end: int) -> tuple[int, int, int, int, int, int]
             file.seek(position)
             record = file.read(_END64_SIZE)
             if record[:4] == _END64:
-                disk, first_disk, _, count, size, offset = struct.unpack(
+                disk, first_disk, _here, count, size, offset = struct.unpack(
                     "<2L4Q", record[16:56]
                 )
                 return position, disk, first_disk, count, size, offset
-    raise BadZipFile("its directory is damaged")
+    raise BadZipFile(_("its directory is damaged"))
 
 
 def _walk(file: BinaryIO, start: int, size: int, shift: int) -> Iterator[ZipEntry]:
@@ -220,7 +235,7 @@ def _walk(file: BinaryIO, start: int, size: int, shift: int) -> Iterator[ZipEntr
     while left >= _CENTRAL_SIZE:
         header = file.read(_CENTRAL_SIZE)
         if len(header) < _CENTRAL_SIZE or header[:4] != _CENTRAL:
-            raise BadZipFile("its directory is damaged")
+            raise BadZipFile(_("its directory is damaged"))
         (system, flags, method, crc, packed, full, *lengths, attributes, offset) = (
             _CENTRAL_FIELDS.unpack(header)
         )
@@ -228,7 +243,7 @@ def _walk(file: BinaryIO, start: int, size: int, shift: int) -> Iterator[ZipEntr
         more = file.read(variable)
         left -= _CENTRAL_SIZE + variable
         if len(more) < variable or left < 0:
-            raise BadZipFile("its directory is damaged")
+            raise BadZipFile(_("its directory is damaged"))
         name = more[: lengths[0]]
         unicode_name = ""
         if lengths[1]:
@@ -264,7 +279,7 @@ def _zip64(data: bytes, size: int, packed: int, offset: int) -> tuple[int, int, 
     for n, value in enumerate(values):
         if value == 0xFFFFFFFF:
             if len(data) < 8:
-                raise BadZipFile("its directory is damaged")
+                raise BadZipFile(_("its directory is damaged"))
             (values[n],) = struct.unpack("<Q", data[:8])
             data = data[8:]
     return values[0], values[1], values[2]
@@ -287,7 +302,7 @@ def _check_overlap(entries: list[ZipEntry], end: int) -> None:
     last = 0
     for offset, packed in sorted((e.offset, e.packed) for e in entries):
         if offset < last:
-            raise BadZipFile("its entries overlap")
+            raise BadZipFile(_("its entries overlap"))
         last = offset + _LOCAL_SIZE + packed
     if last > end:
-        raise BadZipFile("an entry is not where the directory says")
+        raise BadZipFile(_("an entry is not where the directory says"))

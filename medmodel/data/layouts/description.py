@@ -7,67 +7,136 @@ from typing import TYPE_CHECKING
 
 from medmodel.data.archives.zip_names import ENCODINGS
 from medmodel.data.layouts.layout_choice import FolderReading
+from medmodel.language import N_, _
 
 if TYPE_CHECKING:
     from medmodel.data.tables.manifest import Table
 
-ROLES = {"train": "training", "val": "validation", "test": "test", "": "left out"}
-_LEVELS = ("first", "second", "third", "fourth", "fifth", "sixth")
+ROLES = {
+    "train": N_("training"),
+    "val": N_("validation"),
+    "test": N_("test"),
+    "": N_("left out"),
+}
+_LEVELS = (
+    *(N_("first"), N_("second"), N_("third")),
+    *(N_("fourth"), N_("fifth"), N_("sixth")),
+)
 
 
 def of_folders(reading: FolderReading) -> str:
     """What the levels of folders were read as."""
-    around = f" in {'/'.join(reading.around)}" if reading.around else ""
-    label = f"the {level(reading.class_level)} level of folders{around} names the class"
+    around = "/".join(reading.around)
+    label = level(reading.class_level)
     if reading.split_level is None:
-        return f"Read as folders: {label}, and none a split."
-    parts = [
-        f"{name} ({ROLES[split]})" for name, split in sorted(reading.splits.items())
-    ]
+        if not around:
+            return _(
+                "Read as folders: the {class_word} level of folders names the class, "
+                "and none a split.",
+                class_word=label,
+            )
+        return _(
+            "Read as folders: the {class_word} level of folders in {folder} names the "
+            "class, and none a split.",
+            class_word=label,
+            folder=around,
+        )
+    splits = listed(
+        [
+            _("{folder} ({split})", folder=name, split=_(ROLES[split]))
+            for name, split in sorted(reading.splits.items())
+        ]
+    )
     if reading.split_level == reading.class_level:
-        label += " and the split"
-    else:
-        label += f", the {level(reading.split_level)} the split"
-    return f"Read as folders: {label}: {listed(parts)}."
+        if not around:
+            return _(
+                "Read as folders: the {class_word} level of folders names the class "
+                "and the split: {splits}.",
+                class_word=label,
+                splits=splits,
+            )
+        return _(
+            "Read as folders: the {class_word} level of folders in {folder} names the "
+            "class and the split: {splits}.",
+            class_word=label,
+            folder=around,
+            splits=splits,
+        )
+    if not around:
+        return _(
+            "Read as folders: the {class_word} level of folders names the class, the "
+            "{split_word} the split: {splits}.",
+            class_word=label,
+            split_word=level(reading.split_level),
+            splits=splits,
+        )
+    return _(
+        "Read as folders: the {class_word} level of folders in {folder} names the "
+        "class, the {split_word} the split: {splits}.",
+        class_word=label,
+        folder=around,
+        split_word=level(reading.split_level),
+        splits=splits,
+    )
 
 
 def level(number: int) -> str:
     """The word for the level of folders 0, 1 …: first, second …."""
-    return _LEVELS[number] if number < len(_LEVELS) else f"{number + 1}th"
+    if number < len(_LEVELS):
+        return _(_LEVELS[number])
+    return _("{number}th", number=number + 1)
 
 
 def listed(words: Collection[str]) -> str:
     """Some words for a sentence."""
     words = list(words)
     if len(words) > 6:
-        return f"{', '.join(words[:5])} and {len(words) - 5} more"
-    parts = [", ".join(words[:-1]), *words[-1:]]
-    return " and ".join(filter(None, parts)) or "none"
+        return _(
+            "{names} and {count} more",
+            names=_(", ").join(words[:5]),
+            count=len(words) - 5,
+        )
+    parts = [_(", ").join(words[:-1]), *words[-1:]]
+    return _(" and ").join(filter(None, parts)) or _("none")
 
 
 def of_table(table: Table) -> str:
     """What the columns of a table were read as."""
     columns = [
-        f"{_KINDS[kind]} in column {table.header[at]!r}"
+        _(
+            "{kind} in column {column!r}",
+            kind=_(_KINDS[kind]),
+            column=table.header[at],
+        )
         for kind, at in table.columns.items()
         if kind in _KINDS
     ]
     if table.classes:
-        columns.append(f"{len(table.classes)} columns of 0 and 1 for the classes")
-    if table.split:
-        columns.append(f"all of its files {ROLES[table.split]}")
-    text = f"Read as table: {table.path.name}, {listed(columns)}."
-    if table.encoding in ENCODINGS:
-        text += (
-            f" Its text does not say its encoding; {ENCODINGS[table.encoding]} is a "
-            "guess."
+        columns.append(
+            _(
+                "{count} columns of 0 and 1 for the classes",
+                count=len(table.classes),
+            )
         )
+    if table.split:
+        columns.append(_("all of its files {split}", split=_(ROLES[table.split])))
+    text = _(
+        "Read as table: {name}, {columns}.",
+        name=table.path.name,
+        columns=listed(columns),
+    )
+    if table.encoding in ENCODINGS:
+        guess = _(
+            "Its text does not say its encoding; {encoding} is a guess.",
+            encoding=_(ENCODINGS[table.encoding]),
+        )
+        return f"{text} {guess}"
     return text
 
 
 _KINDS = {
-    "file": "the file",
-    "label": "the class",
-    "patient": "the patient",
-    "split": "the split",
+    "file": N_("the file"),
+    "label": N_("the class"),
+    "patient": N_("the patient"),
+    "split": N_("the split"),
 }

@@ -20,6 +20,7 @@ from medmodel.data.layouts.split_names import (
     splits_of,
     without_split,
 )
+from medmodel.language import _
 
 _IMAGES = {"images", "image", "imgs", "img", "pictures", "photos", "data"}
 """Folders that say nothing where they stand alone."""
@@ -44,29 +45,35 @@ class FolderLayout:
         reading = self.reading
         folders = self.significant.get(folders, folders)
         if folders[: len(reading.around)] != reading.around:
-            return f"outside {'/'.join(reading.around)}, which holds the data set"
+            return _(
+                "outside {folder}, which holds the data set",
+                folder="/".join(reading.around),
+            )
         names = folders[len(reading.around) :]
         if not names:
-            return "not in a class folder"
+            return _("not in a class folder")
         if reading.split_level is None:
             label = names[reading.class_level :][:1]
-            return (label[0], "") if label else "not in a class folder"
+            return (label[0], "") if label else _("not in a class folder")
         return self._with_split(names, reading.split_level)
 
     def _with_split(self, names: Folders, split_level: int) -> tuple[str, str] | str:
         class_level, splits = self.reading.class_level, self.reading.splits
         if len(names) <= split_level:
             if len(names) <= class_level:
-                return "not in a class folder"
+                return _("not in a class folder")
             # Without a folder for training images, these are the training images.
             if "train" in splits.values():
-                return "not in train, val or test"
+                return _("not in train, val or test")
             return names[class_level], ""
         split = splits.get(names[split_level], "")
         if not split:
-            return f"{names[split_level]} is neither training, validation nor test"
+            return _(
+                "{folder} is neither training, validation nor test",
+                folder=names[split_level],
+            )
         if len(names) <= class_level:
-            return "not in a class folder"
+            return _("not in a class folder")
         label = names[class_level]
         if class_level == split_level:
             label = without_split(label)[1] or label
@@ -149,9 +156,13 @@ def _check_repeated(tree: FolderTree, reading: FolderReading) -> None:
     alike = len(repeated) >= 2 and len(times) <= min(_FEW, 2 * len(repeated))
     if len(inside) > 1 and all(inside.values()) and alike:
         raise AmbiguousLayoutError(
-            f"The folders {_listed(inside)} all hold folders of the same names "
-            f"({_listed(repeated)}): either may be the classes. Put the folders of the "
-            "classes outermost, or into train, val and test."
+            _(
+                "The folders {folders} all hold folders of the same names "
+                "({names}): either may be the classes. Put the folders of the "
+                "classes outermost, or into train, val and test.",
+                folders=_listed(inside),
+                names=_listed(repeated),
+            )
         )
 
 
@@ -207,16 +218,24 @@ def _splits_among(
     known = {n for n in names if splits[n]}
     if len(kinds) > 1 and not deep & known:
         raise AmbiguousLayoutError(
-            f"{_listed(known)} are splits, but hold no folders: there must be a folder "
-            "for each class in each of them, or a table (CSV) that names the classes."
+            _(
+                "{folders} are splits, but hold no folders: there must be a folder "
+                "for each class in each of them, or a table (CSV) that names the "
+                "classes.",
+                folders=_listed(known),
+            )
         )
     if not deep & known:
         return {}
     if len(kinds) == 1 and deep - known:
         raise AmbiguousLayoutError(
-            f"The folder {_listed(known)} is called like a split, and "
-            f"{_listed(deep - known)} beside it like a class or something else. Call "
-            "all splits train, val or test, or rename the class."
+            _(
+                "The folder {splits} is called like a split, and {others} beside "
+                "it like a class or something else. Call all splits train, val or "
+                "test, or rename the class.",
+                splits=_listed(known),
+                others=_listed(deep - known),
+            )
         )
     return splits
 
@@ -280,9 +299,13 @@ def _splits_of_classes(tree: FolderTree, around: Folders) -> dict[str, Role]:
     unknown = {name for name, split in splits.items() if not split}
     if len(kinds) == 1 and "train" not in kinds and unknown:
         raise AmbiguousLayoutError(
-            f"In the class folders, {_listed(below - unknown)} is called like a split, "
-            f"and {_listed(unknown)} beside it is not. Call all splits train, val or "
-            "test, or rename the folder."
+            _(
+                "In the class folders, {splits} is called like a split, and "
+                "{others} beside it is not. Call all splits train, val or test, "
+                "or rename the folder.",
+                splits=_listed(below - unknown),
+                others=_listed(unknown),
+            )
         )
     return splits
 
@@ -294,20 +317,29 @@ def _check_classes(
     classes = tree.children(around)
     if len(classes) > 1 and all(map(is_fold, classes)):
         raise AmbiguousLayoutError(
-            f"{_listed(classes)} are folds of a cross-validation, not classes: put "
-            "their class folders together; folds are drawn when training."
+            _(
+                "{folders} are folds of a cross-validation, not classes: put their "
+                "class folders together; folds are drawn when training.",
+                folders=_listed(classes),
+            )
         )
     parted = [without_split(name) for name in classes]
     if len({split for split, _ in parted if split}) > 1 and all(s for s, _ in parted):
         raise AmbiguousLayoutError(
-            f"{_listed(classes)} name a class and a split at once: make folders train, "
-            "val and test, and the class folders in them."
+            _(
+                "{folders} name a class and a split at once: make folders train, "
+                "val and test, and the class folders in them.",
+                folders=_listed(classes),
+            )
         )
     datasets = _holding_splits(tree, around, classes)
     if len(datasets) > 1 and all(_hold_classes(tree, folder) for folder in datasets):
         raise AmbiguousLayoutError(
-            f"{_listed(f[-1] for f in datasets)} each hold splits with class folders: "
-            "they are data sets of their own. Choose one of them."
+            _(
+                "{folders} each hold splits with class folders: they are data sets "
+                "of their own. Choose one of them.",
+                folders=_listed(f[-1] for f in datasets),
+            )
         )
     if not any(splits.values()):
         _check_deeper(tree, around)
@@ -324,8 +356,11 @@ def _check_deeper(tree: FolderTree, around: Folders) -> None:
         if level > 1 and {"train", "test"} <= set(splits.values()):
             words = {name for name, split in splits.items() if split}
             raise AmbiguousLayoutError(
-                f"The folders {_listed(words)} lie too deep: splits must hold the "
-                "class folders, or lie in them."
+                _(
+                    "The folders {folders} lie too deep: splits must hold the class "
+                    "folders, or lie in them.",
+                    folders=_listed(words),
+                )
             )
 
 
@@ -344,7 +379,11 @@ def label_key(label: str) -> str:
 def _listed(names: Iterable[str]) -> str:
     """Some names for a sentence."""
     ordered = sorted(names)
-    more = f" and {len(ordered) - 4} more" if len(ordered) > 4 else ""
-    if not more and len(ordered) > 1:
-        return f"{', '.join(ordered[:-1])} and {ordered[-1]}"
-    return ", ".join(ordered[:4]) + more
+    if len(ordered) > 4:
+        return _(
+            "{names} and {count} more",
+            names=_(", ").join(ordered[:4]),
+            count=len(ordered) - 4,
+        )
+    parts = [_(", ").join(ordered[:-1]), *ordered[-1:]]
+    return _(" and ").join(filter(None, parts))

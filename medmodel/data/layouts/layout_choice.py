@@ -14,13 +14,14 @@ from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.storage import read_as, write_json
 from medmodel.data.folders import index_folder
 from medmodel.data.layouts.split_names import Role
+from medmodel.language import N_, _
 
 Folders = tuple[str, ...]
 """Names of the folders that a file lies in, the outermost first."""
 _FILE = "layout.json"
-ASK = (
-    "Or choose on the data set's page how it is to be read; until then nothing is "
-    "trained on it."
+ASK = N_(
+    "Or choose on the data set's page how it is to be read; until then "
+    "nothing is trained on it."
 )
 
 
@@ -101,8 +102,12 @@ def load_choice(folder: Path) -> LayoutChoice:
     except MALFORMED as error:
         # To go on without it would train on what somebody left out.
         raise DataError(
-            f"What was chosen about the layout of this data set cannot be read: {path} "
-            "is damaged. Restore it from a backup, or remove it and choose again."
+            _(
+                "What was chosen about the layout of this data set cannot be read: "
+                "{path} is damaged. Restore it from a backup, or remove it and "
+                "choose again.",
+                path=path,
+            )
         ) from error
 
 

@@ -18,6 +18,7 @@ from medmodel.data.folders import allowed, is_text_name
 from medmodel.data.layouts.layout_choice import Folders
 from medmodel.data.segmentation_masks import MASK, find_masks
 from medmodel.imaging.nifti_pair import HEADERS, VOXELS, header_beside, is_voxels
+from medmodel.language import N_, _
 
 Ignored = list[tuple[str, str]]
 """(path or name, reason)"""
@@ -58,7 +59,7 @@ _NO_IMAGES = re.compile(
     r"|read.?me|licen[sc]e|changelog|makefile|dockerfile|dicomdir|version|copying|notice)"
 )
 """Names of files that say nothing of the layout."""
-NOT_AN_IMAGE = "not an image"
+NOT_AN_IMAGE = N_("not an image")
 _MOST_PEEKS = 200
 """Folders of files without a usual suffix that are looked into."""
 
@@ -164,7 +165,7 @@ def _walk(
             inside = entry.is_dir()
             stat = None if reason or inside else entry.stat()
         except RuntimeError:  # Python before 3.13, of a link that leads to itself
-            reason = "a link to nothing"
+            reason = _("a link to nothing")
         except OSError as error:  # gone since it was listed, or not to be looked at
             reason = str(error.strerror)
         if reason:
@@ -185,15 +186,15 @@ def _reason_to_ignore(entry: os.DirEntry[str], folder: Path, seen: set[Path]) ->
     if is_system_file(entry.name):
         return "hidden"
     if not is_text_name(entry.name):
-        return "its name is not valid text"
+        return _("its name is not valid text")
     if entry.is_symlink():
         target = Path(entry.path).resolve()
         if not target.exists():
-            return "a link to nothing"
+            return _("a link to nothing")
         if not (target.is_relative_to(folder) or allowed(target)):
-            return "a link to a place outside the data folders"
+            return _("a link to a place outside the data folders")
         if target.is_dir():
             if target in seen or folder.is_relative_to(target):
-                return "a link to a folder that is already in"
+                return _("a link to a folder that is already in")
             seen.add(target)
-    return "" if entry.is_dir() or entry.is_file() else "not a file"
+    return "" if entry.is_dir() or entry.is_file() else _("not a file")

@@ -28,6 +28,7 @@ from medmodel.imaging.codecs import DAMAGED, transfer_syntax
 from medmodel.imaging.dicom.reading import parse, patient
 from medmodel.imaging.privacy.confidentiality import action
 from medmodel.imaging.privacy.redaction import black_out_regions, text_regions
+from medmodel.language import _
 
 _TEXTS = {"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"}
 # Elements of these kinds may repeat what has been removed elsewhere. Codes (CS), dates
@@ -175,13 +176,18 @@ def deidentify(
             copy = _written(dataset)
         except DAMAGED as error:
             raise ImageError(
-                f"{name} cannot be de-identified: its header is damaged. Export it "
-                "again from its source."
+                _(
+                    "{name} cannot be de-identified: its header is damaged. Export it "
+                    "again from its source.",
+                    name=name,
+                )
             ) from error
     if any(value.encode() in copy.lower() for value in profile.removed):
         cautions.append(
-            "A removed value still occurs in the pixel data, perhaps by chance, "
-            "perhaps as a comment in a compressed image."
+            _(
+                "A removed value still occurs in the pixel data, perhaps by "
+                "chance, perhaps as a comment in a compressed image."
+            )
         )
     return {"data": copy, "warnings": cautions, "regions": regions}
 
@@ -247,14 +253,18 @@ def _cautions(dataset: Dataset, blacked_out: bool) -> list[str]:
     )
     if "PixelData" in dataset and not blacked_out:
         if burned_in == "YES":
-            sentences.append("The file says that text is burned into its image.")
+            sentences.append(_("The file says that text is burned into its image."))
         elif burned_in != "NO" and (captured or modality in _TEXT_IN_PICTURE):
             sentences.append(
-                "Images of this kind (ultrasound, secondary capture, photographs) "
-                "often show the patient's name: look, and black it out."
+                _(
+                    "Images of this kind (ultrasound, secondary capture, photographs) "
+                    "often show the patient's name: look, and black it out."
+                )
             )
     if str(dataset.get("RecognizableVisualFeatures") or "").upper() == "YES":
-        sentences.append("The file says that its image lets one recognise the patient.")
+        sentences.append(
+            _("The file says that its image lets one recognise the patient.")
+        )
     return sentences
 
 

@@ -14,6 +14,7 @@ from medmodel.imaging.codecs import check_frames, stored_values, transfer_syntax
 from medmodel.imaging.dicom.display import to_rgb
 from medmodel.imaging.dicom.lookup_tables import palette_colours
 from medmodel.imaging.dicom.reading import check_image
+from medmodel.language import _
 
 MAX_BYTES = 500_000_000
 """All frames uncompressed, which is how the copy is written."""
@@ -56,21 +57,38 @@ def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> 
     frames = check_image(dataset, name)
     if "PixelData" not in dataset:
         raise ImageError(
-            f"{name} holds numbers with decimals, in which nothing can be blacked out."
+            _(
+                "{name} holds numbers with decimals, in which nothing can be "
+                "blacked out.",
+                name=name,
+            )
         )
     check_frames(dataset, name)
     height, width = int(dataset.Rows), int(dataset.Columns)
     for left, top, right, bottom in regions:
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
             raise ImageError(
-                f"The region from ({left}, {top}) to ({right}, {bottom}) does not lie "
-                f"within the {width} × {height} pixels of {name}."
+                _(
+                    "The region from ({left}, {top}) to ({right}, {bottom}) does not "
+                    "lie within the {width} × {height} pixels of {name}.",
+                    left=left,
+                    top=top,
+                    right=right,
+                    bottom=bottom,
+                    width=width,
+                    height=height,
+                    name=name,
+                )
             )
     size = height * width * frames * int(dataset.SamplesPerPixel)
     if size * max(1, int(dataset.BitsAllocated) // 8) > MAX_BYTES:
         raise ImageError(
-            f"{name} is too large to black out regions: more than "
-            f"{MAX_BYTES // 10**6} MB uncompressed."
+            _(
+                "{name} is too large to black out regions: more than {megabytes} "
+                "MB uncompressed.",
+                name=name,
+                megabytes=MAX_BYTES // 10**6,
+            )
         )
     images = []
     for frame in range(frames):
