@@ -336,7 +336,7 @@ def _reason(path: str, parts: list[str], taken: set[str]) -> str:
     if not parts or ".." in parts or path[:1] in "/\\" or parts[0][1:2] == ":":
         return N_("its name leads out of the folder")
     if any(map(is_system_file, parts)):
-        return "hidden"
+        return N_("hidden")
     if not all(map(is_text_name, parts)):
         return N_("its name is not valid text")
     lengths = [len(os.fsencode(part)) for part in parts]

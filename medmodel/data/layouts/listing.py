@@ -184,7 +184,7 @@ def is_system_file(name: str) -> bool:
 
 def _reason_to_ignore(entry: os.DirEntry[str], folder: Path, seen: set[Path]) -> str:
     if is_system_file(entry.name):
-        return "hidden"
+        return N_("hidden")
     if not is_text_name(entry.name):
         return _("its name is not valid text")
     if entry.is_symlink():

@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal, cast
 
+from medmodel.language import N_
+
 Role = Literal["train", "val", "test", ""]
 """A split, or "": none, left out."""
 
@@ -64,7 +66,7 @@ _KINDS = {
 _IGNORED = {without_accents(word) for word in _NEUTRAL.split()}
 _LONG_FIRST = sorted((w for w in _KINDS if len(w) > _SHORT or not w.isascii()), key=len)
 _NONE: frozenset[str] = frozenset()
-KNOWN = "train, val, test and the like"
+KNOWN = N_("train, val, test and the like")
 """What to write instead of a word that is not known, for messages."""
 
 

@@ -29,11 +29,12 @@ from medmodel.data.layouts.split_names import (
 )
 from medmodel.data.tables import table_text
 from medmodel.data.tables.workbook import WORKBOOKS
+from medmodel.language import N_, _
 
 _MOST_TABLES = 20
 """Files that are looked into; a data set has one or a few."""
 SUFFIXES = (".csv", ".tsv", ".tab", ".psv", *WORKBOOKS)
-NO_COLUMNS = "no table whose first line names file and label"
+NO_COLUMNS = N_("no table whose first line names file and label")
 """Why a table is left out of which nobody said what its columns mean."""
 _KINDS_OF_COLUMN = ("file", "label", "patient", "split")
 _WEAK = {"type", "level", "grade", "condition", "y"}
@@ -150,7 +151,9 @@ def find_tables(
             table = _find_columns(folder, folder / path, reading)
             others += [(path, words) for words in _unread_sheets(folder, path)]
         except OSError as error:
-            others.append((path, f"cannot be opened: {error.strerror}"))
+            others.append(
+                (path, _("cannot be opened: {reason}", reason=error.strerror))
+            )
         except AmbiguousLayoutError:
             raise
         except DataError as error:
@@ -171,7 +174,10 @@ def possible_tables(paths: Sequence[str]) -> list[str]:
 
 def _unread_sheets(folder: Path, path: str) -> list[str]:
     names = table_text.other_sheets(folder, folder / path)
-    return [f"its sheet {name!r} is not read, only the first is" for name in names]
+    return [
+        _("its sheet {name!r} is not read, only the first is", name=name)
+        for name in names
+    ]
 
 
 def _with_splits(folder: Path, tables: Sequence[Table]) -> list[Table]:
@@ -218,7 +224,7 @@ def read_table(table: Table, folder: Path) -> Iterator[ManifestRow]:
         elif table.flags:
             split = _flagged(table, line)
         if table.has_splits and not split and not reason:
-            reason = f"no split in {table.path.name}"
+            reason = _("no split in {name}", name=table.path.name)
         patient = values.get("patient", "")
         patient = "" if patient.casefold() in _MISSING else patient
         yield ManifestRow(file, label, patient, split, reason)
@@ -230,13 +236,15 @@ def _label(table: Table, line: list[str], label: str) -> tuple[str, str]:
     if not table.classes:
         missing = label.casefold() in _MISSING and "label" in table.columns
         label = " ".join(label.split())
-        return ("", f"no label in {name}") if missing else (label, "")
+        return ("", _("no label in {name}", name=name)) if missing else (label, "")
     marked = [
         c for c, at in table.classes.items() if line[at : at + 1] and _is(line[at])
     ]
     if len(marked) == 1:
         return marked[0], ""
-    return "", f"{'several classes' if marked else 'no class'} in {name}"
+    if marked:
+        return "", _("several classes in {name}", name=name)
+    return "", _("no class in {name}", name=name)
 
 
 def _is(value: str) -> bool:
@@ -276,10 +284,16 @@ def _read_splits(table: Table, folder: Path) -> dict[str, str]:
     unknown = [word for word in words if word not in said]
     if unknown:
         word = unknown[0]
-        more = f" and {len(unknown) - 1} more" if unknown[1:] else ""
         raise AmbiguousLayoutError(
-            f"{table.path.name} names the split {word!r}{more}, which is not known "
-            f"({count[word]:,} lines, the first of {first[word]}). Write {KNOWN}.",
+            _(
+                "{name} names the split {splits}, which is not known ({lines:,} lines, "
+                "the first of {first}). Write {known}.",
+                name=table.path.name,
+                splits=_and_more(unknown),
+                lines=count[word],
+                first=first[word],
+                known=_(KNOWN),
+            ),
             table.path.relative_to(folder).as_posix(),
         )
     return {word: splits.get(word, "") for word in first}
@@ -299,6 +313,12 @@ def _lines(table: Table, folder: Path) -> Iterator[list[str]]:
         raise table_text.no_table(table.path) from error
 
 
+def _and_more(words: Sequence[str]) -> str:
+    if len(words) == 1:
+        return repr(words[0])
+    return _("{word!r} and {count} more", word=words[0], count=len(words) - 1)
+
+
 def _find_columns(
     folder: Path, path: Path, reading: TableReading | None
 ) -> Table | str:
@@ -310,9 +330,9 @@ def _find_columns(
         AmbiguousLayoutError: It lacks a column that was chosen.
     """
     if reading and not reading.file:
-        return "not used: a person chose so"
+        return _("not used: a person chose so")
     if not reading and re.search(r"(?i)submission", path.name):
-        return "a table of answers to be given, not of labels"
+        return _("a table of answers to be given, not of labels")
     text, encoding = table_text.read_head(folder, path)
     tables = []
     for separator in table_text.SEPARATORS:
@@ -329,7 +349,11 @@ def _find_columns(
         return max(tables, key=lambda t: (t.has_labels, len(t.columns)))
     if reading:
         raise AmbiguousLayoutError(
-            f"{path.name} lacks a column that was chosen: {_listed(reading)}.",
+            _(
+                "{name} lacks a column that was chosen: {columns}.",
+                name=path.name,
+                columns=_listed(reading),
+            ),
             path.relative_to(folder).as_posix(),
         )
     return NO_COLUMNS

@@ -15,6 +15,7 @@ from medmodel.data.layouts.listing import Ignored
 from medmodel.data.layouts.split_names import split_of, splits_of
 from medmodel.data.segmentation_masks import stem
 from medmodel.data.tables.manifest import ManifestRow, Table, read_table
+from medmodel.language import _
 
 
 class TableFacts(NamedTuple):
@@ -55,7 +56,10 @@ def facts_from_tables(
             name = table.path.name
             if path not in lookup.paths:
                 ignored.append(
-                    (row.file[:200], path or f"named in {name}, but not there")
+                    (
+                        row.file[:200],
+                        path or _("named in {name}, but not there", name=name),
+                    )
                 )
                 continue
             if row.reason:
@@ -65,11 +69,13 @@ def facts_from_tables(
             other = facts.setdefault(path, fact)
             source.setdefault(path, name)
             if (other.label, other.split) != (fact.label, fact.split):
-                ignored.append((path, f"named twice in {name}; the first line counts"))
+                ignored.append(
+                    (path, _("named twice in {name}; the first line counts", name=name))
+                )
     ignored += [(p, reason) for p, reason in unusable.items() if p not in facts]
     if any(fact.split for fact in facts.values()):
         for path in [path for path, fact in facts.items() if not fact.split]:
-            ignored.append((path, f"no split in {source[path]}"))
+            ignored.append((path, _("no split in {name}", name=source[path])))
             del facts[path]
     return facts, ignored
 
@@ -96,9 +102,12 @@ def _check_classes(table: Table, rows: Sequence[ManifestRow]) -> None:
     several = [row for row in rows if row.reason.startswith("several classes")]
     if len(several) * 2 > len(rows):
         raise DataError(
-            f"{table.path.name} marks several classes of most files (the first is "
-            f"{several[0].file}): an image must have one. Put the class into a column "
-            "called label."
+            _(
+                "{name} marks several classes of most files (the first is {file}): "
+                "an image must have one. Put the class into a column called label.",
+                name=table.path.name,
+                file=several[0].file,
+            )
         )
 
 
@@ -155,7 +164,10 @@ class FileLookup:
             ]
             candidates = said or candidates
         if len(candidates) > 1:
-            return f"{len(candidates)} files are called so: name the folder too"
+            return _(
+                "{count} files are called so: name the folder too",
+                count=len(candidates),
+            )
         return self._composed[candidates[0]] if candidates else ""
 
     def _fitting(self, candidates: Iterable[str], parts: tuple[str, ...]) -> list[str]:

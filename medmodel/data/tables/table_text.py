@@ -21,6 +21,7 @@ from medmodel.core.errors import DataError
 from medmodel.core.regular_files import open_data_file
 from medmodel.data.archives.zip_names import guess_encodings
 from medmodel.data.tables.workbook import WORKBOOKS, first_sheet
+from medmodel.language import _
 
 MOST_BYTES = 200_000_000
 HEAD = 1 << 16
@@ -62,7 +63,13 @@ def read_text(folder: Path, path: Path, encoding: str) -> str:
     try:
         content = _content(folder, path)
     except OSError as error:
-        raise DataError(f"{path.name} cannot be opened: {error.strerror}.") from error
+        raise DataError(
+            _(
+                "{name} cannot be opened: {reason}.",
+                name=path.name,
+                reason=error.strerror,
+            )
+        ) from error
     try:
         try:
             return content.decode(encoding)
@@ -129,7 +136,7 @@ def encoding_of(content: bytes) -> str:
 
 def no_table(path: Path) -> DataError:
     """What to say of a file that is no text."""
-    return DataError(f"{path.name} is no table: save it as CSV in UTF-8.")
+    return DataError(_("{name} is no table: save it as CSV in UTF-8.", name=path.name))
 
 
 def is_workbook(path: str) -> bool:
@@ -144,7 +151,13 @@ def _content(folder: Path, path: Path, most: int = -1) -> bytes:
         status = os.fstat(opened.fileno())
         workbook = is_workbook(path.name)
         if (most < 0 or workbook) and status.st_size > MOST_BYTES:
-            raise DataError(f"{path.name} is larger than {MOST_BYTES // 10**6} MB.")
+            raise DataError(
+                _(
+                    "{name} is larger than {megabytes} MB.",
+                    name=path.name,
+                    megabytes=MOST_BYTES // 10**6,
+                )
+            )
         if not workbook:
             return opened.read(most)
     return _workbook(folder, relative, status.st_mtime_ns)[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 from medmodel.core import sandbox
 from medmodel.core.errors import DataError, ImageError
+from medmodel.language import _
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _MOST_CELLS = 10_000_000
@@ -28,7 +29,10 @@ def first_sheet(data: bytes, name: str) -> tuple[bytes, list[str]]:
         answer = sandbox.ask(_FUNCTION, data, name, seconds=sandbox.PAGE_SECONDS)
     except (ImageError, sandbox.AnswerTooLargeError) as error:
         raise DataError(
-            f"{name} cannot be read as a workbook: save its sheet as CSV in UTF-8."
+            _(
+                "{name} cannot be read as a workbook: save its sheet as CSV in UTF-8.",
+                name=name,
+            )
         ) from error
     return bytes(answer["csv"]), list(answer["others"])
 
@@ -45,11 +49,15 @@ def read_sheets(data: bytes, name: str) -> dict[str, Any]:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         sheets = [book.get_sheet_by_name(title) for title in book.sheet_names]
     except (python_calamine.CalamineError, OSError) as error:
-        raise ImageError(f"{name} is no workbook: {error}.") from error
+        raise ImageError(
+            _("{name} is no workbook: {reason}.", name=name, reason=error)
+        ) from error
     # The first row names the columns: a table has one more, and two columns.
     tables = [sheet for sheet in sheets if sheet.height > 1 and sheet.width > 1]
     if not tables or tables[0].height * tables[0].width > _MOST_CELLS:
-        raise ImageError(f"{name} holds no table, or one of too many cells.")
+        raise ImageError(
+            _("{name} holds no table, or one of too many cells.", name=name)
+        )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([_cell(value) for value in row] for row in tables[0].iter_rows())

@@ -42,6 +42,7 @@ from medmodel.imaging.windows import (
     default_window,
     show,
 )
+from medmodel.language import N_, _
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 OF_JPEG_2000 = ("YBR_ICT", "YBR_RCT")
@@ -57,8 +58,15 @@ COLOURS = (
 OF_3_SAMPLES = COLOURS[1:]
 _NOT_OFFERED = ("ARGB", "CMYK", "HSV", "YBR_PARTIAL_420", "XYB")
 """What else PS3.3 C.7.6.3.1.2 names: whatever else stands there may tell a patient."""
-_OWN_RANGE = "by its own range"
-_FULL_RANGE = "by the full range of its bits"
+_OWN_RANGE = N_("by its own range")
+_FULL_RANGE = N_("by the full range of its bits")
+_OF_CT = (
+    N_("CT as the file asks"),
+    N_("CT as soft tissue"),
+    N_("CT by its own range"),
+    N_("CT by the full range of its bits"),
+)
+"""What is said of CT, for the translations."""
 _WHOLE_RANGE = Window(127.5, 255, "LINEAR_EXACT")
 
 
@@ -66,8 +74,12 @@ def not_offered(name: str, photometric: str) -> ImageError:
     """The refusal of a photometric interpretation that cannot be shown."""
     kind = photometric if photometric in (*COLOURS, *_NOT_OFFERED) else "unknown"
     return ImageError(
-        f"{name} cannot be shown: its photometric interpretation is {kind}. "
-        "Export it as grey or RGB."
+        _(
+            "{name} cannot be shown: its photometric interpretation is {kind}. "
+            "Export it as grey or RGB.",
+            name=name,
+            kind=kind,
+        )
     )
 
 
@@ -136,7 +148,7 @@ def _show_grey(
     if not chosen and not (ct_as_soft_tissue and modality == "CT"):
         views = file_views(dataset, grey.frame)
     for view in views:
-        pixels, window, seen = *_through(values, view, inverted), "as the file asks"
+        pixels, window, seen = *_through(values, view, inverted), _("as the file asks")
         if chosen or not is_constant(pixels[np.isfinite(values)]):
             break
     else:  # none, or they lie beside all values
@@ -144,11 +156,11 @@ def _show_grey(
         counts = table.counts if table else None
         window = default_window(measured, modality, intercept, counts)
         full = None if views else _full_range(grey)
-        seen = _OWN_RANGE
+        seen = _(_OWN_RANGE)
         if window == WINDOWS["soft tissue"]:
-            seen = "as soft tissue"
+            seen = _("as soft tissue")
         elif full is not None:
-            window, seen = full, _FULL_RANGE
+            window, seen = full, _(_FULL_RANGE)
         pixels = show(values, window, inverted)
     pixels = table.image(pixels) if table else pixels
     return Shown(pixels, values, window, "CT " * (modality == "CT") + seen)
@@ -257,11 +269,17 @@ def _check_variety(values: Values, name: str) -> None:
     """Raises `ImageError` where values do not differ, or none is finite."""
     finite = values[np.isfinite(values)]
     if not finite.size:
-        raise ImageError(f"{name} shows nothing: no pixel has a value that is finite.")
+        raise ImageError(
+            _("{name} shows nothing: no pixel has a value that is finite.", name=name)
+        )
     if finite.min() == finite.max():
         raise ImageError(
-            f"{name} shows nothing: without padding, and rescaled as it asks, all "
-            f"pixels have the value {finite[0]:g}."
+            _(
+                "{name} shows nothing: without padding, and rescaled as it asks, "
+                "all pixels have the value {value:g}.",
+                name=name,
+                value=finite[0],
+            )
         )
 
 

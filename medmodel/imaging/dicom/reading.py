@@ -47,16 +47,17 @@ from medmodel.imaging.dicom.header import (
 from medmodel.imaging.windows import (
     Window,
 )
+from medmodel.language import N_, _
 
 MAX_PIXELS = 100_000_000
 """Pixels of one frame, told from the header before anything is decoded."""
 
 _NO_IMAGES = {
-    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation mask",
-    "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation mask",
-    "1.2.840.10008.5.1.4.1.1.481.2": "a radiotherapy dose grid",
-    "1.2.840.10008.5.1.4.1.1.30": "a parametric map",
-    "1.2.840.10008.1.3.10": "a DICOMDIR, a list of other files",
+    "1.2.840.10008.5.1.4.1.1.66.4": N_("a segmentation mask"),
+    "1.2.840.10008.5.1.4.1.1.66.7": N_("a segmentation mask"),
+    "1.2.840.10008.5.1.4.1.1.481.2": N_("a radiotherapy dose grid"),
+    "1.2.840.10008.5.1.4.1.1.30": N_("a parametric map"),
+    "1.2.840.10008.1.3.10": N_("a DICOMDIR, a list of other files"),
 }
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
@@ -94,7 +95,14 @@ def read(
         if frames > 1:
             keep_elements(data, dataset)
         if not -1 <= frame < frames:
-            raise ImageError(f"{name} has no frame {frame + 1}: it has {frames}.")
+            raise ImageError(
+                _(
+                    "{name} has no frame {number}: it has {frames}.",
+                    name=name,
+                    number=frame + 1,
+                    frames=frames,
+                )
+            )
         check_frames(dataset, name)
         number_of_frame, stored, photometric = _stored(dataset, name, frame, frames)
         size = pixel_size(dataset, number_of_frame) if square_pixels else (1.0, 1.0)
@@ -135,11 +143,20 @@ def _damage_named(name: str) -> Iterator[None]:
     except (ImageError, MemoryError):
         raise
     except Exception as error:
-        element = f" ({error})" if isinstance(error, DamagedElement) else ""
-        raise ImageError(
-            f"{name} cannot be read: its DICOM header is damaged or incomplete"
-            f"{element}. Export it again from its source."
-        ) from error
+        if isinstance(error, DamagedElement):
+            sentence = _(
+                "{name} cannot be read: its DICOM header is damaged or incomplete "
+                "({element}). Export it again from its source.",
+                name=name,
+                element=error,
+            )
+        else:
+            sentence = _(
+                "{name} cannot be read: its DICOM header is damaged or incomplete. "
+                "Export it again from its source.",
+                name=name,
+            )
+        raise ImageError(sentence) from error
 
 
 def parse(data: bytes, name: str) -> FileDataset:
@@ -165,34 +182,47 @@ def check_image(dataset: Dataset, name: str) -> int:
             _NO_IMAGES.get(str(dataset.file_meta.get("MediaStorageSOPClassUID", "")))
         )
         if kind:
-            raise ImageError(f"{name} is no image but {kind}.")
-        if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
             raise ImageError(
-                f"{name} is a DICOM file without an image{_class_name(dataset)}."
+                _("{name} is no image but {kind}.", name=name, kind=_(kind))
             )
+        if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
+            raise ImageError(_without_image(dataset, name))
         complete_header(dataset)
         height, width = int(dataset.Rows), int(dataset.Columns)
         frames = int(dataset.get("NumberOfFrames", 1))
         samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
     if height * width > MAX_PIXELS:
         raise ImageError(
-            f"{name} has more than {MAX_PIXELS // 10**6} million pixels: "
-            "scale it down before."
+            _(
+                "{name} has more than {millions} million pixels: scale it down before.",
+                name=name,
+                millions=MAX_PIXELS // 10**6,
+            )
         )
     if height < 1 or width < 1 or frames < 1:
-        raise ImageError(f"{name} has no pixels.")
+        raise ImageError(_("{name} has no pixels.", name=name))
     photometric = dataset.PhotometricInterpretation
     if photometric not in (*GREY, *COLOURS):
         raise not_offered(name, photometric)
     if samples in (1, 3) and (samples == 3) != (photometric in OF_3_SAMPLES):
         raise ImageError(
-            f"{name} cannot be read: its header says {photometric} with {samples} "
-            "samples per pixel. Export it again from its source."
+            _(
+                "{name} cannot be read: its header says {photometric} with "
+                "{samples} samples per pixel. Export it again from its source.",
+                name=name,
+                photometric=photometric,
+                samples=samples,
+            )
         )
     if samples not in (1, 3) or bits not in (1, 8, 16, 32, 64):
         raise ImageError(
-            f"{name} stores {samples} samples of {bits} bits per pixel, which cannot "
-            "be shown: export it as grey or RGB."
+            _(
+                "{name} stores {samples} samples of {bits} bits per pixel, which "
+                "cannot be shown: export it as grey or RGB.",
+                name=name,
+                samples=samples,
+                bits=bits,
+            )
         )
     return frames
 
@@ -211,12 +241,29 @@ def _stored(
             return candidate, stored, photometric
     if frames > 1 and frame < 0:
         raise ImageError(
-            f"{name} shows nothing: each of its {frames} frames has a single value."
+            _(
+                "{name} shows nothing: each of its {frames} frames has a single value.",
+                name=name,
+                frames=frames,
+            )
         )
     value = ", ".join(f"{v:g}" for v in np.atleast_1d(stored[0, 0]))
-    within = f" in frame {frame + 1}" if frames > 1 else ""
+    if frames > 1:
+        raise ImageError(
+            _(
+                "{name} shows nothing in frame {frame}: all pixels have the value "
+                "{value}.",
+                name=name,
+                frame=frame + 1,
+                value=value,
+            )
+        )
     raise ImageError(
-        f"{name} shows nothing{within}: all pixels have the value {value}."
+        _(
+            "{name} shows nothing: all pixels have the value {value}.",
+            name=name,
+            value=value,
+        )
     )
 
 
@@ -230,8 +277,13 @@ def _seen(seen: str, asked: int, shown: int) -> str:
     """Also says so where the first frame is left out, as it shows nothing."""
     if asked >= 0 or not shown:
         return seen
-    blank = f"frame {shown + 1}, as all before it are blank"
-    return f"{seen}, {blank}" if seen else blank
+    if not seen:
+        return _("frame {number}, as all before it are blank", number=shown + 1)
+    return _(
+        "{how}, frame {number}, as all before it are blank",
+        how=seen,
+        number=shown + 1,
+    )
 
 
 def patient(dataset: Dataset) -> str:
@@ -245,8 +297,11 @@ def patient(dataset: Dataset) -> str:
     return f"{str(dataset.get('IssuerOfPatientID') or '').strip()}|{number}"
 
 
-def _class_name(dataset: Dataset) -> str:
+def _without_image(dataset: Dataset, name: str) -> str:
     """What kind of file it is; nothing else of a header goes into a message."""
     kind = UID(str(dataset.get("SOPClassUID") or ""))
-    named = kind.is_valid and not kind.is_private and kind.name != kind
-    return f" ({kind.name})" if named else ""
+    if not kind.is_valid or kind.is_private or kind.name == kind:
+        return _("{name} is a DICOM file without an image.", name=name)
+    return _(
+        "{name} is a DICOM file without an image ({kind}).", name=name, kind=kind.name
+    )

@@ -183,7 +183,7 @@ def test_where_a_table_means_other_files_the_folders_count(beside: Path) -> None
     write(beside, "file,label", "other.png,ill")
     assert set(places(beside).values()) == {("x", ""), ("y", "")}
     assert words(beside) == (
-        "Left out: labels.csv (names 1 file that are not here, first other.png; the "
+        "Left out: labels.csv (names 1 file that is not here, first other.png; the "
         "folders count)."
     )
 
