@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pages._shared.common.glossary import glossary, meaning
+from pages._shared.common.glossary import TRANSLATED, glossary, meaning
 
 PAGES = Path(__file__).resolve().parent.parent.parent / "pages"
 
@@ -36,6 +36,11 @@ def test_every_row_of_the_document_is_an_entry() -> None:
 def test_terms_that_pages_use_are_in_the_glossary() -> None:
     assert used_terms()
     assert set(used_terms()) <= set(glossary())
+
+
+def test_entries_that_pages_show_are_for_translators_as_in_the_document() -> None:
+    assert set(used_terms()) == set(TRANSLATED)
+    assert {term: glossary()[term] for term in TRANSLATED} == TRANSLATED
 
 
 def test_an_entry_is_one_plain_sentence() -> None:

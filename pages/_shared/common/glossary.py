@@ -6,9 +6,31 @@ import re
 from functools import lru_cache
 
 from medmodel.core.environment import REPOSITORY
+from medmodel.language import N_, _
 from pages._shared.common.words import plain
 
 _ROW = re.compile(r"^\| (?P<terms>[^|]+) \| (?P<meaning>[^|]+) \| `[^|]+` \|$", re.M)
+
+
+TRANSLATED = {
+    N_("window"): N_(
+        "the range of measured values, in CT of Hounsfield units, that is spread over "
+        "all grey levels; given by its centre and its width"
+    ),
+    N_("redaction"): N_("parts of an image made black, where text is burned in"),
+    N_("de-identification"): N_(
+        "a copy of a DICOM file without what tells whom it shows (DICOM PS3.15, annex "
+        "E)"
+    ),
+    N_("leakage"): N_(
+        "a patient or an image on both sides of a split, so that the test is no test"
+    ),
+    N_("split"): N_(
+        "the part of the images that a model learns from (train), that every choice is "
+        "made on (val, validation), or that is only reported (test)"
+    ),
+}
+"""The entries that pages show, as the document has them: no catalogue reads it."""
 
 
 @lru_cache
@@ -28,5 +50,8 @@ def meaning(term: str) -> str:
     Raises:
         KeyError: The glossary has no such term.
     """
-    said = glossary()[term].replace("*", "").replace("`", "")
-    return plain(f"{term[0].upper()}{term[1:]}: {said}.")
+    name, text = _(term), _(glossary()[term])
+    text = text.replace("*", "").replace("`", "")
+    return plain(
+        _("{term}: {meaning}.", term=f"{name[0].upper()}{name[1:]}", meaning=text)
+    )
