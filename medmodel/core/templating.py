@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from medmodel import __version__
+from medmodel.language import _, present_language, translate
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -18,24 +19,29 @@ def render_template(name: str, /, **values: Any) -> str:
     Args:
         name: Its file, such as "model_card.html".
         values: What it names, each escaped where it stands; `made`, the present time,
-            and `version` are given to every template.
+            `version` and `language`, as in HTML's `lang`, are given to every template,
+            and `_` and `translate` of `medmodel.language`.
 
     Raises:
         jinja2.UndefinedError: The template names a value that is not given.
     """
     made = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
     template = _environment().get_template(name)
-    return template.render(made=made, version=__version__, **values)
+    language = present_language().replace("_", "-")
+    return template.render(made=made, version=__version__, language=language, **values)
 
 
 @cache
 def _environment() -> Environment:
     import jinja2  # A tenth of a second, for those alone who take a document away.
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("medmodel"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["_"] = _
+    environment.globals["translate"] = translate
+    return environment

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from medmodel.evaluation.paired_tests import (
     holm,
 )
 from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.language import N_, _
 from medmodel.runs.tables import score_columns, scored_classes
 
 if TYPE_CHECKING:
@@ -50,8 +51,14 @@ class CommonImages:
     def __str__(self) -> str:
         """How many there are, as a sentence."""
         most = max(self.left_out.values())
-        rest = f", up to {most:,} are left out" if most else ""
-        return f"{len(self.paths):,} test images are common to all{rest}."
+        images = len(self.paths)
+        if not most:
+            return _("{images:,} test images are common to all.", images=images)
+        return _(
+            "{images:,} test images are common to all, up to {most:,} are left out.",
+            images=images,
+            most=most,
+        )
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class PairedDifference:
         values: The metric of each.
         estimate: First minus second, with its 95 % interval.
         p: Two-sided p value; after `holm` the adjusted one.
-        test: Name of the test.
+        test: Name of the test, in English.
         needed: Images with which a difference of this size would be found in 80 of
             100 trials; None where no number would do.
     """
@@ -106,32 +113,59 @@ class PairedDifference:
         digits = 1 if abs(estimate.value) >= 0.002 else 3
         # A log loss has no upper end, so that hundredths of it are no "points".
         loss = self.metric == "log_loss"
-        scale, unit, more = (1, "", 2) if loss else (100, " points", 0)
+        scale, more = (1, 2) if loss else (100, 0)
         sizes = (estimate.value, *sorted((estimate.low, estimate.high), key=abs))
         size, low, high = (f"{scale * abs(x):.{digits + more}f}" for x in sizes)
-        return f"{size}{unit} ({low} to {high})"
+        if loss:
+            return _("{size} ({low} to {high})", size=size, low=low, high=high)
+        return _("{size} points ({low} to {high})", size=size, low=low, high=high)
 
     def __str__(self) -> str:
         """The sentence."""
         estimate = self.estimate
         if not estimate.measurable:
-            return f"{self.first} and {self.second}: not measurable."
+            return _(
+                "{first} and {second}: not measurable.",
+                first=self.first,
+                second=self.second,
+            )
         if not estimate.has_interval:
-            return (
-                f"{self.first} and {self.second}: {estimate.interval} to tell them "
-                "apart."
+            return _(
+                "{first} and {second}: {interval} to tell them apart.",
+                first=self.first,
+                second=self.second,
+                interval=estimate.interval,
             )
         if self.better:
-            return f"{self.better} is better than {self.worse} by {self.size}."
-        both = (
-            f"{self.first} and {self.second}: no significant difference "
-            f"(n = {estimate.n:,}, {self.p_text})"
-        )
+            return _(
+                "{better} is better than {worse} by {size}.",
+                better=self.better,
+                worse=self.worse,
+                size=self.size,
+            )
+        values: dict[str, Any] = {
+            "first": self.first,
+            "second": self.second,
+            "n": estimate.n,
+            "p": self.p_text,
+        }
         if self.needed is None:
-            return f"{both}."
+            return _(
+                "{first} and {second}: no significant difference (n = {n:,}, {p}).",
+                **values,
+            )
         if self.needed > 1_000_000:
-            return f"{both}; more than a million images would be needed."
-        return f"{both}; about {_rounded(self.needed):,} images would be needed."
+            return _(
+                "{first} and {second}: no significant difference (n = {n:,}, {p}); "
+                "more than a million images would be needed.",
+                **values,
+            )
+        return _(
+            "{first} and {second}: no significant difference (n = {n:,}, {p}); about "
+            "{images:,} images would be needed.",
+            images=_rounded(self.needed),
+            **values,
+        )
 
     @property
     def p_text(self) -> str:
@@ -165,31 +199,44 @@ def common_images(
             twice in a table, or labels that disagree.
     """
     if len(tables) < 2:
-        raise DataError("A comparison needs two models at least.")
+        raise DataError(_("A comparison needs two models at least."))
     indexed = {}
     for name, table in tables.items():
         rows = table[table["split"] == split].set_index("path")
         if not rows.index.is_unique:
-            raise DataError(f"An image occurs twice in the predictions of {name}.")
+            raise DataError(
+                _("An image occurs twice in the predictions of {name}.", name=name)
+            )
         indexed[name] = rows
     first_name, first = next(iter(indexed.items()))
     classes = scored_classes(first)
     columns = score_columns(classes)
     paths = sorted(set.intersection(*(set(rows.index) for rows in indexed.values())))
     if not paths:
-        raise DataError("These models have no test image in common.")
+        raise DataError(_("These models have no test image in common."))
     with_patients = [
         r for r in indexed.values() if not (r.loc[paths, "patient"] == "").any()
     ]
     models = {}
     for name, rows in indexed.items():
         if set(scored_classes(rows)) != set(classes):
-            raise DataError(f"{name} and {first_name} do not have the same classes.")
+            raise DataError(
+                _(
+                    "{name} and {first_name} do not have the same classes.",
+                    name=name,
+                    first_name=first_name,
+                )
+            )
         chosen = rows.loc[paths, ["patient", "split", "label", *columns]]
         wrong = int((chosen["label"] != first.loc[paths, "label"]).sum())
         if wrong:
             raise DataError(
-                f"{name} and {first_name} have other labels for {wrong:,} images."
+                _(
+                    "{name} and {first_name} have other labels for {images:,} images.",
+                    name=name,
+                    first_name=first_name,
+                    images=wrong,
+                )
             )
         if with_patients:
             chosen = chosen.assign(patient=with_patients[0].loc[paths, "patient"])
@@ -212,7 +259,7 @@ def compare(common: CommonImages, metric: str) -> list[PairedDifference]:
         DataError: There is no such metric.
     """
     if metric not in METRICS:
-        raise DataError(f"There is no metric {metric!r}.")
+        raise DataError(_("There is no metric {metric!r}.", metric=metric))
     pairs = [
         difference(common, first, second, metric)
         for first, second in itertools.combinations(common.models, 2)
@@ -230,13 +277,17 @@ def difference(
     values = tuple(float(METRICS[metric].weighted(model, ones)[0]) for model in (a, b))
     if metric == "accuracy":
         estimate, p, needed = accuracy_difference(a, b)
-        test = "McNemar, exact" if a.patients is None else "McNemar, exact by patient"
+        test = (
+            N_("McNemar, exact")
+            if a.patients is None
+            else N_("McNemar, exact by patient")
+        )
     elif metric == "auc":
         estimate, p, needed = area_difference(a, b)
-        test = "DeLong, paired"
+        test = N_("DeLong, paired")
     else:
         estimate, p, needed = bootstrap_difference(a, b, metric)
-        test = "paired bootstrap"
+        test = N_("paired bootstrap")
     units = min(limiting_units(metric, model) for model in (a, b))
     estimate = where_enough(estimate, kind_of_difference(metric), units, a.patients)
     return PairedDifference(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
+from medmodel.language import _
 from medmodel.runs.copies import LEFT_OUT, independent_predictions
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -47,10 +48,15 @@ class RunsSummary:
     def __str__(self) -> str:
         """As people read it."""
         if self.count == 1:
-            return f"{self.mean:.3f} (1 run)"
-        return (
-            f"{self.mean:.3f} on average, {self.low:.3f} to {self.high:.3f} "
-            f"(standard deviation {self.deviation:.3f}, {self.count} runs)"
+            return _("{mean:.3f} (1 run)", mean=self.mean)
+        return _(
+            "{mean:.3f} on average, {low:.3f} to {high:.3f} (standard "
+            "deviation {deviation:.3f}, {runs} runs)",
+            mean=self.mean,
+            low=self.low,
+            high=self.high,
+            deviation=self.deviation,
+            runs=self.count,
         )
 
 
@@ -163,7 +169,11 @@ def out_of_fold_predictions(experiment: CrossValidation) -> pd.DataFrame:
     """
     if not experiment.complete:
         raise DataError(
-            f"{len(experiment.tested)} of {experiment.folds} folds were tested so far."
+            _(
+                "{tested} of {folds} folds were tested so far.",
+                tested=len(experiment.tested),
+                folds=experiment.folds,
+            )
         )
     return pooled_predictions([entry.run for entry in experiment.tested])
 
@@ -182,8 +192,10 @@ def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:
     import pandas as pd
 
     changed = DataError(
-        "The data set changed while its folds were trained, so that they do not fit "
-        "together any more: train the folds again."
+        _(
+            "The data set changed while its folds were trained, so that they "
+            "do not fit together any more: train the folds again."
+        )
     )
     tables, images = [], []
     for run in runs:

@@ -25,6 +25,7 @@ from medmodel.evaluation.intervals import (
 )
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.ranking_metrics import STEADY_PATIENTS, midranks
+from medmodel.language import _
 
 POINTS = 200
 _GRID = np.linspace(0, 1, 51)
@@ -163,7 +164,13 @@ def score_histogram(data: Predictions, position: int, bins: int = 40) -> Histogr
         DataError: The number of bins is out of range.
     """
     if not 1 <= bins <= POINTS:
-        raise DataError(f"A histogram has 1 to {POINTS} bins; {bins} were asked for.")
+        raise DataError(
+            _(
+                "A histogram has 1 to {most} bins; {bins} were asked for.",
+                most=POINTS,
+                bins=bins,
+            )
+        )
     positive, scores = data.truth == position, data.scores[:, position]
     number = bin_numbers(scores, bins)
     inside = np.bincount(number[positive], minlength=bins)
@@ -194,9 +201,9 @@ def decision_curve(
         thresholds = np.arange(1, 100) / 100
     positive, score = data.truth == position, data.scores[:, position]
     if positive.all() or not positive.any():
-        raise DataError("No decision curve: only one kind of image for this class.")
+        raise DataError(_("No decision curve: only one kind of image for this class."))
     if thresholds.min() <= 0 or thresholds.max() >= 1:
-        raise DataError("The thresholds of a decision curve lie between 0 and 1.")
+        raise DataError(_("The thresholds of a decision curve lie between 0 and 1."))
     odds = thresholds / (1 - thresholds)
     worth = np.where(positive[:, None], 1.0, -odds) * (score[:, None] >= thresholds)
     n, model = len(score), worth.mean(axis=0)
@@ -227,7 +234,9 @@ def _one_against_rest(
     positive = data.truth == position
     if positive.all() or not positive.any():
         name = data.classes[position]
-        raise DataError(f"No curve of {name}: one of the two groups has no image.")
+        raise DataError(
+            _("No curve of {name}: one of the two groups has no image.", name=name)
+        )
     return positive, data.log_odds[:, position]
 
 

@@ -24,6 +24,7 @@ from medmodel.evaluation.intervals import (
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.ranking_metrics import ClassArea, class_areas, macro_auc
+from medmodel.language import _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,10 +93,16 @@ class Evaluation:
         """What n allows, as a sentence."""
         points = self.smallest_difference * 100
         shown = f"{math.ceil(points)}" if points >= 1 else f"{points:.1f}"
-        unit = "point" if shown == "1" else "points"
-        return (
-            f"Smallest detectable difference ≈ {shown} percentage {unit} "
-            f"(n = {self.images:,})."
+        if shown == "1":
+            return _(
+                "Smallest detectable difference ≈ 1 percentage point (n = {images:,}).",
+                images=self.images,
+            )
+        return _(
+            "Smallest detectable difference ≈ {points} percentage points (n = "
+            "{images:,}).",
+            points=shown,
+            images=self.images,
         )
 
 
@@ -119,7 +126,7 @@ def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
         DataError: There is no image.
     """
     if not len(data.truth):
-        raise DataError("There is no such image: nothing can be measured.")
+        raise DataError(_("There is no such image: nothing can be measured."))
     areas = class_areas(data)
     confusion = confusion_matrix(data)
     hits = data.predicted == data.truth

@@ -30,6 +30,7 @@ from medmodel.data.layout import list_files
 from medmodel.data.splits import known_patients
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
+from medmodel.language import _
 from medmodel.runs import queue, tables
 from medmodel.runs.copies import ExternalCopies, write_external_copies
 from medmodel.runs.run import Run, RunStore
@@ -56,7 +57,9 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
     class_names = run.model_facts.class_names
     counted_classes = {name: counted for name, counted in mapping.items() if counted}
     if not counted_classes or not set(counted_classes.values()) <= set(class_names):
-        raise DataError(f"No class of {folder.name} counts as one of this model.")
+        raise DataError(
+            _("No class of {folder} counts as one of this model.", folder=folder.name)
+        )
     config = replace(
         run.config,
         dataset=str(folder),
@@ -136,7 +139,12 @@ def external_images(index: Index, run: Run, model: Run) -> pd.DataFrame:
     rows["label"] = rows["label"].map(lambda name: mapping.get(name, ""))
     rows = rows[rows["label"] != ""].reset_index(drop=True)
     if rows.empty:
-        raise DataError(f"No image of {index.folder.name} has a class of this model.")
+        raise DataError(
+            _(
+                "No image of {folder} has a class of this model.",
+                folder=index.folder.name,
+            )
+        )
     _check_axis(index, model)
     return rows
 
@@ -157,8 +165,13 @@ def check_copies(
     """
     if rows["path"].isin(copies.identical or []).all():
         raise DataError(
-            f"All {len(rows):,} images of {index.folder.name} are also in "
-            f"{model.title}'s own data set: that is no external test."
+            _(
+                "All {images:,} images of {folder} are also in {title}'s own data "
+                "set: that is no external test.",
+                images=len(rows),
+                folder=index.folder.name,
+                title=model.title,
+            )
         )
 
 
@@ -210,9 +223,15 @@ def _check_axis(index: Index, model: Run) -> None:
     trained_axis, other = model.model_facts.preprocessing.axis, axis_of(volumes)
     if trained_axis != other:
         raise DataError(
-            f"{model.title} learned from {trained_axis} slices, those of "
-            f"{index.folder.name} are {other}: choose {trained_axis} ones under Slices "
-            "and frames of that data set."
+            _(
+                "{title} learned from {axis} slices, those of {folder} are "
+                "{other}: choose {axis} ones under Slices and frames of "
+                "that data set.",
+                title=model.title,
+                axis=_(trained_axis),
+                folder=index.folder.name,
+                other=_(other),
+            )
         )
 
 

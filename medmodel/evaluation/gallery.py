@@ -12,6 +12,7 @@ from medmodel.core.errors import DataError
 from medmodel.core.storage import read_as, write_json
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.subgroups import Subgroup
+from medmodel.language import N_, _
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 Order = Literal["worst", "uncertain", "surest"]
 ORDERS: dict[Order, str] = {
-    "worst": "Worst first",
-    "uncertain": "Most uncertain",
-    "surest": "Surest and right",
+    "worst": N_("Worst first"),
+    "uncertain": N_("Most uncertain"),
+    "surest": N_("Surest and right"),
 }
 
 
@@ -98,7 +99,7 @@ def select_images(
         DataError: There is no such order, or no such class.
     """
     if order not in get_args(Order):
-        raise DataError(f"Images cannot be sorted by {order!r}.")
+        raise DataError(_("Images cannot be sorted by {order!r}.", order=order))
     score = _scores(rows, wanted.of, data)
     # As the bins of histograms and reliability diagrams: the lower edge is outside.
     selected = (score > wanted.low) | (wanted.low == 0)
@@ -141,6 +142,6 @@ def _scores(
     if not name:
         return rows["score"].to_numpy(np.float64)
     if data is None or name not in data.classes:
-        raise DataError(f"There are no scores for a class {name!r} here.")
+        raise DataError(_("There are no scores for a class {name!r} here.", name=name))
     column = data.scores[:, data.classes.index(name)]
     return column[rows["position"].to_numpy()]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.language import _, format_number
+
 Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 _NAN = float("nan")
 
@@ -96,7 +98,8 @@ class Estimate:
         """The interval as people read it: `(0.949–0.976)`, or `too few (n = 4)`."""
         if self.too_few is not None:
             return too_few(self.too_few)
-        return f"({self.low:.3f}–{self.high:.3f})"
+        low, high = (format_number(end, ".3f") for end in (self.low, self.high))
+        return f"({low}–{high})"
 
     @property
     def ends(self) -> tuple[float | str, float | str]:
@@ -108,14 +111,17 @@ class Estimate:
     def __str__(self) -> str:
         """As people read it: `0.964 (0.949–0.976)`, `0.964, too few (n = 4)`."""
         if not self.measurable:
-            return "not measurable"
-        separator = " " if self.too_few is None else ", "
-        return f"{self.value:.3f}{separator}{self.interval}"
+            return _("not measurable")
+        if self.too_few is not None:
+            return _(
+                "{value:.3f}, too few (n = {n:,})", value=self.value, n=self.too_few
+            )
+        return f"{format_number(self.value, '.3f')} {self.interval}"
 
 
 def too_few(count: int) -> str:
     """What stands in place of an interval that would not hold the truth as often."""
-    return f"too few (n = {count:,})"
+    return _("too few (n = {n:,})", n=count)
 
 
 def where_enough(

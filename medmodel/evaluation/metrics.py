@@ -26,6 +26,7 @@ from medmodel.evaluation import (
 from medmodel.evaluation.confusion_metrics import Mask
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.predictions import Predictions, Weights
+from medmodel.language import N_, _
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,11 @@ class Metric:
     @property
     def overall_title(self) -> str:
         """What it is called of all classes together."""
-        return f"{self.title}, macro-averaged" if self.averaged else self.title
+        return (
+            _("{metric}, macro-averaged", metric=_(self.title))
+            if self.averaged
+            else _(self.title)
+        )
 
     def estimate(self, data: Predictions, position: int | None = None) -> Estimate:
         """As `measure`; without an interval where too few images bear it."""
@@ -124,63 +129,66 @@ def _rate(
 _ALL = (
     Metric(
         "accuracy",
-        "Accuracy",
-        "Proportion of images whose predicted class is the true class.",
+        N_("Accuracy"),
+        N_("Proportion of images whose predicted class is the true class."),
         confusion_metrics.accuracy,
         confusion_metrics.weighted_accuracy,
     ),
     Metric(
         "sensitivity",
-        "Sensitivity (recall)",
-        "Proportion of images of the class that were recognised.",
+        N_("Sensitivity (recall)"),
+        N_("Proportion of images of the class that were recognised."),
         confusion_metrics.sensitivity,
         partial(confusion_metrics.weighted_rate, confusion_metrics.sensitivity_counts),
         averaged=True,
     ),
     _rate(
         "specificity",
-        "Specificity",
-        "Proportion of other classes correctly ruled out.",
+        N_("Specificity"),
+        N_("Proportion of other classes correctly ruled out."),
         confusion_metrics.specificity_counts,
     ),
     _rate(
         "ppv",
-        "Positive predictive value (precision)",
-        "Proportion of images predicted as the class that are, at this prevalence.",
+        N_("Positive predictive value (precision)"),
+        N_("Proportion of images predicted as the class that are, at this prevalence."),
         confusion_metrics.ppv_counts,
     ),
     _rate(
         "npv",
-        "Negative predictive value",
-        "Proportion of images predicted as others that are, at this prevalence.",
+        N_("Negative predictive value"),
+        N_("Proportion of images predicted as others that are, at this prevalence."),
         confusion_metrics.npv_counts,
     ),
     Metric(
         "f1",
-        "F1",
-        "Harmonic mean of sensitivity and positive predictive value.",
+        N_("F1"),
+        N_("Harmonic mean of sensitivity and positive predictive value."),
         confusion_metrics.f1,
         confusion_metrics.weighted_f1,
         averaged=True,
     ),
     Metric(
         "balanced_accuracy",
-        "Balanced accuracy",
-        "Mean of sensitivity and specificity; of several classes the mean sensitivity.",
+        N_("Balanced accuracy"),
+        N_(
+            "Mean of sensitivity and specificity; of several classes the mean "
+            "sensitivity."
+        ),
         confusion_metrics.balanced_accuracy,
         partial(confusion_metrics.weighted_rate, confusion_metrics.sensitivity_counts),
     ),
     Metric(
         "mcc",
-        "Matthews correlation",
-        "Correlation of true and predicted classes: 0 is chance, 1 is perfect.",
+        N_("Matthews correlation"),
+        N_("Correlation of true and predicted classes: 0 is chance, 1 is perfect."),
         confusion_metrics.matthews,
         confusion_metrics.weighted_matthews,
     ),
     Metric(
         "auc",
-        "Area under the ROC curve",
-        "How often an image of the class scores higher than one that is not.",
+        N_("Area under the ROC curve"),
+        N_("How often an image of the class scores higher than one that is not."),
         ranking_metrics.roc_auc,
         ranking_metrics.weighted_auc,
         from_choices=False,
@@ -188,8 +196,8 @@ _ALL = (
     ),
     Metric(
         "average_precision",
-        "Average precision",
-        "Precision averaged over the images of the class.",
+        N_("Average precision"),
+        N_("Precision averaged over the images of the class."),
         ranking_metrics.average_precision,
         ranking_metrics.weighted_average_precision,
         from_choices=False,
@@ -197,8 +205,8 @@ _ALL = (
     ),
     Metric(
         "brier",
-        "Brier score",
-        "Mean squared distance of the scores from the truth.",
+        N_("Brier score"),
+        N_("Mean squared distance of the scores from the truth."),
         calibration.brier,
         calibration.weighted_brier,
         lower_is_better=True,
@@ -206,8 +214,11 @@ _ALL = (
     ),
     Metric(
         "log_loss",
-        "Log loss (negative log-likelihood)",
-        "Mean negative log-likelihood of the true class; penalises confident errors.",
+        N_("Log loss (negative log-likelihood)"),
+        N_(
+            "Mean negative log-likelihood of the true class; penalises "
+            "confident errors."
+        ),
         calibration.log_loss,
         calibration.weighted_log_loss,
         lower_is_better=True,
@@ -215,9 +226,11 @@ _ALL = (
     ),
     Metric(
         "calibration_error",
-        "Expected calibration error",
-        "Mean gap between scores and observed frequencies; of few images above 0 by "
-        "chance.",
+        N_("Expected calibration error"),
+        N_(
+            "Mean gap between scores and observed frequencies; of few images "
+            "above 0 by chance."
+        ),
         calibration.calibration_error,
         calibration.weighted_calibration_error,
         lower_is_better=True,

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 from medmodel.core.errors import RunError
 from medmodel.core.storage import read_as, write_json
+from medmodel.language import N_, _
 from medmodel.runs.run import Run, RunStore
 
 FILE = "positive_class.json"
-NO_POSITIVE_CLASS = (
-    "No positive class is chosen, and the names of the two classes do not tell which "
-    "is the finding: sensitivity, specificity and predictive values are macro-averaged."
+NO_POSITIVE_CLASS = N_(
+    "No positive class is chosen, and the names of the two classes do "
+    "not tell which is the finding: sensitivity, specificity and "
+    "predictive values are macro-averaged."
 )
 _ABSENCE = frozenset(
     (
@@ -58,8 +60,14 @@ class PositiveClass:
     guessed: bool
 
     def __str__(self) -> str:
-        basis = "guessed from the class names" if self.guessed else "chosen by a user"
-        return f"Positive class: {self.name} ({basis})."
+        return _("Positive class: {name} ({basis}).", name=self.name, basis=self.basis)
+
+    @property
+    def basis(self) -> str:
+        """How it is known, in words."""
+        return (
+            _("guessed from the class names") if self.guessed else _("chosen by a user")
+        )
 
 
 def positive_class(run: Run, classes: Sequence[str]) -> PositiveClass | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.core.samples import patient_stand_in
+from medmodel.language import _
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_split, score_array, scored_classes
 
@@ -124,15 +125,17 @@ def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
     """
     rows = table[table["split"] == split]
     if rows.empty:
-        raise DataError(f"There is no image in the split {split!r}.")
+        raise DataError(_("There is no image in the split {split!r}.", split=split))
     classes = scored_classes(table)
     position = {name: index for index, name in enumerate(classes)}
     unknown = sorted(set(rows["label"]) - set(classes))
     if unknown:
-        raise DataError(f"The label {unknown[0]!r} is not a class of this model.")
+        raise DataError(
+            _("The label {label!r} is not a class of this model.", label=unknown[0])
+        )
     scores = score_array(rows, classes)
     if not np.isfinite(scores).all():
-        raise DataError("A score is not a number: the model cannot be evaluated.")
+        raise DataError(_("A score is not a number: the model cannot be evaluated."))
     truth = np.array([position[label] for label in rows["label"]], np.intp)
     return Predictions(classes, truth, scores, _patient_numbers(rows["patient"]))
 

@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.language import N_, _
+
 if TYPE_CHECKING:
     import pandas as pd
 
 FACT_TITLES: dict[str, str] = {
-    "format": "File format",
-    "mode": "Colour mode",
-    "seen": "How a scan became grey",
-    "frames": "Slices in the file",
-    "width": "Width in pixels",
-    "height": "Height in pixels",
-    "mean": "Brightness (mean grey level)",
-    "spread": "Contrast (spread of grey levels)",
-    "colour": "Colour (mean distance from grey)",
-    "white": "White pixels in per cent",
-    "bytes": "File size in bytes",
+    "format": N_("File format"),
+    "mode": N_("Colour mode"),
+    "seen": N_("How a scan became grey"),
+    "frames": N_("Slices in the file"),
+    "width": N_("Width in pixels"),
+    "height": N_("Height in pixels"),
+    "mean": N_("Brightness (mean grey level)"),
+    "spread": N_("Contrast (spread of grey levels)"),
+    "colour": N_("Colour (mean distance from grey)"),
+    "white": N_("White pixels in per cent"),
+    "bytes": N_("File size in bytes"),
 }
 """Columns of a data set's index by which images can be told apart."""
 
@@ -48,14 +50,22 @@ class Subgroup:
     def __str__(self) -> str:
         """As people read it; empty where nothing is set."""
         said = [
-            f"{FACT_TITLES[name]} {' or '.join(texts)}" for name, texts in self.kinds
+            f"{_(FACT_TITLES[name])} {_(' or ').join(texts)}"
+            for name, texts in self.kinds
         ]
         said += [
-            f"{FACT_TITLES[name]} {low:,g} to {high:,g}"
+            _(
+                "{fact} {low:,g} to {high:,g}",
+                fact=_(FACT_TITLES[name]),
+                low=low,
+                high=high,
+            )
             for name, (low, high) in self.ranges
         ]
         if self.text.strip():
-            said.append(f"patient or file name holds “{self.text.strip()}”")
+            said.append(
+                _("patient or file name holds “{text}”", text=self.text.strip())
+            )
         return "; ".join(said)
 
     def holds(self, rows: pd.DataFrame) -> NDArray[np.bool_]:

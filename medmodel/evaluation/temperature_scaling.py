@@ -15,6 +15,7 @@ from medmodel.core.errors import DataError
 from medmodel.core.storage import damaged, newer, read_as, write_json
 from medmodel.evaluation.intervals import MINIMA, too_few, variance_and_quantile
 from medmodel.evaluation.predictions import Predictions
+from medmodel.language import _
 from medmodel.runs.run import Run
 
 _SMALLEST_SCORE = 1e-7  # what float32 can still tell from 0 and 1
@@ -65,15 +66,15 @@ class Temperature:
         if not self.bounded:
             return ""
         if self.value == 1:
-            return "Every score is the same: there is no temperature to find."
+            return _("Every score is the same: there is no temperature to find.")
         if self.value < 1:
-            return (
-                "The temperature cannot be known: so few of the validation images are "
-                "wrong, if any, that scores could not be sure enough."
+            return _(
+                "The temperature cannot be known: so few of the validation images "
+                "are wrong, if any, that scores could not be sure enough."
             )
-        return (
-            "No temperature helps: on the validation images the scores say less than "
-            "guessing does."
+        return _(
+            "No temperature helps: on the validation images the scores say "
+            "less than guessing does."
         )
 
 
@@ -163,7 +164,7 @@ def stored_temperature(run: Run) -> Temperature | None:
     if temperature is not None:
         ends = (temperature.low, temperature.value, temperature.high)
         if not all(0 < end < math.inf for end in ends):
-            raise damaged(path, "a temperature is above 0")
+            raise damaged(path, _("a temperature is above 0"))
     return temperature
 
 
@@ -171,7 +172,10 @@ def _logits(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     sums = scores.sum(axis=1)
     if (scores < 0).any() or np.abs(sums - 1).max(initial=0) > 0.01:
         raise DataError(
-            "The scores of an image do not sum to 1: such a model has no temperature."
+            _(
+                "The scores of an image do not sum to 1: such a model has no "
+                "temperature."
+            )
         )
     return np.log(np.maximum(np.asarray(scores, np.float64), _SMALLEST_SCORE))
 

@@ -21,6 +21,7 @@ from medmodel.core.storage import damaged, newer, read_json, write_json
 from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
 from medmodel.evaluation.metrics import call_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.language import _
 from medmodel.runs.run import Run
 from medmodel.runs.status import LATEST_TIME
 
@@ -52,18 +53,29 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
-            raise DataError(f"There is no rule {self.kind!r} for a threshold.")
+            raise DataError(
+                _("There is no rule {kind!r} for a threshold.", kind=self.kind)
+            )
         if self.kind in ("sensitivity", "specificity") and not 0 < self.value <= 1:
-            raise DataError(f"The {self.kind} to reach must lie above 0, at most 1.")
+            raise DataError(
+                _("The sensitivity to reach must lie above 0, at most 1.")
+                if self.kind == "sensitivity"
+                else _("The specificity to reach must lie above 0, at most 1.")
+            )
         if self.kind == "cost" and not 0 < self.value < math.inf:
-            raise DataError("The cost of a miss must be above 0 false alarms.")
+            raise DataError(_("The cost of a miss must be above 0 false alarms."))
 
     def __str__(self) -> str:
         """As people read it."""
+        per_cent = 100 * self.value
         return {
-            "youden": "largest sum of sensitivity and specificity (Youden)",
-            "cost": f"a false negative costs {self.value:g} × a false positive",
-        }.get(self.kind, f"{self.kind} of at least {100 * self.value:.0f} %")
+            "youden": _("largest sum of sensitivity and specificity (Youden)"),
+            "cost": _(
+                "a false negative costs {cost:g} × a false positive", cost=self.value
+            ),
+            "sensitivity": _("sensitivity of at least {value:.0f} %", value=per_cent),
+            "specificity": _("specificity of at least {value:.0f} %", value=per_cent),
+        }[self.kind]
 
 
 @dataclass(frozen=True)
@@ -156,10 +168,13 @@ class Forecast:
 
     def __str__(self) -> str:
         """The sentence; a patient has one image here."""
-        return (
-            f"Per 1,000 patients like these, one image each: {self.found:,} true "
-            f"positives, {self.missed:,} false negatives, {self.false_alarms:,} false "
-            "positives."
+        return _(
+            "Per 1,000 patients like these, one image each: {true_positives:,} true "
+            "positives, {false_negatives:,} false negatives, {false_positives:,} false "
+            "positives.",
+            true_positives=self.found,
+            false_negatives=self.missed,
+            false_positives=self.false_alarms,
         )
 
 
@@ -265,9 +280,9 @@ def _check_choice(values: Mapping[str, Any]) -> None:
     _rule(values)
     thresholds = _thresholds(values).values()
     if not all(math.isnan(each) or -1 <= each <= 2 for each in thresholds):
-        raise ValueError("a threshold is none")
+        raise ValueError(_("a threshold is none"))
     if not 0 <= float(values.get("when", 0)) <= LATEST_TIME:
-        raise ValueError("the time is none")
+        raise ValueError(_("the time is none"))
 
 
 def _rule_json(rule: Rule | Rules) -> dict[str, Any]:
@@ -306,7 +321,7 @@ def outcome(data: Predictions, position: int, threshold: float) -> Outcome:
     """
     name = data.classes[position]
     if math.isnan(threshold):
-        raise DataError(f"The class {name} has no threshold.")
+        raise DataError(_("The class {name} has no threshold.", name=name))
     positive, called = data.truth == position, data.scores[:, position] >= threshold
     found, calls = int(np.sum(positive & called)), int(called.sum())
     missed, alarms = int(positive.sum()) - found, calls - found
@@ -336,9 +351,11 @@ def at_prevalence(
     Stat. Methods Med. Res. 21 (2012) 347 (MOVER-R).
     """
     if not 0 < prevalence < 1:
-        raise DataError("The prevalence must lie between 0 and 1, both excluded.")
+        raise DataError(_("The prevalence must lie between 0 and 1, both excluded."))
     if not (sensitivity.measurable and specificity.measurable):
-        raise DataError("Sensitivity and specificity could not both be measured here.")
+        raise DataError(
+            _("Sensitivity and specificity could not both be measured here.")
+        )
     sick = round(1000 * prevalence)
     found = round(1000 * prevalence * sensitivity.value)
     return Forecast(

@@ -12,6 +12,7 @@ from medmodel.core.job import Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import load_index
 from medmodel.data.prepared import prepare
+from medmodel.language import _
 from medmodel.quality.embedding_map import (
     EmbeddingMap,
     map_task,
@@ -40,7 +41,9 @@ def make_map(folder: Path, job: Job) -> EmbeddingMap:
 
     index = load_index(folder)
     if index is None:
-        raise DataError(f"{folder.name} was not checked yet: check it first.")
+        raise DataError(
+            _("{folder} was not checked yet: check it first.", folder=folder.name)
+        )
     rows = mapped_rows(index.readable)
     preprocessing = Preprocessing(size=SIZE)
     prepared = prepare(folder, rows, preprocessing, job)

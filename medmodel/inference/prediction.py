@@ -20,6 +20,7 @@ from medmodel.core.errors import DECODER_ERRORS, FileError, PredictionError
 from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
 from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
+from medmodel.language import _
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
 
@@ -94,8 +95,12 @@ def load(run: Run) -> LoadedModel:
         saved = keras.models.load_model(run.model_path, compile=False, safe_mode=True)
     except (*DECODER_ERRORS, BadZipFile) as error:
         raise PredictionError(
-            f"The model of run {run.title} cannot be loaded: {run.model_path.name} is "
-            "damaged or was written by another version. Train it again."
+            _(
+                "The model of run {title} cannot be loaded: {file} is damaged or "
+                "was written by another version. Train it again.",
+                title=run.title,
+                file=run.model_path.name,
+            )
         ) from error
     _check_facts(run, saved, facts)
     model = in_float32(saved)
@@ -105,7 +110,9 @@ def load(run: Run) -> LoadedModel:
     except FileNotFoundError:  # a run of an earlier version
         pass
     except FileError as error:
-        problem = f"The check for images unlike the training data is off. {error}"
+        problem = _(
+            "The check for images unlike the training data is off. {error}", error=error
+        )
     return LoadedModel(model, facts, compiled(model), detector, problem)
 
 
@@ -119,9 +126,16 @@ def _check_facts(run: Run, model: keras.Model, facts: ModelFacts) -> None:
     names, shape = len(facts.class_names), facts.preprocessing.shape
     if names != outputs or shape != inputs:
         raise PredictionError(
-            f"The model.json of run {run.title} is not its model's: it names {names} "
-            f"classes and images of {shape}, the model has {outputs} and {inputs}. "
-            "Restore both from a backup, or train it again."
+            _(
+                "The model.json of run {title} is not its model's: it names "
+                "{names} classes and images of {shape}, the model has {outputs} "
+                "and {inputs}. Restore both from a backup, or train it again.",
+                title=run.title,
+                names=names,
+                shape=shape,
+                outputs=outputs,
+                inputs=inputs,
+            )
         )
 
 
@@ -205,8 +219,13 @@ def check_images(loaded: LoadedModel, images: np.ndarray) -> None:
     expected = loaded.facts.preprocessing.shape
     if images.ndim != 4 or images.shape[1:] != expected or images.dtype != np.uint8:
         raise PredictionError(
-            f"The model takes uint8 images of shape {expected}; "
-            f"{images.dtype} {images.shape[1:]} was given."
+            _(
+                "The model takes uint8 images of shape {expected}; {dtype} {shape} "
+                "was given.",
+                expected=expected,
+                dtype=images.dtype,
+                shape=images.shape[1:],
+            )
         )
 
 

@@ -32,6 +32,7 @@ from medmodel.inference.prediction import (
     predict,
     predict_with_features,
 )
+from medmodel.language import _
 from medmodel.networks import pipeline
 from medmodel.runs.run import Run
 
@@ -54,7 +55,9 @@ def answer(question: Message, cache: ModelCache) -> Message:
         # Only this request fails; who looks for the bug finds it in the server's log.
         traceback.print_exc()
         kind = type(error).__name__
-        return Message({"error": f"The predictor failed on this request ({kind})."})
+        return Message(
+            {"error": _("The predictor failed on this request ({kind}).", kind=kind)}
+        )
 
 
 def _answer(question: Message, cache: ModelCache) -> Message:
@@ -133,7 +136,10 @@ def _hires_cam(
     last = len(loaded.facts.class_names) - 1
     if min(positions) < class_activation.FIRST_CHOICE or max(positions) > last:
         raise PredictionError(
-            f"The model knows classes 0 to {last}; another one was asked for."
+            _(
+                "The model knows classes 0 to {last}; another one was asked for.",
+                last=last,
+            )
         )
     with exact_multiplication():
         return loaded.explain(images, positions)

@@ -17,6 +17,7 @@ from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, file_digest, map_array, read_as, write_json
 from medmodel.data.prepared import Prepared
+from medmodel.language import _
 from medmodel.networks.models import frozen_backbone
 
 OnBatch = Callable[[np.ndarray, np.ndarray], None]
@@ -64,7 +65,7 @@ def extract(
             job.progress("features", store.done, store.count)
             if job.cancelled():
                 store.mark()
-                raise Cancelled("Computing features was given up on request.")
+                raise Cancelled(_("Computing features was given up on request."))
     finally:
         lock.release()
     return map_array(store.path, store.shape, "float16")

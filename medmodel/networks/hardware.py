@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from medmodel.language import _
+
 
 def choose_devices(device: str) -> tuple[tf.distribute.Strategy, str]:
     """Sets TensorFlow up for a run; to be called before anything is computed.
@@ -56,8 +58,9 @@ def _used(gpus: list, device: str) -> list:
 
 def _words(device: str, names: list[str]) -> str:
     if not names:
-        reason = "" if device in ("cpu", "auto") else ": no GPU was found here"
-        return f"Processor{reason}"
+        if device in ("cpu", "auto"):
+            return _("Processor")
+        return _("Processor: no GPU was found here")
     if len(names) == 1:
         return names[0]
-    return f"{len(names)} GPUs at once: {', '.join(names)}"
+    return _("{gpus} GPUs at once: {names}", gpus=len(names), names=", ".join(names))

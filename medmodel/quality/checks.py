@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from medmodel.core.samples import file_of, patient_stand_in
 from medmodel.data.sample_size import dataset_warnings
 from medmodel.data.splits import SPLITS
+from medmodel.language import SOURCE, _, ngettext, speaking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +106,7 @@ class DatasetReport:
         return dataset_warnings(self.images)
 
 
+@speaking(SOURCE)  # The report is kept.
 def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     """Counts, compares and judges.
 
@@ -217,65 +219,88 @@ def _verdict(
     two_labels = [d for d in duplicates if len(d.labels) > 1]
     if into_test:
         copies = [path for d in into_test for path in d.paths if path in tested]
-        return "problem", (
-            f"{len(copies):,} of {_number(tested, 'test image')} "
-            f"{_verb(copies, 'is identical to a', 'are identical to')} training or "
-            f"validation {_verb(copies, 'image', 'images')}. Numbers that include "
-            "such copies look better than they are; a run's are computed without them."
+        return "problem", f"{_identical(len(copies), len(tested))} " + _(
+            "Numbers that include such copies look better than they are; a run's are "
+            "computed without them."
         )
     if across:
-        return "warning", (
-            f"{_number(across, 'image')} {_verb(across, 'occurs', 'occur')} in both "
-            "training and validation, none of these is a test image: validation looks "
-            "better than it is."
+        return "warning", ngettext(
+            "{count:,} image occurs in both training and validation, none of these is "
+            "a test image: validation looks better than it is.",
+            "{count:,} images occur in both training and validation, none of these is "
+            "a test image: validation looks better than it is.",
+            len(across),
         )
     if shared:
-        return "warning", (
-            f"By their file names, {_number(shared, 'patient')} "
-            f"{_verb(shared, 'occurs', 'occur')} in more than one split, though no "
-            "image does: make sure that equal numbers there mean different people."
+        return "warning", ngettext(
+            "By their file names, {count:,} patient occurs in more than one split, "
+            "though no image does: make sure that equal numbers there mean different "
+            "people.",
+            "By their file names, {count:,} patients occur in more than one split, "
+            "though no image does: make sure that equal numbers there mean different "
+            "people.",
+            len(shared),
         )
     if two_labels:
-        return "warning", (
-            "No image occurs in two splits, but "
-            f"{_number(two_labels, 'image')} {_verb(two_labels, 'lies', 'lie')} "
-            "under two labels: at least one of the labels is wrong."
+        return "warning", ngettext(
+            "No image occurs in two splits, but {count:,} image lies under two labels: "
+            "at least one of the labels is wrong.",
+            "No image occurs in two splits, but {count:,} images lie under two labels: "
+            "at least one of the labels is wrong.",
+            len(two_labels),
         )
     if guessed:
-        return "ok", (
+        return "ok", _(
             "No image occurs in two splits, and no volume is parted. Nobody told the "
-            f"patients of {guessed + total - known:,} images: each volume counts as "
-            "one, so two volumes of one person may lie in two splits."
+            "patients of {images:,} images: each volume counts as one, so two volumes "
+            "of one person may lie in two splits.",
+            images=guessed + total - known,
         )
-    if known < total:
-        unknown = (
-            "the patients" if not known else f"the patients of {total - known:,} images"
-        )
-        return "ok", (
-            f"No image occurs in two splits; {unknown} are unknown, so nobody can "
+    if not known:
+        return "ok", _(
+            "No image occurs in two splits; the patients are unknown, so nobody can "
             "check whether one person's images do."
         )
-    return "ok", "No image and no patient occurs in two splits."
+    if known < total:
+        return "ok", _(
+            "No image occurs in two splits; the patients of {images:,} images are "
+            "unknown, so nobody can check whether one person's images do.",
+            images=total - known,
+        )
+    return "ok", _("No image and no patient occurs in two splits.")
+
+
+def _identical(copies: int, tested: int) -> str:
+    if tested == 1:
+        return _("1 of 1 test image is identical to a training or validation image.")
+    return ngettext(
+        "{count:,} of {images:,} test images is identical to a training or validation "
+        "image.",
+        "{count:,} of {images:,} test images are identical to training or validation "
+        "images.",
+        copies,
+        images=tested,
+    )
 
 
 def _same_people(shared: list[tuple[str, list[str]]]) -> tuple[Level, str]:
     tested = [patient for patient, parts in shared if "test" in parts]
     if tested:
-        return "problem", (
-            f"By the file headers, {_number(tested, 'patient')} "
-            f"{_verb(tested, 'has', 'have')} images in the test split and in training "
-            "or validation: results on the test images will look better than they are."
+        return "problem", ngettext(
+            "By the file headers, {count:,} patient has images in the test split and "
+            "in training or validation: results on the test images will look better "
+            "than they are.",
+            "By the file headers, {count:,} patients have images in the test split and "
+            "in training or validation: results on the test images will look better "
+            "than they are.",
+            len(tested),
         )
-    return "warning", (
-        f"By the file headers, {_number(shared, 'patient')} "
-        f"{_verb(shared, 'has', 'have')} images in both training and validation, none "
-        "of them in the test split: validation looks better than it is."
+    return "warning", ngettext(
+        "By the file headers, {count:,} patient has images in both training and "
+        "validation, none of them in the test split: validation looks better than it "
+        "is.",
+        "By the file headers, {count:,} patients have images in both training and "
+        "validation, none of them in the test split: validation looks better than it "
+        "is.",
+        len(shared),
     )
-
-
-def _number(items: Collection[Any], noun: str) -> str:
-    return f"{len(items):,} {noun}{'s' * (len(items) != 1)}"
-
-
-def _verb(items: list[Any], one: str, several: str) -> str:
-    return one if len(items) == 1 else several

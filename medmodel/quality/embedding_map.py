@@ -21,6 +21,7 @@ from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import replacing
 from medmodel.data.datasets import index_folder
+from medmodel.language import N_, _, translate
 from medmodel.quality.issues import Issue
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ SEED = 0
 _DIMENSIONS = 50
 _PERPLEXITY = 30.0
 FILE_NAME = "map.npz"
-UNKNOWN = "unknown"
+UNKNOWN = N_("unknown")
+_SPLITS = (N_("train"), N_("val"), N_("test"), N_("drawn"))
 """Of images that the index does not know any more."""
 
 
@@ -110,9 +112,11 @@ def map_task(folder: Path) -> BackgroundTask:
         state_path=place / "map.json",
         lock_path=place / "map.lock",
         log_path=place / "map.txt",
-        interrupted="The map was not finished: its process was killed, or the machine "
-        "went down. Start it again; images that were read are kept.",
-        unusable="The workspace or the folder cannot be used",
+        interrupted=N_(
+            "The map was not finished: its process was killed, or the machine "
+            "went down. Start it again; images that were read are kept."
+        ),
+        unusable=N_("The workspace or the folder cannot be used"),
         folder=str(folder),
     )
 
@@ -169,24 +173,29 @@ def colourings(
         table: Columns `path, label, split, format, width, height` of an index.
         issues: What the check found; an image has the name of the gravest that it is
             part of.
+
+    The titles are English, for `_`; what a point belongs to is in the language of
+    the page.
     """
     rows = table.drop_duplicates("path").set_index("path").reindex(list(paths))
     known = rows["label"].notna()
+    unknown, none = _(UNKNOWN), _("none")
     sizes = [
-        f"{form}, {width:g} × {height:g}" if present else UNKNOWN
+        f"{form}, {width:g} × {height:g}" if present else unknown
         for form, width, height, present in zip(
             rows["format"], rows["width"], rows["height"], known, strict=True
         )
     ]
+    splits = rows["split"].replace("", "drawn")
     finding: dict[str, str] = {}
     for issue in issues:
         for path in (path for group in issue.groups for path in group):
-            finding.setdefault(path, issue.title)
+            finding.setdefault(path, translate(issue.title))
     return {
-        "Class": rows["label"].fillna(UNKNOWN).tolist(),
-        "Split": rows["split"].replace("", "drawn").fillna(UNKNOWN).tolist(),
-        "Finding": [finding.get(path, "none") for path in paths],
-        "Source (format, size)": sizes,
+        N_("Class"): rows["label"].fillna(unknown).tolist(),
+        N_("Split"): [_(split) for split in splits.fillna(UNKNOWN)],
+        N_("Finding"): [finding.get(path, none) for path in paths],
+        N_("Source (format, size)"): sizes,
     }
 
 
@@ -202,8 +211,9 @@ def prediction_colourings(
     rows = predictions.drop_duplicates("path").set_index("path").reindex(list(paths))
     tested = rows["label"].notna()
     right = rows["label"] == rows["choice"]
-    verdict = np.where(right, "correct", "misclassified")
+    verdict = np.where(right, _("correct"), _("misclassified"))
+    untested = _("not in the test")
     return {
-        "Error": np.where(tested, verdict, "not in the test").tolist(),
-        "Predicted class": rows["choice"].fillna("not in the test").tolist(),
+        N_("Error"): np.where(tested, verdict, untested).tolist(),
+        N_("Predicted class"): rows["choice"].fillna(untested).tolist(),
     }

@@ -22,6 +22,7 @@ from medmodel.data.splits import (
     guess_patient_pattern,
     known_patients,
 )
+from medmodel.language import N_, SOURCE, speaking
 from medmodel.quality import assessment, report_store, thumbnails
 from medmodel.quality.checks import DatasetReport, examine
 from medmodel.quality.issues import Issue
@@ -47,9 +48,11 @@ def _task(folder: Path) -> BackgroundTask:
         state_path=place / "state.json",
         lock_path=place / "lock",
         log_path=place / "log.txt",
-        interrupted="The check ended without a word: it was killed, or the machine "
-        "went down. Start it again; it goes on where it was.",
-        unusable="The workspace or the folder cannot be used",
+        interrupted=N_(
+            "The check ended without a word: it was killed, or the machine "
+            "went down. Start it again; it goes on where it was."
+        ),
+        unusable=N_("The workspace or the folder cannot be used"),
         folder=str(folder),
     )
 
@@ -112,6 +115,7 @@ def check_folder(folder: Path) -> None:
     task.write("finished", done=total, total=total)
 
 
+@speaking(SOURCE)  # The report is kept.
 def _examined(index: Index, pattern: str) -> tuple[pd.DataFrame, DatasetReport]:
     """How the images would be split, and the findings.
 

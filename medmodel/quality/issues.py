@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from medmodel.data import curation
+from medmodel.language import N_
 from medmodel.quality.checks import DatasetReport, Level
 
 Act = Literal["", "leave_out", "together"]
@@ -14,13 +15,16 @@ _SHOWN_GROUPS = 2000
 """Groups of a finding that are kept; there may be as many as images."""
 
 VERDICTS: dict[Level, tuple[str, str]] = {
-    "ok": ("No problems found", "None of the checks speaks against training."),
-    "warning": ("Check before training", "There is something to look at first."),
-    "problem": (
-        "Data leakage found",
-        "Test images are not independent of the training and validation images.",
+    "ok": (N_("No problems found"), N_("None of the checks speaks against training.")),
+    "warning": (
+        N_("Check before training"),
+        N_("There is something to look at first."),
     ),
-    "unsplit": ("No split possible", "Nothing can be trained on it as it is."),
+    "problem": (
+        N_("Data leakage found"),
+        N_("Test images are not independent of the training and validation images."),
+    ),
+    "unsplit": (N_("No split possible"), N_("Nothing can be trained on it as it is.")),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from medmodel.language import _
 from medmodel.quality.checks import Level
 from medmodel.quality.issues import Issue, issues_from_groups
 
@@ -26,23 +27,23 @@ def in_two_splits(table: pd.DataFrame) -> list[Issue]:
     with_patient = table[table["patient_header"] != ""]
     tested: list[list[str]] = []
     validated: list[list[str]] = []
-    for _, group in with_patient.groupby("patient_header"):
+    for _patient, group in with_patient.groupby("patient_header"):
         splits = set(group["split"])
         if len(splits) > 1:
             (tested if "test" in splits else validated).append(group["path"].tolist())
     return [
         *issues_from_groups(
             "patients",
-            "Patients in the test split and in training or validation",
-            "Images of one person on both sides make the test too easy.",
+            _("Patients in the test split and in training or validation"),
+            _("Images of one person on both sides make the test too easy."),
             "problem",
             tested,
             "together",
         ),
         *issues_from_groups(
             "patients-validation",
-            "Patients in training and validation",
-            "Validation looks better than it is. None of them has a test image.",
+            _("Patients in training and validation"),
+            _("Validation looks better than it is. None of them has a test image."),
             "warning",
             validated,
             "together",
@@ -64,34 +65,40 @@ def in_two_classes(table: pd.DataFrame) -> list[Issue]:
     with_patient = table[table["patient"] != ""]
     classes = with_patient.groupby("patient")["label"].transform("nunique")
     both = with_patient[classes > 1]
-    groups = [_alternating(group) for _, group in both.groupby("patient")]
+    groups = [_alternating(group) for _patient, group in both.groupby("patient")]
     total = with_patient["patient"].nunique()
     level: Level = "ok" if len(groups) > BY_DESIGN * total else "warning"
     named = both.loc[both["patient_header"] == "", "patient"].nunique()
     sentence = _sentence(both, len(groups), total, named)
-    title = "Patients in more than one class"
+    title = _("Patients in more than one class")
     return issues_from_groups("patient-classes", title, sentence, level, groups)
 
 
 def _sentence(both: pd.DataFrame, count: int, total: int, named: int) -> str:
     """What it means; `named` of these patients are known by file names alone."""
     pairs = Counter(
-        " and ".join(sorted(labels))
+        _(" and ").join(sorted(labels))
         for labels in both.groupby("patient")["label"].unique()
     )
     where = ", ".join(f"{pair} ({n:,})" for pair, n in pairs.most_common(3))
-    more = ", …" if len(pairs) > 3 else ""
-    sentence = (
-        f"{count:,} of {total:,} patients, with {len(both):,} images: {where}{more}. "
-        "Right where the class tells what an image shows, such as slices with and "
-        "without a lesion. Where it tells what a person has, some labels are wrong. "
-        "Splits that are drawn here keep each patient whole."
+    if len(pairs) > 3:
+        where += ", …"
+    sentence = _(
+        "{patients:,} of {total:,} patients, with {images:,} images: {classes}. Right "
+        "where the class tells what an image shows, such as slices with and without a "
+        "lesion. Where it tells what a person has, some labels are wrong. Splits that "
+        "are drawn here keep each patient whole.",
+        patients=count,
+        total=total,
+        images=len(both),
+        classes=where,
     )
     if named:
-        sentence += (
-            " Patients are read from file names here: if numbers begin anew in each "
+        by_name = _(
+            "Patients are read from file names here: if numbers begin anew in each "
             "class, these are different people, and the pattern should say so."
         )
+        sentence = f"{sentence} {by_name}"
     return sentence
 
 

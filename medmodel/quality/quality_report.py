@@ -19,17 +19,20 @@ from medmodel import __version__
 from medmodel.core.samples import Slicing
 from medmodel.core.templating import render_template
 from medmodel.data.curation import Action
+from medmodel.language import N_, SOURCE, _, ngettext, speaking, translate
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
 from medmodel.quality.thumbnails import drawn_png, issue_strip
 
-CLAIM = (
-    "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update. "
-    "Tejani et al., Radiology: Artificial Intelligence 6(4) (2024) e240300"
+CLAIM = N_(
+    "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): "
+    "2024 update. Tejani et al., Radiology: Artificial Intelligence "
+    "6(4) (2024) e240300"
 )
 """Where the items and their numbers come from."""
 
 
+@speaking(SOURCE)  # Other programs read it.
 def as_json(
     folder: Path,
     report: DatasetReport,
@@ -67,12 +70,12 @@ def as_html(
     return render_template(
         "quality_report.html",
         name=folder.name,
-        word=word,
-        meaning=meaning,
+        word=_(word),
+        meaning=_(meaning),
         report=report,
         issues=[(issue, _examples(folder, issue)) for issue in findings],
         decisions=[words(action) for action in decided],
-        claim_source=CLAIM,
+        claim_source=_(CLAIM),
         claim=claim_items(folder, report, decided),
     )
 
@@ -88,13 +91,27 @@ def words(action: Action) -> str:
     """A decision in one line."""
     files = sum(len(group) for group in action.groups)
     if action.kind == "leave_out":
-        return f"{files:,} files left out: {action.reason}"
+        return _(
+            "{files:,} files left out: {reason}", files=files, reason=_reason(action)
+        )
     if action.kind == "together":
-        return f"{files:,} files kept in one split each group: {action.reason}"
+        return _(
+            "{files:,} files kept in one split each group: {reason}",
+            files=files,
+            reason=_reason(action),
+        )
     if action.kind == "slices":
         return f"{Slicing(**action.slicing).words()}."
-    changes = [f"{old} → {new or 'left out'}" for old, new in action.names.items()]
-    return f"Classes: {', '.join(changes)}"
+    left_out = _("left out")
+    changes = [f"{old} → {new or left_out}" for old, new in action.names.items()]
+    return _("Classes: {changes}", changes=_(", ").join(changes))
+
+
+def _reason(action: Action) -> str:
+    """The title of a finding, which is kept in small letters."""
+    title = action.reason[:1].upper() + action.reason[1:]
+    said = translate(title)
+    return action.reason if said == title else said
 
 
 def claim_items(
@@ -103,53 +120,87 @@ def claim_items(
     """Number, topic, and what the program knows of it; "" is left to be filled in."""
     out = [a.groups for a in decided if a.kind == "leave_out"]
     left = sum(len(group) for groups in out for group in groups)
-    excluded = f"{left:,} files left out after looking at them." if left else ""
+    excluded = (
+        _("{files:,} files left out after looking at them.", files=left) if left else ""
+    )
     slices = [words(action) for action in decided if action.kind == "slices"]
     renamed = [words(action) for action in decided if action.kind == "classes"]
-    windows = ", ".join(f"{seen} ({n:,})" for seen, n in report.seen.items())
-    missing = (
-        f"Files that cannot be read and take no part: {len(report.unreadable):,}; "
-        f"images whose patient is not known: {report.without_patient:,}."
+    windows = _(", ").join(
+        f"{translate(seen)} ({n:,})" for seen, n in report.seen.items()
+    )
+    missing = _(
+        "Files that cannot be read and take no part: {files:,}; images "
+        "whose patient is not known: {images:,}.",
+        files=len(report.unreadable),
+        images=report.without_patient,
     )
     two = sum(len(group.labels) > 1 for group in report.duplicates)
     parts = [
-        f"{split}: {sum(c[split] for c in report.images.values()):,}"
+        f"{_(split)}: {sum(c[split] for c in report.images.values()):,}"
         for split in report.splits
     ]
     drawn = [split for split in report.splits if split in report.drawn]
-    given = f"Drawn at random: {', '.join(drawn)}." if drawn else "As the folders say."
-    headers = "File headers name patients; only stand-ins are kept."
+    given = (
+        _("Drawn at random: {drawn}.", drawn=_(", ").join(map(_, drawn)))
+        if drawn
+        else _("As the folders say.")
+    )
+    headers = _("File headers name patients; only stand-ins are kept.")
     return [
-        ("7", "Data sources", f"Folder {folder.name}: {report.num_images:,} images."),
-        ("7", "Data sources: places and dates", ""),
-        ("8", "Inclusion and exclusion criteria", excluded),
-        ("9", "Data pre-processing", f"Shown {windows}." if windows else ""),
-        ("10", "Selection of data subsets", " ".join(slices)),
-        ("11", "De-identification methods", headers if report.from_headers else ""),
-        ("12", "How missing data were handled", missing),
-        ("13", "Image acquisition protocol", _stored(report)),
-        ("14", "How the reference standard was obtained", " ".join(renamed)),
-        ("15", "Rationale for this reference standard", ""),
-        ("16", "Source of its annotations", ""),
-        ("17", "Annotation of the test set", ""),
-        ("18", "Inter- and intra-rater variability", _disagreement(two)),
-        ("19", "How data were assigned to partitions", f"{'; '.join(parts)}. {given}"),
-        ("20", "Level at which partitions are disjoint", report.verdict),
+        (
+            "7",
+            _("Data sources"),
+            _(
+                "Folder {folder}: {images:,} images.",
+                folder=folder.name,
+                images=report.num_images,
+            ),
+        ),
+        ("7", _("Data sources: places and dates"), ""),
+        ("8", _("Inclusion and exclusion criteria"), excluded),
+        (
+            "9",
+            _("Data pre-processing"),
+            _("Shown {windows}.", windows=windows) if windows else "",
+        ),
+        ("10", _("Selection of data subsets"), " ".join(slices)),
+        ("11", _("De-identification methods"), headers if report.from_headers else ""),
+        ("12", _("How missing data were handled"), missing),
+        ("13", _("Image acquisition protocol"), _stored(report)),
+        ("14", _("How the reference standard was obtained"), " ".join(renamed)),
+        ("15", _("Rationale for this reference standard"), ""),
+        ("16", _("Source of its annotations"), ""),
+        ("17", _("Annotation of the test set"), ""),
+        ("18", _("Inter- and intra-rater variability"), _disagreement(two)),
+        (
+            "19",
+            _("How data were assigned to partitions"),
+            f"{'; '.join(parts)}. {given}",
+        ),
+        ("20", _("Level at which partitions are disjoint"), translate(report.verdict)),
     ]
 
 
 def _stored(report: DatasetReport) -> str:
     """What the files say by themselves; scanners and doses are not known."""
-    formats = ", ".join(f"{mode} ({n:,})" for mode, n in report.modes.items())
+    formats = _(", ").join(f"{mode} ({n:,})" for mode, n in report.modes.items())
     (width, height), (most_wide, most_high) = report.smallest, report.largest
     sizes = f"{width} × {height}"
     if report.smallest != report.largest:
-        sizes += f" to {most_wide} × {most_high}"
-    return f"Stored as {formats}; {sizes} pixels. Scanner and settings: not read."
+        largest = f"{most_wide} × {most_high}"
+        sizes = _("{smallest} to {largest}", smallest=sizes, largest=largest)
+    return _(
+        "Stored as {formats}; {sizes} pixels. Scanner and settings: not read.",
+        formats=formats,
+        sizes=sizes,
+    )
 
 
 def _disagreement(images: int) -> str:
     if not images:
         return ""
-    lie = "image lies" if images == 1 else "images lie"
-    return f"{images:,} {lie} under two labels."
+    return ngettext(
+        "{count:,} image lies under two labels.",
+        "{count:,} images lie under two labels.",
+        images,
+    )

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medmodel.language import N_
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,15 +26,15 @@ FOLDS = 5
 FEWEST = 2 * FOLDS
 """Images of a class that are needed for a judgement."""
 _WORDS = {
-    "width": "width",
-    "height": "height",
-    "shape": "aspect ratio",
-    "format": "file format",
-    "mode": "colour mode or bit depth",
-    "colour": "colour",
-    "letters": "letters or markers near the edges",
-    "black_frame": "black frames",
-    "white_frame": "white frames",
+    "width": N_("width"),
+    "height": N_("height"),
+    "shape": N_("aspect ratio"),
+    "format": N_("file format"),
+    "mode": N_("colour mode or bit depth"),
+    "colour": N_("colour"),
+    "letters": N_("letters or markers near the edges"),
+    "black_frame": N_("black frames"),
+    "white_frame": N_("white frames"),
 }
 _MEASURED = ("colour", "letters", "black_frame", "white_frame")
 """Columns that count where they are given."""

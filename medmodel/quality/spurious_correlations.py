@@ -14,6 +14,7 @@ import numpy as np
 
 from medmodel.core.samples import file_of
 from medmodel.evaluation.intervals import wilson
+from medmodel.language import N_, _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,42 +61,58 @@ def differences(table: pd.DataFrame) -> list[ClassDifference]:
     results = [
         _differs(
             "letters",
-            "Letters or markers that go with the class",
-            "have small marks near the edges that look like letters",
+            _("Letters or markers that go with the class"),
+            N_(
+                "{high:.0f} % of {most} have small marks near the edges that look like "
+                "letters, and {low:.0f} % of {least} (n = {most_images:,} and "
+                "{least_images:,})."
+            ),
             seen.assign(has=seen["letters"] > 0),
         ),
         _differs(
             "black-frames",
-            "Black frames that go with the class",
-            "have a black border",
+            _("Black frames that go with the class"),
+            N_(
+                "{high:.0f} % of {most} have a black border, and {low:.0f} % of "
+                "{least} (n = {most_images:,} and {least_images:,})."
+            ),
             seen.assign(has=seen["black_frame"] >= FRAME),
         ),
         _differs(
             "white-frames",
-            "White frames that go with the class",
-            "have a white border",
+            _("White frames that go with the class"),
+            N_(
+                "{high:.0f} % of {most} have a white border, and {low:.0f} % of "
+                "{least} (n = {most_images:,} and {least_images:,})."
+            ),
             seen.assign(has=seen["white_frame"] >= FRAME),
         ),
         _differs(
             "colours",
-            "Colour that goes with the class",
-            "are in colour",
+            _("Colour that goes with the class"),
+            N_(
+                "{high:.0f} % of {most} are in colour, and {low:.0f} % of {least} (n = "
+                "{most_images:,} and {least_images:,})."
+            ),
             table.assign(has=table["colour"] >= COLOURED),
         ),
     ]
     # One kind of file suffices: the others are its reverse.
     for kind in kinds.value_counts().index[:8]:
-        words = f"are stored as {kind}"
-        title = "Formats or bit depths that go with the class"
+        title = _("Formats or bit depths that go with the class")
+        text = N_(
+            "{high:.0f} % of {most} are stored as {kind}, and {low:.0f} % of {least} "
+            "(n = {most_images:,} and {least_images:,})."
+        )
         rows = table.assign(has=kinds == kind)
-        if format_difference := _differs("formats", title, words, rows):
+        if format_difference := _differs("formats", title, text, rows, kind):
             results.append(format_difference)
             break
     return [difference for difference in results if difference]
 
 
 def _differs(
-    kind: str, title: str, words: str, table: pd.DataFrame
+    kind: str, title: str, text: str, table: pd.DataFrame, stored_as: str = ""
 ) -> ClassDifference | None:
     """The difference in column `has`, if it is large and certain."""
     counts = table.groupby("label")["has"].agg(["sum", "size"])
@@ -109,14 +126,23 @@ def _differs(
     )
     if high.value - low.value < GAP or high.low <= low.high:
         return None
-    doubt = " Look at the examples: it may be what is shown." if kind in HINTS else ""
-    sentence = (
-        f"{100 * high.value:.0f} % of {most} {words}, and {100 * low.value:.0f} % of "
-        f"{least} (n = {high.n:,} and {low.n:,}). A network may learn that instead of "
-        f"the disease.{doubt}"
-    )
+    sentences = [
+        _(
+            text,
+            high=100 * high.value,
+            most=most,
+            low=100 * low.value,
+            least=least,
+            most_images=high.n,
+            least_images=low.n,
+            kind=stored_as,
+        ),
+        _("A network may learn that instead of the disease."),
+    ]
+    if kind in HINTS:
+        sentences.append(_("Look at the examples: it may be what is shown."))
     rows = table[(table["label"] == most) & table["has"]]
-    return ClassDifference(kind, title, sentence, rows["path"].tolist())
+    return ClassDifference(kind, title, " ".join(sentences), rows["path"].tolist())
 
 
 class Sources(NamedTuple):

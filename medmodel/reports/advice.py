@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from medmodel.evaluation.evaluation import confusion_matrix
 from medmodel.evaluation.gallery import ImageFilter
 from medmodel.evaluation.predictions import Predictions
+from medmodel.language import _, ngettext
 
 Counts = NDArray[np.int64]
 """A confusion matrix: rows labels, columns predicted classes."""
@@ -61,7 +62,7 @@ def advice(
         return []
     if all_are_copies:
         return [_all_copies(data)]
-    without = " (copies left out)" if copies else ""
+    without = _(" (copies left out)") if copies else ""
     errors = int((data.predicted != data.truth).sum())
     if errors < FEW_ERRORS:
         return [_few_errors(errors, len(data.truth), without)]
@@ -71,8 +72,11 @@ def advice(
 def _all_copies(data: Predictions) -> Advice:
     n = len(data.truth)
     return Advice(
-        f"Every test image (n = {n:,}) is a copy of a training or validation image: "
-        "nothing can be said before there are others.",
+        _(
+            "Every test image (n = {n:,}) is a copy of a training or "
+            "validation image: nothing can be said before there are others.",
+            n=n,
+        ),
         ImageFilter(),
         n,
     )
@@ -80,12 +84,22 @@ def _all_copies(data: Predictions) -> Advice:
 
 def _few_errors(errors: int, n: int, without: str) -> Advice:
     if not errors:
-        sentence = f"0 of {n:,} test images{without} are misclassified."
+        sentence = _(
+            "0 of {images:,} test images{without} are misclassified.",
+            images=n,
+            without=without,
+        )
         return Advice(sentence, ImageFilter(), n)
-    verb = "is" if errors == 1 else "are"
     return Advice(
-        f"{errors} of {n:,} test images{without} {verb} misclassified: too few errors "
-        "to tell where the model fails, few enough to look at each.",
+        ngettext(
+            "{count} of {images:,} test images{without} is misclassified: too few "
+            "errors to tell where the model fails, few enough to look at each.",
+            "{count} of {images:,} test images{without} are misclassified: too few "
+            "errors to tell where the model fails, few enough to look at each.",
+            errors,
+            images=n,
+            without=without,
+        ),
         ImageFilter(wrong=True),
         errors,
     )
@@ -115,9 +129,16 @@ def _below_baseline(
     if hits > images[majority]:
         return
     yield Advice(
-        f"{hits:,} of {n:,} test images{without} are classified correctly; always "
-        f"predicting {classes[majority]} would get {images[majority]:,} right, so the "
-        "model is no better than this baseline here.",
+        _(
+            "{correct:,} of {images:,} test images{without} are classified correctly; "
+            "always predicting {majority} would get {baseline:,} right, so the model "
+            "is no better than this baseline here.",
+            correct=hits,
+            images=n,
+            without=without,
+            majority=classes[majority],
+            baseline=int(images[majority]),
+        ),
         ImageFilter(wrong=True),
         n - hits,
     )
@@ -131,9 +152,15 @@ def _never_predicted(
 ) -> Advice:
     name, n = classes[position], int(confusion[position].sum())
     return Advice(
-        f"{name} is never predicted; the true class of {n:,} test "
-        f"{_images(n)} is {name}{_with_training(name, training_images)}: more images "
-        f"of {name} may help.",
+        ngettext(
+            "{name} is never predicted; the true class of {count:,} test image is "
+            "{name}{training}: more images of {name} may help.",
+            "{name} is never predicted; the true class of {count:,} test images is "
+            "{name}{training}: more images of {name} may help.",
+            n,
+            name=name,
+            training=_with_training(name, training_images),
+        ),
         ImageFilter(label=name),
         n,
     )
@@ -169,23 +196,48 @@ def _errors_of_class(
     training = _with_training(name, training_images)
     if len(classes) == 2:
         return Advice(
-            f"{errors:,} of {n:,} test images of {name}{without} are predicted as "
-            f"{other}{training}: more images of {name}, or another decision threshold, "
-            "may help.",
+            _(
+                "{errors:,} of {images:,} test images of {name}{without} are predicted "
+                "as {other}{training}: more images of {name}, or another decision "
+                "threshold, may help.",
+                errors=errors,
+                images=n,
+                name=name,
+                without=without,
+                other=other,
+                training=training,
+            ),
             ImageFilter(label=name, choice=other),
             errors,
         )
     if 2 * most > errors:
         return Advice(
-            f"{most:,} of {errors:,} errors in {name} (n = {n:,}{without}) are "
-            f"predicted as {other}{training}: more images of {name}, or merging the "
-            "two classes, may help.",
+            _(
+                "{most:,} of {errors:,} errors in {name} (n = {n:,}{without}) are "
+                "predicted as {other}{training}: more images of {name}, or merging "
+                "the two classes, may help.",
+                most=most,
+                errors=errors,
+                name=name,
+                n=n,
+                without=without,
+                other=other,
+                training=training,
+            ),
             ImageFilter(label=name, choice=other),
             most,
         )
     return Advice(
-        f"{errors:,} of {n:,} test images of {name}{without} are misclassified, as "
-        f"several other classes{training}: more images of {name} may help.",
+        _(
+            "{errors:,} of {images:,} test images of {name}{without} are "
+            "misclassified, as several other classes{training}: more images of "
+            "{name} may help.",
+            errors=errors,
+            images=n,
+            name=name,
+            without=without,
+            training=training,
+        ),
         ImageFilter(label=name, wrong=True),
         errors,
     )
@@ -196,22 +248,28 @@ def _confident(data: Predictions) -> Iterator[Advice]:
     confident = int((wrong & (data.scores.max(axis=1) > CONFIDENT)).sum())
     if not confident:
         return
-    verb = "has" if confident == 1 else "have"
     yield Advice(
-        f"{confident:,} of {int(wrong.sum()):,} errors {verb} a score above "
-        f"{100 * CONFIDENT:.0f} %: check the labels of these images first.",
+        ngettext(
+            "{count:,} of {errors:,} errors has a score above {score:.0f} %: check the "
+            "labels of these images first.",
+            "{count:,} of {errors:,} errors have a score above {score:.0f} %: check "
+            "the labels of these images first.",
+            confident,
+            errors=int(wrong.sum()),
+            score=100 * CONFIDENT,
+        ),
         ImageFilter(wrong=True, low=CONFIDENT),
         confident,
     )
-
-
-def _images(n: int) -> str:
-    return "image" if n == 1 else "images"
 
 
 def _with_training(name: str, training_images: Mapping[str, int]) -> str:
     """A clause on the class's training images; empty where they are not known."""
     if name not in training_images:
         return ""
-    n = training_images[name]
-    return f"; {name} has {n:,} training {_images(n)}"
+    return ngettext(
+        "; {name} has {count:,} training image",
+        "; {name} has {count:,} training images",
+        training_images[name],
+        name=name,
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from medmodel.evaluation.curves import ThresholdCurve
 from medmodel.evaluation.intervals import Estimate
+from medmodel.language import _
 from medmodel.reports.figures import GREY, HEIGHT, SQUARE, add_band, line
 from medmodel.reports.plots import OKABE_ITO, figure, literal, shortened
 
@@ -38,8 +39,8 @@ def roc_overlay(
     drawing.add_scatter(
         x=[0, 1], y=[0, 1], **line(GREY, "dot"), hoverinfo="skip", showlegend=False
     )
-    drawing.update_xaxes(title="1 − specificity", range=SQUARE)
-    drawing.update_yaxes(title="Sensitivity", range=SQUARE)
+    drawing.update_xaxes(title=_("1 − specificity"), range=SQUARE)
+    drawing.update_yaxes(title=_("Sensitivity"), range=SQUARE)
     return drawing
 
 
@@ -53,7 +54,7 @@ def precision_recall_overlay(
         averages: Name of each model -> its average precision, for the legend.
         share: Of the images that are of the class: what guessing gets, dotted.
     """
-    drawing = _overlaid(curves, averages, "AP")
+    drawing = _overlaid(curves, averages, _("AP"))
     drawing.add_scatter(
         x=[0, 1],
         y=[share, share],
@@ -61,8 +62,8 @@ def precision_recall_overlay(
         hoverinfo="skip",
         showlegend=False,
     )
-    drawing.update_xaxes(title="Sensitivity (recall)", range=SQUARE)
-    drawing.update_yaxes(title="Precision", range=SQUARE)
+    drawing.update_xaxes(title=_("Sensitivity (recall)"), range=SQUARE)
+    drawing.update_yaxes(title=_("Precision"), range=SQUARE)
     return drawing
 
 
@@ -80,7 +81,9 @@ def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
             y=rows[column],
             name=literal(shortened(name, _LONGEST)),
             **line(colour),
-            hovertemplate=f"{literal(name)}<br>epoch %{{x}}: %{{y:.3f}}<extra></extra>",
+            hovertemplate=_(
+                "{name}<br>epoch %{{x}}: %{{y:.3f}}<extra></extra>", name=literal(name)
+            ),
         )
         best = rows[rows["best"].astype(bool)]
         drawing.add_scatter(
@@ -91,8 +94,11 @@ def epochs_figure(histories: Mapping[str, pd.DataFrame], column: str) -> Figure:
             hoverinfo="skip",
             showlegend=False,
         )
-    drawing.update_xaxes(title="Epoch")
-    titles = {"val_loss": "Validation loss", "val_accuracy": "Validation accuracy"}
+    drawing.update_xaxes(title=_("Epoch"))
+    titles = {
+        "val_loss": _("Validation loss"),
+        "val_accuracy": _("Validation accuracy"),
+    }
     drawing.update_yaxes(title=titles.get(column, column))
     return _named(drawing)
 
@@ -142,7 +148,7 @@ def _overlaid(
 ) -> Figure:
     drawing = figure(HEIGHT + _LEGEND_LINE * len(curves))
     pairs = list(zip(curves.items(), _colours(), strict=False))
-    for (_, curve), colour in pairs if len(pairs) <= _BANDS else []:
+    for (_name, curve), colour in pairs if len(pairs) <= _BANDS else []:
         add_band(drawing, curve.band_x, curve.low, curve.high, colour)
         drawing.data[-1].showlegend = False
     for (name, curve), colour in pairs:

@@ -26,6 +26,7 @@ from medmodel.evaluation.positive_class import (
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
+from medmodel.language import _
 from medmodel.reports import model_card
 from medmodel.reports.plots import class_colours, measured_share
 from medmodel.reports.svg import Line, UnitSquare, band_points
@@ -54,12 +55,12 @@ def evaluation_page(run: Run) -> str:
     positive = positive_class(run, predictions.classes)
     return render_template(
         "evaluation.html",
-        title=f"Evaluation of {run.title}",
+        title=_("Evaluation of {title}", title=run.title),
         tested_on=model_card.tested_on(run, evaluation),
         evaluation=evaluation,
         limits=model_card.limits(run, evaluation),
         positive=positive,
-        no_positive=NO_POSITIVE_CLASS if len(predictions.classes) == 2 else "",
+        no_positive=_(NO_POSITIVE_CLASS) if len(predictions.classes) == 2 else "",
         of_positive=_positive_rows(predictions, positive),
         overall=_metric_rows(overall_metrics(predictions)),
         per_class=_class_rows(predictions),
@@ -77,7 +78,7 @@ def model_card_html(run: Run) -> str:
     evaluation = model_card.evaluate_run(run)
     return render_template(
         "model_card.html",
-        title=f"Model card of {run.title}",
+        title=_("Model card of {title}", title=run.title),
         facts=model_card.model_facts_label(run, evaluation),
         items=model_card.guideline_items(run, evaluation),
     )
@@ -98,7 +99,7 @@ def _positive_rows(
     metrics = class_metrics(predictions, positive.position)
     order = [*model_card.POSITIVE_METRICS, *metrics]
     return [
-        [METRICS[key].title, str(metrics[key]), f"{metrics[key].n:,}"]
+        [_(METRICS[key].title), str(metrics[key]), f"{metrics[key].n:,}"]
         for key in dict.fromkeys(order)
     ]
 
@@ -106,7 +107,7 @@ def _positive_rows(
 def _class_rows(predictions: Predictions) -> list[list[str]]:
     each = [class_metrics(predictions, at) for at in range(len(predictions.classes))]
     return [
-        [metric.title, *(f"{m[key]}, n = {m[key].n:,}" for m in each)]
+        [_(metric.title), *(f"{m[key]}, n = {m[key].n:,}" for m in each)]
         for key, metric in METRICS.items()
     ]
 
@@ -133,18 +134,20 @@ def _curves(predictions: Predictions) -> Iterator[Figure]:
             continue
         line = Line(roc.x, roc.y, colours[name])
         band = band_points(roc.band_x, roc.low, roc.high)
-        axes = ("1 − specificity", "Sensitivity")
-        square = UnitSquare([_DIAGONAL, line], f"ROC of {name}", *axes, band)
-        yield square, f"{name}: ROC curve"
+        axes = (_("1 − specificity"), _("Sensitivity"))
+        square = UnitSquare(
+            [_DIAGONAL, line], _("ROC of {name}", name=name), *axes, band
+        )
+        yield square, _("{name}: ROC curve", name=name)
         line = Line(precision.x, precision.y, colours[name])
         band = band_points(precision.band_x, precision.low, precision.high)
-        title = f"Precision–recall curve of {name}"
-        square = UnitSquare([line], title, "Recall", "Precision", band)
-        yield square, f"{name}: precision–recall curve"
+        title = _("Precision–recall curve of {name}", name=name)
+        square = UnitSquare([line], title, _("Recall"), _("Precision"), band)
+        yield square, _("{name}: precision–recall curve", name=name)
 
 
 def _calibration(predictions: Predictions, table: pd.DataFrame) -> Iterator[Figure]:
-    yield _reliability(predictions, "Predicted class, as trained")
+    yield _reliability(predictions, _("Predicted class, as trained"))
     try:
         temperature = fit_temperature(split_predictions(table, "val"))
     except DataError as error:
@@ -153,8 +156,11 @@ def _calibration(predictions: Predictions, table: pd.DataFrame) -> Iterator[Figu
     if temperature.bounded:
         yield None, temperature.why_unknown
         return
-    fitted = f"fitted on {temperature.images:,} validation images"
-    title = f"At temperature {temperature.value:.2f}, {fitted}"
+    title = _(
+        "At temperature {temperature:.2f}, fitted on {images:,} validation images",
+        temperature=temperature.value,
+        images=temperature.images,
+    )
     yield _reliability(calibrate(predictions, temperature.value), title)
 
 
@@ -163,8 +169,12 @@ def _reliability(predictions: Predictions, title: str) -> Figure:
     x = np.array([b.mean_score for b in bins])
     y = np.array([b.share.value for b in bins])
     lines = [_DIAGONAL, Line(x, y, "#0072B2", marked=True)]
-    square = UnitSquare(lines, title, "Score", "Observed frequency")
-    return square, f"{title}; images: {', '.join(f'{b.count:,}' for b in bins)}"
+    square = UnitSquare(lines, title, _("Score"), _("Observed frequency"))
+    return square, _(
+        "{title}; images: {counts}",
+        title=title,
+        counts=", ".join(f"{b.count:,}" for b in bins),
+    )
 
 
 def _threshold_rows(run: Run, predictions: Predictions) -> list[list[str]]:

@@ -16,6 +16,7 @@ from medmodel.evaluation.positive_class import PositiveClass, positive_class
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
+from medmodel.language import _
 from medmodel.reports import model_card
 from medmodel.reports.pdf_canvas import (
     MARGIN,
@@ -47,7 +48,7 @@ def evaluation_sheet(run: Run) -> bytes:
     """
     data = split_predictions(independent_predictions(run), "test")
     evaluation = model_card.evaluate_run(run)
-    page = PdfCanvas(f"Evaluation of {run.title}")
+    page = PdfCanvas(_("Evaluation of {title}", title=run.title))
     _head(page, run, evaluation)
     top = page.y
     positive = positive_class(run, data.classes)
@@ -66,16 +67,21 @@ def evaluation_sheet(run: Run) -> bytes:
 
 def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.frame(MARGIN, page.y - 17, _INSIDE, 17, _RED)
-    warning = "Not for clinical use. Research and teaching only."
+    warning = _("Not for clinical use. Research and teaching only.")
     page.text(MARGIN + 6, page.y - 12, warning, 9, _RED)
     page.y -= 40
-    title = shortened(f"Evaluation of {run.title}", _INSIDE, 15)
+    title = shortened(_("Evaluation of {title}", title=run.title), _INSIDE, 15)
     page.text(MARGIN, page.y, title, 15)
     page.y -= 3
     page.paragraph(
-        f"Measured on {model_card.tested_on(run, evaluation)} Intervals are 95 %. "
-        f"Baseline (majority class {evaluation.majority} of these images): accuracy "
-        f"{evaluation.baseline}. {evaluation.resolution}"
+        _(
+            "Measured on {tested_on} Intervals are 95 %. Baseline (majority "
+            "class {majority} of these images): accuracy {baseline}.",
+            tested_on=model_card.tested_on(run, evaluation),
+            majority=evaluation.majority,
+            baseline=evaluation.baseline,
+        )
+        + f" {evaluation.resolution}"
     )
 
 
@@ -84,16 +90,18 @@ def _metrics(
 ) -> None:
     """Of two classes those of the positive one, else means over the classes."""
     if positive is None:
-        page.heading("All classes together")
+        page.heading(_("All classes together"))
         metrics, order = overall_metrics(data), [*METRICS]
     else:
-        page.heading(shortened(f"Positive class: {positive.name}", 290, 10.5))
+        page.heading(
+            shortened(_("Positive class: {name}", name=positive.name), 290, 10.5)
+        )
         metrics = class_metrics(data, positive.position)
         order = list(dict.fromkeys([*model_card.POSITIVE_METRICS, *metrics]))
-    rows = [["Metric", "Value (95 % interval)", "n"]]
+    rows = [[_("Metric"), _("Value (95 % interval)"), "n"]]
     for key in order:
         metric, estimate = METRICS[key], metrics[key]
-        title = metric.overall_title if positive is None else metric.title
+        title = metric.overall_title if positive is None else _(metric.title)
         title = shortened(title, 148, 7.5)
         rows.append([title, str(estimate), f"{estimate.n:,}"])
     page.table(MARGIN, rows, [150, 108, 34])
@@ -101,15 +109,20 @@ def _metrics(
 
 def _confusion(page: PdfCanvas, evaluation: Evaluation) -> None:
     left = MARGIN + 312
-    page.heading("Confusion matrix", left)
+    page.heading(_("Confusion matrix"), left)
     page.y -= 12
     page.text(
-        left, page.y, "true classes in rows, predicted classes in columns", 6.5, PALE
+        left, page.y, _("true classes in rows, predicted classes in columns"), 6.5, PALE
     )
     k = len(evaluation.classes)
     if k > _MATRIX:
         page.y -= 14
-        page.text(left, page.y, f"{k} classes: see the HTML evaluation.", 7.5)
+        page.text(
+            left,
+            page.y,
+            _("{classes} classes: see the HTML evaluation.", classes=k),
+            7.5,
+        )
         return
     names = min(max(text_width(name, 6.5) for name in evaluation.classes), 66) + 12
     side = min((_INSIDE - 312 - names) / k, 132 / k)
@@ -140,9 +153,9 @@ def _confusion(page: PdfCanvas, evaluation: Evaluation) -> None:
 
 def _curves(page: PdfCanvas, data: Predictions, positive: PositiveClass | None) -> None:
     side = 138.0
-    page.heading("ROC curves, each class against the rest")
+    page.heading(_("ROC curves, each class against the rest"))
     above = page.y
-    page.text(MARGIN + 288, above + 3.7, "Calibration of the predicted class", 10.5)
+    page.text(MARGIN + 288, above + 3.7, _("Calibration of the predicted class"), 10.5)
     low = above - side - 6
     # Of two classes, one curve is the other turned round.
     last = positive.position if positive else 1
@@ -150,7 +163,11 @@ def _curves(page: PdfCanvas, data: Predictions, positive: PositiveClass | None) 
     names = _roc(page, data, wanted, low, side)
     _legend(page, names, MARGIN + 22 + side + 10, above - 10)
     square = page.unit_square(
-        MARGIN + 310, low, side, "Score of the predicted class", "Observed frequency"
+        MARGIN + 310,
+        low,
+        side,
+        _("Score of the predicted class"),
+        _("Observed frequency"),
     )
     square.line(_ENDS, _ENDS, PALE, dotted=True)
     used = [b for b in reliability_diagram(data) if b.count]
@@ -159,7 +176,7 @@ def _curves(page: PdfCanvas, data: Predictions, positive: PositiveClass | None) 
         ends = (share.low, share.high) if share.has_interval else (share.value,) * 2
         square.dot(b.mean_score, share.value, *ends, "#0072B2")
     right = MARGIN + 310 + side + 8
-    page.text(right, above - 10, "Images", 6.5, PALE)
+    page.text(right, above - 10, _("Images"), 6.5, PALE)
     for at, b in enumerate(used):
         line = f"{b.low:.1f}–{b.high:.1f}: {b.count:,}"
         page.text(right, above - 20 - 9 * at, line, 6.5)
@@ -170,7 +187,9 @@ def _roc(
     page: PdfCanvas, data: Predictions, wanted: Sequence[int], low: float, side: float
 ) -> list[tuple[str, str]]:
     """Draws the curves; (class, colour) of each."""
-    square = page.unit_square(MARGIN + 22, low, side, "1 − specificity", "Sensitivity")
+    square = page.unit_square(
+        MARGIN + 22, low, side, _("1 − specificity"), _("Sensitivity")
+    )
     square.line(_ENDS, _ENDS, PALE, dotted=True)
     colours, drawn = class_colours(data.classes), []
     for at in wanted:
@@ -193,12 +212,14 @@ def _legend(
         page.text(x, y - 9 * at, "—", 7, colour)
         page.text(x + 10, y - 9 * at, shortened(name, 88, 6.5), 6.5)
     if len(names) > 14:
-        page.text(x, y - 9 * 14, f"and {len(names) - 14} more", 6.5, PALE)
+        page.text(
+            x, y - 9 * 14, _("and {classes} more", classes=len(names) - 14), 6.5, PALE
+        )
 
 
 def _classes(page: PdfCanvas, evaluation: Evaluation) -> None:
-    page.heading("Class by class")
-    rows = [["Class", "Images", "Sensitivity", "PPV (precision)", "AUC"]]
+    page.heading(_("Class by class"))
+    rows = [[_("Class"), _("Images"), _("Sensitivity"), _("PPV (precision)"), _("AUC")]]
     for result in evaluation.per_class[:_CLASSES]:
         numbers = (result.sensitivity, result.precision, result.auc)
         rows.append([result.name, f"{result.images:,}", *map(str, numbers)])
@@ -207,16 +228,28 @@ def _classes(page: PdfCanvas, evaluation: Evaluation) -> None:
 
 
 def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
-    page.heading("Operating point")
+    page.heading(_("Operating point"))
     frozen = frozen_thresholds(run)
     if frozen is None:
-        page.paragraph("No threshold was chosen: the predicted class counts.")
+        page.paragraph(_("No threshold was chosen: the predicted class counts."))
         return
     rule = shortened(f"{frozen[0]}", 3 * _INSIDE, 7.5)
     again = model_card.chosen_again(run)
-    page.paragraph(f"Chosen on validation images only and frozen: {rule}.{again}", 7.5)
+    page.paragraph(
+        _("Chosen on validation images only and frozen: {rule}.", rule=rule) + again,
+        7.5,
+    )
     keys = ("sensitivity", "specificity", "ppv", "npv")
-    rows = [["Class", "Threshold", "Sensitivity", "Specificity", "PPV", "NPV"]]
+    rows = [
+        [
+            _("Class"),
+            _("Threshold"),
+            _("Sensitivity"),
+            _("Specificity"),
+            _("PPV"),
+            _("NPV"),
+        ]
+    ]
     for outcome in frozen_outcomes(run, data):
         rates = [str(outcome.metrics[key]) for key in keys]
         rows.append([outcome.name, f"{outcome.threshold:.3f}", *rates])
@@ -226,26 +259,36 @@ def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
 
 def _more(page: PdfCanvas, count: int) -> None:
     if count > _CLASSES:
-        more = f"{count - _CLASSES} more classes are in the HTML evaluation."
+        more = _(
+            "{classes} more classes are in the HTML evaluation.",
+            classes=count - _CLASSES,
+        )
         page.paragraph(more, 7, PALE)
 
 
 def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
-    page.heading("Limits")
+    page.heading(_("Limits"))
     temperature = stored_temperature(run)
     limits = [*model_card.limits(run, evaluation)]
     if temperature is None:
-        limits.append("Scores are as trained, not calibrated.")
+        limits.append(_("Scores are as trained, not calibrated."))
     else:
         limits.append(
-            f"The numbers are of the scores as trained; a temperature of "
-            f"{temperature.value:.2f} is stored for Diagnose."
+            _(
+                "The numbers are of the scores as trained; a temperature of "
+                "{temperature:.2f} is stored for Diagnose.",
+                temperature=temperature.value,
+            )
         )
     page.paragraph(shortened(" ".join(limits), 5 * _INSIDE, 7.5), 7.5)
 
 
 def _foot(page: PdfCanvas, run: Run) -> None:
     ended = model_card.when(run.status.ended or run.status.heartbeat)
-    said = f"MedModel {__version__}; run {run.id}"
-    said += f", ended {ended}" if ended else ""
+    values = {"version": __version__, "id": run.id}
+    said = (
+        _("MedModel {version}; run {id}, ended {ended}", ended=ended, **values)
+        if ended
+        else _("MedModel {version}; run {id}", **values)
+    )
     page.text(MARGIN, MARGIN - 12, said, 6.5, PALE)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medmodel.evaluation.calibration import ReliabilityBin
 from medmodel.evaluation.curves import DecisionCurve, Histogram, ThresholdCurve
+from medmodel.language import _
 from medmodel.reports.plots import figure, literal
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def roc_figure(
     curve: ThresholdCurve, colour: str, threshold: float | None = None
 ) -> Figure:
     """A ROC curve with its band; a dot where the threshold lies."""
-    drawing = _curve(curve, colour, "1 − specificity", "Sensitivity")
+    drawing = _curve(curve, colour, _("1 − specificity"), _("Sensitivity"))
     drawing.add_scatter(x=[0, 1], y=[0, 1], **line(GREY, "dot"), hoverinfo="skip")
     _mark(drawing, curve, threshold, colour)
     return drawing
@@ -44,7 +45,7 @@ def precision_recall_figure(
         share: Of the split's images that are of the class.
         threshold: Where a dot is drawn; None for no dot.
     """
-    drawing = _curve(curve, colour, "Sensitivity (recall)", "Precision")
+    drawing = _curve(curve, colour, _("Sensitivity (recall)"), _("Precision"))
     drawing.add_scatter(
         x=[0, 1], y=[share, share], **line(GREY, "dot"), hoverinfo="skip"
     )
@@ -68,7 +69,7 @@ def histogram_figure(
     shown = literal(name)
     parts = (
         (histogram.inside, 1, shown, colour),
-        (histogram.outside, -1, f"not {shown}", GREY),
+        (histogram.outside, -1, _("not {name}", name=shown), GREY),
     )
     shares = [100 * c / max(int(c.sum()), 1) for c, *_ in parts]
     most = max(float(share.max()) for share in shares) * 1.12 or 1.0
@@ -92,11 +93,11 @@ def histogram_figure(
     if threshold is not None:
         drawing.add_vline(threshold, line={"color": GREY, "dash": "dash"})
     drawing.update_layout(barmode="overlay")
-    drawing.update_xaxes(title=f"Score for {shown}", range=SQUARE)
+    drawing.update_xaxes(title=_("Score for {name}", name=shown), range=SQUARE)
     # Shares below the axis are shares, too.
     ticks = _round_steps(int(most))
     drawing.update_yaxes(
-        title="Per cent of the images",
+        title=_("Per cent of the images"),
         zeroline=True,
         zerolinecolor=GREY,
         range=[-most, most],
@@ -125,8 +126,15 @@ def _add_unseen_bars(
         unselected=unseen,
         customdata=[[*map(float, edges[at : at + 2]), height > 0] for at in used],
         hovertext=[
-            f"score {edges[at]:.3f}–{edges[at + 1]:.3f}<br>{counts[at]:,} images, "
-            f"{who}: {share[at]:.1f} %"
+            _(
+                "score {low:.3f}–{high:.3f}<br>{images:,} images, {group}: "
+                "{share:.1f} %",
+                low=edges[at],
+                high=edges[at + 1],
+                images=int(counts[at]),
+                group=who,
+                share=share[at],
+            )
             for at in used
         ],
         hoverinfo="text",
@@ -167,16 +175,25 @@ def reliability_figure(
         textfont={"size": 12},
         customdata=[[b.low, b.high] for b in used],
         hovertext=[
-            f"scores {b.low:.1f}–{b.high:.1f}: {b.count:,} images<br>"
-            f"mean score {b.mean_score:.3f}, observed frequency {b.share}"
+            _(
+                "scores {low:.1f}–{high:.1f}: {images:,} images<br>mean score "
+                "{mean_score:.3f}, observed frequency {share}",
+                low=b.low,
+                high=b.high,
+                images=b.count,
+                mean_score=b.mean_score,
+                share=b.share,
+            )
             for b in used
         ],
         hoverinfo="text",
         cliponaxis=False,
     )
     # Room for the number beside the last point.
-    drawing.update_xaxes(title=f"Score: {literal(claim)}", range=[-0.02, 1.12])
-    drawing.update_yaxes(title="Observed frequency", range=SQUARE)
+    drawing.update_xaxes(
+        title=_("Score: {claim}", claim=literal(claim)), range=[-0.02, 1.12]
+    )
+    drawing.update_yaxes(title=_("Observed frequency"), range=SQUARE)
     return drawing
 
 
@@ -185,9 +202,9 @@ def _labels_apart(curve: DecisionCurve, top: float) -> list[tuple[str, float]]:
     low, high = -0.15 * top, 1.15 * top
     step = (high - low) / 16
     ends = {
-        "model": float(curve.model[-1]),
-        "treat none (0)": 0.0,
-        "treat all (dashed)": float(curve.treat_all[-1]),
+        _("model"): float(curve.model[-1]),
+        _("treat none (0)"): 0.0,
+        _("treat all (dashed)"): float(curve.treat_all[-1]),
     }
     placed: list[tuple[str, float]] = []
     for text, end in sorted(ends.items(), key=lambda item: -item[1]):
@@ -210,7 +227,7 @@ def benefit_figure(
         x=x,
         y=curve.model,
         **line(colour),
-        hovertemplate="act from %{x:.2f}: net benefit %{y:.3f}<extra></extra>",
+        hovertemplate=_("act from %{x:.2f}: net benefit %{y:.3f}<extra></extra>"),
     )
     top = 1.3 * float(max(curve.model.max(), curve.treat_all.max(), 0.05))
     drawing.add_hline(0, line={"color": GREY, "width": 1})
@@ -228,9 +245,9 @@ def benefit_figure(
     drawing.update_layout(margin_r=130)
     if threshold is not None and 0 < threshold < 1:
         drawing.add_vline(threshold, line={"color": GREY, "dash": "dash"})
-    drawing.update_xaxes(title="Probability from which one acts", range=[0, 1])
+    drawing.update_xaxes(title=_("Probability from which one acts"), range=[0, 1])
     drawing.update_yaxes(
-        title="Net benefit per patient", range=[-0.15 * top, 1.15 * top]
+        title=_("Net benefit per patient"), range=[-0.15 * top, 1.15 * top]
     )
     return drawing
 
@@ -273,8 +290,12 @@ def _curve(curve: ThresholdCurve, colour: str, x: str, y: str) -> Figure:
         **line(colour),
         customdata=curve.thresholds,
         hovertemplate=(
-            f"{x} %{{x:.3f}}<br>{y} %{{y:.3f}}<br>threshold %{{customdata:.3f}}"
-            "<extra></extra>"
+            _(
+                "{x_title} %{{x:.3f}}<br>{y_title} %{{y:.3f}}<br>threshold "
+                "%{{customdata:.3f}}<extra></extra>",
+                x_title=x,
+                y_title=y,
+            )
         ),
     )
     drawing.update_xaxes(title=x, range=SQUARE)

@@ -31,6 +31,7 @@ from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
 from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds, later_choices
+from medmodel.language import N_, _, ngettext, translate
 from medmodel.quality.report_store import load_issues
 from medmodel.runs.copies import copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run, RunStore
@@ -39,6 +40,12 @@ from medmodel.runs.tables import read_split
 BLANK = ""
 """What nobody told the program; shown as a line to be filled in."""
 Fact = tuple[str, str]
+_SETTINGS = (
+    *(N_("pad"), N_("crop"), N_("stretch")),
+    *(N_("frozen"), N_("fine_tune"), N_("scratch")),
+    *(N_("axial"), N_("coronal"), N_("sagittal")),
+)
+"""Values of settings, which are said as they are written; here for the catalogue."""
 
 
 class GuidelineItem(NamedTuple):
@@ -59,56 +66,59 @@ class GuidelineItem(NamedTuple):
 
 def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
     """Page one: (heading, text), text `BLANK` where nothing is known."""
-    classes = ", ".join(evaluation.classes)
+    classes = _(", ").join(evaluation.classes)
     frozen = frozen_thresholds(run)
     facts = run.model_facts if run.model_path.exists() else None
-    counts = ", ".join(f"{c.name} {c.images:,}" for c in evaluation.per_class)
+    counts = _(", ").join(f"{c.name} {c.images:,}" for c in evaluation.per_class)
     return [
-        ("Name", run.title),
-        ("Version", f"Run {run.id}" + _dated(", trained ", run)),
-        ("Summary", f"Gives an image's probability for each of: {classes}."),
-        ("Mechanism", _network(run)),
-        ("Input", _preprocessing(facts.preprocessing) if facts else BLANK),
-        ("Outcome predicted", classes),
-        ("Intended population", BLANK),
-        ("Directions for use", BLANK),
+        (_("Name"), run.title),
+        (_("Version"), _version(run)),
         (
-            "Do not use for",
-            "Diagnosis, screening, triage, any decision about a person.",
+            _("Summary"),
+            _("Gives an image's probability for each of: {classes}.", classes=classes),
         ),
-        ("Trained on", trained_on(run)),
-        ("Tested on", tested_on(run, evaluation)),
-        ("Test images of each class", counts),
-        ("Copies in the test", test_copies(run)),
+        (_("Mechanism"), _network(run)),
+        (_("Input"), _preprocessing(facts.preprocessing) if facts else BLANK),
+        (_("Outcome predicted"), classes),
+        (_("Intended population"), BLANK),
+        (_("Directions for use"), BLANK),
+        (
+            _("Do not use for"),
+            _("Diagnosis, screening, triage, any decision about a person."),
+        ),
+        (_("Trained on"), trained_on(run)),
+        (_("Tested on"), tested_on(run, evaluation)),
+        (_("Test images of each class"), counts),
+        (_("Copies in the test"), test_copies(run)),
         *positive_facts(run),
-        ("Accuracy", f"{evaluation.accuracy}, n = {evaluation.accuracy.n:,}"),
-        ("Balanced accuracy", str(evaluation.balanced_accuracy)),
-        ("Area under the ROC curve", str(evaluation.auc)),
+        (_("Accuracy"), f"{evaluation.accuracy}, n = {evaluation.accuracy.n:,}"),
+        (_("Balanced accuracy"), str(evaluation.balanced_accuracy)),
+        (_("Area under the ROC curve"), str(evaluation.auc)),
         (
-            f"Baseline (majority class {evaluation.majority})",
-            f"accuracy {evaluation.baseline}",
+            _("Baseline (majority class {majority})", majority=evaluation.majority),
+            _("accuracy {baseline}", baseline=evaluation.baseline),
         ),
         (
-            "Operating point",
-            f"Chosen on validation: {frozen[0]}.{chosen_again(run)}"
+            _("Operating point"),
+            _("Chosen on validation: {rule}.", rule=frozen[0]) + chosen_again(run)
             if frozen
             else BLANK,
         ),
-        ("Calibration", _calibration(run)),
+        (_("Calibration"), _calibration(run)),
         (
-            "Warnings",
+            _("Warnings"),
             " ".join(
                 [
-                    "Not for clinical use: research and teaching only.",
+                    _("Not for clinical use: research and teaching only."),
                     *limits(run, evaluation),
                 ]
             ),
         ),
         (
-            "External validation",
+            _("External validation"),
             tested_on(run, evaluation) if run.tested_model else BLANK,
         ),
-        ("Contact", BLANK),
+        (_("Contact"), BLANK),
     ]
 
 
@@ -123,12 +133,11 @@ def positive_facts(run: Run) -> list[Fact]:
         return []
     positive = positive_class(run, data.classes)
     if positive is None:
-        return [("Positive class", NO_POSITIVE_CLASS)]
+        return [(_("Positive class"), _(NO_POSITIVE_CLASS))]
     metrics = class_metrics(data, positive.position)
-    basis = "guessed from the class names" if positive.guessed else "chosen by a user"
     return [
-        ("Positive class", f"{positive.name} ({basis})"),
-        *((METRICS[key].title, with_n(metrics[key])) for key in POSITIVE_METRICS),
+        (_("Positive class"), f"{positive.name} ({positive.basis})"),
+        *((_(METRICS[key].title), with_n(metrics[key])) for key in POSITIVE_METRICS),
     ]
 
 
@@ -142,23 +151,33 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
     said = [test_copies(run), evaluation.resolution]
     if not evaluation.patients:
         said.append(
-            "Patients are not known: images count as independent, so intervals may be "
-            "too narrow."
+            _(
+                "Patients are not known: images count as independent, so intervals "
+                "may be too narrow."
+            )
         )
     elif evaluation.patients < MINIMA["accuracy"].patients:
         said.append(few_patients(evaluation.patients))
     overlap = shared_patients(run)
     if overlap:
         said.append(
-            f"{overlap:,} test patients also occur in training or validation: expect "
-            "worse on new patients."
+            _(
+                "{patients:,} test patients also occur in training or validation: "
+                "expect worse on new patients.",
+                patients=overlap,
+            )
         )
     said += sample_size_warnings(run, evaluation, class_counts(read_split(run)))
     if not run.tested_model:
-        said.append("Tested on images of the same source only, not at another place.")
-    said.append("Says nothing about images unlike its training images.")
+        said.append(
+            _("Tested on images of the same source only, not at another place.")
+        )
+    said.append(_("Says nothing about images unlike its training images."))
     said.append(
-        "A heat map shows where the network was sensitive, not the outline of a lesion."
+        _(
+            "A heat map shows where the network was sensitive, not the outline "
+            "of a lesion."
+        )
     )
     return said
 
@@ -174,10 +193,13 @@ def test_copies(run: Run) -> str:
 
 def metrics_with_copies(evaluation: Evaluation) -> str:
     """A sentence with the numbers of all test images, copies among them."""
-    return (
-        f"With the copies (n = {evaluation.images:,}): accuracy {evaluation.accuracy}, "
-        f"balanced accuracy {evaluation.balanced_accuracy}, area under the ROC curve "
-        f"{evaluation.auc}."
+    return _(
+        "With the copies (n = {images:,}): accuracy {accuracy}, balanced "
+        "accuracy {balanced_accuracy}, area under the ROC curve {auc}.",
+        images=evaluation.images,
+        accuracy=evaluation.accuracy,
+        balanced_accuracy=evaluation.balanced_accuracy,
+        auc=evaluation.auc,
     )
 
 
@@ -205,56 +227,71 @@ def guideline_items(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:
     facts = run.model_facts if run.model_path.exists() else None
     external = tested_on(run, evaluation) if run.tested_model else BLANK
     chosen = (
-        f"Epoch {status.best_epoch}: what validation images liked best was kept."
+        _(
+            "Epoch {epoch}: what validation images liked best was kept.",
+            epoch=status.best_epoch,
+        )
         if status.best_epoch
         else BLANK
     )
     seen = _preprocessing(facts.preprocessing) if facts else BLANK
-    metrics = ", ".join(metric.title for metric in METRICS.values())
-    uncertainty = "95 % intervals: " + (
-        "patients kept together." if evaluation.patients else "images as independent."
+    metrics = _(", ").join(_(metric.title) for metric in METRICS.values())
+    uncertainty = (
+        _("95 % intervals: patients kept together.")
+        if evaluation.patients
+        else _("95 % intervals: images as independent.")
     )
     return [
-        GuidelineItem("Study design and goal", "5–6", "4", BLANK),
-        GuidelineItem("Data source", "7", "5a", f"Folder {Path(config.dataset).name}"),
-        GuidelineItem("Dates and sites of acquisition", "7", "5b, 6a", BLANK),
-        GuidelineItem("Inclusion and exclusion of patients", "8", "6b", BLANK),
-        GuidelineItem("Pre-processing and selection", "9–10", "7", seen),
-        GuidelineItem("De-identification", "11", "", BLANK),
-        GuidelineItem("Missing and unreadable data", "12", "11", _unreadable(run)),
-        GuidelineItem("Image acquisition protocol", "13", "", BLANK),
-        GuidelineItem("Quality and leakage checks", "9, 20", "7", data_quality(run)),
-        GuidelineItem("Reference standard and annotators", "14–18", "8", BLANK),
-        GuidelineItem("Partitions and their level", "19–20", "16", split_level(run)),
-        GuidelineItem("Sample size", "21, 35", "10, 20a", sample_sizes(run)),
-        GuidelineItem("Model", "22", "12c, 22", _described_network(run)),
-        GuidelineItem("Software and hardware", "23", "12", _environment(run)),
-        GuidelineItem("Training", "24–25", "12c, 21", _training(run)),
-        GuidelineItem("Rare classes", "25", "13", _imbalance(run)),
-        GuidelineItem("How the final model was chosen", "26", "12c", chosen),
-        GuidelineItem("Metrics", "28", "12e", metrics),
-        GuidelineItem("Uncertainty", "29", "12e, 23a", uncertainty),
-        GuidelineItem("Robustness", "30", "", BLANK),
-        GuidelineItem("Explainability", "31", "", "Saliency maps, on request."),
+        GuidelineItem(_("Study design and goal"), "5–6", "4", BLANK),
         GuidelineItem(
-            "Internal test",
+            _("Data source"),
+            "7",
+            "5a",
+            _("Folder {folder}", folder=Path(config.dataset).name),
+        ),
+        GuidelineItem(_("Dates and sites of acquisition"), "7", "5b, 6a", BLANK),
+        GuidelineItem(_("Inclusion and exclusion of patients"), "8", "6b", BLANK),
+        GuidelineItem(_("Pre-processing and selection"), "9–10", "7", seen),
+        GuidelineItem(_("De-identification"), "11", "", BLANK),
+        GuidelineItem(_("Missing and unreadable data"), "12", "11", _unreadable(run)),
+        GuidelineItem(_("Image acquisition protocol"), "13", "", BLANK),
+        GuidelineItem(_("Quality and leakage checks"), "9, 20", "7", data_quality(run)),
+        GuidelineItem(_("Reference standard and annotators"), "14–18", "8", BLANK),
+        GuidelineItem(_("Partitions and their level"), "19–20", "16", split_level(run)),
+        GuidelineItem(_("Sample size"), "21, 35", "10, 20a", sample_sizes(run)),
+        GuidelineItem(_("Model"), "22", "12c, 22", _described_network(run)),
+        GuidelineItem(_("Software and hardware"), "23", "12", _environment(run)),
+        GuidelineItem(_("Training"), "24–25", "12c, 21", _training(run)),
+        GuidelineItem(_("Rare classes"), "25", "13", _imbalance(run)),
+        GuidelineItem(_("How the final model was chosen"), "26", "12c", chosen),
+        GuidelineItem(_("Metrics"), "28", "12e", metrics),
+        GuidelineItem(_("Uncertainty"), "29", "12e, 23a", uncertainty),
+        GuidelineItem(_("Robustness"), "30", "", BLANK),
+        GuidelineItem(_("Explainability"), "31", "", _("Saliency maps, on request.")),
+        GuidelineItem(
+            _("Internal test"),
             "32",
             "16",
             BLANK if run.tested_model else tested_on(run, evaluation),
         ),
-        GuidelineItem("External test", "33", "16", external),
-        GuidelineItem("Ethics approval and registration", "34", "17, 18d", BLANK),
-        GuidelineItem("Patients' characteristics", "36", "20b", BLANK),
-        GuidelineItem("Performance", "37–38", "23a", _performance(evaluation)),
-        GuidelineItem("Fairness and subgroups", "38", "14, 23a", BLANK),
-        GuidelineItem("Failure analysis", "39", "", _failures(evaluation)),
-        GuidelineItem("Limitations", "40", "26", " ".join(limits(run, evaluation))),
+        GuidelineItem(_("External test"), "33", "16", external),
+        GuidelineItem(_("Ethics approval and registration"), "34", "17, 18d", BLANK),
+        GuidelineItem(_("Patients' characteristics"), "36", "20b", BLANK),
+        GuidelineItem(_("Performance"), "37–38", "23a", _performance(evaluation)),
+        GuidelineItem(_("Fairness and subgroups"), "38", "14, 23a", BLANK),
+        GuidelineItem(_("Failure analysis"), "39", "", _failures(evaluation)),
+        GuidelineItem(_("Limitations"), "40", "26", " ".join(limits(run, evaluation))),
         GuidelineItem(
-            "Intended use and clinical role", "41", "27", "None: research and teaching."
+            _("Intended use and clinical role"),
+            "41",
+            "27",
+            _("None: research and teaching."),
         ),
-        GuidelineItem("Protocol", "42", "18c", BLANK),
-        GuidelineItem("Availability of code, model and data", "43", "18e, 18f", BLANK),
-        GuidelineItem("Funding and interests", "44", "18a, 18b", BLANK),
+        GuidelineItem(_("Protocol"), "42", "18c", BLANK),
+        GuidelineItem(
+            _("Availability of code, model and data"), "43", "18e, 18f", BLANK
+        ),
+        GuidelineItem(_("Funding and interests"), "44", "18a, 18b", BLANK),
     ]
 
 
@@ -270,30 +307,57 @@ def evaluate_run(run: Run) -> Evaluation:
 
 def tested_on(run: Run, evaluation: Evaluation) -> str:
     """What the numbers rest on, as a sentence."""
-    who = f"{evaluation.images:,} images"
+    who = _("{images:,} images", images=evaluation.images)
     if evaluation.patients:
-        who += f" of {evaluation.patients:,} patients"
-    if run.tested_model:
-        mapping = run.class_mapping.items()
-        there = [f"{a} as {b}" for a, b in mapping if a.casefold() != b.casefold()]
-        counted = f" (counting {', '.join(there)})" if there else ""
-        return f"{who}, external: all of {Path(run.config.dataset).name}{counted}."
-    return f"{who}, internal test split. {split_level(run)} Seed {run.config.seed}."
+        who = _(
+            "{images:,} images of {patients:,} patients",
+            images=evaluation.images,
+            patients=evaluation.patients,
+        )
+    if not run.tested_model:
+        internal = _("{images}, internal test split.", images=who)
+        seed = _("Seed {seed}.", seed=run.config.seed)
+        return f"{internal} {split_level(run)} {seed}"
+    folder, mapping = Path(run.config.dataset).name, run.class_mapping.items()
+    there = [
+        _("{label} as {name}", label=a, name=b)
+        for a, b in mapping
+        if a.casefold() != b.casefold()
+    ]
+    if not there:
+        return _("{images}, external: all of {folder}.", images=who, folder=folder)
+    return _(
+        "{images}, external: all of {folder} (counting {classes}).",
+        images=who,
+        folder=folder,
+        classes=_(", ").join(there),
+    )
 
 
 def split_level(run: Run) -> str:
     """On which level the splits are apart, in sentences."""
     config, shared = run.config, shared_patients(run)
-    dealt = ""
+    sentences = [_split_by(shared)]
     if config.folds > 1:
-        fold = f"fold {config.fold} of {config.folds}"
-        dealt = f" Tested on {fold} of a cross-validation."
+        sentences.append(
+            _(
+                "Tested on fold {fold} of {folds} of a cross-validation.",
+                fold=config.fold,
+                folds=config.folds,
+            )
+        )
+    return " ".join(sentences)
+
+
+def _split_by(shared: int | None) -> str:
     if shared is None:
-        return "Split by image: patients are not known." + dealt
+        return _("Split by image: patients are not known.")
     if shared:
-        sentence = f"{shared:,} test patients also occur in training or validation."
-        return sentence + dealt
-    return "Split by patient: no patient number is in more than one split." + dealt
+        return _(
+            "{patients:,} test patients also occur in training or validation.",
+            patients=shared,
+        )
+    return _("Split by patient: no patient number is in more than one split.")
 
 
 def trained_on(run: Run) -> str:
@@ -305,9 +369,14 @@ def trained_on(run: Run) -> str:
     counts = rows.loc[rows["split"] == "train", "label"].value_counts().sort_index()
     if counts.empty:
         return BLANK
-    listed = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    listed = _(", ").join(f"{name} {count:,}" for name, count in counts.items())
     folder = Path(origin.config.dataset).name
-    return f"{int(counts.sum()):,} images of {folder} ({listed})."
+    return _(
+        "{images:,} images of {folder} ({classes}).",
+        images=int(counts.sum()),
+        folder=folder,
+        classes=listed,
+    )
 
 
 def data_quality(run: Run) -> str:
@@ -315,15 +384,22 @@ def data_quality(run: Run) -> str:
     issues = load_issues(Path(run.config.dataset))
     if issues is None:
         return BLANK
-    odd = [f"{f.title} ({f.count:,})" for f in issues if f.level != "ok"]
-    return f"Found: {'; '.join(odd)}." if odd else "Checked; nothing odd was found."
+    odd = [f"{translate(f.title)} ({f.count:,})" for f in issues if f.level != "ok"]
+    return (
+        _("Found: {findings}.", findings=_("; ").join(odd))
+        if odd
+        else _("Checked; nothing odd was found.")
+    )
 
 
 def few_patients(count: int) -> str:
     """A sentence: so few patients that no interval would hold what it promises."""
-    who = "1 patient" if count == 1 else f"{count} patients"
-    least = MINIMA["accuracy"].patients
-    return f"Only {who}: too few for intervals, which need {least} at least."
+    return ngettext(
+        "Only {count} patient: too few for intervals, which need {least} at least.",
+        "Only {count} patients: too few for intervals, which need {least} at least.",
+        count,
+        least=MINIMA["accuracy"].patients,
+    )
 
 
 def sample_sizes(run: Run) -> str:
@@ -332,9 +408,9 @@ def sample_sizes(run: Run) -> str:
     parts = []
     for split, rows in table.groupby("split", sort=False):
         counts = rows["label"].value_counts().sort_index().items()
-        listed = ", ".join(f"{name} {count:,}" for name, count in counts)
-        parts.append(f"{split}: {len(rows):,} ({listed})")
-    return "; ".join(parts)
+        listed = _(", ").join(f"{name} {count:,}" for name, count in counts)
+        parts.append(f"{_(str(split))}: {len(rows):,} ({listed})")
+    return _("; ").join(parts)
 
 
 def chosen_again(run: Run) -> str:
@@ -342,11 +418,21 @@ def chosen_again(run: Run) -> str:
     later = later_choices(run)
     if not later:
         return ""
-    times = "once" if len(later) == 1 else f"{len(later)} times"
-    return (
-        f" Chosen again {times} since, last on {when(later[-1].when)}, when the test "
-        "images had been seen; that is not shown here."
-    )
+    day = when(later[-1].when)
+    if len(later) == 1:
+        sentence = _(
+            "Chosen again once since, last on {day}, when the test images had been "
+            "seen; that is not shown here.",
+            day=day,
+        )
+    else:
+        sentence = _(
+            "Chosen again {times} times since, last on {day}, when the test images had "
+            "been seen; that is not shown here.",
+            times=len(later),
+            day=day,
+        )
+    return f" {sentence}"
 
 
 def when(moment: float) -> str:
@@ -357,11 +443,16 @@ def when(moment: float) -> str:
 
 
 def _preprocessing(seen: Preprocessing) -> str:
-    colour = "grey" if seen.colour == "grey" else "colour"
-    said = f"{seen.size} × {seen.size} pixels, {seen.fit}, {colour}"
+    parts = [
+        _("{side} × {side} pixels", side=seen.size),
+        _(seen.fit),
+        _("grey") if seen.colour == "grey" else _("colour"),
+    ]
     if seen.window != "auto":
-        said += f", scans through the window {seen.window}"
-    return said + (f", {seen.axis} slices" if seen.axis != "axial" else "")
+        parts.append(_("scans through the window {window}", window=seen.window))
+    if seen.axis != "axial":
+        parts.append(_("{axis} slices", axis=_(seen.axis)))
+    return _(", ").join(parts)
 
 
 def _origin(run: Run) -> Run | None:
@@ -375,22 +466,30 @@ def _origin(run: Run) -> Run | None:
         return None
 
 
-def _dated(before: str, run: Run) -> str:
+def _version(run: Run) -> str:
     date = when(run.status.ended or run.status.heartbeat)
-    return before + date if date else ""
+    if not date:
+        return _("Run {id}", id=run.id)
+    return _("Run {id}, trained {date}", id=run.id, date=date)
 
 
 def _described_network(run: Run) -> str:
     facts = run.model_facts if run.model_path.exists() else None
-    return _network(run) + (f"; {facts.parameters:,} parameters" if facts else "")
+    if facts is None:
+        return _network(run)
+    return _(
+        "{network}; {parameters:,} parameters",
+        network=_network(run),
+        parameters=facts.parameters,
+    )
 
 
 def _imbalance(run: Run) -> str:
     weighted = run.config.class_weights
     return (
-        "Class weights: rare classes weigh more in the loss."
+        _("Class weights: rare classes weigh more in the loss.")
         if weighted
-        else "Nothing was done."
+        else _("Nothing was done.")
     )
 
 
@@ -399,48 +498,66 @@ def _unreadable(run: Run) -> str:
     if index is None:
         return BLANK
     broken = int((index.table["error"] != "").sum())
-    return f"{broken:,} image files could not be read and were left out."
+    return _("{files:,} image files could not be read and were left out.", files=broken)
 
 
 def _performance(evaluation: Evaluation) -> str:
-    return (
-        f"Accuracy {evaluation.accuracy}, balanced accuracy "
-        f"{evaluation.balanced_accuracy}, area under the ROC curve {evaluation.auc}; "
-        "every class: see the evaluation."
+    return _(
+        "Accuracy {accuracy}, balanced accuracy {balanced_accuracy}, area "
+        "under the ROC curve {auc}; every class: see the evaluation.",
+        accuracy=evaluation.accuracy,
+        balanced_accuracy=evaluation.balanced_accuracy,
+        auc=evaluation.auc,
     )
 
 
 def _network(run: Run) -> str:
     config = run.config
-    recipe = RECIPES[config.recipe].title if config.recipe in RECIPES else config.recipe
-    return f"{MODEL_NAMES.get(config.model, config.model)}; recipe {recipe}"
+    recipe = config.recipe
+    if recipe in RECIPES:
+        recipe = _(RECIPES[recipe].title)
+    return _(
+        "{network}; recipe {recipe}",
+        network=_(MODEL_NAMES.get(config.model, config.model)),
+        recipe=recipe,
+    )
 
 
 def _training(run: Run) -> str:
     config, status = run.config, run.status
     ended = when(status.ended or status.heartbeat)
-    return (
-        f"{config.training}, at most {config.epochs} epochs, seed {config.seed}"
-        + (", classes weighted" if config.class_weights else "")
-        + (", augmented" if config.augmentation.active else "")
-        + (f"; ended {ended}" if ended else "")
-    )
+    parts = [
+        _(config.training),
+        _("at most {epochs} epochs", epochs=config.epochs),
+        _("seed {seed}", seed=config.seed),
+    ]
+    if config.class_weights:
+        parts.append(_("classes weighted"))
+    if config.augmentation.active:
+        parts.append(_("augmented"))
+    training = _(", ").join(parts)
+    if not ended:
+        return training
+    return _("{training}; ended {ended}", training=training, ended=ended)
 
 
 def _calibration(run: Run) -> str:
     temperature = stored_temperature(run)
     if temperature is None:
-        return "Scores are not calibrated."
-    return (
-        f"Temperature {temperature.value:.2f} {temperature.interval}, fitted on "
-        f"{temperature.images:,} validation images."
+        return _("Scores are not calibrated.")
+    return _(
+        "Temperature {temperature:.2f} {interval}, fitted on {images:,} validation "
+        "images.",
+        temperature=temperature.value,
+        interval=temperature.interval,
+        images=temperature.images,
     )
 
 
 def _environment(run: Run) -> str:
     values = run.environment
     names = ("python", "tensorflow", "keras", "numpy", "platform", "device")
-    return ", ".join(_said(values, names))
+    return _(", ").join(_said(values, names))
 
 
 def _said(values: dict[str, Any], names: tuple[str, ...]) -> Iterator[str]:
@@ -457,4 +574,7 @@ def _failures(evaluation: Evaluation) -> str:
         if i != j and evaluation.confusion[i, j]
     ]
     worst = sorted(pairs, reverse=True)[:3]
-    return "; ".join(f"{n:,} × {a} taken for {b}" for n, a, b in worst) or "No mistake."
+    return _("; ").join(
+        _("{images:,} × {label} taken for {choice}", images=n, label=a, choice=b)
+        for n, a, b in worst
+    ) or _("No mistake.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,6 +25,10 @@ INK, PALE, LINE = "#1c2730", "#55636e", "#c9d3da"
 _FONT = REPOSITORY / "assets" / "fonts" / "DejaVuSans.ttf"
 _MISSING = "□"
 _loading = threading.Lock()
+_EAST = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
+_OPENING, _CLOSING = "“‘（《「『【〔", "。，、；：？！）”’》」』】〕…"
+_UNIT = re.compile(rf"\s*(?:[{_OPENING}]*[{_EAST}]|[^\s{_EAST}]+)[{_CLOSING}]*")
+"""What stays on one line: a word, or a Chinese character with its punctuation."""
 
 
 class PdfCanvas:
@@ -209,10 +214,15 @@ def shortened(text: str, width: float, size: float) -> str:
 
 
 def wrapped(text: str, width: float, size: float) -> Iterable[str]:
-    """Lines that fit; between words where there are any, else within one."""
+    """Lines that fit; between words where there are any, else within one.
+
+    Chinese and Japanese have no blanks: a line may end after any of their characters,
+    but none begins with a full stop or ends with an opening bracket.
+    """
     line = ""
-    for word in text.split():
-        longer = f"{line} {word}" if line else word
+    for unit in _UNIT.findall(text):
+        word = unit.strip()
+        longer = f"{line}{' ' if word != unit else ''}{word}" if line else word
         if text_width(longer, size) <= width:
             line = longer
             continue

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.language import N_, _
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
@@ -29,7 +31,7 @@ OKABE_ITO = (
     "#8A8A8A",
     "#D9C81A",
 )
-HEATMAP_CAPTION = "Where the network was sensitive, not the outline of a lesion."
+HEATMAP_CAPTION = N_("Where the network was sensitive, not the outline of a lesion.")
 _MOST_NUMBERED = 20
 BAR_HEIGHT = 34
 """Height of one probability bar in pixels."""
@@ -186,14 +188,14 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
     if k <= _MOST_NUMBERED:
         _write_cells(drawing, counts, shares)
     drawing.update_xaxes(
-        title="Predicted class",
+        title=_("Predicted class"),
         side="top",
         tickvals=positions,
         ticktext=columns,
         ticks="",
     )
     drawing.update_yaxes(
-        title="True class",
+        title=_("True class"),
         autorange="reversed",
         tickvals=positions,
         ticktext=rows,
@@ -205,8 +207,10 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
 def heatmap_caption(heatmap: NDArray[np.floating], name: str) -> str:
     """What stands below a heat map for the class of that name."""
     if not np.any(heatmap):
-        return f"{HEATMAP_CAPTION} Here no place spoke for {name}: the map is empty."
-    return f"{HEATMAP_CAPTION} Yellow: most; violet: little."
+        more = _("Here no place spoke for {name}: the map is empty.", name=name)
+    else:
+        more = _("Yellow: most; violet: little.")
+    return f"{_(HEATMAP_CAPTION)} {more}"
 
 
 def overlay(
@@ -325,9 +329,14 @@ def _cell_sentences(
 ) -> list[list[str]]:
     return [
         [
-            f"{counts[i, j]} of {counts[i].sum()} {literal(label)}<br>"
-            f"predicted class {literal(choice)}: "
-            f"{literal(measured_share(shares[i, j]))}"
+            _(
+                "{images} of {total} {label}<br>predicted class {choice}: {share}",
+                images=counts[i, j],
+                total=counts[i].sum(),
+                label=literal(label),
+                choice=literal(choice),
+                share=literal(measured_share(shares[i, j])),
+            )
             for j, choice in enumerate(classes)
         ]
         for i, label in enumerate(classes)

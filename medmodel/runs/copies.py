@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medmodel.core.storage import damaged, read_as, write_json, write_rows
+from medmodel.language import _, ngettext
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_cells, read_header, read_predictions
 
@@ -58,56 +59,93 @@ class Copies:
         """What is known, in one or two sentences."""
         if self.identical is None and not self.near:
             return (
-                "Whether test images are copies of images of the model's own data set "
-                "was not checked: that data set was not here, or an earlier version "
-                "made this test."
+                _(
+                    "Whether test images are copies of images of the model's own data "
+                    "set was not checked: that data set was not here, or an earlier "
+                    "version made this test."
+                )
                 if self.external
-                else "Whether test images are copies of training or validation images "
-                "is not known for this run."
+                else _(
+                    "Whether test images are copies of training or validation images "
+                    "is not known for this run."
+                )
             )
+        counted = self._counted() if self.paths else self._none()
+        return " ".join(filter(None, (counted, self._near_unknown())))
+
+    def _near_unknown(self) -> str:
+        """Why near copies are not known; empty where they are."""
         if self.near is not None:
-            unknown = ""
-        elif self.external:
-            unknown = (
-                " Near copies could not be looked for: the model's own data set was "
+            return ""
+        if self.external:
+            return _(
+                "Near copies could not be looked for: the model's own data set was "
                 "not here."
             )
-        else:
-            unknown = " Near copies were not looked for in this run."
-        if not self.paths:
-            kind = "copy" if self.near is not None else "identical copy"
-            return f"No {kind} of {self._one} was found among the test images.{unknown}"
-        return f"{self._count()}: {self._consequence()}{unknown}"
+        return _("Near copies were not looked for in this run.")
 
-    @property
-    def _one(self) -> str:
+    def _none(self) -> str:
         if self.external:
-            return "an image of the model's own data set"
-        return "a training or validation image"
-
-    def _count(self) -> str:
-        copies = len(self.paths)
-        kinds = [
-            f"{len(paths):,} {word}"
-            for paths, word in ((self.identical, "identical"), (self.near, "near"))
-            if paths
-        ]
-        verb = "is a copy" if copies == 1 else "are copies"
-        whose = (
-            "images of the model's own data set"
-            if self.external
-            else "training or validation images"
-        )
+            return (
+                _(
+                    "No identical copy of an image of the model's own data set was "
+                    "found among the test images."
+                )
+                if self.near is None
+                else _(
+                    "No copy of an image of the model's own data set was found among "
+                    "the test images."
+                )
+            )
         return (
-            f"{copies:,} of {self.images:,} test images {verb} of {whose} "
-            f"({', '.join(kinds)})"
+            _(
+                "No identical copy of a training or validation image was found among "
+                "the test images."
+            )
+            if self.near is None
+            else _(
+                "No copy of a training or validation image was found among the test "
+                "images."
+            )
+        )
+
+    def _counted(self) -> str:
+        kinds = [
+            _("{copies:,} identical", copies=len(self.identical or ())),
+            _("{copies:,} near", copies=len(self.near or ())),
+        ]
+        values = {
+            "images": self.images,
+            "kinds": _(", ").join(
+                kind
+                for kind, paths in zip(kinds, (self.identical, self.near), strict=True)
+                if paths
+            ),
+            "consequence": self._consequence(),
+        }
+        if self.external:
+            return ngettext(
+                "{count:,} of {images:,} test images is a copy of images of the "
+                "model's own data set ({kinds}): {consequence}",
+                "{count:,} of {images:,} test images are copies of images of the "
+                "model's own data set ({kinds}): {consequence}",
+                len(self.paths),
+                **values,
+            )
+        return ngettext(
+            "{count:,} of {images:,} test images is a copy of training or validation "
+            "images ({kinds}): {consequence}",
+            "{count:,} of {images:,} test images are copies of training or validation "
+            "images ({kinds}): {consequence}",
+            len(self.paths),
+            **values,
         )
 
     def _consequence(self) -> str:
         if self.all_are_copies:
-            return "the numbers show what was remembered, not how new images fare."
+            return _("the numbers show what was remembered, not how new images fare.")
         left = self.images - len(self.paths)
-        return f"the numbers are of the other {left:,}."
+        return _("the numbers are of the other {images:,}.", images=left)
 
 
 @dataclass(frozen=True)
@@ -208,7 +246,7 @@ def _near(run: Run) -> frozenset[str] | None:
     if not path.exists():
         return None
     if read_header(path) != [*_COLUMNS]:
-        raise damaged(path, "it has no column path")
+        raise damaged(path, _("it has no column path"))
     return frozenset(cells[0] for cells in read_cells(path, *_COLUMNS))
 
 

@@ -14,9 +14,10 @@ from medmodel.core.errors import (
     TrainingError,
     storage_fault,
 )
+from medmodel.language import N_, _
 from medmodel.runs.status import Failure
 
-NOT_SAVED_ADVICE = "What was saved before is kept."
+NOT_SAVED_ADVICE = N_("What was saved before is kept.")
 _FULL = (STORAGE_FAULTS[errno.ENOSPC], STORAGE_FAULTS[errno.EDQUOT])
 
 
@@ -36,13 +37,20 @@ def failure_of(error: BaseException) -> Failure:
         failure = _known(cause)
         if failure is not None:
             return failure
-    detail = str(error).strip() or "no details"
+    detail = str(error).strip() or _("no details")
     return Failure(
         "bug",
-        f"Something went wrong inside MedModel: {type(error).__name__}: "
-        f"{detail.splitlines()[0][:300]}",
-        "This is an error in our code, not in your data. The log has the details; "
-        f"please report them. {NOT_SAVED_ADVICE}",
+        _(
+            "Something went wrong inside MedModel: {kind}: {detail}",
+            kind=type(error).__name__,
+            detail=detail.splitlines()[0][:300],
+        ),
+        _with_kept(
+            _(
+                "This is an error in our code, not in your data. The log has the "
+                "details; please report them."
+            )
+        ),
     )
 
 
@@ -60,11 +68,12 @@ def _known(error: BaseException) -> Failure | None:
         return Failure(
             "not_a_number",
             str(error),
-            "Choose a learning rate ten times smaller, or precision float32. "
-            f"{NOT_SAVED_ADVICE}",
+            _with_kept(
+                _("Choose a learning rate ten times smaller, or precision float32.")
+            ),
         )
     if isinstance(error, MedModelError):
-        advice = "Check the data set and the settings, then train again."
+        advice = _("Check the data set and the settings, then train again.")
         return Failure("data", str(error), advice)
     fault = storage_fault(error)
     if fault is not None:
@@ -72,11 +81,19 @@ def _known(error: BaseException) -> Failure | None:
     if _is_out_of_memory(error):
         return Failure(
             "out_of_memory",
-            "The memory of the device did not suffice.",
-            "Choose a smaller batch, a smaller image size or a smaller model, or wait "
-            f"until other programs have ended. {NOT_SAVED_ADVICE}",
+            _("The memory of the device did not suffice."),
+            _with_kept(
+                _(
+                    "Choose a smaller batch, a smaller image size or a smaller model, "
+                    "or wait until other programs have ended."
+                )
+            ),
         )
     return None
+
+
+def _with_kept(advice: str) -> str:
+    return f"{advice} {_(NOT_SAVED_ADVICE)}"
 
 
 def _storage_failure(error: BaseException, fault: StorageFault) -> Failure:
@@ -86,7 +103,7 @@ def _storage_failure(error: BaseException, fault: StorageFault) -> Failure:
     return Failure(
         "disk_full" if fault in _FULL else "storage",
         f"{what} ({file})." if file else f"{what}.",
-        f"{advice}. Then press Resume. {NOT_SAVED_ADVICE}",
+        _with_kept(_("{advice}. Then press Resume.", advice=advice)),
     )
 
 

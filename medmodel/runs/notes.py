@@ -12,6 +12,7 @@ from typing import Any
 from medmodel.core import audit
 from medmodel.core.errors import FileError, RunError
 from medmodel.core.storage import damaged, read_as, set_aside, write_json
+from medmodel.language import _
 from medmodel.runs.run import Run
 
 FILE = "notes.json"
@@ -73,7 +74,7 @@ def change_notes(
     # Two people may note something on one run: none of it may be lost.
     with run.notes_lock:
         if not run.folder.is_dir():
-            raise RunError(f"There is no run {run.id} any more.")
+            raise RunError(_("There is no run {id} any more.", id=run.id))
         try:
             before = _read_or_set_aside(run)
             after = replace(before, **changes)
@@ -82,7 +83,11 @@ def change_notes(
             write_json(run.folder / FILE, after)
         except OSError as error:
             raise RunError(
-                f"The notes of {run.title} cannot be written: {error.strerror}."
+                _(
+                    "The notes of {title} cannot be written: {reason}.",
+                    title=run.title,
+                    reason=error.strerror,
+                )
             ) from error
     # How much was noted, not what: it may name somebody.
     audit.record(
@@ -105,13 +110,20 @@ def _read_or_set_aside(run: Run) -> Notes:
 
 def _check_note(note: str) -> None:
     if len(note) > LONGEST_NOTE:
-        raise RunError(f"A note has at most {LONGEST_NOTE:,} characters.")
+        raise RunError(
+            _(
+                "A note has at most {characters:,} characters.",
+                characters=LONGEST_NOTE,
+            )
+        )
 
 
 def _checked(tags: Iterable[str]) -> tuple[str, ...]:
     cleaned = sorted({" ".join(tag.split()) for tag in tags} - {""})
     if len(cleaned) > MOST_TAGS:
-        raise RunError(f"A run has at most {MOST_TAGS} tags.")
+        raise RunError(_("A run has at most {tags} tags.", tags=MOST_TAGS))
     if any(len(tag) > LONGEST_TAG for tag in cleaned):
-        raise RunError(f"A tag has at most {LONGEST_TAG} characters.")
+        raise RunError(
+            _("A tag has at most {characters} characters.", characters=LONGEST_TAG)
+        )
     return tuple(cleaned)

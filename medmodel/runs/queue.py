@@ -27,6 +27,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device, tensorflow_environment
 from medmodel.core.errors import RunError
 from medmodel.core.storage import Lock, locked, read_as, write_json
+from medmodel.language import N_, SOURCE, _, speaking
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 
@@ -99,13 +100,13 @@ def stop(run: Run) -> None:
     with _queue_lock(store):
         status = run.status
         if not status.state.active:
-            raise RunError(f"The run {run.title} has ended already.")
+            raise RunError(_("The run {title} has ended already.", title=run.title))
         if status.state is RunStatus.QUEUED:
-            run.write_status(_stopped(status, "Stopped before it began."))
+            run.write_status(_stopped(status, N_("Stopped before it began.")))
         elif stop_overdue(run):
             _kill(run)
             if not run.alive:
-                run.write_status(_stopped(status, "Stopped by force."))
+                run.write_status(_stopped(status, N_("Stopped by force.")))
         else:
             run.request_stop()
     audit.record("stop", run=run.id)
@@ -132,8 +133,12 @@ def resume(run: Run, store: RunStore) -> None:
         status = run.status
         if status.state.active or status.state is RunStatus.DONE:
             raise RunError(
-                f"The run {run.title} is {status.state.value}: only a run that was "
-                "stopped, interrupted or failed can be resumed."
+                _(
+                    "The run {title} is {state}: only a run that was stopped, "
+                    "interrupted or failed can be resumed.",
+                    title=run.title,
+                    state=_(status.state.value),
+                )
             )
         run.clear_stop()
         run.write_status(
@@ -248,7 +253,8 @@ def claim_next(store: RunStore) -> Claim | None:
         reserved: set[str] = set()
         for run, status in waiting(store):
             try:
-                choices = _choices(run.config.device)
+                with speaking(SOURCE):  # The reason is kept with the run.
+                    choices = _choices(run.config.device)
             except RunError as error:
                 run.write_status(_unstartable(status, str(error)))
                 continue
@@ -273,7 +279,13 @@ def claim_run(run: Run) -> Claim | None:
     with _queue_lock(store):
         status = run.status
         if status.state in (RunStatus.RUNNING, RunStatus.DONE):
-            raise RunError(f"The run {run.title} is {status.state.value} already.")
+            raise RunError(
+                _(
+                    "The run {title} is {state} already.",
+                    title=run.title,
+                    state=_(status.state.value),
+                )
+            )
         return _claim(run, status, _choices(run.config.device))
 
 
@@ -328,7 +340,13 @@ def _choices(name: str) -> list[list[Device]]:
     matching = [device for device in all_devices if device.name == name]
     if not matching:
         names = ", ".join(device.name for device in all_devices)
-        raise RunError(f"This machine has no device {name}; it has {names}.")
+        raise RunError(
+            _(
+                "This machine has no device {name}; it has {names}.",
+                name=name,
+                names=names,
+            )
+        )
     return [matching]
 
 
@@ -357,7 +375,7 @@ def _stopped(status: Status, message: str) -> Status:
 
 
 def _unstartable(status: Status, message: str) -> Status:
-    advice = "Start it again with another device."
+    advice = N_("Start it again with another device.")
     return replace(
         _stopped(status, message),
         state=RunStatus.FAILED,

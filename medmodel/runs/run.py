@@ -29,6 +29,7 @@ from medmodel.core.storage import (
     read_as,
     write_json,
 )
+from medmodel.language import N_, _
 from medmodel.runs import trash
 from medmodel.runs.status import ExternalTest, Failure, ModelFacts, RunStatus, Status
 
@@ -80,7 +81,14 @@ class Run:
         """
         config = self._read("config.json", TrainConfig)
         for name, problem in config.problems().items():
-            raise ConfigError(name, f"The config.json of run {self.id}: {problem}")
+            raise ConfigError(
+                name,
+                _(
+                    "The config.json of run {id}: {problem}",
+                    id=self.id,
+                    problem=problem,
+                ),
+            )
 
     @property
     def title(self) -> str:
@@ -103,7 +111,7 @@ class Run:
                 raise
             done = self.predictions_path.exists()
             state = RunStatus.DONE if done else RunStatus.STOPPED
-            return Status(state, "finished", "Its status is lost.")
+            return Status(state, "finished", N_("Its status is lost."))
         if status.state is RunStatus.RUNNING and not self.alive:
             # The worker may have ended between the two looks: read once more.
             status = self._read("status.json", Status)
@@ -113,9 +121,11 @@ class Run:
                     state=RunStatus.INTERRUPTED,
                     failure=Failure(
                         "killed",
-                        "The training process ended without a word: it was killed, "
-                        "ran out of memory, or the machine went down.",
-                        "Nothing that was saved is lost: press Resume.",
+                        N_(
+                            "The training process ended without a word: it was killed, "
+                            "ran out of memory, or the machine went down."
+                        ),
+                        N_("Nothing that was saved is lost: press Resume."),
                     ),
                 )
         return status
@@ -142,9 +152,18 @@ class Run:
         try:
             content = read_as(self.folder / name, kind)
         except FileError as error:
-            raise RunError(f"The {name} of run {self.id}: {error}") from error
+            raise RunError(
+                _(
+                    "The {file} of run {id}: {reason}",
+                    file=name,
+                    id=self.id,
+                    reason=error,
+                )
+            ) from error
         if content is None:
-            raise RunError(f"The run {self.id} has no {name} any more.")
+            raise RunError(
+                _("The run {id} has no {file} any more.", id=self.id, file=name)
+            )
         return content
 
     @property
@@ -173,11 +192,15 @@ class Run:
             RunError: The run has no model yet, or model.json is damaged.
         """
         if not self.model_path.exists():
-            raise RunError(f"The run {self.title} has no trained model yet.")
+            raise RunError(
+                _("The run {title} has no trained model yet.", title=self.title)
+            )
         facts = self._read("model.json", ModelFacts)
         names, side = facts.class_names, facts.preprocessing.size
         if len(set(names)) < max(len(names), 1) or not 1 <= side <= LARGEST_SIDE:
-            reason = "a name of a class occurs twice, or its size is none of an image"
+            reason = _(
+                "a name of a class occurs twice, or its size is none of an image"
+            )
             raise RunError(str(damaged(self.folder / "model.json", reason)))
         return facts
 
@@ -240,7 +263,7 @@ class Run:
         path = self.folder / "external.json"
         test = read_as(path, ExternalTest)
         if test and not RUN_ID.fullmatch(test.model):
-            raise damaged(path, "that is not the id of a run")
+            raise damaged(path, _("that is not the id of a run"))
         return test
 
     def write_model_facts(self, facts: ModelFacts) -> None:
@@ -330,8 +353,12 @@ class RunStore:
         except OSError as error:
             shutil.rmtree(hidden, ignore_errors=True)
             raise RunError(
-                f"The run cannot be written to {self.folder}: {error.strerror}. Free "
-                "some space, or see who may write there."
+                _(
+                    "The run cannot be written to {folder}: {reason}. Free some "
+                    "space, or see who may write there.",
+                    folder=self.folder,
+                    reason=error.strerror,
+                )
             ) from error
         return Run(self.folder / name)
 
@@ -342,12 +369,19 @@ class RunStore:
             RunError: The id is malformed or there is no such run.
         """
         if not RUN_ID.fullmatch(run_id):
-            raise RunError("That is not the id of a run.")
+            raise RunError(_("That is not the id of a run."))
         run = Run(self.folder / run_id)
         if not _is_run(run.folder):
-            raise RunError(f"There is no run {run_id}: it may have been deleted.")
+            raise RunError(
+                _("There is no run {id}: it may have been deleted.", id=run_id)
+            )
         if self._leads_out(run.folder):
-            raise RunError(f"The folder of run {run_id} is a link: it is not followed.")
+            raise RunError(
+                _(
+                    "The folder of run {id} is a link: it is not followed.",
+                    id=run_id,
+                )
+            )
         return run
 
     def list(self) -> list[Run]:
@@ -370,17 +404,21 @@ class RunStore:
             RunError: A worker holds it, it is gone already, or it cannot be moved.
         """
         if not run.folder.is_dir():
-            raise RunError(f"There is no run {run.id} any more.")
+            raise RunError(_("There is no run {id} any more.", id=run.id))
         lock = run.lock
         if not lock.acquire():
-            raise RunError("This run is being trained: stop it first.")
+            raise RunError(_("This run is being trained: stop it first."))
         try:
             trash.discard(self.root, run.folder, "run", _title(run))
         except FileNotFoundError as error:
-            raise RunError(f"There is no run {run.id} any more.") from error
+            raise RunError(_("There is no run {id} any more.", id=run.id)) from error
         except OSError as error:
             raise RunError(
-                f"{run.id} cannot be moved to the trash: {error.strerror}."
+                _(
+                    "{id} cannot be moved to the trash: {reason}.",
+                    id=run.id,
+                    reason=error.strerror,
+                )
             ) from error
         finally:
             lock.release()

@@ -23,6 +23,7 @@ import msgspec
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import MALFORMED, FileError, RunError
 from medmodel.core.storage import damaged, replacing
+from medmodel.language import SOURCE, _, speaking, translate
 from medmodel.runs.copies import copies_among
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
@@ -123,10 +124,10 @@ def unreadable(store: RunStore) -> list[str]:
     sentences: list[str] = []
     for run in store.list():
         try:
-            sentences += _entry(run).problems
+            sentences += map(translate, _entry(run).problems)
         except RunError as error:
             if os.path.lexists(run.folder):  # else it was deleted just now
-                sentences.append(str(error))
+                sentences.append(translate(str(error)))
     return sentences
 
 
@@ -157,17 +158,25 @@ def _entry(run: Run) -> Entry:
         entry = cached[1]
     else:
         try:
-            entry = _read(run)
+            with speaking(SOURCE):  # It is kept for every session.
+                entry = _read(run)
         except FileError as error:
             raise RunError(str(error)) from error
         except OSError as error:
             raise RunError(
-                f"The files of run {run.id} cannot be read: {error.strerror}."
+                _(
+                    "The files of run {id} cannot be read: {reason}.",
+                    id=run.id,
+                    reason=error.strerror,
+                )
             ) from error
         except MALFORMED as error:
             raise RunError(
-                f"The files of run {run.id} are damaged: restore its folder from a "
-                "backup, or remove it."
+                _(
+                    "The files of run {id} are damaged: restore its folder from a "
+                    "backup, or remove it.",
+                    id=run.id,
+                )
             ) from error
         with _lock:
             _known[run.folder] = (stamp, entry)
@@ -313,6 +322,6 @@ def _test_accuracy(run: Run) -> tuple[float | None, int]:
                 values = [float(text) for text in row]
                 right += classes[values.index(max(values))] == label
             except ValueError as error:  # no number, or no class
-                raise damaged(path, "a score is no number") from error
+                raise damaged(path, _("a score is no number")) from error
             total += 1
     return (right / total if total else None), total

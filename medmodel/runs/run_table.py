@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medmodel.core.config import RECIPES, TrainConfig
+from medmodel.language import _
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.setting_words import setting_text, setting_title
@@ -102,7 +103,7 @@ def unlike_most(texts: pd.DataFrame) -> pd.DataFrame:
     """
     usual = [
         max(reversed(list(column)), key=Counter(column).__getitem__)
-        for _, column in texts.items()
+        for _name, column in texts.items()
     ]
     return texts != usual
 
@@ -142,8 +143,11 @@ def distinct_names(runs: Sequence[Entry], short: bool = False) -> dict[str, str]
     for title in dict.fromkeys(titles.values()):
         namesakes = [entry for entry in runs if titles[entry.run.id] == title]
         for candidates in (
-            [title for _ in namesakes],
-            [f"{title}, seed {entry.config.seed}" for entry in namesakes],
+            [title] * len(namesakes),
+            [
+                _("{title}, seed {seed}", title=title, seed=entry.config.seed)
+                for entry in namesakes
+            ],
             [
                 f"{title} ({_recipe(entry.config)}{_when(entry.run.id)})"
                 for entry in namesakes
@@ -178,7 +182,7 @@ def _when(run_id: str) -> str:
 def _recipe(config: TrainConfig) -> str:
     """The recipe of a run whose name does not tell it, with a comma."""
     named = config.name and config.recipe in RECIPES
-    return f"{RECIPES[config.recipe].title}, " if named else ""
+    return f"{_(RECIPES[config.recipe].title)}, " if named else ""
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,39 +6,40 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import MODEL_NAMES, RECIPES
+from medmodel.language import N_, _
 
 TITLES = {
-    "dataset": "Data set",
-    "recipe": "Recipe",
-    "model": "Network",
-    "training": "Training",
-    "weights": "Initial weights",
-    "size": "Input size",
-    "fit": "Fit to the input size",
-    "colour": "Colour",
-    "window": "Window of scans",
-    "steps": "Enhancement steps",
-    "epochs": "Epochs at most",
-    "batch_size": "Batch size",
-    "learning_rate": "Learning rate",
-    "optimizer": "Optimizer",
-    "augmentation.shift": "Augmentation: shift",
-    "augmentation.rotation": "Augmentation: rotation",
-    "augmentation.zoom": "Augmentation: zoom",
-    "augmentation.brightness": "Augmentation: brightness",
-    "augmentation.contrast": "Augmentation: contrast",
-    "augmentation.flip_horizontal": "Augmentation: horizontal flip",
-    "augmentation.flip_vertical": "Augmentation: vertical flip",
-    "class_weights": "Class weights",
-    "patience": "Early stopping",
-    "precision": "Arithmetic precision",
-    "seed": "Seed",
-    "device": "Device",
-    "val_fraction": "Validation fraction",
-    "test_fraction": "Test fraction",
-    "patient_pattern": "Patient ID pattern",
-    "folds": "Folds of the cross-validation",
-    "fold": "Tested fold",
+    "dataset": N_("Data set"),
+    "recipe": N_("Recipe"),
+    "model": N_("Network"),
+    "training": N_("Training"),
+    "weights": N_("Initial weights"),
+    "size": N_("Input size"),
+    "fit": N_("Fit to the input size"),
+    "colour": N_("Colour"),
+    "window": N_("Window of scans"),
+    "steps": N_("Enhancement steps"),
+    "epochs": N_("Epochs at most"),
+    "batch_size": N_("Batch size"),
+    "learning_rate": N_("Learning rate"),
+    "optimizer": N_("Optimizer"),
+    "augmentation.shift": N_("Augmentation: shift"),
+    "augmentation.rotation": N_("Augmentation: rotation"),
+    "augmentation.zoom": N_("Augmentation: zoom"),
+    "augmentation.brightness": N_("Augmentation: brightness"),
+    "augmentation.contrast": N_("Augmentation: contrast"),
+    "augmentation.flip_horizontal": N_("Augmentation: horizontal flip"),
+    "augmentation.flip_vertical": N_("Augmentation: vertical flip"),
+    "class_weights": N_("Class weights"),
+    "patience": N_("Early stopping"),
+    "precision": N_("Arithmetic precision"),
+    "seed": N_("Seed"),
+    "device": N_("Device"),
+    "val_fraction": N_("Validation fraction"),
+    "test_fraction": N_("Test fraction"),
+    "patient_pattern": N_("Patient ID pattern"),
+    "folds": N_("Folds of the cross-validation"),
+    "fold": N_("Tested fold"),
 }
 """Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
 _FRACTIONS = (
@@ -46,53 +47,61 @@ _FRACTIONS = (
     *("augmentation.brightness", "augmentation.contrast"),
 )
 _WORDS = {
-    ("training", "frozen"): "Linear layer on pretrained features",
-    ("training", "fine_tune"): "Fine-tuning",
-    ("training", "scratch"): "From scratch",
-    ("fit", "pad"): "Black borders",
-    ("fit", "crop"): "Cut to the centre",
-    ("fit", "stretch"): "Stretched",
-    ("colour", "rgb"): "Colour",
-    ("colour", "grey"): "Grey",
-    ("window", "auto"): "Automatic",
-    ("weights", ""): "Random",
+    ("training", "frozen"): N_("Linear layer on pretrained features"),
+    ("training", "fine_tune"): N_("Fine-tuning"),
+    ("training", "scratch"): N_("From scratch"),
+    ("fit", "pad"): N_("Black borders"),
+    ("fit", "crop"): N_("Cut to the centre"),
+    ("fit", "stretch"): N_("Stretched"),
+    ("colour", "rgb"): N_("Colour"),
+    ("colour", "grey"): N_("Grey"),
+    ("window", "auto"): N_("Automatic"),
+    ("weights", ""): N_("Random"),
     ("weights", "imagenet"): "ImageNet",
-    ("precision", "auto"): "Automatic",
-    ("device", "auto"): "Automatic",
-    ("device", "cpu"): "Processor",
-    ("device", "all_gpus"): "All GPUs",
+    ("precision", "auto"): N_("Automatic"),
+    ("device", "auto"): N_("Automatic"),
+    ("device", "cpu"): N_("Processor"),
+    ("device", "all_gpus"): N_("All GPUs"),
     ("optimizer", "adam"): "Adam",
     ("optimizer", "adamw"): "AdamW",
     ("optimizer", "sgd"): "SGD",
-    ("patient_pattern", ""): "None: patients are not known",
+    ("patient_pattern", ""): N_("None: patients are not known"),
 }
 
 
 def setting_title(name: str) -> str:
     """What a setting is called; one of a newer version as it is written."""
-    return TITLES.get(name, name.replace("_", " ").capitalize())
+    return _(TITLES.get(name, name.replace("_", " ").capitalize()))
 
 
 def setting_text(name: str, value: Any) -> str:
     """The value of a setting in words, with its unit."""
     if isinstance(value, str) and (name, value) in _WORDS:
-        return _WORDS[name, value]
+        return _(_WORDS[name, value])
     if isinstance(value, bool):
-        return "Yes" if value else "No"
+        return _("Yes") if value else _("No")
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "None"
+        return ", ".join(map(str, value)) or _("None")
     if name == "recipe" and value in RECIPES:
-        return RECIPES[value].title
+        return _(RECIPES[value].title)
     if name == "model":
-        return MODEL_NAMES.get(value, str(value))
+        return _(MODEL_NAMES.get(value, str(value)))
     if name == "weights":
         return Path(value).name
     if name == "size":
-        return f"{value} × {value} pixels" if value else "Chosen on validation images"
+        return (
+            _("{side} × {side} pixels", side=value)
+            if value
+            else _("Chosen on validation images")
+        )
     if name == "patience":
-        return f"After {value} epochs without a lower loss" if value else "Off"
+        return (
+            _("After {epochs} epochs without a lower loss", epochs=value)
+            if value
+            else _("Off")
+        )
     if name in _FRACTIONS:
         return f"{100 * value:g} %"
     if name == "augmentation.rotation":
         return f"{value:g}°"
-    return str(value) or "None"
+    return str(value) or _("None")

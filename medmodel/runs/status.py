@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.language import N_
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A number of things, as a file may hold it."""
@@ -22,12 +23,12 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=LATEST_TIME)]
 class RunStatus(str, Enum):
     """State of a run in its life cycle."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
+    QUEUED = N_("queued")
+    RUNNING = N_("running")
+    DONE = N_("done")
+    STOPPED = N_("stopped")
+    FAILED = N_("failed")
+    INTERRUPTED = N_("interrupted")
 
     @property
     def active(self) -> bool:
@@ -84,7 +85,7 @@ class Status:
 
     state: RunStatus
     phase: str = "waiting"
-    message: str = "Waiting for its turn."
+    message: str = N_("Waiting for its turn.")
     done: Count = 0
     total: Count = 0
     epoch: Count = 0

@@ -18,6 +18,7 @@ import psutil
 from medmodel.core import devices
 from medmodel.core.job import Job
 from medmodel.core.storage import remove_temporaries
+from medmodel.language import N_, _
 from medmodel.runs import tables
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
@@ -36,6 +37,51 @@ _WRITTEN = (
     *("predictions.csv", "reference.npz", "worker.json"),
 )
 """What the process writes that trains a run, and no other."""
+
+
+_SENTENCES = {
+    "checking": (
+        N_("Checking the images."),
+        N_("Checking the images: {done:,} of {total:,}."),
+    ),
+    "preparing": (
+        N_("Preparing the images."),
+        N_("Preparing the images: {done:,} of {total:,}."),
+    ),
+    "pilot": (
+        N_("Choosing the image size."),
+        N_("Choosing the image size: {done:,} of {total:,}."),
+    ),
+    "features": (
+        N_("Computing features."),
+        N_("Computing features: {done:,} of {total:,}."),
+    ),
+    "training": (
+        N_("Training."),
+        N_("Training: {done:,} of {total:,}."),
+    ),
+    "comparing": (
+        N_("Looking for copies of the model's own images."),
+        N_("Looking for copies of the model's own images: {done:,} of {total:,}."),
+    ),
+    "testing": (
+        N_("Testing the model on the images."),
+        N_("Testing the model on the images: {done:,} of {total:,}."),
+    ),
+    "copies": (
+        N_("Comparing test images with training images."),
+        N_("Comparing test images with training images: {done:,} of {total:,}."),
+    ),
+    "evaluating": (
+        N_("Evaluating on validation and test images."),
+        N_("Evaluating on validation and test images: {done:,} of {total:,}."),
+    ),
+    "waiting for another run to time the same steps": (
+        N_("Waiting for another run to time the same steps."),
+        N_("Waiting for another run to time the same steps: {done:,} of {total:,}."),
+    ),
+}
+"""Phase -> what is said of it, and with how much of it is done."""
 
 
 class StatusWriter:
@@ -234,7 +280,7 @@ class StatusWriter:
                 status = self._status
             if status.state is RunStatus.RUNNING and self.stop_requested:
                 # The first step of a network may take long: nobody shall press again.
-                status = replace(status, message=f"Stopping. {status.message}")
+                status = replace(status, message=f"{N_('Stopping.')} {status.message}")
             self._written = time.monotonic()
             self.run.write_status(status)
 
@@ -268,15 +314,8 @@ class StatusWriter:
 
 
 def _sentence(phase: str, done: int, total: int) -> str:
-    verb = {
-        "checking": "Checking the images",
-        "preparing": "Preparing the images",
-        "pilot": "Choosing the image size",
-        "features": "Computing features",
-        "training": "Training",
-        "comparing": "Looking for copies of the model's own images",
-        "testing": "Testing the model on the images",
-        "copies": "Comparing test images with training images",
-        "evaluating": "Evaluating on validation and test images",
-    }.get(phase, phase.capitalize())
-    return f"{verb}: {done:,} of {total:,}." if total else f"{verb}."
+    if phase not in _SENTENCES:
+        text = phase.capitalize()
+        return f"{text}: {done:,} of {total:,}." if total else f"{text}."
+    alone, counted = _SENTENCES[phase]
+    return _(counted, done=done, total=total) if total else _(alone)

@@ -31,6 +31,7 @@ from medmodel.core.storage import (
     write_json,
     write_rows,
 )
+from medmodel.language import _
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
@@ -126,16 +127,23 @@ def read_predictions(run: Run) -> pd.DataFrame:
         content = _read_checked(run, run.predictions_path)
         if content is None:
             raise RunError(
-                f"The run {run.title} has no predictions yet: predictions.csv comes "
-                "when it ends."
+                _(
+                    "The run {title} has no predictions yet: predictions.csv comes "
+                    "when it ends.",
+                    title=run.title,
+                )
             )
         return _parse_predictions(content)
     except FileError as error:
         raise RunError(str(error)) from error
     except ValueError as error:
         raise RunError(
-            f"The predictions.csv of {run.title} cannot be read ({error}): restore it "
-            "from a backup, or train again."
+            _(
+                "The predictions.csv of {title} cannot be read ({reason}): restore "
+                "it from a backup, or train again.",
+                title=run.title,
+                reason=error,
+            )
         ) from error
 
 
@@ -150,7 +158,7 @@ def _parse_predictions(content: bytes) -> pd.DataFrame:
     names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
     missing = [name for name in SAMPLE_COLUMNS if name not in names]
     if missing:
-        raise ValueError(f"it has no column {missing[0]}")
+        raise ValueError(_("it has no column {column}", column=missing[0]))
     kinds = {n: np.float64 if n.startswith(_SCORE) else str for n in names}
     # A class may be called "NA" or "None": no text means "missing" here.
     table = pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False)
@@ -159,10 +167,10 @@ def _parse_predictions(content: bytes) -> pd.DataFrame:
     scores = score_array(table, classes)
     # Written with eight digits; half precision may be off by more before.
     if not ((scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)).all():
-        raise ValueError("a score is no number from 0 to 1")
+        raise ValueError(_("a score is no number from 0 to 1"))
     unknown = sorted(set(table["label"]) - set(classes))
     if unknown:
-        raise ValueError(f"it has no scores of the class {unknown[0]!r}")
+        raise ValueError(_("it has no scores of the class {name!r}", name=unknown[0]))
     return table
 
 
@@ -173,12 +181,12 @@ def _check_samples(table: pd.DataFrame) -> None:
         ValueError: There is one.
     """
     if table.isna().to_numpy().any() or (table["path"] == "").any():
-        raise ValueError("a row is cut short")
+        raise ValueError(_("a row is cut short"))
     if not set(table["split"]) <= _SPLITS:
-        raise ValueError("a row belongs to no split")
+        raise ValueError(_("a row belongs to no split"))
     twice = table[table.duplicated(["path", "split"])]
     if len(twice):
-        raise ValueError(f"{len(twice)} rows occur twice")
+        raise ValueError(_("{rows} rows occur twice", rows=len(twice)))
 
 
 def _write_checked(
@@ -206,9 +214,18 @@ def _read_checked(run: Run, path: Path) -> bytes | None:
         return content
     actual = _checksum(content)
     if actual.rows != expected.rows:
-        raise damaged(path, f"it has {actual.rows:,} of {expected.rows:,} rows")
+        raise damaged(
+            path,
+            _(
+                "it has {rows:,} of {expected:,} rows",
+                rows=actual.rows,
+                expected=expected.rows,
+            ),
+        )
     if actual != expected:
-        raise damaged(path, f"it was changed since {CHECKSUMS} was written")
+        raise damaged(
+            path, _("it was changed since {file} was written", file=CHECKSUMS)
+        )
     return content
 
 
@@ -246,7 +263,7 @@ def _checksums(run: Run) -> dict[str, Checksum]:
     # Earlier versions did not say what the file itself was.
     expected = checksums.pop(CHECKSUMS, None)
     if expected not in (None, _checksum_of_checksums(checksums)):
-        raise damaged(path, "it was changed")
+        raise damaged(path, _("it was changed"))
     return checksums
 
 
@@ -291,19 +308,28 @@ def read_split(run: Run) -> pd.DataFrame:
     try:
         content = _read_checked(run, run.split_path)
         if content is None:
-            raise RunError(f"The split.csv of {run.title} cannot be read: it is gone.")
+            raise RunError(
+                _(
+                    "The split.csv of {title} cannot be read: it is gone.",
+                    title=run.title,
+                )
+            )
         table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         missing = {"path", "patient", "split"} - set(table)
         if missing:
-            raise ValueError(f"it has no column {min(missing)}")
+            raise ValueError(_("it has no column {column}", column=min(missing)))
         _check_samples(table)
         return table
     except FileError as error:
         raise RunError(str(error)) from error
     except ValueError as error:
         raise RunError(
-            f"The split.csv of {run.title} cannot be read ({error}): restore it from a "
-            "backup, or train a new run."
+            _(
+                "The split.csv of {title} cannot be read ({reason}): restore it "
+                "from a backup, or train a new run.",
+                title=run.title,
+                reason=error,
+            )
         ) from error
 
 
@@ -335,7 +361,7 @@ def read_history(run: Run) -> pd.DataFrame:
     try:
         return pd.read_csv(io.BytesIO(content), on_bad_lines="skip")
     except ValueError as error:
-        raise damaged(run.history_path, "it is no table") from error
+        raise damaged(run.history_path, _("it is no table")) from error
 
 
 def append_steps(run: Run, rows: Iterable[Sequence[Any]]) -> None:
@@ -414,7 +440,7 @@ def read_cells(path: Path, *names: str) -> Iterator[list[str]]:
 def _short_lines(file: IO[str]) -> Iterator[str]:
     while line := file.readline(_LONGEST_LINE):
         if len(line) == _LONGEST_LINE:
-            raise csv.Error("a line is too long")
+            raise csv.Error(_("a line is too long"))
         yield line
 
 
@@ -427,4 +453,4 @@ def _lines(path: Path) -> Iterator[list[str]]:
     except OSError as error:
         raise unreadable(path, error) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise damaged(path, "it is no table") from error
+        raise damaged(path, _("it is no table")) from error

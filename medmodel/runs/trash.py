@@ -17,6 +17,7 @@ from pathlib import Path
 
 from medmodel.core.errors import DataError
 from medmodel.core.storage import read_if_whole, write_json
+from medmodel.language import _
 
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long something stays restorable."""
@@ -96,26 +97,37 @@ def restore(workspace: Path, item_id: str) -> Path:
     """
     item = next((i for i in discarded(workspace) if i.id == item_id), None)
     if item is None:
-        raise DataError("This is not in the trash any more.")
+        raise DataError(_("This is not in the trash any more."))
     back = workspace / item.place
     if not back.resolve().is_relative_to(workspace.resolve()):
         raise DataError(
-            f"{item.title} lay outside the workspace: it stays where it is."
+            _(
+                "{title} lay outside the workspace: it stays where it is.",
+                title=item.title,
+            )
         )
     if back.exists():
         raise DataError(
-            f"{item.title} cannot be restored: {item.place} exists again. Rename that "
-            "folder first."
+            _(
+                "{title} cannot be restored: {place} exists again. Rename that "
+                "folder first.",
+                title=item.title,
+                place=item.place,
+            )
         )
     place = _trash(workspace) / item.id
     back.parent.mkdir(parents=True, exist_ok=True)
     try:
         (place / "content").rename(back)
     except FileNotFoundError as error:
-        raise DataError("This is not in the trash any more.") from error
+        raise DataError(_("This is not in the trash any more.")) from error
     except OSError as error:
         raise DataError(
-            f"{item.title} cannot be restored: {error.strerror}."
+            _(
+                "{title} cannot be restored: {reason}.",
+                title=item.title,
+                reason=error.strerror,
+            )
         ) from error
     shutil.rmtree(place, ignore_errors=True)
     return back

@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS
 from medmodel.core.storage import renaming, replacing
+from medmodel.language import _
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_cells
 from medmodel.training.callbacks import BestCheckpoint, StatusCallback, read_best
@@ -167,7 +168,7 @@ def _restore_older(model: keras.Model, run: Run, path: Path) -> Progress:
 def _check_best(run: Run, best_loss: float | None) -> None:
     """Raises `ValueError` where the best model until then is not there any more."""
     if best_loss is not None and not model_is_whole(run):
-        raise ValueError("The best model until then is missing or damaged.")
+        raise ValueError(_("The best model until then is missing or damaged."))
 
 
 def _state(model: keras.Model) -> list[list[tf.Variable]]:
@@ -191,7 +192,7 @@ def _assign(model: keras.Model, state: list[Any]) -> None:
     pairs = list(zip(_state(model), state, strict=True))
     for replicas, values in pairs:
         if tuple(replicas[0].shape) != np.shape(values)[1:]:
-            raise ValueError("It is the backup of another network.")
+            raise ValueError(_("It is the backup of another network."))
     for replicas, values in pairs:
         values = _for_devices(values, len(replicas))
         for replica, value in zip(replicas, values, strict=True):

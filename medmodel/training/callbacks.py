@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from medmodel.core.storage import read_if_whole, write_json
+from medmodel.language import _
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
@@ -54,7 +55,11 @@ class StatusCallback(keras.callbacks.Callback):
         count, loss, accuracy = batch + 1, logs["loss"], logs["accuracy"]
         if not math.isfinite(loss):
             raise NotANumberError(
-                f"The loss stopped being a number in epoch {self._epoch}, step {count}."
+                _(
+                    "The loss stopped being a number in epoch {epoch}, step {count}.",
+                    epoch=self._epoch,
+                    count=count,
+                )
             )
         now = time.monotonic()
         if now - self._last_report >= STEP_SECONDS:

@@ -21,6 +21,7 @@ from medmodel.core.job import Job
 from medmodel.core.storage import read_if_whole, write_json
 from medmodel.data.datasets import Index
 from medmodel.data.prepared import prepare
+from medmodel.language import _
 from medmodel.networks.features import extract
 from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
@@ -73,12 +74,17 @@ def choose_size(
     """
     size = run.config.size
     if size:
-        return InputSizeChoice(size, f"{size} px: chosen in the settings.")
+        return InputSizeChoice(size, _("{side} px: chosen in the settings.", side=size))
     native = _usual_side(index)
     smaller, larger = candidates(native)
     if smaller == larger:
         return InputSizeChoice(
-            smaller, f"{smaller} px: the images have {native:.0f} px."
+            smaller,
+            _(
+                "{side} px: the images have {native:.0f} px.",
+                side=smaller,
+                native=native,
+            ),
         )
     cache = _cache_file(run, index)
     choice = read_if_whole(cache, InputSizeChoice)
@@ -115,12 +121,26 @@ def larger_if_better(losses: Mapping[int, np.ndarray]) -> InputSizeChoice:
     (smaller, small), (larger, large) = losses.items()
     gain = (small - large).mean()
     taken, other = (larger, smaller) if gain > MARGIN else (smaller, larger)
-    why = ", too little to pay for the time" if 0 < gain <= MARGIN else ""
-    return InputSizeChoice(
-        taken,
-        f"{taken} px: validation chose it over {other} px, log loss "
-        f"{losses[taken].mean():.2f} against {losses[other].mean():.2f}{why}.",
+    values = {
+        "side": taken,
+        "other": other,
+        "loss": losses[taken].mean(),
+        "other_loss": losses[other].mean(),
+    }
+    reason = (
+        _(
+            "{side} px: validation chose it over {other} px, log loss {loss:.2f} "
+            "against {other_loss:.2f}, too little to pay for the time.",
+            **values,
+        )
+        if 0 < gain <= MARGIN
+        else _(
+            "{side} px: validation chose it over {other} px, log loss {loss:.2f} "
+            "against {other_loss:.2f}.",
+            **values,
+        )
     )
+    return InputSizeChoice(taken, reason)
 
 
 def _usual_side(index: Index) -> float:
@@ -138,7 +158,11 @@ def _pilot(
 
     def progress(phase: str, done: int, total: int) -> None:
         reporter.progress("pilot", 0, 0)
-        reporter.update(message=f"Trying {size} px on {len(rows)} images.")
+        reporter.update(
+            message=_(
+                "Trying {side} px on {images} images.", side=size, images=len(rows)
+            )
+        )
 
     job = Job(progress, reporter.job.cancelled)
     pilot = table.iloc[rows].reset_index(drop=True)

@@ -19,6 +19,7 @@ import tensorflow as tf
 from medmodel.core import devices
 from medmodel.core.environment import workspace_root
 from medmodel.core.storage import Lock, read_if_whole, write_json
+from medmodel.language import _
 from medmodel.networks.precision import FLOAT32, PrecisionChoice, choose_precision
 from medmodel.training.context import TrainingContext
 from medmodel.training.environment import precision_of_earlier_attempt
@@ -39,10 +40,10 @@ def precision_for(
     """
     config = context.config
     if config.training == "frozen":
-        reason = "float32: features do not depend on the machine."
+        reason = _("float32: features do not depend on the machine.")
         return PrecisionChoice(FLOAT32, reason)
     if config.precision != "auto":
-        reason = f"{config.precision}: chosen in the settings."
+        reason = _("{precision}: chosen in the settings.", precision=config.precision)
         return PrecisionChoice(config.precision, reason)
     return precision_of_earlier_attempt(context.run) or _of_machine(context, build)
 
@@ -60,7 +61,7 @@ def _of_machine(
     try:
         choice = read_if_whole(path, PrecisionChoice)
         if choice is None:
-            context.reporter.update(message="Timing a few steps of each precision.")
+            context.reporter.update(message=_("Timing a few steps of each precision."))
             pixels = context.prepared.pixels[: context.config.batch_size]
             choice = choose_precision(build, pixels)
             write_json(path, choice)

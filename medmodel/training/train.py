@@ -20,6 +20,7 @@ from medmodel.data.layout import list_files
 from medmodel.data.prepared import prepare
 from medmodel.data.splits import assign_splits
 from medmodel.inference import prediction
+from medmodel.language import _
 from medmodel.networks.hardware import choose_devices
 from medmodel.quality import near_duplicates, report_store
 from medmodel.runs import tables
@@ -147,9 +148,11 @@ def start_remark(run: Run, epochs: int) -> str:
     best = read_best(run)
     if best is None or best.epoch or best.val_loss is None or not epochs:
         return ""
-    return (
-        f"No epoch improved on the start: the model is the network before epoch 1, of "
-        f"which only the last layer was trained (validation loss {best.val_loss:.3g})."
+    return _(
+        "No epoch improved on the start: the model is the network before "
+        "epoch 1, of which only the last layer was trained (validation "
+        "loss {val_loss:.3g}).",
+        val_loss=best.val_loss,
     )
 
 
@@ -188,9 +191,10 @@ def constant_prediction_warning(scores: np.ndarray, classes: list[str]) -> str:
     choices = set(scores.argmax(axis=1).tolist())
     if len(choices) != 1:
         return ""
-    return (
-        f"Careful: the model answers {classes[choices.pop()]} for every validation "
-        "image. It has learned nothing useful yet."
+    return _(
+        "Careful: the model answers {name} for every validation image. "
+        "It has learned nothing useful yet.",
+        name=classes[choices.pop()],
     )
 
 
@@ -236,7 +240,9 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
             reason = str(error)
     table = _draw_split(index, config)
     if checksum is not None and tables.split_checksum_of(table) != checksum:
-        raise DataError(f"{reason} It cannot be drawn again: the images have changed.")
+        raise DataError(
+            f"{reason} " + _("It cannot be drawn again: the images have changed.")
+        )
     write_split(run, table)
     return table
 
@@ -279,8 +285,11 @@ def _check(context: TrainingContext) -> None:
     missing = [name for name in context.classes if not training[name]]
     if missing:
         raise DataError(
-            f"No training image of {', '.join(missing)} can be read: at least one of "
-            "every class is needed."
+            _(
+                "No training image of {classes} can be read: at least one of every "
+                "class is needed.",
+                classes=", ".join(missing),
+            )
         )
     if not len(context.rows("val")):
-        raise DataError("No validation image can be read: at least one is needed.")
+        raise DataError(_("No validation image can be read: at least one is needed."))

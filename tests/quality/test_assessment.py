@@ -17,6 +17,7 @@ from medmodel.core.samples import Slicing
 from medmodel.data import curation, datasets, image_stats, splits
 from medmodel.data.curation import Action
 from medmodel.imaging import images
+from medmodel.language import speaking
 from medmodel.quality import assessment, quality_report
 from medmodel.quality.checks import examine
 from medmodel.quality.issues import Issue, verdict
@@ -394,3 +395,14 @@ def test_copies_in_the_test_stop_and_copies_in_validation_warn(
     count = 3 if side == "test" else 1  # the fixture has one in the test
     total = sum(images["test"] for images in report.images.values())
     assert report.verdict.startswith(f"{count} of {total} test images ")
+
+
+def test_findings_are_kept_in_english_whoever_asks(odd: Path) -> None:
+    index = datasets.index_dataset(odd)
+    table = splits.assign_splits(index, TrainConfig(dataset=str(odd)))
+    measured = assessment.measure(index)
+    english = examine(index, table)
+    issues = assessment.find_issues(index, table, english, measured)
+    with speaking("zh_Hans"):
+        assert examine(index, table) == english
+        assert assessment.find_issues(index, table, english, measured) == issues

@@ -17,6 +17,7 @@ from medmodel.evaluation.evaluation import evaluate
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.temperature_scaling import fit_temperature, store_temperature
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
+from medmodel.language import speaking
 from medmodel.quality import indexing, report_store
 from medmodel.quality.issues import Issue
 from medmodel.reports import evaluation_html, model_card, svg
@@ -215,3 +216,10 @@ def test_a_sketch_has_its_points_where_they_belong() -> None:
     assert drawn.count("<circle") == 2 and "T &amp; t" in drawn
     band = svg.band_points(np.array([0.0, 1.0]), np.zeros(2), np.ones(2))
     assert band == [(48, 272), (308, 272), (308, 12), (48, 12)]
+
+
+@pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("zh_Hans", "zh-Hans")])
+def test_a_document_says_its_language(run: Run, language: str, tag: str) -> None:
+    with speaking(language):
+        for write in (evaluation_html.evaluation_page, evaluation_html.model_card_html):
+            assert f'<html lang="{tag}">' in write(run)

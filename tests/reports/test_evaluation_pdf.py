@@ -69,3 +69,28 @@ def test_text_is_wrapped_and_shortened_by_its_width() -> None:
     assert short.endswith("…") and text_width(short, 9) <= 50
     assert shortened("x", 50, 9) == "x"
     assert text_width("न", 9) == text_width("□", 9) > 0
+
+
+@pytest.mark.parametrize("width", range(50, 120, 7))
+def test_chinese_ends_a_line_after_any_character_but_begins_none_with_a_stop(
+    width: int,
+) -> None:
+    text = (
+        "区间均为 95% 置信区间（自助法），基线：准确率 0.606。"
+        "“灵敏度”与特异度、阈值；见表。"
+    )
+    lines = list(wrapped(text, width, 9))
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(text_width(line, 9) <= width for line in lines)
+    assert not [
+        line for line in lines if line[0] in "，。：；、）”" or line[-1] in "（“"
+    ]
+
+
+def test_a_word_between_chinese_ones_stays_whole_and_keeps_its_blank() -> None:
+    lines = list(wrapped("准确率 Compact CNN 训练", 60, 9))
+    assert [word for line in lines for word in line.split() if word.isascii()] == [
+        "Compact",
+        "CNN",
+    ]
+    assert list(wrapped("准确率 Compact", 200, 9)) == ["准确率 Compact"]

@@ -15,6 +15,7 @@ from medmodel.core import regular_files, storage
 from medmodel.core.config import config_for
 from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.language import speaking
 from medmodel.runs import run_index
 from medmodel.runs.notes import Notes, change_notes
 from medmodel.runs.run import Run, RunStore
@@ -281,3 +282,12 @@ def test_only_older_active_runs_are_before_a_run(store: RunStore) -> None:
     finished(store, 0.5)
     runs = [store.create(config_for("instant", "/data/lungs")) for _ in range(2)]
     assert [run_index.runs_before(run, store) for run in runs] == [0, 1]
+
+
+def test_why_a_file_is_damaged_is_kept_in_english(store: RunStore) -> None:
+    run = finished(store, 0.5)
+    (run.folder / "notes.json").write_text("{")
+    with speaking("zh_Hans"):
+        (entry,) = run_index.entries(store)
+    (problem,) = entry.problems
+    assert "is damaged" in problem

@@ -20,6 +20,7 @@ from medmodel.evaluation.ood.residuals import log_residuals, log_sum_exp, standa
 from medmodel.evaluation.ood.results import Neighbour, OodResult, ThresholdBasis
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.ood.vectors import Floats
+from medmodel.language import _
 
 FILE_NAME = "reference.npz"
 KEPT = 0.95
@@ -124,8 +125,12 @@ class OodDetector:
             raise
         except (*DECODER_ERRORS, *NPY_HEADER_ERRORS, BadZipFile) as error:
             raise FileError(
-                f"{path.name} of run {path.parent.name} is damaged: restore it from a "
-                "backup, or train the model again."
+                _(
+                    "{file} of run {id} is damaged: restore it from a backup, or train "
+                    "the model again.",
+                    file=path.name,
+                    id=path.parent.name,
+                )
             ) from error
         # Before, only validation images were judged, and `smallest` was that of a few
         # images that had been opened: other training images may be smaller.
@@ -192,12 +197,21 @@ class OodDetector:
         sentences = []
         if 2 * facts.side < self.smallest:
             sentences.append(
-                f"It is only {facts.side} pixels wide or high; all training images "
-                f"have {self.smallest} or more."
+                _(
+                    "It is only {side} pixels wide or high; all training images have "
+                    "{least} or more.",
+                    side=facts.side,
+                    least=self.smallest,
+                )
             )
         if self.grey and facts.colour > _COLOURFUL:
-            which = "" if self.cross_fitted else " that were looked at"
-            sentences.append(f"It is in colour; the training images{which} are grey.")
+            sentences.append(
+                _("It is in colour; the training images are grey.")
+                if self.cross_fitted
+                else _(
+                    "It is in colour; the training images that were looked at are grey."
+                )
+            )
         return sentences
 
 
