@@ -21,6 +21,7 @@ from medmodel.evaluation.ood.traits import ImageTraits, image_traits
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.images import Pixels, thumbnail
 from medmodel.imaging.untrusted import DataFile, OpenedImage, open_image
+from medmodel.language import _, translate
 from medmodel.reports.plots import framed
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
@@ -96,7 +97,10 @@ def uploaded(
     bar = st.progress(0.0) if len(new) > 10 else None
     for done, file in enumerate(new):
         if bar:
-            bar.progress(done / len(new), f"Reading image {done + 1} of {len(new)}")
+            bar.progress(
+                done / len(new),
+                _("Reading image {number} of {count}", number=done + 1, count=len(new)),
+            )
         key = keys[file.file_id]
         cases[key] = _read(key, file.name, file.getvalue(), first)
     if bar:
@@ -159,7 +163,7 @@ def dataset_case(folder: Path, path: str, label: str, first: Preprocessing) -> C
     source = DataFile(folder, join(file))  # whose frame may be changed
     case = _read(str(folder / path), Path(path).name, source, first, label, part)
     if isinstance(case, Refused):
-        raise DataError(case.reason)
+        raise DataError(translate(case.reason))
     return case
 
 
@@ -238,7 +242,7 @@ def _read(
     label: str = "",
     part: Part | None = None,
 ) -> Case | Refused:
-    short = PurePosixPath(name.replace("\\", "/")).name or "The image"
+    short = PurePosixPath(name.replace("\\", "/")).name or _("The image")
     frame = part.number if part else -1
     axis = part.kind if part and part.kind != "frame" else first.axis
     options = DecodeOptions(first.window, frame, axis)
@@ -260,7 +264,12 @@ def _read(
         name=short,
         source=source,
         digest=_digest(opened) + (f"#{axis}{frame}" if part else ""),
-        about=f"{opened.width} × {opened.height} pixels, {_kind(decoded)}",
+        about=_(
+            "{width} × {height} pixels, {format}",
+            width=opened.width,
+            height=opened.height,
+            format=_kind(decoded),
+        ),
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
         facts=ImageTraits(**opened.measured),
         label=label,
@@ -284,7 +293,11 @@ def _kind(decoded: DecodedImage) -> str:
     """The format in words."""
     if decoded.series == 1:
         return decoded.format
-    return f"{decoded.format}, the first of {decoded.series:,} volumes"
+    return _(
+        "{format}, the first of {volumes:,} volumes",
+        format=decoded.format,
+        volumes=decoded.series,
+    )
 
 
 def _is_scan(decoded: DecodedImage) -> bool:

@@ -14,33 +14,38 @@ import streamlit as st
 
 from medmodel.core.environment import REPOSITORY
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
+from medmodel.language import N_, _
 from pages._shared.common.image_view import SIDE, data_uri, media_url
 
 ASSETS = REPOSITORY / "assets"
 Area = tuple[float, float, float, float]
 """Left, top, width and height in pixels of the image."""
 _TEXTS = {
-    "viewer": "Image viewer",
-    "tools": "View",
-    "keys": "Images. + and - zoom, arrow keys move, 0 resets, F is full screen.",
-    "in": "Zoom in",
-    "out": "Zoom out",
-    "reset": "Reset zoom",
-    "layout": "Layout",
-    "beside": "Side by side",
-    "slider": "Slider",
-    "full": "Full screen",
-    "divider": "Slider between image and saliency map",
-    "window": "Window",
-    "center": "Centre",
-    "width": "Width",
-    "adjusted": "Adjusted",
-    "back": "Double click: back to the first window",
-    "eyes": "Drag with the right button, or with Shift: right is wider, down is a "
-    "higher centre. For your eyes only: the model sees the window of its training, "
-    "whatever is chosen here.",
-    "lost": "The values of this image have not arrived, so its window cannot be "
-    "changed. Reload the page and drop the image again.",
+    "viewer": N_("Image viewer"),
+    "tools": N_("View"),
+    "keys": N_("Images. + and - zoom, arrow keys move, 0 resets, F is full screen."),
+    "in": N_("Zoom in"),
+    "out": N_("Zoom out"),
+    "reset": N_("Reset zoom"),
+    "layout": N_("Layout"),
+    "beside": N_("Side by side"),
+    "slider": N_("Slider"),
+    "full": N_("Full screen"),
+    "divider": N_("Slider between image and saliency map"),
+    "window": N_("Window"),
+    "center": N_("Centre"),
+    "width": N_("Width"),
+    "adjusted": N_("Adjusted"),
+    "back": N_("Double click: back to the first window"),
+    "eyes": N_(
+        "Drag with the right button, or with Shift: right is wider, down "
+        "is a higher centre. For your eyes only: the model sees the window "
+        "of its training, whatever is chosen here."
+    ),
+    "lost": N_(
+        "The values of this image have not arrived, so its window cannot "
+        "be changed. Reload the page and drop the image again."
+    ),
 }
 
 
@@ -142,7 +147,7 @@ def show_viewer(
             "layers": [_facts(x, size, f"{key}-{i}") for i, x in enumerate(layers)],
             "aligned": aligned,
             "window": asdict(values) if values else None,
-            "texts": _TEXTS,
+            "texts": {name: _(text) for name, text in _TEXTS.items()},
         },
         key=f"viewer-{key}{'-waiting' * waiting}",
     )

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from medmodel.core.errors import MedModelError
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.imaging.images import model_input_area
+from medmodel.language import N_, _, ngettext, translate
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -28,9 +29,9 @@ from pages._shared.prediction.prediction_cache import Answer, heatmap_of, is_exp
 from pages._shared.prediction.scan_view import opened_scan, windowed_values
 
 _FIRST_CLASSES = 8
-_MAP = "Saliency map"
+_MAP = N_("Saliency map")
 # About as long as the map's own caption, so that nothing below moves.
-_EXPLAINING = (
+_EXPLAINING = N_(
     "The heat map is being computed. Until it is there, this is the image without it."
 )
 
@@ -51,7 +52,7 @@ def show_prediction(answer: Answer) -> None:
         " ", "\N{NO-BREAK SPACE}"
     )
     name = answer.classes[first]
-    show_answer(f"Predicted class: {name} ({share})")
+    show_answer(_("Predicted class: {name} ({share})", name=name, share=share))
 
 
 def show_bars_of(
@@ -74,7 +75,12 @@ def show_bars_of(
     rest = order[_FIRST_CLASSES:]
     if len(rest):
         together = plots.per_cent(float(probabilities[rest].sum()))
-        title = f"{len(rest)} more classes, {together} together"
+        title = ngettext(
+            "{count} more class, {share} together",
+            "{count} more classes, {share} together",
+            len(rest),
+            share=together,
+        )
         with st.expander(plain(title)):
             _show_bars(
                 answer, rest, colours, f"bars-{answer.run.id}-{answer.case.key}-rest"
@@ -84,15 +90,16 @@ def show_bars_of(
 def calibration_sentence(temperature: Temperature | None) -> str:
     """What the probabilities mean, given what the model is calibrated with."""
     if temperature is None:
-        return (
-            "A model's score for each class on this image; not calibrated: 80 % does "
-            "not mean right in 80 of 100 such cases."
+        return _(
+            "A model's score for each class on this image; not calibrated: "
+            "80 % does not mean right in 80 of 100 such cases."
         )
-    return (
+    return _(
         "A model's score for each class on this image; calibrated on "
-        f"{temperature.images:,} validation images (temperature "
-        f"{temperature.value:.2f}): of such cases with 80 %, about 80 of 100 should be "
-        "right."
+        "{images:,} validation images (temperature {temperature:.2f}): of such "
+        "cases with 80 %, about 80 of 100 should be right.",
+        images=temperature.images,
+        temperature=temperature.value,
     )
 
 
@@ -100,8 +107,10 @@ def say_uncalibrated(runs: Sequence[Run]) -> None:
     """Says that scores are those before calibration, where Diagnose shows others."""
     if any(stored_temperature(run) is not None for run in runs):
         st.caption(
-            "Scores as the models give them, before calibration, like all numbers "
-            "here; Diagnose shows calibrated ones."
+            _(
+                "Scores as the models give them, before calibration, like all "
+                "numbers here; Diagnose shows calibrated ones."
+            )
         )
 
 
@@ -127,7 +136,7 @@ def show_original(case: Case) -> None:
     try:
         show_viewer(**_viewed(case))
     except MedModelError as error:
-        st.error(plain(error))
+        st.error(plain(translate(str(error))))
 
 
 def _viewed(case: Case) -> dict[str, Any]:
@@ -143,22 +152,22 @@ def _viewed(case: Case) -> dict[str, Any]:
         values = windowed_values(scan.decoded, f"values-{case.key}")
     else:
         pixels, size = pixels_of(case), size_of(case)
-    title = "As in the data set" if case.label else "As uploaded"
+    title = _("As in the data set") if case.label else _("As uploaded")
     caption = f"{case.name}, {case.about}"
-    layer = Layer(title, caption, "The image", pixels)
+    layer = Layer(title, caption, _("The image"), pixels)
     return {"layers": [layer], "size": size, "key": case.key, "values": values}
 
 
 def show_model_input(answer: Answer) -> None:
     """What the model sees of the image."""
     pixels = answer.pixels
-    size = f"{pixels.shape[1]} × {pixels.shape[0]} pixels"
-    colour = "grey" if pixels.shape[2] == 1 else "colour"
-    st.markdown("**Model input**")
+    size = _("{width} × {height} pixels", width=pixels.shape[1], height=pixels.shape[0])
+    colour = _("grey") if pixels.shape[2] == 1 else _("colour")
+    st.markdown(_("**Model input**"))
     automatic = answer.preprocessing.window == "auto"
-    window = answer.case.seen if automatic else ""
+    window = translate(answer.case.seen) if automatic else ""
     caption = ", ".join(filter(None, [size, colour, window]))
-    show_image(pixels, caption, "The image as the model sees it")
+    show_image(pixels, caption, _("The image as the model sees it"))
 
 
 @st.fragment
@@ -180,9 +189,9 @@ def show_saliency(answer: Answer) -> None:
         enlarged = plots.enlarged(answer.pixels, SIDE)
         name = answer.classes[position]
         layer = Layer(
-            _MAP,
+            _(_MAP),
             plots.heatmap_caption(heatmap, name),
-            f"Heat map for {name} laid over the image",
+            _("Heat map for {name} laid over the image", name=name),
             plots.overlay(enlarged, heatmap, opacity / 100),
         )
         with slot:
@@ -196,7 +205,7 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
     """Which class's map is shown, its opacity in per cent, and how it is made."""
     run, classes, probabilities = answer.run, answer.classes, answer.probabilities
     position = st.selectbox(
-        "Class shown",
+        _("Class shown"),
         [int(i) for i in np.argsort(-probabilities, kind="stable")],
         format_func=lambda i: (
             f"{classes[i]} ({plots.per_cent(float(probabilities[i]))})"
@@ -204,7 +213,7 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
         key=f"evidence-{answer.run.id}-{answer.case.key}",
     )
     opacity = st.slider(
-        "Opacity of the saliency map",
+        _("Opacity of the saliency map"),
         0,
         100,
         60,
@@ -214,20 +223,26 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
         persist_state="session",
     )
     method = st.selectbox(
-        "Method",
+        _("Method"),
         list(METHODS),
-        format_func=lambda name: METHODS[name],
+        format_func=lambda name: _(METHODS[name]),
         key=f"method-{run.id}",
         persist_state="session",
-        help="Grad-CAM and HiResCAM read the last layers that still know a place. "
-        "Occlusion hides one square after the other. Integrated gradients add up what "
-        "each pixel does on the way from black to the image.",
+        help=_(
+            "Grad-CAM and HiResCAM read the last layers that still know a "
+            "place. Occlusion hides one square after the other. Integrated "
+            "gradients add up what each pixel does on the way from black to "
+            "the image."
+        ),
     )
     shuffled = st.toggle(
-        "With shuffled weights",
+        _("With shuffled weights"),
         key=f"shuffled-{run.id}",
-        help="A test of the map: it must change when all that the network has learned "
-        "is shuffled. A map that stays shows the image, not what was learned.",
+        help=_(
+            "A test of the map: it must change when all that the network has "
+            "learned is shuffled. A map that stays shows the image, not what "
+            "was learned."
+        ),
     )
     return position, opacity, ExplainOptions(method, shuffled)
 
@@ -252,10 +267,10 @@ def _heatmap(
 ) -> NDArray[np.float32]:
     """The heat map; until it is there the slot shows the image without it."""
     if not is_explained(answer, position, options):
-        alt = "The image, not explained yet"
+        alt = _("The image, not explained yet")
         layer = Layer(
-            _MAP,
-            _EXPLAINING,
+            _(_MAP),
+            _(_EXPLAINING),
             alt,
             plots.enlarged(answer.pixels, SIDE),
             for_a_moment=True,
@@ -273,15 +288,22 @@ def shuffled_words(shuffled: NDArray[np.float32], learned: NDArray[np.float32]) 
     """How much the map of shuffled weights is like that of the trained model."""
     from scipy.stats import spearmanr
 
-    begin = "The map with **shuffled weights**"
     if not np.ptp(learned):
-        return f"{begin}. The trained model's is empty: there is nothing to compare."
+        return _(
+            "The map with **shuffled weights**. The trained model's is empty: there is "
+            "nothing to compare."
+        )
     if not np.ptp(shuffled):
-        return f"{begin} is empty: what the trained model shows, it has learned."
+        return _(
+            "The map with **shuffled weights** is empty: what the trained model shows, "
+            "it has learned."
+        )
     alike = spearmanr(learned[::2, ::2].ravel(), shuffled[::2, ::2].ravel())[0]
-    return (
-        f"{begin}: its rank correlation with that of the trained model is {alike:.2f}. "
-        "Near 0, the map shows what was learned; near 1, only the image."
+    return _(
+        "The map with **shuffled weights**: its rank correlation with that of the "
+        "trained model is {correlation:.2f}. Near 0, the map shows what was learned; "
+        "near 1, only the image.",
+        correlation=alike,
     )
 
 

@@ -14,12 +14,22 @@ from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.stored_values import store_values
 from medmodel.imaging.untrusted import OpenedImage, open_image
 from medmodel.imaging.windows import WINDOWS, Window
+from medmodel.language import N_, _
 from pages._shared.common.image_view import SIDE, media_url
 from pages._shared.prediction.cases import Case, at_frame
 from pages._shared.prediction.image_viewer import NamedWindow, WindowedValues
 
-OWN = "As the file asks"
-RANGE = "Middle 99 % of values"
+OWN = N_("As the file asks")
+RANGE = N_("Middle 99 % of values")
+_AXES = {"axial": N_("axial"), "coronal": N_("coronal"), "sagittal": N_("sagittal")}
+_WINDOW_TITLES = {
+    "lung": N_("Lung"),
+    "mediastinum": N_("Mediastinum"),
+    "soft tissue": N_("Soft tissue"),
+    "liver": N_("Liver"),
+    "bone": N_("Bone"),
+    "brain": N_("Brain"),
+}
 LONGEST_SIDE = 2 * SIDE
 """Pixels up to which values are sent to the browser; of more, means of blocks."""
 
@@ -29,16 +39,19 @@ def choose_frame(case: Case) -> Case:
     if case.frames < 2:
         return case
     volume = "NIfTI" in case.about
-    word = "Slice" if volume else "Frame"
     start = case.frames // 2 if volume else 0
     start = start if case.frame < 0 else case.frame
     number = st.slider(
-        f"{word} of {case.frames}" + (f", {case.axis}" if volume else ""),
+        _("Slice of {slices}, {axis}", slices=case.frames, axis=_(_AXES[case.axis]))
+        if volume
+        else _("Frame of {frames}", frames=case.frames),
         1,
         case.frames,
         start + 1,
         key=f"frame-{case.key}",
-        help=f"The model is asked about this {word.lower()} alone.",
+        help=_("The model is asked about this slice alone.")
+        if volume
+        else _("The model is asked about this frame alone."),
     )
     return case if number == start + 1 else at_frame(case, number - 1)
 
@@ -92,14 +105,19 @@ def _presets(frame: DecodedImage) -> list[NamedWindow]:
     values: Any = frame.values
     bottom, top = (float(x) for x in np.nanpercentile(values, [0.5, 99.5]))
     most = Window((bottom + top) / 2, max(top - bottom, 1e-6))
-    own = NamedWindow(OWN, None, None)
+    own = NamedWindow(_(OWN), None, None)
     if frame.window is not None:
-        own = NamedWindow(OWN, *frame.window)
+        own = NamedWindow(_(OWN), *frame.window)
     named = WINDOWS if frame.modality in ("CT", "") else {}
     titles = [(_title(name, window), window) for name, window in named.items()]
-    others = [(RANGE, most), *titles]
+    others = [(_(RANGE), most), *titles]
     return [own, *(NamedWindow(name, *window) for name, window in others)]
 
 
 def _title(name: str, window: Window) -> str:
-    return f"{name.capitalize()} ({window.center:g} / {window.width:g} HU)"
+    return _(
+        "{window} ({center:g} / {width:g} HU)",
+        window=_(_WINDOW_TITLES[name]),
+        center=window.center,
+        width=window.width,
+    )

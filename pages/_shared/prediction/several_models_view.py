@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from medmodel.language import _
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
 from pages._shared.common.image_view import SIDE, show_image
@@ -50,7 +51,7 @@ def show_bars(answers: Sequence[Answer]) -> None:
 def show_heatmaps(answers: Sequence[Answer]) -> None:
     """The image, and below it where each model looked; one set of controls."""
     case = answers[0].case
-    st.markdown("**Saliency map of each model**")
+    st.markdown(_("**Saliency map of each model**"))
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
     with left:
         show_original(case)
@@ -59,7 +60,7 @@ def show_heatmaps(answers: Sequence[Answer]) -> None:
     # One model may stand alone here, because the others find the image strange.
     beside = places(max(len(answers), 2))
     for place, answer in zip(beside, answers, strict=False):
-        with place, errors_shown(), st.spinner("Explaining …"):
+        with place, errors_shown(), st.spinner(_("Explaining …")):
             _show_heatmap(answer, wanted, opacity, method)
 
 
@@ -70,13 +71,13 @@ def _controls(answers: Sequence[Answer], case: Case) -> tuple[str, int, str]:
         if all(name in answer.classes for answer in answers)
     ]
     wanted = st.selectbox(
-        "Class shown",
+        _("Class shown"),
         [_FIRST_CHOICE, *common],
-        format_func=lambda name: name or "Each predicted class",
+        format_func=lambda name: name or _("Each predicted class"),
         key=f"evidence-of-all-{case.key}",
     )
     opacity = st.slider(
-        "Opacity of the heat maps",
+        _("Opacity of the heat maps"),
         0,
         100,
         60,
@@ -86,9 +87,9 @@ def _controls(answers: Sequence[Answer], case: Case) -> tuple[str, int, str]:
         persist_state="session",
     )
     method = st.selectbox(
-        "Method",
+        _("Method"),
         list(METHODS),
-        format_func=lambda name: METHODS[name],
+        format_func=lambda name: _(METHODS[name]),
         key="method-of-all",
         persist_state="session",
     )
@@ -104,5 +105,9 @@ def _show_heatmap(answer: Answer, wanted: str, opacity: int, method: str) -> Non
     show_image(
         plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, opacity / 100),
         plots.heatmap_caption(heatmap, name),
-        f"Heat map of {answer.name} for {name} laid over the image",
+        _(
+            "Heat map of {model} for {name} laid over the image",
+            model=answer.name,
+            name=name,
+        ),
     )
