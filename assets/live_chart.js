@@ -372,7 +372,7 @@ class LiveRun {
     return {
       uirevision: "run", autosize: true, margin: { l: 50, r: 66, t: 36, b: 46 },
       paper_bgcolor: back, plot_bgcolor: back, font: { color: text, family: font, size: 16 },
-      title: { text: `<b>${titles[kind]}</b> (${units[kind]})`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", font: { size: 18 } },
+      title: { text: `<b>${titles[kind]}</b> (${units[kind]})`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 4 }, font: { size: 18 } }, // Chinese letters are taller
       xaxis: { ...axis, title: { text: axes[this.axis], standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
       yaxis: { ...axis, tickformat: kind === "accuracy" ? ".0%" : undefined },
       yaxis2: { overlaying: "y", visible: false, rangemode: "tozero" },
