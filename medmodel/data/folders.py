@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import DataError
+from medmodel.language import _
 from medmodel.runs.run import RunStore
 
 
@@ -54,8 +55,11 @@ def safe_folder(text: str) -> Path:
         # A name too long, a zero byte, a loop of links, no permission.
         pass
     raise DataError(
-        f"There is no folder {text!r} among the data folders of this server "
-        "(MEDMODEL_DATA)."
+        _(
+            "There is no folder '{text}' among the data folders of this server "
+            "(MEDMODEL_DATA).",
+            text=text,
+        )
     )
 
 

@@ -51,7 +51,7 @@ def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
     assert (lowest.goal, highest.goal) == (0.93, 0.985)
     assert lowest.value == highest.value
     assert lowest.note.startswith("accuracy, all classes, by images: from twice the")
-    assert row[-1].value == 300 and "log_loss 200 (40)" in row[-1].note
+    assert row[-1].value == 300 and "log_loss 200 (60)" in row[-1].note
 
 
 @pytest.mark.usefixtures("few_populations")

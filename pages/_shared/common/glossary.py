@@ -52,6 +52,5 @@ def meaning(term: str) -> str:
     """
     name, text = _(term), _(glossary()[term])
     text = text.replace("*", "").replace("`", "")
-    return plain(
-        _("{term}: {meaning}.", term=f"{name[0].upper()}{name[1:]}", meaning=text)
-    )
+    name = name[0].upper() + name[1:]
+    return plain(_("{term}: {meaning}.", term=name, meaning=text))

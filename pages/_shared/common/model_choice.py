@@ -150,7 +150,7 @@ def _title_without_folder(config: TrainConfig) -> str:
 def day_and_time(run_id: str) -> str:
     """When a run was submitted, from its id: `28 Nov 2026, 23:28`."""
     moment = datetime.strptime(run_id[:13], "%Y%m%d-%H%M")
-    return _("{day}, {time}", day=format_date(moment), time=f"{moment:%H:%M}")
+    return _("{day}, {time}", day=format_date(moment), time=moment.strftime("%H:%M"))
 
 
 def _say_why_missing(linked: str) -> None:
