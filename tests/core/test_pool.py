@@ -15,10 +15,15 @@ import pytest
 from medmodel.core import pool, sandbox
 from medmodel.core.errors import Cancelled, MedModelError
 from medmodel.core.messages import Message, send
+from medmodel.language import SOURCE, present_language, speaking
 
 
 def double(numbers: list[int], times: int) -> list[int]:
     return [n * times for n in numbers]
+
+
+def language(numbers: list[int]) -> str:
+    return present_language()
 
 
 def fail(numbers: list[int]) -> None:
@@ -230,3 +235,11 @@ def test_works_below_any_main_module(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.stdout == "6\n", done.stderr
+
+
+@pytest.mark.parametrize("few", [0, 5])
+def test_what_a_task_says_is_kept_in_english(few: int) -> None:
+    with speaking("zh_Hans"):
+        answers = list(pool.map_chunks(language, [1], few=few))
+        assert present_language() == "zh_Hans"
+    assert answers == [([1], SOURCE)]
