@@ -20,7 +20,7 @@ from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.listing import IMAGE_SUFFIXES
 from medmodel.imaging import channels, images, nifti_pair
 from medmodel.imaging.decoded_image import HEAD, DecodedImage
-from medmodel.language import _
+from medmodel.language import SOURCE, _, speaking
 
 NOT_AN_IMAGE = "-" + layout.NOT_AN_IMAGE
 
@@ -117,7 +117,20 @@ def _row(file: FileEntry, decoded: DecodedImage, content: bytes = b"") -> Sample
         digest=images.pixel_digest(pixels),
         patient=file.patient or decoded.patient,
         frames=decoded.frames,
-        seen=decoded.seen,
+        seen=_seen(decoded),
         series=decoded.series,
         **image_stats.measure(content, pixels, decoded.format),
     )
+
+
+def _seen(decoded: DecodedImage) -> str:
+    """How values became grey, and whether frames are missing; kept in English."""
+    with speaking(SOURCE):
+        if not (decoded.seen and decoded.missing_frames):
+            return decoded.seen or decoded.frames_text
+        return _(
+            "{how}, {frames:,} of {total:,} frames are in the file",
+            how=decoded.seen,
+            frames=decoded.frames,
+            total=decoded.frames + decoded.missing_frames,
+        )

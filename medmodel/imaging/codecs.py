@@ -91,8 +91,6 @@ def complete_header(dataset: Dataset) -> None:
         or ("RGB" if samples == 3 else "MONOCHROME2"),
         "SamplesPerPixel": samples,
     }
-    if "NumberOfFrames" in dataset:
-        facts["NumberOfFrames"] = int(number(dataset, "NumberOfFrames") or 1)
     for keyword in ("Rows", "Columns", "BitsAllocated"):
         if (value := number(dataset, keyword)) is None:
             raise DamagedElement(keyword)
@@ -130,7 +128,7 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
     """
     syntax = transfer_syntax(dataset)
     dataset.file_meta.TransferSyntaxUID = syntax
-    if _is_native(syntax) and _is_encapsulated(dataset):
+    if is_native(syntax) and _is_encapsulated(dataset):
         raise ImageError(
             _(
                 "{name} cannot be read: its pixel data is compressed, while its "
@@ -156,7 +154,8 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[Stored, str]
         ) from error
 
 
-def _is_native(syntax: UID) -> bool:
+def is_native(syntax: UID) -> bool:
+    """Whether pixel data is written as it is, not in items: PS3.5 A.4."""
     return syntax.is_transfer_syntax and not syntax.is_encapsulated
 
 
@@ -172,7 +171,7 @@ def _decoded(
     codec = _OF_IMAGECODECS.get(syntax)
     if codec and (syntax in _TITLES or _has_more_than_8_bits(dataset, syntax)):
         return _by_imagecodecs(dataset, codec, frame)
-    if _is_native(syntax):
+    if is_native(syntax):
         return _native(dataset, syntax, frame)
     try:
         decoder = _decoder(syntax, name)

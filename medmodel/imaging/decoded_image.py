@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 from medmodel.core.samples import Axis
 from medmodel.imaging.windows import Pixels, Values, Window, show
+from medmodel.language import _
 
 HEAD = 512
 """Bytes that suffice to recognise every format, NIfTI even when compressed."""
 MAX_BYTES = 1_000_000_000
+FRAMES_TEXT = "frames are in the file"
+"""What is said in English of a file that lacks frames, in the index too."""
 
 
 class DecodeOptions(NamedTuple):
@@ -59,6 +62,8 @@ class DecodedImage:
         window: What `pixels` was made with; None for colours, for a lookup table, and
             in formats without windows.
         inverted: Whether large values are dark (MONOCHROME1).
+        missing_frames: Frames of which a DICOM file's header tells, but which are not
+            whole in the file; `frames` does not count them.
     """
 
     pixels: Pixels
@@ -73,6 +78,18 @@ class DecodedImage:
     values: Values | None = None
     window: Window | None = None
     inverted: bool = False
+    missing_frames: int = 0
+
+    @property
+    def frames_text(self) -> str:
+        """How many frames are there, where some are missing; else empty."""
+        if not self.missing_frames:
+            return ""
+        return _(
+            "{frames:,} of {total:,} frames are in the file",
+            frames=self.frames,
+            total=self.frames + self.missing_frames,
+        )
 
     def through_window(self, window: Window) -> Pixels:
         """The image with another window, uint8 (height, width, 1 or 3)."""

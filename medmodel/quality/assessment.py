@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medmodel.core import samples
+from medmodel.imaging.decoded_image import FRAMES_TEXT
 from medmodel.language import N_, SOURCE, _, speaking
 from medmodel.quality import (
     burned_in,
@@ -117,6 +118,7 @@ def find_issues(
         *_windows(table),
         *_several(table),
         *_series(table),
+        *_missing_frames(table),
         *_classes(table, measured),
         *_few(report),
         *_unreadable(report),
@@ -290,8 +292,8 @@ def _far(values: np.ndarray, least: float) -> np.ndarray:
 
 def _windows(table: pd.DataFrame) -> list[Issue]:
     """CT whose values are no Hounsfield units, which the automatic window tells."""
-    ranged = table["seen"] == "CT by its own range"
-    others = int((table["seen"] == "CT as soft tissue").sum())
+    ranged = table["seen"].str.startswith("CT by its own range")
+    others = int(table["seen"].str.startswith("CT as soft tissue").sum())
     sentence = _(
         "Their values are no Hounsfield units, so the automatic window shows each by "
         "its own range of values. Brightness cannot be compared between them."
@@ -329,6 +331,19 @@ def _several(table: pd.DataFrame) -> list[Issue]:
     groups = [[path] for path in first["path"]]
     title = _("Files that hold several images")
     return issues_from_groups("several", title, sentence, "ok", groups)
+
+
+def _missing_frames(table: pd.DataFrame) -> list[Issue]:
+    """DICOM files that hold fewer whole frames than their header says."""
+    rows = table[table["seen"].str.contains(FRAMES_TEXT, regex=False)]
+    first = rows[~rows["path"].map(samples.file_of).duplicated()]
+    groups = [[path] for path in first["path"]]
+    title = _("DICOM files that lack frames")
+    sentence = _(
+        "Their headers tell of more frames than they hold: they were cut, or written "
+        "wrongly. What they hold is used. Export them again from their source."
+    )
+    return issues_from_groups("missing_frames", title, sentence, "warning", groups)
 
 
 def _series(table: pd.DataFrame) -> list[Issue]:

@@ -22,7 +22,7 @@ from medmodel.quality import assessment, quality_report
 from medmodel.quality.checks import examine
 from medmodel.quality.issues import Issue, verdict
 from tests.conftest import draw_class_folders
-from tests.dicom_files import dicom_file
+from tests.dicom_files import dicom_bytes, dicom_dataset, dicom_file
 from tests.volumes import draw_series, draw_stacks
 
 
@@ -372,6 +372,29 @@ def test_ct_without_hounsfield_units_is_told(tmp_path: Path) -> None:
     assert told.groups == [["a/0.dcm"]] and told.level == "warning"
     assert "the other 11 as soft tissue" in told.sentence
     assert told.action() is not None
+
+
+def test_files_that_lack_frames_are_named_once(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "frames"
+    rng = np.random.default_rng(0)
+    for n in range(6):
+        for label in ("a", "b"):
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            stack = rng.integers(0, 999, (3, 32, 32)).astype("<i2")
+            dataset = dicom_dataset(
+                stack, Modality="CT", PatientID=f"{label}{n}", NumberOfFrames=3
+            )
+            if (n, label) == (0, "a"):
+                dataset.PixelData = dataset.PixelData[:-2048]
+            (folder / label / f"{n}.dcm").write_bytes(dicom_bytes(dataset))
+    for slicing in (Slicing(), Slicing(frames="every", frame_step=1)):
+        action = Action("slices", "", slicing=slicing.to_json())
+        curation.add(datasets.index_folder(folder), action)
+        found, _ = findings(folder)
+        told = found["missing_frames"]
+        assert (told.level, told.count) == ("warning", 1)
+        assert told.groups[0][0].startswith("a/0.dcm")
+        assert "a/0.dcm" in str(found["uncalibrated"].groups)
 
 
 @pytest.mark.parametrize(

@@ -87,24 +87,28 @@ _Found = dict[int, tuple[bytes, bytes]]
 
 KEPT_BYTES = 150_000_000
 """Size of a file up to which its elements are kept for its next frame."""
-_latest: list[tuple[bytes, Dataset]] = []
+_latest: list[tuple[bytes, Dataset, int | None]] = []
 
 
-def kept_elements(data: bytes) -> Dataset | None:
+def kept_elements(data: bytes) -> tuple[Dataset, int | None] | None:
     """The elements of a file whose frame was read last; None if it was another file.
 
     Args:
         data: The file: the very same object, for to compare contents takes as long as
             to read them.
+
+    Returns:
+        The elements, and how many frames the file declares.
     """
-    return next((dataset for file, dataset in _latest if file is data), None)
+    kept = [(elements, frames) for file, elements, frames in _latest if file is data]
+    return kept[0] if kept else None
 
 
-def keep_elements(data: bytes, dataset: Dataset) -> None:
+def keep_elements(data: bytes, dataset: Dataset, declared: int | None) -> None:
     """Keeps the elements of a file with several frames, and of no other."""
     _latest.clear()
     if len(data) <= KEPT_BYTES:
-        _latest.append((data, dataset))
+        _latest.append((data, dataset, declared))
 
 
 def image_elements(data: bytes) -> Dataset | None:

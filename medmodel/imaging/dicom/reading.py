@@ -39,6 +39,11 @@ from medmodel.imaging.dicom.elements import (
     number,
     pixel_size,
 )
+from medmodel.imaging.dicom.frames import (
+    SEQUENCE_END,
+    declared_frames,
+    keep_whole_frames,
+)
 from medmodel.imaging.dicom.header import (
     image_elements,
     keep_elements,
@@ -90,10 +95,12 @@ def read(
             which there is no decoder.
     """
     with _damage_named(name):
-        dataset = kept_elements(data) or image_elements(data) or parse(data, name)
-        frames = check_image(dataset, name)
+        kept = kept_elements(data)
+        dataset, declared = kept or _elements(data, name)
+        check_image(dataset, name)
+        frames = dataset.NumberOfFrames if kept else keep_whole_frames(dataset)
         if frames > 1:
-            keep_elements(data, dataset)
+            keep_elements(data, dataset, declared)
         if not -1 <= frame < frames:
             raise ImageError(
                 _(
@@ -121,12 +128,18 @@ def read(
             frame=number_of_frame,
             patient=patient(dataset),
             seen="" if window else _seen(shown.seen, frame, number_of_frame),
+            missing_frames=max((declared or 0) - frames, 0),
             modality=modality_of(dataset),
             values=shown.values if values else None,
             window=shown.window,
             inverted=photometric == "MONOCHROME1",
         )
     return vars(image)
+
+
+def _elements(data: bytes, name: str) -> tuple[Dataset, int | None]:
+    dataset = image_elements(data) or parse(data, name)
+    return dataset, declared_frames(dataset)
 
 
 @contextmanager
@@ -166,11 +179,15 @@ def parse(data: bytes, name: str) -> FileDataset:
         ImageError: It is damaged.
     """
     with _damage_named(name):
-        return dcmread(io.BytesIO(data), force=True)
+        dataset = dcmread(io.BytesIO(data), force=True)
+        if any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
+            return dataset
+        # pydicom drops compressed pixel data without an end: of a file that was cut.
+        return dcmread(io.BytesIO(data + SEQUENCE_END), force=True)
 
 
-def check_image(dataset: Dataset, name: str) -> int:
-    """Refuses what is no image or too large; returns the number of frames.
+def check_image(dataset: Dataset, name: str) -> None:
+    """Refuses what is no image or too large.
 
     Elements that are empty or missing, and that others tell, are completed.
 
@@ -189,7 +206,6 @@ def check_image(dataset: Dataset, name: str) -> int:
             raise ImageError(_without_image(dataset, name))
         complete_header(dataset)
         height, width = int(dataset.Rows), int(dataset.Columns)
-        frames = int(dataset.get("NumberOfFrames", 1))
         samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
     if height * width > MAX_PIXELS:
         raise ImageError(
@@ -199,7 +215,7 @@ def check_image(dataset: Dataset, name: str) -> int:
                 millions=MAX_PIXELS // 10**6,
             )
         )
-    if height < 1 or width < 1 or frames < 1:
+    if height < 1 or width < 1:
         raise ImageError(_("{name} has no pixels.", name=name))
     photometric = dataset.PhotometricInterpretation
     if photometric not in (*GREY, *COLOURS):
@@ -224,7 +240,6 @@ def check_image(dataset: Dataset, name: str) -> int:
                 bits=bits,
             )
         )
-    return frames
 
 
 def _stored(

@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 from medmodel.core.errors import ImageError
 from medmodel.imaging.codecs import check_frames, stored_values, transfer_syntax
 from medmodel.imaging.dicom.display import to_rgb
+from medmodel.imaging.dicom.frames import keep_whole_frames
 from medmodel.imaging.dicom.lookup_tables import palette_colours
 from medmodel.imaging.dicom.reading import check_image
 from medmodel.language import _
@@ -54,7 +55,7 @@ def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> 
         ImageError: A region lies outside, the image is too large, or it cannot be
             decoded.
     """
-    frames = check_image(dataset, name)
+    check_image(dataset, name)
     if "PixelData" not in dataset:
         raise ImageError(
             _(
@@ -63,6 +64,7 @@ def black_out_regions(dataset: Dataset, name: str, regions: list[list[int]]) -> 
                 name=name,
             )
         )
+    frames = keep_whole_frames(dataset)
     check_frames(dataset, name)
     height, width = int(dataset.Rows), int(dataset.Columns)
     for left, top, right, bottom in regions:

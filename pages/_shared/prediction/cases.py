@@ -264,12 +264,7 @@ def _read(
         name=short,
         source=source,
         digest=_digest(opened) + (f"#{axis}{frame}" if part else ""),
-        about=_(
-            "{width} × {height} pixels, {format}",
-            width=opened.width,
-            height=opened.height,
-            format=_kind(decoded),
-        ),
+        about=_about(opened),
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
         facts=ImageTraits(**opened.measured),
         label=label,
@@ -280,6 +275,22 @@ def _read(
         seen=decoded.seen,
         scan=_is_scan(decoded),
         prepared={first: prepared_image},
+    )
+
+
+def _about(opened: OpenedImage) -> str:
+    """Size and format in words, and whether frames are missing."""
+    facts = {
+        "width": opened.width,
+        "height": opened.height,
+        "format": _kind(opened.decoded),
+    }
+    if not opened.decoded.missing_frames:
+        return _("{width} × {height} pixels, {format}", **facts)
+    return _(
+        "{width} × {height} pixels, {format}, {frames}",
+        frames=opened.decoded.frames_text,
+        **facts,
     )
 
 
