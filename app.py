@@ -68,11 +68,12 @@ def show_failure(error: Exception) -> bool:
         fault = StorageFault(plain(error.strerror), RIGHTS_ADVICE)
     if fault is not None:
         file = file_in_words(error) if isinstance(error, OSError) else ""
+        some_file = _("a file")
         st.error(
             _(
                 "The server could not read or write {file}: {reason}. Nothing that "
                 "was trained is lost. What to do: {advice}.",
-                file=plain(file or _("a file")),
+                file=plain(file or some_file),
                 reason=translate(fault.what),
                 advice=translate(fault.advice),
             ),

@@ -169,7 +169,8 @@ def _work(run: Run, reporter: StatusWriter) -> RunStatus:
 
 def _close_ended(reporter: StatusWriter, state: RunStatus) -> None:
     if state is RunStatus.DONE:
-        message = f"{_('Finished.')} {reporter.remark}".rstrip()
+        finished = _("Finished.")
+        message = f"{finished} {reporter.remark}".rstrip()
     elif reporter.run.model_path.exists():
         stopped = _("Stopped. The best model so far is kept.")
         message = f"{stopped} {reporter.remark}".rstrip()

@@ -163,7 +163,8 @@ def left_out(ignored: Iterable[tuple[str, str]]) -> str:
     merged = []
     for path, reason in ignored:
         if reason.startswith(_COUNTS_AS):
-            merged.append(f"{path!r} {translate(reason)}{_('.')}")
+            full_stop = _(".")
+            merged.append(f"{path!r} {translate(reason)}{full_stop}")
         else:
             first.setdefault(reason, path)
             counts[reason] += 1

@@ -49,9 +49,9 @@ class Subgroup:
 
     def __str__(self) -> str:
         """As people read it; empty where nothing is set."""
+        either = _(" or ")
         said = [
-            f"{_(FACT_TITLES[name])} {_(' or ').join(texts)}"
-            for name, texts in self.kinds
+            f"{_(FACT_TITLES[name])} {either.join(texts)}" for name, texts in self.kinds
         ]
         said += [
             _(

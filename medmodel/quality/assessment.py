@@ -406,7 +406,8 @@ def _shortcut(table: pd.DataFrame) -> list[Issue]:
         strongest=_(shortcut.strongest),
     )
     if shortcut.by_patient:
-        sentence = f"{sentence} {_('No patient is in two folds.')}"
+        patients = _("No patient is in two folds.")
+        sentence = f"{sentence} {patients}"
     title = _("Possible shortcut: file properties predict the class")
     return [Issue("shortcut", title, sentence, "warning", 1, [])]
 

@@ -76,7 +76,7 @@ def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.paragraph(
         _(
             "Measured on {tested_on} Intervals are 95 %. Baseline (majority "
-            "class {majority} of these images): accuracy {baseline}.",
+            "class {majority} of the test images): accuracy {baseline}.",
             tested_on=model_card.tested_on(run, evaluation),
             majority=evaluation.majority,
             baseline=evaluation.baseline,

@@ -280,7 +280,8 @@ class StatusWriter:
                 status = self._status
             if status.state is RunStatus.RUNNING and self.stop_requested:
                 # The first step of a network may take long: nobody shall press again.
-                status = replace(status, message=f"{N_('Stopping.')} {status.message}")
+                stopping = N_("Stopping.")
+                status = replace(status, message=f"{stopping} {status.message}")
             self._written = time.monotonic()
             self.run.write_status(status)
 

@@ -21,6 +21,12 @@ from medmodel.language.catalogue import FOLDER
 TRANSLATED = [language for language in LANGUAGES if language != SOURCE]
 
 
+SOURCES = [
+    path
+    for folder in ("pages", "medmodel")
+    for path in sorted((REPOSITORY / folder).rglob("*.py"))
+    if "benchmark" not in path.parts
+]
 ERRORS = {
     name
     for name, kind in vars(errors).items()
@@ -84,6 +90,22 @@ def test_every_text_is_translated_and_no_other(language: str, texts: set[str]) -
     assert said - texts == set(), "in no source file any more"
 
 
+def test_no_text_stands_where_it_is_not_looked_for(texts: set[str]) -> None:
+    """Within an f-string, Babel looks from Python 3.12 on only."""
+    calls = {"_": 1, "N_": 1, "ngettext": 2}
+    said = {
+        argument.value
+        for path in (REPOSITORY / "app.py", *SOURCES)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in calls
+        for argument in node.args[calls[node.func.id] - 1 :][:1]
+        if isinstance(argument, ast.Constant)
+    }
+    assert said - texts == set()
+
+
 def shown_without_gettext(path: Path) -> list[str]:
     """Sentences in calls of Streamlit and in errors that do not go through gettext."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -110,12 +132,7 @@ def shown_without_gettext(path: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     "path",
-    [
-        path
-        for folder in ("pages", "medmodel")
-        for path in sorted((REPOSITORY / folder).rglob("*.py"))
-        if "benchmark" not in path.parts
-    ],
+    SOURCES,
     ids=lambda path: str(path.relative_to(REPOSITORY)),
 )
 def test_what_is_shown_goes_through_gettext(path: Path) -> None:

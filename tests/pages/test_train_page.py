@@ -132,7 +132,7 @@ def test_every_setting_is_trained_as_it_is_entered(class_folders: Path) -> None:
         "Optimiser": ("optimizer", "sgd"),
         "Learning rate": ("learning_rate", 0.02),
         "Batch size (images per step)": ("batch_size", 9),
-        "Precision": ("precision", "float32"),
+        "Numerical precision": ("precision", "float32"),
         "Device": ("device", "cpu"),
         "Seed": ("seed", 11),
         "Size (pixels)": ("size", 64),

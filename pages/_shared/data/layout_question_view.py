@@ -58,9 +58,9 @@ def show_question(folder: Path) -> bool:
     with errors_shown():
         preview = _preview(folder)
         if preview.question:
+            asked = _("How is this folder to be read?")
             st.warning(
-                f"**{_('How is this folder to be read?')}** "
-                f"{plain(translate(preview.question))}",
+                f"**{asked}** {plain(translate(preview.question))}",
                 icon=":material/help:",
             )
             _show_form(folder, preview, _("Choose how it is to be read"))

@@ -55,7 +55,8 @@ def _show_seeds(current: Entry, family: list[Entry]) -> None:
             "Other seeds mean other initial weights, another order and, where the "
             "folders give no split, another split."
         )
-        st.caption(f"{_('Trained once so far.')} {meaning}" if family else meaning)
+        once = _("Trained once so far.")
+        st.caption(f"{once} {meaning}" if family else meaning)
     _show_waiting(family)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(

@@ -71,7 +71,8 @@ def show_curves(run: Run, group: Subgroup) -> None:
             others=others,
         )
         if frozen_threshold(run, position) is not None:
-            bands = f"{bands} {_('The dot is the frozen threshold.')}"
+            dot = _("The dot is the frozen threshold.")
+            bands = f"{bands} {dot}"
         st.caption(plain(bands))
     _show_spread(run, group, position)
 

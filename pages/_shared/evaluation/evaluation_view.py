@@ -107,7 +107,7 @@ def show_frame_details(run: Run, evaluation: Evaluation) -> None:
     st.caption(
         plain(
             _(
-                "Baseline (majority class {majority} of these images): accuracy "
+                "Baseline (majority class {majority} of the test images): accuracy "
                 "{baseline}. {resolution} Intervals are 95 %. Seed {seed}.",
                 majority=evaluation.majority,
                 baseline=evaluation.baseline,

@@ -188,5 +188,6 @@ def show_progress(test: Run) -> None:
     left = status.seconds_left
     text = plain(translate(status.message))
     if left and left >= 1:
-        text = f"{text} {_('About {duration} left.', duration=duration(left))}"
+        time_left = _("About {duration} left.", duration=duration(left))
+        text = f"{text} {time_left}"
     st.progress(min(share, 1.0), text)

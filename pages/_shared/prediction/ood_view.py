@@ -237,7 +237,8 @@ def _show_neighbour(run: Run, neighbour: Neighbour) -> None:
     try:
         pixels = _training_image(run, neighbour.path)
     except (MedModelError, OSError):
-        st.markdown(f"{plain(text)}  \n:gray[{_('not in the data set any more')}]")
+        gone = _("not in the data set any more")
+        st.markdown(f"{plain(text)}  \n:gray[{gone}]")
         return
     side = max(pixels.shape[:2])
     enlarged = plots.enlarged(pixels, _THUMBNAIL) if side < _THUMBNAIL else pixels

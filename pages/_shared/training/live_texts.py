@@ -51,7 +51,7 @@ def _facts() -> dict[str, str]:
         "dotted": _("Dotted"),
         "not_yet_learned": _("training images before they are learned from"),
         "device": _("Device"),
-        "precision": _("Precision"),
+        "precision": _("Arithmetic"),
         "step": _("Step"),
         "of": _("{done} of {total}"),
     }

@@ -272,7 +272,9 @@ def _network(form: Form) -> None:
         form.choice("optimizer", _("Optimiser"), get_args(Optimizer), OPTIMIZER_TITLES)
         form.number("learning_rate", _("Learning rate"), format="%g", step=0.0001)
         form.number("batch_size", _("Batch size (images per step)"), step=1)
-        form.choice("precision", _("Precision"), get_args(Precision), PRECISION_TITLES)
+        form.choice(
+            "precision", _("Numerical precision"), get_args(Precision), PRECISION_TITLES
+        )
         names = [device.name for device in devices.available()]
         titles = {d.name: translate(d.title) for d in devices.available()}
         titles["auto"] = _("Automatic: {device}", device=default_device())
