@@ -12,11 +12,14 @@ import string
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from itertools import chain, zip_longest
 
 from medmodel.language.catalogue import SOURCE, translations
 from medmodel.language.present import present_language
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +")
+_BETWEEN = re.compile(r"(, | and |; )")
+"""What stands between the texts of a list."""
 _INDEXED = 8
 """Characters at the beginning of a text by which it is looked up."""
 _LEAST = 5
@@ -79,11 +82,25 @@ def _filled(text: str, values: Mapping[str, str], language: str) -> str:
             # A reason within a sentence is a text of its own; a class may have the
             # name of a button.
             parts.append(
-                _one(value, language) or value
+                _list(value, language) or _one(value, language) or value
                 if " " in value or name.endswith("_word")
                 else value
             )
     return "".join(parts)
+
+
+def _list(value: str, language: str) -> str | None:
+    """A list of texts, each of several words, with the signs between; None if none.
+
+    A single text that begins and ends as they do would take the others for its values.
+    """
+    said = translations(language).texts
+    texts, signs = _BETWEEN.split(value)[::2], _BETWEEN.findall(value)
+    items = [_one(text, language) for text in texts if " " in text]
+    if not signs or len(items) < len(texts) or None in items:
+        return None
+    signs = [said.get(sign, (sign,))[0] for sign in signs]
+    return "".join(chain(*zip_longest(filter(None, items), signs, fillvalue="")))
 
 
 @cache

@@ -28,6 +28,16 @@ pytestmark = pytest.mark.usefixtures("languages")
         ("two\nlines is empty.", "two\nlines ist leer."),
         ("3 stays with 3", "3 bleibt bei 3"),
         ("3 stays with 4", "3 stays with 4"),
+        # A list within a text: each of its own, not one with the others as values.
+        (
+            "The file a b cannot be read: c d is empty., it is empty or cut short",
+            "Die Datei a b ist nicht lesbar: c d ist leer., "
+            "sie ist leer oder abgeschnitten",
+        ),
+        (
+            "The file a b cannot be read: c d is empty., nobody knows it",
+            "Die Datei a b ist nicht lesbar: c d is empty., nobody knows it",
+        ),
         # Too little in "{share} of {name}" is ours to know it again.
         ("out of order", "out of order"),
         ("is empty.", "is empty."),
