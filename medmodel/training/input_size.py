@@ -171,7 +171,7 @@ def _pilot(
     context = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
     trainer = HeadTrainer(context)
     extract(prepared, preprocessing, trainer.add_features, job)
-    _, losses = trainer.solve(PILOT_PASSES)
+    losses = trainer.solve(PILOT_PASSES)[1]
     # The curves shall show one training from its beginning, not the trials before it.
     reporter.rewind(0, 0)
     shutil.rmtree(prepared.folder, ignore_errors=True)

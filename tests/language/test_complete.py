@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import string
+import symtable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,26 @@ def shown_without_gettext(path: Path) -> list[str]:
 )
 def test_what_is_shown_goes_through_gettext(path: Path) -> None:
     assert shown_without_gettext(path) == []
+
+
+def functions(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    """Every function of a module, those within others, too."""
+    for child in table.get_children():
+        if child.get_type() == "function":
+            yield child
+        yield from functions(child)
+
+
+@pytest.mark.parametrize(
+    "path", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY))
+)
+def test_nothing_else_is_called_like_gettext(path: Path) -> None:
+    """In `_, losses = …`, `_` is a variable of the whole function."""
+    module = symtable.symtable(path.read_text(encoding="utf-8"), path.name, "exec")
+    for function in functions(module):
+        if "_" in function.get_identifiers():
+            symbol = function.lookup("_")
+            assert not symbol.is_free(), function.get_name()
+            throwaway = not symbol.is_referenced()
+            comprehension = function.get_name() in ("listcomp", "genexpr", "setcomp")
+            assert symbol.is_global() or throwaway or comprehension, function.get_name()
