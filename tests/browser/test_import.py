@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import WAIT, AppServer, choose, press
+from tests.browser.conftest import WAIT, AppServer, press
 from tests.dicom_files import ct_slice
 
 pytestmark = pytest.mark.browser
@@ -70,12 +70,14 @@ def test_zip_to_model_to_window(page: Page, app: AppServer) -> None:
         {"name": "new.dcm", "mimeType": "application/dicom", "buffer": ct(1, 4)}
     )
     expect(page.get_by_text("Predicted class")).to_be_visible(timeout=TRAINED)
-    expect(page.get_by_text("centre 40, width 54 HU").first).to_be_visible()
-    choose(page, "Window", lambda: page.get_by_role("option", name="Lung"))
-    expect(page.get_by_text("centre -600, width 1500").first).to_be_visible()
-    expect(
-        page.get_by_text("the model sees the window of its training")
-    ).to_be_visible()
+    width = page.get_by_role("spinbutton", name="Width")
+    expect(page.get_by_role("spinbutton", name="Centre")).to_have_value("40")
+    expect(width).to_have_value("54")
+    lung = "Lung (-600 / 1500 HU)"
+    page.get_by_role("combobox", name="Window").select_option(lung)
+    expect(width).to_have_value("1500")
+    seen = page.get_by_text("model sees the window of its training")
+    expect(seen.first).to_be_visible()
     log = (app.workspace / "audit.jsonl").read_text()
     assert "new.dcm" not in log and "patient-" not in log
 

@@ -47,6 +47,10 @@ def chart(page: Page, app: AppServer, mapped: Path) -> Locator:
     canvas.wait_for()
     at_rest(page)
     canvas.scroll_into_view_if_needed()
+    # The part of the page that holds it opens gradually.
+    place = None
+    while place != (place := canvas.bounding_box()):
+        page.wait_for_timeout(300)
     return canvas
 
 
