@@ -208,6 +208,43 @@ def _facts(data: bytes, name: str) -> _Facts:
         ValueError: It is damaged.
     """
     header = _header(data)
+    _refuse_other_kinds(header, name)
+    code = int(header["datatype"])
+    dimensions = int(header["dim"][0])
+    sizes = [int(size) for size in header["dim"][1 : dimensions + 1]]
+    if not 1 <= dimensions <= 7 or min(sizes) < 1:
+        raise ValueError("a size below 1")
+    columns, rows, slices = (*sizes[:3], 1, 1)[:3]
+    if dimensions < 2:
+        raise ImageError(
+            _("{name} is no image: it holds a single line of values.", name=name)
+        )
+    if math.prod(sizes[4:]) > 1:
+        raise ImageError(
+            _(
+                "{name} is no image: each voxel holds {values} values, as in a "
+                "vector field. Save one of them as a volume.",
+                name=name,
+                values=math.prod(sizes[4:]),
+            )
+        )
+    mode = _COLOURS.get(code) or header.get_data_dtype().newbyteorder("=").name
+    offset = _offset(header)
+    if offset + math.prod(sizes) * header.get_data_dtype().itemsize > MAX_BYTES:
+        raise ImageError(
+            _(
+                "{name} is larger than {megabytes} MB: crop the volume.",
+                name=name,
+                megabytes=MAX_BYTES // 10**6,
+            )
+        )
+    shape = columns, rows, slices
+    affine = _affine(header)
+    return _Facts(header, shape, math.prod(sizes[3:4]), offset, mode, affine)
+
+
+def _refuse_other_kinds(header: Any, name: str) -> None:
+    """Raises an `ImageError` for what is no image: half a pair, a mask, odd voxels."""
     magic = bytes(header["magic"]).rstrip(b"\0")[:3]
     if magic in _PAIR or not magic:
         if not magic:
@@ -246,37 +283,6 @@ def _facts(data: bytes, name: str) -> _Facts:
                 kind=kind,
             )
         )
-    dimensions = int(header["dim"][0])
-    sizes = [int(size) for size in header["dim"][1 : dimensions + 1]]
-    if not 1 <= dimensions <= 7 or min(sizes) < 1:
-        raise ValueError("a size below 1")
-    columns, rows, slices = (*sizes[:3], 1, 1)[:3]
-    if dimensions < 2:
-        raise ImageError(
-            _("{name} is no image: it holds a single line of values.", name=name)
-        )
-    if math.prod(sizes[4:]) > 1:
-        raise ImageError(
-            _(
-                "{name} is no image: each voxel holds {values} values, as in a "
-                "vector field. Save one of them as a volume.",
-                name=name,
-                values=math.prod(sizes[4:]),
-            )
-        )
-    mode = _COLOURS.get(code) or header.get_data_dtype().newbyteorder("=").name
-    offset = _offset(header)
-    if offset + math.prod(sizes) * header.get_data_dtype().itemsize > MAX_BYTES:
-        raise ImageError(
-            _(
-                "{name} is larger than {megabytes} MB: crop the volume.",
-                name=name,
-                megabytes=MAX_BYTES // 10**6,
-            )
-        )
-    shape = columns, rows, slices
-    affine = _affine(header)
-    return _Facts(header, shape, math.prod(sizes[3:4]), offset, mode, affine)
 
 
 def _header(data: bytes) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -127,12 +127,17 @@ def find_issues(
     return sorted(issues, key=lambda finding: order.index(finding.level))
 
 
-def _copies(
-    kind: str,
-    groups: Sequence[Sequence[str]],
-    table: pd.DataFrame,
-) -> list[Issue]:
-    """Groups by what is true of them: two labels, test, two splits; else one split.
+class _Copies(NamedTuple):
+    """Groups of copies by what is true of them; a group may be in two of the lists."""
+
+    labels: list[list[str]]
+    tested: list[list[str]]
+    splits: list[list[str]]
+    inside: list[list[str]]
+
+
+def _parted(groups: Sequence[Sequence[str]], table: pd.DataFrame) -> _Copies:
+    """Two labels, the test among two splits, other splits; else within one split.
 
     A group under two labels that lies in two splits is both: a wrong label, and a test
     that asks for what training has shown.
@@ -140,10 +145,7 @@ def _copies(
     label = dict(zip(table["path"], table["label"], strict=True))
     split = dict(zip(table["path"], table["split"], strict=True))
     wish = dict(zip(table["path"], table["group"], strict=True))
-    labels: list[list[str]] = []
-    tested: list[list[str]] = []
-    splits: list[list[str]] = []
-    inside: list[list[str]] = []
+    labels, tested, splits, inside = copies = _Copies([], [], [], [])
     for group in map(list, groups):
         if len({label[p] for p in group}) > 1:
             labels.append(group)
@@ -153,6 +155,20 @@ def _copies(
             len({wish[p] for p in group} - {""}) != 1  # else somebody decided
         ):
             inside.append(group)
+    return copies
+
+
+def _copies(
+    kind: str, groups: Sequence[Sequence[str]], table: pd.DataFrame
+) -> list[Issue]:
+    """What is said of groups of copies.
+
+    Args:
+        kind: Key of `_COPIES`.
+        groups: Paths of images that are alike.
+        table: Columns `path, label, split, group`.
+    """
+    labels, tested, splits, inside = _parted(groups, table)
     rest = [group[1:] for group in inside]
     titles = _COPIES[kind]
     return [

@@ -249,25 +249,36 @@ def _verdict(
             "at least one of the labels is wrong.",
             len(two_labels),
         )
+    return "ok", _of_patients(known, guessed, total)
+
+
+def _of_patients(known: int, guessed: int, total: int) -> str:
+    """What holds where nothing was found, as far as patients are known.
+
+    Args:
+        known: Images whose patient is known.
+        guessed: Those of them where a volume stands for a patient.
+        total: All images.
+    """
     if guessed:
-        return "ok", _(
+        return _(
             "No image occurs in two splits, and no volume is parted. Nobody told the "
             "patients of {images:,} images: each volume counts as one, so two volumes "
             "of one person may lie in two splits.",
             images=guessed + total - known,
         )
     if not known:
-        return "ok", _(
+        return _(
             "No image occurs in two splits; the patients are unknown, so nobody can "
             "check whether one person's images do."
         )
     if known < total:
-        return "ok", _(
+        return _(
             "No image occurs in two splits; the patients of {images:,} images are "
             "unknown, so nobody can check whether one person's images do.",
             images=total - known,
         )
-    return "ok", _("No image and no patient occurs in two splits.")
+    return _("No image and no patient occurs in two splits.")
 
 
 def _identical(copies: int, tested: int) -> str:

@@ -27,7 +27,7 @@ from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.language import _
-from medmodel.reports import model_card
+from medmodel.reports import model_card, run_facts
 from medmodel.reports.plots import class_colours, measured_share
 from medmodel.reports.svg import Line, UnitSquare, band_points
 from medmodel.runs.copies import independent_predictions
@@ -50,15 +50,15 @@ def evaluation_page(run: Run) -> str:
     """
     table = independent_predictions(run)
     predictions = split_predictions(table, "test")
-    evaluation = model_card.evaluate_run(run)
+    evaluation = run_facts.evaluate_run(run)
     frozen = frozen_thresholds(run)
     positive = positive_class(run, predictions.classes)
     return render_template(
         "evaluation.html",
         title=_("Evaluation of {title}", title=run.title),
-        tested_on=model_card.tested_on(run, evaluation),
+        tested_on=run_facts.tested_on(run, evaluation),
         evaluation=evaluation,
-        limits=model_card.limits(run, evaluation),
+        limits=run_facts.limits(run, evaluation),
         positive=positive,
         no_positive=_(NO_POSITIVE_CLASS) if len(predictions.classes) == 2 else "",
         of_positive=_positive_rows(predictions, positive),
@@ -68,14 +68,14 @@ def evaluation_page(run: Run) -> str:
         curves=_curves(predictions),
         calibration=_calibration(predictions, table),
         rule=frozen[0] if frozen else None,
-        chosen_again=model_card.chosen_again(run),
+        chosen_again=run_facts.chosen_again(run),
         thresholds=_threshold_rows(run, predictions) if frozen else [],
     )
 
 
 def model_card_html(run: Run) -> str:
     """The model card as one HTML document; takes and raises the same."""
-    evaluation = model_card.evaluate_run(run)
+    evaluation = run_facts.evaluate_run(run)
     return render_template(
         "model_card.html",
         title=_("Model card of {title}", title=run.title),
@@ -97,7 +97,7 @@ def _positive_rows(
     if positive is None:
         return []
     metrics = class_metrics(predictions, positive.position)
-    order = [*model_card.POSITIVE_METRICS, *metrics]
+    order = [*run_facts.POSITIVE_METRICS, *metrics]
     return [
         [_(METRICS[key].title), str(metrics[key]), f"{metrics[key].n:,}"]
         for key in dict.fromkeys(order)

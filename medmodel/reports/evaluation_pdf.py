@@ -17,7 +17,7 @@ from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.language import _
-from medmodel.reports import model_card
+from medmodel.reports import run_facts
 from medmodel.reports.pdf_canvas import (
     MARGIN,
     PALE,
@@ -47,7 +47,7 @@ def evaluation_sheet(run: Run) -> bytes:
         DataError: The predictions hold no test image.
     """
     data = split_predictions(independent_predictions(run), "test")
-    evaluation = model_card.evaluate_run(run)
+    evaluation = run_facts.evaluate_run(run)
     page = PdfCanvas(_("Evaluation of {title}", title=run.title))
     _head(page, run, evaluation)
     top = page.y
@@ -77,7 +77,7 @@ def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
         _(
             "Measured on {tested_on} Intervals are 95 %. Baseline (majority "
             "class {majority} of the test images): accuracy {baseline}.",
-            tested_on=model_card.tested_on(run, evaluation),
+            tested_on=run_facts.tested_on(run, evaluation),
             majority=evaluation.majority,
             baseline=evaluation.baseline,
         )
@@ -97,7 +97,7 @@ def _metrics(
             shortened(_("Positive class: {name}", name=positive.name), 290, 10.5)
         )
         metrics = class_metrics(data, positive.position)
-        order = list(dict.fromkeys([*model_card.POSITIVE_METRICS, *metrics]))
+        order = list(dict.fromkeys([*run_facts.POSITIVE_METRICS, *metrics]))
     rows = [[_("Metric"), _("Value (95 % interval)"), "n"]]
     for key in order:
         metric, estimate = METRICS[key], metrics[key]
@@ -234,7 +234,7 @@ def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
         page.paragraph(_("No threshold was chosen: the predicted class counts."))
         return
     rule = shortened(f"{frozen[0]}", 3 * _INSIDE, 7.5)
-    again = model_card.chosen_again(run)
+    again = run_facts.chosen_again(run)
     page.paragraph(
         _("Chosen on validation images only and frozen: {rule}.", rule=rule) + again,
         7.5,
@@ -269,7 +269,7 @@ def _more(page: PdfCanvas, count: int) -> None:
 def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.heading(_("Limits"))
     temperature = stored_temperature(run)
-    limits = [*model_card.limits(run, evaluation)]
+    limits = [*run_facts.limits(run, evaluation)]
     if temperature is None:
         limits.append(_("Scores are as trained, not calibrated."))
     else:
@@ -284,7 +284,7 @@ def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
 
 
 def _foot(page: PdfCanvas, run: Run) -> None:
-    ended = model_card.when(run.status.ended or run.status.heartbeat)
+    ended = run_facts.when(run.status.ended or run.status.heartbeat)
     values = {"version": __version__, "id": run.id}
     said = (
         _("MedModel {version}; run {id}, ended {ended}", ended=ended, **values)

@@ -22,7 +22,8 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
-from pages._shared.comparison.comparison_view import _curves_csv, _marked, _metrics_csv
+from pages._shared.comparison.compared_curves_view import _curves_csv
+from pages._shared.comparison.comparison_view import _marked, _metrics_csv
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said

@@ -20,7 +20,7 @@ from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thres
 from medmodel.language import speaking
 from medmodel.quality import indexing, report_store
 from medmodel.quality.issues import Issue
-from medmodel.reports import evaluation_html, model_card, svg
+from medmodel.reports import evaluation_html, model_card, run_facts, svg
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
@@ -133,9 +133,9 @@ def test_a_temperature_that_cannot_be_known_is_not_drawn(run: Run) -> None:
 
 
 def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
-    found = model_card.evaluate_run(run)
+    found = run_facts.evaluate_run(run)
     label = dict(model_card.model_facts_label(run, found))
-    assert label["Intended population"] == model_card.BLANK
+    assert label["Intended population"] == run_facts.BLANK
     assert label["Calibration"] == "Scores are not calibrated."
     assert str(found.accuracy) in label["Accuracy"]
     store_temperature(
@@ -143,10 +143,10 @@ def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
     )
     label = dict(model_card.model_facts_label(run, found))
     assert label["Calibration"].startswith("Temperature ")
-    assert label["Contact"] == model_card.BLANK and "patients" in label["Warnings"]
+    assert label["Contact"] == run_facts.BLANK and "patients" in label["Warnings"]
     items = {item.topic: item.text for item in model_card.guideline_items(run, found)}
     assert items["Sample size"].startswith("val: 15 (")
-    assert items["Quality and leakage checks"] == model_card.BLANK
+    assert items["Quality and leakage checks"] == run_facts.BLANK
     assert "dark 5" in items["Sample size"]
     assert (
         "no patient number is in more than one split"
@@ -160,22 +160,20 @@ def test_the_card_says_how_scans_are_seen(run: Run) -> None:
     facts = run.model_facts
     seen = replace(facts.preprocessing, axis="coronal", window="lung")
     run.write_model_facts(replace(facts, preprocessing=seen))
-    said = dict(model_card.model_facts_label(run, model_card.evaluate_run(run)))[
-        "Input"
-    ]
+    said = dict(model_card.model_facts_label(run, run_facts.evaluate_run(run)))["Input"]
     assert said.endswith("scans through the window lung, coronal slices")
 
 
 def test_a_fold_says_that_it_is_one(run: Run) -> None:
     path = run.folder / "config.json"
     write_json(path, replace(run.config, folds=5, fold=2))
-    level = model_card.split_level(run)
+    level = run_facts.split_level(run)
     assert level.endswith(" Tested on fold 2 of 5 of a cross-validation.")
     assert run.title.endswith(", fold 2 of 5")
 
 
 def test_items_stand_under_their_numbers(run: Run) -> None:
-    items = model_card.guideline_items(run, model_card.evaluate_run(run))
+    items = model_card.guideline_items(run, run_facts.evaluate_run(run))
     first = [int(re.findall(r"\d+", item.claim)[0]) for item in items]
     assert all(1 <= number <= 44 for number in first)
     numbers = {item.topic: (item.claim, item.tripod) for item in items}
@@ -193,7 +191,7 @@ def test_findings_about_the_data_are_on_the_card(run: Run) -> None:
     indexing.check_folder(folder)
     items = {
         i.topic: i.text
-        for i in model_card.guideline_items(run, model_card.evaluate_run(run))
+        for i in model_card.guideline_items(run, run_facts.evaluate_run(run))
     }
     assert items["Missing and unreadable data"].startswith("1 image files")
     assert "dentical images" in items["Quality and leakage checks"]
@@ -202,7 +200,7 @@ def test_findings_about_the_data_are_on_the_card(run: Run) -> None:
 def test_few_patients_are_told(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "data" / "few", images_per_class=9)
     few = write_finished_run(folder, "few", patients=6)
-    said = " ".join(model_card.limits(few, model_card.evaluate_run(few)))
+    said = " ".join(run_facts.limits(few, run_facts.evaluate_run(few)))
     assert "Only 4 patients: too few for intervals, which need 10" in said
     assert "also occur in training" not in said
     assert "Only 4 patients" in evaluation_html.evaluation_page(few)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from medmodel.core.errors import FileError
-from medmodel.reports import evaluation_html, evaluation_pdf, model_card
+from medmodel.reports import evaluation_html, evaluation_pdf, model_card, run_facts
 from medmodel.runs import copies, run_index, tables
 from medmodel.runs.copies import Copies, copies_of, independent_predictions
 from medmodel.runs.run import Run, RunStore
@@ -88,15 +88,15 @@ def test_near_copies_are_those_of_groups_with_a_learned_image() -> None:
 def test_numbers_are_without_copies_and_with_them_beside(tmp_path: Path) -> None:
     run = copied_run(tmp_path)
     copies.write_near_copies(run, set())
-    assert model_card.evaluate_run(run).accuracy.value == 0
-    text = model_card.test_copies(run)
+    assert run_facts.evaluate_run(run).accuracy.value == 0
+    text = run_facts.test_copies(run)
     assert text.startswith("1 of 10 test images is a copy of training or validation")
     assert "With the copies (n = 10): accuracy 0.100 (" in text
     assert "not looked for" not in text
     (entry,) = run_index.entries(RunStore())
     assert entry.test_accuracy == 0
     facts = dict(
-        model_card.model_facts_label(run, model_card.evaluate_run(run)),
+        model_card.model_facts_label(run, run_facts.evaluate_run(run)),
     )
     assert facts["Copies in the test"] == text
     for html in (
@@ -123,8 +123,8 @@ def test_where_all_test_images_are_copies_they_are_shown_and_said(
     copies.write_near_copies(run, near(run, *range(3, 12)))
     assert copies_of(run).all_are_copies
     assert independent_predictions(run).equals(tables.read_predictions(run))
-    assert model_card.evaluate_run(run).images == 10
-    text = model_card.test_copies(run)
+    assert run_facts.evaluate_run(run).images == 10
+    text = run_facts.test_copies(run)
     assert text == (
         "10 of 10 test images are copies of training or validation images (1 "
         "identical, 9 near): the numbers show what was remembered, not how new images "
@@ -142,7 +142,7 @@ def test_what_is_not_known_of_earlier_runs_is_said(tmp_path: Path) -> None:
     tables.write_split(run, split.drop(columns="digest"))
     assert copies_of(run) == Copies(10, None, None)
     assert "is not known for this run" in str(copies_of(run))
-    assert model_card.evaluate_run(run).images == 10
+    assert run_facts.evaluate_run(run).images == 10
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.data.sample_size import test_warnings
-from medmodel.evaluation.comparison import CommonImages, PairedDifference, disagreements
-from medmodel.evaluation.curves import ThresholdCurve
+from medmodel.evaluation.comparison import CommonImages, PairedDifference
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import _
-from medmodel.reports import comparison_figures, plots
-from medmodel.reports.model_card import few_patients
+from medmodel.reports import comparison_figures
+from medmodel.reports.run_facts import few_patients
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -25,22 +24,18 @@ from pages._shared.common import run_cache, widgets
 from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button
-from pages._shared.common.thumbnails import SIDE, small_images
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison import comparison_cache
-from pages._shared.prediction.cases import data_folder, dataset_case
-from pages._shared.prediction.prediction_cache import ask
-from pages._shared.prediction.prediction_view import say_uncalibrated
-from pages._shared.prediction.several_models_view import show_bars, show_heatmaps
+from pages._shared.comparison.compared_curves_view import (
+    PICKER,
+    show_curves,
+    show_epochs,
+)
+from pages._shared.comparison.disagreement_view import show_disagreements
 from pages._shared.training.runs_table import MARK
 
 _FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
-_PICKER = 320
-_TILE = SIDE + 20
-"""Two of them stand side by side on a phone."""
-_AT_ONCE = 8
-_SHOWN = "disagreements-shown"
 
 
 def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> None:
@@ -77,12 +72,12 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         _explain_folds(models)
         _show_copies(models)
         _show_all_metrics(runs, chosen, copied)
-        _show_disagreements(models, chosen)
-        _show_curves(runs, chosen)
+        show_disagreements(models, chosen)
+        show_curves(runs, chosen)
     # A test elsewhere has no epochs of its own.
     trained = {names[e.run.id]: e.run for e in entries if not e.test_of}
     if trained:
-        _show_epochs(trained)
+        show_epochs(trained)
     _show_settings(entries, names)
     pick_format()
 
@@ -157,7 +152,7 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
         order,
         format_func=_metric_title,
         key="compared-metric",
-        width=_PICKER,
+        width=PICKER,
     )
     estimates = {
         name: m[metric] for name, m in comparison_cache.metrics(chosen).items()
@@ -301,193 +296,6 @@ def _metrics_csv(by_model: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
     ]
     columns = [_("model"), _("metric"), _("value"), _("low"), _("high"), _("n")]
     return pd.DataFrame(rows, columns=columns)
-
-
-@st.fragment
-def _show_disagreements(
-    models: comparison_cache.Models, chosen: comparison_cache.Chosen
-) -> None:
-    common = comparison_cache.common(chosen)
-    at = np.flatnonzero(disagreements(common))
-    n = len(common.paths)
-    st.markdown(
-        _(
-            "**Where they disagree**: {count:,} of {images:,} images",
-            count=len(at),
-            images=n,
-        )
-    )
-    if not len(at):
-        st.caption(_("All predicted classes are the same."))
-        return
-    count = st.session_state.setdefault(_SHOWN, _AT_ONCE)
-    positions = at[:count]
-    run = next(iter(models.values()))[0]
-    images = small_images(run, [common.paths[i] for i in positions])
-    with st.container(horizontal=True, gap="small"):
-        for i, thumbnail in zip(positions, images, strict=True):
-            with st.container(width=_TILE, gap="xxsmall"):
-                _tile(models, common, int(i), thumbnail)
-    if len(at) > count and st.button(_("Show more"), icon=":material/add:"):
-        st.session_state[_SHOWN] = count + _AT_ONCE
-        st.rerun(scope="fragment")
-    csv_button(_disagreement_table(common, at), "disagreements", run)
-
-
-def _tile(
-    models: comparison_cache.Models,
-    common: CommonImages,
-    i: int,
-    thumbnail: bytes | str,
-) -> None:
-    first = next(iter(common.models.values()))
-    label = first.classes[first.truth[i]]
-    if isinstance(thumbnail, str):
-        st.caption(plain(thumbnail))
-    else:
-        st.image(
-            thumbnail, width=SIDE, alt=_("Image with true class {label}", label=label)
-        )
-    lines = [_("True class {label}", label=plain(label))]
-    for name, model in common.models.items():
-        choice = int(model.predicted[i])
-        share = plots.per_cent(float(model.scores[i, choice]))
-        right = ":material/check:" if choice == model.truth[i] else ":material/close:"
-        lines.append(
-            f"{right} {plain(name)}: **{plain(model.classes[choice])}** {plain(share)}"
-        )
-    st.caption("  \n".join(lines))
-    if st.button(_("Details"), key=f"compare-{i}", width="stretch"):
-        path = common.paths[i]
-        runs = {
-            name: comparison_cache.asked(run_or_folds, path)
-            for name, run_or_folds in models.items()
-        }
-        _look_closer(runs, path, label)
-
-
-def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
-    # A decorator would say the title once for all languages.
-    show = st.dialog(_("One image, several models"), width="large")(_show_closely)
-    show(runs, path, label)
-
-
-def _show_closely(runs: dict[str, Run], path: str, label: str) -> None:
-    """The image through every model: bars and heat maps."""
-    with errors_shown():
-        st.text(path)
-        st.markdown(_("True class in the data set: **{label}**", label=plain(label)))
-        answers = []
-        with st.spinner(_("Asking the models …")):
-            for name, run in runs.items():
-                preprocessing = run.model_facts.preprocessing
-                folder = data_folder(run)
-                case = dataset_case(folder, path, label, preprocessing)
-                answers += ask(run, [case], calibrated=False, name=name)
-        show_bars(answers)
-        say_uncalibrated(list(runs.values()))
-        show_heatmaps(answers)
-
-
-def _disagreement_table(common: CommonImages, at: Any) -> pd.DataFrame:
-    first = next(iter(common.models.values()))
-    table = pd.DataFrame(
-        {
-            _("path"): [common.paths[i] for i in at],
-            _("true_class"): [first.classes[first.truth[i]] for i in at],
-        }
-    )
-    for name, model in common.models.items():
-        table[_("{model}: predicted class", model=name)] = [
-            model.classes[model.predicted[i]] for i in at
-        ]
-        table[_("{model}: score", model=name)] = model.scores[at].max(axis=1)
-    return table
-
-
-def _show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
-    """ROC and precision–recall curves of a class, all models over each other."""
-    first = next(iter(comparison_cache.common(chosen).models.values()))
-    position = st.selectbox(
-        _("Curves of"),
-        range(len(first.classes)),
-        index=1 if len(first.classes) == 2 else 0,
-        format_func=lambda at: first.classes[at],
-        key="compared-class",
-        width=_PICKER,
-    )
-    name, share = first.classes[position], float((first.truth == position).mean())
-    with errors_shown():
-        curves = comparison_cache.curves(chosen, position)
-        by_model = comparison_cache.class_metrics(chosen, position)
-        roc = {title: pair[0] for title, pair in curves.items()}
-        precision = {title: pair[1] for title, pair in curves.items()}
-        areas = {title: metrics["auc"] for title, metrics in by_model.items()}
-        means = {title: m["average_precision"] for title, m in by_model.items()}
-        run = next(iter(runs.values()))
-        left, right = st.columns(2, gap="large")
-        with left:
-            st.markdown(_("**ROC curves**, with the area under each (AUC)"))
-            show_figure(
-                comparison_figures.roc_overlay(roc, areas),
-                key="roc-compared",
-                alt=_("ROC curves of {name} by every model", name=name),
-            )
-            table = _curves_csv(roc, _("1-specificity"), _("sensitivity"))
-            csv_button(table, "roc-compared", run)
-        with right:
-            st.markdown(_("**Precision–recall curves**, with average precision (AP)"))
-            show_figure(
-                comparison_figures.precision_recall_overlay(precision, means, share),
-                key="precision-recall-compared",
-                alt=_("Precision–recall curves of {name} by every model", name=name),
-            )
-            table = _curves_csv(precision, _("recall"), _("precision"))
-            csv_button(table, "precision-recall-compared", run)
-    n = len(first.truth)
-    st.caption(
-        _(
-            "{images:,} common images, {positive:,.0f} of them {name}. Intervals and "
-            "bands (of up to three models) are 95 %; dotted: guessing.",
-            images=n,
-            positive=share * n,
-            name=plain(name),
-        )
-    )
-
-
-def _curves_csv(curves: dict[str, ThresholdCurve], x: str, y: str) -> pd.DataFrame:
-    tables = [
-        pd.DataFrame(
-            {
-                _("model"): name,
-                x: curve.x,
-                y: curve.y,
-                _("threshold"): curve.thresholds,
-            }
-        )
-        for name, curve in curves.items()
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
-def _show_epochs(runs: dict[str, Run]) -> None:
-    st.markdown(_("**While they were trained**; a ring marks the epoch that was kept"))
-    histories = {name: run_table.epochs(run) for name, run in runs.items()}
-    for place, column in zip(st.columns(2), ("val_loss", "val_accuracy"), strict=True):
-        with place:
-            show_figure(
-                comparison_figures.epochs_figure(histories, column),
-                key=f"epochs-{column}",
-                alt=_("Validation loss of every model over its epochs")
-                if column == "val_loss"
-                else _("Validation accuracy of every model over its epochs"),
-            )
-    columns = ["epoch", "val_loss", "val_accuracy", "best"]
-    tables = [rows[columns].assign(model=name) for name, rows in histories.items()]
-    table = pd.concat(tables, ignore_index=True)[["model", *columns]]
-    table = table.rename(columns={"best": "kept"})
-    csv_button(table, "epochs-compared", next(iter(runs.values())))
 
 
 def _show_settings(entries: Sequence[Entry], names: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.predictions import shared_patients
 from medmodel.language import _, ngettext
-from medmodel.reports.model_card import (
+from medmodel.reports.run_facts import (
     few_patients,
     metrics_with_copies,
     sample_size_warnings,

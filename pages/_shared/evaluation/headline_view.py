@@ -12,7 +12,7 @@ from medmodel.evaluation.positive_class import choose_positive, positive_class
 from medmodel.evaluation.subgroups import ALL, Subgroup
 from medmodel.language import N_, _
 from medmodel.reports import plots
-from medmodel.reports.model_card import POSITIVE_METRICS, with_n
+from medmodel.reports.run_facts import POSITIVE_METRICS, with_n
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure

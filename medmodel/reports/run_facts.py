@@ -1,0 +1,288 @@
+"""What the numbers of a run rest on, and what limits them: sentences of reports."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+from medmodel.core.errors import RunError
+from medmodel.data.sample_size import (
+    ClassCounts,
+    class_counts,
+    dataset_warnings,
+    test_warnings,
+)
+from medmodel.evaluation.evaluation import Evaluation, evaluate
+from medmodel.evaluation.intervals import MINIMA, Estimate
+from medmodel.evaluation.metrics import METRICS, class_metrics
+from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
+from medmodel.evaluation.predictions import shared_patients, split_predictions
+from medmodel.evaluation.thresholds import later_choices
+from medmodel.language import _, ngettext, translate
+from medmodel.quality.report_store import load_issues
+from medmodel.runs.copies import copies_of, independent_predictions, with_copies
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables import read_split
+
+BLANK = ""
+"""What nobody told the program; shown as a line to be filled in."""
+
+
+Fact = tuple[str, str]
+
+
+POSITIVE_METRICS = ("sensitivity", "specificity", "ppv", "npv")
+"""What of a positive class comes first."""
+
+
+def positive_facts(run: Run) -> list[Fact]:
+    """Of two classes the positive one, and its metrics; empty of more classes."""
+    data = split_predictions(independent_predictions(run), "test")
+    if len(data.classes) != 2:
+        return []
+    positive = positive_class(run, data.classes)
+    if positive is None:
+        return [(_("Positive class"), _(NO_POSITIVE_CLASS))]
+    metrics = class_metrics(data, positive.position)
+    return [
+        (_("Positive class"), f"{positive.name} ({positive.basis})"),
+        *((_(METRICS[key].title), with_n(metrics[key])) for key in POSITIVE_METRICS),
+    ]
+
+
+def with_n(estimate: Estimate) -> str:
+    """An estimate with the number of images that it rests on."""
+    return f"{estimate}, n = {estimate.n:,}" if estimate.measurable else f"{estimate}"
+
+
+def limits(run: Run, evaluation: Evaluation) -> list[str]:
+    """What a reader of the numbers must know, a sentence each."""
+    said = [test_copies(run), evaluation.resolution]
+    if not evaluation.patients:
+        said.append(
+            _(
+                "Patients are not known: images count as independent, so intervals "
+                "may be too narrow."
+            )
+        )
+    elif evaluation.patients < MINIMA["accuracy"].patients:
+        said.append(few_patients(evaluation.patients))
+    overlap = shared_patients(run)
+    if overlap:
+        said.append(
+            _(
+                "{patients:,} test patients also occur in training or validation: "
+                "expect worse on new patients.",
+                patients=overlap,
+            )
+        )
+    said += sample_size_warnings(run, evaluation, class_counts(read_split(run)))
+    if not run.tested_model:
+        said.append(
+            _("Tested on images of the same source only, not at another place.")
+        )
+    said.append(_("Says nothing about images unlike its training images."))
+    said.append(
+        _(
+            "A heat map shows where the network was sensitive, not the outline "
+            "of a lesion."
+        )
+    )
+    return said
+
+
+def test_copies(run: Run) -> str:
+    """Which test images are copies, and the numbers with them, in sentences."""
+    copies = copies_of(run)
+    if not copies.paths or copies.all_are_copies:
+        return str(copies)
+    everything = evaluate(with_copies(independent_predictions(run)))
+    return f"{copies} {metrics_with_copies(everything)}"
+
+
+def metrics_with_copies(evaluation: Evaluation) -> str:
+    """A sentence with the numbers of all test images, copies among them."""
+    return _(
+        "With the copies (n = {images:,}): accuracy {accuracy}, balanced "
+        "accuracy {balanced_accuracy}, area under the ROC curve {auc}.",
+        images=evaluation.images,
+        accuracy=evaluation.accuracy,
+        balanced_accuracy=evaluation.balanced_accuracy,
+        auc=evaluation.auc,
+    )
+
+
+def sample_size_warnings(
+    run: Run, evaluation: Evaluation, counts: ClassCounts
+) -> list[str]:
+    """What there were too few images for, a sentence each.
+
+    Args:
+        run: What was tested.
+        evaluation: Of the images that the numbers at hand rest on.
+        counts: Of the run's split.
+    """
+    tested = {result.name: {"test": result.images} for result in evaluation.per_class}
+    if run.tested_model:
+        return test_warnings(tested)
+    return dataset_warnings(
+        {name: {**counts.get(name, {}), **images} for name, images in tested.items()}
+    )
+
+
+def evaluate_run(run: Run) -> Evaluation:
+    """The run's test split in numbers, without copies of images it was trained on.
+
+    Raises:
+        RunError: There are no predictions.
+        DataError: They hold no test image.
+    """
+    return evaluate(independent_predictions(run))
+
+
+def tested_on(run: Run, evaluation: Evaluation) -> str:
+    """What the numbers rest on, as a sentence."""
+    who = _("{images:,} images", images=evaluation.images)
+    if evaluation.patients:
+        who = _(
+            "{images:,} images of {patients:,} patients",
+            images=evaluation.images,
+            patients=evaluation.patients,
+        )
+    if not run.tested_model:
+        internal = _("{images}, internal test split.", images=who)
+        seed = _("Seed {seed}.", seed=run.config.seed)
+        return f"{internal} {split_level(run)} {seed}"
+    folder, mapping = Path(run.config.dataset).name, run.class_mapping.items()
+    there = [
+        _("{label} as {name}", label=a, name=b)
+        for a, b in mapping
+        if a.casefold() != b.casefold()
+    ]
+    if not there:
+        return _("{images}, external: all of {folder}.", images=who, folder=folder)
+    return _(
+        "{images}, external: all of {folder} (counting {classes}).",
+        images=who,
+        folder=folder,
+        classes=_(", ").join(there),
+    )
+
+
+def split_level(run: Run) -> str:
+    """On which level the splits are apart, in sentences."""
+    config, shared = run.config, shared_patients(run)
+    sentences = [_split_by(shared)]
+    if config.folds > 1:
+        sentences.append(
+            _(
+                "Tested on fold {fold} of {folds} of a cross-validation.",
+                fold=config.fold,
+                folds=config.folds,
+            )
+        )
+    return " ".join(sentences)
+
+
+def _split_by(shared: int | None) -> str:
+    if shared is None:
+        return _("Split by image: patients are not known.")
+    if shared:
+        return _(
+            "{patients:,} test patients also occur in training or validation.",
+            patients=shared,
+        )
+    return _("Split by patient: no patient number is in more than one split.")
+
+
+def trained_on(run: Run) -> str:
+    """Training images of each class, as a sentence; blank of older tests elsewhere."""
+    origin = _origin(run)
+    rows = read_split(origin) if origin else None
+    if origin is None or rows is None:
+        return BLANK
+    counts = rows.loc[rows["split"] == "train", "label"].value_counts().sort_index()
+    if counts.empty:
+        return BLANK
+    listed = _(", ").join(f"{name} {count:,}" for name, count in counts.items())
+    folder = Path(origin.config.dataset).name
+    return _(
+        "{images:,} images of {folder} ({classes}).",
+        images=int(counts.sum()),
+        folder=folder,
+        classes=listed,
+    )
+
+
+def data_quality(run: Run) -> str:
+    """What the check of the data set found, as sentences; blank if there was none."""
+    issues = load_issues(Path(run.config.dataset))
+    if issues is None:
+        return BLANK
+    odd = [f"{translate(f.title)} ({f.count:,})" for f in issues if f.level != "ok"]
+    return (
+        _("Found: {findings}.", findings=_("; ").join(odd))
+        if odd
+        else _("Checked; nothing odd was found.")
+    )
+
+
+def few_patients(count: int) -> str:
+    """A sentence: so few patients that no interval would hold what it promises."""
+    return ngettext(
+        "Only {count} patient: too few for intervals, which need {least} at least.",
+        "Only {count} patients: too few for intervals, which need {least} at least.",
+        count,
+        least=MINIMA["accuracy"].patients,
+    )
+
+
+def sample_sizes(run: Run) -> str:
+    """Images of each class in each split, as text."""
+    table = read_split(run)
+    parts = []
+    for split, rows in table.groupby("split", sort=False):
+        counts = rows["label"].value_counts().sort_index().items()
+        listed = _(", ").join(f"{name} {count:,}" for name, count in counts)
+        parts.append(f"{_(str(split))}: {len(rows):,} ({listed})")
+    return _("; ").join(parts)
+
+
+def chosen_again(run: Run) -> str:
+    """A sentence, with a space before it, where thresholds were chosen once more."""
+    later = later_choices(run)
+    if not later:
+        return ""
+    day = when(later[-1].when)
+    if len(later) == 1:
+        sentence = _(
+            "Chosen again once since, last on {day}, when the test images had been "
+            "seen; that is not shown here.",
+            day=day,
+        )
+    else:
+        sentence = _(
+            "Chosen again {times} times since, last on {day}, when the test images had "
+            "been seen; that is not shown here.",
+            times=len(later),
+            day=day,
+        )
+    return f" {sentence}"
+
+
+def when(moment: float) -> str:
+    """A moment as a date in UTC; blank for 0."""
+    if not moment:
+        return BLANK
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _origin(run: Run) -> Run | None:
+    """The run that was trained: this one, or the one whose model it tests."""
+    model = run.tested_model
+    if not model:
+        return run
+    try:
+        return RunStore(run.folder.parent.parent).get(model)
+    except RunError:  # deleted since
+        return None

@@ -1,0 +1,134 @@
+"""The images on which the compared models disagree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation.comparison import CommonImages, disagreements
+from medmodel.language import _
+from medmodel.reports import plots
+from medmodel.runs.run import Run
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.thumbnails import SIDE, small_images
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.comparison import comparison_cache
+from pages._shared.prediction.cases import data_folder, dataset_case
+from pages._shared.prediction.prediction_cache import ask
+from pages._shared.prediction.prediction_view import say_uncalibrated
+from pages._shared.prediction.several_models_view import show_bars, show_heatmaps
+
+_TILE = SIDE + 20
+"""Two of them stand side by side on a phone."""
+
+
+_AT_ONCE = 8
+
+
+_SHOWN = "disagreements-shown"
+
+
+@st.fragment
+def show_disagreements(
+    models: comparison_cache.Models, chosen: comparison_cache.Chosen
+) -> None:
+    common = comparison_cache.common(chosen)
+    at = np.flatnonzero(disagreements(common))
+    n = len(common.paths)
+    st.markdown(
+        _(
+            "**Where they disagree**: {count:,} of {images:,} images",
+            count=len(at),
+            images=n,
+        )
+    )
+    if not len(at):
+        st.caption(_("All predicted classes are the same."))
+        return
+    count = st.session_state.setdefault(_SHOWN, _AT_ONCE)
+    positions = at[:count]
+    run = next(iter(models.values()))[0]
+    images = small_images(run, [common.paths[i] for i in positions])
+    with st.container(horizontal=True, gap="small"):
+        for i, thumbnail in zip(positions, images, strict=True):
+            with st.container(width=_TILE, gap="xxsmall"):
+                _tile(models, common, int(i), thumbnail)
+    if len(at) > count and st.button(_("Show more"), icon=":material/add:"):
+        st.session_state[_SHOWN] = count + _AT_ONCE
+        st.rerun(scope="fragment")
+    csv_button(_disagreement_table(common, at), "disagreements", run)
+
+
+def _tile(
+    models: comparison_cache.Models,
+    common: CommonImages,
+    i: int,
+    thumbnail: bytes | str,
+) -> None:
+    first = next(iter(common.models.values()))
+    label = first.classes[first.truth[i]]
+    if isinstance(thumbnail, str):
+        st.caption(plain(thumbnail))
+    else:
+        st.image(
+            thumbnail, width=SIDE, alt=_("Image with true class {label}", label=label)
+        )
+    lines = [_("True class {label}", label=plain(label))]
+    for name, model in common.models.items():
+        choice = int(model.predicted[i])
+        share = plots.per_cent(float(model.scores[i, choice]))
+        right = ":material/check:" if choice == model.truth[i] else ":material/close:"
+        lines.append(
+            f"{right} {plain(name)}: **{plain(model.classes[choice])}** {plain(share)}"
+        )
+    st.caption("  \n".join(lines))
+    if st.button(_("Details"), key=f"compare-{i}", width="stretch"):
+        path = common.paths[i]
+        runs = {
+            name: comparison_cache.asked(run_or_folds, path)
+            for name, run_or_folds in models.items()
+        }
+        _look_closer(runs, path, label)
+
+
+def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
+    # A decorator would say the title once for all languages.
+    show = st.dialog(_("One image, several models"), width="large")(_show_closely)
+    show(runs, path, label)
+
+
+def _show_closely(runs: dict[str, Run], path: str, label: str) -> None:
+    """The image through every model: bars and heat maps."""
+    with errors_shown():
+        st.text(path)
+        st.markdown(_("True class in the data set: **{label}**", label=plain(label)))
+        answers = []
+        with st.spinner(_("Asking the models …")):
+            for name, run in runs.items():
+                preprocessing = run.model_facts.preprocessing
+                folder = data_folder(run)
+                case = dataset_case(folder, path, label, preprocessing)
+                answers += ask(run, [case], calibrated=False, name=name)
+        show_bars(answers)
+        say_uncalibrated(list(runs.values()))
+        show_heatmaps(answers)
+
+
+def _disagreement_table(common: CommonImages, at: Any) -> pd.DataFrame:
+    first = next(iter(common.models.values()))
+    table = pd.DataFrame(
+        {
+            _("path"): [common.paths[i] for i in at],
+            _("true_class"): [first.classes[first.truth[i]] for i in at],
+        }
+    )
+    for name, model in common.models.items():
+        table[_("{model}: predicted class", model=name)] = [
+            model.classes[model.predicted[i]] for i in at
+        ]
+        table[_("{model}: score", model=name)] = model.scores[at].max(axis=1)
+    return table
