@@ -44,7 +44,8 @@ def chart(page: Page, app: AppServer, mapped: Path) -> Locator:
     page.goto(f"{app.url}/datasets?dataset={mapped}")
     press(page, page.get_by_text("Embedding map"))
     canvas = page.locator(".mm-map canvas")
-    canvas.wait_for()
+    # The legend is the script's: from then on the map listens.
+    page.get_by_role("button", name="dark (5)").wait_for()
     at_rest(page)
     canvas.scroll_into_view_if_needed()
     # The part of the page that holds it opens gradually.
