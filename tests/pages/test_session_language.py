@@ -13,7 +13,7 @@ START = "home/start.py"
 
 
 @pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def accepted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the browser prefers; the tests put it in."""
     prefers = ["en-US"]
     monkeypatch.setattr(ContextProxy, "locale", property(lambda self: prefers[0]))
@@ -37,12 +37,12 @@ def language(app: AppTest) -> str:
         ("", "en"),
     ],
 )
-def test_the_browsers_language(browser: list[str], prefers: str, spoken: str) -> None:
-    browser[0] = prefers
+def test_the_browsers_language(accepted: list[str], prefers: str, spoken: str) -> None:
+    accepted[0] = prefers
     assert language(open_page(START)) == spoken
 
 
-def test_a_link_names_one(browser: list[str]) -> None:
+def test_a_link_names_one(accepted: list[str]) -> None:
     app = open_page(START, lang="zh_Hans")
     assert language(app) == "zh_Hans"
     assert language(open_page(START, lang="tlh")) == "en"
@@ -52,7 +52,7 @@ def test_a_link_names_one(browser: list[str]) -> None:
     assert language(app) == "zh_Hans"
 
 
-def test_who_chooses_is_not_held_by_the_link(browser: list[str]) -> None:
+def test_who_chooses_is_not_held_by_the_link(accepted: list[str]) -> None:
     app = open_page(START, lang="zh_Hans")
     (choice,) = [x for x in app.segmented_control if x.key == session_language._SELECT]
     choice.set_value("en").run()
