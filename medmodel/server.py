@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 import subprocess
 import sys
@@ -34,7 +35,7 @@ from medmodel.data import importing
 from medmodel.guard import Guard, package_folder
 from medmodel.language import SOURCE, speaking
 from medmodel.live import POINTS, Feed, Position
-from medmodel.runs import queue, run_index
+from medmodel.runs import queue, run_index, trash
 from medmodel.runs.run import RunStore
 
 log = logging.getLogger("medmodel.server")
@@ -44,6 +45,8 @@ FIRST_PAGE = 3.0
 """Seconds after the start that belong to the first page alone."""
 QUEUE_EVERY = 2.0
 """Seconds between two looks at the queue."""
+_LOOKS_PER_CLEANING = 1800
+"""Looks at the queue between two at the trash: an hour."""
 
 
 def routes() -> list[BaseRoute]:
@@ -253,9 +256,11 @@ async def _background() -> None:
     await asyncio.to_thread(_attempt, _warm_predictor)
     await asyncio.to_thread(_attempt, _warm_sandbox)
     await asyncio.to_thread(_attempt, _warm_imports)
-    while True:
+    for look in itertools.count(1):
         await asyncio.sleep(QUEUE_EVERY)
         await asyncio.to_thread(_attempt, _look_at_queue)
+        if look % _LOOKS_PER_CLEANING == 0:
+            await asyncio.to_thread(_attempt, _remove_expired)
 
 
 def _attempt(step: Callable[[], None]) -> None:
@@ -269,8 +274,8 @@ def _attempt(step: Callable[[], None]) -> None:
 def _draw_samples() -> None:
     code = (
         "import os; os.nice(19)\n"
-        "from medmodel.data.synthetic import ensure_sample_dataset\n"
-        "ensure_sample_dataset()"
+        "from medmodel.data.synthetic import draw_sample_unless_deleted\n"
+        "draw_sample_unless_deleted()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
 
@@ -279,6 +284,10 @@ def _remove_leftovers() -> None:
     RunStore().remove_leftovers()
     importing.remove_leftovers()
     uploads.remove_abandoned()
+
+
+def _remove_expired() -> None:
+    trash.remove_expired(workspace_root())
 
 
 def _look_at_queue() -> None:

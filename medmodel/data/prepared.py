@@ -60,10 +60,12 @@ class _PreparedFile:
     Args:
         failed: Path -> reason of the images that cannot be read.
         sha256: Of pixels.npy, hexadecimal; "" where an earlier version wrote it.
+        dataset: Folder of the images; "" where an earlier version wrote it.
     """
 
     failed: dict[str, str]
     sha256: str = ""
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,21 @@ def prepared_folder(
     return workspace_root() / "prepared" / digest.hexdigest()[:24]
 
 
+def prepared_folders(folder: Path) -> list[Path]:
+    """Where finished pixels of a data set's folder lie, at every preprocessing.
+
+    Those that an earlier version prepared are not among them: it did not note of which
+    folder they are.
+    """
+    dataset = str(folder.resolve())
+    places = sorted((workspace_root() / "prepared").glob("*/prepared.json"))
+    return [
+        path.parent
+        for path in places
+        if (facts := read_if_whole(path, _PreparedFile)) and facts.dataset == dataset
+    ]
+
+
 def decode_chunk(
     rows: list[tuple[int, str]],
     folder: str,
@@ -300,7 +317,7 @@ def _decode_all(
             job.progress("preparing", done, len(paths))
     if failed:
         _leave_out([n for n, path in enumerate(paths) if path in failed], part)
-    facts = _PreparedFile(failed, file_digest(part))
+    facts = _PreparedFile(failed, file_digest(part), str(folder.resolve()))
     part.replace(place / "pixels.npy")
     write_json(place / "prepared.json", facts)
     journal.unlink()

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
 from medmodel.core.environment import workspace_root
+from medmodel.runs import trash
 
 SIZE = 224
 CLASSES = ("Ground glass", "No nodule", "One nodule", "Several nodules")
@@ -117,6 +118,13 @@ def ensure_sample_dataset() -> Path:
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return folder
+
+
+def draw_sample_unless_deleted() -> None:
+    """For the start of a server: what somebody moved to the trash stays there."""
+    place = f"datasets/{SAMPLE_NAME}"
+    if all(item.place != place for item in trash.discarded(workspace_root())):
+        ensure_sample_dataset()
 
 
 def draw_phantom(

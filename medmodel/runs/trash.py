@@ -2,6 +2,8 @@
 
     trash/<id>/item.json     what it is, where it lay, when it was deleted
     trash/<id>/content/      the folder itself, moved, not copied
+    trash/<id>/beside/<n>/   folders that belong to it, such as what is known about a
+                             data set; without them it is restored all the same
 
 A move within one file system happens entirely or not at all, so of two who delete or
 restore the same thing at the same moment one succeeds and the other is told.
@@ -9,15 +11,18 @@ restore the same thing at the same moment one succeeds and the other is told.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medmodel.core.errors import DataError
 from medmodel.core.storage import read_if_whole, write_json
 from medmodel.language import _
+from medmodel.runs.folder_size import folder_size
 
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long something stays restorable."""
@@ -29,10 +34,12 @@ class Discarded:
 
     Args:
         id: Name of its folder in the trash.
-        kind: `"run"` or `"data set"`.
+        kind: `"run"`, `"data set"` or `"prepared"` (decoded pixels of a data set).
         title: What people called it.
         place: Where it lay, relative to the workspace.
         deleted: When, in seconds since 1970.
+        size: Of its files together, in bytes; -1 where an earlier version deleted it.
+        beside: Where the folders that belong to it lay, relative to the workspace.
     """
 
     id: str
@@ -40,6 +47,8 @@ class Discarded:
     title: str
     place: str
     deleted: float
+    size: int = -1
+    beside: tuple[str, ...] = ()
 
     @property
     def days_left(self) -> int:
@@ -48,7 +57,13 @@ class Discarded:
         return max(int(seconds // (24 * 3600)), 0)
 
 
-def discard(workspace: Path, folder: Path, kind: str, title: str) -> str:
+def discard(
+    workspace: Path,
+    folder: Path,
+    kind: str,
+    title: str,
+    beside: Sequence[Path] = (),
+) -> str:
     """Moves a folder of the workspace into its trash; what is too old goes.
 
     Args:
@@ -56,6 +71,7 @@ def discard(workspace: Path, folder: Path, kind: str, title: str) -> str:
         folder: A folder in it.
         kind: What it is.
         title: What people call it.
+        beside: Folders in the workspace that belong to it; they need not be there.
 
     Returns:
         Its id in the trash.
@@ -67,16 +83,33 @@ def discard(workspace: Path, folder: Path, kind: str, title: str) -> str:
     remove_expired(workspace)
     item_id = f"{int(time.time())}-{secrets.token_hex(4)}"
     place = _trash(workspace) / item_id
-    place.mkdir(parents=True)
+    place.joinpath("beside").mkdir(parents=True)
     try:
-        inside = str(folder.relative_to(workspace))
-        item = Discarded(item_id, kind, title, inside, time.time())
+        folders = [folder, *(p for p in beside if p.is_dir())]
+        item = Discarded(
+            id=item_id,
+            kind=kind,
+            title=title,
+            place=str(folder.relative_to(workspace)),
+            deleted=time.time(),
+            size=sum(folder_size(each) for each in folders),
+            beside=tuple(str(p.relative_to(workspace)) for p in folders[1:]),
+        )
         write_json(place / "item.json", item)
         folder.rename(place / "content")
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
+    for source, target in _beside(workspace, item):
+        with contextlib.suppress(OSError):  # It stays where it was: nothing is lost.
+            source.rename(target)
     return item_id
+
+
+def _beside(workspace: Path, item: Discarded) -> Iterator[tuple[Path, Path]]:
+    """(place in the workspace, place in the trash) of what belongs to it."""
+    for number, place in enumerate(item.beside):
+        yield workspace / place, _trash(workspace) / item.id / "beside" / str(number)
 
 
 def discarded(workspace: Path) -> list[Discarded]:
@@ -89,6 +122,11 @@ def discarded(workspace: Path) -> list[Discarded]:
     return sorted(items, key=lambda item: (item.deleted, item.id), reverse=True)
 
 
+def trash_size(workspace: Path) -> int:
+    """Bytes that the trash takes, as noted when each item was deleted."""
+    return sum(max(item.size, 0) for item in discarded(workspace))
+
+
 def restore(workspace: Path, item_id: str) -> Path:
     """Moves something back to where it lay.
 
@@ -99,7 +137,7 @@ def restore(workspace: Path, item_id: str) -> Path:
     if item is None:
         raise DataError(_("This is not in the trash any more."))
     back = workspace / item.place
-    if not back.resolve().is_relative_to(workspace.resolve()):
+    if not _inside(workspace, item):
         raise DataError(
             _(
                 "{title} lay outside the workspace: it stays where it is.",
@@ -118,6 +156,11 @@ def restore(workspace: Path, item_id: str) -> Path:
     place = _trash(workspace) / item.id
     back.parent.mkdir(parents=True, exist_ok=True)
     try:
+        # Last what makes it an item of the trash: broken off, it can be tried again.
+        for source, target in _beside(workspace, item):
+            source.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):  # There is a newer one, or none.
+                target.rename(source)
         (place / "content").rename(back)
     except FileNotFoundError as error:
         raise DataError(_("This is not in the trash any more.")) from error
@@ -131,6 +174,13 @@ def restore(workspace: Path, item_id: str) -> Path:
         ) from error
     shutil.rmtree(place, ignore_errors=True)
     return back
+
+
+def _inside(workspace: Path, item: Discarded) -> bool:
+    """Whether all of it lay in the workspace, whatever was written into item.json."""
+    root = workspace.resolve()
+    places = (root / place for place in (item.place, *item.beside))
+    return all(place.resolve().is_relative_to(root) for place in places)
 
 
 def remove(workspace: Path, item_id: str) -> None:

@@ -15,9 +15,15 @@ from medmodel.quality import indexing, report_store
 from medmodel.quality.checks import DatasetReport
 from pages._shared.common import widgets
 from pages._shared.common.lineage import show_runs_of
+from pages._shared.common.trash_view import (
+    show_trash,
+    show_trashed_dataset,
+    show_undo,
+)
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.data import dataset_view, layout_question_view
+from pages._shared.data.delete_view import delete_button
 from pages._shared.data.import_view import show_import
 from pages._shared.data.map_view import show_map
 from pages._shared.data.public_data_view import show_public
@@ -188,6 +194,8 @@ def show_dataset(folder: Path) -> None:
             st.rerun()
         if st.button(_("Choose another"), icon=":material/folder:"):
             st.switch_page(widgets.DATASETS)
+        delete_button(folder)
+    show_undo("prepared")
     show_state(folder)
     if report is None:
         return
@@ -220,6 +228,7 @@ with errors_shown():
         chosen = safe_folder(asked)
         show_dataset(chosen)
 if chosen is None:
+    show_trashed_dataset(asked)
     st.markdown(
         _(
             "A data set is a folder with one folder per class; folders called "
@@ -229,7 +238,9 @@ if chosen is None:
         )
     )
     workspace_root().joinpath("datasets").mkdir(parents=True, exist_ok=True)
+    show_undo("data set", "prepared")
     show_shortcuts()
     show_browser()
     show_import(open_dataset)
     show_public(open_dataset)
+    show_trash("data set", "prepared")

@@ -9,11 +9,11 @@ from medmodel.language import _, translate
 from medmodel.runs import run_index
 from pages._shared.common import widgets
 from pages._shared.common.lineage import show_lineage
+from pages._shared.common.trash_view import show_trash, show_undo
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training import run_view
 from pages._shared.training.runs_table import open_run
-from pages._shared.training.trash_view import show_trash, show_undo
 
 
 def show_list() -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from medmodel.core.config import RECIPES, TrainConfig, config_for
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import ConfigError, DataError, RunError
+from medmodel.data.dataset_trash import trashed_dataset
 from medmodel.data.datasets import Index, load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
@@ -28,6 +29,7 @@ from medmodel.quality import report_store
 from medmodel.runs import queue
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
+from pages._shared.common.trash_view import show_trashed_dataset
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.augmentation_preview import show_augmentation
@@ -57,6 +59,7 @@ def known_datasets() -> list[Path]:
             datasets[safe_folder(requested)] = None
         except DataError as error:
             st.warning(plain(translate(str(error))), icon=":material/folder_off:")
+            show_trashed_dataset(requested)
     for folder in recent_datasets(widgets.store()):
         datasets[folder] = None
     # Before there is a run, Start says that the sample is ready: it comes first.
@@ -175,7 +178,7 @@ def _images_or_files(count: int, checked: bool) -> str:
 @st.fragment(run_every=1)
 def await_sample() -> None:
     """Reruns the page when the first data set is there."""
-    if any(subfolders(root) for root in data_roots()):
+    if any(is_dataset(f) for root in data_roots() for f in subfolders(root)):
         st.rerun()
     st.info(_("Drawing the sample data set; a few seconds."), icon=":material/draw:")
 
@@ -310,7 +313,12 @@ def main() -> None:
     )
     datasets = known_datasets()
     if not datasets:
-        await_sample()
+        sample = str(workspace_root() / "datasets" / SAMPLE_NAME)
+        if trashed_dataset(sample, widgets.store()):
+            show_trashed_dataset(sample)
+            st.page_link(widgets.DATASETS, label=_("Choose a data set"))
+        else:
+            await_sample()
         return
     folder, like = pick_dataset(datasets), like_run()
     # Columns of fixed widths: button and facts stand beside the recipes at once.

@@ -15,7 +15,8 @@ from medmodel.core.environment import data_roots
 from medmodel.core.errors import FileError
 from medmodel.core.storage import read_bytes
 from medmodel.language import _, translate
-from medmodel.runs import queue, run_index
+from medmodel.runs import queue, run_index, trash
+from medmodel.runs.folder_size import folder_size
 from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
 from pages._shared.common.widgets import page_header
@@ -90,8 +91,8 @@ def main() -> None:
     if space.free < LITTLE_SPACE:
         st.warning(
             _(
-                "Low disk space: {free} free in the workspace. Delete runs that are no "
-                "longer needed.",
+                "Low disk space: {free} free in the workspace. Delete runs and data "
+                "sets that are no longer needed, and empty the trash.",
                 free=bytes_text(space.free),
             ),
             icon=":material/hard_drive:",
@@ -105,6 +106,8 @@ def main() -> None:
                 free=bytes_text(space.free),
                 total=bytes_text(space.total),
             ),
+            _("In the trash"): bytes_text(trash.trash_size(store.root)),
+            _("Decoded pixels"): bytes_text(folder_size(store.root / "prepared")),
             _("Workspace (MEDMODEL_WORKSPACE)"): str(store.root),
             _("Data folders (MEDMODEL_DATA)"): ", ".join(map(str, data_roots())),
             _("Largest upload"): _(

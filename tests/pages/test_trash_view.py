@@ -8,10 +8,11 @@ import pytest
 
 from medmodel.runs import trash
 from medmodel.runs.run import Run, RunStore
+from pages._shared.common.trash_view import ask_to_empty
 from pages._shared.training.bulk_actions import delete_runs
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
-from tests.pages.page import open_page, press, said
+from tests.pages.page import open_page, press, said, show_part
 
 
 @pytest.fixture
@@ -37,8 +38,12 @@ def test_the_trash_is_emptied_and_says_so(runs: list[Run]) -> None:
     page = open_page("models/runs.py")
     assert [e.label for e in page.expander] == ["Trash (3)"]
     press(page, "Empty the trash")
-    assert not page.expander
+    assert len(trash.discarded(store.root)) == 3  # It asks first.
+    assert "3 items are removed for good" in said(page)
+    items = trash.discarded(store.root)
+    press(show_part(lambda: ask_to_empty(items)), "Remove for good")
     assert trash.discarded(store.root) == []
+    assert not open_page("models/runs.py").expander
 
 
 def test_what_another_tab_restored_is_one_sentence(runs: list[Run]) -> None:

@@ -127,3 +127,55 @@ def test_removed_for_good(tmp_path: Path, folder: Path) -> None:
     trash.discard(tmp_path, folder, "run", "run")
     trash.empty(tmp_path)
     assert list((tmp_path / "trash").iterdir()) == []
+
+
+def test_what_belongs_to_it_comes_back_with_it(tmp_path: Path, folder: Path) -> None:
+    beside = tmp_path / "indexes" / "key"
+    beside.mkdir(parents=True)
+    (beside / "file").write_text("12345")
+    gone = tmp_path / "indexes" / "another"
+    item_id = trash.discard(tmp_path, folder, "data set", "set", [gone, beside])
+    assert not beside.exists()
+    (item,) = trash.discarded(tmp_path)
+    assert item.beside == ("indexes/key",)
+    assert item.size == len("content") + len("12345")
+    trash.restore(tmp_path, item_id)
+    assert (beside / "file").read_text() == "12345"
+    assert list((tmp_path / "trash").iterdir()) == []
+
+
+def test_a_newer_one_of_what_belongs_to_it_stays(tmp_path: Path, folder: Path) -> None:
+    beside = tmp_path / "indexes" / "key"
+    beside.mkdir(parents=True)
+    (beside / "file").write_text("older")
+    item_id = trash.discard(tmp_path, folder, "data set", "set", [beside])
+    beside.mkdir()
+    (beside / "file").write_text("newer")
+    trash.restore(tmp_path, item_id)
+    assert (beside / "file").read_text() == "newer"
+    assert (folder / "file").read_text() == "content"
+
+
+def test_what_belongs_to_it_never_leads_out(tmp_path: Path, folder: Path) -> None:
+    workspace = tmp_path / "runs"
+    item_id = trash.discard(workspace, folder, "data set", "set")
+    path = workspace / "trash" / item_id / "item.json"
+    values = {**json.loads(path.read_text()), "beside": ["../out"]}
+    path.write_text(json.dumps(values))
+    (workspace / "trash" / item_id / "beside" / "0").mkdir()
+    with pytest.raises(DataError, match="outside the workspace"):
+        trash.restore(workspace, item_id)
+    assert not (tmp_path / "out").exists()
+
+
+def test_items_of_earlier_versions_are_restored(tmp_path: Path, folder: Path) -> None:
+    item_id = trash.discard(tmp_path, folder, "run", "run")
+    place = tmp_path / "trash" / item_id
+    values = json.loads((place / "item.json").read_text())
+    (place / "beside").rmdir()
+    del values["size"], values["beside"]
+    (place / "item.json").write_text(json.dumps(values))
+    assert trash.discarded(tmp_path)[0].size == -1
+    assert trash.trash_size(tmp_path) == 0
+    trash.restore(tmp_path, item_id)
+    assert (folder / "file").exists()

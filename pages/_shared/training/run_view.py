@@ -19,6 +19,7 @@ from medmodel.runs.status import RunStatus, Status
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
 from pages._shared.common.model_choice import model_label
+from pages._shared.common.trash_view import show_trashed_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import disambiguate, plain
 from pages._shared.evaluation.external_validation_view import show_progress
@@ -41,6 +42,7 @@ def show(run: Run) -> None:
         _actions(run, status)
     for sentence in run.lost_files():
         st.warning(plain(translate(sentence)), icon=":material/folder_off:")
+    show_trashed_dataset(config.dataset)
     _failure(run, status)
     if test and status.state.active:
         _watch_test(run)
