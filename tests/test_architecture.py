@@ -21,6 +21,7 @@ PACKAGES = (
         "evaluation",
         "quality",
         "reports",
+        "export",
     ),
     # TensorFlow only below this line.
     *("networks", "inference", "training"),

@@ -182,6 +182,14 @@ ROWS: dict[str, tuple[str, str]] = {
         "assurance.pointing",
         "the heat map's highest place lies on the lesion, drawn phantoms",
     ),
+    "export_parity": (
+        "export.export_parity",
+        "exported models against the run's: largest difference of a probability",
+    ),
+    "export_latency": (
+        "export.export_latency",
+        "one image through an exported model / through the run's",
+    ),
     "compare_1000": (
         "statistics.compare_1000",
         "1,000 runs listed, searched, filtered and sorted",

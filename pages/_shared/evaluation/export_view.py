@@ -13,6 +13,7 @@ from pages._shared.common import run_cache
 from pages._shared.common.charts import pick_format
 from pages._shared.common.downloads import csv_button, noted
 from pages._shared.evaluation.metrics_view import all_metrics
+from pages._shared.evaluation.model_export_view import show_model_formats
 
 
 def show_take_away(run: Run) -> None:
@@ -52,6 +53,7 @@ def show_take_away(run: Run) -> None:
             evaluation_html.model_card_html,
             _("Download the model card"),
         )
+    show_model_formats(run)
     st.markdown(_("**Tables**"))
     with st.container(horizontal=True):
         csv_button(lambda: all_metrics(run), "all-metrics", run, _("All metrics"))

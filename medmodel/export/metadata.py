@@ -1,0 +1,68 @@
+"""What travels with an exported model: classes, input, thresholds, intended use."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from medmodel import __version__
+from medmodel.evaluation.temperature_scaling import stored_temperature
+from medmodel.evaluation.thresholds import frozen_thresholds
+from medmodel.runs.run import Run
+from medmodel.runs.tables import split_checksum
+
+NAME = "medmodel.json"
+"""File, and key in a model file's own metadata."""
+RESIZE = (
+    "Pillow: BICUBIC where a side grows, else HAMMING with reducing_gap 2; pad: the "
+    "longer side becomes size, black around; crop: the middle square; stretch: both "
+    "sides become size. Grey is Pillow's mode L."
+)
+INTENDED_USE = (
+    "Research and teaching. Not for clinical use: not for diagnosis, screening, triage "
+    "or any decision about a person."
+)
+
+
+def model_metadata(run: Run) -> dict[str, Any]:
+    """All that a program needs to feed an exported model and to read its answer.
+
+    No patient, no path and no file name of an image is in it.
+
+    Args:
+        run: A run with a model.
+
+    Returns:
+        JSON values: `classes` in the order of the outputs; `input` with its shape
+        (height, width, channels), uint8 values 0 to 255, normalised inside the model;
+        `preprocessing`, as in `Preprocessing`, and how sizes change; `temperature`, by
+        which log probabilities are divided before another softmax, or None;
+        `thresholds` of classes that were chosen on validation images, or None.
+
+    Raises:
+        RunError: It has no model, or model.json is damaged.
+        FileError: Another file of the run is damaged.
+    """
+    facts, config = run.model_facts, run.config
+    temperature, frozen = stored_temperature(run), frozen_thresholds(run)
+    checksum = split_checksum(run)
+    return {
+        "name": config.title,
+        "run": run.id,
+        "recipe": config.recipe,
+        "medmodel": __version__,
+        "intended_use": INTENDED_USE,
+        "classes": facts.class_names,
+        "input": {
+            "name": "image",
+            "shape": list(facts.preprocessing.shape),
+            "dtype": "uint8",
+            "range": [0, 255],
+            "normalisation": "inside the model",
+        },
+        "output": {"name": "probabilities", "shape": [len(facts.class_names)]},
+        "preprocessing": asdict(facts.preprocessing) | {"resize": RESIZE},
+        "temperature": temperature.value if temperature else None,
+        "thresholds": frozen[1] if frozen else None,
+        "data_fingerprint": checksum.sha256 if checksum else None,
+    }

@@ -1,0 +1,320 @@
+"""Exports a run's model: `python -m medmodel.inference.export_model RUN FORMAT`.
+
+It is converted in this process, then loaded and asked in one of its own, by the program
+that will run it, and compared with the model that it was made from.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core.devices import tensorflow_environment
+from medmodel.core.errors import DataError, PredictionError
+from medmodel.core.job import Job
+from medmodel.core.storage import file_digest, write_json
+from medmodel.data.folders import safe_folder
+from medmodel.data.prepared import prepare
+from medmodel.evaluation.temperature_scaling import apply_temperature
+from medmodel.export import metadata
+from medmodel.export.archive import drawn_sample, write_archive
+from medmodel.export.formats import FORMATS, OPSET, TOLERANCE
+from medmodel.export.report import ExportReport, export_folder
+from medmodel.export.task import export_task
+from medmodel.inference.export_check import Answers, ask
+from medmodel.language import _, speaking
+from medmodel.runs.run import Run
+from medmodel.runs.tables import read_split
+
+if TYPE_CHECKING:
+    import keras
+
+MOST_IMAGES = 64
+"""Test images that both models are asked."""
+FEWEST_IMAGES = 32
+CALIBRATION_IMAGES = 100
+"""Training images from which 8-bit ranges are taken."""
+CHECK_SECONDS = 600
+_PACKAGES = {
+    "onnx": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime"),
+    "litert": ("tensorflow", "keras", "ai-edge-litert"),
+    "litert_int8": ("tensorflow", "keras", "ai-edge-litert"),
+    "saved_model": ("tensorflow", "keras"),
+    "keras": ("tensorflow", "keras"),
+}
+
+
+def export_model(run: Run, key: str, job: Job) -> ExportReport:
+    """Converts, compares and packs a run's model.
+
+    Args:
+        run: A run with a model.
+        key: Of `formats.FORMATS`.
+        job: Told what is done: loading, converting, comparing, packing.
+
+    Raises:
+        RunError: The run has no model.
+        PredictionError: The model cannot be converted, or the converted one answers
+            otherwise.
+        DataError: 8 bits need training images, and these cannot be read.
+        OSError: The disk is full or fails.
+    """
+    from medmodel.inference import prediction
+
+    job.progress("loading", 0, 0)
+    facts = metadata.model_metadata(run)
+    loaded = prediction.load(run)
+    images, drawn = _comparison_images(run, job)
+    sample = drawn_sample(loaded.facts.preprocessing.shape)
+    asked = np.concatenate([images, sample[None]])
+    job.progress("converting", 0, 0)
+    place = export_folder(run, key)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    model = place / FORMATS[key].file
+    _CONVERTERS[key](loaded.model, model, facts, run, job)
+    job.progress("comparing", 0, len(images))
+    answers = _ask_in_own_process(key, model, asked)
+    original = ask("keras", run.model_path, asked, model=loaded.model)
+    report = _compared(run, key, answers, original, drawn)
+    write_json(place / "report.json", report)
+    job.progress("packing", 0, 0)
+    scores: NDArray[np.floating] = answers.probabilities[-1:]
+    if facts["temperature"]:
+        scores = apply_temperature(scores, facts["temperature"])
+    named = dict(zip(facts["classes"], map(float, scores[0]), strict=True))
+    write_archive(run, report, sample, named)
+    return report
+
+
+def _compared(
+    run: Run, key: str, answers: Answers, original: Answers, drawn: int
+) -> ExportReport:
+    difference = np.abs(answers.probabilities - original.probabilities)[:-1]
+    same = answers.probabilities.argmax(1) == original.probabilities.argmax(1)
+    facts = metadata.model_metadata(run)
+    path = export_folder(run, key) / FORMATS[key].file
+    report = ExportReport(
+        format=key,
+        model=file_digest(run.model_path),
+        bytes=sum(f.stat().st_size for f in [path, *path.rglob("*")] if f.is_file()),
+        images=len(difference) - drawn,
+        drawn=drawn,
+        largest_difference=float(difference.max()),
+        same_class=float(same[:-1].mean()),
+        latency=answers.latency,
+        original_latency=original.latency,
+        memory=answers.memory,
+        versions={name: version(name) for name in _PACKAGES[key]},
+        temperature=facts["temperature"] or 0.0,
+        thresholds=facts["thresholds"] is not None,
+    )
+    if not FORMATS[key].quantised and not report.faithful:
+        raise PredictionError(
+            _(
+                "The exported model answers otherwise than the run's: a probability "
+                "differs by {difference:.2g}, more than {tolerance:g}. It is not given "
+                "out.",
+                difference=report.largest_difference,
+                tolerance=TOLERANCE,
+            )
+        )
+    return report
+
+
+def _comparison_images(run: Run, job: Job) -> tuple[NDArray[np.uint8], int]:
+    """Test images as the model sees them, with noise where these are too few.
+
+    Returns:
+        uint8 (n, height, width, channels), and how many of them are noise.
+    """
+    shape = run.model_facts.preprocessing.shape
+    test = _images(run, "test", MOST_IMAGES, job)
+    missing = max(0, FEWEST_IMAGES - len(test))
+    noise = np.random.default_rng(0).integers(0, 256, (missing, *shape), np.uint8)
+    return np.concatenate([test, noise]), missing
+
+
+def _images(run: Run, split: str, most: int, job: Job) -> NDArray[np.uint8]:
+    """Some images of a split, always the same; none where they cannot be read."""
+    preprocessing = run.model_facts.preprocessing
+    none = np.empty((0, *preprocessing.shape), np.uint8)
+    try:
+        table = read_split(run)
+        rows = table[table["split"] == split]
+        if rows.empty:
+            return none
+        rows = rows.sample(min(most, len(rows)), random_state=0)
+        folder = safe_folder(run.config.dataset)
+        return np.asarray(prepare(folder, rows, preprocessing, job).pixels)
+    except DataError:  # its folder is away
+        return none
+
+
+def _ask_in_own_process(key: str, model: Path, images: NDArray[np.uint8]) -> Answers:
+    question, answer = model.parent / "images.npy", model.parent / "answers.npz"
+    np.save(question, images)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "medmodel.inference.export_check"),
+            *(key, str(model), str(question), str(answer)),
+        ],
+        env={**tensorflow_environment(), "CUDA_VISIBLE_DEVICES": "-1"},
+        timeout=CHECK_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise PredictionError(
+            _("The exported model cannot be loaded again: see the log beside it.")
+        )
+    answers = Answers.read(answer)
+    question.unlink()
+    answer.unlink()
+    return answers
+
+
+def _saved_model(
+    model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
+) -> None:
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="image")
+    archive.add_endpoint(
+        "serve",
+        lambda image: {"probabilities": model(image, training=False)},
+        input_signature=[signature],
+    )
+    archive.write_out(path, verbose=False)
+    # A folder that TensorFlow keeps and does not read.
+    extra = path / "assets.extra"
+    extra.mkdir(exist_ok=True)
+    write_json(extra / metadata.NAME, facts)
+
+
+def _keras(
+    model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
+) -> None:
+    model.save(path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(metadata.NAME, json.dumps(facts))
+
+
+def _onnx(
+    model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
+) -> None:
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="image")
+    function = tf.function(
+        lambda image: {"probabilities": model(image, training=False)},
+        input_signature=[signature],
+    )
+    proto, _unused = tf2onnx.convert.from_function(
+        function, input_signature=[signature], opset=OPSET
+    )
+    for value in (*proto.graph.input, *proto.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.helper.set_model_props(proto, {"medmodel": json.dumps(facts)})
+    proto.doc_string = facts["intended_use"]
+    onnx.checker.check_model(proto)
+    onnx.save(proto, path)
+
+
+def _litert(
+    model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
+) -> None:
+    _write_litert(model, path, facts, None)
+
+
+def _litert_int8(
+    model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
+) -> None:
+    images = _images(run, "train", CALIBRATION_IMAGES, job)
+    if not len(images):
+        raise DataError(
+            _(
+                "8 bits need training images, from which the ranges of values are "
+                "taken: the images of this run cannot be read any more."
+            )
+        )
+
+    def representative() -> Iterator[list[NDArray[np.uint8]]]:
+        for image in images:
+            yield [image[None]]
+
+    _write_litert(model, path, facts, representative)
+
+
+def _write_litert(
+    model: keras.Model,
+    path: Path,
+    facts: dict[str, Any],
+    representative: Callable[[], Iterator[list[NDArray[np.uint8]]]] | None,
+) -> None:
+    import tensorflow as tf
+
+    saved = path.with_name("saved_model")
+    # Its variables are constants then, which the ranges are taken of.
+    _CONVERTERS["saved_model"](model, saved, facts, None, None)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
+    if representative:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative
+    path.write_bytes(_with_metadata(converter.convert(), facts))
+    shutil.rmtree(saved)
+
+
+def _with_metadata(model: bytes, facts: dict[str, Any]) -> bytes:
+    """A LiteRT model with one more entry in its table of metadata."""
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = list(json.dumps(facts).encode())
+    entry.name, entry.buffer = "medmodel", len(content.buffers)
+    content.buffers.append(buffer)
+    content.metadata = [*(content.metadata or []), entry]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
+
+
+_CONVERTERS: dict[str, Callable[..., None]] = {
+    "onnx": _onnx,
+    "litert": _litert,
+    "litert_int8": _litert_int8,
+    "saved_model": _saved_model,
+    "keras": _keras,
+}
+
+
+def main() -> None:
+    """Exports the model of the run and in the format of the command line."""
+    folder, key, language = sys.argv[1:4]
+    run = Run(Path(folder).resolve())
+    task = export_task(run, key, language)
+
+    def work() -> None:
+        with speaking(language):
+            export_model(run, key, task.job())
+        task.write("finished")
+
+    task.run(work)
+
+
+if __name__ == "__main__":
+    main()
