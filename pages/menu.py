@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.language import N_, _
+from pages._shared.common.history import mend_history
 from pages._shared.common.session_language import (
     offer_languages,
     speak_session_language,
@@ -79,4 +80,5 @@ else:
     offer_presenter_mode(page, presenter)
 page.run()
 offer_languages(page.url_path)
+mend_history()
 not_for_clinical_use()

@@ -65,4 +65,4 @@ else:
     else:
         with errors_shown():
             run_view.show(chosen)
-            show_lineage(chosen)
+            show_lineage(chosen, widgets.RUNS)

@@ -76,7 +76,7 @@ def show(run: Run) -> None:
         else:
             _show_part(run, view)
         show_advice(run)
-        show_lineage(run)
+        show_lineage(run, widgets.EVALUATE)
     show_frame_details(run, evaluation)
 
 
