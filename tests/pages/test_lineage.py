@@ -133,8 +133,8 @@ def test_the_folds_of_a_cross_validation(class_folders: Path) -> None:
     ]
     assert [n.name for n in tree if n.current] == ["CV, fold 2 of 3"]
     assert [n.detail for n in tree][1] == "3 of 3 tested"
-    tree = dataset_tree(class_folders, entries())
-    assert rows(tree) == ["Data set: easy", "Cross-validation: 3 folds"]
+    whole = dataset_tree(class_folders, entries())
+    assert rows(whole) == ["Data set: easy", "Cross-validation: 3 folds"]
     # A fold that was trained once more stands for the earlier one, which stays a run.
     rewrite(runs[0], replace(runs[0].config, fold=2))
     assert rows(dataset_tree(class_folders, entries())) == [
