@@ -71,6 +71,9 @@ def write_archive(
         _write(archive, metadata.NAME, _json(facts))
         _write(archive, "report.json", (place / "report.json").read_bytes())
         _write(archive, "predict.py", script.encode())
+        if runtime == "onnx":
+            page = render_template("predict.html", title=facts["name"])
+            _write(archive, "predict.html", page.encode())
         _write(archive, "sample.png", png_bytes(sample))
         card = _card(run)
         if card is not None:

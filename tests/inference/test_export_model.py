@@ -59,7 +59,7 @@ def test_onnx_alone_gives_the_same_probabilities(run: Run, tmp_path: Path) -> No
     folder = unpacked(run, "onnx", tmp_path / "away")
     assert sorted(p.name for p in folder.iterdir()) == [
         *("medmodel.json", "model.onnx", "model_card.html"),
-        *("predict.py", "report.json", "sample.png"),
+        *("predict.html", "predict.py", "report.json", "sample.png"),
     ]
     names = sorted(p.name for p in export_folder(run, "onnx").iterdir())
     assert names == ["export.zip", "model.onnx", "report.json"]
