@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from medmodel import __version__
-from medmodel.language import _, present_language, translate
+from medmodel.language import _, format_utc, present_language, translate
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -25,7 +25,7 @@ def render_template(name: str, /, **values: Any) -> str:
     Raises:
         jinja2.UndefinedError: The template names a value that is not given.
     """
-    made = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    made = format_utc(time.time())
     template = _environment().get_template(name)
     language = present_language().replace("_", "-")
     return template.render(made=made, version=__version__, language=language, **values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from datetime import date
+from datetime import date, datetime, timezone
 from functools import cache
 from typing import Any
 
@@ -42,6 +42,17 @@ def format_date(day: date) -> str:
     from babel.dates import format_date
 
     return format_date(day, "medium", locale=language)
+
+
+def format_utc(moment: float) -> str:
+    """A moment, such as 29 Nov 2026, 09:05 UTC or 2026年11月29日 09:05 UTC.
+
+    Args:
+        moment: Seconds since 1970-01-01 00:00 UTC.
+    """
+    day = datetime.fromtimestamp(moment, timezone.utc)
+    comma = "," if present_language() == SOURCE else ""
+    return f"{format_date(day)}{comma} {day:%H:%M} UTC"
 
 
 class SentenceFormatter(string.Formatter):

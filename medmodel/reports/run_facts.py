@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
 
 from medmodel.core.errors import RunError
@@ -18,7 +17,7 @@ from medmodel.evaluation.metrics import METRICS, class_metrics
 from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
 from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.evaluation.thresholds import later_choices
-from medmodel.language import _, ngettext, translate
+from medmodel.language import _, format_utc, ngettext, translate
 from medmodel.quality.report_store import load_issues
 from medmodel.runs.copies import copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run, RunStore
@@ -271,10 +270,8 @@ def chosen_again(run: Run) -> str:
 
 
 def when(moment: float) -> str:
-    """A moment as a date in UTC; blank for 0."""
-    if not moment:
-        return BLANK
-    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    """A moment as the language writes it, in UTC; blank for 0."""
+    return format_utc(moment) if moment else BLANK
 
 
 def _origin(run: Run) -> Run | None:

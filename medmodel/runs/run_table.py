@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medmodel.core.config import RECIPES, TrainConfig
-from medmodel.language import _
+from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.setting_words import setting_text, setting_title
@@ -176,7 +176,7 @@ def _title(config: TrainConfig, alone: bool) -> str:
 def _when(run_id: str) -> str:
     """Day and time from a run's id: `22 Nov 2026, 22:23`."""
     moment = datetime.strptime(run_id[:13], "%Y%m%d-%H%M")
-    return moment.strftime("%d %b %Y, %H:%M")
+    return _("{day}, {time}", day=format_date(moment), time=f"{moment:%H:%M}")
 
 
 def _recipe(config: TrainConfig) -> str:

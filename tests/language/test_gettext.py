@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import date
+from datetime import date, datetime, timezone
 
 import pytest
 
@@ -11,6 +11,7 @@ from medmodel.language import (
     _,
     format_date,
     format_number,
+    format_utc,
     language_from,
     language_name,
     ngettext,
@@ -111,6 +112,13 @@ def test_days() -> None:
     assert format_date(day) == "09 Mar 2026"
     with speaking("de"):
         assert format_date(day) == "09.03.2026"
+
+
+def test_a_moment_names_its_zone() -> None:
+    moment = datetime(2026, 3, 9, 23, 5, tzinfo=timezone.utc).timestamp()
+    assert format_utc(moment) == "09 Mar 2026, 23:05 UTC"
+    with speaking("de"):
+        assert format_utc(moment) == "09.03.2026 23:05 UTC"
 
 
 def test_languages_by_their_own_names() -> None:
