@@ -19,6 +19,7 @@ from medmodel.language import N_, _, translate
 from pages._shared.common.downloads import noted
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import show_image
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 
@@ -42,7 +43,7 @@ def show_header(data: bytes, name: str) -> None:
         audit.record("reveal_header", files=1)
     rows = scans.header_rows(data, name, reveal)
     hidden = sum(row.identifying for row in rows)
-    st.dataframe(
+    show_table(
         pd.DataFrame(
             {
                 _("Tag"): [row.tag for row in rows],

@@ -24,6 +24,7 @@ from pages._shared.common import run_cache, widgets
 from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison import comparison_cache
@@ -169,7 +170,7 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
         alt="; ".join(f"{name}: {e}" for name, e in estimates.items()),
     )
     table = _pairs_table(pairs)
-    st.dataframe(table, hide_index=True, height="content", alt=_("Every pair's test"))
+    show_table(table, hide_index=True, height="content", alt=_("Every pair's test"))
     if len(pairs) > 1:
         st.caption(
             _("p values are corrected for {count} pairs (Holm).", count=len(pairs))
@@ -262,7 +263,7 @@ def _show_all_metrics(
         for name, metrics in beside.items():
             title = _("{model}, with copies", model=name)
             table[f"{title} "] = [str(metrics[key]) for key in METRICS]
-        st.dataframe(table, hide_index=True, height="content")
+        show_table(table, hide_index=True, height="content")
         images = len(comparison_cache.common(chosen).paths)
         st.caption(
             _(
@@ -310,7 +311,7 @@ def _show_settings(entries: Sequence[Entry], names: dict[str, str]) -> None:
     for at, entry in enumerate(entries):
         texts = [setting_text(name, v[at]) for name, v in differing.items()]
         table[f"{names[entry.run.id]} "] = texts
-    st.dataframe(_marked(table), hide_index=True, height="content")
+    show_table(_marked(table), hide_index=True, height="content")
     st.caption(_("Marked: unlike the first run."))
     csv_button(table, "settings-compared", entries[0].run)
 

@@ -16,6 +16,7 @@ from medmodel.quality import thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
 from pages._shared.common.glossary import meaning
+from pages._shared.common.tables import show_table
 from pages._shared.common.words import plain
 
 _TITLES = {"train": N_("Training"), "val": N_("Validation"), "test": N_("Test")}
@@ -112,7 +113,7 @@ def show_splits(report: DatasetReport) -> None:
             columns[_(_PATIENTS[split])] = [c[split] for c in counts]
     columns[_("All images")] = [sum(c.values()) for c in report.images.values()]
     st.subheader(_("Images per class and split"), anchor=False, help=meaning("split"))
-    st.dataframe(
+    show_table(
         pd.DataFrame(columns),
         hide_index=True,
         height=min(len(report.classes), 14) * _ROWS + _ROWS,
@@ -189,7 +190,7 @@ def show_duplicates(folder: Path, report: DatasetReport) -> None:
     title = _("Identical images ({groups:,})", groups=len(report.duplicates))
     worst = report.duplicates[0]
     with st.expander(title, expanded=len(worst.labels) + len(worst.splits) > 2):
-        st.dataframe(
+        show_table(
             pd.DataFrame(
                 {
                     _("Image"): [_data_uri(folder, d.paths[0]) for d in duplicates],
@@ -221,7 +222,7 @@ def show_shared_patients(report: DatasetReport) -> None:
     with st.expander(title):
         names, splits = zip(*report.shared_patients, strict=True)
         titles = [", ".join(_(_TITLES[split]) for split in each) for each in splits]
-        st.dataframe(
+        show_table(
             pd.DataFrame({_("Patient"): names, _("Splits"): titles}), hide_index=True
         )
 
@@ -258,7 +259,7 @@ def show_files(report: DatasetReport) -> None:
         with st.expander(_("Sizes ({sizes:,})", sizes=report.num_sizes)):
             names = [_("Width"), _("Height"), _("Images")]
             frame = pd.DataFrame(report.sizes, columns=names)
-            st.dataframe(frame, hide_index=True)
+            show_table(frame, hide_index=True)
     _show_left_out(_("Unreadable files, left out"), report.unreadable)
     _show_left_out(_("Ignored files and folders"), report.ignored)
 
@@ -284,7 +285,7 @@ def _show_left_out(title: str, rows: list[tuple[str, str]]) -> None:
     with st.expander(f"{title} ({len(rows):,})"):
         shown = [(file, translate(reason)) for file, reason in rows[:_SHOWN_FILES]]
         frame = pd.DataFrame(shown, columns=[_("File"), _("Reason")])
-        st.dataframe(frame, hide_index=True)
+        show_table(frame, hide_index=True)
         if len(rows) > _SHOWN_FILES:
             st.caption(_("The first {shown} are shown.", shown=_SHOWN_FILES))
 

@@ -22,6 +22,7 @@ from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables.table_preview import TablePreview
 from medmodel.language import N_, SOURCE, _, speaking, translate
 from medmodel.quality import indexing, thumbnails
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
@@ -264,13 +265,13 @@ def _show_classes(classes: Classes) -> None:
     for split in counted:
         title = _(_ROLES[split]) if split else _("Images")
         columns[title] = [len(each.get(split, [])) for each in classes.values()]
-    st.dataframe(pd.DataFrame(columns), hide_index=True)
+    show_table(pd.DataFrame(columns), hide_index=True)
 
 
 def _ask_table(preview: LayoutPreview, table: TablePreview) -> LayoutChoice:
     """Which column is which, beside the first rows."""
     everything = st.toggle(_("Show the values of all columns"), key=f"all {table.path}")
-    st.dataframe(_first_rows(table, everything), hide_index=True)
+    show_table(_first_rows(table, everything), hide_index=True)
     reading = table.reading
     titles = {
         "file": _("Column of the file"),

@@ -15,6 +15,7 @@ from medmodel.quality import indexing, quality_report, report_store, thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
 from pages._shared.common.glossary import meaning
+from pages._shared.common.tables import show_table
 from pages._shared.common.words import plain
 
 _ICONS = {
@@ -66,7 +67,7 @@ def _show_finding(folder: Path, finding: Issue) -> None:
             st.image(strip, output_format="PNG", alt=translate(finding.title))
         if finding.groups:
             lines = ["   ·   ".join(group) for group in finding.groups[:_LISTED]]
-            st.dataframe(
+            show_table(
                 pd.DataFrame({_("Files"): lines}),
                 hide_index=True,
                 row_height=_ROW,

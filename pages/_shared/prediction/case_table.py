@@ -14,6 +14,7 @@ from medmodel.core import audit
 from medmodel.language import N_, _, translate
 from medmodel.reports.plots import per_cent
 from pages._shared.common.downloads import harmless
+from pages._shared.common.tables import show_table
 from pages._shared.prediction.cases import Case, Refused
 from pages._shared.prediction.ood_view import is_unlike_training
 from pages._shared.prediction.prediction_cache import Answer
@@ -35,7 +36,7 @@ def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
     unlike = [is_unlike_training(answer) for answer in answers]
     # The table's own mark follows the arrow keys.
     st.session_state[_TABLE] = {"selection": {"rows": [chosen], "columns": []}}
-    st.dataframe(
+    show_table(
         _table(answers, unlike),
         hide_index=True,
         row_height=_ROW,

@@ -15,6 +15,7 @@ from medmodel.quality.checks import DatasetReport
 from medmodel.runs import run_index
 from medmodel.runs.time_plan import time_plan
 from pages._shared.common import widgets
+from pages._shared.common.tables import show_table
 from pages._shared.common.words import duration, plain
 from pages._shared.training.train_form import default_device
 
@@ -75,7 +76,7 @@ def show_facts(folder: Path, counts: Mapping[str, int], weighted: bool) -> None:
         return
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     table = pd.DataFrame(ordered, columns=["Class", noun])
-    st.dataframe(
+    show_table(
         table,
         hide_index=True,
         height=min(35 * (len(table) + 1) + 3, _TABLE_HEIGHT),
