@@ -5,6 +5,7 @@
 * `/upload/{ticket}`: takes a file of a data set, in pieces, see `uploads`.
 * `/healthz`: whether the process answers.
 * A guard around all of them and around Streamlit's own, see `guard`.
+* The scripts of widgets, named in Streamlit's page, see `preload`.
 * At the start: a line that says where it listens, and one for the workspace.
 * In the background: the sample data set, a warm worker and predictor, the queue.
 """
@@ -35,6 +36,7 @@ from medmodel.data import importing
 from medmodel.guard import Guard, package_folder
 from medmodel.language import SOURCE, speaking
 from medmodel.live import POINTS, Feed, Position
+from medmodel.preload import Preload
 from medmodel.runs import queue, run_index, trash
 from medmodel.runs.run import RunStore
 
@@ -62,13 +64,14 @@ def routes() -> list[BaseRoute]:
 def middleware(
     allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()
 ) -> list[Middleware]:
-    """Guards around every answer, see `guard.Guard`."""
+    """Guards around every answer, see `guard.Guard`, and `preload.Preload`."""
     return [
         Middleware(
             Guard,
             allowed_hosts=tuple(allowed_hosts),
             allowed_origins=tuple(allowed_origins),
-        )
+        ),
+        Middleware(Preload),
     ]
 
 

@@ -18,7 +18,7 @@ from pages._shared.presenter.entry import enter_presenter_mode, offer_presenter_
 ROOT = Path(__file__).resolve().parent
 ASSETS = ROOT.parent / "assets"
 
-SIDEBAR = 256
+SIDEBAR = 264
 """Width of the menu in pixels: a projector has 1,280."""
 
 st.set_page_config(

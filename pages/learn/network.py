@@ -15,6 +15,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.consent import ask_consent
 from pages._shared.common.image_view import show_image
+from pages._shared.common.legible import legible
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -218,7 +219,7 @@ def _layers(run: Run, case: Case, image: Pixels) -> list[Layer]:
         list(starts),
         default=0,
         required=True,
-        format_func=lambda at: f"{at + 2}–{min(at + step, end) + 1}",
+        format_func=legible(lambda at: f"{at + 2}–{min(at + step, end) + 1}"),
         key=f"layers-{run.id}",
     )
     return _asked(run, case, image, int(first or 0))
@@ -282,7 +283,7 @@ def show() -> None:
         _("How the network sees"),
         _("Follow one image through a trained model, from pixels to probabilities."),
     )
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([1.6, 1], gap="large")
     with left:
         run = pick_model("network")
     if run is None:

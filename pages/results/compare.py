@@ -14,12 +14,9 @@ from pages._shared.comparison.model_picker import compared_models, is_tested
 
 
 def show() -> None:
-    title, choice = st.columns([1, 1.6], gap="large", vertical_alignment="bottom")
-    with title:
-        widgets.page_header(
-            _("Compare"),
-            _("Which of several models is better on the same test images."),
-        )
+    choice = widgets.page_header_beside(
+        _("Compare"), _("Which of several models is better on the same test images.")
+    )
     all_entries = run_index.entries(widgets.store())
     if not any(map(is_tested, all_entries)):
         widgets.empty_state(

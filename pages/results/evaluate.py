@@ -7,6 +7,7 @@ import streamlit as st
 from medmodel.language import N_, _
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
+from pages._shared.common.legible import legible
 from pages._shared.common.lineage import show_lineage
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.trash_view import show_trashed_dataset
@@ -53,7 +54,7 @@ def pick_view() -> str:
     return st.segmented_control(
         _("What to look at"),
         views,
-        format_func=_,
+        format_func=legible(_),
         required=True,
         key=VIEW,
         on_change=_take_view,
@@ -92,9 +93,9 @@ def _show_part(run: Run, view: str) -> None:
     PARTS[view](run, group)
 
 
-title, choice = st.columns([1, 1.2], gap="large", vertical_alignment="bottom")
-with title:
-    widgets.page_header(_("Evaluate"), _("How good a model is, and where it fails."))
+choice = widgets.page_header_beside(
+    _("Evaluate"), _("How good a model is, and where it fails.")
+)
 with errors_shown():
     with choice:
         chosen = pick_model("evaluate", tests=True)

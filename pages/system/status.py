@@ -36,10 +36,10 @@ def installed(package: str) -> str:
 
 
 def facts(rows: dict[str, str]) -> None:
-    """Names and values, two columns."""
-    st.table(
-        {_("Item"): list(rows), _("Value"): [plain(value) for value in rows.values()]}
-    )
+    """Names and values, two columns; in Markdown, whose script is there at once."""
+    head = [(_("Item"), _("Value")), ("---", "---")]
+    lines = [*head, *((name, plain(value)) for name, value in rows.items())]
+    st.markdown("\n".join(f"| {name} | {value} |" for name, value in lines))
 
 
 @st.fragment(run_every=2)

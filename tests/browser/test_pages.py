@@ -8,7 +8,9 @@ from playwright.sync_api import Page, expect
 from medmodel.core.config import config_for
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run import RunStore
+from medmodel.runs.tables import append_epoch
 from tests.browser.conftest import AppServer, at_rest
+from tests.finished_run import create_ended
 
 pytestmark = pytest.mark.browser
 PAGES = {
@@ -31,6 +33,46 @@ def test_page_opens_and_fits_a_phone(page: Page, app: AppServer, path: str) -> N
     at_rest(page)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_disclaimer_covers_nothing(page: Page, app: AppServer, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 720})
+    page.goto(f"{app.url}/status")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    at_rest(page)
+    note = page.get_by_role("note").bounding_box()
+    assert note
+    inside = page.get_by_test_id("stHeader").bounding_box()
+    assert inside and inside["y"] <= note["y"]
+    assert note["y"] + note["height"] <= inside["y"] + inside["height"]
+    for name in ("stMainMenu", "stHeaderLogo" if width < 640 else "stSidebarLogo"):
+        other = page.get_by_test_id(name).bounding_box()
+        assert other
+        right = other["x"] >= note["x"] + note["width"]
+        assert right or note["x"] >= other["x"] + other["width"]
+
+
+def test_the_run_page_scrolls_as_a_whole_on_a_phone(
+    page: Page, app: AppServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(app.workspace))
+    run = create_ended(config_for("compact", "/data/lungs"))
+    append_epoch(run, {"epoch": 1, "step": 10, "loss": 1.0, "val_loss": 1.0})
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{app.url}/runs?run={run.id}")
+    page.locator("[data-chart=accuracy] .main-svg").first.wait_for()
+    at_rest(page)
+    boxes = """element => {
+      const boxes = [];
+      let each = element;
+      for (; each.dataset.testid !== "stMain"; each = each.parentElement)
+        if (each.scrollHeight > each.clientHeight + 1 && each.clientHeight > 100 &&
+            ["auto", "scroll"].includes(getComputedStyle(each).overflowY))
+          boxes.push(each.className);
+      return boxes;
+    }"""
+    assert page.locator(".mm-live").evaluate(boxes) == []
 
 
 LINKS = (

@@ -65,7 +65,7 @@ def test_the_sentence_is_that_of_the_test(runs: Runs) -> None:
     assert "the intervals are wide" not in said(app)
     n = int(disagreements(common).sum())
     assert f"{n} of 40 images" in said(app)
-    assert {"Details"} <= {b.label for b in app.button}
+    assert {"Details 1"} <= {b.label for b in app.button}
 
 
 def test_copies_of_either_model_are_left_out_and_counted(runs: Runs) -> None:

@@ -202,7 +202,7 @@ def test_a_finding_is_acted_on_and_taken_back(
     assert not [e.label for e in page.expander if "under two labels" in e.label]
     assert "2 files left out" in said(page)
     assert page.metric[0].value == "23"
-    press(page, "Undo")
+    press(page, "Undo 1")
     page = open_page(PAGE, dataset=str(class_folders))
     assert page.metric[0].value == "25"
     assert not indexing.decisions(class_folders)

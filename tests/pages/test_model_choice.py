@@ -89,7 +89,7 @@ def test_the_list_is_grouped_by_data_set_and_ordered_by_accuracy(
         ["Toy", "perfect, Instant"],
     ]
     assert "(n = 20)" in options[0]
-    assert "accuracy 100 % on test (n = 2)" in options[2]
+    assert "test accuracy 100 % (n = 2)" in options[2]
 
 
 @pytest.mark.parametrize("path", PAGES)

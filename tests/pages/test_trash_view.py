@@ -52,7 +52,7 @@ def test_what_another_tab_restored_is_one_sentence(runs: list[Run]) -> None:
     page = open_page("models/runs.py")
     trash.restore(store.root, trash.discarded(store.root)[0].id)
     store.delete(runs[1])
-    press(page, "Restore")
+    press(page, "Restore 1")
     assert not page.exception
     assert runs[0].folder.exists()
 

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from medmodel.language import _
+from pages._shared.common.legible import legible
 
 FORMAT = "figure-format"
 """Where the session keeps the format in which figures are downloaded."""
@@ -62,7 +63,7 @@ def pick_format() -> None:
     st.segmented_control(
         _("Every figure has a camera button; it saves"),
         list(FORMATS),
-        format_func=lambda key: FORMATS[key],
+        format_func=legible(FORMATS.__getitem__),
         default="png",
         required=True,
         key=FORMAT,

@@ -98,6 +98,8 @@ def _select(entries: Mapping[str, Entry], wanted: str | None) -> str | None:
         format_func=titles.__getitem__,
         index=None,
         placeholder=_("Choose a model"),
+        # A list cuts what is longer than itself.
+        help=plain(titles[wanted]) if wanted else None,
         key="model",
         on_change=_take_choice,
     )
@@ -124,7 +126,7 @@ def model_label(entry: Entry) -> str:
     if entry.test_accuracy is not None:
         share = plots.measured_share(entry.test_accuracy)
         accuracy = _(
-            "accuracy {accuracy} on test (n = {images:,})",
+            "test accuracy {accuracy} (n = {images:,})",
             accuracy=share,
             images=entry.test_images,
         )

@@ -8,6 +8,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from medmodel.core.environment import REPOSITORY
 from medmodel.language import LANGUAGES, SOURCE, _, language_from, language_name
 from pages._shared.common.address import show_in_address
+from pages._shared.common.legible import legible
 
 PARAMETER = "lang"
 """The query parameter: a link may name the language in which it opens."""
@@ -62,7 +63,7 @@ def offer_languages(page: str) -> None:
         st.segmented_control(
             _("Language"),
             LANGUAGES,
-            format_func=language_name,
+            format_func=legible(language_name),
             key=_SELECT,
             on_change=_choose,
             label_visibility="collapsed",

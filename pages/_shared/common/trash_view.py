@@ -61,8 +61,8 @@ def show_trash(*kinds: str) -> None:
                 size=bytes_text(sum(max(item.size, 0) for item in items)),
             )
         )
-        for item in items:
-            _show_item(item)
+        for number, item in enumerate(items, 1):
+            _show_item(number, item)
         if st.button(_("Empty the trash"), icon=":material/delete_forever:"):
             st.dialog(_("Empty the trash?"))(ask_to_empty)(items)
 
@@ -126,13 +126,14 @@ def restore(item: Discarded) -> None:
     queue.notify_queue(store)
 
 
-def _show_item(item: Discarded) -> None:
+def _show_item(number: int, item: Discarded) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"{_title(item)} :gray[{_facts(item)}]",
+            f"{number}\\. {_title(item)} :gray[{_facts(item)}]",
             width="stretch",
         )
-        if st.button(_("Restore"), icon=":material/undo:", key=f"restore-{item.id}"):
+        title = _("Restore {number}", number=number)
+        if st.button(title, icon=":material/undo:", key=f"restore-{item.id}"):
             with errors_shown():
                 restore(item)
                 st.rerun()

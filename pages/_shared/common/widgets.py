@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.environment import REPOSITORY, workspace_root
@@ -38,6 +39,19 @@ def page_header(title: str, purpose: str) -> None:
     st.markdown(f":gray[{plain(purpose)}]")
 
 
+def page_header_beside(title: str, purpose: str) -> DeltaGenerator:
+    """The same, with room for a long choice beside the title.
+
+    Returns:
+        Where the choice is to be shown.
+    """
+    with st.container(gap="xsmall"):
+        heading, choice = st.columns([1, 2.6], vertical_alignment="bottom")
+        heading.title(plain(title), anchor=False)
+        st.markdown(f":gray[{plain(purpose)}]")
+    return choice
+
+
 def not_for_clinical_use() -> None:
     """The line that is in sight on every page."""
     html, css = (
@@ -51,6 +65,18 @@ def not_for_clinical_use() -> None:
     # A component has one text for all sessions: one for each language.
     name = f"disclaimer-{present_language()}"
     st.components.v2.component(name, html=text, css=css)(height=1)
+
+
+def at_least_high(height: int) -> DeltaGenerator:
+    """A container of at least so many pixels, which does not scroll where it is higher.
+
+    What a component draws takes its place only when its script has come: until then
+    the container keeps it, so that nothing below jumps.
+    """
+    row = st.container(horizontal=True, wrap=False, gap=None)
+    inside = row.container(width="stretch")
+    row.container(height=height, width=1, border=False)
+    return inside
 
 
 @contextlib.contextmanager

@@ -54,21 +54,20 @@ def show_disagreements(
     run = next(iter(models.values()))[0]
     images = small_images(run, [common.paths[i] for i in positions])
     with st.container(horizontal=True, gap="small"):
-        for i, thumbnail in zip(positions, images, strict=True):
+        tiles = zip(map(int, positions), images, strict=True)
+        for number, (i, thumbnail) in enumerate(tiles, 1):
             with st.container(width=_TILE, gap="xxsmall"):
-                _tile(models, common, int(i), thumbnail)
+                _tile(common, i, thumbnail)
+                title = _("Details {number}", number=number)
+                if st.button(title, key=f"compare-{i}", width="stretch"):
+                    _look_closer(models, common, i)
     if len(at) > count and st.button(_("Show more"), icon=":material/add:"):
         st.session_state[_SHOWN] = count + _AT_ONCE
         st.rerun(scope="fragment")
     csv_button(_disagreement_table(common, at), "disagreements", run)
 
 
-def _tile(
-    models: comparison_cache.Models,
-    common: CommonImages,
-    i: int,
-    thumbnail: bytes | str,
-) -> None:
+def _tile(common: CommonImages, i: int, thumbnail: bytes | str) -> None:
     first = next(iter(common.models.values()))
     label = first.classes[first.truth[i]]
     if isinstance(thumbnail, str):
@@ -86,19 +85,18 @@ def _tile(
             f"{right} {plain(name)}: **{plain(model.classes[choice])}** {plain(share)}"
         )
     st.caption("  \n".join(lines))
-    if st.button(_("Details"), key=f"compare-{i}", width="stretch"):
-        path = common.paths[i]
-        runs = {
-            name: comparison_cache.asked(run_or_folds, path)
-            for name, run_or_folds in models.items()
-        }
-        _look_closer(runs, path, label)
 
 
-def _look_closer(runs: dict[str, Run], path: str, label: str) -> None:
+def _look_closer(models: comparison_cache.Models, common: CommonImages, i: int) -> None:
+    path = common.paths[i]
+    first = next(iter(common.models.values()))
+    runs = {
+        name: comparison_cache.asked(run_or_folds, path)
+        for name, run_or_folds in models.items()
+    }
     # A decorator would say the title once for all languages.
     show = st.dialog(_("One image, several models"), width="large")(_show_closely)
-    show(runs, path, label)
+    show(runs, path, first.classes[first.truth[i]])
 
 
 def _show_closely(runs: dict[str, Run], path: str, label: str) -> None:

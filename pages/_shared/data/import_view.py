@@ -16,6 +16,7 @@ from medmodel.data import importing
 from medmodel.data.archives.zip_names import ENCODINGS
 from medmodel.language import N_, _
 from medmodel.uploads import Upload
+from pages._shared.common.legible import legible
 from pages._shared.common.upload_field import Kind, forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -43,7 +44,7 @@ def show_import(opened: Callable[[Path], None]) -> None:
             _("What"),
             kinds,
             default="zip",
-            format_func=lambda kind: _(_KINDS[kind]),
+            format_func=legible(lambda kind: _(_KINDS[kind])),
             required=True,
         )
         upload = upload_field(kind)

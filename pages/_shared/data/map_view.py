@@ -14,6 +14,7 @@ from medmodel.quality import embedding_map, report_store
 from medmodel.quality.embedding_map import EmbeddingMap
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.common.legible import legible
 from pages._shared.common.thumbnails import SIDE, small_images_of
 from pages._shared.common.words import plain
 from pages._shared.data.map_chart import map_chart
@@ -92,7 +93,7 @@ def _show_points(folder: Path, made: EmbeddingMap, run: Run | None) -> None:
         _("Colour"),
         list(groups),
         default=next(iter(groups)),
-        format_func=translate,
+        format_func=legible(translate),
         required=True,
     )
     names = [translate(group) for group in groups[chosen]]

@@ -15,6 +15,7 @@ from medmodel.data import fetching, medmnist
 from medmodel.data.folders import safe_folder
 from medmodel.data.medmnist import SETS, SIZES, PublicSet
 from medmodel.language import _, translate
+from pages._shared.common.legible import legible
 from pages._shared.common.upload_field import forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import bytes_text, plain
@@ -44,7 +45,12 @@ def show_public(opened: Opened) -> None:
             )
         with right:
             size = st.segmented_control(
-                _("Pixels"), SIZES, default=SIZES[0], required=True, key="public-size"
+                _("Pixels"),
+                SIZES,
+                default=SIZES[0],
+                format_func=legible(),
+                required=True,
+                key="public-size",
             )
         _describe(SETS[key], size)
         host = urlsplit(SETS[key].address(size)).hostname

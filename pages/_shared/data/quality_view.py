@@ -97,10 +97,12 @@ def _show_decisions(folder: Path) -> None:
     if not decided:
         return
     st.markdown(_("**Decisions** :gray[No file was changed; each can be undone.]"))
-    for action in decided:
+    for number, action in enumerate(decided, 1):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(plain(translate(quality_report.words(action))))
-            if st.button(_("Undo"), key=f"undo-{action.id}", icon=":material/undo:"):
+            words = translate(quality_report.words(action))
+            st.markdown(plain(f"{number}. {words}"))
+            title = _("Undo {number}", number=number)
+            if st.button(title, key=f"undo-{action.id}", icon=":material/undo:"):
                 audit.record("curate", kind="undo")
                 indexing.undo(folder, action.id)
                 st.rerun()

@@ -21,6 +21,8 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.legible import legible_label
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
@@ -32,7 +34,9 @@ def show_repeats(run: Run) -> None:
     if current is None or run.tested_model:
         return
     st.markdown(_("**Variation between seeds and folds**"))
-    seeds, folds = st.tabs([_("Other seeds"), _("Folds (cross-validation)")])
+    seeds, folds = st.tabs(
+        [legible_label(x) for x in (_("Other seeds"), _("Folds (cross-validation)"))]
+    )
     with seeds:
         _show_seeds(current, cross_validation.repeats_of(current, entries))
     with folds:
@@ -123,7 +127,7 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
         return
     versions = tuple((str(e.run.folder), run_cache.version(e.run)) for e in done)
     table, pooled, each = _pooled(versions, experiment)
-    st.dataframe(
+    show_table(
         _metrics_table(overall_metrics(pooled), each),
         hide_index=True,
         height="content",

@@ -20,6 +20,7 @@ from medmodel.reports.run_facts import (
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_split
 from pages._shared.common import run_cache
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import folder_name
 from pages._shared.common.words import plain
 
@@ -47,39 +48,47 @@ def _class_counts(folder: str, version: int) -> dict[str, dict[str, int]]:
 
 
 def show_frame(run: Run, evaluation: Evaluation) -> None:
-    """What was tested and how far that can be trusted."""
+    """What was tested and how far that can be trusted, in as few lines as it takes."""
     overlap = _shared_patients(str(run.folder), run_cache.version(run))
     external = bool(run.tested_model)
-    st.markdown(
-        " ".join(
-            filter(
-                None,
-                [
-                    _measured_sentence(run, evaluation),
-                    _mapping_sentence(run) if external else _split_sentence(overlap),
-                ],
+    with st.container(gap="xxsmall"):
+        st.markdown(
+            " ".join(
+                filter(
+                    None,
+                    [
+                        _measured_sentence(run, evaluation),
+                        _mapping_sentence(run)
+                        if external
+                        else _split_sentence(overlap),
+                    ],
+                )
             )
         )
-    )
+        for sentence in _reservations(run, evaluation, overlap):
+            st.markdown(f":orange[:material/warning:] {plain(sentence)}")
+
+
+def _reservations(run: Run, evaluation: Evaluation, overlap: int | None) -> list[str]:
+    """Why the numbers may promise too much, a sentence for each reason."""
+    reservations = []
     if run_cache.copies(run).paths:
-        _show_copies(run)
+        reservations.append(str(run_cache.copies(run)))
     if overlap:
-        st.warning(
+        reservations.append(
             ngettext(
                 "{count:,} patient of the test split also occurs in training or "
                 "validation: expect worse on new patients.",
                 "{count:,} patients of the test split also occur in training or "
                 "validation: expect worse on new patients.",
                 overlap,
-            ),
-            icon=":material/warning:",
+            )
         )
     if 0 < evaluation.patients < MINIMA["accuracy"].patients:
-        st.warning(plain(few_patients(evaluation.patients)), icon=":material/warning:")
+        reservations.append(few_patients(evaluation.patients))
     counts = _class_counts(str(run.folder), run_cache.version(run))
     few = sample_size_warnings(run, evaluation, counts)
-    if few:
-        st.warning(plain(" ".join(few)), icon=":material/warning:")
+    return [*reservations, " ".join(few)] if few else reservations
 
 
 def _measured_sentence(run: Run, evaluation: Evaluation) -> str:
@@ -116,17 +125,11 @@ def show_frame_details(run: Run, evaluation: Evaluation) -> None:
             )
         )
     )
-    if not run_cache.copies(run).paths:
-        st.caption(plain(run_cache.copies(run)))
-
-
-def _show_copies(run: Run) -> None:
-    """How many test images are copies, with the metrics that include them."""
     copies = run_cache.copies(run)
-    sentence = str(copies)
-    if not copies.all_are_copies:
-        sentence += f" {metrics_with_copies(run_cache.evaluation_with_copies(run))}"
-    st.warning(plain(sentence), icon=":material/warning:")
+    if not copies.paths:
+        st.caption(plain(copies))
+    elif not copies.all_are_copies:
+        st.caption(plain(metrics_with_copies(run_cache.evaluation_with_copies(run))))
 
 
 def _mapping_sentence(run: Run) -> str:
@@ -165,7 +168,7 @@ def show_classes(evaluation: Evaluation) -> None:
             "AUC": [_with_n(result.auc) for result in evaluation.per_class],
         }
     )
-    st.dataframe(
+    show_table(
         rows,
         hide_index=True,
         height="content" if len(rows) <= 12 else 460,

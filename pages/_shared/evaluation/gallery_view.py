@@ -15,6 +15,7 @@ from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.legible import legible
 from pages._shared.common.thumbnails import SIDE, small_images
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -117,7 +118,7 @@ def _filters(run: Run, group: Subgroup) -> tuple[ImageFilter, Any]:
         sorting = st.segmented_control(
             _("Order"),
             list(ORDERS),
-            format_func=lambda key: _(ORDERS[key]),
+            format_func=legible(lambda key: _(ORDERS[key])),
             default="worst",
             required=True,
             key=_ORDER,
@@ -194,12 +195,18 @@ def _grid(run: Run, rows: pd.DataFrame) -> None:
     thumbnails = small_images(run, list(rows["path"]))
     marked = set(gallery.doubtful_labels(run))
     with st.container(horizontal=True, gap="small"):
-        for row, thumbnail in zip(rows.itertuples(), thumbnails, strict=True):
+        tiles = zip(rows.itertuples(), thumbnails, strict=True)
+        for number, (row, thumbnail) in enumerate(tiles, 1):
             with st.container(width=SIDE, gap="xxsmall"):
-                _tile(run, row, thumbnail, row.path in marked)
+                _tile(row, thumbnail)
+                # Buttons of one name cannot be told apart by ear.
+                flag = ":material/flag: " if row.path in marked else ""
+                title = _("Details {number}", number=number)
+                if st.button(f"{flag}{title}", key=f"open-{row.path}", width="stretch"):
+                    _look_closer(run, row)
 
 
-def _tile(run: Run, row: Any, thumbnail: bytes | str, marked: bool) -> None:
+def _tile(row: Any, thumbnail: bytes | str) -> None:
     if isinstance(thumbnail, str):
         st.caption(plain(thumbnail))
     else:
@@ -223,9 +230,6 @@ def _tile(run: Run, row: Any, thumbnail: bytes | str, marked: bool) -> None:
                 score=label_score,
             )
         )
-    flag = ":material/flag: " if marked else ""
-    if st.button(f"{flag}{_('Details')}", key=f"open-{row.path}", width="stretch"):
-        _look_closer(run, row)
 
 
 def _look_closer(run: Run, row: Any) -> None:

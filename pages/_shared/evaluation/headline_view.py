@@ -16,6 +16,7 @@ from medmodel.reports.run_facts import POSITIVE_METRICS, with_n
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
+from pages._shared.common.legible import legible
 from pages._shared.common.words import plain
 
 Tile = tuple[str, Estimate, str]
@@ -75,7 +76,7 @@ def _ask_positive(run: Run, evaluation: Evaluation) -> None:
         title,
         evaluation.classes,
         default=positive.name if positive else None,
-        format_func=plain,
+        format_func=legible(plain),
         key=f"positive-{run.id}",
         help=_(
             "The class that a positive answer stands for, usually the finding. "
@@ -120,9 +121,13 @@ def _overall_tiles(evaluation: Evaluation) -> list[Tile]:
         _("Mean of the classes' sensitivities: rare classes count as much."),
     )
     baseline = (
-        _("Baseline (majority class {majority})", majority=evaluation.majority),
+        _("Baseline"),
         evaluation.baseline,
-        _("Accuracy of always predicting the commonest class: what a model must beat."),
+        _(
+            "Accuracy of always predicting the majority class of the test images, "
+            "{majority}: what a model must beat.",
+            majority=plain(evaluation.majority),
+        ),
     )
     return [accuracy, balanced, area, baseline]
 

@@ -13,6 +13,7 @@ from medmodel.language import N_, _
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.tables import show_table
 from pages._shared.evaluation.cross_validation_view import show_repeats
 from pages._shared.evaluation.evaluation_view import show_classes
 
@@ -44,7 +45,7 @@ def show_metrics(run: Run, group: Subgroup) -> None:
         table.insert(1, _("These images"), [str(e) for e in of_some.values()])
         table.insert(2, _("n of these"), [e.n for e in of_some.values()])
         table = table.rename(columns={_(_VALUE): _("All test images")})
-    st.dataframe(
+    show_table(
         table,
         hide_index=True,
         height="content",

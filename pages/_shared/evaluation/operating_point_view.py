@@ -29,6 +29,8 @@ from pages._shared.common import run_cache
 from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.legible import legible
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.curves_view import frozen_threshold, pick_class
@@ -83,7 +85,7 @@ def show_operating_point(run: Run) -> None:
         st.info(_one_sided(name) if positive.any() else _absent(name))
     with st.expander(_("The locked thresholds of all classes")):
         table = _outcomes(data, frozen[1])
-        st.dataframe(table, hide_index=True, height="content")
+        show_table(table, hide_index=True, height="content")
         csv_button(table, "thresholds", run)
     with st.expander(_("Choose again"), icon=":material/history:"):
         st.markdown(
@@ -136,7 +138,7 @@ def _show_later(run: Run, data: Predictions, position: int) -> None:
             "seen**: too good to be expected elsewhere."
         )
     )
-    st.dataframe(table, hide_index=True, height="content")
+    show_table(table, hide_index=True, height="content")
     csv_button(table, "later-thresholds", run)
 
 
@@ -154,7 +156,7 @@ def _choose(run: Run, label: str) -> None:
         thresholds = choose_thresholds(run_cache.predictions(run), rule)
         st.caption(_("What it does to the validation images"))
         table = _outcomes(data, thresholds)
-        st.dataframe(table, hide_index=True, height="content")
+        show_table(table, hide_index=True, height="content")
         if st.button(label, type="primary"):
             freeze_thresholds(run, rule, thresholds)
             kind = rule.kind if isinstance(rule, Rule) else "by class"
@@ -177,7 +179,7 @@ def _ask(name: str) -> Rule:
         kind = right.segmented_control(
             _("Rule"),
             list(_KINDS),
-            format_func=lambda key: _(_KINDS[key]),
+            format_func=legible(lambda key: _(_KINDS[key])),
             default="youden",
             required=True,
             key="rule",

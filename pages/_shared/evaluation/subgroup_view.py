@@ -9,6 +9,7 @@ from medmodel.evaluation.subgroups import ALL, FACT_TITLES, Subgroup, subgroup_o
 from medmodel.language import _
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.common.legible import legible
 from pages._shared.common.words import plain
 
 TEXT = "image-text"
@@ -74,6 +75,7 @@ def _ask(run: Run) -> Subgroup:
                 _(FACT_TITLES[name]),
                 values,
                 selection_mode="multi",
+                format_func=legible(plain),
                 key=key,
                 persist_state="session",
             )

@@ -18,6 +18,8 @@ from medmodel.predictor import shared
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.common.legible import legible
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.prediction_cache import Answer
@@ -47,7 +49,7 @@ def show_set(answer: Answer) -> None:
             _("Coverage"),
             conformal.COVERAGES,
             default=0.95,
-            format_func=lambda value: f"{value:.0%}".replace("%", " %"),
+            format_func=legible(lambda value: f"{value:.0%}".replace("%", " %")),
             key=f"coverage-{run.id}",
             help=_(
                 "Prediction sets hold the true class for so large a proportion of "
@@ -215,7 +217,7 @@ def show_sets(run: Run, data: Predictions) -> None:
                 _("Classes in a set"): f"{width:.2f}",
             }
         )
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="content")
+    show_table(pd.DataFrame(rows), hide_index=True, width="content")
     if short:
         st.warning(
             _(

@@ -16,8 +16,11 @@ from medmodel.core.environment import REPOSITORY
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
 from medmodel.language import N_, _
 from pages._shared.common.image_view import SIDE, data_uri, media_url
+from pages._shared.common.widgets import at_least_high
 
 ASSETS = REPOSITORY / "assets"
+HEIGHT = 300
+"""Pixels of tools, images and one line below them on a projector's screen."""
 Area = tuple[float, float, float, float]
 """Left, top, width and height in pixels of the image."""
 _TEXTS = {
@@ -140,17 +143,18 @@ def show_viewer(
         js=_source("viewer.js"),
     )
     waiting = any(layer.for_a_moment for layer in layers)
-    component(
-        data={
-            "id": key,
-            "size": size,
-            "layers": [_facts(x, size, f"{key}-{i}") for i, x in enumerate(layers)],
-            "aligned": aligned,
-            "window": asdict(values) if values else None,
-            "texts": {name: _(text) for name, text in _TEXTS.items()},
-        },
-        key=f"viewer-{key}{'-waiting' * waiting}",
-    )
+    with at_least_high(HEIGHT):
+        component(
+            data={
+                "id": key,
+                "size": size,
+                "layers": [_facts(x, size, f"{key}-{i}") for i, x in enumerate(layers)],
+                "aligned": aligned,
+                "window": asdict(values) if values else None,
+                "texts": {name: _(text) for name, text in _TEXTS.items()},
+            },
+            key=f"viewer-{key}{'-waiting' * waiting}",
+        )
 
 
 def _facts(layer: Layer, size: tuple[int, int], place: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _verdict(pairs: list[PairedDifference]) -> tuple[str, list[str]]:
     better = [str(pair) for pair in pairs if pair.better]
     if not better:
         images = pairs[0].estimate.n
-        return _("No pair is distinguishable on {images:,} images", images=images), []
+        return _("No significant difference (n = {images:,})", images=images), []
     return better[0], [
         _("p values are corrected for {count} pairs.", count=len(pairs)),
         *better[1:],

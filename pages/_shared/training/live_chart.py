@@ -11,6 +11,7 @@ from medmodel.core.environment import REPOSITORY
 from medmodel.language import present_language
 from medmodel.runs.run import Run
 from medmodel.runs.status import Status
+from pages._shared.common.widgets import at_least_high
 from pages._shared.training.live_texts import live_texts
 
 ASSETS = REPOSITORY / "assets"
@@ -49,8 +50,8 @@ def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
         isolate_styles=False,
     )
     height, config, language = _height(run, status), run.config, present_language()
-    # A component takes its place only when its script has come: a container at once.
-    with st.container(height=height, border=False):
+    # On a phone it is higher, and scrolls with the page.
+    with at_least_high(height):
         component(
             data={
                 "url": f"/live/{run.id}",
@@ -66,7 +67,6 @@ def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
                 "texts": live_texts(),
             },
             key=f"live-{run.id}-{language}",
-            height=height,
             on_changed_change=lambda: None,
         )
 

@@ -15,6 +15,8 @@ from medmodel.runs.notes import change_notes
 from medmodel.runs.run_index import Entry
 from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
+from pages._shared.common.legible import legible
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, duration
 from pages._shared.comparison.model_picker import MOST
@@ -88,7 +90,7 @@ def _select_several(table: pd.DataFrame, columns: Any) -> None:
 def _table_of_runs(
     columns: Any, key: str, selection: Literal["single-cell", "multi-row"]
 ) -> Any:
-    return st.dataframe(
+    return show_table(
         columns,
         hide_index=True,
         height=_height(len(columns.index), 700),
@@ -121,7 +123,7 @@ def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
                 _("Columns"),
                 _COLUMNS,
                 selection_mode="multi",
-                format_func=_,
+                format_func=legible(_),
                 default=_FIRST,
                 key=f"columns-{key}",
                 persist_state="session",
@@ -129,7 +131,7 @@ def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
         mode = st.segmented_control(
             _("What to show"),
             (_RESULTS, _SETTINGS),
-            format_func=_,
+            format_func=legible(_),
             default=_RESULTS,
             required=True,
             key=f"shown-{key}",
@@ -148,7 +150,10 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
     kind = None
     if tested.any() and not tested.all():
         kind = st.pills(
-            _("What it is"), (_TRAINING, _TEST), format_func=_, key=f"kind-{key}"
+            _("What it is"),
+            (_TRAINING, _TEST),
+            format_func=legible(_),
+            key=f"kind-{key}",
         )
     titles = {state.value: _(STATE_TITLES[state]) for state in RunStatus}
     present = set(table["state"])
@@ -156,7 +161,7 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
         _("State"),
         [state for state in titles if state in present],
         selection_mode="multi",
-        format_func=lambda state: titles[state],
+        format_func=legible(titles.__getitem__),
         key=f"states-{key}",
     )
     folders = widgets.folder_names(table["dataset"])

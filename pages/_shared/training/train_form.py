@@ -22,6 +22,7 @@ from medmodel.core.config import (
 from medmodel.core.preprocessing import WINDOWS, Colour, Fit
 from medmodel.imaging.enhance import Chain, saved_chains
 from medmodel.language import N_, _, translate
+from pages._shared.common.legible import legible_label
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
@@ -217,10 +218,13 @@ def settings_form(
     )
     model, image, change, split = st.tabs(
         [
-            _("Network and training"),
-            _("Images"),
-            _("Augmentation"),
-            _("Split and patients"),
+            legible_label(title)
+            for title in (
+                _("Network and training"),
+                _("Images"),
+                _("Augmentation"),
+                _("Split and patients"),
+            )
         ]
     )
     with model:
