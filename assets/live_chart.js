@@ -366,13 +366,13 @@ class LiveRun {
     ];
   }
 
-  layout(kind) {
+  layout(kind, wide) {
     const { text, grid, back, font } = this.theme, { titles, units, axes } = this.texts.curves;
     const axis = { gridcolor: grid, linecolor: grid, zeroline: false, automargin: false };
     return {
       uirevision: "run", autosize: true, margin: { l: 50, r: 66, t: 36, b: 46 },
       paper_bgcolor: back, plot_bgcolor: back, font: { color: text, family: font, size: 16 },
-      title: { text: `<b>${titles[kind]}</b> (${units[kind]})`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 4 }, font: { size: 18 } }, // Chinese letters are taller
+      title: { text: wide ? `<b>${titles[kind]}</b> (${units[kind]})` : `<b>${titles[kind]}</b>`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 4 }, font: { size: 18 } }, // Chinese letters are taller
       xaxis: { ...axis, title: { text: axes[this.axis], standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
       yaxis: { ...axis, tickformat: kind === "accuracy" ? ".0%" : undefined },
       yaxis2: { overlaying: "y", visible: false, rangemode: "tozero" },
@@ -389,9 +389,10 @@ class LiveRun {
       click: (chart) => P.downloadImage(chart, { format: "svg", filename: this.fileName(kind) }),
     };
     const traces = this.traces();
-    // On a phone there is no room for a third entry of the legend.
-    traces[BEST].showlegend = el.clientWidth > 430;
-    P.newPlot(el, traces, this.layout(kind), {
+    // On a phone there is no room for a third entry of the legend, nor for a unit.
+    const wide = el.clientWidth > 430;
+    traces[BEST].showlegend = wide;
+    P.newPlot(el, traces, this.layout(kind, wide), {
       displaylogo: false, responsive: false, modeBarButtonsToAdd: [svg],
       // No button may send a chart to another host.
       plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],

@@ -49,7 +49,8 @@ def processes() -> None:
     training = states.count(RunStatus.RUNNING)
     waiting = states.count(RunStatus.QUEUED)
     ready = queue.idle_worker_ready(store)
-    shown = st.columns(3)
+    with widgets.at_least_high(widgets.TILE):
+        shown = st.columns(3)
     shown[0].metric(_("Runs in training"), training, border=True)
     shown[1].metric(_("Runs waiting"), waiting, border=True)
     shown[2].metric(

@@ -41,7 +41,7 @@ def csv_button(
     table: pd.DataFrame | Callable[[], pd.DataFrame],
     name: str,
     run: Run,
-    label: str = "CSV",
+    label: str = "",
 ) -> None:
     """A button that downloads a table.
 
@@ -49,10 +49,11 @@ def csv_button(
         table: What is downloaded, or what makes it when it is asked for.
         name: What it is, for the file's name; tells it from the others on the page.
         run: The run that it is about.
-        label: What stands on the button.
+        label: What stands on the button; the name as a file's where it is empty, so
+            that several buttons of a page can be told apart by ear.
     """
     st.download_button(
-        label,
+        label or f"{name}.csv",
         noted(
             lambda: csv_text(table() if callable(table) else table),
             "export",

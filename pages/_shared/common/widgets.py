@@ -18,6 +18,8 @@ from medmodel.language import _, present_language, translate
 from medmodel.runs.run import RunStore
 from pages._shared.common.words import disambiguate, plain
 
+TILE = 109
+"""Pixels of `st.metric` with a border."""
 START = "home/start.py"
 DATASETS = "data/datasets.py"
 TRAIN = "models/train.py"

@@ -17,6 +17,7 @@ from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
 from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
+from pages._shared.common.widgets import TILE, at_least_high
 from pages._shared.common.words import plain
 
 _TITLES = {"train": N_("Training"), "val": N_("Validation"), "test": N_("Test")}
@@ -98,7 +99,7 @@ def show_facts(report: DatasetReport) -> None:
             _("Training images of the commonest class for each of the rarest."),
         ),
     ]
-    with st.container(horizontal=True, gap="small"):
+    with at_least_high(TILE), st.container(horizontal=True, gap="small"):
         for label, value, help_text in facts:
             st.metric(label, value, help=help_text, border=True, width="content")
 
