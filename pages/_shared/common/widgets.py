@@ -75,7 +75,7 @@ def at_least_high(height: int) -> DeltaGenerator:
     What a component draws takes its place only when its script has come: until then
     the container keeps it, so that nothing below jumps.
     """
-    row = st.container(horizontal=True, wrap=False, gap=None)
+    row = st.container(horizontal=True, gap=None)
     inside = row.container(width="stretch")
     row.container(height=height, width=1, border=False)
     return inside
