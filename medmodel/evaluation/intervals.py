@@ -48,6 +48,7 @@ MINIMA: dict[str, Minimum] = {
     "roc_band": Minimum(25, 20),
     "net_benefit": Minimum(10, 10),
     "temperature": Minimum(100, 40),
+    "risk": Minimum(10, 10),
     "accuracy difference": Minimum(40, 40),
     "share difference": Minimum(40, 60),
     "ranking difference": Minimum(60, 60),

@@ -42,6 +42,7 @@ from pages._shared.prediction.prediction_view import (
     show_probabilities,
     show_saliency,
 )
+from pages._shared.prediction.risk_view import show_risk
 from pages._shared.prediction.scan_view import choose_frame
 from pages._shared.prediction.several_models_view import places, show_heatmaps
 from pages._shared.prediction.uploaded_files import (
@@ -223,6 +224,7 @@ def show_alone(answer: Answer) -> None:
             st.caption(plain(baseline_sentences(run)))
             show_verdict(answer)
             show_set(answer)
+        show_risk(answer)
     show_neighbours(answer)
 
 

@@ -315,7 +315,7 @@ def test_fewest_images_and_patients_are_those_of_the_simulations() -> None:
     """Whoever changes one measures the row `interval_coverage` again."""
     ten = dict.fromkeys(
         ["accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc", "auc"]
-        + ["balanced_accuracy", "average_precision", "net_benefit"],
+        + ["balanced_accuracy", "average_precision", "net_benefit", "risk"],
         (10, 10),
     )
     assert {kind: (m.images, m.patients) for kind, m in MINIMA.items()} == ten | {

@@ -1,0 +1,139 @@
+"""Risk from a score: the regression, Bayes' rule, the interval, what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.risk import RiskModel, fit_risk
+
+
+def drawn(
+    count: int = 400, seed: int = 0, prevalence: float = 0.3, patients: int = 0
+) -> Predictions:
+    """Scores that are too sure by half: the truth follows half their log-odds."""
+    rng = np.random.default_rng(seed)
+    centre = math.log(prevalence / (1 - prevalence))
+    risk = centre + 1.5 * rng.normal(size=count)
+    truth = (rng.random(count) < 1 / (1 + np.exp(-risk))).astype(np.intp)
+    score = 1 / (1 + np.exp(-2 * risk))
+    numbers = rng.integers(0, patients, count) if patients else None
+    scores = np.stack([1 - score, score], axis=1)
+    return Predictions(["healthy", "ill"], truth, scores, numbers)
+
+
+def test_the_regression_is_that_of_scikit_learn() -> None:
+    data = drawn()
+    model = fit_risk(data, 1)
+    x = np.log(data.scores[:, 1] / data.scores[:, 0])[:, None]
+    other = LogisticRegression(C=np.inf, tol=1e-10).fit(x, data.truth)
+    assert model.slope == pytest.approx(other.coef_[0, 0], abs=1e-4)
+    assert model.intercept == pytest.approx(other.intercept_[0], abs=1e-4)
+    assert 0.4 < model.slope < 0.6
+    for score in (0.1, 0.5, 0.9):
+        (row,) = other.predict_proba([[math.log(score / (1 - score))]])
+        assert model.risk(score).value == pytest.approx(row[1], abs=1e-4)
+
+
+def test_the_other_class_is_the_rest() -> None:
+    data = drawn()
+    ill, healthy = fit_risk(data, 1).risk(0.8), fit_risk(data, 0).risk(0.2)
+    assert ill.value == pytest.approx(1 - healthy.value)
+    assert (ill.low, ill.high) == pytest.approx((1 - healthy.high, 1 - healthy.low))
+    assert ill.n == 400
+
+
+def test_another_prevalence_moves_the_odds_by_bayes() -> None:
+    model = fit_risk(drawn(), 1)
+    here = model.risk(0.7)
+    assert model.risk(0.7, model.prevalence) == here
+    elsewhere = model.risk(0.7, 0.02)
+    factor = (0.02 / 0.98) / (model.prevalence / (1 - model.prevalence))
+    for end in ("value", "low", "high"):
+        before, after = getattr(here, end), getattr(elsewhere, end)
+        assert after / (1 - after) == pytest.approx(factor * before / (1 - before))
+    assert elsewhere.value < here.value / 3
+    for share in (0.0, 1.0, -0.1):
+        with pytest.raises(DataError, match="between 0 and 1"):
+            model.risk(0.7, share)
+
+
+def test_the_interval_is_as_wide_as_the_bootstrap_says() -> None:
+    data = drawn()
+    rng = np.random.default_rng(1)
+    again = []
+    for _ in range(300):
+        rows = rng.integers(0, 400, 400)
+        sample = Predictions(data.classes, data.truth[rows], data.scores[rows], None)
+        again.append(fit_risk(sample, 1).risk(0.8).value)
+    low, high = np.quantile(again, [0.025, 0.975])
+    risk = fit_risk(data, 1).risk(0.8)
+    assert risk.low == pytest.approx(low, abs=0.02)
+    assert risk.high == pytest.approx(high, abs=0.02)
+
+
+def test_images_of_one_patient_tell_less() -> None:
+    alone = drawn(120)
+    fourfold = Predictions(
+        alone.classes,
+        np.repeat(alone.truth, 4),
+        np.repeat(alone.scores, 4, axis=0),
+        np.repeat(np.arange(120), 4),
+    )
+    one, four = fit_risk(alone, 1).risk(0.6), fit_risk(fourfold, 1).risk(0.6)
+    assert four.value == pytest.approx(one.value)
+    assert four.high - four.low == pytest.approx(one.high - one.low, rel=0.02)
+    unknown = Predictions(alone.classes, fourfold.truth, fourfold.scores, None)
+    narrow = fit_risk(unknown, 1).risk(0.6)
+    assert narrow.high - narrow.low == pytest.approx((one.high - one.low) / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_an_interval_from_ten_of_the_smaller_group_on(position: int) -> None:
+    for few in (9, 10):
+        truth = np.array([1] * few + [0] * 40)
+        shuffled = np.random.default_rng(2).permutation(len(truth))
+        score = np.linspace(0.2, 0.8, len(truth))[shuffled]
+        data = Predictions(
+            ["a", "b"], truth, np.stack([1 - score, score], axis=1), None
+        )
+        risk = fit_risk(data, position).risk(0.5)
+        assert risk.has_interval == (few == 10)
+        assert risk.too_few == (None if few == 10 else 9)
+
+
+def of(scores: list[float], truth: list[int]) -> RiskModel:
+    positive = np.array(scores)
+    both = np.stack([1 - positive, positive], axis=1)
+    return fit_risk(Predictions(["a", "b"], np.array(truth), both, None), 1)
+
+
+def test_what_cannot_be_known_is_refused() -> None:
+    for truth in ([0, 0, 0, 0], [1, 1, 1, 1]):
+        with pytest.raises(DataError, match="all or none are b"):
+            of([0.1, 0.2, 0.8, 0.9], truth)
+    with pytest.raises(DataError, match="scores part the validation images"):
+        of([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])
+    with pytest.raises(DataError, match="scores part"):
+        of([0.5, 0.5, 0.5, 0.5], [0, 1, 0, 1])
+
+
+def test_beyond_the_validation_images_the_nearest_counts() -> None:
+    model = of([0.2, 0.4, 0.3, 0.7, 0.6, 0.5], [0, 0, 1, 1, 0, 1])
+    assert model.risk(0.999) == model.risk(0.7) and model.is_beyond(0.999)
+    assert model.risk(0.0) == model.risk(0.2) and model.is_beyond(0.0)
+    assert not model.is_beyond(0.5) and not model.is_beyond(0.7)
+    assert model.risk(0.3).value < model.risk(0.6).value
+
+
+def test_scores_that_say_the_contrary_are_turned() -> None:
+    data = drawn()
+    turned = Predictions(data.classes, 1 - data.truth, data.scores, None)
+    model = fit_risk(turned, 1)
+    assert model.slope < 0
+    assert model.risk(0.9).value < model.risk(0.1).value
