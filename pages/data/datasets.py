@@ -223,12 +223,11 @@ chosen: Path | None = None
 name = Path(asked).name if asked else ""
 purpose = _("See what is in a folder of images before anything is trained on it.")
 page_header(name or _("Data sets"), purpose)
-with errors_shown():
-    if asked:
+if asked and not show_trashed_dataset(asked):
+    with errors_shown():
         chosen = safe_folder(asked)
         show_dataset(chosen)
 if chosen is None:
-    show_trashed_dataset(asked)
     st.markdown(
         _(
             "A data set is a folder with one folder per class; folders called "

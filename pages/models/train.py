@@ -58,8 +58,9 @@ def known_datasets() -> list[Path]:
         try:
             datasets[safe_folder(requested)] = None
         except DataError as error:
-            st.warning(plain(translate(str(error))), icon=":material/folder_off:")
-            show_trashed_dataset(requested)
+            if not show_trashed_dataset(requested):
+                text = plain(translate(str(error)))
+                st.warning(text, icon=":material/folder_off:")
     for folder in recent_datasets(widgets.store()):
         datasets[folder] = None
     # Before there is a run, Start says that the sample is ready: it comes first.

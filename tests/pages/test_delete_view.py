@@ -72,6 +72,9 @@ def test_a_link_to_it_says_so(imported: Path) -> None:
     for page in ("data/datasets.py", "models/train.py"):
         app = open_page(page, dataset=str(imported))
         assert "is in the trash: its images are not shown" in said(app)
+        assert "There is no folder" not in said(app)
+        app = open_page(page, dataset=str(imported) + " 2")
+        assert "There is no folder" in said(app)
 
 
 def test_train_does_not_wait_for_a_sample_in_the_trash(workspace: Path) -> None:

@@ -87,15 +87,15 @@ def ask_to_empty(items: Sequence[Discarded]) -> None:
             st.rerun()
 
 
-def show_trashed_dataset(dataset: str) -> None:
-    """Says that the data set of a run or a link is in the trash, if it is.
+def show_trashed_dataset(dataset: str) -> bool:
+    """Says that the data set of a run or a link is in the trash; whether it is.
 
     Args:
         dataset: Its folder, as in the settings of a run.
     """
     item = trashed_dataset(dataset, widgets.store())
     if item is None:
-        return
+        return False
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             ":material/delete: "
@@ -111,6 +111,7 @@ def show_trashed_dataset(dataset: str) -> None:
             with errors_shown():
                 restore(item)
                 st.rerun()
+    return True
 
 
 def restore(item: Discarded) -> None:
