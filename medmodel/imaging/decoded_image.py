@@ -58,10 +58,12 @@ class DecodedImage:
         series: Volumes in a NIfTI file, of which this is from the first; else 1.
         modality: CT, MR, US, ...; empty if the file does not say.
         values: If wanted, float32 (height, width) in the scanner's unit, not-a-number
-            where there is only padding; None for colours.
+            where there is only padding; None for colours and of up to 8 bits.
         window: What `pixels` was made with; None for colours, for a lookup table, and
             in formats without windows.
         inverted: Whether large values are dark (MONOCHROME1).
+        many_bits: Whether it is grey of more than 8 bits in a format without windows:
+            `pixels` show the middle 99 % of its values.
         missing_frames: Frames of which a DICOM file's header tells, but which are not
             whole in the file; `frames` does not count them.
     """
@@ -79,20 +81,26 @@ class DecodedImage:
     window: Window | None = None
     inverted: bool = False
     missing_frames: int = 0
+    many_bits: bool = False
 
     @property
     def frames_text(self) -> str:
         """How many frames are there, where some are missing; else empty."""
-        if not self.missing_frames:
-            return ""
-        return _(
-            "{frames:,} of {total:,} frames are in the file",
-            frames=self.frames,
-            total=self.frames + self.missing_frames,
-        )
+        return frames_text(self.frames, self.missing_frames)
 
     def through_window(self, window: Window) -> Pixels:
         """The image with another window, uint8 (height, width, 1 or 3)."""
         if self.values is None:
             return self.pixels
         return show(self.values, window, self.inverted)
+
+
+def frames_text(frames: int, missing: int) -> str:
+    """How many frames are in a file, where some are missing; else empty."""
+    if not missing:
+        return ""
+    return _(
+        "{frames:,} of {total:,} frames are in the file",
+        frames=frames,
+        total=frames + missing,
+    )

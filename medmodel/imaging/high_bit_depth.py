@@ -31,7 +31,7 @@ from medmodel.imaging.raster import (
     damage_named,
     decode_pillow,
 )
-from medmodel.imaging.windows import Pixels
+from medmodel.imaging.windows import Pixels, values_and_window
 from medmodel.language import _
 
 _FORMATS = {
@@ -108,12 +108,16 @@ def decode_deep(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
         ImageError: It is damaged, too large, or has no such frame.
     """
     fields = sandbox.ask(
-        "medmodel.imaging.high_bit_depth:read", data, name, frame=options.frame
+        "medmodel.imaging.high_bit_depth:read",
+        data,
+        name,
+        frame=options.frame,
+        values=options.values,
     )
     return DecodedImage(**fields)
 
 
-def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
+def read(data: bytes, name: str, frame: int, values: bool = False) -> dict[str, Any]:
     """One image that is no TIFF by imagecodecs, as the fields of `DecodedImage`.
 
     To be called in the sandbox, since some decoders crash on damaged files.
@@ -122,6 +126,7 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
         data: PNG, JPEG, JPEG-LS, JPEG 2000, AVIF or JPEG XL.
         name: For messages.
         frame: From 0; -1: the first.
+        values: Whether the stored values of grey are wanted, too.
 
     Raises:
         ImageError: It is damaged, too large, of other colours than grey and RGB, or has
@@ -141,12 +146,16 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
         check_size(samples.shape[1], samples.shape[0], name)
         bits = bits or samples.dtype.itemsize * 8
         pixels = _on_black(samples, bits, name)
-        return {
+        fields = {
             "pixels": upright(pixels, orientation),
             "format": _FORMATS[codec],
             "mode": f"{_LAYOUTS[samples.shape[2]]}, {bits} bits",
             "frames": count,
+            "many_bits": samples.shape[2] == 1 and bits > 8,
         }
+        if values and fields["many_bits"]:
+            fields |= values_and_window(upright(samples, orientation)[..., 0])
+        return fields
 
 
 def _codec(data: bytes) -> tuple[str, int]:

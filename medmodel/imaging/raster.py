@@ -111,7 +111,13 @@ def decode_tiff(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
     Raises:
         ImageError: It is damaged, too large, of a rare kind, or has no such page.
     """
-    fields = sandbox.ask("medmodel.imaging.tiff:read", data, name, frame=options.frame)
+    fields = sandbox.ask(
+        "medmodel.imaging.tiff:read",
+        data,
+        name,
+        frame=options.frame,
+        values=options.values,
+    )
     return DecodedImage(**fields)
 
 

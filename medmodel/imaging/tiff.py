@@ -35,7 +35,7 @@ from medmodel.imaging.raster import (
     check_size,
     damage_named,
 )
-from medmodel.imaging.windows import Pixels
+from medmodel.imaging.windows import Pixels, values_and_window
 from medmodel.language import _
 
 Samples = npt.NDArray[Any]
@@ -83,13 +83,14 @@ class _Directory(NamedTuple):
     subfile_type: int
 
 
-def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
+def read(data: bytes, name: str, frame: int, values: bool = False) -> dict[str, Any]:
     """One image of a TIFF as the fields of `DecodedImage`.
 
     Args:
         data: The file.
         name: For messages.
         frame: From 0; -1: the first.
+        values: Whether the stored values of grey are wanted, too.
 
     Raises:
         ImageError: It is damaged, too large, of a kind that is not offered, or has no
@@ -110,18 +111,20 @@ def read(data: bytes, name: str, frame: int) -> dict[str, Any]:
         page = _page(file, directory)
         check_size(page.imagewidth, page.imagelength, name)
         if page.compression in _LIBTIFF_ONLY:
-            pixels = _by_libtiff(data, directory.number)
+            pixels, measured = _by_libtiff(data, directory.number), {}
         else:
             _refuse_by_name(page, name)
             samples = _samples(data, file, page, number % planes)
-            pixels = upright(_pixels(page, samples, name), _tag(page, ORIENTATION, 1))
+            orientation = _tag(page, ORIENTATION, 1)
+            pixels = upright(_pixels(page, samples, name), orientation)
+            measured = _measured(page, upright(samples, orientation), values)
         fields = {"pixels": pixels, "format": "TIFF", "mode": _mode(page)}
         seen = (
             _("{frames} of its images, as the rest is lost", frames=count)
             if rest_is_lost
             else ""
         )
-        return fields | {"frames": count, "seen": seen}
+        return fields | measured | {"frames": count, "seen": seen}
 
 
 def _readable(data: bytes) -> tuple[list[_Directory], bool]:
@@ -357,6 +360,17 @@ def _pixels(page: Any, samples: Samples, name: str) -> Pixels:
     if alpha is not None:
         pixels = lay_on_black(pixels, samples[..., alpha], bits)
     return single_channel(pixels)
+
+
+def _measured(page: Any, samples: Samples, values: bool) -> dict[str, Any]:
+    """Whether it is grey of many bits and, if wanted, its values and their window."""
+    inverted = page.photometric == PHOTOMETRIC.MINISWHITE
+    is_grey = inverted or page.photometric == PHOTOMETRIC.MINISBLACK
+    few = samples.dtype.kind in "ub" and _bits(page) <= 8
+    if not is_grey or few or _alpha_sample(page) is not None:
+        return {}
+    measured = values_and_window(samples[..., 0], inverted) if values else {}
+    return {"many_bits": True, **measured}
 
 
 def _bits(page: Any) -> int:

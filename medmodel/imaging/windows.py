@@ -26,6 +26,8 @@ Counts = Callable[[], npt.NDArray[np.intp]]
 _PERCENTILES = (0.5, 99.5)
 _BAND = 2**20
 """Values that are scaled at a time."""
+_MOST_VALUES = 2**25
+"""Pixels up to which values are sent to a viewer: the copies of more fill a sandbox."""
 _FEW = 2**17
 """Values up to which a table of all that a type can hold would not pay."""
 
@@ -172,6 +174,30 @@ def default_window(
         if grey.min() != grey.max():
             return window
     return percentile_window(values, counts=counts)
+
+
+def values_and_window(
+    samples: npt.NDArray[Any], inverted: bool = False
+) -> dict[str, Any]:
+    """What a viewer needs to show grey of many bits through other windows.
+
+    Args:
+        samples: Real numbers (height, width) that `scale_to_uint8` made grey.
+        inverted: Whether large values are dark.
+
+    Returns:
+        Fields of `DecodedImage`; none where all values are equal, and of images that
+        are too large.
+    """
+    if samples.size > _MOST_VALUES:
+        return {}
+    values = samples.astype(np.float32)
+    values[~np.isfinite(values)] = np.nan
+    try:
+        window = percentile_window(values)
+    except ValueError:
+        return {}
+    return {"values": values, "window": window, "inverted": inverted}
 
 
 def scale_to_uint8(

@@ -17,11 +17,14 @@ from medmodel.runs.run import Run
 from pages._shared.common.downloads import harmless
 from pages._shared.prediction.case_table import UNLIKE, _table, csv_text
 from pages._shared.prediction.cases import Case, Refused
+from pages._shared.prediction.file_facts import FileFacts
 from pages._shared.prediction.prediction_cache import Answer
 
 
 def case(name: str, label: str = "") -> Case:
-    return Case(name, name, b"", "", "", "", ImageTraits(1, 0.0), label)
+    return Case(
+        name, name, b"", "", FileFacts(1, 1, "PNG"), "", ImageTraits(1, 0.0), label
+    )
 
 
 def answer_to(case: Case, prediction: Prediction) -> Answer:

@@ -116,7 +116,7 @@ def test_nothing_outside_the_allowed_roots_becomes_a_case(folder: Path) -> None:
 def test_a_series_says_which_volume_is_seen(tmp_path: Path) -> None:
     place = draw_series(tmp_path) / "dark"
     first = Preprocessing(16, colour="grey")
-    about = [cases.dataset_case(place, f"{n}.nii", "", first).about for n in (1, 2)]
+    about = [cases.dataset_case(place, f"{n}.nii", "", first).file.text for n in (1, 2)]
     assert about[0].endswith("NIfTI, the first of 5 volumes")
     assert about[1].endswith("NIfTI")
 
@@ -143,7 +143,7 @@ def test_a_huge_upload_comes_back_as_a_page_shows_it(
     first = Preprocessing(16)
     files: Any = [Sent("1", "a.png", content)]
     (case,) = cases.uploaded(files, first)
-    assert case.about == "5000 × 2500 pixels, PNG" and case.facts.side == 2500
+    assert case.file.text == "5000 × 2500 pixels, PNG" and case.facts.side == 2500
     assert cases.pixels_of(case).shape == (LONGEST_SIDE // 2, LONGEST_SIDE, 1)
     other = Preprocessing(24)
     expected = prepare_image(decode(content).pixels, other)

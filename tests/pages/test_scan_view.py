@@ -6,10 +6,12 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from medmodel.benchmark.odd_files.tiff_variants import tiff
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.imaging.images import decode, png_bytes
 from medmodel.imaging.windows import WINDOWS, Window, apply_window
@@ -17,7 +19,7 @@ from pages._shared.prediction import cases, prediction_view, scan_view
 from pages._shared.prediction.cases import Case
 from pages._shared.prediction.image_viewer import NamedWindow
 from pages._shared.prediction.prediction_view import show_original
-from pages._shared.prediction.scan_view import OWN, RANGE, choose_frame
+from pages._shared.prediction.scan_view import ALL, OWN, RANGE, choose_frame
 from tests.dicom_files import dicom_file
 from tests.imaging.dicom.test_reading import lookup
 from tests.pages.page import said, show_part
@@ -83,6 +85,33 @@ def test_a_ct_scan_comes_with_its_window_those_by_name_and_its_values(
     stored = np.frombuffer(gzip.decompress(sent), "<u2")
     assert values.slope == 1
     assert (stored + values.intercept == HOUNSFIELD.ravel()).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_grey_of_16_bits_has_windows_and_no_hounsfield_units(
+    tmp_path: Path, shown: list[dict[str, Any]], files: dict[str, bytes], suffix: str
+) -> None:
+    deep = (HOUNSFIELD + 1024).astype(np.uint16)
+    content = imagecodecs.png_encode(deep) if suffix == "png" else tiff(deep)
+    opened(as_case(tmp_path, bytes(content), f"deep.{suffix}"))
+    (layer,) = shown[-1]["layers"]
+    values = shown[-1]["values"]
+    assert [preset.name for preset in values.presets] == [RANGE, ALL]
+    first = Window(values.presets[0].center, values.presets[0].width, "LINEAR_EXACT")
+    assert (layer.pixels[..., 0] == apply_window(deep, first)).all()
+    assert values.presets[1] == NamedWindow(ALL, 2047.5, 4095, "LINEAR_EXACT")
+    assert (values.unit, values.low, values.high) == ("", 0, 4095)
+    (sent,) = files.values()
+    stored = np.frombuffer(gzip.decompress(sent), "<u2")
+    assert (stored + values.intercept == deep.ravel()).all()
+
+
+def test_grey_of_8_bits_is_as_it_is(
+    tmp_path: Path, shown: list[dict[str, Any]]
+) -> None:
+    grey = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
+    opened(as_case(tmp_path, png_bytes(grey), "grey.png"))
+    assert shown[-1]["values"] is None
 
 
 def test_few_values_change_in_small_steps(

@@ -26,6 +26,7 @@ from medmodel.reports.plots import framed
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
 from pages._shared.common.image_view import data_uri
+from pages._shared.prediction.file_facts import FileFacts
 
 MOST_IMAGES = 200
 _THUMBNAIL = 80
@@ -40,7 +41,7 @@ class Case:
         name: What its owner calls it.
         source: The file's content, or the file of a data set.
         digest: Equal for equal pixels.
-        about: Size and format, for the caption.
+        file: What its caption says of the file.
         preview: A PNG of at most 80 pixels as a data URI.
         facts: Its size and colour before it was prepared.
         label: Its class where that is known, else "".
@@ -48,7 +49,8 @@ class Case:
         frame: Which of them, from 0; -1: the first, of a volume the middle.
         axis: How a NIfTI volume is cut.
         seen: How the model's automatic window shows a scan, in words; else "".
-        scan: Whether it is DICOM or NIfTI, which have windows.
+        scan: Whether it is DICOM or NIfTI.
+        windowed: Whether its values can be seen through other windows.
         prepared: What models see, by preprocessing.
     """
 
@@ -56,7 +58,7 @@ class Case:
     name: str
     source: bytes | DataFile
     digest: str
-    about: str
+    file: FileFacts
     preview: str
     facts: ImageTraits
     label: str = ""
@@ -65,6 +67,7 @@ class Case:
     axis: Axis = "axial"
     seen: str = ""
     scan: bool = False
+    windowed: bool = False
     prepared: dict[Preprocessing, Pixels] = field(default_factory=dict)
 
 
@@ -256,7 +259,8 @@ def _read(
         return Refused(key, short, str(error))
     decoded, prepared_image = opened.decoded, opened.prepared
     assert prepared_image is not None
-    if not _is_scan(decoded):  # which has windows of its own
+    windowed = _is_scan(decoded) or decoded.many_bits
+    if not windowed:  # else it is opened with its values
         size = (opened.width, opened.height)
         st.session_state["opened"] = (key, decoded.pixels, size)
     return Case(
@@ -264,7 +268,7 @@ def _read(
         name=short,
         source=source,
         digest=_digest(opened) + (f"#{axis}{frame}" if part else ""),
-        about=_about(opened),
+        file=FileFacts.of(opened),
         preview=data_uri(framed(thumbnail(decoded.pixels, _THUMBNAIL))),
         facts=ImageTraits(**opened.measured),
         label=label,
@@ -274,23 +278,8 @@ def _read(
         axis=axis,
         seen=decoded.seen,
         scan=_is_scan(decoded),
+        windowed=windowed,
         prepared={first: prepared_image},
-    )
-
-
-def _about(opened: OpenedImage) -> str:
-    """Size and format in words, and whether frames are missing."""
-    facts = {
-        "width": opened.width,
-        "height": opened.height,
-        "format": _kind(opened.decoded),
-    }
-    if not opened.decoded.missing_frames:
-        return _("{width} × {height} pixels, {format}", **facts)
-    return _(
-        "{width} × {height} pixels, {format}, {frames}",
-        frames=opened.decoded.frames_text,
-        **facts,
     )
 
 
@@ -298,17 +287,6 @@ def _prepared(
     source: bytes | DataFile, name: str, options: DecodeOptions, first: Preprocessing
 ) -> OpenedImage:
     return open_image(source, name, options, preprocessing=first, measure=image_traits)
-
-
-def _kind(decoded: DecodedImage) -> str:
-    """The format in words."""
-    if decoded.series == 1:
-        return decoded.format
-    return _(
-        "{format}, the first of {volumes:,} volumes",
-        format=decoded.format,
-        volumes=decoded.series,
-    )
 
 
 def _is_scan(decoded: DecodedImage) -> bool:

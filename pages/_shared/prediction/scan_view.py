@@ -1,4 +1,4 @@
-"""A DICOM or NIfTI scan in the image viewer: frames, and windows to choose.
+"""Scans and grey of many bits in the image viewer: frames, and windows to choose.
 
 The window is for the eye alone: a model always sees the window of its training.
 """
@@ -21,6 +21,7 @@ from pages._shared.prediction.image_viewer import NamedWindow, WindowedValues
 
 OWN = N_("As the file asks")
 RANGE = N_("Middle 99 % of values")
+ALL = N_("All values")
 _AXES = {"axial": N_("axial"), "coronal": N_("coronal"), "sagittal": N_("sagittal")}
 _WINDOW_TITLES = {
     "lung": N_("Lung"),
@@ -38,7 +39,7 @@ def choose_frame(case: Case) -> Case:
     """The frame or slice to look at, chosen where the file holds several."""
     if case.frames < 2:
         return case
-    volume = "NIfTI" in case.about
+    volume = case.file.format == "NIfTI"
     start = case.frames // 2 if volume else 0
     start = start if case.frame < 0 else case.frame
     number = st.slider(
@@ -101,8 +102,12 @@ def windowed_values(frame: DecodedImage, place: str) -> WindowedValues | None:
 
 
 def _presets(frame: DecodedImage) -> list[NamedWindow]:
-    """The file's own window, that of most values, and those of CT by name."""
+    """Windows by name, first that of the file, or what it is shown with."""
     values: Any = frame.values
+    if frame.many_bits and frame.window is not None:
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        whole = NamedWindow(_(ALL), (low + high) / 2, high - low, "LINEAR_EXACT")
+        return [NamedWindow(_(RANGE), *frame.window), whole]
     bottom, top = (float(x) for x in np.nanpercentile(values, [0.5, 99.5]))
     most = Window((bottom + top) / 2, max(top - bottom, 1e-6))
     own = NamedWindow(_(OWN), None, None)
