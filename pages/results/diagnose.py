@@ -12,6 +12,7 @@ from medmodel.runs import run_index, run_table
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.consent import ask_consent
+from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
@@ -190,7 +191,9 @@ def show_case(runs: list[Run], cases: list[Case]) -> None:
         show_heatmaps(shown)
     else:
         with st.container(width=SIDE):
-            show_image(pixels_of(case), f"{case.name}, {case.about}", _("The image"))
+            show_image(
+                pixels_of(case), f"{case.name}, {case.file.text}", _("The image")
+            )
     st.markdown(f":gray[{plain(runs[0].title)}]")
     show_neighbours(answers[0])
 
@@ -210,7 +213,8 @@ def show_alone(answer: Answer) -> None:
             else ""
         )
         sentences = filter(None, [known, familiarity(answer), model_sentence(run)])
-        st.markdown(plain(" ".join(sentences)))
+        resembles = meaning("out-of-distribution (OOD)", "accuracy", "interval")
+        st.markdown(plain(" ".join(sentences)), help=resembles)
     with left:
         if shown:
             show_saliency(answer)
@@ -220,12 +224,18 @@ def show_alone(answer: Answer) -> None:
         with right:
             colours = plots.class_colours(answer.classes)
             show_bars_of(answer, colours, bar_order(answer))
-            st.caption(calibration_sentence(answer.prediction.temperature))
-            st.caption(plain(baseline_sentences(run)))
+            show_calibrated(answer)
+            st.caption(plain(baseline_sentences(run)), help=meaning("majority class"))
             show_verdict(answer)
             show_set(answer)
         show_risk(answer)
     show_neighbours(answer)
+
+
+def show_calibrated(answer: Answer) -> None:
+    """Whether the probabilities are calibrated, and what that is."""
+    sentence = calibration_sentence(answer.prediction.temperature)
+    st.caption(sentence, help=meaning("calibrated probability", "calibration"))
 
 
 def show_answers(answers: list[Answer]) -> list[Answer]:
@@ -243,9 +253,10 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
             order = bar_order(answer, example)
             example = example or [answer.classes[i] for i in order]
             show_probabilities(answer, colours, order)
-            st.caption(calibration_sentence(answer.prediction.temperature))
+            show_calibrated(answer)
             if resembles := familiarity(answer):
-                st.caption(plain(resembles))
+                entry = meaning("out-of-distribution (OOD)")
+                st.caption(plain(resembles), help=entry)
             if len(answers) <= _CLOSELY:
                 show_verdict(answer)
                 show_set(answer)

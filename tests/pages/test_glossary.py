@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pages._shared.common.glossary import TRANSLATED, glossary, meaning
+from medmodel.evaluation.metrics import METRICS
+from medmodel.language import speaking
+from pages._shared.common.glossary import METRIC_TERMS, TRANSLATED, glossary, meaning
 
 PAGES = Path(__file__).resolve().parent.parent.parent / "pages"
 
@@ -22,8 +24,9 @@ def used_terms() -> list[str]:
         and isinstance(node.func, ast.Name)
         and node.func.id == "meaning"
     )
-    constants = (call.args[0] for call in calls)
-    return [str(c.value) for c in constants if isinstance(c, ast.Constant)]
+    constants = (argument for call in calls for argument in call.args)
+    terms = [str(c.value) for c in constants if isinstance(c, ast.Constant)]
+    return [*terms, *METRIC_TERMS.values()]
 
 
 def test_every_row_of_the_document_is_an_entry() -> None:
@@ -47,3 +50,17 @@ def test_an_entry_is_one_plain_sentence() -> None:
     assert meaning("fold").startswith("Fold\\: one of k parts")
     with pytest.raises(KeyError):
         meaning("no such term")
+
+
+def test_every_metric_has_an_entry() -> None:
+    assert set(METRIC_TERMS) == set(METRICS)
+
+
+def test_several_terms_are_paragraphs_in_the_present_language() -> None:
+    first, second = meaning("AUC", "interval").split("\n\n")
+    assert first.startswith("AUC\\: area under the ROC curve")
+    assert second.startswith("Interval\\: the 95 % confidence interval")
+    with speaking("zh_Hans"):
+        said = [meaning(term) for term in TRANSLATED]
+        assert all(text.endswith("。") for text in said)
+        assert len(set(said)) == len(TRANSLATED)

@@ -12,6 +12,7 @@ from medmodel.runs import run_table
 from medmodel.runs.run import Run
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison import comparison_cache
@@ -42,7 +43,10 @@ def show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
         run = next(iter(runs.values()))
         left, right = st.columns(2, gap="large")
         with left:
-            st.markdown(_("**ROC curves**, with the area under each (AUC)"))
+            st.markdown(
+                _("**ROC curves**, with the area under each (AUC)"),
+                help=meaning("ROC curve", "AUC"),
+            )
             show_figure(
                 comparison_figures.roc_overlay(roc, areas),
                 key="roc-compared",
@@ -51,7 +55,10 @@ def show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
             table = _curves_csv(roc, _("1-specificity"), _("sensitivity"))
             csv_button(table, "roc-compared", run)
         with right:
-            st.markdown(_("**Precision–recall curves**, with average precision (AP)"))
+            st.markdown(
+                _("**Precision–recall curves**, with average precision (AP)"),
+                help=meaning("precision–recall curve", "average precision"),
+            )
             show_figure(
                 comparison_figures.precision_recall_overlay(precision, means, share),
                 key="precision-recall-compared",

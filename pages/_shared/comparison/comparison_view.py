@@ -24,6 +24,7 @@ from pages._shared.common import run_cache, widgets
 from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -154,6 +155,7 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
         format_func=_metric_title,
         key="compared-metric",
         width=PICKER,
+        help=meaning("paired test", "interval"),
     )
     estimates = {
         name: m[metric] for name, m in comparison_cache.metrics(chosen).items()
@@ -228,7 +230,7 @@ def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
             _("Model B"): [pair.second for pair in pairs],
             _("Difference (95 % interval)"): [_signed(pair.estimate) for pair in pairs],
             "p": [p.p_text.removeprefix("p ").removeprefix("= ") for p in pairs],
-            _("Test"): [_(pair.test) for pair in pairs],
+            _("Statistical test"): [_(pair.test) for pair in pairs],
             "n": [pair.estimate.n for pair in pairs],
             _("n needed"): [
                 f"{pair.needed:,}" if pair.needed and not pair.better else "–"

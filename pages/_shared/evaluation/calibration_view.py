@@ -19,6 +19,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.gallery_view import ask_for, show_gallery
@@ -50,7 +51,7 @@ def show_calibration(run: Run, group: Subgroup) -> None:
         format_func=lambda name: name or _("The predicted class"),
         key="calibration-of",
     )
-    st.markdown(_claim_sentence(name))
+    st.markdown(_claim_sentence(name), help=meaning("calibration"))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(_("**As trained**"))
@@ -64,7 +65,8 @@ def show_calibration(run: Run, group: Subgroup) -> None:
                 _(
                     "**At a temperature of {temperature}**",
                     temperature=_shown(temperature),
-                )
+                ),
+                help=meaning("temperature scaling", "interval"),
             )
             _show(
                 run, calibrate(data, temperature.value), "reliability-calibrated", name
@@ -122,7 +124,8 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
                 brier=squared,
                 images=len(data.truth),
             )
-        )
+        ),
+        help=meaning("expected calibration error (ECE)", "log loss", "Brier score"),
     )
     table = [
         [b.low, b.high, b.count, b.mean_score, b.share.value, *b.share.ends]

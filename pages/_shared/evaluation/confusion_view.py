@@ -16,6 +16,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.data.map_view import show_map
 from pages._shared.evaluation.evaluation_view import confusion_table
 from pages._shared.evaluation.gallery_view import ask_for, show_gallery
@@ -24,7 +25,10 @@ from pages._shared.evaluation.gallery_view import ask_for, show_gallery
 def show_mistakes(run: Run, group: Subgroup) -> None:
     """The confusion matrix and the gallery below it."""
     evaluation = run_cache.evaluation(run, group)
-    st.markdown(_("**Confusion matrix**: click a cell to see its images."))
+    st.markdown(
+        _("**Confusion matrix**: click a cell to see its images."),
+        help=meaning("confusion matrix"),
+    )
     with st.container(width=760):
         figure = plots.confusion_figure(evaluation.classes, evaluation.confusion)
         show_figure(

@@ -21,6 +21,7 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible_label
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
@@ -33,7 +34,10 @@ def show_repeats(run: Run) -> None:
     current = next((entry for entry in entries if entry.run.id == run.id), None)
     if current is None or run.tested_model:
         return
-    st.markdown(_("**Variation between seeds and folds**"))
+    st.markdown(
+        _("**Variation between seeds and folds**"),
+        help=meaning("cross-validation", "fold"),
+    )
     seeds, folds = st.tabs(
         [legible_label(x) for x in (_("Other seeds"), _("Folds (cross-validation)"))]
     )

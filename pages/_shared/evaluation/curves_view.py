@@ -17,6 +17,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 from pages._shared.evaluation.gallery_view import ask_for, show_gallery
 
@@ -88,7 +89,10 @@ def _show_both(run: Run, group: Subgroup, position: int, share: float) -> None:
     metrics = run_cache.of_class(run, position, group)
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown(_("**ROC curve**: area {area}", area=plain(metrics["auc"])))
+        st.markdown(
+            _("**ROC curve**: area {area}", area=plain(metrics["auc"])),
+            help=meaning("ROC curve", "AUC", "interval"),
+        )
         figure = figures.roc_figure(roc, colour, threshold)
         show_figure(figure, "roc", _("ROC curve of {name} with its band", name=name))
         csv_button(_points(roc, _("1-specificity"), _("sensitivity")), "roc", run)
@@ -98,7 +102,8 @@ def _show_both(run: Run, group: Subgroup, position: int, share: float) -> None:
             _(
                 "**Precision–recall curve**: average precision {average}",
                 average=average,
-            )
+            ),
+            help=meaning("precision–recall curve", "average precision", "interval"),
         )
         figure = figures.precision_recall_figure(precision, colour, share, threshold)
         show_figure(

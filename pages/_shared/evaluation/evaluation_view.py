@@ -20,6 +20,7 @@ from medmodel.reports.run_facts import (
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_split
 from pages._shared.common import run_cache
+from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import folder_name
 from pages._shared.common.words import plain
@@ -63,7 +64,8 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
                         else _split_sentence(overlap),
                     ],
                 )
-            )
+            ),
+            help=meaning("split", "leakage"),
         )
         for sentence in _reservations(run, evaluation, overlap):
             st.markdown(f":orange[:material/warning:] {plain(sentence)}")
@@ -123,7 +125,8 @@ def show_frame_details(run: Run, evaluation: Evaluation) -> None:
                 resolution=evaluation.resolution,
                 seed=run.config.seed,
             )
-        )
+        ),
+        help=meaning("majority class", "interval"),
     )
     copies = run_cache.copies(run)
     if not copies.paths:
@@ -174,15 +177,12 @@ def show_classes(evaluation: Evaluation) -> None:
         height="content" if len(rows) <= 12 else 460,
         column_config={
             _("Sensitivity"): st.column_config.TextColumn(
-                help=_("Recall: of n images of the class, the proportion recognised.")
+                help=meaning("sensitivity (recall)", "interval")
             ),
             _("Precision"): st.column_config.TextColumn(
-                help=_(
-                    "Positive predictive value: of n images predicted to be of the "
-                    "class, the proportion that are, at this split's prevalence."
-                )
+                help=meaning("positive predictive value (PPV, precision)", "interval")
             ),
-            "AUC": st.column_config.TextColumn(help=_("This class against the rest.")),
+            "AUC": st.column_config.TextColumn(help=meaning("AUC", "interval")),
         },
         alt=_("Sensitivity, precision and area under the ROC curve of every class"),
     )

@@ -12,6 +12,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import pick_format
 from pages._shared.common.downloads import csv_button, noted
+from pages._shared.common.glossary import meaning
 from pages._shared.evaluation.metrics_view import all_metrics
 from pages._shared.evaluation.model_export_view import show_model_formats
 
@@ -39,7 +40,7 @@ def show_take_away(run: Run) -> None:
                 _("Everything (HTML)"),
             )
     with right, st.container(border=True, height="stretch"):
-        st.markdown(_("**Model card**"))
+        st.markdown(_("**Model card**"), help=meaning("model card"))
         st.caption(
             _(
                 "Page one for those who would use the model, then the items of "

@@ -17,6 +17,7 @@ from medmodel.runs import queue
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
 from pages._shared.common import run_cache, widgets
+from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, ago, duration, plain
 
@@ -34,7 +35,8 @@ def show_external_test(run: Run) -> None:
             "How good is it **elsewhere**? Every readable image of another "
             "folder becomes a test image. The test is a run of its own, to "
             "evaluate and to compare; you may leave while it works."
-        )
+        ),
+        help=meaning("external validation"),
     )
     tests = external_validation.external_tests(run, widgets.store())
     if any(test.status.state.active for test in tests):

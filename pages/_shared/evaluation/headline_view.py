@@ -16,6 +16,7 @@ from medmodel.reports.run_facts import POSITIVE_METRICS, with_n
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
+from pages._shared.common.glossary import METRIC_TERMS, meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.words import plain
 
@@ -61,8 +62,8 @@ def show_numbers(run: Run, group: Subgroup = ALL) -> None:
         for column, tile in zip(st.columns(2), pair, strict=False):
             with column:
                 _show_tile(*tile)
-    for name, estimate, meaning in rest:
-        st.markdown(plain(f"{name} {with_n(estimate)}"), help=meaning)
+    for name, estimate, entry in rest:
+        st.markdown(plain(f"{name} {with_n(estimate)}"), help=entry)
 
 
 def _ask_positive(run: Run, evaluation: Evaluation) -> None:
@@ -95,44 +96,39 @@ def _ask_positive(run: Run, evaluation: Evaluation) -> None:
 def _positive_tiles(run: Run, position: int, group: Subgroup) -> list[Tile]:
     metrics = run_cache.of_class(run, position, group)
     return [
-        (
-            _(_SHORT.get(key, METRICS[key].title)),
-            metrics[key],
-            _(METRICS[key].meaning),
-        )
+        (_(_SHORT.get(key, METRICS[key].title)), metrics[key], _entry(key))
         for key in POSITIVE_METRICS
     ]
 
 
+def _entry(key: str) -> str:
+    """What a metric and its interval are."""
+    return meaning(METRIC_TERMS[key], "interval")
+
+
 def _overall_tiles(evaluation: Evaluation) -> list[Tile]:
     several = len(evaluation.classes) > 2
-    accuracy = (_("Accuracy"), evaluation.accuracy, _(METRICS["accuracy"].meaning))
-    area = (
-        _("AUC, macro-averaged") if several else _("AUC"),
-        evaluation.auc,
-        _(
-            "Area under the ROC curve: how often an image of the class scores "
-            "higher than one that is not. 0.5 is chance."
-        ),
-    )
+    accuracy = (_("Accuracy"), evaluation.accuracy, _entry("accuracy"))
+    area = (_("AUC"), evaluation.auc, _entry("auc"))
+    if several:
+        entry = meaning("AUC", "macro-averaged", "interval")
+        area = (_("AUC, macro-averaged"), evaluation.auc, entry)
     balanced = (
         _("Balanced accuracy"),
         evaluation.balanced_accuracy,
-        _("Mean of the classes' sensitivities: rare classes count as much."),
+        _entry("balanced_accuracy"),
     )
-    baseline = (
-        _("Baseline"),
-        evaluation.baseline,
-        _(
-            "Accuracy of always predicting the majority class of the test images, "
-            "{majority}: what a model must beat.",
-            majority=plain(evaluation.majority),
-        ),
+    always = _(
+        "Accuracy of always predicting the majority class of the test images, "
+        "{majority}: what a model must beat.",
+        majority=plain(evaluation.majority),
     )
+    entries = meaning("majority class", "interval")
+    baseline = (_("Baseline"), evaluation.baseline, f"{always}\n\n{entries}")
     return [accuracy, balanced, area, baseline]
 
 
-def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
+def _show_tile(title: str, estimate: Estimate, entry: str) -> None:
     """Value large, interval and n below; a value that rests on few is not large."""
     if estimate.has_interval:
         # No heading: a screen reader would list the values as the page's parts.
@@ -142,11 +138,11 @@ def _show_tile(title: str, estimate: Estimate, meaning: str) -> None:
             f"{estimate.low:.3f}–{estimate.high:.3f}, n = {estimate.n:,}",
             delta_color="off",
             delta_arrow="off",
-            help=meaning,
+            help=entry,
             border=True,
             height="stretch",
         )
         return
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        st.markdown(plain(title), help=meaning)
+        st.markdown(plain(title), help=entry)
         st.markdown(f":material/warning: {plain(estimate)}")

@@ -13,6 +13,7 @@ from medmodel.language import N_, _
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.evaluation.cross_validation_view import show_repeats
 from pages._shared.evaluation.evaluation_view import show_classes
@@ -37,6 +38,7 @@ def show_metrics(run: Run, group: Subgroup) -> None:
             else _("All classes together (macro-averaged where a mean is taken)")
         ),
         key=f"metrics-of-{positive.name if positive else ''}",
+        help=meaning("macro-averaged", "interval"),
     )
     of_all = _metrics(run, choice)
     table = _table(of_all, whole=not choice)

@@ -29,6 +29,7 @@ from pages._shared.common import run_cache
 from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
@@ -53,7 +54,8 @@ def show_operating_point(run: Run) -> None:
                 "flagged as a class. Choose the rule now: the thresholds come from "
                 "this run's **validation** images alone, and are locked before the "
                 "test results are shown."
-            )
+            ),
+            help=meaning("threshold", "operating point"),
         )
         _choose(run, _("Lock threshold and show test results"))
         return
@@ -61,7 +63,8 @@ def show_operating_point(run: Run) -> None:
         _(
             ":material/lock: **Locked**, chosen on validation images only: {rule}.",
             rule=plain(frozen[0]),
-        )
+        ),
+        help=meaning("operating point", "sensitivity (recall)", "specificity"),
     )
     position = pick_class(run)
     data = run_cache.split(run)
@@ -248,7 +251,14 @@ def _explore(run: Run, data: Predictions, position: int, frozen: float) -> None:
     name = plain(data.classes[position])
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):
-        st.markdown(_("**At your clinic**"))
+        st.markdown(
+            _("**At your clinic**"),
+            help=meaning(
+                "prevalence",
+                "positive predictive value (PPV, precision)",
+                "negative predictive value (NPV)",
+            ),
+        )
         share = st.number_input(
             _("Of 100 patients like yours, how many have {name}?", name=name),
             0.1,
@@ -332,7 +342,10 @@ def _forecast(outcome: Outcome, prevalence: float) -> None:
 def _benefit(run: Run, data: Predictions, position: int, threshold: float) -> None:
     name = data.classes[position]
     colour = plots.class_colours(data.classes)[name]
-    st.markdown(_("**Is acting on it worth it?** (decision curve)"))
+    st.markdown(
+        _("**Is acting on it worth it?** (decision curve)"),
+        help=meaning("decision curve"),
+    )
     with errors_shown():
         curve = run_cache.benefit(run, position)
         figure = figures.benefit_figure(curve, colour, threshold)

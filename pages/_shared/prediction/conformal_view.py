@@ -18,6 +18,7 @@ from medmodel.predictor import shared
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
@@ -41,7 +42,10 @@ def show_set(answer: Answer) -> None:
         validation = run_cache.split(run, "val")
         coverage = st.session_state.get(f"coverage-{run.id}") or 0.95
         fitted = conformal.fit(validation.scores, validation.truth, coverage)
-        st.markdown(set_sentence(answer.classes, fitted, answer.prediction.raw))
+        st.markdown(
+            set_sentence(answer.classes, fitted, answer.prediction.raw),
+            help=meaning("conformal set", "coverage"),
+        )
         measured = _coverage_on_test(run, fitted)
         if measured is not None:
             st.caption(coverage_sentence(fitted, measured))
@@ -189,7 +193,9 @@ def show_sets(run: Run, data: Predictions) -> None:
         run: A finished run.
         data: Its test images, or a part of them.
     """
-    st.markdown(_("#### Prediction sets (conformal)"))
+    st.markdown(
+        _("#### Prediction sets (conformal)"), help=meaning("conformal set", "coverage")
+    )
     st.markdown(
         _(
             "Diagnose names the classes that cannot be ruled out. Their "

@@ -19,6 +19,7 @@ from medmodel.language import _, ngettext, translate
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.answer import show_answer
+from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import pixel_digest_of
 from pages._shared.prediction.prediction_cache import Answer
@@ -200,7 +201,7 @@ def show_neighbours(answer: Answer) -> None:
     ood, run = answer.prediction.ood, answer.run
     if ood is None or not ood.neighbours:
         return
-    st.markdown(_("#### Similar training images"))
+    st.markdown(_("#### Similar training images"), help=meaning("neighbours"))
     with st.container(horizontal=True):
         for neighbour in ood.neighbours:
             with st.container(width=_THUMBNAIL):

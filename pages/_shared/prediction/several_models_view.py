@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from medmodel.language import _
 from medmodel.predictor import METHODS, ExplainOptions
 from medmodel.reports import plots
+from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -51,7 +52,9 @@ def show_bars(answers: Sequence[Answer]) -> None:
 def show_heatmaps(answers: Sequence[Answer]) -> None:
     """The image, and below it where each model looked; one set of controls."""
     case = answers[0].case
-    st.markdown(_("**Saliency map of each model**"))
+    st.markdown(
+        _("**Saliency map of each model**"), help=meaning("heat map, saliency map")
+    )
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
     with left:
         show_original(case)
