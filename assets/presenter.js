@@ -6,7 +6,7 @@ const KEYS = {
   Home: "first", End: "last", ArrowUp: "up", ArrowDown: "down", Enter: "action",
   p: "leave", Escape: "leave", i: "image", r: "room", d: "dark",
 };
-const LOCAL = { "?": "help", q: "code", f: "fullscreen" };
+const LOCAL = { "?": "help", q: "code", f: "fullscreen", z: "view" };
 
 function takesText(target) {
   return target instanceof Element && target.closest("input, textarea, select, [contenteditable=''], [contenteditable=true]") !== null;
@@ -29,7 +29,7 @@ class Stage {
 
   take(component) {
     this.component = component;
-    const { slide, place, turns, action, room, code, dark, keys, texts } = component.data;
+    const { slide, place, turns, action, room, code, dark, keys, viewer, texts } = component.data;
     this.dialog.classList.toggle("mm-dark", dark);
     this.dialog.classList.toggle("mm-light", !dark);
     this.dialog.setAttribute("aria-busy", "false");
@@ -51,6 +51,7 @@ class Stage {
     this.drawTexts(texts);
     this.drawKeys(keys);
     this.drawCode(code);
+    this.drawViewer(viewer);
   }
 
   drawTexts(texts) {
@@ -79,11 +80,38 @@ class Stage {
     panel.replaceChildren(element("h2", "", texts.follow), svg, element("p", "", code.link));
   }
 
+  // The images as on Diagnose, large. It stays open while one image follows the other.
+  drawViewer(viewer) {
+    const panel = this.find(".mm-view");
+    this.find(".mm-larger").hidden = !viewer;
+    if (!viewer) return this.toggleViewer(false);
+    if (!this.viewer) {
+      const within = panel.shadowRoot ?? panel.attachShadow({ mode: "open" });
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(viewer.css);
+      within.adoptedStyleSheets = [sheet];
+      within.innerHTML = viewer.html;
+      this.viewer = new Viewer(within.querySelector(".mm-viewer"));
+    }
+    this.viewer.show(viewer.data);
+  }
+
+  toggleViewer(shown) {
+    this.find(".mm-view").hidden = !shown;
+    this.find(".mm-larger").setAttribute("aria-pressed", String(shown));
+  }
+
   press(event) {
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
     const target = event.composedPath()[0];
     if (takesText(target)) return;
     if (event.key === "Enter" && target instanceof Element && target.closest("button, a")) return;
+    const taken = event.key.toLowerCase() !== "f" && !this.find(".mm-view").hidden && this.viewer.doKey(event.key);
+    if (taken) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     const done = LOCAL[event.key] ?? KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
     if (!done || (event.repeat && done !== "up" && done !== "down")) return;
     event.preventDefault();
@@ -93,15 +121,17 @@ class Stage {
   }
 
   doKey(done) {
-    const [keys, code] = [this.find(".mm-keys"), this.find(".mm-code")];
+    const [keys, code, view] = [this.find(".mm-keys"), this.find(".mm-code"), this.find(".mm-view")];
     if (done === "help") this.toggle(keys, keys.hidden);
     else if (done === "code" && this.component.data.code) this.toggle(code, code.hidden);
     else if (done === "code") this.tell("room");
     else if (done === "fullscreen") this.fullscreen();
+    else if (done === "view") this.toggleViewer(view.hidden && Boolean(this.component.data.viewer));
     else if (done === "leave" && !(keys.hidden && code.hidden)) {
       this.toggle(keys, false);
       this.toggle(code, false);
-    } else if (done !== "action" || this.component.data.action) this.tell(done);
+    } else if (done === "leave" && !view.hidden) this.toggleViewer(false);
+    else if (done !== "action" || this.component.data.action) this.tell(done);
   }
 
   toggle(panel, shown) {
@@ -123,6 +153,7 @@ class Stage {
     this.ended = true;
     window.removeEventListener("keydown", this.pressed, true);
     this.resized.disconnect();
+    this.viewer?.stop();
     if (this.dialog.open) this.dialog.close();
   }
 }

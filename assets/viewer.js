@@ -3,6 +3,11 @@
 
 const STEP = 1.25, MOST = 40, SHARE = 0.1, FEW = 446;
 const LAYOUT = "medmodel-viewer-layout";
+const VIEWER_KEYS = { "+": "in", "=": "in", "-": "out", 0: "reset", f: "full", F: "full" };
+const TOLD = { in: "+", out: "-", reset: "0", full: "F" };
+const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+// A phone or tablet has neither a mouse nor, as a rule, keys.
+const touched = () => !matchMedia("(any-pointer: fine)").matches;
 const PADDING = 0; // the stored number where there is no value
 // What was looked at how: it stays when the page draws the viewer anew.
 const states = new Map();
@@ -90,7 +95,7 @@ class Viewer {
     this.resized.observe(this.panes);
   }
 
-  take(data) {
+  show(data) {
     if (JSON.stringify(data) === this.text) return;
     this.text = JSON.stringify(data);
     this.data = data;
@@ -107,14 +112,15 @@ class Viewer {
   say(texts) {
     this.root.setAttribute("aria-label", texts.viewer);
     this.find(".mm-tools").setAttribute("aria-label", texts.tools);
-    this.panes.setAttribute("aria-label", texts.keys);
+    this.panes.setAttribute("aria-label", touched() ? texts.images : texts.keys);
     this.find(".mm-layouts").setAttribute("aria-label", texts.layout);
     this.find(".mm-layouts").hidden = !this.comparable;
     for (const button of this.root.querySelectorAll("[data-do]")) {
       const name = texts[button.dataset.do];
       if (button.parentElement.classList.contains("mm-layouts")) button.textContent = name;
       else button.setAttribute("aria-label", name);
-      button.title = name;
+      const key = TOLD[button.dataset.do];
+      button.title = key && !touched() ? `${name} (${key})` : name;
     }
   }
 
@@ -290,18 +296,23 @@ class Viewer {
 
   press(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const target = event.target, pane = this.find(".mm-pane");
+    const target = event.target, arrow = event.key in ARROWS;
     if (target.matches("select, [type=number]")) return event.stopPropagation();
-    const arrow = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     // The divider's own keys are not those of the page.
     if (target === this.divider && (arrow || ["Home", "End", "PageUp", "PageDown"].includes(event.key))) return event.stopPropagation();
-    const done = { "+": "in", "=": "in", "-": "out", 0: "reset", f: "full", F: "full" }[event.key];
-    // Nothing to move: the page's arrow keys go on to the next image.
-    if (arrow && target === this.panes && this.state.zoom > 1) this.move(arrow[0] * SHARE * pane.clientWidth, arrow[1] * SHARE * pane.clientHeight);
-    else if (done) this.act(done);
-    else return;
+    if ((arrow && target !== this.panes) || !this.doKey(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  // Whether the key is one of ours here: an arrow moves what is zoomed in, else it is
+  // the page's, which goes on to the next image.
+  doKey(key) {
+    const [arrow, done, pane] = [ARROWS[key], VIEWER_KEYS[key], this.find(".mm-pane")];
+    if (done) this.act(done);
+    else if (arrow && this.state.zoom > 1) this.move(arrow[0] * SHARE * pane.clientWidth, arrow[1] * SHARE * pane.clientHeight);
+    else return false;
+    return true;
   }
 
   // Where a browser has no full screen for elements (iPhone), the top layer fills its window.
@@ -332,7 +343,7 @@ class Viewer {
     [center.textContent, width.textContent] = [texts.center, texts.width];
     for (const input of row.querySelectorAll("input")) input.title = texts.back;
     row.querySelector(".mm-unit").textContent = window.unit;
-    row.querySelector("p").textContent = texts.eyes;
+    row.querySelector("p").textContent = touched() ? texts.eyes : `${texts.drag} ${texts.eyes}`;
     this.showWindow();
   }
 
@@ -419,11 +430,4 @@ class Viewer {
   stop() {
     this.resized.disconnect();
   }
-}
-
-export default function (component) {
-  const root = component.parentElement.querySelector(".mm-viewer");
-  root.viewer ??= new Viewer(root);
-  root.viewer.take(component.data);
-  return () => { root.viewer?.stop(); root.viewer = undefined; };
 }

@@ -238,3 +238,47 @@ def test_on_a_phone_one_image_is_behind_the_slider(
         assert box and box["height"] >= 40
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
     context.close()
+
+
+def test_on_stage_the_images_are_large_and_keys_are_theirs(
+    page: Page, app: AppServer, run: Run
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{app.url}/present?present=diagnose&run={run.id}")
+    stage = page.locator(".mm-stage[aria-busy=false]")
+    stage.locator(".mm-title", has_text="Not for clinical use").wait_for()
+    page.keyboard.press("Enter")
+    stage.locator(".mm-title", has_text="No image yet").wait_for()
+    page.keyboard.press("Enter")
+    expect(stage.locator(".mm-image img").first).to_be_visible()
+    page.keyboard.press("z")
+    viewer = stage.get_by_role("region", name="Image viewer")
+    expect(viewer).to_be_visible()
+    panes = viewer.get_by_role("group", name=PANES)
+    box = panes.bounding_box()
+    assert box and box["height"] > 0.55 * 720 and box["width"] > 0.9 * 1280
+    sizes = viewer.evaluate(
+        """root => [...root.querySelectorAll("button, p, .mm-title")]
+          .map((e) => parseFloat(getComputedStyle(e).fontSize))"""
+    )
+    assert min(sizes) >= 16
+    zoom = viewer.get_by_role("button", name="Reset zoom")
+    page.keyboard.press("+")
+    expect(zoom).to_have_text("1.3×")
+    before = boxes(viewer)
+    page.keyboard.press("ArrowRight")
+    assert boxes(viewer)[0][0] < before[0][0]
+    expect(stage.locator(".mm-place")).to_have_text("4 / 5")
+    page.keyboard.press("0")
+    expect(zoom).to_have_text("1×")
+    first = viewer.locator(".mm-captions p").first.inner_text()
+    page.keyboard.press("ArrowDown")
+    expect(viewer.locator(".mm-captions p").first).not_to_have_text(first)
+    page.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+    expect(stage.locator(".mm-place")).to_have_text("4 / 5")
+    stage.get_by_role("button", name="Images large").click()
+    expect(viewer).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(stage.locator(".mm-place")).to_have_text("3 / 5")
+    expect(viewer).to_be_hidden()

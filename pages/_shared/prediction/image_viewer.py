@@ -26,6 +26,7 @@ Area = tuple[float, float, float, float]
 _TEXTS = {
     "viewer": N_("Image viewer"),
     "tools": N_("View"),
+    "images": N_("Images"),
     "keys": N_("Images. + and - zoom, arrow keys move, 0 resets, F is full screen."),
     "in": N_("Zoom in"),
     "out": N_("Zoom out"),
@@ -40,10 +41,13 @@ _TEXTS = {
     "width": N_("Width"),
     "adjusted": N_("Adjusted"),
     "back": N_("Double click: back to the first window"),
+    "drag": N_(
+        "Drag with the right button, or with Shift: right is wider, down is a higher "
+        "centre."
+    ),
     "eyes": N_(
-        "Drag with the right button, or with Shift: right is wider, down "
-        "is a higher centre. For your eyes only: the model sees the window "
-        "of its training, whatever is chosen here."
+        "For your eyes only: the model sees the window of its training, whatever is "
+        "chosen here."
     ),
     "lost": N_(
         "The values of this image have not arrived, so its window cannot "
@@ -116,8 +120,8 @@ class WindowedValues:
 
 
 @lru_cache
-def _source(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
+def _source(*names: str) -> str:
+    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
 
 
 def show_viewer(
@@ -127,7 +131,34 @@ def show_viewer(
     values: WindowedValues | None = None,
     aligned: bool = True,
 ) -> None:
-    """Shows one image, or two whose zoom and place move in step.
+    """Shows one image, or two whose zoom and place move in step; see `viewer_facts`."""
+    component = st.components.v2.component(
+        "viewer",
+        html=_source("viewer.html"),
+        css=_source("viewer.css"),
+        js=_source("viewer.js", "viewer_component.js"),
+    )
+    waiting = any(layer.for_a_moment for layer in layers)
+    with at_least_high(HEIGHT):
+        component(
+            data=viewer_facts(layers, size, key, values, aligned),
+            key=f"viewer-{key}{'-waiting' * waiting}",
+        )
+
+
+def viewer_parts() -> dict[str, str]:
+    """What another component needs to show the viewer within it, beside `viewer.js`."""
+    return {"html": _source("viewer.html"), "css": _source("viewer.css")}
+
+
+def viewer_facts(
+    layers: Sequence[Layer],
+    size: tuple[int, int],
+    key: str,
+    values: WindowedValues | None = None,
+    aligned: bool = True,
+) -> dict[str, Any]:
+    """What `assets/viewer.js` draws.
 
     Args:
         layers: The image, and its saliency map where there is one.
@@ -136,25 +167,14 @@ def show_viewer(
         values: Of a scan, which is then windowed in the browser.
         aligned: Whether a place of one layer is the same place of the other.
     """
-    component = st.components.v2.component(
-        "viewer",
-        html=_source("viewer.html"),
-        css=_source("viewer.css"),
-        js=_source("viewer.js"),
-    )
-    waiting = any(layer.for_a_moment for layer in layers)
-    with at_least_high(HEIGHT):
-        component(
-            data={
-                "id": key,
-                "size": size,
-                "layers": [_facts(x, size, f"{key}-{i}") for i, x in enumerate(layers)],
-                "aligned": aligned,
-                "window": asdict(values) if values else None,
-                "texts": {name: _(text) for name, text in _TEXTS.items()},
-            },
-            key=f"viewer-{key}{'-waiting' * waiting}",
-        )
+    return {
+        "id": key,
+        "size": size,
+        "layers": [_facts(x, size, f"{key}-{i}") for i, x in enumerate(layers)],
+        "aligned": aligned,
+        "window": asdict(values) if values else None,
+        "texts": {name: _(text) for name, text in _TEXTS.items()},
+    }
 
 
 def _facts(layer: Layer, size: tuple[int, int], place: str) -> dict[str, Any]:

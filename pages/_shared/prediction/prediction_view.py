@@ -20,6 +20,7 @@ from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
+from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -134,26 +135,26 @@ def bar_order(answer: Answer, example: Sequence[str] = ()) -> NDArray[np.intp]:
 def show_original(case: Case) -> None:
     """The image alone in the viewer, as uploaded or as it lies in the data set."""
     try:
-        show_viewer(**_viewed(case))
+        show_viewer(**viewed(case))
     except MedModelError as error:
         st.error(plain(translate(str(error))))
 
 
-def _viewed(case: Case) -> dict[str, Any]:
+def viewed(case: Case) -> dict[str, Any]:
     """The image as the arguments of `show_viewer`.
 
     Raises:
         ImageError: The file cannot be read any more.
     """
     values = None
-    if case.scan:
+    if case.windowed:
         scan = opened_scan(case)
         pixels, size = scan.decoded.pixels, (scan.width, scan.height)
         values = windowed_values(scan.decoded, f"values-{case.key}")
     else:
         pixels, size = pixels_of(case), size_of(case)
     title = _("As in the data set") if case.label else _("As uploaded")
-    caption = f"{case.name}, {case.about}"
+    caption = f"{case.name}, {case.file.text}"
     layer = Layer(title, caption, _("The image"), pixels)
     return {"layers": [layer], "size": size, "key": case.key, "values": values}
 
@@ -163,7 +164,7 @@ def show_model_input(answer: Answer) -> None:
     pixels = answer.pixels
     size = _("{width} × {height} pixels", width=pixels.shape[1], height=pixels.shape[0])
     colour = _("grey") if pixels.shape[2] == 1 else _("colour")
-    st.markdown(_("**Model input**"))
+    st.markdown(_("**Model input**"), help=meaning("preprocessing"))
     automatic = answer.preprocessing.window == "auto"
     window = translate(answer.case.seen) if automatic else ""
     caption = ", ".join(filter(None, [size, colour, window]))
@@ -183,9 +184,9 @@ def show_saliency(answer: Answer) -> None:
     with right:
         position, opacity, options = _saliency_controls(answer)
     with place, errors_shown():
-        viewed = _viewed(answer.case)
+        image = viewed(answer.case)
         slot = st.empty()
-        heatmap = _heatmap(answer, position, options, slot, viewed)
+        heatmap = _heatmap(answer, position, options, slot, image)
         enlarged = plots.enlarged(answer.pixels, SIDE)
         name = answer.classes[position]
         layer = Layer(
@@ -195,7 +196,7 @@ def show_saliency(answer: Answer) -> None:
             plots.overlay(enlarged, heatmap, opacity / 100),
         )
         with slot:
-            _show_both(answer, viewed, layer)
+            show_viewer(**with_map(answer, image, layer))
         if options.randomised:
             learned = heatmap_of(answer, position, ExplainOptions(options.method))
             st.markdown(shuffled_words(heatmap, learned))
@@ -211,6 +212,7 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
             f"{classes[i]} ({plots.per_cent(float(probabilities[i]))})"
         ),
         key=f"evidence-{answer.run.id}-{answer.case.key}",
+        help=meaning("heat map, saliency map"),
     )
     opacity = st.slider(
         _("Opacity of the saliency map"),
@@ -247,15 +249,17 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
     return position, opacity, ExplainOptions(method, shuffled)
 
 
-def _show_both(answer: Answer, viewed: dict[str, Any], map_layer: Layer) -> None:
-    """The image and, where the model saw it, the map."""
+def with_map(
+    answer: Answer, image: Mapping[str, Any], map_layer: Layer
+) -> dict[str, Any]:
+    """The image and, where the model saw it, the map: arguments of `show_viewer`."""
     preprocessing = answer.preprocessing
-    width, height = viewed["size"]
+    width, height = image["size"]
     area = model_input_area(width, height, preprocessing.size, preprocessing.fit)
     # Of an image whose borders were cut off, the model's part is not known here.
     cut = any(step.startswith("crop") for step in preprocessing.steps)
-    layers = [*viewed["layers"], replace(map_layer, area=area)]
-    show_viewer(**{**viewed, "layers": layers}, aligned=not cut)
+    layers = [*image["layers"], replace(map_layer, area=area)]
+    return {**image, "layers": layers, "aligned": not cut}
 
 
 def _heatmap(
@@ -263,7 +267,7 @@ def _heatmap(
     position: int,
     options: ExplainOptions,
     slot: DeltaGenerator,
-    viewed: dict[str, Any],
+    image: Mapping[str, Any],
 ) -> NDArray[np.float32]:
     """The heat map; until it is there the slot shows the image without it."""
     if not is_explained(answer, position, options):
@@ -276,7 +280,7 @@ def _heatmap(
             for_a_moment=True,
         )
         with slot:
-            _show_both(answer, viewed, layer)
+            show_viewer(**with_map(answer, image, layer))
     try:
         return heatmap_of(answer, position, options)
     except MedModelError:

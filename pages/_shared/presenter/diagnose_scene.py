@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -20,6 +21,7 @@ from pages._shared.prediction.cases import (
     pixels_of,
     test_samples,
 )
+from pages._shared.prediction.image_viewer import Layer
 from pages._shared.prediction.ood_view import is_unlike_training, split_of
 from pages._shared.prediction.prediction_cache import (
     Answer,
@@ -28,7 +30,11 @@ from pages._shared.prediction.prediction_cache import (
     starting,
     warm,
 )
-from pages._shared.prediction.prediction_view import calibration_sentence
+from pages._shared.prediction.prediction_view import (
+    calibration_sentence,
+    viewed,
+    with_map,
+)
 from pages._shared.presenter.curves_scene import model_state
 from pages._shared.presenter.scene import Scene, go_to, turned
 from pages._shared.presenter.subject import chosen_run, trainings
@@ -64,8 +70,9 @@ def diagnose_scene() -> Scene:
         )
         return Scene(slide, live=True)
     at = min(st.session_state.get(_AT, len(cases) - 1), len(cases) - 1)
-    slide = _slide(ask(run, [cases[at]])[0], at, len(cases))
-    return Scene(slide, turn=lambda by: _turn(len(cases), at, by))
+    answer = ask(run, [cases[at]])[0]
+    slide, viewer = _slide(answer, at, len(cases))
+    return Scene(slide, turn=lambda by: _turn(len(cases), at, by), viewer=viewer)
 
 
 def _consent() -> Scene:
@@ -139,16 +146,17 @@ def _turn(count: int, at: int, by: int) -> None:
     st.session_state[_AT] = turned(count, at, by)
 
 
-def _slide(answer: Answer, at: int, count: int) -> Slide:
+def _slide(answer: Answer, at: int, count: int) -> tuple[Slide, dict[str, Any]]:
+    """The slide, and its images as `show_viewer` takes them."""
     notes = [calibration_sentence(answer.prediction.temperature)]
     if count > 1:
         notes.append(_("Image {number} of {count}.", number=at + 1, count=count))
-    case = answer.case
+    case, viewer = answer.case, viewed(answer.case)
     title = _("As in the data set") if case.label else _("As uploaded")
     image = Image(title, _("The image"), _png(pixels_of(case)))
     slide = Slide(_("Diagnose"), "", images=(image,), notes=tuple(notes))
     if is_unlike_training(answer):
-        return replace(
+        unlike = replace(
             slide,
             title=_("Unlike the training data"),
             sentence=_(
@@ -156,22 +164,28 @@ def _slide(answer: Answer, at: int, count: int) -> Slide:
                 "probabilities are not shown."
             ),
         )
-    return _with_answer(slide, answer)
+        return unlike, viewer
+    return _with_answer(slide, viewer, answer)
 
 
-def _with_answer(slide: Slide, answer: Answer) -> Slide:
+def _with_answer(
+    slide: Slide, viewer: dict[str, Any], answer: Answer
+) -> tuple[Slide, dict[str, Any]]:
     name = answer.classes[answer.first_choice]
     share = plots.per_cent(float(answer.probabilities[answer.first_choice]))
     heatmap = heatmap_of(answer, answer.first_choice)
     overlay = plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, OPACITY)
     caption = plots.heatmap_caption(heatmap, name)
-    map_image = Image(_("Saliency map: {name}", name=name), caption, png_bytes(overlay))
+    map_title = _("Saliency map: {name}", name=name)
+    map_image = Image(map_title, caption, png_bytes(overlay))
+    alt = _("Heat map for {name} laid over the image", name=name)
+    layer = Layer(map_title, caption, alt, overlay)
     sentence = f"{answer.run.title}."
     if answer.case.label:
         sentence = _(
             "{run}. True class: {label}.", run=answer.run.title, label=answer.case.label
         )
-    return replace(
+    shown = replace(
         slide,
         title=_("Predicted class: {name} ({share})", name=name, share=share),
         sentence=sentence,
@@ -179,6 +193,7 @@ def _with_answer(slide: Slide, answer: Answer) -> Slide:
         bars=_bars(answer),
         notes=(caption, *_learned(answer), *slide.notes),
     )
+    return shown, with_map(answer, viewer, layer)
 
 
 def _learned(answer: Answer) -> list[str]:

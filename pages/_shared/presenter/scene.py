@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -33,6 +34,7 @@ class Scene:
         act: Does it.
         turn: Shows the next (1) or the previous (-1) of several things.
         live: Whether it changes by itself.
+        viewer: Arguments of `show_viewer` for its images, to be seen large.
     """
 
     slide: Slide
@@ -40,6 +42,7 @@ class Scene:
     act: Callable[[], None] | None = None
     turn: Callable[[int], None] | None = None
     live: bool = False
+    viewer: Mapping[str, Any] | None = None
 
 
 def current_step() -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 from medmodel.audience.room import Room
 from medmodel.core.environment import REPOSITORY
 from medmodel.language import _
+from pages._shared.prediction.image_viewer import viewer_facts, viewer_parts
 from pages._shared.presenter.qr_code import qr_path
 from pages._shared.presenter.scene import STEPS, TITLES, Scene
 
@@ -39,7 +40,7 @@ def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) 
         "presenter",
         html=_source("presenter.html"),
         css=_source("slide.css", "presenter.css"),
-        js=_source("slide.js", "presenter.js"),
+        js=_source("slide.js", "viewer.js", "presenter.js"),
     )
     result = component(
         data={
@@ -51,6 +52,7 @@ def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) 
             "code": _code(room),
             "dark": is_dark(),
             "keys": _keys(scene, room, shares_images),
+            "viewer": _viewer(scene),
             "texts": _texts(),
         },
         key="presenter",
@@ -70,10 +72,17 @@ def _texts() -> dict[str, str]:
         "previous": _("Previous step"),
         "next": _("Next step"),
         "keys": _("Keys"),
+        "view": _("Images large"),
         "link": _("Link for phones"),
         "code": _("QR code of the link"),
         "follow": _("Follow on your phone"),
     }
+
+
+def _viewer(scene: Scene) -> dict[str, Any] | None:
+    if scene.viewer is None:
+        return None
+    return {**viewer_parts(), "data": viewer_facts(**scene.viewer)}
 
 
 def is_dark() -> bool:
@@ -115,6 +124,8 @@ def _keys(
         keys.append(("↑ ↓", _("Another one of the same kind")))
     if scene.action:
         keys.append(("Enter", scene.action))
+    if scene.viewer:
+        keys.append(("Z", _("Images large; there + and − zoom, arrow keys move")))
     if room is None:
         keys.append(("R", _("Open a link for phones in the room")))
     else:

@@ -11,6 +11,8 @@ import pytest
 import streamlit as st
 
 from medmodel.runs.run import Run
+from pages._shared.prediction import image_viewer
+from pages._shared.prediction.image_viewer import Layer
 from pages._shared.presenter import diagnose_scene
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
@@ -66,7 +68,17 @@ def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         "heatmap_of": lambda answer, position: np.ones((8, 8), np.float32),
         "is_unlike_training": lambda answer: state.unlike,
         "split_of": lambda answer: state.digests.get(answer.case.digest, ""),
+        "viewed": lambda case: {
+            "layers": [Layer("As it is", case.digest, "The image", pixels)],
+            "size": (8, 8),
+            "key": case.digest,
+        },
+        "with_map": lambda answer, image, layer: {
+            **image,
+            "layers": [*image["layers"], layer],
+        },
     }
+    monkeypatch.setattr(image_viewer, "media_url", lambda *file: f"/media/{file[2]}")
     for name, function in replaced.items():
         monkeypatch.setattr(diagnose_scene, name, function)
     return state

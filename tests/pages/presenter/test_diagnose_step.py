@@ -70,6 +70,22 @@ def test_an_image_that_was_learned_is_said_to_be(
     assert word not in projector.data["slide"]["notes"][1]
 
 
+def test_its_images_can_be_seen_large(
+    projector: Projector, diagnosed: SimpleNamespace
+) -> None:
+    app = diagnose(projector, diagnosed.run)
+    viewer = projector.data["viewer"]
+    assert "mm-panes" in viewer["html"] and ":host(.mm-view)" in viewer["css"]
+    titles = [layer["title"] for layer in viewer["data"]["layers"]]
+    assert titles == ["As it is", "Saliency map: class 1"]
+    assert viewer["data"]["id"] == "a"
+    assert "Z" in dict(projector.data["keys"])
+    pressed(app, projector, "down")
+    assert projector.data["viewer"]["data"]["id"] == "b"
+    pressed(app, projector, "first")
+    assert projector.data["viewer"] is None and "Z" not in dict(projector.data["keys"])
+
+
 def test_a_strange_image_gets_no_probabilities(
     projector: Projector, diagnosed: SimpleNamespace
 ) -> None:
@@ -78,6 +94,7 @@ def test_a_strange_image_gets_no_probabilities(
     slide = projector.data["slide"]
     assert slide["title"] == "Unlike the training data"
     assert not slide["bars"] and len(slide["images"]) == 1
+    assert len(projector.data["viewer"]["data"]["layers"]) == 1
     assert "75" not in str([slide["title"], slide["sentence"], slide["notes"]])
 
 
