@@ -170,7 +170,15 @@ def _translated(status: dict[str, Any]) -> dict[str, Any]:
             name: translate(failure[name]) for name in ("message", "advice")
         }
     usage = status.get("usage") or {}
-    return status | texts | {"usage": {translate(n): v for n, v in usage.items()}}
+    return (
+        status
+        | texts
+        | {
+            "usage": {
+                translate(name): translate(value) for name, value in usage.items()
+            }
+        }
+    )
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ import numpy as np
 from medmodel.core.children import Child
 from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
-from medmodel.core.errors import PredictionError
+from medmodel.core.errors import PredictionError, os_reason
 from medmodel.core.messages import BrokenMessage, Command, Message, receive, send
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.results import OodResult
@@ -290,7 +290,7 @@ class Predictor:
                 _(
                     "The predictor could not be started: {reason}. Wait until other "
                     "programs on the server have ended, and try again.",
-                    reason=error.strerror,
+                    reason=os_reason(error),
                 )
             ) from error
 

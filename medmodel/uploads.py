@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 
 from medmodel.audience.accept_language import preferred_language
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, os_reason
 from medmodel.core.storage import Lock, locked
 from medmodel.data import importing
 from medmodel.language import N_, _, speaking
@@ -168,7 +168,7 @@ async def _put(request: Request) -> Response:
     except DataError as error:
         return JSONResponse({"error": str(error)}, 413)
     except OSError as error:
-        message = _("It cannot be kept here: {reason}.", reason=error.strerror)
+        message = _("It cannot be kept here: {reason}.", reason=os_reason(error))
         return JSONResponse({"error": message}, 507)
     except ClientDisconnect:
         return Response(status_code=499)

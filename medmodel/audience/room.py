@@ -19,7 +19,7 @@ from medmodel.audience.interfaces import EVERYWHERE, interfaces
 from medmodel.audience.slide import Slide
 from medmodel.core.children import Child
 from medmodel.core.environment import REPOSITORY
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import MedModelError, os_reason
 from medmodel.core.messages import BrokenMessage, Message, receive, send
 from medmodel.language import _, translate
 
@@ -243,7 +243,7 @@ def _start() -> Child:
         raise AudienceError(
             _(
                 "The audience address cannot be opened: {reason}.",
-                reason=error.strerror,
+                reason=os_reason(error),
             )
         ) from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.environment import python_environment
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import MedModelError, os_reason
 from medmodel.core.job import Job
 from medmodel.core.storage import Lock, locked, read_json, write_json
 from medmodel.language import _
@@ -143,7 +143,7 @@ class BackgroundTask:
             self.write("failed", error=str(error))
             sys.exit(1)
         except OSError as error:
-            self.write("failed", error=f"{self.unusable}: {error.strerror}.")
+            self.write("failed", error=f"{self.unusable}: {os_reason(error)}.")
             sys.exit(1)
         except BaseException:
             self.write("failed", error=_("There is a mistake in this program."))

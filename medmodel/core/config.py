@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -27,6 +27,40 @@ MODEL_NAMES: dict[str, str] = {
     "convnext_tiny": N_("ConvNeXtTiny (Keras)"),
     "mobilenetv2": N_("MobileNetV2 (Keras)"),
 }
+SETTING_TITLES = {
+    "dataset": N_("Data set"),
+    "recipe": N_("Recipe"),
+    "model": N_("Network"),
+    "training": N_("Training"),
+    "weights": N_("Initial weights"),
+    "size": N_("Input size"),
+    "fit": N_("Fit to the input size"),
+    "colour": N_("Colour"),
+    "window": N_("Window of scans"),
+    "steps": N_("Enhancement steps"),
+    "epochs": N_("Epochs at most"),
+    "batch_size": N_("Batch size"),
+    "learning_rate": N_("Learning rate"),
+    "optimizer": N_("Optimizer"),
+    "augmentation.shift": N_("Augmentation: shift"),
+    "augmentation.rotation": N_("Augmentation: rotation"),
+    "augmentation.zoom": N_("Augmentation: zoom"),
+    "augmentation.brightness": N_("Augmentation: brightness"),
+    "augmentation.contrast": N_("Augmentation: contrast"),
+    "augmentation.flip_horizontal": N_("Augmentation: horizontal flip"),
+    "augmentation.flip_vertical": N_("Augmentation: vertical flip"),
+    "class_weights": N_("Class weights"),
+    "patience": N_("Early stopping"),
+    "precision": N_("Arithmetic precision"),
+    "seed": N_("Seed"),
+    "device": N_("Device"),
+    "val_fraction": N_("Validation fraction"),
+    "test_fraction": N_("Test fraction"),
+    "patient_pattern": N_("Patient ID pattern"),
+    "folds": N_("Folds of the cross-validation"),
+    "fold": N_("Tested fold"),
+}
+"""Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
 SMALLEST_SIZE, LARGEST_SIZE = 28, 512
 
 
@@ -130,10 +164,10 @@ class TrainConfig:
     @property
     def title(self) -> str:
         """The name, or recipe and data set where there is none; and the fold."""
-        preset = RECIPES.get(self.recipe)
-        recipe = _(preset.title) if preset else self.recipe
-        title = self.name or _(
-            "{recipe} on {dataset}", recipe=recipe, dataset=Path(self.dataset).name
+        title = self.said_name or _(
+            "{recipe} on {dataset}",
+            recipe=self.recipe_title,
+            dataset=Path(self.dataset).name,
         )
         if self.folds == 1:
             return title
@@ -143,6 +177,45 @@ class TrainConfig:
             fold=self.fold,
             folds=self.folds,
         )
+
+    @property
+    def recipe_title(self) -> str:
+        """What the recipe is called; one of a newer version as it is written."""
+        preset = RECIPES.get(self.recipe)
+        return _(preset.title) if preset else self.recipe
+
+    @property
+    def said_name(self) -> str:
+        """The name: as somebody gave it, or in the present language where none did.
+
+        What the program adds to a name is kept in English.
+        """
+        seed, place = f", seed {self.seed}", Path(self.dataset).name
+        tested = f", tested on {place}"
+        if self.name.endswith(seed):
+            title = self.name.removesuffix(seed)
+            return _("{title}, seed {seed}", title=title, seed=self.seed)
+        if not self.name.endswith(tested):
+            return self.name
+        model = self._said_model(self.name.removesuffix(tested))
+        return _("{model}, tested on {folder}", model=model, folder=place)
+
+    def _said_model(self, title: str) -> str:
+        """A model's title that was made in English; a name as somebody gave it."""
+        start = f"{RECIPES[self.recipe].title} on " if self.recipe in RECIPES else " "
+        if not title.startswith(start):
+            return title
+        parts = re.fullmatch(
+            r"(.*?)(?:, fold (\d+) of (\d+))?", title[len(start) :], re.DOTALL
+        )
+        assert parts  # anything fits
+        return replace(
+            self,
+            name="",
+            dataset=parts[1],
+            fold=int(parts[2] or 1),
+            folds=int(parts[3] or 1),
+        ).title
 
     def preprocessing(self, size: int) -> Preprocessing:
         """How images are prepared at this size."""
@@ -155,9 +228,9 @@ class TrainConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 problems[name] = _(
-                    "{setting} must lie between {low:g} and {high:g}; {value:g} was "
-                    "given.",
-                    setting=name.replace("_", " "),
+                    "{setting_word} must lie between {low:g} and {high:g}; "
+                    "{value:g} was given.",
+                    setting_word=_(SETTING_TITLES[name]),
                     low=low,
                     high=high,
                     value=value,
@@ -165,15 +238,15 @@ class TrainConfig:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 problems[name] = _(
-                    "{setting} must be one of {choices}; {value!r} was given.",
-                    setting=name,
+                    "{setting_word} must be one of {choices}; {value!r} was given.",
+                    setting_word=_(SETTING_TITLES[name]),
                     choices=", ".join(choices),
                     value=getattr(self, name),
                 )
         automatic = self.size == 0 and self.training == "frozen"
         if not automatic and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
             problems["size"] = _(
-                "size must lie between {smallest} and {largest} pixels; "
+                "Input size must lie between {smallest} and {largest} pixels; "
                 "{size} was given. Only frozen training can choose one itself: 0.",
                 smallest=SMALLEST_SIZE,
                 largest=LARGEST_SIZE,
@@ -181,7 +254,7 @@ class TrainConfig:
             )
         if not 1 <= self.fold <= max(self.folds, 1):
             problems["fold"] = _(
-                "fold must lie between 1 and {folds}.", folds=self.folds
+                "Tested fold must lie between 1 and {folds}.", folds=self.folds
             )
         if self.val_fraction + self.test_fraction > 0.9:
             problems["test_fraction"] = _(

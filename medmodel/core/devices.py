@@ -78,7 +78,7 @@ def usage(process: psutil.Process | None = None) -> dict[str, str]:
     whole = psutil.virtual_memory().total / 1e9
     texts = {
         N_("Processor"): _("{busy:.0f} % of {cores} cores", busy=busy, cores=cores),
-        N_("Memory"): f"{resident:.1f} of {whole:.0f} GB",
+        N_("Memory"): f"{resident:.1f} / {whole:.0f} GB",
     }
     return texts | (_gpu_usage() if gpus() else {})
 
@@ -167,5 +167,5 @@ def _gpu_usage() -> dict[str, str]:
         if len(row) == 4 and row[0] in names and all(c.isdigit() for c in row[1:]):
             used, total = int(row[2]) / 1024, int(row[3]) / 1024
             title = _title(names[row[0]])
-            texts[title] = f"{row[1]} %, {used:.1f} of {total:.0f} GB"
+            texts[title] = f"{row[1]} %, {used:.1f} / {total:.0f} GB"
     return texts

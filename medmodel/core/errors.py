@@ -24,7 +24,7 @@ import tokenize
 import zlib
 from dataclasses import dataclass
 
-from medmodel.language import N_
+from medmodel.language import N_, _
 
 DECODER_ERRORS = (
     OSError,
@@ -196,3 +196,34 @@ def storage_fault(error: BaseException) -> StorageFault | None:
     if number is None:
         number = next((n for n in _IN_TEXT if os.strerror(n) in text), 0)
     return STORAGE_FAULTS.get(number)
+
+
+OS_WORDS = (
+    *(N_("Operation not permitted"), N_("Permission denied")),
+    *(N_("No such file or directory"), N_("File exists"), N_("File too large")),
+    *(N_("Is a directory"), N_("Not a directory"), N_("Directory not empty")),
+    *(N_("File name too long"), N_("Too many levels of symbolic links")),
+    *(N_("No space left on device"), N_("Disk quota exceeded")),
+    *(N_("Read-only file system"), N_("Input/output error"), N_("Remote I/O error")),
+    *(N_("Device or resource busy"), N_("No such device")),
+    *(N_("No such device or address"), N_("Invalid cross-device link")),
+    *(N_("Invalid argument"), N_("Bad file descriptor"), N_("Illegal seek")),
+    *(N_("Too many open files"), N_("Too many open files in system")),
+    *(N_("No locks available"), N_("Resource temporarily unavailable")),
+    *(N_("Cannot allocate memory"), N_("Value too large for defined data type")),
+    *(N_("Stale file handle"), N_("Transport endpoint is not connected")),
+    *(N_("Host is down"), N_("No route to host"), N_("Network is unreachable")),
+    *(N_("Connection refused"), N_("Connection reset by peer")),
+    *(N_("Connection timed out"), N_("Broken pipe"), N_("Operation not supported")),
+    *(N_("Address already in use"), N_("Cannot assign requested address")),
+    N_("Invalid or incomplete multibyte or wide character"),
+)
+"""What the operating system says of files and connections, as `os.strerror` does."""
+
+
+def os_reason(error: OSError) -> str:
+    """What the operating system says of an error, in the present language.
+
+    Libraries raise errors of this kind with words of their own, which stay as they are.
+    """
+    return _(error.strerror) if error.strerror else str(error)

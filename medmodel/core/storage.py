@@ -27,6 +27,7 @@ from medmodel.core.errors import (
     DECODER_ERRORS,
     NPY_HEADER_ERRORS,
     FileError,
+    os_reason,
     storage_fault,
 )
 from medmodel.core.regular_files import open_beneath, open_regular
@@ -161,7 +162,7 @@ def unreadable(path: Path, error: OSError) -> FileError:
             "{path} cannot be read: {reason}. Restore it from a backup, or "
             "see whose it is, and who may read it.",
             path=path,
-            reason=error.strerror,
+            reason=os_reason(error),
         )
     )
 

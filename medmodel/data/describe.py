@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core import samples
-from medmodel.core.errors import ImageError
+from medmodel.core.errors import ImageError, os_reason
 from medmodel.core.regular_files import open_data_file
 from medmodel.core.samples import Part, Slicing
 from medmodel.data import image_stats, layout
@@ -68,7 +68,7 @@ def _describe(folder: Path, file: FileEntry, slicing: Slicing) -> list[SampleRow
         reason = str(error)
     except OSError as error:
         reason = _(
-            "{name} cannot be opened: {reason}.", name=name, reason=error.strerror
+            "{name} cannot be opened: {reason}.", name=name, reason=os_reason(error)
         )
     return [without_image(file, reason)]
 

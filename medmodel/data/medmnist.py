@@ -26,7 +26,7 @@ from medmodel.core.errors import NPY_HEADER_ERRORS, DataError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.data.importing import BAD_ZIP, Imported, import_files, plain_name
 from medmodel.imaging.images import png_bytes
-from medmodel.language import _
+from medmodel.language import N_, _
 
 SIZES = (28, 64, 128, 224)
 ADDRESS = "https://zenodo.org/records/10519652/files"
@@ -36,6 +36,21 @@ CITATION = (
     "Scientific Data 10, 41 (2023). "
     "https://doi.org/10.1038/s41597-022-01721-8"
 )
+TRANSLATED = (
+    N_("Chest X-rays of children, pneumonia or normal."),
+    N_("Single normal blood cells under the microscope."),
+    N_("Ultrasound of the breast, malignant or not."),
+    N_("Pigmented skin lesions through a dermatoscope (HAM10000)."),
+    N_("Optical coherence tomography of the retina."),
+    N_("Stained tissue of colorectal cancer, nine kinds (NCT-CRC-HE-100K)."),
+    N_("Fundus images, diabetic retinopathy in grades 0 to 4 (DeepDRiD)."),
+    N_("CT of the abdomen, axial images cropped around one organ each (LiTS)."),
+    N_("CT of the abdomen, coronal images cropped around one organ each (LiTS)."),
+    N_("CT of the abdomen, sagittal images cropped around one organ each (LiTS)."),
+    N_("Human kidney cortex cells, eight kinds (BBBC051)."),
+    N_("CC BY-NC 4.0: not for commercial use"),
+)
+"""What `SETS` say in words, which are read from a file: no catalogue reads it."""
 _SPLITS = ("train", "val", "test")
 _BAD_FILE = (*BAD_ZIP, KeyError, *NPY_HEADER_ERRORS)
 

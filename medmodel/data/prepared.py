@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from medmodel.core import pool, samples
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import MALFORMED, DataError, FileError, ImageError
+from medmodel.core.errors import MALFORMED, DataError, FileError, ImageError, os_reason
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import (
@@ -244,7 +244,7 @@ def decode_chunk(
                 failed[path] = _(
                     "{name} cannot be opened: {reason}.",
                     name=path,
-                    reason=error.strerror,
+                    reason=os_reason(error),
                 )
                 continue
             pixels = images.prepare_image(decoded.pixels, wanted)

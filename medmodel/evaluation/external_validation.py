@@ -30,7 +30,7 @@ from medmodel.data.layout import list_files
 from medmodel.data.splits import known_patients
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
-from medmodel.language import _
+from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue, tables
 from medmodel.runs.copies import ExternalCopies, write_external_copies
 from medmodel.runs.run import Run, RunStore
@@ -60,10 +60,12 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
         raise DataError(
             _("No class of {folder} counts as one of this model.", folder=folder.name)
         )
+    with speaking(SOURCE):  # It is kept for all sessions, see `said_name`.
+        name = _("{model}, tested on {folder}", model=run.title, folder=folder.name)
     config = replace(
         run.config,
         dataset=str(folder),
-        name=f"{run.title}, tested on {folder.name}",
+        name=name,
         device="auto",
         # The test of one fold's model is no fold of the other folder.
         folds=1,
@@ -224,13 +226,13 @@ def _check_axis(index: Index, model: Run) -> None:
     if trained_axis != other:
         raise DataError(
             _(
-                "{title} learned from {axis} slices, those of {folder} are "
-                "{other}: choose {axis} ones under Slices and frames of "
+                "{title} learned from {axis_word} slices, those of {folder} are "
+                "{other_word}: choose {axis_word} ones under Slices and frames of "
                 "that data set.",
                 title=model.title,
-                axis=_(trained_axis),
+                axis_word=_(trained_axis),
                 folder=index.folder.name,
-                other=_(other),
+                other_word=_(other),
             )
         )
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from medmodel.core import samples, sandbox
-from medmodel.core.errors import DataError, ImageError
+from medmodel.core.errors import DataError, ImageError, os_reason
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.imaging import images
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
@@ -111,7 +111,7 @@ def open_image(
             _(
                 "{name} cannot be opened: {reason}.",
                 name=name,
-                reason=error.strerror,
+                reason=os_reason(error),
             )
         ) from error
     decoded = {key: fields.pop(key) for key in DecodedImage.__dataclass_fields__}

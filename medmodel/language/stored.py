@@ -15,10 +15,12 @@ from functools import cache, lru_cache
 from itertools import chain, zip_longest
 
 from medmodel.language.catalogue import SOURCE, translations
+from medmodel.language.gettext import N_
 from medmodel.language.present import present_language
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +")
-_BETWEEN = re.compile(r"(, | and |; )")
+_SIGNS = (N_(", "), N_(" and "), N_("; "))
+_BETWEEN = re.compile(f"({'|'.join(_SIGNS)})")
 """What stands between the texts of a list."""
 _INDEXED = 8
 """Characters at the beginning of a text by which it is looked up."""

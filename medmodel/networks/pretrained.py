@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from medmodel.core.errors import WeightsError
+from medmodel.core.errors import WeightsError, os_reason
 from medmodel.language import _
 
 EFFICIENTNET_LITE0_SHA256 = (
@@ -88,7 +88,7 @@ def read_checkpoint(path: Path, sha256: str) -> dict[str, np.ndarray]:
             _(
                 "The pretrained weights {file} cannot be read: {reason}.",
                 file=path.name,
-                reason=error.strerror,
+                reason=os_reason(error),
             )
         ) from error
     if hashlib.sha256(content).hexdigest() != sha256:

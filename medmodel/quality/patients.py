@@ -77,7 +77,7 @@ def in_two_classes(table: pd.DataFrame) -> list[Issue]:
 def _sentence(both: pd.DataFrame, count: int, total: int, named: int) -> str:
     """What it means; `named` of these patients are known by file names alone."""
     pairs = Counter(
-        _(" and ").join(sorted(labels))
+        " + ".join(sorted(labels))
         for labels in both.groupby("patient")["label"].unique()
     )
     where = ", ".join(f"{pair} ({n:,})" for pair, n in pairs.most_common(3))

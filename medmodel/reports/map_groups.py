@@ -8,11 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.language import N_
-
 MOST_GROUPS = 8
 """Groups with a colour of their own; more cannot be told apart by colour."""
-OTHER = N_("other")
+OTHER = ""
+"""The group of all that have no colour of their own; a class has a name."""
 
 
 def shown_groups(groups: Sequence[str]) -> list[str]:

@@ -9,9 +9,8 @@ Radiology: Artificial Intelligence 6 (2024) e240300) and TRIPOD+AI (Collins et a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from medmodel.core.config import MODEL_NAMES, RECIPES
 from medmodel.core.preprocessing import Preprocessing
@@ -20,7 +19,7 @@ from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
-from medmodel.language import N_, _
+from medmodel.language import N_, _, translate
 from medmodel.reports import run_facts
 from medmodel.reports.run_facts import BLANK, Fact
 from medmodel.runs.run import Run
@@ -312,16 +311,24 @@ def _calibration(run: Run) -> str:
     )
 
 
+_SOFTWARE = {
+    "python": "Python ",
+    "tensorflow": "TensorFlow ",
+    "keras": "Keras ",
+    "numpy": "NumPy ",
+    "platform": "",
+    "device": "",
+}
+"""Fact of environment.json -> what stands before it."""
+
+
 def _environment(run: Run) -> str:
     values = run.environment
-    names = ("python", "tensorflow", "keras", "numpy", "platform", "device")
-    return _(", ").join(_said(values, names))
-
-
-def _said(values: dict[str, Any], names: tuple[str, ...]) -> Iterator[str]:
-    for name in names:
-        if values.get(name):
-            yield f"{name} {values[name]}"
+    return _(", ").join(
+        f"{title}{translate(str(values[name]))}"
+        for name, title in _SOFTWARE.items()
+        if values.get(name)
+    )
 
 
 def _failures(evaluation: Evaluation) -> str:

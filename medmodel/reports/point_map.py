@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.language import _
-from medmodel.reports.map_groups import OTHER, members
+from medmodel.reports.map_groups import members
 from medmodel.reports.plots import class_colours
 
 _LARGEST = 65535
@@ -31,9 +31,10 @@ def chart_data(places: NDArray[np.float32], groups: Sequence[str]) -> dict[str, 
     colours = class_colours([name for name, _rows in traces])
     steps = np.rint((np.asarray(places) + 1) / 2 * _LARGEST)
     packed = np.clip(steps, 0, _LARGEST).astype("<u2").tobytes()
+    other = _("other")
     shown = [
         {
-            "name": f"{_(OTHER) if name == OTHER else name} ({len(rows):,})",
+            "name": f"{name or other} ({len(rows):,})",
             "colour": colours[name],
         }
         for name, rows in traces

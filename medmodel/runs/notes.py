@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from medmodel.core import audit
-from medmodel.core.errors import FileError, RunError
+from medmodel.core.errors import FileError, RunError, os_reason
 from medmodel.core.storage import damaged, read_as, set_aside, write_json
 from medmodel.language import _
 from medmodel.runs.run import Run
@@ -86,7 +86,7 @@ def change_notes(
                 _(
                     "The notes of {title} cannot be written: {reason}.",
                     title=run.title,
-                    reason=error.strerror,
+                    reason=os_reason(error),
                 )
             ) from error
     # How much was noted, not what: it may name somebody.

@@ -20,7 +20,13 @@ from typing import Any
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import ConfigError, FileError, MedModelError, RunError
+from medmodel.core.errors import (
+    ConfigError,
+    FileError,
+    MedModelError,
+    RunError,
+    os_reason,
+)
 from medmodel.core.storage import (
     Content,
     Lock,
@@ -357,7 +363,7 @@ class RunStore:
                     "The run cannot be written to {folder}: {reason}. Free some "
                     "space, or see who may write there.",
                     folder=self.folder,
-                    reason=error.strerror,
+                    reason=os_reason(error),
                 )
             ) from error
         return Run(self.folder / name)
@@ -417,7 +423,7 @@ class RunStore:
                 _(
                     "{id} cannot be moved to the trash: {reason}.",
                     id=run.id,
-                    reason=error.strerror,
+                    reason=os_reason(error),
                 )
             ) from error
         finally:

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import MALFORMED, FileError, RunError
+from medmodel.core.errors import MALFORMED, FileError, RunError, os_reason
 from medmodel.core.storage import damaged, replacing
 from medmodel.language import SOURCE, _, speaking, translate
 from medmodel.runs.copies import copies_among
@@ -167,7 +167,7 @@ def _entry(run: Run) -> Entry:
                 _(
                     "The files of run {id} cannot be read: {reason}.",
                     id=run.id,
-                    reason=error.strerror,
+                    reason=os_reason(error),
                 )
             ) from error
         except MALFORMED as error:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medmodel.core.config import RECIPES, TrainConfig
@@ -72,6 +71,16 @@ def differing_settings(configs: Sequence[TrainConfig]) -> dict[str, list[Any]]:
     names = [name for name in (flat[0] if flat else {}) if name != "name"]
     columns = {name: [values[name] for values in flat] for name in names}
     return {k: v for k, v in columns.items() if any(x != v[0] for x in v)}
+
+
+def settings_in_words(config: TrainConfig) -> dict[str, str]:
+    """What each setting is called -> its value, as people say them; not its name."""
+    flat = _flat(asdict(config))
+    return {
+        setting_title(name): setting_text(name, value)
+        for name, value in flat.items()
+        if name != "name"
+    }
 
 
 def searched(table: pd.DataFrame, text: str) -> pd.DataFrame:
@@ -165,18 +174,14 @@ def distinct_names(runs: Sequence[Entry], short: bool = False) -> dict[str, str]
 
 def _title(config: TrainConfig, alone: bool) -> str:
     # A name that somebody gave stays as it is.
-    place = f" on {Path(config.dataset).name}"
-    return (
-        config.title.replace(place, "", 1)
-        if alone and not config.name
-        else (config.title)
-    )
+    nameless = alone and not config.name
+    return replace(config, name=config.recipe_title).title if nameless else config.title
 
 
 def _when(run_id: str) -> str:
     """Day and time from a run's id: `22 Nov 2026, 22:23`."""
     moment = datetime.strptime(run_id[:13], "%Y%m%d-%H%M")
-    return _("{day}, {time}", day=format_date(moment), time=f"{moment:%H:%M}")
+    return _("{day}, {time}", day=format_date(moment), time=moment.strftime("%H:%M"))
 
 
 def _recipe(config: TrainConfig) -> str:

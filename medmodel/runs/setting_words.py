@@ -5,43 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from medmodel.core.config import MODEL_NAMES, RECIPES
+from medmodel.core.config import MODEL_NAMES, RECIPES, SETTING_TITLES
 from medmodel.language import N_, _
 
-TITLES = {
-    "dataset": N_("Data set"),
-    "recipe": N_("Recipe"),
-    "model": N_("Network"),
-    "training": N_("Training"),
-    "weights": N_("Initial weights"),
-    "size": N_("Input size"),
-    "fit": N_("Fit to the input size"),
-    "colour": N_("Colour"),
-    "window": N_("Window of scans"),
-    "steps": N_("Enhancement steps"),
-    "epochs": N_("Epochs at most"),
-    "batch_size": N_("Batch size"),
-    "learning_rate": N_("Learning rate"),
-    "optimizer": N_("Optimizer"),
-    "augmentation.shift": N_("Augmentation: shift"),
-    "augmentation.rotation": N_("Augmentation: rotation"),
-    "augmentation.zoom": N_("Augmentation: zoom"),
-    "augmentation.brightness": N_("Augmentation: brightness"),
-    "augmentation.contrast": N_("Augmentation: contrast"),
-    "augmentation.flip_horizontal": N_("Augmentation: horizontal flip"),
-    "augmentation.flip_vertical": N_("Augmentation: vertical flip"),
-    "class_weights": N_("Class weights"),
-    "patience": N_("Early stopping"),
-    "precision": N_("Arithmetic precision"),
-    "seed": N_("Seed"),
-    "device": N_("Device"),
-    "val_fraction": N_("Validation fraction"),
-    "test_fraction": N_("Test fraction"),
-    "patient_pattern": N_("Patient ID pattern"),
-    "folds": N_("Folds of the cross-validation"),
-    "fold": N_("Tested fold"),
-}
-"""Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
 _FRACTIONS = (
     *("val_fraction", "test_fraction", "augmentation.shift", "augmentation.zoom"),
     *("augmentation.brightness", "augmentation.contrast"),
@@ -71,7 +37,7 @@ _WORDS = {
 
 def setting_title(name: str) -> str:
     """What a setting is called; one of a newer version as it is written."""
-    return _(TITLES.get(name, name.replace("_", " ").capitalize()))
+    return _(SETTING_TITLES.get(name, name.replace("_", " ").capitalize()))
 
 
 def setting_text(name: str, value: Any) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, os_reason
 from medmodel.core.storage import read_if_whole, write_json
 from medmodel.language import _
 from medmodel.runs.folder_size import folder_size
@@ -169,7 +169,7 @@ def restore(workspace: Path, item_id: str) -> Path:
             _(
                 "{title} cannot be restored: {reason}.",
                 title=item.title,
-                reason=error.strerror,
+                reason=os_reason(error),
             )
         ) from error
     shutil.rmtree(place, ignore_errors=True)

@@ -161,7 +161,7 @@ def show_layers(run: Run, case: Case) -> None:
     st.markdown(_("#### 1. Preprocessing"))
     left, right = st.columns(2, gap="medium")
     with left:
-        show_image(pixels_of(case), f"{case.name}, {case.about}", _("The image"))
+        show_image(pixels_of(case), f"{case.name}, {case.file.text}", _("The image"))
     with right:
         facts = run.model_facts.preprocessing
         how = {"pad": _("black borders"), "crop": _("cut to the centre")}.get(

@@ -79,7 +79,7 @@ def test_two_gpus(nvidia_smi: Says) -> None:
     )
     assert devices.gpus() == found[1:]
     usage = devices.usage()
-    assert usage["GPU 0"] == "93 %, 20.0 of 40 GB"
+    assert usage["GPU 0"] == "93 %, 20.0 / 40 GB"
     assert "GPU 1" not in usage
 
 

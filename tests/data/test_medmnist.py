@@ -14,7 +14,7 @@ from PIL import Image
 from medmodel.core.errors import DataError
 from medmodel.core.job import Job
 from medmodel.data import medmnist
-from medmodel.data.medmnist import SETS, SIZES
+from medmodel.data.medmnist import SETS, SIZES, TRANSLATED
 
 
 def npz(path: Path, images: Any = None, labels: Any = None, count: int = 6) -> Path:
@@ -144,3 +144,8 @@ def test_damaged_files_leave_nothing(workspace: Path, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="cannot be read"):
             medmnist.import_npz(path, "y.npz")
     assert not list(workspace.glob("datasets/*"))
+
+
+def test_what_the_sets_say_is_for_translators() -> None:
+    licences = {each.licence for each in SETS.values() if ":" in each.licence}
+    assert {each.shows for each in SETS.values()} | licences == set(TRANSLATED)

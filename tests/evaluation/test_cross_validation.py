@@ -65,7 +65,7 @@ def test_folds_of_a_configuration() -> None:
     assert found[1].title == "Compact CNN on x, fold 2 of 3"
     assert fold_configs(config, 1) == [config]
     wrong = TrainConfig("/data/x", folds=2, fold=3)
-    assert wrong.problems() == {"fold": "fold must lie between 1 and 2."}
+    assert wrong.problems() == {"fold": "Tested fold must lie between 1 and 2."}
     assert set(TrainConfig("/data/x", folds=21).problems()) == {"folds"}
 
 

@@ -42,9 +42,7 @@ def test_question_answer_and_change(sites: Path) -> None:
     assert "How is this folder to be read?" in page.warning[0].value
     assert not page.error and "Train on this data set" not in labels(page)
     title = page.radio[0].options[0].replace("\\", "")
-    assert title == (
-        "Classes: a and b; training, validation, test or left out: one and two"
-    )
+    assert title == ("Classes: a, b; training, validation, test or left out: one, two")
     button = next(b for b in page.button if b.label == "Read it so")
     assert button.disabled  # nothing is chosen yet, so nothing is trained
     assert {"a", "b"} <= {caption.value for caption in page.caption}
@@ -54,7 +52,7 @@ def test_question_answer_and_change(sites: Path) -> None:
     assert load_choice(sites).folders == BY_SITE
     wait_for_check(sites)
     page.run()
-    assert "one (training) and two (test)" in said(page)
+    assert "one (training), two (test)" in said(page)
     assert "Train on this data set" in labels(page)
     press(page, "Change how it is read")
     page.radio[0].set_value(1).run()

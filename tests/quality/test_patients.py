@@ -26,7 +26,7 @@ def test_a_patient_in_two_classes_is_told_with_a_picture_of_each() -> None:
     )
     assert found.groups == [["a/1.png", "b/3.png", "a/2.png"]]
     assert (found.count, found.level, found.action()) == (1, "warning", None)
-    assert found.sentence.startswith("1 of 3 patients, with 3 images: a and b (1).")
+    assert found.sentence.startswith("1 of 3 patients, with 3 images: a + b (1).")
     assert "file names" not in found.sentence
 
 
@@ -46,7 +46,7 @@ def test_where_most_patients_are_in_both_it_is_the_design() -> None:
 def test_patients_from_file_names_may_be_others_of_the_same_number() -> None:
     rows = [(f"{c}/p{n}.png", c, f"p{n}", "") for c in "abc" for n in range(2)]
     (found,) = patients.in_two_classes(table(*rows))
-    assert "a and b and c (2)" in found.sentence
+    assert "a + b + c (2)" in found.sentence
     assert "if numbers begin anew in each class" in found.sentence
 
 
@@ -56,9 +56,7 @@ def test_three_pairs_of_classes_are_named_and_more_are_hinted_at() -> None:
         (issue,) = patients.in_two_classes(table(*rows))
         return issue.sentence
 
-    assert ": a and b (1), a and c (1), b and c (1). Right" in sentence(
-        "ab", "ac", "bc"
-    )
+    assert ": a + b (1), a + c (1), b + c (1). Right" in sentence("ab", "ac", "bc")
     assert ", …. Right" in sentence("ab", "ac", "bc", "ad")
 
 

@@ -15,5 +15,5 @@ def test_the_rarest_share_a_colour() -> None:
     eight = [str(n) for n in range(8)]
     assert shown_groups(eight) == eight
     nine = [*eight, "8", "0"]
-    assert shown_groups(nine) == ["0", "1", "2", "3", "4", "5", "6", "other"]
+    assert shown_groups(nine) == ["0", "1", "2", "3", "4", "5", "6", ""]
     assert members(nine)[-1][1].tolist() == [7, 8]

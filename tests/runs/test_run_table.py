@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.config import SETTING_TITLES, TrainConfig, config_for
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run import RunStore
 from medmodel.runs.run_index import entries
@@ -12,6 +12,7 @@ from medmodel.runs.run_table import (
     epochs,
     runs_table,
     searched,
+    settings_in_words,
     settings_that_differ,
     unlike_most,
 )
@@ -136,3 +137,10 @@ def test_namesakes_of_one_seed_are_told_apart_by_time_else_by_id() -> None:
     create("20260102-030459-cccccc")
     names = distinct_names(entries(store))
     assert all(name == f"Compact CNN on x ({run_id})" for run_id, name in names.items())
+
+
+def test_settings_in_words() -> None:
+    words = settings_in_words(config_for("compact", "/data/x", name="Mine"))
+    assert words["Recipe"] == "Compact CNN" and words["Input size"] == "96 × 96 pixels"
+    assert words["Augmentation: shift"] == "5 %" and "Name" not in words
+    assert len(words) == len(SETTING_TITLES)

@@ -6,14 +6,14 @@ from dataclasses import asdict
 
 import pytest
 
-from medmodel.core.config import RECIPES, TrainConfig
-from medmodel.runs.setting_words import TITLES, setting_text, setting_title
+from medmodel.core.config import RECIPES, SETTING_TITLES, TrainConfig
+from medmodel.runs.setting_words import setting_text, setting_title
 
 
 def test_every_setting_has_a_title() -> None:
     names = set(asdict(TrainConfig("/x"))) - {"name", "augmentation"}
     parts = {f"augmentation.{p}" for p in asdict(TrainConfig("/x"))["augmentation"]}
-    assert set(TITLES) == names | parts
+    assert set(SETTING_TITLES) == names | parts
 
 
 def test_a_setting_of_a_newer_version_is_still_readable() -> None:

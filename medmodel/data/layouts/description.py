@@ -12,12 +12,19 @@ from medmodel.language import N_, _
 if TYPE_CHECKING:
     from medmodel.data.tables.manifest import Table
 
-ROLES = {
-    "train": N_("training"),
-    "val": N_("validation"),
-    "test": N_("test"),
-    "": N_("left out"),
+_ROLES = {
+    "train": N_("{folder} (training)"),
+    "val": N_("{folder} (validation)"),
+    "test": N_("{folder} (test)"),
+    "": N_("{folder} (left out)"),
 }
+_ALL_OF_ONE = {
+    "train": N_("all of its files for training"),
+    "val": N_("all of its files for validation"),
+    "test": N_("all of its files for test"),
+}
+"""Texts of their own: kept in English, a single word among the names of folders would
+not be known again."""
 _LEVELS = (
     *(N_("first"), N_("second"), N_("third")),
     *(N_("fourth"), N_("fifth"), N_("sixth")),
@@ -43,7 +50,7 @@ def of_folders(reading: FolderReading) -> str:
         )
     splits = listed(
         [
-            _("{folder} ({split})", folder=name, split=_(ROLES[split]))
+            _(_ROLES[split], folder=name)
             for name, split in sorted(reading.splits.items())
         ]
     )
@@ -88,7 +95,7 @@ def level(number: int) -> str:
 
 
 def listed(words: Collection[str]) -> str:
-    """Some words for a sentence."""
+    """Some words for a sentence, with a sign between that is none of a language."""
     words = list(words)
     if len(words) > 6:
         return _(
@@ -96,8 +103,7 @@ def listed(words: Collection[str]) -> str:
             names=_(", ").join(words[:5]),
             count=len(words) - 5,
         )
-    parts = [_(", ").join(words[:-1]), *words[-1:]]
-    return _(" and ").join(filter(None, parts)) or _("none")
+    return _(", ").join(words) or _("none")
 
 
 def of_table(table: Table) -> str:
@@ -119,7 +125,7 @@ def of_table(table: Table) -> str:
             )
         )
     if table.split:
-        columns.append(_("all of its files {split}", split=_(ROLES[table.split])))
+        columns.append(_(_ALL_OF_ONE[table.split]))
     text = _(
         "Read as table: {name}, {columns}.",
         name=table.path.name,

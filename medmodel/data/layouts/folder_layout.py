@@ -385,5 +385,4 @@ def _listed(names: Iterable[str]) -> str:
             names=_(", ").join(ordered[:4]),
             count=len(ordered) - 4,
         )
-    parts = [_(", ").join(ordered[:-1]), *ordered[-1:]]
-    return _(" and ").join(filter(None, parts))
+    return _(", ").join(ordered)

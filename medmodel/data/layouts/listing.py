@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medmodel.core.errors import os_reason
 from medmodel.core.regular_files import open_data_file
 from medmodel.data.folders import allowed, is_text_name
 from medmodel.data.layouts.layout_choice import Folders
@@ -155,7 +156,7 @@ def _walk(
         with os.scandir(folder.joinpath(*parts)) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        ignored.append(("/".join(parts) + "/", str(error.strerror)))
+        ignored.append(("/".join(parts) + "/", os_reason(error)))
         return
     for entry in ordered:
         here = (*parts, entry.name)
@@ -167,7 +168,7 @@ def _walk(
         except RuntimeError:  # Python before 3.13, of a link that leads to itself
             reason = _("a link to nothing")
         except OSError as error:  # gone since it was listed, or not to be looked at
-            reason = str(error.strerror)
+            reason = os_reason(error)
         if reason:
             shown = "/".join(here).encode("utf-8", "replace").decode()
             ignored.append((shown + "/" * inside, reason))

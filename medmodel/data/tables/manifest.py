@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, os_reason
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError, TableReading
 from medmodel.data.layouts.split_names import (
     KNOWN,
@@ -36,7 +36,12 @@ _MOST_TABLES = 20
 SUFFIXES = (".csv", ".tsv", ".tab", ".psv", *WORKBOOKS)
 NO_COLUMNS = N_("no table whose first line names file and label")
 """Why a table is left out of which nobody said what its columns mean."""
-_KINDS_OF_COLUMN = ("file", "label", "patient", "split")
+_KINDS_OF_COLUMN = {
+    "file": N_("{column} (file)"),
+    "label": N_("{column} (class)"),
+    "patient": N_("{column} (patient)"),
+    "split": N_("{column} (split)"),
+}
 _WEAK = {"type", "level", "grade", "condition", "y"}
 """Columns of labels only where no folders are classes."""
 SAMPLE_TRUTH = "truth.csv"
@@ -152,7 +157,7 @@ def find_tables(
             others += [(path, words) for words in _unread_sheets(folder, path)]
         except OSError as error:
             others.append(
-                (path, _("cannot be opened: {reason}", reason=error.strerror))
+                (path, _("cannot be opened: {reason}", reason=os_reason(error)))
             )
         except AmbiguousLayoutError:
             raise
@@ -361,7 +366,9 @@ def _find_columns(
 
 def _listed(reading: TableReading) -> str:
     chosen = {kind: getattr(reading, kind) for kind in _KINDS_OF_COLUMN}
-    return ", ".join(f"{kind} ({name})" for kind, name in chosen.items() if name)
+    return _(", ").join(
+        _(_KINDS_OF_COLUMN[kind], column=name) for kind, name in chosen.items() if name
+    )
 
 
 def _chosen(

@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, os_reason
 from medmodel.core.regular_files import open_data_file
 from medmodel.data.archives.zip_names import guess_encodings
 from medmodel.data.tables.workbook import WORKBOOKS, first_sheet
@@ -67,7 +67,7 @@ def read_text(folder: Path, path: Path, encoding: str) -> str:
             _(
                 "{name} cannot be opened: {reason}.",
                 name=path.name,
-                reason=error.strerror,
+                reason=os_reason(error),
             )
         ) from error
     try:

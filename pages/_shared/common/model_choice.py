@@ -136,9 +136,8 @@ def model_label(entry: Entry) -> str:
 
 
 def _title_without_folder(config: TrainConfig) -> str:
-    preset = RECIPES.get(config.recipe)
-    recipe = _(preset.title) if preset else config.recipe
-    title = config.name.replace(f" on {Path(config.dataset).name}", "", 1) or recipe
+    recipe, place = config.recipe_title, f" on {Path(config.dataset).name}"
+    title = config.said_name.replace(place, "", 1) or recipe
     if config.folds > 1:
         title = _(
             "{title}, fold {fold} of {folds}",
@@ -146,7 +145,7 @@ def _title_without_folder(config: TrainConfig) -> str:
             fold=config.fold,
             folds=config.folds,
         )
-    return f"{title}, {recipe}" if config.name and preset else title
+    return f"{title}, {recipe}" if config.name and config.recipe in RECIPES else title
 
 
 def day_and_time(run_id: str) -> str:

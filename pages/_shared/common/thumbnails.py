@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from medmodel.core import samples
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import MedModelError, os_reason
 from medmodel.core.regular_files import open_data_file
 from medmodel.data.folders import safe_folder
 from medmodel.imaging.images import png_bytes
@@ -53,7 +53,7 @@ def small_images_of(dataset: str, paths: Sequence[str]) -> list[bytes | str]:
             return _(
                 "{image} cannot be opened: {reason}.",
                 image=path,
-                reason=error.strerror,
+                reason=os_reason(error),
             )
         except MedModelError as error:
             return str(error)

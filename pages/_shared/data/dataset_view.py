@@ -55,17 +55,18 @@ def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
     show = {"ok": st.success, "warning": st.warning}.get(level, st.error)
     worst = [translate(f.title) for f in findings if f.level == level != "ok"]
     first = f" {_worst_sentence(worst)}" if worst else ""
-    unreadable = [(path, "cannot be read") for path, reason in report.unreadable]
+    unreadable = [(path, N_("cannot be read")) for path, reason in report.unreadable]
     left = layout.left_out([*unreadable, *report.ignored])
     sentences = filter(None, [*report.sample_size_warnings, report.verdict, left])
     text = " ".join(map(translate, sentences))
-    show(f"**{word}.**{first} {plain(text)}", icon=_ICONS[level])
+    full_stop = _(".")
+    show(f"**{word}{full_stop}**{first} {plain(text)}", icon=_ICONS[level])
 
 
 def _worst_sentence(titles: Sequence[str]) -> str:
     title, more = plain(titles[0]), len(titles) - 1
     if not more:
-        return f"{title}."
+        return title + _(".")
     return _("{finding}, and {count} more below.", finding=title, count=more)
 
 

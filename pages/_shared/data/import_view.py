@@ -10,7 +10,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, os_reason
 from medmodel.core.job import Job
 from medmodel.data import importing
 from medmodel.data.archives.zip_names import ENCODINGS
@@ -134,5 +134,5 @@ def _import(
             return importing.import_files(each(), name, total, job)
     except OSError as error:
         raise DataError(
-            _("It cannot be kept here: {reason}.", reason=error.strerror)
+            _("It cannot be kept here: {reason}.", reason=os_reason(error))
         ) from error

@@ -14,6 +14,7 @@ from medmodel.quality import embedding_map, report_store
 from medmodel.quality.embedding_map import EmbeddingMap
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.thumbnails import SIDE, small_images_of
 from pages._shared.common.words import plain
@@ -93,10 +94,11 @@ def _show_points(folder: Path, made: EmbeddingMap, run: Run | None) -> None:
         _("Colour"),
         list(groups),
         default=next(iter(groups)),
-        format_func=legible(translate),
+        format_func=legible(_),
         required=True,
+        help=meaning("embedding map"),
     )
-    names = [translate(group) for group in groups[chosen]]
+    names = groups[chosen]
     rows = map_chart(made.places, names, f"map-{folder}")
     st.caption(
         _(

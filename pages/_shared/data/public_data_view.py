@@ -10,7 +10,7 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.core.background import TaskState
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, os_reason
 from medmodel.data import fetching, medmnist
 from medmodel.data.folders import safe_folder
 from medmodel.data.medmnist import SETS, SIZES, PublicSet
@@ -88,7 +88,7 @@ def _describe(dataset: PublicSet, size: int) -> None:
             test=test,
             size=size,
             most=most,
-            licence=plain(dataset.licence),
+            licence=plain(translate(dataset.licence)),
             citation=plain(medmnist.CITATION),
         )
     )
@@ -161,7 +161,7 @@ def _bring(opened: Opened) -> None:
             try:
                 imported = medmnist.import_npz(file, name, show_progress())
             except OSError as error:
-                reason = _("It cannot be kept here: {reason}.", reason=error.strerror)
+                reason = _("It cannot be kept here: {reason}.", reason=os_reason(error))
                 raise DataError(reason) from error
             forget_upload("npz")
             audit.record("import", files=imported.files, skipped=len(imported.skipped))

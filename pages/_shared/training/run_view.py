@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import asdict
 from enum import Enum
 
 import streamlit as st
 
 from medmodel.core.config import RECIPES, TrainConfig
+from medmodel.core.errors import os_reason
 from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
 from medmodel.language import N_, _, translate
-from medmodel.runs import queue, run_index
+from medmodel.runs import queue, run_index, run_table
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
 from pages._shared.common import widgets
@@ -285,7 +285,9 @@ def _results(run: Run) -> None:
 
 def _details(run: Run, config: TrainConfig) -> None:
     with st.expander(_("Settings"), icon=":material/tune:"):
-        st.json(json.dumps(asdict(config)), expanded=True)
+        settings = run_table.settings_in_words(config)
+        values = [plain(value) for value in settings.values()]
+        st.table({_("Setting"): list(settings), _("Value"): values})
         with errors_shown():
             if run.environment:
                 st.markdown(_("Versions and device"))
@@ -303,7 +305,7 @@ def _log(run: Run, lines: int) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return _("log.txt cannot be read: {reason}.", reason=error.strerror)
+        return _("log.txt cannot be read: {reason}.", reason=os_reason(error))
     # A progress bar writes one line over and over: keep what it said last.
     said = (line.rpartition("\r")[2] for line in text.split("\n"))
     return "\n".join(deque(said, maxlen=lines)).strip()

@@ -13,6 +13,7 @@ from medmodel.core import devices
 from medmodel.core.config import (
     MEDICAL_AUGMENTATION,
     MODEL_NAMES,
+    SETTING_TITLES,
     Augmentation,
     Optimizer,
     Precision,
@@ -406,7 +407,11 @@ FIELD_TITLES = {
 def attention(config: TrainConfig) -> str:
     """Which fields need attention, in one sentence; empty if none does."""
     field_names = {field.name for field in fields(TrainConfig)}
-    names = [_(FIELD_TITLES.get(n, n)) for n in config.problems() if n in field_names]
+    names = [
+        _(FIELD_TITLES.get(name) or SETTING_TITLES[name])
+        for name in config.problems()
+        if name in field_names
+    ]
     if not names:
         return ""
-    return _("Under More settings, look at: {fields}.", fields=", ".join(names))
+    return _("Under More settings, look at: {fields}.", fields=_(", ").join(names))

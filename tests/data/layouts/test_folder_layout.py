@@ -53,15 +53,15 @@ def test_split_folders_in_all_spellings(
 @pytest.mark.parametrize(
     ("paths", "sentence"),
     [
-        (["train/1.png", "test/1.png"], "test and train are splits, but hold no f"),
-        (["train/1.png", "test/1.png", "c/1.png"], "test and train are splits, but"),
+        (["train/1.png", "test/1.png"], "test, train are splits, but hold no f"),
+        (["train/1.png", "test/1.png", "c/1.png"], "test, train are splits, but"),
         (["test/p1/1.png", "control/p1/1.png"], "folder test is called like a split"),
         (with_classes("train", "extra"), "train is called like a split, and extra"),
         (["a/p/1.png", "a/test/1.png", "b/p/1.png"], "test is called like .* and p be"),
-        (with_classes("fold1", "fold2"), "fold1 and fold2 are folds"),
+        (with_classes("fold1", "fold2"), "fold1, fold2 are folds"),
         (["c_train/1.png", "c_test/1.png", "d_train/1.png"], "a class and a split at"),
-        (with_classes("h/train", "h/test", "k/train", "k/test"), "h and k each hold"),
-        (["a/p/train/1.png", "b/q/test/1.png"], "test and train lie too deep"),
+        (with_classes("h/train", "h/test", "k/train", "k/test"), "h, k each hold"),
+        (["a/p/train/1.png", "b/q/test/1.png"], "test, train lie too deep"),
     ],
 )
 def test_what_can_be_understood_in_two_ways_is_refused(

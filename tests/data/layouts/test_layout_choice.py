@@ -138,8 +138,8 @@ def test_a_choice_during_a_check_counts(
     [
         ([], "none"),
         (["a"], "a"),
-        (["a", "b"], "a and b"),
-        (list("abcdef"), "a, b, c, d, e and f"),
+        (["a", "b"], "a, b"),
+        (list("abcdef"), "a, b, c, d, e, f"),
         (list("abcdefg"), "a, b, c, d, e and 2 more"),
     ],
 )

@@ -446,7 +446,7 @@ def test_a_table_without_a_label_is_asked_about_where_nothing_else_says_it(
     assert {label for label, _ in places(folder).values()} == {"a", "b"}
     assert all(file.patient for file in layout.list_files(folder)[0])
     write(folder, "Patient;Bild;Urteil", *rows)
-    sentence = r"labels\.csv lacks a column .*label \(Beurteilung\)"
+    sentence = r"labels\.csv lacks a column .*Beurteilung \(class\)"
     with pytest.raises(AmbiguousLayoutError, match=sentence):
         layout.list_files(folder)
     save_choice(folder, LayoutChoice(tables={"labels.csv": TableReading()}))
