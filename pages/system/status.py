@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +26,12 @@ from pages._shared.common.words import bytes_text, plain
 PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "pandas", "plotly", "pillow")
 LITTLE_SPACE = 2e9
 MOST_LOG_BYTES = 16 << 20
+# What TensorFlow writes while it starts well: lines of absl's levels I and W, with what
+# they continue in.
+_NOTICE = re.compile(
+    r"[IW]\d{4} |\d{4}-\d\d-\d\d \S+: [IW] |"
+    r"WARNING: All log messages before absl|To enable the following instructions"
+)
 
 
 def installed(package: str) -> str:
@@ -36,10 +43,9 @@ def installed(package: str) -> str:
 
 
 def facts(rows: dict[str, str]) -> None:
-    """Names and values, two columns; in Markdown, whose script is there at once."""
-    head = [(_("Item"), _("Value")), ("---", "---")]
-    lines = [*head, *((name, plain(value)) for name, value in rows.items())]
-    st.markdown("\n".join(f"| {name} | {value} |" for name, value in lines))
+    """Names and values; a list, which folds on a phone and needs no script to come."""
+    lines = (f"* {name}: **{plain(value)}**" for name, value in rows.items())
+    st.markdown("\n".join(lines))
 
 
 @st.fragment(run_every=2)
@@ -75,9 +81,10 @@ def processes() -> None:
 
 
 def last_words(log: Path) -> str:
-    """The last line of a short log; empty where there is none."""
+    """The last line of a short log that is no notice; empty where there is none."""
     content = read_bytes(log, MOST_LOG_BYTES, log.parent) or b""
     lines = content.decode("utf-8", "replace").strip().splitlines()
+    lines = [line for line in lines if not _NOTICE.match(line)]
     return lines[-1][:300] if lines else ""
 
 
