@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 MOST_JSON_BYTES = 256 << 20
 """No JSON file that this program writes comes near: larger ones are not read."""
+LITTLE_SPACE = 2e9
+"""Bytes free on a disk below which people are warned."""
 _LONGEST_LINE = 2**16
 _BLOCK_BYTES = 4 << 20
 _OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.language import _
+from medmodel.runs import run_table
 from medmodel.runs.copies import LEFT_OUT, independent_predictions
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -238,3 +239,30 @@ def seed_configs(
             configs.append(replace(config, seed=seed, name=name))
         seed += 1
     return configs
+
+
+Models = Mapping[str, Sequence[Run]]
+"""Name of each model -> its run; of a whole cross-validation, the runs of its folds."""
+
+
+def compared_models(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> Models:
+    """What is compared: a fold stands for its whole cross-validation, once finished.
+
+    Args:
+        entries: The runs that were chosen.
+        all_entries: All runs, newest first.
+    """
+    names = run_table.distinct_names(entries, short=True)
+    models: dict[str, Sequence[Run]] = {}
+    for entry in entries:
+        experiment = complete_cross_validation(entry, all_entries)
+        if experiment is None:
+            models[names[entry.run.id]] = [entry.run]
+            continue
+        runs = [e.run for e in experiment.tested]
+        if any(runs[0].id == others[0].id for others in models.values()):
+            continue  # another fold of the same one
+        title = replace(entry.config, folds=1, fold=1).title
+        name = _("{model}, all {folds} folds", model=title, folds=experiment.folds)
+        models[f"{name} ({runs[0].id})" if name in models else name] = runs
+    return models

@@ -118,6 +118,44 @@ def open_image(
     return OpenedImage(images.from_fields(decoded), **fields)
 
 
+def open_for_model(
+    source: DataFile | bytes,
+    name: str,
+    preprocessing: Preprocessing,
+    options: DecodeOptions | None = None,
+    measure: Callable[[Pixels], Any] | None = None,
+) -> tuple[OpenedImage, int]:
+    """Opens an image file as a model sees it, with the frame that the model wants.
+
+    Args:
+        source: As for `open_image`, like `name` and `measure`.
+        name: What to call it in messages.
+        preprocessing: The model's; says window, axis and frame.
+        options: Which image of the file is meant, where somebody says so.
+        measure: As for `open_image`.
+
+    Returns:
+        The image, and the frame that was asked for, from 0; -1 for none, see
+        `DecodeOptions`.
+
+    Raises:
+        ImageError: As `open_image`.
+        DataError: Likewise.
+    """
+    chosen = options or DecodeOptions(preprocessing.window, axis=preprocessing.axis)
+    opened = open_image(
+        source, name, chosen, preprocessing=preprocessing, measure=measure
+    )
+    frames = opened.decoded.frames if opened.decoded.format != "NIfTI" else 1
+    if options is None and preprocessing.frame and frames > 1:
+        # Of files with fewer frames the last one.
+        chosen = chosen._replace(frame=min(preprocessing.frame, frames - 1))
+        opened = open_image(
+            source, name, chosen, preprocessing=preprocessing, measure=measure
+        )
+    return opened, chosen.frame
+
+
 def read(
     data: bytes,
     name: str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from medmodel.core.errors import FileError
 from medmodel.core.storage import Content, read_as, replacing, write_json
 from medmodel.data.datasets import Index, index_folder, is_indexed
+from medmodel.data.splits import guess_patient_pattern
 from medmodel.quality.assessment import Measured
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import Issue
@@ -54,6 +55,18 @@ def load_pattern(folder: Path) -> str:
     """The pattern for patients that the report was made with."""
     file = _read(folder, "report.json", _ReportFile)
     return file.pattern if file else ""
+
+
+def suggested_pattern(folder: Path, paths: Iterable[str]) -> str:
+    """The pattern for patients that a training starts with.
+
+    Args:
+        folder: The data set.
+        paths: Of its files, for a guess where nobody has checked it.
+    """
+    if load_report(folder) is not None:
+        return load_pattern(folder)
+    return guess_patient_pattern(paths)
 
 
 def chosen_pattern(folder: Path) -> str | None:

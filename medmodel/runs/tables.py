@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from medmodel.core.errors import FileError, RunError
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import (
@@ -35,7 +32,9 @@ from medmodel.language import _
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 SAMPLE_COLUMNS = ("path", "patient", "split", "label")
 """What predictions.csv says of each image before its scores."""
@@ -88,7 +87,7 @@ def scored_classes(columns: Iterable[object]) -> list[str]:
 
 def score_array(table: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.float64]:
     """The scores of a predictions table, shape `(rows, classes)`."""
-    return table[score_columns(classes)].to_numpy(np.float64)
+    return table[score_columns(classes)].to_numpy(float)
 
 
 def write_predictions(
@@ -159,7 +158,7 @@ def _parse_predictions(content: bytes) -> pd.DataFrame:
     missing = [name for name in SAMPLE_COLUMNS if name not in names]
     if missing:
         raise ValueError(_("it has no column {column}", column=missing[0]))
-    kinds = {n: np.float64 if n.startswith(_SCORE) else str for n in names}
+    kinds = {n: float if n.startswith(_SCORE) else str for n in names}
     # A class may be called "NA" or "None": no text means "missing" here.
     table = pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False)
     _check_samples(table)

@@ -19,7 +19,6 @@ from medmodel.data.layout import list_files
 from medmodel.data.sample_size import SMALL_DATASET, class_counts, dataset_warnings
 from medmodel.data.splits import (
     assign_splits,
-    guess_patient_pattern,
     resolve_patients,
 )
 from medmodel.data.synthetic import SAMPLE_NAME
@@ -109,9 +108,7 @@ def checked_images(folder: str, fingerprint: str) -> tuple[list[str], list[str]]
 @st.cache_data(max_entries=8, ttl=60, show_spinner=False)
 def guessed_pattern(folder: str) -> str:
     """The pattern that the data set's page knows, else what the names suggest."""
-    if report_store.load_report(Path(folder)) is not None:
-        return report_store.load_pattern(Path(folder))
-    return guess_patient_pattern(files_of(folder)[0])
+    return report_store.suggested_pattern(Path(folder), files_of(folder)[0])
 
 
 def holds_scans(folder: Path) -> bool:

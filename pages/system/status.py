@@ -14,7 +14,7 @@ import medmodel
 from medmodel.core import devices
 from medmodel.core.environment import data_roots
 from medmodel.core.errors import FileError
-from medmodel.core.storage import read_bytes
+from medmodel.core.storage import LITTLE_SPACE, read_bytes
 from medmodel.language import _, translate
 from medmodel.runs import queue, run_index, trash
 from medmodel.runs.folder_size import folder_size
@@ -24,7 +24,6 @@ from pages._shared.common.widgets import page_header
 from pages._shared.common.words import bytes_text, plain
 
 PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "pandas", "plotly", "pillow")
-LITTLE_SPACE = 2e9
 MOST_LOG_BYTES = 16 << 20
 # What TensorFlow writes while it starts well: lines of absl's levels I and W, with what
 # they continue in.

@@ -13,8 +13,8 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.temperature_scaling import Temperature
+from medmodel.reports.spreadsheet import harmless
 from medmodel.runs.run import Run
-from pages._shared.common.downloads import harmless
 from pages._shared.prediction.case_table import UNLIKE, _table, csv_text
 from pages._shared.prediction.cases import Case, Refused
 from pages._shared.prediction.file_facts import FileFacts

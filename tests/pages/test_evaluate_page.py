@@ -36,13 +36,13 @@ from medmodel.evaluation.thresholds import (
 )
 from medmodel.reports import plots
 from medmodel.reports.evaluation_html import evaluation_page, model_card_html
+from medmodel.reports.spreadsheet import csv_text
 from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, write_near_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import read_predictions
 from pages._shared.common import run_cache
-from pages._shared.common.downloads import csv_text
 from pages._shared.common.thumbnails import small_images
 from pages._shared.evaluation import metrics_view
 from pages._shared.evaluation.gallery_view import CHOICE, LABEL, OF, SCORES

@@ -27,11 +27,7 @@ from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from pages._shared.prediction.conformal_view import set_sentence
-from pages._shared.prediction.ood_view import (
-    _say_if_roughly_known,
-    _why,
-    is_unlike_training,
-)
+from pages._shared.prediction.ood_view import _say_if_roughly_known, is_unlike_training
 from tests.conftest import draw_class_folders
 from tests.pages.page import said, show_part, work_in
 from tests.pages.test_diagnose_page import drop, first_choices, opened, press
@@ -68,17 +64,6 @@ def photograph(seed: int = 0) -> tuple[str, bytes]:
 
 
 MANY = ThresholdBasis(60, 340, 400, 0.03, 0.075)
-
-
-def test_farther_than_nearly_all_is_not_called_all() -> None:
-    """399 of 400 were said to be 100 %."""
-    sentence = _why(OodResult(399 / 400, True, [], [], MANY))
-    assert r"than \> 99 % of the 60 validation images and 340 training" in sentence
-    assert "about 5 %" in sentence and "3 % to 8 %" in sentence
-    older = ThresholdBasis(1, 0, 1, 0.025, 0.975)
-    sentence = _why(OodResult(1.0, True, [], [], older))
-    assert "than each of the 1 validation image by which" in sentence
-    assert "training images left out" not in sentence
 
 
 def test_a_threshold_that_is_known_roughly_is_called_so() -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.language import _, present_language, speaking
+from medmodel.reports.spreadsheet import csv_text
 from medmodel.runs.run import Run
 
 
@@ -67,18 +68,3 @@ def csv_button(
         help=_("The numbers behind this as a table ({file})", file=name),
         on_click="ignore",
     )
-
-
-def csv_text(table: pd.DataFrame) -> str:
-    """A table as CSV, in which no spreadsheet finds a formula."""
-    safe = table.rename(columns=lambda name: harmless(str(name)))
-    for position, kind in enumerate(safe.dtypes):
-        if not pd.api.types.is_numeric_dtype(kind):
-            column = [harmless(str(text)) for text in safe.iloc[:, position]]
-            safe.isetitem(position, column)
-    return safe.to_csv(index=False)
-
-
-def harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

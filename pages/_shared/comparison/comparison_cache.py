@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,45 +15,18 @@ from medmodel.evaluation.comparison import (
     common_images,
     compare,
 )
+from medmodel.evaluation.cross_validation import Models
 from medmodel.evaluation.curves import ThresholdCurve, precision_recall_curve, roc_curve
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics as metrics_of_class
 from medmodel.evaluation.metrics import overall_metrics
 from medmodel.evaluation.predictions import Predictions
-from medmodel.language import _
-from medmodel.runs import run_table
 from medmodel.runs.copies import with_copies
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
 from pages._shared.common import run_cache
 
-Models = Mapping[str, Sequence[Run]]
-"""Name of each model -> its run; of a whole cross-validation, the runs of its folds."""
 Chosen = tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
 """Name, folders and versions of the predictions of each model."""
-
-
-def models_of(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> Models:
-    """What is compared: a fold stands for its whole cross-validation, once finished.
-
-    Args:
-        entries: The runs that were ticked.
-        all_entries: All runs, newest first.
-    """
-    names = run_table.distinct_names(entries, short=True)
-    models: dict[str, Sequence[Run]] = {}
-    for entry in entries:
-        experiment = cross_validation.complete_cross_validation(entry, all_entries)
-        if experiment is None:
-            models[names[entry.run.id]] = [entry.run]
-            continue
-        runs = [e.run for e in experiment.tested]
-        if any(runs[0].id == others[0].id for others in models.values()):
-            continue  # another fold of the same one
-        title = replace(entry.config, folds=1, fold=1).title
-        name = _("{model}, all {folds} folds", model=title, folds=experiment.folds)
-        models[f"{name} ({runs[0].id})" if name in models else name] = runs
-    return models
 
 
 def chosen(models: Models) -> Chosen:

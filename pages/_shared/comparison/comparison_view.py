@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.data.sample_size import test_warnings
+from medmodel.evaluation import cross_validation
 from medmodel.evaluation.comparison import CommonImages, PairedDifference
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
@@ -48,7 +49,7 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         all_entries: All runs, newest first.
     """
     names = run_table.distinct_names(entries, short=True)
-    models = comparison_cache.models_of(entries, all_entries)
+    models = cross_validation.compared_models(entries, all_entries)
     if len(models) < 2:
         st.info(
             _(

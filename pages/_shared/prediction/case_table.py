@@ -13,7 +13,7 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.language import N_, _, translate
 from medmodel.reports.plots import per_cent
-from pages._shared.common.downloads import harmless
+from medmodel.reports.spreadsheet import harmless
 from pages._shared.common.tables import show_table
 from pages._shared.prediction.cases import Case, Refused
 from pages._shared.prediction.ood_view import is_unlike_training

@@ -20,7 +20,12 @@ from medmodel.data import folders
 from medmodel.evaluation.ood.traits import ImageTraits, image_traits
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.images import Pixels, thumbnail
-from medmodel.imaging.untrusted import DataFile, OpenedImage, open_image
+from medmodel.imaging.untrusted import (
+    DataFile,
+    OpenedImage,
+    open_for_model,
+    open_image,
+)
 from medmodel.language import _, translate
 from medmodel.reports.plots import framed
 from medmodel.runs.run import Run
@@ -246,15 +251,10 @@ def _read(
     part: Part | None = None,
 ) -> Case | Refused:
     short = PurePosixPath(name.replace("\\", "/")).name or _("The image")
-    frame = part.number if part else -1
     axis = part.kind if part and part.kind != "frame" else first.axis
-    options = DecodeOptions(first.window, frame, axis)
+    options = DecodeOptions(first.window, part.number, axis) if part else None
     try:
-        opened = _prepared(source, short, options, first)
-        frames = opened.decoded.frames if opened.decoded.format != "NIfTI" else 1
-        if first.frame and part is None and frames > 1:
-            frame = min(first.frame, frames - 1)
-            opened = _prepared(source, short, options._replace(frame=frame), first)
+        opened, frame = open_for_model(source, short, first, options, image_traits)
     except ImageError as error:
         return Refused(key, short, str(error))
     decoded, prepared_image = opened.decoded, opened.prepared
@@ -281,12 +281,6 @@ def _read(
         windowed=windowed,
         prepared={first: prepared_image},
     )
-
-
-def _prepared(
-    source: bytes | DataFile, name: str, options: DecodeOptions, first: Preprocessing
-) -> OpenedImage:
-    return open_image(source, name, options, preprocessing=first, measure=image_traits)
 
 
 def _is_scan(decoded: DecodedImage) -> bool:

@@ -9,14 +9,14 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.core.errors import MedModelError
 from medmodel.data.folders import safe_folder
-from medmodel.evaluation.ood.detector import KEPT
 from medmodel.evaluation.ood.fitting import MOST_FITTED
-from medmodel.evaluation.ood.results import Neighbour, OodResult, ThresholdBasis
+from medmodel.evaluation.ood.results import Neighbour, ThresholdBasis
 from medmodel.evaluation.predictions import training_digests
 from medmodel.imaging.images import Pixels, png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
-from medmodel.language import _, ngettext, translate
-from medmodel.reports import plots
+from medmodel.language import _, translate
+from medmodel.reports import ood_sentences, plots
+from medmodel.reports.ood_sentences import judged_images, why_unlike_training
 from medmodel.runs.run import Run
 from pages._shared.common.answer import show_answer
 from pages._shared.common.glossary import meaning
@@ -56,7 +56,7 @@ def may_show_probabilities(answer: Answer) -> bool:
             _say_if_roughly_known(ood.basis)
         return True
     show_answer(_("Unlike the training data: no prediction is shown."))
-    st.warning(_why(ood), icon=":material/help:")
+    st.warning(plain(why_unlike_training(ood)), icon=":material/help:")
     key = f"nevertheless-{answer.run.id}-{answer.case.key}"
     if st.session_state.get(key):
         return True
@@ -86,10 +86,7 @@ def familiarity(answer: Answer) -> str:
 
 def is_unlike_training(answer: Answer) -> bool:
     """Whether the image is out of distribution, and not one of the training images."""
-    ood = answer.prediction.ood
-    if ood is None or not ood.unfamiliar:
-        return False
-    return bool(ood.facts) or split_of(answer) != "train"
+    return ood_sentences.is_unlike_training(answer.prediction.ood, split_of(answer))
 
 
 def split_of(answer: Answer) -> str:
@@ -123,64 +120,6 @@ def _training_digests(folder: str) -> dict[str, str]:
     return training_digests(Run(Path(folder)))
 
 
-def _why(ood: OodResult) -> str:
-    reasons = [translate(fact) for fact in ood.facts]
-    if ood.is_ood:
-        reasons.append(_distance_sentence(ood))
-    reasons.append(
-        _(
-            "The model has seen hardly anything like it: do not rely on its "
-            "probabilities for such an image."
-        )
-    )
-    return plain(" ".join(reasons))
-
-
-def _distance_sentence(ood: OodResult) -> str:
-    """How far it lies from the training images, and how well that is known."""
-    basis = ood.basis
-    if ood.farther_than < 1:
-        return _(
-            "It lies farther from the training images than {share} of the {judged} by "
-            "which that is judged. Of images that are like them, {refused} would be "
-            "called unlike, too.",
-            share=plots.per_cent(ood.farther_than),
-            judged=_judged(basis),
-            refused=_share_refused(basis),
-        )
-    return _(
-        "It lies farther from the training images than each of the {judged} by which "
-        "that is judged. Of images that are like them, {refused} would be called "
-        "unlike, too.",
-        judged=_judged(basis),
-        refused=_share_refused(basis),
-    )
-
-
-def _judged(basis: ThresholdBasis) -> str:
-    validation = ngettext(
-        "{count:,} validation image", "{count:,} validation images", basis.validation
-    )
-    if not basis.training:
-        return validation
-    return _(
-        "{validation} and {training:,} training images left out in turn",
-        validation=validation,
-        training=basis.training,
-    )
-
-
-def _share_refused(basis: ThresholdBasis) -> str:
-    """How well the threshold is known, in words."""
-    low, high = (plots.per_cent(share) for share in (basis.low, basis.high))
-    return _(
-        "about {share} (95 % interval {low} to {high})",
-        share=plots.per_cent(1 - KEPT),
-        low=low,
-        high=high,
-    )
-
-
 def _say_if_roughly_known(basis: ThresholdBasis) -> None:
     """Where few images were judged, one that is not refused may be strange as well."""
     if not basis.enough:
@@ -190,7 +129,7 @@ def _say_if_roughly_known(basis: ThresholdBasis) -> None:
                     "It was not found to be unlike the training data, but that is "
                     "known only roughly: it is judged by {judged}. Images of another "
                     "kind may pass unnoticed.",
-                    judged=_judged(basis),
+                    judged=judged_images(basis),
                 )
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.audience.slide import Bar, Slide
+from medmodel.evaluation import cross_validation
 from medmodel.evaluation.comparison import PairedDifference
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
@@ -30,7 +31,7 @@ def compare_scene() -> Scene:
     """
     entries = run_index.entries(widgets.store())
     chosen = _chosen(entries)
-    models = comparison_cache.models_of(chosen, entries) if chosen else {}
+    models = cross_validation.compared_models(chosen, entries) if chosen else {}
     if len(models) < 2:
         return _too_few(chosen)
     runs = comparison_cache.chosen(models)

@@ -1,0 +1,25 @@
+"""Tables as CSV files that spreadsheets read safely (CWE-1236)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV, in which no spreadsheet finds a formula."""
+    import pandas as pd
+
+    safe = table.rename(columns=lambda name: harmless(str(name)))
+    for position, kind in enumerate(safe.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            column = [harmless(str(text)) for text in safe.iloc[:, position]]
+            safe.isetitem(position, column)
+    return str(safe.to_csv(index=False))
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
