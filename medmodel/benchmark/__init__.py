@@ -71,6 +71,7 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "upload": ("browser.serving.upload", "upload to bars and Grad-CAM in the browser"),
     "start": ("browser.serving.start", "first page usable / a one-line Streamlit app"),
+    "cli_start": ("command_line.cli_start", "`medmodel list` in a terminal, wall time"),
     "viewers": (
         "browser.viewers.viewers",
         "50 viewers of one live run while it trains",

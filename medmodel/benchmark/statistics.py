@@ -163,7 +163,7 @@ def _median(action: Callable[[], None], times: int = 5) -> float:
 def compare_1000(count: int = 1000) -> list[Measurement]:
     """1,000 run folders: listed, searched, filtered and sorted."""
     with temporary_workspace() as workspace:
-        _write_runs(RunStore(workspace), count)
+        write_runs(RunStore(workspace), count)
         never, first = (_in_a_new_server("show_runs") for _ in range(2))
         again = _median(show_runs, 3) / 1000
     note = (
@@ -194,7 +194,7 @@ def _in_a_new_server(function: str) -> float:
     return float(done.stdout)
 
 
-def _write_runs(store: RunStore, count: int) -> None:
+def write_runs(store: RunStore, count: int) -> None:
     """Finished runs with 20 epochs and 200 predictions each."""
     rng = np.random.default_rng(0)
     written = time.time() - 2 * SETTLED_SECONDS

@@ -1,0 +1,110 @@
+"""`medmodel list`: the runs of the workspace, newest first."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from medmodel.cli.output import json_option, moment, print_json, say, say_table
+from medmodel.language import _, ngettext
+from medmodel.language.quantities import ago, duration
+from medmodel.runs import run_index
+from medmodel.runs.run import RunStore
+from medmodel.runs.run_index import Entry
+from medmodel.runs.status import RunStatus
+
+_LISTED = 20
+
+
+@click.command("list")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=_LISTED,
+    show_default=True,
+    help="List so many of the newest runs; 0 lists all.",
+)
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in RunStatus]),
+    help="List runs in this state only.",
+)
+@json_option
+def command(limit: int, state: str | None, as_json: bool) -> None:
+    """List the runs of the workspace, newest first."""
+    store = RunStore()
+    chosen = [
+        entry
+        for entry in run_index.entries(store)
+        if state in (None, entry.status.state.value)
+    ]
+    shown = chosen[: limit or None]
+    damaged = run_index.unreadable(store)
+    if as_json:
+        runs = [entry_values(entry) for entry in shown]
+        print_json({"total": len(chosen), "runs": runs, "damaged": damaged})
+        return
+    _say_runs(shown, len(chosen))
+    for sentence in damaged:
+        say(sentence, to_errors=True)
+
+
+def entry_values(entry: Entry) -> dict[str, Any]:
+    """A run as JSON has it."""
+    status, config = entry.status, entry.config
+    return {
+        "run": entry.run.id,
+        "title": entry.title,
+        "state": status.state.value,
+        "recipe": config.recipe,
+        "dataset": config.dataset,
+        "test_of": entry.test_of or None,
+        "has_model": entry.has_model,
+        "created": moment(status.created),
+        "started": moment(status.started),
+        "ended": moment(status.ended),
+        "seconds": round(entry.seconds, 1),
+        "epoch": status.epoch,
+        "epochs": status.epochs,
+        "best_epoch": status.best_epoch,
+        "val_loss": entry.val_loss,
+        "val_accuracy": entry.val_accuracy,
+        "test_accuracy": entry.test_accuracy,
+        "test_images": entry.test_images,
+    }
+
+
+def _say_runs(shown: list[Entry], total: int) -> None:
+    if not shown:
+        say(_("No run. Start one with: medmodel train FOLDER"))
+        return
+    header = [
+        *(_("Run"), _("State"), _("Name"), _("Validation loss")),
+        *(_("Test accuracy"), "n", _("Time"), _("Created")),
+    ]
+    say_table(header, [_row(entry) for entry in shown], numbers=(3, 4, 5, 6))
+    if total > len(shown):
+        more = ngettext("{count} more run", "{count} more runs", total - len(shown))
+        say(_("{more}: medmodel list --limit 0", more=more))
+
+
+def _row(entry: Entry) -> list[str]:
+    status = entry.status
+    return [
+        entry.run.id,
+        _(status.state.value),
+        entry.title,
+        "" if entry.val_loss is None else f"{entry.val_loss:.3f}",
+        "" if entry.test_accuracy is None else f"{entry.test_accuracy:.3f}",
+        f"{entry.test_images:,}" if entry.test_images else "",
+        duration(_passed(entry)) if status.started else "",
+        ago(status.created),
+    ]
+
+
+def _passed(entry: Entry) -> float:
+    """Seconds since the start, of a run that works as of now."""
+    running = entry.status.state is RunStatus.RUNNING
+    return time.time() - entry.status.started if running else entry.seconds

@@ -1,0 +1,34 @@
+"""Estimates with their intervals, as JSON and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.metrics import METRICS
+from medmodel.language import _
+
+
+def estimate_values(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as JSON has it; ends are null where too few images bear them."""
+    low, high = estimate.low, estimate.high
+    return {"value": estimate.value, "low": low, "high": high, "n": estimate.n}
+
+
+def metric_values(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
+    """Key of each metric -> its estimate."""
+    return {key: estimate_values(estimate) for key, estimate in metrics.items()}
+
+
+def metric_row(key: str, estimate: Estimate, whole: bool = True) -> list[str]:
+    """A line of a table: title, value with interval, n.
+
+    Args:
+        key: Of the metric.
+        estimate: Its value.
+        whole: Whether it is of all classes together.
+    """
+    metric = METRICS[key]
+    title = metric.overall_title if whole else _(metric.title)
+    return [title, str(estimate), f"{estimate.n:,}"]

@@ -1,0 +1,134 @@
+"""What commands take: runs by their ids, data sets by their folders."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from medmodel.core.environment import data_roots
+from medmodel.core.errors import DataError, MedModelError, RunError
+from medmodel.language import _, translate
+from medmodel.runs.run import Run, RunStore
+
+LATEST = "latest"
+"""Stands for the newest run."""
+SAMPLE = "sample"
+"""Stands for the sample data set, which is drawn where it is not there yet."""
+
+
+class RunParameter(click.ParamType):
+    """A run's id, as `medmodel list` prints it, or `latest`."""
+
+    name = "run"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Run:
+        """The run.
+
+        Raises:
+            click.BadParameter: There is none.
+        """
+        if isinstance(value, Run):
+            return value
+        store = RunStore()
+        if value == LATEST:
+            newest = store.list()[:1]
+            if not newest:
+                self.fail(_("There is no run yet."), param, ctx)
+            return newest[0]
+        try:
+            return store.get(value)
+        except RunError as error:
+            self.fail(translate(str(error)), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Ids that begin so, newest first, with their titles."""
+        runs = [run for run in RunStore().list() if run.id.startswith(incomplete)]
+        return [CompletionItem(run.id, help=_title(run)) for run in runs]
+
+
+def _title(run: Run) -> str:
+    try:
+        return run.title
+    except MedModelError:  # damaged: `medmodel list` says so
+        return ""
+
+
+class FolderParameter(click.ParamType):
+    """A data set's folder: a path, a name below a data folder, or `sample`."""
+
+    name = "folder"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """The folder, absolute.
+
+        Raises:
+            click.BadParameter: There is none, or no data set may lie there.
+        """
+        from medmodel.data.folders import safe_folder
+
+        if value == SAMPLE:
+            return sample_folder()
+        here = Path(value).absolute()
+        for text in (str(here), value):
+            try:
+                return safe_folder(text)
+            except DataError as error:
+                sentence = translate(str(error))
+        if here.is_dir():
+            sentence = _(
+                "{folder} does not lie in a data folder. Name its parent for the pages "
+                "and for commands alike: export MEDMODEL_DATA={parent}",
+                folder=here,
+                parent=shlex.quote(_with_parent(here)),
+            )
+        self.fail(sentence, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names below the data folders; other paths are completed by the shell."""
+        from medmodel.data.folders import subfolders
+
+        names = [f.name for root in data_roots() for f in subfolders(root)]
+        fitting = [n for n in [SAMPLE, *names] if n.startswith(incomplete)]
+        if not fitting:
+            return [CompletionItem(incomplete, type="dir")]
+        return [CompletionItem(name) for name in fitting]
+
+
+def _with_parent(folder: Path) -> str:
+    """MEDMODEL_DATA as it would allow a folder, too."""
+    named = os.environ.get("MEDMODEL_DATA", "")
+    return os.pathsep.join(filter(None, [named, str(folder.resolve().parent)]))
+
+
+def sample_folder() -> Path:
+    """The sample data set, drawn on the first call."""
+    from medmodel.cli.output import say
+    from medmodel.core.environment import workspace_root
+    from medmodel.data.synthetic import SAMPLE_NAME, ensure_sample_dataset
+
+    if not (workspace_root() / "datasets" / SAMPLE_NAME).is_dir():
+        say(_("Drawing the sample data set; a few seconds."), to_errors=True)
+    return ensure_sample_dataset()
+
+
+run_argument = click.argument("run", type=RunParameter())
+folder_argument = click.argument("folder", type=FolderParameter())

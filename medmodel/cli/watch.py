@@ -1,0 +1,192 @@
+"""`medmodel watch`: follows a run until it ends."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from medmodel.cli.output import (
+    goes_on,
+    json_option,
+    print_json_line,
+    progress_bar,
+    say,
+)
+from medmodel.cli.parameters import RunParameter
+from medmodel.core.errors import RunError
+from medmodel.language import _, translate
+from medmodel.language.quantities import duration
+from medmodel.live import Tail
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus, Status
+
+LOOK_EVERY = 0.3
+"""Seconds between two looks at a run."""
+_QUEUE_EVERY = 2.0
+_EPOCH = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+_SHOWN = (
+    *("state", "phase", "message", "done", "total", "epoch", "epochs", "step", "steps"),
+    *("best_epoch", "share", "seconds_left", "device", "precision"),
+)
+Look = Callable[[Status, dict[str, float] | None], None]
+"""Told the status whenever it changed, and the last finished epoch."""
+
+
+@click.command("watch")
+@click.argument("run", type=RunParameter(), required=False)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, run: Run | None, as_json: bool) -> None:
+    """Follow a run until it ends; without RUN the oldest that waits or works.
+
+    The exit status is 0 where it is done and 1 where it was stopped, failed or was
+    interrupted. Ctrl-C ends the watching, not the run. With --json every change is a
+    line of JSON.
+    """
+    store = RunStore()
+    if run is None:
+        run = _oldest_active(store)
+    if as_json:
+        status = follow(run, store, lambda s, e: print_json_line(_values(run, s, e)))
+        well = status.state is RunStatus.DONE
+    else:
+        well = watch_all([run], store)
+    if not well:
+        ctx.exit(1)
+
+
+def _oldest_active(store: RunStore) -> Run:
+    from medmodel.runs import run_index
+
+    active = [e for e in run_index.entries(store) if e.status.state.active]
+    if not active:
+        raise RunError(_("No run waits or works. medmodel list shows them all."))
+    return active[-1].run
+
+
+def watch_all(runs: Sequence[Run], store: RunStore, quiet: bool = False) -> bool:
+    """Follows runs one after another, and says how each ended.
+
+    Args:
+        runs: In the order in which they are trained.
+        store: The workspace's runs.
+        quiet: Whether nothing is printed but a bar in a terminal.
+
+    Returns:
+        Whether all of them are done.
+    """
+    well = True
+    for run in runs:
+        with progress_bar() as bar:
+            status = follow(run, store, _shown_by(bar, quiet))
+        if not quiet:
+            _say_end(run, status)
+        well = well and status.state is RunStatus.DONE
+    return well
+
+
+def follow(run: Run, store: RunStore, look: Look) -> Status:
+    """Looks at a run again and again until it has ended; its last status.
+
+    As long as it looks, this process counts as a shell: a worker comes for whatever
+    waits.
+
+    Raises:
+        RunError: The run was deleted meanwhile.
+    """
+    tail = Tail(run.history_path, _EPOCH)
+    epoch: dict[str, float] | None = None
+    before: tuple[Any, ...] | None = None
+    queue_seen = 0.0
+    sentence = _("The run goes on. Watch it again: medmodel watch {id}", id=run.id)
+    with goes_on(sentence):
+        while True:
+            status = run.status
+            for row in tail.read()[1]:
+                epoch = dict(zip(_EPOCH, row, strict=True))
+            now = (*(getattr(status, name) for name in _SHOWN), epoch)
+            if now != before:
+                look(status, epoch)
+                before = now
+            if not status.state.active:
+                return status
+            if time.monotonic() - queue_seen > _QUEUE_EVERY:
+                queue.ensure_worker(store)
+                queue_seen = time.monotonic()
+            time.sleep(LOOK_EVERY)
+
+
+def _values(run: Run, status: Status, epoch: dict[str, float] | None) -> dict[str, Any]:
+    """A line of JSON."""
+    shown = {name: getattr(status, name) for name in _SHOWN}
+    return {
+        "run": run.id,
+        **shown,
+        "state": status.state.value,
+        "failure": asdict(status.failure) if status.failure else None,
+        "last_epoch": epoch,
+    }
+
+
+def _shown_by(bar: Callable[[float, str], None], quiet: bool) -> Look:
+    """Shows a status in a terminal's bar, or in lines where output is kept."""
+    last = ""
+
+    def look(status: Status, epoch: dict[str, float] | None) -> None:
+        nonlocal last
+        bar(status.share, _words(status))
+        line = _epoch_words(status, epoch) or translate(status.message)
+        if line not in ("", last) and not quiet and not bar_is_shown():
+            last = line
+            say(line)
+
+    return look
+
+
+def bar_is_shown() -> bool:
+    """Whether people see the bar, which stands for lines."""
+    return sys.stderr.isatty()
+
+
+def _words(status: Status) -> str:
+    words = translate(status.message)
+    if status.seconds_left and status.seconds_left >= 1:
+        left = _("About {duration} left.", duration=duration(status.seconds_left))
+        return f"{words} {left}"
+    return words
+
+
+def _epoch_words(status: Status, epoch: dict[str, float] | None) -> str:
+    """The last finished epoch of a run in training; "" in other phases."""
+    if epoch is None or status.phase != "training":
+        return ""
+    return _(
+        "Epoch {epoch:.0f} of {epochs}: loss {loss}, validation loss {val_loss}, "
+        "validation accuracy {val_accuracy}",
+        epoch=epoch["epoch"],
+        epochs=status.epochs,
+        **{name: _number(epoch[name]) for name in ("loss", "val_loss", "val_accuracy")},
+    )
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"
+
+
+def _say_end(run: Run, status: Status) -> None:
+    """How a run ended: what to do next, or why it failed."""
+    if status.state is RunStatus.DONE:
+        say(_("{id} is done: best epoch {epoch}.", id=run.id, epoch=status.best_epoch))
+        say(_("Evaluate it: medmodel evaluate {id}", id=run.id))
+        return
+    say(_("{id}: {state}.", id=run.id, state=_(status.state.value)), to_errors=True)
+    if status.failure:
+        message, advice = status.failure.message, status.failure.advice
+        say(f"{translate(message)} {translate(advice)}", to_errors=True)

@@ -1,0 +1,46 @@
+"""A command run in this process: its exit status, what it prints, its JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from medmodel.cli import medmodel_command
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal's language, whatever that of whoever runs the tests."""
+    for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+
+
+@pytest.fixture
+def invoke() -> Invoke:
+    """Runs a command; a mistake of ours is raised as it is."""
+
+    def run(*arguments: object, status: int = 0) -> Result:
+        result = CliRunner().invoke(medmodel_command, list(map(str, arguments)))
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def json_of(invoke: Invoke) -> Callable[..., Any]:
+    """What a command prints as JSON."""
+
+    def values(*arguments: object, status: int = 0) -> Any:
+        return json.loads(invoke(*arguments, "--json", status=status).stdout)
+
+    return values

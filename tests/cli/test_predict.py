@@ -1,0 +1,277 @@
+"""`medmodel predict`: what a model says, and when it says nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from medmodel import predictor
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.storage import write_json
+from medmodel.evaluation.image_prediction import Prediction
+from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
+from medmodel.evaluation.temperature_scaling import Temperature
+from medmodel.imaging.decoded_image import DecodeOptions
+from medmodel.imaging.untrusted import open_for_model, open_image
+from medmodel.runs import tables
+from medmodel.runs.run import Run
+from tests.cli.conftest import Invoke
+from tests.finished_run import write_finished_run
+
+BASIS = ThresholdBasis(40, 100, 140, 0.01, 0.1)
+FAMILIAR = OodResult(0.5, False, [], [], BASIS)
+STRANGE = OodResult(1.0, True, [], [], BASIS)
+
+
+class Model:
+    """Stands in for the predictor: dark images are dark."""
+
+    def __init__(self) -> None:
+        self.ood: OodResult | None = FAMILIAR
+        self.temperature: Temperature | None = None
+        self.asked: list[int] = []
+        self.closed = 0
+
+    def ask(
+        self, run_id: str, images: np.ndarray, compare: list[Any]
+    ) -> list[Prediction]:
+        self.asked.append(len(images))
+        assert images.dtype == np.uint8 and len(compare) == len(images)
+        light = images.mean(axis=(1, 2, 3)) / 255
+        rows = np.stack([1 - light, light], axis=1).astype(np.float32)
+        classes = ["dark", "light"]
+        return [Prediction(classes, row, self.temperature, self.ood) for row in rows]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Model:
+    model = Model()
+    monkeypatch.setattr(predictor, "shared", lambda: model)
+    return model
+
+
+@pytest.fixture
+def run(class_folders: Path) -> Run:
+    return write_finished_run(class_folders, "a model")
+
+
+def image_file(path: Path, level: int) -> Path:
+    Image.fromarray(np.full((40, 60), level, np.uint8)).save(path)
+    return path
+
+
+def test_probabilities_of_every_class(
+    run: Run,
+    model: Model,
+    tmp_path: Path,
+    workspace: Path,
+    invoke: Invoke,
+    json_of: Callable[..., Any],
+) -> None:
+    dark, light = (image_file(tmp_path / f"{n}.png", n) for n in (0, 255))
+    values = json_of("predict", run.id, dark, light)
+    assert values["run"] == run.id and values["calibrated"] is False
+    assert [image["file"] for image in values["images"]] == [str(dark), str(light)]
+    # Black borders make a square of 60 × 40 pixels.
+    assert values["images"][0]["probabilities"]["dark"] == pytest.approx(1.0)
+    assert values["images"][1]["predicted"] == "light"
+    assert values["images"][0]["unlike_training"] is False
+    assert values["images"][0]["split"] is None and not values["images"][0]["error"]
+    assert model.asked == [2] and model.closed == 1
+    result = invoke("predict", run.id, dark)
+    assert result.stdout.startswith(f"{dark}: dark > 99 %, light < 1 %\n")
+    assert "not calibrated" in result.stdout
+    assert result.stderr.startswith("Not for clinical use.")
+    actions = [
+        json.loads(line)
+        for line in (workspace / "audit.jsonl").read_text().split("\n")
+        if line
+    ]
+    assert [(a["action"], a["facts"]["images"]) for a in actions] == [
+        ("predict", 2),
+        ("predict", 1),
+    ]
+
+
+def test_calibrated_probabilities(
+    run: Run, model: Model, tmp_path: Path, json_of: Callable[..., Any], invoke: Invoke
+) -> None:
+    model.temperature = Temperature(2.0, 1.5, 2.5, 100, False)
+    file = image_file(tmp_path / "a.png", 255)
+    values = json_of("predict", run.id, file)
+    raw = model.ask("", np.full((1, 4, 4, 1), 170, np.uint8), [None])[0].raw
+    assert values["calibrated"] is True
+    assert values["images"][0]["probabilities"]["light"] < raw[1]
+    assert "not calibrated" not in invoke("predict", run.id, file).stdout
+
+
+def test_images_unlike_the_training_data_have_no_probabilities(
+    run: Run,
+    model: Model,
+    tmp_path: Path,
+    workspace: Path,
+    invoke: Invoke,
+    json_of: Callable[..., Any],
+) -> None:
+    model.ood = STRANGE
+    file = image_file(tmp_path / "cat.png", 100)
+    (image,) = json_of("predict", run.id, file)["images"]
+    assert image["unlike_training"] is True and image["probabilities"] is None
+    assert image["predicted"] is None and "hardly anything like it" in image["withheld"]
+    said = invoke("predict", run.id, file).stdout
+    assert "no prediction is shown" in said and "%," not in said.split("about")[0]
+    (image,) = json_of("predict", run.id, file, "--anyway")["images"]
+    assert image["unlike_training"] is True and image["withheld"] is None
+    assert image["predicted"] == "dark"
+    said = invoke("predict", run.id, file, "--anyway").stdout
+    assert "It is unlike the training data." in said
+    assert (workspace / "audit.jsonl").read_text().count('"nevertheless"') == 2
+
+
+def test_what_is_not_known_is_said(
+    run: Run, model: Model, tmp_path: Path, invoke: Invoke, json_of: Callable[..., Any]
+) -> None:
+    model.ood = None
+    file = image_file(tmp_path / "a.png", 0)
+    (image,) = json_of("predict", run.id, file)["images"]
+    assert image["unlike_training"] is None and image["probabilities"]
+    assert "is not known" in invoke("predict", run.id, file).stdout
+
+
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        ("train", "was trained on this very image"),
+        ("val", "one of the validation images"),
+    ],
+)
+def test_images_that_the_model_has_seen(
+    split: str,
+    words: str,
+    run: Run,
+    model: Model,
+    tmp_path: Path,
+    invoke: Invoke,
+    json_of: Callable[..., Any],
+) -> None:
+    file = image_file(tmp_path / "a.png", 9)
+    digest = open_image(file.read_bytes()).digest
+    table = tables.read_split(run)
+    digests = [digest, *(f"{n:032x}" for n in range(len(table) - 1))]
+    table = table.assign(split=split, digest=digests)
+    tables.write_split(run, table)
+    model.ood = STRANGE
+    options = [] if split == "train" else ["--anyway"]
+    (image,) = json_of("predict", run.id, file, *options)["images"]
+    assert image["split"] == split and image["predicted"]
+    assert words in invoke("predict", run.id, file, *options).stdout
+
+
+def test_files_that_cannot_be_read_are_named_and_the_others_answered(
+    run: Run, model: Model, tmp_path: Path, invoke: Invoke, json_of: Callable[..., Any]
+) -> None:
+    good = image_file(tmp_path / "good.png", 0)
+    bad, empty = tmp_path / "bad.png", tmp_path / "empty.png"
+    bad.write_bytes(b"no image at all")
+    empty.write_bytes(b"")
+    images = json_of("predict", run.id, bad, good, empty, status=1)["images"]
+    assert [bool(image["error"]) for image in images] == [True, False, True]
+    assert "bad.png" in images[0]["error"] and images[1]["predicted"] == "dark"
+    result = invoke("predict", run.id, bad, good, status=1)
+    assert "bad.png" in result.stderr and "bad.png" not in result.stdout
+    model.asked.clear()
+    invoke("predict", run.id, bad, status=1)
+    assert model.asked == []
+
+
+def test_a_file_named_twice_is_asked_once(
+    run: Run, model: Model, tmp_path: Path, json_of: Callable[..., Any]
+) -> None:
+    file = image_file(tmp_path / "a.png", 0)
+    assert len(json_of("predict", run.id, file, file)["images"]) == 2
+    assert model.asked == [1]
+
+
+def test_the_predictor_ends_also_where_it_fails(
+    run: Run,
+    model: Model,
+    tmp_path: Path,
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*arguments: Any, **more: Any) -> Any:
+        raise predictor.PredictionError("It broke.")
+
+    monkeypatch.setattr(model, "ask", fail)
+    file = image_file(tmp_path / "a.png", 0)
+    assert "It broke." in invoke("predict", run.id, file, status=1).stderr
+    assert model.closed == 1
+
+
+def test_frames_are_counted_as_people_do(
+    run: Run, model: Model, tmp_path: Path, invoke: Invoke, json_of: Callable[..., Any]
+) -> None:
+    pages = [Image.fromarray(np.full((40, 40), n, np.uint8)) for n in (0, 255)]
+    file = tmp_path / "pages.tif"
+    pages[0].save(file, save_all=True, append_images=pages[1:])
+    (image,) = json_of("predict", run.id, file)["images"]
+    assert (image["frame"], image["frames"]) == (0, 2)
+    assert "Image 1 of 2 in this file." in invoke("predict", run.id, file).stdout
+    write_json(
+        run.folder / "model.json",
+        replace(run.model_facts, preprocessing=Preprocessing(size=32, frame=5)),
+    )
+    (image,) = json_of("predict", run.id, file)["images"]
+    assert (image["frame"], image["predicted"]) == (1, "light")
+
+
+def test_of_a_volume_the_middle_slice_is_taken(
+    run: Run, model: Model, tmp_path: Path, json_of: Callable[..., Any]
+) -> None:
+    volume = np.random.default_rng(0).normal(100, 20, (8, 9, 5)).astype(np.float32)
+    file = tmp_path / "volume.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), file)
+    (image,) = json_of("predict", run.id, file)["images"]
+    assert (image["frame"], image["frames"]) == (2, 5)
+    assert 0.1 < image["probabilities"]["light"] < 0.9
+
+
+def test_frames_that_are_asked_for(tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.full((40, 40), n, np.uint8)) for n in (0, 99, 255)]
+    file = tmp_path / "pages.tif"
+    pages[0].save(file, save_all=True, append_images=pages[1:])
+    content = file.read_bytes()
+
+    def level(frame: int, options: DecodeOptions | None = None) -> tuple[int, int]:
+        wanted = Preprocessing(size=32, frame=frame)
+        opened, asked = open_for_model(content, "pages.tif", wanted, options)
+        assert opened.prepared is not None
+        return int(opened.prepared.max()), asked
+
+    assert level(0) == (0, -1)
+    assert level(1) == (99, 1)
+    assert level(9) == (255, 2)
+    assert level(9, DecodeOptions(frame=1)) == (99, 1)
+
+
+def test_wrong_use(run: Run, tmp_path: Path, invoke: Invoke) -> None:
+    invoke("predict", run.id, status=2)
+    invoke("predict", run.id, tmp_path / "absent.png", status=2)
+    invoke("predict", run.id, tmp_path, status=2)
+
+
+def test_a_run_without_a_model(tmp_path: Path, run: Run, invoke: Invoke) -> None:
+    run.model_path.unlink()
+    file = image_file(tmp_path / "a.png", 0)
+    assert "no trained model" in invoke("predict", run.id, file, status=1).stderr
