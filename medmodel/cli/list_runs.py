@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -46,7 +47,7 @@ def command(limit: int, state: str | None, as_json: bool) -> None:
         runs = [entry_values(entry) for entry in shown]
         print_json({"total": len(chosen), "runs": runs, "damaged": damaged})
         return
-    _say_runs(shown, len(chosen))
+    _say_runs(shown, len(chosen), store.root)
     for sentence in damaged:
         say(sentence, to_errors=True)
 
@@ -76,9 +77,10 @@ def entry_values(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _say_runs(shown: list[Entry], total: int) -> None:
+def _say_runs(shown: list[Entry], total: int, folder: Path) -> None:
     if not shown:
-        say(_("No run. Start one with: medmodel train FOLDER"))
+        text = _("No run in {folder}. Start one: medmodel train FOLDER", folder=folder)
+        say(text)
         return
     header = [
         *(_("Run"), _("State"), _("Name"), _("Validation loss")),

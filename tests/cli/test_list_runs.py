@@ -13,8 +13,11 @@ from tests.cli.conftest import Invoke
 from tests.finished_run import create_ended, write_finished_run
 
 
-def test_without_runs(invoke: Invoke, json_of: Callable[..., Any]) -> None:
-    assert "medmodel train FOLDER" in invoke("list").stdout
+def test_without_runs(
+    workspace: Path, invoke: Invoke, json_of: Callable[..., Any]
+) -> None:
+    said = invoke("list").stdout
+    assert f"No run in {workspace}." in said and "medmodel train FOLDER" in said
     assert json_of("list") == {"total": 0, "runs": [], "damaged": []}
 
 
