@@ -27,7 +27,7 @@ from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.language import _
-from medmodel.reports import model_card, run_facts
+from medmodel.reports import glossary, model_card, run_facts
 from medmodel.reports.plots import class_colours, measured_share
 from medmodel.reports.svg import Line, UnitSquare, band_points
 from medmodel.runs.copies import independent_predictions
@@ -70,6 +70,7 @@ def evaluation_page(run: Run) -> str:
         rule=frozen[0] if frozen else None,
         chosen_again=run_facts.chosen_again(run),
         thresholds=_threshold_rows(run, predictions) if frozen else [],
+        glossary=glossary.entries(glossary.EVALUATION_TERMS),
     )
 
 
@@ -81,6 +82,7 @@ def model_card_html(run: Run) -> str:
         title=_("Model card of {title}", title=run.title),
         facts=model_card.model_facts_label(run, evaluation),
         items=model_card.guideline_items(run, evaluation),
+        glossary=glossary.entries(glossary.CARD_TERMS),
     )
 
 

@@ -9,7 +9,14 @@ import pytest
 
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import speaking
-from pages._shared.common.glossary import METRIC_TERMS, TRANSLATED, glossary, meaning
+from medmodel.reports.glossary import (
+    CARD_TERMS,
+    EVALUATION_TERMS,
+    METRIC_TERMS,
+    TRANSLATED,
+    entries,
+)
+from pages._shared.common.glossary import glossary, meaning
 
 PAGES = Path(__file__).resolve().parent.parent.parent / "pages"
 
@@ -42,7 +49,8 @@ def test_terms_that_pages_use_are_in_the_glossary() -> None:
 
 
 def test_entries_that_pages_show_are_for_translators_as_in_the_document() -> None:
-    assert set(used_terms()) == set(TRANSLATED)
+    shown = {*used_terms(), *EVALUATION_TERMS, *CARD_TERMS}
+    assert shown == set(TRANSLATED)
     assert {term: glossary()[term] for term in TRANSLATED} == TRANSLATED
 
 
@@ -64,3 +72,9 @@ def test_several_terms_are_paragraphs_in_the_present_language() -> None:
         said = [meaning(term) for term in TRANSLATED]
         assert all(text.endswith("。") for text in said)
         assert len(set(said)) == len(TRANSLATED)
+
+
+def test_entries_of_documents_are_sorted_and_without_marks() -> None:
+    shown = entries(["window", "AUC", "split"])
+    assert [each.term for each in shown] == ["AUC", "Split", "Window"]
+    assert shown[0].meaning.startswith("area under the ROC curve")

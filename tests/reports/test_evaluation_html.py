@@ -20,7 +20,7 @@ from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thres
 from medmodel.language import speaking
 from medmodel.quality import indexing, report_store
 from medmodel.quality.issues import Issue
-from medmodel.reports import evaluation_html, model_card, run_facts, svg
+from medmodel.reports import evaluation_html, glossary, model_card, run_facts, svg
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
@@ -221,3 +221,20 @@ def test_a_document_says_its_language(run: Run, language: str, tag: str) -> None
     with speaking(language):
         for write in (evaluation_html.evaluation_page, evaluation_html.model_card_html):
             assert f'<html lang="{tag}">' in write(run)
+
+
+@pytest.mark.parametrize(
+    ("write", "terms"),
+    [
+        (evaluation_html.evaluation_page, glossary.EVALUATION_TERMS),
+        (evaluation_html.model_card_html, glossary.CARD_TERMS),
+    ],
+)
+def test_documents_end_with_their_terms(
+    run: Run, write: Callable[[Run], str], terms: tuple[str, ...]
+) -> None:
+    with speaking("zh_Hans"):
+        text, shown = write(run), glossary.entries(terms)
+    assert len(shown) == len(terms) > 10
+    for entry in shown:
+        assert f"<dt><b>{entry.term}</b></dt><dd>{entry.meaning}</dd>" in text

@@ -12,11 +12,12 @@ from medmodel.evaluation.positive_class import choose_positive, positive_class
 from medmodel.evaluation.subgroups import ALL, Subgroup
 from medmodel.language import N_, _
 from medmodel.reports import plots
+from medmodel.reports.glossary import METRIC_TERMS
 from medmodel.reports.run_facts import POSITIVE_METRICS, with_n
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
-from pages._shared.common.glossary import METRIC_TERMS, meaning
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.words import plain
 
