@@ -374,7 +374,7 @@ class LiveRun {
       paper_bgcolor: back, plot_bgcolor: back, font: { color: text, family: font, size: 16 },
       title: { text: wide ? `<b>${titles[kind]}</b> (${units[kind]})` : `<b>${titles[kind]}</b>`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 4 }, font: { size: 18 } }, // Chinese letters are taller
       xaxis: { ...axis, title: { text: axes[this.axis], standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
-      yaxis: { ...axis, tickformat: kind === "accuracy" ? ".0%" : undefined },
+      yaxis: { ...axis, tickformat: kind === "accuracy" ? ".0%" : undefined, autorangeoptions: kind === "accuracy" ? { clipmin: -0.03, clipmax: 1.05 } : {} },
       yaxis2: { overlaying: "y", visible: false, rangemode: "tozero" },
       legend: { orientation: "h", xref: "container", x: 1, xanchor: "right", yref: "container", y: 1, yanchor: "top", font: { size: 16 } },
       hovermode: "x unified", hoverlabel: { bgcolor: back, font: { color: text } },
@@ -432,6 +432,9 @@ class LiveRun {
       for (const el of this.charts()) {
         const curves = this.curves(el.dataset.chart, best), mode = this.epochs[0].length > 40 ? "lines" : "lines+markers";
         this.Plotly.restyle(el, { x: curves.map((c) => c[0]), y: curves.map((c) => c[1]) }, [...curves.keys()]);
+        // Of a single point there is no line.
+        const alone = curves[TRAINING][0].length === 1 ? "lines+markers" : "lines";
+        if (el.data[TRAINING].mode !== alone) this.Plotly.restyle(el, { mode: alone }, [TRAINING]);
         if (el.data[VALIDATION].mode !== mode) this.Plotly.restyle(el, { mode }, [VALIDATION]);
         const name = this.beside?.name ?? this.texts.curves.compared;
         if (el.data[BESIDE].name !== name || el.data[BESIDE].showlegend !== !!this.beside) this.Plotly.restyle(el, { name, showlegend: false }, [BESIDE]);

@@ -20,7 +20,7 @@ from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import DataError
 from medmodel.data.layouts.split_names import splits_of
 from medmodel.data.patient_regex import patients_of, search
-from medmodel.language import _
+from medmodel.language import N_, _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from medmodel.data.datasets import Index
 
 SPLITS = ("train", "val", "test")
+_SPLIT_WORDS = {
+    "train": N_("training"),
+    "val": N_("validation"),
+    "test": N_("test"),
+}
 
 _WORDS = ("patient", "person", "subject", "case", "subj", "pat", "pid", "sub", "pt")
 _LETTERS = ("id", "p", "s")
@@ -298,7 +303,7 @@ def _check_drawn(name: str, table: pd.DataFrame) -> None:
                     "{name} is too small to be split: no whole patient (or image) can "
                     "be spared for the {split} images.",
                     name=name,
-                    split=split,
+                    split=_(_SPLIT_WORDS[split]),
                 )
             )
     without = set(table["label"]) - set(table.loc[table["split"] == "train", "label"])

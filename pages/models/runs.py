@@ -9,7 +9,7 @@ from medmodel.language import _, translate
 from medmodel.runs import run_index
 from pages._shared.common import widgets
 from pages._shared.common.lineage import show_lineage
-from pages._shared.common.trash_view import show_trash, show_undo
+from pages._shared.common.trash_view import show_trash, show_trashed_run, show_undo
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training import run_view
@@ -60,7 +60,8 @@ else:
         chosen = widgets.store().get(run_id)
     except RunError as error:
         page_header(_("Runs"), _("The run that was asked for is not here."))
-        st.error(plain(translate(str(error))), icon=":material/error:")
+        if not show_trashed_run(run_id):
+            st.error(plain(translate(str(error))), icon=":material/error:")
         st.page_link(widgets.RUNS, label=_("All runs"), icon=":material/arrow_back:")
     else:
         with errors_shown():

@@ -71,6 +71,36 @@ def test_both_curves_stand_whole_on_the_first_screen(
     assert ring == [0.5]
 
 
+def test_the_charts_tools_hide_no_curve(page: Page, app: AppServer) -> None:
+    watch(page, app, ended(RunStatus.DONE))
+    chart = page.locator("[data-chart=accuracy]")
+    tools = chart.locator(".modebar")
+    page.mouse.move(0, 0)
+    expect(tools).to_have_css("opacity", "0")
+    chart.hover()
+    expect(tools).to_have_css("opacity", "1")
+    # The axis follows the curves: 70 and 80 %.
+    low = page.evaluate(
+        "() => document.querySelector('[data-chart=accuracy]').layout.yaxis.range[0]"
+    )
+    assert low > 0.6
+
+
+def test_a_single_step_is_a_point_within_the_axes(page: Page, app: AppServer) -> None:
+    run = ended(RunStatus.STOPPED, epochs=0)
+    tables.append_steps(run, [(0, 1, 1, 0.8, 0.3)])
+    watch(page, app, run)
+    page.wait_for_function(
+        "() => document.querySelector('[data-chart=accuracy]')?.data?.[0].x.length"
+    )
+    mode, low, high = page.evaluate(
+        "() => { const chart = document.querySelector('[data-chart=accuracy]');"
+        "return [chart.data[0].mode, ...chart.layout.yaxis.range]; }"
+    )
+    assert mode == "lines+markers"
+    assert -0.05 <= low < 0.3 < high <= 1.1
+
+
 def test_a_failure_before_the_first_point_has_no_axes_and_no_full_bar(
     page: Page, app: AppServer
 ) -> None:

@@ -67,3 +67,14 @@ def test_one_that_cannot_go_stops_no_other(runs: list[Run]) -> None:
     assert [run.id for run in RunStore().list()] == [runs[1].id]
     assert len(refused) == 2
     assert "stop it first" in refused[0] and "may have been deleted" in refused[1]
+
+
+def test_a_link_to_a_deleted_run_can_restore_it(runs: list[Run]) -> None:
+    RunStore().delete(runs[0])
+    page = open_page("models/runs.py", run=runs[0].id)
+    assert "The run **Run *0*** is in the trash" in said(page)
+    assert not page.error
+    press(page, "Restore the run")
+    assert [title.value for title in page.title] == ["Run \\*0\\*"]
+    page = open_page("models/runs.py", run="20200101-000000-000000")
+    assert "may have been deleted" in said(page)

@@ -96,22 +96,38 @@ def show_trashed_dataset(dataset: str) -> bool:
     item = trashed_dataset(dataset, widgets.store())
     if item is None:
         return False
+    text = _(
+        "The data set **{name}** is in the trash: its images are not shown, and "
+        "nothing can be trained on it. Days left: {days}.",
+        name=plain(item.title),
+        days=item.days_left,
+    )
+    _offer_to_restore(item, text, _("Restore the data set"))
+    return True
+
+
+def show_trashed_run(run_id: str) -> bool:
+    """Says that the run of a link is in the trash; whether it is."""
+    place = f"runs/{run_id}"
+    item = next((item for item in _items(["run"]) if item.place == place), None)
+    if item is None:
+        return False
+    text = _(
+        "The run **{name}** is in the trash. Days left: {days}.",
+        name=plain(item.title),
+        days=item.days_left,
+    )
+    _offer_to_restore(item, text, _("Restore the run"))
+    return True
+
+
+def _offer_to_restore(item: Discarded, text: str, label: str) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            ":material/delete: "
-            + _(
-                "The data set **{name}** is in the trash: its images are not shown, "
-                "and nothing can be trained on it. Days left: {days}.",
-                name=plain(item.title),
-                days=item.days_left,
-            ),
-            width="stretch",
-        )
-        if st.button(_("Restore the data set"), icon=":material/undo:"):
+        st.markdown(f":material/delete: {text}", width="stretch")
+        if st.button(label, icon=":material/undo:"):
             with errors_shown():
                 restore(item)
                 st.rerun()
-    return True
 
 
 def restore(item: Discarded) -> None:
