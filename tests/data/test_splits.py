@@ -85,7 +85,7 @@ def test_class_without_training_images_is_a_data_error() -> None:
 
 def test_one_patient_cannot_be_split() -> None:
     rows = [(f"{c}/p1_{n}.png", "", f"{c}{n}") for c in "ab" for n in range(9)]
-    with pytest.raises(DataError, match="too small to be split.*for the validation images"):
+    with pytest.raises(DataError, match="too small.*for the validation images"):
         splits.assign_splits(index_of(rows), config(patient_pattern=r"p\d+"))
 
 
