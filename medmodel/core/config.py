@@ -190,6 +190,9 @@ class TrainConfig:
 
         What the program adds to a name is kept in English.
         """
+        if not self.dataset and self.name.startswith("Run "):
+            # Its settings are lost, see `Run.config`.
+            return _("Run {id}", id=self.name.removeprefix("Run "))
         seed, place = f", seed {self.seed}", Path(self.dataset).name
         tested = f", tested on {place}"
         if self.name.endswith(seed):

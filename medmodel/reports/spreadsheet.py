@@ -23,3 +23,12 @@ def csv_text(table: pd.DataFrame) -> str:
 def harmless(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def csv_file(text: str) -> bytes:
+    """A CSV as it is downloaded.
+
+    Spreadsheets take a file of letters beyond ASCII, such as Chinese headers, for the
+    encoding of their country unless a mark in front says UTF-8.
+    """
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig")

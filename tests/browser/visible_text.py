@@ -58,6 +58,7 @@ _OF_STREAMLIT = {
     *("Press Enter to apply", "No results", "Select all", "Choose options"),
     *("Skip to main content", "Deploy", "Hide columns"),
 }
+_FILE = re.compile(r"[\w/ ·-]+\.(csv|png|jpg|dcm|txt|npz)", re.ASCII)
 _SIZES = re.compile(r"\d+MB per file.*")
 
 
@@ -80,6 +81,6 @@ def english_texts(page: Page, names: Iterable[str] = ()) -> list[str]:
         text
         for text in visible_texts(page)
         if text not in _OF_STREAMLIT
-        and not _SIZES.fullmatch(text)
+        and not (_SIZES.fullmatch(text) or _FILE.fullmatch(text))
         and any(word.casefold() not in known for word in _WORD.findall(text))
     ]

@@ -76,6 +76,7 @@ def test_a_name_that_the_program_made() -> None:
         assert named.title == "Mine on Monday，在 there 上测试"
         assert again.title == "Mine，随机种子 3"
         assert replace(again, name="Start").title == "Start"
+        assert TrainConfig("", name="Run 7").title == "训练任务 7"
         assert replace(again, name="Mine, tested on here").title.endswith("on here")
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.language import _, present_language, speaking
-from medmodel.reports.spreadsheet import csv_text
+from medmodel.reports.spreadsheet import csv_file, csv_text
 from medmodel.runs.run import Run
 
 
@@ -56,7 +56,7 @@ def csv_button(
     st.download_button(
         label or f"{name}.csv",
         noted(
-            lambda: csv_text(table() if callable(table) else table),
+            lambda: csv_file(csv_text(table() if callable(table) else table)),
             "export",
             run=run.id,
             what=name,

@@ -13,7 +13,7 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.language import N_, _, translate
 from medmodel.reports.plots import per_cent
-from medmodel.reports.spreadsheet import harmless
+from medmodel.reports.spreadsheet import csv_file, harmless
 from pages._shared.common.tables import show_table
 from pages._shared.prediction.cases import Case, Refused
 from pages._shared.prediction.ood_view import is_unlike_training
@@ -80,7 +80,7 @@ def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
     )
     download.download_button(
         _("Download CSV"),
-        csv_text(answers, refused, unlike),
+        csv_file(csv_text(answers, refused, unlike)),
         file_name=f"images-{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
