@@ -82,23 +82,35 @@ class Stage {
 
   // The images as on Diagnose, large. It stays open while one image follows the other.
   drawViewer(viewer) {
-    const panel = this.find(".mm-view");
     this.find(".mm-larger").hidden = !viewer;
-    if (!viewer) return this.toggleViewer(false);
-    if (!this.viewer) {
-      const within = panel.shadowRoot ?? panel.attachShadow({ mode: "open" });
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync(viewer.css);
-      within.adoptedStyleSheets = [sheet];
-      within.innerHTML = viewer.html;
-      this.viewer = new Viewer(within.querySelector(".mm-viewer"));
-    }
-    this.viewer.show(viewer.data);
+    if (!viewer) this.toggleViewer(false);
+    else this.viewer?.show(viewer.data);
   }
 
   toggleViewer(shown) {
-    this.find(".mm-view").hidden = !shown;
+    if (shown === Boolean(this.viewer)) return;
+    const panel = this.find(".mm-view");
+    panel.hidden = !shown;
+    this.find(".mm-shown").hidden = shown;
     this.find(".mm-larger").setAttribute("aria-pressed", String(shown));
+    if (shown) this.openViewer(panel.shadowRoot ?? panel.attachShadow({ mode: "open" }));
+    else this.closeViewer(panel.shadowRoot);
+  }
+
+  // Its styles are for it alone.
+  openViewer(within) {
+    const { html, css, data } = this.component.data.viewer, sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    within.adoptedStyleSheets = [sheet];
+    within.innerHTML = html;
+    this.viewer = new Viewer(within.querySelector(".mm-viewer"));
+    this.viewer.show(data);
+  }
+
+  closeViewer(within) {
+    this.viewer.stop();
+    this.viewer = null;
+    within.replaceChildren();
   }
 
   press(event) {
@@ -106,8 +118,7 @@ class Stage {
     const target = event.composedPath()[0];
     if (takesText(target)) return;
     if (event.key === "Enter" && target instanceof Element && target.closest("button, a")) return;
-    const taken = event.key.toLowerCase() !== "f" && !this.find(".mm-view").hidden && this.viewer.doKey(event.key);
-    if (taken) {
+    if (event.key.toLowerCase() !== "f" && this.viewer?.doKey(event.key)) {
       event.preventDefault();
       event.stopPropagation();
       return;
@@ -121,16 +132,16 @@ class Stage {
   }
 
   doKey(done) {
-    const [keys, code, view] = [this.find(".mm-keys"), this.find(".mm-code"), this.find(".mm-view")];
+    const [keys, code] = [this.find(".mm-keys"), this.find(".mm-code")];
     if (done === "help") this.toggle(keys, keys.hidden);
     else if (done === "code" && this.component.data.code) this.toggle(code, code.hidden);
     else if (done === "code") this.tell("room");
     else if (done === "fullscreen") this.fullscreen();
-    else if (done === "view") this.toggleViewer(view.hidden && Boolean(this.component.data.viewer));
+    else if (done === "view") this.toggleViewer(!this.viewer && Boolean(this.component.data.viewer));
     else if (done === "leave" && !(keys.hidden && code.hidden)) {
       this.toggle(keys, false);
       this.toggle(code, false);
-    } else if (done === "leave" && !view.hidden) this.toggleViewer(false);
+    } else if (done === "leave" && this.viewer) this.toggleViewer(false);
     else if (done !== "action" || this.component.data.action) this.tell(done);
   }
 
