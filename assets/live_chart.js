@@ -390,9 +390,8 @@ class LiveRun {
     };
     const traces = this.traces();
     // On a phone there is no room for a third entry of the legend, nor for a unit.
-    const wide = el.clientWidth > 430;
-    traces[BEST].showlegend = wide;
-    P.newPlot(el, traces, this.layout(kind, wide), {
+    traces[BEST].showlegend = el.clientWidth > 430;
+    P.newPlot(el, traces, this.layout(kind, el.clientWidth > 370), {
       displaylogo: false, responsive: false, modeBarButtonsToAdd: [svg],
       // No button may send a chart to another host.
       plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
