@@ -37,18 +37,17 @@ def images_of(folder: str) -> list[str]:
 
 def pick_image() -> tuple[DataFile | bytes, str] | None:
     """An uploaded image or one of a data set that was trained on, and its name."""
-    left, right = st.columns(2, gap="large")
-    with right:
-        file = st.file_uploader(_("Or upload an image"), key="enhance-file")
+    choice = st.container()
+    file = st.file_uploader(_("Or upload an image"), key="enhance-file")
     if file is not None:
-        left.caption(
+        choice.caption(
             _(
                 "The uploaded image stays in memory and is not saved. Remove it to "
                 "return to the images of a data set."
             )
         )
         return file.getvalue(), file.name
-    with left:
+    with choice:
         datasets = {str(p): p for p in folders.recent_datasets(widgets.store())}
         requested = st.query_params.get("dataset", "")
         if requested:
@@ -83,11 +82,8 @@ def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
         help=meaning("window"),
     )
     if window == BY_HAND:
-        left, right = st.columns(2, gap="large")
-        level = left.slider(
-            _("Level (centre)"), -1500, 4000, 40, 5, key="enhance-level"
-        )
-        width = right.slider(_("Width"), 1, 6000, 400, key="enhance-width")
+        level = st.slider(_("Level (centre)"), -1500, 4000, 40, 5, key="enhance-level")
+        width = st.slider(_("Width"), 1, 6000, 400, key="enhance-width")
         window = f"{level}/{width}"
     return decoded.pixels, opened(source, window).pixels, window
 
@@ -173,20 +169,25 @@ page_header(
     _("Enhance"),
     _("Enhance images, compare before and after, and keep the steps for training."),
 )
+# Beside each other, so that both images stand on the first screen while one chooses.
+choices, images = st.columns([1, 2], gap="medium")
 with errors_shown():
-    picked = pick_image()
+    with choices:
+        picked = pick_image()
+        if picked is not None:
+            before, windowed, window = ask_window(picked[0])
+            wanted = ask_steps()
     if picked is not None:
-        before, windowed, window = ask_window(picked[0])
-        wanted = ask_steps()
-        with st.spinner(_("Enhancing the image")):
-            changed = enhance.apply(windowed, wanted)
-        show_difference(before, changed, picked[1])
-        ask_name(wanted, window)
-        st.caption(
-            _(
-                "Preview at {side} pixels a side at most; training and Diagnose "
-                "apply the steps at full size, before scaling to the network's "
-                "input size.",
-                side=SIDE,
+        with images:
+            with st.spinner(_("Enhancing the image")):
+                changed = enhance.apply(windowed, wanted)
+            show_difference(before, changed, picked[1])
+            ask_name(wanted, window)
+            st.caption(
+                _(
+                    "Preview at {side} pixels a side at most; training and Diagnose "
+                    "apply the steps at full size, before scaling to the network's "
+                    "input size.",
+                    side=SIDE,
+                )
             )
-        )
