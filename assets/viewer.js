@@ -91,6 +91,8 @@ class Viewer {
       input.onchange = () => this.typed(input);
       input.ondblclick = () => this.preset(0);
     }
+    // Where the viewer is shown without `measure.js`, nothing is measured.
+    this.measure = typeof Measure === "function" && this.find(".mm-shapes") ? new Measure(this) : null;
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.panes);
   }
@@ -199,6 +201,7 @@ class Viewer {
     const zoom = view.zoom.toLocaleString(document.documentElement.lang || "en", { maximumFractionDigits: 1 });
     this.find(".mm-zoom").textContent = `${zoom}×`;
     this.divide();
+    this.measure?.draw();
   }
 
   // Screen pixels for one of the image, and the point in the middle: not past the edges.

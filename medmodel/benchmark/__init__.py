@@ -88,6 +88,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "browser.map_points.map_20000",
         "a map of 20,000 images is coloured anew and dragged",
     ),
+    "measure": (
+        "browser.drawn_shapes.drawn_shapes",
+        "lengths, areas and angles drawn in the viewer at five zooms: error in pixels",
+    ),
     "fold": (
         "browser.fold.fold",
         "elements of five pages that do not stand whole on a projector's screen",

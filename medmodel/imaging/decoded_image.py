@@ -27,7 +27,7 @@ class DecodeOptions(NamedTuple):
         side: Squares of so many pixels are wanted in colour: of these, grey that is
             stored as colour stays so, which spares the way there and back.
         values: Whether the scanner's own values are wanted, too.
-        square_pixels: Whether a DICOM image whose pixels are not square is widened.
+        square_pixels: Whether a scan whose pixels are not square is widened.
     """
 
     window: str = "auto"

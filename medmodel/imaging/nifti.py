@@ -22,6 +22,8 @@ from nibabel.volumeutils import apply_read_scaling
 from medmodel.core.errors import ImageError
 from medmodel.core.samples import AXES, Axis
 from medmodel.imaging.decoded_image import DecodedImage
+from medmodel.imaging.measurement import nifti_spacing
+from medmodel.imaging.measurement.spacing import Calibration
 from medmodel.imaging.scaling import isotropic
 from medmodel.imaging.scans import gunzip
 from medmodel.imaging.windows import Pixels, Window, percentile_window, show
@@ -62,6 +64,7 @@ def read(
     volume: int = 0,
     window: Sequence[Any] | None = None,
     values: bool = False,
+    square_pixels: bool = True,
 ) -> dict[str, Any]:
     """Decodes one slice.
 
@@ -75,6 +78,7 @@ def read(
         window: Arguments of `Window`; None: the 0.5th to 99.5th percentile of the
             volume, the same for all of its slices.
         values: Whether the answer includes `values`.
+        square_pixels: Whether a slice is widened whose pixels are not square.
 
     Returns:
         The fields of `DecodedImage`.
@@ -98,7 +102,8 @@ def read(
         )
     at = count // 2 if slice_number == -1 else slice_number
     plane, height, width = _slice(volume_values, facts.zooms, axis, at)
-    plane = isotropic(np.ascontiguousarray(plane), height, width)
+    stored = np.ascontiguousarray(plane)
+    plane = isotropic(stored, height, width)
     if min(plane.shape[:2]) < SMALLEST_SIDE:
         raise ImageError(
             _(
@@ -110,6 +115,7 @@ def read(
                 height=plane.shape[0],
             )
         )
+    plane = plane if square_pixels else stored
     colour = chosen is None
     image = DecodedImage(
         pixels=show(plane, chosen, inverted=False) if chosen else plane,
@@ -310,19 +316,32 @@ def _offset(header: Any) -> int:
 
 def _affine(header: Any) -> npt.NDArray[Any]:
     """From voxels to mm: the first of sform, qform and voxel sizes that is possible."""
-    if int(header["sform_code"]) > 0 and _is_possible(sform := header.get_sform()):
-        return np.asarray(sform)
-    if int(header["qform_code"]) > 0:
-        try:
-            qform = header.get_qform()
-        except (ValueError, ArithmeticError, HeaderDataError):
-            qform = np.zeros((4, 4))
-        if _is_possible(qform):
-            return np.asarray(qform)
+    for affine in (_sform(header), _qform(header)):
+        if affine is not None:
+            return affine
     zooms = np.abs(np.asarray(header["pixdim"][1:4], np.float64))
     zooms[~np.isfinite(zooms) | (zooms == 0)] = 1
     # Right and left are not told: as is usual without either, x runs to the left.
     return np.diag([-zooms[0], zooms[1], zooms[2], 1])
+
+
+def _sform(header: Any) -> npt.NDArray[Any] | None:
+    """None where it is not used, or is not possible."""
+    if int(header["sform_code"]) <= 0:
+        return None
+    sform = np.asarray(header.get_sform())
+    return sform if _is_possible(sform) else None
+
+
+def _qform(header: Any) -> npt.NDArray[Any] | None:
+    """None where it is not used, or is not possible."""
+    if int(header["qform_code"]) <= 0:
+        return None
+    try:
+        qform = np.asarray(header.get_qform())
+    except (ValueError, ArithmeticError, HeaderDataError):
+        return None
+    return qform if _is_possible(qform) else None
 
 
 def _is_possible(affine: npt.NDArray[Any]) -> bool:
@@ -419,9 +438,28 @@ def _slice(
 
     The patient's right is on the left of the image; front or head is up.
     """
-    x, y, z = (float(zoom) for zoom in zooms)
+    height, width = _pixel_size(zooms, axis)
     if axis == "axial":
-        return volume[::-1, ::-1, at].swapaxes(0, 1), y, x
-    if axis == "coronal":
-        return volume[::-1, at, ::-1].swapaxes(0, 1), z, x
-    return volume[at, ::-1, ::-1].swapaxes(0, 1), z, y
+        plane = volume[::-1, ::-1, at]
+    elif axis == "coronal":
+        plane = volume[::-1, at, ::-1]
+    else:
+        plane = volume[at, ::-1, ::-1]
+    return plane.swapaxes(0, 1), height, width
+
+
+def _pixel_size(zooms: npt.NDArray[Any], axis: str) -> tuple[float, float]:
+    """Height and width of a pixel of a slice."""
+    x, y, z = (float(zoom) for zoom in zooms)
+    return {"axial": (y, x), "coronal": (z, x), "sagittal": (z, y)}[axis]
+
+
+def slice_calibration(data: bytes, name: str, axis: Axis) -> Calibration:
+    """How large the pixels of a slice are, before it is widened.
+
+    Raises:
+        ImageError: It is damaged, or of a kind that is not offered.
+    """
+    header, zooms = (facts := _facts(data, name)).header, facts.zooms
+    size = _pixel_size(zooms, axis)
+    return nifti_spacing.calibration(header, _sform(header), _qform(header), size)

@@ -154,6 +154,7 @@ def decode_nifti(data: bytes, name: str, options: DecodeOptions) -> DecodedImage
         options,
         axis=options.axis,
         slice_number=options.frame,
+        square_pixels=options.square_pixels,
     )
 
 

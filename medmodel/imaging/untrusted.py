@@ -85,22 +85,47 @@ def open_image(
         DataError: A file of a data set is not there any more, cannot be opened, or
             lies outside the allowed roots.
     """
+    fields = ask(
+        f"{__name__}:read",
+        source,
+        name,
+        options=(options or DecodeOptions())._asdict(),
+        longest_side=longest_side,
+        preprocessing=asdict(preprocessing) if preprocessing else None,
+        measure=f"{measure.__module__}:{measure.__qualname__}" if measure else "",
+    )
+    decoded = {key: fields.pop(key) for key in DecodedImage.__dataclass_fields__}
+    return OpenedImage(images.from_fields(decoded), **fields)
+
+
+def ask(
+    function: str, source: DataFile | bytes, name: str, **arguments: Any
+) -> dict[str, Any]:
+    """Runs `function(data, name, file, **arguments)` in the sandbox.
+
+    Args:
+        function: As in `sandbox.ask`; it finds the file's content by `content`.
+        source: A file of a data set, or a file's content.
+        name: What to call it in messages; "" for the file's name.
+        **arguments: Must survive JSON.
+
+    Raises:
+        ImageError: As `open_image`.
+        DataError: Likewise.
+    """
     file = source if isinstance(source, DataFile) else None
     data = b"" if isinstance(source, DataFile) else source
     name = name or (Path(file.sample).name if file else _("The image"))
     if not file and not data:
         raise ImageError(_("{name} is empty (0 bytes).", name=name))
     try:
-        fields = sandbox.ask(
-            f"{__name__}:read",
+        return sandbox.ask(
+            function,
             data,
             name,
             seconds=sandbox.PAGE_SECONDS,
             file=[str(file.folder), file.sample] if file else None,
-            options=(options or DecodeOptions())._asdict(),
-            longest_side=longest_side,
-            preprocessing=asdict(preprocessing) if preprocessing else None,
-            measure=f"{measure.__module__}:{measure.__qualname__}" if measure else "",
+            **arguments,
         )
     except FileNotFoundError as error:
         raise DataError(
@@ -114,8 +139,30 @@ def open_image(
                 reason=os_reason(error),
             )
         ) from error
-    decoded = {key: fields.pop(key) for key in DecodedImage.__dataclass_fields__}
-    return OpenedImage(images.from_fields(decoded), **fields)
+
+
+def content(
+    data: bytes, file: tuple[str, str] | None, options: dict[str, Any]
+) -> tuple[bytes, DecodeOptions]:
+    """In the sandbox: a file's content, and which image of it is meant.
+
+    Args:
+        data: The content, unless it is a file of a data set.
+        file: The fields of a `DataFile`.
+        options: The fields of `DecodeOptions`; the sample's name counts before them.
+
+    Raises:
+        ImageError: It is too large.
+        OSError: It cannot be read.
+    """
+    chosen = DecodeOptions(**options)
+    if not file:
+        return data, chosen
+    path, part = samples.split(file[1])
+    if part is not None:
+        axis = chosen.axis if part.kind == "frame" else part.kind
+        chosen = chosen._replace(frame=part.number, axis=axis)
+    return images.read_data_file(Path(file[0]), path), chosen
 
 
 def open_for_model(
@@ -171,13 +218,7 @@ def read(
         ImageError: As `open_image`.
         OSError: Likewise.
     """
-    chosen = DecodeOptions(**options)
-    if file:
-        path, part = samples.split(file[1])
-        if part is not None:
-            axis = chosen.axis if part.kind == "frame" else part.kind
-            chosen = chosen._replace(frame=part.number, axis=axis)
-        data = images.read_data_file(Path(file[0]), path)
+    data, chosen = content(data, file, options)
     decoded = images.decode(data, name, **chosen._asdict())
     pixels = decoded.pixels
     return vars(reduced(decoded, longest_side)) | {

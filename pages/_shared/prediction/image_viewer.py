@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import streamlit as st
 
@@ -119,6 +119,16 @@ class WindowedValues:
     presets: Sequence[NamedWindow]
 
 
+class Measurer(Protocol):
+    """What measures shapes that are drawn on the viewer's image."""
+
+    def take(self, drawn: Any) -> None:
+        """Keeps what the browser says was drawn."""
+
+    def facts(self) -> dict[str, Any]:
+        """What `assets/measure.js` is told: shapes, their numbers, texts."""
+
+
 @lru_cache
 def _source(*names: str) -> str:
     return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
@@ -130,19 +140,37 @@ def show_viewer(
     key: str,
     values: WindowedValues | None = None,
     aligned: bool = True,
+    measurer: Measurer | None = None,
 ) -> None:
-    """Shows one image, or two whose zoom and place move in step; see `viewer_facts`."""
+    """Shows one image, or two whose zoom and place move in step; see `viewer_facts`.
+
+    Args:
+        layers: As there.
+        size: Likewise.
+        key: Likewise.
+        values: Likewise.
+        aligned: Likewise.
+        measurer: What measures shapes that are drawn on the image.
+    """
     component = st.components.v2.component(
         "viewer",
         html=_source("viewer.html"),
-        css=_source("viewer.css"),
-        js=_source("viewer.js", "viewer_component.js"),
+        css=_source("viewer.css", "measure.css"),
+        js=_source("measure.js", "viewer.js", "viewer_component.js"),
     )
     waiting = any(layer.for_a_moment for layer in layers)
+    name = f"viewer-{key}{'-waiting' * waiting}"
+
+    def take_shapes() -> None:
+        if measurer:
+            measurer.take(st.session_state[name].get("drawn"))
+
+    measuring = {"measure": measurer.facts() if measurer else None}
     with at_least_high(HEIGHT):
         component(
-            data=viewer_facts(layers, size, key, values, aligned),
-            key=f"viewer-{key}{'-waiting' * waiting}",
+            data=viewer_facts(layers, size, key, values, aligned) | measuring,
+            key=name,
+            on_drawn_change=take_shapes,
         )
 
 

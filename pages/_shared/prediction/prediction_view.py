@@ -26,6 +26,13 @@ from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import Case, pixels_of, size_of
 from pages._shared.prediction.image_viewer import Layer, show_viewer
+from pages._shared.prediction.map_regions_view import (
+    choose_threshold,
+    find_regions,
+    is_cut,
+    show_regions,
+)
+from pages._shared.prediction.measurements import CaseMeasurer, show_downloads
 from pages._shared.prediction.prediction_cache import Answer, heatmap_of, is_explained
 from pages._shared.prediction.scan_view import opened_scan, windowed_values
 
@@ -132,10 +139,16 @@ def bar_order(answer: Answer, example: Sequence[str] = ()) -> NDArray[np.intp]:
     return np.argsort(-answer.probabilities, kind="stable")
 
 
+@st.fragment
 def show_original(case: Case) -> None:
-    """The image alone in the viewer, as uploaded or as it lies in the data set."""
+    """The image alone in the viewer, as uploaded or as it lies in the data set.
+
+    What is drawn on it is measured without the rest of the page.
+    """
     try:
-        show_viewer(**viewed(case))
+        image = viewed(case)
+        show_viewer(**image, measurer=CaseMeasurer(case, image["size"]))
+        show_downloads(case, image["size"])
     except MedModelError as error:
         st.error(plain(translate(str(error))))
 
@@ -183,6 +196,7 @@ def show_saliency(answer: Answer) -> None:
         show_model_input(answer)
     with right:
         position, opacity, options = _saliency_controls(answer)
+        threshold = choose_threshold(answer.run)
     with place, errors_shown():
         image = viewed(answer.case)
         slot = st.empty()
@@ -195,8 +209,13 @@ def show_saliency(answer: Answer) -> None:
             _("Heat map for {name} laid over the image", name=name),
             plots.overlay(enlarged, heatmap, opacity / 100),
         )
+        size = image["size"]
+        regions = find_regions(answer, heatmap, threshold, size)
+        measurer = CaseMeasurer(answer.case, size, regions)
         with slot:
-            show_viewer(**with_map(answer, image, layer))
+            show_viewer(**with_map(answer, image, layer), measurer=measurer)
+        show_downloads(answer.case, size)
+        show_regions(answer, regions, threshold, size)
         if options.randomised:
             learned = heatmap_of(answer, position, ExplainOptions(options.method))
             st.markdown(shuffled_words(heatmap, learned))
@@ -256,10 +275,8 @@ def with_map(
     preprocessing = answer.preprocessing
     width, height = image["size"]
     area = model_input_area(width, height, preprocessing.size, preprocessing.fit)
-    # Of an image whose borders were cut off, the model's part is not known here.
-    cut = any(step.startswith("crop") for step in preprocessing.steps)
     layers = [*image["layers"], replace(map_layer, area=area)]
-    return {**image, "layers": layers, "aligned": not cut}
+    return {**image, "layers": layers, "aligned": not is_cut(answer)}
 
 
 def _heatmap(
@@ -279,8 +296,9 @@ def _heatmap(
             plots.enlarged(answer.pixels, SIDE),
             for_a_moment=True,
         )
+        measurer = CaseMeasurer(answer.case, image["size"])
         with slot:
-            show_viewer(**with_map(answer, image, layer))
+            show_viewer(**with_map(answer, image, layer), measurer=measurer)
     try:
         return heatmap_of(answer, position, options)
     except MedModelError:

@@ -1,0 +1,1 @@
+"""Lengths, areas, angles and values within shapes drawn on an image."""
