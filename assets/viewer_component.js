@@ -6,5 +6,10 @@ export default function (component) {
   const { measure, ...data } = component.data;
   root.viewer.show(data);
   root.viewer.measure?.take(component, measure, data.id);
-  return () => { root.viewer?.stop(); root.viewer = undefined; };
+  // Also called before new data come, between which a shape may be half drawn.
+  return () => setTimeout(() => {
+    if (root.isConnected) return;
+    root.viewer?.stop();
+    root.viewer = undefined;
+  });
 }
