@@ -89,12 +89,17 @@ class Layer:
 
 
 class Predictor:
-    """Asks the predictor process; may be used by many threads."""
+    """Asks the predictor process; may be used by many threads.
+
+    Args:
+        stderr: File descriptor for what the process logs; None: this process's own.
+    """
 
     command = (sys.executable, "-m", "medmodel.inference.predictor_process")
 
-    def __init__(self) -> None:
+    def __init__(self, stderr: int | None = None) -> None:
         self._turns = _Turns()
+        self._stderr = stderr
         self._child: Child | None = None
         self._ready = False
 
@@ -284,7 +289,9 @@ class Predictor:
     def _start(self) -> None:
         self._end()
         try:
-            self._child = Child(self.command, tensorflow_environment())
+            self._child = Child(
+                self.command, tensorflow_environment(), stderr=self._stderr
+            )
         except OSError as error:
             raise PredictionError(
                 _(

@@ -77,6 +77,19 @@ def test_many_images_in_pieces_and_in_order(client: Predictor) -> None:
     np.testing.assert_allclose(255 * heatmaps[:, 1, 2], np.arange(40), atol=1e-3)
 
 
+def test_its_log_goes_where_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = "import sys; sys.stderr.write('no library')"
+    monkeypatch.setattr(Predictor, "command", (sys.executable, "-c", code))
+    with (tmp_path / "log").open("wb") as log:
+        client = Predictor(stderr=log.fileno())
+        with pytest.raises(PredictionError, match="could not start"):
+            client.ask(run_that("answer").id, pictures(1))
+        client.close()
+    assert (tmp_path / "log").read_text() == "no library"
+
+
 def test_no_images(client: Predictor) -> None:
     assert client.ask(run_that("answer").id, pictures(0), []) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 from medmodel.cli.output import json_option, print_json, progress_bar, say
 from medmodel.cli.parameters import run_argument
 from medmodel.core import audit
-from medmodel.core.errors import DataError, ImageError
+from medmodel.core.errors import DataError, ImageError, PredictionError
 from medmodel.core.regular_files import open_regular
 from medmodel.language import _, translate
 from medmodel.runs.run import Run
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from medmodel.imaging.untrusted import OpenedImage
 
 _SCANS = ("DICOM", "NIfTI")
+_LOGGED = 2000
+"""Bytes of the predictor's log that are looked at where it fails."""
 _IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -82,11 +85,7 @@ def command(
 
 def _ask(run: Run, images: tuple[Path, ...], anyway: bool) -> list[ImageAnswer]:
     """The answers, in the order of the files; each file is opened in the sandbox."""
-    import numpy as np
-
-    from medmodel.evaluation.ood.traits import ImageTraits
     from medmodel.evaluation.predictions import training_digests
-    from medmodel.predictor import shared
 
     opened: dict[Path, tuple[OpenedImage, int]] = {}
     errors: dict[Path, str] = {}
@@ -98,20 +97,8 @@ def _ask(run: Run, images: tuple[Path, ...], anyway: bool) -> list[ImageAnswer]:
             except (ImageError, DataError) as error:
                 errors[path] = translate(str(error))
         show(1.0, _("Asking the model …"))
-        predictions: list[Prediction] = []
-        if opened:
-            try:
-                predictions = shared().ask(
-                    run.id,
-                    np.stack([np.asarray(i.prepared) for i, _frame in opened.values()]),
-                    compare=[
-                        ImageTraits(**image.measured)
-                        for image, _frame in opened.values()
-                    ],
-                )
-            finally:
-                shared().close()
-            audit.record("predict", run=run.id, images=len(opened))
+        images_read = [image for image, _frame in opened.values()]
+        predictions = _predictions(run, images_read) if opened else []
     by_path = dict(zip(opened, predictions, strict=True))
     digests = training_digests(run) if opened else {}
     answers = {
@@ -122,6 +109,35 @@ def _ask(run: Run, images: tuple[Path, ...], anyway: bool) -> list[ImageAnswer]:
         audit.record("nevertheless", run=run.id, images=count)
     failed = {path: ImageAnswer(str(path), error) for path, error in errors.items()}
     return [(answers | failed)[path] for path in images]
+
+
+def _predictions(run: Run, images: list[OpenedImage]) -> list[Prediction]:
+    """What the model says of each image, asked in a process that ends again.
+
+    Raises:
+        PredictionError: It could not answer; with what its process logged last.
+    """
+    import numpy as np
+
+    from medmodel.evaluation.ood.traits import ImageTraits
+    from medmodel.predictor import Predictor
+
+    with tempfile.TemporaryFile() as log:
+        predictor = Predictor(stderr=log.fileno())
+        try:
+            predictions = predictor.ask(
+                run.id,
+                np.stack([np.asarray(image.prepared) for image in images]),
+                compare=[ImageTraits(**image.measured) for image in images],
+            )
+        except PredictionError as error:
+            log.seek(0)
+            lines = log.read()[-_LOGGED:].decode("utf-8", "replace").splitlines()
+            raise PredictionError("\n".join([str(error), *lines[-5:]])) from error
+        finally:
+            predictor.close()
+    audit.record("predict", run=run.id, images=len(images))
+    return predictions
 
 
 def _open(run: Run, path: Path) -> tuple[OpenedImage, int]:

@@ -29,6 +29,8 @@ from medmodel.runs.status import RunStatus, Status
 
 LOOK_EVERY = 0.3
 """Seconds between two looks at a run."""
+LINE_EVERY = 10.0
+"""Seconds after which a phase that goes on gets another line."""
 _QUEUE_EVERY = 2.0
 _EPOCH = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 _SHOWN = (
@@ -137,14 +139,17 @@ def _values(run: Run, status: Status, epoch: dict[str, float] | None) -> dict[st
 
 def _shown_by(bar: Callable[[float, str], None], quiet: bool) -> Look:
     """Shows a status in a terminal's bar, or in lines where output is kept."""
-    last = ""
+    before: tuple[str, int] = "", 0
+    said_at = -LINE_EVERY
 
     def look(status: Status, epoch: dict[str, float] | None) -> None:
-        nonlocal last
+        nonlocal before, said_at
         bar(status.share, _words(status))
         line = _epoch_words(status, epoch) or translate(status.message)
-        if line not in ("", last) and not quiet and not bar_is_shown():
-            last = line
+        now = status.phase, status.epoch
+        due = now != before or time.monotonic() - said_at >= LINE_EVERY
+        if line and due and not quiet and not bar_is_shown():
+            before, said_at = now, time.monotonic()
             say(line)
 
     return look

@@ -72,7 +72,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         synthetic, "write_phantoms", lambda folder: draw_class_folders(folder)
     )
     monkeypatch.setattr(queue, "start_worker", lambda store: None)
-    monkeypatch.setattr(predictor, "shared", Model)
+    monkeypatch.setattr(predictor, "Predictor", Model().started)
     monkeypatch.setattr(
         doctor.python, "tensorflow_finding", lambda n: Finding("tensorflow", "ok", "")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -53,11 +54,15 @@ class Model:
     def close(self) -> None:
         self.closed += 1
 
+    def started(self, stderr: int) -> Model:
+        self.log = stderr
+        return self
+
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     model = Model()
-    monkeypatch.setattr(predictor, "shared", lambda: model)
+    monkeypatch.setattr(predictor, "Predictor", model.started)
     return model
 
 
@@ -211,11 +216,13 @@ def test_the_predictor_ends_also_where_it_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*arguments: Any, **more: Any) -> Any:
+        os.write(model.log, b"much\n" * 9 + b"CUDA says no\n")
         raise predictor.PredictionError("It broke.")
 
     monkeypatch.setattr(model, "ask", fail)
     file = image_file(tmp_path / "a.png", 0)
-    assert "It broke." in invoke("predict", run.id, file, status=1).stderr
+    said = invoke("predict", run.id, file, status=1).stderr
+    assert said.endswith("Error: It broke.\n" + "much\n" * 4 + "CUDA says no\n")
     assert model.closed == 1
 
 

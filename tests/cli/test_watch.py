@@ -151,6 +151,20 @@ def test_what_stands_beside_the_bar() -> None:
     assert watch._words(replace(status, seconds_left=None)) == "Training."
 
 
+@pytest.mark.parametrize(("seconds", "lines"), [(10.0, 1), (0.0, 3)])
+def test_a_phase_gets_a_line_now_and_then(
+    seconds: float,
+    lines: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(watch, "LINE_EVERY", seconds)
+    look = watch._shown_by(lambda share, text: None, False)
+    for done in range(3):
+        look(Status(RunStatus.RUNNING, "checking", f"{done} of 3 files."), None)
+    assert len(capsys.readouterr().out.splitlines()) == lines
+
+
 def test_in_a_terminal_the_bar_stands_for_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
