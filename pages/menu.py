@@ -44,6 +44,7 @@ SECTIONS = {
         ("results/diagnose.py", N_("Diagnose"), ":material/image_search:"),
         ("results/evaluate.py", N_("Evaluate"), ":material/query_stats:"),
         ("results/compare.py", N_("Compare"), ":material/compare_arrows:"),
+        ("results/read.py", N_("Reader study"), ":material/visibility:"),
     ],
     N_("Learn"): [
         ("learn/network.py", N_("How the network sees"), ":material/school:")

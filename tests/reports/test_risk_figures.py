@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from medmodel.evaluation.clinical.risk import fit_risk
 from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.risk import fit_risk
 from medmodel.reports.risk_figures import icon_array, icon_counts, prevalence_figure
-from tests.evaluation.test_risk import drawn
+from tests.evaluation.clinical.test_risk import drawn
 
 NONE = math.nan
 

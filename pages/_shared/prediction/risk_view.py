@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from medmodel.evaluation.clinical.risk import RiskModel, fit_risk
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.positive_class import positive_class
-from medmodel.evaluation.risk import RiskModel, fit_risk
 from medmodel.language import _
 from medmodel.reports import plots
 from medmodel.reports.risk_figures import icon_array, icon_counts, prevalence_figure

@@ -9,8 +9,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from medmodel.core.errors import DataError
+from medmodel.evaluation.clinical.risk import RiskModel, fit_risk
 from medmodel.evaluation.predictions import Predictions
-from medmodel.evaluation.risk import RiskModel, fit_risk
 
 
 def drawn(

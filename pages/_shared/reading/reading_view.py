@@ -1,0 +1,111 @@
+"""One image of a reader study: read alone, then with the model's answer beside it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import streamlit as st
+
+from medmodel.evaluation.clinical.reader_study import (
+    Answer,
+    ReaderStudy,
+    read_aided,
+    read_alone,
+)
+from medmodel.language import _
+from medmodel.reports import plots
+from medmodel.runs.run import Run
+from medmodel.runs.tables import score_array
+from pages._shared.common import run_cache
+from pages._shared.common.charts import show_figure
+from pages._shared.common.image_view import show_image
+from pages._shared.common.keyboard import primary_button
+from pages._shared.common.words import plain
+from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
+
+
+def show_reading(run: Run, study: ReaderStudy) -> None:
+    """The current image, and the question that is open about it."""
+    number, images = len(study.complete) + 1, len(study.paths)
+    st.progress(
+        (number - 1) / images,
+        _("Image {number} of {images}", number=number, images=images),
+    )
+    left, right = st.columns([1.3, 1], gap="large")
+    with left:
+        _show_image(run, study, number)
+    with right:
+        if study.waits_for_aided:
+            _show_model(run, study)
+        answer = _ask(study, number)
+        if answer is None:
+            return
+        if study.waits_for_aided:
+            read_aided(run, study, answer)
+        else:
+            read_alone(run, study, answer)
+        st.rerun()
+
+
+def _show_image(run: Run, study: ReaderStudy, number: int) -> None:
+    # Its name and folder would say the class.
+    preprocessing = run.model_facts.preprocessing
+    case = dataset_case(data_folder(run), study.current, "", preprocessing)
+    words = _("Image {number} of {images}", number=number, images=len(study.paths))
+    show_image(pixels_of(case), words, _("The image to be read"))
+
+
+def _show_model(run: Run, study: ReaderStudy) -> None:
+    """What the model says of the image: the scores that Evaluate counts."""
+    table = run_cache.predictions(run)
+    row = table[table["path"] == study.current]
+    scores = score_array(row, study.classes)[0]
+    order = np.argsort(-scores, kind="stable")[:8]
+    first = study.classes[order[0]]
+    share = plots.per_cent(float(scores[order[0]]))
+    st.markdown(
+        _("**The model says: {name} ({share})**", name=plain(first), share=plain(share))
+    )
+    names = [study.classes[k] for k in order]
+    colours = plots.class_colours(study.classes)
+    drawing = plots.probability_bars(names, scores[order], colours)
+    show_figure(drawing, f"model-{study.id}", _("The model's scores"), download=False)
+    st.caption(
+        _(
+            "Scores before calibration. A model can be wrong and sure; the true class "
+            "is not shown."
+        )
+    )
+
+
+def _ask(study: ReaderStudy, number: int) -> Answer | None:
+    """Class and confidence; None until the button or Enter is pressed."""
+    aided = study.waits_for_aided
+    place = f"{study.id}-{number}-{aided}"
+    began = st.session_state.setdefault(f"began-{place}", time.monotonic())
+    before = study.readings[-1].alone if aided else None
+    st.markdown(
+        _("**Your reading with the model**") if aided else _("**Your reading**")
+    )
+    label = st.radio(
+        _("Class"),
+        study.classes,
+        index=study.classes.index(before.label) if before else None,
+        format_func=plain,
+        key=f"class-{place}",
+    )
+    least = -(-100 // len(study.classes))
+    confidence = st.slider(
+        _("Confidence in %"),
+        least,
+        100,
+        max(before.confidence, least) if before else max(least, 75),
+        key=f"confidence-{place}",
+        help=_("{least} % is a guess, 100 % is certainty.", least=least),
+    )
+    text = _("Next image") if aided else _("Commit, and show the model")
+    pressed = primary_button(text, "Enter", disabled=label is None)
+    if not pressed or label is None:
+        return None
+    return Answer(label, int(confidence), time.monotonic() - began)
