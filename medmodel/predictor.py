@@ -23,7 +23,7 @@ import numpy as np
 from medmodel.core.children import Child
 from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
-from medmodel.core.errors import PredictionError, os_reason
+from medmodel.core.errors import PredictionError, os_reason, value_or_problem
 from medmodel.core.messages import BrokenMessage, Command, Message, receive, send
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.results import OodResult
@@ -136,7 +136,7 @@ class Predictor:
         classes = run.model_facts.class_names
         if heatmap_for is not None and len(heatmap_for) != len(images):
             raise PredictionError(_("Ask for one heat map class per image."))
-        temperature = stored_temperature(run)
+        calibration = value_or_problem(stored_temperature, run)
         predictions: list[Prediction] = []
         for start in range(0, len(images), PIECE):
             piece = slice(start, start + PIECE)
@@ -149,7 +149,7 @@ class Predictor:
             if compare is not None:
                 facts["compare"] = [astuple(traits) for traits in compare[piece]]
             answer = self._exchange(Message(facts, [images[piece]]))
-            predictions += _predictions(answer, classes, temperature)
+            predictions += _predictions(answer, classes, calibration)
         return predictions
 
     def explain(
@@ -318,9 +318,16 @@ def shared() -> Predictor:
 
 
 def _predictions(
-    answer: Message, classes: list[str], temperature: Temperature | None
+    answer: Message, classes: list[str], calibration: tuple[Temperature | None, str]
 ) -> Iterator[Prediction]:
-    """One prediction for each row of the answer's arrays."""
+    """One prediction for each row of the answer's arrays.
+
+    Args:
+        answer: The predictor's.
+        classes: The model's.
+        calibration: Its temperature, and why that cannot be used.
+    """
+    temperature, uncalibrated = calibration
     probabilities, *heatmaps = answer.arrays
     # A run that was trained by an older version has no reference.
     results = msgspec.convert(answer.facts.get("ood", []), list[OodResult])
@@ -328,7 +335,7 @@ def _predictions(
     for i, raw in enumerate(probabilities):
         ood = results[i] if results else None
         heatmap = heatmaps[0][i] if heatmaps else None
-        yield Prediction(classes, raw, temperature, ood, heatmap, problem)
+        yield Prediction(classes, raw, temperature, ood, heatmap, problem, uncalibrated)
 
 
 class _Turns:

@@ -20,7 +20,7 @@ from types import FrameType
 from medmodel.core import devices
 from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock
+from medmodel.core.storage import Lock, open_log
 from medmodel.language import _
 from medmodel.runs import failures, queue, webhook
 from medmodel.runs.queue import Claim
@@ -132,7 +132,6 @@ def train_claimed(claim: Claim) -> int:
     """Trains a claimed run to its end and says how it ended; 1 if it failed."""
     run = claim.run
     _claims.append(claim)
-    _print_to(run.folder / "log.txt")
     _compute_on(claim.devices)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -141,6 +140,7 @@ def train_claimed(claim: Claim) -> int:
     signal.signal(signal.SIGTERM, stop)
     reporter = StatusWriter(run)
     try:
+        _print_to_log(run)
         state = _work(run, reporter)
     except Exception as error:
         state = RunStatus.FAILED
@@ -200,11 +200,13 @@ def _close_failed(reporter: StatusWriter, error: Exception) -> None:
         )
 
 
-def _print_to(path: Path) -> None:
-    """Sends all output of this process to a file, that of C++ code too."""
+def _print_to_log(run: Run) -> None:
+    """Sends all output of this process to the run's log, that of C++ code too."""
     sys.stdout.flush()
     sys.stderr.flush()
-    with path.open("ab") as log:
+    root = run.folder.parent.parent
+    relative = run.folder.relative_to(root) / "log.txt"
+    with open_log(root, str(relative), append=True) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
 

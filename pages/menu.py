@@ -12,7 +12,7 @@ from pages._shared.common.session_language import (
     offer_languages,
     speak_session_language,
 )
-from pages._shared.common.widgets import not_for_clinical_use
+from pages._shared.common.widgets import errors_shown, not_for_clinical_use
 from pages._shared.presenter.entry import enter_presenter_mode, offer_presenter_mode
 
 ROOT = Path(__file__).resolve().parent
@@ -79,7 +79,9 @@ if presenting:
     enter_presenter_mode(page, presenter)
 else:
     offer_presenter_mode(page, presenter)
-page.run()
+# What a page did not expect to be damaged ends the page, not what stands below it.
+with errors_shown():
+    page.run()
 offer_languages(page.url_path)
 mend_history()
 not_for_clinical_use()

@@ -85,6 +85,18 @@ def test_done(store: RunStore) -> None:
     assert not run.alive
 
 
+def test_a_run_whose_log_is_a_link_is_trained_and_nothing_is_written_there(
+    store: RunStore,
+) -> None:
+    run = store.create(conduct("done"))
+    outside = store.root.parent / "outside.txt"
+    outside.write_text("secret")
+    (run.folder / "log.txt").symlink_to(outside)
+    assert work_on(run).wait() == 0
+    assert "a line from C++" in (run.folder / "log.txt").read_text()
+    assert outside.read_text() == "secret"
+
+
 def test_failed_keeps_traceback_and_names_the_failure(store: RunStore) -> None:
     run = store.create(conduct("fail"))
     assert work_on(run).wait() == 1

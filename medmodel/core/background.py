@@ -17,7 +17,7 @@ from typing import Any
 from medmodel.core.environment import python_environment
 from medmodel.core.errors import MedModelError, os_reason
 from medmodel.core.job import Job
-from medmodel.core.storage import Lock, locked, read_json, write_json
+from medmodel.core.storage import Lock, locked, open_log, read_json, write_json
 from medmodel.language import _
 
 GRACE_SECONDS = 20.0
@@ -79,7 +79,7 @@ class BackgroundTask:
         if self.state().running:
             return
         self.write("starting", started=time.time())
-        with self.log_path.open("wb") as log:
+        with open_log(self.log_path.parent, self.log_path.name) as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *self.arguments],
                 stdin=subprocess.DEVNULL,

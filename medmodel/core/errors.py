@@ -22,7 +22,9 @@ import re
 import struct
 import tokenize
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from medmodel.language import N_, _
 
@@ -92,6 +94,26 @@ class FileError(MedModelError, ValueError):
 
 class Cancelled(MedModelError):
     """Long work was given up on request; what it had finished is kept."""
+
+
+_Parameters = ParamSpec("_Parameters")
+_Value = TypeVar("_Value")
+
+
+def value_or_problem(
+    read: Callable[_Parameters, _Value],
+    *args: _Parameters.args,
+    **kwargs: _Parameters.kwargs,
+) -> tuple[_Value | None, str]:
+    """What a reader returns, and "": or None, and why it cannot, as a sentence.
+
+    For files without which the work goes on, so that their damage is said and stops
+    nothing.
+    """
+    try:
+        return read(*args, **kwargs), ""
+    except MedModelError as error:
+        return None, str(error)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
-from medmodel.core.storage import renaming, unique_name
+from medmodel.core.regular_files import open_regular
+from medmodel.core.storage import renaming, unique_name, unreadable
 from medmodel.language import _
 
 KEY_BYTES = 32
@@ -87,7 +88,11 @@ def _key(path: Path) -> bytes:
         ):
             new.touch(0o600)
             new.write_bytes(secrets.token_bytes(KEY_BYTES))
-    key = path.read_bytes()
+    try:
+        with open_regular(path.resolve()) as file:  # it may be kept elsewhere
+            key = file.read(KEY_BYTES + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
     if len(key) != KEY_BYTES:
         raise DataError(
             _(

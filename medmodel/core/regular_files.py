@@ -1,5 +1,8 @@
 """Opens regular files only, and only inside a folder: no links out of it, no pipes.
 
+For reading, and for writing what grows; files that are replaced whole get a name of
+their own first (`storage.replacing`).
+
 A check of a path says what it was; between the check and the open a link may take its
 place. Here every folder on the way is opened relative to the one before, and none of
 them may be a link (CWE-22, CWE-59, CWE-367).
@@ -11,13 +14,14 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from medmodel.core.environment import data_roots
 from medmodel.language import _
 
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class LinkError(PermissionError):
@@ -30,7 +34,7 @@ def open_regular(path: Path) -> IO[bytes]:
     Raises:
         OSError: It is none of the kind, does not exist or cannot be read.
     """
-    return _regular(str(path), str(path), None)
+    return os.fdopen(_regular(str(path), str(path), None, os.O_RDONLY), "rb")
 
 
 def open_beneath(root: Path, relative: str) -> IO[bytes]:
@@ -45,15 +49,35 @@ def open_beneath(root: Path, relative: str) -> IO[bytes]:
         PermissionError: The path leads out of the folder.
         OSError: There is no such file, it is no regular one, or it cannot be read.
     """
-    names = _steps_down(relative)
-    folder = _open_folder(str(root), None)
-    try:
-        for name in names[:-1]:
-            outer, folder = folder, _open_folder(name, folder)
-            os.close(outer)
-        return _regular(names[-1], f"{root}/{relative}", folder)
-    finally:
-        os.close(folder)
+    with _folder_of(root, relative) as (folder, name):
+        handle = _regular(name, f"{root}/{relative}", folder, os.O_RDONLY)
+        return os.fdopen(handle, "rb")
+
+
+def open_for_writing(
+    root: Path, relative: str, append: bool = False, buffering: int = -1
+) -> IO[bytes]:
+    """Opens a file below a folder for writing, without following any link below it.
+
+    Args:
+        root: The folder, which is no link.
+        relative: The file's path from there; it is made where it is not there.
+        append: Whether all is written behind what is there, and that may be read; else
+            what is there goes.
+        buffering: As of `open`.
+
+    Raises:
+        LinkError: A link is on the way or in its place.
+        PermissionError: The path leads out of the folder.
+        OSError: Something else than a regular file is in its place, or the disk is
+            full or fails.
+    """
+    flags = os.O_RDWR | os.O_CREAT | (os.O_APPEND if append else 0)
+    with _folder_of(root, relative) as (folder, name):
+        handle = _regular(name, f"{root}/{relative}", folder, flags)
+        if not append:  # only now: it is certain whose content goes
+            os.ftruncate(handle, 0)
+        return os.fdopen(handle, "a+b" if append else "r+b", buffering)
 
 
 def open_data_file(folder: Path, relative: str) -> IO[bytes]:
@@ -92,23 +116,38 @@ def _steps_down(path: str) -> list[str]:
     return names
 
 
+@contextlib.contextmanager
+def _folder_of(root: Path, relative: str) -> Iterator[tuple[int, str]]:
+    """The open folder that a path leads to, no link followed, and the last name."""
+    names = _steps_down(relative)
+    folder = _open_folder(str(root), None)
+    try:
+        for name in names[:-1]:
+            outer, folder = folder, _open_folder(name, folder)
+            os.close(outer)
+        yield folder, names[-1]
+    finally:
+        os.close(folder)
+
+
 def _open_folder(name: str, parent: int | None) -> int:
     try:
-        return os.open(name, _FLAGS | os.O_DIRECTORY, dir_fd=parent)
+        return os.open(name, _FLAGS | os.O_RDONLY | os.O_DIRECTORY, dir_fd=parent)
     except OSError as error:
         raise _explained(error, name, parent) from error
 
 
-def _regular(name: str, path: str, folder: int | None) -> IO[bytes]:
+def _regular(name: str, path: str, folder: int | None, flags: int) -> int:
     try:
         # A pipe without a writer would keep who opens it waiting for ever.
-        handle = os.open(name, _FLAGS | os.O_NONBLOCK, dir_fd=folder)
+        flags |= _FLAGS | os.O_NONBLOCK
+        handle = os.open(name, flags, 0o666, dir_fd=folder)
     except OSError as error:
         raise _explained(error, name, folder) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, _("It is no regular file"), path)
-    return os.fdopen(handle, "rb")
+    return handle
 
 
 def _explained(error: OSError, name: str, folder: int | None) -> OSError:

@@ -30,7 +30,7 @@ from medmodel.core.errors import (
     os_reason,
     storage_fault,
 )
-from medmodel.core.regular_files import open_beneath, open_regular
+from medmodel.core.regular_files import open_beneath, open_for_writing, open_regular
 from medmodel.language import _
 
 if TYPE_CHECKING:
@@ -204,6 +204,28 @@ def set_aside(path: Path) -> Path:
     return place
 
 
+def set_irregular_aside(path: Path) -> None:
+    """Makes room where a link, a folder or a pipe is in the place of a file.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        set_aside(path)
+
+
+def open_log(root: Path, relative: str, append: bool = False) -> IO[bytes]:
+    """Opens a file for what a process prints, as `open_for_writing` does.
+
+    A link, a folder or a pipe in its place is set aside: nothing shall depend on a log.
+
+    Raises:
+        OSError: A folder on the way is a link, or the disk is full or fails.
+    """
+    set_irregular_aside(root / relative)
+    return open_for_writing(root, relative, append)
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; None if there is no such file.
 
@@ -327,7 +349,8 @@ def append_rows(
     Raises:
         OSError: The disk is full or fails; the file ends as it did.
     """
-    with path.open("a+b", buffering=0) as file:
+    opened = open_for_writing(path.parent, path.name, append=True, buffering=0)
+    with opened as file:
         start = _end_of_lines(file)
         file.truncate(start)
         data = csv_text([] if start else header, rows).encode()

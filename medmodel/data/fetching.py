@@ -18,6 +18,7 @@ from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
 from medmodel.core.job import UNATTENDED, Job
+from medmodel.core.regular_files import open_for_writing
 from medmodel.data import importing
 from medmodel.data.medmnist import SETS, SIZES, import_npz, md5_of
 from medmodel.language import N_, _
@@ -112,7 +113,7 @@ def _download(address: str, part: Path, most: int, job: Job) -> None:
                 raise DataError(
                     _("{host} offers another file: it is larger than known.", host=host)
                 )
-            with part.open("ab" if goes_on else "wb") as file:
+            with open_for_writing(part.parent, part.name, append=goes_on) as file:
                 while piece := answer.read(_PIECE):
                     have += len(piece)
                     if have > most:

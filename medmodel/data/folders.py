@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 from medmodel.core.environment import data_roots, workspace_root
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, RunError
 from medmodel.language import _
 from medmodel.runs.run import RunStore
 
@@ -89,12 +89,15 @@ def _has_text_name(path: Path) -> bool:
 
 
 def recent_datasets(store: RunStore, limit: int = 6) -> list[Path]:
-    """Folders that the latest runs were trained on, latest first, those still there."""
+    """Folders that the latest runs were trained on, latest first, those still there.
+
+    Runs whose settings cannot be read are left out; the list of runs names them.
+    """
     folders: dict[Path, None] = {}
     for run in store.list()[:50]:
         try:
             folders.setdefault(safe_folder(run.config.dataset))
-        except DataError:
+        except (DataError, RunError):
             continue
         if len(folders) == limit:
             break

@@ -30,6 +30,7 @@ from medmodel.core.environment import workspace_root
 from medmodel.core.errors import MALFORMED, DataError, FileError, ImageError, os_reason
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.regular_files import open_for_writing
 from medmodel.core.storage import (
     Lock,
     file_digest,
@@ -37,6 +38,7 @@ from medmodel.core.storage import (
     read_if_whole,
     remove_temporaries,
     replacing,
+    set_irregular_aside,
     write_json,
 )
 from medmodel.imaging import images, nifti_pair
@@ -332,9 +334,9 @@ class _Journal:
     """
 
     def __init__(self, path: Path, part: Path) -> None:
-        self.file = path.open("a", encoding="utf-8")
+        self.file = open_for_writing(path.parent, path.name, append=True)
         self.pixels = part.open("rb")
-        self.lines: list[str] = []
+        self.lines: list[bytes] = []
         self.settled = time.monotonic()
 
     def __enter__(self) -> _Journal:
@@ -345,7 +347,7 @@ class _Journal:
             self._settle()
 
     def add(self, line: dict[str, Any]) -> None:
-        self.lines.append(json.dumps(line) + "\n")
+        self.lines.append(json.dumps(line).encode() + b"\n")
         if time.monotonic() - self.settled > _SETTLE_EVERY:
             self._settle()
 
@@ -372,6 +374,8 @@ def _resume(
     """Failures and finished positions of an earlier attempt; makes room on the disk."""
     failed: dict[str, str] = {}
     finished: set[int] = set()
+    for path in (part, journal):
+        set_irregular_aside(path)
     if part.exists() and part.stat().st_size == size and journal.exists():
         for text in journal.read_text("utf-8", "replace").splitlines():
             try:
@@ -382,7 +386,7 @@ def _resume(
                 continue
         return failed, finished
     journal.unlink(missing_ok=True)
-    with part.open("wb") as file:
+    with open_for_writing(part.parent, part.name) as file:
         # All at once: a disk too small is told now, not after half an hour.
         os.posix_fallocate(file.fileno(), 0, size)
         file.write(header)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from medmodel.core import audit
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import DataError, RunError
+from medmodel.core.errors import DataError, RunError, value_or_problem
 from medmodel.core.samples import axis_of
 from medmodel.core.storage import read_as, write_json
 from medmodel.data.datasets import Index, load_index
@@ -196,16 +196,16 @@ def write_external_test(
     write_external_copies(run, copies)
     _write_tables(model, run, rows, scores)
     for name in _COPIED:
-        if (model.folder / name).exists():
+        if (model.folder / name).is_file():
             shutil.copy2(model.folder / name, run.folder / name)
     # The model comes after all that a run with a model is expected to have; its
     # temperature and thresholds later still: they were chosen before this was seen.
     shutil.copyfile(model.model_path, run.folder / ".model")
     (run.folder / ".model").rename(run.model_path)
     # Those of a model that was trained on since are none of this one.
-    if stored_temperature(model) is not None:
+    if value_or_problem(stored_temperature, model)[0] is not None:
         _copy(model, run, "calibration.json")
-    if frozen_thresholds(model) is not None:
+    if value_or_problem(frozen_thresholds, model)[0] is not None:
         _copy(model, run, "thresholds.json")
 
 

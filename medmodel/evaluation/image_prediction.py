@@ -27,6 +27,8 @@ class Prediction:
             None if none was.
         ood_problem: Why it could not be compared with the training images, where a
             file is damaged; else "".
+        calibration_problem: Why the model's temperature cannot be used, where its file
+            is damaged; else "".
     """
 
     classes: list[str]
@@ -35,6 +37,7 @@ class Prediction:
     ood: OodResult | None = None
     heatmap: NDArray[np.float32] | None = None
     ood_problem: str = ""
+    calibration_problem: str = ""
 
     @functools.cached_property
     def calibrated(self) -> NDArray[np.float32]:

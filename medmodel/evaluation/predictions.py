@@ -105,9 +105,10 @@ def training_digests(run: Run) -> dict[str, str]:
     """Digest of the pixels -> split, of all images that the training looked at.
 
     Empty for runs of versions that did not write digests.
+
+    Raises:
+        RunError: The run has no split.csv, or it is damaged.
     """
-    if not run.split_path.exists():
-        return {}
     table = read_split(run)
     if "digest" not in table:
         return {}

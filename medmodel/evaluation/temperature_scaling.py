@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DataError
-from medmodel.core.storage import damaged, newer, read_as, write_json
+from medmodel.core.errors import DataError, value_or_problem
+from medmodel.core.storage import damaged, newer, read_as, set_aside, write_json
 from medmodel.evaluation.intervals import MINIMA, too_few, variance_and_quantile
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _
@@ -146,8 +146,14 @@ def calibrate(data: Predictions, temperature: float) -> Predictions:
 
 
 def store_temperature(run: Run, temperature: Temperature) -> None:
-    """Writes the run's calibration.json, which Diagnose reads."""
-    write_json(run.folder / "calibration.json", temperature)
+    """Writes the run's calibration.json, which Diagnose reads.
+
+    One that is damaged is set aside, for somebody who may mend it.
+    """
+    path = run.folder / "calibration.json"
+    if value_or_problem(stored_temperature, run)[1]:
+        set_aside(path)
+    write_json(path, temperature)
 
 
 def stored_temperature(run: Run) -> Temperature | None:

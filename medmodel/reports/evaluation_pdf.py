@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medmodel import __version__
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, value_or_problem
 from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import roc_curve
 from medmodel.evaluation.evaluation import Evaluation
@@ -268,9 +268,16 @@ def _more(page: PdfCanvas, count: int) -> None:
 
 def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.heading(_("Limits"))
-    temperature = stored_temperature(run)
+    temperature, problem = value_or_problem(stored_temperature, run)
     limits = [*run_facts.limits(run, evaluation)]
-    if temperature is None:
+    if problem:
+        limits.append(
+            _(
+                "Whether scores are calibrated is not known: calibration.json is "
+                "damaged."
+            )
+        )
+    elif temperature is None:
         limits.append(_("Scores are as trained, not calibrated."))
     else:
         limits.append(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medmodel.core.config import MODEL_NAMES, RECIPES
+from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import load_index
 from medmodel.evaluation.evaluation import Evaluation
@@ -299,7 +300,11 @@ def _training(run: Run) -> str:
 
 
 def _calibration(run: Run) -> str:
-    temperature = stored_temperature(run)
+    temperature, problem = value_or_problem(stored_temperature, run)
+    if problem:
+        return _(
+            "Whether scores are calibrated is not known: calibration.json is damaged."
+        )
     if temperature is None:
         return _("Scores are not calibrated.")
     return _(

@@ -26,7 +26,7 @@ from medmodel.core import audit, devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device, tensorflow_environment
 from medmodel.core.errors import RunError
-from medmodel.core.storage import Lock, locked, read_as, write_json
+from medmodel.core.storage import Lock, locked, open_log, read_as, write_json
 from medmodel.language import N_, SOURCE, _, speaking
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
@@ -208,7 +208,7 @@ def start_worker(store: RunStore) -> None:
     """Starts an idle worker; it ends at once if there is one already."""
     store.root.mkdir(parents=True, exist_ok=True)
     _children[:] = [child for child in _children if child.poll() is None]
-    with (store.root / "idle.log").open("wb") as log:
+    with open_log(store.root, "idle.log") as log:
         process = subprocess.Popen(
             [*WORKER, "--idle", str(store.root)],
             stdin=subprocess.DEVNULL,

@@ -21,8 +21,14 @@ from pathlib import Path
 import msgspec
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.errors import MALFORMED, FileError, RunError, os_reason
-from medmodel.core.storage import damaged, replacing
+from medmodel.core.errors import (
+    MALFORMED,
+    FileError,
+    RunError,
+    os_reason,
+    value_or_problem,
+)
+from medmodel.core.storage import damaged, read_json, replacing
 from medmodel.language import SOURCE, _, speaking, translate
 from medmodel.runs.copies import copies_among
 from medmodel.runs.notes import FILE as NOTES
@@ -209,16 +215,14 @@ def _load(store: RunStore) -> None:
         _loaded[store.root] = set()
     entries: dict[Path, tuple[_Stamp, Entry]] = {}
     try:
-        catalogue = json.loads((store.root / _FILE).read_bytes())
-        if catalogue["version"] != _VERSION:
+        catalogue = read_json(store.root / _FILE)
+        if catalogue is None or catalogue["version"] != _VERSION:
             return
         for name, line in catalogue["runs"].items():
             line["run"] = Run(store.folder / name)
             stamp = msgspec.convert(line["stamp"], _Stamp)
             entries[store.folder / name] = stamp, msgspec.convert(line, Entry)
-    except FileNotFoundError:
-        return
-    except (*MALFORMED, OSError) as error:
+    except MALFORMED as error:
         log.warning("%s cannot be read, and is made anew: %r", _FILE, error)
         return
     with _lock:
@@ -259,7 +263,9 @@ def _keep(store: RunStore, entries: Iterable[Entry]) -> None:
 def _read(run: Run) -> Entry:
     status, config = run.status, run.config
     problems = [] if config.dataset and status.created else run.lost_files()
-    test_of = run.tested_model
+    test_of, problem = value_or_problem(lambda: run.tested_model)
+    if problem:
+        problems.append(problem)
     loss: tuple[float | None, float | None] = None, None
     tested: tuple[float | None, int] = None, 0
     notes = Notes()
@@ -286,7 +292,7 @@ def _read(run: Run) -> Entry:
         test_images=tested[1],
         has_model=run.has_model,
         notes=notes,
-        test_of=test_of,
+        test_of=test_of or "",
         problems=tuple(problems),
     )
 

@@ -17,6 +17,7 @@ import psutil
 
 from medmodel.core import devices
 from medmodel.core.job import Job
+from medmodel.core.regular_files import open_for_writing
 from medmodel.core.storage import remove_temporaries
 from medmodel.language import N_, _
 from medmodel.runs import tables
@@ -247,8 +248,11 @@ class StatusWriter:
             self.close()
 
     def _set_space_aside(self) -> None:
-        with contextlib.suppress(OSError):  # Then there is nothing to set aside.
-            self._reserve.write_bytes(b"\xff" * RESERVE_BYTES)
+        with (
+            contextlib.suppress(OSError),  # Then there is nothing to set aside.
+            open_for_writing(self.run.folder, self._reserve.name) as file,
+        ):
+            file.write(b"\xff" * RESERVE_BYTES)
 
     def _write_loop(self) -> None:
         while not self._closing.wait(FLUSH_SECONDS):

@@ -30,6 +30,7 @@ from medmodel.core.storage import (
 )
 from medmodel.language import _
 from medmodel.runs.run import Run
+from medmodel.runs.status import RunStatus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,13 +126,7 @@ def read_predictions(run: Run) -> pd.DataFrame:
     try:
         content = _read_checked(run, run.predictions_path)
         if content is None:
-            raise RunError(
-                _(
-                    "The run {title} has no predictions yet: predictions.csv comes "
-                    "when it ends.",
-                    title=run.title,
-                )
-            )
+            raise _no_predictions(run)
         return _parse_predictions(content)
     except FileError as error:
         raise RunError(str(error)) from error
@@ -144,6 +139,24 @@ def read_predictions(run: Run) -> pd.DataFrame:
                 reason=error,
             )
         ) from error
+
+
+def _no_predictions(run: Run) -> RunError:
+    if run.status.state is RunStatus.DONE:
+        return RunError(
+            _(
+                "The run {title} has no predictions.csv any more: restore it from a "
+                "backup, or train again.",
+                title=run.title,
+            )
+        )
+    return RunError(
+        _(
+            "The run {title} has no predictions yet: predictions.csv comes when it "
+            "ends.",
+            title=run.title,
+        )
+    )
 
 
 def _parse_predictions(content: bytes) -> pd.DataFrame:
@@ -309,7 +322,7 @@ def read_split(run: Run) -> pd.DataFrame:
         if content is None:
             raise RunError(
                 _(
-                    "The split.csv of {title} cannot be read: it is gone.",
+                    "The split.csv of {title} is missing: restore it from a backup.",
                     title=run.title,
                 )
             )

@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS
+from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import renaming, replacing
 from medmodel.language import _
 from medmodel.runs.run import Run
@@ -104,7 +105,9 @@ def write_backup(model: keras.Model, run: Run, progress: Progress) -> None:
     with renaming(newest) as temporary:
         np.savez(temporary, **arrays)  # type: ignore[arg-type]
     for path in folder.iterdir():
-        if path != newest:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path != newest:
             path.unlink()
 
 
@@ -146,7 +149,7 @@ def remove_backup(run: Run) -> None:
 
 
 def _restore(model: keras.Model, run: Run, path: Path) -> Progress:
-    with path.open("rb") as file, np.load(file) as arrays:
+    with open_regular(path) as file, np.load(file) as arrays:
         progress = msgspec.json.decode(arrays["progress"].tobytes(), type=Progress)
         _check_best(run, progress.best_loss)
         count = len(_state(model))

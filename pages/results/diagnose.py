@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import DataError, MedModelError
 from medmodel.data.sample_size import test_warnings
 from medmodel.language import _, ngettext, translate
 from medmodel.reports import plots
@@ -142,8 +142,13 @@ def model_sentence(run: Run) -> str:
     """What the model is worth: its accuracy, with interval and n."""
     try:
         evaluation = evaluated(run)
-    except MedModelError:
+    except DataError:  # its predictions hold no test image
         return _("This model was not tested on a test split.")
+    except MedModelError as error:
+        return _(
+            "How well this model does on test images is not known. {reason}",
+            reason=translate(str(error)),
+        )
     return _(
         "Model: accuracy {accuracy} on {images:,} test images.",
         accuracy=evaluation.accuracy,
@@ -226,16 +231,28 @@ def show_alone(answer: Answer) -> None:
             show_bars_of(answer, colours, bar_order(answer))
             show_calibrated(answer)
             st.caption(plain(baseline_sentences(run)), help=meaning("majority class"))
-            show_verdict(answer)
+            with errors_shown():
+                show_verdict(answer)
             show_set(answer)
         show_risk(answer)
     show_neighbours(answer)
 
 
 def show_calibrated(answer: Answer) -> None:
-    """Whether the probabilities are calibrated, and what that is."""
+    """Whether the probabilities are calibrated, what that is, and why it cannot be."""
     sentence = calibration_sentence(answer.prediction.temperature)
     st.caption(sentence, help=meaning("calibrated probability", "calibration"))
+    if problem := answer.prediction.calibration_problem:
+        st.warning(
+            plain(
+                _(
+                    "The calibration that was stored with this model cannot be used. "
+                    "{reason}",
+                    reason=translate(problem),
+                )
+            ),
+            icon=":material/help:",
+        )
 
 
 def show_answers(answers: list[Answer]) -> list[Answer]:
@@ -258,7 +275,8 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
                 entry = meaning("out-of-distribution (OOD)")
                 st.caption(plain(resembles), help=entry)
             if len(answers) <= _CLOSELY:
-                show_verdict(answer)
+                with errors_shown():
+                    show_verdict(answer)
                 show_set(answer)
             shown.append(answer)
     return shown

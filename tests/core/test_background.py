@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from medmodel.core import background
 from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.environment import REPOSITORY, python_environment
 from medmodel.core.errors import DataError
@@ -159,3 +160,15 @@ def test_children_find_package_and_workspace(
     assert environment["MEDMODEL_WORKSPACE"] == str(workspace)
     monkeypatch.delenv("PYTHONPATH")
     assert python_environment()["PYTHONPATH"] == str(REPOSITORY)
+
+
+def test_what_it_prints_is_not_written_through_a_link(
+    task: BackgroundTask, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"secret")
+    task.log_path.symlink_to(outside)
+    task.start()
+    background._processes[-1].wait()
+    assert b"medmodel.nothing" in task.log_path.read_bytes()
+    assert outside.read_bytes() == b"secret"

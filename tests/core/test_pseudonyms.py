@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from pydicom.uid import UID
 
 from medmodel.core import pseudonyms
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, FileError
 from medmodel.core.pseudonyms import (
     LONGEST_SHIFT,
     days_back,
@@ -39,6 +40,20 @@ def test_a_damaged_key_is_not_used(workspace: Path) -> None:
         (workspace / "pseudonym.key").write_bytes(content)
         with pytest.raises(DataError, match="damaged"):
             patient_pseudonym("|4711")
+
+
+def test_a_key_that_is_kept_elsewhere_is_used(workspace: Path, tmp_path: Path) -> None:
+    workspace.mkdir(exist_ok=True)
+    (tmp_path / "secret").write_bytes(bytes(range(32)))
+    (workspace / "pseudonym.key").symlink_to(tmp_path / "secret")
+    assert workspace_key() == bytes(range(32))
+
+
+def test_nobody_waits_for_a_key_that_never_comes(workspace: Path) -> None:
+    workspace.mkdir(exist_ok=True)
+    os.mkfifo(workspace / "pseudonym.key")
+    with pytest.raises(FileError, match=r"pseudonym\.key cannot be read"):
+        patient_pseudonym("|4712")
 
 
 def test_processes_that_start_at_once_agree(workspace: Path) -> None:

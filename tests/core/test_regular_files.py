@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from medmodel.core import regular_files
-from medmodel.core.regular_files import open_beneath, open_data_file, open_regular
+from medmodel.core.regular_files import (
+    LinkError,
+    open_beneath,
+    open_data_file,
+    open_for_writing,
+    open_regular,
+)
 
 
 @pytest.fixture
@@ -143,3 +149,41 @@ def test_no_handle_stays_open(folder: Path) -> None:
             open_beneath(folder, path)
     open_beneath(folder, "class/a.png").close()
     assert len(list(handles.iterdir())) == before
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_a_file_is_written_anew_or_behind_what_is_there(
+    folder: Path, append: bool
+) -> None:
+    for text in (b"one", b"2"):
+        with open_for_writing(folder, "class/log.txt", append) as file:
+            file.write(text)
+    assert content(folder, "class/log.txt") == (b"one2" if append else b"2")
+
+
+@pytest.mark.parametrize("append", [False, True])
+@pytest.mark.parametrize("path", ["log.txt", "linked/a.png", "linked/new.txt"])
+def test_nothing_is_written_through_a_link(
+    folder: Path, path: str, append: bool
+) -> None:
+    outside = folder.parent / "elsewhere"
+    (folder / "log.txt").symlink_to(outside / "a.png")
+    (folder / "linked").symlink_to(outside)
+    with pytest.raises(LinkError):
+        open_for_writing(folder, path, append)
+    assert (outside / "a.png").read_bytes() == b"secret"
+    assert len(list(outside.iterdir())) == 1
+
+
+@pytest.mark.parametrize("path", ["../elsewhere/a.png", "class/../../x", "", "/x"])
+def test_nothing_is_written_outside(folder: Path, path: str) -> None:
+    with pytest.raises(PermissionError, match="outside"):
+        open_for_writing(folder, path)
+    assert (folder.parent / "elsewhere" / "a.png").read_bytes() == b"secret"
+    assert not (folder.parent / "x").exists()
+
+
+def test_a_pipe_is_not_written_to(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        open_for_writing(folder, "pipe")

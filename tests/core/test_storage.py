@@ -446,3 +446,36 @@ def test_damaged_files_are_put_aside_one_beside_the_other(tmp_path: Path) -> Non
         path.write_text(name)
         assert set_aside(path) == tmp_path / name
         assert (tmp_path / name).read_text() == name and not path.exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "folder", "pipe"])
+def test_a_log_is_written_whatever_is_in_its_place(tmp_path: Path, kind: str) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"secret")
+    log = tmp_path / "root" / "log.txt"
+    log.parent.mkdir()
+    if kind == "folder":
+        log.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(log)
+    else:
+        log.symlink_to(outside if kind == "link" else tmp_path / "nothing")
+    with storage.open_log(log.parent, "log.txt") as file:
+        file.write(b"line")
+    assert log.read_bytes() == b"line" and not log.is_symlink()
+    assert os.path.lexists(log.with_name("log.txt.damaged"))
+    assert outside.read_bytes() == b"secret"
+
+
+def test_a_log_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        storage.open_log(tmp_path / "nowhere", "log.txt")
+
+
+def test_rows_are_not_added_through_a_link(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("a\n1\n")
+    (tmp_path / "table.csv").symlink_to(outside)
+    with pytest.raises(OSError, match="link"):
+        storage.append_rows(tmp_path / "table.csv", ["a"], [[2]])
+    assert outside.read_text() == "a\n1\n"

@@ -87,3 +87,7 @@ def test_recent_datasets_come_from_runs_and_still_exist(data: Path) -> None:
     recent = folders.recent_datasets(store)
     assert sorted(recent) == sorted([data / "another", data / "Set two"])
     assert len(folders.recent_datasets(store, limit=1)) == 1
+    for run in store.list():
+        if run.config.dataset.endswith("two"):
+            (run.folder / "config.json").write_text("{")
+    assert folders.recent_datasets(store) == [data / "another"]

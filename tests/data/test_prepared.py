@@ -195,6 +195,27 @@ def test_leftovers_of_other_deaths_are_not_trusted(
     assert (result.pixels.reshape(24, -1).max(1) > 0).all()
 
 
+@pytest.mark.parametrize("name", ["pixels.part", "chunks.jsonl"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_nothing_is_written_through_what_is_no_file(
+    class_folders: Path, tmp_path: Path, name: str, kind: str
+) -> None:
+    table = table_of(class_folders)
+    place = prepared.prepared_folder(class_folders, table["path"].tolist(), SMALL)
+    place.mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"secret")
+    if kind == "link":
+        (place / name).symlink_to(outside)
+    elif kind == "pipe":
+        os.mkfifo(place / name)
+    else:
+        (place / name).mkdir()
+    result = prepare(class_folders, table, SMALL)
+    assert (result.pixels.reshape(24, -1).max(1) > 0).all()
+    assert outside.read_bytes() == b"secret"
+
+
 def test_full_disk_passes_through(
     class_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

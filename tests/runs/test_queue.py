@@ -338,3 +338,18 @@ def test_a_run_is_looked_at_under_the_lock(
     with pytest.raises(RunError, match=message):
         act(run)
     assert run.status.state is RunStatus.DONE
+
+
+def test_what_an_idle_worker_prints_is_not_written_through_a_link(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"secret")
+    workspace.mkdir(exist_ok=True)
+    (workspace / "idle.log").symlink_to(outside)
+    monkeypatch.setattr(queue, "WORKER", (sys.executable, "-c", "print('loaded')"))
+    monkeypatch.setattr(queue, "_children", [])
+    queue.start_worker(RunStore())
+    assert queue._children[0].wait() == 0
+    assert (workspace / "idle.log").read_bytes() == b"loaded\n"
+    assert outside.read_bytes() == b"secret"

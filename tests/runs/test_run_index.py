@@ -149,6 +149,26 @@ def test_a_damaged_catalogue_is_made_anew(
     assert settled.id in (store.root / "catalogue.json").read_text()
 
 
+def test_nobody_waits_for_a_catalogue_that_is_a_pipe(
+    store: RunStore, settled: Run
+) -> None:
+    (store.root / "catalogue.json").unlink()
+    os.mkfifo(store.root / "catalogue.json")
+    (entry,) = run_index.entries(store)
+    assert entry.val_loss == 0.25
+
+
+def test_a_test_whose_model_is_not_known_is_listed_and_named(
+    store: RunStore, settled: Run
+) -> None:
+    (settled.folder / "external.json").write_text("{")
+    start_anew()
+    (store.root / "catalogue.json").unlink()
+    (entry,) = run_index.entries(store)
+    assert entry.test_of == ""
+    assert any("external.json is damaged" in text for text in entry.problems)
+
+
 def test_what_changes_still_is_not_kept(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

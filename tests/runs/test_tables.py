@@ -74,7 +74,7 @@ def test_split_on_disk(run: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (None, "cannot be read"),
+        (None, "is missing"),
         ("", "cannot be read"),
         ("path,patient\na,b\n", "has no column split"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +112,19 @@ def test_a_damaged_backup_counts_as_none(run: Run, damage: str) -> None:
     fresh.optimizer.build(fresh.trainable_variables)
     assert restore(model, run) == Progress()
     assert equal(model, fresh)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_backup_is_left_out_and_removed(run: Run, kind: str) -> None:
+    model, older = saved(run, 1)
+    newer = older.with_name("epoch_00002.npz")
+    if kind == "pipe":
+        os.mkfifo(newer)
+    else:
+        newer.mkdir()
+    assert restore(network(seed=1), run).epoch == 1
+    write_backup(model, run, Progress(3))
+    assert [path.name for path in older.parent.iterdir()] == ["epoch_00003.npz"]
 
 
 def test_an_older_whole_backup_is_better_than_none(run: Run) -> None:

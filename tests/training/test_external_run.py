@@ -78,7 +78,7 @@ def test_a_model_that_is_gone_is_told_in_the_status(
 ) -> None:
     run, test = made
     RunStore().delete(run)
-    monkeypatch.setattr("medmodel.worker._print_to", lambda path: None)
+    monkeypatch.setattr("medmodel.worker._print_to_log", lambda run: None)
     monkeypatch.setattr("medmodel.worker._compute_on", lambda devices: None)
     claim = queue.claim_run(test)
     assert claim is not None

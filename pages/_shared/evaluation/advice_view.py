@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from medmodel.core.errors import value_or_problem
 from medmodel.data.sample_size import class_counts
 from medmodel.language import _, ngettext, translate
 from medmodel.reports.advice import Advice, advice
@@ -23,11 +24,11 @@ VIEW = "view"
 def show_advice(run: Run) -> None:
     """At most three sentences on the run's errors, each with a way to its images."""
     copies = run_cache.copies(run)
+    folder, version = str(run.folder), run_cache.version(run)
+    training, _problem = value_or_problem(_training_images, folder, version)
     sentences = advice(
         run_cache.split(run),
-        None
-        if run.tested_model
-        else _training_images(str(run.folder), run_cache.version(run)),
+        None if run.tested_model else training,
         copies=len(copies.paths),
         all_are_copies=copies.all_are_copies,
     )

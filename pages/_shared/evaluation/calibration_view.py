@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.core.errors import value_or_problem
 from medmodel.evaluation import calibration, temperature_scaling
 from medmodel.evaluation.calibration import brier, reliability_diagram
 from medmodel.evaluation.predictions import Predictions
@@ -146,7 +147,9 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
 def _store(run: Run, temperature: Temperature) -> None:
     if temperature.bounded:
         return
-    stored = temperature_scaling.stored_temperature(run)
+    stored, problem = value_or_problem(temperature_scaling.stored_temperature, run)
+    if problem:
+        st.warning(plain(translate(problem)), icon=":material/help:")
     st.markdown(_effect_sentence(temperature))
     if stored == temperature:
         st.success(_("Stored with the model."), icon=":material/check:")

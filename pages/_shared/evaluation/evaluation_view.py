@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from medmodel.core.errors import value_or_problem
 from medmodel.data.sample_size import class_counts
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.predictions import shared_patients
-from medmodel.language import _, ngettext
+from medmodel.language import _, ngettext, translate
 from medmodel.reports.run_facts import (
     few_patients,
     metrics_with_copies,
@@ -50,29 +51,33 @@ def _class_counts(folder: str, version: int) -> dict[str, dict[str, int]]:
 
 def show_frame(run: Run, evaluation: Evaluation) -> None:
     """What was tested and how far that can be trusted, in as few lines as it takes."""
-    overlap = _shared_patients(str(run.folder), run_cache.version(run))
-    external = bool(run.tested_model)
+    folder, version = str(run.folder), run_cache.version(run)
+    overlap, problem = value_or_problem(_shared_patients, folder, version)
+    sentences = [_measured_sentence(run, evaluation)]
+    if run.tested_model:
+        sentences.append(_mapping_sentence(run))
+    elif not problem:
+        sentences.append(_split_sentence(overlap))
+    reservations = _reservations(run, evaluation, overlap, problem)
     with st.container(gap="xxsmall"):
         st.markdown(
-            " ".join(
-                filter(
-                    None,
-                    [
-                        _measured_sentence(run, evaluation),
-                        _mapping_sentence(run)
-                        if external
-                        else _split_sentence(overlap),
-                    ],
-                )
-            ),
-            help=meaning("split", "leakage"),
+            " ".join(filter(None, sentences)), help=meaning("split", "leakage")
         )
-        for sentence in _reservations(run, evaluation, overlap):
+        for sentence in reservations:
             st.markdown(f":orange[:material/warning:] {plain(sentence)}")
 
 
-def _reservations(run: Run, evaluation: Evaluation, overlap: int | None) -> list[str]:
-    """Why the numbers may promise too much, a sentence for each reason."""
+def _reservations(
+    run: Run, evaluation: Evaluation, overlap: int | None, problem: str
+) -> list[str]:
+    """Why the numbers may promise too much, a sentence for each reason.
+
+    Args:
+        run: What was tested.
+        evaluation: Its numbers.
+        overlap: Patients of the test who are elsewhere, too; None if unknown.
+        problem: Why its split cannot be read; "" if it can.
+    """
     reservations = []
     if run_cache.copies(run).paths:
         reservations.append(str(run_cache.copies(run)))
@@ -88,6 +93,13 @@ def _reservations(run: Run, evaluation: Evaluation, overlap: int | None) -> list
         )
     if 0 < evaluation.patients < MINIMA["accuracy"].patients:
         reservations.append(few_patients(evaluation.patients))
+    if problem:
+        unknown = _(
+            "Whether patients of the test split also occur in training or validation "
+            "is not known. {reason}",
+            reason=translate(problem),
+        )
+        return [*reservations, unknown]
     counts = _class_counts(str(run.folder), run_cache.version(run))
     few = sample_size_warnings(run, evaluation, counts)
     return [*reservations, " ".join(few)] if few else reservations

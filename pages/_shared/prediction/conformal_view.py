@@ -8,7 +8,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel.core.config import MEDICAL_AUGMENTATION
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import MedModelError, RunError
+from medmodel.core.storage import damaged
 from medmodel.evaluation import conformal
 from medmodel.evaluation.conformal import ConformalPredictor
 from medmodel.evaluation.intervals import Estimate
@@ -40,6 +41,10 @@ def show_set(answer: Answer) -> None:
         if not run_cache.version(run):
             return
         validation = run_cache.split(run, "val")
+        if validation.classes != answer.classes:
+            raise RunError(
+                str(damaged(run.predictions_path, _("it is another model's")))
+            )
         coverage = st.session_state.get(f"coverage-{run.id}") or 0.95
         fitted = conformal.fit(validation.scores, validation.truth, coverage)
         st.markdown(

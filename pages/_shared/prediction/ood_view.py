@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import MedModelError, value_or_problem
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation.ood.fitting import MOST_FITTED
 from medmodel.evaluation.ood.results import Neighbour, ThresholdBasis
@@ -91,12 +91,22 @@ def is_unlike_training(answer: Answer) -> bool:
 
 def split_of(answer: Answer) -> str:
     """The split of the run that holds this very image: train, val, or "" for none."""
-    digests = _training_digests(str(answer.run.folder))
+    digests, _problem = _digests_of(answer.run)
     return digests.get(pixel_digest_of(answer.case), "")
 
 
 def _say_if_learned(answer: Answer) -> None:
     split = split_of(answer)
+    if problem := _digests_of(answer.run)[1]:
+        st.caption(
+            plain(
+                _(
+                    "Whether the model was trained on this very image is not known. "
+                    "{reason}",
+                    reason=translate(problem),
+                )
+            )
+        )
     if split == "train":
         st.info(
             _(
@@ -115,9 +125,18 @@ def _say_if_learned(answer: Answer) -> None:
         )
 
 
+def _digests_of(run: Run) -> tuple[dict[str, str], str]:
+    """As from `training_digests`, and why they are not known."""
+    path = run.split_path
+    changed = path.stat().st_mtime_ns if path.exists() else 0
+    return _training_digests(str(run.folder), changed)
+
+
+# The second parameter only makes a new entry where the file has changed.
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _training_digests(folder: str) -> dict[str, str]:
-    return training_digests(Run(Path(folder)))
+def _training_digests(folder: str, changed: int) -> tuple[dict[str, str], str]:
+    digests, problem = value_or_problem(training_digests, Run(Path(folder)))
+    return digests or {}, problem
 
 
 def _say_if_roughly_known(basis: ThresholdBasis) -> None:
@@ -150,9 +169,8 @@ def show_neighbours(answer: Answer) -> None:
 
 def _nearest_sentence(run: Run) -> str:
     """What nearest means, and among which training images, where not among all."""
-    count = sum(
-        split == "train" for split in _training_digests(str(run.folder)).values()
-    )
+    digests, _problem = _digests_of(run)
+    count = sum(split == "train" for split in digests.values())
     # The features of a frozen network's training images were there anyway.
     if run.config.training == "frozen" or count <= MOST_FITTED:
         return _(

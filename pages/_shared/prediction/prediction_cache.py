@@ -11,6 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from medmodel.core import audit
+from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.temperature_scaling import stored_temperature
@@ -86,7 +87,7 @@ def ask(
         MedModelError: The model cannot be asked.
     """
     # A model that was calibrated meanwhile has another answer.
-    version = (*_version(run), stored_temperature(run))
+    version = (*_version(run), *value_or_problem(stored_temperature, run))
     preprocessing, predictions = run.model_facts.preprocessing, _cache("predictions")
     pixels = [prepared(case, preprocessing) for case in cases]
     new = {

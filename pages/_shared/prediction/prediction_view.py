@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import MedModelError, value_or_problem
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.imaging.images import model_input_area
 from medmodel.language import N_, _, ngettext, translate
@@ -113,7 +113,8 @@ def calibration_sentence(temperature: Temperature | None) -> str:
 
 def say_uncalibrated(runs: Sequence[Run]) -> None:
     """Says that scores are those before calibration, where Diagnose shows others."""
-    if any(stored_temperature(run) is not None for run in runs):
+    temperatures = (value_or_problem(stored_temperature, run)[0] for run in runs)
+    if any(temperature is not None for temperature in temperatures):
         st.caption(
             _(
                 "Scores as the models give them, before calibration, like all "
