@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.benchmark.odd_files import FOLDER, Case, difference, layouts
+from medmodel.benchmark.odd_files import FOLDER, Case, difference, label_tables, layouts
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,10 @@ from medmodel.benchmark.odd_files import FOLDER, Case, difference, layouts
         layouts._tables,
         layouts._folders,
         layouts._names,
+        label_tables.encoding_cases,
+        label_tables.form_cases,
+        label_tables.question_cases,
+        label_tables.workbook_cases,
     ],
     ids=lambda table: table.__name__,
 )

@@ -38,7 +38,7 @@ from medmodel.data.layouts.listing import (
     list_folder,
 )
 from medmodel.data.tables import manifest
-from medmodel.data.tables.manifest import Table
+from medmodel.data.tables.columns import NO_COLUMNS, Table
 from medmodel.data.tables.table_layout import (
     TableFacts,
     facts_from_tables,
@@ -108,7 +108,8 @@ def read_layout(folder: Path) -> Layout:
     facts, sentences = _facts(source, tables, others)
     unlabelled = [table.path for table in tables if not table.has_labels]
     names = [path.relative_to(folder).as_posix() for path in unlabelled]
-    names += [path for path, reason in others if reason == manifest.NO_COLUMNS]
+    unread = (NO_COLUMNS, NOT_AN_IMAGE)
+    names += [path for path, reason in others if reason in unread]
     unknown = [name for name in names if name not in choice.tables]
     _check_understood(folder, facts, unknown, paths)
     labels = _one_spelling([fact.label for fact in facts.values()], ignored)

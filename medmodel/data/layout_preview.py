@@ -30,7 +30,8 @@ from medmodel.data.layouts.layout_choice import (
 )
 from medmodel.data.layouts.listing import image_folders, is_no_image, list_folder
 from medmodel.data.layouts.split_names import Role, is_fold, splits_of, without_split
-from medmodel.data.tables.manifest import Table, find_tables, possible_tables
+from medmodel.data.tables.columns import Table
+from medmodel.data.tables.manifest import find_tables, possible_tables
 from medmodel.data.tables.table_preview import TablePreview, preview_table
 
 _DEEPEST = 4
@@ -97,7 +98,7 @@ def preview_layout(folder: Path) -> LayoutPreview:
     question, table = _question(folder)
     listing = list_folder(folder)
     choice = load_choice(folder)
-    found, _ = find_tables(folder, listing.paths)
+    found, _ = find_tables(folder, listing.paths, ask=False)
     read = {table.path.relative_to(folder).as_posix(): table for table in found}
     tables = [
         preview
@@ -131,6 +132,13 @@ def preview_layout(folder: Path) -> LayoutPreview:
     )
 
 
+def preview_in(folder: Path, path: str, encoding: str) -> TablePreview | None:
+    """The preview of a table if its text has this encoding."""
+    paths = list_folder(folder).paths
+    reading = load_choice(folder).tables.get(path)
+    return preview_table(folder, path, paths, reading, encoding)
+
+
 def _reading_of(
     path: str, read: Mapping[str, Table], choice: LayoutChoice
 ) -> TableReading | None:
@@ -147,6 +155,7 @@ def _reading_of(
         label=names.get("label", ""),
         patient=names.get("patient", ""),
         split=names.get("split", ""),
+        encoding=chosen.encoding if chosen else "",
     )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.data.layout_preview import preview_layout
+from medmodel.data.layout import read_layout
+from medmodel.data.layout_preview import preview_in, preview_layout
 from medmodel.data.layouts.layout_choice import (
     FolderReading,
     LayoutChoice,
@@ -104,3 +105,51 @@ def test_a_table_with_unusual_columns_is_guessed_by_its_values(folder: Path) -> 
     assert table.words["what"] == {"a": 2, "b": 2}
     assert table.rows[0] == ["u0", "0.png", "a", "0", "train"]
     assert table.shared == {"what", "when"}
+
+
+def test_a_table_without_a_header_has_numbered_columns(folder: Path) -> None:
+    fill(folder, ["img/1.png", "img/2.png", "img/3.png"])
+    (folder / "train.txt").write_text("p1 1.png ill\np2 2.png well\np3 3.png ill\n")
+    preview = preview_layout(folder)
+    assert preview.question and preview.table == "train.txt"
+    (table,) = preview.tables
+    assert table.header == ["(1)", "(2)", "(3)"] and len(table.rows) == 3
+    assert table.reading == TableReading("(2)", "(3)")
+    save_choice(folder, LayoutChoice(tables={"train.txt": table.reading}))
+    files = {f.path: (f.label, f.split) for f in read_layout(folder).files}
+    assert files == {
+        "img/1.png": ("ill", "train"),
+        "img/2.png": ("well", "train"),
+        "img/3.png": ("ill", "train"),
+    }
+
+
+def test_a_title_is_no_header_of_a_table_that_nobody_knows(folder: Path) -> None:
+    fill(folder, ["img/1.png", "img/2.png"])
+    (folder / "t.csv").write_text("Study 7\n\nnom,sorte\n1.png,a\n2.png,b\n")
+    preview = preview_layout(folder)
+    (table,) = preview.tables
+    assert (table.header, table.reading) == (
+        ["nom", "sorte"],
+        TableReading("nom", "sorte"),
+    )
+    save_choice(folder, LayoutChoice(tables={"t.csv": table.reading}))
+    assert {f.label for f in read_layout(folder).files} == {"a", "b"}
+
+
+def test_readings_of_an_encoding_are_offered(folder: Path) -> None:
+    fill(folder, ["img/1.png", "img/2.png"])
+    text = "file,label\n1.png,s\u00e9v\u00e8re\n2.png,ni\u00f1o\n"
+    (folder / "t.csv").write_bytes(text.encode("cp1252"))
+    preview = preview_layout(folder)
+    assert "does not say its encoding" in preview.question
+    assert preview.table == "t.csv"
+    (table,) = preview.tables
+    assert table.encodings["cp1252"] == ["s\u00e9v\u00e8re", "ni\u00f1o"]
+    other = preview_in(folder, "t.csv", "cp1250")
+    assert other is not None and other.encoding == "cp1250"
+    assert set(other.words["label"]) == {"s\u00e9v\u010dre", "ni\u0144o"}
+    reading = TableReading("file", "label", encoding="cp1250")
+    save_choice(folder, LayoutChoice(tables={"t.csv": reading}))
+    preview = preview_layout(folder)
+    assert not preview.question and preview.tables[0].encoding == "cp1250"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from medmodel.benchmark.odd_files import dicom, difference, nifti
+from medmodel.benchmark.odd_files import dicom, dicom_frames, difference, nifti
 from medmodel.core import sandbox
 
 
@@ -21,7 +21,7 @@ def in_this_process() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("kind", [dicom, nifti])
+@pytest.mark.parametrize("kind", [dicom, dicom_frames, nifti])
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_every_variant_and_every_refusal_is_as_expected(kind: object) -> None:
     cases = list(kind.drawn_cases())  # type: ignore[attr-defined]

@@ -110,3 +110,25 @@ def test_a_table_of_unknown_columns(tmp_path: Path) -> None:
     wait_for_check(folder)
     page.run()
     assert "the class in column 'wie'" in said(page)
+
+
+def test_the_encoding_of_a_table_is_chosen_by_its_words(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "set", ("a", "b"))
+    lines = ["file,label"]
+    for path in sorted(folder.glob("*/*.png")):
+        word = "s\u00e9v\u00e8re" if path.parent.name == "a" else "normal"
+        lines.append(f"{path.relative_to(folder)},{word}")
+    (folder / "t.csv").write_bytes("\n".join(lines).encode("cp1252"))
+    page = checked(folder)
+    assert "does not say its encoding" in page.warning[0].value
+    choice = field(page, "Encoding of its text")
+    options = [option.replace("\\", "") for option in choice.options]
+    assert "Western (Windows): s\u00e9v\u00e8re" in options
+    assert "Central European (Windows): s\u00e9v\u010dre" in options
+    choice.set_value("cp1250").run()
+    assert "s\u00e9v\u010dre" in said(page)
+    press(page, "Read it so")
+    wait_for_check(folder)
+    index = datasets.load_index(folder)
+    assert index is not None and index.classes == ["normal", "s\u00e9v\u010dre"]
+    assert load_choice(folder).tables["t.csv"].encoding == "cp1250"

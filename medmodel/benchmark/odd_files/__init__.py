@@ -42,8 +42,10 @@ TABLES: dict[str, str] = {
     # kind of file -> function of this package that yields cases, given the folder
     "images": "images.cases",
     "dicom": "dicom.cases",
+    "dicom_frames": "dicom_frames.cases",
     "nifti": "nifti.cases",
     "layouts": "layouts.cases",
+    "label_tables": "label_tables.cases",
 }
 
 

@@ -14,7 +14,7 @@ import re
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -110,25 +110,25 @@ def _split_words() -> Iterator[Case]:
             lines = [f"{n}.png,{c},{f}" for n, (f, c) in enumerate(_pairs(both))]
             table = {"all labels.csv": "file,label,split\n" + "\n".join(lines)}
             flat = [f"{n}.png" for n in range(4)]
-            yield _drawn(f"{word} above classes", above, expected)
-            yield _drawn(f"{word} below classes", below, expected)
-            yield _drawn(f"{word} in a column", flat, expected, table=table)
+            yield drawn(f"{word} above classes", above, expected)
+            yield drawn(f"{word} below classes", below, expected)
+            yield drawn(f"{word} in a column", flat, expected, table=table)
     for word in _words(_UNKNOWN):
         known = {f"{c}, {s}": 1 for c in "ab" for s in ("train", "test")}
         folders = [f"{f}/{c}/1.png" for f in ("train", "test", word) for c in "ab"]
         inside = [f"{c}/{f}/1.png" for f in ("train", "test", word) for c in "ab"]
         left = "Left out: 2 files, first {}"
-        yield _drawn(
+        yield drawn(
             f"unknown {word} above", folders, known, left.format(f"{word}/a/1.png")
         )
-        yield _drawn(
+        yield drawn(
             f"unknown {word} below", inside, known, left.format(f"a/{word}/1.png")
         )
         table = {"all labels.csv": f"file,label,split\n0.png,a,train\n1.png,b,{word}"}
         pattern = re.compile(
             rf"labels\.csv names the split '{word}', which is not known"
         )
-        yield _drawn(
+        yield drawn(
             f"unknown {word} in a column", ["0.png", "1.png"], pattern, table=table
         )
 
@@ -154,7 +154,7 @@ def _columns() -> Iterator[Case]:
                     f"{p}{separator}{c}\n" for p, c in zip(paths, "ab", strict=True)
                 )
                 table = {"my data.csv": f"{header}\n{rows}"}
-                yield _drawn(f"{header!r}", paths, {"a": 1, "b": 1}, table=table)
+                yield drawn(f"{header!r}", paths, {"a": 1, "b": 1}, table=table)
 
 
 def _tables() -> Iterator[Case]:
@@ -173,14 +173,14 @@ def _tables() -> Iterator[Case]:
     for name, way in ways.items():
         rows = "".join(f"{way(p)},{p[4]}\n" for p in paths)
         table = {"all labels.csv": f"file,label\n{rows}"}
-        yield _drawn(f"paths {name}", paths, both, table=table)
+        yield drawn(f"paths {name}", paths, both, table=table)
     rows = "".join(f"{p},{p[4]}\n" for p in paths)
     for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"):
         content = f"file,label\n{rows}".encode(encoding)
-        yield _drawn(f"in {encoding}", paths, both, table={"my l.csv": content})
+        yield drawn(f"in {encoding}", paths, both, table={"my l.csv": content})
     values = ["0", "0.0", '"0 "', "1.0"]
     rows = "".join(f"{p},{v}\n" for p, v in zip(paths, values, strict=True))
-    yield _drawn(
+    yield drawn(
         "0 and 0.0",
         paths,
         {"0": 3, "1.0": 1},
@@ -189,19 +189,19 @@ def _tables() -> Iterator[Case]:
     )
     rows = "".join(f"pics/{n}.png,a\n" for n in range(6))
     refusal = re.compile(r"l\.csv names 6 files that are not here, first pics/0\.png")
-    yield _drawn(
+    yield drawn(
         "other files", paths, refusal, table={"my l.csv": f"file,label\n{rows}"}
     )
     rows = "".join(f"{p},{int(p[4] == 'a')},{int(p[4] == 'b')}\n" for p in paths)
     table = {"my l.csv": f"image,MEL,NV\n{rows}"}
-    yield _drawn("a column per class", paths, {"MEL": 2, "NV": 2}, table=table)
+    yield drawn("a column per class", paths, {"MEL": 2, "NV": 2}, table=table)
     for train, test in (("train", "test"), ("train_labels", "test_labels")):
         table = {
             f"{name}.csv": f"file,label\nimg/a{n}.png,a\nimg/b{n}.png,b\n"
             for n, name in enumerate((train, test))
         }
         expected = {f"{c}, {s}": 1 for c in "ab" for s in ("train", "test")}
-        yield _drawn(f"{train}.csv and {test}.csv", paths, expected, table=table)
+        yield drawn(f"{train}.csv and {test}.csv", paths, expected, table=table)
 
 
 def _folders() -> Iterator[Case]:
@@ -212,7 +212,7 @@ def _folders() -> Iterator[Case]:
         paths = [f"{one}/1.png", f"{other}/2.png", "z/1.png"]
         left = f"{other!r} counts as class {name!r}, which looks alike."
         left = "" if one == "\u00e9" else left
-        yield _drawn(f"{one!r} and {other!r}", paths, {name: 2, "z": 1}, left)
+        yield drawn(f"{one!r} and {other!r}", paths, {name: 2, "z": 1}, left)
     masks = {
         "images/a/1.png images/b/1.png masks/a/1.png": "masks/a/1.png",
         "a/images/1.png a/masks/1.png b/images/1.png": "a/masks/1.png",
@@ -224,7 +224,7 @@ def _folders() -> Iterator[Case]:
     }
     for paths_text, left in masks.items():
         expected = {"a": 1, "b": 1}
-        yield _drawn(paths_text, paths_text.split(), expected, f"Left out: {left}")
+        yield drawn(paths_text, paths_text.split(), expected, f"Left out: {left}")
     two_ways = [
         "train/1.png test/1.png",
         "test/p1/1.png control/p1/1.png",
@@ -234,10 +234,10 @@ def _folders() -> Iterator[Case]:
     ]
     for paths_text in two_ways:
         pattern = re.compile("splits?|folds of a cross-validation")
-        yield _drawn(paths_text, paths_text.split(), pattern)
+        yield drawn(paths_text, paths_text.split(), pattern)
     for label in ("test", "training"):
         paths = [f"{label}/1.png", "control/1.png"]
-        yield _drawn(f"a class {label}", paths, {label: 1, "control": 1})
+        yield drawn(f"a class {label}", paths, {label: 1, "control": 1})
 
 
 def _names() -> Iterator[Case]:
@@ -272,29 +272,46 @@ def _names() -> Iterator[Case]:
         )
 
 
-def _drawn(
+def drawn(
     name: str,
     paths: list[str],
     expected: dict[str, int] | re.Pattern[str],
     left: str = "",
-    table: dict[str, str] | dict[str, bytes] | None = None,
+    table: Mapping[str, str] | Mapping[str, bytes] | None = None,
 ) -> Case:
+    """A case of a folder with these files, and of tables beside them.
+
+    Args:
+        name: Of the case.
+        paths: Files, which count as images.
+        expected: As in `Result`, or a pattern of the refusal.
+        left: What is said to be left out.
+        table: Name of a table -> its content.
+    """
     result = expected if isinstance(expected, re.Pattern) else (expected, left)
-    return Case(name, partial(_listed_drawing, paths, table or {}), result)
+    return Case(name, partial(listed_drawing, paths, table or {}), result)
 
 
-def _listed_drawing(
-    paths: list[str], tables: dict[str, str] | dict[str, bytes]
+def listed_drawing(
+    paths: list[str], tables: Mapping[str, str] | Mapping[str, bytes]
 ) -> Result:
+    """What is read of such a folder."""
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place).resolve()
-        contents: dict[str, bytes] = dict.fromkeys(paths, _PIXELS)
-        for name, content in tables.items():
-            contents[name] = content if isinstance(content, bytes) else content.encode()
-        for name, data in contents.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(data)
-        return _listed(folder)
+        return _listed(write_drawing(Path(place), paths, tables))
+
+
+def write_drawing(
+    place: Path, paths: list[str], tables: Mapping[str, str] | Mapping[str, bytes]
+) -> Path:
+    """Writes such a folder; returns its absolute path."""
+    folder = place.resolve()
+    contents: dict[str, bytes] = dict.fromkeys(paths, _PIXELS)
+    for name, content in tables.items():
+        contents[name] = content if isinstance(content, bytes) else content.encode()
+    for name, data in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
 
 
 def _listed(folder: Path) -> Result:

@@ -7,9 +7,12 @@ is to show the very same grey levels or colours.
 from __future__ import annotations
 
 import gzip
+import itertools
 import re
+import tempfile
 from collections.abc import Iterator
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +50,8 @@ def cases(folder: Path) -> Iterator[Case]:
 def drawn_cases() -> Iterator[Case]:
     """Variants of one volume that are to show the same, and what is to be refused."""
     values = np.random.default_rng(0).integers(0, 121, _SHAPE)
-    for kind in (_type_cases, _header_cases, _shape_cases, _hole_cases, _refused_cases):
+    kinds = (_type_cases, _header_cases, _shape_cases, _hole_cases, _pair_cases)
+    for kind in (*kinds, _refused_cases):
         yield from kind(values)
 
 
@@ -141,6 +145,44 @@ def _shape_cases(values: Array) -> Iterator[Case]:
         yield _same(f"shape {series.shape}", _file(series), expected)
     flat = _file(stored[..., 8])
     yield _same("2-D", flat, expected)
+
+
+def _pair_cases(values: Array) -> Iterator[Case]:
+    """Header and voxels in two files: both kinds and orders, packed, in odd letters."""
+    expected = _expected(values)
+    names = (("x.hdr", "x.img"), ("X.HDR", "X.IMG"), ("x.hdr", "x.img.gz"))
+    for kind, order in itertools.product((1, 2), "<>"):
+        image_class = {1: nibabel.Nifti1Pair, 2: nibabel.Nifti2Pair}[kind]
+        header = image_class.header_class(endianness=order)
+        header.set_data_dtype(np.int16)
+        pair = image_class(values.astype(np.int16), _DIAGONAL, header)
+        maps = nibabel.Nifti1Pair.make_file_map()
+        for part in maps.values():
+            part.fileobj = BytesIO()
+        pair.to_file_map(maps)
+        contents = [maps[part].fileobj.getvalue() for part in ("header", "image")]
+        for of_header, of_voxels in (
+            *names,
+            ("x.hdr.gz", "x.img.gz"),
+            ("X.hdr", "x.img"),
+        ):
+            files = dict(zip((of_header, of_voxels), contents, strict=True))
+            name = f"{order}, pair of NIfTI-{kind}, {of_header} and {of_voxels}"
+            result = partial(_compared_pair, files, of_voxels, expected)
+            yield Case(name, result, "the same")
+    alone = partial(_compared_pair, {"x.img": contents[1]}, "x.img", expected)
+    yield Case("voxels alone", alone, re.compile("without its header: put x.hdr"))
+
+
+def _compared_pair(files: dict[str, bytes], voxels: str, expected: Array) -> str:
+    """Written into a data set's folder, those called so compressed."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place).resolve()
+        for name, data in files.items():
+            packed = gzip.compress(data) if name.endswith(".gz") else data
+            (folder / name).write_bytes(packed)
+        pixels = images.decode_data_file(folder, voxels, window=_WINDOW).pixels
+    return "the same" if np.array_equal(pixels, expected) else f"{pixels.shape}, other"
 
 
 def _hole_cases(values: Array) -> Iterator[Case]:

@@ -30,7 +30,12 @@ _USUAL = set(
     "大小新旧舊中国國医醫院学學检檢查报報告原始标標签簽患者男女高低级級期无無有未分区區"
     "정상폐렴암종양성음환자병변이비결핵훈련검증시험데터영좌우상하전후뇌심간신장골피부안위유방혈관"
     "기타학습사진미지악경증중없있출소염낭"
-    "常所見診断検査画像学習訓練検証"
+    "常所見診断検査画像学習訓練検証是否轻輕重度健康糖尿骨折胸部眼底"
+    "腺鳞狀状细細胞瘤囊石出血梗死水症视視网網膜黄黃斑变性青光白内障肝胆膽脾胰膀胱子宫宮卵巢列甲"
+    "关關节節椎髓颅顱动動脉脈静靜气氣支纤纖维維化硬转轉移淋巴黑色素痣基底角皮脂溃潰疡瘍息肉食直新"
+    "冠毒菌真感染早晚手术術头頭颈頸腹足耳鼻喉牙老年人体體文语語岛島群州国地的一不在有这這上为為和"
+    "골절간염낭종선용출혈경색부유두황반당뇨망막녹내백세균바러스석암장방피흑모척추무릎예니오남여"
+    "정상비어도섬은는의가이다한대국인사"
 )
 """Characters that names of medical images hold."""
 
@@ -115,22 +120,31 @@ def _usualness(text: str, at: int, encoding: str) -> float:
         return 0.2 if char.isupper() and text[max(at - 1, 0)].islower() else 0.9
     if encoding in ("cp437", "cp850", "cp1252"):
         return 0.8 * ("\u00c0" <= char <= "\u024f" and char.isalpha() and latin_beside)
-    usual = _usual_share(char, encoding) + 0.5 * (char in _USUAL)
+    usual = character_usualness(char, encoding)
     return 0.6 * usual if latin_beside else usual
+
+
+def character_usualness(char: str, encoding: str) -> float:
+    """How usual a character beyond ASCII of an East Asian encoding is, 0 to 1.5."""
+    return _usual_share(char, encoding) + 0.5 * (char in _USUAL)
 
 
 def _usual_share(char: str, encoding: str) -> float:
     """How usual a character of an East Asian encoding is, by its place in the table."""
     code = char.encode(encoding)
     lead, trail = code[0], code[-1]
+    kana = "\u3041" <= char <= "\u30fe"
+    if kana and encoding in ("gb18030", "euc_jp") and len(code) == 2:
+        return 1.0
     if encoding == "gb18030":
         level = 1.0 if 0xB0 <= lead <= 0xD7 else 0.4
         return level if len(code) == 2 and lead >= 0xA1 and trail >= 0xA1 else 0.1
     if encoding == "cp950":
         return 0.95 if 0xA4 <= lead <= 0xC6 else 0.4
+    if encoding == "euc_jp":
+        return 0.9 if 0xB0 <= lead <= 0xCF else 0.3
     if encoding == "cp949":
         return 0.95 if 0xB0 <= lead <= 0xC8 and trail >= 0xA1 else 0.15
     if len(code) == 1:
         return 0.15  # katakana of half width
-    kana = "\u3041" <= char <= "\u30fe"
     return 1.0 if kana else 0.9 if 0x88 <= lead <= 0x97 else 0.3

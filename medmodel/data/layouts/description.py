@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from medmodel.data.archives.zip_names import ENCODINGS
 from medmodel.data.layouts.layout_choice import FolderReading
+from medmodel.data.tables.encodings import ENCODINGS
 from medmodel.language import N_, _
 
 if TYPE_CHECKING:
-    from medmodel.data.tables.manifest import Table
+    from medmodel.data.tables.columns import Table
 
 _ROLES = {
     "train": N_("{folder} (training)"),
@@ -131,7 +131,7 @@ def of_table(table: Table) -> str:
         name=table.path.name,
         columns=listed(columns),
     )
-    if table.encoding in ENCODINGS:
+    if table.guessed:
         guess = _(
             "Its text does not say its encoding; {encoding} is a guess.",
             encoding=_(ENCODINGS[table.encoding]),

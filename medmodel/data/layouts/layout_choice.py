@@ -45,7 +45,9 @@ class FolderReading:
 
 @dataclass(frozen=True)
 class TableReading:
-    """What the columns of a table mean, by their names in its first line.
+    """What the columns of a table mean, by their names in its header.
+
+    Those of a table without a header are called (1), (2) …
 
     Args:
         file: The column that names the files; "": the table is not used.
@@ -53,6 +55,7 @@ class TableReading:
         patient: The column of the patient; "" if there is none.
         split: The column of the split; "" if there is none.
         splits: Word in that column -> its split; "" left out.
+        encoding: Of its text, as Python calls it; "" where the file says it.
     """
 
     file: str = ""
@@ -60,6 +63,7 @@ class TableReading:
     patient: str = ""
     split: str = ""
     splits: Mapping[str, Role] = field(default_factory=dict)
+    encoding: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,74 +1,40 @@
 """Tables that describe a data set: file, label and, if known, patient and split.
 
-A CSV file in the folder or in its first folders whose first line names a column for
-the files, under any of the usual names, and one for labels, patients or splits; or any
-columns that a person chose. Separators are comma, semicolon, tab or bar; for encodings
-and workbooks see `table_text`. Several tables (train.csv and test.csv) count together.
-Labels may also be one column of 0 and 1 per class.
+A CSV file in the folder or in its first folders whose header names a column for the
+files, under any of the usual names, and one for labels, patients or splits; or any
+columns that a person chose, see `columns`. Separators are comma, semicolon, tab or bar,
+in .txt blanks, too; for encodings see `encodings`, for workbooks `workbook`. Several
+tables (train.csv and test.csv) count together. Labels may also be one column of 0 and 1
+per class.
 """
 
 from __future__ import annotations
 
 import csv
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from medmodel.core.errors import DataError, os_reason
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError, TableReading
-from medmodel.data.layouts.split_names import (
-    KNOWN,
-    Role,
-    split_of,
-    splits_of,
-    without_accents,
-)
-from medmodel.data.tables import table_text
+from medmodel.data.layouts.listing import NOT_AN_IMAGE
+from medmodel.data.layouts.split_names import KNOWN, splits_of
+from medmodel.data.tables import encodings, table_text
+from medmodel.data.tables.columns import FALSE, NO_COLUMNS, TRUE, Table, find_columns
 from medmodel.data.tables.workbook import WORKBOOKS
-from medmodel.language import N_, _
+from medmodel.language import _
 
 _MOST_TABLES = 20
 """Files that are looked into; a data set has one or a few."""
 SUFFIXES = (".csv", ".tsv", ".tab", ".psv", *WORKBOOKS)
-NO_COLUMNS = N_("no table whose first line names file and label")
-"""Why a table is left out of which nobody said what its columns mean."""
-_KINDS_OF_COLUMN = {
-    "file": N_("{column} (file)"),
-    "label": N_("{column} (class)"),
-    "patient": N_("{column} (patient)"),
-    "split": N_("{column} (split)"),
-}
-_WEAK = {"type", "level", "grade", "condition", "y"}
-"""Columns of labels only where no folders are classes."""
+TEXT = ".txt"
+"""A table, too, where it looks like one."""
 SAMPLE_TRUTH = "truth.csv"
 """Where the lesions of the sample data set are; its file names tell its patients."""
-_NAMES = {
-    "file": "file filename filepath path image imagename imagefile imagepath imageid "
-    "imageindex img imgname imgpath imgid imgfile filelocation dicom dicomfile "
-    "dicompath picture fname isicid idcode archivo fichier datei dateiname bild imagen "
-    "файл изображение 文件 文件名 文件路径 图像 图片 图像名 图片名 "
-    "ファイル ファイル名 画像 파일 파일명 이미지 id name uid",
-    "label": "label labels class classname classlabel category target diagnosis dx "
-    "finding findings findinglabels disease pathology condition y grade level clase "
-    "etiqueta diagnostico classe etiquette diagnostic klasse diagnose etikett befund "
-    "класс метка диагноз 标签 標籤 类别 類別 诊断 診斷 診断 ラベル クラス "
-    "분류 라벨 진단 type",
-    "patient": "patient patientid patientnumber subject subjectid person personid "
-    "participant participantid case caseid patientname pid studyid пациент 患者 病人 "
-    "paciente 환자",
-    "split": "split splits datasplit partition subset 划分 分割 sousensemble particion",
-    "maybe split": "set dataset datasettype fold usage phase group stage mode",
-}
-"""Columns as people call them, in small letters without marks, the surest first."""
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "<na>", "-", "?"}
-_TRUE, _FALSE = (
-    {"1", "1.0", "true", "yes", "t", "y"},
-    {"0", "0.0", "false", "no", "f", "n"},
-)
 
 
 class ManifestRow(NamedTuple):
@@ -89,51 +55,11 @@ class ManifestRow(NamedTuple):
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table, its form and what its columns are.
-
-    Args:
-        path: Where it lies.
-        encoding: Of its text.
-        separator: Between its columns.
-        columns: `file`, `label`, `patient`, `split` -> position.
-        classes: Columns of 0 and 1, one per class -> position.
-        flags: Columns that say whether a row is of a split -> train, val or test.
-        split: The split that its own name says, "" if none.
-        unused: Further columns that might be labels.
-        weak: The column of the label, if its name may well mean something else.
-        header: Names of all columns.
-        roles: Word of the split column -> its split, where a person said so.
-    """
-
-    path: Path
-    encoding: str
-    separator: str
-    columns: dict[str, int]
-    classes: dict[str, int] = field(default_factory=dict)
-    flags: dict[int, str] = field(default_factory=dict)
-    split: str = ""
-    unused: tuple[str, ...] = ()
-    weak: str = ""
-    header: tuple[str, ...] = ()
-    roles: Mapping[str, Role] | None = None
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether it says the class of a file."""
-        return "label" in self.columns or bool(self.classes)
-
-    @property
-    def has_splits(self) -> bool:
-        """Whether it says the split of a file."""
-        return "split" in self.columns or bool(self.flags) or bool(self.split)
-
-
 def find_tables(
     folder: Path,
     paths: Sequence[str],
     readings: Mapping[str, TableReading] = {},
+    ask: bool = True,
 ) -> tuple[list[Table], list[tuple[str, str]]]:
     """The tables of a folder that say something of its files.
 
@@ -141,19 +67,22 @@ def find_tables(
         folder: The data set's.
         paths: Its files, relative; tables are looked for up to two folders deep.
         readings: Path of a table -> what a person said that its columns mean.
+        ask: Whether an encoding that is not certain is an error; else it is guessed.
 
     Returns:
         The tables, and (path, reason) of those that are none or are not used.
 
     Raises:
-        AmbiguousLayoutError: A table has changed since a person said what it means.
+        AmbiguousLayoutError: A table has changed since a person said what it means, or
+            its encoding is not certain.
     """
     tables: list[Table] = []
     others: list[tuple[str, str]] = []
+    names = encodings.names_of(paths)
     for path in possible_tables(paths):
         reading = readings.get(path)
         try:
-            table = _find_columns(folder, folder / path, reading)
+            table = find_columns(folder, folder / path, reading, names, ask)
             others += [(path, words) for words in _unread_sheets(folder, path)]
         except OSError as error:
             others.append(
@@ -162,10 +91,12 @@ def find_tables(
         except AmbiguousLayoutError:
             raise
         except DataError as error:
-            others.append((path, str(error).rstrip(".")))
+            reason = NOT_AN_IMAGE if is_text(path) else str(error).rstrip(".")
+            others.append((path, reason))
         else:
             if isinstance(table, str):
-                others.append((path, table))
+                no_table = is_text(path) and table == NO_COLUMNS
+                others.append((path, NOT_AN_IMAGE if no_table else table))
             elif path != SAMPLE_TRUTH or table.has_labels:
                 tables.append(table)
     return _with_splits(folder, tables), others
@@ -173,8 +104,19 @@ def find_tables(
 
 def possible_tables(paths: Sequence[str]) -> list[str]:
     """Those of the files that may be tables by their names, the outermost first."""
-    likely = [p for p in paths if p.casefold().endswith(SUFFIXES) and p.count("/") <= 2]
-    return sorted(likely, key=lambda p: (p.count("/"), p))[:_MOST_TABLES]
+    likely = [
+        path
+        for path in paths
+        if path.casefold().endswith((*SUFFIXES, TEXT)) and path.count("/") <= 2
+    ]
+    # A data set may have a text beside each image.
+    likely.sort(key=lambda path: (is_text(path), path.count("/"), path))
+    return likely[:_MOST_TABLES]
+
+
+def is_text(path: str) -> bool:
+    """Whether a file may be a table, or any other text."""
+    return path.casefold().endswith(TEXT)
 
 
 def _unread_sheets(folder: Path, path: str) -> list[str]:
@@ -253,16 +195,16 @@ def _label(table: Table, line: list[str], label: str) -> tuple[str, str]:
 
 
 def _is(value: str) -> bool:
-    return value.casefold() in _TRUE
+    return value.casefold() in TRUE
 
 
 def _flagged(table: Table, line: list[str]) -> str:
     """The split of a line by columns such as is_train and is_valid."""
     values = {s: line[at].casefold() for at, s in table.flags.items() if at < len(line)}
-    yes = [split for split, value in values.items() if value in _TRUE]
+    yes = [split for split, value in values.items() if value in TRUE]
     if len(yes) == 1:
         return yes[0]
-    if yes or not values or not set(values.values()) <= _FALSE:
+    if yes or not values or not set(values.values()) <= FALSE:
         return ""
     # What is no test image is for training; what is not for training is for the test.
     return "train" if "train" not in values else "test" if len(values) == 1 else ""
@@ -313,7 +255,7 @@ def _lines(table: Table, folder: Path) -> Iterator[list[str]]:
     text = table_text.read_text(folder, table.path, table.encoding)
     lines = table_text.rows(text, table.separator)
     try:
-        yield from itertools.islice(lines, 1, None)
+        yield from itertools.islice(lines, table.rows_above, None)
     except csv.Error as error:
         raise table_text.no_table(table.path) from error
 
@@ -322,134 +264,3 @@ def _and_more(words: Sequence[str]) -> str:
     if len(words) == 1:
         return repr(words[0])
     return _("{word!r} and {count} more", word=words[0], count=len(words) - 1)
-
-
-def _find_columns(
-    folder: Path, path: Path, reading: TableReading | None
-) -> Table | str:
-    """Form and columns of a table, or why it is none.
-
-    Raises:
-        OSError: It cannot be opened.
-        DataError: It is no text.
-        AmbiguousLayoutError: It lacks a column that was chosen.
-    """
-    if reading and not reading.file:
-        return _("not used: a person chose so")
-    if not reading and re.search(r"(?i)submission", path.name):
-        return _("a table of answers to be given, not of labels")
-    text, encoding = table_text.read_head(folder, path)
-    tables = []
-    for separator in table_text.SEPARATORS:
-        try:
-            rows = list(itertools.islice(table_text.rows(text, separator), 50))
-        except csv.Error:
-            continue
-        table = _as_table(path, encoding, separator, rows) if rows else None
-        if reading and rows:
-            table = _chosen(path, encoding, separator, rows[0], reading)
-        if table is not None:
-            tables.append(table)
-    if tables:
-        return max(tables, key=lambda t: (t.has_labels, len(t.columns)))
-    if reading:
-        raise AmbiguousLayoutError(
-            _(
-                "{name} lacks a column that was chosen: {columns}.",
-                name=path.name,
-                columns=_listed(reading),
-            ),
-            path.relative_to(folder).as_posix(),
-        )
-    return NO_COLUMNS
-
-
-def _listed(reading: TableReading) -> str:
-    chosen = {kind: getattr(reading, kind) for kind in _KINDS_OF_COLUMN}
-    return _(", ").join(
-        _(_KINDS_OF_COLUMN[kind], column=name) for kind, name in chosen.items() if name
-    )
-
-
-def _chosen(
-    path: Path, encoding: str, separator: str, header: list[str], reading: TableReading
-) -> Table | None:
-    """The table with the columns that a person chose; None if one is not there."""
-    names = {kind: getattr(reading, kind) for kind in _KINDS_OF_COLUMN}
-    columns = {
-        kind: header.index(name) for kind, name in names.items() if name in header
-    }
-    if len(columns) < sum(map(bool, names.values())):
-        return None
-    return Table(
-        path,
-        encoding,
-        separator,
-        columns,
-        header=tuple(header),
-        roles=reading.splits if reading.split else None,
-    )
-
-
-def _as_table(
-    path: Path, encoding: str, separator: str, rows: list[list[str]]
-) -> Table | None:
-    header = rows[0]
-    columns, candidates = _columns(header)
-    if "file" not in columns:
-        return None
-    if "maybe split" in columns:
-        at = columns.pop("maybe split")
-        values = {row[at].strip() for row in rows[1:] if at < len(row)}
-        if any(splits_of(values).values()):
-            columns.setdefault("split", at)
-    binary = [
-        at
-        for at in range(len(header))
-        if at not in columns.values() and _is_binary(rows, at)
-    ]
-    flags = {at: split for at in binary if (split := _flagged_split(header[at]))}
-    classes = {header[at]: at for at in binary if at not in flags}
-    if "label" in columns or len(classes) < 2:
-        classes = {}
-    if not (classes or flags or {"label", "patient", "split"} & set(columns)):
-        return None
-    label = header[columns["label"]] if "label" in columns else ""
-    return Table(
-        path,
-        encoding,
-        separator,
-        columns,
-        classes,
-        flags,
-        unused=candidates[1:],
-        weak=label if label.casefold() in _WEAK else "",
-        header=tuple(header),
-    )
-
-
-def _columns(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Position of each known column, and the names of all that could be labels."""
-    plain = [re.sub(r"[\W_]+", "", without_accents(name)) for name in header]
-    columns: dict[str, int] = {}
-    labels: tuple[str, ...] = ()
-    for kind, words in _NAMES.items():
-        names = map(without_accents, words.split())
-        positions = [plain.index(name) for name in names if name in plain]
-        positions = [at for at in positions if at not in columns.values()]
-        if positions:
-            columns[kind] = positions[0]
-        if kind == "label":
-            labels = tuple(header[at] for at in dict.fromkeys(positions))
-    return columns, labels
-
-
-def _flagged_split(name: str) -> str:
-    """The split of a column such as "is_train" or "test"."""
-    return split_of(re.sub(r"(?i)^is(?=[_ A-Z])[_ ]?", "", name))
-
-
-def _is_binary(rows: list[list[str]], at: int) -> bool:
-    """Whether a column holds nothing but yes and no."""
-    values = {row[at].strip().casefold() for row in rows[1:] if at < len(row)}
-    return bool(values - {""}) and values <= _TRUE | _FALSE | {""}

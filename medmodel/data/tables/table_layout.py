@@ -14,7 +14,8 @@ from medmodel.core.errors import DataError
 from medmodel.data.layouts.listing import Ignored
 from medmodel.data.layouts.split_names import split_of, splits_of
 from medmodel.data.segmentation_masks import stem
-from medmodel.data.tables.manifest import ManifestRow, Table, read_table
+from medmodel.data.tables.columns import Table
+from medmodel.data.tables.manifest import ManifestRow, read_table
 from medmodel.language import _
 
 

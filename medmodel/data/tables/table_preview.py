@@ -12,7 +12,7 @@ from pathlib import Path
 from medmodel.core.errors import DataError
 from medmodel.data.layouts.layout_choice import TableReading
 from medmodel.data.layouts.split_names import splits_of
-from medmodel.data.tables import table_text
+from medmodel.data.tables import encodings, table_text
 from medmodel.data.tables.manifest import ManifestRow
 from medmodel.data.tables.table_layout import FileLookup
 
@@ -35,6 +35,9 @@ class TablePreview:
         reading: What was chosen, or a guess by the values: `file` is "" where no
             column names files that are here.
         shared: Columns of which a value stands in two rows on average, at least.
+        encoding: In which it is shown.
+        encodings: Those that it may have, the likeliest first -> some of its words
+            beyond ASCII; empty where the file says its encoding.
     """
 
     path: str
@@ -43,10 +46,16 @@ class TablePreview:
     words: Mapping[str, Mapping[str, int]]
     reading: TableReading
     shared: Collection[str]
+    encoding: str
+    encodings: Mapping[str, list[str]]
 
 
 def preview_table(
-    folder: Path, path: str, paths: Sequence[str], reading: TableReading | None = None
+    folder: Path,
+    path: str,
+    paths: Sequence[str],
+    reading: TableReading | None = None,
+    encoding: str = "",
 ) -> TablePreview | None:
     """The preview of one table; None if it cannot be read as one.
 
@@ -55,26 +64,32 @@ def preview_table(
         path: The table's.
         paths: All files of the data set.
         reading: What a person said that it means, if somebody has.
+        encoding: In which it is to be shown; "" for that of the reading, else the
+            likeliest.
     """
+    encoding = encoding or (reading.encoding if reading else "")
     try:
-        _, encoding = table_text.read_head(folder, folder / path)
+        if not encoding:
+            names = encodings.names_of(paths)
+            encoding = table_text.possible_encodings(folder, folder / path, names)[0]
         text = table_text.read_text(folder, folder / path, encoding)
-        separator = table_text.best_separator(text[: table_text.HEAD])
-        header, *rows = table_text.rows(text, separator)
-    except (DataError, OSError, csv.Error, ValueError):
+        words = table_text.decoded_cells(folder, folder / path)
+        header, rows = _table(text, path, paths)
+    except (DataError, OSError, csv.Error, LookupError):
         return None
-    width = len(header)
-    rows = [(row + [""] * width)[:width] for row in rows]
-    words = {
+    counted = {
         name: dict(counts.most_common())
         for at, name in enumerate(header)
         if len(counts := Counter(row[at] for row in rows)) <= MOST_WORDS
     }
-    reading = reading or _guess(header, rows[:_LOOKED_INTO], path, paths)
+    if reading is None or not {reading.file, reading.label} <= {"", *header}:
+        reading = _guess(header, rows[:_LOOKED_INTO], path, paths)
     if not reading.splits:
-        reading = replace(reading, splits=splits_of(words.get(reading.split, {})))
-    shared = {name for name, counts in words.items() if 2 * len(counts) <= len(rows)}
-    return TablePreview(path, header, rows[:5], words, reading, shared)
+        reading = replace(reading, splits=splits_of(counted.get(reading.split, {})))
+    shared = {name for name, counts in counted.items() if 2 * len(counts) <= len(rows)}
+    return TablePreview(
+        path, header, rows[:5], counted, reading, shared, encoding, words
+    )
 
 
 def guess_reading(folder: Path, path: str, paths: Sequence[str]) -> TableReading:
@@ -87,15 +102,30 @@ def guess_reading(folder: Path, path: str, paths: Sequence[str]) -> TableReading
     """
     try:
         text, _ = table_text.read_head(folder, folder / path)
-        separator = table_text.best_separator(text)
-        header, *rows = itertools.islice(
-            table_text.rows(text, separator), _LOOKED_INTO + 1
-        )
-    except (DataError, OSError, csv.Error, ValueError):
+        header, rows = _table(text, path, paths, _LOOKED_INTO)
+    except (DataError, OSError, csv.Error, LookupError):
         return TableReading()
-    width = len(header)
-    rows = [(row + [""] * width)[:width] for row in rows]
     return _guess(header, rows, path, paths)
+
+
+def _table(
+    text: str, path: str, paths: Sequence[str], most: int | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table's text; columns without a header have numbers.
+
+    Raises:
+        csv.Error: It is no table.
+        LookupError: It has no rows.
+    """
+    separator = table_text.best_separator(text[: table_text.HEAD], path)
+    table = list(itertools.islice(table_text.rows(text, separator), most))
+    at = table_text.header_place(table)
+    width = max(len(row) for row in table[at : at + _LOOKED_INTO])
+    table = [(row + [""] * width)[:width] for row in table]
+    lookup = FileLookup([name for name in paths if name != path])
+    if _named_files(table[at], lookup, path.rpartition("/")[0]):
+        return table_text.numbered(width), table[at:]
+    return table[at], table[at + 1 :]
 
 
 def _guess(

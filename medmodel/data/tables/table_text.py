@@ -1,8 +1,7 @@
 """The text of a table, whatever program wrote it: its encoding, separator and rows.
 
-UTF-8 and UTF-16 are certain. Spreadsheets of other countries write an encoding that the
-file does not name (GBK, Shift-JIS, Windows-1252): it is guessed as that of names in ZIP
-files is. A workbook is turned into CSV in the sandbox.
+For texts that are neither UTF-8 nor UTF-16 see `encodings`. A workbook is turned into
+CSV in the sandbox.
 """
 
 from __future__ import annotations
@@ -11,15 +10,16 @@ import codecs
 import csv
 import functools
 import io
+import itertools
 import os
-import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from medmodel.core.errors import DataError, os_reason
 from medmodel.core.regular_files import open_data_file
-from medmodel.data.archives.zip_names import guess_encodings
+from medmodel.data.tables import encodings
 from medmodel.data.tables.workbook import WORKBOOKS, first_sheet
 from medmodel.language import _
 
@@ -27,41 +27,77 @@ MOST_BYTES = 200_000_000
 HEAD = 1 << 16
 """Bytes in which the first line and the encoding show."""
 SEPARATORS = ",;\t|"
-ENCODINGS_BESIDE_UNICODE = ("gb18030", "cp932", "cp949", "cp950", "cp1251", "cp1252")
-"""What spreadsheets write beside Unicode; those of DOS are left to old archives."""
-_MARKS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-"""Byte order marks, the longer first."""
+BLANKS = " "
+"""Any number of blanks and tabs: a separator in texts without any other."""
+MOST_TITLES = 10
+"""Rows within which the header stands."""
 
 
-def read_head(folder: Path, path: Path) -> tuple[str, str]:
+def read_head(
+    folder: Path, path: Path, encoding: str = "", names: Collection[str] = ()
+) -> tuple[str, str]:
     """The first text of a table, and its encoding.
+
+    Args:
+        folder: The data set's.
+        path: The table's.
+        encoding: As somebody chose; "" for the likeliest.
+        names: Of the data set's files, as from `encodings.names_of`.
 
     Raises:
         OSError: It cannot be opened.
         DataError: It is no text, or a workbook that cannot be read.
     """
     content = _content(folder, path, HEAD)
-    encoding = encoding_of(content)
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        return decoder.decode(content), encoding
-    except UnicodeDecodeError as error:
-        raise no_table(path) from error
+    for likely in (
+        [encoding] if encoding else encodings.possible_encodings(content, names)
+    ):
+        decoder = codecs.getincrementaldecoder(likely)()
+        try:
+            return decoder.decode(content), likely
+        except UnicodeDecodeError as error:
+            raise no_table(path) from error
+    raise no_table(path)
+
+
+def possible_encodings(
+    folder: Path, path: Path, names: Collection[str] = ()
+) -> list[str]:
+    """The encodings that the whole text may have, as `encodings.possible_encodings`.
+
+    Raises:
+        DataError: It is too large, cannot be opened, or is no text.
+    """
+    possible = encodings.possible_encodings(_whole(folder, path), names)
+    if not possible:
+        raise no_table(path)
+    return possible
+
+
+def decoded_cells(folder: Path, path: Path) -> dict[str, list[str]]:
+    """What cells beyond ASCII are in each encoding that the text may have.
+
+    Returns:
+        The likeliest encoding first; empty where the file says which it is.
+    """
+    return encodings.decoded_cells(_whole(folder, path))
 
 
 def read_text(folder: Path, path: Path, encoding: str) -> str:
-    """The whole text of a table; `encoding` is that of its first text.
+    """The whole text of a table.
 
     Raises:
         DataError: It is too large, cannot be opened, or is no text.
     """
     try:
-        content = _content(folder, path)
+        return _whole(folder, path).decode(encoding)
+    except UnicodeDecodeError as error:
+        raise no_table(path) from error
+
+
+def _whole(folder: Path, path: Path) -> bytes:
+    try:
+        return _content(folder, path)
     except OSError as error:
         raise DataError(
             _(
@@ -70,14 +106,6 @@ def read_text(folder: Path, path: Path, encoding: str) -> str:
                 reason=os_reason(error),
             )
         ) from error
-    try:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            # The first text was ASCII alone.
-            return content.decode(encoding_of(content))
-    except UnicodeDecodeError as error:
-        raise no_table(path) from error
 
 
 def rows(text: str, separator: str) -> Iterator[list[str]]:
@@ -89,49 +117,67 @@ def rows(text: str, separator: str) -> Iterator[list[str]]:
     Raises:
         csv.Error: It is no table.
     """
-    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+    lines: Iterable[list[str]]
+    if separator == BLANKS:
+        lines = map(str.split, text.removeprefix("\ufeff").splitlines())
+    else:
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    for row in lines:
         if any(map(str.strip, row)) and not row[0].startswith("sep="):
             yield [unicodedata.normalize("NFC", value.strip()) for value in row]
 
 
-def best_separator(text: str) -> str:
-    """The separator that parts most first rows into as many columns as the first."""
+def separators(name: str) -> str:
+    """The separators that a file of this name may have."""
+    return SEPARATORS + BLANKS * name.casefold().endswith(".txt")
+
+
+def best_separator(text: str, name: str = "") -> str:
+    """The separator that parts most first rows into equally many columns, and many."""
 
     def fit(separator: str) -> int:
         try:
-            widths = [len(row) for row in rows(text, separator)][:50]
+            widths = Counter(
+                len(row) for row in itertools.islice(rows(text, separator), 50)
+            )
         except csv.Error:
             return 0
-        return widths[0] * widths.count(widths[0]) if widths and widths[0] > 1 else 0
+        return max((w * count for w, count in widths.items() if w > 1), default=0)
 
-    return max(SEPARATORS, key=fit)
+    found = max(SEPARATORS, key=fit)
+    return found if fit(found) or not name else max(separators(name), key=fit)
 
 
-def encoding_of(content: bytes) -> str:
-    """The encoding of a text of which this is the beginning.
+def header_places(table: Sequence[Sequence[str]]) -> list[int]:
+    """Which of the first rows may be the header: those above are a title.
 
-    UTF-16 by its mark or its zero bytes, else UTF-8 with or without a mark where that
-    is possible, else the likeliest of those that spreadsheets write.
+    A title fills fewer cells than the header below it does.
     """
-    for mark, encoding in _MARKS.items():
-        if content.startswith(mark):
-            return encoding
-    if b"\0" in content[:64]:
-        return "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(content)
-        return "utf-8-sig"
-    except UnicodeDecodeError:
-        # Bytes below 0x30 are no part of a letter in any of these encodings.
-        cells = re.split(rb"[\r\n,\t]+", content)
-        if len(content) >= HEAD and cells[1:]:
-            del cells[-1]  # it may end in the middle of a letter
-        foreign = [cell for cell in cells if not cell.isascii()]
-        guess = guess_encodings(foreign, ENCODINGS_BESIDE_UNICODE)[0]
-        text = b"".join(foreign).decode(guess, "replace")
-        # Of damaged or binary files: letters that no language has.
-        odd = any(unicodedata.category(c) in ("Cc", "Cn", "Co") for c in text)
-        return guess if guess in ENCODINGS_BESIDE_UNICODE and not odd else "utf-8-sig"
+    places, most = [], 0
+    for at, row in enumerate(table[:MOST_TITLES]):
+        cells = sum(map(bool, row))
+        if cells > most:
+            places.append(at)
+            most = cells
+    return places
+
+
+def header_place(table: Sequence[Sequence[str]]) -> int:
+    """The first of these rows that is as long as most and names half of all columns."""
+    usual = Counter((len(row), sum(map(bool, row))) for row in table).most_common(1)
+    if not usual:
+        return 0
+    (width, cells), _count = usual[0]
+    for at in header_places(table):
+        named = sum(map(bool, table[at]))
+        if len(table[at]) >= width and named >= max(2, cells / 2):
+            return at
+    return 0
+
+
+def numbered(width: int) -> list[str]:
+    """What columns without a header are called."""
+    return [f"({number})" for number in range(1, width + 1)]
 
 
 def no_table(path: Path) -> DataError:

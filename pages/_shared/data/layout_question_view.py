@@ -11,7 +11,12 @@ import streamlit as st
 
 from medmodel.core import samples
 from medmodel.data.datasets import index_folder, layout_sentences
-from medmodel.data.layout_preview import Classes, LayoutPreview, preview_layout
+from medmodel.data.layout_preview import (
+    Classes,
+    LayoutPreview,
+    preview_in,
+    preview_layout,
+)
 from medmodel.data.layouts.description import level, listed
 from medmodel.data.layouts.layout_choice import (
     FolderReading,
@@ -19,6 +24,7 @@ from medmodel.data.layouts.layout_choice import (
     TableReading,
 )
 from medmodel.data.layouts.split_names import Role
+from medmodel.data.tables.encodings import ENCODINGS
 from medmodel.data.tables.table_preview import TablePreview
 from medmodel.language import N_, SOURCE, _, speaking, translate
 from medmodel.quality import indexing, thumbnails
@@ -33,7 +39,7 @@ _ROLES: dict[Role, str] = {
     "": N_("Left out"),
 }
 _NONE = N_("None")
-_STRIPS, _IMAGES, _SIDE = 6, 4, 88
+_STRIPS, _IMAGES, _SIDE, _WORDS = 6, 4, 88, 5
 
 
 def show_reading(folder: Path) -> None:
@@ -112,7 +118,7 @@ def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
         if isinstance(option, FolderReading):
             choice = _ask_folders(folder, preview, option)
         else:
-            choice = _ask_table(preview, option)
+            choice = _ask_table(folder, preview, option)
         with st.container(horizontal=True):
             pressed = st.button(
                 _("Read it so"),
@@ -268,8 +274,42 @@ def _show_classes(classes: Classes) -> None:
     show_table(pd.DataFrame(columns), hide_index=True)
 
 
-def _ask_table(preview: LayoutPreview, table: TablePreview) -> LayoutChoice:
+def _ask_encoding(folder: Path, table: TablePreview) -> TablePreview:
+    """The table in the encoding that is chosen, where the file does not say it."""
+    if not table.encodings:
+        return table
+    names = list(table.encodings)
+    chosen = st.selectbox(
+        _("Encoding of its text"),
+        names,
+        index=names.index(table.encoding) if table.encoding in names else 0,
+        format_func=lambda name: plain(
+            _(
+                "{encoding}: {words}",
+                encoding=_(ENCODINGS[name]),
+                words=listed(table.encodings[name][:_WORDS]),
+            )
+        ),
+        help=_(
+            "The file does not say how its letters are written. Choose the line whose "
+            "words are right; if none is, save the table as CSV in UTF-8."
+        ),
+        key=f"encoding of {table.path}",
+    )
+    return table if chosen == table.encoding else _preview_in(folder, table, chosen)
+
+
+@st.cache_data(max_entries=16, ttl=60, show_spinner="…")
+def _preview_in(folder: Path, table: TablePreview, encoding: str) -> TablePreview:
+    with speaking(SOURCE):
+        return preview_in(folder, table.path, encoding) or table
+
+
+def _ask_table(
+    folder: Path, preview: LayoutPreview, table: TablePreview
+) -> LayoutChoice:
     """Which column is which, beside the first rows."""
+    table = _ask_encoding(folder, table)
     everything = st.toggle(_("Show the values of all columns"), key=f"all {table.path}")
     show_table(_first_rows(table, everything), hide_index=True)
     reading = table.reading
@@ -305,7 +345,8 @@ def _ask_table(preview: LayoutPreview, table: TablePreview) -> LayoutChoice:
     if counts:
         text = listed([f"{label} {count:,}" for label, count in counts.items()])
         st.markdown(plain(_("Rows of each class: {counts}", counts=text)))
-    asked = TableReading(**chosen, splits=splits)
+    encoding = table.encoding if table.encodings else ""
+    asked = TableReading(**chosen, splits=splits, encoding=encoding)
     tables = {**preview.choice.tables, table.path: asked}
     return replace(preview.choice, tables=tables)
 

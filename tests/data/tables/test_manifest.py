@@ -393,12 +393,11 @@ def test_a_large_table_is_refused(
 
 def test_no_text_is_one_sentence(beside: Path) -> None:
     path = beside / "labels.csv"
-    path.write_bytes(b"file,label\nx/x_000.png,\xff\x81\x98\n")
+    path.write_bytes(b"file,label\nx/x_000.png,\x01\xff\x81\n")
     assert "labels.csv is no table: save it as CSV in UTF-8" in words(beside)
     lines = b"x/x_001.png,a\n" * (table_text.HEAD // 8)
-    path.write_bytes(b"file,label\n" + lines + b"x/x_000.png,\xff\x81\x98\n")
-    with pytest.raises(DataError, match=r"labels\.csv is no table"):
-        list(manifest.read_table(table_of(beside), beside))
+    path.write_bytes(b"file,label\n" + lines + b"x/x_000.png,\x01\xff\x81\n")
+    assert "labels.csv is no table: save it as CSV in UTF-8" in words(beside)
 
 
 def test_a_table_that_is_gone_is_one_sentence(beside: Path) -> None:
@@ -495,3 +494,116 @@ def test_a_label_with_a_line_break_and_other_line_ends(beside: Path) -> None:
     text = 'file;"no\nte";label\rx/x_000.png;"1\r2";"a\r b"\ry/y_000.png;3;c\r'
     (beside / "labels.csv").write_bytes(text.encode())
     assert set(places(beside).values()) == {("a b", ""), ("c", "")}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_encoding_that_is_not_certain_is_asked_about(
+    beside: Path, late: bool
+) -> None:
+    head = "file,label\n" + "y/y_000.png,well\n" * (table_text.HEAD // 16 * late)
+    text = head + "x/x_000.png,s\u00e9v\u00e8re\ny/y_000.png,well\n"
+    (beside / "labels.csv").write_bytes(text.encode("cp1252"))
+    with pytest.raises(AmbiguousLayoutError, match="does not say its encoding") as told:
+        layout.list_files(beside)
+    assert "'s\u00e9v\u00e8re' or 's\u00e9v\u010dre'" in str(told.value)
+    assert told.value.table == "labels.csv"
+    for encoding, label in (
+        ("cp1252", "s\u00e9v\u00e8re"),
+        ("cp1250", "s\u00e9v\u010dre"),
+    ):
+        reading = TableReading("file", "label", encoding=encoding)
+        save_choice(beside, LayoutChoice(tables={"labels.csv": reading}))
+        assert places(beside)["x/x_000.png"] == (label, "")
+        assert "is a guess" not in " ".join(layout.read_layout(beside).sentences)
+
+
+def test_an_encoding_that_changes_no_class_is_not_asked_about(beside: Path) -> None:
+    text = "file,label,remark\nx/x_000.png,ill,s\u00e9v\u00e8re\ny/y_000.png,well,\n"
+    (beside / "labels.csv").write_bytes(text.encode("cp1252"))
+    assert places(beside)["x/x_000.png"] == ("ill", "")
+    assert "Western (Windows) is a guess" in layout.read_layout(beside).sentences[0]
+
+
+def test_columns_named_after_classes_are_words_of_classes(beside: Path) -> None:
+    text = "file,s\u00e9v\u00e8re,well\nx/x_000.png,1,0\ny/y_000.png,0,1\n"
+    (beside / "labels.csv").write_bytes(text.encode("cp1252"))
+    with pytest.raises(AmbiguousLayoutError, match="does not say its encoding"):
+        layout.list_files(beside)
+
+
+def test_words_of_splits_are_read_in_the_right_encoding(beside: Path) -> None:
+    words = (
+        "\u041e\u0431\u0443\u0447\u0435\u043d\u0438\u0435",
+        "\u0422\u0435\u0441\u0442",
+    )
+    rows = [f"{path},{path[0]},{word}" for path, word in zip(ROWS, words, strict=False)]
+    text = "\n".join(["file,label,split", *rows, ""])
+    (beside / "labels.csv").write_bytes(text.encode("cp1251"))
+    assert [split for _, split in places(beside).values()] == ["train", "test"]
+
+
+ABOVE = {
+    "a title": "Findings of 2019",
+    "a title with separators": "Findings, 2019;;;",
+    "blank lines": "\n \n\n",
+    "a title and blank lines": "Findings\n\n\nExported today\n",
+    "an empty row": ";;;",
+    "a byte order mark and a title": "\ufeffFindings",
+}
+
+
+@pytest.mark.parametrize("above", ABOVE)
+@pytest.mark.parametrize("name", ["labels.csv", "labels.txt", "labels.tsv"])
+@pytest.mark.parametrize("separator", [";", "\t", ",", "|"])
+def test_lines_above_the_header(
+    beside: Path, above: str, name: str, separator: str
+) -> None:
+    lines = ["file;label;remark", "x/x_000.png;ill;a", "y/y_000.png;well;"]
+    text = "\n".join([ABOVE[above], *(x.replace(";", separator) for x in lines)])
+    (beside / name).write_text(text, encoding="utf-8")
+    assert places(beside) == {"x/x_000.png": ("ill", ""), "y/y_000.png": ("well", "")}
+
+
+def test_a_title_of_as_many_cells_is_the_header(beside: Path) -> None:
+    write(beside, "Findings,2019", "file,label", "x/x_000.png,ill", "y/y_000.png,well")
+    assert "labels.csv" not in str(layout.read_layout(beside).sentences)
+
+
+def test_the_header_stands_within_the_first_rows(beside: Path) -> None:
+    for titles, used in ((9, True), (10, False)):
+        lines = ["file,label", "x/x_000.png,ill", "y/y_000.png,well"]
+        write(beside, *["title"] * titles, *lines)
+        assert ("labels.csv" in str(layout.read_layout(beside).sentences)) is used
+
+
+def test_a_text_with_blanks_between_its_columns(beside: Path) -> None:
+    text = "file   label\nx/x_000.png ill\n\ny/y_000.png\t well\n"
+    (beside / "labels.txt").write_text(text, encoding="utf-8")
+    assert places(beside) == {"x/x_000.png": ("ill", ""), "y/y_000.png": ("well", "")}
+    (beside / "labels.txt").rename(beside / "labels.csv")
+    assert "labels.csv" not in str(layout.read_layout(beside).sentences)
+
+
+@pytest.mark.parametrize(
+    "text", ["Read me: files, labels.\nAll is well.\n", "", "\xff", "0 0.5 0.5\n"]
+)
+def test_other_texts_are_no_images_and_no_tables(beside: Path, text: str) -> None:
+    (beside / "README.txt").write_text(text, encoding="latin-1")
+    found = layout.read_layout(beside)
+    assert ("README.txt", "not an image") in found.ignored
+    assert not layout.left_out(found.ignored)
+
+
+def test_texts_beside_images_hide_no_table(beside: Path) -> None:
+    for number in range(30):
+        (beside / f"{number}.txt").write_text("0 0.5 0.5\n")
+    write(beside, "file,label", "x/x_000.png,ill", "y/y_000.png,well")
+    assert places(beside)["x/x_000.png"] == ("ill", "")
+
+
+def test_classes_that_are_words_in_no_encoding_are_asked_about(beside: Path) -> None:
+    label = "\u043d\u043e\u0440\u043c\u0430"
+    text = f"file,label\nx/x_000.png,{label}\ny/y_000.png,well\n"
+    (beside / "labels.csv").write_bytes(text.encode("iso8859_5"))
+    with pytest.raises(AmbiguousLayoutError, match="does not say its encoding"):
+        layout.list_files(beside)

@@ -1,0 +1,352 @@
+"""Encodings that a table's text may have where nothing in the file says so.
+
+UTF-8 and UTF-16 are certain. Spreadsheets of other countries write an encoding that the
+file does not name. The bytes are decoded in each: an encoding is possible where the
+words that come out are words, letters of one language, in an order that it allows. As a
+rule one encoding, or several that give the same text, is left. Where two are left with
+different texts a person has to choose: a guess could rename a class.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from medmodel.data.archives.zip_names import character_usualness
+from medmodel.language import N_
+
+UTF_8 = "utf-8-sig"
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order marks, the longer first."""
+ENCODINGS = {
+    "gb18030": N_("Chinese, simplified (GBK)"),
+    "cp950": N_("Chinese, traditional (Big5)"),
+    "cp932": N_("Japanese (Shift-JIS)"),
+    "euc_jp": N_("Japanese (EUC-JP)"),
+    "cp949": N_("Korean (EUC-KR)"),
+    "cp1252": N_("Western (Windows)"),
+    "cp1250": N_("Central European (Windows)"),
+    "cp1251": N_("Cyrillic (Windows)"),
+    "cp1253": N_("Greek (Windows)"),
+    "cp1254": N_("Turkish (Windows)"),
+    "cp1255": N_("Hebrew (Windows)"),
+    "cp1256": N_("Arabic (Windows)"),
+    "cp1257": N_("Baltic (Windows)"),
+    "cp874": N_("Thai (Windows)"),
+    "iso8859_2": N_("Central European (ISO 8859-2)"),
+    "iso8859_7": N_("Greek (ISO 8859-7)"),
+    "koi8_r": N_("Cyrillic (KOI8-R)"),
+    "mac_roman": N_("Western (Macintosh)"),
+}
+"""Encoding -> what it is called, the likelier of two first; those of DOS are rare."""
+_EAST_ASIAN = ("gb18030", "cp950", "cp932", "euc_jp", "cp949")
+_LATIN = {
+    "German": "äöüß",
+    "French": "àâæçéèêëîïôœùûüÿ",
+    "Spanish": "áéíñóúü",
+    "Portuguese": "áâãàçéêíóôõúü",
+    "Italian": "àèéìíòóùú",
+    "Dutch": "ëïéèöüáó",
+    "Danish": "æøåéó",
+    "Swedish": "åäöé",
+    "Icelandic": "áéíóúýþæöð",
+    "Catalan": "àçéèíïóòúü",
+    "Czech": "áčďéěíňóřšťúůýž",
+    "Slovak": "äáčďéíĺľňóôŕšťúýž",
+    "Polish": "ąćęłńóśźż",
+    "Hungarian": "áéíóöőúüű",
+    "Croatian": "čćđšž",
+    "Romanian": "ăâîşţ",
+    "Turkish": "çğıöşüâîûi̇",
+    "Lithuanian": "ąčęėįšųūž",
+    "Latvian": "āčēģīķļņšūž",
+    "Estonian": "äõöüšž",
+}
+"""Letters beside a to z."""
+_SCRIPTS = {
+    "cp1251": "CYRILLIC",
+    "koi8_r": "CYRILLIC",
+    "iso8859_7": "GREEK",
+    "cp1253": "GREEK",
+    "cp1255": "HEBREW",
+    "cp1256": "ARABIC",
+    "cp874": "THAI",
+}
+"""Encodings of other scripts than the Latin one."""
+_VOWELS = {"CYRILLIC": "аеёиоуъыэюяіїєў", "GREEK": "αεηιουωάέήίόύώϊϋΐΰ"}
+_VOWEL_SHARE = 0.15, 0.8
+"""Of vowels among the letters of a text, at least and at most."""
+_ONLY_LAST = {"HEBREW": "ךםןףץ", "ARABIC": "ةى", "GREEK": "ς"}
+"""Letters that only end a word."""
+_ACCENTED = "άέήίόύώΐΰ"
+"""A Greek word has one of them."""
+_THAI = re.compile(r"(?:[เแโใไ]?[ก-ฮ][\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*[ะาำๅ]*|[ฯๆ])+")
+"""Vowels and tone marks stand at consonants."""
+_MARKS_BETWEEN_WORDS = "–—‘’“”„«»…°µ±×·•§%‰€£ªº¿¡"
+_BETWEEN = "[–—’·׳״\u200c-\u200f]"
+"""What stands inside of words."""
+_MOST_CELLS = 20_000
+_BY_FREQUENCY = {
+    "CYRILLIC": "оаеинтсрвлкмдпуяыьгзбчйхжшюцщэфъіїєґўјљњћђџё",
+    "GREEK": "αοιετσνηυρπκμλςωγδθχφβξζψίάόέήύώϊϋΐΰ",
+    "HEBREW": "יוהלאתשרבממםנדחקפכעטגסןזצףךץ",
+    "ARABIC": "اليمونرتبعدسفهكقحةأجشصطخثذزضىإغظءئآؤپچژگ",
+    "THAI": "านรกงมยเลวอดทสตปะคหแจขใไชพบผถซธณฐฟภศญษโฝฉฎ",
+}
+"""Letters by how often they are met; marks of Thai are met as often as its letters."""
+_RARE = {
+    "koi8_r": 2.0,
+    "mac_roman": 2.0,
+    "iso8859_2": 2.0,
+    "iso8859_7": 2.0,
+    "euc_jp": 2.0,
+}
+"""How much less likely an encoding is, before anything was seen."""
+_AMONG_LETTERS = re.compile(r"[a-z](?=[^\x00-\x7f])|[^\x00-\x7f](?=[a-z])")
+"""A small letter beside a character beyond ASCII."""
+_LOG_ASCII = -3.5
+_CERTAIN = 6.0
+"""How much likelier (natural logarithm) the best of several encodings has to be."""
+
+
+def possible_encodings(content: bytes, names: Collection[str] = ()) -> list[str]:
+    """Encodings that a text may have, the likeliest first; none if it is no text.
+
+    Args:
+        content: The text, or the beginning of it.
+        names: As from `names_of`: what a file of the data set is called so is right.
+
+    Returns:
+        One where that is certain; else such as give different texts.
+    """
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return [encoding]
+    if b"\0" in content[:64]:
+        return ["utf-16-be" if content[:1] == b"\0" else "utf-16-le"]
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(content)
+        return [UTF_8]
+    except UnicodeDecodeError:
+        return _of_cells(_foreign_cells(content), names)
+
+
+def decoded_cells(content: bytes) -> dict[str, list[str]]:
+    """Cells beyond ASCII as decoded in every encoding that can be, likeliest first.
+
+    Empty where the text says its encoding, or nothing is beyond ASCII.
+    """
+    likely = possible_encodings(content)
+    if likely and likely[0] not in ENCODINGS:
+        return {}
+    texts = _decoded(_foreign_cells(content))
+    return {
+        encoding: texts[encoding]
+        for encoding in dict.fromkeys([*likely, *texts])
+        if encoding in texts
+    }
+
+
+def names_of(paths: Iterable[str]) -> set[str]:
+    """Names of the files and folders on some paths, beyond ASCII."""
+    names = {
+        _stem(part) for path in paths if not path.isascii() for part in path.split("/")
+    }
+    return {name for name in names if not name.isascii()}
+
+
+def is_language(words: Sequence[str], encoding: str) -> bool:
+    """Whether texts are words of one language that this encoding is for."""
+    tokens = [token for word in words for token in _tokens(word)]
+    if not tokens or encoding in _EAST_ASIAN:
+        return all(map(_is_text, words))
+    letters = "".join(tokens)
+    if not all(c.isalpha() or unicodedata.category(c) in ("Mn", "Mc") for c in letters):
+        return False
+    script = _SCRIPTS.get(encoding, "LATIN")
+    if any(_script(c) != script for c in letters):
+        return False
+    if script != "LATIN":
+        return _is_script(tokens, script)
+    mostly_plain = 3 * sum(not c.isascii() for c in letters) <= 2 * len(letters)
+    return (
+        mostly_plain
+        and all(map(_is_of_one_language, tokens))
+        and not any(map(_has_odd_capitals, tokens))
+    )
+
+
+def _is_of_one_language(letters: str) -> bool:
+    foreign = {c for c in letters.lower() if not c.isascii()}
+    return any(foreign <= set(alphabet) for alphabet in _LATIN.values())
+
+
+def _foreign_cells(content: bytes) -> list[bytes]:
+    """Cells beyond ASCII, each once, without the last one, which may be cut."""
+    cells = re.split(rb"[\r\n,;\t]+", content)
+    foreign = dict.fromkeys(cell for cell in cells[:-1] if not cell.isascii())
+    return list(foreign)[:_MOST_CELLS] or [cell for cell in cells if not cell.isascii()]
+
+
+def likely_encodings(
+    words: Mapping[str, Sequence[str]], known: Mapping[str, int] = {}
+) -> list[str]:
+    """Those in which a text is as likely as in the likeliest, which comes first.
+
+    Args:
+        words: Encoding -> some words of the text as decoded in it.
+        known: Encoding -> number of words that are names of files.
+    """
+    most = max((known.get(encoding, 0) for encoding in words), default=0)
+    scores = {
+        encoding: _log_likelihood(texts, encoding)
+        for encoding, texts in words.items()
+        if known.get(encoding, 0) == most
+    }
+    best = max(scores.values(), default=0.0)
+    likely = [e for e, score in scores.items() if score > best - _CERTAIN]
+    return sorted(likely, key=lambda encoding: -scores[encoding])
+
+
+def _of_cells(cells: Sequence[bytes], names: Collection[str]) -> list[str]:
+    """Encodings in which most cells are words, and are called as files are."""
+    texts = _decoded(cells)
+    fitting = {
+        encoding: sum(is_language([word], encoding) for word in words)
+        for encoding, words in texts.items()
+    }
+    most = max(fitting.values(), default=0)
+    texts = {e: words for e, words in texts.items() if most and fitting[e] == most}
+    known = {e: sum(_stem(w) in names for w in words) for e, words in texts.items()}
+    return likely_encodings(texts, known)
+
+
+def _decoded(cells: Sequence[bytes]) -> dict[str, list[str]]:
+    """The cells in each encoding in which all are text; none like one before it."""
+    texts: dict[str, list[str]] = {}
+    for encoding in ENCODINGS:
+        try:
+            words = [cell.decode(encoding) for cell in cells]
+        except UnicodeDecodeError:
+            continue
+        if words not in texts.values() and all(map(_is_text, words)):
+            texts[encoding] = words
+    return texts
+
+
+def _is_text(word: str) -> bool:
+    return not any(unicodedata.category(c) in ("Cc", "Cn", "Co", "Cs") for c in word)
+
+
+def _log_likelihood(words: Sequence[str], encoding: str) -> float:
+    """Logarithm of how likely a text is in a language of an encoding, roughly.
+
+    Letters are met about as often as their place in a list by frequency is near its
+    beginning (Zipf).
+    """
+    if encoding not in ENCODINGS:
+        return 0.0
+    asian, script = encoding in _EAST_ASIAN, _SCRIPTS.get(encoding, "LATIN")
+    letters = "".join(c for word in words for c in word)
+    total = sum(
+        _log_asian(char, encoding) if asian else _log_letter(char, script)
+        for char in letters
+    )
+    if asian:
+        total -= 4.0 * sum(len(_AMONG_LETTERS.findall(word)) for word in words)
+    else:
+        # Names in capitals alone are rarer than others.
+        total -= sum(
+            not b.isascii() and a.isupper() and b.isupper()
+            for a, b in zip(letters, letters[1:], strict=False)
+        )
+    if script == "LATIN" and not asian and not _is_of_one_language(letters):
+        total -= 3.0
+    return total - _RARE.get(encoding, 0.0)
+
+
+def _log_asian(char: str, encoding: str) -> float:
+    if char.isascii():
+        return _LOG_ASCII
+    usual = character_usualness(char, encoding)
+    if "\u3041" <= char <= "\u30fe":
+        # So few that each is met often, if the language has them.
+        usual = 0.3 if encoding == "cp950" else usual + 0.5
+    if encoding == "cp949" and usual > 0.9:
+        usual += 0.1
+    return 6.0 * usual - 13.5
+
+
+def _log_letter(char: str, script: str) -> float:
+    if char.isascii():
+        return _LOG_ASCII
+    if char in "–’" or unicodedata.category(char) == "Mn":
+        return _LOG_ASCII
+    order = _BY_FREQUENCY.get(script, "")
+    if not order:
+        return _LOG_ASCII if char.isalpha() else -7.0
+    place = order.find(char.lower())
+    return -1.4 - math.log1p(place if place >= 0 else 2 * len(order))
+
+
+def _stem(word: str) -> str:
+    """The last part of a path without its suffix, in small letters."""
+    name = re.split(r"[/\\]", unicodedata.normalize("NFC", word).strip("\"' "))[-1]
+    return re.sub(r"\.\w+$", "", name).casefold()
+
+
+def _tokens(text: str) -> list[str]:
+    """The words of a text that hold letters beyond ASCII."""
+    parts = re.split(r"[\x00-@\[-`{-\x7f]+", text)
+    parts = [
+        word
+        for part in parts
+        for word in re.split(_BETWEEN, part.strip(_MARKS_BETWEEN_WORDS))
+    ]
+    return [part for part in parts if part and not part.isascii()]
+
+
+def _script(char: str) -> str:
+    return unicodedata.name(char, "").partition(" ")[0]
+
+
+def _is_script(tokens: Sequence[str], script: str) -> bool:
+    """Whether words of another script than the Latin one are such as it allows."""
+    if script == "THAI":
+        return all(map(_THAI.fullmatch, tokens))
+    if any(c in _ONLY_LAST.get(script, "") for token in tokens for c in token[:-1]):
+        return False
+    if script == "HEBREW":
+        return "".join(tokens).isalpha()
+    if script == "ARABIC":
+        return True
+    letters = "".join(tokens).lower()
+    least, most = (share * len(letters) for share in _VOWEL_SHARE)
+    vowels = sum(c in _VOWELS[script] for c in letters)
+    if len(letters) > 4 and not least <= vowels <= most:
+        return False
+    if any(sum(c in _ACCENTED for c in token) > 1 for token in tokens):
+        return False
+    if any(token[-1] == "σ" for token in tokens):  # a final one is written otherwise
+        return False
+    return not any(map(_has_odd_capitals, tokens))
+
+
+def _has_odd_capitals(word: str) -> bool:
+    """Whether a letter beyond ASCII is a capital where the others are small, or not."""
+    foreign = [c for c in word if not c.isascii() and c != "ß"]
+    if any(map(str.islower, word)) and any(
+        c.isupper() for c in foreign if c not in word[:1]
+    ):
+        return True
+    others = [c for c in word if c.isascii() and c.isalpha()]
+    capitals = len(others) > 1 and all(map(str.isupper, others))
+    return capitals and any(map(str.islower, foreign))
