@@ -39,6 +39,7 @@ from medmodel.data.layouts.listing import (
 )
 from medmodel.data.tables import manifest
 from medmodel.data.tables.columns import NO_COLUMNS, Table
+from medmodel.data.tables.split_lists import UNUSED, find_lists
 from medmodel.data.tables.table_layout import (
     TableFacts,
     facts_from_tables,
@@ -102,14 +103,19 @@ def read_layout(folder: Path) -> Layout:
     choice = load_choice(folder)
     stats, ignored, paths = listing.stats, listing.ignored, listing.paths
     tables, others = manifest.find_tables(folder, paths, choice.tables)
+    unread = [path for path, reason in others if reason in (NO_COLUMNS, NOT_AN_IMAGE)]
+    unread = [path for path in unread if path not in choice.tables]
+    if not any(table.has_splits for table in tables):
+        lists, unused = find_lists(folder, paths, unread)
+        tables += lists
+        others = [(p, UNUSED if p in unused else reason) for p, reason in others]
     used = {table.path.relative_to(folder).as_posix() for table in tables}
     paths = [path for path in paths if path not in used]
     source = _Source(folder, paths, choice.folders, ignored)
     facts, sentences = _facts(source, tables, others)
     unlabelled = [table.path for table in tables if not table.has_labels]
     names = [path.relative_to(folder).as_posix() for path in unlabelled]
-    unread = (NO_COLUMNS, NOT_AN_IMAGE)
-    names += [path for path, reason in others if reason in unread]
+    names += [path for path in unread if path not in used]
     unknown = [name for name in names if name not in choice.tables]
     _check_understood(folder, facts, unknown, paths)
     labels = _one_spelling([fact.label for fact in facts.values()], ignored)
@@ -380,21 +386,22 @@ def _supplemented(
     source: _Source, tables: Sequence[Table], facts: _Facts, sentences: list[str]
 ) -> tuple[_Facts, list[str]]:
     """The facts with patients and splits of tables that know no labels."""
-    for table in tables:
-        if table.has_labels:
-            continue
-        more, reasons = facts_from_tables(source.folder, [table], list(facts))
+    unlabelled = [table for table in tables if not table.has_labels]
+    # Of train.csv and test.csv each names some of the files.
+    with_splits = [table for table in unlabelled if table.has_splits]
+    groups = [[table] for table in unlabelled if not table.has_splits]
+    for group in filter(None, [with_splits, *groups]):
+        named = _(" or ").join(table.path.name for table in group[:3])
+        more, reasons = facts_from_tables(source.folder, group, list(facts))
         if not more:
-            source.ignored.append((table.path.name, _("names no file that is here")))
+            source.ignored.append((named, _("names no file that is here")))
             continue
         source.ignored.extend(reasons)
-        sentences.append(description.of_table(table))
+        sentences += map(description.of_table, group)
         for path, fact in list(facts.items()):
             known = more.get(path, TableFacts())
-            if table.has_splits and not known.split:
-                source.ignored.append(
-                    (path, _("no split in {name}", name=table.path.name))
-                )
+            if group is with_splits and not known.split:
+                source.ignored.append((path, _("no split in {name}", name=named)))
                 del facts[path]
                 continue
             facts[path] = TableFacts(

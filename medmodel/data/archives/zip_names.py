@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from medmodel.data.archives.zip_reader import ZipEntry
+from medmodel.data.language_words import EAST_ASIAN, SCRIPTS, is_language
 from medmodel.language import N_
 
 ENCODINGS = {
@@ -22,6 +23,17 @@ ENCODINGS = {
     "cp437": N_("Western (DOS)"),
     "cp850": N_("Western European (DOS)"),
     "cp1252": N_("Western (Windows)"),
+    "cp852": N_("Central European (DOS)"),
+    "cp1250": N_("Central European (Windows)"),
+    "cp737": N_("Greek (DOS)"),
+    "cp1253": N_("Greek (Windows)"),
+    "cp857": N_("Turkish (DOS)"),
+    "cp1254": N_("Turkish (Windows)"),
+    "cp862": N_("Hebrew (DOS)"),
+    "cp1255": N_("Hebrew (Windows)"),
+    "cp720": N_("Arabic (DOS)"),
+    "cp1256": N_("Arabic (Windows)"),
+    "cp874": N_("Thai (Windows)"),
 }
 """Encodings of names, the likelier of two that fit alike first."""
 _USUAL = set(
@@ -98,16 +110,16 @@ def _is_utf8(name: bytes) -> bool:
 
 def _score(texts: Sequence[str], encoding: str) -> float:
     """How usual the characters beyond ASCII are, 0 to 1.5 on average."""
-    scores = [
-        _usualness(text, at, encoding)
-        for text in dict.fromkeys(part for text in texts for part in text.split("/"))
-        for at, char in enumerate(text)
-        if not char.isascii()
-    ]
+    scores = []
+    for text in dict.fromkeys(part for text in texts for part in text.split("/")):
+        words = encoding in EAST_ASIAN or is_language([text], encoding)
+        for at, char in enumerate(text):
+            if not char.isascii():
+                scores.append(_usualness(text, at, encoding, words))
     return sum(scores) / max(len(scores), 1)
 
 
-def _usualness(text: str, at: int, encoding: str) -> float:
+def _usualness(text: str, at: int, encoding: str, words: bool) -> float:
     char = text[at]
     if not char.isprintable():
         return -1.0
@@ -117,9 +129,13 @@ def _usualness(text: str, at: int, encoding: str) -> float:
         if not ("\u0410" <= char <= "\u044f" or char in "\u0401\u0451") or latin_beside:
             return 0.0
         # Within a word, capitals do not follow small letters.
-        return 0.2 if char.isupper() and text[max(at - 1, 0)].islower() else 0.9
-    if encoding in ("cp437", "cp850", "cp1252"):
-        return 0.8 * ("\u00c0" <= char <= "\u024f" and char.isalpha() and latin_beside)
+        odd = char.isupper() and text[max(at - 1, 0)].islower()
+        return 0.2 if odd else 0.9 if words else 0.5
+    if encoding in SCRIPTS:
+        return 0.85 * (words and char.isalpha() and not latin_beside)
+    if encoding not in EAST_ASIAN:
+        letter = "\u00c0" <= char <= "\u024f" and char.isalpha()
+        return 0.8 * (words and letter and latin_beside)
     usual = character_usualness(char, encoding)
     return 0.6 * usual if latin_beside else usual
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from medmodel.data.language_words import is_language
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError, TableReading
 from medmodel.data.layouts.split_names import (
     Role,
@@ -203,7 +204,7 @@ def _certain_encoding(
     words = {
         encoding: _words_of_classes(folder, table, encoding) for encoding in possible
     }
-    language = {e: w for e, w in words.items() if encodings.is_language(w, e)}
+    language = {e: w for e, w in words.items() if is_language(w, e)}
     likely = encodings.likely_encodings(language or words)
     different = {tuple(words[encoding]): encoding for encoding in reversed(likely)}
     if not ask or (language and len(different) == 1):

@@ -90,12 +90,12 @@ def test_usual_characters_by_their_place_in_the_table(
         ("M\u00fcller", "cp437", 0.8),
         ("M\u00fcller and more words", "cp437", 0.8),
         ("a/\u00fc/b", "cp437", 0.0),
-        ("M\u00fc\u2592", "cp437", 0.4),
+        ("M\u00fc\u2592", "cp437", 0.0),
         ("\u0440\u0430\u043a", "cp866", 0.9),
         ("\u0401", "cp866", 0.9),
         ("x\u0440", "cp866", 0.0),
-        ("\u0440\u0410", "cp866", 0.55),
-        ("M\u00fc\u0085", "cp1252", -0.1),
+        ("\u0440\u0410", "cp866", 0.35),
+        ("M\u00fc\u0085", "cp1252", -0.5),
     ],
 )
 def test_how_usual_a_name_is(text: str, encoding: str, score: float) -> None:
@@ -110,3 +110,44 @@ def test_the_same_bytes_are_certain_where_an_entry_says_so() -> None:
     decoded = zip_names.decode_names([entry(name), entry(name, True)], "gb18030")
     assert decoded[0] == "\u5f02\u5e38"
     assert decoded[1].encode("utf-8", "surrogateescape") == name
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp852", ["zdrav\u00fd", "p\u0159\u00edznak"]),
+        ("cp852", ["prawid\u0142owy", "gru\u017alica"]),
+        ("cp1250", ["\u017c\u00e1dn\u00fd", "p\u0159\u00edznak"]),
+        (
+            "cp737",
+            [
+                "\u03c6\u03c5\u03c3\u03b9\u03bf\u03bb\u03bf\u03b3\u03b9\u03ba\u03cc",
+                "\u03ba\u03b1\u03bb\u03bf\u03ae\u03b8\u03b7\u03c2",
+            ],
+        ),
+        (
+            "cp1253",
+            [
+                "\u03c6\u03c5\u03c3\u03b9\u03bf\u03bb\u03bf\u03b3\u03b9\u03ba\u03cc",
+                "\u03ba\u03b1\u03bb\u03bf\u03ae\u03b8\u03b7\u03c2",
+            ],
+        ),
+        ("cp1256", ["\u0633\u0644\u064a\u0645", "\u0645\u0631\u064a\u0636"]),
+        ("cp874", ["\u0e1b\u0e01\u0e15\u0e34"]),
+        ("cp1252", ["sj\u00faklingur"]),
+    ],
+)
+def test_words_of_more_languages_are_guessed(encoding: str, names: list[str]) -> None:
+    guess = zip_names.guess_encodings([name.encode(encoding) for name in names])[0]
+    assert [name.encode(encoding).decode(guess) for name in names] == names
+
+
+@pytest.mark.parametrize("encoding", ["cp857", "cp862", "cp1255", "cp720", "cp1254"])
+def test_encodings_of_short_words_are_offered(encoding: str) -> None:
+    word = {
+        "cp857": "de\u011fil",
+        "cp1254": "de\u011fil",
+        "cp720": "\u0648\u0631\u0645",
+    }
+    name = word.get(encoding, "\u05ea\u05e7\u05d9\u05df").encode(encoding)
+    assert encoding in zip_names.guess_encodings([name])

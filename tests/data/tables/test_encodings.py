@@ -9,10 +9,10 @@ from collections import Counter
 import pytest
 from babel import Locale
 
+from medmodel.data.language_words import is_language
 from medmodel.data.tables.encodings import (
     ENCODINGS,
     decoded_cells,
-    is_language,
     likely_encodings,
     names_of,
     possible_encodings,
@@ -166,41 +166,3 @@ def test_every_reading_is_offered_the_likeliest_first() -> None:
     assert offered["cp1250"] == ["sévčre", "bénin"]
     assert set(offered) <= set(ENCODINGS)
     assert set(list(offered)[:2]) == {"cp1252", "cp1250"}
-
-
-@pytest.mark.parametrize(
-    ("words", "encoding"),
-    [
-        (["pøíznak"], "cp1252"),  # no language has both
-        (["LÑsion"], "mac_roman"),
-        (["GRößE"], "cp1252"),
-        (["³ód"], "cp1252"),
-        (["прстнв"], "cp1251"),
-        (["НОРма"], "cp1251"),
-        (["лёd"], "cp1251"),
-        (["σφυσ"], "iso8859_7"),
-        (["ςα"], "cp1253"),
-        (["άέ"], "cp1253"),
-        (["ןמ"], "cp1255"),
-        (["ةا"], "cp1256"),
-        (["ิก"], "cp874"),
-        (["ééé"], "cp1252"),
-    ],
-)
-def test_no_words(words: list[str], encoding: str) -> None:
-    assert not is_language(words, encoding)
-
-
-@pytest.mark.parametrize(
-    ("words", "encoding"),
-    [
-        (["d’Îles", "Röntgen – Bild"], "cp1252"),
-        (["MÜNCHEN", "Straße", "STRAßE"], "cp1252"),
-        (["МРТ-снимок", "ПЭТ"], "cp1251"),
-        (["a 37 °C"], "cp1252"),
-        ([], "cp1251"),
-        (["plain"], "cp1253"),
-    ],
-)
-def test_words(words: list[str], encoding: str) -> None:
-    assert is_language(words, encoding)
