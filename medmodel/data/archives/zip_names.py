@@ -111,11 +111,13 @@ def _is_utf8(name: bytes) -> bool:
 def _score(texts: Sequence[str], encoding: str) -> float:
     """How usual the characters beyond ASCII are, 0 to 1.5 on average."""
     scores = []
-    for text in dict.fromkeys(part for text in texts for part in text.split("/")):
-        words = encoding in EAST_ASIAN or is_language([text], encoding)
-        for at, char in enumerate(text):
-            if not char.isascii():
-                scores.append(_usualness(text, at, encoding, words))
+    for part in dict.fromkeys(part for text in texts for part in text.split("/")):
+        words = encoding in EAST_ASIAN or is_language([part], encoding)
+        scores += [
+            _usualness(part, at, encoding, words)
+            for at, char in enumerate(part)
+            if not char.isascii()
+        ]
     return sum(scores) / max(len(scores), 1)
 
 

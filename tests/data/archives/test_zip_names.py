@@ -117,7 +117,7 @@ def test_the_same_bytes_are_certain_where_an_entry_says_so() -> None:
     [
         ("cp852", ["zdrav\u00fd", "p\u0159\u00edznak"]),
         ("cp852", ["prawid\u0142owy", "gru\u017alica"]),
-        ("cp1250", ["\u017c\u00e1dn\u00fd", "p\u0159\u00edznak"]),
+        ("cp1250", ["\u017e\u00e1dn\u00fd", "p\u0159\u00edznak"]),
         (
             "cp737",
             [
@@ -133,7 +133,6 @@ def test_the_same_bytes_are_certain_where_an_entry_says_so() -> None:
             ],
         ),
         ("cp1256", ["\u0633\u0644\u064a\u0645", "\u0645\u0631\u064a\u0636"]),
-        ("cp874", ["\u0e1b\u0e01\u0e15\u0e34"]),
         ("cp1252", ["sj\u00faklingur"]),
     ],
 )
