@@ -1,14 +1,16 @@
 """Damages files of a workspace and opens every page, the worker and the predictor.
 
-    python -m tests.damaged_workspace COUNT [SEED]
+    python -m tests.damaged_workspace COUNT [SEED [FIRST]]
 
 Prints a JSON line for each case: which file, which damage, where it was met, and what
 was said without a name: "" where the damage did no harm or was named. The workspace is
-the one of version 0.1.0 that the tests have, with all kinds of files.
+the one of version 0.1.0 that the tests have, with all kinds of files. A case that takes
+longer than `CASE_SECONDS` ends the process.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import json
 import logging
@@ -49,6 +51,8 @@ PAGES: dict[str, dict[str, str]] = {
     "system/status.py": {},
 }
 HUGE_BYTES = 300 << 20
+CASE_SECONDS = 300.0
+"""After which a case hangs; the slowest took half a minute on a busy machine."""
 OTHER_VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 3.5, 10**30, float("nan"), float("inf"), "", "text"),
     *([], {}, [1], {"a": 1}),
@@ -360,16 +364,19 @@ def without_processes() -> None:
     Predictor._exchange = refuse  # type: ignore[method-assign, assignment]
 
 
-def main(count: int, seed: int) -> None:
-    """Prints the cases."""
+def main(count: int, seed: int, first: int = 0) -> None:
+    """Prints the cases from the first on."""
     logging.disable(logging.CRITICAL)
     without_processes()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
-        for number in range(count):
+        for number in range(first, count):
+            faulthandler.dump_traceback_later(CASE_SECONDS, exit=True)
             outcome = one_case(number, seed, Path(temporary))
+            faulthandler.cancel_dump_traceback_later()
             sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
             sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    count, seed, first = [*map(int, sys.argv[1:]), 0, 0][:3]
+    main(count, seed, first)

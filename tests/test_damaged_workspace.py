@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from medmodel.benchmark.durability import damage
 from medmodel.core import storage
 from medmodel.core.errors import MedModelError
 from medmodel.data import curation, datasets
@@ -239,3 +240,20 @@ def test_a_page_and_a_process_are_driven(
 
     monkeypatch.setattr(damaged_workspace, "PROCESSES", {"report": fail})
     assert "KeyError('x')" in damaged_workspace.met("report", tmp_path)
+
+
+def test_a_case_over_which_the_process_ends_is_bad_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran: list[int] = []
+
+    def run(count: int, seed: str, first: int) -> Iterator[dict[str, str]]:
+        ran.append(first)
+        for number in range(first, 2 if first < 2 else count):
+            yield {"file": f"{number}", "damage": "d", "place": "p", "unnamed": ""}
+
+    monkeypatch.setattr(damage, "_run_cases", run)
+    monkeypatch.setenv("MEDMODEL_DAMAGE_CASES", "5")
+    (measured,) = damage.damage()
+    assert (measured.value, measured.ok, ran) == (1, False, [0, 3])
+    assert "case 2" in measured.note and "hung" in measured.note
