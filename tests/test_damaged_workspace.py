@@ -16,8 +16,13 @@ from medmodel.core import storage
 from medmodel.core.errors import MedModelError
 from medmodel.data import curation, datasets
 from medmodel.evaluation import external_validation, gallery, thresholds
-from medmodel.evaluation.temperature_scaling import stored_temperature
+from medmodel.evaluation.temperature_scaling import (
+    store_temperature,
+    stored_temperature,
+)
 from medmodel.imaging import enhance
+from medmodel.reports import evaluation_html, evaluation_pdf
+from medmodel.reports.pdf_canvas import PdfCanvas
 from medmodel.runs import queue, run_index, run_table, tables
 from medmodel.runs.notes import notes_of
 from medmodel.runs.run import Run, RunStore
@@ -257,3 +262,41 @@ def test_a_case_over_which_the_process_ends_is_bad_and_the_others_go_on(
     (measured,) = damage.damage()
     assert (measured.value, measured.ok, ran) == (1, False, [0, 3])
     assert "case 2" in measured.note and "hung" in measured.note
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("calibration.json", "Whether scores are calibrated is not known"),
+        ("thresholds.json", "Which thresholds were chosen is not known"),
+    ],
+)
+def test_reports_say_what_is_damaged(
+    name: str, words: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paragraphs: list[str] = []
+    monkeypatch.setattr(
+        PdfCanvas, "paragraph", lambda self, text, *_: paragraphs.append(text)
+    )
+    kept = (run.folder / name).read_bytes()
+    (run.folder / name).write_bytes(b"{")
+    try:
+        assert words in evaluation_html.model_card_html(run)
+        page = evaluation_html.evaluation_page(run)
+        assert (words in page) is (name == "thresholds.json")
+        evaluation_pdf.evaluation_sheet(run)
+        assert any(words in text for text in paragraphs)
+    finally:
+        (run.folder / name).write_bytes(kept)
+    assert words not in evaluation_html.model_card_html(run)
+
+
+def test_a_calibration_takes_the_place_of_a_damaged_one(run: Run) -> None:
+    path = run.folder / "calibration.json"
+    kept = stored_temperature(run)
+    assert kept is not None
+    path.write_bytes(b"{")
+    store_temperature(run, kept)
+    aside = path.with_name("calibration.json.damaged")
+    assert stored_temperature(run) == kept and aside.read_bytes() == b"{"
+    aside.unlink()

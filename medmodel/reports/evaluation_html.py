@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, value_or_problem
 from medmodel.core.templating import render_template
 from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
@@ -51,7 +51,7 @@ def evaluation_page(run: Run) -> str:
     table = independent_predictions(run)
     predictions = split_predictions(table, "test")
     evaluation = run_facts.evaluate_run(run)
-    frozen = frozen_thresholds(run)
+    frozen, damaged = value_or_problem(frozen_thresholds, run)
     positive = positive_class(run, predictions.classes)
     return render_template(
         "evaluation.html",
@@ -68,7 +68,8 @@ def evaluation_page(run: Run) -> str:
         curves=_curves(predictions),
         calibration=_calibration(predictions, table),
         rule=frozen[0] if frozen else None,
-        chosen_again=run_facts.chosen_again(run),
+        thresholds_damaged=damaged and _(run_facts.THRESHOLDS_DAMAGED),
+        chosen_again=run_facts.chosen_again(run) if frozen else "",
         thresholds=_threshold_rows(run, predictions) if frozen else [],
         glossary=glossary.entries(glossary.EVALUATION_TERMS),
     )

@@ -229,7 +229,10 @@ def _classes(page: PdfCanvas, evaluation: Evaluation) -> None:
 
 def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
     page.heading(_("Operating point"))
-    frozen = frozen_thresholds(run)
+    frozen, damaged = value_or_problem(frozen_thresholds, run)
+    if damaged:
+        page.paragraph(_(run_facts.THRESHOLDS_DAMAGED))
+        return
     if frozen is None:
         page.paragraph(_("No threshold was chosen: the predicted class counts."))
         return

@@ -22,7 +22,7 @@ from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import N_, _, translate
 from medmodel.reports import run_facts
-from medmodel.reports.run_facts import BLANK, Fact
+from medmodel.reports.run_facts import BLANK, THRESHOLDS_DAMAGED, Fact
 from medmodel.runs.run import Run
 
 _SETTINGS = (
@@ -52,7 +52,7 @@ class GuidelineItem(NamedTuple):
 def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
     """Page one: (heading, text), text `BLANK` where nothing is known."""
     classes = _(", ").join(evaluation.classes)
-    frozen = frozen_thresholds(run)
+    frozen, damaged = value_or_problem(frozen_thresholds, run)
     facts = run.model_facts if run.model_path.exists() else None
     counts = _(", ").join(f"{c.name} {c.images:,}" for c in evaluation.per_class)
     return [
@@ -88,7 +88,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
             _("Chosen on validation: {rule}.", rule=frozen[0])
             + run_facts.chosen_again(run)
             if frozen
-            else BLANK,
+            else damaged and _(THRESHOLDS_DAMAGED),
         ),
         (_("Calibration"), _calibration(run)),
         (

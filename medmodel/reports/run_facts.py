@@ -17,7 +17,7 @@ from medmodel.evaluation.metrics import METRICS, class_metrics
 from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
 from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.evaluation.thresholds import later_choices
-from medmodel.language import _, format_utc, ngettext, translate
+from medmodel.language import N_, _, format_utc, ngettext, translate
 from medmodel.quality.report_store import load_issues
 from medmodel.runs.copies import copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run, RunStore
@@ -25,6 +25,11 @@ from medmodel.runs.tables import read_split
 
 BLANK = ""
 """What nobody told the program; shown as a line to be filled in."""
+
+
+THRESHOLDS_DAMAGED = N_(
+    "Which thresholds were chosen is not known: thresholds.json is damaged."
+)
 
 
 Fact = tuple[str, str]

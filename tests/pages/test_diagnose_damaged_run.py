@@ -19,7 +19,7 @@ from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_split, write_split
 from tests.damaged_workspace import IDS, unpack
-from tests.pages.page import said
+from tests.pages.page import open_page, said
 from tests.pages.test_diagnose_page import drop, first_choices, opened
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
@@ -137,3 +137,27 @@ def test_predictions_of_another_model_are_named(run: Run) -> None:
         )
     finally:
         run.predictions_path.write_bytes(kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "view", "sentence"),
+    [
+        ("split.csv", "Metrics", "also occur in training or validation is not known"),
+        ("thresholds.json", "Curves", "thresholds.json is damaged"),
+        ("calibration.json", "Calibration", "calibration.json is damaged"),
+    ],
+)
+def test_metrics_stand_beside_what_is_damaged(
+    name: str, view: str, sentence: str, run: Run
+) -> None:
+    kept = (run.folder / name).read_bytes()
+    (run.folder / name).unlink()
+    if name != "split.csv":
+        (run.folder / name).write_bytes(b"{")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    try:
+        text = said(open_page("results/evaluate.py", run=run.id, view=view))
+        assert sentence in text and "Measured on" in text
+    finally:
+        (run.folder / name).write_bytes(kept)

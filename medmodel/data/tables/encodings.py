@@ -54,6 +54,8 @@ ENCODINGS = {
     "mac_roman": N_("Western (Macintosh)"),
 }
 """Encoding -> what it is called, the likelier of two first; those of DOS are rare."""
+_CELL_ENDS = (b"\r", b"\n", b",", b";", b"\t")
+_CELL_END, _FOREIGN = re.compile(rb"[\r\n,;\t]"), re.compile(rb"[\x80-\xff]")
 _MOST_CELLS = 20_000
 _BY_FREQUENCY = {
     "CYRILLIC": "оаеинтсрвлкмдпуяыьгзбчйхжшюцщэфъіїєґўјљњћђџё",
@@ -125,10 +127,20 @@ def names_of(paths: Iterable[str]) -> set[str]:
 
 
 def _foreign_cells(content: bytes) -> list[bytes]:
-    """Cells beyond ASCII, each once, without the last one, which may be cut."""
-    cells = re.split(rb"[\r\n,;\t]+", content)
-    foreign = dict.fromkeys(cell for cell in cells[:-1] if not cell.isascii())
-    return list(foreign)[:_MOST_CELLS] or [cell for cell in cells if not cell.isascii()]
+    """Cells beyond ASCII, each once, without the last one, which may be cut.
+
+    No letter in any of the encodings has a byte of `_CELL_ENDS`.
+    """
+    cells: dict[bytes, None] = {}
+    end = 0
+    while (found := _FOREIGN.search(content, end)) and len(cells) < _MOST_CELLS:
+        start = max(content.rfind(each, end, found.start()) + 1 for each in _CELL_ENDS)
+        ending = _CELL_END.search(content, found.start())
+        if ending is None:
+            return list(cells) or [content[max(start, end) :]]
+        start, end = max(start, end), ending.start()
+        cells[content[start:end]] = None
+    return list(cells)
 
 
 def likely_encodings(

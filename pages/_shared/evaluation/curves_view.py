@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from medmodel.core.errors import value_or_problem
 from medmodel.evaluation import curves
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.thresholds import frozen_thresholds
-from medmodel.language import _
+from medmodel.language import _, translate
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -38,8 +39,8 @@ def pick_class(run: Run) -> int:
 
 
 def frozen_threshold(run: Run, position: int) -> float | None:
-    """The threshold of a class that was frozen; None if there is none."""
-    frozen = frozen_thresholds(run)
+    """The threshold of a class that was frozen; None if there is none that is whole."""
+    frozen, _problem = value_or_problem(frozen_thresholds, run)
     name = run_cache.split(run).classes[position]
     threshold = frozen[1].get(name) if frozen else None
     return None if threshold is None or threshold != threshold else threshold
@@ -48,6 +49,8 @@ def frozen_threshold(run: Run, position: int) -> float | None:
 def show_curves(run: Run, group: Subgroup) -> None:
     """The curves of a class, chosen on the page, and how its scores are spread."""
     position = pick_class(run)
+    if problem := value_or_problem(frozen_thresholds, run)[1]:
+        st.warning(plain(translate(problem)), icon=":material/help:")
     data = run_cache.part_of(run, group)
     positive = int((data.truth == position).sum())
     others = len(data.truth) - positive

@@ -10,6 +10,7 @@ import pytest
 from babel import Locale
 
 from medmodel.data.language_words import is_language
+from medmodel.data.tables import encodings
 from medmodel.data.tables.encodings import (
     ENCODINGS,
     decoded_cells,
@@ -166,3 +167,24 @@ def test_every_reading_is_offered_the_likeliest_first() -> None:
     assert offered["cp1250"] == ["sévčre", "bénin"]
     assert set(offered) <= set(ENCODINGS)
     assert set(list(offered)[:2]) == {"cp1252", "cp1250"}
+
+
+@pytest.mark.parametrize(
+    ("content", "cells"),
+    [
+        (b"a,b\n", []),
+        (b"\xe4,b\n", [b"\xe4"]),
+        (b"a;x\xe4y\tb\r\n\xe4;\xe4\n\xfc", [b"x\xe4y", b"\xe4"]),
+        (b"a,\xe4", [b"\xe4"]),
+        (b"ab\xe4", [b"ab\xe4"]),
+        (b"\xe4\n" * 9, [b"\xe4"]),
+        (b"a b\xfc c\n\xe4\xe4\xe4,\n", [b"a b\xfc c", b"\xe4\xe4\xe4"]),
+    ],
+)
+def test_cells_beyond_ascii(content: bytes, cells: list[bytes]) -> None:
+    assert encodings._foreign_cells(content) == cells
+
+
+def test_so_many_cells_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encodings, "_MOST_CELLS", 2)
+    assert encodings._foreign_cells(b"\xe4,\xe5,\xe6,\n") == [b"\xe4", b"\xe5"]
