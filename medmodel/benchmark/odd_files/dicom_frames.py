@@ -51,7 +51,7 @@ def _short_cases() -> Iterator[Case]:
     for syntax, depth in product(SYNTAXES, ("u1", "u2")):
         order = ">" if syntax == ExplicitVRBigEndian else "<"
         stack = _stack(order + depth)
-        shown = {"WindowCenter": 127.5, "WindowWidth": 255}
+        shown: dict[str, Any] = {"WindowCenter": 127.5, "WindowWidth": 255}
         shown |= {"VOILUTFunction": "LINEAR_EXACT"}
         for pixels in (1.0, 1.5, 2.9, 3.0, 4.0, 6.0):
             image = dataset(stack[0], NumberOfFrames=_COUNT, **shown)
@@ -80,15 +80,15 @@ def _declared_cases() -> Iterator[Case]:
         result = partial(_frame, file_bytes(image, RLELossless), there - 1)
         expected = 40 * there, there, declared - there
         yield Case(f"{declared} frames of RLE declared", result, expected)
-    for declared in (b"", b"0 ", b"-2", b"many", b"2.5 "):
+    for written in (b"", b"0 ", b"-2", b"many", b"2.5 "):
         image = dataset(stack[0], NumberOfFrames=777)
         image.PixelData = stack.tobytes()
         data = file_bytes(image, ExplicitVRLittleEndian)
         start = data.index(b"\x28\0\x08\0IS")
-        field = b"\x28\0\x08\0IS" + len(declared).to_bytes(2, "little") + declared
+        field = b"\x28\0\x08\0IS" + len(written).to_bytes(2, "little") + written
         data = data[:start] + field + data[start + 8 + 4 :]
         yield Case(
-            f"{declared!r} frames declared", partial(_frame, data, 3), (160, 4, 0)
+            f"{written!r} frames declared", partial(_frame, data, 3), (160, 4, 0)
         )
 
 
