@@ -68,7 +68,7 @@ def is_language(words: Sequence[str], encoding: str) -> bool:
     """Whether texts are words of one language that this encoding is for."""
     tokens = [token for word in words for token in _tokens(word)]
     if not tokens or encoding in EAST_ASIAN:
-        return all(map(is_text, words))
+        return all(map(is_text, words)) and not any(map(_mixes_widths, tokens))
     letters = "".join(tokens)
     if not all(c.isalpha() or unicodedata.category(c) in ("Mn", "Mc") for c in letters):
         return False
@@ -105,6 +105,11 @@ def _tokens(text: str) -> list[str]:
         for word in re.split(_BETWEEN, part.strip(_MARKS_BETWEEN_WORDS))
     ]
     return [part for part in parts if part and not part.isascii()]
+
+
+def _mixes_widths(word: str) -> bool:
+    """Whether katakana of half width stand among other letters."""
+    return len({"\uff61" <= char <= "\uff9f" for char in word}) > 1
 
 
 def _script(char: str) -> str:

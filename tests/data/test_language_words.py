@@ -24,6 +24,7 @@ from medmodel.data.language_words import is_language
         (["ةا"], "cp1256"),
         (["ิก"], "cp874"),
         (["ééé"], "cp1252"),
+        (["ﾝﾞ玳ﾐ"], "cp932"),
     ],
 )
 def test_no_words(words: list[str], encoding: str) -> None:
@@ -39,6 +40,7 @@ def test_no_words(words: list[str], encoding: str) -> None:
         (["a 37 °C"], "cp1252"),
         ([], "cp1251"),
         (["plain"], "cp1253"),
+        (["ｶﾞﾝ", "肺ガン"], "cp932"),
     ],
 )
 def test_words(words: list[str], encoding: str) -> None:

@@ -60,9 +60,7 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
         sentences.append(_split_sentence(overlap))
     reservations = _reservations(run, evaluation, overlap, problem)
     with st.container(gap="xxsmall"):
-        st.markdown(
-            " ".join(filter(None, sentences)), help=meaning("split", "leakage")
-        )
+        st.markdown(" ".join(filter(None, sentences)), help=meaning("split", "leakage"))
         for sentence in reservations:
             st.markdown(f":orange[:material/warning:] {plain(sentence)}")
 
