@@ -602,8 +602,8 @@ def test_texts_beside_images_hide_no_table(beside: Path) -> None:
 
 
 def test_classes_that_are_words_in_no_encoding_are_asked_about(beside: Path) -> None:
-    label = "\u043d\u043e\u0440\u043c\u0430"
-    text = f"file,label\nx/x_000.png,{label}\ny/y_000.png,well\n"
-    (beside / "labels.csv").write_bytes(text.encode("iso8859_5"))
+    label, note = "прстнвкл", "доброкачественная"
+    text = f"file,label,note\nx/x_000.png,{label},{note}\ny/y_000.png,well,\n"
+    (beside / "labels.csv").write_bytes(text.encode("cp1251"))
     with pytest.raises(AmbiguousLayoutError, match="does not say its encoding"):
         layout.list_files(beside)
