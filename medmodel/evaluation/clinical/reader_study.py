@@ -24,6 +24,7 @@ from medmodel.core.storage import damaged, read_as, write_json
 from medmodel.language import _
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import RUN_ID, Run
+from medmodel.runs.tables import scored_classes
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 FEWEST, MOST = 2, 1000
@@ -120,11 +121,10 @@ def begin_study(run: Run, images: int, seed: int | None = None) -> ReaderStudy:
             _("A reader study needs {count} test images at least.", count=FEWEST)
         )
     random = np.random.default_rng(seed)
-    paths = _drawn(tested["path"], tested["label"], min(images, MOST), random)
-    classes = [
-        name.removeprefix("score_") for name in table if name.startswith("score_")
-    ]
-    study = ReaderStudy(secrets.token_hex(6), paths, classes, time.time())
+    paths, labels = tested["path"].tolist(), tested["label"].tolist()
+    chosen = _drawn(paths, labels, min(images, MOST), random)
+    classes = scored_classes(table)
+    study = ReaderStudy(secrets.token_hex(6), chosen, classes, time.time())
     _write(run, study)
     return study
 
