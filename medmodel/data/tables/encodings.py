@@ -34,10 +34,10 @@ _MARKS = {
 }
 """Byte order marks, the longer first."""
 ENCODINGS = {
+    "euc_jp": N_("Japanese (EUC-JP)"),
     "gb18030": N_("Chinese, simplified (GBK)"),
     "cp950": N_("Chinese, traditional (Big5)"),
     "cp932": N_("Japanese (Shift-JIS)"),
-    "euc_jp": N_("Japanese (EUC-JP)"),
     "cp949": N_("Korean (EUC-KR)"),
     "cp1252": N_("Western (Windows)"),
     "cp1250": N_("Central European (Windows)"),
@@ -53,7 +53,8 @@ ENCODINGS = {
     "koi8_r": N_("Cyrillic (KOI8-R)"),
     "mac_roman": N_("Western (Macintosh)"),
 }
-"""Encoding -> what it is called, the likelier of two first; those of DOS are rare."""
+"""Encoding -> what it is called, the first of two that give the same text first; those
+of DOS are rare."""
 _CELL_ENDS = (b"\r", b"\n", b",", b";", b"\t")
 _CELL_END, _FOREIGN = re.compile(rb"[\r\n,;\t]"), re.compile(rb"[\x80-\xff]")
 _MOST_CELLS = 20_000
@@ -75,7 +76,7 @@ _RARE = {
 """How much less likely an encoding is, before anything was seen."""
 _AMONG_LETTERS = re.compile(r"[a-z](?=[^\x00-\x7f])|[^\x00-\x7f](?=[a-z])")
 """A small letter beside a character beyond ASCII."""
-_LOG_ASCII = -3.5
+_LOG_ASCII, _ODD = -3.5, 8.0
 _CERTAIN = 6.0
 """How much likelier (natural logarithm) the best of several encodings has to be."""
 
@@ -144,17 +145,20 @@ def _foreign_cells(content: bytes) -> list[bytes]:
 
 
 def likely_encodings(
-    words: Mapping[str, Sequence[str]], known: Mapping[str, int] = {}
+    words: Mapping[str, Sequence[str]],
+    known: Mapping[str, int] = {},
+    odd: Mapping[str, int] = {},
 ) -> list[str]:
     """Those in which a text is as likely as in the likeliest, which comes first.
 
     Args:
         words: Encoding -> some words of the text as decoded in it.
         known: Encoding -> number of words that are names of files.
+        odd: Encoding -> number of words that are words of no language.
     """
     most = max((known.get(encoding, 0) for encoding in words), default=0)
     scores = {
-        encoding: _log_likelihood(texts, encoding)
+        encoding: _log_likelihood(texts, encoding) - _ODD * odd.get(encoding, 0)
         for encoding, texts in words.items()
         if known.get(encoding, 0) == most
     }
@@ -171,9 +175,10 @@ def _of_cells(cells: Sequence[bytes], names: Collection[str]) -> list[str]:
         for encoding, words in texts.items()
     }
     most = max(fitting.values(), default=0)
-    texts = {e: words for e, words in texts.items() if most and fitting[e] == most}
+    texts = {e: words for e, words in texts.items() if most and 2 * fitting[e] >= most}
     known = {e: sum(_stem(w) in names for w in words) for e, words in texts.items()}
-    return likely_encodings(texts, known)
+    odd = {encoding: most - fitting[encoding] for encoding in texts}
+    return likely_encodings(texts, known, odd)
 
 
 def _decoded(cells: Sequence[bytes]) -> dict[str, list[str]]:
@@ -222,7 +227,7 @@ def _log_asian(char: str, encoding: str) -> float:
     usual = character_usualness(char, encoding)
     if "\u3041" <= char <= "\u30fe":
         # So few that each is met often, if the language has them.
-        usual = 0.3 if encoding == "cp950" else usual + 0.5
+        usual = usual + 0.5 if encoding in ("cp932", "euc_jp") else 0.3
     if encoding == "cp949" and usual > 0.9:
         usual += 0.1
     return 6.0 * usual - 13.5
