@@ -187,8 +187,11 @@ def show_dataset(folder: Path) -> None:
             _("Train on this data set"), type="primary", icon=":material/play_circle:"
         ):
             st.switch_page(widgets.TRAIN, query_params={"dataset": str(folder)})
-        kind = "secondary" if report else "primary"
         label = _("Check again") if report else _("Check this folder")
+        # The same check would end as before, until the question is answered.
+        failed = indexing.indexing_state(folder).error
+        asked = failed and layout_question_view.is_asked(folder)
+        kind = "secondary" if report or asked else "primary"
         if st.button(label, type=kind, icon=":material/fact_check:"):
             indexing.start_indexing(folder)
             st.rerun()

@@ -45,6 +45,8 @@ def test_question_answer_and_change(sites: Path) -> None:
     assert title == ("Classes: a, b; training, validation, test or left out: one, two")
     button = next(b for b in page.button if b.label == "Read it so")
     assert button.disabled  # nothing is chosen yet, so nothing is trained
+    primary = [b.label for b in page.main.button if b.proto.type == "primary"]
+    assert primary == ["Read it so"]
     assert {"a", "b"} <= {caption.value for caption in page.caption}
     page.selectbox[0].set_value("train")
     page.selectbox[1].set_value("test").run()

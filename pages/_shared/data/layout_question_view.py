@@ -56,6 +56,13 @@ def show_reading(folder: Path) -> None:
             _show_form(folder, _preview(folder), _("Change how it is read"))
 
 
+def is_asked(folder: Path) -> bool:
+    """Whether the last check could not tell how a data set is to be read."""
+    with errors_shown():
+        return bool(_preview(folder).question)
+    return False
+
+
 def show_question(folder: Path) -> bool:
     """Asks how a data set is to be read that could not be checked, if that may help.
 
