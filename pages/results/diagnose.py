@@ -15,6 +15,7 @@ from pages._shared.common.consent import ask_consent
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import SIDE, show_image
 from pages._shared.common.model_choice import any_model, pick_model
+from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.evaluation_view import evaluated
@@ -111,6 +112,8 @@ def show_empty(run: Run) -> None:
                 "the probability of every class, side by side."
             )
         )
+        if show_missing_dataset(run.config.dataset):
+            return
         if st.button(_("Try 3 images from this run's test split"), type="primary"):
             st.session_state[SAMPLES] = True
             st.rerun()

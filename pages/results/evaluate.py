@@ -10,7 +10,7 @@ from pages._shared.common import widgets
 from pages._shared.common.legible import legible
 from pages._shared.common.lineage import show_lineage
 from pages._shared.common.model_choice import any_model, pick_model
-from pages._shared.common.trash_view import show_trashed_dataset
+from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.evaluation.advice_view import VIEW, show_advice
 from pages._shared.evaluation.calibration_view import show_calibration
@@ -69,7 +69,7 @@ def _take_view() -> None:
 def show(run: Run) -> None:
     evaluation = evaluated(run)
     show_frame(run, evaluation)
-    show_trashed_dataset(run.config.dataset)
+    show_missing_dataset(run.config.dataset)
     view = pick_view()
     with errors_shown():
         if view in WHOLE:

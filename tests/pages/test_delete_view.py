@@ -104,3 +104,22 @@ def test_pixels_alone_are_undone_on_the_page(class_folders: Path) -> None:
     assert "Decoded pixels of easy** is in the trash" in said(page)
     press(page, "Undo")
     assert place.exists()
+
+
+def test_images_of_a_missing_folder_are_one_sentence(class_folders: Path) -> None:
+    run = write_finished_run(class_folders, "A run")
+    class_folders.rename(class_folders.with_name("elsewhere"))
+    page = open_page("results/evaluate.py", run=run.id, view="Images")
+    assert said(page).count("There is no folder") == 1
+    assert [c.value for c in page.caption].count("Not available") > 1
+
+
+def test_diagnose_offers_no_test_images_of_the_trash(imported: Path) -> None:
+    run = write_finished_run(imported, "A run")
+    offer = "Try 3 images from this run's test split"
+    page = press(open_page("results/diagnose.py", run=run.id), "I understand")
+    assert offer in labels(page)
+    delete_dataset(imported, RunStore())
+    page.run()
+    assert "The data set **Imported *set*** is in the trash" in said(page)
+    assert offer not in labels(page)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from medmodel.core import samples
-from medmodel.core.errors import MedModelError, os_reason
+from medmodel.core.errors import DataError, MedModelError, os_reason
 from medmodel.core.regular_files import open_data_file
 from medmodel.data.folders import safe_folder
 from medmodel.imaging.images import png_bytes
@@ -33,13 +33,24 @@ def small_images(run: Run, paths: Sequence[str]) -> list[bytes | str]:
     return small_images_of(run.config.dataset, paths)
 
 
+def folder_problem(dataset: str) -> str:
+    """Why no image of a data set can be shown, once for all of them; "" if they can."""
+    try:
+        safe_folder(dataset)
+    except DataError as error:
+        return translate(str(error))
+    return ""
+
+
 def small_images_of(dataset: str, paths: Sequence[str]) -> list[bytes | str]:
     """A PNG for each image of a data set; a sentence where there is none.
 
     Args:
-        dataset: The data set's folder.
+        dataset: The data set's folder; where it is missing, see `folder_problem`.
         paths: As in its index.
     """
+    if folder_problem(dataset):
+        return [_("Not available")] * len(paths)
 
     def small(path: str) -> bytes | str:
         try:

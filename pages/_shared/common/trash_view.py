@@ -13,6 +13,7 @@ from medmodel.language import _, ngettext
 from medmodel.runs import queue, trash
 from medmodel.runs.trash import Discarded
 from pages._shared.common import widgets
+from pages._shared.common.thumbnails import folder_problem
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import ago, bytes_text, plain
 
@@ -104,6 +105,20 @@ def show_trashed_dataset(dataset: str) -> bool:
     )
     _offer_to_restore(item, text, _("Restore the data set"))
     return True
+
+
+def show_missing_dataset(dataset: str) -> bool:
+    """Says why a data set's images cannot be shown; whether that is so.
+
+    Args:
+        dataset: Its folder, as in the settings of a run.
+    """
+    if show_trashed_dataset(dataset):
+        return True
+    problem = folder_problem(dataset)
+    if problem:
+        st.warning(plain(problem), icon=":material/folder_off:")
+    return bool(problem)
 
 
 def show_trashed_run(run_id: str) -> bool:

@@ -14,6 +14,7 @@ from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.thumbnails import SIDE, small_images
+from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison import comparison_cache
@@ -52,6 +53,7 @@ def show_disagreements(
     count = st.session_state.setdefault(_SHOWN, _AT_ONCE)
     positions = at[:count]
     run = next(iter(models.values()))[0]
+    show_missing_dataset(run.config.dataset)
     images = small_images(run, [common.paths[i] for i in positions])
     with st.container(horizontal=True, gap="small"):
         tiles = zip(map(int, positions), images, strict=True)
