@@ -8,6 +8,7 @@ import pytest
 
 from medmodel.data.dataset_trash import delete_dataset
 from medmodel.data.synthetic import SAMPLE_NAME
+from medmodel.predictor import Predictor
 from medmodel.runs import trash
 from medmodel.runs.run import RunStore
 from pages._shared.data.delete_view import ask_to_delete
@@ -114,7 +115,10 @@ def test_images_of_a_missing_folder_are_one_sentence(class_folders: Path) -> Non
     assert [c.value for c in page.caption].count("Not available") > 1
 
 
-def test_diagnose_offers_no_test_images_of_the_trash(imported: Path) -> None:
+def test_diagnose_offers_no_test_images_of_the_trash(
+    imported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Predictor, "warm", lambda *_: None)
     run = write_finished_run(imported, "A run")
     offer = "Try 3 images from this run's test split"
     page = press(open_page("results/diagnose.py", run=run.id), "I understand")
