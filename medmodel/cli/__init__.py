@@ -31,6 +31,7 @@ COMMANDS = {
     "compare": "compare",
     "predict": "predict",
     "external-test": "external_test",
+    "export": "export",
     "doctor": "doctor",
     "completion": "completion",
 }

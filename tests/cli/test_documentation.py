@@ -21,12 +21,14 @@ from medmodel.cli.doctor.finding import Finding
 from medmodel.core import background
 from medmodel.core.config import TrainConfig
 from medmodel.data import synthetic
+from medmodel.export import task
 from medmodel.runs import queue
 from medmodel.runs.run import RunStore
 from medmodel.runs.status import Failure, RunStatus
 from tests.cli.conftest import Invoke
 from tests.cli.test_predict import Model
 from tests.conftest import draw_class_folders
+from tests.exported_model import write_export
 from tests.finished_run import write_finished_run
 from tests.test_docs import first_cells, section
 
@@ -41,7 +43,7 @@ EXAMPLES = {
     for name in COMMANDS
 }
 # Their keys are those of names that may be anything.
-NAMED = {"probabilities", "mapping", "metrics"}
+NAMED = {"probabilities", "mapping", "metrics", "versions"}
 ESTIMATES = {"accuracy", "difference"}
 
 
@@ -53,6 +55,9 @@ class World:
         folder = draw_class_folders(tmp_path / "data" / "set", images_per_class=30)
         self.run = write_finished_run(folder, "first", sharpness=3.0)
         self.other = write_finished_run(folder, "other", sharpness=0.5, seed=1)
+        # Which is never loaded.
+        self.run.model_path.touch()
+        (self.run.folder / "model.json").touch()
         self.folder = draw_class_folders(
             tmp_path / "data" / "elsewhere", ("dark", "bright"), 3
         )
@@ -73,6 +78,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     )
     monkeypatch.setattr(queue, "start_worker", lambda store: None)
     monkeypatch.setattr(predictor, "Predictor", Model().started)
+    monkeypatch.setattr(task, "start_export", write_export)
     monkeypatch.setattr(
         doctor.python, "tensorflow_finding", lambda n: Finding("tensorflow", "ok", "")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from streamlit.testing.v1 import AppTest
 from medmodel.core.background import TaskState
 from medmodel.core.storage import write_json
 from medmodel.export.formats import FORMATS
-from medmodel.export.report import ExportReport, archive_path, export_folder
+from medmodel.export.report import export_folder
 from medmodel.export.task import export_task
 from medmodel.runs.run import Run
 from pages._shared.evaluation import model_export_view
+from tests.exported_model import write_export
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said
 
@@ -32,18 +34,6 @@ def opened(run: Run) -> AppTest:
     return app
 
 
-def write_export(run: Run, key: str, **values: object) -> None:
-    facts: dict[str, object] = {
-        **{"format": key, "model": "", "bytes": 13_500_000, "images": 60, "drawn": 0},
-        **{"largest_difference": 3e-6, "same_class": 1.0, "latency": 0.009},
-        **{"original_latency": 0.012, "memory": 90_000_000, "versions": {}},
-    }
-    report = ExportReport(**{**facts, **values})  # type: ignore[arg-type]
-    export_folder(run, key).mkdir(parents=True)
-    archive_path(run, key).write_bytes(b"PK")
-    write_json(export_folder(run, key) / "report.json", report)
-
-
 def test_every_format_can_be_asked_for(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,11 +50,18 @@ def test_every_format_can_be_asked_for(
     assert asked == ["onnx"]
 
 
-def test_without_a_model_there_is_nothing_to_export(run: Run) -> None:
+def test_of_an_external_test_the_tested_model(run: Run, class_folders: Path) -> None:
+    test = write_finished_run(class_folders, "elsewhere")
+    write_json(test.folder / "external.json", {"model": run.id, "mapping": {}})
+    model = model_export_view._model_of(test)
+    assert model is not None and model.id == run.id
+    app = opened(test)
+    assert "Export as ONNX" in [b.label for b in app.button]
     (run.folder / "model.json").unlink()
-    app = opened(run)
-    assert "not there any more" in said(app)
-    assert not [b for b in app.button if b.label.startswith("Export as")]
+    assert model_export_view._model_of(test) is None
+    assert "not there any more" in said(opened(test))
+    shutil.rmtree(run.folder)
+    assert model_export_view._model_of(test) is None
 
 
 def test_how_an_export_compares(run: Run) -> None:
@@ -91,11 +88,13 @@ def test_eight_bits_that_change_answers_are_warned_of(run: Run) -> None:
 def test_busy_and_failed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     states = {key: TaskState() for key in FORMATS}
     states["onnx"] = TaskState("converting", running=True)
-    monkeypatch.setattr(model_export_view, "export_state", lambda run, k: states[k])
-    app = opened(run)
-    assert "Converting the model. You may leave this page" in str(app.main)
+    with monkeypatch.context() as patch:
+        patch.setattr(model_export_view, "export_state", lambda run, k: states[k])
+        app = opened(run)
+    (progress,) = app.get("progress")
+    assert "Converting the model. You may leave this page" in progress.proto.text
+    assert progress.proto.value == 40
     assert "Export as ONNX" not in [b.label for b in app.button]
-    monkeypatch.undo()
     export_folder(run, "onnx").mkdir(parents=True)
     export_task(run, "onnx").write("failed", error="The disk is full.")
     app = open_page("results/evaluate.py", run=run.id, view="Export")
