@@ -101,7 +101,10 @@ def _values(
         "images_without_patient": report.without_patient,
         "classes": report.images,
         "splits_drawn": report.drawn,
-        "baseline": {"class": report.baseline_class, "accuracy": report.baseline},
+        "baseline": {
+            "class": report.baseline_class,
+            "accuracy": report.baseline if _has_test(report) else None,
+        },
         "unreadable": len(report.unreadable),
         "ignored": len(report.ignored),
         "unreadable_files": _pairs(report.unreadable) if with_files else None,
@@ -138,8 +141,8 @@ def _say_report(report: DatasetReport, findings: list[Issue], with_files: bool) 
         numbers=range(1, len(report.splits) + 1),
     )
     say()
-    say(_counts(report))
-    say(_split(report))
+    for line in filter(None, (_counts(report), _split(report))):
+        say(line)
     for warning in report.sample_size_warnings:
         say(translate(warning))
     for finding in findings:
@@ -168,14 +171,20 @@ def _split(report: DatasetReport) -> str:
     elif report.drawn:
         names = ", ".join(_(split) for split in report.drawn)
         sentences.append(_("Drawn, patients kept together: {splits}.", splits=names))
-    sentences.append(
-        _(
-            "Baseline (majority class {majority}): test accuracy {baseline:.3f}.",
-            majority=report.baseline_class,
-            baseline=report.baseline,
+    if _has_test(report):
+        sentences.append(
+            _(
+                "Baseline (majority class {majority}): test accuracy {baseline:.3f}.",
+                majority=report.baseline_class,
+                baseline=report.baseline,
+            )
         )
-    )
     return " ".join(sentences)
+
+
+def _has_test(report: DatasetReport) -> bool:
+    """Whether there is an image to test on."""
+    return "test" in report.splits
 
 
 def _say_finding(finding: Issue, with_files: bool) -> None:

@@ -40,6 +40,19 @@ def test_a_sound_folder(
     text = invoke("check", class_folders).stdout
     assert values["verdict"] in text and "24 images\n" in text
     assert "The split is drawn" in text and "cannot be read" not in text
+    assert values["baseline"] == {"class": "dark", "accuracy": 0.5}
+    assert "Baseline (majority class dark): test accuracy 0.500." in text
+
+
+def test_what_cannot_be_split_is_a_failure(
+    tmp_path: Path, invoke: Invoke, json_of: Callable[..., Any]
+) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "single", images_per_class=1)
+    values = json_of("check", folder, status=1)
+    assert values["level"] == "unsplit" and values["baseline"]["accuracy"] is None
+    said = invoke("check", folder, status=1).stdout
+    assert said.startswith("No split possible.") and "Baseline" not in said
+    assert "is drawn" not in said and "\n\n\n" not in said
 
 
 def test_leakage_is_a_failure(

@@ -27,7 +27,7 @@ def medmodel(*arguments: object, status: int = 0) -> Any:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert ended.returncode == status, ended.stdout + ended.stderr
     lines = ended.stdout.splitlines()
