@@ -26,6 +26,8 @@ COMMANDS = {
     "check": "check",
     "train": "train",
     "watch": "watch",
+    "stop": "stop",
+    "resume": "resume",
     "list": "list_runs",
     "evaluate": "evaluate",
     "compare": "compare",

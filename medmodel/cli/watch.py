@@ -107,7 +107,11 @@ def follow(run: Run, store: RunStore, look: Look) -> Status:
     epoch: dict[str, float] | None = None
     before: tuple[Any, ...] | None = None
     queue_seen = 0.0
-    sentence = _("The run goes on. Watch it again: medmodel watch {id}", id=run.id)
+    sentence = _(
+        "The run goes on. Watch it again: medmodel watch {id}, stop it: medmodel stop "
+        "{id}",
+        id=run.id,
+    )
     with goes_on(sentence):
         while True:
             status = run.status

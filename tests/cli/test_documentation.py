@@ -24,12 +24,12 @@ from medmodel.data import synthetic
 from medmodel.export import task
 from medmodel.runs import queue
 from medmodel.runs.run import RunStore
-from medmodel.runs.status import Failure, RunStatus
+from medmodel.runs.status import Failure, RunStatus, Status
 from tests.cli.conftest import Invoke
 from tests.cli.test_predict import Model
 from tests.conftest import draw_class_folders
 from tests.exported_model import write_export
-from tests.finished_run import write_finished_run
+from tests.finished_run import create_ended, write_finished_run
 from tests.test_docs import first_cells, section
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,13 +61,22 @@ class World:
         self.folder = draw_class_folders(
             tmp_path / "data" / "elsewhere", ("dark", "bright"), 3
         )
+        self.stopped = create_ended(TrainConfig(str(folder)))
+        self.stopped.write_status(Status(RunStatus.STOPPED))
         for name in ("image.png", "other.png"):
             pixels = np.full((40, 40), 200, np.uint8)
             Image.fromarray(pixels).save(tmp_path / name)
 
     def arguments(self, example: str) -> list[str]:
         """The words of an example."""
-        words = {"RUN": self.run.id, "OTHER": self.other.id, "FOLDER": str(self.folder)}
+        words = {
+            "RUN": self.run.id,
+            "OTHER": self.other.id,
+            "FOLDER": str(self.folder),
+            "STOPPED": self.stopped.id,
+        }
+        if "RUNNING" in example:
+            words["RUNNING"] = RunStore().create(TrainConfig("/data")).id
         return [words.get(word, word) for word in shlex.split(example)]
 
 

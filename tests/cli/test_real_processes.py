@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from medmodel.core.config import TrainConfig
 from medmodel.runs.run import Run, RunStore
 from tests.conftest import draw_class_folders
 
@@ -31,6 +32,8 @@ def medmodel(*arguments: object, status: int = 0) -> Any:
     )
     assert ended.returncode == status, ended.stdout + ended.stderr
     lines = ended.stdout.splitlines()
+    if not lines:
+        return None
     return json.loads(lines[-1] if "watch" in arguments else ended.stdout)
 
 
@@ -71,5 +74,9 @@ def test_from_a_folder_to_an_external_test(class_folders: Path, tmp_path: Path) 
     tested = medmodel("external-test", run.id, elsewhere, "--watch")
     assert tested["runs"][0]["test_of"] == run.id
     assert tested["runs"][0]["test_images"] == 24
+    waiting = RunStore().create(TrainConfig(str(class_folders)))
+    (stopped,) = medmodel("stop", waiting.id)["runs"]
+    assert stopped["state"] in ("stopped", "running")  # a worker may have been there
+    assert medmodel("resume", run.id, status=1) is None
     assert medmodel("doctor", "--quick")["ok"] is True
     assert "_MEDMODEL_COMPLETE" in medmodel("completion", "bash")["script"]

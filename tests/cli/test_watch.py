@@ -141,6 +141,7 @@ def test_ctrl_c_ends_the_watching_alone(steps: Steps, invoke: Invoke) -> None:
     run = steps(interrupt)
     said = invoke("watch", run.id, status=130).stderr
     assert f"The run goes on. Watch it again: medmodel watch {run.id}" in said
+    assert f"stop it: medmodel stop {run.id}" in said
     assert not run.stop_requested
 
 

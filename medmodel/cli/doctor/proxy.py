@@ -102,7 +102,7 @@ def _unreachable(place: SplitResult, error: Exception) -> Finding:
             url=place.geturl(),
             reason=str(reason).rstrip("."),
         ),
-        f"curl -v {place.geturl()}",
+        f"curl -v {place.geturl()}   # shows how far it comes",
     )
 
 

@@ -1,0 +1,39 @@
+"""`medmodel resume`: lets a run that ended early go on where it was."""
+
+from __future__ import annotations
+
+import click
+
+from medmodel.cli.output import json_option, print_json, say
+from medmodel.cli.parameters import run_argument
+from medmodel.cli.train import run_values
+from medmodel.cli.watch import watch_all
+from medmodel.language import _
+from medmodel.runs.run import Run, RunStore
+
+
+@click.command("resume")
+@run_argument
+@click.option(
+    "--watch", is_flag=True, help="Wait until it ends; exit status 1 if it fails."
+)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, run: Run, watch: bool, as_json: bool) -> None:
+    """Resume a run that was stopped, failed or was interrupted.
+
+    It goes on from the last epoch that was saved.
+    """
+    from medmodel.runs import queue
+
+    store = RunStore()
+    queue.resume(run, store)
+    if not as_json:
+        say(_("Queued {id}: {title}", id=run.id, title=run.title))
+        if not watch:
+            say(_("Watch it: medmodel watch {id}", id=run.id))
+    well = watch_all([run], store, quiet=as_json) if watch else True
+    if as_json:
+        print_json({"runs": run_values([run])})
+    if not well:
+        ctx.exit(1)
