@@ -178,12 +178,15 @@ def _title(item: Discarded) -> str:
 
 
 def _facts(item: Discarded) -> str:
-    facts = _(
-        "deleted {when}, days left: {days}",
-        when=ago(item.deleted),
-        days=item.days_left,
+    when, days = ago(item.deleted), item.days_left
+    if item.size < 0:
+        return _("deleted {when}, days left: {days}", when=when, days=days)
+    return _(
+        "deleted {when}, days left: {days}, {size} of the disk",
+        when=when,
+        days=days,
+        size=bytes_text(item.size),
     )
-    return f"{facts}, {bytes_text(item.size)}" if item.size >= 0 else facts
 
 
 def _items(kinds: Sequence[str]) -> list[Discarded]:
