@@ -45,6 +45,7 @@ SECTIONS = {
         ("results/evaluate.py", N_("Evaluate"), ":material/query_stats:"),
         ("results/compare.py", N_("Compare"), ":material/compare_arrows:"),
         ("results/read.py", N_("Reader study"), ":material/visibility:"),
+        ("results/follow_up.py", N_("Follow-up"), ":material/timeline:"),
     ],
     N_("Learn"): [
         ("learn/network.py", N_("How the network sees"), ":material/school:")

@@ -1,0 +1,198 @@
+"""Diameters of target lesions at several dates: typed, summed, categorised, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation.clinical.recist import (
+    MOST_LESIONS,
+    REPEATABILITY,
+    Lesion,
+    Visit,
+    assess,
+)
+from medmodel.language import _, format_date
+from medmodel.reports.follow_up_figure import follow_up_figure
+from pages._shared.common.charts import show_figure
+from pages._shared.common.downloads import csv_text
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+
+_TABLE = "follow-up"
+_DATE, _NEW = "date", "new"
+_EXAMPLE = (
+    (date(2024, 1, 15), 24.0, 31.0, False),
+    (date(2024, 4, 15), 18.0, 22.0, False),
+    (date(2024, 7, 15), 14.0, 19.0, False),
+    (date(2024, 10, 15), 21.0, 24.0, False),
+)
+
+
+def show_follow_up() -> None:
+    """A table to fill in, and what follows from it; kept while the session lasts."""
+    with errors_shown():
+        names, nodes = _ask_lesions()
+        table = _ask_diameters(names)
+        days, lesions, new = read_table(table, names, nodes)
+        error = st.slider(
+            _("Repeatability of a diameter in %"),
+            0,
+            30,
+            round(100 * REPEATABILITY),
+            help=_(
+                "By how much two measurements of the same lesion differ, 95 times of "
+                "100. Same-day repeat CT of lung lesions: about 7 % (Zhao et al., "
+                "Radiology 2009)."
+            ),
+        )
+        if len(days) < 2:
+            st.info(_("Fill in two dates at least; the first one is the baseline."))
+            return
+        visits = assess(days, lesions, new, error / 100)
+        _show_visits(visits)
+
+
+def _ask_lesions() -> tuple[list[str], list[str]]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.number_input(
+            _("Target lesions"), 1, MOST_LESIONS, 2, key=f"{_TABLE}-count", width=160
+        )
+        names = [_("Lesion {number}", number=n + 1) for n in range(int(count))]
+        nodes = st.multiselect(
+            _("Of these lymph nodes (short axis)"), names, key=f"{_TABLE}-nodes"
+        )
+    return names, nodes
+
+
+def _ask_diameters(names: Sequence[str]) -> pd.DataFrame:
+    example = st.toggle(_("Show an example"), key=f"{_TABLE}-example")
+    rows = [
+        {_DATE: day, **dict(zip(names, diameters, strict=False)), _NEW: new}
+        for day, *diameters, new in (_EXAMPLE if example else ())
+    ]
+    columns = [_DATE, *names, _NEW]
+    table = pd.DataFrame(rows, columns=columns)
+    table[_DATE] = pd.to_datetime(table[_DATE])
+    table[list(names)] = table[list(names)].astype("float64")
+    table[_NEW] = table[_NEW].astype("bool")
+    edited: pd.DataFrame = st.data_editor(
+        table,
+        num_rows="dynamic",
+        hide_index=True,
+        width="stretch",
+        key=f"{_TABLE}-{len(names)}-{example}",
+        column_config={
+            _DATE: st.column_config.DateColumn(_("Date"), required=True),
+            **{
+                name: st.column_config.NumberColumn(
+                    _("{lesion} in mm", lesion=name), min_value=0.0, step=0.1
+                )
+                for name in names
+            },
+            _NEW: st.column_config.CheckboxColumn(_("New lesion seen")),
+        },
+    )
+    st.caption(
+        _(
+            "Longest diameter, of lymph nodes the short axis; 0 where a lesion has "
+            "disappeared, empty where it was not measured. Diagnose measures in mm. "
+            "What you type stays in this session and is written nowhere."
+        )
+    )
+    return edited
+
+
+def read_table(
+    table: pd.DataFrame, names: Sequence[str], nodes: Sequence[str]
+) -> tuple[list[date], list[Lesion], list[bool]]:
+    """Dates in order, lesions and new lesions of the table that was filled in.
+
+    Rows without a date do not count yet.
+
+    Raises:
+        DataError: A date occurs twice.
+    """
+    rows = table.dropna(subset=[_DATE]).sort_values(_DATE)
+    days = [pd.Timestamp(value).date() for value in rows[_DATE]]
+    if len(set(days)) < len(days):
+        raise DataError(_("A date occurs twice: give each date one row."))
+    lesions = [
+        Lesion(
+            name,
+            tuple(None if pd.isna(value) else float(value) for value in rows[name]),
+            name in nodes,
+        )
+        for name in names
+    ]
+    return days, lesions, [bool(value) and not pd.isna(value) for value in rows[_NEW]]
+
+
+def _show_visits(visits: Sequence[Visit]) -> None:
+    last = visits[-1]
+    st.markdown(f"### {plain(last_sentence(last))}")
+    drawing = follow_up_figure(visits)
+    show_figure(drawing, _TABLE, _("Sum of diameters over time"))
+    table = visits_table(visits)
+    st.dataframe(table, hide_index=True, width="stretch")
+    st.caption(
+        _(
+            "Arithmetic of the target lesions by RECIST 1.1, and no more: lesions that "
+            "are not targets, and a reader's judgement, are not in it. Progression "
+            "counts from the smallest sum, response from the baseline. A category is "
+            "no diagnosis."
+        )
+    )
+    st.download_button(
+        _("Download the table (CSV)"),
+        csv_text(table),
+        file_name="follow-up.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def last_sentence(visit: Visit) -> str:
+    """The category of the last date, and the change from baseline."""
+    category = _(visit.category.value)
+    if visit.change is None:
+        return _("At the last date: {category}.", category=category)
+    values = {"category": category, "change": 100 * visit.change}
+    if visit.within_error:
+        return _(
+            "At the last date: {category}; {change:+.0f} % from baseline, within the "
+            "error of measuring.",
+            **values,
+        )
+    return _("At the last date: {category}; {change:+.0f} % from baseline.", **values)
+
+
+def visits_table(visits: Sequence[Visit]) -> pd.DataFrame:
+    """One row for each date, as people read it."""
+    return pd.DataFrame(
+        [
+            {
+                _("Date"): format_date(visit.day),
+                _("Sum in mm"): _number(visit.total, ".1f"),
+                _("From baseline"): _percent(visit.change),
+                _("From the smallest sum"): _percent(visit.change_from_lowest),
+                _("Within the error"): _("yes") if visit.within_error else "",
+                _("Volume doubles in days"): _number(visit.doubling_days, ".0f"),
+                _("Target lesions"): _(visit.category.value),
+            }
+            for visit in visits
+        ]
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:+.0f} %"
