@@ -12,6 +12,7 @@ restore the same thing at the same moment one succeeds and the other is told.
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import shutil
 import time
@@ -52,9 +53,9 @@ class Discarded:
 
     @property
     def days_left(self) -> int:
-        """Whole days until it is removed, at least 0."""
+        """Days until it is removed, the last one begun counts; at least 0."""
         seconds = self.deleted + KEPT_SECONDS - time.time()
-        return max(int(seconds // (24 * 3600)), 0)
+        return max(math.ceil(seconds / (24 * 3600)), 0)
 
 
 def discard(
@@ -204,6 +205,8 @@ def remove_expired(workspace: Path) -> None:
         # Without its description nobody could restore it; one may be about to arrive.
         if _expired(item) if item is not None else age > KEPT_SECONDS:
             _remove(place)
+    for hidden in _trash(workspace).glob(".*"):  # whose removal was broken off
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _item(place: Path) -> Discarded | None:

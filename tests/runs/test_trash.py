@@ -32,7 +32,7 @@ def test_deleted_and_restored(tmp_path: Path, folder: Path) -> None:
     assert not folder.exists()
     (item,) = trash.discarded(tmp_path)
     assert (item.kind, item.title, item.place) == ("run", "A *run*", "runs/one")
-    assert item.days_left == 6
+    assert item.days_left == 7
     assert trash.restore(tmp_path, item_id) == folder
     assert (folder / "file").read_text() == "content"
     assert trash.discarded(tmp_path) == []
@@ -43,7 +43,7 @@ def test_after_seven_days_it_is_gone(tmp_path: Path, folder: Path) -> None:
     item_id = trash.discard(tmp_path, folder, "run", "run")
     age(tmp_path, item_id, trash.KEPT_SECONDS - 60)
     trash.remove_expired(tmp_path)
-    assert trash.discarded(tmp_path)[0].days_left == 0
+    assert trash.discarded(tmp_path)[0].days_left == 1
     age(tmp_path, item_id, trash.KEPT_SECONDS + 60)
     assert trash.discarded(tmp_path) == []
     with pytest.raises(DataError, match="not in the trash"):
@@ -179,3 +179,12 @@ def test_items_of_earlier_versions_are_restored(tmp_path: Path, folder: Path) ->
     assert trash.trash_size(tmp_path) == 0
     trash.restore(tmp_path, item_id)
     assert (folder / "file").exists()
+
+
+def test_a_removal_that_was_broken_off_is_ended(tmp_path: Path, folder: Path) -> None:
+    item_id = trash.discard(tmp_path, folder, "run", "run")
+    place = tmp_path / "trash" / item_id
+    place.rename(place.with_name(f".{item_id}"))
+    assert trash.discarded(tmp_path) == []
+    trash.remove_expired(tmp_path)
+    assert list((tmp_path / "trash").iterdir()) == []
