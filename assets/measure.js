@@ -57,7 +57,7 @@ class Measure {
   // `data`: {shapes, known, numbers, sentences, error, regions, texts}; null: nothing to measure.
   take(component, data, id) {
     this.component = component;
-    this.tools.hidden = !data;
+    for (const part of [this.tools, this.list, this.scale, this.live]) part.hidden = !data;
     const another = this.id !== id;
     Object.assign(this, { id, data });
     if (!data) return;
