@@ -485,7 +485,12 @@ class Measure {
         this.rows();
         this.list.querySelector(`[data-id="${shape.id}"] .mm-calibrate`)?.focus({ preventScroll: true });
       };
-      input.onkeydown = (event) => { if (event.key === "Enter") set(); if (event.key === "Escape") close(); };
+      input.onkeydown = (event) => {
+        if (event.key === "Enter") set();
+        else if (event.key === "Escape") close();
+        else return;
+        event.preventDefault(); // the button that has the focus now is not pressed
+      };
       place.replaceChildren(input, Object.assign(document.createElement("span"), { textContent: "mm" }), this.button("mm-set", texts.set, set));
       input.focus();
     });
