@@ -93,7 +93,9 @@ def test_every_benchmark_row_has_its_function(name: str) -> None:
 def test_files_of_the_workspace_are_those_that_the_code_names() -> None:
     suffixes = "(?:csv|json|jsonl|key|keras|lock|log|npy|npz|txt)"
     shipped = {path.name for path in (*PACKAGE.rglob("*"), *ROOT.iterdir())}
-    written = set(re.findall(rf'"(\w+\.{suffixes})"', SOURCE)) - shipped
+    # What the benchmark draws are other people's data sets.
+    source = "\n".join(p.read_text() for p in MODULES if "benchmark" not in p.parts)
+    written = set(re.findall(rf'"(\w+\.{suffixes})"', source)) - shipped
     documented = set(re.findall(rf"(?<![\w*])\w+\.{suffixes}\b", WORKSPACE))
     assert documented == written
 

@@ -65,7 +65,7 @@ def test_rows_are_read_in_the_order_of_their_dates() -> None:
     assert [lesion.diameters for lesion in lesions] == [(10.0, 12.0), (20.0, None)]
     assert [lesion.is_node for lesion in lesions] == [False, True]
     assert new == [False, True]
-    blank = typed.assign(new=[np.nan, None, False])
+    blank = typed.assign(new=pd.Series([np.nan, None, False], dtype=object))
     assert read_table(blank, ["a", "b"], [])[2] == [False, False]
     with pytest.raises(DataError, match="occurs twice"):
         read_table(pd.concat([typed, typed]), ["a", "b"], [])
