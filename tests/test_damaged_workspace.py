@@ -300,3 +300,19 @@ def test_a_calibration_takes_the_place_of_a_damaged_one(run: Run) -> None:
     aside = path.with_name("calibration.json.damaged")
     assert stored_temperature(run) == kept and aside.read_bytes() == b"{"
     aside.unlink()
+
+
+@pytest.mark.parametrize("name", ["@index/actions.json", "../interrupted/config.json"])
+def test_the_page_train_names_what_is_damaged_and_stands(
+    name: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
+    path = path_of(name.replace("interrupted", IDS["interrupted"]), run).resolve()
+    kept = path.read_bytes()
+    path.write_bytes(b"{")
+    try:
+        workspace = run.folder.parents[1]
+        page = "models/train.py"
+        assert not damaged_workspace.page_error(page, PAGES[page], workspace)
+    finally:
+        path.write_bytes(kept)
