@@ -111,19 +111,19 @@ def form_cases() -> Iterator[Case]:
         yield drawn(name, _PATHS, {"a": 2, "b": 2}, table={f"my l{suffix}": text})
     blanks = "\n".join(x.rstrip(";").replace(";", "  ") for x in lines)
     blanks = blanks.replace("  note", "")
-    yield drawn("blanks", _PATHS, {"a": 2, "b": 2}, table={"l.txt": blanks})
+    yield drawn("blanks", _PATHS, {"a": 2, "b": 2}, table={"my l.txt": blanks})
     for text in ("Read me.\nFiles, labels.\n", "", "0 0.5 0.5\n", "a\tb\n"):
         paths = ["a/1.png", "b/1.png"]
-        yield drawn(f"{text!r}", paths, {"a": 1, "b": 1}, table={"README.txt": text})
+        yield drawn(f"{text!r}", paths, {"a": 1, "b": 1}, table={"read me.txt": text})
 
 
 def question_cases() -> Iterator[Case]:
     """Tables that nobody knows: asked about, with what their values suggest."""
     for separator, name in (
-        (",", "t.csv"),
-        (" ", "t.txt"),
-        ("\t", "t.txt"),
-        (";", "t.csv"),
+        (",", "my t.csv"),
+        (" ", "my t.txt"),
+        ("\t", "my t.txt"),
+        (";", "my t.csv"),
     ):
         rows = [f"p{n},{p[4:]},{'ab'[n % 2]}" for n, p in enumerate(_PATHS)]
         for header, columns in {
