@@ -21,8 +21,14 @@ from medmodel.benchmark.simulation import Setting, simulate
 from medmodel.evaluation import comparison
 from medmodel.evaluation.comparison import CommonImages, kind_of_difference
 from medmodel.evaluation.curves import decision_curve, roc_curve
-from medmodel.evaluation.intervals import MINIMA, Estimate, count_units, where_enough
-from medmodel.evaluation.metrics import METRICS, limiting_units
+from medmodel.evaluation.intervals import (
+    MINIMA,
+    Estimate,
+    all_images,
+    count_units,
+    where_enough,
+)
+from medmodel.evaluation.metrics import METRICS, limiting_group
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.temperature_scaling import fit_temperature
 from medmodel.evaluation.thresholds import at_prevalence, outcome
@@ -184,17 +190,17 @@ def printed(models: Sequence[Predictions], truth: bool = False) -> Iterator[Inte
     (data,) = models
     for key, metric in METRICS.items():
         for position, name in ((None, "all classes"), (_CLASS, "one class")):
-            units = limiting_units(key, data, position)
+            units = limiting_group(key, data, position).count
             estimate = metric.estimate(data, position)
             yield Interval(f"{key}, {name}", key, units, estimate)
     yield from _operating_point(data)
     yield from _curves(data)
     found = fit_temperature(data)
     if not found.bounded:
-        units = data.patient_count or len(data.truth)
+        group = all_images(data.patients, len(data.truth))
         estimate = Estimate(found.value, found.low, found.high, found.images)
-        estimate = where_enough(estimate, "temperature", units, data.patients)
-        yield Interval("temperature", "temperature", units, estimate)
+        estimate = where_enough(estimate, "temperature", group)
+        yield Interval("temperature", "temperature", group.count, estimate)
 
 
 def _operating_point(data: Predictions) -> Iterator[Interval]:
@@ -239,5 +245,5 @@ def _differences(models: Sequence[Predictions], truth: bool) -> Iterator[Interva
             estimate = Estimate(a - b, 0.0, 0.0, len(models[0].truth))
         else:
             estimate = comparison.difference(common, "a", "b", metric).estimate
-        units = min(limiting_units(metric, model) for model in models)
+        units = min(limiting_group(metric, model).count for model in models)
         yield Interval(f"difference of {metric}", kind, units, estimate)

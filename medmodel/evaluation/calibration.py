@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medmodel.evaluation.intervals import (
     Estimate,
+    LimitingGroup,
     count_units,
     proportion,
     variance_and_quantile,
@@ -89,7 +90,8 @@ def reliability_diagram(
         low, high = at / bins, (at + 1) / bins
         share = proportion(right, data.patients, inside)
         units = count_units(inside, data.patients)
-        share = where_enough(share, "accuracy", units, data.patients)
+        group = LimitingGroup(units, data.patients is not None)
+        share = where_enough(share, "accuracy", group)
         diagram.append(ReliabilityBin(low, high, count, mean, share))
     return diagram
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.intervals import Estimate, where_enough
-from medmodel.evaluation.metrics import METRICS, limiting_units
+from medmodel.evaluation.metrics import METRICS, limiting_group
 from medmodel.evaluation.paired_tests import (
     accuracy_difference,
     area_difference,
@@ -151,18 +151,19 @@ class PairedDifference:
         }
         if self.needed is None:
             return _(
-                "{first} and {second}: no significant difference (n = {n:,}, {p}).",
+                "{first} and {second}: no significant difference (n = {n:,} images, "
+                "{p}).",
                 **values,
             )
         if self.needed > 1_000_000:
             return _(
-                "{first} and {second}: no significant difference (n = {n:,}, {p}); "
-                "more than a million images would be needed.",
+                "{first} and {second}: no significant difference (n = {n:,} images, "
+                "{p}); more than a million images would be needed.",
                 **values,
             )
         return _(
-            "{first} and {second}: no significant difference (n = {n:,}, {p}); about "
-            "{images:,} images would be needed.",
+            "{first} and {second}: no significant difference (n = {n:,} images, {p}); "
+            "about {images:,} images would be needed.",
             images=_rounded(self.needed),
             **values,
         )
@@ -288,8 +289,9 @@ def difference(
     else:
         estimate, p, needed = bootstrap_difference(a, b, metric)
         test = N_("paired bootstrap")
-    units = min(limiting_units(metric, model) for model in (a, b))
-    estimate = where_enough(estimate, kind_of_difference(metric), units, a.patients)
+    groups = [limiting_group(metric, model) for model in (a, b)]
+    smallest = min(groups, key=lambda group: group.count)
+    estimate = where_enough(estimate, kind_of_difference(metric), smallest)
     return PairedDifference(
         metric, first, second, (values[0], values[1]), estimate, p, test, needed
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from medmodel.evaluation.intervals import (
     Estimate,
     Z,
-    count_units,
+    all_images,
     proportion,
     where_enough,
 )
@@ -68,8 +68,8 @@ class ConformalPredictor:
             patients: Patient number of each, shape `(n,)`; None if unknown.
         """
         held = self.sets(scores)[np.arange(len(truth)), truth]
-        units = count_units(None, patients, len(truth))
-        return where_enough(proportion(held, patients), "accuracy", units, patients)
+        group = all_images(patients, len(truth))
+        return where_enough(proportion(held, patients), "accuracy", group)
 
     def undercovers(self, measured: Estimate) -> bool:
         """Whether less was covered than chance explains.

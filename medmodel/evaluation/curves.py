@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from medmodel.core.errors import DataError
 from medmodel.evaluation.calibration import bin_numbers
 from medmodel.evaluation.intervals import (
+    LimitingGroup,
+    Members,
     Z,
-    count_units,
     design_effect,
     enough,
     proportion,
     variance_and_quantile,
     wilson_at,
 )
+from medmodel.evaluation.metrics import group_of_class
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.ranking_metrics import STEADY_PATIENTS, midranks
 from medmodel.language import _
@@ -44,7 +46,7 @@ class ThresholdCurve:
         band_x: Where the band is given, shape `(b,)`.
         low: Lower ends of pointwise 95 % intervals of y at `band_x`.
         high: Upper ends.
-        too_few: Images (patients, where known) of the smaller group if too few for a
+        too_few: The class or the rest, whichever is smaller, if too small for a
             band, whose arrays are then empty.
     """
 
@@ -54,7 +56,7 @@ class ThresholdCurve:
     band_x: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    too_few: int | None = None
+    too_few: LimitingGroup | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class DecisionCurve:
         low: Lower ends of its pointwise 95 % intervals.
         high: Upper ends.
         treat_all: Net benefit of treating all; of treating none it is 0.
-        too_few: Images (patients, where known) of the smaller group if too few for
+        too_few: The class or the rest, whichever is smaller, if too small for
             intervals, whose ends are then not-a-number.
     """
 
@@ -91,7 +93,7 @@ class DecisionCurve:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     treat_all: NDArray[np.float64]
-    too_few: int | None = None
+    too_few: LimitingGroup | None = None
 
 
 def roc_curve(data: Predictions, position: int) -> ThresholdCurve:
@@ -114,7 +116,7 @@ def roc_curve(data: Predictions, position: int) -> ThresholdCurve:
     cuts = _thresholds(data.scores[:, position], ranked)
     corners = _thinned(alarms + hits)
     curve = alarms[corners], hits[corners], cuts[corners]
-    few = _too_few("roc_band", positive, data.patients)
+    few = _too_few("roc_band", data, position)
     if few is not None:
         return ThresholdCurve(*curve, _NOWHERE, _NOWHERE, _NOWHERE, few)
     low, high = _band(positive, ranked, data.patients, _GRID)
@@ -138,7 +140,7 @@ def precision_recall_curve(data: Predictions, position: int) -> ThresholdCurve:
     corners = np.union1d(_thinned(alarms + hits)[1:], [1])
     precision = _precision(hits, alarms, odds)
     curve = hits[corners], precision[corners], cuts[corners]
-    few = _too_few("roc_band", positive, data.patients)
+    few = _too_few("roc_band", data, position)
     if few is not None:
         return ThresholdCurve(*curve, _NOWHERE, _NOWHERE, _NOWHERE, few)
     recall = _GRID[1:]
@@ -208,7 +210,7 @@ def decision_curve(
     worth = np.where(positive[:, None], 1.0, -odds) * (score[:, None] >= thresholds)
     n, model = len(score), worth.mean(axis=0)
     half = np.full(len(model), np.nan)
-    few = _too_few("net_benefit", positive, data.patients)
+    few = _too_few("net_benefit", data, position)
     for at in range(len(model) if few is None else 0):
         influence = (worth[:, at] - model[at]) / n
         variance, quantile = variance_and_quantile(influence, data.patients)
@@ -220,12 +222,12 @@ def decision_curve(
     return DecisionCurve(thresholds, model, low, high, treat_all, few)
 
 
-def _too_few(
-    kind: str, positive: NDArray[np.bool_], patients: NDArray[np.intp] | None
-) -> int | None:
-    """Images or patients of the smaller group if these are too few for intervals."""
-    units = min(count_units(group, patients) for group in (positive, ~positive))
-    return None if enough(kind, units, patients) else units
+def _too_few(kind: str, data: Predictions, position: int) -> LimitingGroup | None:
+    """The class or the rest, whichever is smaller, if too small for intervals."""
+    sides: tuple[Members, Members] = ("class", "rest")
+    groups = [group_of_class(data, position, side) for side in sides]
+    smallest = min(groups, key=lambda group: group.count)
+    return None if enough(kind, smallest) else smallest
 
 
 def _one_against_rest(

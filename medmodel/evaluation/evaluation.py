@@ -95,12 +95,13 @@ class Evaluation:
         shown = f"{math.ceil(points)}" if points >= 1 else f"{points:.1f}"
         if shown == "1":
             return _(
-                "Smallest detectable difference ≈ 1 percentage point (n = {images:,}).",
+                "Smallest detectable difference ≈ 1 percentage point (n = {images:,} "
+                "images).",
                 images=self.images,
             )
         return _(
             "Smallest detectable difference ≈ {points} percentage points (n = "
-            "{images:,}).",
+            "{images:,} images).",
             points=shown,
             images=self.images,
         )

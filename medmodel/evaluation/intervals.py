@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.language import _, format_number
+from medmodel.language import _, format_number, ngettext
 
 Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 _NAN = float("nan")
@@ -56,13 +57,111 @@ MINIMA: dict[str, Minimum] = {
 }
 """Kind of interval -> the fewest images or patients of the smallest group that counts.
 
-What the smallest group is, `metrics.limiting_units` says. From these on, intervals hold
+What the smallest group is, `metrics.limiting_group` says. From these on, intervals hold
 the truth 93 to 98.5 times of 100 in simulations of two and three classes, of rare ones,
 and of patients with 1 to 5 images (benchmark row `interval_coverage`), as a mean over
 populations. With fewer they do not: an area under the ROC curve of 5 images a class 99
 times, a mean sensitivity of 5 images a class 91 times, a log loss of 20 images 82
 times, a temperature of 10 patients 87 times.
 """
+
+
+Members = Literal["all", "class", "rest", "predicted", "not predicted"]
+
+
+@dataclass(frozen=True)
+class LimitingGroup:
+    """The smallest group of images that a number rests on: what "too few" counts.
+
+    Args:
+        count: Its patients, or its images where patients are unknown.
+        of_patients: Whether patients are counted.
+        members: All images, those whose true class is `name` or another one, or those
+            whose predicted class is `name` or another one.
+        name: The class; empty for all images.
+    """
+
+    count: int
+    of_patients: bool
+    members: Members = "all"
+    name: str = ""
+
+    def __str__(self) -> str:
+        """As people read it: `6 patients of class pneumonia`."""
+        count, name = self.count, self.name
+        if self.members == "all":
+            return (
+                ngettext("{count:,} patient", "{count:,} patients", count)
+                if self.of_patients
+                else ngettext("{count:,} image", "{count:,} images", count)
+            )
+        if self.members == "class":
+            return (
+                ngettext(
+                    "{count:,} patient of class {name}",
+                    "{count:,} patients of class {name}",
+                    count,
+                    name=name,
+                )
+                if self.of_patients
+                else ngettext(
+                    "{count:,} image of class {name}",
+                    "{count:,} images of class {name}",
+                    count,
+                    name=name,
+                )
+            )
+        if self.members == "rest":
+            return (
+                ngettext(
+                    "{count:,} patient of classes other than {name}",
+                    "{count:,} patients of classes other than {name}",
+                    count,
+                    name=name,
+                )
+                if self.of_patients
+                else ngettext(
+                    "{count:,} image of classes other than {name}",
+                    "{count:,} images of classes other than {name}",
+                    count,
+                    name=name,
+                )
+            )
+        return self._predicted()
+
+    def _predicted(self) -> str:
+        count, name = self.count, self.name
+        if self.members == "predicted":
+            return (
+                ngettext(
+                    "{count:,} patient with images predicted as {name}",
+                    "{count:,} patients with images predicted as {name}",
+                    count,
+                    name=name,
+                )
+                if self.of_patients
+                else ngettext(
+                    "{count:,} image predicted as {name}",
+                    "{count:,} images predicted as {name}",
+                    count,
+                    name=name,
+                )
+            )
+        return (
+            ngettext(
+                "{count:,} patient with images predicted as other than {name}",
+                "{count:,} patients with images predicted as other than {name}",
+                count,
+                name=name,
+            )
+            if self.of_patients
+            else ngettext(
+                "{count:,} image predicted as other than {name}",
+                "{count:,} images predicted as other than {name}",
+                count,
+                name=name,
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -74,15 +173,15 @@ class Estimate:
         low: Lower end of the interval.
         high: Upper end of the interval.
         n: How many images it rests on.
-        too_few: Images, or patients where they are known, of the smallest group that
-            counts, if too few for an interval, whose ends are then not-a-number.
+        too_few: The smallest group that counts, if that is too small for an interval,
+            whose ends are then not-a-number.
     """
 
     value: float
     low: float
     high: float
     n: int
-    too_few: int | None = None
+    too_few: LimitingGroup | None = None
 
     @property
     def measurable(self) -> bool:
@@ -96,7 +195,7 @@ class Estimate:
 
     @property
     def interval(self) -> str:
-        """The interval as people read it: `(0.949–0.976)`, or `too few (n = 4)`."""
+        """The interval as people read it: `(0.949–0.976)`, or `too few (4 images)`."""
         if self.too_few is not None:
             return too_few(self.too_few)
         low, high = (format_number(end, ".3f") for end in (self.low, self.high))
@@ -110,41 +209,57 @@ class Estimate:
         return self.low, self.high
 
     def __str__(self) -> str:
-        """As people read it: `0.964 (0.949–0.976)`, `0.964, too few (n = 4)`."""
+        """As people read it: `0.964 (0.949–0.976)`, `0.964, too few (4 images)`."""
+        return self._text(self.interval)
+
+    @property
+    def short(self) -> str:
+        """The same, with the number alone of a group that is too small."""
+        few = self.too_few
+        return self._text(self.interval if few is None else too_few(f"{few.count:,}"))
+
+    @property
+    def with_n(self) -> str:
+        """The same with the number of images: `0.964 (0.949–0.976), n = 624 images`."""
+        if not self.measurable:
+            return str(self)
+        return ngettext(
+            "{estimate}, n = {count:,} image",
+            "{estimate}, n = {count:,} images",
+            self.n,
+            estimate=str(self),
+        )
+
+    def _text(self, interval: str) -> str:
         if not self.measurable:
             return _("not measurable")
         if self.too_few is not None:
-            return _(
-                "{value:.3f}, too few (n = {n:,})", value=self.value, n=self.too_few
-            )
-        return f"{format_number(self.value, '.3f')} {self.interval}"
+            return _("{value:.3f}, {too_few}", value=self.value, too_few=interval)
+        return f"{format_number(self.value, '.3f')} {interval}"
 
 
-def too_few(count: int) -> str:
+def too_few(group: LimitingGroup | str) -> str:
     """What stands in place of an interval that would not hold the truth as often."""
-    return _("too few (n = {n:,})", n=count)
+    return _("too few ({group})", group=str(group))
 
 
-def where_enough(
-    estimate: Estimate, kind: str, units: int, patients: NDArray[np.intp] | None
-) -> Estimate:
+def where_enough(estimate: Estimate, kind: str, group: LimitingGroup) -> Estimate:
     """The estimate, without its interval where that rests on too few.
 
     Args:
         estimate: With its interval.
         kind: Key of `MINIMA`.
-        units: Images, or patients where they are known, of the smallest group.
-        patients: Patient number of each image; None if unknown.
+        group: The smallest one that it rests on.
     """
-    if not estimate.measurable or enough(kind, units, patients):
+    if not estimate.measurable or enough(kind, group):
         return estimate
-    return replace(estimate, low=_NAN, high=_NAN, too_few=units)
+    return replace(estimate, low=_NAN, high=_NAN, too_few=group)
 
 
-def enough(kind: str, units: int, patients: NDArray[np.intp] | None) -> bool:
+def enough(kind: str, group: LimitingGroup) -> bool:
     """Whether an interval is given; takes the arguments of `where_enough`."""
     least = MINIMA[kind]
-    return units >= (least.images if patients is None else least.patients)
+    return group.count >= (least.patients if group.of_patients else least.images)
 
 
 def count_units(
@@ -161,6 +276,11 @@ def count_units(
         return n if group is None else int(np.count_nonzero(group))
     counts = np.bincount(patients if group is None else patients[group])
     return int(np.count_nonzero(counts))
+
+
+def all_images(patients: NDArray[np.intp] | None, n: int) -> LimitingGroup:
+    """All `n` images as the group that a number rests on; their patients if known."""
+    return LimitingGroup(count_units(None, patients, n), patients is not None)
 
 
 NOT_MEASURABLE = Estimate(_NAN, _NAN, _NAN, 0)

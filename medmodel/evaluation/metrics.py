@@ -24,7 +24,7 @@ from medmodel.evaluation import (
     ranking_metrics,
 )
 from medmodel.evaluation.confusion_metrics import Mask
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals import Estimate, LimitingGroup, Members
 from medmodel.evaluation.predictions import Predictions, Weights
 from medmodel.language import N_, _
 
@@ -72,12 +72,14 @@ class Metric:
         self, estimate: Estimate, data: Predictions, position: int | None = None
     ) -> Estimate:
         """An estimate of this metric without its interval where it rests on too few."""
-        units = limiting_units(self.key, data, position)
-        return intervals.where_enough(estimate, self.key, units, data.patients)
+        group = limiting_group(self.key, data, position)
+        return intervals.where_enough(estimate, self.key, group)
 
 
-def limiting_units(key: str, data: Predictions, position: int | None = None) -> int:
-    """Patients (images, where unknown) of the smallest group that a metric rests on.
+def limiting_group(
+    key: str, data: Predictions, position: int | None = None
+) -> LimitingGroup:
+    """The smallest group that a metric rests on, by patients where they are known.
 
     Args:
         key: Of the metric.
@@ -85,32 +87,50 @@ def limiting_units(key: str, data: Predictions, position: int | None = None) -> 
         position: A class; None for the mean of those that occur or are chosen.
     """
     at = range(len(data.classes)) if position is None else [position]
-    groups: list[Mask] = []
+    groups: list[LimitingGroup] = []
     for k in at:
         positive, called = data.truth == k, data.predicted == k
         if position is None and not positive.any() and not called.any():
             continue
-        groups += _groups(key, positive, called, mean=position is None)
+        for members in _groups(key, positive, mean=position is None):
+            groups.append(group_of_class(data, k, members))
     if not groups:
-        return intervals.count_units(None, data.patients, len(data.truth))
-    return min(intervals.count_units(group, data.patients) for group in groups)
+        return intervals.all_images(data.patients, len(data.truth))
+    return min(groups, key=lambda group: group.count)
 
 
-def _groups(key: str, positive: Mask, called: Mask, mean: bool) -> list[Mask]:
+def group_of_class(data: Predictions, position: int, members: Members) -> LimitingGroup:
+    """A group of a split's images by one class, true or predicted.
+
+    Of two classes the rest is the other class, called by its name if it has one.
+    """
+    by = data.truth if members in ("class", "rest") else data.predicted
+    inside = by == position
+    rest = members in ("rest", "not predicted")
+    count = intervals.count_units(~inside if rest else inside, data.patients)
+    if rest and len(data.classes) == 2 and data.classes[1 - position]:
+        position = 1 - position
+        members = "class" if members == "rest" else "predicted"
+    name = data.classes[position]
+    return LimitingGroup(count, data.patients is not None, members, name)
+
+
+def _groups(key: str, positive: Mask, mean: bool) -> list[Members]:
     """What one class brings: of a mean, an absent class is left out, not too few."""
-    present = [positive] if positive.any() or not mean else []
-    others = [~positive] if not positive.all() or not mean else []
-    return {
+    present: list[Members] = ["class"] if positive.any() or not mean else []
+    others: list[Members] = ["rest"] if not positive.all() or not mean else []
+    groups: dict[str, list[Members]] = {
         "sensitivity": present,
         "specificity": others,
-        "ppv": [called],
-        "npv": [~called],
+        "ppv": ["predicted"],
+        "npv": ["not predicted"],
         "f1": present,
-        "balanced_accuracy": present if mean else [positive, ~positive],
-        "mcc": [*present, *others, called, ~called],
+        "balanced_accuracy": present if mean else ["class", "rest"],
+        "mcc": [*present, *others, "predicted", "not predicted"],
         "auc": [*present, *others],
         "average_precision": present,
-    }.get(key, [])
+    }
+    return groups.get(key, [])
 
 
 def _rate(
@@ -252,7 +272,11 @@ def class_metrics(data: Predictions, position: int) -> dict[str, Estimate]:
 
 
 def call_metrics(
-    positive: Mask, called: Mask, patients: NDArray[np.intp] | None
+    positive: Mask,
+    called: Mask,
+    patients: NDArray[np.intp] | None,
+    name: str,
+    rest: str = "",
 ) -> dict[str, Estimate]:
     """The metrics that yes or no for each image decides, whatever its score.
 
@@ -260,9 +284,11 @@ def call_metrics(
         positive: Whether each image is of the class, shape `(n,)`.
         called: Whether it was called so, shape `(n,)`.
         patients: Patient number of each image, shape `(n,)`; None if unknown.
+        name: The class.
+        rest: What the others are called; empty where these are several classes.
     """
     choices = np.stack([~called, called], axis=1).astype(np.float64)
-    calls = Predictions(["no", "yes"], positive.astype(np.intp), choices, patients)
+    calls = Predictions([rest, name], positive.astype(np.intp), choices, patients)
     return {
         key: metric.estimate(calls, 1)
         for key, metric in METRICS.items()

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError, value_or_problem
 from medmodel.core.storage import damaged, newer, read_as, set_aside, write_json
-from medmodel.evaluation.intervals import MINIMA, too_few, variance_and_quantile
+from medmodel.evaluation.intervals import (
+    MINIMA,
+    LimitingGroup,
+    too_few,
+    variance_and_quantile,
+)
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _
 from medmodel.runs.run import Run
@@ -46,12 +51,12 @@ class Temperature:
 
     @property
     def interval(self) -> str:
-        """Its interval as people read it: `(1.20–1.61)`, or `too few (n = 12)`."""
+        """Its interval as people read it: `(1.20–1.61)`, or `too few (12 images)`."""
         least = MINIMA["temperature"]
         if self.patients and self.patients < least.patients:
-            return too_few(self.patients)
+            return too_few(LimitingGroup(self.patients, of_patients=True))
         if self.images < (1 if self.patients else least.images):
-            return too_few(self.images)
+            return too_few(LimitingGroup(self.images, of_patients=False))
         return f"({self.low:.2f}–{self.high:.2f})"
 
     @property

@@ -326,7 +326,8 @@ def outcome(data: Predictions, position: int, threshold: float) -> Outcome:
     found, calls = int(np.sum(positive & called)), int(called.sum())
     missed, alarms = int(positive.sum()) - found, calls - found
     left = len(positive) - found - missed - alarms
-    metrics = call_metrics(positive, called, data.patients)
+    rest = data.classes[1 - position] if len(data.classes) == 2 else ""
+    metrics = call_metrics(positive, called, data.patients, name, rest)
     return Outcome(name, threshold, found, missed, alarms, left, metrics)
 
 
@@ -396,7 +397,8 @@ def _posterior(hit: Estimate, error: Estimate, prior: float) -> Estimate:
     few = [rate.too_few for rate in (hit, error) if rate.too_few is not None]
     if few:
         chance, n = _chance(value, prior), hit.n + error.n
-        return Estimate(chance, math.nan, math.nan, n, min(few))
+        smallest = min(few, key=lambda group: group.count)
+        return Estimate(chance, math.nan, math.nan, n, smallest)
     low, high = _ratio_interval(hit, error)
     value, low, high = (_chance(ratio, prior) for ratio in (value, low, high))
     return Estimate(value, low, high, hit.n + error.n)

@@ -213,9 +213,9 @@ def _errors_of_class(
     if 2 * most > errors:
         return Advice(
             _(
-                "{most:,} of {errors:,} errors in {name} (n = {n:,}{without}) are "
-                "predicted as {other}{training}: more images of {name}, or merging "
-                "the two classes, may help.",
+                "{most:,} of {errors:,} errors in {name} (n = {n:,} images{without}) "
+                "are predicted as {other}{training}: more images of {name}, or "
+                "merging the two classes, may help.",
                 most=most,
                 errors=errors,
                 name=name,

@@ -123,7 +123,7 @@ def intervals_figure(estimates: Mapping[str, Estimate], title: str) -> Figure:
                 },
                 mode="markers",
                 marker={"size": 13, "color": colour},
-                hovertext=f"{estimate}, n = {estimate.n:,}",
+                hovertext=estimate.with_n,
                 hoverinfo="text",
             )
     drawing.update_xaxes(title=title)

@@ -110,7 +110,7 @@ def _positive_rows(
 def _class_rows(predictions: Predictions) -> list[list[str]]:
     each = [class_metrics(predictions, at) for at in range(len(predictions.classes))]
     return [
-        [_(metric.title), *(f"{m[key]}, n = {m[key].n:,}" for m in each)]
+        [_(metric.title), *(m[key].with_n for m in each)]
         for key, metric in METRICS.items()
     ]
 

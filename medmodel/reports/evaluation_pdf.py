@@ -11,6 +11,7 @@ from medmodel.core.errors import DataError, value_or_problem
 from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import roc_curve
 from medmodel.evaluation.evaluation import Evaluation
+from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
 from medmodel.evaluation.positive_class import PositiveClass, positive_class
 from medmodel.evaluation.predictions import Predictions, split_predictions
@@ -19,12 +20,14 @@ from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.language import _
 from medmodel.reports import run_facts
 from medmodel.reports.pdf_canvas import (
+    LINE_HEIGHT,
     MARGIN,
     PALE,
     WIDTH,
     PdfCanvas,
     shortened,
     text_width,
+    wrapped,
 )
 from medmodel.reports.plots import class_colours
 from medmodel.runs.copies import independent_predictions
@@ -33,6 +36,8 @@ from medmodel.runs.run import Run
 _INSIDE = WIDTH - 2 * MARGIN
 _RED = "#b3261e"
 _ENDS = np.array([0.0, 1.0])
+_LOWEST = MARGIN - 4
+"""Where text ends at the latest, so that the foot has its place."""
 _CLASSES = 8
 """So many classes have a line of their own; all are in the HTML evaluation."""
 _MATRIX = 24
@@ -52,15 +57,15 @@ def evaluation_sheet(run: Run) -> bytes:
     _head(page, run, evaluation)
     top = page.y
     positive = positive_class(run, data.classes)
-    _metrics(page, data, positive)
+    estimates = _metrics(page, data, positive)
     left = page.y
     page.y = top
     _confusion(page, evaluation)
     page.y = min(page.y, left)
     _curves(page, data, positive)
-    _classes(page, evaluation)
-    _operating(page, run, data)
-    _limits(page, run, evaluation)
+    estimates += _classes(page, evaluation)
+    estimates += _operating(page, run, data)
+    _limits(page, run, evaluation, _groups_too_few(estimates))
     _foot(page, run)
     return page.done()
 
@@ -87,7 +92,7 @@ def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
 
 def _metrics(
     page: PdfCanvas, data: Predictions, positive: PositiveClass | None
-) -> None:
+) -> list[Estimate]:
     """Of two classes those of the positive one, else means over the classes."""
     if positive is None:
         page.heading(_("All classes together"))
@@ -98,13 +103,14 @@ def _metrics(
         )
         metrics = class_metrics(data, positive.position)
         order = list(dict.fromkeys([*run_facts.POSITIVE_METRICS, *metrics]))
-    rows = [[_("Metric"), _("Value (95 % interval)"), "n"]]
+    rows = [[_("Metric"), _("Value (95 % interval)"), _("Images")]]
     for key in order:
         metric, estimate = METRICS[key], metrics[key]
         title = metric.overall_title if positive is None else _(metric.title)
         title = shortened(title, 148, 7.5)
-        rows.append([title, str(estimate), f"{estimate.n:,}"])
+        rows.append([title, estimate.short, f"{estimate.n:,}"])
     page.table(MARGIN, rows, [150, 108, 34])
+    return [*metrics.values()]
 
 
 def _confusion(page: PdfCanvas, evaluation: Evaluation) -> None:
@@ -217,25 +223,29 @@ def _legend(
         )
 
 
-def _classes(page: PdfCanvas, evaluation: Evaluation) -> None:
+def _classes(page: PdfCanvas, evaluation: Evaluation) -> list[Estimate]:
     page.heading(_("Class by class"))
     rows = [[_("Class"), _("Images"), _("Sensitivity"), _("PPV (precision)"), _("AUC")]]
+    estimates: list[Estimate] = []
     for result in evaluation.per_class[:_CLASSES]:
         numbers = (result.sensitivity, result.precision, result.auc)
-        rows.append([result.name, f"{result.images:,}", *map(str, numbers)])
+        shown = (number.short for number in numbers)
+        rows.append([result.name, f"{result.images:,}", *shown])
+        estimates += numbers
     page.table(MARGIN, rows, [147, 50, 110, 110, 110])
     _more(page, len(evaluation.classes))
+    return estimates
 
 
-def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
+def _operating(page: PdfCanvas, run: Run, data: Predictions) -> list[Estimate]:
     page.heading(_("Operating point"))
     frozen, damaged = value_or_problem(frozen_thresholds, run)
     if damaged:
         page.paragraph(_(run_facts.THRESHOLDS_DAMAGED))
-        return
+        return []
     if frozen is None:
         page.paragraph(_("No threshold was chosen: the predicted class counts."))
-        return
+        return []
     rule = shortened(f"{frozen[0]}", 3 * _INSIDE, 7.5)
     again = run_facts.chosen_again(run)
     page.paragraph(
@@ -253,11 +263,21 @@ def _operating(page: PdfCanvas, run: Run, data: Predictions) -> None:
             _("NPV"),
         ]
     ]
-    for outcome in frozen_outcomes(run, data):
-        rates = [str(outcome.metrics[key]) for key in keys]
+    outcomes = frozen_outcomes(run, data)
+    for outcome in outcomes:
+        rates = [outcome.metrics[key].short for key in keys]
         rows.append([outcome.name, f"{outcome.threshold:.3f}", *rates])
     page.table(MARGIN, rows[: _CLASSES + 1], [87, 45, 98.5, 98.5, 98.5, 98.5], 7)
-    _more(page, len(rows) - 1)
+    _more(page, len(outcomes))
+    return [outcome.metrics[key] for outcome in outcomes[:_CLASSES] for key in keys]
+
+
+def _groups_too_few(estimates: Sequence[Estimate]) -> str:
+    """What the numbers after "too few" count, as a sentence; empty where none is."""
+    groups = dict.fromkeys(f"{e.too_few}" for e in estimates if e.too_few is not None)
+    if not groups:
+        return ""
+    return _("Too few for an interval: {groups}.", groups=_("; ").join(groups))
 
 
 def _more(page: PdfCanvas, count: int) -> None:
@@ -269,10 +289,10 @@ def _more(page: PdfCanvas, count: int) -> None:
         page.paragraph(more, 7, PALE)
 
 
-def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
+def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation, few: str) -> None:
     page.heading(_("Limits"))
     temperature, problem = value_or_problem(stored_temperature, run)
-    limits = [*run_facts.limits(run, evaluation)]
+    limits = [*filter(None, [few]), *run_facts.limits(run, evaluation)]
     if problem:
         limits.append(
             _(
@@ -290,7 +310,18 @@ def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
                 temperature=temperature.value,
             )
         )
-    page.paragraph(shortened(" ".join(limits), 5 * _INSIDE, 7.5), 7.5)
+    page.paragraph(_as_fits(page, " ".join(limits), 7.5), 7.5)
+
+
+def _as_fits(page: PdfCanvas, text: str, size: float) -> str:
+    """The text, or as much of it as fits on the page, and where the rest stands."""
+    room = int((page.y - _LOWEST) / (size * LINE_HEIGHT))
+    if len(list(wrapped(text, _INSIDE, size))) <= room:
+        return text
+    more = _("The other limits are in the HTML evaluation.")
+    while text and len(list(wrapped(f"{text}… {more}", _INSIDE, size))) > room:
+        text = text[:-1]
+    return f"{text}… {more}"
 
 
 def _foot(page: PdfCanvas, run: Run) -> None:

@@ -20,7 +20,7 @@ from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
-from medmodel.language import N_, _, translate
+from medmodel.language import N_, _, ngettext, translate
 from medmodel.reports import run_facts
 from medmodel.reports.run_facts import BLANK, THRESHOLDS_DAMAGED, Fact
 from medmodel.runs.run import Run
@@ -76,7 +76,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         (_("Test images of each class"), counts),
         (_("Copies in the test"), run_facts.test_copies(run)),
         *run_facts.positive_facts(run),
-        (_("Accuracy"), f"{evaluation.accuracy}, n = {evaluation.accuracy.n:,}"),
+        (_("Accuracy"), evaluation.accuracy.with_n),
         (_("Balanced accuracy"), str(evaluation.balanced_accuracy)),
         (_("Area under the ROC curve"), str(evaluation.auc)),
         (
@@ -256,7 +256,11 @@ def _unreadable(run: Run) -> str:
     if index is None:
         return BLANK
     broken = int((index.table["error"] != "").sum())
-    return _("{files:,} image files could not be read and were left out.", files=broken)
+    return ngettext(
+        "{count:,} image file could not be read and was left out.",
+        "{count:,} image files could not be read and were left out.",
+        broken,
+    )
 
 
 def _performance(evaluation: Evaluation) -> str:

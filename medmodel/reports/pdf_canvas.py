@@ -21,6 +21,8 @@ from medmodel.core.environment import REPOSITORY
 
 WIDTH, HEIGHT, MARGIN = 595.0, 842.0, 34.0
 """Of an A4 page, in points of 1/72 inch."""
+LINE_HEIGHT = 1.32
+"""Of a paragraph, by the size of its letters."""
 INK, PALE, LINE = "#1c2730", "#55636e", "#c9d3da"
 _FONT = REPOSITORY / "assets" / "fonts" / "DejaVuSans.ttf"
 _MISSING = "□"
@@ -78,7 +80,7 @@ class PdfCanvas:
     ) -> None:
         """Lines over the page's width, and the place below them."""
         for line in wrapped(text, WIDTH - MARGIN - left, size):
-            self.y -= size * 1.32
+            self.y -= size * LINE_HEIGHT
             self.text(left, self.y, line, size, colour)
         self.y -= size * 0.4
 

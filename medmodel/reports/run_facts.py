@@ -12,7 +12,7 @@ from medmodel.data.sample_size import (
     test_warnings,
 )
 from medmodel.evaluation.evaluation import Evaluation, evaluate
-from medmodel.evaluation.intervals import MINIMA, Estimate
+from medmodel.evaluation.intervals import MINIMA
 from medmodel.evaluation.metrics import METRICS, class_metrics
 from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
 from medmodel.evaluation.predictions import shared_patients, split_predictions
@@ -50,13 +50,8 @@ def positive_facts(run: Run) -> list[Fact]:
     metrics = class_metrics(data, positive.position)
     return [
         (_("Positive class"), f"{positive.name} ({positive.basis})"),
-        *((_(METRICS[key].title), with_n(metrics[key])) for key in POSITIVE_METRICS),
+        *((_(METRICS[key].title), metrics[key].with_n) for key in POSITIVE_METRICS),
     ]
-
-
-def with_n(estimate: Estimate) -> str:
-    """An estimate with the number of images that it rests on."""
-    return f"{estimate}, n = {estimate.n:,}" if estimate.measurable else f"{estimate}"
 
 
 def limits(run: Run, evaluation: Evaluation) -> list[str]:
@@ -107,7 +102,7 @@ def test_copies(run: Run) -> str:
 def metrics_with_copies(evaluation: Evaluation) -> str:
     """A sentence with the numbers of all test images, copies among them."""
     return _(
-        "With the copies (n = {images:,}): accuracy {accuracy}, balanced "
+        "With the copies (n = {images:,} images): accuracy {accuracy}, balanced "
         "accuracy {balanced_accuracy}, area under the ROC curve {auc}.",
         images=evaluation.images,
         accuracy=evaluation.accuracy,

@@ -298,7 +298,7 @@ def test_three_models_are_three_corrected_pairs() -> None:
     ]
     assert [d.better for d in found] == ["good", "fine", ""]
     assert str(found[0]).startswith("good is better than weak by ")
-    assert "no significant difference (n = 150, p = 1.00)" in str(found[2])
+    assert "no significant difference (n = 150 images, p = 1.00)" in str(found[2])
     for metric in ("accuracy", "auc"):
         plain = [difference(common, d.first, d.second, metric).p for d in found]
         corrected = [d.p for d in compare(common, metric)]
@@ -325,10 +325,10 @@ def test_sentences() -> None:
         "McNemar, exact", 900,
     )  # fmt: skip
     assert str(unsure) == (
-        "A and B: no significant difference (n = 156, p = 0.20); about 900 images "
-        "would be needed."
+        "A and B: no significant difference (n = 156 images, p = 0.20); about 900 "
+        "images would be needed."
     )
-    beginning = "A and B: no significant difference (n = 156, p = 0.20)"
+    beginning = "A and B: no significant difference (n = 156 images, p = 0.20)"
     for needed, end in (
         (None, "."),
         (1_000_000, "; about 1,000,000 images would be needed."),
@@ -351,7 +351,7 @@ def test_nothing_is_better_unless_test_and_interval_both_say_so() -> None:
         *(replace(told, estimate=e, p=0.01) for e in (around, *touching)),
     ):
         assert unsure.better == ""
-        assert "no significant difference (n = 900, " in str(unsure)
+        assert "no significant difference (n = 900 images, " in str(unsure)
 
 
 def test_p_values_of_draws_on_one_side_are_not_zero() -> None:
@@ -436,6 +436,6 @@ def test_p_values_as_people_read_them(p: float, text: str) -> None:
     assert pair.p_text == text
     if p > 0.05:
         assert str(pair) == (
-            f"A and B: no significant difference (n = 624, {text}); "
+            f"A and B: no significant difference (n = 624 images, {text}); "
             "about 13,000 images would be needed."
         )

@@ -20,6 +20,7 @@ from medmodel.evaluation.intervals import (
     MINIMA,
     NOT_MEASURABLE,
     Estimate,
+    LimitingGroup,
     count_units,
     design_effect,
     mean_of_proportions,
@@ -37,7 +38,7 @@ from medmodel.evaluation.ranking_metrics import (
     shrunk_influence,
 )
 from medmodel.evaluation.temperature_scaling import Temperature
-from medmodel.evaluation.thresholds import at_prevalence
+from medmodel.evaluation.thresholds import at_prevalence, outcome
 
 
 def test_wilson_newcombe_table() -> None:
@@ -339,9 +340,11 @@ def test_an_interval_is_given_from_its_minimum_on(patients: bool) -> None:
             data = of_two(least - short, (least - short) // 2, patients)
             found = METRICS[key].estimate(data)
             assert found.has_interval == (not short), key
-            assert found.too_few == (least - 1 if short else None), key
+            group = LimitingGroup(least - 1, patients)
+            assert found.too_few == (group if short else None), key
             assert found.value == METRICS[key].measure(data, None).value
-            assert f"too few (n = {least - 1:,})" in str(found) or not short
+            unit = "patients" if patients else "images"
+            assert f", too few ({least - 1:,} {unit})" in str(found) or not short
 
 
 def test_a_rare_class_limits_what_rests_on_it() -> None:
@@ -350,7 +353,8 @@ def test_a_rare_class_limits_what_rests_on_it() -> None:
     by_class = class_metrics(few, 1)
     limited = ("sensitivity", "ppv", "f1", "balanced_accuracy", "mcc")
     for key in (*limited, "auc", "average_precision"):
-        assert by_class[key].too_few in (8, 9), key
+        group = by_class[key].too_few
+        assert group is not None and group.count in (8, 9), key
         assert class_metrics(enough, 1)[key].has_interval, key
         assert not overall_metrics(few)[key].has_interval, key
     for key in ("accuracy", "specificity", "npv", "brier", "log_loss"):
@@ -371,7 +375,8 @@ def test_a_rare_class_limits_what_rests_on_it() -> None:
 def test_a_class_that_is_never_called_limits_predictive_values() -> None:
     data = of_two(100, 40)
     never = replace(data, scores=np.tile([0.9, 0.1], (100, 1)))
-    assert overall_metrics(never)["ppv"].too_few == 0
+    few = overall_metrics(never)["ppv"].too_few
+    assert few == LimitingGroup(0, False, "predicted", never.classes[1])
     assert overall_metrics(never)["sensitivity"].has_interval
     absent = Predictions(["a", "b", "c"], data.truth, np.eye(3)[data.truth], None)
     for key in ("sensitivity", "ppv", "auc"):
@@ -380,7 +385,7 @@ def test_a_class_that_is_never_called_limits_predictive_values() -> None:
 
 def test_patients_are_counted_not_their_images() -> None:
     data = replace(of_two(300, 150), patients=np.arange(300) // 100)
-    assert overall_metrics(data)["accuracy"].too_few == 3
+    assert overall_metrics(data)["accuracy"].too_few == LimitingGroup(3, True)
     assert count_units(data.truth == 1, data.patients) == 2
     assert count_units(None, None, 7) == 7
 
@@ -391,24 +396,28 @@ def test_nothing_is_made_of_an_interval_that_is_not_there() -> None:
     common = CommonImages([str(i) for i in range(40)], {"A": data, "B": other}, {})
     (pair,) = compare(common, "f1")
     assert pair.estimate.too_few is not None and pair.better == ""
-    few = f"too few (n = {pair.estimate.too_few})"
+    few = f"too few ({pair.estimate.too_few})"
     assert str(pair) == f"A and B: {few} to tell them apart."
     sensitivity = class_metrics(of_two(300, 9), 1)["sensitivity"]
     forecast = at_prevalence(sensitivity, wilson(280, 291), 0.1)
-    assert (forecast.ppv.too_few, forecast.npv.too_few) == (9, 9)
+    few_of = sensitivity.too_few
+    assert few_of == LimitingGroup(9, False, "class", data.classes[1])
+    assert (forecast.ppv.too_few, forecast.npv.too_few) == (few_of, few_of)
     known = at_prevalence(wilson(8, 9), wilson(280, 291), 0.1)
     assert forecast.ppv.value == known.ppv.value and known.ppv.has_interval
-    assert forecast.ppv.ends == ("too few (n = 9)", "too few (n = 9)")
+    assert forecast.ppv.ends == (f"too few ({few_of})", f"too few ({few_of})")
 
 
 def test_curves_have_no_band_of_few() -> None:
     least = MINIMA["roc_band"].images
     few, enough = of_two(300, least - 1), of_two(300, least)
     for curve in (roc_curve, precision_recall_curve):
-        assert curve(few, 1).too_few == least - 1 and not len(curve(few, 1).band_x)
+        group = LimitingGroup(least - 1, False, "class", few.classes[1])
+        assert curve(few, 1).too_few == group and not len(curve(few, 1).band_x)
         assert curve(enough, 1).too_few is None and len(curve(enough, 1).low)
     benefit = decision_curve(of_two(100, 9), 1)
-    assert benefit.too_few == 9 and np.isnan(benefit.low).all()
+    group = LimitingGroup(9, False, "class", few.classes[1])
+    assert benefit.too_few == group and np.isnan(benefit.low).all()
     assert decision_curve(of_two(100, 10), 1).too_few is None
 
 
@@ -416,7 +425,59 @@ def test_a_temperature_of_few_images_has_no_interval() -> None:
     least = MINIMA["temperature"]
     enough = Temperature(1.5, 1.2, 1.9, least.images, False)
     assert enough.interval == "(1.20–1.90)"
-    assert replace(enough, images=least.images - 1).interval == "too few (n = 99)"
+    assert replace(enough, images=least.images - 1).interval == "too few (99 images)"
     people = replace(enough, images=80, patients=least.patients)
     assert people.interval == "(1.20–1.90)"
-    assert replace(people, patients=least.patients - 1).interval == "too few (n = 39)"
+    assert (
+        replace(people, patients=least.patients - 1).interval == "too few (39 patients)"
+    )
+
+
+@pytest.mark.parametrize("patients", [False, True])
+def test_what_is_too_few_is_said_with_its_class(patients: bool) -> None:
+    """Of 96 images 6 are of the class: 6 of what, and of which class."""
+    unit = "patients" if patients else "images"
+    data = of_two(96, 6, patients)
+    rare, common = class_metrics(data, 1), class_metrics(data, 0)
+    assert str(rare["sensitivity"]) == f"0.833, too few (6 {unit} of class b)"
+    # Of two classes, the rest of the one is the other.
+    assert common["specificity"].interval == f"too few (6 {unit} of class b)"
+    assert rare["auc"].interval == f"too few (6 {unit} of class b)"
+    of = "patients with images" if patients else "images"
+    assert rare["ppv"].interval == f"too few (5 {of} predicted as b)"
+    assert common["npv"].interval == f"too few (5 {of} predicted as b)"
+    assert rare["brier"].with_n.endswith(", n = 96 images") or not patients
+    assert rare["sensitivity"].with_n.endswith(" of class b), n = 6 images")
+    assert rare["sensitivity"].short == "0.833, too few (6)"
+    assert rare["accuracy"].short == str(rare["accuracy"])
+    assert NOT_MEASURABLE.with_n == "not measurable"
+
+
+@pytest.mark.parametrize("patients", [False, True])
+def test_the_rest_of_several_classes_has_no_name_of_its_own(patients: bool) -> None:
+    """All but 4 of 60 images are of class a: what is not of a is b and c together."""
+    truth = np.array([0] * 56 + [1] * 2 + [2] * 2)
+    numbers = np.arange(60) if patients else None
+    data = Predictions(["a", "b", "c"], truth, np.eye(3)[truth], numbers)
+    unit = "patients" if patients else "images"
+    of = "patients with images" if patients else "images"
+    by_class = class_metrics(data, 0)
+    few = f"too few (4 {unit} of classes other than a)"
+    assert by_class["specificity"].interval == few
+    assert by_class["npv"].interval == f"too few (4 {of} predicted as other than a)"
+    for cut in (0.5, 2.0):
+        metrics = outcome(data, 0, cut).metrics
+        assert metrics["specificity"].interval == few
+    assert metrics["ppv"] == NOT_MEASURABLE
+    assert roc_curve(data, 0).too_few == LimitingGroup(4, patients, "rest", "a")
+    two = Predictions(["a", "b"], (truth > 0).astype(int), np.eye(2)[truth > 0], None)
+    assert outcome(two, 0, 0.5).metrics["specificity"].interval == (
+        "too few (4 images of class b)"
+    )
+
+
+def test_one_is_no_plural() -> None:
+    truth = np.array([0] * 5 + [1])
+    data = Predictions(["a", "b"], truth, np.eye(2)[truth], None)
+    sensitivity = class_metrics(data, 1)["sensitivity"]
+    assert sensitivity.with_n == "1.000, too few (1 image of class b), n = 1 image"

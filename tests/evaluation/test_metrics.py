@@ -49,7 +49,7 @@ def test_call_metrics_hand_computed() -> None:
     # patients; 258 abnormal, 231 of them called; 86 normal, 54 of them not called.
     positive = np.repeat([True, True, False, False], [231, 27, 32, 54])
     called = np.repeat([True, False, True, False], [231, 27, 32, 54])
-    found = call_metrics(positive, called, None)
+    found = call_metrics(positive, called, None, "abnormal", "normal")
     assert f"{found['sensitivity']}"[:5] == "0.895"
     assert f"{found['specificity']}"[:5] == "0.628"
     assert found["ppv"].value == pytest.approx(0.88, abs=0.005)
@@ -375,7 +375,8 @@ def test_what_every_proportion_rests_on() -> None:
 
 def test_calls_do_not_look_at_scores() -> None:
     positive, called = UNEVEN.truth == 0, UNEVEN.predicted == 0
-    calls = call_metrics(positive, called, PATIENTS)
+    name, *_ = UNEVEN.classes
+    calls = call_metrics(positive, called, PATIENTS, name)
     of_class = class_metrics(replace(UNEVEN, patients=PATIENTS), 0)
     names = [name for name, metric in METRICS.items() if metric.from_choices]
     assert calls == {name: of_class[name] for name in names}

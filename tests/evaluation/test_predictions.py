@@ -159,7 +159,7 @@ def test_small_n_says_so() -> None:
     scores = np.repeat([[0.1, 0.9], [0.9, 0.1]], [134, 22], axis=0)
     found = evaluate(table_of(["b"] * 156, scores, ["a", "b"]))
     assert found.resolution == (
-        "Smallest detectable difference ≈ 8 percentage points (n = 156)."
+        "Smallest detectable difference ≈ 8 percentage points (n = 156 images)."
     )
 
 

@@ -96,8 +96,8 @@ def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:
     assert (
         f"good *one* is better than bad by {sizes[0]}; bad too by {sizes[1]}." in text
     )
-    assert "1 of 3 pairs are not significantly different (n = 40)" in text
-    table = next(t.value for t in app.dataframe if "n needed" in t.value)
+    assert "1 of 3 pairs are not significantly different (n = 40 images)" in text
+    table = next(t.value for t in app.dataframe if "Images needed" in t.value)
     assert len(table) == 3
     shown = {button.key for button in app.get("download_button")}
     tables = ("roc", "precision-recall", "epochs", "settings")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from medmodel.evaluation import (
 )
 from medmodel.evaluation.evaluation import evaluate_predictions
 from medmodel.evaluation.gallery import ImageFilter
+from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.positive_class import choose_positive
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.subgroups import Subgroup
@@ -96,7 +98,7 @@ def test_copies_are_left_out_of_every_number_and_said(run: Run) -> None:
         text = said(opened(run, view))
         assert "**18 images**" in text
         assert "12 of 30 test images are copies of training or validation" in text
-        assert "With the copies (n = 30): accuracy" in text
+        assert "With the copies (n = 30 images): accuracy" in text
     table = metrics_view.all_metrics(run)
     assert (table["n"].iloc[0], table["n_with_copies"].iloc[0]) == (18, 30)
     everything = evaluate_predictions(split_predictions(read_predictions(run), "test"))
@@ -157,7 +159,7 @@ def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) 
     assert f"**{len(part.truth)} of 30 images**" in said_so
     assert "Width in pixels 32 to 35" in said_so and "not a result" in said_so
     table = app.dataframe[0].value
-    assert list(table["n of these"])[0] == len(part.truth)
+    assert list(table["Of these images"])[0] == len(part.truth)
     assert list(table["n"])[0] == 30
     found = evaluate_predictions(part)
     assert list(table["These images"])[0] == str(found.accuracy)
@@ -180,11 +182,12 @@ def test_every_view_of_images_follows_the_chosen_part(run: Run) -> None:
     n, inside = len(part.truth), int((part.truth == 2).sum())
     app.session_state["evaluated-class"] = "light"
     curves_text = shown(app, "Curves")
-    assert f"n = {inside} of the class, {n - inside} others" in curves_text
+    assert f"n = {inside} images of the class, {n - inside} others" in curves_text
     area = run_cache.of_class(run, 2, group)["auc"]
     assert area != run_cache.of_class(run, 2)["auc"] and f"area {area}" in curves_text
     text = shown(app, "Calibration")
-    assert f"calibration error {calibration.calibration_error(part)}" in text
+    error = METRICS["calibration_error"].estimate(part)
+    assert error.too_few is not None and f"calibration error {error}" in text
     assert f"validation and {n} test images" in text
     assert f"**{n} images**: patient or file name holds “_00”" in shown(app, "Images")
     assert f"**{n} of 30 images**" in part_warning(app)
@@ -344,7 +347,7 @@ def test_an_external_test_says_so(
     assert opened(run).selectbox[0].options == opened(made).selectbox[0].options
     accuracy = run_cache.evaluation(made).accuracy
     text = said(opened(run, "External test")).replace("\\", "")
-    assert f"Accuracy {accuracy}, n = 12" in text
+    assert f"Accuracy {accuracy}, n = 12 images" in text
     app = opened(made, "External test")
     press(app, r"Evaluate A \*run\*")
     assert "**30 images** of the test split" in said(app)
@@ -401,7 +404,17 @@ def test_a_value_of_few_images_is_not_shown_large(tmp_path: Path) -> None:
     run = two_classes(tmp_path, "normal", "sick", images=3)
     app = opened(run)
     assert not app.metric
-    assert "too few (n = 2)" in said(app)
+    assert "too few (2 images of class sick)" in said(app)
+    table = metrics_view.all_metrics(run)
+    assert table["n_images"].max() == 4
+    assert "too few (2 images of class sick)" in set(table["low"])
+
+
+def test_calibration_has_no_interval_of_few_images(tmp_path: Path) -> None:
+    run = two_classes(tmp_path, "normal", "sick", images=12)
+    text = shown(opened(run), "Calibration")
+    for name in ("error", "log loss", "Brier score"):
+        assert re.search(rf"{name} \d\.\d+, too few \(\d+ images\)", text)
 
 
 def test_a_temperature_whose_interval_holds_1_is_no_primary_action(

@@ -36,8 +36,8 @@ def test_where_the_errors_of_a_class_go() -> None:
     )
     (only,) = advice(data, {"B": 38, "N": 200, "V": 150})
     assert only.sentence == (
-        "9 of 12 errors in B (n = 40) are predicted as V; B has 38 training images: "
-        "more images of B, or merging the two classes, may help."
+        "9 of 12 errors in B (n = 40 images) are predicted as V; B has 38 training "
+        "images: more images of B, or merging the two classes, may help."
     )
     assert (only.images, only.count) == (ImageFilter(label="B", choice="V"), 9)
 
@@ -72,7 +72,7 @@ def test_the_class_with_the_largest_share_of_errors() -> None:
         ("b", "b", 3),
         ("c", "c", 9),
     )
-    assert advice(data)[0].sentence.startswith("3 of 3 errors in b (n = 6)")
+    assert advice(data)[0].sentence.startswith("3 of 3 errors in b (n = 6 images)")
 
 
 def test_a_class_with_two_errors_is_not_blamed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -113,7 +114,7 @@ def test_the_numbers_are_those_of_the_evaluation(run: Run) -> None:
     text = evaluation_html.evaluation_page(run)
     found = evaluate(table)
     for estimate in (found.accuracy, found.auc, found.per_class[0].sensitivity):
-        assert str(estimate) in text
+        assert html.escape(str(estimate)) in text
     assert "Chosen on validation images only and frozen" in text
     assert text.count("<svg") == 2 * 3 + 2
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
 from medmodel.reports import evaluation_pdf
-from medmodel.reports.pdf_canvas import PdfCanvas, shortened, text_width, wrapped
+from medmodel.reports.pdf_canvas import (
+    LINE_HEIGHT,
+    PdfCanvas,
+    shortened,
+    text_width,
+    wrapped,
+)
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
@@ -58,6 +65,39 @@ def test_everything_fits_on_the_page(
     monkeypatch.setattr(PdfCanvas, "done", noted)
     assert pages(evaluation_pdf.evaluation_sheet(run)) == 1
     assert lowest[0] > 24, f"the page ends {24 - lowest[0]:.0f} points too late"
+
+
+def test_the_sheet_says_what_is_too_few(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column has no room for a class's name: it stands among the limits."""
+    table = read_predictions(run)
+    freeze_thresholds(run, Rule(), choose_thresholds(table, Rule()))
+    cells: list[str] = []
+    write = PdfCanvas.text
+
+    def noted(page: PdfCanvas, *place: Any) -> None:
+        cells.append(place[2])
+        write(page, *place)
+
+    monkeypatch.setattr(PdfCanvas, "text", noted)
+    evaluation_pdf.evaluation_sheet(run)
+    assert any(re.fullmatch(r"[01]\.\d{3}, too few \(\d\)", cell) for cell in cells)
+    assert not any("too few (" in cell and "…" in cell for cell in cells)
+    limits = " ".join(cells[cells.index("Limits") :])
+    assert re.search(r"Too few for an interval: .*\d patients of class Größe", limits)
+
+
+def test_limits_take_the_room_that_is_left() -> None:
+    page = PdfCanvas("x")
+    text = " ".join(["word"] * 400)
+    assert evaluation_pdf._as_fits(page, text, 7.5) == text
+    page.y = evaluation_pdf._LOWEST + 3 * 7.5 * LINE_HEIGHT + 1
+    shown = evaluation_pdf._as_fits(page, text, 7.5)
+    assert shown.startswith("word word")
+    assert shown.endswith("… The other limits are in the HTML evaluation.")
+    page.paragraph(shown, 7.5)
+    assert page.y > evaluation_pdf._LOWEST - 7.5
 
 
 def test_text_is_wrapped_and_shortened_by_its_width() -> None:

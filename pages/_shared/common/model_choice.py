@@ -126,7 +126,7 @@ def model_label(entry: Entry) -> str:
     if entry.test_accuracy is not None:
         share = plots.measured_share(entry.test_accuracy)
         accuracy = _(
-            "test accuracy {accuracy} (n = {images:,})",
+            "test accuracy {accuracy} (n = {images:,} images)",
             accuracy=share,
             images=entry.test_images,
         )

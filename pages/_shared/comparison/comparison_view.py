@@ -210,12 +210,14 @@ def _show_sentences(pairs: Sequence[PairedDifference]) -> None:
     ]
     rest, n = sum(not pair.better for pair in pairs), pairs[0].estimate.n
     if rest and not lines:
-        lines.append(_("* No pair is significantly different (n \\= {n:,}).", n=n))
+        lines.append(
+            _("* No pair is significantly different (n \\= {n:,} images).", n=n)
+        )
     elif rest:
         lines.append(
             _(
                 "* {rest} of {pairs} pairs are not significantly different "
-                "(n \\= {n:,}).",
+                "(n \\= {n:,} images).",
                 rest=rest,
                 pairs=len(pairs),
                 n=n,
@@ -232,8 +234,8 @@ def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
             _("Difference (95 % interval)"): [_signed(pair.estimate) for pair in pairs],
             "p": [p.p_text.removeprefix("p ").removeprefix("= ") for p in pairs],
             _("Statistical test"): [_(pair.test) for pair in pairs],
-            "n": [pair.estimate.n for pair in pairs],
-            _("n needed"): [
+            _("Images"): [pair.estimate.n for pair in pairs],
+            _("Images needed"): [
                 f"{pair.needed:,}" if pair.needed and not pair.better else "–"
                 for pair in pairs
             ],
@@ -298,7 +300,9 @@ def _metrics_csv(by_model: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
         for name, metrics in by_model.items()
         for key, e in metrics.items()
     ]
-    columns = [_("model"), _("metric"), _("value"), _("low"), _("high"), _("n")]
+    columns = [
+        *(_("model"), _("metric"), _("value"), _("low"), _("high"), _("n_images"))
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -9,8 +9,9 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.core.errors import value_or_problem
-from medmodel.evaluation import calibration, temperature_scaling
-from medmodel.evaluation.calibration import brier, reliability_diagram
+from medmodel.evaluation import temperature_scaling
+from medmodel.evaluation.calibration import reliability_diagram
+from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.temperature_scaling import Temperature, calibrate
@@ -112,14 +113,16 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
         alt=_("Reliability diagram with the number of images at every point"),
         on_click=(lambda point: _open(run, name, point)) if clickable else None,
     )
-    error = calibration.calibration_error(data, position)
-    loss, squared = calibration.log_loss(data, position), brier(data, position)
+    error, loss, squared = (
+        METRICS[key].estimate(data, position)
+        for key in ("calibration_error", "log_loss", "brier")
+    )
     st.caption(
         plain(
             _(
                 "Expected calibration error {error}, log loss {loss}, Brier score "
-                "{brier}; n = {images:,}. Numbers beside the points count images; "
-                "bars are 95 % intervals of the share.",
+                "{brier}; n = {images:,} images. Numbers beside the points count "
+                "images; bars are 95 % intervals of the share.",
                 error=error,
                 loss=loss,
                 brier=squared,

@@ -69,8 +69,8 @@ def show_curves(run: Run, group: Subgroup) -> None:
     else:
         _show_both(run, group, position, positive / len(data.truth))
         bands = _(
-            "n = {positive:,} of the class, {others:,} others. Bands are pointwise "
-            "95 % intervals; dotted: guessing.",
+            "n = {positive:,} images of the class, {others:,} others. Bands are "
+            "pointwise 95 % intervals; dotted: guessing.",
             positive=positive,
             others=others,
         )

@@ -10,7 +10,7 @@ import streamlit as st
 from medmodel.core.errors import value_or_problem
 from medmodel.data.sample_size import class_counts
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.intervals import MINIMA, Estimate
+from medmodel.evaluation.intervals import MINIMA
 from medmodel.evaluation.predictions import shared_patients
 from medmodel.language import _, ngettext, translate
 from medmodel.reports.run_facts import (
@@ -173,12 +173,12 @@ def show_classes(evaluation: Evaluation) -> None:
         {
             _("Class"): [result.name for result in evaluation.per_class],
             _("Sensitivity"): [
-                _with_n(result.sensitivity) for result in evaluation.per_class
+                result.sensitivity.with_n for result in evaluation.per_class
             ],
             _("Precision"): [
-                _with_n(result.precision) for result in evaluation.per_class
+                result.precision.with_n for result in evaluation.per_class
             ],
-            "AUC": [_with_n(result.auc) for result in evaluation.per_class],
+            "AUC": [result.auc.with_n for result in evaluation.per_class],
         }
     )
     show_table(
@@ -205,7 +205,3 @@ def confusion_table(evaluation: Evaluation) -> pd.DataFrame:
         0, _("true class \\ predicted class"), evaluation.classes, allow_duplicates=True
     )
     return table
-
-
-def _with_n(estimate: Estimate) -> str:
-    return f"{estimate}, n = {estimate.n:,}" if estimate.measurable else f"{estimate}"

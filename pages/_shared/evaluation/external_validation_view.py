@@ -162,13 +162,7 @@ def _show_test(test: Run) -> None:
     elif status.state is RunStatus.DONE:
         evaluation = run_cache.evaluation(test)
         st.markdown(
-            plain(
-                _(
-                    "Accuracy {accuracy}, n = {images:,}",
-                    accuracy=evaluation.accuracy,
-                    images=evaluation.images,
-                )
-            )
+            plain(_("Accuracy {accuracy}", accuracy=evaluation.accuracy.with_n))
         )
         st.caption(plain(str(run_cache.copies(test))))
         if st.button(

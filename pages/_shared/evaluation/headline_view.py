@@ -10,10 +10,10 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.positive_class import choose_positive, positive_class
 from medmodel.evaluation.subgroups import ALL, Subgroup
-from medmodel.language import N_, _
+from medmodel.language import N_, _, ngettext
 from medmodel.reports import plots
 from medmodel.reports.glossary import METRIC_TERMS
-from medmodel.reports.run_facts import POSITIVE_METRICS, with_n
+from medmodel.reports.run_facts import POSITIVE_METRICS
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
@@ -64,7 +64,7 @@ def show_numbers(run: Run, group: Subgroup = ALL) -> None:
             with column:
                 _show_tile(*tile)
     for name, estimate, entry in rest:
-        st.markdown(plain(f"{name} {with_n(estimate)}"), help=entry)
+        st.markdown(plain(f"{name} {estimate.with_n}"), help=entry)
 
 
 def _ask_positive(run: Run, evaluation: Evaluation) -> None:
@@ -136,7 +136,13 @@ def _show_tile(title: str, estimate: Estimate, entry: str) -> None:
         st.metric(
             plain(title),
             f"{estimate.value:.3f}",
-            f"{estimate.low:.3f}–{estimate.high:.3f}, n = {estimate.n:,}",
+            ngettext(
+                "{low:.3f}–{high:.3f}, n = {count:,} image",
+                "{low:.3f}–{high:.3f}, n = {count:,} images",
+                estimate.n,
+                low=estimate.low,
+                high=estimate.high,
+            ),
             delta_color="off",
             delta_arrow="off",
             help=entry,

@@ -45,13 +45,13 @@ def show_metrics(run: Run, group: Subgroup) -> None:
     if group != ALL:
         of_some = _metrics(run, choice, group)
         table.insert(1, _("These images"), [str(e) for e in of_some.values()])
-        table.insert(2, _("n of these"), [e.n for e in of_some.values()])
+        table.insert(2, _("Of these images"), [e.n for e in of_some.values()])
         table = table.rename(columns={_(_VALUE): _("All test images")})
     show_table(
         table,
         hide_index=True,
         height="content",
-        column_config=dict.fromkeys(("n", _("n of these")), _COUNT),
+        column_config=dict.fromkeys((_("Images"), _("Of these images")), _COUNT),
         alt=_("Every metric with its interval and number of images"),
     )
     if group == ALL:
@@ -69,7 +69,7 @@ def _metrics(run: Run, name: str, group: Subgroup = ALL) -> dict[str, Estimate]:
 
 
 def all_metrics(run: Run) -> pd.DataFrame:
-    """Columns `class, metric, value, low, high, n`; class "" is overall.
+    """Columns `class, metric, value, low, high, n_images`; class "" is overall.
 
     Of two classes the positive one comes first, then what is macro-averaged.
 
@@ -92,7 +92,7 @@ def all_metrics(run: Run) -> pd.DataFrame:
             _("value_with_copies"),
             _("low_with_copies"),
             _("high_with_copies"),
-            _("n_with_copies"),
+            _("n_images_with_copies"),
         ],
         axis="columns",
     )
@@ -112,7 +112,7 @@ def _rows(by_class: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
         for name, metrics in by_class.items()
         for key, e in metrics.items()
     ]
-    columns = [_("class"), _("metric"), _("value"), _("low"), _("high"), _("n")]
+    columns = [_("class"), _("metric"), _("value"), _("low"), _("high"), _("n_images")]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -127,7 +127,7 @@ def _table(metrics: dict[str, Estimate], whole: bool) -> pd.DataFrame:
         {
             _("Metric"): [_title(key, whole) for key in metrics],
             _(_VALUE): [str(e) for e in metrics.values()],
-            "n": [e.n for e in metrics.values()],
+            _("Images"): [e.n for e in metrics.values()],
             _("Better"): [
                 _("lower") if m.lower_is_better else _("higher") for m in shown
             ],

@@ -129,7 +129,7 @@ def _show_later(run: Run, data: Predictions, position: int) -> None:
         metrics = outcome(data, position, cut).metrics
         moment = datetime.fromtimestamp(choice.when)
         day = f"{format_date(moment)}, {moment:%H:%M}"
-        rates = [f"{metrics[key]}, n = {metrics[key].n:,}" for key in _SHOWN]
+        rates = [metrics[key].with_n for key in _SHOWN]
         rows.append([day, str(choice.rule), f"{cut:.3f}", *rates])
     if not rows:
         return
@@ -382,7 +382,7 @@ def _outcomes(data: Predictions, thresholds: dict[str, float]) -> pd.DataFrame:
             rows.append([name, _("none"), _("not measurable"), _("not measurable")])
             continue
         metrics = outcome(data, position, cut).metrics
-        rates = [f"{m}, n = {m.n:,}" for m in map(metrics.get, _SHOWN) if m]
+        rates = [metrics[key].with_n for key in _SHOWN]
         rows.append([name, f"{cut:.3f}", *rates])
     columns = [_("Class"), _("Threshold"), *_shown_titles()]
     return pd.DataFrame(rows, columns=columns)
