@@ -164,11 +164,22 @@ def near_pairs(
         left, right, distance = _neighbours(vectors, apart, queries, members, radius)
         pairs = np.minimum(left, right) * count + np.maximum(left, right)
         numbers = np.ceil(distance * _STEPS).astype(np.int64) * count**2 + pairs
-        nearest = np.union1d(nearest, numbers)[:most] if len(left) else nearest
+        if len(left):
+            nearest = _each_once(np.union1d(nearest, numbers), count)[:most]
         if len(nearest) == most:  # nothing farther will be among them
             radius = float(nearest[-1] // count**2) / _STEPS
     pair = nearest % count**2
     return shown[np.stack([pair // count, pair % count], axis=1)]
+
+
+def _each_once(numbers: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Sorted numbers of which no two are of one pair; the nearer one stays.
+
+    Each image of a pair asks for the other, and a matrix product may round the two
+    answers differently, depending on where in the matrices they stand.
+    """
+    first = np.unique(numbers % count**2, return_index=True)[1]
+    return numbers[np.sort(first)]
 
 
 def _cells(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,27 @@ def test_many_alike_stay_bounded() -> None:
     pairs = near_duplicates.near_pairs(hashes, most=50)
     assert len(pairs) == 50
     assert {(n, 200 + n) for n in range(30)} <= set(map(tuple, pairs.tolist()))
+
+
+def test_a_pair_counts_once_however_its_two_distances_are_rounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each image of a pair asks for the other: a product may round them apart."""
+    neighbours = near_duplicates._neighbours
+
+    def rounded_apart(*args: Any) -> Any:
+        left, right, distance = neighbours(*args)
+        return left, right, distance + np.where(left > right, 1e-3, 0.0)
+
+    monkeypatch.setattr(near_duplicates, "_neighbours", rounded_apart)
+    hashes = drawn_hashes(100)
+    hashes[50:] = moved(hashes[:50], 0.3)
+    hashes[50:70] = moved(hashes[:20], 0.05)
+    pairs = near_duplicates.near_pairs(hashes, most=30).tolist()
+    assert len(pairs) == 30 == len(set(map(tuple, pairs)))
+    assert {(n, 50 + n) for n in range(20)} == set(map(tuple, pairs[:20]))
+    every = near_duplicates.near_pairs(hashes).tolist()
+    assert sorted(every) == [[n, 50 + n] for n in range(50)]
 
 
 def test_none_and_one() -> None:
