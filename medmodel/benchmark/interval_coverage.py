@@ -43,7 +43,7 @@ _CUT = 0.3
 _RATES = (5, 10, 25)  # 10, 20 and 50 % of false alarms
 _BENEFITS = np.array([0.1, 0.3])
 _ELSEWHERE = 0.02  # the prevalence at which predictive values are asked for
-_COMPARED = ("accuracy", "sensitivity", "ppv", "f1", "auc", "brier")
+_COMPARED = ("accuracy", "sensitivity", "ppv", "f1", "average_precision", "brier")
 _FEWEST = 200
 """Intervals of which a coverage is told, to within about 2 points."""
 
@@ -58,6 +58,16 @@ SETTINGS: list[Setting] = [
     *(Setting("rare", (0.85, 0.15), patients=n) for n in (100, 240)),
 ]
 """From the fewest images and patients on; of 3 and 4 patients no interval is given."""
+LEADS = (0.0, 0.3, 0.8)
+"""How much farther apart the better of two models has the classes."""
+AREAS: list[Setting] = [
+    *(Setting("two", (0.5, 0.5), n, separation=1.5) for n in (70, 120, 300)),
+    *(Setting("rare", (0.85, 0.15), n, separation=1.5) for n in (230, 500)),
+    *(Setting("three", (1 / 3, 1 / 3, 1 / 3), n, separation=1.5) for n in (110, 240)),
+    *(Setting("two", (0.5, 0.5), patients=n, separation=1.5) for n in (70, 120, 300)),
+    *(Setting("rare", (0.85, 0.15), patients=n, separation=1.5) for n in (230, 500)),
+]
+"""For differences of areas under the ROC curve, which take little time each."""
 PAIRED: list[Setting] = [
     *(Setting("two", (0.5, 0.5), n, separation=1.5) for n in (50, 100, 300)),
     Setting("rare", (0.8, 0.2), 300),
@@ -108,7 +118,12 @@ def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
     for setting in SETTINGS:
         count_covered(setting, simulations, counts)
     for setting in PAIRED:
-        count_covered(setting, max(simulations // 4, 1), counts, paired=True)
+        fewer = max(simulations // 4, 1)
+        count_covered(setting, fewer, counts, lead=0.3, compared=_COMPARED)
+    for setting in AREAS:
+        for lead in LEADS:
+            fewer = max(simulations // len(LEADS), 1)
+            count_covered(setting, fewer, counts, lead=lead, compared=("auc",))
     measurements = []
     for name, unit in sorted({(name, unit) for name, unit, _ in counts}):
         parts = {few: counts[name, unit, few] for few in (True, False)}
@@ -138,7 +153,9 @@ def count_covered(
     setting: Setting,
     simulations: int,
     counts: Counts,
-    paired: bool = False,
+    *,
+    lead: float = 0.0,
+    compared: Sequence[str] = (),
     seed: int = 0,
 ) -> None:
     """Counts intervals of simulated splits that hold the truth.
@@ -149,7 +166,9 @@ def count_covered(
         setting: Kind of population, of which one with each of `SHIFTS` is drawn from.
         simulations: Splits of each population.
         counts: Is added to.
-        paired: Whether differences of two models are asked for.
+        lead: How much farther apart the better of two models has the classes.
+        compared: Metrics of which the difference of two models is asked for; none
+            asks for the intervals of one model.
         seed: The same seed draws the same splits.
     """
     rng = np.random.default_rng(seed)
@@ -157,15 +176,17 @@ def count_covered(
     for shift in SHIFTS:
         distance = setting.separation + shift
         population = replace(setting, separation=distance)
-        models = (distance + 0.3, distance) if paired else ()
+        models = (distance + lead, distance) if compared else ()
         everyone = replace(population, images=_TRUTH, patients=0)
         truth = {
             interval.name: interval.estimate.value
-            for interval in printed(simulate(everyone, rng, models), truth=True)
+            for interval in printed(
+                simulate(everyone, rng, models), compared, truth=True
+            )
         }
         for _ in range(simulations):
             for name, kind, units, estimate in printed(
-                simulate(population, rng, models)
+                simulate(population, rng, models), compared
             ):
                 if not estimate.has_interval:
                     continue
@@ -177,15 +198,18 @@ def count_covered(
                 count.right += low <= truth[name] <= high
 
 
-def printed(models: Sequence[Predictions], truth: bool = False) -> Iterator[Interval]:
+def printed(
+    models: Sequence[Predictions], compared: Sequence[str] = (), truth: bool = False
+) -> Iterator[Interval]:
     """Every kind of interval that pages print, of one model or of two.
 
     Args:
         models: One or two models' predictions of the same images.
+        compared: Metrics of which differences of two models are wanted.
         truth: Whether differences are wanted without intervals, of very many images.
     """
     if len(models) == 2:
-        yield from _differences(models, truth)
+        yield from _differences(models, compared, truth)
         return
     (data,) = models
     for key, metric in METRICS.items():
@@ -234,10 +258,12 @@ def _curves(data: Predictions) -> Iterator[Interval]:
         yield Interval(name, "roc_band", units, estimate)
 
 
-def _differences(models: Sequence[Predictions], truth: bool) -> Iterator[Interval]:
+def _differences(
+    models: Sequence[Predictions], compared: Sequence[str], truth: bool
+) -> Iterator[Interval]:
     names = dict(zip("ab", models, strict=True))
     common = CommonImages([], names, dict.fromkeys(names, 0))
-    for metric in _COMPARED:
+    for metric in compared:
         kind = kind_of_difference(metric)
         if truth:
             ones = np.ones((1, len(models[0].truth)))

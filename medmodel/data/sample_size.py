@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SMALL_TEST = 30
 """Test images below which an accuracy is known to no better than about 17 points:
 half the width of its 95 % interval (Wilson's) where the accuracy is one half."""
+SMALL_CLASS = 10
+"""Test images of a class below which no interval is given of what rests on them: in
+simulations it would not hold the truth as often as it says."""
 SMALL_DATASET = 50
 """Images in all below which there is too little to learn from and to judge by."""
 _NAMED = 5
@@ -45,19 +48,31 @@ def dataset_warnings(counts: ClassCounts) -> list[str]:
     Args:
         counts: Of all classes.
     """
+    return [
+        *_total_warnings(counts),
+        *test_warnings(counts),
+        *_validation_warnings(counts),
+    ]
+
+
+def training_warnings(counts: ClassCounts) -> list[str]:
+    """The same without what is said of the test split."""
+    return [*_total_warnings(counts), *_validation_warnings(counts)]
+
+
+def _total_warnings(counts: ClassCounts) -> list[str]:
     total = sum(sum(splits.values()) for splits in counts.values())
-    warnings = []
-    if total < SMALL_DATASET:
-        warnings.append(
-            ngettext(
-                "{count:,} image in all: too few to learn from or to judge by, enough "
-                "to try the program.",
-                "{count:,} images in all: too few to learn from or to judge by, enough "
-                "to try the program.",
-                total,
-            )
+    if total >= SMALL_DATASET:
+        return []
+    return [
+        ngettext(
+            "{count:,} image in all: too few to learn from or to judge by, enough "
+            "to try the program.",
+            "{count:,} images in all: too few to learn from or to judge by, enough "
+            "to try the program.",
+            total,
         )
-    return [*warnings, *test_warnings(counts), *_validation_warnings(counts)]
+    ]
 
 
 def test_warnings(counts: ClassCounts) -> list[str]:
@@ -90,6 +105,16 @@ def test_warnings(counts: ClassCounts) -> list[str]:
             _(
                 "One test image of {label}: sensitivity can only be 0 or 1 there.",
                 label=single,
+            )
+        )
+    if few := _names(images, lambda count: 1 < count < SMALL_CLASS):
+        warnings.append(
+            _(
+                "Fewer than {least} test images of {classes}: one image more or less "
+                "recognised moves the sensitivity there by 11 percentage points or "
+                "more, and no interval is given.",
+                least=SMALL_CLASS,
+                classes=few,
             )
         )
     return warnings

@@ -299,12 +299,12 @@ def difference(
 
 def kind_of_difference(metric: str) -> str:
     """Key of `intervals.MINIMA` for the difference of a metric."""
-    if metric == "accuracy":
-        return "accuracy difference"
+    if metric in ("accuracy", "auc"):
+        return f"{metric} difference"
     if METRICS[metric].from_choices:
         return "share difference"
     loss = METRICS[metric].lower_is_better
-    return "loss difference" if loss else "ranking difference"
+    return "loss difference" if loss else "average precision difference"
 
 
 def disagreements(common: CommonImages) -> NDArray[np.bool_]:

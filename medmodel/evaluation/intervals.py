@@ -52,7 +52,8 @@ MINIMA: dict[str, Minimum] = {
     "risk": Minimum(10, 10),
     "accuracy difference": Minimum(40, 40),
     "share difference": Minimum(40, 60),
-    "ranking difference": Minimum(60, 60),
+    "auc difference": Minimum(30, 30),
+    "average precision difference": Minimum(60, 60),
     "loss difference": Minimum(300, 100),
 }
 """Kind of interval -> the fewest images or patients of the smallest group that counts.

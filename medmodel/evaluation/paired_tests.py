@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,11 @@ from medmodel.evaluation.intervals import (
 )
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import Predictions, Weights
-from medmodel.evaluation.ranking_metrics import auc_components, auc_estimate
+from medmodel.evaluation.ranking_metrics import (
+    auc_components,
+    auc_estimate,
+    shrunk_influence,
+)
 
 _POWER = 0.8416212335729143  # 80 % point of the standard normal distribution
 
@@ -94,6 +99,10 @@ def area_difference(
 ) -> tuple[Estimate, float, int | None]:
     """Difference of two areas under the ROC curve by DeLong's paired test.
 
+    DeLong's own interval is symmetric; of areas near 1 it holds the truth 60 to 90
+    times of 100. The interval here is made from those of both areas, which stay within
+    0 and 1, and from their correlation.
+
     Args:
         a: One model's predictions.
         b: The other's, of the same images.
@@ -101,56 +110,104 @@ def area_difference(
 
     Reference: DeLong et al., Biometrics 44 (1988) 837; Sun and Xu, IEEE Signal
     Processing Letters 21 (2014) 1389; patients kept together: Obuchowski, Biometrics
-    53 (1997) 567, with Student's t for as many patients (or images) as there are.
+    53 (1997) 567, with Student's t for as many patients (or images) as there are; the
+    interval: MOVER; Zou and Donner, Statistics in Medicine 27 (2008) 1693.
     """
-    from scipy.special import stdtr, stdtrit
+    from scipy.special import stdtr
 
-    chosen = range(len(a.classes)) if position is None else [position]
-    areas, influences, rarest = [], [], len(a.truth)
-    for k in chosen:
-        positive = a.truth == k
-        if positive.any() and not positive.all():
-            one, other = (auc_components(positive, m.log_odds[:, k]) for m in (a, b))
-            areas.append((one[0], other[0]))
-            influences.append(one[1] - other[1])
-            rarest = min(rarest, int(positive.sum()), int((~positive).sum()))
-    if not areas:
+    areas = [_mean_area(model, position) for model in (a, b)]
+    if any(area is None for area in areas):
         return NOT_MEASURABLE, 1.0, None
-    means = np.mean(areas, axis=0)
-    n, value = len(a.truth), float(means[0] - means[1])
-    influence = np.mean(influences, axis=0)
+    one, other = (area for area in areas if area is not None)
+    n, value = len(a.truth), one.estimate.value - other.estimate.value
+    influence = one.influence - other.influence
     variance, _ = variance_and_quantile(influence, a.patients)
     if math.isinf(variance):
         return NOT_MEASURABLE, 1.0, None
     if variance < 1e-15:
-        bare = np.zeros(n)
-        bounds = [auc_estimate(float(m), bare, a.patients, rarest) for m in means]
-        return *_difference_of(bounds[0], bounds[1]), None
+        estimate = _difference_without_variance(one.estimate, other.estimate)
+        return estimate, _p_of_interval(estimate), None
+    correlation = _correlation(one.influence, other.influence, a.patients)
+    low, high = _ends_of_difference(one.estimate, other.estimate, correlation)
+    estimate = Estimate(value, low, high, n)
     error = math.sqrt(variance)
     freedom = (n if a.patients is None else a.patient_count) - 1
-    half = float(stdtrit(freedom, 0.975)) * error
     p = 2 * float(stdtr(freedom, -abs(value) / error))
-    low, high = max(value - half, -1.0), min(value + half, 1.0)
-    return Estimate(value, low, high, n), p, _needed_by_error(value, error, n)
+    return estimate, p, _needed_by_error(value, error, n)
 
 
-def _difference_of(one: Estimate, other: Estimate) -> tuple[Estimate, float]:
-    """Two areas in which no image errs more than another, and the p value.
+class _MeanArea(NamedTuple):
+    """A mean of areas with its interval, and what each image adds to its error."""
+
+    estimate: Estimate
+    influence: NDArray[np.float64]
+
+
+def _mean_area(data: Predictions, position: int | None) -> _MeanArea | None:
+    """The area of one class or the mean of all; None where none is measurable."""
+    chosen = range(len(data.classes)) if position is None else [position]
+    areas, influences, shrunk, rarest = [], [], [], len(data.truth)
+    for k in chosen:
+        positive = data.truth == k
+        if positive.any() and not positive.all():
+            area, influence = auc_components(positive, data.log_odds[:, k])
+            areas.append(area)
+            influences.append(influence)
+            shrunk.append(shrunk_influence(positive, area, influence, data.patients))
+            rarest = min(rarest, int(positive.sum()), int((~positive).sum()))
+    if not areas:
+        return None
+    mean, steady = float(np.mean(areas)), np.mean(shrunk, axis=0)
+    estimate = auc_estimate(mean, steady, data.patients, rarest)
+    return _MeanArea(estimate, np.mean(influences, axis=0))
+
+
+def _correlation(
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    patients: NDArray[np.intp] | None,
+) -> float:
+    """Correlation of two estimates by what each image adds to their errors."""
+    if patients is not None:
+        one, other = (np.bincount(patients, weights=each) for each in (one, other))
+    scale = math.sqrt(float(one @ one) * float(other @ other))
+    return float(one @ other) / scale if scale > 0 else 0.0
+
+
+def _ends_of_difference(
+    one: Estimate, other: Estimate, correlation: float
+) -> tuple[float, float]:
+    """Interval of a difference of two correlated estimates (MOVER)."""
+    value = one.value - other.value
+    down, up = one.value - one.low, one.high - one.value
+    below, above = other.value - other.low, other.high - other.value
+    lower = down**2 + above**2 - 2 * correlation * down * above
+    upper = up**2 + below**2 - 2 * correlation * up * below
+    low, high = value - math.sqrt(max(lower, 0)), value + math.sqrt(max(upper, 0))
+    return max(low, -1.0), min(high, 1.0)
+
+
+def _difference_without_variance(one: Estimate, other: Estimate) -> Estimate:
+    """Two areas in which no image errs more than another.
 
     As of a model that separates perfectly and one that says the same of every image:
-    their difference has no variance, but both have intervals (MOVER; Zou and Donner,
-    Statistics in Medicine 27 (2008) 1693).
+    their difference has no variance, but both have intervals.
     """
-    from scipy.special import ndtr
-
     value = one.value - other.value
     if abs(value) < 1e-12:
-        return Estimate(0.0, 0.0, 0.0, one.n), 1.0
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
-    p = 2 * float(ndtr(-Z * abs(value) / (below if value > 0 else above)))
-    low, high = max(value - below, -1.0), min(value + above, 1.0)
-    return Estimate(value, low, high, one.n), p
+        return Estimate(0.0, 0.0, 0.0, one.n)
+    return Estimate(value, *_ends_of_difference(one, other, 0.0), one.n)
+
+
+def _p_of_interval(estimate: Estimate) -> float:
+    """P value that belongs to an interval of a difference."""
+    from scipy.special import ndtr
+
+    value = estimate.value
+    if abs(value) < 1e-12:
+        return 1.0
+    half = value - estimate.low if value > 0 else estimate.high - value
+    return 2 * float(ndtr(-Z * abs(value) / half))
 
 
 def bootstrap_difference(

@@ -10,6 +10,7 @@ from medmodel.data.sample_size import (
     class_counts,
     dataset_warnings,
     test_warnings,
+    training_warnings,
 )
 from medmodel.evaluation.evaluation import Evaluation, evaluate
 from medmodel.evaluation.intervals import MINIMA
@@ -121,12 +122,25 @@ def sample_size_warnings(
         evaluation: Of the images that the numbers at hand rest on.
         counts: Of the run's split.
     """
-    tested = {result.name: {"test": result.images} for result in evaluation.per_class}
+    counted = _with_tested(evaluation, {} if run.tested_model else counts)
+    return test_warnings(counted) if run.tested_model else dataset_warnings(counted)
+
+
+def training_size_warnings(
+    run: Run, evaluation: Evaluation, counts: ClassCounts
+) -> list[str]:
+    """The same without what is said of the test images; none of an external test."""
     if run.tested_model:
-        return test_warnings(tested)
-    return dataset_warnings(
-        {name: {**counts.get(name, {}), **images} for name, images in tested.items()}
-    )
+        return []
+    return training_warnings(_with_tested(evaluation, counts))
+
+
+def _with_tested(evaluation: Evaluation, counts: ClassCounts) -> ClassCounts:
+    """Counts in which the test images are those that the numbers rest on."""
+    return {
+        result.name: {**counts.get(result.name, {}), "test": result.images}
+        for result in evaluation.per_class
+    }
 
 
 def evaluate_run(run: Run) -> Evaluation:

@@ -58,6 +58,14 @@ class Copies:
     def __str__(self) -> str:
         """What is known, in one or two sentences."""
         if self.identical is None and not self.near:
+            return self.unknown
+        counted = self._counted() if self.paths else self._none()
+        return " ".join(filter(None, (counted, self.unknown)))
+
+    @property
+    def unknown(self) -> str:
+        """What of copies is not known, and why, as a sentence; empty where all is."""
+        if self.identical is None and not self.near:
             return (
                 _(
                     "Whether test images are copies of images of the model's own data "
@@ -70,11 +78,6 @@ class Copies:
                     "is not known for this run."
                 )
             )
-        counted = self._counted() if self.paths else self._none()
-        return " ".join(filter(None, (counted, self._near_unknown())))
-
-    def _near_unknown(self) -> str:
-        """Why near copies are not known; empty where they are."""
         if self.near is not None:
             return ""
         if self.external:

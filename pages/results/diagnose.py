@@ -10,7 +10,7 @@ from medmodel.language import _, ngettext, translate
 from medmodel.reports import plots
 from medmodel.runs import run_index, run_table
 from medmodel.runs.run import Run
-from pages._shared.common import widgets
+from pages._shared.common import run_cache, widgets
 from pages._shared.common.consent import ask_consent
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import SIDE, show_image
@@ -160,7 +160,7 @@ def model_sentence(run: Run) -> str:
 
 
 def baseline_sentences(run: Run) -> str:
-    """What that accuracy is to be measured against; "" without a test split."""
+    """What limits that accuracy: baseline, copies, few images; "" without a test."""
     try:
         evaluation = evaluated(run)
     except MedModelError:
@@ -172,7 +172,9 @@ def baseline_sentences(run: Run) -> str:
         majority=evaluation.majority,
         accuracy=evaluation.baseline.value,
     )
-    return " ".join([baseline, *few])
+    copies = run_cache.copies(run)
+    leaked = [str(copies)] if copies.paths or copies.unknown else []
+    return " ".join([baseline, *leaked, *few])
 
 
 def show_case(runs: list[Run], cases: list[Case]) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from medmodel.data import sample_size
 from medmodel.data.sample_size import class_counts, dataset_warnings
+from medmodel.evaluation.intervals import MINIMA
 
 Counts = dict[str, dict[str, int]]
 LARGE: Counts = {
@@ -39,8 +40,9 @@ def test_a_data_set_under_fifty_images() -> None:
 
 
 def test_a_test_split_under_thirty_images() -> None:
-    (few,) = of_class_b(test=9)
+    few, class_b = of_class_b(test=9)
     assert few.startswith("Only 29 test images:")
+    assert class_b.startswith("Fewer than 10 test images of b: one image more")
     one = sample_size.test_warnings({"a": {"test": 1}})
     assert one[0].startswith("Only 1 test image:")
 
@@ -51,6 +53,33 @@ def test_classes_without_test_images() -> None:
     assert absent.startswith("No test image of b:")
     (single,) = dataset_warnings({**counts, "b": LARGE["b"] | {"test": 1}})
     assert single == "One test image of b: sensitivity can only be 0 or 1 there."
+
+
+@pytest.mark.parametrize(("images", "said"), [(1, 0), (2, 1), (9, 1), (10, 0)])
+def test_classes_with_two_to_nine_test_images(images: int, said: int) -> None:
+    counts = {"a": {"test": 40}, "b": {"test": images}, "c": {"test": images}}
+    few = [w for w in sample_size.test_warnings(counts) if w.startswith("Fewer")]
+    assert len(few) == said
+    assert all(w.startswith("Fewer than 10 test images of b, c: ") for w in few)
+
+
+def test_no_interval_is_given_of_a_small_class() -> None:
+    """The sentence holds of every interval that rests on one class."""
+    minima = [MINIMA[key] for key in ("sensitivity", "auc", "f1", "ppv")]
+    assert {m.images for m in minima} | {m.patients for m in minima} == {
+        sample_size.SMALL_CLASS
+    }
+
+
+def test_training_is_judged_without_the_test() -> None:
+    small: Counts = {
+        "a": {"train": 8, "val": 2, "test": 3},
+        "b": {"train": 8, "val": 0, "test": 0},
+    }
+    total, validation = sample_size.training_warnings(small)
+    assert total.startswith("21 images in all")
+    assert validation.startswith("No validation image of b:")
+    assert {total, validation} < set(dataset_warnings(small))
 
 
 def test_no_test_images_at_all() -> None:

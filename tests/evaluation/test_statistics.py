@@ -45,6 +45,7 @@ def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
     setting = Setting("two", (0.5, 0.5), images=60, separation=1.5)
     monkeypatch.setattr(interval_coverage, "SETTINGS", [setting])
     monkeypatch.setattr(interval_coverage, "PAIRED", [])
+    monkeypatch.setattr(interval_coverage, "AREAS", [])
     monkeypatch.setattr(interval_coverage, "_FEWEST", 5)
     row = interval_coverage.interval_coverage(5)
     (lowest, highest) = [m for m in row if m.note.startswith("accuracy, all classes")]
@@ -58,12 +59,25 @@ def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
 def test_differences_of_two_models_are_covered() -> None:
     counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
     setting = Setting("two", (0.5, 0.5), images=300, separation=1.5)
-    interval_coverage.count_covered(setting, 6, counts, paired=True)
+    compared = ("accuracy", "f1", "auc", "brier")
+    interval_coverage.count_covered(setting, 6, counts, lead=0.3, compared=compared)
     assert {name for name, _, _ in counts} == {
-        f"difference of {metric}"
-        for metric in ("accuracy", "sensitivity", "ppv", "f1", "auc", "brier")
+        f"difference of {metric}" for metric in compared
     }
-    assert sum(count.right for count in counts.values()) >= 28
+    assert sum(count.right for count in counts.values()) >= 19
+
+
+@pytest.mark.usefixtures("few_populations")
+def test_differences_of_areas_are_covered_whatever_the_lead() -> None:
+    counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
+    for lead in interval_coverage.LEADS:
+        setting = Setting("two", (0.5, 0.5), images=70, separation=2.1)
+        interval_coverage.count_covered(
+            setting, 20, counts, lead=lead, compared=("auc",)
+        )
+    (key,) = counts
+    assert key == ("difference of auc", "images", True)
+    assert counts[key].given > 30 and counts[key].share > 0.9
 
 
 @pytest.mark.usefixtures("few_populations")

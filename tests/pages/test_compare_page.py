@@ -120,7 +120,7 @@ def test_overlaid_curves_as_numbers(runs: Runs) -> None:
     assert list(table) == ["model", "1-specificity", "sensitivity", "threshold"]
     good = table[table["model"] == "good"]
     assert good["sensitivity"].tolist() == curves["good"].y.tolist()
-    metrics = _metrics_csv(comparison_cache.metrics(chosen))
+    metrics = _metrics_csv(comparison_cache.metrics(chosen), {"bad": "None."})
     accuracy = metrics.loc[metrics["metric"] == "Accuracy", "value"].tolist()
     assert len(accuracy) == 2 and accuracy[0] > accuracy[1]
 
@@ -187,6 +187,22 @@ def test_what_the_common_images_are_too_few_for(runs: Runs) -> None:
     text = said(opened(*runs))
     assert "Only 21 test images: the intervals are wide" in text
     assert "One test image of light: sensitivity can only be" in text
+
+
+def test_small_classes_and_small_sets_are_said_as_on_evaluate(
+    tmp_path: Path,
+) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "small", ("a", "b"), 12)
+    large = draw_class_folders(tmp_path / "data" / "large", ("a", "b"), 40)
+    small = [write_finished_run(folder, name) for name in ("one", "two")]
+    text = said(opened(*small))
+    assert "Fewer than 10 test images of a, b: one image more or less" in text
+    assert " 24 images in all: too few to learn from" in text
+    for path in sorted((folder / "a").iterdir()):
+        (large / "a" / path.name).write_bytes(path.read_bytes())
+    other = write_finished_run(large, "other")
+    text = said(opened(small[0], other))
+    assert "one: 24 images in all: too few" in text
 
 
 def test_settings_that_differ(runs: Runs) -> None:

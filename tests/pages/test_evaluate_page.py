@@ -100,7 +100,11 @@ def test_copies_are_left_out_of_every_number_and_said(run: Run) -> None:
         assert "12 of 30 test images are copies of training or validation" in text
         assert "With the copies (n = 30 images): accuracy" in text
     table = metrics_view.all_metrics(run)
-    assert (table["n"].iloc[0], table["n_with_copies"].iloc[0]) == (18, 30)
+    assert set(table["copies_in_the_test"]) == {str(run_cache.copies(run))}
+    assert (table["n_images"].iloc[0], table["n_images_with_copies"].iloc[0]) == (
+        18,
+        30,
+    )
     everything = evaluate_predictions(split_predictions(read_predictions(run), "test"))
     assert table["value_with_copies"].iloc[0] == everything.accuracy.value
 

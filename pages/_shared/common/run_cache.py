@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.errors import DataError
+from medmodel.data import sample_size
 from medmodel.data.datasets import index_folder, load_index
 from medmodel.evaluation import gallery
 from medmodel.evaluation.curves import (
@@ -26,6 +27,7 @@ from medmodel.evaluation.temperature_scaling import Temperature, fit_temperature
 from medmodel.language import _
 from medmodel.runs.copies import Copies, copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run
+from medmodel.runs.tables import read_split
 
 _Version = tuple[int, int]
 
@@ -61,6 +63,11 @@ def split(run: Run, name: str = "test") -> Predictions:
 def evaluation(run: Run, group: Subgroup = ALL) -> Evaluation:
     """The test split, or a part of it, in numbers."""
     return _evaluation(*_version(run, group), group)
+
+
+def class_counts(run: Run) -> dict[str, dict[str, int]]:
+    """Images of every class in every split, see `sample_size.class_counts`."""
+    return _class_counts(str(run.folder), version(run))
 
 
 def copies(run: Run) -> Copies:
@@ -146,6 +153,11 @@ def _version(run: Run, group: Subgroup) -> tuple[str, tuple[int, int]]:
 @st.cache_resource(max_entries=32, show_spinner="…")
 def _predictions(folder: str, version: int) -> pd.DataFrame:
     return independent_predictions(Run(Path(folder)))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _class_counts(folder: str, version: int) -> dict[str, dict[str, int]]:
+    return sample_size.class_counts(read_split(Run(Path(folder))))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

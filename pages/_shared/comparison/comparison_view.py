@@ -16,7 +16,7 @@ from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import _
 from medmodel.reports import comparison_figures
-from medmodel.reports.run_facts import few_patients
+from medmodel.reports.run_facts import few_patients, training_size_warnings
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -71,10 +71,10 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
                 common=plain(common),
             )
         )
-        _show_sample_size(common)
+        _show_sample_size(common, models)
         _explain_folds(models)
         _show_copies(models)
-        _show_all_metrics(runs, chosen, copied)
+        _show_all_metrics(models, chosen, copied)
         show_disagreements(models, chosen)
         show_curves(runs, chosen)
     # A test elsewhere has no epochs of its own.
@@ -85,16 +85,38 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
     pick_format()
 
 
-def _show_sample_size(common: CommonImages) -> None:
-    """What the common images are too few for, as Evaluate says it of a run's own."""
+def _show_sample_size(common: CommonImages, models: comparison_cache.Models) -> None:
+    """What there are too few images for, as Evaluate says it of a single run."""
     model = next(iter(common.models.values()))
     images = np.bincount(model.truth, minlength=len(model.classes)).tolist()
     counts = zip(model.classes, images, strict=True)
     few = test_warnings({name: {"test": count} for name, count in counts})
     if 0 < model.patient_count < MINIMA["accuracy"].patients:
         few.append(few_patients(model.patient_count))
+    few += _too_few_to_train(models)
     if few:
         st.warning(plain(" ".join(few)), icon=":material/warning:")
+
+
+def _too_few_to_train(models: comparison_cache.Models) -> list[str]:
+    """What the models' own data sets are too small for, with the models' names."""
+    names: dict[str, list[str]] = {}
+    for name, runs in models.items():
+        said = [
+            sentence
+            for run in runs
+            for sentence in training_size_warnings(
+                run, run_cache.evaluation(run), run_cache.class_counts(run)
+            )
+        ]
+        for sentence in dict.fromkeys(said):
+            names.setdefault(sentence, []).append(name)
+    return [
+        sentence
+        if len(of) == len(models)
+        else _("{models}: {sentence}", models="; ".join(of), sentence=sentence)
+        for sentence, of in names.items()
+    ]
 
 
 def _show_copies(models: comparison_cache.Models) -> None:
@@ -103,11 +125,6 @@ def _show_copies(models: comparison_cache.Models) -> None:
         name: sum(len(run_cache.copies(run).paths) for run in runs)
         for name, runs in models.items()
     }
-    unknown = [
-        name
-        for name, runs in models.items()
-        if any(run_cache.copies(run).near is None for run in runs)
-    ]
     counts = [f"{name} {count:,}" for name, count in copied.items() if count]
     if counts:
         st.warning(
@@ -123,15 +140,14 @@ def _show_copies(models: comparison_cache.Models) -> None:
             ),
             icon=":material/warning:",
         )
-    if unknown:
-        st.caption(
-            plain(
-                _(
-                    "Near copies were not looked for in: {models}.",
-                    models=", ".join(unknown),
-                )
-            )
-        )
+    of_models: dict[str, list[str]] = {}
+    for name, runs in models.items():
+        for sentence in dict.fromkeys(run_cache.copies(run).unknown for run in runs):
+            of_models.setdefault(sentence, []).append(name)
+    for sentence, of in of_models.items():
+        if sentence:
+            text = _("{models}: {sentence}", models="; ".join(of), sentence=sentence)
+            st.caption(plain(text))
 
 
 def _explain_folds(models: comparison_cache.Models) -> None:
@@ -256,8 +272,9 @@ def _signed(estimate: Estimate) -> str:
 
 
 def _show_all_metrics(
-    runs: dict[str, Run], chosen: comparison_cache.Chosen, copied: bool
+    models: comparison_cache.Models, chosen: comparison_cache.Chosen, copied: bool
 ) -> None:
+    known = {name: _copies_sentences(runs) for name, runs in models.items()}
     with st.expander(_("Every metric side by side"), icon=":material/table:"):
         by_model = comparison_cache.metrics(chosen)
         titles = [_(metric.overall_title) for metric in METRICS.values()]
@@ -280,28 +297,46 @@ def _show_all_metrics(
         csv_button(
             pd.concat(
                 [
-                    _metrics_csv(by_model),
+                    _metrics_csv(by_model, known),
                     _metrics_csv(
                         {
                             _("{model}, with copies", model=name): metrics
                             for name, metrics in beside.items()
-                        }
+                        },
+                        {},
                     ),
                 ]
             ),
             "metrics-compared",
-            next(iter(runs.values())),
+            next(iter(models.values()))[0],
         )
 
 
-def _metrics_csv(by_model: dict[str, dict[str, Estimate]]) -> pd.DataFrame:
+def _copies_sentences(runs: Sequence[Run]) -> str:
+    """What is known of copies among the test images of a model, or of its folds."""
+    return " ".join(dict.fromkeys(str(run_cache.copies(run)) for run in runs))
+
+
+def _metrics_csv(
+    by_model: dict[str, dict[str, Estimate]], copies: dict[str, str]
+) -> pd.DataFrame:
+    """One row for each metric of each model.
+
+    Args:
+        by_model: Name -> metrics.
+        copies: Name -> what is known of copies among the test images.
+    """
     rows = [
-        (name, _(METRICS[key].overall_title), e.value, *e.ends, e.n)
+        (
+            *(name, _(METRICS[key].overall_title), e.value, *e.ends, e.n),
+            copies.get(name, ""),
+        )
         for name, metrics in by_model.items()
         for key, e in metrics.items()
     ]
     columns = [
-        *(_("model"), _("metric"), _("value"), _("low"), _("high"), _("n_images"))
+        *(_("model"), _("metric"), _("value"), _("low"), _("high"), _("n_images")),
+        _("copies_in_the_test"),
     ]
     return pd.DataFrame(rows, columns=columns)
 

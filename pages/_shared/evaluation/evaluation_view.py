@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.errors import value_or_problem
-from medmodel.data.sample_size import class_counts
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import MINIMA
 from medmodel.evaluation.predictions import shared_patients
@@ -19,7 +18,6 @@ from medmodel.reports.run_facts import (
     sample_size_warnings,
 )
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split
 from pages._shared.common import run_cache
 from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
@@ -42,11 +40,6 @@ def evaluated(run: Run) -> Evaluation:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _shared_patients(folder: str, version: int) -> int | None:
     return shared_patients(Run(Path(folder)))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _class_counts(folder: str, version: int) -> dict[str, dict[str, int]]:
-    return class_counts(read_split(Run(Path(folder))))
 
 
 def show_frame(run: Run, evaluation: Evaluation) -> None:
@@ -98,8 +91,7 @@ def _reservations(
             reason=translate(problem),
         )
         return [*reservations, unknown]
-    counts = _class_counts(str(run.folder), run_cache.version(run))
-    few = sample_size_warnings(run, evaluation, counts)
+    few = sample_size_warnings(run, evaluation, run_cache.class_counts(run))
     return [*reservations, " ".join(few)] if few else reservations
 
 

@@ -71,6 +71,8 @@ def _metrics(run: Run, name: str, group: Subgroup = ALL) -> dict[str, Estimate]:
 def all_metrics(run: Run) -> pd.DataFrame:
     """Columns `class, metric, value, low, high, n_images`; class "" is overall.
 
+    `copies_in_the_test` says in each row what is known of copies.
+
     Of two classes the positive one comes first, then what is macro-averaged.
 
     Where test images are copies of training or validation images, the numbers are
@@ -81,7 +83,8 @@ def all_metrics(run: Run) -> pd.DataFrame:
     each = {name: run_cache.of_class(run, at) for at, name in enumerate(classes)}
     rows = _rows({name: each.get(name, run_cache.overall(run)) for name in order})
     copies = run_cache.copies(run)
-    if run.tested_model or not copies.paths or copies.all_are_copies:
+    rows = rows.assign(**{_("copies_in_the_test"): str(copies)})
+    if not copies.paths or copies.all_are_copies:
         return rows
     data = run_cache.split_with_copies(run)
     each = {name: class_metrics(data, at) for at, name in enumerate(classes)}

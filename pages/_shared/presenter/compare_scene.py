@@ -112,12 +112,13 @@ def _bars(estimates: dict[str, Estimate]) -> tuple[Bar, ...]:
 
 
 def _copies(models: comparison_cache.Models) -> list[str]:
-    runs = [run for several in models.values() for run in several]
-    if not any(run_cache.copies(run).paths for run in runs):
-        return []
-    return [
-        _(
-            "Test images that are copies of training or validation images are "
-            "left out, unless a model was tested on nothing else."
+    copies = [run_cache.copies(run) for several in models.values() for run in several]
+    notes = []
+    if any(each.paths for each in copies):
+        notes.append(
+            _(
+                "Test images that are copies of training or validation images are "
+                "left out, unless a model was tested on nothing else."
+            )
         )
-    ]
+    return [*notes, *dict.fromkeys(each.unknown for each in copies if each.unknown)]
