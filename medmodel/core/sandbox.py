@@ -43,6 +43,9 @@ LARGEST_FACTS = 32 * 2**20
 AT_ONCE = 4
 """Children at work at the same time, and idle ones kept for the next file."""
 
+_BUSY = 0.5
+"""Share of the time below which a file that was not read says nothing of the file."""
+
 _idle = IdleChildren()
 _slots = threading.BoundedSemaphore(AT_ONCE)
 _inside = threading.Event()
@@ -97,17 +100,20 @@ def _ask_child(
 ) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     child = _idle.take() or _start_child()
+    before = _processor_seconds(child)
     try:
         child.connection.settimeout(seconds)
         send(child.connection, question)
         left = max(deadline - time.monotonic(), 0.001)
         answer = receive(child.connection, left, max(largest, LARGEST_FACTS))
     except TimeoutError as error:
+        used = _processor_seconds(child) - before
         child.end()
-        raise _timed_out(name, seconds) from error
+        raise _timed_out(name, seconds, used) from error
     except (OSError, EOFError, BrokenMessage) as error:
+        used = _processor_seconds(child) - before
         if child.end() == -signal.SIGALRM:
-            raise _timed_out(name, seconds) from error
+            raise _timed_out(name, seconds, used) from error
         raise ImageError(
             _(
                 "{name} cannot be read: its content brings the decoder to a halt.",
@@ -127,11 +133,32 @@ def _environment() -> dict[str, str]:
     return {"MEDMODEL_WORKSPACE": str(workspace_root()), "MEDMODEL_DATA": data}
 
 
-def _timed_out(name: str, seconds: int) -> ImageTimeoutError:
+def _processor_seconds(child: Child) -> float:
+    """Processor time that a child has had, also of one that has just died."""
+    import psutil
+
+    try:
+        times = psutil.Process(child.process.pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
+
+
+def _timed_out(name: str, seconds: int, used: float) -> ImageTimeoutError:
+    """Why there is no answer after so many seconds, of which it could use so many."""
+    if used < seconds * _BUSY:
+        return ImageTimeoutError(
+            _(
+                "{name} was not read within {seconds} s, as the machine is busy: of "
+                "these it had {used:.1f} s of processor time. Try again.",
+                name=name,
+                seconds=seconds,
+                used=used,
+            )
+        )
     return ImageTimeoutError(
         _(
-            "{name} took longer than {seconds} s to read: it is damaged or too "
-            "big, or the machine is busy; then try again.",
+            "{name} took longer than {seconds} s to read: it is damaged or too big.",
             name=name,
             seconds=seconds,
         )
