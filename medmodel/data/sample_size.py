@@ -85,10 +85,10 @@ def test_warnings(counts: ClassCounts) -> list[str]:
     if total < SMALL_TEST:
         warnings.append(
             ngettext(
-                "Only {count:,} test image: the intervals are wide, and a perfect "
-                "result means little.",
-                "Only {count:,} test images: the intervals are wide, and a perfect "
-                "result means little.",
+                "Only {count:,} test image: intervals are wide or missing, and a "
+                "perfect result means little.",
+                "Only {count:,} test images: intervals are wide or missing, and a "
+                "perfect result means little.",
                 total,
             )
         )

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.intervals import (
+    MINIMA,
     NOT_MEASURABLE,
     Estimate,
+    LimitingGroup,
     Z,
     design_effect,
+    enough,
     proportion,
 )
 from medmodel.evaluation.metrics import METRICS
@@ -91,6 +94,15 @@ class Evaluation:
     @property
     def resolution(self) -> str:
         """What n allows, as a sentence."""
+        units = LimitingGroup(self.patients or self.images, self.patients > 0)
+        if not enough("accuracy difference", units):
+            least = MINIMA["accuracy difference"]
+            return _(
+                "Too few to tell the accuracies of two models apart: {group}; {least} "
+                "are the least.",
+                group=units,
+                least=least.patients if self.patients else least.images,
+            )
         points = self.smallest_difference * 100
         shown = f"{math.ceil(points)}" if points >= 1 else f"{points:.1f}"
         if shown == "1":

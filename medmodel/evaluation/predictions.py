@@ -126,7 +126,11 @@ def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
     """
     rows = table[table["split"] == split]
     if rows.empty:
-        raise DataError(_("There is no image in the split {split!r}.", split=split))
+        raise DataError(
+            _("There is no validation image.")
+            if split == "val"
+            else _("There is no test image.")
+        )
     classes = scored_classes(table)
     position = {name: index for index, name in enumerate(classes)}
     unknown = sorted(set(rows["label"]) - set(classes))

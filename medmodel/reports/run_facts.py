@@ -70,10 +70,12 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
     overlap = shared_patients(run)
     if overlap:
         said.append(
-            _(
-                "{patients:,} test patients also occur in training or validation: "
-                "expect worse on new patients.",
-                patients=overlap,
+            ngettext(
+                "{count:,} test patient also occurs in training or validation: expect "
+                "worse on new patients.",
+                "{count:,} test patients also occur in training or validation: expect "
+                "worse on new patients.",
+                overlap,
             )
         )
     said += sample_size_warnings(run, evaluation, class_counts(read_split(run)))
@@ -155,12 +157,13 @@ def evaluate_run(run: Run) -> Evaluation:
 
 def tested_on(run: Run, evaluation: Evaluation) -> str:
     """What the numbers rest on, as a sentence."""
-    who = _("{images:,} images", images=evaluation.images)
+    who = ngettext("{count:,} image", "{count:,} images", evaluation.images)
     if evaluation.patients:
-        who = _(
-            "{images:,} images of {patients:,} patients",
-            images=evaluation.images,
-            patients=evaluation.patients,
+        who = ngettext(
+            "{images} of {count:,} patient",
+            "{images} of {count:,} patients",
+            evaluation.patients,
+            images=who,
         )
     if not run.tested_model:
         internal = _("{images}, internal test split.", images=who)
@@ -201,9 +204,10 @@ def _split_by(shared: int | None) -> str:
     if shared is None:
         return _("Split by image: patients are not known.")
     if shared:
-        return _(
-            "{patients:,} test patients also occur in training or validation.",
-            patients=shared,
+        return ngettext(
+            "{count:,} test patient also occurs in training or validation.",
+            "{count:,} test patients also occur in training or validation.",
+            shared,
         )
     return _("Split by patient: no patient number is in more than one split.")
 

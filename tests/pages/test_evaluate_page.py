@@ -210,7 +210,7 @@ def test_a_part_with_few_images_says_so(run: Run) -> None:
     n = len(run_cache.part_of(run, Subgroup("light_01")).truth)
     app.session_state["evaluated-class"] = "light"
     shown(app, "Curves")
-    assert f"Too few for curves: {n} images of light and 0 others" in app.info[0].value
+    assert f"of light: {n}, of other classes: 0; " in app.info[0].value
     shown(app, "Calibration")
     assert "Too few to tell whether scores mean what they say" in app.info[0].value
     app.text_input(TEXT).set_value("no such image").run()

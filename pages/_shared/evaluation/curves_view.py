@@ -57,8 +57,8 @@ def show_curves(run: Run, group: Subgroup) -> None:
     if min(positive, others) < FEWEST:
         st.info(
             _(
-                "Too few for curves: {positive:,} images of {name} and {others:,} "
-                "others; {least} of each are the least.",
+                "Too few for curves: test images of {name}: {positive:,}, of other "
+                "classes: {others:,}; {least} of each are the least.",
                 positive=positive,
                 name=plain(data.classes[position]),
                 others=others,
