@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from medmodel.core.errors import DataError, value_or_problem
 from medmodel.core.storage import damaged, newer, read_as, set_aside, write_json
 from medmodel.evaluation.intervals import (
-    MINIMA,
     LimitingGroup,
+    enough,
     too_few,
     variance_and_quantile,
 )
@@ -52,18 +52,28 @@ class Temperature:
     @property
     def interval(self) -> str:
         """Its interval as people read it: `(1.20–1.61)`, or `too few (12 images)`."""
-        least = MINIMA["temperature"]
-        if self.patients and self.patients < least.patients:
-            return too_few(LimitingGroup(self.patients, of_patients=True))
-        if self.images < (1 if self.patients else least.images):
-            return too_few(LimitingGroup(self.images, of_patients=False))
+        if not self.has_interval:
+            return too_few(self._units)
         return f"({self.low:.2f}–{self.high:.2f})"
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether validation images, or their patients, are enough for an interval."""
+        return enough("temperature", self._units)
+
+    @property
+    def _units(self) -> LimitingGroup:
+        return LimitingGroup(self.patients or self.images, self.patients > 0)
+
+    def __str__(self) -> str:
+        """As people read it: `1.39 (1.20–1.61)`, or `1.39, too few (12 images)`."""
+        between = " " if self.has_interval else _(", ")
+        return f"{self.value:.2f}{between}{self.interval}"
 
     @property
     def changes_scores(self) -> bool:
         """Whether its interval is known, and does not hold 1, which changes nothing."""
-        known = self.interval.startswith("(")
-        return known and not self.low <= 1 <= self.high
+        return self.has_interval and not self.low <= 1 <= self.high
 
     @property
     def why_unknown(self) -> str:

@@ -48,6 +48,7 @@ def advice(
     training_images: Mapping[str, int] | None = None,
     copies: int = 0,
     all_are_copies: bool = False,
+    external: bool = False,
 ) -> list[Advice]:
     """At most three sentences on a run's test images, the gravest first.
 
@@ -57,11 +58,12 @@ def advice(
             as for a test on another data set.
         copies: Test images that were left out as copies.
         all_are_copies: Whether nothing but copies is left to look at.
+        external: Whether this is a test on another data set.
     """
     if not len(data.truth):
         return []
     if all_are_copies:
-        return [_all_copies(data)]
+        return [_all_copies(data, external)]
     without = _(" (copies left out)") if copies else ""
     errors = int((data.predicted != data.truth).sum())
     if errors < FEW_ERRORS:
@@ -69,10 +71,16 @@ def advice(
     return list(_many_errors(data, training_images or {}, without))[:MOST]
 
 
-def _all_copies(data: Predictions) -> Advice:
+def _all_copies(data: Predictions, external: bool) -> Advice:
     n = len(data.truth)
     return Advice(
         _(
+            "Every test image (n = {n:,}) is a copy of an image of the model's own "
+            "data set: nothing can be said before there are others.",
+            n=n,
+        )
+        if external
+        else _(
             "Every test image (n = {n:,}) is a copy of a training or "
             "validation image: nothing can be said before there are others.",
             n=n,

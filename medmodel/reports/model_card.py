@@ -312,10 +312,8 @@ def _calibration(run: Run) -> str:
     if temperature is None:
         return _("Scores are not calibrated.")
     return _(
-        "Temperature {temperature:.2f} {interval}, fitted on {images:,} validation "
-        "images.",
-        temperature=temperature.value,
-        interval=temperature.interval,
+        "Temperature {temperature}, fitted on {images:,} validation images.",
+        temperature=temperature,
         images=temperature.images,
     )
 

@@ -425,7 +425,9 @@ def test_curves_have_no_band_of_few() -> None:
 def test_a_temperature_of_few_images_has_no_interval() -> None:
     least = MINIMA["temperature"]
     enough = Temperature(1.5, 1.2, 1.9, least.images, False)
-    assert enough.interval == "(1.20–1.90)"
+    assert enough.interval == "(1.20–1.90)" and str(enough) == "1.50 (1.20–1.90)"
+    assert str(replace(enough, images=99)) == "1.50, too few (99 images)"
+    assert not replace(enough, images=99).changes_scores and enough.changes_scores
     assert replace(enough, images=least.images - 1).interval == "too few (99 images)"
     people = replace(enough, images=80, patients=least.patients)
     assert people.interval == "(1.20–1.90)"

@@ -421,6 +421,27 @@ def test_calibration_has_no_interval_of_few_images(tmp_path: Path) -> None:
         assert re.search(rf"{name} \d\.\d+, too few \(\d+ images\)", text)
 
 
+def test_a_temperature_of_few_images_decides_nothing(tmp_path: Path) -> None:
+    """`1 is within what is known of the temperature, too few` said the opposite."""
+    app = opened(two_classes(tmp_path, "normal", "sick", images=12), "Calibration")
+    text = said(app).replace("\\", "")
+    assert re.search(r"At a temperature of \d\.\d\d, too few \(\d+ images\)", text)
+    assert "Whether calibration is needed cannot be told" in text
+    assert "No need to calibrate" not in text
+
+
+@pytest.mark.parametrize(("images", "band"), [(24, False), (90, True)])
+def test_curves_say_whether_they_have_bands(
+    tmp_path: Path, images: int, band: bool
+) -> None:
+    text = shown(
+        opened(two_classes(tmp_path, "normal", "sick", images=images)), "Curves"
+    )
+    assert ("Bands are pointwise 95 % intervals" in text) == band
+    few = bool(re.search(r"No bands: too few \\?\(\d+ images of class sick", text))
+    assert few != band
+
+
 def test_a_temperature_whose_interval_holds_1_is_no_primary_action(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,7 +141,9 @@ def test_copies_are_said() -> None:
     (only,) = advice(data, copies=3)
     assert only.sentence.startswith("2 of 11 test images (copies left out) are")
     (only,) = advice(data, copies=11, all_are_copies=True)
-    assert only.sentence.startswith("Every test image (n = 11) is a copy")
+    assert only.sentence.startswith("Every test image (n = 11) is a copy of a training")
+    (only,) = advice(data, copies=11, all_are_copies=True, external=True)
+    assert "is a copy of an image of the model's own data set" in only.sentence
 
 
 def test_no_image_no_advice() -> None:

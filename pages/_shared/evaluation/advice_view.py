@@ -31,6 +31,7 @@ def show_advice(run: Run) -> None:
         None if run.tested_model else training,
         copies=len(copies.paths),
         all_are_copies=copies.all_are_copies,
+        external=bool(run.tested_model),
     )
     if not sentences:
         return

@@ -98,7 +98,7 @@ def _claim_sentence(name: str) -> str:
 
 
 def _shown(temperature: Temperature) -> str:
-    return plain(f"{temperature.value:.2f} {temperature.interval}")
+    return plain(temperature)
 
 
 def _show(run: Run, data: Predictions, key: str, name: str) -> None:
@@ -122,7 +122,8 @@ def _show(run: Run, data: Predictions, key: str, name: str) -> None:
             _(
                 "Expected calibration error {error}, log loss {loss}, Brier score "
                 "{brier}; n = {images:,} images. Numbers beside the points count "
-                "images; bars are 95 % intervals of the share.",
+                "images; bars, where there are enough, are 95 % intervals of the "
+                "share.",
                 error=error,
                 loss=loss,
                 brier=squared,
@@ -158,7 +159,16 @@ def _store(run: Run, temperature: Temperature) -> None:
         st.success(_("Stored with the model."), icon=":material/check:")
         return
     changes = temperature.changes_scores
-    if not changes:
+    if not temperature.has_interval:
+        st.info(
+            _(
+                "Whether calibration is needed cannot be told: for an interval of the "
+                "temperature, the validation images are {few}.",
+                few=plain(temperature.interval),
+            ),
+            icon=":material/info:",
+        )
+    elif not changes:
         st.info(
             _(
                 "No need to calibrate was shown: 1, which changes nothing, is within "

@@ -10,6 +10,7 @@ import streamlit as st
 
 from medmodel.core.errors import value_or_problem
 from medmodel.evaluation import curves
+from medmodel.evaluation.intervals import too_few
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import _, translate
@@ -68,17 +69,26 @@ def show_curves(run: Run, group: Subgroup) -> None:
         )
     else:
         _show_both(run, group, position, positive / len(data.truth))
-        bands = _(
-            "n = {positive:,} images of the class, {others:,} others. Bands are "
-            "pointwise 95 % intervals; dotted: guessing.",
+        count = _(
+            "n = {positive:,} images of the class, {others:,} others; dotted: "
+            "guessing.",
             positive=positive,
             others=others,
         )
+        bands = f"{count} {_band_sentence(run, group, position)}"
         if frozen_threshold(run, position) is not None:
             dot = _("The dot is the frozen threshold.")
             bands = f"{bands} {dot}"
         st.caption(plain(bands))
     _show_spread(run, group, position)
+
+
+def _band_sentence(run: Run, group: Subgroup, position: int) -> str:
+    """What the bands are, or why there are none."""
+    few = run_cache.roc(run, position, group).too_few
+    if few is None:
+        return _("Bands are pointwise 95 % intervals.")
+    return _("No bands: {few}.", few=too_few(few))
 
 
 def _show_both(run: Run, group: Subgroup, position: int, share: float) -> None:
