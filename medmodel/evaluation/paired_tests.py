@@ -30,6 +30,8 @@ from medmodel.evaluation.predictions import Predictions, Weights
 from medmodel.evaluation.ranking_metrics import (
     auc_components,
     auc_estimate,
+    average_precision,
+    precision_influence,
     shrunk_influence,
 )
 
@@ -119,31 +121,27 @@ def area_difference(
     if any(area is None for area in areas):
         return NOT_MEASURABLE, 1.0, None
     one, other = (area for area in areas if area is not None)
-    n, value = len(a.truth), one.estimate.value - other.estimate.value
-    influence = one.influence - other.influence
-    variance, _ = variance_and_quantile(influence, a.patients)
+    variance, _ = variance_and_quantile(one.influence - other.influence, a.patients)
     if math.isinf(variance):
         return NOT_MEASURABLE, 1.0, None
+    estimate = _ranked_difference(one, other, a, b)
+    n, value = estimate.n, estimate.value
     if variance < 1e-15:
-        estimate = _difference_without_variance(one.estimate, other.estimate)
         return estimate, _p_of_interval(estimate), None
-    correlation = _correlation(one.influence, other.influence, a.patients)
-    low, high = _ends_of_difference(one.estimate, other.estimate, correlation)
-    estimate = Estimate(value, low, high, n)
     error = math.sqrt(variance)
     freedom = (n if a.patients is None else a.patient_count) - 1
     p = 2 * float(stdtr(freedom, -abs(value) / error))
     return estimate, p, _needed_by_error(value, error, n)
 
 
-class _MeanArea(NamedTuple):
-    """A mean of areas with its interval, and what each image adds to its error."""
+class _Ranked(NamedTuple):
+    """A metric of ranks with its interval, and what each image adds to its error."""
 
     estimate: Estimate
     influence: NDArray[np.float64]
 
 
-def _mean_area(data: Predictions, position: int | None) -> _MeanArea | None:
+def _mean_area(data: Predictions, position: int | None) -> _Ranked | None:
     """The area of one class or the mean of all; None where none is measurable."""
     chosen = range(len(data.classes)) if position is None else [position]
     areas, influences, shrunk, rarest = [], [], [], len(data.truth)
@@ -159,7 +157,36 @@ def _mean_area(data: Predictions, position: int | None) -> _MeanArea | None:
         return None
     mean, steady = float(np.mean(areas)), np.mean(shrunk, axis=0)
     estimate = auc_estimate(mean, steady, data.patients, rarest)
-    return _MeanArea(estimate, np.mean(influences, axis=0))
+    return _Ranked(estimate, np.mean(influences, axis=0))
+
+
+def _mean_precision(data: Predictions) -> _Ranked | None:
+    """The mean of the classes' average precisions; None where none is measurable."""
+    positive = [data.truth == k for k in range(len(data.classes))]
+    parts = [
+        precision_influence(of_class, data.log_odds[:, k])[1]
+        for k, of_class in enumerate(positive)
+        if of_class.any() and not of_class.all()
+    ]
+    if not parts:
+        return None
+    return _Ranked(average_precision(data, None), np.mean(parts, axis=0))
+
+
+def _ranked_difference(
+    one: _Ranked, other: _Ranked, a: Predictions, b: Predictions
+) -> Estimate:
+    """Difference of two metrics of ranks, with an interval made from those of both."""
+    value, n = one.estimate.value - other.estimate.value, len(a.truth)
+    if np.array_equal(a.scores, b.scores):
+        return Estimate(0.0, 0.0, 0.0, n)
+    correlation = _correlation(one.influence, other.influence, a.patients)
+    if abs(value) > 1e-12 and np.allclose(one.influence, other.influence, atol=1e-9):
+        # As of a model that separates perfectly and one that says the same of every
+        # image: no image errs more than another, but each area has its interval.
+        correlation = 0.0
+    low, high = _ends_of_difference(one.estimate, other.estimate, correlation)
+    return Estimate(value, min(low, value), max(high, value), n)
 
 
 def _correlation(
@@ -177,26 +204,19 @@ def _correlation(
 def _ends_of_difference(
     one: Estimate, other: Estimate, correlation: float
 ) -> tuple[float, float]:
-    """Interval of a difference of two correlated estimates (MOVER)."""
-    value = one.value - other.value
-    down, up = one.value - one.low, one.high - one.value
-    below, above = other.value - other.low, other.high - other.value
-    lower = down**2 + above**2 - 2 * correlation * down * above
-    upper = up**2 + below**2 - 2 * correlation * up * below
-    low, high = value - math.sqrt(max(lower, 0)), value + math.sqrt(max(upper, 0))
-    return max(low, -1.0), min(high, 1.0)
+    """Interval of a difference of two correlated estimates.
 
-
-def _difference_without_variance(one: Estimate, other: Estimate) -> Estimate:
-    """Two areas in which no image errs more than another.
-
-    As of a model that separates perfectly and one that says the same of every image:
-    their difference has no variance, but both have intervals.
+    MOVER without what both have in common. As it was published, with 2 r d u in place
+    of r (d² + u²), it leaves a difference between one estimate and itself where the
+    estimate's interval is longer on one side.
     """
     value = one.value - other.value
-    if abs(value) < 1e-12:
-        return Estimate(0.0, 0.0, 0.0, one.n)
-    return Estimate(value, *_ends_of_difference(one, other, 0.0), one.n)
+    apart = math.sqrt(max(1 - correlation, 0.0))
+    down, up = one.value - one.low, one.high - one.value
+    below, above = other.value - other.low, other.high - other.value
+    low = value - apart * math.hypot(down, above)
+    high = value + apart * math.hypot(up, below)
+    return max(low, -1.0), min(high, 1.0)
 
 
 def _p_of_interval(estimate: Estimate) -> float:
@@ -241,6 +261,11 @@ def bootstrap_difference(
         return NOT_MEASURABLE, 1.0, None
     smallest = smallest_group(metric, [a, b])
     low, high, p = percentile_interval(differences, smallest)
+    ranked = [_mean_precision(model) for model in (a, b)]
+    if metric == "average_precision" and ranked[0] and ranked[1]:
+        # Of two models that separate perfectly, every draw has no difference.
+        estimate = _ranked_difference(ranked[0], ranked[1], a, b)
+        low, high = estimate.low, estimate.high
     if METRICS[metric].from_choices:
         variance = _one_disagreement_more(a, metric, smallest)
         low, high = _widened((low, value, high), variance)

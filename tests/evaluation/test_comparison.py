@@ -22,9 +22,9 @@ from medmodel.evaluation.comparison import (
     disagreements,
 )
 from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.paired_tests import (
     _correlation,
-    _difference_without_variance,
     _ends_of_difference,
     _p_of_interval,
     accuracy_difference,
@@ -142,6 +142,32 @@ def test_a_perfect_model_and_one_that_never_varies_are_told_apart() -> None:
     wrong = replace(right, scores=1 - np.eye(2))
     assert area_difference(right, wrong)[1] > 0.05
     assert area_difference(perfect, perfect)[0] == Estimate(0.0, 0.0, 0.0, 100)
+
+
+def test_two_perfect_models_are_not_known_to_be_equally_good() -> None:
+    """Each area of 1 has an interval, so their difference has one as well."""
+    truth = np.repeat([0, 1], 40)
+    perfect = Predictions(["a", "b"], truth, np.eye(2)[truth] * 0.8 + 0.1, None)
+    other = replace(perfect, scores=np.eye(2)[truth] * 0.6 + 0.2)
+    alone = METRICS["auc"].measure(perfect, None)
+    for found, p, needed in (
+        area_difference(perfect, other),
+        bootstrap_difference(perfect, other, "average_precision", 50),
+    ):
+        assert (found.value, p, needed) == (0, 1, None)
+        assert found.high == -found.low == pytest.approx(1 - alone.low)
+    same = bootstrap_difference(perfect, perfect, "average_precision", 50)[0]
+    assert (same.low, same.high) == (0, 0)
+
+
+def test_scores_of_one_order_hardly_differ() -> None:
+    """As before and after calibration: what is common to both is no difference."""
+    a, _ = models(3, 200, better=0.4)
+    cooler = a.scores**2 / np.sum(a.scores**2, axis=1, keepdims=True)
+    found = area_difference(a, replace(a, scores=cooler))[0]
+    alone = METRICS["auc"].measure(a, None)
+    assert found.value == 0
+    assert found.high - found.low < 0.01 * (alone.high - alone.low)
 
 
 def test_order_only_turns_the_sign() -> None:
@@ -380,23 +406,21 @@ def test_areas_of_patients_have_as_many_degrees_of_freedom_as_patients() -> None
 
 def test_difference_of_two_intervals_by_hand() -> None:
     one, other = Estimate(0.9, 0.8, 0.93, 50), Estimate(0.5, 0.35, 0.7, 50)
-    found = _difference_without_variance(one, other)
-    assert found.value == pytest.approx(0.4)
-    assert found.low == pytest.approx(0.4 - math.hypot(0.1, 0.2))
-    assert found.high == pytest.approx(0.4 + math.hypot(0.03, 0.15))
+    low, high = _ends_of_difference(one, other, 0.0)
+    assert low == pytest.approx(0.4 - math.hypot(0.1, 0.2))
+    assert high == pytest.approx(0.4 + math.hypot(0.03, 0.15))
     from scipy.special import ndtr
 
-    p = _p_of_interval(found)
+    p = _p_of_interval(Estimate(0.4, low, high, 50))
     assert p == pytest.approx(2 * ndtr(-1.959964 * 0.4 / math.hypot(0.1, 0.2)))
-    turned = _difference_without_variance(other, one)
-    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
-    assert _p_of_interval(turned) == pytest.approx(p)
+    turned = _ends_of_difference(other, one, 0.0)
+    assert turned == pytest.approx((-high, -low))
+    assert _p_of_interval(Estimate(-0.4, *turned, 50)) == pytest.approx(p)
     low, high = _ends_of_difference(one, other, 0.5)
-    assert low == pytest.approx(0.4 - math.sqrt(0.01 + 0.04 - 0.02))
-    assert high == pytest.approx(0.4 + math.sqrt(0.0009 + 0.0225 - 0.0045))
+    assert low == pytest.approx(0.4 - math.sqrt((0.01 + 0.04) / 2))
+    assert high == pytest.approx(0.4 + math.sqrt((0.0009 + 0.0225) / 2))
     # What both have in common is no difference.
-    even = Estimate(0.9, 0.85, 0.95, 50)
-    assert _ends_of_difference(even, even, 1.0) == pytest.approx((0, 0), abs=1e-7)
+    assert _ends_of_difference(one, one, 1 + 1e-12) == (0, 0)
     far = Estimate(1.0, 0.6, 1.0, 9), Estimate(0.0, 0.0, 0.9, 9)
     assert _ends_of_difference(*far, 0.0)[1] == 1
     assert _ends_of_difference(*far[::-1], 0.0)[0] == -1

@@ -140,6 +140,22 @@ def _show_copies(models: comparison_cache.Models) -> None:
             ),
             icon=":material/warning:",
         )
+    remembered = [
+        name
+        for name, runs in models.items()
+        if any(run_cache.copies(run).all_are_copies for run in runs)
+    ]
+    if remembered:
+        st.warning(
+            plain(
+                _(
+                    "Tested on nothing but copies: {models}. These numbers show what "
+                    "was remembered, not how new images fare.",
+                    models="; ".join(remembered),
+                )
+            ),
+            icon=":material/warning:",
+        )
     of_models: dict[str, list[str]] = {}
     for name, runs in models.items():
         for sentence in dict.fromkeys(run_cache.copies(run).unknown for run in runs):
