@@ -7,7 +7,7 @@ Nothing is called better unless its corrected test and its interval both say so.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -295,6 +295,16 @@ def difference(
     return PairedDifference(
         metric, first, second, (values[0], values[1]), estimate, p, test, needed
     )
+
+
+def why_not_told(pairs: Sequence[PairedDifference]) -> str:
+    """Why no test can tell some pairs apart, in a few words; empty where all can be."""
+    reasons = [
+        pair.estimate.interval if pair.estimate.measurable else _("not measurable")
+        for pair in pairs
+        if not pair.estimate.has_interval
+    ]
+    return _("; ").join(dict.fromkeys(reasons))
 
 
 def kind_of_difference(metric: str) -> str:

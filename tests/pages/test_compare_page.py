@@ -24,6 +24,7 @@ from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.compared_curves_view import _curves_csv
 from pages._shared.comparison.comparison_view import _marked, _metrics_csv
+from pages._shared.presenter.compare_scene import _verdict
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said
@@ -203,6 +204,18 @@ def test_small_classes_and_small_sets_are_said_as_on_evaluate(
     other = write_finished_run(large, "other")
     text = said(opened(small[0], other))
     assert "one: 24 images in all: too few" in text
+
+
+def test_pairs_of_too_few_images_are_not_called_equal(tmp_path: Path) -> None:
+    """`No pair is significantly different` is the answer of a test; here is none."""
+    folder = draw_class_folders(tmp_path / "data" / "few", ("a", "b"), 6)
+    several = [write_finished_run(folder, name, seed=n) for n, name in enumerate("xyz")]
+    text = said(opened(*several)).replace("\\", "")
+    assert "* 3 of 3 pairs cannot be told apart: too few (8 images)." in text
+    assert "significantly different" not in text
+    models = {run.title: [run] for run in several}
+    pairs = comparison_cache.differences(comparison_cache.chosen(models), "accuracy")
+    assert _verdict(pairs) == ("No pair can be told apart: too few (8 images)", [])
 
 
 def test_settings_that_differ(runs: Runs) -> None:

@@ -70,7 +70,8 @@ def show_curves(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     st.caption(
         _(
             "{images:,} common images, {positive:,.0f} of them {name}. Intervals and "
-            "bands (of up to three models) are 95 %; dotted: guessing.",
+            "bands (of up to three models, where images are enough) are 95 %; dotted: "
+            "guessing.",
             images=n,
             positive=share * n,
             name=plain(name),

@@ -11,7 +11,11 @@ import streamlit as st
 
 from medmodel.data.sample_size import test_warnings
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.comparison import CommonImages, PairedDifference
+from medmodel.evaluation.comparison import (
+    CommonImages,
+    PairedDifference,
+    why_not_told,
+)
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import _
@@ -240,8 +244,10 @@ def _show_sentences(pairs: Sequence[PairedDifference]) -> None:
         )
         for name, others in winners
     ]
-    rest, n = sum(not pair.better for pair in pairs), pairs[0].estimate.n
-    if rest and not lines:
+    tested = [pair for pair in pairs if pair.estimate.has_interval]
+    rest = sum(not pair.better for pair in tested)
+    n = tested[0].estimate.n if tested else 0
+    if rest == len(pairs):
         lines.append(
             _("* No pair is significantly different (n \\= {n:,} images).", n=n)
         )
@@ -253,6 +259,15 @@ def _show_sentences(pairs: Sequence[PairedDifference]) -> None:
                 rest=rest,
                 pairs=len(pairs),
                 n=n,
+            )
+        )
+    if len(tested) < len(pairs):
+        lines.append(
+            _(
+                "* {rest} of {pairs} pairs cannot be told apart: {reasons}.",
+                rest=len(pairs) - len(tested),
+                pairs=len(pairs),
+                reasons=plain(why_not_told(pairs)),
             )
         )
     st.markdown("\n".join(lines))

@@ -6,7 +6,7 @@ import streamlit as st
 
 from medmodel.audience.slide import Bar, Slide
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.comparison import PairedDifference
+from medmodel.evaluation.comparison import PairedDifference, why_not_told
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import _
@@ -88,8 +88,11 @@ def _verdict(pairs: list[PairedDifference]) -> tuple[str, list[str]]:
         return str(pairs[0]), []
     better = [str(pair) for pair in pairs if pair.better]
     if not better:
+        reasons = why_not_told(pairs)
+        if reasons:
+            return _("No pair can be told apart: {reasons}", reasons=reasons), []
         images = pairs[0].estimate.n
-        return _("No significant difference (n = {images:,})", images=images), []
+        return _("No significant difference (n = {images:,} images)", images=images), []
     return better[0], [
         _("p values are corrected for {count} pairs.", count=len(pairs)),
         *better[1:],
