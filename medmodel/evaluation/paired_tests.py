@@ -196,7 +196,10 @@ def _correlation(
 ) -> float:
     """Correlation of two estimates by what each image adds to their errors."""
     if patients is not None:
-        one, other = (np.bincount(patients, weights=each) for each in (one, other))
+        one, other = (
+            np.bincount(patients, weights=each).astype(np.float64)
+            for each in (one, other)
+        )
     scale = math.sqrt(float(one @ one) * float(other @ other))
     return float(one @ other) / scale if scale > 0 else 0.0
 

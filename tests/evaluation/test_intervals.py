@@ -473,7 +473,9 @@ def test_the_rest_of_several_classes_has_no_name_of_its_own(patients: bool) -> N
         assert metrics["specificity"].interval == few
     assert metrics["ppv"] == NOT_MEASURABLE
     assert roc_curve(data, 0).too_few == LimitingGroup(4, patients, "rest", "a")
-    two = Predictions(["a", "b"], (truth > 0).astype(int), np.eye(2)[truth > 0], None)
+    two = Predictions(
+        ["a", "b"], (truth > 0).astype(int), np.eye(2)[1 * (truth > 0)], None
+    )
     assert outcome(two, 0, 0.5).metrics["specificity"].interval == (
         "too few (4 images of class b)"
     )

@@ -116,7 +116,7 @@ def test_every_metric_of_a_class(run: Run) -> None:
     table = app.dataframe[0].value
     found = run_cache.of_class(run, 2)
     assert list(table["Value (95 % interval)"]) == [str(e) for e in found.values()]
-    assert list(table["n"]) == [e.n for e in found.values()]
+    assert list(table["Images"]) == [e.n for e in found.values()]
 
 
 def test_filters_show_the_images_they_name(run: Run) -> None:
@@ -164,7 +164,7 @@ def test_a_part_of_the_images_has_numbers_that_say_so(run: Run, tmp_path: Path) 
     assert "Width in pixels 32 to 35" in said_so and "not a result" in said_so
     table = app.dataframe[0].value
     assert list(table["Of these images"])[0] == len(part.truth)
-    assert list(table["n"])[0] == 30
+    assert list(table["Images"])[0] == 30
     found = evaluate_predictions(part)
     assert list(table["These images"])[0] == str(found.accuracy)
     press(app, "All images")
