@@ -486,3 +486,22 @@ def test_one_is_no_plural() -> None:
     data = Predictions(["a", "b"], truth, np.eye(2)[truth], None)
     sensitivity = class_metrics(data, 1)["sensitivity"]
     assert sensitivity.with_n == "1.000, too few (1 image of class b), n = 1 image"
+
+
+@pytest.mark.parametrize(("images", "patients"), [(39, 0), (40, 0), (90, 39), (90, 40)])
+def test_no_difference_is_called_detectable_where_none_is_ever_told(
+    images: int, patients: int
+) -> None:
+    """Compare calls no models different on so few; of one patient it was 136 points."""
+    data = of_two(images, 20)
+    if patients:
+        data = replace(data, patients=np.arange(images) % patients)
+    sentence = evaluate_predictions(data).resolution
+    few = (patients or images) < MINIMA["accuracy difference"].patients
+    unit = "patients" if patients else "images"
+    expected = (
+        f"Too few to tell the accuracies of two models apart: 39 {unit}; 40 are the "
+        "least."
+    )
+    assert (sentence == expected) == few
+    assert sentence.startswith("Smallest detectable difference") != few

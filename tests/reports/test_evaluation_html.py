@@ -194,7 +194,7 @@ def test_findings_about_the_data_are_on_the_card(run: Run) -> None:
         i.topic: i.text
         for i in model_card.guideline_items(run, run_facts.evaluate_run(run))
     }
-    assert items["Missing and unreadable data"].startswith("1 image files")
+    assert items["Missing and unreadable data"].startswith("1 image file could")
     assert "dentical images" in items["Quality and leakage checks"]
 
 
