@@ -149,6 +149,12 @@ class PairedDifference:
             "n": estimate.n,
             "p": self.p_text,
         }
+        if self.p <= SIGNIFICANT:
+            return _(
+                "{first} and {second}: not told apart: {p}, but the 95 % interval "
+                "holds 0 (n = {n:,} images).",
+                **values,
+            )
         if self.needed is None:
             return _(
                 "{first} and {second}: no significant difference (n = {n:,} images, "

@@ -381,7 +381,13 @@ def test_nothing_is_better_unless_test_and_interval_both_say_so() -> None:
         *(replace(told, estimate=e, p=0.01) for e in (around, *touching)),
     ):
         assert unsure.better == ""
-        assert "no significant difference (n = 900 images, " in str(unsure)
+        assert str(unsure).startswith("A and B: no") and "900 images" in str(unsure)
+    assert "no significant difference" in str(replace(told, p=0.051))
+    # p = 0.01 is significant: only the interval keeps them from being told apart.
+    assert str(unsure) == (
+        "A and B: not told apart: p = 0.010, but the 95 % interval holds 0 (n = 900 "
+        "images)."
+    )
 
 
 def test_p_values_of_draws_on_one_side_are_not_zero() -> None:
@@ -445,7 +451,8 @@ def test_a_difference_of_areas_near_1_covers_the_truth() -> None:
     truth = float(ndtr(2.9) - ndtr(2.1))
     right = 0
     for _ in range(200):
-        found = area_difference(*simulate(setting, rng, (2.9, 2.1)))[0]
+        one, other = simulate(setting, rng, (2.9, 2.1))
+        found = area_difference(one, other)[0]
         right += found.low <= truth <= found.high
     assert right >= 186
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals import Estimate, LimitingGroup
 from medmodel.runs.run import Run
 from pages._shared.prediction.risk_view import risk_sentence
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
+
+FEW = LimitingGroup(4, of_patients=False)
 
 
 def test_the_sentence() -> None:
@@ -22,7 +24,7 @@ def test_the_sentence() -> None:
     assert "more than 99 would be pneumonia (98 to more than 99)" in sure
     low = risk_sentence(Estimate(0.001, 0.0, 0.02, 200), "pneumonia")
     assert "fewer than 1 would be pneumonia (fewer than 1 to 2)" in low
-    few = risk_sentence(Estimate(0.3, math.nan, math.nan, 14, 4), "pneumonia")
+    few = risk_sentence(Estimate(0.3, math.nan, math.nan, 14, FEW), "pneumonia")
     assert few.endswith("too few validation images for an interval.")
 
 

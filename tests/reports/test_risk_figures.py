@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from medmodel.evaluation.clinical.risk import fit_risk
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals import Estimate, LimitingGroup
 from medmodel.reports.risk_figures import icon_array, icon_counts, prevalence_figure
 from tests.evaluation.clinical.test_risk import drawn
 
@@ -20,7 +20,13 @@ NONE = math.nan
     [
         (Estimate(0.07, 0.05, 0.10, 200), (7, 5, 10), 5, 2, 3),
         (Estimate(0.996, 0.97, 1.0, 200), (100, 97, 100), 97, 3, 0),
-        (Estimate(0.3, NONE, NONE, 20, 4), (30, 30, 30), 30, 0, 0),
+        (
+            Estimate(0.3, NONE, NONE, 20, LimitingGroup(4, False)),
+            (30, 30, 30),
+            30,
+            0,
+            0,
+        ),
         (Estimate(0.001, 0.0, 0.004, 200), (0, 0, 0), 0, 0, 0),
     ],
 )

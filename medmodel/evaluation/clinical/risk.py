@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from medmodel.core.errors import DataError
 from medmodel.evaluation.intervals import (
     Estimate,
+    LimitingGroup,
     count_units,
     variance_and_quantile,
     where_enough,
@@ -84,7 +85,8 @@ class RiskModel:
         middle = self.intercept + self.slope * place + self._shift(prevalence)
         value, low, high = (_logistic(middle + by) for by in (0.0, -half, half))
         estimate = Estimate(value, low, high, len(self.influence))
-        return where_enough(estimate, "risk", self.units, self.patients)
+        group = LimitingGroup(self.units, self.patients is not None)
+        return where_enough(estimate, "risk", group)
 
     def is_beyond(self, score: float) -> bool:
         """Whether no validation image has a score so low, or so high."""
