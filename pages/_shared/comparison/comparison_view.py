@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from medmodel.core.errors import value_or_problem
 from medmodel.data.sample_size import test_warnings
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.comparison import (
@@ -106,13 +107,13 @@ def _too_few_to_train(models: comparison_cache.Models) -> list[str]:
     """What the models' own data sets are too small for, with the models' names."""
     names: dict[str, list[str]] = {}
     for name, runs in models.items():
-        said = [
-            sentence
-            for run in runs
-            for sentence in training_size_warnings(
-                run, run_cache.evaluation(run), run_cache.class_counts(run)
-            )
-        ]
+        said: list[str] = []
+        for run in runs:
+            counts, problem = value_or_problem(run_cache.class_counts, run)
+            if problem:
+                said.append(translate(problem))
+                continue
+            said += training_size_warnings(run, run_cache.evaluation(run), counts or {})
         for sentence in dict.fromkeys(said):
             names.setdefault(sentence, []).append(name)
     return [

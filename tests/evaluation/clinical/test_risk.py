@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.clinical.risk import RiskModel, fit_risk
+from medmodel.evaluation.intervals import LimitingGroup
 from medmodel.evaluation.predictions import Predictions
 
 
@@ -104,7 +105,7 @@ def test_an_interval_from_ten_of_the_smaller_group_on(position: int) -> None:
         )
         risk = fit_risk(data, position).risk(0.5)
         assert risk.has_interval == (few == 10)
-        assert risk.too_few == (None if few == 10 else 9)
+        assert risk.too_few == (None if few == 10 else LimitingGroup(9, False))
 
 
 def of(scores: list[float], truth: list[int]) -> RiskModel:
