@@ -19,7 +19,7 @@ from medmodel.evaluation.comparison import (
 )
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
-from medmodel.language import _
+from medmodel.language import _, translate
 from medmodel.reports import comparison_figures
 from medmodel.reports.run_facts import few_patients, training_size_warnings
 from medmodel.runs import run_table
