@@ -70,9 +70,9 @@ def test_folds_stand_for_their_cross_validation(
     runs: list[Run], invoke: Invoke
 ) -> None:
     for fold, run in enumerate(runs[:2], start=1):
-        config = replace(run.config, name="cv", folds=2, fold=fold)
+        config = replace(run.config, name="cv", seed=0, folds=2, fold=fold)
         write_json(run.folder / "config.json", config)
-    said = invoke("compare", runs[0].id, runs[0].id, status=2).stderr
+    said = invoke("compare", runs[0].id, runs[1].id, status=2).stderr
     assert "needs two models" in said
 
 

@@ -94,6 +94,8 @@ def test_probabilities_of_every_class(
     assert values["images"][0]["unlike_training"] is False
     assert values["images"][0]["split"] is None and not values["images"][0]["error"]
     assert model.asked == [2] and model.closed == 1
+    invoke("predict", run.id, dark, "--anyway")
+    assert "nevertheless" not in (workspace / "audit.jsonl").read_text()
     result = invoke("predict", run.id, dark)
     assert result.stdout.startswith(f"{dark}: dark > 99 %, light < 1 %\n")
     assert "not calibrated" in result.stdout
@@ -105,6 +107,7 @@ def test_probabilities_of_every_class(
     ]
     assert [(a["action"], a["facts"]["images"]) for a in actions] == [
         ("predict", 2),
+        ("predict", 1),
         ("predict", 1),
     ]
 

@@ -150,6 +150,9 @@ def test_a_proxy_that_limits_bodies(behind: int, limit: int, level: str) -> None
     ("answer", "words"),
     [
         (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "does not reach"),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "does not reach"),
+        (b"HTTP/1.1 504 Late\r\nContent-Length: 0\r\n\r\n", "does not reach"),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", "is not MedModel"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "is not MedModel"),
         (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "is not MedModel"),
         (b"nonsense\r\n\r\n", "cannot be reached"),
