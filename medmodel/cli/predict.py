@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from medmodel.cli.output import json_option, print_json, progress_bar, say
+from medmodel.cli.image_answers import ImageAnswer, ask_about
+from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import run_argument
-from medmodel.core import audit
-from medmodel.core.errors import DataError, ImageError, PredictionError
-from medmodel.core.regular_files import open_regular
 from medmodel.language import _, translate
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
     from medmodel.evaluation.image_prediction import Prediction
-    from medmodel.imaging.untrusted import OpenedImage
 
-_SCANS = ("DICOM", "NIfTI")
-_LOGGED = 2000
-"""Bytes of the predictor's log that are looked at where it fails."""
 _IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@dataclass(frozen=True)
-class ImageAnswer:
-    """What is known of one file.
-
-    Args:
-        file: As it was named.
-        error: Why it cannot be read; "" if it can.
-        prediction: What the model says; None where it was not asked.
-        split: The split of the run that holds this very image, train or val, or "".
-        withheld: Why its probabilities are not shown; "" if they are.
-        frame: Which frame, page or slice was taken, from 0.
-        frames: How many there are.
-    """
-
-    file: str
-    error: str = ""
-    prediction: Prediction | None = None
-    split: str = ""
-    withheld: str = ""
-    frame: int = 0
-    frames: int = 1
 
 
 @click.command("predict")
@@ -73,7 +42,7 @@ def command(
     is taken that Diagnose takes. The exit status is 1 where a file cannot be read.
     """
     say(_("Not for clinical use."), to_errors=True)
-    answers = _ask(run, images, anyway)
+    answers = ask_about(run, images, anyway)
     if as_json:
         print_json(_values(run, answers))
     else:
@@ -81,136 +50,6 @@ def command(
             _say_answer(answer)
     if any(answer.error for answer in answers):
         ctx.exit(1)
-
-
-def _ask(run: Run, images: tuple[Path, ...], anyway: bool) -> list[ImageAnswer]:
-    """The answers, in the order of the files; each file is opened in the sandbox."""
-    from medmodel.evaluation.predictions import training_digests
-
-    opened: dict[Path, tuple[OpenedImage, int]] = {}
-    errors: dict[Path, str] = {}
-    with progress_bar() as show:
-        for number, path in enumerate(dict.fromkeys(images)):
-            show(number / len(images), _("Reading images"))
-            try:
-                opened[path] = _open(run, path)
-            except (ImageError, DataError) as error:
-                errors[path] = translate(str(error))
-        show(1.0, _("Asking the model …"))
-        images_read = [image for image, _frame in opened.values()]
-        predictions = _predictions(run, images_read) if opened else []
-    by_path = dict(zip(opened, predictions, strict=True))
-    digests = training_digests(run) if opened else {}
-    answers = {
-        path: _answer(path, image, by_path[path], digests, anyway)
-        for path, image in opened.items()
-    }
-    if anyway and (count := sum(_is_unlike(a) for a in answers.values())):
-        audit.record("nevertheless", run=run.id, images=count)
-    failed = {path: ImageAnswer(str(path), error) for path, error in errors.items()}
-    return [(answers | failed)[path] for path in images]
-
-
-def _predictions(run: Run, images: list[OpenedImage]) -> list[Prediction]:
-    """What the model says of each image, asked in a process that ends again.
-
-    Raises:
-        PredictionError: It could not answer; with what its process logged last.
-    """
-    import numpy as np
-
-    from medmodel.evaluation.ood.traits import ImageTraits
-    from medmodel.predictor import Predictor
-
-    with tempfile.TemporaryFile() as log:
-        predictor = Predictor(stderr=log.fileno())
-        try:
-            predictions = predictor.ask(
-                run.id,
-                np.stack([np.asarray(image.prepared) for image in images]),
-                compare=[ImageTraits(**image.measured) for image in images],
-            )
-        except PredictionError as error:
-            log.seek(0)
-            lines = log.read()[-_LOGGED:].decode("utf-8", "replace").splitlines()
-            raise PredictionError("\n".join([str(error), *lines[-5:]])) from error
-        finally:
-            predictor.close()
-    audit.record("predict", run=run.id, images=len(images))
-    return predictions
-
-
-def _open(run: Run, path: Path) -> tuple[OpenedImage, int]:
-    """A file as the run's model sees it, and which of its frames, from 0.
-
-    Raises:
-        ImageError: It cannot be read.
-        DataError: It cannot be opened.
-    """
-    from medmodel.evaluation.ood.traits import image_traits
-    from medmodel.imaging.untrusted import open_for_model
-
-    try:
-        with open_regular(path) as file:
-            content = file.read()
-    except OSError as error:
-        raise DataError(
-            _(
-                "{name} cannot be opened: {reason}.",
-                name=path.name,
-                reason=error.strerror,
-            )
-        ) from error
-    preprocessing = run.model_facts.preprocessing
-    opened, frame = open_for_model(
-        content, path.name, preprocessing, measure=image_traits
-    )
-    decoded = opened.decoded
-    first = decoded.frames // 2 if decoded.format == "NIfTI" else 0
-    # Of a DICOM file whose first frame is blank it is a later one.
-    taken = max(frame, decoded.frame)
-    return opened, taken if taken >= 0 else first
-
-
-def _answer(
-    path: Path,
-    opened: tuple[OpenedImage, int],
-    prediction: Prediction,
-    digests: dict[str, str],
-    anyway: bool,
-) -> ImageAnswer:
-    from medmodel.reports import ood_sentences
-
-    image, frame = opened
-    split = digests.get(_pixel_digest(path, image), "")
-    withheld, ood = "", prediction.ood
-    if ood and not anyway and ood_sentences.is_unlike_training(ood, split):
-        withheld = ood_sentences.why_unlike_training(ood)
-    return ImageAnswer(
-        str(path),
-        prediction=prediction,
-        split=split,
-        withheld=withheld,
-        frame=frame,
-        frames=image.decoded.frames,
-    )
-
-
-def _pixel_digest(path: Path, image: OpenedImage) -> str:
-    """As in the index of a data set: of a scan as it opens by itself."""
-    from medmodel.imaging.untrusted import open_image
-
-    if image.decoded.format not in _SCANS:
-        return image.digest
-    with open_regular(path) as file:
-        return open_image(file.read(), path.name).digest
-
-
-def _is_unlike(answer: ImageAnswer) -> bool:
-    from medmodel.reports.ood_sentences import is_unlike_training
-
-    prediction = answer.prediction
-    return prediction is not None and is_unlike_training(prediction.ood, answer.split)
 
 
 def _values(run: Run, answers: list[ImageAnswer]) -> dict[str, Any]:
@@ -230,13 +69,12 @@ def _image_values(answer: ImageAnswer) -> dict[str, Any]:
     probabilities = prediction.calibrated.tolist() if prediction and shown else []
     classes = prediction.classes if prediction else []
     by_class = dict(zip(classes, probabilities, strict=False)) if shown else None
-    known = prediction is not None and prediction.ood is not None
     return {
         "file": answer.file,
         "error": answer.error or None,
         "predicted": max(by_class, key=by_class.__getitem__) if by_class else None,
         "probabilities": by_class,
-        "unlike_training": _is_unlike(answer) if known else None,
+        "unlike_training": answer.unlike_training,
         "withheld": answer.withheld or None,
         "split": answer.split or None,
         "frame": answer.frame,
@@ -285,7 +123,7 @@ def _beside(answer: ImageAnswer, prediction: Prediction) -> list[str]:
             translate(prediction.ood_problem)
             or _("Whether it resembles the training data is not known.")
         )
-    elif _is_unlike(answer):
+    elif answer.unlike_training:
         sentences.append(_("It is unlike the training data."))
     if prediction.temperature is None:
         sentences.append(_("These probabilities are not calibrated."))

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from medmodel import predictor
 from medmodel.cli import medmodel_command
+from tests.cli.stand_in_model import Model
 
 Invoke = Callable[..., Result]
 
@@ -44,3 +46,11 @@ def json_of(invoke: Invoke) -> Callable[..., Any]:
         return json.loads(invoke(*arguments, "--json", status=status).stdout)
 
     return values
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Model:
+    """In place of the predictor's process."""
+    model = Model()
+    monkeypatch.setattr(predictor, "Predictor", model.started)
+    return model

@@ -26,7 +26,7 @@ from medmodel.runs import queue
 from medmodel.runs.run import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from tests.cli.conftest import Invoke
-from tests.cli.test_predict import Model
+from tests.cli.stand_in_model import Model
 from tests.conftest import draw_class_folders
 from tests.exported_model import write_export
 from tests.finished_run import create_ended, write_finished_run

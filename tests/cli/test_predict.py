@@ -3,77 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import pytest
 from PIL import Image
 
-from medmodel import predictor
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
-from medmodel.evaluation.image_prediction import Prediction
-from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
 from medmodel.evaluation.temperature_scaling import Temperature
-from medmodel.imaging.decoded_image import DecodeOptions
-from medmodel.imaging.untrusted import open_for_model, open_image
+from medmodel.imaging.untrusted import open_image
 from medmodel.runs import tables
 from medmodel.runs.run import Run
 from tests.cli.conftest import Invoke
+from tests.cli.stand_in_model import STRANGE, Model, image_file
 from tests.finished_run import write_finished_run
-
-BASIS = ThresholdBasis(40, 100, 140, 0.01, 0.1)
-FAMILIAR = OodResult(0.5, False, [], [], BASIS)
-STRANGE = OodResult(1.0, True, [], [], BASIS)
-
-
-class Model:
-    """Stands in for the predictor: dark images are dark."""
-
-    def __init__(self) -> None:
-        self.ood: OodResult | None = FAMILIAR
-        self.temperature: Temperature | None = None
-        self.asked: list[int] = []
-        self.closed = 0
-
-    def ask(
-        self, run_id: str, images: np.ndarray, compare: list[Any]
-    ) -> list[Prediction]:
-        self.asked.append(len(images))
-        assert images.dtype == np.uint8 and len(compare) == len(images)
-        light = images.mean(axis=(1, 2, 3)) / 255
-        rows = np.stack([1 - light, light], axis=1).astype(np.float32)
-        classes = ["dark", "light"]
-        return [Prediction(classes, row, self.temperature, self.ood) for row in rows]
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def started(self, stderr: int) -> Model:
-        self.log = stderr
-        return self
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Model:
-    model = Model()
-    monkeypatch.setattr(predictor, "Predictor", model.started)
-    return model
 
 
 @pytest.fixture
 def run(class_folders: Path) -> Run:
     return write_finished_run(class_folders, "a model")
-
-
-def image_file(path: Path, level: int) -> Path:
-    Image.fromarray(np.full((40, 60), level, np.uint8)).save(path)
-    return path
 
 
 def test_probabilities_of_every_class(
@@ -203,32 +155,6 @@ def test_files_that_cannot_be_read_are_named_and_the_others_answered(
     assert model.asked == []
 
 
-def test_a_file_named_twice_is_asked_once(
-    run: Run, model: Model, tmp_path: Path, json_of: Callable[..., Any]
-) -> None:
-    file = image_file(tmp_path / "a.png", 0)
-    assert len(json_of("predict", run.id, file, file)["images"]) == 2
-    assert model.asked == [1]
-
-
-def test_the_predictor_ends_also_where_it_fails(
-    run: Run,
-    model: Model,
-    tmp_path: Path,
-    invoke: Invoke,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(*arguments: Any, **more: Any) -> Any:
-        os.write(model.log, b"much\n" * 9 + b"CUDA says no\n")
-        raise predictor.PredictionError("It broke.")
-
-    monkeypatch.setattr(model, "ask", fail)
-    file = image_file(tmp_path / "a.png", 0)
-    said = invoke("predict", run.id, file, status=1).stderr
-    assert said.endswith("Error: It broke.\n" + "much\n" * 4 + "CUDA says no\n")
-    assert model.closed == 1
-
-
 def test_frames_are_counted_as_people_do(
     run: Run, model: Model, tmp_path: Path, invoke: Invoke, json_of: Callable[..., Any]
 ) -> None:
@@ -244,35 +170,6 @@ def test_frames_are_counted_as_people_do(
     )
     (image,) = json_of("predict", run.id, file)["images"]
     assert (image["frame"], image["predicted"]) == (1, "light")
-
-
-def test_of_a_volume_the_middle_slice_is_taken(
-    run: Run, model: Model, tmp_path: Path, json_of: Callable[..., Any]
-) -> None:
-    volume = np.random.default_rng(0).normal(100, 20, (8, 9, 5)).astype(np.float32)
-    file = tmp_path / "volume.nii.gz"
-    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), file)
-    (image,) = json_of("predict", run.id, file)["images"]
-    assert (image["frame"], image["frames"]) == (2, 5)
-    assert 0.1 < image["probabilities"]["light"] < 0.9
-
-
-def test_frames_that_are_asked_for(tmp_path: Path) -> None:
-    pages = [Image.fromarray(np.full((40, 40), n, np.uint8)) for n in (0, 99, 255)]
-    file = tmp_path / "pages.tif"
-    pages[0].save(file, save_all=True, append_images=pages[1:])
-    content = file.read_bytes()
-
-    def level(frame: int, options: DecodeOptions | None = None) -> tuple[int, int]:
-        wanted = Preprocessing(size=32, frame=frame)
-        opened, asked = open_for_model(content, "pages.tif", wanted, options)
-        assert opened.prepared is not None
-        return int(opened.prepared.max()), asked
-
-    assert level(0) == (0, -1)
-    assert level(1) == (99, 1)
-    assert level(9) == (255, 2)
-    assert level(9, DecodeOptions(frame=1)) == (99, 1)
 
 
 def test_wrong_use(run: Run, tmp_path: Path, invoke: Invoke) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medmodel.core.errors import DataError, ImageError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.ood.traits import image_traits
 from medmodel.imaging import images, untrusted
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
-from medmodel.imaging.untrusted import DataFile, open_image
+from medmodel.imaging.untrusted import DataFile, open_for_model, open_image
 from tests.dicom_files import dicom_file
 
 LARGE = np.arange(900 * 300 * 3, dtype=np.uint32).astype(np.uint8).reshape(300, 900, 3)
@@ -104,3 +105,21 @@ def test_nothing_is_no_image() -> None:
         open_image(b"", "a.png")
     with pytest.raises(ImageError, match=r"^The image is empty"):
         open_image(b"")
+
+
+def test_frames_that_are_asked_for(tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.full((40, 40), n, np.uint8)) for n in (0, 99, 255)]
+    file = tmp_path / "pages.tif"
+    pages[0].save(file, save_all=True, append_images=pages[1:])
+    content = file.read_bytes()
+
+    def level(frame: int, options: DecodeOptions | None = None) -> tuple[int, int]:
+        wanted = Preprocessing(size=32, frame=frame)
+        opened, asked = open_for_model(content, "pages.tif", wanted, options)
+        assert opened.prepared is not None
+        return int(opened.prepared.max()), asked
+
+    assert level(0) == (0, -1)
+    assert level(1) == (99, 1)
+    assert level(9) == (255, 2)
+    assert level(9, DecodeOptions(frame=1)) == (99, 1)
