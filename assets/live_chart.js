@@ -16,8 +16,8 @@ const CHARTS = {
   accuracy: { step: 2, epoch: 3, val: 5, format: ".1~%" },
 };
 const EPOCH_COLUMNS = ["epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"];
-// Okabe and Ito's colours, a dark and a light pair.
-const COLOURS = { light: ["#0072B2", "#D55E00"], dark: ["#56B4E9", "#E69F00"] };
+// Okabe and Ito's colours, a dark and a light pair; vermilion darker, to be read as text.
+const COLOURS = { light: ["#0072B2", "#B54E00"], dark: ["#56B4E9", "#E69F00"] };
 const DRAW_EVERY = 120; // milliseconds between two drawings
 
 let library;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from medmodel.core.enhancement_steps import MOST_STEPS, STEPS
@@ -15,7 +14,9 @@ from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.images import Pixels
 from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.language import _, translate
+from medmodel.reports import plots
 from pages._shared.common import widgets
+from pages._shared.common.charts import show_figure
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
@@ -26,6 +27,7 @@ from pages._shared.training.train_form import window_title
 SIDE = 512
 IMAGES = 40
 BY_HAND = "by hand"
+_CURVES = ("#E69F00", "#0072B2")
 
 
 @st.cache_data(max_entries=4, ttl=600, show_spinner=False)
@@ -141,14 +143,21 @@ def show_difference(before: Pixels, after: Pixels, name: str) -> None:
             ),
             _("After"),
         )
-    levels = np.arange(0, 256, 4)
-    shares = {
-        title: np.histogram(pixels, 64, (0, 256))[0] / pixels.size
-        for title, pixels in ((_("Before"), before), (_("After"), after))
-    }
+    show_histogram({_("Before"): before, _("After"): after})
+
+
+def show_histogram(images: dict[str, Pixels]) -> None:
+    """How many pixels of each image have which grey level."""
     st.markdown(_("**Histogram** :gray[proportion of pixels at each grey level]"))
-    frame = pd.DataFrame(shares, index=pd.Index(levels, name=_("Grey level")))
-    st.line_chart(frame, height=180, color=["#E69F00", "#0072B2"])
+    drawing = plots.figure(180)
+    for (title, pixels), colour in zip(images.items(), _CURVES, strict=True):
+        shares = np.histogram(pixels, 64, (0, 256))[0] / pixels.size
+        drawing.add_scatter(
+            x=np.arange(0, 256, 4), y=shares, name=title, line_color=colour
+        )
+    drawing.update_xaxes(title=_("Grey level"))
+    drawing.update_layout(showlegend=True)
+    show_figure(drawing, "histogram", _("Histogram of both images"))
 
 
 def ask_name(steps: list[str], window: str) -> None:

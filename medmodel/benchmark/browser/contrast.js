@@ -36,26 +36,40 @@
     for (let each = element; each; each = above(each)) elements.unshift(each);
     return elements;
   };
-  // What lies below an element's text: the grounds of all that it stands in.
-  const ground = (elements) => {
+  const holds = (box, x, y) =>
+    x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
+  // What lies below an element's text: the grounds of all that it stands in. What it
+  // hangs out of, as a slider's value above its thumb, is not below it.
+  const ground = (elements, x, y) => {
     let color = [255, 255, 255, 1];
     let opacity = 1;
     for (const element of elements) {
       const style = getComputedStyle(element);
       opacity *= Number(style.opacity);
+      const page = element === document.documentElement || element === document.body;
+      if (!page && !holds(element.getBoundingClientRect(), x, y)) continue;
       color = over(faded(rgba(style.backgroundColor), opacity), color);
     }
     return [color, opacity];
   };
-  // Bars and grounds that were drawn before an SVG text, below its middle.
-  const drawn = (text, color) => {
-    const box = text.getBoundingClientRect();
-    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-    const shapes = text.ownerSVGElement.querySelectorAll("rect, .bars path");
+  // The colour of an image in an SVG at a point of the screen; a heat map is one.
+  const pixel = (image, at, x, y) => {
+    paint.clearRect(0, 0, 1, 1);
+    paint.drawImage(image, at.left - x, at.top - y, at.width, at.height);
+    const [r, g, b, a] = paint.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  // Bars, images and grounds that were drawn before an SVG text, below its middle.
+  const drawn = (text, color, x, y) => {
+    const shapes = text.closest("svg:not(svg svg)").querySelectorAll("rect, .bars path, image");
     for (const shape of shapes) {
       const at = shape.getBoundingClientRect();
       const before = shape.compareDocumentPosition(text) & 4;
-      if (!before || x < at.left || x > at.right || y < at.top || y > at.bottom) continue;
+      if (!before || !holds(at, x, y)) continue;
+      if (shape.tagName === "image") {
+        color = over(pixel(shape, at, x, y), color);
+        continue;
+      }
       const style = getComputedStyle(shape);
       if (style.fill === "none" || style.visibility === "hidden") continue;
       const alpha = Number(style.fillOpacity) * Number(style.opacity);
@@ -63,15 +77,20 @@
     }
     return color;
   };
+  // Fields whose value is read; that of a slider is a place.
+  const WRITTEN = "textarea, input:not([type=range], [type=checkbox], [type=radio], [type=file])";
   const texts = [];
   const note = (text, element, ink, style) => {
     if (element.closest("[disabled], [aria-disabled=true], [aria-hidden=true]")) return;
     if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return;
+    // Ends of a slider are without colour until somebody points at it.
+    if (rgba(ink)[3] === 0) return;
     const box = element.getBoundingClientRect();
     if (box.width < 2 || box.height < 2) return;
     const elements = chain(element);
-    let [below, opacity] = ground(elements);
-    if (element.ownerSVGElement) below = drawn(element, below);
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    let [below, opacity] = ground(elements, x, y);
+    if (element.ownerSVGElement) below = drawn(element, below, x, y);
     const pixels = parseFloat(style.fontSize);
     texts.push({
       text: text.trim().slice(0, 60),
@@ -92,7 +111,7 @@
         note(node.data, element, element.ownerSVGElement ? style.fill : style.color, style);
       else if (node.placeholder && !node.value)
         note(node.placeholder, element, getComputedStyle(node, "::placeholder").color, style);
-      else if (node.matches?.("input, textarea") && node.value)
+      else if (node.matches?.(WRITTEN) && node.value)
         note(node.value, element, style.color, style);
     }
   };

@@ -291,7 +291,7 @@ def _details(run: Run, config: TrainConfig) -> None:
         with errors_shown():
             if run.environment:
                 st.markdown(_("Versions and device"))
-                st.json(json.dumps(run.environment))
+                st.code(json.dumps(run.environment, indent=1), language=None)
     with st.expander(_("Log"), icon=":material/article:"):
         st.caption(_("The last {lines} lines of log.txt", lines=LOG_LINES))
         st.code(_log(run, LOG_LINES) or _("Nothing yet."), language=None, height=400)
