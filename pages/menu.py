@@ -73,6 +73,8 @@ page = st.navigation(
     }
     | {_("Presenter"): [presenter]},
     position="hidden" if presenting else "sidebar",
+    # Else whole sections hide behind "View 3 more".
+    expanded=True,
 )
 if page.url_path:
     st.set_page_config(f"{page.title} · MedModel")

@@ -35,6 +35,16 @@ def test_page_opens_and_fits_a_phone(page: Page, app: AppServer, path: str) -> N
     assert wide <= 0
 
 
+def test_the_menu_shows_every_section(page: Page, app: AppServer) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(app.url)
+    # The last page of the last section.
+    status = page.get_by_role("link", name="Status", exact=True)
+    expect(status).to_be_visible()
+    status.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Status")
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_disclaimer_covers_nothing(page: Page, app: AppServer, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 720})
