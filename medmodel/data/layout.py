@@ -46,7 +46,7 @@ from medmodel.data.tables.table_layout import (
     splits_from_folders,
 )
 from medmodel.data.tables.table_preview import guess_reading
-from medmodel.language import SOURCE, _, ngettext, speaking, translate
+from medmodel.language import SOURCE, _, join_sentences, ngettext, speaking, translate
 
 _COUNTS_AS = "counts as class "
 _ORDINARY = {"hidden", NOT_AN_IMAGE}
@@ -198,7 +198,7 @@ def left_out(ignored: Iterable[tuple[str, str]]) -> str:
             )
         )
     sentences = [_("Left out: {parts}.", parts=_("; ").join(parts))] if parts else []
-    return " ".join(sentences + merged[:3])
+    return join_sentences(sentences + merged[:3])
 
 
 def _left_out_part(count: int, first: str, reason: str) -> str:

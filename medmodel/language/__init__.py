@@ -19,7 +19,7 @@ from medmodel.language.catalogue import LANGUAGES, SOURCE, language_name
 from medmodel.language.gettext import N_, _, ngettext
 from medmodel.language.numbers import format_date, format_number, format_utc
 from medmodel.language.present import language_from, present_language, speaking
-from medmodel.language.stored import translate
+from medmodel.language.stored import join_sentences, translate
 
 __all__ = [
     "LANGUAGES",
@@ -28,6 +28,7 @@ __all__ = [
     "_",
     "format_date",
     "format_number",
+    "join_sentences",
     "format_utc",
     "language_from",
     "language_name",

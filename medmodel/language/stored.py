@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import string
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from itertools import chain, zip_longest
 
@@ -48,10 +48,19 @@ def _translated(sentence: str, language: str) -> str:
     if len(parts) == 1:
         return sentence
     said = [_one(part, language) or part for part in parts]
-    # Chinese has no blank between sentences: its full stop is as wide as one.
-    return "".join(
-        part if part.endswith(("。", "！", "？")) else f"{part} " for part in said
-    ).rstrip()
+    return join_sentences(said)
+
+
+def join_sentences(sentences: Iterable[str]) -> str:
+    """Sentences one after the other; empty ones are left out.
+
+    Chinese has no blank between them: its full stop is as wide as one.
+    """
+    text = ""
+    for sentence in filter(None, sentences):
+        text += " " if text and not text.endswith(("。", "！", "？")) else ""
+        text += sentence
+    return text
 
 
 def _one(sentence: str, language: str) -> str | None:

@@ -19,7 +19,15 @@ from medmodel import __version__
 from medmodel.core.samples import Slicing
 from medmodel.core.templating import render_template
 from medmodel.data.curation import Action
-from medmodel.language import N_, SOURCE, _, ngettext, speaking, translate
+from medmodel.language import (
+    N_,
+    SOURCE,
+    _,
+    join_sentences,
+    ngettext,
+    speaking,
+    translate,
+)
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
 from medmodel.quality.thumbnails import drawn_png, issue_strip
@@ -163,11 +171,11 @@ def claim_items(
             _("Data pre-processing"),
             _("Shown {windows}.", windows=windows) if windows else "",
         ),
-        ("10", _("Selection of data subsets"), " ".join(slices)),
+        ("10", _("Selection of data subsets"), join_sentences(slices)),
         ("11", _("De-identification methods"), headers if report.from_headers else ""),
         ("12", _("How missing data were handled"), missing),
         ("13", _("Image acquisition protocol"), _stored(report)),
-        ("14", _("How the reference standard was obtained"), " ".join(renamed)),
+        ("14", _("How the reference standard was obtained"), join_sentences(renamed)),
         ("15", _("Rationale for this reference standard"), ""),
         ("16", _("Source of its annotations"), ""),
         ("17", _("Annotation of the test set"), ""),

@@ -17,7 +17,7 @@ from medmodel.evaluation.positive_class import PositiveClass, positive_class
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
-from medmodel.language import _
+from medmodel.language import _, join_sentences
 from medmodel.reports import run_facts
 from medmodel.reports.pdf_canvas import (
     LINE_HEIGHT,
@@ -310,7 +310,7 @@ def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation, few: str) -> None
                 temperature=temperature.value,
             )
         )
-    page.paragraph(_as_fits(page, " ".join(limits), 7.5), 7.5)
+    page.paragraph(_as_fits(page, join_sentences(limits), 7.5), 7.5)
 
 
 def _as_fits(page: PdfCanvas, text: str, size: float) -> str:

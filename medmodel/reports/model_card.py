@@ -20,7 +20,7 @@ from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
-from medmodel.language import N_, _, ngettext, translate
+from medmodel.language import N_, _, join_sentences, ngettext, translate
 from medmodel.reports import run_facts
 from medmodel.reports.run_facts import BLANK, THRESHOLDS_DAMAGED, Fact
 from medmodel.runs.run import Run
@@ -93,7 +93,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         (_("Calibration"), _calibration(run)),
         (
             _("Warnings"),
-            " ".join(
+            join_sentences(
                 [
                     _("Not for clinical use: research and teaching only."),
                     *run_facts.limits(run, evaluation),
@@ -189,7 +189,7 @@ def _items_on_evaluation(run: Run, evaluation: Evaluation) -> list[GuidelineItem
 
 def _items_on_results(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:
     """CLAIM 34 to 44."""
-    limits = " ".join(run_facts.limits(run, evaluation))
+    limits = join_sentences(run_facts.limits(run, evaluation))
     return [
         GuidelineItem(_("Ethics approval and registration"), "34", "17, 18d", BLANK),
         GuidelineItem(_("Patients' characteristics"), "36", "20b", BLANK),

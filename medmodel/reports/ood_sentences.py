@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medmodel.evaluation.ood.detector import KEPT
 from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
-from medmodel.language import _, ngettext, translate
+from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.reports import plots
 
 
@@ -31,7 +31,7 @@ def why_unlike_training(ood: OodResult) -> str:
             "probabilities for such an image."
         )
     )
-    return " ".join(reasons)
+    return join_sentences(reasons)
 
 
 def _distance_sentence(ood: OodResult) -> str:

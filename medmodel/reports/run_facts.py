@@ -18,7 +18,7 @@ from medmodel.evaluation.metrics import METRICS, class_metrics
 from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
 from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.evaluation.thresholds import later_choices
-from medmodel.language import N_, _, format_utc, ngettext, translate
+from medmodel.language import N_, _, format_utc, join_sentences, ngettext, translate
 from medmodel.quality.report_store import load_issues
 from medmodel.runs.copies import copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run, RunStore
@@ -197,7 +197,7 @@ def split_level(run: Run) -> str:
                 folds=config.folds,
             )
         )
-    return " ".join(sentences)
+    return join_sentences(sentences)
 
 
 def _split_by(shared: int | None) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medmodel.core.storage import damaged, read_as, write_json, write_rows
-from medmodel.language import _, ngettext
+from medmodel.language import _, join_sentences, ngettext
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_cells, read_header, read_predictions
 
@@ -60,7 +60,7 @@ class Copies:
         if self.identical is None and not self.near:
             return self.unknown
         counted = self._counted() if self.paths else self._none()
-        return " ".join(filter(None, (counted, self.unknown)))
+        return join_sentences(filter(None, (counted, self.unknown)))
 
     @property
     def unknown(self) -> str:

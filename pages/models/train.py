@@ -23,7 +23,7 @@ from medmodel.data.splits import (
 )
 from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.evaluation.cross_validation import fold_configs
-from medmodel.language import SOURCE, _, ngettext, speaking, translate
+from medmodel.language import SOURCE, _, join_sentences, ngettext, speaking, translate
 from medmodel.quality import report_store
 from medmodel.runs import queue
 from pages._shared.common import widgets
@@ -293,7 +293,7 @@ def show_small_splits(folder: Path, config: TrainConfig) -> None:
         with st.spinner(_("Splitting the images…")):
             few = small_splits(str(folder), report.fingerprint, settings)
     if few:
-        text = " ".join(map(translate, few))
+        text = join_sentences(map(translate, few))
         st.warning(plain(text), icon=":material/warning:")
 
 

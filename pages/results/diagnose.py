@@ -6,7 +6,7 @@ import streamlit as st
 
 from medmodel.core.errors import DataError, MedModelError
 from medmodel.data.sample_size import test_warnings
-from medmodel.language import _, ngettext, translate
+from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.reports import plots
 from medmodel.runs import run_index, run_table
 from medmodel.runs.run import Run
@@ -224,7 +224,7 @@ def show_alone(answer: Answer) -> None:
         )
         sentences = filter(None, [known, familiarity(answer), model_sentence(run)])
         resembles = meaning("out-of-distribution (OOD)", "accuracy", "interval")
-        st.markdown(plain(" ".join(sentences)), help=resembles)
+        st.markdown(plain(join_sentences(sentences)), help=resembles)
     with left:
         if shown:
             show_saliency(answer)

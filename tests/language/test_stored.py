@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from medmodel.language import speaking, translate
+from medmodel.language import join_sentences, speaking, translate
 
 pytestmark = pytest.mark.usefixtures("languages")
 
@@ -49,3 +49,9 @@ def test_the_values_are_found_again(english: str, german: str) -> None:
     assert translate(english) == english
     with speaking("de"):
         assert translate(english) == german
+
+
+def test_sentences_one_after_the_other() -> None:
+    assert join_sentences(["One.", "", "Two."]) == "One. Two."
+    assert join_sentences(["一。", "二！", "Three.", "四"]) == "一。二！Three. 四"
+    assert join_sentences([]) == ""

@@ -19,7 +19,7 @@ from medmodel.evaluation.comparison import (
 )
 from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
-from medmodel.language import _, translate
+from medmodel.language import _, join_sentences, translate
 from medmodel.reports import comparison_figures
 from medmodel.reports.run_facts import few_patients, training_size_warnings
 from medmodel.runs import run_table
@@ -100,7 +100,7 @@ def _show_sample_size(common: CommonImages, models: comparison_cache.Models) -> 
         few.append(few_patients(model.patient_count))
     few += _too_few_to_train(models)
     if few:
-        st.warning(plain(" ".join(few)), icon=":material/warning:")
+        st.warning(plain(join_sentences(few)), icon=":material/warning:")
 
 
 def _too_few_to_train(models: comparison_cache.Models) -> list[str]:

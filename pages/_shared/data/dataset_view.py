@@ -11,7 +11,7 @@ import streamlit as st
 
 from medmodel.data import importing, layout
 from medmodel.data.datasets import rejected_files
-from medmodel.language import N_, _, translate
+from medmodel.language import N_, _, join_sentences, translate
 from medmodel.quality import thumbnails
 from medmodel.quality.checks import DatasetReport
 from medmodel.quality.issues import VERDICTS, Issue, verdict
@@ -58,7 +58,7 @@ def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
     unreadable = [(path, N_("cannot be read")) for path, reason in report.unreadable]
     left = layout.left_out([*unreadable, *report.ignored])
     sentences = filter(None, [*report.sample_size_warnings, report.verdict, left])
-    text = " ".join(map(translate, sentences))
+    text = join_sentences(map(translate, sentences))
     full_stop = _(".")
     show(f"**{word}{full_stop}**{first} {plain(text)}", icon=_ICONS[level])
 

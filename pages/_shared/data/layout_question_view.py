@@ -26,7 +26,7 @@ from medmodel.data.layouts.layout_choice import (
 from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables.encodings import ENCODINGS
 from medmodel.data.tables.table_preview import TablePreview
-from medmodel.language import N_, SOURCE, _, speaking, translate
+from medmodel.language import N_, SOURCE, _, join_sentences, speaking, translate
 from medmodel.quality import indexing, thumbnails
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
@@ -47,7 +47,7 @@ def show_reading(folder: Path) -> None:
     sentences = layout_sentences(folder)
     if not sentences:
         return
-    text = " ".join(map(translate, sentences))
+    text = join_sentences(map(translate, sentences))
     st.markdown(f":gray[:material/account_tree: {plain(text)}]")
     if st.button(_("Change how it is read"), type="tertiary", icon=":material/edit:"):
         st.session_state[_open_key(folder)] = True

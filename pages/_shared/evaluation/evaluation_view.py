@@ -11,7 +11,7 @@ from medmodel.core.errors import value_or_problem
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import MINIMA
 from medmodel.evaluation.predictions import shared_patients
-from medmodel.language import _, ngettext, translate
+from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.reports.run_facts import (
     few_patients,
     metrics_with_copies,
@@ -53,7 +53,9 @@ def show_frame(run: Run, evaluation: Evaluation) -> None:
         sentences.append(_split_sentence(overlap))
     reservations = _reservations(run, evaluation, overlap, problem)
     with st.container(gap="xxsmall"):
-        st.markdown(" ".join(filter(None, sentences)), help=meaning("split", "leakage"))
+        st.markdown(
+            join_sentences(filter(None, sentences)), help=meaning("split", "leakage")
+        )
         for sentence in reservations:
             st.markdown(f":orange[:material/warning:] {plain(sentence)}")
 
@@ -92,7 +94,7 @@ def _reservations(
         )
         return [*reservations, unknown]
     few = sample_size_warnings(run, evaluation, run_cache.class_counts(run))
-    return [*reservations, " ".join(few)] if few else reservations
+    return [*reservations, join_sentences(few)] if few else reservations
 
 
 def _measured_sentence(run: Run, evaluation: Evaluation) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from medmodel.evaluation.clinical.risk import RiskModel, fit_risk
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.positive_class import positive_class
-from medmodel.language import _
+from medmodel.language import _, join_sentences
 from medmodel.reports import plots
 from medmodel.reports.risk_figures import icon_array, icon_counts, prevalence_figure
 from medmodel.runs.run import Run
@@ -140,4 +140,4 @@ def _basis(model: RiskModel, score: float) -> str:
                 "most extreme of them."
             )
         )
-    return " ".join(sentences)
+    return join_sentences(sentences)
