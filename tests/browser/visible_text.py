@@ -12,16 +12,19 @@ from playwright.sync_api import Page
 
 _TEXTS = """() => {
   const texts = new Set();
-  const skipped = "script, style, noscript, template, [data-testid=stIconMaterial]," +
+  // Icons are ligatures: words that a font draws as one sign.
+  const icon = (e) => getComputedStyle(e).fontFamily.includes("Material");
+  const skipped = "script, style, noscript, template," +
     "[data-testid=stMainMenuPopover], [data-testid=stToolbar], [class*=skip]," +
     "[data-testid=stLogoLink], [data-testid=stJson]," +
-    "[role=img][aria-label$=icon], code, pre";
+    "code, pre, [type=checkbox], [type=radio]";
   const seen = (e) => e.closest("canvas") !== null || (e.checkVisibility({
     checkOpacity: true, checkVisibilityCSS: true }) && e.getClientRects().length > 0);
   const visit = (node) => {
     if (node.nodeType === Node.TEXT_NODE) {
       const text = node.textContent.trim();
-      const shown = node.parentElement && seen(node.parentElement);
+      const parent = node.parentElement;
+      const shown = parent && seen(parent) && !icon(parent);
       if (text && shown && !text.startsWith("data:")) texts.add(text);
       return;
     }
@@ -51,7 +54,8 @@ JPEG TIFF DICOM NIfTI RGB TLS IP ID px kB MB GB ReLU Softmax Dropout EfficientNe
 ImageNet log.txt Compact ResNet DenseNet ConvNeXt MobileNet Keras TensorFlow Python
 Streamlit Plotly NumPy Grad CAM HiResCAM Brier Cohen Holm McNemar Wilson DeLong
 float32 bfloat16 float16 Adam AdamW SGD Ctrl Enter Escape Esc Shift Tab Home End Page
-Up Down MedMNIST LIDC tSNE SHA UTC WebSocket vs pt
+Up Down MedMNIST LIDC tSNE SHA UTC WebSocket vs pt ONNX Runtime LiteRT SavedModel
+Serving Youden pandas pillow
 """
 _OF_STREAMLIT = {
     *("Upload", "Browse files", "Drag and drop file here", "Choose an option"),
