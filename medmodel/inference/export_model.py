@@ -186,18 +186,18 @@ def _ask_in_own_process(key: str, model: Path, images: NDArray[np.uint8]) -> Ans
 def _saved_model(
     model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
 ) -> None:
-    import keras
     import tensorflow as tf
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="image")
-    archive.add_endpoint(
-        "serve",
+    # Not keras.export.ExportArchive, which writes every variable twice.
+    module = tf.Module()
+    module.variables_of_model = [variable.value for variable in model.variables]
+    module.serve = tf.function(
         lambda image: {"probabilities": model(image, training=False)},
         input_signature=[signature],
     )
-    archive.write_out(path, verbose=False)
+    signatures = {"serving_default": module.serve}
+    tf.saved_model.save(module, str(path), signatures=signatures)
     # A folder that TensorFlow keeps and does not read.
     extra = path / "assets.extra"
     extra.mkdir(exist_ok=True)
