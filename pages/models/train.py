@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,6 @@ import streamlit as st
 from medmodel.core.config import RECIPES, TrainConfig, config_for
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import ConfigError, DataError, RunError
-from medmodel.data.dataset_trash import trashed_dataset
 from medmodel.data.datasets import Index, load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
@@ -28,7 +28,7 @@ from medmodel.quality import report_store
 from medmodel.runs import queue
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
-from pages._shared.common.trash_view import show_trashed_dataset
+from pages._shared.common.trash_view import show_missing_dataset, show_trashed_dataset
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.augmentation_preview import show_augmentation
@@ -54,12 +54,8 @@ def known_datasets() -> list[Path]:
     datasets: dict[Path, None] = {}
     requested = st.query_params.get("dataset", "")
     if requested:
-        try:
+        with contextlib.suppress(DataError):  # see `show_missing_request`
             datasets[safe_folder(requested)] = None
-        except DataError as error:
-            if not show_trashed_dataset(requested):
-                text = plain(translate(str(error)))
-                st.warning(text, icon=":material/folder_off:")
     for folder in recent_datasets(widgets.store()):
         datasets[folder] = None
     # Before there is a run, Start says that the sample is ready: it comes first.
@@ -69,6 +65,12 @@ def known_datasets() -> list[Path]:
     others = [folder for root in data_roots() for folder in subfolders(root)]
     # What was asked for stays, and is told why it cannot be trained on.
     return [*datasets, *(f for f in others if f not in datasets and is_dataset(f))]
+
+
+def show_missing_request() -> bool:
+    """Says that the data set of the link is not there; whether that is so."""
+    requested = st.query_params.get("dataset", "")
+    return bool(requested) and show_missing_dataset(requested)
 
 
 def is_dataset(folder: Path) -> bool:
@@ -181,8 +183,13 @@ def await_sample() -> None:
     st.info(_("Drawing the sample data set; a few seconds."), icon=":material/draw:")
 
 
-def pick_dataset(datasets: list[Path]) -> Path:
-    """The folder to train on."""
+def pick_dataset(datasets: list[Path], preselect: bool) -> Path | None:
+    """The folder to train on.
+
+    Args:
+        datasets: Those to choose from.
+        preselect: Whether the first one is chosen until another is.
+    """
     names = widgets.folder_names(map(str, datasets))
     sample = workspace_root() / "datasets" / SAMPLE_NAME
 
@@ -199,10 +206,12 @@ def pick_dataset(datasets: list[Path]) -> Path:
             # The key keeps the choice when another folder appears in the list.
             _("Data set"),
             datasets,
+            index=0 if preselect else None,
             format_func=title,
+            placeholder=_("Choose a data set"),
             key="train-folder",
         )
-        if st.button(_("Look at it"), icon=":material/folder_open:"):
+        if chosen and st.button(_("Look at it"), icon=":material/folder_open:"):
             params = {"dataset": str(chosen)}
             st.switch_page(widgets.DATASETS, query_params=params)
     return chosen
@@ -309,16 +318,18 @@ def main() -> None:
     page_header(
         _("Train"), _("Choose a data set and a recipe; the curves move in seconds.")
     )
-    datasets = known_datasets()
+    datasets, missing = known_datasets(), show_missing_request()
     if not datasets:
         sample = str(workspace_root() / "datasets" / SAMPLE_NAME)
-        if trashed_dataset(sample, widgets.store()):
-            show_trashed_dataset(sample)
+        if missing or show_trashed_dataset(sample):
             st.page_link(widgets.DATASETS, label=_("Choose a data set"))
         else:
             await_sample()
         return
-    folder, like = pick_dataset(datasets), like_run()
+    # In place of one that is missing nobody is led to train on another.
+    folder, like = pick_dataset(datasets, preselect=not missing), like_run()
+    if folder is None:
+        return
     # Columns of fixed widths: button and facts stand beside the recipes at once.
     left, right = st.columns(2, gap="large")
     with left:

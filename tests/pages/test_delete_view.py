@@ -15,7 +15,7 @@ from pages._shared.data.delete_view import ask_to_delete
 from tests.conftest import draw_class_folders
 from tests.data.test_dataset_trash import prepare_all
 from tests.finished_run import write_finished_run
-from tests.pages.page import labels, open_page, press, said, show_part
+from tests.pages.page import field, labels, open_page, press, said, show_part
 
 
 @pytest.fixture
@@ -76,6 +76,24 @@ def test_a_link_to_it_says_so(imported: Path) -> None:
         assert "There is no folder" not in said(app)
         app = open_page(page, dataset=str(imported) + " 2")
         assert "There is no folder" in said(app)
+
+
+@pytest.mark.parametrize("name", ["Imported *set*", "never there"])
+def test_train_chooses_no_other_in_its_place(
+    imported: Path, class_folders: Path, name: str
+) -> None:
+    delete_dataset(imported, RunStore())
+    page = open_page("models/train.py", dataset=str(imported.with_name(name)))
+    assert field(page, "Data set").value is None
+    assert "Train" not in labels(page)
+    field(page, "Data set").select(class_folders).run()
+    assert "Train" in labels(page)
+
+
+def test_train_asked_for_the_only_one_says_it_once(imported: Path) -> None:
+    delete_dataset(imported, RunStore())
+    page = open_page("models/train.py", dataset=str(imported))
+    assert said(page).count("is in the trash") == 1
 
 
 def test_train_does_not_wait_for_a_sample_in_the_trash(workspace: Path) -> None:

@@ -72,6 +72,8 @@ def test_the_data_set_in_the_address_is_chosen(class_folders: Path) -> None:
 def test_a_folder_outside_the_allowed_ones_is_refused(class_folders: Path) -> None:
     app = opened(dataset="/etc")
     assert [w.icon for w in app.warning].count(":material/folder_off:") == 1
+    # Another one is trained on only where somebody chose it.
+    field(app, "Data set").select(class_folders).run()
     assert train(app).config.dataset == str(class_folders)
 
 
