@@ -55,7 +55,7 @@ ImageNet log.txt Compact ResNet DenseNet ConvNeXt MobileNet Keras TensorFlow Pyt
 Streamlit Plotly NumPy Grad CAM HiResCAM Brier Cohen Holm McNemar Wilson DeLong
 float32 bfloat16 float16 Adam AdamW SGD Ctrl Enter Escape Esc Shift Tab Home End Page
 Up Down MedMNIST LIDC tSNE SHA UTC WebSocket vs pt ONNX Runtime LiteRT SavedModel
-Serving Youden pandas pillow
+Serving Youden RECIST pandas pillow
 """
 _OF_STREAMLIT = {
     *("Upload", "Browse files", "Drag and drop file here", "Choose an option"),
