@@ -96,7 +96,8 @@ class FamiliarSet:
     Args:
         vectors: (n, d) of its images; as from `ood_vectors`.
         patients: (n,) whose each image is.
-        tested: (n,) whether it is a test image.
+        tested: (n,) whether it is a test image; of none where the folders do not say
+            so: then a fifth of the patients is drawn for each draw.
         others: Kind -> (m, d) vectors of images of another kind.
     """
 
@@ -116,7 +117,7 @@ def refusals() -> list[Measurement]:
     for name, familiar in _familiar_sets().items():
         results = {}
         for count in VALIDATION_COUNTS:
-            if count * 4 > int((~familiar.tested).sum()):
+            if count * 4 > int((~_tested(familiar, np.random.default_rng(0))).sum()):
                 continue
             results[count] = refused_shares(familiar, count)
         each = ", ".join(
@@ -143,7 +144,8 @@ def refused_shares(
     random = np.random.default_rng(0)
     false, true = [], []
     for _ in range(draws):
-        validation, training = _drawn(familiar, validation_count, random)
+        tested = _tested(familiar, random)
+        validation, training = _drawn(familiar, tested, validation_count, random)
         vectors, patients = familiar.vectors, familiar.patients
         detector = fit_detector(
             vectors[training],
@@ -157,16 +159,27 @@ def refused_shares(
         def refused(asked: np.ndarray, detector: OodDetector = detector) -> float:
             return float((detector.distances(asked) > detector.threshold).mean())
 
-        false.append(refused(vectors[familiar.tested]))
+        false.append(refused(vectors[tested]))
         true.append([refused(asked) for asked in familiar.others.values()])
     return float(np.mean(false)), float(np.mean(true, axis=0).min())
 
 
+def _tested(familiar: FamiliarSet, random: np.random.Generator) -> np.ndarray:
+    """Which images are test images, (n,): a fifth of a small set is few to judge by."""
+    if familiar.tested.any():
+        return familiar.tested
+    people = random.permutation(np.unique(familiar.patients))
+    return np.isin(familiar.patients, people[: len(people) // 5])
+
+
 def _drawn(
-    familiar: FamiliarSet, count: int, random: np.random.Generator
+    familiar: FamiliarSet,
+    tested: np.ndarray,
+    count: int,
+    random: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of validation and training images; no patient is in both."""
-    rest = random.permutation(np.flatnonzero(~familiar.tested))
+    rest = random.permutation(np.flatnonzero(~tested))
     patients = familiar.patients[rest]
     validation = rest[:count]
     training = rest[~np.isin(patients, familiar.patients[validation])]
@@ -201,14 +214,11 @@ def _familiar_sets() -> dict[str, FamiliarSet]:
 def _familiar(
     vectors: np.ndarray, names: list[str], others: Mapping[str, np.ndarray]
 ) -> FamiliarSet:
-    """A set with its own test images, or a fifth of its patients as such."""
+    """A set with its own test images, where the folders have any."""
     # The public X-rays name the patient: person12_virus_3, IM-0115-0001.
     pattern = re.compile(r"person\d+_[a-z]+|(?:NORMAL2-)?IM-\d+")
     patients = np.array([(pattern.search(name) or [name])[0] for name in names])
     tested = np.array([name.startswith("test/") for name in names])
-    if not tested.any():
-        people = np.random.default_rng(0).permutation(np.unique(patients))
-        tested = np.isin(patients, people[: len(people) // 5])
     return FamiliarSet(vectors, patients, tested, others)
 
 

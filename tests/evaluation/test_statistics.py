@@ -120,6 +120,11 @@ def test_patients_of_public_xrays_are_known_by_their_names() -> None:
     familiar = unfamiliar._familiar(np.zeros((20, 3)), names, {})
     assert len(set(familiar.patients)) == 13
     rng = np.random.default_rng(0)
-    validation, training = unfamiliar._drawn(familiar, 4, rng)
+    tested = unfamiliar._tested(familiar, rng)
+    assert not familiar.tested.any() and 1 <= tested.sum() < 14
+    others = unfamiliar._tested(familiar, np.random.default_rng(5))
+    assert (tested != others).any()
+    validation, training = unfamiliar._drawn(familiar, tested, 4, rng)
+    assert not tested[validation].any() and not tested[training].any()
     people = set(familiar.patients[validation]) & set(familiar.patients[training])
     assert len(validation) == 4 and not people
