@@ -53,7 +53,7 @@ MINIMA: dict[str, Minimum] = {
     "accuracy difference": Minimum(40, 40),
     "share difference": Minimum(40, 60),
     "auc difference": Minimum(30, 30),
-    "average precision difference": Minimum(60, 60),
+    "average precision difference": Minimum(60, 80),
     "loss difference": Minimum(300, 100),
 }
 """Kind of interval -> the fewest images or patients of the smallest group that counts.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 ENOUGH_VALIDATION = 30
 ENOUGH_UNITS = 130
-"""Validation images, and images or patients in all, with which at least 95 % of images
-of another kind were refused on public images (benchmark row `refusals`); with fewer,
-sometimes less than half of those of another body part."""
+"""Validation images, and images or patients in all, with which all images of another
+kind and at worst 94.5 % of those of another body part were refused on public images
+(benchmark row `refusals`); with fewer, sometimes less than half of the latter."""
 
 
 @dataclass(frozen=True)
