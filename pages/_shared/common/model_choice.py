@@ -14,7 +14,7 @@ import streamlit as st
 
 from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.core.errors import RunError
-from medmodel.language import _, format_date
+from medmodel.language import _, format_date, ngettext
 from medmodel.reports import plots
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
@@ -125,10 +125,11 @@ def model_label(entry: Entry) -> str:
     accuracy = _("not tested")
     if entry.test_accuracy is not None:
         share = plots.measured_share(entry.test_accuracy)
-        accuracy = _(
-            "test accuracy {accuracy} (n = {images:,} images)",
+        accuracy = ngettext(
+            "test accuracy {accuracy} ({count:,} image)",
+            "test accuracy {accuracy} ({count:,} images)",
+            entry.test_images,
             accuracy=share,
-            images=entry.test_images,
         )
     if entry.test_of:
         title = _("external test, {title}", title=title)

@@ -10,7 +10,7 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.positive_class import choose_positive, positive_class
 from medmodel.evaluation.subgroups import ALL, Subgroup
-from medmodel.language import N_, _, ngettext
+from medmodel.language import N_, _
 from medmodel.reports import plots
 from medmodel.reports.glossary import METRIC_TERMS
 from medmodel.reports.run_facts import POSITIVE_METRICS
@@ -136,12 +136,12 @@ def _show_tile(title: str, estimate: Estimate, entry: str) -> None:
         st.metric(
             plain(title),
             f"{estimate.value:.3f}",
-            ngettext(
-                "{low:.3f}–{high:.3f}, n = {count:,} image",
-                "{low:.3f}–{high:.3f}, n = {count:,} images",
-                estimate.n,
+            # Of what, stands above: a tile on a projector has no room for it.
+            _(
+                "{low:.3f}–{high:.3f}, n = {count:,}",
                 low=estimate.low,
                 high=estimate.high,
+                count=estimate.n,
             ),
             delta_color="off",
             delta_arrow="off",
