@@ -119,7 +119,10 @@ def rows(text: str, separator: str) -> Iterator[list[str]]:
     """
     lines: Iterable[list[str]]
     if separator == BLANKS:
-        lines = map(str.split, text.removeprefix("\ufeff").splitlines())
+        plain = text.removeprefix("\ufeff").replace("\t", BLANKS).splitlines()
+        lines = csv.reader(
+            map(str.strip, plain), delimiter=BLANKS, skipinitialspace=True
+        )
     else:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     for row in lines:
@@ -223,4 +226,14 @@ def other_sheets(folder: Path, path: Path) -> list[str]:
 def _workbook(folder: Path, relative: str, changed: int) -> tuple[bytes, list[str]]:
     """The sheet of a workbook as CSV, the names of the others; kept until changed."""
     with open_data_file(folder, relative) as opened:
-        return first_sheet(opened.read(), Path(relative).name)
+        data = opened.read()
+    if relative.casefold().endswith(".xls") and _is_text(data):
+        return data, []
+    return first_sheet(data, Path(relative).name)
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether a file is text, as many programs write that call it a workbook."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    return b"\0" not in data[:HEAD] and data.lstrip()[:1] not in (b"", b"<")

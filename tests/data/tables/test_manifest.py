@@ -577,7 +577,7 @@ def test_the_header_stands_within_the_first_rows(beside: Path) -> None:
 
 
 def test_a_text_with_blanks_between_its_columns(beside: Path) -> None:
-    text = "file   label\nx/x_000.png ill\n\ny/y_000.png\t well\n"
+    text = 'file   label\nx/x_000.png ill\n\n "y/y_000.png"\t well \n'
     (beside / "labels.txt").write_text(text, encoding="utf-8")
     assert places(beside) == {"x/x_000.png": ("ill", ""), "y/y_000.png": ("well", "")}
     (beside / "labels.txt").rename(beside / "labels.csv")
@@ -607,3 +607,19 @@ def test_classes_that_are_words_in_no_encoding_are_asked_about(beside: Path) -> 
     (beside / "labels.csv").write_bytes(text.encode("cp1251"))
     with pytest.raises(AmbiguousLayoutError, match="does not say its encoding"):
         layout.list_files(beside)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1251"])
+def test_a_text_that_is_called_a_workbook_is_read_as_text(
+    beside: Path, encoding: str
+) -> None:
+    label = "доброкачественная"
+    text = f"Title\n\nfile\tlabel\nx/x_000.png\t{label}\ny/y_000.png\twell\n"
+    (beside / "labels.xls").write_bytes(text.encode(encoding))
+    assert places(beside)["x/x_000.png"] == (label, "")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html><table>", b"PK\3\4\0", b"\xd0\xcf\0"])
+def test_what_is_no_text_is_no_workbook_either(beside: Path, content: bytes) -> None:
+    (beside / "labels.xls").write_bytes(content)
+    assert "labels.xls cannot be read as a workbook" in words(beside)
