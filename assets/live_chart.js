@@ -293,7 +293,7 @@ class LiveRun {
   timeLeft() {
     const s = this.status, { time } = this.texts;
     // Training may end early where the validation loss stops falling.
-    const left = this.component.data.patience && s.phase !== "evaluating" ? time.at_most_left : time.left;
+    const left = this.component.data.patience && !["evaluating", "reference"].includes(s.phase) ? time.at_most_left : time.left;
     if (s.state === "running") return s.seconds_left == null ? "" : fill(left, { time: duration(this.rounded(s.seconds_left), time) });
     return s.started && s.ended && s.state !== "queued" ? fill(time.took, { time: duration(s.ended - s.started, time) }) : "";
   }

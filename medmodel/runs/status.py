@@ -58,7 +58,7 @@ class Status:
     Args:
         state: Value of `RunStatus`.
         phase: What is being done: waiting, checking, pilot, preparing, features,
-            training, evaluating, finished.
+            training, evaluating, reference, finished.
         message: The same as one sentence.
         done: Finished units of this phase (images, steps).
         total: Units of this phase; 0 while unknown.

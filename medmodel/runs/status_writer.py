@@ -65,6 +65,10 @@ _SENTENCES = {
         N_("Looking for copies of the model's own images."),
         N_("Looking for copies of the model's own images: {done:,} of {total:,}."),
     ),
+    "reference": (
+        N_("Measuring what familiar images look like."),
+        N_("Measuring what familiar images look like: {done:,} of {total:,}."),
+    ),
     "testing": (
         N_("Testing the model on the images."),
         N_("Testing the model on the images: {done:,} of {total:,}."),

@@ -16,6 +16,8 @@ _STEP_PIXEL = 4e-7
 _HEAD_PASS = 5e-5
 _PILOT = 40.0
 _COPIES = 0.0005
+_REFERENCE = 0.02
+"""Seconds per image to fit what tells familiar images from others."""
 
 
 def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
@@ -45,6 +47,8 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     if config.training != "frozen":
         known = Part("evaluating", images, network_seconds, f"reference-{side}")
         parts.append(known)
+    fit = Part("reference", 0, _REFERENCE * images, f"reference-of-{images}")
+    parts.append(fit)
     return TimeLeft(parts, workspace / FILE)
 
 

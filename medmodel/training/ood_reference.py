@@ -57,6 +57,7 @@ def write_reference(context: TrainingContext) -> None:
         neighbours, of_neighbours = fitted, of_fitted
     pixels, samples = context.prepared.pixels, context.prepared.table
     names = samples.loc[neighbours, ["path", "label"]]
+    context.reporter.progress("reference", 0, 0)
     detector = fit_detector(
         ood_vectors(of_fitted, pixels[fitted]),
         ood_vectors(of_judged, pixels[judged]),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from medmodel.core.config import config_for
 from medmodel.runs import time_left
 from medmodel.runs.time_left import Part, TimeLeft
+from medmodel.runs.time_plan import time_plan
 
 
 class Clock:
@@ -123,3 +125,18 @@ def test_a_full_disk_ends_no_run(
     plan.progress("checking", 10, 10)
     plan.finish()
     assert plan.place == len(PARTS)
+
+
+@pytest.mark.parametrize("recipe", ["instant", "compact"])
+def test_the_plan_ends_with_what_follows_the_last_prediction(
+    recipe: str, tmp_path: Path
+) -> None:
+    plan = time_plan(config_for(recipe, "/data/lungs"), 1000, tmp_path)
+    phases = [part.phase for part in plan.parts]
+    place = phases.index("evaluating")
+    units, later = plan.parts[place].units, plan.parts[place + 1 :]
+    assert later[-1].phase == "reference"
+    left, _ = plan.progress("evaluating", units, units)
+    assert left == pytest.approx(sum(part.guess for part in later))
+    left, share = plan.progress("reference", 0, 0)
+    assert left is not None and left > 0 and share < 1
