@@ -16,7 +16,9 @@ pytestmark = pytest.mark.browser
 __all__ = ["run"]  # the fixture
 
 _PLACE = """(root, point) => {
-  const pane = root.querySelector(".mm-pane"), box = pane.getBoundingClientRect();
+  const pane = root.querySelector(".mm-pane");
+  pane.scrollIntoView({ block: "center", behavior: "instant" });
+  const box = pane.getBoundingClientRect();
   const { x, y, scale } = root.viewer.state;
   return [box.left + box.width / 2 + (point[0] - x) * scale,
           box.top + box.height / 2 + (point[1] - y) * scale];
@@ -24,7 +26,7 @@ _PLACE = """(root, point) => {
 
 
 def place_of(viewer: Locator, point: Sequence[float]) -> tuple[float, float]:
-    """Where a point of the image is on the screen."""
+    """Where a point of the image is on the screen, scrolled so that it is there."""
     x, y = viewer.evaluate(_PLACE, list(point))
     return x, y
 
