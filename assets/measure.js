@@ -40,7 +40,8 @@ class Measure {
     for (const button of this.tools.querySelectorAll("[data-tool]")) {
       button.onclick = (event) => this.choose(button.dataset.tool, event.detail === 0);
     }
-    const panes = viewer.panes, early = { capture: true };
+    this.listening = new AbortController();
+    const panes = viewer.panes, early = { capture: true, signal: this.listening.signal };
     panes.addEventListener("pointerdown", (event) => this.down(event), early);
     panes.addEventListener("pointermove", (event) => this.moveTo(event), early);
     panes.addEventListener("pointerup", (event) => this.up(event), early);
@@ -54,18 +55,30 @@ class Measure {
     };
   }
 
+  // What is half drawn belongs to the image, whichever element shows it next.
+  get tool() { return this.drawing?.tool ?? null; }
+  set tool(tool) { if (this.drawing) this.drawing.tool = tool; }
+  get points() { return this.drawing?.points ?? null; }
+  set points(points) { if (this.drawing) this.drawing.points = points; }
+  get at() { return this.drawing?.at ?? null; }
+  set at(at) { if (this.drawing) this.drawing.at = at; }
+
+  leave() {
+    this.listening.abort();
+  }
+
   // `data`: {shapes, known, numbers, sentences, error, regions, texts}; null: nothing to measure.
   take(component, data, id) {
     this.component = component;
     for (const part of [this.tools, this.list, this.scale, this.live]) part.hidden = !data;
-    const another = this.id !== id;
+    if (this.data && this.id !== id) this.stop();
     Object.assign(this, { id, data });
     if (!data) return;
     if (!drawings.has(id)) drawings.set(id, { shapes: data.shapes, known: data.known, count: data.shapes.length, selected: null });
     this.drawing = drawings.get(id);
-    if (another) this.stop();
     this.say();
     this.build();
+    this.show();
     this.rows();
   }
 
@@ -123,6 +136,10 @@ class Measure {
       });
     for (const pane of this.marks) for (const shape of this.every()) this.add(pane, shape);
     this.draw();
+    const { focused } = this.drawing, active = this.root.getRootNode().activeElement;
+    if (focused && (!active || active === document.body)) {
+      this.marks[0]?.groups.get(focused.id)?.dots[focused.index]?.focus({ preventScroll: true });
+    }
   }
 
   every() {
@@ -154,7 +171,12 @@ class Measure {
     if (reachable) {
       dot.setAttribute("role", "button");
       dot.setAttribute("aria-label", filled(this.data.texts.point, { name: shape.name, number: index + 1, count: shape.points.length }));
-      dot.addEventListener("focus", () => this.select(shape.id));
+      dot.addEventListener("focus", () => {
+        this.drawing.focused = { id: shape.id, index };
+        this.select(shape.id);
+      });
+      // An element that is taken away gives its focus to none.
+      dot.addEventListener("blur", (event) => { if (event.relatedTarget) this.drawing.focused = null; });
     }
     return dot;
   }

@@ -432,5 +432,6 @@ class Viewer {
 
   stop() {
     this.resized.disconnect();
+    this.measure?.leave();
   }
 }
