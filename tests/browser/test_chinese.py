@@ -28,6 +28,7 @@ NAMES = [
     ),
     "patient015_slice3.png",
     medmnist.CITATION,
+    *(each.title for each in medmnist.SETS.values()),
     *(name for each in medmnist.SETS.values() for name in each.classes),
 ]
 """What stays as it is: of the sample data set, of folders and columns, of others."""
