@@ -6,16 +6,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from medmodel.core.errors import MedModelError
 from medmodel.evaluation.clinical.risk import RiskModel, fit_risk
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.positive_class import positive_class
-from medmodel.language import _, join_sentences
+from medmodel.language import _, join_sentences, translate
 from medmodel.reports import plots
 from medmodel.reports.risk_figures import icon_array, icon_counts, prevalence_figure
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
-from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.prediction_cache import Answer
 
@@ -29,51 +29,59 @@ def show_risk(answer: Answer) -> None:
 
 
 def _show(answer: Answer) -> None:
-    with errors_shown():
-        run, classes = answer.run, answer.classes
-        name = st.selectbox(
-            _("Class"),
-            classes,
-            index=_first_class(answer),
-            key=f"risk-class-{run.id}",
+    try:
+        _show_class(answer)
+    except MedModelError as error:
+        # The page's answer stands: this part alone has nothing to say.
+        st.caption(plain(translate(str(error))))
+
+
+def _show_class(answer: Answer) -> None:
+    """The risk of the chosen class."""
+    run, classes = answer.run, answer.classes
+    name = st.selectbox(
+        _("Class"),
+        classes,
+        index=_first_class(answer),
+        key=f"risk-class-{run.id}",
+    )
+    position = classes.index(name)
+    score = float(answer.prediction.raw[position])
+    model = _risk_model(str(run.folder), run_cache.version(run), position)
+    colour = plots.class_colours(classes)[name]
+    known, clinic = st.columns(2, gap="large")
+    with known:
+        st.markdown(_("**As among the validation images**"))
+        st.caption(
+            _(
+                "{share:.1f} of 100 are {name}.",
+                share=100 * model.prevalence,
+                name=plain(name),
+            )
         )
-        position = classes.index(name)
-        score = float(answer.prediction.raw[position])
-        model = _risk_model(str(run.folder), run_cache.version(run), position)
-        colour = plots.class_colours(classes)[name]
-        known, clinic = st.columns(2, gap="large")
-        with known:
-            st.markdown(_("**As among the validation images**"))
-            st.caption(
-                _(
-                    "{share:.1f} of 100 are {name}.",
-                    share=100 * model.prevalence,
-                    name=plain(name),
-                )
-            )
-            _show_dots(model.risk(score), name, colour)
-        with clinic:
-            st.markdown(_("**At your clinic**"))
-            share = st.number_input(
-                _(
-                    "Of 100 patients like yours, how many have {name}?",
-                    name=plain(name),
-                ),
-                0.1,
-                99.9,
-                None,
-                step=1.0,
-                format="%.1f",
-                placeholder=_("Prevalence in %"),
-                key=f"risk-prevalence-{run.id}-{position}",
-            )
-            prevalence = None if share is None else share / 100
-            if prevalence is not None:
-                _show_dots(model.risk(score, prevalence), name, colour)
-        drawing = prevalence_figure(model, score, colour, prevalence)
-        alt = _("Risk of {name} over the prevalence", name=name)
-        show_figure(drawing, f"risk-{answer.case.key}-{position}", alt)
-        st.caption(plain(_basis(model, score)))
+        _show_dots(model.risk(score), name, colour)
+    with clinic:
+        st.markdown(_("**At your clinic**"))
+        share = st.number_input(
+            _(
+                "Of 100 patients like yours, how many have {name}?",
+                name=plain(name),
+            ),
+            0.1,
+            99.9,
+            None,
+            step=1.0,
+            format="%.1f",
+            placeholder=_("Prevalence in %"),
+            key=f"risk-prevalence-{run.id}-{position}",
+        )
+        prevalence = None if share is None else share / 100
+        if prevalence is not None:
+            _show_dots(model.risk(score, prevalence), name, colour)
+    drawing = prevalence_figure(model, score, colour, prevalence)
+    alt = _("Risk of {name} over the prevalence", name=name)
+    show_figure(drawing, f"risk-{answer.case.key}-{position}", alt)
+    st.caption(plain(_basis(model, score)))
 
 
 def _first_class(answer: Answer) -> int:
