@@ -56,7 +56,7 @@ FORMATS = {
             "litert_int8",
             N_("LiteRT, 8 bits"),
             "model_int8.tflite",
-            N_("A quarter of the size; answers differ a little."),
+            N_("A quarter of the size; how far answers differ is measured."),
             "ai-edge-litert numpy pillow",
             quantised=True,
         ),

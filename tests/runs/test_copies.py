@@ -91,7 +91,7 @@ def test_numbers_are_without_copies_and_with_them_beside(tmp_path: Path) -> None
     assert run_facts.evaluate_run(run).accuracy.value == 0
     text = run_facts.test_copies(run)
     assert text.startswith("1 of 10 test images is a copy of training or validation")
-    assert "With the copies (n = 10): accuracy 0.100 (" in text
+    assert "With the copies (n = 10 images): accuracy 0.100 (" in text
     assert "not looked for" not in text
     (entry,) = run_index.entries(RunStore())
     assert entry.test_accuracy == 0
@@ -104,7 +104,7 @@ def test_numbers_are_without_copies_and_with_them_beside(tmp_path: Path) -> None
         evaluation_html.model_card_html(run),
     ):
         assert "1 of 10 test images is a copy" in html
-        assert "With the copies (n = 10): accuracy 0.100 (" in html
+        assert "With the copies (n = 10 images): accuracy 0.100 (" in html
     assert b"%PDF" in evaluation_pdf.evaluation_sheet(run)[:10]
 
 

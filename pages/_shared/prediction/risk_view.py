@@ -132,6 +132,10 @@ def _of_hundred(count: int) -> str:
 def _basis(model: RiskModel, score: float) -> str:
     sentences = [
         _(
+            "Dots: full up to the lower end of the interval, pale up to the number, "
+            "rings up to the upper end."
+        ),
+        _(
             "Such images: those with the same score. Counted on the validation images "
             "by logistic recalibration of this class's score ({n:,} images, slope "
             "{slope:.2f}), moved to another prevalence by Bayes' rule. In brackets the "
@@ -139,7 +143,7 @@ def _basis(model: RiskModel, score: float) -> str:
             "these is taken for granted. A probability is no diagnosis.",
             n=len(model.influence),
             slope=model.slope,
-        )
+        ),
     ]
     if model.is_beyond(score):
         sentences.append(
