@@ -11,7 +11,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
-from pages._shared.reading.reading_view import show_reading
+from pages._shared.reading.reading_view import show_progress, show_reading
 from pages._shared.reading.study_choice import STUDY, leave_study, show_studies
 from pages._shared.reading.study_results_view import show_results
 
@@ -33,20 +33,20 @@ def show(run: Run) -> None:
     if study is None:
         show_studies(run)
         return
-    if st.button(_("All reader studies"), icon=":material/arrow_back:"):
-        leave_study()
-        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(_("All reader studies"), icon=":material/arrow_back:"):
+            leave_study()
+            st.rerun()
+        show_progress(study)
     if study.finished:
         show_results(run, study)
     else:
         show_reading(run, study)
 
 
-title, choice = st.columns([1, 1.2], gap="large", vertical_alignment="bottom")
-with title:
-    widgets.page_header(
-        _("Reader study"), _("Read images alone, then with the model, and compare.")
-    )
+choice = widgets.page_header_beside(
+    _("Reader study"), _("Read images alone, then with the model, and compare.")
+)
 with errors_shown():
     with choice:
         chosen = pick_model("read")

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from medmodel.evaluation.clinical.reader_study import (
     Answer,
@@ -24,28 +25,37 @@ from pages._shared.common.keyboard import primary_button
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 
+_MOST_BARS = 8
+
+
+def show_progress(study: ReaderStudy) -> None:
+    """How many images were read; nothing once all were."""
+    done, images = len(study.complete), len(study.paths)
+    if done < images:
+        words = _("Image {number} of {images}", number=done + 1, images=images)
+        st.progress(done / images, words)
+
 
 def show_reading(run: Run, study: ReaderStudy) -> None:
     """The current image, and the question that is open about it."""
-    number, images = len(study.complete) + 1, len(study.paths)
-    st.progress(
-        (number - 1) / images,
-        _("Image {number} of {images}", number=number, images=images),
-    )
-    left, right = st.columns([1.3, 1], gap="large")
+    number = len(study.complete) + 1
+    left, right = st.columns([1, 1], gap="large")
     with left:
         _show_image(run, study, number)
     with right:
-        if study.waits_for_aided:
-            _show_model(run, study)
+        scores = _model_scores(run, study) if study.waits_for_aided else None
+        if scores is not None:
+            _show_first_choice(study, scores)
         answer = _ask(study, number)
-        if answer is None:
-            return
-        if study.waits_for_aided:
-            read_aided(run, study, answer)
-        else:
-            read_alone(run, study, answer)
-        st.rerun()
+        if scores is not None:
+            _show_scores(study, scores)
+    if answer is None:
+        return
+    if study.waits_for_aided:
+        read_aided(run, study, answer)
+    else:
+        read_alone(run, study, answer)
+    st.rerun()
 
 
 def _show_image(run: Run, study: ReaderStudy, number: int) -> None:
@@ -56,17 +66,21 @@ def _show_image(run: Run, study: ReaderStudy, number: int) -> None:
     show_image(pixels_of(case), words, _("The image to be read"))
 
 
-def _show_model(run: Run, study: ReaderStudy) -> None:
-    """What the model says of the image: the scores that Evaluate counts."""
+def _model_scores(run: Run, study: ReaderStudy) -> NDArray[np.float64]:
+    """What the model says of the image, `(classes,)`: what Evaluate counts."""
     table = run_cache.predictions(run)
-    row = table[table["path"] == study.current]
-    scores = score_array(row, study.classes)[0]
-    order = np.argsort(-scores, kind="stable")[:8]
-    first = study.classes[order[0]]
-    share = plots.per_cent(float(scores[order[0]]))
-    st.markdown(
-        _("**The model says: {name} ({share})**", name=plain(first), share=plain(share))
-    )
+    return score_array(table[table["path"] == study.current], study.classes)[0]
+
+
+def _show_first_choice(study: ReaderStudy, scores: NDArray[np.float64]) -> None:
+    first = int(np.argmax(scores))
+    share = plain(plots.per_cent(float(scores[first])))
+    name = plain(study.classes[first])
+    st.markdown(_("**The model says: {name} ({share})**", name=name, share=share))
+
+
+def _show_scores(study: ReaderStudy, scores: NDArray[np.float64]) -> None:
+    order = np.argsort(-scores, kind="stable")[:_MOST_BARS]
     names = [study.classes[k] for k in order]
     colours = plots.class_colours(study.classes)
     drawing = plots.probability_bars(names, scores[order], colours)
@@ -93,6 +107,7 @@ def _ask(study: ReaderStudy, number: int) -> Answer | None:
         study.classes,
         index=study.classes.index(before.label) if before else None,
         format_func=plain,
+        horizontal=True,
         key=f"class-{place}",
     )
     least = -(-100 // len(study.classes))
