@@ -18,7 +18,11 @@ from tests.html_elements import HOSTILE, HTMLElements
 
 def test_values_are_text_whatever_they_hold() -> None:
     document = render_template(
-        "model_card.html", title=HOSTILE, facts=[(HOSTILE, HOSTILE)], items=[]
+        "model_card.html",
+        title=HOSTILE,
+        facts=[(HOSTILE, HOSTILE)],
+        items=[],
+        glossary=[],
     )
     page = HTMLElements(document)
     assert page.text.count(HOSTILE) == 4
@@ -40,7 +44,8 @@ def test_templates_lie_in_the_package_and_jinja2_waits_for_the_first_document(
         "from medmodel.quality import quality_report\n"
         "from medmodel.reports import evaluation_html\n"
         "assert 'jinja2' not in sys.modules\n"
-        "render_template('model_card.html', title='A run', facts=[], items=[])"
+        "values = dict(facts=[], items=[], glossary=[])\n"
+        "render_template('model_card.html', title='A run', **values)"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-c", code]

@@ -56,12 +56,12 @@ def test_a_folder_outside_offers_no_deletion(class_folders: Path) -> None:
     assert not [label for label in labels(page) if "to the trash" in label]
 
 
-@pytest.mark.parametrize("page", ["models/runs.py", "results/evaluate.py"])
-def test_its_runs_say_so_and_can_restore_it(imported: Path, page: str) -> None:
+@pytest.mark.parametrize("path", ["models/runs.py", "results/evaluate.py"])
+def test_its_runs_say_so_and_can_restore_it(imported: Path, path: str) -> None:
     run = write_finished_run(imported, "A run")
-    assert "in the trash" not in said(open_page(page, run=run.id))
+    assert "in the trash" not in said(open_page(path, run=run.id))
     delete_dataset(imported, RunStore())
-    app = open_page(page, run=run.id)
+    app = open_page(path, run=run.id)
     assert "The data set **Imported *set*** is in the trash" in said(app)
     press(app, "Restore the data set")
     assert imported.is_dir()
