@@ -47,10 +47,10 @@ def chart(page: Page, app: AppServer, mapped: Path) -> Locator:
     # The legend is the script's: from then on the map listens.
     page.get_by_role("button", name="dark (5)").wait_for()
     at_rest(page)
-    canvas.scroll_into_view_if_needed()
-    # The part of the page that holds it opens gradually.
+    # The part of the page that holds it opens gradually, and images above it come.
     place = None
     while place != (place := canvas.bounding_box()):
+        canvas.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")
         page.wait_for_timeout(300)
     return canvas
 
