@@ -34,10 +34,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what uses public images; puts browser tests, which are slow, at the end.
 
     Browser tests also leave an event loop running.
+
+    Raises:
+        pytest.UsageError: Another test has a name of the browser's, and would draw all
+            browser tests before itself.
     """
     for item in items:
-        if "real_data" in getattr(item, "fixturenames", ()):
+        names = getattr(item, "fixturenames", ())
+        if "real_data" in names:
             item.add_marker("real_data")
+        parameters = getattr(getattr(item, "callspec", None), "params", ())
+        has_browser = "browser_name" in {*names, *parameters}
+        if has_browser and "browser" not in item.path.parent.name:
+            raise pytest.UsageError(
+                f"{item.nodeid}: page, browser and context are fixtures of the "
+                "browser tests. Call a parameter or fixture otherwise."
+            )
     items.sort(key=lambda item: "browser" in item.path.parent.name)
 
 
