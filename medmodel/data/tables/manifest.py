@@ -97,9 +97,27 @@ def find_tables(
             if isinstance(table, str):
                 no_table = is_text(path) and table == NO_COLUMNS
                 others.append((path, NOT_AN_IMAGE if no_table else table))
+            elif (
+                is_text(path) and not reading and not _names_files(table, folder, paths)
+            ):
+                others.append((path, NOT_AN_IMAGE))
             elif path != SAMPLE_TRUTH or table.has_labels:
                 tables.append(table)
     return _with_splits(folder, tables), others
+
+
+def _names_files(table: Table, folder: Path, paths: Sequence[str]) -> bool:
+    """Whether half of the lines name files of the folder: else it is a text.
+
+    Prose may begin with a word such as NAME and mention an image or two.
+    """
+    at = table.columns.get("file")
+    if at is None:
+        return True
+    stems = {Path(path).stem.casefold() for path in paths}
+    named = [line[at] for line in _lines(table, folder) if at < len(line)]
+    known = [n for n in named if stems & {Path(n).stem.casefold(), n.casefold()}]
+    return 2 * len(known) >= len(named)
 
 
 def possible_tables(paths: Sequence[str]) -> list[str]:

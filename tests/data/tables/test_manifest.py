@@ -623,3 +623,21 @@ def test_a_text_that_is_called_a_workbook_is_read_as_text(
 def test_what_is_no_text_is_no_workbook_either(beside: Path, content: bytes) -> None:
     (beside / "labels.xls").write_bytes(content)
     assert "labels.xls cannot be read as a workbook" in words(beside)
+
+
+def test_prose_that_begins_like_a_header_is_no_table(tmp_path: Path) -> None:
+    for name in ("dark/a1.png", "light/b1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "ORIGIN.txt").write_text(
+        "NAME      blood cells, subset\n"
+        "SOURCE    an archive, commit 1\n"
+        "LICENCE   CC BY 4.0\n"
+        "SUBSET    the pair dark/a1.png and light/b1.png is forced in\n"
+    )
+    paths = ["ORIGIN.txt", "dark/a1.png", "light/b1.png"]
+    tables, others = manifest.find_tables(tmp_path, paths)
+    assert tables == [] and [path for path, _ in others] == ["ORIGIN.txt"]
+    (tmp_path / "ORIGIN.txt").write_text("NAME split\na1.png train\nb1.png test\n")
+    tables, others = manifest.find_tables(tmp_path, paths)
+    assert [table.path.name for table in tables] == ["ORIGIN.txt"] and not others
