@@ -126,33 +126,12 @@ def claim_items(
     folder: Path, report: DatasetReport, decided: Sequence[Action]
 ) -> list[tuple[str, str, str]]:
     """Number, topic, and what the program knows of it; "" is left to be filled in."""
-    out = [a.groups for a in decided if a.kind == "leave_out"]
-    left = sum(len(group) for groups in out for group in groups)
-    excluded = (
-        _("{files:,} files left out after looking at them.", files=left) if left else ""
-    )
     slices = [words(action) for action in decided if action.kind == "slices"]
     renamed = [words(action) for action in decided if action.kind == "classes"]
     windows = _(", ").join(
         f"{translate(seen)} ({n:,})" for seen, n in report.seen.items()
     )
-    missing = _(
-        "Files that cannot be read and take no part: {files:,}; images "
-        "whose patient is not known: {images:,}.",
-        files=len(report.unreadable),
-        images=report.without_patient,
-    )
     two = sum(len(group.labels) > 1 for group in report.duplicates)
-    parts = [
-        f"{_(split)}: {sum(c[split] for c in report.images.values()):,}"
-        for split in report.splits
-    ]
-    drawn = [split for split in report.splits if split in report.drawn]
-    given = (
-        _("Drawn at random: {drawn}.", drawn=_(", ").join(map(_, drawn)))
-        if drawn
-        else _("As the folders say.")
-    )
     headers = _("File headers name patients; only stand-ins are kept.")
     return [
         (
@@ -165,7 +144,7 @@ def claim_items(
             ),
         ),
         ("7", _("Data sources: places and dates"), ""),
-        ("8", _("Inclusion and exclusion criteria"), excluded),
+        ("8", _("Inclusion and exclusion criteria"), _excluded(decided)),
         (
             "9",
             _("Data pre-processing"),
@@ -173,20 +152,49 @@ def claim_items(
         ),
         ("10", _("Selection of data subsets"), join_sentences(slices)),
         ("11", _("De-identification methods"), headers if report.from_headers else ""),
-        ("12", _("How missing data were handled"), missing),
+        ("12", _("How missing data were handled"), _missing(report)),
         ("13", _("Image acquisition protocol"), _stored(report)),
         ("14", _("How the reference standard was obtained"), join_sentences(renamed)),
         ("15", _("Rationale for this reference standard"), ""),
         ("16", _("Source of its annotations"), ""),
         ("17", _("Annotation of the test set"), ""),
         ("18", _("Inter- and intra-rater variability"), _disagreement(two)),
-        (
-            "19",
-            _("How data were assigned to partitions"),
-            f"{'; '.join(parts)}. {given}",
-        ),
+        ("19", _("How data were assigned to partitions"), _partitions(report)),
         ("20", _("Level at which partitions are disjoint"), translate(report.verdict)),
     ]
+
+
+def _excluded(decided: Sequence[Action]) -> str:
+    """What people left out; "" where they left out nothing."""
+    out = [a.groups for a in decided if a.kind == "leave_out"]
+    left = sum(len(group) for groups in out for group in groups)
+    if not left:
+        return ""
+    return _("{files:,} files left out after looking at them.", files=left)
+
+
+def _missing(report: DatasetReport) -> str:
+    return _(
+        "Files that cannot be read and take no part: {files:,}; images "
+        "whose patient is not known: {images:,}.",
+        files=len(report.unreadable),
+        images=report.without_patient,
+    )
+
+
+def _partitions(report: DatasetReport) -> str:
+    """Images of each split, and who assigned them to it."""
+    parts = [
+        f"{_(split)}: {sum(c[split] for c in report.images.values()):,}"
+        for split in report.splits
+    ]
+    drawn = [split for split in report.splits if split in report.drawn]
+    given = (
+        _("Drawn at random: {drawn}.", drawn=_(", ").join(map(_, drawn)))
+        if drawn
+        else _("As the folders say.")
+    )
+    return f"{'; '.join(parts)}. {given}"
 
 
 def _stored(report: DatasetReport) -> str:
