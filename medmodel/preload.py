@@ -7,6 +7,7 @@ line stands there until it has come, and all that is below moves when it is repl
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,9 @@ WIDGETS = (
     *("PageLink", "Progress", "Radio", "Selectbox", "Slider", "TextInput"),
 )
 """What stands on the pages' first screens; charts and tables are ten times as large."""
+FIRST_PAGE_WIDGETS = ("BidiComponent", "Button", "ButtonGroup", "Html", "PageLink")
+"""What stands on the page without a path, which is seen first: 60 scripts more would
+hold it up for half a second."""
 _IMPORT = re.compile(r"""(?:from|import)\s*["'`]\./([\w.-]+\.js)["'`]""")
 _ENDS_HEAD = b"</head>"
 # A page from the cache, or a compressed one, could not be added to.
@@ -28,14 +32,15 @@ _UNWANTED = {b"accept-encoding", b"if-none-match", b"if-modified-since"}
 _OF_FILE = ("etag", "last-modified")
 
 
-def scripts_of_widgets(folder: Path) -> list[str]:
+def scripts_of_widgets(folder: Path, widgets: Sequence[str] = WIDGETS) -> list[str]:
     """Names of the widgets' scripts and of all that they import.
 
     Args:
         folder: Streamlit's scripts. Of a version that names them otherwise there are
             none: its pages work, and jump.
+        widgets: Streamlit's names of them.
     """
-    waiting = [path.name for name in WIDGETS for path in folder.glob(f"{name}.*.js")]
+    waiting = [path.name for name in widgets for path in folder.glob(f"{name}.*.js")]
     names: dict[str, None] = {}
     while waiting:
         name = waiting.pop()
@@ -47,11 +52,11 @@ def scripts_of_widgets(folder: Path) -> list[str]:
 
 
 @lru_cache
-def preload_tags() -> bytes:
+def preload_tags(widgets: Sequence[str] = WIDGETS) -> bytes:
     """A `<link rel="modulepreload">` for each script that the page does not name."""
     static = package_folder("streamlit") / "static"
     page = (static / "index.html").read_text(encoding="utf-8")
-    names = scripts_of_widgets(static / "static" / "js")
+    names = scripts_of_widgets(static / "static" / "js", widgets)
     tags = [
         f'<link rel="modulepreload" crossorigin href="./static/js/{name}">\n'
         for name in names
@@ -76,15 +81,17 @@ class Preload:
         if scope.get("method") != "GET" or "text/html" not in asked.get("accept", ""):
             return await self.app(scope, receive, send)
         headers = [x for x in scope["headers"] if x[0] not in _UNWANTED]
-        answer = _Answer(send)
+        first = scope["path"].endswith("/")
+        answer = _Answer(send, FIRST_PAGE_WIDGETS if first else WIDGETS)
         await self.app({**scope, "headers": headers}, receive, answer.take)
 
 
 class _Answer:
     """Holds an HTML page back until it is whole; passes anything else on."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, widgets: Sequence[str]) -> None:
         self.send = send
+        self.widgets = widgets
         self.start: Message | None = None
         self.body = b""
 
@@ -102,7 +109,8 @@ class _Answer:
             await self._send_page(self.start)
 
     async def _send_page(self, start: Message) -> None:
-        page = self.body.replace(_ENDS_HEAD, preload_tags() + _ENDS_HEAD, 1)
+        tags = preload_tags(self.widgets)
+        page = self.body.replace(_ENDS_HEAD, tags + _ENDS_HEAD, 1)
         headers = MutableHeaders(raw=list(start["headers"]))
         for name in _OF_FILE:
             del headers[name]

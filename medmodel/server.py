@@ -29,10 +29,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from medmodel import predictor, uploads
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
-from medmodel.data import importing
 from medmodel.guard import Guard, package_folder
 from medmodel.language import SOURCE, speaking
 from medmodel.live import POINTS, Feed, Position
@@ -56,7 +54,7 @@ def routes() -> list[BaseRoute]:
     return [
         WebSocketRoute("/live/{run}", live),
         Route("/vendor/plotly.js", plotly_script),
-        Route("/upload/{ticket}", uploads.put, methods=["PUT"]),
+        Route("/upload/{ticket}", upload, methods=["PUT"]),
         Route("/healthz", health),
     ]
 
@@ -78,6 +76,14 @@ def middleware(
 async def health(request: Request) -> Response:
     """Answers `{"status": "ok"}`."""
     return JSONResponse({"status": "ok"})
+
+
+async def upload(request: Request) -> Response:
+    """A file of a data set, see `uploads.put`."""
+    # The server listens the sooner for not reading here what decodes images.
+    from medmodel import uploads
+
+    return await uploads.put(request)
 
 
 async def plotly_script(request: Request) -> Response:
@@ -284,6 +290,9 @@ def _draw_samples() -> None:
 
 
 def _remove_leftovers() -> None:
+    from medmodel import uploads
+    from medmodel.data import importing
+
     RunStore().remove_leftovers()
     importing.remove_leftovers()
     uploads.remove_abandoned()
@@ -298,6 +307,8 @@ def _look_at_queue() -> None:
 
 
 def _warm_predictor() -> None:
+    from medmodel import predictor
+
     newest = [e for e in run_index.entries(RunStore()) if e.has_model]
     if newest:
         predictor.shared().warm(newest[0].run.id)
@@ -314,6 +325,8 @@ def _warm_sandbox() -> None:
 
 
 def _close_predictor() -> None:
+    from medmodel import predictor
+
     # It ends by itself when this process is gone: wait for it only so long.
     ending = threading.Thread(target=predictor.shared().close, daemon=True)
     ending.start()

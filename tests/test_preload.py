@@ -23,7 +23,7 @@ BROWSER = {
 
 
 def answer(
-    response: Response, asked: dict[str, str], method: str = "GET"
+    response: Response, asked: dict[str, str], method: str = "GET", path: str = "/"
 ) -> tuple[dict[str, str], str, dict[str, str]]:
     """Headers and body that come back, and the headers that were passed on."""
     sent: list[Any] = []
@@ -40,7 +40,7 @@ def answer(
         await response(scope, receive, send)
 
     headers = [(name.encode(), value.encode()) for name, value in asked.items()]
-    scope = {"type": "http", "method": method, "path": "/", "headers": headers}
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
     asyncio.run(preload.Preload(app)(scope, receive, send))
     start, body = sent
     got = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -51,7 +51,7 @@ def answer(
 def test_a_page_for_a_browser_names_them_at_the_end_of_its_head(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(preload, "preload_tags", lambda: b"<link>")
+    monkeypatch.setattr(preload, "preload_tags", lambda widgets: b"<link>")
     page = HTMLResponse(PAGE, headers=OF_FILE)
     headers, body, passed_on = answer(page, BROWSER)
     assert body == PAGE.replace("</head>", "<link></head>", 1)
@@ -61,7 +61,7 @@ def test_a_page_for_a_browser_names_them_at_the_end_of_its_head(
 
 
 def test_any_other_answer_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preload, "preload_tags", lambda: b"<link>")
+    monkeypatch.setattr(preload, "preload_tags", lambda widgets: b"<link>")
     for response, asked, method in (
         (PlainTextResponse(PAGE, headers=OF_FILE), BROWSER, "GET"),
         (HTMLResponse(PAGE, headers=OF_FILE), {**BROWSER, "accept": "*/*"}, "GET"),
@@ -88,9 +88,26 @@ def test_streamlit_has_a_script_for_every_widget_that_is_named() -> None:
     folder = package_folder("streamlit") / "static" / "static" / "js"
     for name in preload.WIDGETS:
         assert len(list(folder.glob(f"{name}.*.js"))) == 1
+    assert set(preload.FIRST_PAGE_WIDGETS) <= set(preload.WIDGETS)
     tags = preload.preload_tags().decode()
     page = (package_folder("streamlit") / "static" / "index.html").read_text()
     assert "/Radio." in tags and "PlotlyChart" not in tags
     for tag in tags.splitlines():
         assert (folder / tag.split("/js/")[1].split('"')[0]).is_file()
         assert tag not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "widgets"),
+    [
+        ("/", preload.FIRST_PAGE_WIDGETS),
+        ("/behind/a/proxy/", preload.FIRST_PAGE_WIDGETS),
+        ("/train", preload.WIDGETS),
+    ],
+)
+def test_the_first_page_waits_for_its_own_scripts_alone(
+    monkeypatch: pytest.MonkeyPatch, path: str, widgets: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(preload, "preload_tags", lambda widgets: repr(widgets).encode())
+    _, body, _ = answer(HTMLResponse(PAGE), BROWSER, path=path)
+    assert repr(widgets) in body
