@@ -17,7 +17,6 @@ if missing := installation.missing_packages():
 import streamlit as st
 from streamlit import config, net_util
 
-from medmodel import server
 from medmodel.core.errors import (
     RIGHTS_ADVICE,
     MedModelError,
@@ -25,6 +24,7 @@ from medmodel.core.errors import (
     storage_fault,
 )
 from medmodel.runs.failures import file_in_words, traced
+from medmodel.server import application
 from pages._shared.common.words import plain
 
 ROOT = Path(__file__).resolve().parent
@@ -48,7 +48,7 @@ def listening_message() -> str:
         return ""
     port = int(st.get_option("server.port"))
     moved = not config.is_manually_set("server.port")
-    return server.listening_message(
+    return application.listening_message(
         st.get_option("server.address") or "",
         port,
         base_path=st.get_option("server.baseUrlPath"),
@@ -93,11 +93,11 @@ def show_failure(error: Exception) -> bool:
 
 app = st.App(
     ROOT / "pages" / "menu.py",
-    routes=server.routes(),
-    middleware=server.middleware(
+    routes=application.routes(),
+    middleware=application.middleware(
         st.get_option("server.allowedHosts"),
         st.get_option("server.corsAllowedOrigins"),
     ),
-    lifespan=functools.partial(server.lifespan, message=listening_message()),
+    lifespan=functools.partial(application.lifespan, message=listening_message()),
     on_script_error=show_failure,
 )

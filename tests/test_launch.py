@@ -19,7 +19,7 @@ import pytest
 from streamlit import config
 
 import app
-from medmodel import server
+from medmodel.server import application
 
 ROOT = Path(__file__).resolve().parent.parent
 STREAMLIT = [sys.executable, "-m", "streamlit", "run"]
@@ -155,7 +155,7 @@ def test_all_packages_are_missing(tmp_path: Path) -> None:
 def test_addresses_are_urls(
     address: str, options: dict[str, Any], message: str
 ) -> None:
-    said = server.listening_message(address, 80, **options)
+    said = application.listening_message(address, 80, **options)
     assert said == f"MedModel listens on {message}"
 
 

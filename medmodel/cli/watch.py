@@ -22,8 +22,8 @@ from medmodel.cli.parameters import RunParameter
 from medmodel.core.errors import RunError
 from medmodel.language import _, translate
 from medmodel.language.quantities import duration
-from medmodel.live import Tail
 from medmodel.runs import queue
+from medmodel.runs.live import Tail
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus, Status
 

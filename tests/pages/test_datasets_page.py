@@ -11,18 +11,18 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from medmodel import uploads
 from medmodel.core.config import config_for
 from medmodel.core.samples import Slicing
 from medmodel.core.storage import Lock, write_json
 from medmodel.data import curation, fetching, synthetic
 from medmodel.quality import indexing
 from medmodel.runs.run import RunStore
+from medmodel.server import uploads
 from tests.conftest import draw_class_folders
 from tests.data.test_importing import GOOD, renamed, zipped
 from tests.data.test_medmnist import npz
 from tests.pages.page import labels, open_page, press, said
-from tests.test_uploads import sent
+from tests.server.test_uploads import sent
 from tests.volumes import draw_stacks, draw_volumes
 
 PAGE = "data/datasets.py"

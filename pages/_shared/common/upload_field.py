@@ -7,11 +7,11 @@ from typing import Literal
 
 import streamlit as st
 
-from medmodel import uploads
 from medmodel.core.environment import REPOSITORY
 from medmodel.data import importing
 from medmodel.language import N_, _, translate
-from medmodel.uploads import Upload
+from medmodel.server import uploads
+from medmodel.server.uploads import Upload
 from pages._shared.common.words import plain
 
 ASSETS = REPOSITORY / "assets"

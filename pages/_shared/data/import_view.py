@@ -15,7 +15,7 @@ from medmodel.core.job import Job
 from medmodel.data import importing
 from medmodel.data.archives.zip_names import ENCODINGS
 from medmodel.language import N_, _
-from medmodel.uploads import Upload
+from medmodel.server.uploads import Upload
 from pages._shared.common.legible import legible
 from pages._shared.common.upload_field import Kind, forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown

@@ -9,9 +9,9 @@ import streamlit as st
 
 from medmodel.audience.slide import Chart, Curve, Slide, State
 from medmodel.language import _, translate
-from medmodel.live import Curve as GrowingCurve
-from medmodel.live import Feed
 from medmodel.reports import plots
+from medmodel.runs.live import Curve as GrowingCurve
+from medmodel.runs.live import Feed
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
 from pages._shared.common import widgets

@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from medmodel import server
 from medmodel.cli.doctor import proxy
 from medmodel.cli.doctor.finding import Finding
+from medmodel.server import application
 
 Change = Callable[[bytes], bytes | None]
 """Gets the head of a request; what it passes on, or None where it answers itself."""
@@ -24,7 +24,9 @@ Change = Callable[[bytes], bytes | None]
 def behind() -> Iterator[int]:
     """Port of our routes behind our guard."""
     names = ["127.0.0.1"]
-    app = Starlette(routes=server.routes(), middleware=server.middleware(names))
+    app = Starlette(
+        routes=application.routes(), middleware=application.middleware(names)
+    )
     config = uvicorn.Config(app, log_level="warning", ws="websockets-sansio")
     running = uvicorn.Server(config)
     with socket.socket() as listener:

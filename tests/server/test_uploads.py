@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from medmodel import uploads
 from medmodel.core.errors import DataError
 from medmodel.core.storage import Lock
 from medmodel.data import importing
+from medmodel.server import uploads
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from medmodel import guard
+from medmodel.server import guard
 
 HOST = "127.0.0.1:8501"
 

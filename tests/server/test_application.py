@@ -20,9 +20,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_sync
 
-from medmodel import server
 from medmodel.core.config import config_for
 from medmodel.runs.run import Run, RunStore
+from medmodel.server import application
 
 NAMES = ["127.0.0.1", "MedModel.Clinic"]
 
@@ -30,7 +30,9 @@ NAMES = ["127.0.0.1", "MedModel.Clinic"]
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Host and port of our routes behind our guard."""
-    app = Starlette(routes=server.routes(), middleware=server.middleware(NAMES))
+    app = Starlette(
+        routes=application.routes(), middleware=application.middleware(NAMES)
+    )
     config = uvicorn.Config(app, log_level="warning", ws="websockets-sansio")
     running = uvicorn.Server(config)
     with socket.socket() as listener:
@@ -108,7 +110,7 @@ def test_a_viewer_gets_all_and_then_what_is_new(address: str, run: Run) -> None:
 def test_a_curve_that_grew_point_by_point_is_thinned_anew(
     address: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "POINTS", 2)
+    monkeypatch.setattr(application, "POINTS", 2)
     resets = []
     with connect_sync(f"ws://{address}/live/{run.id}") as viewer:
         json.loads(viewer.recv(timeout=10))
@@ -127,7 +129,7 @@ def test_many_viewers_share_one_look_at_the_files(address: str, run: Run) -> Non
         viewers = [await connect(url) for _ in range(20)]
         for viewer in viewers:
             await viewer.recv()
-        watched = len(server._watches)
+        watched = len(application._watches)
         add_step(run, 2)
         texts = [str(await viewer.recv()) for viewer in viewers]
         for viewer in viewers:
@@ -138,9 +140,9 @@ def test_many_viewers_share_one_look_at_the_files(address: str, run: Run) -> Non
     assert watched == 1
     assert len(set(texts)) == 1
     deadline = time.monotonic() + 10
-    while server._watches and time.monotonic() < deadline:
+    while application._watches and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not server._watches
+    assert not application._watches
 
 
 @pytest.mark.parametrize("name", ["nothing", "..%5c..%5cetc", ".hidden"])

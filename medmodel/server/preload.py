@@ -14,7 +14,7 @@ from pathlib import Path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medmodel.guard import package_folder
+from medmodel.server.guard import package_folder
 
 WIDGETS = (
     *("BidiComponent", "Button", "ButtonGroup", "Checkbox", "DownloadButton"),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from medmodel import preload
-from medmodel.guard import package_folder
+from medmodel.server import preload
+from medmodel.server.guard import package_folder
 
 PAGE = "<html><head><title>x</title></head><body>&lt;/head></body></html>"
 OF_FILE = {"etag": '"1"', "last-modified": "today"}

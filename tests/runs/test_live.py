@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medmodel import live
 from medmodel.core.config import config_for
-from medmodel.live import POINTS, Curve, Feed, Position, Tail
-from medmodel.runs import watched
+from medmodel.runs import live, watched
+from medmodel.runs.live import POINTS, Curve, Feed, Position, Tail
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.watched import Watched, WatchedImage

@@ -31,12 +31,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
-from medmodel.guard import Guard, package_folder
 from medmodel.language import SOURCE, speaking
-from medmodel.live import POINTS, Feed, Position
-from medmodel.preload import Preload
 from medmodel.runs import queue, run_index, trash
+from medmodel.runs.live import POINTS, Feed, Position
 from medmodel.runs.run import RunStore
+from medmodel.server.guard import Guard, package_folder
+from medmodel.server.preload import Preload
 
 log = logging.getLogger("medmodel.server")
 LOOK_EVERY = 0.15
@@ -81,7 +81,7 @@ async def health(request: Request) -> Response:
 async def upload(request: Request) -> Response:
     """A file of a data set, see `uploads.put`."""
     # The server listens the sooner for not reading here what decodes images.
-    from medmodel import uploads
+    from medmodel.server import uploads
 
     return await uploads.put(request)
 
@@ -290,8 +290,8 @@ def _draw_samples() -> None:
 
 
 def _remove_leftovers() -> None:
-    from medmodel import uploads
     from medmodel.data import importing
+    from medmodel.server import uploads
 
     RunStore().remove_leftovers()
     importing.remove_leftovers()

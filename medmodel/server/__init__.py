@@ -1,0 +1,1 @@
+"""The web server around Streamlit: its own routes, guards, uploads, background work."""
