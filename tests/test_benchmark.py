@@ -9,6 +9,7 @@ import pytest
 
 from medmodel import benchmark
 from medmodel.benchmark import Measurement, at_least, at_most, main
+from medmodel.benchmark.pairs import paired
 from medmodel.benchmark.time_left import share_right
 from medmodel.core.errors import DataError
 
@@ -70,3 +71,26 @@ def test_the_share_of_estimates_that_are_right_by_hand() -> None:
     looks = [(5.0, 900.0), (10.0, 20.0), (12.0, 27.0), (15.0, 23.0), (20.0, None)]
     assert share_right([*looks, (29.0, 500.0), (30.0, 0.0)]) == 0.5
     assert share_right([(0.1, 3.0), (1.0, 0.0)]) == 1.0
+
+
+def test_a_pair_is_measured_side_by_side_and_the_first_warms_up() -> None:
+    order: list[str] = []
+    # A slow moment meets both of a pair, or one of them: neither moves the median.
+    ours = iter([9.0, 2.0, 4.0, 8.0])
+    theirs = iter([1.0, 1.0, 2.0, 2.0])
+
+    def first() -> float:
+        order.append("A")
+        return next(ours)
+
+    def second() -> float:
+        order.append("B")
+        return next(theirs)
+
+    measured = paired(first, second, pairs=3)
+    assert "".join(order) == "ABABABAB"
+    assert measured.ratios == [2.0, 2.0, 4.0]
+    assert measured.median == 2.0
+    assert measured.note("ms", 1000) == (
+        "4,000 ms / 2,000 ms, medians of 3 pairs, ratios 2.00 to 4.00"
+    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
 from medmodel.benchmark.browser.serving import finished_run
+from medmodel.benchmark.pairs import paired, seconds_of
 from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.data.synthetic import SIZE as SIZE_DRAWN
@@ -73,22 +73,14 @@ def explain() -> list[Measurement]:
         loaded = prediction.load(run)
     image = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
     image = image[..., : loaded.facts.preprocessing.channels]
-    alone, both = _medians(
-        lambda: prediction.predict(loaded, image), lambda: loaded.explain(image, [-1])
+    answers = paired(
+        seconds_of(lambda: loaded.explain(image, [-1])),
+        seconds_of(lambda: prediction.predict(loaded, image)),
+        pairs=40,
+        warm_up=5,
     )
-    note = f"{1000 * both:.1f} ms / {1000 * alone:.1f} ms, one pass for both"
-    return [at_most("explain", both / alone, 2, note=note)]
-
-
-def _medians(*asked: Callable[[], object]) -> list[float]:
-    """Median seconds of each, asked in turns, so that noise meets all alike."""
-    seconds = np.empty((40, len(asked)))
-    for row in (*np.empty((5, len(asked))), *seconds):
-        for i, ask in enumerate(asked):
-            began = time.perf_counter()
-            ask()
-            row[i] = time.perf_counter() - began
-    return np.median(seconds, axis=0).tolist()
+    note = f"{answers.note('ms', 1000)}, one pass for both"
+    return [at_most("explain", answers.median, 2, note=note)]
 
 
 TOLERANCE = 15 / 500

@@ -19,6 +19,8 @@ from typing import Any
 from medmodel.core.environment import REPOSITORY
 from medmodel.core.errors import DataError
 
+APP = REPOSITORY / "app.py"
+
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -72,7 +74,7 @@ def temporary_workspace() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def serving(workspace: Path, script: Path = REPOSITORY / "app.py") -> Iterator[Server]:
+def serving(workspace: Path, script: Path = APP) -> Iterator[Server]:
     """`streamlit run script` on a free port, stopped at the end."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +11,13 @@ import numpy as np
 from PIL import Image
 
 from medmodel.benchmark import Measurement, at_least
+from medmodel.benchmark.pairs import Measured, paired, seconds_of
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.networks.models import build_model
 from medmodel.networks.pipeline import Samples, training_batches
 from medmodel.networks.precision import BFLOAT16, FLOAT32, candidates, choose_precision
 
-IMAGES, BATCH, ROUNDS = 384, 32, 4
+IMAGES, BATCH = 384, 32
 SHAPE = Preprocessing(224, "stretch", "rgb")
 
 
@@ -28,12 +27,12 @@ def pipeline() -> list[Measurement]:
         samples = _samples(Path(folder))
         pixels = np.array(samples.pixels[:BATCH])
         policy = choose_precision(_document_cnn, pixels).policy
-        mapped, in_memory = _alternately(
-            _fit_from_map(_model(policy), samples),
-            _fit_from_memory(_model(policy), samples),
+        speeds = paired(
+            _speed_of(_fit_from_map(_model(policy), samples)),
+            _speed_of(_fit_from_memory(_model(policy), samples)),
         )
-    note = f"{mapped:.1f} / {in_memory:.1f} images/s in {policy}"
-    return [at_least("pipeline", mapped / in_memory, 0.95, note=note)]
+    note = f"{speeds.note('images/s')}, in {policy}"
+    return [at_least("pipeline", speeds.median, 0.95, note=note)]
 
 
 def document_recipe() -> list[Measurement]:
@@ -42,14 +41,14 @@ def document_recipe() -> list[Measurement]:
         samples = _samples(Path(folder))
         pixels = np.array(samples.pixels[:BATCH])
         policy = choose_precision(_document_cnn, pixels).policy
-        ours, textbook = _alternately(
-            _fit_from_map(_model(policy), samples),
-            _fit_textbook(_write_files(Path(folder) / "train", samples)),
+        speeds = paired(
+            _speed_of(_fit_from_map(_model(policy), samples)),
+            _speed_of(_fit_textbook(_write_files(Path(folder) / "train", samples))),
         )
     # Only matrix units make the bold promise possible.
     goal = 1.8 if policy == BFLOAT16 and BFLOAT16 in candidates() else 1.0
-    note = f"{ours:.1f} images/s in {policy} / {textbook:.1f} images/s"
-    return [at_least("document_recipe", ours / textbook, goal, note=note)]
+    note = f"{speeds.note('images/s')}, ours in {policy}"
+    return [at_least("document_recipe", speeds.median, goal, note=note)]
 
 
 def _samples(folder: Path) -> Samples:
@@ -132,17 +131,7 @@ def _quietly(model: keras.Model, *data: object, **settings: object) -> None:
     model.fit(*data, epochs=1, verbose=0, **settings)
 
 
-def _alternately(
-    first: Callable[[], None], second: Callable[[], None]
-) -> tuple[float, float]:
-    """Images/s of both, one epoch each in turn, so that both meet the same noise."""
-    # The first epoch builds and traces.
-    first()
-    second()
-    speeds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        for epoch, speed in zip((first, second), speeds, strict=True):
-            began = time.perf_counter()
-            epoch()
-            speed.append(IMAGES / (time.perf_counter() - began))
-    return statistics.median(speeds[0]), statistics.median(speeds[1])
+def _speed_of(epoch: Callable[[], None]) -> Measured:
+    """Images/s of one epoch."""
+    seconds = seconds_of(epoch)
+    return lambda: IMAGES / seconds()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from typing import Any
 
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.browser.serving import POINTS
 from medmodel.benchmark.browser.staged_pages import PROJECTOR, staged
+from medmodel.benchmark.pairs import paired
 from medmodel.benchmark.servers import browser, serving
 
-_PAIRS = 6
 _BARE = """
 import plotly.graph_objects as go
 import streamlit as st
@@ -22,21 +21,16 @@ st.plotly_chart(go.Figure(go.Scatter(x=[1, 2, 3], y=[3, 1, 2])))
 
 def first_visit() -> list[Measurement]:
     """Seconds until a run's curves are there / until a bare page's one chart is."""
-    ours, theirs = [], []
     with staged() as stage, browser() as chromium:
         bare = stage.server.workspace / "bare.py"
         bare.write_text(_BARE)
         with serving(stage.server.workspace / "bare", bare) as server:
-            for _ in range(_PAIRS):
-                ours.append(_first_chart(chromium, stage.pages["a run"]))
-                theirs.append(_first_chart(chromium, server.url))
-    # The first pair warms the servers.
-    ratios = [mine / bare for mine, bare in zip(ours[1:], theirs[1:], strict=True)]
-    note = (
-        f"{statistics.median(ours[1:]):.2f} s / {statistics.median(theirs[1:]):.2f} s, "
-        f"{len(ratios)} pairs, ratios {min(ratios):.2f} to {max(ratios):.2f}"
-    )
-    return [at_most("first_visit", statistics.median(ratios), 2.0, note=note)]
+            # The first pair warms the servers.
+            visits = paired(
+                lambda: _first_chart(chromium, stage.pages["a run"]),
+                lambda: _first_chart(chromium, server.url),
+            )
+    return [at_most("first_visit", visits.median, 2.0, note=visits.note("s"))]
 
 
 def _first_chart(chromium: Any, url: str) -> float:

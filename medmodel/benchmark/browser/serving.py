@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import psutil
 
 from medmodel.benchmark import Measurement, at_most
+from medmodel.benchmark.pairs import paired, seconds_of
 from medmodel.benchmark.servers import (
+    APP,
     browser,
     percentile,
     serving,
@@ -53,21 +56,18 @@ def finished_run(config: TrainConfig, seconds: float = 900) -> Run:
 
 def start() -> list[Measurement]:
     """Seconds from the command to the first usable page / a one-line app's."""
-    ours, theirs = [], []
     with temporary_workspace() as workspace, browser() as chromium:
         one_line = workspace / "one_line.py"
         one_line.write_text('import streamlit as st; st.title("One line")\n')
-        for _ in range(4):
+
+        def started(script: Path) -> float:
             began = time.perf_counter()
-            with serving(workspace / "w") as server:
-                ours.append(_first_heading(chromium, server.url, began))
-            began = time.perf_counter()
-            with serving(workspace / "w", one_line) as server:
-                theirs.append(_first_heading(chromium, server.url, began))
-    # The first pair warms the disk's cache.
-    mine, bare = statistics.median(ours[1:]), statistics.median(theirs[1:])
-    note = f"{mine:.2f} s / {bare:.2f} s, medians of 3"
-    return [at_most("start", mine / bare, 1.3, note=note)]
+            with serving(workspace / "w", script) as server:
+                return _first_heading(chromium, server.url, began)
+
+        # The first pair warms the disk's cache.
+        starts = paired(lambda: started(APP), lambda: started(one_line), pairs=9)
+    return [at_most("start", starts.median, 1.3, note=starts.note("s"))]
 
 
 def _first_heading(chromium: Any, url: str, began: float) -> float:
@@ -134,20 +134,16 @@ def predict() -> list[Measurement]:
         images = _noise_images(60, loaded.facts.preprocessing.shape)
         bare = _bare_call(loaded.model)
         asked = Predictor()
-        theirs, ours = [], []
-        for image in images:
-            batch = image[None]
-            began = time.perf_counter()
-            bare(batch)
-            middle = time.perf_counter()
-            asked.ask(run.id, batch)
-            theirs.append(middle - began)
-            ours.append(time.perf_counter() - middle)
+        batches = itertools.cycle(image[None] for image in images)
+        answers = paired(
+            seconds_of(lambda: asked.ask(run.id, next(batches))),
+            seconds_of(lambda: bare(next(batches))),
+            pairs=50,
+            warm_up=10,
+        )
         asked.close()
-    mine = statistics.median(ours[10:])
-    their = statistics.median(theirs[10:])
-    note = f"{1000 * mine:.1f} ms / {1000 * their:.1f} ms, medians of 50"
-    return [at_most("predict", mine / their, 1.3, note=note)]
+    note = answers.note("ms", 1000)
+    return [at_most("predict", answers.median, 1.3, note=note)]
 
 
 def _bare_call(model: Any) -> Any:

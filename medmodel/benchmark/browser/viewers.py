@@ -12,6 +12,7 @@ import psutil
 
 from medmodel.benchmark import Measurement, at_least, at_most
 from medmodel.benchmark.browser.serving import wait_for_runs
+from medmodel.benchmark.pairs import PAIRS, PairedRatio
 from medmodel.benchmark.servers import Server, percentile, serving, temporary_workspace
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
@@ -34,12 +35,11 @@ def viewers() -> list[Measurement]:
             finally:
                 queue.stop(run)
                 wait_for_runs(workspace)
-    with_viewers, without = statistics.median(watched), statistics.median(alone)
-    speeds = f"{with_viewers:.2f} / {without:.2f} steps/s"
+    speeds = PairedRatio(watched, alone)
     late = f"{len(delays)} points received, median {statistics.median(delays):.3f} s"
     return [
         at_most("viewers", percentile(delays, 0.95), 0.5, "s", late),
-        at_least("viewers_training", with_viewers / without, 0.95, note=speeds),
+        at_least("viewers_training", speeds.median, 0.95, note=speeds.note("steps/s")),
         at_most("viewers_shell", load, 0.15, "cores", "while 50 watch"),
     ]
 
@@ -67,7 +67,7 @@ async def _watch(
     seen: list[tuple[int, float]] = []
     alone, watched, loads = [], [], []
     shell = psutil.Process(server.pid)
-    for _ in range(4):
+    for _ in range(PAIRS):
         alone.append(await _speed(run, window))
         stop = asyncio.Event()
         tasks = [
