@@ -156,8 +156,12 @@ def train_claimed(claim: Claim) -> int:
 
 
 def _work(run: Run, reporter: StatusWriter) -> RunStatus:
-    """Trains, or tests a finished model elsewhere where that was asked for."""
+    """Trains; or asks a finished model about a batch, or tests it elsewhere."""
     run.check_settings()
+    if run.batch:
+        from medmodel.inference import batch_prediction
+
+        return batch_prediction.work(run, reporter)
     if run.tested_model:
         from medmodel.training import external_run
 
@@ -174,7 +178,7 @@ def _close_ended(reporter: StatusWriter, state: RunStatus) -> None:
     elif reporter.run.model_path.exists():
         stopped = _("Stopped. The best model so far is kept.")
         message = f"{stopped} {reporter.remark}".rstrip()
-    elif reporter.run.tested_model:
+    elif reporter.run.tested_model or reporter.run.batch:
         message = _("Stopped. Resume goes on where it was.")
     else:
         message = _("Stopped before there was a model.")

@@ -44,6 +44,7 @@ SECTIONS = {
         ("results/diagnose.py", N_("Diagnose"), ":material/image_search:"),
         ("results/evaluate.py", N_("Evaluate"), ":material/query_stats:"),
         ("results/compare.py", N_("Compare"), ":material/compare_arrows:"),
+        ("results/batch.py", N_("Batch prediction"), ":material/stacks:"),
         ("results/read.py", N_("Reader study"), ":material/visibility:"),
         ("results/follow_up.py", N_("Follow-up"), ":material/timeline:"),
     ],

@@ -21,6 +21,7 @@ PACKAGES = (
         "evaluation",
         "quality",
         "reports",
+        "batch",
         "export",
     ),
     # TensorFlow only below this line.

@@ -195,6 +195,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "export.export_latency",
         "one image through an exported model / through the run's",
     ),
+    "batch": (
+        "batch.batch",
+        "10,000 images in a batch: images/s / the model alone, memory",
+    ),
     "compare_1000": (
         "statistics.compare_1000",
         "1,000 runs listed, searched, filtered and sorted",

@@ -250,7 +250,7 @@ def decode_chunk(
                 )
                 continue
             pixels = images.prepare_image(decoded.pixels, wanted)
-            _write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
+            write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
     return failed
 
 
@@ -269,7 +269,17 @@ def _decode(
     return images.decode(contents[file], name, window, part.number, axis, side)
 
 
-def _write_at(file: int, pixels: images.Pixels, offset: int) -> None:
+def write_at(file: int, pixels: images.Pixels, offset: int) -> None:
+    """Writes pixels to a place of an open file.
+
+    Args:
+        file: Its descriptor.
+        pixels: uint8, any shape.
+        offset: Bytes before them.
+
+    Raises:
+        OSError: The disk is full or fails.
+    """
     content = np.ascontiguousarray(pixels).reshape(-1).data
     while content:
         written = os.pwrite(file, content, offset)

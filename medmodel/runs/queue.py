@@ -1,8 +1,9 @@
 """Queue of runs: which is trained next, on which device, by which worker.
 
-The queue is nothing but the run folders whose status is `queued`, oldest first, and
-no process keeps it: whoever looks may start the next one, under one lock. A device is
-busy as long as a living process holds its lock, so a killed worker frees it at once.
+The queue is nothing but the folders of runs and batches whose status is `queued`,
+oldest first, and no process keeps it: whoever looks may start the next one, under one
+lock. A device is busy as long as a living process holds its lock, so a killed worker
+frees it at once.
 
 Files in the workspace: `queue.lock` guards every change of the queue, `queue.changed`
 is touched after it, `idle.lock` is held by the one worker that waits with TensorFlow
@@ -28,7 +29,7 @@ from medmodel.core.devices import Device, tensorflow_environment
 from medmodel.core.errors import RunError
 from medmodel.core.storage import Lock, locked, open_log, read_as, write_json
 from medmodel.language import N_, SOURCE, _, speaking
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import BATCHES, RUNS, Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 
 STOP_SECONDS = 20.0
@@ -169,7 +170,9 @@ def delete(run: Run, store: RunStore) -> None:
 
 def waiting(store: RunStore) -> Iterator[tuple[Run, Status]]:
     """The queue, oldest first; runs with damaged files are left out."""
-    for run in reversed(store.list()):
+    stores = [RunStore(store.root, place) for place in (RUNS, BATCHES)]
+    listed = [run for each in stores for run in each.list()]
+    for run in sorted(listed, key=lambda run: run.id):
         try:
             status = run.status
         except RunError:

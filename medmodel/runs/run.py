@@ -37,12 +37,21 @@ from medmodel.core.storage import (
 )
 from medmodel.language import N_, _
 from medmodel.runs import trash
-from medmodel.runs.status import ExternalTest, Failure, ModelFacts, RunStatus, Status
+from medmodel.runs.status import (
+    BatchRequest,
+    ExternalTest,
+    Failure,
+    ModelFacts,
+    RunStatus,
+    Status,
+)
 
 LARGEST_SIDE = 4096
 """Height and width of a model's input at most, in pixels."""
 UNFINISHED_SECONDS = 3600.0
 """After which nobody is making a hidden run's folder any more."""
+RUNS, BATCHES = "runs", "batches"
+"""Folders of the workspace with what the queue works on."""
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 
@@ -272,6 +281,19 @@ class Run:
             raise damaged(path, _("that is not the id of a run"))
         return test
 
+    @property
+    def batch(self) -> BatchRequest | None:
+        """Whose model it asks about which images; None where it is no batch.
+
+        Raises:
+            FileError: batch.json is damaged.
+        """
+        path = self.folder / "batch.json"
+        batch = read_as(path, BatchRequest)
+        if batch and not RUN_ID.fullmatch(batch.model):
+            raise damaged(path, _("that is not the id of a run"))
+        return batch
+
     def write_model_facts(self, facts: ModelFacts) -> None:
         """Writes model.json; to be called before best.keras is first saved."""
         write_json(self.folder / "model.json", facts)
@@ -321,11 +343,12 @@ class RunStore:
 
     Args:
         root: The workspace; default as in `workspace_root`.
+        place: Folder in it, `RUNS` or `BATCHES`.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, place: str = RUNS) -> None:
         self.root = root or workspace_root()
-        self.folder = self.root / "runs"
+        self.folder = self.root / place
 
     def create(
         self, config: TrainConfig, beside: Mapping[str, Any] | None = None
@@ -415,7 +438,8 @@ class RunStore:
         if not lock.acquire():
             raise RunError(_("This run is being trained: stop it first."))
         try:
-            trash.discard(self.root, run.folder, "run", _title(run))
+            kind = "batch" if self.folder.name == BATCHES else "run"
+            trash.discard(self.root, run.folder, kind, _title(run))
         except FileNotFoundError as error:
             raise RunError(_("There is no run {id} any more.", id=run.id)) from error
         except OSError as error:

@@ -136,3 +136,18 @@ class ExternalTest:
 
     model: str
     mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What batch.json holds: whose model is asked about which images.
+
+    Args:
+        model: Id of the model's run.
+        model_digest: SHA-256 of its best.keras, hexadecimal.
+        table: Path of the table in the folder that names the images; "" for all.
+    """
+
+    model: str
+    model_digest: str
+    table: str = ""

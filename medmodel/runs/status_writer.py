@@ -73,6 +73,10 @@ _SENTENCES = {
         N_("Testing the model on the images."),
         N_("Testing the model on the images: {done:,} of {total:,}."),
     ),
+    "predicting": (
+        N_("Asking the model about the images."),
+        N_("Asking the model about the images: {done:,} of {total:,}."),
+    ),
     "copies": (
         N_("Comparing test images with training images."),
         N_("Comparing test images with training images: {done:,} of {total:,}."),

@@ -35,7 +35,8 @@ class Discarded:
 
     Args:
         id: Name of its folder in the trash.
-        kind: `"run"`, `"data set"` or `"prepared"` (decoded pixels of a data set).
+        kind: `"run"`, `"batch"`, `"data set"` or `"prepared"` (decoded pixels of a data
+            set).
         title: What people called it.
         place: Where it lay, relative to the workspace.
         deleted: When, in seconds since 1970.

@@ -34,7 +34,7 @@ from medmodel.core.errors import RunError
 from medmodel.language import SOURCE, speaking
 from medmodel.runs import queue, run_index, trash
 from medmodel.runs.live import POINTS, Feed, Position
-from medmodel.runs.run import RunStore
+from medmodel.runs.run import BATCHES, RunStore
 from medmodel.server.guard import Guard, package_folder
 from medmodel.server.preload import Preload
 
@@ -294,6 +294,7 @@ def _remove_leftovers() -> None:
     from medmodel.server import uploads
 
     RunStore().remove_leftovers()
+    RunStore(place=BATCHES).remove_leftovers()
     importing.remove_leftovers()
     uploads.remove_abandoned()
 

@@ -19,7 +19,7 @@ from medmodel.core.errors import RunError
 from medmodel.core.storage import locked, write_json
 from medmodel.runs import queue
 from medmodel.runs.queue import Claim
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import BATCHES, Run, RunStore
 from medmodel.runs.status import RunStatus, Status
 
 
@@ -353,3 +353,19 @@ def test_what_an_idle_worker_prints_is_not_written_through_a_link(
     assert queue._children[0].wait() == 0
     assert (workspace / "idle.log").read_bytes() == b"loaded\n"
     assert outside.read_bytes() == b"secret"
+
+
+def test_batches_wait_in_the_same_queue(class_folders: Path) -> None:
+    store, batches = RunStore(), RunStore(place=BATCHES)
+    config = TrainConfig(str(class_folders))
+    first, second, third = (s.create(config) for s in (store, batches, store))
+    both = [run.folder for run, _status in queue.waiting(store)]
+    assert both == [first.folder, second.folder, third.folder]
+    assert [run.folder for run, _status in queue.waiting(batches)] == both
+    assert [run.folder for run in store.list()] == [third.folder, first.folder]
+    store.delete(first)
+    claim = queue.claim_next(store)
+    assert claim is not None and claim.run.folder == second.folder
+    claim.lock.release()
+    for lock in claim.device_locks:
+        lock.release()

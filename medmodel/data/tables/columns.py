@@ -158,6 +158,26 @@ def find_columns(
     return NO_COLUMNS
 
 
+def file_column(folder: Path, path: Path) -> str:
+    """Name of the first column that names files, whatever the others; "" if none does.
+
+    Raises:
+        OSError: It cannot be opened.
+        DataError: It is no text.
+    """
+    text, _encoding = table_text.read_head(folder, path)
+    for separator in table_text.separators(path.name):
+        try:
+            rows = list(itertools.islice(table_text.rows(text, separator), 50))
+        except csv.Error:
+            continue
+        for at in table_text.header_places(rows):
+            columns = _columns(rows[at])[0]
+            if "file" in columns:
+                return rows[at][columns["file"]]
+    return ""
+
+
 def _in_text(
     path: Path, text: str, encoding: str, reading: TableReading | None
 ) -> Table | None:

@@ -27,6 +27,7 @@ RUNS = "models/runs.py"
 DIAGNOSE = "results/diagnose.py"
 EVALUATE = "results/evaluate.py"
 COMPARE = "results/compare.py"
+BATCH = "results/batch.py"
 STATUS = "system/status.py"
 
 

@@ -24,15 +24,17 @@ from pages._shared.common.words import plain
 _KINDS: dict[Kind, str] = {"zip": N_("ZIP file"), "folder": N_("Folder")}
 
 
-def show_import(opened: Callable[[Path], None]) -> None:
+def show_import(opened: Callable[[Path], None], what: str = "") -> None:
     """A ZIP file or a whole folder becomes a data set of this server.
 
     Args:
         opened: Goes to the new data set.
+        what: What is to be in it, as Markdown; by default class folders or a table.
     """
     with st.expander(_("Import from your computer"), icon=":material/upload:"):
         st.markdown(
-            _(
+            what
+            or _(
                 "A ZIP file or a folder with one folder per class, or with a table "
                 "(CSV: file, label, if known patient and split) beside the images. "
                 "It is copied to this server; remove what may not leave your "

@@ -1,0 +1,1 @@
+"""Batch prediction: a folder or table of images through a model, a job of the queue."""
