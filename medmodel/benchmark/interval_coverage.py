@@ -17,9 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from medmodel.benchmark import Measurement, at_least, at_most
+from medmodel.benchmark.risk_coverage import SAMPLES, SCORES, asked_risks
 from medmodel.benchmark.simulation import Setting, simulate
 from medmodel.evaluation import comparison
-from medmodel.evaluation.comparison import CommonImages, kind_of_difference
+from medmodel.evaluation.comparison import (
+    COMPARED,
+    CommonImages,
+    kind_of_difference,
+)
 from medmodel.evaluation.curves import decision_curve, roc_curve
 from medmodel.evaluation.intervals import (
     MINIMA,
@@ -46,7 +51,7 @@ _CUT = 0.3
 _RATES = (5, 10, 25)  # 10, 20 and 50 % of false alarms
 _BENEFITS = np.array([0.1, 0.3])
 _ELSEWHERE = 0.02  # the prevalence at which predictive values are asked for
-_COMPARED = ("accuracy", "sensitivity", "ppv", "f1", "average_precision", "brier")
+_COMPARED = tuple(key for key in COMPARED if key != "auc")
 _FEWEST = 200
 """Intervals of which a coverage is told, to within about 2 points."""
 
@@ -134,6 +139,7 @@ def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
                 compared=("auc",),
                 known_from=_TRUTH_OF_AREAS,
             )
+    count_risks(simulations, counts)
     measurements = []
     for name, unit in sorted({(name, unit) for name, unit, _ in counts}):
         parts = {few: counts[name, unit, few] for few in (True, False)}
@@ -208,6 +214,27 @@ def count_covered(
                 # Rounding must not put a truth beyond an end that equals it.
                 low, high = estimate.low - 1e-9, estimate.high + 1e-9
                 count.right += low <= truth[name] <= high
+
+
+def count_risks(simulations: int, counts: Counts, seed: int = 0) -> None:
+    """Counts intervals of risks that hold the truth, likewise.
+
+    Args:
+        simulations: Splits of each shape of scores and each size; a quarter as many.
+        counts: Is added to.
+        seed: The same seed draws the same splits.
+    """
+    rng = np.random.default_rng(seed)
+    for sample in SAMPLES:
+        unit = "patients" if sample.patients else "images"
+        least = getattr(MINIMA["risk"], unit)
+        for scores in SCORES:
+            for _ in range(max(simulations // 4, 1)):
+                for estimate, risk, units in asked_risks(scores, sample, rng):
+                    if estimate.has_interval:
+                        count = counts["risk", unit, units < 2 * least]
+                        count.given += 1
+                        count.right += estimate.low <= risk <= estimate.high
 
 
 def printed(

@@ -22,6 +22,7 @@ from medmodel.evaluation.bootstrap import (
     smallest_group,
 )
 from medmodel.evaluation.calibration import reliability_diagram
+from medmodel.evaluation.comparison import COMPARED
 from medmodel.evaluation.curves import (
     decision_curve,
     precision_recall_curve,
@@ -69,13 +70,14 @@ def rejections(
         seed: The same seed draws the same splits.
     """
     rng = np.random.default_rng(seed)
-    rejected = dict.fromkeys(METRICS, 0)
+    rejected = dict.fromkeys(COMPARED, 0)
     separations = (setting.separation + advantage, setting.separation)
     for _ in range(simulations):
         a, b = simulate(setting, rng, separations)
         # Every metric on the same resampled splits: the rest would take hours.
         weights = draw_weights(a, _DRAWS, rng)
-        for name, metric in METRICS.items():
+        for name in COMPARED:
+            metric = METRICS[name]
             if name == "accuracy":
                 p = accuracy_difference(a, b)[1]
             elif name == "auc":

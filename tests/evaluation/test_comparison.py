@@ -306,6 +306,8 @@ def test_tables_that_cannot_be_compared() -> None:
         common_images({"one": one, "two": pd.concat([one, one])})
     with pytest.raises(DataError, match="no metric"):
         compare(common_images({"one": one, "two": one}), "magic")
+    with pytest.raises(DataError, match="no paired test of 'calibration_error'"):
+        compare(common_images({"one": one, "two": one}), "calibration_error")
     broken = one.assign(score_a=math.nan)
     with pytest.raises(DataError, match="not a number"):
         common_images({"one": one, "two": broken})

@@ -5,8 +5,14 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from medmodel.benchmark import interval_coverage, statistics, unfamiliar
+from medmodel.benchmark import (
+    interval_coverage,
+    risk_coverage,
+    statistics,
+    unfamiliar,
+)
 from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
+from medmodel.evaluation.comparison import COMPARED
 from medmodel.evaluation.ood.vectors import WIDTH
 
 
@@ -46,6 +52,7 @@ def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
     monkeypatch.setattr(interval_coverage, "SETTINGS", [setting])
     monkeypatch.setattr(interval_coverage, "PAIRED", [])
     monkeypatch.setattr(interval_coverage, "AREAS", [])
+    monkeypatch.setattr(interval_coverage, "SAMPLES", [])
     monkeypatch.setattr(interval_coverage, "_FEWEST", 5)
     row = interval_coverage.interval_coverage(5)
     (lowest, highest) = [m for m in row if m.note.startswith("accuracy, all classes")]
@@ -65,6 +72,34 @@ def test_differences_of_two_models_are_covered() -> None:
         f"difference of {metric}" for metric in compared
     }
     assert sum(count.right for count in counts.values()) >= 19
+
+
+def test_every_metric_that_is_compared_is_in_the_row() -> None:
+    assert {*interval_coverage._COMPARED, "auc"} == set(COMPARED)
+
+
+def test_true_risks_are_shares_of_those_who_are_drawn() -> None:
+    rng = np.random.default_rng(0)
+    for scores in risk_coverage.SCORES[2:4]:
+        for patients in (False, True):
+            sample = risk_coverage.Sample(60_000, 0.3, patients)
+            truth, x, _ = risk_coverage._draw(scores, sample, rng)
+            for low in (-2.0, 0.0, 1.0):
+                inside = (low < x) & (x < low + 0.3)
+                risk = scores.risks(x[inside], 0.3).mean()
+                assert truth[inside].mean() == pytest.approx(risk, abs=0.03)
+
+
+def test_risks_are_covered_whatever_the_shape_of_scores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    samples = [risk_coverage.Sample(200, 0.5), risk_coverage.Sample(60, 0.5, True)]
+    monkeypatch.setattr(interval_coverage, "SAMPLES", samples)
+    counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
+    interval_coverage.count_risks(8, counts)
+    assert {key[:2] for key in counts} == {("risk", "images"), ("risk", "patients")}
+    for count in counts.values():
+        assert count.given > 150 and count.share > 0.88
 
 
 @pytest.mark.usefixtures("few_populations")

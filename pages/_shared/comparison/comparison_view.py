@@ -13,6 +13,7 @@ from medmodel.core.errors import value_or_problem
 from medmodel.data.sample_size import test_warnings
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.comparison import (
+    COMPARED,
     CommonImages,
     PairedDifference,
     why_not_told,
@@ -185,7 +186,7 @@ def _explain_folds(models: comparison_cache.Models) -> None:
 
 
 def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
-    order = [*_FIRST_METRICS, *(m for m in METRICS if m not in _FIRST_METRICS)]
+    order = [*_FIRST_METRICS, *(m for m in COMPARED if m not in _FIRST_METRICS)]
     answer = st.container()
     metric = st.selectbox(
         _("Compare by"),

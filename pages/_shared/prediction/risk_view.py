@@ -136,13 +136,12 @@ def _basis(model: RiskModel, score: float) -> str:
             "rings up to the upper end."
         ),
         _(
-            "Such images: those with the same score. Counted on the validation images "
-            "by logistic recalibration of this class's score ({n:,} images, slope "
-            "{slope:.2f}), moved to another prevalence by Bayes' rule. In brackets the "
-            "95 % interval of what {n:,} images can tell; that your images are like "
-            "these is taken for granted. A probability is no diagnosis.",
-            n=len(model.influence),
-            slope=model.slope,
+            "Such images: those with the same score. Estimated from {n:,} validation "
+            "images by logistic recalibration of this class's score along a smooth "
+            "curve, moved to another prevalence by Bayes' rule. In brackets the "
+            "95 % interval of what these images can tell; that your images are like "
+            "them is taken for granted. A probability is no diagnosis.",
+            n=model.images,
         ),
     ]
     if model.is_beyond(score):

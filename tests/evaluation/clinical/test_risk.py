@@ -28,17 +28,55 @@ def drawn(
     return Predictions(["healthy", "ill"], truth, scores, numbers)
 
 
-def test_the_regression_is_that_of_scikit_learn() -> None:
-    data = drawn()
+def test_where_log_odds_are_straight_risks_are_those_of_scikit_learn() -> None:
+    data = drawn(4000)
     model = fit_risk(data, 1)
     x = np.log(data.scores[:, 1] / data.scores[:, 0])[:, None]
     other = LogisticRegression(C=np.inf, tol=1e-10).fit(x, data.truth)
-    assert model.slope == pytest.approx(other.coef_[0, 0], abs=1e-4)
-    assert model.intercept == pytest.approx(other.intercept_[0], abs=1e-4)
-    assert 0.4 < model.slope < 0.6
     for score in (0.1, 0.5, 0.9):
         (row,) = other.predict_proba([[math.log(score / (1 - score))]])
-        assert model.risk(score).value == pytest.approx(row[1], abs=1e-4)
+        assert model.risk(score).value == pytest.approx(row[1], abs=0.02)
+
+
+@pytest.mark.parametrize("patients", [0, 400])
+def test_the_interval_holds_risks_that_are_not_straight_in_log_odds(
+    patients: int,
+) -> None:
+    """The class's scores spread twice as far: risks rise to both sides."""
+    held, size = [], 1200
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        owner = rng.integers(0, patients, size) if patients else np.arange(size)
+        truth = (rng.random(size) < 0.4)[owner].astype(np.intp)
+        noise = rng.normal(size=size)
+        if patients:
+            noise = np.sqrt(0.5) * (noise + rng.normal(size=size)[owner])
+        place = np.where(truth, 1 + 2 * noise, noise - 1)
+        score = 1 / (1 + np.exp(-place))
+        scores = np.stack([1 - score, score], axis=1)
+        numbers = owner if patients else None
+        model = fit_risk(Predictions(["a", "b"], truth, scores, numbers), 1)
+        for at in (-2.5, -1.0, 0.5, 2.0):
+            inside = 0.4 / 2 * math.exp(-(((at - 1) / 2) ** 2) / 2)
+            outside = 0.6 * math.exp(-((at + 1) ** 2) / 2)
+            risk = model.risk(1 / (1 + math.exp(-at)))
+            assert risk.high - risk.low < 0.4
+            held.append(risk.low <= inside / (inside + outside) <= risk.high)
+    assert sum(held) >= 0.9 * len(held)
+
+
+def test_far_from_the_other_class_the_interval_is_as_long_as_counts_allow() -> None:
+    """Of hundreds with such scores none has the class: no 50 in 100."""
+    rng = np.random.default_rng(3)
+    truth = np.arange(1000) % 2
+    place = np.where(truth, 3.0, -3.0) + rng.normal(size=1000)
+    place[:40] = rng.normal(size=40)
+    score = 1 / (1 + np.exp(-place))
+    data = Predictions(["a", "b"], truth, np.stack([1 - score, score], axis=1), None)
+    model = fit_risk(data, 1)
+    low, high = model.risk(0.02), model.risk(0.98)
+    assert low.low < low.value < 0.01 and low.high < 0.06
+    assert high.low > 0.94 and high.value > 0.99 and high.high > 0.999
 
 
 def test_the_other_class_is_the_rest() -> None:
@@ -68,14 +106,14 @@ def test_the_interval_is_as_wide_as_the_bootstrap_says() -> None:
     data = drawn()
     rng = np.random.default_rng(1)
     again = []
-    for _ in range(300):
+    for _ in range(100):
         rows = rng.integers(0, 400, 400)
         sample = Predictions(data.classes, data.truth[rows], data.scores[rows], None)
         again.append(fit_risk(sample, 1).risk(0.8).value)
     low, high = np.quantile(again, [0.025, 0.975])
     risk = fit_risk(data, 1).risk(0.8)
-    assert risk.low == pytest.approx(low, abs=0.02)
-    assert risk.high == pytest.approx(high, abs=0.02)
+    assert risk.low == pytest.approx(low, abs=0.03)
+    assert risk.high == pytest.approx(high, abs=0.03)
 
 
 def test_images_of_one_patient_tell_less() -> None:
@@ -87,11 +125,11 @@ def test_images_of_one_patient_tell_less() -> None:
         np.repeat(np.arange(120), 4),
     )
     one, four = fit_risk(alone, 1).risk(0.6), fit_risk(fourfold, 1).risk(0.6)
-    assert four.value == pytest.approx(one.value)
+    assert four.value == pytest.approx(one.value, abs=0.005)
     assert four.high - four.low == pytest.approx(one.high - one.low, rel=0.02)
     unknown = Predictions(alone.classes, fourfold.truth, fourfold.scores, None)
     narrow = fit_risk(unknown, 1).risk(0.6)
-    assert narrow.high - narrow.low == pytest.approx((one.high - one.low) / 2, rel=0.05)
+    assert 0.4 < (narrow.high - narrow.low) / (one.high - one.low) < 0.75
 
 
 @pytest.mark.parametrize("position", [0, 1])
@@ -105,7 +143,8 @@ def test_an_interval_from_ten_of_the_smaller_group_on(position: int) -> None:
         )
         risk = fit_risk(data, position).risk(0.5)
         assert risk.has_interval == (few == 10)
-        assert risk.too_few == (None if few == 10 else LimitingGroup(9, False))
+        group = LimitingGroup(9, False, "class", "b")
+        assert risk.too_few == (None if few == 10 else group)
 
 
 def of(scores: list[float], truth: list[int]) -> RiskModel:
@@ -136,5 +175,4 @@ def test_scores_that_say_the_contrary_are_turned() -> None:
     data = drawn()
     turned = Predictions(data.classes, 1 - data.truth, data.scores, None)
     model = fit_risk(turned, 1)
-    assert model.slope < 0
     assert model.risk(0.9).value < model.risk(0.1).value
