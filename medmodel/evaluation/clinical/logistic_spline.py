@@ -197,7 +197,8 @@ def _fit(
     likelihood = -weight * float(np.logaddexp(0, signed).sum())
     evidence = likelihood - float(coefficients @ penalty @ coefficients) / 2
     evidence -= float(np.linalg.slogdet(hessian)[1]) / 2
-    return _Curve(coefficients, np.linalg.inv(hessian), evidence)
+    covariance: Floats = np.linalg.inv(hessian)
+    return _Curve(coefficients, covariance, evidence)
 
 
 def _information(
