@@ -86,6 +86,6 @@ else:
 # What a page did not expect to be damaged ends the page, not what stands below it.
 with errors_shown():
     page.run()
-offer_languages(page.url_path)
+offer_languages(page.url_path, below_menu=not presenting)
 mend_history()
 not_for_clinical_use()

@@ -1,7 +1,8 @@
-"""Widgets' scripts named in Streamlit's page itself, so that nothing jumps.
+"""What is added to the head of Streamlit's page, so that nothing jumps.
 
 Streamlit asks for a widget's script only when the widget is to be drawn: a bar of one
 line stands there until it has come, and all that is below moves when it is replaced.
+And it draws the page before the menu beside it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,25 @@ WIDGETS = (
 FIRST_PAGE_WIDGETS = ("BidiComponent", "Button", "ButtonGroup", "Html", "PageLink")
 """What stands on the page without a path, which is seen first: 60 scripts more would
 hold it up for half a second."""
+HOLD_STILL = b"""<style>
+#root {
+  visibility: hidden;
+  transition: visibility 0s 99999s;
+  animation: 0s 8s forwards show-page;
+}
+#root:has(h1, [role="alert"], [role="dialog"]) {
+  visibility: visible;
+  transition-delay: 0s;
+}
+@keyframes show-page { to { visibility: visible; } }
+</style>
+"""
+"""Shows nothing until the page has a heading, for eight seconds at most.
+
+By then the menu has its place: Streamlit draws the page over the whole width first and
+moves it aside when the menu comes, a layout shift of a fifth of the window. The endless
+transition keeps what was shown once: a change of page leaves none for a moment.
+"""
 _IMPORT = re.compile(r"""(?:from|import)\s*["'`]\./([\w.-]+\.js)["'`]""")
 _ENDS_HEAD = b"</head>"
 # A page from the cache, or a compressed one, could not be added to.
@@ -66,7 +86,7 @@ def preload_tags(widgets: Sequence[str] = WIDGETS) -> bytes:
 
 
 class Preload:
-    """Adds `preload_tags` to every HTML page that a browser asks for.
+    """Adds `preload_tags` and `HOLD_STILL` to every HTML page that a browser asks for.
 
     Args:
         app: What answers.
@@ -110,7 +130,7 @@ class _Answer:
 
     async def _send_page(self, start: Message) -> None:
         tags = preload_tags(self.widgets)
-        page = self.body.replace(_ENDS_HEAD, tags + _ENDS_HEAD, 1)
+        page = self.body.replace(_ENDS_HEAD, tags + HOLD_STILL + _ENDS_HEAD, 1)
         headers = MutableHeaders(raw=list(start["headers"]))
         for name in _OF_FILE:
             del headers[name]

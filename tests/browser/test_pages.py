@@ -9,6 +9,7 @@ from medmodel.core.config import config_for
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run import RunStore
 from medmodel.runs.tables import append_epoch
+from medmodel.server.preload import HOLD_STILL
 from tests.browser.conftest import AppServer, at_rest
 from tests.finished_run import create_ended
 
@@ -107,3 +108,22 @@ def test_names_and_notes_never_become_links(page: Page, app: AppServer) -> None:
     page.goto(f"{app.url}/runs?run={run.id}")
     title = page.get_by_role("heading", level=1).inner_text()
     assert title.replace("\N{WORD JOINER}", "") == LINKS
+
+
+def test_a_page_is_shown_with_its_heading_and_from_then_on(page: Page) -> None:
+    page.set_content(f"{HOLD_STILL.decode()}<div id='root'><p>skeleton</p></div>")
+    root = page.locator("#root")
+    expect(root).to_have_css("visibility", "hidden")
+    page.evaluate("document.querySelector('p').outerHTML = '<h1>Runs</h1>'")
+    expect(root).to_have_css("visibility", "visible")
+    # As between two pages.
+    page.evaluate("document.querySelector('h1').remove()")
+    expect(root).to_have_css("visibility", "visible")
+
+
+def test_a_page_without_a_heading_is_shown_in_the_end(page: Page) -> None:
+    page.set_content(f"{HOLD_STILL.decode()}<div id='root'><p>skeleton</p></div>")
+    root = page.locator("#root")
+    expect(root).to_have_css("visibility", "hidden")
+    page.evaluate("document.getAnimations().forEach((each) => each.finish())")
+    expect(root).to_have_css("visibility", "visible")

@@ -46,11 +46,12 @@ def speak_session_language() -> None:
         st.session_state[_CHOSEN] = asked
 
 
-def offer_languages(page: str) -> None:
+def offer_languages(page: str, below_menu: bool = True) -> None:
     """Lets the user choose, below the menu; the address keeps what was chosen.
 
     Args:
         page: The page's path in the address.
+        below_menu: Whether there is a menu; a choice alone would bring its column back.
     """
     if len(LANGUAGES) < 2:
         return
@@ -58,18 +59,22 @@ def offer_languages(page: str) -> None:
     script = (REPOSITORY / "assets" / "language.js").read_text(encoding="utf-8")
     say_language = st.components.v2.component("language", js=script)
     say_language(data={"language": language.replace("_", "-")}, key="language")
-    with st.sidebar:
-        st.session_state[_SELECT] = language
-        st.segmented_control(
-            _("Language"),
-            LANGUAGES,
-            format_func=legible(language_name),
-            key=_SELECT,
-            on_change=_choose,
-            label_visibility="collapsed",
-        )
+    if below_menu:
+        _language_control(language)
     if language != browser_language():
         show_in_address(page, PARAMETER, language)
+
+
+def _language_control(language: str) -> None:
+    st.session_state[_SELECT] = language
+    st.sidebar.segmented_control(
+        _("Language"),
+        LANGUAGES,
+        format_func=legible(language_name),
+        key=_SELECT,
+        on_change=_choose,
+        label_visibility="collapsed",
+    )
 
 
 def _choose() -> None:
