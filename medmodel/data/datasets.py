@@ -195,6 +195,7 @@ def _describe_changed(
     total = done + len(changed)
     partial = index_folder(folder) / _PARTIAL
     kept_at = time.monotonic()
+    job.progress("checking", done, total)
     answers = pool.map_chunks(
         describe_files, changed, str(folder), slicing.to_json(), cancelled=job.cancelled
     )

@@ -319,6 +319,7 @@ def _decode_all(
         cancelled=job.cancelled,
     )
     done = len(finished)
+    job.progress("preparing", done, len(paths))
     with _Journal(journal, part) as journal_file:
         for rows, answer in answers:
             if answer is None:

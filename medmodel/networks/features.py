@@ -59,10 +59,13 @@ def extract(
     store = _Store(prepared.folder, len(prepared.pixels))
     lock = _wait_for_lock(store, job)
     try:
+        done = store.trusted  # this much need not be computed
+        job.progress("features", done, store.count)
         for rows, features in _batches(store, prepared.pixels, preprocessing):
             if on_batch:
                 on_batch(rows, features)
-            job.progress("features", store.done, store.count)
+            done = max(done, store.done)
+            job.progress("features", done, store.count)
             if job.cancelled():
                 store.mark()
                 raise Cancelled(_("Computing features was given up on request."))

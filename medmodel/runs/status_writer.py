@@ -176,7 +176,8 @@ class StatusWriter:
         """
         changes: dict[str, Any] = {"seconds_left": None}
         if self._plan is not None:
-            left, share = self._plan.progress(phase, done, total)
+            with self._state_lock:
+                left, share = self._plan.progress(phase, done, total)
             place, parts = self._plan.place + 1, len(self._plan.parts)
             changes = {"seconds_left": left, "share": share}
             changes |= {"part": place, "parts": parts}
@@ -289,6 +290,10 @@ class StatusWriter:
             with self._state_lock:
                 self._changed = False
                 self._status = replace(self._status, heartbeat=time.time())
+                if self._plan is not None and self._status.state is RunStatus.RUNNING:
+                    # Also while a phase tells nothing for long.
+                    left, share = self._plan.now()
+                    self._status = replace(self._status, seconds_left=left, share=share)
                 status = self._status
             if status.state is RunStatus.RUNNING and self.stop_requested:
                 # The first step of a network may take long: nobody shall press again.

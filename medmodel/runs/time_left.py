@@ -1,8 +1,9 @@
 """Time left of a run: one estimate over all its phases.
 
 Earlier runs of this workspace say how long a unit of each phase takes (an image, a
-step); before the first one there are guesses for a small machine. What is measured in
-the present phase corrects the guesses for the later ones.
+step) and how long the phase needs to start; before the first one there are guesses for
+a small machine. How much slower or faster than that this run goes on the whole, its
+pace, corrects what is to come: one phase alone would say too much of all the others.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medmodel.core.storage import read_if_whole, write_json
 
 FILE = "speeds.json"
+START = " start"
+"""Behind the key of a phase: how long it needs to start."""
 _FEWEST_UNITS = 3
-"""Units after which the speed of a phase is measured: the first compiles."""
-_MOST_CORRECTION = 4.0
+"""Units after which the speed of a phase is measured; one stands for the guess."""
+_TRUST = 0.1
+"""Share of the whole plan that stands for the guesses in the pace."""
+_MOST_PACE = 10.0
+_OVERDUE = 0.25
+"""Share of a guess, or of the time spent, that is left of what should have ended."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +37,31 @@ class Part:
         units: Images or steps; 0 for a phase that only takes time.
         seconds: Guess for one unit, for the whole phase if it has none.
         key: Under which its speed is kept for later runs; empty for not at all.
+        start: Guess for what comes before the first unit, in seconds.
     """
 
     phase: str
     units: int
     seconds: float
     key: str = ""
+    start: float = 0.0
 
     @property
     def guess(self) -> float:
         """Guess for the whole phase, in seconds."""
-        return self.seconds * max(self.units, 1)
+        return self.start + self.seconds * max(self.units, 1)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What a phase has shown of its speed: units since its first, and their seconds."""
+
+    units: int = 0
+    seconds: float = 0.0
+
+    @property
+    def enough(self) -> bool:
+        return self.units >= _FEWEST_UNITS and self.seconds > 0
 
 
 class TimeLeft:
@@ -64,10 +85,11 @@ class TimeLeft:
             self._speeds = read_if_whole(file, dict[str, float]) or {}
         self.parts = [self._with_speed(part) for part in parts]
         self.place = -1
-        self._began = self._entered = clock()
+        self._planned = True
+        self._taken = self._guessed = 0.0  # seconds of what was measured, and its guess
+        self._began = clock()
         self._first: tuple[int, float] | None = None
-        self._done = 0
-        self._correction = 1.0
+        self._begin(0, 0)
 
     @property
     def whole(self) -> float:
@@ -85,73 +107,117 @@ class TimeLeft:
 
         Args:
             phase: What is being done.
-            done: Finished units.
+            done: Finished units; at the first call those that need not be done.
             total: All units; 0 while unknown.
         """
-        if not self._enter(phase, done):
-            return None, self._share(None)
-        now, part = self._clock(), self.parts[self.place]
-        self._done = done
-        if self._first is None and done > 0:
-            self._first = (done, now)
-        seconds = self._unit_seconds(done, total, now)
-        if not part.units or not total:
-            left = max(part.guess - (now - self._entered), 0.1 * part.guess)
-        else:
-            left = seconds * (total - done)
+        self._planned = self._enter(phase, done, total)
+        if self._planned and done > self._done:
+            self._done, self._moved = done, self._clock()
+            self._first = self._first or (done, self._moved)
+        if self._planned:
+            self._total = total
+        return self.now()
+
+    def now(self) -> tuple[float | None, float]:
+        """As `progress` at this moment, without any news."""
+        if not self._planned or self.place < 0:
+            return None, self._share(sum(p.guess for p in self.parts[self.place :]))
         later = sum(p.guess for p in self.parts[self.place + 1 :])
-        left += later * self._correction
+        pace = self._pace()
+        left = self._left_of_part(pace) + pace * later
         return left, self._share(left)
 
-    def _enter(self, phase: str, done: int) -> bool:
+    def _begin(self, done: int, total: int) -> None:
+        self._entered = self._moved = self._clock()
+        self._before = self._done = done
+        self._total = total
+        self._first = None
+
+    def _enter(self, phase: str, done: int, total: int) -> bool:
         """Goes on to the part of this name; False if there is none."""
         again = done < self._done  # the same phase once more, with other images
-        if self.place >= 0 and self.parts[self.place].phase == phase and not again:
+        here = self.place >= 0 and self.parts[self.place].phase == phase
+        if here and not again:
             return True
         for place in range(self.place + 1, len(self.parts)):
             if self.parts[place].phase == phase:
-                self._keep_speed()
-                self.place, self._entered = place, self._clock()
-                self._first, self._done = None, done
+                self._end_part()
+                self.place = place
+                self._begin(done, total)
                 return True
-        return self.place >= 0 and self.parts[self.place].phase == phase
+        if here:
+            self._begin(done, total)
+        return here
 
-    def _unit_seconds(self, done: int, total: int, now: float) -> float:
-        """Of one unit of this part: measured once there is enough to measure."""
-        guess = self.parts[self.place].seconds * self._correction
-        if self._first is None or done - self._first[0] < _FEWEST_UNITS:
-            return guess
-        measured = (now - self._first[1]) / (done - self._first[0])
-        if self.parts[self.place].seconds > 0 and measured > 0:
-            ratio = measured / self.parts[self.place].seconds
-            self._correction = min(max(ratio, 1 / _MOST_CORRECTION), _MOST_CORRECTION)
-        return measured
+    def _left_of_part(self, pace: float) -> float:
+        """Seconds left of the present part."""
+        now, part, measured = self._clock(), self.parts[self.place], self._measured()
+        if not part.units or not self._total:
+            spent = now - self._entered
+            return max(pace * part.guess - spent, _OVERDUE * spent)
+        guess = pace * part.seconds
+        known = measured if measured.enough else _Measured()
+        rate = (guess + known.seconds) / (1 + known.units)
+        left = rate * (self._total - self._done)
+        if self._first is None:
+            left += pace * part.start
+        return max(left - (now - self._moved), _OVERDUE * left)
 
-    def _share(self, left: float | None) -> float:
+    def _measured(self) -> _Measured:
+        if self._first is None:
+            return _Measured()
+        return _Measured(self._done - self._first[0], self._moved - self._first[1])
+
+    def _pace(self) -> float:
+        """How much longer everything takes than was guessed."""
+        taken, guessed = self._taken, self._guessed
+        measured = self._measured()
+        if measured.enough:
+            taken += measured.seconds
+            guessed += measured.units * self.parts[self.place].seconds
+        prior = _TRUST * self.whole
+        if prior + guessed <= 0:
+            return 1.0
+        pace = (prior + taken) / (prior + guessed)
+        return min(max(pace, 1 / _MOST_PACE), _MOST_PACE)
+
+    def _share(self, left: float) -> float:
         spent = self._clock() - self._began
-        if left is None:
-            left = sum(p.guess for p in self.parts[max(self.place, 0) :])
         return spent / (spent + left) if spent + left > 0 else 0.0
 
     def _with_speed(self, part: Part) -> Part:
         seconds = self._speeds.get(part.key, part.seconds)
-        return Part(part.phase, part.units, max(seconds, 0.0), part.key)
+        start = self._speeds.get(part.key + START, part.start)
+        return replace(part, seconds=max(seconds, 0.0), start=max(start, 0.0))
 
-    def _keep_speed(self) -> None:
-        """Remembers how long a unit of the part that ends took."""
-        if self.place < 0 or self._file is None:
+    def _end_part(self) -> None:
+        """Adds what the part showed to the pace, and keeps its speed for later runs."""
+        if self.place < 0:
             return
-        part, seconds = self.parts[self.place], self._clock() - self._entered
-        units = self._done if part.units else 1
+        part, measured = self.parts[self.place], self._measured()
+        seconds = self._clock() - self._entered
+        units = self._done - self._before if part.units else 1
+        speed = {part.key: seconds / units} if units else {}
+        if part.units and measured.enough and self._first is not None:
+            rate = measured.seconds / measured.units
+            start = self._first[1] - self._entered
+            start -= rate * (self._first[0] - self._before)
+            speed = {part.key: rate, part.key + START: max(start, 0.0)}
+            self._taken += measured.seconds
+            self._guessed += measured.units * part.seconds
         # Too few say nothing; a phase that found all its results did not work.
-        if part.key and units and (not part.units or units >= _FEWEST_UNITS):
-            self._speeds[part.key] = seconds / units
-            known = read_if_whole(self._file, dict[str, float]) or {}
-            # On a full disk the next run guesses: no reason to end this one.
-            with contextlib.suppress(OSError):
-                write_json(self._file, known | {part.key: self._speeds[part.key]})
+        if part.key and speed and (not part.units or units >= _FEWEST_UNITS):
+            self._keep(speed)
+
+    def _keep(self, speed: dict[str, float]) -> None:
+        if self._file is None:
+            return
+        known = read_if_whole(self._file, dict[str, float]) or {}
+        # On a full disk the next run guesses: no reason to end this one.
+        with contextlib.suppress(OSError):
+            write_json(self._file, known | speed)
 
     def finish(self) -> None:
         """Keeps the speed of the last phase."""
-        self._keep_speed()
-        self.place = len(self.parts)
+        self._end_part()
+        self.place, self._planned = len(self.parts), False

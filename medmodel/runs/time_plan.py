@@ -13,11 +13,17 @@ _FEATURES = 0.015
 """Seconds per image of 128 by 128 pixels through the frozen network, two cores."""
 _STEP_PIXEL = 4e-7
 """Seconds per pixel of a training step through a small network, two cores."""
-_HEAD_PASS = 5e-5
-_PILOT = 40.0
-_COPIES = 0.0005
-_REFERENCE = 0.02
-"""Seconds per image to fit what tells familiar images from others."""
+_BUILD = 3.0
+"""Seconds until a network is built, or read, and has answered for the first time."""
+_HEAD_PASS = 5e-4
+_PILOT_IMAGES, _PILOT_COST = 750, 4
+"""Images of the pilot at most, and what trying an image at both sizes costs, in images
+of 128 by 128 pixels."""
+_COPIES = 0.01
+_FITTED, _JUDGED, _CROSS_FITTED, _FEWEST_FOLDS = 1000, 400, 6000, 5
+"""Images of the out-of-distribution detector, and how its cross-fit is divided."""
+_FOLD = 0.003
+"""Seconds per image and fold of that cross-fit."""
 
 
 def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
@@ -35,28 +41,49 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     training = max(images - held_out, 1)
     parts = [Part("checking", images, _CHECK, "checking")]
     if config.training == "frozen" and not config.size:
-        parts.append(Part("pilot", 0, _PILOT, f"pilot-{config.model}"))
+        tried = _PILOT_COST * min(images, _PILOT_IMAGES)
+        parts.append(Part("pilot", tried, _FEATURES, f"pilot-{config.model}", _BUILD))
     parts.append(Part("preparing", images, _PREPARE, f"preparing-{side}"))
     if config.training != "scratch":
-        parts.append(Part("features", images, network_seconds, f"features-{network}"))
+        key = f"features-{network}"
+        parts.append(Part("features", images, network_seconds, key))
     parts += [
         _training_part(config, training, network),
-        Part("copies", 0, _COPIES * images),
+        Part("copies", 0, _BUILD + _COPIES * images, f"copies-{network}-{images}"),
         Part("evaluating", held_out, network_seconds, f"evaluating-{network}"),
+        *_reference_parts(config, images, training),
     ]
-    if config.training != "frozen":
-        known = Part("evaluating", images, network_seconds, f"reference-{side}")
-        parts.append(known)
-    fit = Part("reference", 0, _REFERENCE * images, f"reference-of-{images}")
-    parts.append(fit)
     return TimeLeft(parts, workspace / FILE)
 
 
 def _training_part(config: TrainConfig, images: int, network: str) -> Part:
     if config.training == "frozen":
-        # The time of a pass grows with the images: it is kept per image.
-        return Part("training", config.epochs, _HEAD_PASS * images)
+        # The time of a pass grows with the images.
+        seconds, key = _HEAD_PASS * images, f"training-{network}-{images}"
+        return Part("training", config.epochs, seconds, key)
     steps = -(-images // config.batch_size)
     seconds = _STEP_PIXEL * config.batch_size * config.size**2
     key = f"training-{network}-{config.batch_size}"
-    return Part("training", config.epochs * steps, seconds, key)
+    return Part("training", config.epochs * steps, seconds, key, _BUILD)
+
+
+def _reference_parts(config: TrainConfig, images: int, training: int) -> list[Part]:
+    """What tells familiar images from others is fitted after the last prediction."""
+    fitted = min(training, _FITTED)
+    # One fit of all images before the cross-fit, and one after it.
+    fits = reference_folds(fitted) + 2
+    fit = Part("reference", fits, _FOLD * fitted, f"reference-of-{fitted}")
+    if config.training == "frozen":
+        return [fit]
+    judged = min(round(images * config.val_fraction), _JUDGED)
+    key = f"reference-{min(config.size, 128)}"
+    return [
+        Part("evaluating", fitted, _FEATURES, key, _BUILD),
+        Part("evaluating", judged, _FEATURES, key),
+        fit,
+    ]
+
+
+def reference_folds(fitted: int) -> int:
+    """Folds of the detector's cross-fit, where each image is a patient's of its own."""
+    return min(max(_FEWEST_FOLDS, _CROSS_FITTED // max(fitted, 1)), fitted)

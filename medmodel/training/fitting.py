@@ -96,6 +96,7 @@ def _descend(
     before = reporter.status.step
     planned = before + (config.epochs - finished) * steps
     status = StatusCallback(reporter, before, planned)
+    reporter.progress("training", 0, 0)
     reporter.update(steps=planned)
     try:
         model.fit(

@@ -90,9 +90,14 @@ def choose_size(
     choice = read_if_whole(cache, InputSizeChoice)
     if choice is not None:
         return choice
-    losses = {
-        size: _pilot(run, reporter, index, table, size) for size in (smaller, larger)
-    }
+    rows = sorted(_drawn(table, run.config.seed))
+    pilot = table.iloc[rows].reset_index(drop=True)
+    costs = [round(len(rows) * (size / USUAL) ** 2) for size in (smaller, larger)]
+    losses = {}
+    for size, before in ((smaller, 0), (larger, costs[0])):
+        job = _told(reporter, size, (before, sum(costs)), len(rows))
+        losses[size] = _pilot(run, reporter, index, (pilot, size), job)
+    reporter.progress("pilot", sum(costs), sum(costs))
     size_choice = larger_if_better(losses)
     write_json(cache, size_choice)
     return size_choice
@@ -148,24 +153,49 @@ def _usual_side(index: Index) -> float:
     return float(np.median(index.readable[["width", "height"]].max(axis=1)))
 
 
-def _pilot(
-    run: Run, reporter: StatusWriter, index: Index, table: pd.DataFrame, size: int
-) -> np.ndarray:
-    """Log losses of some validation images after learning from some training images."""
-    config = run.config
-    rows = sorted(_drawn(table, config.seed))
-    preprocessing = config.preprocessing(size)
+def _told(
+    reporter: StatusWriter, size: int, place: tuple[int, int], images: int
+) -> Job:
+    """The work on one size as a part of the whole pilot.
 
-    def progress(phase: str, done: int, total: int) -> None:
-        reporter.progress("pilot", 0, 0)
+    Args:
+        reporter: Told about progress.
+        size: In pixels.
+        place: What the sizes before it cost, and all sizes, in images of `USUAL` size.
+        images: How many images are tried.
+    """
+    before, total = place
+
+    def progress(phase: str, done: int, count: int) -> None:
+        finished = done if phase == "features" else 0
+        cost = round(finished * (size / USUAL) ** 2)
+        reporter.progress("pilot", min(before + cost, total), total)
         reporter.update(
-            message=_(
-                "Trying {side} px on {images} images.", side=size, images=len(rows)
-            )
+            message=_("Trying {side} px on {images} images.", side=size, images=images)
         )
 
-    job = Job(progress, reporter.job.cancelled)
-    pilot = table.iloc[rows].reset_index(drop=True)
+    return Job(progress, reporter.job.cancelled)
+
+
+def _pilot(
+    run: Run,
+    reporter: StatusWriter,
+    index: Index,
+    tried: tuple[pd.DataFrame, int],
+    job: Job,
+) -> np.ndarray:
+    """Log losses of some validation images after learning from some training images.
+
+    Args:
+        run: The run.
+        reporter: Whose curves are to begin anew afterwards.
+        index: The data set.
+        tried: The images' rows, and their size in pixels.
+        job: Told about progress.
+    """
+    config = run.config
+    pilot, size = tried
+    preprocessing = config.preprocessing(size)
     prepared = prepare(index.folder, pilot, preprocessing, job)
     classes = sorted(set(prepared.table["label"]))
     context = TrainingContext(run, config, reporter, classes, preprocessing, prepared)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medmodel.core.job import Job
 from medmodel.data.datasets import load_index
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation.ood.detector import FILE_NAME
@@ -22,6 +23,8 @@ LOOKED_AT = 128
 """Largest size in pixels at which images are compared beside a model that does not
 have the frozen network's features itself."""
 MOST_VALIDATION = 400
+_PIECE = 64
+"""Images between two reports of progress."""
 _GREY = 6
 """Images whose channels differ by less on average are grey, of 255: JPEG files that
 are stored in colour differ by a little."""
@@ -57,7 +60,6 @@ def write_reference(context: TrainingContext) -> None:
         neighbours, of_neighbours = fitted, of_fitted
     pixels, samples = context.prepared.pixels, context.prepared.table
     names = samples.loc[neighbours, ["path", "label"]]
-    context.reporter.progress("reference", 0, 0)
     detector = fit_detector(
         ood_vectors(of_fitted, pixels[fitted]),
         ood_vectors(of_judged, pixels[judged]),
@@ -65,6 +67,8 @@ def write_reference(context: TrainingContext) -> None:
         list(names.itertuples(index=False, name=None)),
         _origin(context, size, own=frozen),
         (_patients(samples.loc[fitted]), _patients(samples.loc[judged])),
+        # Not asked whether to stop: a model without this file is not whole.
+        Job(context.reporter.progress),
     )
     detector.save(context.run.folder / FILE_NAME)
 
@@ -87,10 +91,11 @@ def _frozen_features(
     context: TrainingContext, rows: np.ndarray, size: int
 ) -> np.ndarray:
     pieces = []
-    for start in range(0, len(rows), 256):
+    for start in range(0, len(rows), _PIECE):
         context.reporter.progress("evaluating", start, len(rows))
-        piece = rows[start : start + 256]
+        piece = rows[start : start + _PIECE]
         pieces.append(frozen_features(context.prepared.pixels[piece], size))
+    context.reporter.progress("evaluating", len(rows), len(rows))
     return np.concatenate(pieces)
 
 

@@ -207,6 +207,8 @@ def _learn(
     if is_trained(context.run):
         return
     reporter = context.reporter
+    if context.config.training == "scratch":
+        reporter.progress("training", 0, 0)  # its first steps tell the precision
     precision = precision_for(context, lambda: build(context))
     write_environment(context, size_choice, precision, device)
     reporter.update(precision=precision.policy)
@@ -214,7 +216,6 @@ def _learn(
         train_instant(context)
     else:
         keras.config.set_dtype_policy(precision.policy)
-        reporter.progress("training", 0, 0)
         fit(context, strategy)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from medmodel.core.config import config_for
+from medmodel.evaluation.ood.fitting import folds_of
 from medmodel.runs import time_left
 from medmodel.runs.time_left import Part, TimeLeft
-from medmodel.runs.time_plan import time_plan
+from medmodel.runs.time_plan import reference_folds, time_plan
 
 
 class Clock:
@@ -36,23 +37,88 @@ def test_guesses_of_all_phases_at_first() -> None:
     assert left == 10 + 40 + 5 + 3 and share == 0
 
 
-def test_what_is_measured_corrects_the_later_phases() -> None:
+def test_the_pace_of_what_is_measured_corrects_the_rest() -> None:
     clock = Clock()
     plan = TimeLeft(PARTS, clock=clock)
+    plan.progress("checking", 0, 10)
     for done in range(1, 6):
         clock.now = 100 + 2 * done  # twice as slow as guessed, after a slow start
         left, share = plan.progress("checking", done, 10)
-    assert left == pytest.approx(2 * 5 + 2 * 48)
-    assert share == pytest.approx(110 / (110 + 106))
+    # A tenth of the plan stands for the guesses: 4 images in 8 s were guessed as 4 s.
+    pace = (5.8 + 8) / (5.8 + 4)
+    # One image as guessed, four as measured.
+    rate = (pace + 8) / (1 + 4)
+    assert left == pytest.approx(5 * rate + 48 * pace)
+    assert left is not None and share == pytest.approx(110 / (110 + left))
 
 
-def test_a_correction_has_its_limits() -> None:
+def test_the_pace_is_that_of_all_phases() -> None:
     clock = Clock()
     plan = TimeLeft(PARTS, clock=clock)
-    for done in range(1, 6):
-        clock.now = 100 * done
-        left, _ = plan.progress("checking", done, 10)
-    assert left == pytest.approx(500 + 4 * 48)
+    for phase, total, seconds in (("checking", 10, 3.0), ("training", 20, 2.0)):
+        plan.progress(phase, 0, total)
+        for done in range(1, total + 1):
+            clock.now += seconds
+            plan.progress(phase, done, total)
+    left, _ = plan.progress("evaluating", 0, 5)
+    # 9 images in 27 s, 19 steps in 38 s, guessed as 9 s and 38 s.
+    assert left == pytest.approx(8 * (5.8 + 27 + 38) / (5.8 + 9 + 38))
+
+
+def test_a_phase_whose_results_are_there_says_nothing_of_the_others(
+    tmp_path: Path,
+) -> None:
+    clock, file = Clock(), tmp_path / "speeds.json"
+    plan = TimeLeft(PARTS, file, clock)
+    plan.progress("checking", 6, 10)
+    for done in (10, 10, 10, 10):
+        clock.now += 0.001
+        plan.progress("checking", done, 10)
+    left, _ = plan.progress("training", 0, 20)
+    assert left == 40 + 8
+    # Four images in next to no time are a speed; none are none.
+    assert json.loads(file.read_text()) == {"checking": pytest.approx(0.001)}
+    other = TimeLeft(PARTS, tmp_path / "other.json", clock)
+    other.progress("checking", 10, 10)
+    other.progress("training", 0, 20)
+    assert not (tmp_path / "other.json").exists()
+
+
+@pytest.mark.parametrize(("seconds", "pace"), [(1000.0, 10.0), (1e-4, 0.1)])
+def test_a_pace_has_its_limits(seconds: float, pace: float) -> None:
+    clock = Clock()
+    plan = TimeLeft(
+        [Part("checking", 1000, 1.0), Part("training", 1, 1.0)], None, clock
+    )
+    for done in range(1001):
+        clock.now += seconds
+        plan.progress("checking", done, 1000)
+    assert plan.progress("training", 0, 1)[0] == pytest.approx(pace)
+
+
+def test_what_is_told_late_is_counted_down_meanwhile() -> None:
+    clock = Clock()
+    plan = TimeLeft(PARTS, clock=clock)
+    plan.progress("training", 0, 20)
+    clock.now = 25
+    assert plan.now()[0] == 40 - 25 + 8
+    clock.now = 1000  # but never to nothing
+    assert plan.now()[0] == 10 + 8
+    assert plan.now()[1] == pytest.approx(1000 / 1018)
+
+
+def test_a_phase_may_need_time_to_start(tmp_path: Path) -> None:
+    clock, file = Clock(), tmp_path / "speeds.json"
+    parts = (Part("training", 20, 1.0, "training", 5.0), Part("evaluating", 1, 1.0))
+    plan = TimeLeft(parts, file, clock)
+    assert plan.progress("training", 0, 20)[0] == 5 + 20 + 1
+    for done in range(1, 21):
+        clock.now = 30 + done  # the first unit is one, the rest was the start
+        left, _ = plan.progress("training", done, 20)
+    assert left == 1
+    plan.progress("evaluating", 0, 1)
+    assert json.loads(file.read_text()) == {"training": 1.0, "training start": 30.0}
+    assert TimeLeft(parts, file, clock).whole == 30 + 20 + 1
 
 
 def test_the_same_phase_with_other_images_is_the_next_part() -> None:
@@ -79,8 +145,8 @@ def test_a_phase_of_unknown_length_counts_its_guess_down() -> None:
     plan.progress("pilot", 0, 0)
     clock.now = 30
     assert plan.progress("pilot", 0, 0)[0] == 10
-    clock.now = 300
-    assert plan.progress("pilot", 0, 0)[0] == 4
+    clock.now = 300  # four fifths, as far as anybody can tell
+    assert plan.progress("pilot", 0, 0)[0] == 75
 
 
 def test_the_next_run_knows_the_speed_of_this_one(tmp_path: Path) -> None:
@@ -108,7 +174,7 @@ def test_a_clock_that_stands_still_corrects_nothing() -> None:
     plan = TimeLeft(PARTS, clock=Clock())
     for done in range(1, 6):
         left, _ = plan.progress("checking", done, 10)
-    assert left == 40 + 5 + 3
+    assert left == 5 + 40 + 5 + 3
 
 
 def test_a_full_disk_ends_no_run(
@@ -140,3 +206,14 @@ def test_the_plan_ends_with_what_follows_the_last_prediction(
     assert left == pytest.approx(sum(part.guess for part in later))
     left, share = plan.progress("reference", 0, 0)
     assert left is not None and left > 0 and share < 1
+
+
+@pytest.mark.parametrize("images", [1, 2, 5, 6, 312, 1000])
+def test_the_plan_has_the_folds_of_the_fit(images: int) -> None:
+    assert reference_folds(images) == folds_of(images, images)
+
+
+def test_a_fine_tuned_run_computes_features_before_it_learns(tmp_path: Path) -> None:
+    config = config_for("custom", "/data/lungs")
+    phases = [part.phase for part in time_plan(config, 1000, tmp_path).parts]
+    assert phases.index("features") + 1 == phases.index("training")

@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from medmodel.core.config import config_for
+from medmodel.core.job import Job
 from medmodel.data.datasets import Index, index_dataset
 from medmodel.data.splits import assign_splits
 from medmodel.runs.run import RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import input_size
 from tests.conftest import draw_class_folders
+
+
+class Progress(StatusWriter):
+    """Remembers what was told of the pilot."""
+
+    told: list[tuple[str, int, int]]
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        self.told = [*getattr(self, "told", []), (phase, done, total)]
 
 
 def chosen(folder: Path, **changes: object) -> input_size.InputSizeChoice:
@@ -98,9 +109,14 @@ def test_pilot_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     folder = draw_class_folders(tmp_path / "data" / "large", size=230)
     asked: list[int] = []
 
-    def pilot(_run: object, _reporter: object, index: Index, *rest: object) -> object:
-        asked.append(int(str(rest[-1])))
-        return np.full(5, 0.9 if rest[-1] == 128 else 0.4)
+    def pilot(
+        _run: object, _reporter: object, _index: Index, tried: Any, job: Job
+    ) -> object:
+        images, size = tried
+        asked.append(size)
+        job.progress("preparing", len(images), len(images))
+        job.progress("features", len(images), len(images))
+        return np.full(5, 0.9 if size == 128 else 0.4)
 
     monkeypatch.setattr(input_size, "_pilot", pilot)
     first, second = chosen(folder), chosen(folder)
@@ -108,6 +124,21 @@ def test_pilot_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert first.size == 224
     assert asked == [128, 224]
     assert chosen(folder, seed=1).size == 224 and len(asked) == 4
+
+
+def test_the_pilot_is_one_phase_in_which_large_images_count_more(
+    class_folders: Path,
+) -> None:
+    run = RunStore().create(config_for("instant", str(class_folders)))
+    reporter = Progress(run)
+    with reporter:
+        for size, before in ((128, 0), (224, 20)):
+            job = input_size._told(reporter, size, (before, 81), 20)
+            job.progress("preparing", 20, 20)
+            job.progress("features", 10, 20)
+            job.progress("features", 20, 20)
+    done = [0, 10, 20, 20, 51, 81]  # (224 / 128) ** 2 is 3.06
+    assert reporter.told == [("pilot", images, 81) for images in done]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.core.job import UNATTENDED, Job
 from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.evaluation.ood.neighbours import nearest_neighbours
 from medmodel.evaluation.ood.residuals import (
@@ -43,6 +45,7 @@ def fit_detector(
     names: Any,
     origin: Origin,
     patients: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    job: Job = UNATTENDED,
 ) -> OodDetector:
     """A detector from the vectors of a run's images.
 
@@ -54,12 +57,20 @@ def fit_detector(
         origin: Where the vectors come from.
         patients: Whose each training and each validation image is, (n,) and (v,);
             every image is a patient's of its own by default.
+        job: Told ("reference", fits done, all): of all images, of the cross-fit, and
+            of all again.
     """
-    directions = Directions.of(training)
-    mean, scale = directions.mean, directions.scale
     if patients is None:
         patients = np.arange(len(training)), np.arange(len(validation))
-    left_out = cross_fitted_log_residuals(training, patients[0])
+    fits = folds_of(len(training), len(np.unique(patients[0]))) + 2
+    job.progress("reference", 0, fits)
+    directions = Directions.of(training)
+    mean, scale = directions.mean, directions.scale
+
+    def fitted(folds: int) -> None:
+        job.progress("reference", 1 + folds, fits)
+
+    left_out = cross_fitted_log_residuals(training, patients[0], fitted)
     logs = np.concatenate([directions.log_residuals(validation), left_out])
     # Percentiles: one image that is far off must not let others of its kind pass.
     centre = np.median(logs, axis=0)
@@ -89,28 +100,39 @@ def fit_detector(
     )
 
 
-def cross_fitted_log_residuals(training: Floats, patients: NDArray[Any]) -> Floats:
+def folds_of(images: int, patients: int) -> int:
+    """Folds of the cross-fit of so many training images of so many patients."""
+    return min(max(_FEWEST_FOLDS, _CROSS_FITTED // images), patients)
+
+
+def cross_fitted_log_residuals(
+    training: Floats,
+    patients: NDArray[Any],
+    fitted: Callable[[int], None] = lambda folds: None,
+) -> Floats:
     """Log residuals of training images by directions found without their patients.
 
     Args:
         training: (n, d).
         patients: Whose each image is, (n,).
+        fitted: Told how many folds are done.
 
     Returns:
         (m, 7); m is n, or 0 where fewer than 2 images would be left to find directions.
     """
     distinct, number = np.unique(patients, return_inverse=True)
-    folds = max(_FEWEST_FOLDS, _CROSS_FITTED // len(training))
-    folds = min(folds, len(distinct))
+    folds = folds_of(len(training), len(distinct))
     # Patients come by name or number, which may mean something.
     order = np.random.default_rng(0).permutation(len(distinct))
     fold = (order % folds)[number]
     residuals = []
     for at in range(folds):
+        fitted(at)
         rest = training[fold != at]
         if len(rest) >= 2:
             directions = Directions.of(rest)
             residuals.append(directions.log_residuals(training[fold == at]))
+    fitted(folds)
     if not residuals:
         return np.empty((0, len(DEPTHS) + 1), np.float32)
     return np.concatenate(residuals).astype(np.float32)
