@@ -525,7 +525,7 @@ class LiveRun {
   }
 
   saveHistory() {
-    const lines = [EPOCH_COLUMNS.join(",")];
+    const lines = [EPOCH_COLUMNS.join(",").replaceAll("accuracy", this.texts.curves.metric)];
     this.epochs[0].forEach((_, i) => lines.push(this.epochs.map((column) => column[i] ?? "").join(",")));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));

@@ -26,6 +26,7 @@ from medmodel.runs import queue
 from medmodel.runs.live import Tail
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus, Status
+from medmodel.runs.tables import named_columns
 
 LOOK_EVERY = 0.3
 """Seconds between two looks at a run."""
@@ -103,7 +104,8 @@ def follow(run: Run, store: RunStore, look: Look) -> Status:
     Raises:
         RunError: The run was deleted meanwhile.
     """
-    tail = Tail(run.history_path, _EPOCH)
+    names = named_columns(run, _EPOCH)
+    tail = Tail(run.history_path, names)
     epoch: dict[str, float] | None = None
     before: tuple[Any, ...] | None = None
     queue_seen = 0.0
@@ -116,7 +118,7 @@ def follow(run: Run, store: RunStore, look: Look) -> Status:
         while True:
             status = run.status
             for row in tail.read()[1]:
-                epoch = dict(zip(_EPOCH, row, strict=True))
+                epoch = dict(zip(names, row, strict=True))
             now = (*(getattr(status, name) for name in _SHOWN), epoch)
             if now != before:
                 look(status, epoch)
@@ -176,6 +178,14 @@ def _epoch_words(status: Status, epoch: dict[str, float] | None) -> str:
     """The last finished epoch of a run in training; "" in other phases."""
     if epoch is None or status.phase != "training":
         return ""
+    if "val_dice" in epoch:
+        return _(
+            "Epoch {epoch:.0f} of {epochs}: loss {loss}, validation loss {val_loss}, "
+            "validation Dice {val_dice}",
+            epoch=epoch["epoch"],
+            epochs=status.epochs,
+            **{name: _number(epoch[name]) for name in ("loss", "val_loss", "val_dice")},
+        )
     return _(
         "Epoch {epoch:.0f} of {epochs}: loss {loss}, validation loss {val_loss}, "
         "validation accuracy {val_accuracy}",

@@ -27,6 +27,11 @@ MODEL_NAMES: dict[str, str] = {
     "convnext_tiny": N_("ConvNeXtTiny (Keras)"),
     "mobilenetv2": N_("MobileNetV2 (Keras)"),
 }
+SEGMENTATION_MODELS: dict[str, str] = {
+    "unet_lite0": N_("U-Net on EfficientNet-Lite0, pretrained on ImageNet, offline"),
+    "compact_unet": N_("Compact U-Net, from scratch"),
+}
+"""Networks that give every pixel a class; the others give the whole image one."""
 SETTING_TITLES = {
     "dataset": N_("Data set"),
     "recipe": N_("Recipe"),
@@ -107,7 +112,7 @@ class TrainConfig:
         dataset: Absolute path of the data set's folder.
         name: What people call the run; may be empty.
         recipe: Key of `RECIPES` from which the settings started.
-        model: Key of `MODEL_NAMES`.
+        model: Key of `MODEL_NAMES`, or of `SEGMENTATION_MODELS`.
         training: `"frozen"` learns a linear layer on pretrained features,
             `"fine_tune"` then unfreezes all, `"scratch"` starts from random weights.
         weights: Path of a local weights file for Keras models, or `imagenet` to let
@@ -160,6 +165,16 @@ class TrainConfig:
     patient_pattern: str = ""
     folds: int = 1
     fold: int = 1
+
+    @property
+    def segments(self) -> bool:
+        """Whether it is a segmentation, which learns from masks, not from classes."""
+        return self.model in SEGMENTATION_MODELS
+
+    @property
+    def metric(self) -> Literal["accuracy", "dice"]:
+        """What is followed beside the loss, and heads its columns in the tables."""
+        return "dice" if self.segments else "accuracy"
 
     @property
     def title(self) -> str:
@@ -267,6 +282,16 @@ class TrainConfig:
             problems["training"] = _(
                 "Frozen training needs pretrained features: choose efficientnet_lite0."
             )
+        if self.recipe == "segmentation" and not self.segments:
+            problems["model"] = _(
+                "The recipe Segmentation needs a network for it: {choices}.",
+                choices=", ".join(SEGMENTATION_MODELS),
+            )
+        if self.model == "compact_unet" and self.training == "fine_tune":
+            problems["training"] = _(
+                "The compact U-Net has no pretrained weights: train all layers from "
+                "scratch."
+            )
         if self.training == "frozen" and self.augmentation.active:
             problems["augmentation"] = _(
                 "Frozen training reads each image once: switch augmentation off, "
@@ -293,7 +318,7 @@ _RANGES: list[tuple[str, float, float]] = [
     ("folds", 1, 20),
 ]
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "model": tuple(MODEL_NAMES),
+    "model": (*MODEL_NAMES, *SEGMENTATION_MODELS),
     "training": get_args(Training),
     "fit": get_args(Fit),
     "colour": get_args(Colour),
@@ -370,6 +395,24 @@ RECIPES: dict[str, Recipe] = {
             "fit": "stretch",
             "epochs": 10,
             "class_weights": False,
+        },
+    ),
+    "segmentation": Recipe(
+        N_("Segmentation"),
+        N_(
+            "A U-Net outlines lesions pixel by pixel. It learns from masks: folders "
+            "images and masks with files of the same names."
+        ),
+        {
+            "model": "unet_lite0",
+            "training": "fine_tune",
+            "size": 192,
+            "epochs": 12,
+            "batch_size": 8,
+            "learning_rate": 2e-3,
+            "augmentation": MEDICAL_AUGMENTATION,
+            "class_weights": False,
+            "patience": 4,
         },
     ),
     "custom": Recipe(

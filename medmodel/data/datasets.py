@@ -37,6 +37,7 @@ from medmodel.data.index_table import (
 )
 from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.layout_choice import LayoutChoice, load_choice, save_choice
+from medmodel.data.segmentation import pairs
 from medmodel.language import SOURCE, _, speaking
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class Index:
         return sorted(set(self.readable["label"]))
 
     @property
+    def has_classes(self) -> bool:
+        """Whether there are classes of images to tell apart, and not only masks."""
+        return self.classes != [pairs.LABEL]
+
+    @property
     def fingerprint(self) -> str:
         """Hexadecimal digits that change when an image, a label or a split does."""
         digest = hashlib.blake2b(digest_size=16)
@@ -97,7 +103,8 @@ def index_dataset(
     """Looks at every file of a data set; opens only those that changed since.
 
     Raises:
-        DataError: The folder is gone, or holds fewer than two classes with images.
+        DataError: The folder is gone, or holds neither two classes with images nor
+            images with segmentation masks.
         Cancelled: By the job; what was finished is kept.
     """
     folder = folder.resolve()
@@ -125,7 +132,7 @@ def index_dataset(
     index = _to_index(folder, table)
     if load_choice(folder) != choice:  # somebody chose meanwhile
         return index_dataset(folder, job)
-    if len(index.classes) < 2:
+    if len(index.classes) < 2 and index.has_classes:
         write_table(place / _REJECTED, table, slicing)
         raise DataError(_too_few_classes(index))
     write_json(place / _SENTENCES, sentences)

@@ -18,6 +18,7 @@ from medmodel.data import image_stats, layout
 from medmodel.data.index_table import SampleRow
 from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.listing import IMAGE_SUFFIXES
+from medmodel.data.segmentation.mask_files import mask_problem
 from medmodel.imaging import channels, images, nifti_pair
 from medmodel.imaging.decoded_image import HEAD, DecodedImage
 from medmodel.language import SOURCE, _, speaking
@@ -37,7 +38,24 @@ def describe_files(
     """
     choice = Slicing(**slicing)
     root = Path(folder)
-    return [_describe(root, FileEntry(*file), choice) for file in files]
+    entries = [FileEntry(*file) for file in files]
+    return [_with_masks(root, f, _describe(root, f, choice)) for f in entries]
+
+
+def _with_masks(
+    folder: Path, file: FileEntry, rows: list[SampleRow]
+) -> list[SampleRow]:
+    """The same rows; those whose masks cannot be used say why."""
+    if not file.masks:
+        return rows
+    return [
+        row
+        if row.error
+        else row._replace(
+            error=mask_problem(folder, row.path, file.masks, (row.height, row.width))
+        )
+        for row in rows
+    ]
 
 
 def without_image(file: FileEntry, reason: str) -> SampleRow:

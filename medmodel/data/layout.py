@@ -12,9 +12,11 @@ certain is refused with a sentence, and what is left out is listed with its reas
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,10 +35,12 @@ from medmodel.data.layouts.layout_choice import (
 from medmodel.data.layouts.listing import (
     NOT_AN_IMAGE,
     Ignored,
+    Listing,
     image_folders,
     is_no_image,
     list_folder,
 )
+from medmodel.data.segmentation import pairs
 from medmodel.data.tables import manifest
 from medmodel.data.tables.columns import NO_COLUMNS, Table
 from medmodel.data.tables.split_lists import UNUSED, find_lists
@@ -46,15 +50,27 @@ from medmodel.data.tables.table_layout import (
     splits_from_folders,
 )
 from medmodel.data.tables.table_preview import guess_reading
-from medmodel.language import SOURCE, _, join_sentences, ngettext, speaking, translate
+from medmodel.language import (
+    N_,
+    SOURCE,
+    _,
+    join_sentences,
+    ngettext,
+    speaking,
+    translate,
+)
 
+NO_MASK = N_("no segmentation mask of the same name")
 _COUNTS_AS = "counts as class "
 _ORDINARY = {"hidden", NOT_AN_IMAGE}
 """Reasons that need no attention."""
 
 
 class FileEntry(NamedTuple):
-    """One file that may be an image, before it is opened; named as in `samples`."""
+    """One file that may be an image, before it is opened; named as in `samples`.
+
+    Where a data set has no classes but segmentation masks, each file has some.
+    """
 
     path: str
     label: str
@@ -62,6 +78,7 @@ class FileEntry(NamedTuple):
     bytes: int
     mtime_ns: int
     patient: str = ""
+    masks: tuple[str, ...] = ()
 
 
 class Layout(NamedTuple):
@@ -94,6 +111,9 @@ def read_layout(folder: Path) -> Layout:
     links are followed where they lead into the data folders. What a person chose counts
     before what names tell.
 
+    A folder without classes whose images have segmentation masks is read as a data set
+    of these.
+
     Raises:
         AmbiguousLayoutError: Folders or a table may be understood in two ways, or
             nobody knows what a table's columns mean; see `layout_preview`.
@@ -101,6 +121,46 @@ def read_layout(folder: Path) -> Layout:
     """
     listing = list_folder(folder)
     choice = load_choice(folder)
+    masks = pairs.pair_masks(listing.stats)
+    if not masks:
+        return _read_classes(folder, listing, choice)
+    left_out = list(listing.ignored)
+    with contextlib.suppress(DataError):
+        layout = _read_classes(folder, listing, choice)
+        if len({label_key(file.label) for file in layout.files}) > 1:
+            return layout
+    return _read_masks(replace(listing, ignored=left_out), masks, choice)
+
+
+def _read_masks(
+    listing: Listing, masks: Mapping[str, tuple[str, ...]], choice: LayoutChoice
+) -> Layout:
+    """A data set of images with masks, and no classes."""
+    used = pairs.mask_paths(masks)
+    ignored = [(path, why) for path, why in listing.ignored if path not in used]
+    files = []
+    for path in sorted(set(listing.paths) - used):
+        if path not in masks:
+            no_image = is_no_image(path.rpartition("/")[2])
+            ignored.append((path, NOT_AN_IMAGE if no_image else NO_MASK))
+            continue
+        stats = [listing.stats[tuple(p.split("/"))] for p in (path, *masks[path])]
+        files.append(
+            FileEntry(
+                samples.join(path),
+                pairs.LABEL,
+                pairs.split_of_path(path),
+                stats[0].st_size,
+                max(stat.st_mtime_ns for stat in stats),
+                masks=masks[path],
+            )
+        )
+    sentences = [description.of_masks(len(files))]
+    return Layout(files, ignored, sentences, choice)
+
+
+def _read_classes(folder: Path, listing: Listing, choice: LayoutChoice) -> Layout:
+    """A data set of classes, see `read_layout`."""
     stats, ignored, paths = listing.stats, listing.ignored, listing.paths
     tables, others = manifest.find_tables(folder, paths, choice.tables)
     unread = [path for path, reason in others if reason in (NO_COLUMNS, NOT_AN_IMAGE)]

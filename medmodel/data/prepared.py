@@ -305,7 +305,7 @@ def _decode_all(
     """Writes the array, then its facts, which it returns."""
     part, journal = place / "pixels.part", place / "chunks.jsonl"
     remove_temporaries(place, (part.name, "prepared.json"))
-    header = _header(len(paths), preprocessing)
+    header = array_header((len(paths), *preprocessing.shape))
     size = len(header) + len(paths) * int(np.prod(preprocessing.shape))
     failed, finished = _resume(part, journal, header, size)
     left = [(n, path) for n, path in enumerate(paths) if n not in finished]
@@ -370,10 +370,9 @@ class _Journal:
         self.settled = time.monotonic()
 
 
-def _header(count: int, preprocessing: Preprocessing) -> bytes:
-    """How a .npy file of so many images begins."""
+def array_header(shape: tuple[int, ...]) -> bytes:
+    """How a .npy file of an array of uint8 begins."""
     buffer = io.BytesIO()
-    shape = (count, *preprocessing.shape)
     facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(buffer, facts)
     return buffer.getvalue()

@@ -80,11 +80,11 @@ def _words(name: str) -> str:
 def _beside_images(name: str, siblings: Collection[str]) -> bool:
     """Whether a folder is called as one beside it, with masks in place of images."""
     words = _words(name)
-    rest = _without_mask(words)
+    rest = without_mask_words(name)
     if rest == words:
         return False
     for beside in map(_words, siblings):
-        other = " ".join(w for w in beside.split() if w not in _IMAGES)
+        other = without_image_words(beside)
         if other != beside and other in ("", rest):
             return True
         if rest and beside == rest:
@@ -92,8 +92,14 @@ def _beside_images(name: str, siblings: Collection[str]) -> bool:
     return False
 
 
-def _without_mask(words: str) -> str:
-    return " ".join(re.sub(rf"\b({_MASK})\b", "", words).split())
+def without_mask_words(folder: str) -> str:
+    """A folder's name in small letters without words such as masks or labels."""
+    return " ".join(re.sub(rf"\b({_MASK})\b", "", _words(folder)).split())
+
+
+def without_image_words(folder: str) -> str:
+    """A folder's name in small letters without words such as images or scans."""
+    return " ".join(word for word in _words(folder).split() if word not in _IMAGES)
 
 
 def _parallel(
@@ -108,11 +114,12 @@ def _parallel(
         return False
     places = [above, *((*above, other) for other in siblings if other != name)]
     images = {stem(file) for place in places for file in by_folder.get(place, [])}
-    alike = sum(s in images or _base(s) in images for s in stems)
+    alike = sum(s in images or base_stem(s) in images for s in stems)
     return alike > 0.9 * len(stems)
 
 
-def _base(text: str) -> str:
+def base_stem(text: str) -> str:
+    """The stem of the image that a mask's stem names: "x" of "x_mask"."""
     match = _FILE.fullmatch(text)
     return (match["base"] or match["rest"]) if match else text
 
@@ -126,7 +133,7 @@ def _mask_files(names: list[str]) -> list[str]:
     scans = [s for n in names if n.casefold().endswith(_NIFTI) for s in [stem(n)]]
     masks = []
     for name in marked:
-        base = _base(stem(name))
+        base = base_stem(stem(name))
         # Scans of several kinds share one mask: x_flair, x_t1, x_seg.
         kinds = (
             sum(s.startswith(base + "_") for s in scans) if stem(name) in scans else 0

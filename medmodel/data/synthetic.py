@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ SIZE = 224
 CLASSES = ("Ground glass", "No nodule", "One nodule", "Several nodules")
 TRUTH = "truth.csv"
 SAMPLE_NAME = "Sample CT phantoms"
+SEGMENTATION_NAME = "Sample CT nodules with masks"
 
 _FINE = 2  # drawn at so many times the size, for smooth edges
 _AIR, _FAT, _MUSCLE, _LUNG, _BONE, _HEART, _VESSEL = 8, 92, 138, 34, 226, 152, 142
@@ -97,19 +99,59 @@ def write_phantoms(
         writer.writerows([columns, *sorted(rows, key=str)])
 
 
+def write_masked_phantoms(
+    folder: Path, patients: int = 48, slices: int = 4, seed: int = 0
+) -> None:
+    """Draws images and masks of nodules, 224 x 224 grey PNG of the same names.
+
+    A third of the patients has no nodule, a third one, a third several. In a mask 255
+    is a nodule and 0 is not.
+
+    Args:
+        folder: Gets the folders images and masks.
+        patients: How many there are.
+        slices: Images per patient.
+        seed: The same seed draws the same images.
+    """
+    rng = np.random.default_rng(seed)
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for number, position in enumerate(rng.permutation(patients).tolist(), start=1):
+        label = CLASSES[1 + position % 3]
+        body = _draw_body(rng)
+        lesions = _place_lesions(label, body, rng)
+        for part in range(1, slices + 1):
+            name = f"patient{number:03}_slice{part}.png"
+            shown = [_another_slice(lesion, rng) for lesion in lesions]
+            image, mask = draw_phantom_and_mask(body, shown, False, rng)
+            Image.fromarray(image).save(folder / "images" / name, compress_level=1)
+            values = mask.astype(np.uint8) * 255
+            Image.fromarray(values).save(folder / "masks" / name)
+
+
 def ensure_sample_dataset() -> Path:
     """The sample data set in the workspace, drawn on the first call.
 
     It appears whole or not at all; of several processes that draw it at once, the
     first one wins.
     """
-    folder = workspace_root() / "datasets" / SAMPLE_NAME
+    return _drawn_once(SAMPLE_NAME, write_phantoms)
+
+
+def ensure_segmentation_sample() -> Path:
+    """The sample data set with masks in the workspace, drawn on the first call."""
+    return _drawn_once(SEGMENTATION_NAME, write_masked_phantoms)
+
+
+def _drawn_once(name: str, draw: Callable[[Path], None]) -> Path:
+    """A drawn data set of the workspace, see `ensure_sample_dataset`."""
+    folder = workspace_root() / "datasets" / name
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     hidden = Path(tempfile.mkdtemp(prefix=".drawing-", dir=folder.parent))
     try:
-        write_phantoms(hidden)
+        draw(hidden)
         hidden.chmod(0o755)
         hidden.rename(folder)
     except OSError:
@@ -131,19 +173,28 @@ def draw_phantom(
     body: _Body, lesions: list[Lesion], ground_glass: bool, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
     """One axial slice, uint8 (224, 224), as through a wide CT window."""
+    return draw_phantom_and_mask(body, lesions, ground_glass, rng)[0]
+
+
+def draw_phantom_and_mask(
+    body: _Body, lesions: list[Lesion], ground_glass: bool, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """The same, and which of its pixels belong to a lesion."""
     canvas, lungs = _draw_anatomy(body, rng)
     values = _finish(canvas, body, blur=0.7)
     inside = _finish(lungs, body, blur=0) / 255
     texture = _smooth_noise(rng, 14) * 3 + _smooth_noise(rng, 56) * 4
     values += texture * (0.4 + inside)
+    mask = np.zeros((SIZE, SIZE), bool)
     for lesion in lesions:
         add = _ground_glass if ground_glass else _nodule
-        add(values, inside, lesion, rng)
+        mask |= add(values, inside, lesion, rng) > 0.5
     # Less noise in air: there the window cuts it off.
     grain = rng.normal(0, 9, (SIZE, SIZE)) * np.minimum(1, values / 32 + 0.15)
     noisy = (values + grain).clip(0, 255).astype(np.uint8)
     # The scanner's reconstruction kernel blurs a little, noise included.
-    return np.asarray(Image.fromarray(noisy).filter(ImageFilter.GaussianBlur(0.6)))
+    image = Image.fromarray(noisy).filter(ImageFilter.GaussianBlur(0.6))
+    return np.asarray(image), mask
 
 
 def _draw_body(rng: np.random.Generator) -> _Body:
@@ -277,19 +328,21 @@ def _vessels(
 
 def _nodule(
     values: Floats, inside: Floats, lesion: Lesion, rng: np.random.Generator
-) -> None:
-    """A solid round lesion, a little lobed."""
+) -> Floats:
+    """A solid round lesion, a little lobed; how much each pixel belongs to it."""
     amount = _lobed(lesion, (0.06, 0.05), 2.2, rng)
     values += amount * (rng.uniform(158, 188) - values)
+    return amount
 
 
 def _ground_glass(
     values: Floats, inside: Floats, lesion: Lesion, rng: np.random.Generator
-) -> None:
-    """A hazy patch through which the vessels still show."""
+) -> Floats:
+    """A hazy patch through which the vessels still show; its share of each pixel."""
     amount = _lobed(lesion, (0.18, 0.1), 0.45, rng)
     haze = rng.uniform(46, 62) + 10 * _smooth_noise(rng, 45)
     values += amount * inside * haze
+    return amount * inside
 
 
 def _lobed(

@@ -24,7 +24,7 @@ from medmodel.core.samples import AXES, Axis
 from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.measurement import nifti_spacing
 from medmodel.imaging.measurement.spacing import Calibration
-from medmodel.imaging.scaling import isotropic
+from medmodel.imaging.scaling import isotropic, isotropic_size
 from medmodel.imaging.scans import gunzip
 from medmodel.imaging.windows import Pixels, Window, percentile_window, show
 from medmodel.language import N_, _
@@ -193,28 +193,81 @@ def _opened(
     except (ImageError, MemoryError):
         raise
     except Exception as error:
-        raise ImageError(
-            _(
-                "{name} cannot be read: this NIfTI file is damaged or incomplete. "
-                "Save it again from its source.",
-                name=name,
-            )
-        ) from error
+        raise _damaged(name) from error
     opened = voxels, window, facts
     if voxels.nbytes <= KEPT_BYTES:
         _latest[key] = opened
     return opened
 
 
-def _facts(data: bytes, name: str) -> _Facts:
+def read_labels(
+    data: bytes, name: str, axis: Axis = "axial", slice_number: int = -1
+) -> npt.NDArray[np.float32]:
+    """One slice of a segmentation, turned and widened as `read` does with an image.
+
+    Args:
+        data: The file, compressed or not.
+        name: For messages.
+        axis: As `read`.
+        slice_number: As `read`.
+
+    Returns:
+        float32 (height, width): the value of each voxel, none of them interpolated.
+
+    Raises:
+        ImageError: It is damaged, too large, or has no such slice.
+    """
+    try:
+        facts = _facts(data, name, labels=True)
+        volume = _turned(_voxels(data, name, facts, 0), facts)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        raise _damaged(name) from error
+    count = volume.shape[2 - AXES.index(axis)]
+    if volume.ndim != 3 or not -1 <= slice_number < count:
+        raise ImageError(
+            _(
+                "{name} has no {axis_word} slice {number} of {count}.",
+                name=name,
+                axis_word=_(axis),
+                number=slice_number + 1,
+                count=count,
+            )
+        )
+    at = count // 2 if slice_number == -1 else slice_number
+    plane, height, width = _slice(volume, facts.zooms, axis, at)
+    rows, columns = plane.shape
+    across, down = isotropic_size(rows, columns, height, width)
+    nearest_row = (np.arange(down) * rows) // down
+    nearest_column = (np.arange(across) * columns) // across
+    return np.ascontiguousarray(plane[nearest_row][:, nearest_column])
+
+
+def _damaged(name: str) -> ImageError:
+    return ImageError(
+        _(
+            "{name} cannot be read: this NIfTI file is damaged or incomplete. "
+            "Save it again from its source.",
+            name=name,
+        )
+    )
+
+
+def _facts(data: bytes, name: str, labels: bool = False) -> _Facts:
     """Reads the header, and nothing behind it: extensions may be of any length.
+
+    Args:
+        data: The file, compressed or not.
+        name: For messages.
+        labels: Whether a segmentation is wanted, which else is refused.
 
     Raises:
         ImageError: It is of a kind that is not offered.
         ValueError: It is damaged.
     """
     header = _header(data)
-    _refuse_other_kinds(header, name)
+    _refuse_other_kinds(header, name, labels)
     code = int(header["datatype"])
     dimensions = int(header["dim"][0])
     sizes = [int(size) for size in header["dim"][1 : dimensions + 1]]
@@ -249,7 +302,7 @@ def _facts(data: bytes, name: str) -> _Facts:
     return _Facts(header, shape, math.prod(sizes[3:4]), offset, mode, affine)
 
 
-def _refuse_other_kinds(header: Any, name: str) -> None:
+def _refuse_other_kinds(header: Any, name: str, labels: bool) -> None:
     """Raises an `ImageError` for what is no image: half a pair, a mask, odd voxels."""
     magic = bytes(header["magic"]).rstrip(b"\0")[:3]
     if magic in _PAIR or not magic:
@@ -268,7 +321,7 @@ def _refuse_other_kinds(header: Any, name: str) -> None:
                 name=name,
             )
         )
-    if int(header["intent_code"]) == _LABELS:
+    if int(header["intent_code"]) == _LABELS and not labels:
         raise ImageError(
             _(
                 "{name} is no image but a segmentation mask: its header says that "

@@ -39,20 +39,35 @@ def isotropic(image: Array, height: float, width: float) -> Array:
         width: In the same unit.
     """
     rows, columns = image.shape[:2]
-    fine = min(height, width)
-    if not 0 < fine <= max(height, width) <= fine * MOST_OBLONG:
-        return image
-    size = round(columns * width / fine), round(rows * height / fine)
-    if max(size) > max(_LONGEST_SIDE, rows, columns):
-        coarse = max(height, width)
-        size = round(columns * width / coarse), round(rows * height / coarse)
-        size = max(1, size[0]), max(1, size[1])
+    size = isotropic_size(rows, columns, height, width)
     if size == (columns, rows):
         return image
     if image.dtype == np.uint8:
         pixels = from_pixels(image).resize(size, Image.Resampling.BILINEAR)
         return to_pixels(pixels)
     return _resized_values(image, size)
+
+
+def isotropic_size(
+    rows: int, columns: int, height: float, width: float
+) -> tuple[int, int]:
+    """Width and height in pixels of what `isotropic` makes of an image.
+
+    Args:
+        rows: Of the image.
+        columns: Of the image.
+        height: Of a pixel, in any unit.
+        width: In the same unit.
+    """
+    fine = min(height, width)
+    if not 0 < fine <= max(height, width) <= fine * MOST_OBLONG:
+        return columns, rows
+    size = round(columns * width / fine), round(rows * height / fine)
+    if max(size) > max(_LONGEST_SIDE, rows, columns):
+        coarse = max(height, width)
+        size = round(columns * width / coarse), round(rows * height / coarse)
+        size = max(1, size[0]), max(1, size[1])
+    return size
 
 
 def _resized_values(values: Array, size: tuple[int, int]) -> Array:

@@ -39,10 +39,9 @@ class RandomChange(keras.layers.Layer):
         change = self.augmentation
         x = tf.cast(images, tf.float32)
         count = tf.shape(images)[0]
-        # One independent stream of random numbers per kind of change.
-        draws = tf.random.stateless_uniform((8, count), seed, -1.0, 1.0)
+        draws = _draws(count, seed)
         if _moves(change):
-            x = _moved(x, _transforms(images, draws, change))
+            x = _moved(x, _transforms(images, draws, change), "BILINEAR")
         # Contrast about the mean, then brightness, as one factor and one summand; the
         # half makes the cast below round.
         gain = 1.0 + change.contrast * _per_image(draws[7])
@@ -51,6 +50,29 @@ class RandomChange(keras.layers.Layer):
             bias += (1.0 - gain) * tf.reduce_mean(x, axis=(1, 2), keepdims=True)
             x *= gain
         return tf.saturate_cast(x + bias, tf.uint8)
+
+    def move_masks(self, masks: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Masks moved as `call` moves their images; no value is interpolated.
+
+        Args:
+            masks: uint8 (n, height, width) of class numbers.
+            seed: That of the images.
+
+        Returns:
+            uint8 of the same shape.
+        """
+        change = self.augmentation
+        if not _moves(change):
+            return masks
+        draws = _draws(tf.shape(masks)[0], seed)
+        values = tf.cast(masks[..., None], tf.float32)
+        moved = _moved(values, _transforms(values, draws, change), "NEAREST")
+        return tf.cast(moved[..., 0], tf.uint8)
+
+
+def _draws(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """(8, count) from -1 to 1: an independent stream for each kind of change."""
+    return tf.random.stateless_uniform((8, count), seed, -1.0, 1.0)
 
 
 def _moves(change: Augmentation) -> bool:
@@ -89,13 +111,13 @@ def _transforms(images: tf.Tensor, draws: tf.Tensor, change: Augmentation) -> tf
     return tf.stack([a, b, c, d, e, f, zero, zero], axis=1)
 
 
-def _moved(x: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+def _moved(x: tf.Tensor, transforms: tf.Tensor, interpolation: str) -> tf.Tensor:
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=x,
         transforms=transforms,
         output_shape=tf.shape(x)[1:3],
         fill_value=0.0,
-        interpolation="BILINEAR",
+        interpolation=interpolation,
         fill_mode="NEAREST",
     )
     return tf.ensure_shape(moved, x.shape)

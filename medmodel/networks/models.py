@@ -175,10 +175,17 @@ def _probabilities(features: keras.KerasTensor, num_classes: int) -> keras.Keras
     return dense(features)
 
 
-def _scaled(
+def scaled_pixels(
     images: keras.KerasTensor, scale: Any, offset: Any, channels: int = 0
 ) -> keras.KerasTensor:
-    """Pixels times scale plus offset; grey is repeated to `channels` if given."""
+    """Pixels times scale plus offset; grey is repeated to `channels` if given.
+
+    Args:
+        images: (n, height, width, 1 or 3).
+        scale: A number, or one for each channel.
+        offset: Likewise.
+        channels: Of the result; 0 for those of the images.
+    """
     x = images
     if channels > images.shape[-1]:
         x = layers.Concatenate(name="grey_to_rgb")([x] * channels)
@@ -190,7 +197,7 @@ def _scaled(
 
 def _document_cnn(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
     """The teaching document's network, layer by layer."""
-    x = _scaled(images, 1 / 255, 0.0)
+    x = scaled_pixels(images, 1 / 255, 0.0)
     x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)
     x = layers.MaxPooling2D(2, name="pool1")(x)
     x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)
@@ -205,7 +212,7 @@ def _compact_resnet(images: keras.KerasTensor, weights: str) -> keras.KerasTenso
     Dense convolutions use a processor's matrix units, where depthwise ones wait for
     memory. The first layer halves the image only if there is enough of it.
     """
-    x = _scaled(images, 1 / 127.5, -1.0)
+    x = scaled_pixels(images, 1 / 127.5, -1.0)
     x = _conv_norm(x, 32, stride=2 if images.shape[1] >= 56 else 1, name="stem")
     x = layers.ReLU(name="stem_relu")(x)
     for number, (filters, stride) in enumerate(
@@ -256,7 +263,7 @@ _INSTANT_BLOCKS = (2, 4, 7, 10, 14)
 
 
 def _efficientnet_lite0(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
-    pixels = _scaled(images, SCALE, OFFSET, channels=3)
+    pixels = scaled_pixels(images, SCALE, OFFSET, channels=3)
     maps = lite0_maps(pixels, efficientnet_lite0_weights())
     x = layers.GlobalAveragePooling2D(name="pool")(maps[-1])
     return layers.Dropout(0.2, name="dropout")(x)
@@ -266,7 +273,7 @@ def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
-        pixels = _scaled(images, SCALE, OFFSET, channels=3)
+        pixels = scaled_pixels(images, SCALE, OFFSET, channels=3)
         maps = lite0_maps(pixels, efficientnet_lite0_weights(), folded=True)
         pooled = []
         for x in (*(maps[block] for block in _INSTANT_BLOCKS), maps[-1]):
@@ -286,7 +293,7 @@ def _application(
     """A network of keras.applications that takes `pixels * scale + offset`."""
 
     def build(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
-        scaled = _scaled(images, scale, offset, channels=3)
+        scaled = scaled_pixels(images, scale, offset, channels=3)
         if images.shape[1] < 32:
             # The smallest size that all of them can halve five times.
             scaled = layers.UpSampling2D(2, interpolation="bilinear", name="enlarge")(

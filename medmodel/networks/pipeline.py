@@ -31,6 +31,11 @@ class Samples:
     num_classes: int
     class_weights: Sequence[float] | None = None
 
+    @property
+    def targets(self) -> tf.TensorSpec:
+        """One-hot labels of a batch."""
+        return tf.TensorSpec((None, self.num_classes), tf.float32)
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -44,6 +49,37 @@ class Samples:
             weights[:] = self.class_weights
         one_hot = np.eye(self.num_classes, dtype=np.float32)[labels]
         return self.pixels[self.rows[chosen]], one_hot, weights[labels]
+
+
+@dataclass(frozen=True)
+class MaskedSamples:
+    """Some images of a prepared data set, with their segmentation masks.
+
+    Args:
+        pixels: uint8 (all, height, width, channels), usually a memory map.
+        masks: uint8 (all, height, width) of class values, usually a memory map.
+        rows: (n,) which of them.
+        class_numbers: (256,) uint8, class value -> class number.
+    """
+
+    pixels: np.ndarray
+    masks: np.ndarray
+    rows: np.ndarray
+    class_numbers: np.ndarray
+
+    @property
+    def targets(self) -> tf.TensorSpec:
+        """Masks of a batch, of class numbers."""
+        return tf.TensorSpec((None, *self.masks.shape[1:]), tf.uint8)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Images, masks of class numbers, and weights of 1 of samples `chosen`."""
+        rows = np.sort(self.rows[chosen])
+        masks = self.class_numbers[self.masks[rows]]
+        return self.pixels[rows], masks, np.ones(len(rows), np.float32)
 
 
 def balanced_weights(labels: np.ndarray, num_classes: int) -> list[float]:
@@ -60,13 +96,13 @@ def balanced_weights(labels: np.ndarray, num_classes: int) -> list[float]:
     ]
 
 
-def steps_per_epoch(samples: Samples, batch_size: int) -> int:
+def steps_per_epoch(samples: Samples | MaskedSamples, batch_size: int) -> int:
     """Batches that make up one epoch."""
     return -(-len(samples) // batch_size)
 
 
 def training_batches(
-    samples: Samples,
+    samples: Samples | MaskedSamples,
     batch_size: int,
     seed: int = 0,
     augmentation: Augmentation | None = None,
@@ -87,7 +123,8 @@ def training_batches(
         first_epoch: Epoch to begin with, counted from 0.
 
     Returns:
-        Batches (uint8 images, float32 one-hot labels, float32 sample weights).
+        Batches (uint8 images, float32 one-hot labels, float32 sample weights); of
+        `MaskedSamples` masks of class numbers in place of labels, moved as the images.
     """
     steps = steps_per_epoch(samples, batch_size)
 
@@ -107,7 +144,9 @@ def training_batches(
     return batches.prefetch(2)
 
 
-def evaluation_batches(samples: Samples, batch_size: int) -> tf.data.Dataset:
+def evaluation_batches(
+    samples: Samples | MaskedSamples, batch_size: int
+) -> tf.data.Dataset:
     """All images once, in their order up to the order inside a batch; unchanged."""
     steps = steps_per_epoch(samples, batch_size)
 
@@ -133,18 +172,18 @@ def augment(images: np.ndarray, augmentation: Augmentation, seed: int) -> np.nda
     return RandomChange(augmentation)(images, tf.constant([seed, 0])).numpy()
 
 
-def _loader(samples: Samples, gather: object) -> object:
+def _loader(samples: Samples | MaskedSamples, gather: object) -> object:
     """Wraps a function of a batch's number for use in a data set's graph."""
     shape = (None, *samples.pixels.shape[1:])
 
     def load(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        images, labels, weights = tf.numpy_function(
-            gather, [number], [tf.uint8, tf.float32, tf.float32]
+        images, targets, weights = tf.numpy_function(
+            gather, [number], [tf.uint8, samples.targets.dtype, tf.float32]
         )
         images.set_shape(shape)
-        labels.set_shape((None, samples.num_classes))
+        targets.set_shape(samples.targets.shape)
         weights.set_shape((None,))
-        return images, labels, weights
+        return images, targets, weights
 
     return load
 
@@ -158,9 +197,11 @@ def _augmented(
     change = RandomChange(augmentation)
 
     def changed(number: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple:
-        images, labels, weights = batch
+        images, targets, weights = batch
         stream = tf.stack([tf.constant(seed, tf.int64), number])
-        return change(images, stream), labels, weights
+        if targets.dtype == tf.uint8:  # masks
+            targets = change.move_masks(targets, stream)
+        return change(images, stream), targets, weights
 
     paired = tf.data.Dataset.zip((numbers, batches))
     return paired.map(changed, num_parallel_calls=tf.data.AUTOTUNE)

@@ -18,7 +18,7 @@ from typing import Any
 from medmodel.core.errors import MedModelError
 from medmodel.core.regular_files import open_regular
 from medmodel.language import translate
-from medmodel.runs import run_index, watched
+from medmodel.runs import run_index, tables, watched
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 
@@ -220,8 +220,12 @@ class Feed:
     def __init__(self, run: Run, store: RunStore) -> None:
         self.run = run
         self.store = store
-        self.steps = Curve(Tail(run.steps_path, _STEP_COLUMNS))
-        self.epochs = Curve(Tail(run.history_path, _EPOCH_COLUMNS))
+        steps, epochs = (
+            tables.named_columns(run, names)
+            for names in (_STEP_COLUMNS, _EPOCH_COLUMNS)
+        )
+        self.steps = Curve(Tail(run.steps_path, steps))
+        self.epochs = Curve(Tail(run.history_path, epochs))
         self.samples = Curve(Tail(watched.table_path(run), ("epoch",)))
         self.images: dict[str, Any] | None = None
         self.status: dict[str, Any] = {}

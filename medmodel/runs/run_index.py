@@ -49,7 +49,7 @@ _READ = (
     NOTES,
 )
 _FILE = "catalogue.json"
-_VERSION = 5
+_VERSION = 6
 """To be raised when `_read` finds other facts in the same files."""
 _FEW = 20
 SETTLED_SECONDS = 3.0
@@ -76,6 +76,8 @@ class Entry:
         problems: A sentence for each of its files that is lost or damaged, where what
             is left suffices.
         test_images: How many images `test_accuracy` is of.
+        val_dice: Of a segmentation the validation images' mean Dice of the best epoch,
+            0 to 1; else None.
     """
 
     run: Run
@@ -89,6 +91,7 @@ class Entry:
     test_of: str = ""
     problems: tuple[str, ...] = ()
     test_images: int = 0
+    val_dice: float | None = None
 
     @property
     def title(self) -> str:
@@ -137,16 +140,20 @@ def unreadable(store: RunStore) -> list[str]:
     return sentences
 
 
-def finished(store: RunStore, tests: bool = False) -> list[Entry]:
+def finished(
+    store: RunStore, tests: bool = False, segmentations: bool = False
+) -> list[Entry]:
     """Runs with a model that can be asked, best validation loss first.
 
     Args:
         store: The workspace's runs.
         tests: Whether external tests count, too: their model is another run's. They
             come last.
+        segmentations: Whether models count that outline instead of classifying.
     """
     usable = [e for e in entries(store) if e.has_model and not e.status.state.active]
     usable = [e for e in usable if tests or not e.test_of]
+    usable = [e for e in usable if segmentations or not e.config.segments]
     return sorted(usable, key=lambda e: math.inf if e.val_loss is None else e.val_loss)
 
 
@@ -271,7 +278,7 @@ def _read(run: Run) -> Entry:
     notes = Notes()
     try:
         if not test_of:  # whose epochs are those of the model that it tests
-            loss = _best_epoch(run.history_path, status.best_epoch)
+            loss = _best_epoch(run.history_path, status.best_epoch, config.metric)
     except FileError as error:
         problems.append(str(error))
     try:
@@ -287,7 +294,8 @@ def _read(run: Run) -> Entry:
         config=config,
         status=status,
         val_loss=loss[0],
-        val_accuracy=loss[1],
+        val_accuracy=None if config.segments else loss[1],
+        val_dice=loss[1] if config.segments else None,
         test_accuracy=tested[0],
         test_images=tested[1],
         has_model=run.has_model,
@@ -297,19 +305,21 @@ def _read(run: Run) -> Entry:
     )
 
 
-def _best_epoch(path: Path, epoch: int) -> tuple[float | None, float | None]:
-    """Loss and accuracy of this epoch; of the lowest loss where it is not known."""
+def _best_epoch(
+    path: Path, epoch: int, metric: str
+) -> tuple[float | None, float | None]:
+    """Loss and metric of this epoch; of the lowest loss where it is not known."""
     best: tuple[float, float] | None = None
     chosen: tuple[float, float] | None = None
-    for row in read_cells(path, "epoch", "val_loss", "val_accuracy"):
+    for row in read_cells(path, "epoch", "val_loss", f"val_{metric}"):
         try:
-            number, loss, accuracy = (float(text) for text in row)
+            number, loss, value = (float(text) for text in row)
         except ValueError:  # a line that is being written
             continue
         if number == epoch:
-            chosen = loss, accuracy
+            chosen = loss, value
         if math.isfinite(loss) and (best is None or loss < best[0]):
-            best = loss, accuracy
+            best = loss, value
     return chosen or best or (None, None)
 
 

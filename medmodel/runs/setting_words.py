@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from medmodel.core.config import MODEL_NAMES, RECIPES, SETTING_TITLES
+from medmodel.core.config import (
+    MODEL_NAMES,
+    RECIPES,
+    SEGMENTATION_MODELS,
+    SETTING_TITLES,
+)
 from medmodel.language import N_, _
 
 _FRACTIONS = (
@@ -51,7 +56,7 @@ def setting_text(name: str, value: Any) -> str:
     if name == "recipe" and value in RECIPES:
         return _(RECIPES[value].title)
     if name == "model":
-        return _(MODEL_NAMES.get(value, str(value)))
+        return _((MODEL_NAMES | SEGMENTATION_MODELS).get(value, str(value)))
     if name == "weights":
         return Path(value).name
     if name == "size":

@@ -117,12 +117,15 @@ class ModelFacts:
         preprocessing: How an image becomes the model's input.
         heatmap_layers: Layers whose activations Grad-CAM looks at.
         parameters: Number of weights.
+        mask_values: Of a segmentation the value in masks of each output, the
+            background's 0 first; empty for a classification.
     """
 
     class_names: list[str]
     preprocessing: Preprocessing
     heatmap_layers: list[str]
     parameters: int
+    mask_values: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -191,14 +191,14 @@ class StatusWriter:
         """From now on time left and share done are those of a plan of all phases."""
         self._plan = plan
 
-    def step(self, *, step: int, epoch: int, loss: float, accuracy: float) -> None:
+    def step(self, *, step: int, epoch: int, loss: float, metric: float) -> None:
         """Adds a point to steps.csv; on disk within 0.1 seconds.
 
         Args:
             step: Steps finished since training began.
             epoch: The epoch this step belongs to, 1-based.
             loss: Training loss.
-            accuracy: Training accuracy, 0 to 1.
+            metric: Training accuracy, or Dice of a segmentation, 0 to 1.
 
         Raises:
             OSError: Earlier points could not be written (disk full).
@@ -206,7 +206,7 @@ class StatusWriter:
         if self._steps_error is not None:
             raise self._steps_error
         now = f"{time.time():.3f}"
-        self._steps.append((now, epoch, step, f"{loss:.6g}", f"{accuracy:.6g}"))
+        self._steps.append((now, epoch, step, f"{loss:.6g}", f"{metric:.6g}"))
         with self._state_lock:
             self._status = replace(self._status, step=step)
             self._changed = True

@@ -41,6 +41,7 @@ SAMPLE_COLUMNS = ("path", "patient", "split", "label")
 """What predictions.csv says of each image before its scores."""
 SPLIT_COLUMNS = ("path", "label", "patient", "split", "digest")
 STEP_COLUMNS = ("time", "epoch", "step", "loss", "accuracy")
+"""Of a classification, like `EPOCH_COLUMNS`; see `named_columns`."""
 EPOCH_COLUMNS = (
     "attempt",
     "epoch",
@@ -142,6 +143,13 @@ def read_predictions(run: Run) -> pd.DataFrame:
 
 
 def _no_predictions(run: Run) -> RunError:
+    if run.config.segments:
+        return RunError(
+            _(
+                "The run {title} is a segmentation: this is for models that classify.",
+                title=run.title,
+            )
+        )
     if run.status.state is RunStatus.DONE:
         return RunError(
             _(
@@ -345,18 +353,36 @@ def read_split(run: Run) -> pd.DataFrame:
         ) from error
 
 
+def named_columns(run: Run, columns: Sequence[str]) -> tuple[str, ...]:
+    """Columns of steps.csv or history.csv, `accuracy` as the run's metric is called.
+
+    A segmentation follows Dice instead.
+
+    Args:
+        run: The run.
+        columns: `STEP_COLUMNS`, `EPOCH_COLUMNS`, or some of them.
+    """
+    try:
+        metric = run.config.metric
+    except RunError:  # its settings are lost
+        metric = "accuracy"
+    return tuple(name.replace("accuracy", metric) for name in columns)
+
+
 def append_epoch(run: Run, values: Mapping[str, Any]) -> None:
     """Adds a row to history.csv.
 
     Args:
         run: The run.
-        values: By the names of `EPOCH_COLUMNS`; those that are missing stay empty.
+        values: By the names of `EPOCH_COLUMNS` as `named_columns` says; those that are
+            missing stay empty.
 
     Raises:
         OSError: The disk is full or fails.
     """
-    row = [values.get(name, "") for name in EPOCH_COLUMNS]
-    append_rows(run.history_path, EPOCH_COLUMNS, [row])
+    columns = named_columns(run, EPOCH_COLUMNS)
+    row = [values.get(name, "") for name in columns]
+    append_rows(run.history_path, columns, [row])
 
 
 def read_history(run: Run) -> pd.DataFrame:
@@ -386,7 +412,7 @@ def append_steps(run: Run, rows: Iterable[Sequence[Any]]) -> None:
     Raises:
         OSError: The disk is full or fails.
     """
-    append_rows(run.steps_path, STEP_COLUMNS, rows)
+    append_rows(run.steps_path, named_columns(run, STEP_COLUMNS), rows)
 
 
 def rewind_steps(run: Run, step: int) -> None:
@@ -394,7 +420,7 @@ def rewind_steps(run: Run, step: int) -> None:
 
     Rows without a step go, too; a file that is no table is put aside.
     """
-    _rewind(run.steps_path, STEP_COLUMNS, "step", step)
+    _rewind(run.steps_path, named_columns(run, STEP_COLUMNS), "step", step)
 
 
 def rewind_history(run: Run, epoch: int) -> None:
@@ -402,7 +428,7 @@ def rewind_history(run: Run, epoch: int) -> None:
 
     Rows without an epoch go, too; a file that is no table is put aside.
     """
-    _rewind(run.history_path, EPOCH_COLUMNS, "epoch", epoch)
+    _rewind(run.history_path, named_columns(run, EPOCH_COLUMNS), "epoch", epoch)
 
 
 def rewind(path: Path, columns: Sequence[str], epoch: int) -> None:

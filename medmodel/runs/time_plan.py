@@ -44,14 +44,14 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
         tried = _PILOT_COST * min(images, _PILOT_IMAGES)
         parts.append(Part("pilot", tried, _FEATURES, f"pilot-{config.model}", _BUILD))
     parts.append(Part("preparing", images, _PREPARE, f"preparing-{side}"))
-    if config.training != "scratch":
+    if config.training != "scratch" and not config.segments:
         key = f"features-{network}"
         parts.append(Part("features", images, network_seconds, key))
     parts += [
         _training_part(config, training, network),
         Part("copies", 0, _BUILD + _COPIES * images, f"copies-{network}-{images}"),
         Part("evaluating", held_out, network_seconds, f"evaluating-{network}"),
-        *_reference_parts(config, images, training),
+        *([] if config.segments else _reference_parts(config, images, training)),
     ]
     return TimeLeft(parts, workspace / FILE)
 

@@ -28,15 +28,19 @@ class StatusCallback(keras.callbacks.Callback):
         reporter: Whom to tell.
         step: Steps that earlier attempts finished.
         steps: All steps that are planned, those included.
+        metric: Name of what is told beside the loss: accuracy, or dice.
 
     Raises:
         Cancelled: (from `fit`) somebody asked to stop; the current step was finished.
         NotANumberError: (from `fit`) the loss is infinite or not a number.
     """
 
-    def __init__(self, reporter: StatusWriter, step: int, steps: int) -> None:
+    def __init__(
+        self, reporter: StatusWriter, step: int, steps: int, metric: str = "accuracy"
+    ) -> None:
         super().__init__()
         self.reporter = reporter
+        self.metric = metric
         self.step = step
         self._before = step
         self._steps = steps
@@ -52,7 +56,7 @@ class StatusCallback(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Looks at the loss, tells at most every 0.05 seconds, and stops if asked."""
         self.step += 1
-        count, loss, accuracy = batch + 1, logs["loss"], logs["accuracy"]
+        count, loss, value = batch + 1, logs["loss"], logs[self.metric]
         if not math.isfinite(loss):
             raise NotANumberError(
                 _(
@@ -64,7 +68,7 @@ class StatusCallback(keras.callbacks.Callback):
         now = time.monotonic()
         if now - self._last_report >= STEP_SECONDS:
             self._last_report = now
-            self._tell(count, count * loss, count * accuracy)
+            self._tell(count, count * loss, count * value)
         self._stop_if_asked()
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -78,15 +82,15 @@ class StatusCallback(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "step": self.step, "learning_rate": rate}
         self.reporter.epoch({**row, **numbers})
 
-    def _tell(self, count: int, loss: float, accuracy: float) -> None:
+    def _tell(self, count: int, loss: float, metric: float) -> None:
         """Reports the mean of the steps since the last report."""
-        before, old_loss, old_accuracy = self._sums
-        self._sums = (count, loss, accuracy)
+        before, old_loss, old_metric = self._sums
+        self._sums = (count, loss, metric)
         self.reporter.step(
             step=self.step,
             epoch=self._epoch,
             loss=(loss - old_loss) / (count - before),
-            accuracy=(accuracy - old_accuracy) / (count - before),
+            metric=(metric - old_metric) / (count - before),
         )
         done = self.step - self._before
         self.reporter.progress("training", done, self._steps - self._before)

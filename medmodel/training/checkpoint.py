@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import zipfile
+from collections.abc import Sequence
 
 import keras
 
@@ -19,7 +20,11 @@ log = logging.getLogger("medmodel.training.checkpoint")
 
 
 def save_model(
-    run: Run, model: keras.Model, classes: list[str], preprocessing: Preprocessing
+    run: Run,
+    model: keras.Model,
+    classes: list[str],
+    preprocessing: Preprocessing,
+    mask_values: Sequence[int] = (),
 ) -> None:
     """Makes this the run's best model.
 
@@ -29,11 +34,12 @@ def save_model(
         model: uint8 pixels in, probabilities out.
         classes: Name of each output.
         preprocessing: How an image becomes the model's input.
+        mask_values: As in `ModelFacts`.
 
     Raises:
         OSError: The disk is full; an earlier model is still there.
     """
-    write_facts(run, model, classes, preprocessing)
+    write_facts(run, model, classes, preprocessing, mask_values)
     # Keras writes into a path only, and chooses the format by its ending.
     with renaming(run.model_path) as temporary:
         model.save(str(temporary))
@@ -43,24 +49,35 @@ def save_model(
 
 
 def write_facts(
-    run: Run, model: keras.Model, classes: list[str], preprocessing: Preprocessing
+    run: Run,
+    model: keras.Model,
+    classes: list[str],
+    preprocessing: Preprocessing,
+    mask_values: Sequence[int] = (),
 ) -> None:
     """Writes model.json where it is missing, damaged or says something else."""
     facts = ModelFacts(
         class_names=classes,
         preprocessing=preprocessing,
-        heatmap_layers=heatmap_layers(model),
+        # A segmentation says by itself where it saw what.
+        heatmap_layers=[] if mask_values else heatmap_layers(model),
         parameters=int(model.count_params()),
+        mask_values=list(mask_values),
     )
     if read_if_whole(run.folder / "model.json", ModelFacts) != facts:
         run.write_model_facts(facts)
 
 
-def restore_facts(run: Run, classes: list[str], preprocessing: Preprocessing) -> None:
+def restore_facts(
+    run: Run,
+    classes: list[str],
+    preprocessing: Preprocessing,
+    mask_values: Sequence[int] = (),
+) -> None:
     """Writes model.json anew from best.keras where it is missing or damaged."""
     if read_if_whole(run.folder / "model.json", ModelFacts) is None:
         model = keras.models.load_model(run.model_path, compile=False)
-        write_facts(run, model, classes, preprocessing)
+        write_facts(run, model, classes, preprocessing, mask_values)
 
 
 def model_is_whole(run: Run) -> bool:

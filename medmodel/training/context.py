@@ -10,7 +10,8 @@ import numpy as np
 from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.prepared import Prepared
-from medmodel.networks.pipeline import Samples, balanced_weights
+from medmodel.data.segmentation.prepared_masks import PreparedMasks
+from medmodel.networks.pipeline import MaskedSamples, Samples, balanced_weights
 from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
 
@@ -26,6 +27,8 @@ class TrainingContext:
         classes: Names, in the order of the outputs.
         preprocessing: With which the images were prepared.
         prepared: Pixels, and a table with the columns path, label, patient, split.
+        masks: Of a segmentation, one for each of the pixels; else None. Its classes
+            then begin with the background.
     """
 
     run: Run
@@ -34,6 +37,7 @@ class TrainingContext:
     classes: list[str]
     preprocessing: Preprocessing
     prepared: Prepared
+    masks: PreparedMasks | None = None
 
     @cached_property
     def targets(self) -> np.ndarray:
@@ -41,6 +45,11 @@ class TrainingContext:
         numbers = {name: number for number, name in enumerate(self.classes)}
         labels = self.prepared.table["label"]
         return np.array([numbers[label] for label in labels], dtype=np.int64)
+
+    @property
+    def mask_values(self) -> list[int]:
+        """Value in masks of each class, the background's 0 first; else empty."""
+        return [0, *self.masks.values] if self.masks else []
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -54,9 +63,12 @@ class TrainingContext:
         """Row numbers of a split, ascending."""
         return np.flatnonzero((self.prepared.table["split"] == split).to_numpy())
 
-    def samples(self, split: str) -> Samples:
+    def samples(self, split: str) -> Samples | MaskedSamples:
         """The images of a split, for `pipeline`."""
         rows = self.rows(split)
+        if self.masks is not None:
+            pixels, numbers = self.prepared.pixels, self.masks.class_numbers
+            return MaskedSamples(pixels, self.masks.pixels, rows, numbers)
         return Samples(
             self.prepared.pixels,
             rows,

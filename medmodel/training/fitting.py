@@ -11,12 +11,14 @@ import tensorflow as tf
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled
+from medmodel.networks.dice import DiceCrossEntropy, mean_dice
 from medmodel.networks.models import build_model, freeze_for_fine_tuning
 from medmodel.networks.pipeline import (
     evaluation_batches,
     steps_per_epoch,
     training_batches,
 )
+from medmodel.networks.unet import build_unet
 from medmodel.training.backup import Backup, remove_backup, restore
 from medmodel.training.callbacks import Best, BestCheckpoint, StatusCallback
 from medmodel.training.checkpoint import mark_trained, save_model
@@ -35,6 +37,15 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 def build(context: TrainingContext) -> keras.Model:
     """The network of the run's settings, with its initial weights."""
     config = context.config
+    if context.masks is not None:
+        pretrained = config.training == "fine_tune"
+        return build_unet(
+            config.model,
+            context.preprocessing,
+            len(context.classes),
+            pretrained,
+            config.seed,
+        )
     return build_model(
         config.model,
         context.preprocessing,
@@ -59,12 +70,13 @@ def fit(context: TrainingContext, strategy: tf.distribute.Strategy) -> None:
     steps = steps_per_epoch(context.samples("train"), config.batch_size)
     with strategy.scope():
         model = build(context)
-        if config.training == "fine_tune":
+        loss, metric = _objective(context)
+        if config.training == "fine_tune" and context.masks is None:
             freeze_for_fine_tuning(model)
         model.compile(
             optimizer=_optimizer(config, steps),
-            loss=keras.losses.CategoricalCrossentropy(),
-            metrics=["accuracy"],
+            loss=loss,
+            metrics=[metric],
             # On processors XLA made small CNNs up to three times slower.
             jit_compile=False,
         )
@@ -73,7 +85,8 @@ def fit(context: TrainingContext, strategy: tf.distribute.Strategy) -> None:
     earlier = Best(progress.best_loss, progress.best_epoch)
     best = BestCheckpoint(context.reporter, _saver(context), config.patience, earlier)
     with contextlib.suppress(Cancelled):
-        if config.training == "fine_tune" and not progress.epoch:
+        classifies = context.masks is None
+        if config.training == "fine_tune" and classifies and not progress.epoch:
             _start_head(context, model, best)
         _descend(context, model, best, progress.epoch)
         mark_trained(run)
@@ -95,7 +108,7 @@ def _descend(
     steps = steps_per_epoch(training, config.batch_size)
     before = reporter.status.step
     planned = before + (config.epochs - finished) * steps
-    status = StatusCallback(reporter, before, planned)
+    status = StatusCallback(reporter, before, planned, config.metric)
     reporter.progress("training", 0, 0)
     reporter.update(steps=planned)
     try:
@@ -113,7 +126,7 @@ def _descend(
             callbacks=[
                 best,
                 status,
-                WatchImages(context, finished),
+                *([WatchImages(context, finished)] if context.masks is None else []),
                 Backup(run, status, best),
             ],
             shuffle=False,
@@ -128,9 +141,25 @@ def _descend(
 
 def _saver(context: TrainingContext) -> Callable[[keras.Model], None]:
     def save(model: keras.Model) -> None:
-        save_model(context.run, model, context.classes, context.preprocessing)
+        save_model(
+            context.run,
+            model,
+            context.classes,
+            context.preprocessing,
+            context.mask_values,
+        )
 
     return save
+
+
+def _objective(
+    context: TrainingContext,
+) -> tuple[keras.losses.Loss, keras.metrics.Metric | str]:
+    """Loss, and what is followed beside it."""
+    if context.masks is None:
+        return keras.losses.CategoricalCrossentropy(), "accuracy"
+    count = len(context.classes)
+    return DiceCrossEntropy(count), mean_dice(count)
 
 
 def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:

@@ -262,7 +262,7 @@ class HeadTrainer:
     def _report_step(self, epoch: int, loss: float, accuracy: float) -> None:
         self._reported_step = self.step
         self.context.reporter.step(
-            step=self.step, epoch=epoch, loss=loss, accuracy=accuracy
+            step=self.step, epoch=epoch, loss=loss, metric=accuracy
         )
 
     def _rows(self, split: str) -> np.ndarray:

@@ -30,6 +30,7 @@ from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import SPLIT_COLUMNS, read_split, write_split
 from medmodel.runs.time_plan import time_plan
+from medmodel.training import segmentation
 from medmodel.training.callbacks import read_best
 from medmodel.training.checkpoint import (
     is_trained,
@@ -113,6 +114,16 @@ def prepare_context(
     reporter.follow(time_plan(config, len(list_files(folder)[0]), workspace))
     reporter.progress("checking", 0, 0)
     index = index_dataset(folder, reporter.job)
+    if config.segments:
+        return _prepare_masked(run, index, reporter)
+    if not index.has_classes:
+        raise DataError(
+            _(
+                "{name} holds no classes of images but segmentation masks: choose the "
+                "recipe Segmentation.",
+                name=folder.name,
+            )
+        )
     table = _split(run, index, config)
     classes = sorted(set(table["label"]))
     size_choice = size_of_earlier_attempt(run)
@@ -127,9 +138,43 @@ def prepare_context(
     return context, size_choice
 
 
+def _prepare_masked(
+    run: Run, index: Index, reporter: StatusWriter
+) -> tuple[TrainingContext, InputSizeChoice]:
+    """The same for a segmentation, see `prepare_context`."""
+    config = run.config
+    index, masks = segmentation.index_with_masks(index)
+    prepared, prepared_masks = segmentation.prepare_pixels(
+        index, masks, config, reporter
+    )
+    classes = segmentation.class_names(prepared_masks.values)
+    labelled = segmentation.labelled_by_masks(index, prepared, prepared_masks, classes)
+    size_choice = choose_size(run, reporter, labelled, prepared.table)
+    prepared = segmentation.with_splits(prepared, _split(run, labelled, config))
+    paths = prepared.table["path"]
+    preprocessing = replace(
+        config.preprocessing(config.size),
+        axis=samples.axis_of(paths),
+        frame=samples.frame_of(paths),
+    )
+    context = TrainingContext(
+        run, config, reporter, classes, preprocessing, prepared, prepared_masks
+    )
+    for split in ("train", "val"):
+        if not len(context.rows(split)):
+            raise DataError(
+                _("No training image or no validation image can be read with its mask.")
+            )
+    return context, size_choice
+
+
 def _evaluate(context: TrainingContext) -> None:
     """Says what the best model answers, and what was odd about it."""
-    restore_facts(context.run, context.classes, context.preprocessing)
+    restore_facts(
+        context.run, context.classes, context.preprocessing, context.mask_values
+    )
+    if context.masks is not None:
+        return
     warning = write_predictions(context)
     write_reference(context)
     remarks = [start_remark(context.run, context.reporter.status.epoch), warning]

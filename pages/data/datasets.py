@@ -9,7 +9,12 @@ import streamlit as st
 from medmodel.core.background import TaskState
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.data.folders import allowed, recent_datasets, safe_folder, subfolders
-from medmodel.data.synthetic import SAMPLE_NAME, ensure_sample_dataset
+from medmodel.data.synthetic import (
+    SAMPLE_NAME,
+    SEGMENTATION_NAME,
+    ensure_sample_dataset,
+    ensure_segmentation_sample,
+)
 from medmodel.language import _, translate
 from medmodel.quality import indexing, report_store
 from medmodel.quality.checks import DatasetReport
@@ -42,13 +47,18 @@ def open_dataset(folder: Path) -> None:
 
 def show_shortcuts() -> None:
     """Sample data and the data sets of the latest runs, one click each."""
-    recent = [p for p in recent_datasets(widgets.store()) if p.name != SAMPLE_NAME]
+    samples = (SAMPLE_NAME, SEGMENTATION_NAME)
+    recent = [p for p in recent_datasets(widgets.store()) if p.name not in samples]
     with st.container(border=True):
         st.markdown(_("**Sample and recent data sets**"))
         with st.container(horizontal=True):
             if st.button(SAMPLE_NAME, icon=":material/science:", type="primary"):
                 with st.spinner(_("Making the sample images")):
                     folder = ensure_sample_dataset()
+                open_dataset(folder)
+            if st.button(SEGMENTATION_NAME, icon=":material/science:"):
+                with st.spinner(_("Making the sample images")):
+                    folder = ensure_segmentation_sample()
                 open_dataset(folder)
             for folder in recent:
                 if st.button(plain(folder.name), key=str(folder), help=plain(folder)):
@@ -236,7 +246,8 @@ if chosen is None:
             "A data set is a folder with one folder per class; folders called "
             "train, val and test around them are understood. Or a table beside "
             "the images (CSV) with the columns file and label, and patient and "
-            "split if known. Nothing in it is ever changed."
+            "split if known. For a segmentation: the folders images and masks, with "
+            "files of the same names. Nothing in it is ever changed."
         )
     )
     workspace_root().joinpath("datasets").mkdir(parents=True, exist_ok=True)

@@ -78,6 +78,8 @@ else:
         if entry.val_accuracy is not None:
             accuracy = entry.val_accuracy
             facts.append(_("{accuracy:.3f} accuracy on validation", accuracy=accuracy))
+        if entry.val_dice is not None:
+            facts.append(_("{dice:.3f} Dice on validation", dice=entry.val_dice))
         st.page_link(
             widgets.RUNS,
             label=" · ".join([*facts, ago(entry.status.created)]),

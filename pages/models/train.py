@@ -17,11 +17,16 @@ from medmodel.data.datasets import Index, load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
 from medmodel.data.sample_size import SMALL_DATASET, class_counts, dataset_warnings
+from medmodel.data.segmentation.pairs import image_masks
 from medmodel.data.splits import (
     assign_splits,
     resolve_patients,
 )
-from medmodel.data.synthetic import SAMPLE_NAME
+from medmodel.data.synthetic import (
+    SAMPLE_NAME,
+    SEGMENTATION_NAME,
+    ensure_segmentation_sample,
+)
 from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.language import SOURCE, _, join_sentences, ngettext, speaking, translate
 from medmodel.quality import report_store
@@ -74,8 +79,19 @@ def show_missing_request() -> bool:
 
 
 def is_dataset(folder: Path) -> bool:
+    """Whether there are images of two classes, or with masks, by the names of files."""
+    return has_classes(folder) or has_masks(str(folder))
+
+
+def has_classes(folder: Path) -> bool:
     """Whether there are images of two classes, by the names of files."""
     return len(files_of(str(folder))[1]) > 1
+
+
+@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
+def has_masks(folder: str) -> bool:
+    """Whether there are images with segmentation masks, by the names of files."""
+    return bool(image_masks(Path(folder)))
 
 
 def like_run() -> TrainConfig | None:
@@ -217,13 +233,16 @@ def pick_dataset(datasets: list[Path], preselect: bool) -> Path | None:
     return chosen
 
 
-def pick_recipe(start: TrainConfig | None) -> str:
-    """Key of the recipe to train with."""
+def pick_recipe(folder: Path, start: TrainConfig | None) -> str:
+    """Key of the recipe to train with; where there are masks alone, that for them."""
     names = list(RECIPES)
+    masks_alone = has_masks(str(folder)) and not has_classes(folder)
+    first = "segmentation" if masks_alone else RECOMMENDED
+    wanted = start.recipe if start and start.recipe in names else first
     return st.radio(
         _("Recipe"),
         names,
-        index=names.index(start.recipe) if start and start.recipe in names else 0,
+        index=names.index(wanted),
         format_func=recipe_title,
         captions=[_(RECIPES[name].summary) for name in names],
     )
@@ -306,12 +325,37 @@ def show_small_splits(folder: Path, config: TrainConfig) -> None:
         st.warning(plain(text), icon=":material/warning:")
 
 
-def without_classes(folder: Path) -> str:
+def unsuitable(folder: Path, config: TrainConfig) -> str:
     """Why a folder cannot be trained on, in one sentence; empty if it can."""
-    classes = files_of(str(folder))[1]
-    if len(classes) > 1:
+    if config.segments:
+        if has_masks(str(folder)):
+            return ""
+        return _(
+            "This folder has no segmentation masks: choose a data set with the folders "
+            "images and masks, or another recipe."
+        )
+    if has_classes(folder):
         return ""
+    if has_masks(str(folder)):
+        return _(
+            "This folder has segmentation masks and no classes: choose the recipe "
+            "Segmentation."
+        )
     return _("This folder has no two class folders with images: choose another one.")
+
+
+def offer_segmentation_sample() -> None:
+    """A button that draws the sample data set with masks and chooses it."""
+    st.button(
+        SEGMENTATION_NAME, icon=":material/science:", on_click=_draw_and_choose_sample
+    )
+
+
+def _draw_and_choose_sample() -> None:
+    with st.spinner(_("Making the sample images")):
+        sample = ensure_segmentation_sample()
+    st.query_params["dataset"] = str(sample)
+    st.session_state["train-folder"] = sample
 
 
 def main() -> None:
@@ -333,7 +377,7 @@ def main() -> None:
     # Columns of fixed widths: button and facts stand beside the recipes at once.
     left, right = st.columns(2, gap="large")
     with left:
-        recipe = pick_recipe(like)
+        recipe = pick_recipe(folder, like)
     start = starting_point(folder, recipe, like)
     with right:
         press, facts = st.container(), st.container()
@@ -345,7 +389,8 @@ def main() -> None:
         )
         form = settings_form(start, key, previews, holds_scans(folder))
     config = form.config()
-    problem = without_classes(folder) or attention(config)
+    unfit = unsuitable(folder, config)
+    problem = unfit or attention(config)
     with press:
         pressed = primary_button(
             _("Train")
@@ -357,6 +402,8 @@ def main() -> None:
         )
         if problem:
             st.markdown(f":red[:material/error: {plain(problem)}]")
+        if unfit and config.segments:
+            offer_segmentation_sample()
     with facts:
         if not problem:
             show_expected_time(config, len(files_of(str(folder))[0]))

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medmodel.core.config import MEDICAL_AUGMENTATION, Augmentation
+from medmodel.networks.augmentation import RandomChange
 from medmodel.networks.pipeline import augment
 
 
@@ -82,3 +84,17 @@ def test_the_same_seed_gives_the_same_pictures(
     first = augment(pixels, change, seed)
     assert first.dtype == np.uint8 and first.shape == pixels.shape
     np.testing.assert_array_equal(augment(pixels, change, seed), first)
+
+
+def test_masks_move_along_with_their_images() -> None:
+    change = RandomChange(Augmentation(shift=0.1, rotation=30, zoom=0.2))
+    mask = np.zeros((4, 40, 40), np.uint8)
+    mask[:, 10:22, 14:30] = 2
+    seed = tf.constant([3, 5])
+    moved = change.move_masks(mask, seed).numpy()
+    image = change(mask[..., None] * 100, seed).numpy()[..., 0]
+    assert set(np.unique(moved)) == {0, 2}
+    assert len({area.tobytes() for area in moved}) == 4
+    assert ((image > 100) == (moved == 2)).mean() > 0.99
+    flat = RandomChange(Augmentation(brightness=0.5, contrast=0.5))
+    assert np.array_equal(flat.move_masks(tf.constant(mask), seed), mask)

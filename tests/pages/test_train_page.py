@@ -12,14 +12,15 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import RECIPES, Augmentation, config_for
 from medmodel.core.samples import Slicing
-from medmodel.data import curation, datasets
+from medmodel.data import curation, datasets, synthetic
 from medmodel.data.curation import Action
-from medmodel.data.synthetic import SAMPLE_NAME
+from medmodel.data.synthetic import SAMPLE_NAME, SEGMENTATION_NAME
 from medmodel.quality import indexing, report_store
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from tests.conftest import draw_class_folders
+from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.pages.page import field, open_page, press
 from tests.volumes import draw_volumes
 
@@ -53,13 +54,40 @@ def test_one_press_trains_the_default_and_goes_to_the_run(class_folders: Path) -
     assert app.title[0].value == "Instant on easy"
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "segmentation"])
 def test_every_recipe_starts_with_valid_settings(
     class_folders: Path, recipe: str
 ) -> None:
     app = opened()
     app.radio[0].set_value(recipe).run()
     assert train(app).config == config_for(recipe, str(class_folders))
+
+
+def test_masks_are_trained_as_a_segmentation(tmp_path: Path) -> None:
+    folder = draw_masked_folder(tmp_path / "data" / "discs")
+    app = opened()
+    assert app.radio[0].value == "segmentation"
+    assert train(app).config == config_for("segmentation", str(folder))
+    app = opened()
+    app.radio[0].set_value("instant").run()
+    assert any("masks and no classes" in m.value for m in app.markdown)
+    assert next(b for b in app.button if b.label == "Train").disabled
+
+
+def test_without_masks_the_drawn_ones_are_offered(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(folder: Path) -> None:
+        draw_masked_folder(folder)
+
+    monkeypatch.setattr(synthetic, "write_masked_phantoms", draw)
+    app = opened()
+    app.radio[0].set_value("segmentation").run()
+    assert any("has no segmentation masks" in m.value for m in app.markdown)
+    press(app, SEGMENTATION_NAME)
+    run = train(app)
+    assert run.config.recipe == "segmentation"
+    assert Path(run.config.dataset).name == SEGMENTATION_NAME
 
 
 def test_the_data_set_in_the_address_is_chosen(class_folders: Path) -> None:

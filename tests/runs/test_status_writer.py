@@ -112,7 +112,7 @@ def test_remark_is_what_progress_did_not_say(reporter: StatusWriter) -> None:
 
 def test_steps_come_in_order_with_one_header(run: Run, reporter: StatusWriter) -> None:
     for step in range(1, 2001):
-        reporter.step(step=step, epoch=1, loss=1 / 3, accuracy=0.5)
+        reporter.step(step=step, epoch=1, loss=1 / 3, metric=0.5)
     wait_for(lambda: len(rows(run, "steps.csv")) == 2000)
     written = rows(run, "steps.csv")
     assert list(written[0]) == ["time", "epoch", "step", "loss", "accuracy"]
@@ -122,7 +122,7 @@ def test_steps_come_in_order_with_one_header(run: Run, reporter: StatusWriter) -
 
 
 def test_epochs(run: Run, reporter: StatusWriter) -> None:
-    reporter.step(step=5, epoch=1, loss=1.0, accuracy=0.5)
+    reporter.step(step=5, epoch=1, loss=1.0, metric=0.5)
     reporter.epoch({"epoch": 1, "step": 5, "loss": 1.0, "val_loss": 2.0})
     (row,) = rows(run, "history.csv")
     assert tuple(row) == EPOCH_COLUMNS
@@ -140,7 +140,7 @@ def test_stop_is_seen(run: Run, reporter: StatusWriter) -> None:
 
 def test_close_writes_the_rest(run: Run) -> None:
     reporter = StatusWriter(run)
-    reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
+    reporter.step(step=1, epoch=1, loss=1.0, metric=0.5)
     failure = Failure("data", "what", "do")
     reporter.close(state=RunStatus.FAILED, failure=failure)
     assert run.status.failure == failure
@@ -152,10 +152,10 @@ def test_steps_that_cannot_be_written_fail_the_run(
     run: Run, reporter: StatusWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (run.folder / "steps.csv").mkdir()
-    reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
+    reporter.step(step=1, epoch=1, loss=1.0, metric=0.5)
     with pytest.raises(OSError):
         for step in range(500):
-            reporter.step(step=step, epoch=1, loss=1.0, accuracy=0.5)
+            reporter.step(step=step, epoch=1, loss=1.0, metric=0.5)
             time.sleep(0.01)
 
 
@@ -186,11 +186,11 @@ def test_a_step_that_comes_while_others_are_written_is_written_next(
 
     def append_slowly(run: Run, rows: list[object]) -> None:
         if len(reporter._steps) < 2:
-            reporter.step(step=2, epoch=1, loss=0.5, accuracy=0.5)
+            reporter.step(step=2, epoch=1, loss=0.5, metric=0.5)
         append(run, rows)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tables, "append_steps", append_slowly)
-    reporter.step(step=1, epoch=1, loss=1.0, accuracy=0.5)
+    reporter.step(step=1, epoch=1, loss=1.0, metric=0.5)
     reporter._flush_steps()
     assert [row["step"] for row in rows(run, "steps.csv")] == ["1"]
     monkeypatch.undo()

@@ -88,7 +88,7 @@ def test_steps_are_reported_together_where_they_are_quick(
     assert [row["step"] for row in reported] == [1, 3]
     # The second and third batch had 1 and 2.
     assert reported[1]["loss"] == pytest.approx(1.5)
-    assert reported[1]["accuracy"] == pytest.approx(0.375)
+    assert reported[1]["metric"] == pytest.approx(0.375)
 
 
 def test_an_epoch_is_a_row_of_the_history(run: Run) -> None:

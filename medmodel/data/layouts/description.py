@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from medmodel.data.layouts.layout_choice import FolderReading
 from medmodel.data.tables.encodings import ENCODINGS
-from medmodel.language import N_, _
+from medmodel.language import N_, _, ngettext
 
 if TYPE_CHECKING:
     from medmodel.data.tables.columns import Table
@@ -84,6 +84,17 @@ def of_folders(reading: FolderReading) -> str:
         folder=around,
         split_word=level(reading.split_level),
         splits=splits,
+    )
+
+
+def of_masks(images: int) -> str:
+    """That a data set has segmentation masks in place of classes."""
+    return ngettext(
+        "Read as a segmentation data set: {count:,} image with its mask, and no "
+        "classes of images.",
+        "Read as a segmentation data set: {count:,} images with masks, and no classes "
+        "of images.",
+        images,
     )
 
 

@@ -169,7 +169,13 @@ def _say_why_missing(linked: str) -> None:
             icon=":material/link_off:",
         )
         return
-    if state.active:
+    if run.config.segments:
+        text = _(
+            "The run of this link, {run}, is a segmentation: this page is for models "
+            "that classify. Choose one above.",
+            run=plain(run.title),
+        )
+    elif state.active:
         text = _(
             "The run of this link, {run}, is not finished yet: it has no model to ask. "
             "Choose another above.",

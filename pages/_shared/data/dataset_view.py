@@ -11,6 +11,7 @@ import streamlit as st
 
 from medmodel.data import importing, layout
 from medmodel.data.datasets import rejected_files
+from medmodel.data.segmentation.pairs import LABEL
 from medmodel.language import N_, _, join_sentences, translate
 from medmodel.quality import thumbnails
 from medmodel.quality.checks import DatasetReport
@@ -73,15 +74,27 @@ def _worst_sentence(titles: Sequence[str]) -> str:
 def show_facts(report: DatasetReport) -> None:
     """The numbers to know before training."""
     patients = f"{report.num_patients:,}" if report.num_patients else _("unknown")
-    test = sum(counts.get("test", 0) for counts in report.images.values())
+    of_classes = [] if report.classes == [LABEL] else _class_facts(report)
     facts = [
         (_("Images"), f"{report.num_images:,}", _("Readable images in all splits.")),
-        (_("Classes"), f"{len(report.classes)}", _("Folders with readable images.")),
+        *of_classes[:1],
         (
             _("Patients"),
             patients,
             _("Patients that headers, a table or the file names tell apart."),
         ),
+        *of_classes[1:],
+    ]
+    with at_least_high(TILE), st.container(horizontal=True, gap="small"):
+        for label, value, help_text in facts:
+            st.metric(label, value, help=help_text, border=True, width="content")
+
+
+def _class_facts(report: DatasetReport) -> list[tuple[str, str, str]]:
+    """Of a data set with classes: label, value and explanation of each number."""
+    test = sum(counts.get("test", 0) for counts in report.images.values())
+    return [
+        (_("Classes"), f"{len(report.classes)}", _("Folders with readable images.")),
         (
             _("Baseline (majority class)"),
             f"{report.baseline:.1%}".replace("%", " %"),
@@ -100,9 +113,6 @@ def show_facts(report: DatasetReport) -> None:
             _("Training images of the commonest class for each of the rarest."),
         ),
     ]
-    with at_least_high(TILE), st.container(horizontal=True, gap="small"):
-        for label, value, help_text in facts:
-            st.metric(label, value, help=help_text, border=True, width="content")
 
 
 def show_splits(report: DatasetReport) -> None:
@@ -125,7 +135,15 @@ def show_splits(report: DatasetReport) -> None:
         }
         | {_("Class"): st.column_config.TextColumn(pinned=True)},
     )
-    if report.drawn:
+    if report.drawn and report.classes == [LABEL]:
+        st.caption(
+            _(
+                "A training draws its validation and test images anew, so that images "
+                "with and without lesions are spread evenly. All images of one "
+                "patient, and identical images, stay in one split."
+            )
+        )
+    elif report.drawn:
         drawn = [split for split in report.drawn if split != "train"]
         rest = _(
             "All images of one patient, and identical images, stay in one split. "

@@ -99,13 +99,14 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
     if not len(feed.steps) and not len(feed.epochs):
         return ()
     by_step, by_epoch = _columns(feed.steps), _columns(feed.epochs)
-    step, loss, accuracy = by_step["step"], by_step["loss"], by_step["accuracy"]
+    metric = feed.run.config.metric
+    step, loss, accuracy = by_step["step"], by_step["loss"], by_step[metric]
     epoch, at = by_epoch["epoch"], by_epoch["step"]
-    val_loss, val_accuracy = by_epoch["val_loss"], by_epoch["val_accuracy"]
+    val_loss, val_accuracy = by_epoch["val_loss"], by_epoch[f"val_{metric}"]
     title = _("step")
     if not len(feed.steps):  # a run that kept its epochs alone
         title, at, step = _("epoch"), epoch, epoch
-        loss, accuracy = by_epoch["loss"], by_epoch["accuracy"]
+        loss, accuracy = by_epoch["loss"], by_epoch[metric]
     marked = next(
         (x for e, x in zip(epoch, at, strict=True) if e == status.best_epoch), None
     )
@@ -117,9 +118,10 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
         Curve(_("training"), step, accuracy, _last_share(accuracy), thin=True),
         Curve(_("validation"), at, val_accuracy, _last_share(val_accuracy)),
     )
+    named = _("Dice") if metric == "dice" else _("Accuracy")
     return (
         Chart(_("Loss"), title, losses, marked=marked),
-        Chart(_("Accuracy"), title, accuracies, per_cent=True, marked=marked),
+        Chart(named, title, accuracies, per_cent=True, marked=marked),
     )
 
 

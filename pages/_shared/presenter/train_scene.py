@@ -7,8 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.audience.slide import Slide
-from medmodel.core.config import MODEL_NAMES, RECIPES, TrainConfig, config_for
+from medmodel.core.config import (
+    MODEL_NAMES,
+    RECIPES,
+    SEGMENTATION_MODELS,
+    TrainConfig,
+    config_for,
+)
+from medmodel.core.errors import DataError
 from medmodel.data.layout import list_files
+from medmodel.data.segmentation.pairs import LABEL
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.language import _
 from medmodel.quality import report_store
@@ -20,6 +28,7 @@ from pages._shared.presenter.subject import choose_run, chosen_dataset, training
 
 OFFERED = ("instant", "compact", "document")
 """Recipes for a stage; `custom` wants the form."""
+NETWORKS = MODEL_NAMES | SEGMENTATION_MODELS
 _RECIPE = "presented-recipe"
 
 
@@ -28,8 +37,9 @@ def train_scene() -> Scene:
     folder = chosen_dataset()
     if folder is None:
         return data_scene()
-    at = st.session_state.get(_RECIPE, 0)
-    recipe = OFFERED[at]
+    offered = _offered(folder)
+    at = st.session_state.get(_RECIPE, 0) % len(offered)
+    recipe = offered[at]
     config = config_for(recipe, str(folder))
     name = widgets.folder_name(str(folder))
     slide = Slide(
@@ -37,12 +47,16 @@ def train_scene() -> Scene:
         _("{recipe} on {dataset}", recipe=_(RECIPES[recipe].title), dataset=name),
         _(RECIPES[recipe].summary),
         notes=(
-            _("Network: {network}.", network=_(MODEL_NAMES[config.model])),
-            _("Recipe {number} of {count}.", number=at + 1, count=len(OFFERED)),
+            _("Network: {network}.", network=_(NETWORKS[config.model])),
+            _("Recipe {number} of {count}.", number=at + 1, count=len(offered)),
             *_busy(),
         ),
     )
-    return Scene(slide, _("Train"), lambda: _train(recipe, folder), _turn)
+
+    def turn(by: int) -> None:
+        st.session_state[_RECIPE] = turned(len(offered), at, by)
+
+    return Scene(slide, _("Train"), lambda: _train(recipe, folder), turn)
 
 
 def _busy() -> list[str]:
@@ -50,9 +64,13 @@ def _busy() -> list[str]:
     return [_("At work now: {run}.", run=titles[0])] if titles else []
 
 
-def _turn(by: int) -> None:
-    at = st.session_state.get(_RECIPE, 0)
-    st.session_state[_RECIPE] = turned(len(OFFERED), at, by)
+def _offered(folder: Path) -> tuple[str, ...]:
+    """The recipes for a data set: where it has masks alone, the one for them."""
+    try:
+        labels = {file.label for file in list_files(folder)[0]}
+    except DataError:  # said when it is trained
+        return OFFERED
+    return ("segmentation",) if labels == {LABEL} else OFFERED
 
 
 def _train(recipe: str, folder: Path) -> None:

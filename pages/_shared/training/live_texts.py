@@ -6,14 +6,18 @@ from medmodel.language import _
 from pages._shared.common.words import STATE_TITLES
 
 
-def live_texts() -> dict[str, object]:
-    """The texts of `assets/live_*.js`, which puts values for the names in braces."""
+def live_texts(segments: bool = False) -> dict[str, object]:
+    """The texts of `assets/live_*.js`, which puts values for the names in braces.
+
+    Args:
+        segments: Whether the run is a segmentation, of which Dice is followed.
+    """
     return {
         "states": {state.value: _(title) for state, title in STATE_TITLES.items()}
         | {"stopping": _("Stopping"), "deleted": _("Deleted")},
         "facts": _facts(),
         "time": _times(),
-        "curves": _curves(),
+        "curves": _curves(segments),
         "tools": _tools(),
         "announcement": _("{state}. {sentence}"),
         "deleted": _("This run has been deleted."),
@@ -57,10 +61,13 @@ def _facts() -> dict[str, str]:
     }
 
 
-def _curves() -> dict[str, object]:
+def _curves(segments: bool) -> dict[str, object]:
+    metric = _("Dice") if segments else _("Accuracy")
+    loss = _("cross-entropy + 1 − Dice") if segments else _("cross-entropy")
     return {
-        "titles": {"loss": _("Loss"), "accuracy": _("Accuracy")},
-        "units": {"loss": _("cross-entropy"), "accuracy": "%"},
+        "titles": {"loss": _("Loss"), "accuracy": metric},
+        "units": {"loss": loss, "accuracy": "%"},
+        "metric": "dice" if segments else "accuracy",
         "axes": {"step": _("step"), "epoch": _("epoch")},
         "training": _("training"),
         "validation": _("validation"),

@@ -68,6 +68,7 @@ def _pick_beside(run: Run) -> Run | None:
         if entry.config.dataset == dataset
         and entry.run.id != run.id
         and entry.run.history_path.exists()
+        and entry.config.metric == run.config.metric
         and not entry.test_of
     }
     if not others:
@@ -160,7 +161,7 @@ def next_steps(run: Run, status: Status) -> list[NextStep]:
     """
     results: list[NextStep] = []
     if run.model_path.exists():
-        if model_run(run, widgets.store()):
+        if model_run(run, widgets.store()) and not run.config.segments:
             results.append(NextStep.DIAGNOSE)
         if run.predictions_path.exists():
             results.append(NextStep.EVALUATE)

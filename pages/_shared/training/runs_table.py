@@ -29,6 +29,7 @@ _COLUMNS = (
     N_("State"),
     N_("Test accuracy"),
     N_("Val. accuracy"),
+    N_("Val. Dice"),
     N_("Val. loss"),
     N_("Data set"),
     N_("Model"),
@@ -37,8 +38,10 @@ _COLUMNS = (
     N_("Took"),
     N_("Note"),
 )
-_FIRST = (*_COLUMNS[:6], "Submitted")
-_SCORES = ("Test accuracy", "Val. accuracy", "Val. loss")
+_FIRST = (*_COLUMNS[:7], "Submitted")
+_SCORES = ("Test accuracy", "Val. accuracy", "Val. Dice", "Val. loss")
+_WHERE_ANY = ("Tags", "Val. Dice")
+"""Columns that are shown only where a run has something in them."""
 _NAME = 250
 """Width of the names in pixels: beside them a phone still shows the state."""
 _PIN, _RUN = N_("Pin"), N_("Run")
@@ -196,14 +199,19 @@ def _results(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         "State": [_(STATE_TITLES[RunStatus(state)]) for state in table["state"]],
         "Test accuracy": list(table["test_accuracy"]),
         "Val. accuracy": list(table["val_accuracy"]),
+        "Val. Dice": list(table["val_dice"]),
         "Val. loss": list(table["val_loss"]),
         "Epoch kept": list(table["best_epoch"]),
         "Submitted": [datetime.fromtimestamp(at) for at in table["created"]],
         "Took": [duration(seconds) if seconds else "" for seconds in table["seconds"]],
     }
-    tagged = any(columns["Tags"])
-    shown = {n: columns[n] for n in _COLUMNS if n in names and (tagged or n != "Tags")}
+    left_out = {name for name in _WHERE_ANY if not _any(columns[name])}
+    shown = {n: columns[n] for n in _COLUMNS if n in names and n not in left_out}
     return pd.DataFrame({**_named(table), **shown})
+
+
+def _any(values: Sequence[Any]) -> bool:
+    return any(value and value == value for value in values)  # no NaN
 
 
 def _settings(table: pd.DataFrame) -> Any:

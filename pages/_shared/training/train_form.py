@@ -13,6 +13,7 @@ from medmodel.core import devices
 from medmodel.core.config import (
     MEDICAL_AUGMENTATION,
     MODEL_NAMES,
+    SEGMENTATION_MODELS,
     SETTING_TITLES,
     Augmentation,
     Optimizer,
@@ -54,7 +55,10 @@ WINDOW_TITLES = {
 }
 OPTIMIZER_TITLES = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 _NO_CHAIN = N_("None")
-OWN_MODELS = ("efficientnet_lite0", "compact_resnet", "document_cnn")
+OWN_MODELS = (
+    *("efficientnet_lite0", "compact_resnet", "document_cnn"),
+    *SEGMENTATION_MODELS,
+)
 
 
 def window_title(setting: str) -> str:
@@ -243,7 +247,8 @@ def settings_form(
 def _network(form: Form) -> None:
     left, right = st.columns(2)
     with left:
-        form.choice("model", _("Network"), tuple(MODEL_NAMES), MODEL_NAMES)
+        networks = SEGMENTATION_MODELS if form.start.segments else MODEL_NAMES
+        form.choice("model", _("Network"), tuple(networks), networks)
         if form.values["model"] not in OWN_MODELS:
             form.text(
                 "weights",
@@ -253,9 +258,10 @@ def _network(form: Form) -> None:
                     "downloads its published weights. Empty: random weights."
                 ),
             )
-        form.choice(
-            "training", _("What is trained"), get_args(Training), TRAINING_TITLES
-        )
+        ways = get_args(Training)
+        if form.start.segments:
+            ways = tuple(way for way in ways if way != "frozen")
+        form.choice("training", _("What is trained"), ways, TRAINING_TITLES)
         form.number(
             "epochs", _("Epochs"), step=1, help=_("Passes over the training images.")
         )
@@ -268,11 +274,12 @@ def _network(form: Form) -> None:
                 "0: never."
             ),
         )
-        form.toggle(
-            "class_weights",
-            _("Class weights"),
-            _("Rare classes weigh more in the loss (inverse class frequency)."),
-        )
+        if not form.start.segments:
+            form.toggle(
+                "class_weights",
+                _("Class weights"),
+                _("Rare classes weigh more in the loss (inverse class frequency)."),
+            )
     with right:
         form.choice("optimizer", _("Optimiser"), get_args(Optimizer), OPTIMIZER_TITLES)
         form.number("learning_rate", _("Learning rate"), format="%g", step=0.0001)

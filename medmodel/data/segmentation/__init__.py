@@ -1,0 +1,1 @@
+"""Images with segmentation masks: which belong together, and their class values."""

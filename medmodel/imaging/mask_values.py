@@ -1,0 +1,167 @@
+"""Segmentation masks: the class value of every pixel of a PNG, TIFF or NIfTI file.
+
+0 is the background. Values are taken as they are stored: a palette's numbers, not its
+colours. Read in the sandbox, as every file that somebody else wrote.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from medmodel.core import sandbox
+from medmodel.core.errors import ImageError
+from medmodel.core.preprocessing import Fit
+from medmodel.core.samples import Axis
+from medmodel.imaging import scans
+from medmodel.imaging.decoded_image import HEAD
+from medmodel.imaging.images import model_input_area
+from medmodel.imaging.raster import check_size, damage_named
+from medmodel.language import _
+
+Mask = npt.NDArray[np.uint8]
+"""(height, width) of class values, 0 for the background."""
+MOST_VALUES = 32
+"""Different values of one mask; more are shades, not classes."""
+_NEARLY = 32
+"""Grey levels from black or white up to which a pixel counts as that."""
+_MOSTLY = 0.9
+"""Share of pixels that are nearly black or white in a mask saved with loss."""
+_FORMATS = ("PNG", "TIFF", "BMP", "GIF", "JPEG")
+_LOSSY = ("JPEG", "MPO")
+
+
+def decode_mask(
+    data: bytes, name: str, axis: Axis = "axial", slice_number: int = -1
+) -> Mask:
+    """The class values of a mask.
+
+    A black and white mask that was saved with loss or with soft edges, as JPEG does,
+    is cut at half of white.
+
+    Args:
+        data: The file.
+        name: For messages.
+        axis: Along which a NIfTI volume is cut.
+        slice_number: From 0, or the page of a TIFF; -1 is the middle of a volume, the
+            first page.
+
+    Returns:
+        uint8 (height, width).
+
+    Raises:
+        ImageError: It is no mask, damaged, or too large.
+    """
+    answer = sandbox.ask(
+        f"{__name__}:read", data, name, axis=axis, slice_number=slice_number
+    )
+    return np.asarray(answer["values"])
+
+
+def read(data: bytes, name: str, axis: Axis, slice_number: int) -> dict[str, Any]:
+    """What the sandbox runs: `values`, see `decode_mask`."""
+    if scans.is_nifti(data[:HEAD]):
+        from medmodel.imaging import nifti  # in the sandbox alone: it is slow to load
+
+        stored, exact = nifti.read_labels(data, name, axis, slice_number), True
+    else:
+        stored, exact = _raster_values(data, name, max(slice_number, 0))
+    return {"values": class_values(stored, name, exact)}
+
+
+def class_values(stored: npt.NDArray[Any], name: str, exact: bool = True) -> Mask:
+    """Stored numbers as class values.
+
+    Args:
+        stored: (height, width) of any number type.
+        name: For messages.
+        exact: Whether the file keeps values as they were, which JPEG does not.
+
+    Raises:
+        ImageError: They are no whole numbers from 0 to 255, or too many different.
+    """
+    different = np.unique(stored)
+    whole = np.isfinite(different).all() and (different == different.round()).all()
+    if not whole or different[0] < 0 or different[-1] > 255:
+        raise ImageError(
+            _(
+                "{name} is no mask: its pixels must hold whole numbers from 0 "
+                "(background) to 255, one for each class.",
+                name=name,
+            )
+        )
+    values = stored.astype(np.uint8)
+    if exact and len(different) <= MOST_VALUES:
+        return values
+    sides = (values <= _NEARLY) | (values >= 255 - _NEARLY)
+    if sides.mean() >= _MOSTLY:
+        return np.where(values >= 128, 255, 0).astype(np.uint8)
+    raise ImageError(
+        _(
+            "{name} is no mask: it holds {count} different values that are no classes. "
+            "A mask has one value for each class; save it as PNG, not as JPEG.",
+            name=name,
+            count=len(different),
+        )
+    )
+
+
+def _raster_values(data: bytes, name: str, page: int) -> tuple[npt.NDArray[Any], bool]:
+    """(height, width) as stored, the numbers of a palette; and whether these are exact.
+
+    Raises:
+        ImageError: It is damaged, too large, of colours, or has no such page.
+    """
+    with damage_named(name), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        count = getattr(image, "n_frames", 1)
+        if page >= count:
+            raise ImageError(
+                _(
+                    "{name} has no page {number}: it has {count}.",
+                    name=name,
+                    number=page + 1,
+                    count=count,
+                )
+            )
+        image.seek(page)
+        check_size(*image.size, name)
+        stored, exact = np.asarray(image), image.format not in _LOSSY
+    if stored.ndim == 2:
+        return stored, exact
+    # Alpha says nothing of a class.
+    colours = stored[..., : 1 if stored.shape[2] == 2 else 3]
+    if (colours != colours[..., :1]).any():
+        raise ImageError(
+            _(
+                "{name} is no mask that can be read: its classes are colours. Save it "
+                "with one number for each class: 0 for the background, 1, 2 and so on.",
+                name=name,
+            )
+        )
+    return colours[..., 0], exact
+
+
+def fitted_mask(mask: Mask, side: int, fit: Fit) -> Mask:
+    """A mask as `images.prepare_image` fits its image; no value is interpolated.
+
+    Args:
+        mask: (height, width).
+        side: Of the square, in pixels.
+        fit: How images become square.
+
+    Returns:
+        uint8 (side, side); background where an image is padded.
+    """
+    height, width = mask.shape
+    left, top, across, down = model_input_area(width, height, side, fit)
+    steps = (np.arange(side) + 0.5) / side
+    columns = np.floor(left + steps * across).astype(int)
+    rows = np.floor(top + steps * down).astype(int)
+    inside = (rows[:, None] >= 0) & (rows[:, None] < height)
+    inside = inside & (columns >= 0) & (columns < width)
+    taken = mask[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
+    return np.where(inside, taken, 0).astype(np.uint8)

@@ -1,0 +1,145 @@
+"""Class values of segmentation masks, whatever the file."""
+
+from __future__ import annotations
+
+import io
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from medmodel.core.errors import ImageError
+from medmodel.core.preprocessing import Fit, Preprocessing
+from medmodel.imaging.images import decode, prepare_image
+from medmodel.imaging.mask_values import class_values, decode_mask, fitted_mask, read
+
+CLASSES = np.zeros((12, 16), np.uint8)
+CLASSES[2:5, 3:9] = 1
+CLASSES[7:11, 8:15] = 2
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def values_of(data: bytes, name: str = "7.png", number: int = -1) -> np.ndarray:
+    """Without the sandbox, whose process takes a second to start."""
+    return read(data, name, "axial", number)["values"]
+
+
+def palette() -> Image.Image:
+    image = Image.fromarray(CLASSES).convert("P")
+    image.putpalette([0, 0, 0, 200, 30, 30, 30, 200, 30])
+    return image
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(Image.fromarray(CLASSES)),
+        saved(Image.fromarray(CLASSES), "TIFF"),
+        saved(Image.fromarray(CLASSES.astype(np.uint16))),
+        saved(Image.fromarray(np.stack([CLASSES] * 3, -1))),
+        saved(Image.fromarray(np.stack([CLASSES] * 3 + [CLASSES * 0], -1))),
+        saved(palette()),
+    ],
+    ids=["grey", "tiff", "16 bits", "grey as RGB", "transparent", "palette"],
+)
+def test_values_are_those_that_are_stored(data: bytes) -> None:
+    assert (values_of(data) == CLASSES).all()
+
+
+def test_the_sandbox_gives_the_same() -> None:
+    assert (decode_mask(saved(Image.fromarray(CLASSES)), "7.png") == CLASSES).all()
+
+
+def test_a_bitmap_of_two_values_is_read() -> None:
+    data = saved(Image.fromarray(CLASSES > 0))
+    assert set(np.unique(values_of(data))) in ({0, 1}, {0, 255})
+    assert ((values_of(data) > 0) == (CLASSES > 0)).all()
+
+
+def test_black_and_white_with_soft_edges_is_cut_at_half() -> None:
+    sharp = np.zeros((64, 64), np.uint8)
+    sharp[20:44, 20:44] = 255
+    soft = values_of(saved(Image.fromarray(sharp), "JPEG", quality=60))
+    assert set(np.unique(soft)) == {0, 255}
+    assert (soft != sharp).mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        (np.arange(64 * 64).reshape(64, 64) % 200, "200 different values"),
+        (np.full((4, 4), 300), "whole numbers from 0"),
+        (np.full((4, 4), -1), "whole numbers from 0"),
+        (np.full((4, 4), 0.5), "whole numbers from 0"),
+        (np.full((4, 4), np.nan), "whole numbers from 0"),
+    ],
+)
+def test_what_is_no_mask_is_refused(stored: np.ndarray, said: str) -> None:
+    with pytest.raises(ImageError, match=f"7.png is no mask.*{said}"):
+        class_values(stored, "7.png")
+
+
+def test_32_values_are_classes_and_33_are_shades() -> None:
+    shades = np.arange(33 * 40).reshape(33, 40) % 32 * 4 + 64
+    assert len(np.unique(class_values(shades, "7.png"))) == 32
+    with pytest.raises(ImageError, match="33 different values"):
+        class_values(np.where(np.arange(33)[:, None] < 32, shades, 63), "7.png")
+
+
+def test_colours_are_refused() -> None:
+    colours = np.zeros((8, 8, 3), np.uint8)
+    colours[2:4, 2:4] = 200, 30, 30
+    with pytest.raises(ImageError, match="7.png is no mask.*colours"):
+        values_of(saved(Image.fromarray(colours)))
+
+
+def test_a_damaged_file_and_a_page_too_many_are_said() -> None:
+    data = saved(Image.fromarray(CLASSES), "TIFF")
+    with pytest.raises(ImageError, match="7.tif cannot be read"):
+        values_of(data[:40], "7.tif")
+    with pytest.raises(ImageError, match="no page 2: it has 1"):
+        values_of(data, "7.tif", 1)
+
+
+@pytest.mark.parametrize("axis", ["axial", "coronal", "sagittal"])
+def test_a_nifti_mask_lies_as_its_image(axis: str) -> None:
+    rng = np.random.default_rng(1)
+    labels = (rng.random((12, 14, 10)) > 0.6).astype(np.uint8)
+    image = (labels * 200.0 + rng.random(labels.shape)).astype(np.float32)
+    affine = np.diag([-1.0, 1.0, 2.0, 1])
+    files = [nibabel.Nifti1Image(v, affine).to_bytes() for v in (image, labels)]
+    seen = decode(files[0], "a.nii", axis=axis, frame=4, square_pixels=False)  # type: ignore[arg-type]
+    mask = read(files[1], "a.nii", axis, 4)["values"]  # type: ignore[arg-type]
+    rows = 1 if axis == "axial" else 2
+    assert mask.shape == (seen.pixels.shape[0] * rows, seen.pixels.shape[1])
+    assert (mask[::rows] == (seen.pixels[..., 0] > 128)).all()
+
+
+def test_a_volume_called_labels_is_read_as_a_mask() -> None:
+    labels = np.zeros((10, 10, 10), np.int16)
+    labels[3:6, 3:6] = 7
+    volume = nibabel.Nifti1Image(labels, np.eye(4))
+    volume.header["intent_code"] = 1002
+    assert set(np.unique(values_of(volume.to_bytes(), "a.nii"))) == {0, 7}
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
+@pytest.mark.parametrize("size", [(100, 60), (60, 101), (20, 30), (48, 48)])
+def test_a_mask_is_fitted_as_its_image(fit: Fit, size: tuple[int, int]) -> None:
+    height, width = size
+    mask = np.zeros(size, np.uint8)
+    mask[height // 4 : height // 2 + 3, width // 3 : width // 2 + 5] = 1
+    seen = prepare_image(mask[..., None] * 255, Preprocessing(48, fit, "grey"))
+    fitted = fitted_mask(mask, 48, fit)
+    # Half a pixel of the edge may fall on either side.
+    wrong = (seen[..., 0] >= 128) != fitted
+    assert fitted.any()
+    assert wrong.sum() <= 0.5 * np.count_nonzero(np.diff(fitted, axis=0)) + 0.5 * (
+        np.count_nonzero(np.diff(fitted, axis=1))
+    )
