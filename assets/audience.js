@@ -2,6 +2,7 @@
 // after sleep and lost networks, and stops when the presenter has closed the address.
 // What it says stands in the page, in the phone's language.
 
+import { leaveSeat, showBallot } from "./ballot.js";
 import { redrawSlide, showSlide } from "./slide.js";
 
 const SILENCE = 25_000; // milliseconds: two missed beats and a half
@@ -24,10 +25,13 @@ function open() {
   source.addEventListener("beat", hear);
   source.addEventListener("slide", (event) => {
     hear();
-    showSlide(slide, JSON.parse(event.data));
+    const shown = JSON.parse(event.data);
+    showSlide(slide, shown);
+    showBallot(shown.ballot);
   });
   source.addEventListener("end", () => {
     stop(line.dataset.ended);
+    leaveSeat();
   });
   // Some browsers give up for good after an error: open anew ourselves.
   source.onerror = () => {

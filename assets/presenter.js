@@ -4,7 +4,7 @@
 const KEYS = {
   ArrowRight: "next", PageDown: "next", ArrowLeft: "previous", PageUp: "previous",
   Home: "first", End: "last", ArrowUp: "up", ArrowDown: "down", Enter: "action",
-  p: "leave", Escape: "leave", i: "image", r: "room", d: "dark",
+  p: "leave", Escape: "leave", i: "image", r: "room", d: "dark", e: "end",
 };
 const LOCAL = { "?": "help", q: "code", f: "fullscreen", z: "view" };
 
@@ -29,7 +29,7 @@ class Stage {
 
   take(component) {
     this.component = component;
-    const { slide, place, turns, action, room, code, dark, keys, viewer, texts } = component.data;
+    const { slide, place, turns, action, room, code, codeShown, dark, keys, viewer, texts } = component.data;
     this.dialog.classList.toggle("mm-dark", dark);
     this.dialog.classList.toggle("mm-light", !dark);
     this.dialog.setAttribute("aria-busy", "false");
@@ -51,6 +51,7 @@ class Stage {
     this.drawTexts(texts);
     this.drawKeys(keys);
     this.drawCode(code);
+    this.showCode(code !== null && codeShown);
     this.drawViewer(viewer);
   }
 
@@ -78,6 +79,13 @@ class Stage {
     const svg = shape("svg", { viewBox: `0 0 ${code.size} ${code.size}`, role: "img", "aria-label": texts.code });
     svg.append(shape("path", { d: code.path, fill: "currentColor", "shape-rendering": "crispEdges" }));
     panel.replaceChildren(element("h2", "", texts.follow), svg, element("p", "", code.link));
+  }
+
+  // Shown when a slide asks for it, and put away with that slide; between them Q does.
+  showCode(asked) {
+    if (asked === Boolean(this.codeAsked)) return;
+    this.codeAsked = asked;
+    this.find(".mm-code").hidden = !asked;
   }
 
   // The images as on Diagnose, large. It stays open while one image follows the other.

@@ -94,3 +94,11 @@ def test_a_pair_is_measured_side_by_side_and_the_first_warms_up() -> None:
     assert measured.note("ms", 1000) == (
         "4,000 ms / 2,000 ms, medians of 3 pairs, ratios 2.00 to 4.00"
     )
+
+
+def test_an_answer_is_seen_once_as_many_are_counted() -> None:
+    from medmodel.benchmark.browser.reading_room import late
+
+    sent = [10.0, 10.1, 10.3, 12.0]
+    counted = [(9.0, 4), (10.2, 1), (10.4, 3)]
+    assert late(sent, counted) == pytest.approx([0.2, 0.3, 0.1])

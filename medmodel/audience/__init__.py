@@ -7,10 +7,11 @@ slide that was published last, serves it on an address and port of its own:
 * `interfaces`: the addresses that this machine can be reached at.
 * `room`: the presenter's side: opens the address, publishes, closes it.
 * `accept_language`: the language that a phone prefers.
+* `ballot`: what phones of a reading room answer.
 * `application`: what the address answers: one page, its live events, its images.
 * `connections`: limits on what a connection may hold up.
 * `__main__`: the process.
 
-A reading room, in which phones also answer, would be paths of its own below the same
-code, with a method of their own, in `Application.__call__`; nothing takes answers now.
+Phones can send nothing until a reading room asks them about an image; then they can
+POST to two paths below the code, and nowhere else.
 """

@@ -11,17 +11,23 @@ import os
 import signal
 import socket
 import threading
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import uvicorn
 
 from medmodel.audience.application import Application
+from medmodel.audience.ballot import Ballot
 from medmodel.audience.connections import LONGEST_REQUEST, Connection
 from medmodel.core.children import serve
 from medmodel.core.messages import Message
 
 END_SECONDS = 3.0
+LOOP_SECONDS = 25.0
+"""How long the server's own thread may be busy otherwise."""
 BACKLOG = 512
+T = TypeVar("T")
 
 
 class Service:
@@ -43,19 +49,47 @@ class Service:
                 return Message({"error": os.strerror(error.errno or 0)})
         assert self.application is not None
         if facts["command"] == "show":
-            files = (array.tobytes() for array in message.arrays)
-            images = dict(zip(facts["images"], files, strict=True))
-            self._loop.call_soon_threadsafe(
-                self.application.show, facts["slide"], images
-            )
+            self._show(message)
         elif facts["command"] == "end":
             self._end()
-        return Message(
-            {
-                "followers": self.application.followers,
-                "wrong_codes": self.application.wrong_codes,
-            }
-        )
+            return Message({})
+        elif facts["command"] == "answers":
+            return Message({"answers": self._in_loop(self._answers)})
+        return Message(self._in_loop(self._attendance))
+
+    def _show(self, message: Message) -> None:
+        facts, application = message.facts, self.application
+        assert application is not None
+        files = (array.tobytes() for array in message.arrays)
+        images = dict(zip(facts["images"], files, strict=True))
+        asked = facts.get("ballot")
+        ballot = Ballot.of_facts(asked) if asked else None
+        self._in_loop(lambda: application.show(facts["slide"], images, ballot))
+
+    def _attendance(self) -> dict[str, Any]:
+        application = self.application
+        assert application is not None
+        box = application.box
+        return {
+            "followers": application.followers,
+            "wrong_codes": application.wrong_codes,
+            "readers": box.seats if box else 0,
+            "tally": box.tally() if box else [],
+        }
+
+    def _answers(self) -> list[dict[str, Any]]:
+        assert self.application is not None
+        box = self.application.box
+        return [asdict(answer) for answer in box.answers()] if box else []
+
+    def _in_loop(self, function: Callable[[], T]) -> T:
+        """What a function returns that runs between two requests."""
+
+        async def run() -> T:
+            return function()
+
+        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
+        return future.result(LOOP_SECONDS)
 
     def _open(self, facts: Any) -> int:
         listener = socket.socket()

@@ -13,10 +13,11 @@ from string import Template
 from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from medmodel.audience.accept_language import preferred_language
+from medmodel.audience.ballot import LONGEST_BODY, Ballot, BallotBox, Refused
 from medmodel.core.environment import REPOSITORY
 from medmodel.language import N_, _, present_language, speaking
 
@@ -25,9 +26,15 @@ FILES = {
     "audience.css": ("audience.css", "text/css"),
     "slide.css": ("slide.css", "text/css"),
     "audience.js": ("audience.js", "text/javascript"),
+    "ballot.css": ("ballot.css", "text/css"),
+    "ballot.js": ("ballot.js", "text/javascript"),
     "slide.js": ("slide.js", "text/javascript"),
 }
 """What lies below the code -> file of `ASSETS` and its type."""
+ANSWERS = ("seat", "vote")
+"""What a phone may send to, below the code, while a reading room is open."""
+BODY_SECONDS = 10.0
+"""How long what a phone sends may take."""
 BEAT_SECONDS = 10.0
 """Seconds of silence after which a phone is told that the line still holds."""
 MOST_FOLLOWERS = 400
@@ -49,6 +56,13 @@ HEADERS = {
     "connection": "close",
 }
 NOTHING = N_("There is nothing here.")
+NOT_COUNTED = {
+    400: N_("This is no answer."),
+    403: N_("This phone has no seat any more. Load the page again."),
+    409: N_("This image is not asked about any more."),
+    503: N_("There is no room for more phones."),
+}
+"""Status -> why an answer is not counted."""
 _CODE = re.compile(r"/([A-Za-z0-9_-]+)(?:/(.*))?", re.DOTALL)
 
 
@@ -83,6 +97,7 @@ class Application:
         self.hosts = frozenset(host.lower() for host in hosts)
         self.origins = frozenset(origin.lower() for origin in origins)
         self.shown = Shown()
+        self.box: BallotBox | None = None
         self.followers = 0
         self.wrong_codes = 0
         self._delayed = 0
@@ -94,14 +109,25 @@ class Application:
             path: (_asset(name), kind) for path, (name, kind) in FILES.items()
         }
 
-    def show(self, slide: Mapping[str, Any], images: Mapping[str, bytes]) -> None:
+    def show(
+        self,
+        slide: Mapping[str, Any],
+        images: Mapping[str, bytes],
+        ballot: Ballot | None = None,
+    ) -> None:
         """Shows a slide to everybody; to be called in the server's own thread.
 
         Args:
             slide: As from `Slide.facts`.
             images: Digest -> PNG file of its images; all others are forgotten.
+            ballot: What is asked about it; with the first one phones may answer.
         """
-        text = json.dumps(slide, separators=(",", ":"), ensure_ascii=True)
+        if ballot is not None and self.box is None:
+            self.box = BallotBox()
+        if self.box is not None:
+            self.box.ask(ballot)
+        facts = {**slide, "ballot": ballot.facts()} if ballot else slide
+        text = json.dumps(facts, separators=(",", ":"), ensure_ascii=True)
         self.shown = Shown(
             f"event: slide\ndata: {text}\n\n".encode(), images, self.shown.number + 1
         )
@@ -122,31 +148,59 @@ class Application:
         # What the page itself says is in the phone's language; slides come in that of
         # the presenter.
         with speaking(preferred_language(headers.get("accept-language", ""))):
-            response = await self._response(scope, headers)
+            response = await self._response(scope, headers, receive)
         if response is None:
             await self._follow(receive, send)
         else:
             await response(scope, receive, send)
 
-    async def _response(self, scope: Scope, headers: Headers) -> Response | None:
+    async def _response(
+        self, scope: Scope, headers: Headers, receive: Receive
+    ) -> Response | None:
         """What answers a request; None where the phone may follow the slides."""
-        response = self._refusal(scope, headers)
+        match = _CODE.fullmatch(scope["raw_path"].decode("latin-1"))
+        answers = self.box is not None and match is not None and match[2] in ANSWERS
+        response = self._refusal(scope, headers, answers)
         if response is not None:
             return response
-        match = _CODE.fullmatch(scope["raw_path"].decode("latin-1"))
         if match is None:
             return refusal(404, _(NOTHING))
         if not hmac.compare_digest(match[1], self.code):
             return await self._wrong_code()
+        if scope["method"] == "POST":
+            return await self._count(match[2], receive)
         if match[2] != "events":
             return self._page(match[2])
         if self.followers < MOST_FOLLOWERS:
             return None
         return refusal(503, _("There is no room for more followers."))
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """Why a request is refused whatever it asks for; None if it is not."""
-        if scope["method"] != "GET":
+    async def _count(self, path: str, receive: Receive) -> Response:
+        """Answers a phone that takes its seat, or votes."""
+        assert self.box is not None
+        try:
+            body = await asyncio.wait_for(_body(receive), BODY_SECONDS)
+            if path == "seat":
+                return JSONResponse(self.box.take_seat(body), headers=HEADERS)
+            self.box.vote(body)
+        except Refused as refused:
+            return refusal(refused.status, _(NOT_COUNTED[refused.status]))
+        except asyncio.TimeoutError:
+            return refusal(408, _(NOT_COUNTED[400]))
+        return Response(status_code=204, headers=HEADERS)
+
+    def _refusal(
+        self, scope: Scope, headers: Headers, answers: bool
+    ) -> Response | None:
+        """Why a request is refused whatever it asks for; None if it is not.
+
+        Args:
+            scope: The request.
+            headers: Its headers.
+            answers: Whether a phone may send to its path.
+        """
+        posted = answers and scope["method"] == "POST"
+        if scope["method"] != "GET" and not posted:
             response = refusal(405, _("This address can only be read."))
             response.headers["allow"] = "GET"
             return response
@@ -161,7 +215,10 @@ class Application:
             )
         if any(origin.lower() not in self.origins for origin in origins):
             return refusal(403, _("This request comes from a page of another server."))
-        sent = headers.get("content-length", "0") != "0"
+        if posted and (not origins or _media_type(headers) != "application/json"):
+            # Every browser names where a message comes from.
+            return refusal(400, _(NOT_COUNTED[400]))
+        sent = not posted and headers.get("content-length", "0") != "0"
         if sent or "transfer-encoding" in headers or "upgrade" in headers:
             return refusal(400, _("This address takes no message and opens no socket."))
         if scope["query_string"]:
@@ -251,7 +308,37 @@ def page_texts() -> dict[str, str]:
             "The presentation cannot be reached any more. Scan the code again."
         ),
         "lost": _("Connection lost, trying again…"),
+        "question": _("What do you see?"),
+        "confidence": _("Confidence"),
+        "send": _("Send"),
+        "sending": _("Sending…"),
+        "sent": _("Your answer is counted. You may change it until the reveal."),
+        "closed": _("No more answers."),
+        "yours": _("Your answer"),
+        "change": _("Change"),
+        "unanswered": _("You did not answer."),
+        "retry": _("Not sent. Try again."),
     }
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _body(receive: Receive) -> bytes:
+    """What a phone sent.
+
+    Raises:
+        Refused: It is longer than any answer, or the phone has gone.
+    """
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if message["type"] == "http.disconnect" or len(body) > LONGEST_BODY:
+            raise Refused(400)
+    return body
 
 
 def _asset(name: str) -> bytes:

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from medmodel.audience.ballot import Ballot
 from medmodel.audience.interfaces import EVERYWHERE, interfaces
 from medmodel.audience.slide import Slide
 from medmodel.core.children import Child
 from medmodel.core.environment import REPOSITORY
 from medmodel.core.errors import MedModelError, os_reason
 from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.evaluation.clinical.reading_room import PhoneAnswer, ReadingRoom
 from medmodel.language import _, translate
 
 PORT = 8600
@@ -47,10 +49,14 @@ class Attendance:
     Args:
         followers: Phones that follow now.
         wrong_codes: Requests that came with a wrong code so far.
+        readers: Phones that have a seat in the reading room.
+        tally: Answers for each class of the image that is asked about.
     """
 
     followers: int = 0
     wrong_codes: int = 0
+    readers: int = 0
+    tally: tuple[int, ...] = ()
 
 
 class Room:
@@ -61,6 +67,9 @@ class Room:
         port: The port; 0 for any that is free.
         present: Whether the presenter's session still lasts; the address closes once
             it has not for `ABSENCE_SECONDS`.
+
+    Attributes:
+        reading: What its phones read together; gone with the room.
 
     Raises:
         AudienceError: The address cannot be opened.
@@ -73,6 +82,7 @@ class Room:
         self.code = secrets.token_urlsafe(CODE_BYTES)
         self.present = present
         self.attendance = Attendance()
+        self.reading: ReadingRoom | None = None
         self._proxy = proxy_url()
         self._lock = threading.Lock()
         self._shown: dict[str, Any] | None = None
@@ -106,27 +116,41 @@ class Room:
         base = self._proxy or f"http://{host}:{self.port}/"
         return f"{base}{self.code}/"
 
-    def publish(self, slide: Slide, with_images: bool = False) -> Attendance:
+    def publish(
+        self, slide: Slide, with_images: bool = False, ballot: Ballot | None = None
+    ) -> Attendance:
         """Shows a slide on every phone that follows.
 
         Args:
             slide: What is shown.
             with_images: Whether its images are, too; without, they never leave this
                 process, and those that were shown before are forgotten.
+            ballot: What phones are asked about it.
 
         Raises:
             AudienceError: The address is open no more.
         """
         shown = slide.for_phones(with_images)
-        facts = shown.facts()
+        facts = {
+            "slide": shown.facts(),
+            "images": [image.digest for image in shown.images],
+            "ballot": ballot.facts() if ballot else None,
+        }
         if facts == self._shown:
             return self.look()
         arrays = [np.frombuffer(image.png, np.uint8) for image in shown.images]
-        digests = [image.digest for image in shown.images]
-        command = {"command": "show", "slide": facts, "images": digests}
-        attendance = self._ask(Message(command, arrays))
+        attendance = self._ask(Message({"command": "show", **facts}, arrays))
         self._shown = facts
         return attendance
+
+    def answers(self) -> list[PhoneAnswer]:
+        """What phones answered to the image that was asked about last.
+
+        Raises:
+            AudienceError: The address is open no more.
+        """
+        answers = self._exchange(Message({"command": "answers"}))["answers"]
+        return [PhoneAnswer(**answer) for answer in answers]
 
     def look(self) -> Attendance:
         """Who is there now.
@@ -139,7 +163,7 @@ class Room:
     def close(self) -> None:
         """Ends the code; phones are told so."""
         with contextlib.suppress(AudienceError):
-            self._ask(Message({"command": "end"}))
+            self._exchange(Message({"command": "end"}))
         self._end()
 
     def _opening(self, port: int) -> dict[str, Any]:
@@ -159,7 +183,8 @@ class Room:
 
     def _ask(self, message: Message) -> Attendance:
         answer = self._exchange(message)
-        self.attendance = Attendance(answer["followers"], answer["wrong_codes"])
+        tally = tuple(answer.pop("tally"))
+        self.attendance = Attendance(**answer, tally=tally)
         return self.attendance
 
     def _exchange(self, message: Message) -> Any:

@@ -80,6 +80,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "audience.audience",
         "200 phones follow the presenter: from publishing a slide to seeing it",
     ),
+    "room_200": (
+        "browser.reading_room.room_200",
+        "200 phones answer in a reading room: from sending to the presenter's screen",
+    ),
     "contrast": (
         "browser.contrast.contrast",
         "lowest contrast of all texts of all pages, light and dark",

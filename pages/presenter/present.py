@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from medmodel.audience.slide import Slide
@@ -13,6 +15,7 @@ from pages._shared.presenter.compare_scene import compare_scene
 from pages._shared.presenter.curves_scene import curves_scene
 from pages._shared.presenter.data_scene import data_scene
 from pages._shared.presenter.diagnose_scene import diagnose_scene
+from pages._shared.presenter.read_scene import read_scene
 from pages._shared.presenter.scene import (
     ROOM,
     STEPS,
@@ -31,6 +34,7 @@ SCENES = {
     "curves": curves_scene,
     "diagnose": diagnose_scene,
     "compare": compare_scene,
+    "read": read_scene,
 }
 PAGES = {
     "data": widgets.DATASETS,
@@ -38,9 +42,12 @@ PAGES = {
     "curves": widgets.RUNS,
     "diagnose": widgets.DIAGNOSE,
     "compare": widgets.COMPARE,
+    "read": widgets.READ,
 }
 LIVE_SECONDS, FOLLOWED_SECONDS = 1.0, 2.0
 """Seconds between two looks at what changes by itself, and at how many follow."""
+COUNTED_SECONDS = 0.2
+"""Seconds between two looks at the answers of phones: seen as they come."""
 
 
 def scene_of(step: str) -> Scene:
@@ -61,16 +68,25 @@ def scene_of(step: str) -> Scene:
 def show_step(step: str) -> None:
     """The step's slide, on the projector and on the phones, and what keys do."""
     scene = scene_of(step)
-    room_view.publish(scene.slide)
+    room_view.publish(scene.slide, scene.phones)
     room = room_view.room_of_session()
     shared = room_view.shares_images(scene.slide)
     pressed = show_stage(scene, step, room, shared)
     if pressed:
         answer(pressed, step, scene)
         st.rerun()
-    if scene.live != st.session_state.get("presented-live"):
-        st.session_state["presented-live"] = scene.live
+    if seconds_until_next(scene) != st.session_state.get("presented-every"):
+        st.session_state["presented-every"] = seconds_until_next(scene)
         st.rerun()
+
+
+def seconds_until_next(scene: Scene) -> float | None:
+    """How soon the step is looked at again; None for not by itself."""
+    if scene.counts:
+        return COUNTED_SECONDS
+    if scene.live:
+        return LIVE_SECONDS
+    return FOLLOWED_SECONDS if room_view.room_of_session() else None
 
 
 def answer(pressed: str, step: str, scene: Scene) -> None:
@@ -80,10 +96,9 @@ def answer(pressed: str, step: str, scene: Scene) -> None:
     elif pressed in ("up", "down") and scene.turn:
         scene.turn(1 if pressed == "down" else -1)
     elif pressed == "action" and scene.act:
-        try:
-            scene.act()
-        except MedModelError as error:
-            st.session_state["presented-error"] = translate(str(error))
+        attempt(scene.act)
+    elif pressed == "end" and scene.end:
+        attempt(scene.end)
     elif pressed == "image" and room_view.room_of_session() and scene.slide.images:
         room_view.toggle_images(scene.slide)
     elif pressed == "dark":
@@ -95,9 +110,18 @@ def answer(pressed: str, step: str, scene: Scene) -> None:
         leave(step)
 
 
+def attempt(act: Callable[[], None]) -> None:
+    """Does it; what went wrong is the next slide."""
+    try:
+        act()
+    except MedModelError as error:
+        st.session_state["presented-error"] = translate(str(error))
+
+
 def leave(step: str) -> None:
     """Opens the page that the step stands for."""
-    run = st.query_params.get("run", "") if step in ("curves", "diagnose") else ""
+    with_run = step in ("curves", "diagnose", "read")
+    run = st.query_params.get("run", "") if with_run else ""
     dataset = st.query_params.get("dataset", "") if step in ("data", "train") else ""
     params = {"run": run} if run else {"dataset": dataset} if dataset else {}
     st.switch_page(PAGES[step], query_params=params)
@@ -131,9 +155,7 @@ def show() -> None:
     if "presented-error" in st.session_state:
         show_failed_action(step)
         return
-    live = st.session_state.get("presented-live", False)
-    followed = room_view.room_of_session() is not None
-    every = LIVE_SECONDS if live else FOLLOWED_SECONDS if followed else None
+    every = st.session_state.get("presented-every")
     st.fragment(show_step, run_every=every)(step)
 
 

@@ -114,6 +114,19 @@ def begin_study(run: Run, images: int, seed: int | None = None) -> ReaderStudy:
         RunError: The run has no predictions.
         OSError: The disk is full or fails.
     """
+    chosen, classes = draw_images(run, images, seed)
+    study = ReaderStudy(secrets.token_hex(6), chosen, classes, time.time())
+    _write(run, study)
+    return study
+
+
+def draw_images(
+    run: Run, images: int, seed: int | None = None
+) -> tuple[list[str], list[str]]:
+    """Test images to be read in random order, and the model's classes.
+
+    Takes the arguments of `begin_study` and raises what it raises, but writes nothing.
+    """
     table = independent_predictions(run)
     tested = table[table["split"] == "test"]
     if len(tested) < FEWEST:
@@ -123,10 +136,7 @@ def begin_study(run: Run, images: int, seed: int | None = None) -> ReaderStudy:
     random = np.random.default_rng(seed)
     paths, labels = tested["path"].tolist(), tested["label"].tolist()
     chosen = _drawn(paths, labels, min(images, MOST), random)
-    classes = scored_classes(table)
-    study = ReaderStudy(secrets.token_hex(6), chosen, classes, time.time())
-    _write(run, study)
-    return study
+    return chosen, scored_classes(table)
 
 
 def _drawn(

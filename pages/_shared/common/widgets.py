@@ -28,6 +28,8 @@ DIAGNOSE = "results/diagnose.py"
 EVALUATE = "results/evaluate.py"
 COMPARE = "results/compare.py"
 BATCH = "results/batch.py"
+READ = "results/read.py"
+PRESENTER = "presenter/present.py"
 STATUS = "system/status.py"
 
 

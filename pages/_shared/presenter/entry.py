@@ -15,6 +15,7 @@ STEP_OF = {
     "diagnose": "diagnose",
     "evaluate": "compare",
     "compare": "compare",
+    "read": "read",
 }
 """Address of a page -> step of the demo that it stands for; others: the first."""
 CARRIED = ("run", "runs", "dataset")

@@ -17,6 +17,7 @@ from medmodel.core import audit
 from medmodel.language import _
 from pages._shared.common.widgets import errors_shown
 from pages._shared.presenter.qr_code import qr_svg
+from pages._shared.presenter.scene import PhoneScene
 
 _ROOM = "room-of-this-session"
 _SHARED = "images-on-phones"
@@ -42,13 +43,22 @@ def toggle_images(slide: Slide) -> None:
     audit.record("share_images", images=len(digests) if shown else 0)
 
 
-def publish(slide: Slide) -> None:
-    """Shows a slide on the phones that follow this session, if there are any."""
+def publish(slide: Slide, phones: PhoneScene | None = None) -> None:
+    """Shows a slide on the phones that follow this session, if there are any.
+
+    Args:
+        slide: What the projector shows.
+        phones: What they see in its place.
+    """
     room = room_of_session()
-    if room is not None:
-        # That it ended is said where it is opened.
-        with contextlib.suppress(AudienceError):
+    if room is None:
+        return
+    # That it ended is said where it is opened.
+    with contextlib.suppress(AudienceError):
+        if phones is None:
             room.publish(slide, shares_images(slide))
+        else:
+            room.publish(phones.slide, True, phones.ballot)
 
 
 def pause() -> None:
@@ -66,7 +76,7 @@ def show_room() -> None:
     st.markdown(
         _(
             "Whoever has the link sees what presenter mode shows, live, and "
-            "nothing else of this server."
+            "nothing else of this server. In a reading room it can answer, too."
         )
     )
     room = rooms.current()

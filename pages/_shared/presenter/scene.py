@@ -8,10 +8,11 @@ from typing import Any
 
 import streamlit as st
 
+from medmodel.audience.ballot import Ballot
 from medmodel.audience.slide import Slide
 from medmodel.language import N_
 
-STEPS = ("data", "train", "curves", "diagnose", "compare")
+STEPS = ("data", "train", "curves", "diagnose", "compare", "read")
 """In the order of the arrow keys."""
 TITLES = {
     "data": N_("Data"),
@@ -19,9 +20,23 @@ TITLES = {
     "curves": N_("Curves"),
     "diagnose": N_("Diagnose"),
     "compare": N_("Compare"),
+    "read": N_("Reading room"),
 }
 ROOM = "room"
 """The step beside the others: phones in the room."""
+
+
+@dataclass(frozen=True)
+class PhoneScene:
+    """What phones see in place of the projector's slide.
+
+    Args:
+        slide: With images that phones may see.
+        ballot: What they are asked about it.
+    """
+
+    slide: Slide
+    ballot: Ballot
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,9 @@ class Scene:
         turn: Shows the next (1) or the previous (-1) of several things.
         live: Whether it changes by itself.
         viewer: Arguments of `show_viewer` for its images, to be seen large.
+        end: Ends what goes through many slides.
+        phones: What phones see; None for this slide.
+        code_shown: Whether the link and its QR code are shown from the beginning.
     """
 
     slide: Slide
@@ -43,6 +61,14 @@ class Scene:
     turn: Callable[[int], None] | None = None
     live: bool = False
     viewer: Mapping[str, Any] | None = None
+    end: Callable[[], None] | None = None
+    phones: PhoneScene | None = None
+    code_shown: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether answers of phones come in."""
+        return self.phones is not None and self.phones.ballot.open
 
 
 def current_step() -> str:

@@ -33,8 +33,8 @@ def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) 
         shares_images: Whether phones see the slide's images now.
 
     Returns:
-        next, previous, first, last, up, down, action, leave, image, room or dark; ""
-        for none.
+        next, previous, first, last, up, down, action, end, leave, image, room or dark;
+        "" for none.
     """
     component = st.components.v2.component(
         "presenter",
@@ -50,6 +50,7 @@ def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) 
             "action": scene.action,
             "room": _attendance(scene, room, shares_images),
             "code": _code(room),
+            "codeShown": scene.code_shown,
             "dark": is_dark(),
             "keys": _keys(scene, room, shares_images),
             "viewer": _viewer(scene),
@@ -100,7 +101,7 @@ def _attendance(scene: Scene, room: Room | None, shares_images: bool) -> str:
     if room is None:
         return ""
     count = room.attendance.followers
-    if not scene.slide.images:
+    if scene.phones or not scene.slide.images:
         return _("Phones: {count}", count=count)
     if shares_images:
         return _("Phones: {count}, which see the images", count=count)
@@ -124,6 +125,8 @@ def _keys(
         keys.append(("↑ ↓", _("Another one of the same kind")))
     if scene.action:
         keys.append(("Enter", scene.action))
+    if scene.end:
+        keys.append(("E", _("End, and show the results")))
     if scene.viewer:
         keys.append(("Z", _("Images large; there + and − zoom, arrow keys move")))
     if room is None:
@@ -133,7 +136,7 @@ def _keys(
             ("Q", _("Link and QR code for phones")),
             ("R", _("Phones in the room")),
         ]
-    if room is not None and scene.slide.images:
+    if room is not None and scene.slide.images and not scene.phones:
         held = _("Hide these images from phones")
         keys.append(("I", held if shares_images else _("Show these images on phones")))
     return [

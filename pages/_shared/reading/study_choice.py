@@ -11,6 +11,7 @@ from medmodel.evaluation.clinical.reader_study import ReaderStudy
 from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.reading.room_results_view import show_reading_room
 
 STUDY = "study"
 """Names the study in the page's address."""
@@ -44,6 +45,7 @@ def show_studies(run: Run) -> None:
                 "be gone on with at any time."
             )
         )
+    show_reading_room(run)
     for study in reader_study.studies(run):
         _show_study(run, study)
 

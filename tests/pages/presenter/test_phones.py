@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from medmodel.audience import room as rooms
 from medmodel.audience.room import Attendance, AudienceError
 from medmodel.audience.slide import Slide
+from medmodel.evaluation.clinical.reading_room import ReadingRoom
 from tests.pages.presenter.projector import (
     Projector,
     opened,
@@ -27,6 +28,7 @@ class StandIn:
         self.address, self.port, self.present = address, port, present
         self.link = f"http://{address}:{port}/code/"
         self.open = True
+        self.reading: ReadingRoom | None = None
         self.attendance = Attendance()
         self.published: list[tuple[Slide, bool]] = []
 
@@ -72,6 +74,7 @@ def test_phones_see_what_the_projector_shows(projector: Projector) -> None:
     assert projector.data["code"]["link"] == room.link
     assert projector.data["room"] == "Phones: 0"
     pressed(app, projector, "last")
+    pressed(app, projector, "previous")
     assert room.published[-1][0].title == "Two models are needed"
     # Another page is none of theirs.
     pressed(app, projector, "leave")

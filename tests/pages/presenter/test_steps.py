@@ -50,14 +50,14 @@ def test_keys_go_through_the_steps_and_stop_at_the_ends(projector: Projector) ->
         pressed(app, projector, key)
         steps.append((step_of(app), projector.data["place"]))
     assert steps == [
-        *(("data", "1 / 5"), ("train", "2 / 5"), ("compare", "5 / 5")),
-        *(("compare", "5 / 5"), ("diagnose", "4 / 5"), ("data", "1 / 5")),
+        *(("data", "1 / 6"), ("train", "2 / 6"), ("read", "6 / 6")),
+        *(("read", "6 / 6"), ("compare", "5 / 6"), ("data", "1 / 6")),
     ]
 
 
 def test_an_unknown_step_is_the_first(projector: Projector) -> None:
     assert step_of(opened("nonsense")) == "nonsense"
-    assert projector.data["place"] == "1 / 5"
+    assert projector.data["place"] == "1 / 6"
 
 
 def test_data_counts_images_by_class(projector: Projector, folder: Path) -> None:
@@ -268,7 +268,7 @@ def test_dark_and_light_by_key(projector: Projector) -> None:
 def test_the_page_of_a_normal_address_opens_with_present(projector: Projector) -> None:
     app = open_page("models/runs.py", present="train")
     assert app.title[0].value == "Presenter mode"
-    assert projector.data["place"] == "2 / 5"
+    assert projector.data["place"] == "2 / 6"
 
 
 @pytest.mark.parametrize(
