@@ -37,7 +37,7 @@ class VotingRoom(test_phones.StandIn):
             for reader, choice in enumerate(self.choices, 1)
         ]
 
-    choices = (0, 0, 1)
+    choices: tuple[int, ...] = (0, 0, 1)
 
 
 @pytest.fixture(autouse=True)
