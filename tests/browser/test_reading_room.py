@@ -122,6 +122,7 @@ def test_reader_mode_over_ten_images_by_keys(
     page: Page, app: AppServer, run: Run
 ) -> None:
     page.goto(f"{app.url}/read?run={run.id}")
+    press(page, page.get_by_role("radio", name="10", exact=True))
     press(page, page.get_by_role("button", name="Begin"))
     for number in range(1, 11):
         page.get_by_text(re.compile(rf"^Image {number} of 10$")).first.wait_for()
