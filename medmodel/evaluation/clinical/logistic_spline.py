@@ -197,7 +197,7 @@ def _fit(
     likelihood = -weight * float(np.logaddexp(0, signed).sum())
     evidence = likelihood - float(coefficients @ penalty @ coefficients) / 2
     evidence -= float(np.linalg.slogdet(hessian)[1]) / 2
-    covariance: Floats = np.linalg.inv(hessian)
+    covariance = np.linalg.inv(hessian).astype(np.float64)
     return _Curve(coefficients, covariance, evidence)
 
 
