@@ -12,11 +12,13 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from medmodel.data.layouts.layout_choice import Folders
+from medmodel.language import N_
 
-MASK = "a segmentation mask beside its image"
+MASK = N_("a mask or overlay beside its image")
 """Why such a file is left out."""
 _MASK = (
-    r"masks?|segmentations?|segmented|seg|ground ?truths?|gt|annotations?|labels?|rois?"
+    r"masks?|segmentations?|segmented|seg|ground ?truths?|gt|annotations?|annotated"
+    r"|labels?|rois?|contours?|outlines?|overlays?|heat ?maps?"
 )
 _SURE = {"masks", "segmentations", "segmentation", "annotations", "ground truth"}
 """Names that no class has; "mask" is one of people who wear one."""
@@ -34,7 +36,7 @@ _FILE = re.compile(
     rf"(?i)(?:(?P<base>.+?)[ _.-]+(?:{_MASK})(?:[ _-]*\d+)?"
     rf"|(?:{_MASK})[ _.-]+(?P<rest>.+))"
 )
-_HINT = re.compile(r"(?i)mask|seg|ground|gt|annot|label|roi")
+_HINT = re.compile(r"(?i)mask|seg|ground|gt|annot|label|roi|contour|line|overlay|heat")
 _NIFTI = (".nii", ".img", ".nii.gz", ".img.gz")
 
 

@@ -23,6 +23,8 @@ from medmodel.data.segmentation_masks import find_masks
         ("a/x (1).png", "a/x (1)_mask.png"),
         ("a/1.png", "a/mask_1.png, a/1 segmentation.png"),
         ("a/p_t1.nii.gz, a/p_flair.nii.gz", "a/p_seg.nii.gz"),
+        ("a/1.png", "a/1-contour.png, a/1_outline.png, a/1_annotated.png"),
+        ("a/1.png", "a/1_overlay.png, a/1_heatmap.png, a/1_heat map.png"),
         # These are no masks:
         ("mask/1.png, no_mask/1.png", ""),
         ("with_mask/1.png, without_mask/1.png, mask_worn_wrong/1.png", ""),
@@ -33,6 +35,7 @@ from medmodel.data.segmentation_masks import find_masks
         ("seg_train/a/1.png, seg_test/a/1.png", ""),
         ("a/p_seg.png, a/p_t1.png, a/p_t2.png", ""),
         ("a/mask.png, a/1.png", ""),
+        ("a/overlay.png, a/line_1.png, a/1.png", ""),
     ],
 )
 def test_masks_are_told_by_what_they_lie_beside(images: str, masks: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -75,9 +76,25 @@ class FolderLayout:
         if len(names) <= class_level:
             return _("not in a class folder")
         label = names[class_level]
-        if class_level == split_level:
+        if class_level == split_level or self._classes_repeat_splits:
             label = without_split(label)[1] or label
         return label, split
+
+    @functools.cached_property
+    def _classes_repeat_splits(self) -> bool:
+        """Whether each class names its split once more: train/cat_train."""
+        reading, start = self.reading, len(self.reading.around)
+        level = reading.class_level
+        pairs = {
+            (names[level], splits)
+            for folders in self.significant.values()
+            if len(names := folders[start:]) > max(level, reading.split_level or 0)
+            and (splits := reading.splits.get(names[reading.split_level or 0], ""))
+        }
+        parted = [(without_split(label), split) for label, split in pairs]
+        return len({split for _, split in pairs}) > 1 and all(
+            named == split and rest for (named, rest), split in parted
+        )
 
 
 def find_layout(
@@ -368,12 +385,17 @@ def label_key(label: str) -> str:
     """What classes have in common that are told apart by no reader.
 
     Capitals, kinds and numbers of spaces, invisible characters, how letters with
-    accents are composed, and 0 and 0.0 make no other class.
+    accents are composed, and how a whole number is written make no other class.
     """
     text = unicodedata.normalize("NFKC", label)
     text = "".join(c for c in text if unicodedata.category(c) != "Cf").casefold()
     text = " ".join(unicodedata.normalize("NFKC", text).split())
-    return re.sub(r"^([+-]?\d+)\.0+$", r"\1", text)
+    number = re.fullmatch(r"([+-]?)(\d+)(?:[.,]0*)?", text)
+    if not number:
+        return text
+    sign, digits = number.groups()
+    # 1, 1.0, 1. and 1,0; +1; 0 and -0. 01 is a code, which is not 1.
+    return ("-" if sign == "-" and digits.strip("0") else "") + digits
 
 
 def _listed(names: Iterable[str]) -> str:

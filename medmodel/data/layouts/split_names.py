@@ -20,19 +20,20 @@ Role = Literal["train", "val", "test", ""]
 
 _WORDS = {
     "train": "train training trainings trn tr learning entrainement apprentissage "
-    "entrenamiento aprendizaje treino treinamento addestramento lern lernen egitim "
-    "trening treningowy uczacy trenovaci trening traning opleiding pelatihan latih "
-    "обучение обучающая обучающий обучения тренировка тренировочная тренировочный "
-    "тренировочные навчання 训练 訓練 学習 훈련 학습 تدريب التدريب آموزش אימון "
+    "entrenamiento aprendizaje treino treinamento addestramento lern lernen trainieren "
+    "egitim trening treningowy uczacy trenovaci trening traning opleiding pelatihan "
+    "latih обучение обучающая обучающий обучения тренировка тренировочная "
+    "тренировочный тренировочные навчання 训练 訓練 学习 學習 学習 훈련 학습 "
+    "تدريب التدريب آموزش אימון "
     "प्रशिक्षण ฝึก εκπαιδευση",
     "val": "val valid validation validate validating vld vl va validierung "
     "validierungs validacion validacao validazione validatie validering walidacja "
     "walidacyjny validace validasi dogrulama валидация валидационная валидационный "
     "валидационные валидации валідація 验证 驗證 検証 검증 تحقق التحقق اعتبارسنجی "
     "תיקוף सत्यापन επικυρωση",
-    "test": "test tests testing tst te ts holdout heldout external prueba pruebas "
-    "teste testes testowy testovaci тест тестовая тестовый тестовые тестирование "
-    "тестування 测试 測試 テスト 시험 테스트 اختبار الاختبار آزمون מבחן परीक्षण "
+    "test": "test tests testen testing tst te ts holdout heldout external prueba "
+    "pruebas teste testes testowy testovaci тест тестовая тестовый тестовые "
+    "тестирование тестування 测试 測試 テスト 시험 테스트 اختبار الاختبار آزمون מבחן परीक्षण "
     "ทดสอบ δοκιμη",
     # Which split these are depends on the others.
     "eval": "eval evaluation evaluate 评估 評估 評価 평가",
@@ -128,8 +129,8 @@ def _resolved(kinds: frozenset[str], others: set[str]) -> Role:
 
 def _parse(name: str) -> tuple[frozenset[str], str]:
     """Kinds of split among a name's words, and its other words that mean something."""
-    # trainSet, imagesTr
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|\b[dl]['’]", " ", name)
+    parted = re.sub(r"\b[dl]['’]", " ", name)
+    parted = re.sub(r"[^\W_]+", lambda found: _parted(found[0]), parted)
     words = re.split(r"[\W_]+", without_accents(parted).replace("held-out", "heldout"))
     words = [word.rstrip("0123456789") for word in words]
     joined = (
@@ -145,6 +146,13 @@ def _parse(name: str) -> tuple[frozenset[str], str]:
     if "external" in joined and kinds == {"test", "val"}:
         kinds = {"test"}
     return frozenset(kinds), " ".join(rest)
+
+
+def _parted(word: str) -> str:
+    """The words of trainSet and imagesTr; TeSt and tRaIn are one."""
+    if without_accents(word) in _KINDS:
+        return word
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word)
 
 
 def _kind(word: str) -> str:

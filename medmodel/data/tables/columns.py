@@ -364,8 +364,9 @@ def _plain(name: str) -> str:
 
 
 def _flagged_split(name: str) -> str:
-    """The split of a column such as "is_train" or "test"."""
-    return split_of(re.sub(r"(?i)^is(?=[_ A-Z])[_ ]?", "", name))
+    """The split of a column such as "is_train", "in test", "used_for_val" or "test"."""
+    verb = r"^(?i:is|in|as|(?:used?[_ ]?)?(?:for|in))(?=[_ A-Z])[_ ]?"
+    return split_of(re.sub(verb, "", name))
 
 
 def _is_binary(rows: list[list[str]], at: int) -> bool:

@@ -30,6 +30,8 @@ from medmodel.language import _
 _MOST_TABLES = 20
 """Files that are looked into; a data set has one or a few."""
 SUFFIXES = (".csv", ".tsv", ".tab", ".psv", *WORKBOOKS)
+_MOST_SPLITS = 12
+"""Different words of a column that may be one of splits."""
 TEXT = ".txt"
 """A table, too, where it looks like one."""
 SAMPLE_TRUTH = "truth.csv"
@@ -102,8 +104,37 @@ def find_tables(
             ):
                 others.append((path, NOT_AN_IMAGE))
             elif path != SAMPLE_TRUTH or table.has_labels:
+                if not reading and not table.has_splits:
+                    table = _with_split_column(table, folder)
                 tables.append(table)
     return _with_splits(folder, tables), others
+
+
+def _with_split_column(table: Table, folder: Path) -> Table:
+    """The table with a column of split words for its split, whatever the column's name.
+
+    What is marked as a test image must not be trained on because a column is called
+    "cohort". Words that are not known beside words of two splits are asked about.
+    """
+    words: dict[int, set[str]] = {
+        at: set()
+        for at in range(len(table.header))
+        if at not in table.columns.values() and at not in table.classes.values()
+    }
+    for line in _lines(table, folder):
+        for at in list(words):
+            word = line[at] if at < len(line) else ""
+            if word.casefold() not in _MISSING:
+                words[at].add(word)
+            if len(words[at]) > _MOST_SPLITS:
+                del words[at]
+        if not words:
+            return table
+    for at, of_column in words.items():
+        roles = set(splits_of(of_column).values()) - {""}
+        if len(roles) > 1:
+            return replace(table, columns={**table.columns, "split": at})
+    return table
 
 
 def _names_files(table: Table, folder: Path, paths: Sequence[str]) -> bool:

@@ -141,7 +141,7 @@ def test_masks_are_left_out_and_said(tmp_path: Path) -> None:
     classes, words = listed(fill(tmp_path, paths))
     assert classes == {("a", ""), ("b", "")}
     assert words == (
-        "Left out: 2 files, first a/masks/1.png (a segmentation mask beside its image)."
+        "Left out: 2 files, first a/masks/1.png (a mask or overlay beside its image)."
     )
 
 
@@ -165,6 +165,10 @@ def test_classes_that_look_alike_are_one_and_that_is_said(tmp_path: Path) -> Non
         ("Stra\u00dfe", "STRASSE"),
         ("0", "0.0"),
         ("-1", "-1.00"),
+        ("1", "1."),
+        ("1", "+1"),
+        ("1", "1,0"),
+        ("0", "-0"),
     ],
 )
 def test_labels_that_look_alike(one: str, other: str) -> None:
@@ -173,10 +177,31 @@ def test_labels_that_look_alike(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("a", "b"), ("1", "10"), ("0", "0.5"), ("ab", "a b"), ("1", "01")],
+    [("a", "b"), ("1", "10"), ("0", "0.5"), ("ab", "a b"), ("1", "01"), ("1", "-1")],
 )
 def test_labels_that_differ(one: str, other: str) -> None:
     assert label_key(one) != label_key(other)
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        ("train/cat_train train/dog_train test/cat_test test/dog_test", "cat dog"),
+        ("train/train-cat test/test-cat test/test-dog", "cat dog"),
+        # Here the word is a part of what the class is.
+        ("train/stress_test train/rest test/stress_test test/rest", "rest stress_test"),
+        ("train/cat_train train/dog test/cat_test", "cat_test cat_train dog"),
+    ],
+)
+def test_a_class_that_repeats_its_split_is_the_class_alone(
+    tmp_path: Path, folders: str, expected: str
+) -> None:
+    for folder in folders.split():
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "1.png").write_bytes(b"x")
+    files = layout.list_files(tmp_path)[0]
+    assert sorted({f.label for f in files}) == expected.split()
+    assert {f.split for f in files} == {"train", "test"}
 
 
 def test_only_the_commonest_reasons_are_named(tmp_path: Path) -> None:

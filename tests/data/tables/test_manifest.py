@@ -237,6 +237,12 @@ def test_folders_tell_the_split_where_the_table_does_not(tmp_path: Path) -> None
         ("is_train", "1 0 1.0", "train test train"),
         ("train", "yes no yes", "train test train"),
         ("is_valid", "True False False", "val train train"),
+        ("in_train", "yes yes no", "train train test"),
+        ("used for test", "0 0 1", "train train test"),
+        ("cohort", "train train test", "train train test"),
+        ("训练测试", "训练 验证 测试", "train val test"),
+        ("view", "PA AP PA", "  "),
+        ("site", "test test test", "  "),
     ],
 )
 def test_columns_of_splits(beside: Path, column: str, values: str, splits: str) -> None:
@@ -254,6 +260,7 @@ def test_columns_of_splits(beside: Path, column: str, values: str, splits: str) 
         ("split", "1"),
         ("split", "trainval"),
         ("set", "later"),
+        ("cohort", "internal set B"),
     ],
 )
 def test_an_unknown_split_is_refused_by_name(
@@ -265,6 +272,7 @@ def test_an_unknown_split_is_refused_by_name(
         "x/x_000.png,a,train",
         f"x/x_001.png,a,{word}",
         f"y/y_001.png,a,{word}",
+        "y/y_002.png,a,test",
     )
     sentence = (
         rf"labels\.csv names the split '{word}', which is not known \(2 lines, the "
