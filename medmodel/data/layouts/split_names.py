@@ -33,8 +33,8 @@ _WORDS = {
     "תיקוף सत्यापन επικυρωση",
     "test": "test tests testen testing tst te ts holdout heldout external prueba "
     "pruebas teste testes testowy testovaci тест тестовая тестовый тестовые "
-    "тестирование тестування 测试 測試 テスト 시험 테스트 اختبار الاختبار آزمون מבחן परीक्षण "
-    "ทดสอบ δοκιμη",
+    "тестирование тестування 测试 測試 テスト 시험 테스트 "
+    "اختبار الاختبار آزمون מבחן परीक्षण ทดสอบ δοκιμη",
     # Which split these are depends on the others.
     "eval": "eval evaluation evaluate 评估 評估 評価 평가",
     "dev": "dev development devel",

@@ -15,12 +15,13 @@ SPELLINGS = {
     "train": "train, Training, TRAIN, train_data, train-images, Train Data, trainset, "
     "training_set, TrainSet, traindata, trainimages, 1_train, seg_train, imagesTr, tr, "
     "train1, train-00001, 训练, 训练集, 训练数据, 訓練集, 学習用データ, 훈련, "
-    "TRaIN, tRaIn, 学习集, trainieren, обучение, обучающая выборка, entrenamiento, entraînement, jeu d'entraînement, "
+    "TRaIN, tRaIn, 学习集, trainieren, обучение, обучающая выборка, "
+    "entrenamiento, entraînement, jeu d'entraînement, "
     "Trainingsdaten, conjunto de entrenamiento, treinamento, eğitim, التدريب",
     "val": "val, valid, Validation, validate, val_set, 验证集, 驗證, 検証, 검증, "
     "валидация, validación, Validierungsdaten, dev, eval, internal validation",
-    "test": "test, TeSt, testen, testing, TEST set, test_images, testset, holdout, hold-out, "
-    "held out, external, external validation, 测试集, 測試, テスト, 테스트, тест, "
+    "test": "test, TeSt, testen, testing, TEST set, test_images, testset, "
+    "holdout, hold-out, held out, external, external validation, 测试集, 測試, テスト, 테스트, тест, "
     "тестовая выборка, prueba, imagesTs, 2_test, ts",
     "": "0, 1, 2, fold3, trainval, train_val, test_val, stress test, "
     "cross_validation, test_positive, untrained, contest, pretest, unseen, internal, "
