@@ -21,7 +21,8 @@ SPELLINGS = {
     "val": "val, valid, Validation, validate, val_set, 验证集, 驗證, 検証, 검증, "
     "валидация, validación, Validierungsdaten, dev, eval, internal validation",
     "test": "test, TeSt, testen, testing, TEST set, test_images, testset, "
-    "holdout, hold-out, held out, external, external validation, 测试集, 測試, テスト, 테스트, тест, "
+    "holdout, hold-out, held out, external, external validation, 测试集, 測試, "
+    "テスト, 테스트, тест, "
     "тестовая выборка, prueba, imagesTs, 2_test, ts",
     "": "0, 1, 2, fold3, trainval, train_val, test_val, stress test, "
     "cross_validation, test_positive, untrained, contest, pretest, unseen, internal, "
