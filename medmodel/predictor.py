@@ -31,6 +31,7 @@ from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.language import N_, _, translate
 from medmodel.runs.run import RunStore
+from medmodel.runs.status import ModelFacts
 
 PIECE = 32
 START_SECONDS = 180.0
@@ -45,6 +46,15 @@ METHODS = {
     "integrated_gradients": N_("Integrated gradients"),
 }
 """Ways to explain an answer, and what they are called."""
+
+
+def methods_of(facts: ModelFacts) -> list[str]:
+    """Ways to explain this model's answers, keys of `METHODS`.
+
+    Args:
+        facts: Of a model; one without layers for maps gives no gradients.
+    """
+    return list(METHODS) if facts.heatmap_layers else ["occlusion"]
 
 
 @dataclass(frozen=True)

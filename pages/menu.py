@@ -39,6 +39,8 @@ SECTIONS = {
     N_("Models"): [
         ("models/train.py", N_("Train"), ":material/play_circle:"),
         ("models/runs.py", N_("Runs"), ":material/monitoring:"),
+        ("models/sweep.py", N_("Sweep"), ":material/science:"),
+        ("models/import_model.py", N_("Import"), ":material/upload_file:"),
     ],
     N_("Results"): [
         ("results/diagnose.py", N_("Diagnose"), ":material/image_search:"),

@@ -23,6 +23,8 @@ PACKAGES = (
         "reports",
         "batch",
         "export",
+        "model_import",
+        "sweeps",
     ),
     # TensorFlow only below this line.
     *("networks", "inference", "training"),

@@ -191,6 +191,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "assurance.pointing",
         "the heat map's highest place lies on the lesion, drawn phantoms",
     ),
+    "sweep_overhead": (
+        "sweep.sweep_overhead",
+        "a trial of a sweep / the same run alone, from start to end",
+    ),
     "export_parity": (
         "export.export_parity",
         "exported models against the run's: largest difference of a probability",

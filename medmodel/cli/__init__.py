@@ -25,6 +25,7 @@ from medmodel.language import SOURCE, _, speaking, translate
 COMMANDS = {
     "check": "check",
     "train": "train",
+    "sweep": "sweep",
     "watch": "watch",
     "stop": "stop",
     "resume": "resume",
@@ -33,6 +34,7 @@ COMMANDS = {
     "compare": "compare",
     "predict": "predict",
     "external-test": "external_test",
+    "import": "import_model",
     "export": "export",
     "doctor": "doctor",
     "completion": "completion",

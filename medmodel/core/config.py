@@ -67,6 +67,8 @@ SETTING_TITLES = {
 }
 """Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
 SMALLEST_SIZE, LARGEST_SIZE = 28, 512
+IMPORTED = "imported"
+"""Stands for a recipe with models that were trained elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,8 @@ class TrainConfig:
     @property
     def recipe_title(self) -> str:
         """What the recipe is called; one of a newer version as it is written."""
+        if self.recipe == IMPORTED:
+            return _("Imported")
         preset = RECIPES.get(self.recipe)
         return _(preset.title) if preset else self.recipe
 

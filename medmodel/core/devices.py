@@ -83,6 +83,24 @@ def usage(process: psutil.Process | None = None) -> dict[str, str]:
     return texts | (_gpu_usage() if gpus() else {})
 
 
+@functools.lru_cache(maxsize=64)
+def total_memory(device: Device) -> int:
+    """Bytes of memory that a device has; 0 where nobody tells.
+
+    Args:
+        device: A processor, whose memory is the machine's, or a GPU.
+    """
+    if not device.is_gpu:
+        return int(psutil.virtual_memory().total)
+    answer = _nvidia_smi(
+        "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"
+    )
+    for row in csv.reader(answer.splitlines(), skipinitialspace=True):
+        if len(row) == 2 and row[0] == device.uuid and row[1].isdigit():
+            return int(row[1]) << 20
+    return 0
+
+
 def tensorflow_environment() -> dict[str, str]:
     """Environment for a Python process that computes with TensorFlow.
 

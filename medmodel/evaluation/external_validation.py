@@ -242,9 +242,14 @@ def _write_tables(
 ) -> None:
     import pandas as pd
 
-    table = tables.read_predictions(model)
     classes = model.model_facts.class_names
-    validation = table[table["split"] == "val"]
+    if model.imported and not model.predictions_path.exists():
+        validation = pd.DataFrame(
+            columns=[*tables.SAMPLE_COLUMNS, *tables.score_columns(classes)]
+        )
+    else:
+        table = tables.read_predictions(model)
+        validation = table[table["split"] == "val"]
     tested = rows.assign(split="test")[list(tables.SAMPLE_COLUMNS)]
     tables.write_predictions(
         run,

@@ -72,6 +72,14 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     from medmodel.inference import prediction
 
     job.progress("loading", 0, 0)
+    if run.imported and not run.imported.converted:
+        raise PredictionError(
+            _(
+                "This model was imported for prediction only, and is not exported: use "
+                "the file that it came from, {file}.",
+                file=run.imported.file,
+            )
+        )
     facts = metadata.model_metadata(run)
     loaded = prediction.load(run)
     images, drawn = _comparison_images(run, job)
@@ -149,6 +157,8 @@ def _images(run: Run, split: str, most: int, job: Job) -> NDArray[np.uint8]:
     """Some images of a split, always the same; none where they cannot be read."""
     preprocessing = run.model_facts.preprocessing
     none = np.empty((0, *preprocessing.shape), np.uint8)
+    if run.imported:  # whose images nobody here knows
+        return none
     try:
         table = read_split(run)
         rows = table[table["split"] == split]

@@ -21,6 +21,7 @@ from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
 from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
 from medmodel.language import _
+from medmodel.networks import onnx_layer  # noqa: F401 (Keras must know it by name)
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
 
@@ -80,7 +81,8 @@ class LoadedModel:
     @property
     def bytes(self) -> int:
         """Memory that it takes, roughly."""
-        return 4 * int(self.model.count_params()) + ALLOWANCE_BYTES
+        weights = max(int(self.model.count_params()), self.facts.parameters)
+        return 4 * weights + ALLOWANCE_BYTES
 
 
 def load(run: Run) -> LoadedModel:

@@ -37,6 +37,7 @@ from medmodel.networks import pipeline
 from medmodel.runs.run import Run
 
 NICENESS = 5
+OCCLUSION = "occlusion"
 
 
 def answer(question: Message, cache: ModelCache) -> Message:
@@ -87,6 +88,8 @@ def _warm(loaded: LoadedModel) -> Message:
     """Compiles all that the first upload will need."""
     blank = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
     predict(loaded, blank)
+    if not loaded.facts.heatmap_layers:
+        return Message({})
     _compare(loaded, blank, loaded.explain(blank, [0]).features, [])
     return Message({})
 
@@ -94,11 +97,15 @@ def _warm(loaded: LoadedModel) -> Message:
 def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
     """One class's map of one image by the method that is asked for, (1, h, w)."""
     position, method = int(facts["position"]), facts["method"]
+    if not loaded.facts.heatmap_layers and (facts["randomised"] or method != OCCLUSION):
+        raise PredictionError(
+            _("This model gives no gradients: its maps are made by occlusion.")
+        )
     if facts["randomised"]:
         loaded = loaded.randomised
     # Also refuses a class or an image that the model does not know.
     explained = _hires_cam(loaded, images, [position])
-    if method == "occlusion":
+    if method == OCCLUSION:
         score = functools.partial(predict, loaded)
         return attribution.occlusion(score, images[0], position)[None]
     if method == "integrated_gradients":
@@ -141,8 +148,28 @@ def _hires_cam(
                 last=last,
             )
         )
+    if not loaded.facts.heatmap_layers:
+        return _by_occlusion(loaded, images, positions)
     with exact_multiplication():
         return loaded.explain(images, positions)
+
+
+def _by_occlusion(
+    loaded: LoadedModel, images: np.ndarray, positions: list[int]
+) -> class_activation.Explained:
+    """The same for a model without gradients or without a map of places."""
+    scores = predict(loaded, images)
+    first = class_activation.FIRST_CHOICE
+    chosen = [
+        int(row.argmax()) if position == first else position
+        for row, position in zip(scores, positions, strict=True)
+    ]
+    score = functools.partial(predict, loaded)
+    maps = [
+        attribution.occlusion(score, image, position)
+        for image, position in zip(images, chosen, strict=True)
+    ]
+    return class_activation.Explained(np.stack(maps), scores, scores)
 
 
 def _compare(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from medmodel.core.config import MODEL_NAMES, RECIPES
+from medmodel.core.config import IMPORTED, MODEL_NAMES, RECIPES
 from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import load_index
@@ -243,6 +243,8 @@ def _described_network(run: Run) -> str:
 
 
 def _imbalance(run: Run) -> str:
+    if run.config.recipe == IMPORTED:
+        return _trained_elsewhere()
     weighted = run.config.class_weights
     return (
         _("Class weights: rare classes weigh more in the loss.")
@@ -275,6 +277,8 @@ def _performance(evaluation: Evaluation) -> str:
 
 def _network(run: Run) -> str:
     config = run.config
+    if config.recipe == IMPORTED:
+        return _trained_elsewhere()
     recipe = config.recipe
     if recipe in RECIPES:
         recipe = _(RECIPES[recipe].title)
@@ -285,8 +289,14 @@ def _network(run: Run) -> str:
     )
 
 
+def _trained_elsewhere() -> str:
+    return _("Not known here: the model was trained elsewhere and imported.")
+
+
 def _training(run: Run) -> str:
     config, status = run.config, run.status
+    if config.recipe == IMPORTED:
+        return _trained_elsewhere()
     ended = run_facts.when(status.ended or status.heartbeat)
     parts = [
         _(config.training),

@@ -215,7 +215,7 @@ def _split_by(shared: int | None) -> str:
 def trained_on(run: Run) -> str:
     """Training images of each class, as a sentence; blank of older tests elsewhere."""
     origin = _origin(run)
-    rows = read_split(origin) if origin else None
+    rows = read_split(origin) if origin and not origin.imported else None
     if origin is None or rows is None:
         return BLANK
     counts = rows.loc[rows["split"] == "train", "label"].value_counts().sort_index()

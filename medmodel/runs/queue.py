@@ -1,12 +1,13 @@
 """Queue of runs: which is trained next, on which device, by which worker.
 
 The queue is nothing but the folders of runs and batches whose status is `queued`,
-oldest first, and no process keeps it: whoever looks may start the next one, under one
-lock. A device is busy as long as a living process holds its lock, so a killed worker
-frees it at once.
+oldest first unless somebody moved one, and no process keeps it: whoever looks may start
+the next one, under one lock. A device is busy as long as a living process holds its
+lock, so a killed worker frees it at once.
 
-Files in the workspace: `queue.lock` guards every change of the queue, `queue.changed`
-is touched after it, `idle.lock` is held by the one worker that waits with TensorFlow
+Files in the workspace: `queue.lock` guards every change of the queue, `queue.json`
+holds the ids of waiting runs in the order that people gave them, `queue.changed` is
+touched after a change, `idle.lock` is held by the one worker that waits with TensorFlow
 loaded, `shells.lock` is shared by all shells, `devices/<name>.lock` is held by the
 worker that computes there.
 """
@@ -27,7 +28,14 @@ from medmodel.core import audit, devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device, tensorflow_environment
 from medmodel.core.errors import RunError
-from medmodel.core.storage import Lock, locked, open_log, read_as, write_json
+from medmodel.core.storage import (
+    Lock,
+    locked,
+    open_log,
+    read_as,
+    read_if_whole,
+    write_json,
+)
 from medmodel.language import N_, SOURCE, _, speaking
 from medmodel.runs.run import BATCHES, RUNS, Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
@@ -38,6 +46,7 @@ KILL_SECONDS = 5.0
 START_SECONDS = 3.0
 # One that could not start would fail again at once, and take a core each time.
 RETRY_SECONDS = 30.0
+ORDER = "queue.json"
 WORKER: tuple[str, ...] = (sys.executable, "-m", "medmodel.worker")
 
 _starting = threading.Lock()
@@ -169,16 +178,53 @@ def delete(run: Run, store: RunStore) -> None:
 
 
 def waiting(store: RunStore) -> Iterator[tuple[Run, Status]]:
-    """The queue, oldest first; runs with damaged files are left out."""
+    """The queue in its order; runs with damaged files are left out."""
+    order = queue_order(store)
     stores = [RunStore(store.root, place) for place in (RUNS, BATCHES)]
     listed = [run for each in stores for run in each.list()]
-    for run in sorted(listed, key=lambda run: run.id):
+    listed.sort(key=lambda run: (order.get(run.id, len(order)), run.id))
+    for run in listed:
         try:
             status = run.status
         except RunError:
             continue  # The list of runs shows what is wrong with it.
         if status.state is RunStatus.QUEUED:
             yield run, status
+
+
+def queue_order(store: RunStore) -> dict[str, int]:
+    """Id of a run -> its place among those that people put into an order.
+
+    All others come after them, oldest first.
+    """
+    ids = read_if_whole(store.root / ORDER, list[str]) or []
+    return {run_id: place for place, run_id in enumerate(ids)}
+
+
+def move(run: Run, places: int | None = None) -> None:
+    """Moves a waiting run in the queue.
+
+    Args:
+        run: The run.
+        places: How far back, negative for forward; None to the front.
+
+    Raises:
+        RunError: It does not wait any more.
+    """
+    store = _store_of(run)
+    with _queue_lock(store):
+        ids = [other.id for other, _status in waiting(store)]
+        if run.id not in ids:
+            raise RunError(
+                _("The run {title} does not wait any more.", title=run.title)
+            )
+        place = ids.index(run.id)
+        ids.remove(run.id)
+        new = 0 if places is None else min(max(place + places, 0), len(ids))
+        ids.insert(new, run.id)
+        write_json(store.root / ORDER, ids)
+    audit.record("move", run=run.id, place=new + 1)
+    notify_queue(store)
 
 
 def notify_queue(store: RunStore) -> None:

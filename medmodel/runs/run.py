@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from medmodel.runs.status import (
     BatchRequest,
     ExternalTest,
     Failure,
+    ImportedModel,
     ModelFacts,
     RunStatus,
     Status,
@@ -274,6 +275,15 @@ class Run:
         return dict(test.mapping) if test else {}
 
     @property
+    def imported(self) -> ImportedModel | None:
+        """Where its model came from; None where it was trained here.
+
+        Raises:
+            FileError: imported.json is damaged.
+        """
+        return read_as(self.folder / "imported.json", ImportedModel)
+
+    @property
     def _external_test(self) -> ExternalTest | None:
         path = self.folder / "external.json"
         test = read_as(path, ExternalTest)
@@ -351,13 +361,18 @@ class RunStore:
         self.folder = self.root / place
 
     def create(
-        self, config: TrainConfig, beside: Mapping[str, Any] | None = None
+        self,
+        config: TrainConfig,
+        beside: Mapping[str, Any] | None = None,
+        fill: Callable[[Run], Status] | None = None,
     ) -> Run:
         """Makes a queued run.
 
         Args:
             config: Its settings.
             beside: More JSON files of its folder, name -> content.
+            fill: Writes more into its folder before anybody sees it, and says what
+                state it then has.
 
         Raises:
             ConfigError: A setting is wrong.
@@ -377,8 +392,13 @@ class RunStore:
             for file, content in (beside or {}).items():
                 write_json(hidden / file, content)
             status = Status(RunStatus.QUEUED, created=now, epochs=config.epochs)
+            if fill is not None:
+                status = replace(fill(Run(hidden)), created=now)
             Run(hidden).write_status(status)
             hidden.rename(self.folder / name)
+        except MedModelError:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
         except OSError as error:
             shutil.rmtree(hidden, ignore_errors=True)
             raise RunError(

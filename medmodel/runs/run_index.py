@@ -14,7 +14,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from medmodel.language import SOURCE, _, speaking, translate
 from medmodel.runs.copies import copies_among
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
+from medmodel.runs.queue import queue_order
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables import (
@@ -158,9 +159,29 @@ def finished(
 
 
 def runs_before(run: Run, store: RunStore) -> int:
-    """How many active runs were asked for before this one."""
-    active = [e.run.id for e in entries(store) if e.status.state.active]
-    return sum(other < run.id for other in active)
+    """How many active runs come before this one: those at work, and in the queue."""
+    return len(active_before(run, entries(store), queue_order(store)))
+
+
+def active_before(
+    run: Run, entries: Iterable[Entry], order: Mapping[str, int]
+) -> list[Entry]:
+    """Runs at work and those that wait before this one, in the order of the queue.
+
+    Args:
+        run: One that waits or works.
+        entries: All runs.
+        order: As from `queue.queue_order`.
+    """
+
+    def place(entry: Entry) -> tuple[bool, int, str]:
+        run_id, waits = entry.run.id, entry.status.state is RunStatus.QUEUED
+        return waits, order.get(run_id, len(order)) if waits else 0, run_id
+
+    active = [entry for entry in entries if entry.status.state.active]
+    ordered = sorted(active, key=place)
+    places = [entry.run.id for entry in ordered]
+    return ordered[: places.index(run.id)] if run.id in places else ordered
 
 
 def _entry(run: Run) -> Entry:

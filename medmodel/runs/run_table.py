@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from medmodel.core.config import RECIPES, TrainConfig
+from medmodel.core.config import IMPORTED, RECIPES, TrainConfig
 from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_OF_IMPORTED = ("name", "recipe", "dataset", "fit", "colour", "window")
+"""Settings that are known of a model that was trained elsewhere."""
 SETTING = "setting: "
 """How the columns of settings begin in a table of runs."""
 
@@ -43,7 +45,7 @@ def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
         "note": [e.notes.note for e in entries],
         "test_of": [e.test_of for e in entries],
         "dataset": [e.config.dataset for e in entries],
-        "model": [e.config.model for e in entries],
+        "model": [_values(e.config)["model"] or "" for e in entries],
         "state": [e.status.state.value for e in entries],
         "created": [e.status.created for e in entries],
         "seconds": [e.seconds for e in entries],
@@ -68,7 +70,7 @@ def differing_settings(configs: Sequence[TrainConfig]) -> dict[str, list[Any]]:
     Names of runs do not count; `augmentation.shift` and the like stand for
     themselves.
     """
-    flat = [_flat(asdict(config)) for config in configs]
+    flat = [_values(config) for config in configs]
     names = [name for name in (flat[0] if flat else {}) if name != "name"]
     columns = {name: [values[name] for values in flat] for name in names}
     return {k: v for k, v in columns.items() if any(x != v[0] for x in v)}
@@ -76,11 +78,11 @@ def differing_settings(configs: Sequence[TrainConfig]) -> dict[str, list[Any]]:
 
 def settings_in_words(config: TrainConfig) -> dict[str, str]:
     """What each setting is called -> its value, as people say them; not its name."""
-    flat = _flat(asdict(config))
+    flat = _values(config)
     return {
         setting_title(name): setting_text(name, value)
         for name, value in flat.items()
-        if name != "name"
+        if name != "name" and value is not None
     }
 
 
@@ -189,6 +191,14 @@ def _recipe(config: TrainConfig) -> str:
     """The recipe of a run whose name does not tell it, with a comma."""
     named = config.name and config.recipe in RECIPES
     return f"{_(RECIPES[config.recipe].title)}, " if named else ""
+
+
+def _values(config: TrainConfig) -> dict[str, Any]:
+    """Settings by name; None for those that nobody knows of an imported model."""
+    flat = _flat(asdict(config))
+    if config.recipe != IMPORTED:
+        return flat
+    return {name: flat[name] if name in _OF_IMPORTED else None for name in flat}
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

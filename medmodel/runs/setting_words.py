@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import (
+    IMPORTED,
     MODEL_NAMES,
     RECIPES,
     SEGMENTATION_MODELS,
@@ -46,13 +47,17 @@ def setting_title(name: str) -> str:
 
 
 def setting_text(name: str, value: Any) -> str:
-    """The value of a setting in words, with its unit."""
+    """The value of a setting in words, with its unit; "" for one that is not known."""
+    if value is None:
+        return ""
     if isinstance(value, str) and (name, value) in _WORDS:
         return _(_WORDS[name, value])
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or _("None")
+    if name == "recipe" and value == IMPORTED:
+        return _("Imported")
     if name == "recipe" and value in RECIPES:
         return _(RECIPES[value].title)
     if name == "model":

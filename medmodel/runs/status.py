@@ -154,3 +154,24 @@ class BatchRequest:
     model: str
     model_digest: str
     table: str = ""
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """What imported.json holds: where a model came from that was trained elsewhere.
+
+    Args:
+        file: Name of its file.
+        format: keras, h5, onnx or saved_model.
+        sha256: Of the file, or of all files of a SavedModel, hexadecimal.
+        scale: Key of `model_import.description.SCALES`.
+        tool: With which it was made, where that is known; else "".
+        converted: Whether it became a network of Keras, with gradients for maps.
+    """
+
+    file: str
+    format: str
+    sha256: str
+    scale: str
+    tool: str = ""
+    converted: bool = True

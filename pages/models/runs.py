@@ -13,6 +13,7 @@ from pages._shared.common.trash_view import show_trash, show_trashed_run, show_u
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training import run_view
+from pages._shared.training.queue_view import show_queue
 from pages._shared.training.runs_table import open_run
 
 
@@ -37,6 +38,7 @@ def show_list() -> None:
         )
         return
     st.page_link(widgets.TRAIN, label=_("Train another"), icon=":material/add:")
+    show_queue(entries)
     run = open_run(entries)
     show_trash("run")
     if run:

@@ -67,6 +67,17 @@ def _take_view() -> None:
 
 
 def show(run: Run) -> None:
+    if run.imported and not run.predictions_path.exists():
+        st.info(
+            _(
+                "This model was trained elsewhere: it has no test images of its own. "
+                "Test it on a data set of this server."
+            ),
+            icon=":material/info:",
+        )
+        show_external_test(run)
+        show_lineage(run, widgets.EVALUATE)
+        return
     evaluation = evaluated(run)
     show_frame(run, evaluation)
     show_missing_dataset(run.config.dataset)

@@ -27,10 +27,13 @@ from medmodel.runs.run import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from tests.cli.conftest import Invoke
 from tests.cli.stand_in_model import Model
+from tests.cli.test_import_model import stand_in_import
 from tests.conftest import draw_class_folders
 from tests.exported_model import write_export
 from tests.finished_run import create_ended, write_finished_run
+from tests.foreign_models import write_onnx
 from tests.test_docs import first_cells, section
+from tests.written_sweep import write_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "command-line.md").read_text()
@@ -43,7 +46,7 @@ EXAMPLES = {
     for name in COMMANDS
 }
 # Their keys are those of names that may be anything.
-NAMED = {"probabilities", "mapping", "metrics", "versions"}
+NAMED = {"probabilities", "mapping", "metrics", "versions", "values", "importance"}
 ESTIMATES = {"accuracy", "difference"}
 
 
@@ -61,6 +64,7 @@ class World:
         self.folder = draw_class_folders(
             tmp_path / "data" / "elsewhere", ("dark", "bright"), 3
         )
+        self.sweep = write_sweep(folder, self.run.id)
         self.stopped = create_ended(TrainConfig(str(folder)))
         self.stopped.write_status(Status(RunStatus.STOPPED))
         for name in ("image.png", "other.png"):
@@ -74,6 +78,7 @@ class World:
             "OTHER": self.other.id,
             "FOLDER": str(self.folder),
             "STOPPED": self.stopped.id,
+            "SWEEP": self.sweep.id,
         }
         if "RUNNING" in example:
             words["RUNNING"] = RunStore().create(TrainConfig("/data")).id
@@ -92,7 +97,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         doctor.python, "tensorflow_finding", lambda n: Finding("tensorflow", "ok", "")
     )
     monkeypatch.chdir(tmp_path)
-    yield World(tmp_path)
+    write_onnx(tmp_path / "model.onnx")
+    (tmp_path / "labels.txt").write_text("0 normal\n1 lesion\n")
+    made = World(tmp_path)
+    stand_in_import(made.run, monkeypatch)
+    yield made
     for process in background._processes:  # of checks
         process.wait()
 
@@ -194,6 +203,16 @@ def test_keys_of_what_waits(world: World, invoke: Invoke) -> None:
     assert said - documented("list") == documented("external-test")
     said = set(keys(json.loads(invoke("train", "sample", "--json").stdout)))
     assert said == {key for key in documented("list") if key.startswith("runs[]")}
+
+
+def test_keys_of_an_import(world: World, invoke: Invoke) -> None:
+    said = invoke("import", "model.onnx", "--labels", "labels.txt", "--json").stdout
+    assert set(keys(json.loads(said))) == documented("import")
+
+
+def test_keys_of_a_sweep(world: World, invoke: Invoke) -> None:
+    said = invoke(*world.arguments("sweep --show SWEEP --json")).stdout
+    assert set(keys(json.loads(said))) == documented("sweep")
 
 
 def test_keys_of_a_watched_run(world: World, invoke: Invoke) -> None:

@@ -138,7 +138,7 @@ def model_label(entry: Entry) -> str:
 
 def _title_without_folder(config: TrainConfig) -> str:
     recipe, place = config.recipe_title, f" on {Path(config.dataset).name}"
-    title = config.said_name.replace(place, "", 1) or recipe
+    title = config.said_name.replace(place if config.dataset else "", "", 1) or recipe
     if config.folds > 1:
         title = _(
             "{title}, fold {fold} of {folds}",

@@ -15,12 +15,15 @@ from medmodel.server.uploads import Upload
 from pages._shared.common.words import plain
 
 ASSETS = REPOSITORY / "assets"
-Kind = Literal["zip", "folder", "npz"]
+Kind = Literal["zip", "folder", "npz", "model"]
 _LABELS: dict[Kind, tuple[str, str]] = {
     "zip": (N_("ZIP file"), N_("Choose a ZIP file, or drop it here.")),
     "folder": (N_("Folder"), N_("Choose a folder; all of its files are sent.")),
+    "model": (N_("Model file"), N_("Choose the model's file, or drop it here.")),
     "npz": (N_("MedMNIST file"), N_("Choose a file such as pneumoniamnist.npz.")),
 }
+_ACCEPTED = {"folder": "", "model": ".keras,.h5,.hdf5,.onnx,.zip"}
+"""Endings of files that the browser offers, where it is not the kind itself."""
 
 
 @lru_cache
@@ -45,7 +48,7 @@ def upload_field(kind: Kind) -> Upload | None:
             "url": f"/upload/{ticket}",
             "kind": kind,
             "texts": _texts(kind),
-            "accept": "" if kind == "folder" else f".{kind}",
+            "accept": _ACCEPTED.get(kind, f".{kind}"),
             "most": importing.MOST_FILES,
             "bytes": importing.room(),
         },

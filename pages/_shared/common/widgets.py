@@ -11,7 +11,7 @@ from string import Template
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from medmodel.core.config import TrainConfig
+from medmodel.core.config import IMPORTED, TrainConfig
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import MedModelError
 from medmodel.language import _, present_language, translate
@@ -103,6 +103,8 @@ def empty_state(sentence: str, page: str, label: str, **params: str) -> None:
 
 def dataset_name(config: TrainConfig) -> str:
     """The data set's folder as shown in lists: relative to the workspace's own."""
+    if config.recipe == IMPORTED and not config.dataset:
+        return _("Imported")
     return folder_name(config.dataset)
 
 

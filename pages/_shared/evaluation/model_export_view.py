@@ -25,6 +25,17 @@ def show_model_formats(run: Run) -> None:
     if model is None:
         st.caption(_("The model of this run is not there any more."))
         return
+    if model.imported and not model.imported.converted:
+        st.caption(
+            plain(
+                _(
+                    "This model was imported for prediction only, and is not exported: "
+                    "use the file that it came from, {file}.",
+                    file=model.imported.file,
+                )
+            )
+        )
+        return
     st.caption(
         _(
             "Each file takes pixels from 0 to 255 and gives every class's probability; "

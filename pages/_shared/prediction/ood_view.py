@@ -42,6 +42,13 @@ def may_show_probabilities(answer: Answer) -> bool:
         st.warning(
             plain(translate(answer.prediction.ood_problem)), icon=":material/help:"
         )
+    elif ood is None and value_or_problem(lambda: answer.run.imported)[0]:
+        st.caption(
+            _(
+                "The model was trained elsewhere: whether this image resembles its "
+                "training data, or is one of them, is not known."
+            )
+        )
     elif ood is None:
         st.caption(
             _(
@@ -96,6 +103,8 @@ def split_of(answer: Answer) -> str:
 
 
 def _say_if_learned(answer: Answer) -> None:
+    if value_or_problem(lambda: answer.run.imported)[0]:
+        return  # which was said before
     split = split_of(answer)
     if problem := _digests_of(answer.run)[1]:
         st.caption(

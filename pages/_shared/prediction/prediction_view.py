@@ -15,7 +15,7 @@ from medmodel.core.errors import MedModelError, value_or_problem
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.imaging.images import model_input_area
 from medmodel.language import N_, _, ngettext, translate
-from medmodel.predictor import METHODS, ExplainOptions
+from medmodel.predictor import METHODS, ExplainOptions, methods_of
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common.answer import show_answer
@@ -246,7 +246,7 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
     )
     method = st.selectbox(
         _("Method"),
-        list(METHODS),
+        methods_of(run.model_facts),
         format_func=lambda name: _(METHODS[name]),
         key=f"method-{run.id}",
         persist_state="session",
@@ -257,7 +257,7 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
             "the image."
         ),
     )
-    shuffled = st.toggle(
+    shuffled = bool(run.model_facts.heatmap_layers) and st.toggle(
         _("With shuffled weights"),
         key=f"shuffled-{run.id}",
         help=_(

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.language import _
-from medmodel.predictor import METHODS, ExplainOptions
+from medmodel.predictor import METHODS, ExplainOptions, methods_of
 from medmodel.reports import plots
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import SIDE, show_image
@@ -104,7 +104,9 @@ def _show_heatmap(answer: Answer, wanted: str, opacity: int, method: str) -> Non
     name = answer.classes[position]
     share = plots.per_cent(float(answer.probabilities[position]))
     st.markdown(f":gray[{plain(answer.name)}]  \n{plain(name)}: {plain(share)}")
-    heatmap = heatmap_of(answer, position, ExplainOptions(method))
+    methods = methods_of(answer.run.model_facts)
+    chosen = method if method in methods else methods[0]
+    heatmap = heatmap_of(answer, position, ExplainOptions(chosen))
     show_image(
         plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, opacity / 100),
         plots.heatmap_caption(heatmap, name),

@@ -8,15 +8,19 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from medmodel.core import devices
 from medmodel.core.config import TrainConfig
 from medmodel.language import N_, _, translate
 from medmodel.quality import report_store
 from medmodel.quality.checks import DatasetReport
 from medmodel.runs import run_index
+from medmodel.runs.memory import memory_needed
+from medmodel.runs.queue_plan import expected_device
 from medmodel.runs.time_plan import time_plan
 from pages._shared.common import widgets
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import duration, plain
+from pages._shared.training.queue_view import memory_sentence
 from pages._shared.training.train_form import default_device
 
 IMBALANCED = 3.0
@@ -49,6 +53,11 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
         else _("About **{time}** on {device} ({source}).", **values)
     )
     st.markdown(f":material/schedule: {text}")
+    device = expected_device(config)
+    needed, total = memory_needed(config, device.is_gpu), devices.total_memory(device)
+    if total and needed > total:
+        sentence = memory_sentence(needed, total, device)
+        st.warning(plain(sentence), icon=":material/memory:")
     active = [e for e in run_index.entries(widgets.store()) if e.status.state.active]
     if active:
         st.caption(_("The device is busy: this run will wait its turn."))

@@ -13,9 +13,10 @@ from medmodel.core.errors import os_reason
 from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
 from medmodel.language import N_, _, translate
+from medmodel.model_import.description import FORMAT_TITLES, SCALES
 from medmodel.runs import queue, run_index, run_table
 from medmodel.runs.run import Run
-from medmodel.runs.status import RunStatus, Status
+from medmodel.runs.status import ImportedModel, RunStatus, Status
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
 from pages._shared.common.model_choice import model_label
@@ -37,7 +38,7 @@ def show(run: Run) -> None:
     # Columns, whose widths do not follow what comes into them: nothing jumps.
     purpose, actions = st.columns([2, 5], vertical_alignment="center")
     with purpose:
-        st.markdown(f":gray[{plain(_purpose(config, test))}]")
+        st.markdown(f":gray[{plain(_purpose(run, config))}]")
     with actions, st.container(horizontal=True, horizontal_alignment="right"):
         _actions(run, status)
     for sentence in run.lost_files():
@@ -46,6 +47,8 @@ def show(run: Run) -> None:
     _failure(run, status)
     if test and status.state.active:
         _watch_test(run)
+    elif run.imported:
+        _say_imported(run, run.imported)
     elif not test:
         place = st.container()
         beside = _pick_beside(run)
@@ -92,14 +95,44 @@ def _pick_beside(run: Run) -> Run | None:
     return others[chosen].run if chosen in others else None
 
 
-def _purpose(config: TrainConfig, test: bool) -> str:
+def _purpose(run: Run, config: TrainConfig) -> str:
     """What this run is, in one sentence."""
     folder = widgets.dataset_name(config)
-    if test:
+    if run.imported and not run.tested_model:
+        return _("A model that was trained elsewhere.")
+    if run.tested_model:
         return _("A finished model tested on {folder}.", folder=folder)
     recipe = RECIPES.get(config.recipe)
     title = _(recipe.title) if recipe else config.recipe
     return _("{recipe}, trained on {folder}.", recipe=title, folder=folder)
+
+
+def _say_imported(run: Run, origin: ImportedModel) -> None:
+    """Where a model came from, how it is fed, and what is not known of it."""
+    facts = run.model_facts
+    rows = {
+        _("File"): origin.file,
+        _("Format"): FORMAT_TITLES.get(origin.format, origin.format),
+        _("Made with"): origin.tool or _("not known"),
+        "SHA-256": origin.sha256,
+        _("Classes"): _(", ").join(facts.class_names),
+        _("Input size"): _("{size} × {size} pixels", size=facts.preprocessing.size),
+        _("Values that the model takes"): _(SCALES.get(origin.scale, origin.scale)),  # type: ignore[call-overload]
+    }
+    st.table({_("Fact"): list(rows), _("Value"): [plain(v) for v in rows.values()]})
+    st.info(
+        _(
+            "Its training images are not known. So no image is said to be unlike the "
+            "training data, copies of training images are not noticed, and there are "
+            "no curves and no validation images. How good it is, an external test "
+            "says: Evaluate, test on another folder."
+        ),
+        icon=":material/info:",
+    )
+    if not origin.converted:
+        st.caption(
+            _("For prediction only: heat maps are made by occlusion, which is slow.")
+        )
 
 
 @st.fragment(run_every=1.0)
@@ -119,7 +152,8 @@ def _actions(run: Run, status: Status) -> None:
         for position, step in enumerate(steps):
             _step_button(run, step, primary=position == 0)
     with st.popover(_("More"), icon=":material/more_horiz:"):
-        if not run.tested_model and NextStep.TRAIN_AGAIN not in steps:
+        trained = not run.tested_model and not run.imported
+        if trained and NextStep.TRAIN_AGAIN not in steps:
             _step_button(run, NextStep.TRAIN_AGAIN)
         pin_button(run)
         if not status.state.active and st.button(_("Delete"), icon=":material/delete:"):
@@ -163,7 +197,7 @@ def next_steps(run: Run, status: Status) -> list[NextStep]:
     if run.model_path.exists():
         if model_run(run, widgets.store()) and not run.config.segments:
             results.append(NextStep.DIAGNOSE)
-        if run.predictions_path.exists():
+        if run.predictions_path.exists() or run.imported:
             results.append(NextStep.EVALUATE)
     if status.state is RunStatus.DONE:
         return results[::-1] if run.tested_model else results
@@ -285,6 +319,8 @@ def _results(run: Run) -> None:
 
 
 def _details(run: Run, config: TrainConfig) -> None:
+    if run.imported:
+        return
     with st.expander(_("Settings"), icon=":material/tune:"):
         settings = run_table.settings_in_words(config)
         values = [plain(value) for value in settings.values()]

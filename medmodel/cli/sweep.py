@@ -1,0 +1,228 @@
+"""`medmodel sweep`: many trainings over lists and ranges of settings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from medmodel.cli.output import (
+    goes_on,
+    json_option,
+    print_json,
+    progress_bar,
+    say,
+    say_table,
+)
+from medmodel.cli.parameters import FolderParameter
+from medmodel.core.config import RECIPES, config_for
+from medmodel.language import _
+from medmodel.sweeps.search_space import (
+    AUGMENTATIONS,
+    Dimension,
+    SweepConfig,
+    recipes_sweep,
+)
+from medmodel.sweeps.sweep import Sweep, get_sweep, start_sweep
+
+LOOK_EVERY = 0.5
+_SEPARATOR = ":"
+
+
+@click.command("sweep")
+@click.argument("folder", type=FolderParameter(), required=False)
+@click.option("--recipes", is_flag=True, help="Every recipe once, on the same split.")
+@click.option(
+    "--recipe",
+    type=click.Choice(list(RECIPES)),
+    default="compact",
+    show_default=True,
+    help="Settings that do not vary.",
+)
+@click.option("--model", "models", multiple=True, help="Network to try. Repeatable.")
+@click.option("--size", "sizes", metavar="LIST", help="Input sizes: 64,128 or 64:256.")
+@click.option(
+    "--learning-rate",
+    "rates",
+    metavar="LIST",
+    help="Learning rates: 0.001,0.01 or a range on a log scale, 0.0001:0.01.",
+)
+@click.option("--batch-size", "batches", metavar="LIST", help="Batch sizes: 16,32.")
+@click.option(
+    "--augmentation",
+    "augmentations",
+    multiple=True,
+    type=click.Choice(list(AUGMENTATIONS)),
+    help="Augmentation to try. Repeatable.",
+)
+@click.option(
+    "--trials", type=int, default=10, show_default=True, help="Trials at most."
+)
+@click.option("--epochs", type=int, help="Epochs of each trial at most.")
+@click.option("--no-prune", is_flag=True, help="End no hopeless trial early.")
+@click.option("--show", "shown", metavar="SWEEP", help="Show this sweep; start none.")
+@click.option("--watch", is_flag=True, help="Wait until it ends.")
+@json_option
+def command(
+    folder: Path | None,
+    recipes: bool,
+    recipe: str,
+    models: tuple[str, ...],
+    sizes: str | None,
+    rates: str | None,
+    batches: str | None,
+    augmentations: tuple[str, ...],
+    trials: int,
+    epochs: int | None,
+    no_prune: bool,
+    shown: str | None,
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Train many models on FOLDER and compare them on their validation images.
+
+    Each trial is a run like any other. The winner is chosen by validation loss alone,
+    so its validation score is optimistic: its test images say how good it is.
+    """
+    if shown:
+        sweep = get_sweep(shown)
+    elif folder is None:
+        raise click.UsageError(_("Name a FOLDER to train on, or a sweep with --show."))
+    else:
+        space = _space(models, sizes, rates, batches, augmentations)
+        config = _config(folder, recipes, recipe, space)
+        if not recipes:
+            config = replace(config, trials=trials, prune=not no_prune)
+        if epochs is not None:
+            config = replace(config, base=replace(config.base, epochs=epochs))
+        sweep = start_sweep(config)
+    if watch:
+        _wait(sweep)
+    if as_json:
+        print_json(sweep_values(sweep))
+    else:
+        _say(sweep)
+
+
+def _config(
+    folder: Path, recipes: bool, recipe: str, space: dict[str, Dimension]
+) -> SweepConfig:
+    from medmodel.data.layout import list_files
+    from medmodel.quality.report_store import suggested_pattern
+
+    files = [file.path for file in list_files(folder)[0]]
+    pattern = suggested_pattern(folder, files)
+    if recipes:
+        if space:
+            raise click.UsageError(_("With --recipes nothing else varies."))
+        return recipes_sweep(
+            config_for("instant", str(folder), patient_pattern=pattern)
+        )
+    return SweepConfig(
+        config_for(recipe, str(folder), patient_pattern=pattern),
+        space or {"learning_rate": Dimension((), 1e-4, 1e-2, True)},
+    )
+
+
+def _space(
+    models: tuple[str, ...],
+    sizes: str | None,
+    rates: str | None,
+    batches: str | None,
+    augmentations: tuple[str, ...],
+) -> dict[str, Dimension]:
+    space: dict[str, Dimension] = {}
+    if models:
+        space["model"] = Dimension(models)
+    if sizes:
+        space["size"] = _dimension(sizes, int)
+    if rates:
+        space["learning_rate"] = _dimension(rates, float)
+    if batches:
+        space["batch_size"] = _dimension(batches, int)
+    if augmentations:
+        space["augmentation"] = Dimension(augmentations)
+    return space
+
+
+def _dimension(text: str, number: type[int] | type[float]) -> Dimension:
+    """A list `16,32` or a range `0.0001:0.01`.
+
+    Raises:
+        click.UsageError: It is neither.
+    """
+    try:
+        low, separator, high = text.partition(_SEPARATOR)
+        if separator:
+            return Dimension((), number(low), number(high), number is float)
+        return Dimension(tuple(number(part) for part in text.split(",")))
+    except ValueError as error:
+        raise click.UsageError(
+            _(
+                "{text!r} is neither a list such as 16,32 nor a range such as 16:64.",
+                text=text,
+            )
+        ) from error
+
+
+def _wait(sweep: Sweep) -> None:
+    sentence = _(
+        "The sweep goes on; see it again: medmodel sweep --show {id}", id=sweep.id
+    )
+    with goes_on(sentence), progress_bar() as show:
+        while sweep.state.running:
+            done = sum(trial.finished for trial in sweep.results.trials)
+            show(done / max(sweep.planned, 1), f"{done}/{sweep.planned}")
+            time.sleep(LOOK_EVERY)
+
+
+def sweep_values(sweep: Sweep) -> dict[str, Any]:
+    """A sweep as JSON."""
+    from medmodel.sweeps.results import best_trial
+
+    results = sweep.results
+    best = best_trial(results.trials)
+    return {
+        "sweep": sweep.id,
+        "title": sweep.title,
+        "running": sweep.state.running,
+        "error": sweep.state.error or None,
+        "planned": sweep.planned,
+        "trials": [asdict(trial) for trial in results.trials],
+        "importance": dict(results.importance),
+        "winner": best.run if best else None,
+        "chosen_among": sum(t.val_loss is not None for t in results.trials),
+    }
+
+
+def _say(sweep: Sweep) -> None:
+    from medmodel.sweeps.results import best_trial
+
+    trials = sweep.results.trials
+    say(_("Sweep {id}: {title}", id=sweep.id, title=sweep.title))
+    if trials:
+        rows = [
+            [
+                str(trial.number + 1),
+                trial.run,
+                trial.state,
+                "" if trial.val_loss is None else f"{trial.val_loss:.3f}",
+                ", ".join(f"{name}={value}" for name, value in trial.values.items()),
+            ]
+            for trial in trials
+        ]
+        header = [_("Trial"), _("Run"), _("State"), _("Val. loss"), _("Settings")]
+        say_table(header, rows, numbers=[0, 3])
+    best = best_trial(trials)
+    if best is not None:
+        say(
+            _(
+                "Lowest validation loss: run {run}, the best of {count:,} by the same "
+                "validation images, so that score is optimistic.",
+                run=best.run,
+                count=sum(t.val_loss is not None for t in trials),
+            )
+        )

@@ -1,0 +1,407 @@
+"""Keras files as data: the graph of layers, and arrays by name; nothing is run.
+
+A .keras file is a ZIP of config.json and an HDF5 file, and an older .h5 holds the same
+config as an attribute. HDF5 itself can point to other files (external links, external
+storage, virtual data sets), which are refused.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+
+from medmodel.core.errors import DataError
+from medmodel.language import _
+
+MOST_WEIGHTS = 2 * 2**30
+"""Bytes of all arrays together, unpacked."""
+LARGEST_CONFIG = 32 * 2**20
+MOST_LAYERS = 5000
+DEEPEST = 12
+_CONTAINERS = ("Sequential", "Functional", "Model")
+_SKIPPED = (
+    *("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout"),
+    *("AlphaDropout", "ActivityRegularization", "StochasticDepth"),
+    *("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation"),
+    *("RandomContrast", "RandomBrightness", "RandomCrop", "RandomErasing"),
+)
+"""Layers that pass on what they get once training is over."""
+LAYERS = (
+    *("InputLayer", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"),
+    *("Conv2DTranspose", "Conv1D", "BatchNormalization", "LayerNormalization"),
+    *("GroupNormalization", "UnitNormalization", "RMSNormalization"),
+    *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Identity"),
+    *("MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D"),
+    *("GlobalMaxPooling2D", "Flatten", "Reshape", "Permute", "RepeatVector"),
+    *("Cropping2D", "ZeroPadding2D", "UpSampling2D", "Rescaling", "Normalization"),
+    *("Resizing", "CenterCrop", "Add", "Subtract", "Multiply", "Average", "Maximum"),
+    *("Minimum", "Concatenate", "MultiHeadAttention", "EinsumDense"),
+    *("TFOpLambda", "SlicingOpLambda"),
+)
+"""Layers of Keras that are built anew from their settings; all others are refused."""
+_OPERATIONS = (
+    *("Add", "Subtract", "Multiply", "TrueDivide", "Divide", "Mean", "Reshape"),
+    *("Relu", "Relu6", "Silu", "Sigmoid", "Softmax", "Gelu", "HardSigmoid"),
+    *("HardSilu", "Tanh", "Transpose", "Concatenate", "Absolute", "Rsqrt", "Sqrt"),
+)
+_RUNS_CODE = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")
+_OPERATION_MODULES = ("keras.src.ops", "keras.ops")
+_ACTIVATIONS = (
+    *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "silu", "swish"),
+    *("gelu", "sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "softmax"),
+    *("softplus", "softsign", "tanh", "mish", "exponential"),
+)
+
+
+@dataclass(frozen=True)
+class KerasFile:
+    """A model's graph, and in what it was written.
+
+    Args:
+        config: As Keras writes it: class_name and config with layers.
+        native: Whether it is a .keras file.
+        version: Of the Keras that wrote it; "" if unknown.
+        metadata: medmodel.json inside it, or None.
+    """
+
+    config: dict[str, Any]
+    native: bool
+    version: str = ""
+    metadata: dict[str, Any] | None = None
+
+    @property
+    def is_keras_2(self) -> bool:
+        """Whether it was written by Keras 1 or 2, or its continuation in 2.x."""
+        return not self.native and not self.version.startswith("3")
+
+
+def read_keras_file(path: Path) -> KerasFile:
+    """Reads and checks the graph of a .keras or .h5 file.
+
+    Raises:
+        DataError: It is damaged, too large, holds weights alone, or a layer that is
+            refused, which is named.
+    """
+    try:
+        file = _read_native(path) if zipfile.is_zipfile(path) else _read_hdf5(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
+        raise DataError(_("{file} is damaged.", file=path.name)) from error
+    check_config(file.config)
+    return file
+
+
+def _read_native(path: Path) -> KerasFile:
+    with zipfile.ZipFile(path) as archive:
+        sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+        allowed = {"config.json", "metadata.json", "model.weights.h5", "medmodel.json"}
+        others = sorted(name for name in set(sizes) - allowed if not name.endswith("/"))
+        if others:
+            raise DataError(
+                _("It holds more than a model: {name}. It is not read.", name=others[0])
+            )
+        if sum(sizes.values()) > MOST_WEIGHTS or len(sizes) < len(archive.infolist()):
+            raise DataError(_("The model is too large, or its archive is odd."))
+        config = json.loads(_bounded(archive, "config.json"))
+        version = json.loads(_bounded(archive, "metadata.json")).get("keras_version")
+        own = None
+        if "medmodel.json" in sizes:
+            own = json.loads(_bounded(archive, "medmodel.json"))
+        with archive.open("model.weights.h5") as weights:
+            _check_hdf5(io.BytesIO(weights.read(MOST_WEIGHTS)))
+    return KerasFile(_dictionary(config), True, str(version or ""), own)
+
+
+def _bounded(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        content = file.read(LARGEST_CONFIG + 1)
+    if len(content) > LARGEST_CONFIG:
+        raise DataError(_("The model is too large, or its archive is odd."))
+    return content
+
+
+def _read_hdf5(path: Path) -> KerasFile:
+    with path.open("rb") as opened:
+        _check_hdf5(opened)
+    with h5py.File(path, "r") as file:
+        config = file.attrs.get("model_config")
+        if config is None:
+            raise DataError(
+                _(
+                    "{file} holds weights without the network that they belong to. "
+                    "Save the whole model: model.save(...).",
+                    file=path.name,
+                )
+            )
+        text = config.decode() if isinstance(config, bytes) else str(config)
+        version = file.attrs.get("keras_version", "")
+        said = version.decode() if isinstance(version, bytes) else str(version)
+    return KerasFile(_dictionary(json.loads(text)), False, said)
+
+
+def _dictionary(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("not the config of a model")
+    return value
+
+
+def _check_hdf5(opened: IO[bytes]) -> None:
+    """Refuses what points to another file, and more than memory is there for.
+
+    Raises:
+        DataError: It does.
+    """
+    with h5py.File(opened, "r") as file:
+        bytes_left = MOST_WEIGHTS
+        for dataset in _datasets(file, 0):
+            if dataset.external or dataset.is_virtual:
+                raise DataError(
+                    _("Its weights lie in another file, which is not opened.")
+                )
+            bytes_left -= int(dataset.nbytes)
+            if bytes_left < 0:
+                raise DataError(_("The model is too large, or its archive is odd."))
+
+
+def _datasets(group: h5py.Group, depth: int) -> Iterator[h5py.Dataset]:
+    if depth > 4 * DEEPEST:
+        raise DataError(_("The model is too large, or its archive is odd."))
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise DataError(_("Its weights lie in another file, which is not opened."))
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _datasets(item, depth + 1)
+        elif isinstance(item, h5py.Dataset):
+            yield item
+
+
+def layers_of(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The layers of a Sequential or Functional model, in order."""
+    inner = config.get("config")
+    layers = inner.get("layers") if isinstance(inner, dict) else inner
+    if not isinstance(layers, list):
+        return []
+    return [layer for layer in layers if isinstance(layer, dict)]
+
+
+def is_container(layer: dict[str, Any]) -> bool:
+    """Whether it is a model within the model."""
+    return layer.get("class_name") in _CONTAINERS and bool(layers_of(layer))
+
+
+def is_skipped(layer: dict[str, Any]) -> bool:
+    """Whether it does something in training alone."""
+    return layer.get("class_name") in _SKIPPED
+
+
+def is_operation(layer: dict[str, Any]) -> bool:
+    """Whether it is a function of keras.ops in the graph."""
+    module = str(layer.get("module", ""))
+    return module.startswith(_OPERATION_MODULES)
+
+
+def check_config(config: dict[str, Any]) -> None:
+    """Refuses a model whose graph has anything but known layers of Keras.
+
+    Raises:
+        DataError: It names the layer.
+    """
+    if not is_container(config):
+        raise DataError(
+            _(
+                "The model is a class of its own ({name}), whose program is not in "
+                "the file: only Sequential and Functional models are read. Export it "
+                "as ONNX.",
+                name=str(config.get("class_name", "?"))[:80],
+            )
+        )
+    count = sum(1 for _layer in _walk(config, 0))
+    if count > MOST_LAYERS:
+        raise DataError(_("The model has more than {most:,} layers.", most=MOST_LAYERS))
+
+
+def _walk(model: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
+    if depth > DEEPEST:
+        raise DataError(_("Models lie too deeply in each other."))
+    for layer in layers_of(model):
+        if is_container(layer):
+            yield from _walk(layer, depth + 1)
+        else:
+            _check_layer(layer)
+            yield layer
+
+
+def _check_layer(layer: dict[str, Any]) -> None:
+    kind = str(layer.get("class_name", "?"))
+    settings = layer.get("config")
+    name = settings.get("name", "?") if isinstance(settings, dict) else "?"
+    custom = str(layer.get("registered_name") or "")
+    title = {"kind": kind[:80], "name": str(name)[:80]}
+    if kind in _RUNS_CODE:
+        raise DataError(
+            _(
+                "The layer {name} ({kind}) runs a program from the file: it is "
+                "refused. Replace it by layers of Keras, or export the model as ONNX.",
+                **title,
+            )
+        )
+    if is_operation(layer):
+        if kind not in _OPERATIONS:
+            raise _unknown(title)
+        return
+    foreign = ">" in custom or not _of_keras(layer)
+    if foreign or kind not in (*LAYERS, *_SKIPPED) or not isinstance(settings, dict):
+        raise _unknown(title)
+    activation = settings.get("activation")
+    if activation_name(activation) is None:
+        raise DataError(
+            _(
+                "The layer {name} ({kind}) has an activation that is not one of "
+                "Keras: it is refused. Export the model as ONNX.",
+                **title,
+            )
+        )
+
+
+def _of_keras(layer: dict[str, Any]) -> bool:
+    module = layer.get("module")
+    return module is None or str(module).split(".")[0] in ("keras", "tf_keras")
+
+
+def _unknown(title: dict[str, str]) -> DataError:
+    return DataError(
+        _(
+            "The layer {name} is of a kind that is not read here: {kind}. Its program "
+            "is not in the file, or it is none of a classifier of images. Export the "
+            "model as ONNX.",
+            **title,
+        )
+    )
+
+
+def activation_name(value: Any) -> str | None:
+    """The name of an activation function; None if it is none of Keras."""
+    if value is None:
+        return "linear"
+    if isinstance(value, dict):  # as Keras 3 writes those with settings
+        inner = value.get("config")
+        value = inner if isinstance(inner, str) else None
+    return value if value in _ACTIVATIONS else None
+
+
+def plain_settings(layer: dict[str, Any]) -> dict[str, Any]:
+    """A layer's settings without anything that Keras would make an object of.
+
+    Initial values, penalties and constraints matter in training alone; the arithmetic
+    is float32 here whatever it was.
+    """
+    settings = dict(layer["config"])
+    for name in list(settings):
+        if name.endswith(("_initializer", "_regularizer", "_constraint")):
+            del settings[name]
+    settings.pop("dtype", None)
+    if "activation" in settings:
+        settings["activation"] = activation_name(settings["activation"])
+    kept = {n: v for n, v in settings.items() if not _makes_object(v)}
+    if layer.get("class_name") == "DepthwiseConv2D":
+        kept.pop("groups", None)  # Keras 2 wrote it, always 1; Keras 3 refuses it.
+    axis = kept.get("axis")
+    if layer.get("class_name") == "BatchNormalization" and isinstance(axis, list):
+        kept["axis"] = axis[0]
+    return kept
+
+
+def _makes_object(value: Any) -> bool:
+    return isinstance(value, dict) and "class_name" in value
+
+
+def plain_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The graph of a .keras file with `plain_settings`, for Keras to build."""
+    inner = dict(config["config"])
+    inner.pop("dtype", None)
+    inner["layers"] = [
+        plain_config(layer)
+        if is_container(layer)
+        else layer
+        if is_operation(layer)
+        else {**layer, "config": plain_settings(layer)}
+        for layer in layers_of(config)
+    ]
+    kept = ("module", "class_name", "registered_name", "build_config", "name")
+    plain = {name: config[name] for name in kept if name in config}
+    if "inbound_nodes" in config:
+        plain["inbound_nodes"] = config["inbound_nodes"]
+    return {**plain, "config": inner}
+
+
+def input_shape(config: dict[str, Any]) -> list[int | None] | None:
+    """(height, width, channels) of a model's input; None where nothing says it.
+
+    Raises:
+        DataError: It takes no image, or several.
+    """
+    inputs = [
+        layer
+        for layer in layers_of(config)
+        if layer.get("class_name") == "InputLayer" and not layer.get("inbound_nodes")
+    ]
+    if len(inputs) > 1:
+        raise DataError(_("The model takes more than one input: one image is given."))
+    for layer in [*inputs, *layers_of(config)[:1]]:
+        settings = layer.get("config")
+        if is_container(layer):
+            return input_shape(layer)
+        for name in ("batch_shape", "batch_input_shape"):
+            shape = settings.get(name) if isinstance(settings, dict) else None
+            if shape:
+                return _image_shape(shape)
+    inner = config.get("config")
+    built = inner.get("build_input_shape") if isinstance(inner, dict) else None
+    return _image_shape(built) if built else None
+
+
+def _image_shape(shape: Any) -> list[int | None]:
+    if not isinstance(shape, list) or len(shape) != 4:
+        raise DataError(_("The model does not take images: (height, width, channels)."))
+    return [int(side) if isinstance(side, int) else None for side in shape[1:]]
+
+
+def output_units(config: dict[str, Any]) -> int:
+    """How many numbers it gives, by its last dense layer; 0 where that is not known."""
+    for layer in reversed(layers_of(config)):
+        if is_container(layer):
+            return output_units(layer)
+        settings = layer.get("config")
+        if layer.get("class_name") == "Dense" and isinstance(settings, dict):
+            return int(settings.get("units", 0))
+        if layer.get("class_name") not in ("Activation", "Softmax", *_SKIPPED):
+            return 0
+    return 0
+
+
+def normalises(config: dict[str, Any]) -> bool:
+    """Whether its first step beside the input scales the pixels."""
+    for layer in layers_of(config):
+        if is_container(layer):
+            return normalises(layer)
+        if layer.get("class_name") == "InputLayer" or is_skipped(layer):
+            continue
+        kinds = ("Rescaling", "Normalization", "TFOpLambda", "SlicingOpLambda")
+        return layer.get("class_name") in kinds or is_operation(layer)
+    return False
+
+
+def layer_names(config: dict[str, Any]) -> Iterator[str]:
+    """Names of all layers, those of models within it too."""
+    for layer in layers_of(config):
+        if is_container(layer):
+            yield from layer_names(layer)
+        else:
+            yield str(layer["config"].get("name", ""))

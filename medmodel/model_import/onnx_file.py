@@ -1,0 +1,302 @@
+"""ONNX files as data: which input, which output, which operators; nothing is run.
+
+Weights may lie in other files (external data), which an attacker could point anywhere:
+they are read from the model's own folder alone, through no link.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from medmodel.core.errors import DataError
+from medmodel.core.regular_files import open_regular
+from medmodel.language import _
+
+MOST_WEIGHTS = (1 << 31) - (1 << 20)
+"""Bytes of weights that one message of protocol buffers may hold."""
+MOST_NODES = 50_000
+DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
+"""Operators that ONNX Runtime has by itself; others would be somebody's program."""
+PROBABILITY_NAMES = ("probabilities", "probability", "scores", "logits", "output")
+_FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
+_IMAGES = (*_FLOATS, onnx.TensorProto.UINT8)
+_DATA_TYPES = {
+    onnx.TensorProto.FLOAT: "float32",
+    onnx.TensorProto.DOUBLE: "float64",
+    onnx.TensorProto.FLOAT16: "float16",
+    onnx.TensorProto.UINT8: "uint8",
+}
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """A model whose weights are all inside.
+
+    Args:
+        content: The message.
+        input_name: Of the image.
+        output_name: Of the classes' numbers.
+        dtype: numpy's name of the type of the image's numbers.
+        channels_first: Whether it takes (channels, height, width).
+        size: Height and width; 0 where they are open.
+        channels: 1 or 3; 0 where that is open.
+        batch: How many images it takes at once; 0 for any number.
+        outputs: Numbers for each image; 0 where that is open.
+        ending: Operator that makes the output.
+        metadata: What this program wrote into it, or None.
+        producer: Which program wrote it.
+    """
+
+    content: bytes
+    input_name: str
+    output_name: str
+    dtype: str
+    channels_first: bool
+    size: int
+    channels: int
+    batch: int
+    outputs: int
+    ending: str
+    metadata: dict[str, Any] | None
+    producer: str
+    parameters: int
+
+
+def read_onnx_file(path: Path) -> OnnxFile:
+    """Reads and checks an ONNX file.
+
+    Raises:
+        DataError: It is damaged, too large, no classifier of images, holds an operator
+            that is refused, or weights that lie elsewhere.
+    """
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except (DecodeError, OSError, ValueError, RuntimeError) as error:
+        raise DataError(
+            _("{file} is no ONNX model, or it is damaged.", file=path.name)
+        ) from error
+    if not model.graph.node or not model.graph.output:
+        raise DataError(_("{file} is no ONNX model, or it is damaged.", file=path.name))
+    _check_operators(model)
+    _take_in_weights(model, path.parent)
+    return _described(model)
+
+
+def _check_operators(model: onnx.ModelProto) -> None:
+    for count, node in enumerate(_nodes(model), start=1):
+        if node.domain not in DOMAINS and not _is_function(model, node):
+            raise DataError(
+                _(
+                    "The operator {name} of {domain} is none of ONNX: its program is "
+                    "not in the file, and is not run.",
+                    name=node.op_type[:80],
+                    domain=node.domain[:80],
+                )
+            )
+        if count > MOST_NODES:
+            raise DataError(
+                _("The model has more than {most:,} operators.", most=MOST_NODES)
+            )
+
+
+def _is_function(model: onnx.ModelProto, node: onnx.NodeProto) -> bool:
+    """Whether the file itself says of which operators of ONNX this one is made."""
+    return any(
+        f.domain == node.domain and f.name == node.op_type for f in model.functions
+    )
+
+
+def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    yield from _nodes_of(model.graph.node)
+    for function in model.functions:
+        yield from _nodes_of(function.node)
+
+
+def _nodes_of(nodes: Any) -> Iterator[onnx.NodeProto]:
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _nodes_of(graph.node)
+
+
+def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    graphs = [model.graph]
+    while graphs:
+        graph = graphs.pop()
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield sparse.values
+            yield sparse.indices
+        for node in graph.node:
+            graphs += [g for a in node.attribute for g in (a.g, *a.graphs) if g.node]
+    for node in _nodes(model):
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+
+
+def _take_in_weights(model: onnx.ModelProto, folder: Path) -> None:
+    """Reads external data from files in the model's folder into the model.
+
+    Raises:
+        DataError: They lie elsewhere, are missing, too large or behind a link.
+    """
+    room = MOST_WEIGHTS
+    for tensor in _tensors(model):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        facts = {entry.key: entry.value for entry in tensor.external_data}
+        content = _external(facts, folder, room)
+        room -= len(content)
+        tensor.raw_data = content
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def _external(facts: dict[str, str], folder: Path, room: int) -> bytes:
+    location = facts.get("location", "")
+    parts = PurePosixPath(location.replace("\\", "/")).parts
+    if len(parts) != 1 or parts[0] in ("/", "..", "."):
+        raise DataError(
+            _(
+                "The model's weights are said to lie in {file}, outside its folder: "
+                "they are not opened.",
+                file=location[:80] or "?",
+            )
+        )
+    try:
+        offset, length = int(facts.get("offset", 0)), int(facts.get("length", -1))
+        with open_regular(folder / parts[0]) as file:
+            size = file.seek(0, 2) - offset
+            length = size if length < 0 else length
+            if offset < 0 or not 0 <= length <= size:
+                raise DataError(_("{file} is cut short.", file=parts[0][:80]))
+            if length > room:
+                raise DataError(_("The model is too large."))
+            file.seek(offset)
+            return file.read(length)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            _(
+                "The model's weights lie in {file}, which is not beside it: give both "
+                "together, as a ZIP file.",
+                file=parts[0][:80],
+            )
+        ) from error
+
+
+def _described(model: onnx.ModelProto) -> OnnxFile:
+    image, classes = _image_input(model), _class_output(model)
+    shape = _shape(image)
+    first = shape[1] in (1, 3) and shape[3] not in (1, 3)
+    channels = shape[1] if first else shape[3] if shape[3] in (1, 3) else 0
+    sides = shape[2:] if first else shape[1:3]
+    if channels == 0 and 0 not in (shape[1], shape[3]):
+        raise DataError(
+            _(
+                "The model takes {channels} channels: 1 or 3 are given.",
+                channels=shape[1],
+            )
+        )
+    if sides[0] != sides[1]:
+        raise DataError(
+            _(
+                "The model takes images of {height} × {width} pixels: only squares are "
+                "given here.",
+                height=sides[0] or "?",
+                width=sides[1] or "?",
+            )
+        )
+    makers = {name: node.op_type for node in model.graph.node for name in node.output}
+    ends = _shape(classes)
+    return OnnxFile(
+        content=model.SerializeToString(),
+        input_name=image.name,
+        output_name=classes.name,
+        dtype=_DATA_TYPES[image.type.tensor_type.elem_type],
+        channels_first=first,
+        size=sides[0],
+        channels=channels,
+        batch=shape[0],
+        outputs=ends[-1] if len(ends) > 1 else 0,
+        ending=makers.get(classes.name, ""),
+        metadata=_own_metadata(model),
+        producer=model.producer_name,
+        parameters=sum(_count(t) for t in model.graph.initializer),
+    )
+
+
+def _count(tensor: onnx.TensorProto) -> int:
+    product = 1
+    for side in tensor.dims:
+        product *= max(int(side), 0)
+    return product
+
+
+def _image_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
+    """The one input that is no weight.
+
+    Raises:
+        DataError: There are several, or it is no image.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    if len(inputs) != 1:
+        raise DataError(_("The model takes more than one input: one image is given."))
+    image = inputs[0]
+    kind = image.type.tensor_type.elem_type
+    if len(_shape(image)) != 4 or kind not in _IMAGES:
+        raise DataError(
+            _("The model does not take images: (batch, height, width, channels).")
+        )
+    return image
+
+
+def _class_output(model: onnx.ModelProto) -> onnx.ValueInfoProto:
+    """The output with a number for each class.
+
+    Raises:
+        DataError: There is none.
+    """
+    fitting = [
+        value
+        for value in model.graph.output
+        if value.type.tensor_type.elem_type in _FLOATS and len(_shape(value)) in (0, 2)
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    named = [v for v in fitting if v.name.lower() in PROBABILITY_NAMES]
+    if len(named) != 1:
+        raise DataError(
+            _(
+                "The model has no output with one number for each class, or several: "
+                "it is no classifier of images."
+            )
+        )
+    return named[0]
+
+
+def _shape(value: onnx.ValueInfoProto) -> list[int]:
+    """Sides of a tensor, 0 where one is open."""
+    return [
+        int(side.dim_value) if side.HasField("dim_value") else 0
+        for side in value.type.tensor_type.shape.dim
+    ]
+
+
+def _own_metadata(model: onnx.ModelProto) -> dict[str, Any] | None:
+    for entry in model.metadata_props:
+        if entry.key == "medmodel":
+            try:
+                facts = json.loads(entry.value)
+            except ValueError:
+                return None
+            return facts if isinstance(facts, dict) else None
+    return None

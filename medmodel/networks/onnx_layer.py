@@ -1,0 +1,103 @@
+"""A Keras layer that asks ONNX Runtime, so that such a model is a run like any other.
+
+The message lies among the layer's weights; ONNX Runtime reads it from memory, so it can
+point to no file. There is no gradient: maps are made by occlusion.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+THREADS = 4
+
+
+@keras.saving.register_keras_serializable(package="medmodel")
+class OnnxClassifier(keras.layers.Layer):
+    """What an ONNX model says of images.
+
+    Args:
+        input_name: Of the image.
+        output_name: Of the classes' numbers.
+        outputs: How many these are.
+        number_type: numpy's name of the type that it takes.
+        channels_first: Whether it takes (channels, height, width).
+        batch: How many images it takes at once; 0 for any number.
+        content: The message; read from the file of weights otherwise.
+        **settings: Of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        input_name: str,
+        output_name: str,
+        outputs: int,
+        number_type: str = "float32",
+        channels_first: bool = True,
+        batch: int = 0,
+        content: bytes = b"",
+        **settings: Any,
+    ) -> None:
+        super().__init__(**{"trainable": False, "dtype": "float32", **settings})
+        self.input_name, self.output_name = input_name, output_name
+        self.outputs, self.number_type = outputs, number_type
+        self.channels_first, self.batch = channels_first, batch
+        self._content = content
+        self._session: Any = None
+
+    def call(self, images: Any) -> Any:
+        """Numbers for each class, float32 (n, outputs)."""
+        answer = tf.numpy_function(self._ask, [images], tf.float32, stateful=False)
+        return tf.ensure_shape(answer, (None, self.outputs))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, int]:
+        """(n, outputs)."""
+        return (input_shape[0], self.outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings, without the message."""
+        names = ("input_name", "output_name", "outputs", "number_type")
+        more = ("channels_first", "batch")
+        own = {name: getattr(self, name) for name in (*names, *more)}
+        return super().get_config() | own
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes the message."""
+        store["onnx"] = np.frombuffer(self._content, np.uint8)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads the message."""
+        self._content = np.asarray(store["onnx"], np.uint8).tobytes()
+        self._session = None
+
+    def _ask(self, images: NDArray[np.floating]) -> NDArray[np.float32]:
+        images = images.astype(self.number_type)
+        if self.channels_first:
+            images = images.transpose(0, 3, 1, 2)
+        session = self._opened()
+        step = self.batch or max(len(images), 1)
+        pieces = []
+        for start in range(0, len(images), step):
+            piece = images[start : start + step]
+            missing = step - len(piece)
+            full = np.concatenate([piece, np.repeat(piece[-1:], missing, axis=0)])
+            answer = session.run([self.output_name], {self.input_name: full})[0]
+            flat = np.asarray(answer, np.float32).reshape(step, -1)
+            pieces.append(flat[: len(piece)])
+        return np.concatenate(pieces)
+
+    def _opened(self) -> Any:
+        if self._session is None:
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = THREADS
+            options.log_severity_level = 3
+            self._session = onnxruntime.InferenceSession(
+                self._content, options, providers=["CPUExecutionProvider"]
+            )
+        return self._session

@@ -1,0 +1,88 @@
+"""When each waiting run is expected to start, and whether it fits into memory."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from medmodel.core import devices
+from medmodel.core.config import TrainConfig
+from medmodel.core.devices import Device
+from medmodel.runs.memory import memory_needed
+from medmodel.runs.queue import queue_order
+from medmodel.runs.run import RunStore
+from medmodel.runs.run_index import Entry
+from medmodel.runs.status import RunStatus
+from medmodel.runs.time_plan import time_plan
+
+
+@dataclass(frozen=True)
+class WaitingRun:
+    """One line of the queue.
+
+    Args:
+        entry: The run.
+        seconds: Until it is expected to start; None where nothing tells.
+        needed: Bytes of memory that it will need, roughly.
+        total: Bytes that its device has; 0 where nobody tells.
+        device: On which it will start, as far as one can tell.
+    """
+
+    entry: Entry
+    seconds: float | None
+    needed: int
+    total: int
+    device: Device
+
+    @property
+    def fits(self) -> bool:
+        """Whether its device has so much memory; true where nobody tells."""
+        return not self.total or self.needed <= self.total
+
+
+def queue_plan(
+    store: RunStore,
+    entries: Sequence[Entry],
+    images: Callable[[TrainConfig], int],
+    busy: int = 0,
+) -> list[WaitingRun]:
+    """The queue in its order, with estimates.
+
+    Args:
+        store: The workspace's runs.
+        entries: All of them.
+        images: How many images the data set of these settings has, roughly.
+        busy: Devices that this is planned for; 0: those that `auto` chooses from.
+    """
+    places = busy or len(devices.gpus()) or 1
+    free_at: list[float] = [0.0] * places
+    known = True
+    for entry in entries:
+        if entry.status.state is RunStatus.RUNNING:
+            left = entry.status.seconds_left
+            known = known and left is not None
+            heapq.heapreplace(free_at, min(free_at) + (left or 0.0))
+    order = queue_order(store)
+    waiting = [e for e in entries if e.status.state is RunStatus.QUEUED]
+    waiting.sort(key=lambda e: (order.get(e.run.id, len(order)), e.run.id))
+    plan = []
+    for entry in waiting:
+        start = min(free_at)
+        seconds = time_plan(entry.config, images(entry.config), store.root).whole
+        heapq.heapreplace(free_at, start + seconds)
+        plan.append(_line(entry, start if known else None))
+    return plan
+
+
+def expected_device(config: TrainConfig) -> Device:
+    """On which device a run with these settings starts, as far as one can tell."""
+    everything = devices.available()
+    named = [device for device in everything if device.name == config.device]
+    return (named or devices.gpus() or everything)[0]
+
+
+def _line(entry: Entry, seconds: float | None) -> WaitingRun:
+    device = expected_device(entry.config)
+    needed = memory_needed(entry.config, device.is_gpu)
+    return WaitingRun(entry, seconds, needed, devices.total_memory(device), device)

@@ -1,0 +1,266 @@
+"""Drives one sweep: `python -m medmodel.sweeps.driver FOLDER`.
+
+Optuna proposes settings; each trial is put into the queue as an ordinary run, watched
+by its history, and ended early where it lies behind the median of the others at the
+same epoch. Everything is on disk: started again it goes on with the trials that are
+there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medmodel.core import devices
+from medmodel.core.errors import ConfigError, FileError, RunError
+from medmodel.core.storage import write_json
+from medmodel.language import SOURCE, speaking
+from medmodel.runs import queue, run_table
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
+from medmodel.sweeps.search_space import FEWEST_TO_PRUNE, SweepConfig, trial_config
+from medmodel.sweeps.sweep import Sweep, Trial, Trials
+
+if TYPE_CHECKING:
+    import optuna
+
+LOOK_SECONDS = 0.5
+FEWEST_FOR_IMPORTANCE = 4
+PRUNED = "pruned"
+_RUN = "run"
+
+
+class Driver:
+    """Proposes, watches and ends the trials of a sweep.
+
+    Args:
+        sweep: The sweep; this process holds its lock.
+        store: Where trials become runs.
+    """
+
+    def __init__(self, sweep: Sweep, store: RunStore) -> None:
+        self.sweep, self.store = sweep, store
+        self.config = sweep.config
+        self.study = _study(sweep, self.config)
+        self.pruned: set[str] = {
+            trial.run for trial in sweep.results.trials if trial.state == PRUNED
+        }
+
+    def step(self) -> bool:
+        """Looks at all trials once and proposes new ones; False when all is done."""
+        trials = self.look()
+        active = [trial for trial in trials if not trial.finished]
+        if not self.sweep.end_requested:
+            free = len(_devices()) - len(active)
+            asked = len(self.study.get_trials(deepcopy=False))
+            left = self.sweep.planned - asked
+            for _number in range(min(free, left)):
+                self._propose()
+            if min(free, left) > 0:
+                self.look()
+                return True
+        return bool(active)
+
+    def _propose(self) -> None:
+        """Puts the next combination into the queue."""
+        proposed = self.study.ask()
+        values = _values(proposed, self.config)
+        try:
+            config = trial_config(self.config, values)
+            run = queue.submit(replace(config, name=self._name(proposed)), self.store)
+        except ConfigError as error:
+            # A corner that could not be foreseen, such as a network that frozen
+            # training does not know.
+            print(error, file=sys.stderr)  # noqa: T201
+            self.study.tell(proposed, state=_states().FAIL)
+            return
+        proposed.set_user_attr(_RUN, run.id)
+
+    def _name(self, proposed: optuna.Trial) -> str:
+        with speaking(SOURCE):
+            title = self.sweep.title
+        return f"{title}, trial {proposed.number + 1}"
+
+    def look(self) -> list[Trial]:
+        """Reads all runs, tells Optuna of what is new, writes trials.json."""
+        trials = []
+        for frozen in self.study.get_trials(deepcopy=False):
+            run_id = frozen.user_attrs.get(_RUN)
+            if run_id is None:
+                continue
+            trial = self._read(frozen.number, dict(frozen.params), run_id)
+            if not frozen.state.is_finished():
+                trial = self._tell(frozen, trial)
+            trials.append(trial)
+        results = Trials(trials, self._importance(trials))
+        if results != self.sweep.results:
+            write_json(self.sweep.folder / "trials.json", results)
+        return trials
+
+    def _read(self, number: int, values: dict[str, Any], run_id: str) -> Trial:
+        try:
+            run = self.store.get(run_id)
+            status = run.status
+            history = _history(run)
+        except (RunError, FileError):
+            return Trial(number, values, run_id, "deleted")
+        best = min(history, key=lambda row: row[1], default=None)
+        end = status.ended or time.time()
+        state = status.state.value
+        if run_id in self.pruned and status.state is RunStatus.STOPPED:
+            state = PRUNED
+        return Trial(
+            number,
+            values,
+            run_id,
+            state,
+            best[1] if best else None,
+            best[2] if best else None,
+            round(end - status.started, 1) if status.started else 0.0,
+        )
+
+    def _tell(self, frozen: optuna.trial.FrozenTrial, trial: Trial) -> Trial:
+        """Reports new epochs, ends a hopeless trial, closes one that has ended."""
+        if trial.finished:
+            self._close(frozen.number, trial)
+            return trial
+        if not self.config.prune or trial.state != RunStatus.RUNNING.value:
+            return trial
+        live = _live(self.study, frozen)
+        with contextlib.suppress(RunError, FileError):
+            run = self.store.get(trial.run)
+            for epoch, loss, _accuracy in _history(run):
+                if epoch not in frozen.intermediate_values:
+                    live.report(loss, epoch)
+            if live.should_prune() and trial.run not in self.pruned:
+                self.pruned.add(trial.run)
+                queue.stop(run)
+        return trial
+
+    def _close(self, number: int, trial: Trial) -> None:
+        states = _states()
+        if trial.val_loss is None or not math.isfinite(trial.val_loss):
+            self.study.tell(number, state=states.FAIL)
+        elif trial.state == PRUNED:
+            self.study.tell(number, trial.val_loss, state=states.PRUNED)
+        else:
+            self.study.tell(number, trial.val_loss)
+
+    def _importance(self, trials: list[Trial]) -> dict[str, float]:
+        """How much each setting explains; empty where that cannot be said."""
+        import optuna
+
+        done = [t for t in trials if t.finished and t.val_loss is not None]
+        before = self.sweep.results
+        if len(done) < FEWEST_FOR_IMPORTANCE or len(self.config.space) < 2:
+            return {}
+        if len(done) == sum(t.finished for t in before.trials) and before.importance:
+            return dict(before.importance)
+        try:
+            values = optuna.importance.get_param_importances(self.study)
+        except (ValueError, RuntimeError):  # all losses are the same
+            return {}
+        return {name: round(float(share), 4) for name, share in values.items()}
+
+
+def _study(sweep: Sweep, config: SweepConfig) -> optuna.Study:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler: Any
+    if config.grid_size is not None and config.grid_size <= config.trials:
+        choices = {name: list(d.choices) for name, d in config.space.items()}
+        sampler = optuna.samplers.GridSampler(choices, seed=config.base.seed)
+    else:
+        sampler = optuna.samplers.TPESampler(seed=config.base.seed)
+    return optuna.create_study(
+        storage=f"sqlite:///{sweep.folder / 'trials.db'}",
+        study_name="sweep",
+        sampler=sampler,
+        pruner=optuna.pruners.MedianPruner(
+            n_startup_trials=FEWEST_TO_PRUNE, n_warmup_steps=1
+        ),
+        direction="minimize",
+        load_if_exists=True,
+    )
+
+
+def _states() -> Any:
+    from optuna.trial import TrialState
+
+    return TrialState
+
+
+def _live(study: optuna.Study, frozen: optuna.trial.FrozenTrial) -> optuna.Trial:
+    """A trial of an earlier process or look, to be reported to."""
+    import optuna
+
+    return optuna.Trial(study, frozen._trial_id)
+
+
+def _values(proposed: optuna.Trial, config: SweepConfig) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, dimension in config.space.items():
+        if not dimension.is_range:
+            values[name] = proposed.suggest_categorical(name, list(dimension.choices))
+        elif name == "learning_rate":
+            values[name] = proposed.suggest_float(
+                name, dimension.low, dimension.high, log=dimension.log
+            )
+        else:
+            values[name] = proposed.suggest_int(
+                name, int(dimension.low), int(dimension.high), log=dimension.log
+            )
+    return values
+
+
+def _history(run: Run) -> list[tuple[int, float, float]]:
+    """(epoch, validation loss, validation accuracy) of every finished epoch."""
+    table = run_table.epochs(run)
+    rows = zip(table["epoch"], table["val_loss"], table["val_accuracy"], strict=True)
+    return [(int(e), float(loss), float(acc)) for e, loss, acc in rows]
+
+
+def _devices() -> list[devices.Device]:
+    """Those that a run with the device `auto` may get."""
+    return devices.gpus() or devices.available()[:1]
+
+
+def drive(sweep: Sweep, store: RunStore) -> None:
+    """Drives a sweep to its end.
+
+    Raises:
+        RunError: sweep.json is lost.
+        OSError: The disk is full or fails.
+    """
+    driver = Driver(sweep, store)
+    for look in itertools.count():
+        if not driver.step():
+            return
+        if look % 20 == 0:
+            queue.ensure_worker(store)
+        time.sleep(LOOK_SECONDS)
+
+
+def main() -> None:
+    """Drives the sweep of the command line."""
+    sweep = Sweep(Path(sys.argv[1]).resolve())
+    task = sweep.task
+
+    def work() -> None:
+        task.write("running")
+        with speaking(SOURCE):
+            drive(sweep, RunStore())
+        task.write("finished")
+
+    task.run(work)
+
+
+if __name__ == "__main__":
+    main()

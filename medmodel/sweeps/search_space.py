@@ -1,0 +1,218 @@
+"""Search space of a sweep: which settings vary, over which values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from medmodel.core.config import (
+    MEDICAL_AUGMENTATION,
+    MODEL_NAMES,
+    RECIPES,
+    Augmentation,
+    TrainConfig,
+)
+from medmodel.core.errors import ConfigError
+from medmodel.language import N_, _
+
+MOST_TRIALS = 200
+FEWEST_TO_PRUNE = 3
+"""Finished trials before one is ended early: the median of fewer says nothing."""
+AUGMENTATIONS: dict[str, tuple[str, Augmentation]] = {
+    "none": (N_("None"), Augmentation()),
+    "medical": (N_("Small changes"), MEDICAL_AUGMENTATION),
+    "strong": (
+        N_("Large changes"),
+        Augmentation(
+            shift=0.1, rotation=15.0, zoom=0.15, brightness=0.15, contrast=0.25
+        ),
+    ),
+}
+PARAMETERS: dict[str, str] = {
+    "recipe": N_("Recipe"),
+    "model": N_("Network"),
+    "size": N_("Input size"),
+    "learning_rate": N_("Learning rate"),
+    "batch_size": N_("Batch size"),
+    "augmentation": N_("Augmentation"),
+}
+"""Settings that a sweep may vary -> what they are called."""
+_NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "size": int,
+    "learning_rate": float,
+    "batch_size": int,
+}
+_SHARED = (
+    *("dataset", "seed", "device", "val_fraction", "test_fraction"),
+    *("patient_pattern", "window", "steps", "colour", "fit", "precision"),
+)
+"""What a sweep over recipes keeps from its base: the same data, split alike."""
+COMPARED_RECIPES = tuple(name for name in RECIPES if name != "custom")
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """The values of one setting.
+
+    Args:
+        choices: A list to choose from; or else
+        low: The smallest value of a range, and
+        high: the largest.
+        log: Whether a value is as likely to be ten times smaller as ten times larger.
+    """
+
+    choices: tuple[str | int | float, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "choices", tuple(self.choices))  # JSON gives a list
+
+    @property
+    def is_range(self) -> bool:
+        """Whether any value between two may be tried."""
+        return not self.choices
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """Everything that defines a sweep; stored as its sweep.json.
+
+    Args:
+        base: Settings of all trials, but for those that vary.
+        space: Setting of `PARAMETERS` -> its values.
+        trials: How many are tried at most.
+        prune: Whether a trial that lies behind most others is ended early.
+        name: What people call it; may be empty.
+        created: Seconds since 1970.
+    """
+
+    base: TrainConfig
+    space: Mapping[str, Dimension] = field(default_factory=dict)
+    trials: int = 10
+    prune: bool = True
+    name: str = ""
+    created: float = 0.0
+
+    @property
+    def grid_size(self) -> int | None:
+        """How many combinations there are; None with a range among them."""
+        product = 1
+        for dimension in self.space.values():
+            if dimension.is_range:
+                return None
+            product *= len(dimension.choices)
+        return product
+
+    def check(self) -> None:
+        """Refuses a sweep none of whose trials could be trained.
+
+        Raises:
+            ConfigError: A value is wrong.
+        """
+        if not self.space:
+            raise ConfigError("space", _("Choose at least one setting that varies."))
+        if not 1 <= self.trials <= MOST_TRIALS:
+            raise ConfigError(
+                "trials",
+                _("Try between 1 and {most} combinations.", most=MOST_TRIALS),
+            )
+        for name, dimension in self.space.items():
+            _check_dimension(name, dimension)
+        for values in _corners(self.space):
+            trial_config(self, values).check()
+
+
+def _check_dimension(name: str, dimension: Dimension) -> None:
+    if name not in PARAMETERS:
+        raise ConfigError("space", _("A sweep does not vary {name!r}.", name=name))
+    title = _(PARAMETERS[name])
+    if dimension.is_range:
+        if name not in _NUMBERS or not dimension.low < dimension.high:
+            raise ConfigError(
+                name,
+                _(
+                    "{setting_word}: a range goes from a smaller to a larger number.",
+                    setting_word=title,
+                ),
+            )
+        if dimension.log and dimension.low <= 0:
+            raise ConfigError(
+                name, _("{setting_word}: must be above 0.", setting_word=title)
+            )
+        return
+    if len(set(dimension.choices)) < len(dimension.choices):
+        raise ConfigError(
+            name, _("{setting_word}: a value occurs twice.", setting_word=title)
+        )
+    known_values: dict[str, Collection[Any]] = {
+        "recipe": RECIPES,
+        "model": MODEL_NAMES,
+        "augmentation": AUGMENTATIONS,
+    }
+    known = known_values.get(name, dimension.choices)
+    unknown = [choice for choice in dimension.choices if choice not in known]
+    if unknown:
+        raise ConfigError(
+            name,
+            _(
+                "{setting_word}: there is no {value!r}.",
+                setting_word=title,
+                value=unknown[0],
+            ),
+        )
+
+
+def _corners(space: Mapping[str, Dimension]) -> list[dict[str, Any]]:
+    """Each value of a list, and each end of a range, once; the rest as at first."""
+    ends = {
+        name: dimension.choices or (dimension.low, dimension.high)
+        for name, dimension in space.items()
+    }
+    first = {name: values[0] for name, values in ends.items()}
+    return [{**first, name: v} for name, values in ends.items() for v in values]
+
+
+def trial_config(sweep: SweepConfig, values: Mapping[str, Any]) -> TrainConfig:
+    """The settings of one trial.
+
+    A recipe brings all of its settings; of the sweep's base the data set, its split and
+    its preprocessing stay.
+
+    Args:
+        sweep: The sweep.
+        values: Setting -> value.
+    """
+    config = sweep.base
+    if "recipe" in values:
+        chosen = RECIPES[str(values["recipe"])]
+        same = {name: getattr(config, name) for name in _SHARED}
+        config = TrainConfig(
+            **{**chosen.settings, **same, "recipe": str(values["recipe"])}
+        )
+    changes: dict[str, Any] = {
+        name: _NUMBERS[name](value)
+        for name, value in values.items()
+        if name in _NUMBERS
+    }
+    if "model" in values:
+        changes["model"] = str(values["model"])
+    if "augmentation" in values:
+        changes["augmentation"] = AUGMENTATIONS[str(values["augmentation"])][1]
+    return replace(config, **changes)
+
+
+def recipes_sweep(base: TrainConfig) -> SweepConfig:
+    """Every recipe once on the same data and the same split.
+
+    Args:
+        base: Names the data set, seed, split and window.
+    """
+    return SweepConfig(
+        base=base,
+        space={"recipe": Dimension(COMPARED_RECIPES)},
+        trials=len(COMPARED_RECIPES),
+        prune=False,
+    )

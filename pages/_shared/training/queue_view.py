@@ -1,0 +1,110 @@
+"""The queue: order, expected start, memory; move and cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel.core.config import TrainConfig
+from medmodel.core.devices import Device
+from medmodel.core.errors import DataError
+from medmodel.data.layout import list_files
+from medmodel.language import _, translate
+from medmodel.runs import queue
+from medmodel.runs.queue_plan import WaitingRun, queue_plan
+from medmodel.runs.run_index import Entry
+from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import duration, plain
+
+_SHOWN = 20
+
+
+def show_queue(entries: Sequence[Entry]) -> None:
+    """Nothing where no run waits."""
+    plan = queue_plan(widgets.store(), entries, _images)
+    if not plan:
+        return
+    st.subheader(_("Queue"), anchor=False)
+    for place, waiting in enumerate(plan[:_SHOWN]):
+        _show_waiting(waiting, place, len(plan))
+    if len(plan) > _SHOWN:
+        st.caption(_("{count:,} more wait behind these.", count=len(plan) - _SHOWN))
+
+
+def _images(config: TrainConfig) -> int:
+    return _count(config.dataset)
+
+
+@st.cache_data(max_entries=64, ttl=600, show_spinner=False)
+def _count(folder: str) -> int:
+    try:
+        return len(list_files(Path(folder))[0])
+    except DataError:
+        return 0
+
+
+def _show_waiting(waiting: WaitingRun, place: int, count: int) -> None:
+    run = waiting.entry.run
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch", gap=None):
+            st.page_link(
+                widgets.RUNS,
+                label=f"{place + 1} · {plain(waiting.entry.title)}",
+                query_params={"run": run.id},
+            )
+            memory = memory_sentence(waiting.needed, waiting.total, waiting.device)
+            st.caption(plain(f"{_when(waiting)} {memory}"))
+        steps = {
+            _("To the front"): (None, ":material/vertical_align_top:", place > 0),
+            _("Up"): (-1, ":material/arrow_upward:", place > 0),
+            _("Down"): (1, ":material/arrow_downward:", place < count - 1),
+        }
+        for label, (places, icon, possible) in steps.items():
+            if st.button(
+                label, icon=icon, key=f"{label}-{run.id}", disabled=not possible
+            ):
+                with errors_shown():
+                    queue.move(run, places)
+                    st.rerun()
+        if st.button(_("Cancel"), icon=":material/close:", key=f"cancel-{run.id}"):
+            with errors_shown():
+                queue.stop(run)
+                st.rerun()
+
+
+def _when(waiting: WaitingRun) -> str:
+    if waiting.seconds is None:
+        return _("When it starts is not known yet.")
+    if waiting.seconds < 1:
+        return _("Starts as soon as a worker is ready.")
+    time = duration(waiting.seconds)
+    return _("Expected to start in about {time}.", time=time)
+
+
+def memory_sentence(needed: int, total: int, device: Device) -> str:
+    """What a run takes of its device's memory.
+
+    Args:
+        needed: Bytes, roughly.
+        total: Bytes that the device has; 0 where nobody tells.
+        device: The device.
+    """
+    if not total:
+        return _("Needs about {needed:.1f} GB of memory.", needed=needed / 1e9)
+    values = {"needed": needed / 1e9, "total": total / 1e9}
+    title = translate(device.title)
+    if needed > total:
+        return _(
+            "Needs about {needed:.1f} GB of memory, more than the {total:.0f} GB of "
+            "{device}: choose a smaller batch or input size.",
+            device=title,
+            **values,
+        )
+    return _(
+        "Needs about {needed:.1f} GB of the {total:.0f} GB of {device}.",
+        device=title,
+        **values,
+    )

@@ -1,0 +1,210 @@
+"""One sweep: its trials, the winner and what that is worth, three figures."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.core.config import RECIPES
+from medmodel.language import _, ngettext, translate
+from medmodel.runs.setting_words import setting_text
+from medmodel.runs.status import RunStatus
+from medmodel.sweeps import figures
+from medmodel.sweeps.results import best_trial, pareto_front
+from medmodel.sweeps.search_space import AUGMENTATIONS, PARAMETERS
+from medmodel.sweeps.sweep import Sweep, Trial, end_sweep
+from pages._shared.common import widgets
+from pages._shared.common.charts import show_figure
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import STATE_TITLES, duration, plain
+
+
+def show_sweep(sweep: Sweep) -> None:
+    """The whole page of one sweep."""
+    st.title(plain(sweep.title), anchor=False)
+    varied = ", ".join(_(PARAMETERS[name]) for name in sweep.config.space)
+    purpose = plain(_("What varies: {settings}", settings=varied))
+    st.markdown(f":gray[{purpose}]")
+    running = sweep.state.running
+    st.fragment(run_every=2 if running else None)(_show)(sweep, running)
+
+
+def _show(sweep: Sweep, was_running: bool) -> None:
+    state, trials = sweep.state, sweep.results.trials
+    if was_running and not state.running:
+        st.rerun()
+    if state.error:
+        st.error(plain(translate(state.error)), icon=":material/error:")
+    _show_progress(sweep, state.running)
+    _show_winner(sweep)
+    _show_table(trials, sweep)
+    _show_figures(sweep)
+
+
+def _show_progress(sweep: Sweep, running: bool) -> None:
+    trials = sweep.results.trials
+    done = sum(trial.finished for trial in trials)
+    if running:
+        text = _(
+            "{done} of {trials} trials have ended. You may leave this page; it "
+            "continues.",
+            done=done,
+            trials=sweep.planned,
+        )
+        st.progress(min(done / max(sweep.planned, 1), 1.0), text)
+        if sweep.end_requested:
+            st.caption(_("Ending: the trials at work stop after the current step."))
+        elif st.button(_("End the sweep"), icon=":material/stop_circle:"):
+            with errors_shown():
+                end_sweep(sweep)
+                st.rerun()
+
+
+def _show_winner(sweep: Sweep) -> None:
+    trials = sweep.results.trials
+    best = best_trial(trials)
+    if best is None:
+        st.info(_("No trial has finished an epoch yet."), icon=":material/science:")
+        return
+    scored = sum(trial.val_loss is not None for trial in trials)
+    st.markdown(
+        plain(
+            _(
+                "Lowest validation loss: {loss:.3f}, trial {number} ({values}).",
+                loss=best.val_loss,
+                number=best.number + 1,
+                values=_values(best),
+            )
+        )
+    )
+    st.caption(
+        ngettext(
+            "Chosen as the best of {count:,} trial by its validation images alone.",
+            "Chosen as the best of {count:,} trials by the same validation images: its "
+            "validation score is therefore optimistic. How good it is, its test images "
+            "say, which chose nothing.",
+            scored,
+        )
+    )
+    params = {"run": best.run}
+    with st.container(horizontal=True):
+        if st.button(_("Open the winner"), icon=":material/trophy:"):
+            st.switch_page(widgets.RUNS, query_params=params)
+        if len(trials) > 1 and st.button(
+            _("Compare on test images"), icon=":material/compare_arrows:"
+        ):
+            ranked = sorted(trials, key=_rank)[:4]
+            runs = ",".join(trial.run for trial in ranked)
+            st.switch_page(widgets.COMPARE, query_params={"runs": runs})
+
+
+def _rank(trial: Trial) -> float:
+    return float("inf") if trial.val_loss is None else trial.val_loss
+
+
+def _show_table(trials: list[Trial], sweep: Sweep) -> None:
+    if not trials:
+        return
+    names = list(sweep.config.space)
+    table = pd.DataFrame(
+        {
+            _("Trial"): [trial.number + 1 for trial in trials],
+            _("State"): [_state(trial) for trial in trials],
+            **{
+                _(PARAMETERS[name]): [
+                    _value(name, trial.values[name]) for trial in trials
+                ]
+                for name in names
+            },
+            _("Val. loss"): [trial.val_loss for trial in trials],
+            _("Val. accuracy"): [trial.val_accuracy for trial in trials],
+            _("Took"): [duration(t.seconds) if t.seconds else "" for t in trials],
+        }
+    )
+    number = st.column_config.NumberColumn(format="%.3f")
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        column_config={_("Val. loss"): number, _("Val. accuracy"): number},
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"trials-{sweep.id}",
+    )
+    rows = picked.selection.rows
+    if rows and rows[0] < len(trials):
+        label = _("Open the run of trial {number}", number=trials[rows[0]].number + 1)
+        st.page_link(
+            widgets.RUNS,
+            label=label,
+            icon=":material/monitoring:",
+            query_params={"run": trials[rows[0]].run},
+        )
+
+
+def _state(trial: Trial) -> str:
+    if trial.state == "pruned":
+        return _("Ended early")
+    if trial.state == "deleted":
+        return _("Deleted")
+    return _(STATE_TITLES[RunStatus(trial.state)])
+
+
+def _value(name: str, value: object) -> str:
+    if name == "augmentation":
+        return _(AUGMENTATIONS[str(value)][0])
+    if name == "recipe":
+        return _(RECIPES[str(value)].title)
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return setting_text(name, value)
+
+
+def _values(trial: Trial) -> str:
+    return _(", ").join(
+        f"{_(PARAMETERS[name])} {_value(name, value)}"
+        for name, value in trial.values.items()
+    )
+
+
+def _show_figures(sweep: Sweep) -> None:
+    scored = [t for t in sweep.results.trials if t.val_loss is not None]
+    if len(scored) < 2:
+        return
+    names = {name: _(PARAMETERS[name]) for name in sweep.config.space}
+    st.markdown(_("**Quality against time**"))
+    front = pareto_front(scored)
+    show_figure(
+        figures.quality_against_time(scored, front),
+        f"time-{sweep.id}",
+        _("Validation loss of each trial against its training time"),
+    )
+    st.caption(
+        _(
+            "On the line: no other trial was both faster and better. Times include "
+            "what was prepared for the first trial alone."
+        )
+    )
+    st.markdown(_("**Settings and loss**"))
+    texts = {
+        name: {t.values[name]: _value(name, t.values[name]) for t in scored}
+        for name in names
+    }
+    show_figure(
+        figures.parallel_coordinates(scored, names, texts),
+        f"parallel-{sweep.id}",
+        _("A line for each trial through its settings to its validation loss"),
+    )
+    if sweep.results.importance:
+        st.markdown(_("**How much each setting matters**"))
+        shown = {names[n]: share for n, share in sweep.results.importance.items()}
+        show_figure(
+            figures.importance(shown),
+            f"importance-{sweep.id}",
+            _("How much of the differences each setting explains"),
+        )
+        st.caption(
+            _(
+                "Share of the differences in validation loss among these trials that "
+                "each setting explains; few trials say little."
+            )
+        )

@@ -1,0 +1,213 @@
+"""Foreign models become runs that answer as they did where they were trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from medmodel.core.errors import ConfigError, DataError
+from medmodel.core.messages import Command, Message
+from medmodel.core.storage import write_json
+from medmodel.inference import import_model, prediction, saved_model_import
+from medmodel.inference.model_cache import ModelCache
+from medmodel.inference.predictor_process import answer
+from medmodel.model_import.description import ImportSettings
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
+from tests.foreign_models import (
+    LABELS,
+    SIDE,
+    teachable_machine_answer,
+    write_onnx,
+    write_teachable_machine,
+)
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, SIDE, SIDE, 3), np.uint8)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "import" / "files"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def imported(files: Path, **changes: Any) -> Run:
+    """The run that becomes of a model with what its file suggests."""
+    described = import_model.look(files.parent)
+    write_json(files.parent / "facts.json", described)
+    settings = {
+        "name": "foreign",
+        "classes": described.classes or ["dark", "bright"],
+        "size": described.size,
+        "fit": described.fit,
+        "scale": described.scale,
+        "colour": "grey" if described.channels == 1 else "rgb",
+    }
+    asked = ImportSettings(**{**settings, **changes})
+    write_json(files.parent / "asked.json", asked)
+    return import_model.convert(files.parent, RunStore())
+
+
+def scores(run: Run, images: Any = IMAGES) -> Any:
+    return prediction.predict(prediction.load(run), images)
+
+
+def explained(run: Run, **facts: Any) -> Message:
+    question = {"folder": str(run.folder), **facts}
+    return answer(Message(question, [IMAGES[:1]]), ModelCache(1 << 30))
+
+
+def test_a_teachable_machine_answers_as_it_did(files: Path) -> None:
+    write_teachable_machine(files / "keras_model.h5")
+    (files / "labels.txt").write_text(LABELS)
+    described = import_model.look(files.parent)
+    assert (described.size, described.scale) == (SIDE, "symmetric")
+    assert (described.fit, described.tool) == ("crop", "Teachable Machine")
+    run = imported(files)
+    assert scores(run) == pytest.approx(teachable_machine_answer(IMAGES), abs=1e-5)
+    facts = run.model_facts
+    assert facts.class_names == ["dark", "bright"]
+    assert facts.heatmap_layers == ["expanded_conv_depthwise"]
+    assert run.imported is not None and run.imported.converted
+    assert run.status.state is RunStatus.DONE and run.title == "foreign"
+    said = explained(run, command=Command.PREDICT, heatmap_for=[0])
+    assert said.arrays[1].shape == (1, SIDE, SIDE)
+
+
+def test_keras_3_models_within_models_and_one_probability(files: Path) -> None:
+    inner = keras.Sequential(
+        [keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Dropout(0.5)]
+    )
+    inputs = keras.Input((SIDE, SIDE, 1))
+    x = inner(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.Add()([x, keras.layers.Conv2D(4, 1)(x)])
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
+    model.save(files / "m.keras")
+    run = imported(files)
+    grey = IMAGES[..., :1]
+    right = model.predict(grey.astype(np.float32), verbose=0)
+    assert scores(run, grey) == pytest.approx(np.hstack([1 - right, right]), abs=1e-5)
+    assert run.model_facts.heatmap_layers
+
+
+def test_what_keras_2_put_into_a_graph_as_functions(files: Path) -> None:
+    def node(kind: str, name: str, before: Any, **config: Any) -> dict[str, Any]:
+        return {
+            "class_name": kind,
+            "name": name,
+            "config": {"name": name, **config},
+            "inbound_nodes": before,
+        }
+
+    shape = [None, SIDE, SIDE, 3]
+    layers = [
+        node("InputLayer", "in", [], batch_input_shape=shape),
+        node(
+            *("TFOpLambda", "tf.math.truediv", [["in", 0, 0, {"y": 255.0}]]),
+            function="math.truediv",
+        ),
+        node(
+            *("TFOpLambda", "tf.math.subtract"),
+            [["tf.math.truediv", 0, 0, {"y": 0.5, "name": None}]],
+            function="math.subtract",
+        ),
+        node("GlobalAveragePooling2D", "pool", [[["tf.math.subtract", 0, 0, {}]]]),
+        node("Reshape", "cut", [[["pool", 0, 0, {}]]], target_shape=[3]),
+        node("Softmax", "softmax", [[["cut", 0, 0, {}]]], axis=-1),
+    ]
+    config = {
+        "class_name": "Functional",
+        "config": {
+            "name": "m",
+            "layers": layers,
+            "input_layers": [["in", 0, 0]],
+            "output_layers": [["softmax", 0, 0]],
+        },
+    }
+    write_teachable_machine(files / "m.h5", config)
+    assert import_model.look(files.parent).scale == "raw"
+    run = imported(files, classes=["a", "b", "c"])
+    logits = IMAGES.mean(axis=(1, 2)) / 255 - 0.5
+    right = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert scores(run) == pytest.approx(right, abs=1e-5)
+
+
+@pytest.mark.parametrize("ending", ["Softmax", "Identity"])
+def test_onnx_answers_and_is_explained_by_occlusion(ending: str, files: Path) -> None:
+    write_onnx(files / "m.onnx", ending=ending, external="m.onnx.data")
+    described = import_model.look(files.parent)
+    assert (described.format, described.scale) == ("onnx", "imagenet")
+    run = imported(files, scale="unit")
+    score = IMAGES.mean(axis=(1, 2)) / 255 @ [3, 1, 2]
+    right = 1 / (1 + np.exp(-2 * score))
+    assert scores(run)[:, 0] == pytest.approx(right, abs=1e-5)
+    assert run.model_facts.heatmap_layers == []
+    said = explained(run, command=Command.PREDICT, heatmap_for=[-1])
+    assert said.arrays[1].max() == pytest.approx(1)
+    method = {"position": 0, "method": "grad_cam", "randomised": False}
+    assert (
+        "occlusion" in explained(run, command=Command.EXPLAIN, **method).facts["error"]
+    )
+    assert explained(run, command=Command.LOAD).facts == {}
+
+
+def test_probabilities_that_do_not_exclude_each_other_are_refused(files: Path) -> None:
+    write_onnx(files / "m.onnx", ending="Sigmoid")
+    with pytest.raises(DataError, match="exclude each other"):
+        imported(files)
+    assert RunStore().list() == []
+
+
+def test_the_number_of_classes_must_be_the_models(files: Path) -> None:
+    write_onnx(files / "m.onnx")
+    for classes in (["a"], ["a", "b", "c"], ["a", "a"]):
+        with pytest.raises(ConfigError):
+            imported(files, classes=classes)
+    with pytest.raises(ConfigError, match="16 pixels"):
+        imported(files, size=32)
+
+
+class Scored(tf.Module):
+    """A SavedModel's program."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32)])
+    def reading(self, images: Any) -> Any:
+        text = tf.io.read_file("/etc/hostname")
+        return {
+            "y": tf.reduce_mean(images, [1, 2])
+            + tf.cast(tf.strings.length(text), "float")
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32)])
+    def calling(self, images: Any) -> Any:
+        (y,) = tf.numpy_function(lambda x: x, [images], [tf.float32])
+        return {"y": tf.reduce_mean(y, [1, 2])}
+
+
+def test_a_saved_model_of_arithmetic_answers(files: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.Conv2D(3, 3, padding="same", activation="relu")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    model.export(str(files / "model"), verbose=False)
+    assert import_model.look(files.parent).format == "saved_model"
+    run = imported(files, scale="unit")
+    right = model.predict(IMAGES.astype(np.float32) / 255, verbose=0)
+    assert scores(run) == pytest.approx(right, abs=1e-5)
+    assert run.imported is not None and not run.imported.converted
+
+
+@pytest.mark.parametrize("method", ["reading", "calling"])
+def test_a_saved_model_that_does_more_is_refused(method: str, files: Path) -> None:
+    module = Scored()
+    signatures = {"serving_default": getattr(module, method)}
+    tf.saved_model.save(module, str(files / "model"), signatures=signatures)
+    with pytest.raises(DataError, match="more than arithmetic"):
+        saved_model_import.check_saved_model(files / "model")

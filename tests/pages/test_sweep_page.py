@@ -1,0 +1,63 @@
+"""Sweep: one button for all recipes, a form, and what is said of the winner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medmodel.core import background
+from medmodel.sweeps.sweep import list_sweeps
+from tests.finished_run import write_finished_run
+from tests.pages.page import open_page, press
+from tests.written_sweep import write_sweep
+
+PAGE = "models/sweep.py"
+
+
+@pytest.fixture(autouse=True)
+def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background.BackgroundTask, "start", lambda self: None)
+
+
+def texts(page: object) -> str:
+    kinds = ("markdown", "caption", "info", "warning", "error", "title")
+    return " ".join(e.value for kind in kinds for e in getattr(page, kind))
+
+
+def test_all_recipes_with_one_button(class_folders: Path) -> None:
+    page = press(open_page(PAGE), "Compare all recipes")
+    (sweep,) = list_sweeps()
+    assert set(sweep.config.space) == {"recipe"}
+    assert sweep.config.base.dataset == str(class_folders)
+    assert page.title[0].value.startswith("All recipes on")
+
+
+def test_the_form_says_what_is_wrong_and_starts(class_folders: Path) -> None:
+    page = open_page(PAGE)
+    page.button_group[0].set_value([]).run()
+    assert "at least one setting" in texts(page)
+    page.button_group[0].set_value(["size"]).run()
+    press(page, "Start the sweep")
+    (sweep,) = list_sweeps()
+    assert sweep.config.space["size"].choices == (64, 128)
+
+
+def test_the_winner_is_said_to_be_optimistic(class_folders: Path) -> None:
+    run = write_finished_run(class_folders, "trial")
+    sweep = write_sweep(class_folders, run.id)
+    page = open_page(PAGE, sweep=sweep.id)
+    said = texts(page)
+    assert "best of 3 trials" in said and "optimistic" in said
+    assert "0\\.400, trial 2" in said and "Small changes" not in said
+    table = page.dataframe[0].value
+    assert list(table["State"]) == ["Ended early", "Done", "Done"]
+    assert list(table["Augmentation"]) == ["None", "None", "Small changes"]
+
+
+def test_a_link_to_a_sweep_that_is_gone() -> None:
+    assert "no sweep" in texts(open_page(PAGE, sweep="../x"))
+
+
+def test_without_data_there_is_one_way_on() -> None:
+    assert "no data set yet" in texts(open_page(PAGE))

@@ -1,0 +1,81 @@
+"""Expected starts add up, on as many devices as there are; memory is estimated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from medmodel.core import devices
+from medmodel.core.config import MODEL_NAMES, TrainConfig, config_for
+from medmodel.core.devices import Device
+from medmodel.runs import memory, queue, run_index
+from medmodel.runs.memory import memory_needed
+from medmodel.runs.queue_plan import WaitingRun, queue_plan
+from medmodel.runs.run import RunStore
+from medmodel.runs.status import RunStatus
+from medmodel.runs.time_plan import time_plan
+
+COMPACT = config_for("compact", "/data")
+
+
+@pytest.fixture(autouse=True)
+def nobody_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "start_worker", lambda store: None)
+
+
+def plan(**more: int) -> list[WaitingRun]:
+    store = RunStore()
+    return queue_plan(store, run_index.entries(store), lambda config: 100, **more)
+
+
+def test_starts_add_up() -> None:
+    for seed in range(3):
+        queue.submit(replace(COMPACT, seed=seed), RunStore())
+    one = time_plan(COMPACT, 100, RunStore().root).whole
+    assert [w.seconds for w in plan()] == pytest.approx([0, one, 2 * one])
+    assert [w.seconds for w in plan(busy=2)] == pytest.approx([0, 0, one])
+    queue.move(plan()[2].entry.run)
+    assert [w.entry.config.seed for w in plan()] == [2, 0, 1]
+
+
+def test_who_works_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    working = RunStore().create(COMPACT)
+    queue.submit(COMPACT, RunStore())
+    with working.lock:
+        status = replace(working.status, state=RunStatus.RUNNING, seconds_left=40.0)
+        working.write_status(status)
+        assert [w.seconds for w in plan()] == [40.0]
+        working.write_status(replace(status, seconds_left=None))
+        assert [w.seconds for w in plan()] == [None]
+
+
+def test_every_network_has_its_memory() -> None:
+    assert set(memory._ACTIVATIONS) == set(memory._PARAMETERS) == set(MODEL_NAMES)
+
+
+def test_memory_grows_with_batch_size_and_half_precision_saves() -> None:
+    config = replace(COMPACT, precision="float32", size=128, batch_size=32)
+    usual = memory_needed(config)
+    # 601 bytes a pixel and half as much again for gradients; 16 for each weight.
+    expected = 1e9 + 16 * 900_000 + 32 * 128**2 * 601 * 1.5
+    assert usual == pytest.approx(expected, rel=1e-6)
+    assert memory_needed(replace(config, batch_size=64)) > usual
+    assert memory_needed(replace(config, size=256)) > usual
+    assert memory_needed(replace(config, precision="mixed_float16")) < usual
+    assert memory_needed(TrainConfig("/data")) < 2e9
+
+
+def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "total_memory", lambda device: 1 << 30)
+    queue.submit(COMPACT, RunStore())
+    assert not plan()[0].fits
+    monkeypatch.setattr(devices, "total_memory", lambda device: 0)
+    assert plan()[0].fits
+
+
+def test_memory_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert devices.total_memory(Device("cpu", "p")) > 1 << 28
+    monkeypatch.setattr(devices, "_nvidia_smi", lambda *a: "GPU-a, 200\nx\n")
+    assert devices.total_memory(Device("gpu:0", "g", "GPU-a")) == 200 << 20
+    assert devices.total_memory(Device("gpu:1", "g", "GPU-b")) == 0

@@ -1,0 +1,209 @@
+"""The driver: proposes, watches, prunes, goes on after a restart; no training here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medmodel.core import background, devices
+from medmodel.core.config import config_for
+from medmodel.core.devices import Device
+from medmodel.core.errors import RunError
+from medmodel.runs import queue, tables
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
+from medmodel.sweeps import sweep as sweeps
+from medmodel.sweeps.driver import Driver, drive
+from medmodel.sweeps.results import best_trial, pareto_front
+from medmodel.sweeps.search_space import Dimension, SweepConfig
+from medmodel.sweeps.sweep import Sweep, Trial, start_sweep
+
+BASE = config_for("compact", "/data", epochs=5)
+RATES = Dimension((), 1e-4, 1e-1, True)
+
+
+@pytest.fixture(autouse=True)
+def nobody_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "start_worker", lambda store: None)
+    monkeypatch.setattr(background.BackgroundTask, "start", lambda self: None)
+
+
+def begun(trials: int = 3, prune: bool = True, **space: Dimension) -> Sweep:
+    varied = space or {"learning_rate": RATES}
+    return start_sweep(SweepConfig(BASE, varied, trials, prune))
+
+
+def epoch(run: Run, number: int, loss: float) -> None:
+    row: dict[str, Any] = {"attempt": 1, "epoch": number, "val_loss": loss}
+    tables.append_epoch(run, {**row, "val_accuracy": 1 - loss / 10})
+
+
+def finish(run: Run, loss: float | None, seconds: float = 10.0) -> None:
+    if loss is not None:
+        epoch(run, 1, loss)
+    now = time.time()
+    status = replace(run.status, state=RunStatus.DONE, started=now - seconds, ended=now)
+    run.write_status(status)
+
+
+def waiting() -> list[Run]:
+    return [run for run, _status in queue.waiting(RunStore())]
+
+
+def test_one_trial_after_the_other() -> None:
+    sweep = begun()
+    driver = Driver(sweep, RunStore())
+    for number, loss in enumerate((0.5, 0.2, 0.9)):
+        assert driver.step()
+        (run,) = waiting()
+        assert run.title == f"Sweep on data, trial {number + 1}"
+        assert 1e-4 <= run.config.learning_rate <= 1e-1
+        assert driver.step() and waiting() == [run]
+        finish(run, loss)
+    assert not driver.step() and not waiting()
+    trials = sweep.results.trials
+    assert [t.val_loss for t in trials] == [0.5, 0.2, 0.9]
+    assert len({t.values["learning_rate"] for t in trials}) == 3
+    assert best_trial(trials) == trials[1] and trials[1].val_accuracy == 0.98
+
+
+def test_a_trial_for_every_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = [Device("gpu:0", "a", "u0"), Device("gpu:1", "b", "u1")]
+    monkeypatch.setattr(devices, "gpus", lambda: gpus)
+    driver = Driver(begun(trials=3), RunStore())
+    driver.step()
+    assert len(waiting()) == 2
+
+
+def test_lists_are_tried_once_each() -> None:
+    sizes = Dimension((64, 96))
+    sweep = begun(trials=10, size=sizes)
+    driver = Driver(sweep, RunStore())
+    while driver.step():
+        for run in waiting():
+            finish(run, 0.5)
+    assert sorted(t.values["size"] for t in sweep.results.trials) == [64, 96]
+
+
+def test_it_goes_on_after_its_process_was_killed() -> None:
+    sweep = begun(trials=2)
+    Driver(sweep, RunStore()).step()
+    (run,) = waiting()
+    again = Driver(sweep, RunStore())
+    assert again.step() and waiting() == [run]
+    finish(run, 0.4)
+    again.step()
+    assert len(sweep.results.trials) == 2
+    assert sweep.results.trials[0].state == "done"
+
+
+def test_a_hopeless_trial_is_ended_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = begun(trials=5)
+    driver = Driver(sweep, RunStore())
+    for _number in range(3):
+        driver.step()
+        (run,) = waiting()
+        status = replace(run.status, state=RunStatus.RUNNING)
+        with run.lock:
+            run.write_status(status)
+            for number in (1, 2, 3):
+                epoch(run, number, 0.1)
+            driver.step()
+        assert not run.stop_requested
+        finish(run, None)
+    driver.step()
+    (bad,) = waiting()
+    with bad.lock:
+        bad.write_status(replace(bad.status, state=RunStatus.RUNNING))
+        for number in (1, 2, 3):
+            epoch(bad, number, 3.0)
+        driver.step()
+        assert bad.stop_requested
+        driver.step()
+    bad.write_status(replace(bad.status, state=RunStatus.STOPPED))
+    driver.step()
+    assert sweep.results.trials[3].state == "pruned"
+
+
+def test_failed_and_deleted_trials_do_not_end_it() -> None:
+    sweep = begun(trials=3)
+    driver = Driver(sweep, RunStore())
+    driver.step()
+    (run,) = waiting()
+    run.write_status(replace(run.status, state=RunStatus.FAILED))
+    driver.step()
+    (second,) = waiting()
+    queue.delete(second, RunStore())
+    driver.step()
+    (third,) = waiting()
+    finish(third, 0.3)
+    assert not driver.step()
+    states = [t.state for t in sweep.results.trials]
+    assert states == ["failed", "deleted", "done"]
+
+
+def test_ending_stops_what_waits_and_proposes_nothing() -> None:
+    sweep = begun(trials=5)
+    driver = Driver(sweep, RunStore())
+    driver.step()
+    sweeps.end_sweep(sweep)
+    assert not waiting() and not driver.step()
+    assert [t.state for t in sweep.results.trials] == ["stopped"]
+
+
+def test_importance_of_two_settings() -> None:
+    sweep = begun(
+        trials=9, size=Dimension((64, 96, 128)), batch_size=Dimension((8, 16, 32))
+    )
+    driver = Driver(sweep, RunStore())
+    while driver.step():
+        for run in waiting():
+            finish(run, run.config.size / 100 + run.config.batch_size / 1e4)
+    shares = sweep.results.importance
+    assert shares["size"] > 0.9 and sum(shares.values()) == pytest.approx(1, abs=0.01)
+
+
+def test_drive_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medmodel.sweeps.driver.LOOK_SECONDS", 0.0)
+
+    def train(store: RunStore) -> None:
+        for run in waiting():
+            finish(run, 0.3)
+
+    monkeypatch.setattr(queue, "ensure_worker", train)
+    sweep = begun(trials=2)
+    drive(sweep, RunStore())
+    assert [t.state for t in sweep.results.trials] == ["done", "done"]
+
+
+def test_only_known_sweeps_are_opened(tmp_path: Path) -> None:
+    sweep = begun()
+    assert sweeps.get_sweep(sweep.id) == sweep and sweeps.list_sweeps() == [sweep]
+    for name in ("../x", "20260101-000000-000000", ""):
+        with pytest.raises(RunError):
+            sweeps.get_sweep(name)
+
+
+def trial(
+    number: int, seconds: float, loss: float | None, state: str = "done"
+) -> Trial:
+    return Trial(number, {}, f"r{number}", state, loss, None, seconds)
+
+
+def test_the_front_of_quality_against_time() -> None:
+    trials = [
+        trial(0, 10, 0.5),
+        trial(1, 20, 0.6),
+        trial(2, 30, 0.3),
+        trial(3, 5, None, "failed"),
+        trial(4, 1, 0.1, "running"),
+        trial(5, 40, float("nan")),
+        trial(6, 30, 0.4),
+    ]
+    assert [t.number for t in pareto_front(trials)] == [0, 2]
+    assert best_trial(trials[:4]) == trials[2]
+    assert best_trial([trials[3]]) is None

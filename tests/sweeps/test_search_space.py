@@ -1,0 +1,103 @@
+"""Search spaces: what is refused, and what a trial's settings become."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from medmodel.core.config import RECIPES, TrainConfig, config_for
+from medmodel.core.errors import ConfigError
+from medmodel.core.storage import read_as, write_json
+from medmodel.sweeps.search_space import (
+    AUGMENTATIONS,
+    MOST_TRIALS,
+    Dimension,
+    SweepConfig,
+    recipes_sweep,
+    trial_config,
+)
+
+BASE = config_for("compact", "/data", seed=7, patient_pattern="p(.)")
+
+
+def sweep(**space: Dimension) -> SweepConfig:
+    return SweepConfig(BASE, space)
+
+
+def test_values_become_settings() -> None:
+    values = {
+        "model": "document_cnn",
+        "size": 64.0,
+        "learning_rate": 0.01,
+        "batch_size": 8,
+        "augmentation": "strong",
+    }
+    config = trial_config(sweep(), values)
+    assert (config.model, config.size, config.batch_size) == ("document_cnn", 64, 8)
+    assert config.learning_rate == 0.01 and config.seed == 7
+    assert config.augmentation == AUGMENTATIONS["strong"][1]
+    assert isinstance(config.size, int)
+
+
+def test_all_recipes_on_the_same_split() -> None:
+    compared = recipes_sweep(BASE)
+    compared.check()
+    names = compared.space["recipe"].choices
+    assert set(names) == set(RECIPES) - {"custom"} and compared.trials == len(names)
+    assert compared.grid_size == len(names) and not compared.prune
+    for name in names:
+        config = trial_config(compared, {"recipe": name})
+        assert config.recipe == name
+        assert (config.seed, config.patient_pattern) == (7, "p(.)")
+        own = RECIPES[str(name)].settings
+        assert config.training == own.get("training", TrainConfig.training)
+
+
+@pytest.mark.parametrize(
+    ("space", "field"),
+    [
+        ({}, "space"),
+        ({"seed": Dimension((1, 2))}, "space"),
+        ({"size": Dimension((), 64, 64)}, "size"),
+        ({"size": Dimension((), 128, 64)}, "size"),
+        ({"learning_rate": Dimension((), 0, 0.1, True)}, "learning_rate"),
+        ({"learning_rate": Dimension((0.1, 0.1))}, "learning_rate"),
+        ({"learning_rate": Dimension((0.1, 7.0))}, "learning_rate"),
+        ({"model": Dimension((), 1, 2)}, "model"),
+        ({"model": Dimension(("no_such",))}, "model"),
+        ({"augmentation": Dimension(("huge",))}, "augmentation"),
+        ({"size": Dimension((64, 5000))}, "size"),
+        ({"batch_size": Dimension((), 0, 8)}, "batch_size"),
+    ],
+)
+def test_what_could_not_be_trained_is_refused(
+    space: dict[str, Dimension], field: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SweepConfig(BASE, space).check()
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("trials", [0, MOST_TRIALS + 1])
+def test_the_number_of_trials_is_bounded(trials: int) -> None:
+    varied = sweep(size=Dimension((64, 96)))
+    with pytest.raises(ConfigError):
+        replace(varied, trials=trials).check()
+
+
+def test_combinations_are_counted() -> None:
+    both = sweep(size=Dimension((64, 96)), batch_size=Dimension((8, 16, 32)))
+    assert both.grid_size == 6
+    assert sweep(learning_rate=Dimension((), 1e-4, 1e-2)).grid_size is None
+
+
+def test_it_survives_its_file(tmp_path: object) -> None:
+    from pathlib import Path
+
+    path = Path(str(tmp_path)) / "sweep.json"
+    varied = sweep(size=Dimension((64, 96)), learning_rate=Dimension((), 1e-4, 1, True))
+    write_json(path, varied)
+    assert read_as(path, SweepConfig) == varied
+    assert msgspec.json.decode(path.read_bytes())["trials"] == 10
