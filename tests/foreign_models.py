@@ -208,7 +208,7 @@ def onnx_model(
         ending: The last one: Softmax, Sigmoid or Identity.
         side: Height and width, or a name where they are open.
     """
-    kernel = np.array([[3, -3], [1, -1], [2, -2]], np.float32)
+    kernel = np.array([[3, -3], [1, -1], [2, -1]], np.float32)
     nodes = [
         helper.make_node(op_type, ["x"], ["pooled"], domain=domain),
         helper.make_node("Flatten", ["pooled"], ["flat"]),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 FEWEST_FOR_IMPORTANCE = 4
 PRUNED = "pruned"
-_RUN = "run"
+_RUN, _REFUSED = "run", "refused"
 
 
 class Driver:
@@ -51,6 +51,8 @@ class Driver:
         self.pruned: set[str] = {
             trial.run for trial in sweep.results.trials if trial.state == PRUNED
         }
+        self._ended: dict[int, Trial] = {}
+        self._propose_again()
 
     def step(self) -> bool:
         """Looks at all trials once and proposes new ones; False when all is done."""
@@ -58,14 +60,26 @@ class Driver:
         active = [trial for trial in trials if not trial.finished]
         if not self.sweep.end_requested:
             free = len(_devices()) - len(active)
-            asked = len(self.study.get_trials(deepcopy=False))
-            left = self.sweep.planned - asked
+            left = self.sweep.planned - self._asked()
             for _number in range(min(free, left)):
                 self._propose()
             if min(free, left) > 0:
                 self.look()
                 return True
         return bool(active)
+
+    def _asked(self) -> int:
+        """Combinations that became runs, or could not."""
+        every = self.study.get_trials(deepcopy=False)
+        return sum(not {_RUN, _REFUSED}.isdisjoint(t.user_attrs) for t in every)
+
+    def _propose_again(self) -> None:
+        """Combinations of which a killed process made no run."""
+        states = _states()
+        for frozen in self.study.get_trials(states=(states.RUNNING,)):
+            if _RUN not in frozen.user_attrs:
+                self.study.tell(frozen.number, state=states.FAIL)
+                self.study.enqueue_trial(frozen.params)
 
     def _propose(self) -> None:
         """Puts the next combination into the queue."""
@@ -78,6 +92,7 @@ class Driver:
             # A corner that could not be foreseen, such as a network that frozen
             # training does not know.
             print(error, file=sys.stderr)  # noqa: T201
+            proposed.set_user_attr(_REFUSED, True)
             self.study.tell(proposed, state=_states().FAIL)
             return
         proposed.set_user_attr(_RUN, run.id)
@@ -94,9 +109,13 @@ class Driver:
             run_id = frozen.user_attrs.get(_RUN)
             if run_id is None:
                 continue
-            trial = self._read(frozen.number, dict(frozen.params), run_id)
+            trial = self._ended.get(frozen.number)
+            if trial is None:
+                trial = self._read(frozen.number, dict(frozen.params), run_id)
+                if trial.finished:
+                    self._ended[frozen.number] = trial
             if not frozen.state.is_finished():
-                trial = self._tell(frozen, trial)
+                self._tell(frozen, trial)
             trials.append(trial)
         results = Trials(trials, self._importance(trials))
         if results != self.sweep.results:
@@ -125,13 +144,13 @@ class Driver:
             round(end - status.started, 1) if status.started else 0.0,
         )
 
-    def _tell(self, frozen: optuna.trial.FrozenTrial, trial: Trial) -> Trial:
+    def _tell(self, frozen: optuna.trial.FrozenTrial, trial: Trial) -> None:
         """Reports new epochs, ends a hopeless trial, closes one that has ended."""
         if trial.finished:
             self._close(frozen.number, trial)
-            return trial
+            return
         if not self.config.prune or trial.state != RunStatus.RUNNING.value:
-            return trial
+            return
         live = _live(self.study, frozen)
         with contextlib.suppress(RunError, FileError):
             run = self.store.get(trial.run)
@@ -141,14 +160,13 @@ class Driver:
             if live.should_prune() and trial.run not in self.pruned:
                 self.pruned.add(trial.run)
                 queue.stop(run)
-        return trial
 
     def _close(self, number: int, trial: Trial) -> None:
         states = _states()
         if trial.val_loss is None or not math.isfinite(trial.val_loss):
             self.study.tell(number, state=states.FAIL)
         elif trial.state == PRUNED:
-            self.study.tell(number, trial.val_loss, state=states.PRUNED)
+            self.study.tell(number, state=states.PRUNED)
         else:
             self.study.tell(number, trial.val_loss)
 
@@ -173,22 +191,21 @@ def _study(sweep: Sweep, config: SweepConfig) -> optuna.Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler: Any
-    if config.grid_size is not None and config.grid_size <= config.trials:
-        choices = {name: list(d.choices) for name, d in config.space.items()}
-        sampler = optuna.samplers.GridSampler(choices, seed=config.base.seed)
-    else:
-        sampler = optuna.samplers.TPESampler(seed=config.base.seed)
-    return optuna.create_study(
+    study = optuna.create_study(
         storage=f"sqlite:///{sweep.folder / 'trials.db'}",
         study_name="sweep",
-        sampler=sampler,
+        sampler=optuna.samplers.TPESampler(seed=config.base.seed),
         pruner=optuna.pruners.MedianPruner(
             n_startup_trials=FEWEST_TO_PRUNE, n_warmup_steps=1
         ),
         direction="minimize",
         load_if_exists=True,
     )
+    if config.grid_size is not None and config.grid_size <= config.trials:
+        for values in itertools.product(*(d.choices for d in config.space.values())):
+            named = dict(zip(config.space, values, strict=True))
+            study.enqueue_trial(named, skip_if_exists=True)
+    return study
 
 
 def _states() -> Any:

@@ -145,8 +145,8 @@ def test_onnx_answers_and_is_explained_by_occlusion(ending: str, files: Path) ->
     described = import_model.look(files.parent)
     assert (described.format, described.scale) == ("onnx", "imagenet")
     run = imported(files, scale="unit")
-    score = IMAGES.mean(axis=(1, 2)) / 255 @ [3, 1, 2]
-    right = 1 / (1 + np.exp(-2 * score))
+    difference = IMAGES.mean(axis=(1, 2)) / 255 @ [6, 2, 3]
+    right = 1 / (1 + np.exp(-difference))
     assert scores(run)[:, 0] == pytest.approx(right, abs=1e-5)
     assert run.model_facts.heatmap_layers == []
     said = explained(run, command=Command.PREDICT, heatmap_for=[-1])
