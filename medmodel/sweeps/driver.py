@@ -180,8 +180,13 @@ class Driver:
             return {}
         if len(done) == sum(t.finished for t in before.trials) and before.importance:
             return dict(before.importance)
+        # Hutter et al. 2014, "An Efficient Approach for Assessing Hyperparameter
+        # Importance", ICML.
+        judge = optuna.importance.FanovaImportanceEvaluator(seed=0)
         try:
-            values = optuna.importance.get_param_importances(self.study)
+            values = optuna.importance.get_param_importances(
+                self.study, evaluator=judge
+            )
         except (ValueError, RuntimeError):  # all losses are the same
             return {}
         return {name: round(float(share), 4) for name, share in values.items()}
