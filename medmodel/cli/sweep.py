@@ -18,10 +18,11 @@ from medmodel.cli.output import (
     say_table,
 )
 from medmodel.cli.parameters import FolderParameter
-from medmodel.core.config import RECIPES, config_for
+from medmodel.core.config import config_for
 from medmodel.language import _
 from medmodel.sweeps.search_space import (
     AUGMENTATIONS,
+    CLASSIFICATION_RECIPES,
     Dimension,
     SweepConfig,
     recipes_sweep,
@@ -37,7 +38,7 @@ _SEPARATOR = ":"
 @click.option("--recipes", is_flag=True, help="Every recipe once, on the same split.")
 @click.option(
     "--recipe",
-    type=click.Choice(list(RECIPES)),
+    type=click.Choice(CLASSIFICATION_RECIPES),
     default="compact",
     show_default=True,
     help="Settings that do not vary.",

@@ -10,6 +10,7 @@ from medmodel.core.config import (
     MEDICAL_AUGMENTATION,
     MODEL_NAMES,
     RECIPES,
+    SEGMENTATION_MODELS,
     Augmentation,
     TrainConfig,
 )
@@ -48,7 +49,12 @@ _SHARED = (
     *("patient_pattern", "window", "steps", "colour", "fit", "precision"),
 )
 """What a sweep over recipes keeps from its base: the same data, split alike."""
-COMPARED_RECIPES = tuple(name for name in RECIPES if name != "custom")
+CLASSIFICATION_RECIPES = tuple(
+    name
+    for name, recipe in RECIPES.items()
+    if recipe.settings.get("model") not in SEGMENTATION_MODELS
+)
+COMPARED_RECIPES = tuple(name for name in CLASSIFICATION_RECIPES if name != "custom")
 
 
 @dataclass(frozen=True)

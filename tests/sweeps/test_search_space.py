@@ -45,7 +45,8 @@ def test_all_recipes_on_the_same_split() -> None:
     compared = recipes_sweep(BASE)
     compared.check()
     names = compared.space["recipe"].choices
-    assert set(names) == set(RECIPES) - {"custom"} and compared.trials == len(names)
+    assert set(names) == {"instant", "compact", "document"}
+    assert compared.trials == len(names)
     assert compared.grid_size == len(names) and not compared.prune
     for name in names:
         config = trial_config(compared, {"recipe": name})

@@ -17,6 +17,7 @@ from medmodel.language import _
 from medmodel.quality import report_store
 from medmodel.sweeps.search_space import (
     AUGMENTATIONS,
+    COMPARED_RECIPES,
     MOST_TRIALS,
     PARAMETERS,
     Dimension,
@@ -27,7 +28,9 @@ from pages._shared.common.legible import legible
 
 _SIZES = (32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 _BATCHES = (4, 8, 16, 32, 64, 128, 256)
-_FROM_SCRATCH = [name for name in RECIPES if RECIPES[name].settings.get("training")]
+_FROM_SCRATCH = [
+    name for name in COMPARED_RECIPES if RECIPES[name].settings.get("training")
+]
 
 
 def pick_folder() -> Path | None:
@@ -71,10 +74,9 @@ def base_config(folder: Path, recipe: str) -> TrainConfig:
 
 def ask_sweep(folder: Path) -> SweepConfig:
     """The form; what it says may still be wrong, see `SweepConfig.check`."""
-    names = [name for name in _FROM_SCRATCH if name != "custom"] or list(RECIPES)
     recipe = st.selectbox(
         _("Recipe"),
-        names,
+        _FROM_SCRATCH,
         format_func=legible(lambda name: _(RECIPES[name].title)),
         key="sweep-recipe",
     )
