@@ -187,6 +187,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "assurance.explain",
         "probabilities with a heat map / probabilities alone",
     ),
+    "corruptions": (
+        "assurance.corruptions",
+        "1,000 images corrupted and predicted / predicted alone",
+    ),
     "pointing": (
         "assurance.pointing",
         "the heat map's highest place lies on the lesion, drawn phantoms",

@@ -17,9 +17,12 @@ from medmodel.core.config import TrainConfig, config_for
 from medmodel.data.synthetic import SIZE as SIZE_DRAWN
 from medmodel.data.synthetic import TRUTH, ensure_sample_dataset, write_phantoms
 from medmodel.evaluation import conformal
+from medmodel.evaluation.robustness.corruption_test import MIDDLE
+from medmodel.imaging.corruptions import CORRUPTIONS
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.inference.class_activation import Explainer
+from medmodel.inference.corrupt_and_predict import corrupted_images
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions, score_array
 
@@ -81,6 +84,26 @@ def explain() -> list[Measurement]:
     )
     note = f"{answers.note('ms', 1000)}, one pass for both"
     return [at_most("explain", answers.median, 2, note=note)]
+
+
+def corruptions() -> list[Measurement]:
+    """Corrupting and predicting 1,000 images / predicting them alone, Instant."""
+    with trained("medical_mnist_mini", size=SIZE) as run:
+        loaded = prediction.load(run)
+    shape = (100, SIZE, SIZE, loaded.facts.preprocessing.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+    def corrupted() -> None:
+        for key in CORRUPTIONS:
+            prediction.predict(loaded, corrupted_images(images, key, MIDDLE))
+
+    def alone() -> None:
+        for _ in CORRUPTIONS:
+            prediction.predict(loaded, images)
+
+    both = paired(seconds_of(corrupted), seconds_of(alone))
+    note = f"{both.note('s')}, 100 images under each of {len(CORRUPTIONS)} corruptions"
+    return [at_most("corruptions", both.median, 2, note=note)]
 
 
 TOLERANCE = 15 / 500

@@ -26,6 +26,7 @@ from pages._shared.evaluation.external_validation_view import show_external_test
 from pages._shared.evaluation.headline_view import show_headline
 from pages._shared.evaluation.metrics_view import show_metrics
 from pages._shared.evaluation.operating_point_view import show_operating_point
+from pages._shared.evaluation.robustness_view import show_robustness
 from pages._shared.evaluation.subgroup_view import pick_subgroup
 
 HEADLINE = N_("Metrics")
@@ -38,6 +39,7 @@ PARTS = {
 }
 WHOLE = {
     N_("Operating point"): show_operating_point,
+    N_("Robustness"): show_robustness,
     N_("External test"): show_external_test,
     N_("Export"): show_take_away,
 }

@@ -1,0 +1,1 @@
+"""How a finished model stands up to corrupted images."""

@@ -1,0 +1,84 @@
+"""Figures of a corruption test: all at once, and one over its strength."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.robustness.corruption_test import CorruptionTest
+from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
+from medmodel.language import _, format_number
+from medmodel.reports.figures import GREY, add_band, line
+from medmodel.reports.plots import figure
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_ROW_HEIGHT = 32
+_AXIS_HEIGHT = 60
+_CURVE_HEIGHT = 260
+
+
+def accuracy_table(test: CorruptionTest) -> Figure:
+    """Accuracy in per cent, one row for each corruption, a column for each strength."""
+    keys = [key for key in CORRUPTIONS if key in test.corrupted]
+    shares = np.array(
+        [
+            [
+                100 * test.metric("accuracy", key, at).value
+                for at in range(STRENGTHS + 1)
+            ]
+            for key in keys
+        ]
+    )
+    drawing = figure(_AXIS_HEIGHT + _ROW_HEIGHT * len(keys))
+    drawing.add_heatmap(
+        z=shares,
+        x=[_("none"), *map(str, range(1, STRENGTHS + 1))],
+        y=[_(CORRUPTIONS[key].title) for key in keys],
+        text=[[format_number(share, ".0f") for share in row] for row in shares],
+        texttemplate="%{text}",
+        colorscale="Cividis",
+        # From guessing upwards: what lies below looks equally lost.
+        zmin=100 / len(test.clean.classes),
+        zmax=100,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hovertemplate=_("%{y}, strength %{x}: accuracy %{z:.1f} %<extra></extra>"),
+    )
+    drawing.update_xaxes(title=_("Strength"), side="top", type="category")
+    drawing.update_yaxes(autorange="reversed")
+    return drawing
+
+
+def strength_figure(test: CorruptionTest, key: str, metric: str) -> Figure:
+    """A metric over a corruption's strength, with its interval where there is one.
+
+    Args:
+        test: The test.
+        key: Of the corruption.
+        metric: Key of `METRICS`, of those in [0, 1].
+    """
+    estimates = [test.metric(metric, key, at) for at in range(STRENGTHS + 1)]
+    x = np.arange(STRENGTHS + 1.0)
+    drawing = figure(_CURVE_HEIGHT)
+    if estimates[0].has_interval:
+        low, high = (
+            np.array([100 * getattr(e, end) for e in estimates])
+            for end in ("low", "high")
+        )
+        add_band(drawing, x, low, high, "#0072B2")
+    drawing.add_scatter(
+        x=x,
+        y=[100 * estimate.value for estimate in estimates],
+        **line("#0072B2") | {"mode": "lines+markers"},
+        hovertemplate=_("strength %{x}: %{y:.1f} %<extra></extra>"),
+    )
+    drawing.add_hline(100 * estimates[0].value, line={"color": GREY, "dash": "dot"})
+    title = _("{metric} in %", metric=_(METRICS[metric].title))
+    drawing.update_xaxes(title=_("Strength"), tickvals=list(range(STRENGTHS + 1)))
+    drawing.update_yaxes(title=title, range=[-2, 102])
+    return drawing
