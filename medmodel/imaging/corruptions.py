@@ -196,9 +196,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     ),
     "gamma": Corruption(
         N_("Gamma"),
-        N_(
-            "Brighter or darker in the middle greys: gamma of 1.2 to 2.6, or 1 over it."
-        ),
+        N_("Middle greys brighter or darker: gamma of 1.2 to 2.6, or 1 over it."),
         (1.2, 1.4, 1.7, 2.1, 2.6),
         _gamma,
     ),

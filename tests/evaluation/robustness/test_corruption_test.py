@@ -108,11 +108,15 @@ def test_of_another_model_there_is_none(run: Run) -> None:
 @pytest.mark.parametrize("kind", ["cut", "empty", "drop", "classes", "shape", "nan"])
 def test_a_damaged_one_is_named(run: Run, kind: str) -> None:
     path = run.folder / "corruptions.npz"
-    if kind in ("drop", "classes"):
-        write(run, **{kind: 3})
-    else:
-        blur = np.full((STRENGTHS, 1 if kind == "shape" else 0, 2), 0.5)
-        write(run, **({"blur": blur} if kind == "shape" else {}))
+    match kind:
+        case "drop":
+            write(run, drop=3)
+        case "classes":
+            write(run, classes=3)
+        case "shape":
+            write(run, blur=np.full((STRENGTHS, 1, 2), 0.5))
+        case _:
+            write(run)
     if kind == "cut":
         path.write_bytes(path.read_bytes()[:-200])
     if kind == "empty":
