@@ -33,24 +33,45 @@ def accuracy_table(test: CorruptionTest) -> Figure:
             for key in keys
         ]
     )
-    drawing = figure(_AXIS_HEIGHT + _ROW_HEIGHT * len(keys))
+    rows, columns = len(keys), STRENGTHS + 1
+    # From guessing upwards: what lies below looks equally lost.
+    lowest = 100 / len(test.clean.classes)
+    drawing = figure(_AXIS_HEIGHT + _ROW_HEIGHT * rows)
     drawing.add_heatmap(
         z=shares,
-        x=[_("none"), *map(str, range(1, STRENGTHS + 1))],
-        y=[_(CORRUPTIONS[key].title) for key in keys],
-        text=[[format_number(share, ".0f") for share in row] for row in shares],
-        texttemplate="%{text}",
-        colorscale="Cividis",
-        # From guessing upwards: what lies below looks equally lost.
-        zmin=100 / len(test.clean.classes),
+        zmin=lowest,
         zmax=100,
+        colorscale="Cividis",
         showscale=False,
         xgap=2,
         ygap=2,
-        hovertemplate=_("%{y}, strength %{x}: accuracy %{z:.1f} %<extra></extra>"),
+        customdata=[[_(CORRUPTIONS[key].title)] * columns for key in keys],
+        hovertemplate=_(
+            "%{customdata}, strength %{x}: accuracy %{z:.1f} %<extra></extra>"
+        ),
     )
-    drawing.update_xaxes(title=_("Strength"), side="top", type="category")
-    drawing.update_yaxes(autorange="reversed")
+    bright = shares.ravel() > (lowest + 100) / 2
+    drawing.add_scatter(
+        x=np.tile(np.arange(columns), rows),
+        y=np.repeat(np.arange(rows), columns),
+        mode="text",
+        text=[format_number(share, ".0f") for share in shares.flat],
+        textfont={"color": np.where(bright, "#101010", "#f4f4f4").tolist()},
+        hoverinfo="skip",
+    )
+    drawing.update_xaxes(
+        title=_("Strength"),
+        side="top",
+        tickvals=list(strengths),
+        ticktext=[_("none"), *map(str, strengths[1:])],
+        ticks="",
+    )
+    drawing.update_yaxes(
+        autorange="reversed",
+        tickvals=list(range(rows)),
+        ticktext=[_(CORRUPTIONS[key].title) for key in keys],
+        ticks="",
+    )
     return drawing
 
 

@@ -24,7 +24,6 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
-from pages._shared.common.legible import legible
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
@@ -135,7 +134,7 @@ def _show_test(run: Run, test: CorruptionTest) -> None:
             _("Corruption"),
             keys,
             index=keys.index(worst[0]),
-            format_func=legible(lambda key: _(CORRUPTIONS[key].title)),
+            format_func=lambda key: _(CORRUPTIONS[key].title),
             key=f"corruption-{run.id}",
         )
         st.caption(plain(_(CORRUPTIONS[key].meaning)))
