@@ -24,14 +24,9 @@ _CURVE_HEIGHT = 260
 def accuracy_table(test: CorruptionTest) -> Figure:
     """Accuracy in per cent, one row for each corruption, a column for each strength."""
     keys = [key for key in CORRUPTIONS if key in test.corrupted]
+    strengths = range(STRENGTHS + 1)
     shares = np.array(
-        [
-            [
-                100 * test.metric("accuracy", key, at).value
-                for at in range(STRENGTHS + 1)
-            ]
-            for key in keys
-        ]
+        [[100 * test.metric("accuracy", k, at).value for at in strengths] for k in keys]
     )
     rows, columns = len(keys), STRENGTHS + 1
     # From guessing upwards: what lies below looks equally lost.
