@@ -88,6 +88,7 @@ class TimeLeft:
         self._planned = True
         self._taken = self._guessed = 0.0  # seconds of what was measured, and its guess
         self._began = clock()
+        self._done = 0
         self._first: tuple[int, float] | None = None
         self._begin(0, 0)
 
