@@ -12,8 +12,9 @@ const ICONS = {
   interrupted: "M10 2.5l8 14.5h-16zM10 8v4M10 14.5v.1", deleted: CROSS,
 };
 const CHARTS = {
-  loss: { step: 1, epoch: 2, val: 4, format: ".3~f" },
-  accuracy: { step: 2, epoch: 3, val: 5, format: ".1~%" },
+  loss: { step: 1, epoch: 2, val: 4, scale: 1 },
+  // In per cent: Plotly's own form of them, 80%, is not that of the rest of the page.
+  accuracy: { step: 2, epoch: 3, val: 5, scale: 100 },
 };
 const EPOCH_COLUMNS = ["epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"];
 // Okabe and Ito's colours, a dark and a light pair; vermilion darker, to be read as text.
@@ -374,7 +375,7 @@ class LiveRun {
       paper_bgcolor: back, plot_bgcolor: back, font: { color: text, family: font, size: 16 },
       title: { text: wide ? `<b>${titles[kind]}</b> (${units[kind]})` : `<b>${titles[kind]}</b>`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 4 }, font: { size: 18 } }, // Chinese letters are taller
       xaxis: { ...axis, title: { text: axes[this.axis], standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
-      yaxis: { ...axis, tickformat: kind === "accuracy" ? ".0%" : undefined, autorangeoptions: kind === "accuracy" ? { clipmin: -0.03, clipmax: 1.05 } : {} },
+      yaxis: { ...axis, ...(kind === "accuracy" ? { ticksuffix: wide ? "" : " %", hoverformat: ".1f", autorangeoptions: { clipmin: -3, clipmax: 105 } } : { rangemode: "nonnegative", hoverformat: ".3~f" }) },
       yaxis2: { overlaying: "y", visible: false, rangemode: "tozero" },
       legend: { orientation: "h", xref: "container", x: 1, xanchor: "right", yref: "container", y: 1, yanchor: "top", font: { size: 16 } },
       hovermode: "x unified", hoverlabel: { bgcolor: back, font: { color: text } },
@@ -416,9 +417,10 @@ class LiveRun {
     }
     if (this.options.smooth) [train, unseen] = [train, unseen].map(([tx, ty]) => [tx, smoothed(ty)]);
     const other = this.beside?.epochs, otherX = other?.[byStep ? 1 : 0] ?? [], rate = kind === "loss" ? this.epochs[6] ?? [] : [];
+    const scaled = ([xs, ys]) => [xs, ys.map((y) => y == null ? y : chart.scale * y)];
     return [
-      train, [x, val], best < 0 ? [[], []] : [[x[best]], [val[best]]], unseen,
-      [otherX, other?.[chart.val] ?? []], [rate.length ? x : [], rate],
+      ...[train, [x, val], best < 0 ? [[], []] : [[x[best]], [val[best]]], unseen, [otherX, other?.[chart.val] ?? []]].map(scaled),
+      [rate.length ? x : [], rate],
     ];
   }
 
@@ -468,7 +470,7 @@ class LiveRun {
   label(el, kind) {
     el.labelled = Date.now();
     const chart = CHARTS[kind], log = el.layout.yaxis.type === "log", range = el.layout.yaxis.range ?? [0, 1];
-    const height = (v) => log ? Math.log10(Math.max(v, 1e-12)) : v; // as an annotation wants it
+    const height = (value, v = chart.scale * value) => log ? Math.log10(Math.max(v, 1e-12)) : v; // as an annotation wants it
     const train = last(this.axis === "step" ? this.steps[chart.step] : this.epochs[chart.epoch]);
     const values = [train, last(this.epochs[chart.val])];
     const near = values[0] != null && values[1] != null && Math.abs(height(values[0]) - height(values[1])) < 0.1 * Math.abs(range[1] - range[0]);

@@ -40,7 +40,8 @@ function range(values, perCent) {
   if (perCent) high = Math.min(1, Math.max(high, low + 0.05));
   if (!(high > low)) { low -= 0.5; high += 0.5; }
   const margin = 0.04 * (high - low);
-  return [perCent ? Math.max(0, low - margin) : low - margin, perCent ? Math.min(1.02, high + margin) : high + margin];
+  // A loss or an accuracy below 0 would mislead.
+  return [low >= 0 ? Math.max(0, low - margin) : low - margin, perCent ? Math.min(1.02, high + margin) : high + margin];
 }
 
 function drawCurves(svg, chart) {

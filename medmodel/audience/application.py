@@ -167,8 +167,14 @@ class Application:
             return refusal(404, _(NOTHING))
         if not hmac.compare_digest(match[1], self.code):
             return await self._wrong_code()
+<<<<<<< HEAD
         if scope["method"] == "POST":
             return await self._count(match[2], receive)
+=======
+        # Messengers add parameters to a link that is sent on; the page has none.
+        if scope["query_string"] and match[2]:
+            return refusal(404, _(NOTHING))
+>>>>>>> 77b84da (Diagnose says once what the model knows of an image, in the sentence; labels of models keep their ends; tools of the viewer in one row; eight classes on one screen; per cents in one form; no loss below 0; a link sent on may have parameters; settings' names are quoted)
         if match[2] != "events":
             return self._page(match[2])
         if self.followers < MOST_FOLLOWERS:
@@ -221,8 +227,6 @@ class Application:
         sent = not posted and headers.get("content-length", "0") != "0"
         if sent or "transfer-encoding" in headers or "upgrade" in headers:
             return refusal(400, _("This address takes no message and opens no socket."))
-        if scope["query_string"]:
-            return refusal(404, _(NOTHING))
         return None
 
     async def _wrong_code(self) -> Response:

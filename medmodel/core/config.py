@@ -250,7 +250,7 @@ class TrainConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 problems[name] = _(
-                    "{setting_word} must lie between {low:g} and {high:g}; "
+                    "“{setting_word}” must lie between {low:g} and {high:g}; "
                     "{value:g} was given.",
                     setting_word=_(SETTING_TITLES[name]),
                     low=low,
@@ -260,7 +260,7 @@ class TrainConfig:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 problems[name] = _(
-                    "{setting_word} must be one of {choices}; {value!r} was given.",
+                    "“{setting_word}” must be one of {choices}; {value!r} was given.",
                     setting_word=_(SETTING_TITLES[name]),
                     choices=", ".join(choices),
                     value=getattr(self, name),

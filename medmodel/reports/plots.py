@@ -33,6 +33,8 @@ OKABE_ITO = (
 )
 HEATMAP_CAPTION = N_("Where the network was sensitive, not the outline of a lesion.")
 _MOST_NUMBERED = 20
+_MATRIX = 400
+"""Pixels of a confusion matrix that more classes make no higher while they fit."""
 BAR_HEIGHT = 34
 """Height of one probability bar in pixels."""
 
@@ -171,7 +173,9 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
     rows = [literal(shortened(name, 24)) for name in classes]
     columns = [literal(shortened(name, 22 if k < 6 else 14)) for name in classes]
     positions = list(range(k))
-    drawing = figure(150 + k * max(22, 64 - 3 * k))
+    # Eight classes still stand whole on a projector's first screen.
+    room = min(150 + k * max(22, 64 - 3 * k), max(_MATRIX, 150 + 22 * k))
+    drawing = figure(room)
     drawing.add_heatmap(
         z=shares,
         x=positions,

@@ -42,7 +42,7 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     parts = [Part("checking", images, _CHECK, "checking")]
     if config.training == "frozen" and not config.size:
         tried = _PILOT_COST * min(images, _PILOT_IMAGES)
-        parts.append(Part("pilot", tried, _FEATURES, f"pilot-{config.model}", _BUILD))
+        parts.append(Part("pilot", tried, _FEATURES, f"trying-{config.model}", _BUILD))
     parts.append(Part("preparing", images, _PREPARE, f"preparing-{side}"))
     if config.training != "scratch" and not config.segments:
         key = f"features-{network}"
@@ -72,7 +72,7 @@ def _reference_parts(config: TrainConfig, images: int, training: int) -> list[Pa
     fitted = min(training, _FITTED)
     # One fit of all images before the cross-fit, and one after it.
     fits = reference_folds(fitted) + 2
-    fit = Part("reference", fits, _FOLD * fitted, f"reference-of-{fitted}")
+    fit = Part("reference", fits, _FOLD * fitted, f"fit-of-{fitted}")
     if config.training == "frozen":
         return [fit]
     judged = min(round(images * config.val_fraction), _JUDGED)

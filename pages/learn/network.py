@@ -285,7 +285,7 @@ def show() -> None:
     )
     left, right = st.columns([1.6, 1], gap="large")
     with left:
-        run = pick_model("network")
+        run = pick_model("network", widest=46)
     if run is None:
         if not any_model():
             widgets.empty_state(

@@ -14,7 +14,7 @@ from pages._shared.common import run_cache, widgets
 from pages._shared.common.consent import ask_consent
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import SIDE, show_image
-from pages._shared.common.model_choice import any_model, pick_model
+from pages._shared.common.model_choice import any_model, cut_in_the_middle, pick_model
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -58,6 +58,8 @@ OTHERS = "other-runs"
 MOST_MODELS = 4
 # So many models also say how sure they are; more are for a glance.
 _CLOSELY = 2
+# Letters that the lists of models have room for.
+_WIDEST = 42
 
 
 def get_cases(run: Run) -> list[Case]:
@@ -133,7 +135,7 @@ def other_runs(run: Run) -> list[Run]:
     chosen = st.multiselect(
         _("Compare with"),
         list(others),
-        format_func=names.__getitem__,
+        format_func=lambda run_id: cut_in_the_middle(names[run_id], _WIDEST),
         max_selections=MOST_MODELS - 1,
         placeholder=_("Up to {most} other models", most=MOST_MODELS - 1),
         key=OTHERS,
@@ -288,11 +290,11 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
 
 
 def show() -> None:
-    title, models, images = st.columns([1, 1.2, 1.2], gap="medium")
+    title, models, images = st.columns([0.85, 1.6, 1.05], gap="medium")
     with title:
         widgets.page_header(_("Diagnose"), _("Ask a model about an image."))
     with models:
-        run = pick_model("diagnose")
+        run = pick_model("diagnose", widest=_WIDEST)
     if run is None:
         if not any_model():
             widgets.empty_state(

@@ -81,7 +81,8 @@ def test_a_link_without_its_last_stroke_leads_to_the_page(
         *(f"{PAGE}../", f"{PAGE}../../app.py", f"{PAGE}..%2f..%2fapp.py", f"{PAGE}%2e"),
         *(f"{PAGE}/", f"{PAGE}audience.html", f"{PAGE}app.py", f"{PAGE}live_chart.js"),
         *(f"{PAGE}image/", f"{PAGE}image/{'0' * 64}", f"{PAGE}image/../audience.js"),
-        *(f"{PAGE}events/", f"{PAGE}events?x=1", f"{PAGE}?", f"{PAGE}?x=1"),
+        *(f"{PAGE}events/", f"{PAGE}events?x=1", f"{PAGE}audience.js?x=1"),
+        *(f"/{WRONG}/?x=1", f"/?{CODE}", f"/x?/{CODE}/"),
         *(
             f"{PAGE}audience.js%00",
             f"{PAGE}AUDIENCE.JS",
@@ -93,12 +94,20 @@ def test_a_link_without_its_last_stroke_leads_to_the_page(
 )
 def test_nothing_else_is_there(lasting_address: Address, path: str) -> None:
     status, headers, content = lasting_address.ask(path)
-    if path == f"{PAGE}?":  # an empty query is none
-        assert status == 200
-        return
     assert (status, content) == (404, b"There is nothing here.")
     assert headers["cache-control"] == "no-store"
     assert CODE not in str(headers)
+
+
+@pytest.mark.parametrize("query", ["?", "?x=1", "?utm_source=chat&fbclid=1%202", "??"])
+def test_a_link_that_was_sent_on_may_have_parameters(
+    lasting_address: Address, query: str
+) -> None:
+    plain = lasting_address.ask(PAGE)
+    status, _headers, content = lasting_address.ask(f"{PAGE}{query}")
+    assert (status, content) == (plain[0], plain[2]) and status == 200
+    status, headers, _content = lasting_address.ask(f"/{CODE}{query}")
+    assert (status, headers["location"]) == (308, f"{CODE}/")
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_json_has_the_runs_as_the_list_has_them(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--epochs", "0"], "Epochs at most must lie between 1 and 1000"),
+        (["--epochs", "0"], "“Epochs at most” must lie between 1 and 1000"),
         (["--epochs", "many"], "is not a valid integer"),
         (["--fit", "squeeze"], "is not one of"),
         (["--recipe", "quick"], "is not one of"),

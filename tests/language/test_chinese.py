@@ -55,11 +55,11 @@ def test_how_folders_were_read() -> None:
 
 def test_a_range_names_its_setting() -> None:
     kept = TrainConfig("/data", batch_size=0).problems()["batch_size"]
-    assert kept == "Batch size must lie between 1 and 1024; 0 was given."
+    assert kept == "“Batch size” must lie between 1 and 1024; 0 was given."
     seed = TrainConfig("/data", seed=-1).problems()["seed"]
     with speaking("zh_Hans"):
-        assert translate(kept).startswith("批大小必须在 1 与 1024 之间")
-        assert translate(seed).startswith("随机种子")
+        assert translate(kept).startswith("“批大小”必须在 1 与 1024 之间")
+        assert translate(seed).startswith("“随机种子”")
 
 
 def test_a_name_that_the_program_made() -> None:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from medmodel.core.config import TrainConfig
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
+from pages._shared.common.model_choice import cut_in_the_middle
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said
@@ -131,3 +132,15 @@ def test_a_chosen_run_that_was_deleted_gives_way_to_the_newest(
     assert box(visit(app, EVALUATE)) == runs[2].id
     assert "chosen before is gone" in said(app)
     assert "chosen before is gone" not in said(visit(app, EVALUATE))
+
+
+@pytest.mark.parametrize("place", ["胸部X光片" * 3, "Chest radiographs of 5 clinics"])
+def test_labels_that_begin_alike_are_told_apart_by_their_ends(place: str) -> None:
+    ends = ("28 Nov 2026, 23:28", "28 Nov 2026, 23:29 (a1b2c3)")
+    labels = [f"{place} · Instant · test accuracy 83 % · {end}" for end in ends]
+    one, other = (cut_in_the_middle(label, 42) for label in labels)
+    assert one.startswith(place[:3]) and one.endswith("… · 28 Nov 2026, 23:28")
+    assert one != other
+    wide = sum(letter in place for letter in one)
+    assert len(one) + ("片" in place) * wide <= 42
+    assert cut_in_the_middle("x" * 42, 42) == "x" * 42

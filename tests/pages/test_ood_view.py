@@ -27,9 +27,9 @@ from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from pages._shared.prediction.conformal_view import set_sentence
-from pages._shared.prediction.ood_view import _say_if_roughly_known, is_unlike_training
+from pages._shared.prediction.ood_view import is_unlike_training, resemblance
 from tests.conftest import draw_class_folders
-from tests.pages.page import said, show_part, work_in
+from tests.pages.page import said, work_in
 from tests.pages.test_diagnose_page import drop, first_choices, opened, press
 
 
@@ -68,14 +68,14 @@ MANY = ThresholdBasis(60, 340, 400, 0.03, 0.075)
 
 def test_a_threshold_that_is_known_roughly_is_called_so() -> None:
     def show(basis: ThresholdBasis) -> str:
-        app = show_part(lambda: _say_if_roughly_known(basis))
-        return " ".join(caption.value for caption in app.caption)
+        return resemblance(OodResult(0.5, False, [], [], basis), False)
 
-    assert show(MANY) == ""
+    resembles = "It resembles the training data."
+    assert show(MANY) == resembles
     for few in (replace(MANY, validation=29), replace(MANY, units=129)):
         assert "known only roughly" in show(few)
         assert "340 training images left out in turn" in show(few)
-    assert show(replace(MANY, validation=30, units=130)) == ""
+    assert show(replace(MANY, validation=30, units=130)) == resembles
 
 
 def familiar(run: Run) -> tuple[str, bytes]:
@@ -148,9 +148,9 @@ def test_a_picture_of_the_training_is_called_one(
         *(files[n].read_bytes() for n in ("val", "test")),
     ):
         drop(app, ("image", source))
-        told.append(" ".join(info.value for info in app.info))
-    assert "trained on this very image" in told[0]
-    assert "one of the validation images" in told[1]
+        told.append(said(app))
+    assert told[0].count("trained on this very image") == 1
+    assert told[1].count("one of the validation images") == 1
     assert "very image" not in told[2]
 
     far = OodResult(0.97, True, [], [], MANY)

@@ -144,7 +144,7 @@ def test_a_wrong_value_is_told_at_its_field_and_not_trained(
     app = opened()
     field(app, "Epochs").set_value(0).run()
     told = [
-        m.value for m in app.markdown if "Epochs at most must lie between" in m.value
+        m.value for m in app.markdown if "“Epochs at most” must lie between" in m.value
     ]
     assert len(told) == 1
     button = next(b for b in app.button if b.label == "Train")

@@ -217,3 +217,14 @@ def test_a_fine_tuned_run_computes_features_before_it_learns(tmp_path: Path) -> 
     config = config_for("custom", "/data/lungs")
     phases = [part.phase for part in time_plan(config, 1000, tmp_path).parts]
     assert phases.index("features") + 1 == phases.index("training")
+
+
+def test_speeds_of_whole_phases_of_earlier_versions_are_not_taken_for_an_images(
+    tmp_path: Path,
+) -> None:
+    config = config_for("instant", "/data/lungs")
+    guess = time_plan(config, 1000, tmp_path).whole
+    of_earlier_versions = {f"reference-of-{n}": 40.0 for n in range(1001)}
+    of_earlier_versions["pilot-efficientnet_lite0"] = 65.0
+    (tmp_path / "speeds.json").write_text(json.dumps(of_earlier_versions))
+    assert time_plan(config, 1000, tmp_path).whole == guess

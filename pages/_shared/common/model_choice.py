@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from unicodedata import east_asian_width
 
 import streamlit as st
 
@@ -27,9 +28,11 @@ from pages._shared.common.words import disambiguate, plain
 CHOSEN = "chosen-model"
 """Where the session keeps the id of the run last looked at."""
 _PARAMETER = "run"
+_END = 21
+"""Letters of ` · 28 Nov 2026, 23:28`."""
 
 
-def pick_model(page: str, tests: bool = False) -> Run | None:
+def pick_model(page: str, tests: bool = False, widest: int = 76) -> Run | None:
     """Lets the user choose among runs that have a model, grouped by data set.
 
     A link to a run that is gone or has no model is said to be that; no other model is
@@ -39,6 +42,7 @@ def pick_model(page: str, tests: bool = False) -> Run | None:
         page: The page's path in the address, such as `"diagnose"`.
         tests: Whether external tests are listed, too; else such a test stands for the
             model that it tests.
+        widest: Letters that the list has room for, see `cut_in_the_middle`.
 
     Returns:
         The run; None if none was chosen, see `any_model`.
@@ -49,7 +53,7 @@ def pick_model(page: str, tests: bool = False) -> Run | None:
     linked = st.query_params.get(_PARAMETER, "")
     wanted = _usable(linked, entries) if linked else _remembered(entries)
     with st.container(gap=None):
-        chosen = _select(entries, wanted)
+        chosen = _select(entries, wanted, widest)
         if chosen and not linked:
             show_in_address(page, _PARAMETER, chosen)
     if chosen is None:
@@ -85,7 +89,9 @@ def _remembered(entries: Mapping[str, Entry]) -> str:
     return kept or max(trained or entries)
 
 
-def _select(entries: Mapping[str, Entry], wanted: str | None) -> str | None:
+def _select(
+    entries: Mapping[str, Entry], wanted: str | None, widest: int
+) -> str | None:
     ordered = sorted(entries.values(), key=list_order)
     titles = disambiguate(
         {entry.run.id: model_label(entry) for entry in ordered}, lambda run: run[-6:]
@@ -95,7 +101,7 @@ def _select(entries: Mapping[str, Entry], wanted: str | None) -> str | None:
     chosen: str | None = st.selectbox(
         _("Model"),
         list(titles),
-        format_func=titles.__getitem__,
+        format_func=lambda run: cut_in_the_middle(titles[run], widest),
         index=None,
         placeholder=_("Choose a model"),
         # A list cuts what is longer than itself.
@@ -134,6 +140,25 @@ def model_label(entry: Entry) -> str:
     if entry.test_of:
         title = _("external test, {title}", title=title)
     return f"{folder} · {title} · {accuracy} · {day_and_time(entry.run.id)}"
+
+
+def cut_in_the_middle(label: str, widest: int) -> str:
+    """A label whose end, the date and what tells namesakes apart, is always seen.
+
+    Args:
+        label: As from `model_label`.
+        widest: Letters that there is room for; a Chinese one counts as two.
+    """
+    if _letters(label) <= widest:
+        return label
+    head, tail = label[:-_END], label[-_END:]
+    while head and _letters(head) + 1 + _letters(tail) > widest:
+        head = head[:-1]
+    return f"{head.rstrip(' ·,')}…{tail}"
+
+
+def _letters(text: str) -> int:
+    return sum(1 + (east_asian_width(letter) in "WF") for letter in text)
 
 
 def _title_without_folder(config: TrainConfig) -> str:

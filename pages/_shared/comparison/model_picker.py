@@ -11,7 +11,12 @@ from medmodel.runs import run_index
 from medmodel.runs.run_index import Entry
 from medmodel.runs.tables import read_header, scored_classes
 from pages._shared.common.address import show_in_address
-from pages._shared.common.model_choice import CHOSEN, list_order, model_label
+from pages._shared.common.model_choice import (
+    CHOSEN,
+    cut_in_the_middle,
+    list_order,
+    model_label,
+)
 from pages._shared.common.widgets import store
 from pages._shared.common.words import disambiguate
 
@@ -19,6 +24,8 @@ MOST = 6
 """Models that are compared at a time."""
 _COMPARED = "compared-runs"
 _PARAMETER = "runs"
+_WIDEST = 56
+"""Letters that a model in the list has room for."""
 
 
 def compared_models(all_entries: Sequence[Entry]) -> list[Entry]:
@@ -83,7 +90,7 @@ def _select(tested: dict[str, Entry], usable: list[str]) -> list[str]:
     chosen: list[str] = st.multiselect(
         _("Models on the same test images"),
         list(titles),
-        format_func=titles.__getitem__,
+        format_func=lambda run: cut_in_the_middle(titles[run], _WIDEST),
         max_selections=MOST,
         key="models",
         on_change=_take_choice,

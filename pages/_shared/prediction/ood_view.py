@@ -10,11 +10,11 @@ from medmodel.core import audit
 from medmodel.core.errors import MedModelError, value_or_problem
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation.ood.fitting import MOST_FITTED
-from medmodel.evaluation.ood.results import Neighbour, ThresholdBasis
+from medmodel.evaluation.ood.results import Neighbour, OodResult
 from medmodel.evaluation.predictions import training_digests
 from medmodel.imaging.images import Pixels, png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
-from medmodel.language import _, translate
+from medmodel.language import _, join_sentences, translate
 from medmodel.reports import ood_sentences, plots
 from medmodel.reports.ood_sentences import judged_images, why_unlike_training
 from medmodel.runs.run import Run
@@ -58,9 +58,7 @@ def may_show_probabilities(answer: Answer) -> bool:
             )
         )
     if ood is None or not is_unlike_training(answer):
-        _say_if_learned(answer)
-        if ood is not None and split_of(answer) != "train":
-            _say_if_roughly_known(ood.basis)
+        _say_if_learning_is_unknown(answer)
         return True
     show_answer(_("Unlike the training data: no prediction is shown."))
     st.warning(plain(why_unlike_training(ood)), icon=":material/help:")
@@ -79,15 +77,39 @@ def familiarity(answer: Answer) -> str:
 
     Empty where nothing is known of that, which `may_show_probabilities` says.
     """
-    ood = answer.prediction.ood
-    if split_of(answer) == "train":
-        return _("The model was trained on this very image.")
+    split = split_of(answer)
+    if split == "train":
+        return _(
+            "The model was trained on this very image: its score says nothing about "
+            "how it does on new ones."
+        )
+    resembles = resemblance(answer.prediction.ood, is_unlike_training(answer))
+    validation = _(
+        "This very image is one of the validation images, by which the training was "
+        "steered: new images may fare worse."
+    )
+    sentences = [resembles, validation if split == "val" else ""]
+    return join_sentences(filter(None, sentences))
+
+
+def resemblance(ood: OodResult | None, unlike: bool) -> str:
+    """Whether an image resembles the training data, and how well that is known.
+
+    Args:
+        ood: What the detector found; None where there is none.
+        unlike: Whether the image is out of distribution.
+    """
     if ood is None:
         return ""
-    if is_unlike_training(answer):
+    if unlike:
         return _("It is unlike the training data.")
     if not ood.basis.enough:
-        return _("It was not found to be unlike the training data.")
+        return _(
+            "It was not found to be unlike the training data, but that is known only "
+            "roughly: it is judged by {judged}. Images of another kind may pass "
+            "unnoticed.",
+            judged=judged_images(ood.basis),
+        )
     return _("It resembles the training data.")
 
 
@@ -102,10 +124,9 @@ def split_of(answer: Answer) -> str:
     return digests.get(pixel_digest_of(answer.case), "")
 
 
-def _say_if_learned(answer: Answer) -> None:
+def _say_if_learning_is_unknown(answer: Answer) -> None:
     if value_or_problem(lambda: answer.run.imported)[0]:
         return  # which was said before
-    split = split_of(answer)
     if problem := _digests_of(answer.run)[1]:
         st.caption(
             plain(
@@ -115,22 +136,6 @@ def _say_if_learned(answer: Answer) -> None:
                     reason=translate(problem),
                 )
             )
-        )
-    if split == "train":
-        st.info(
-            _(
-                "**The model was trained on this very image.** Its score here says "
-                "nothing about how it does on new ones."
-            ),
-            icon=":material/school:",
-        )
-    elif split == "val":
-        st.info(
-            _(
-                "**This very image is one of the validation images**, by which the "
-                "training was steered. New images may fare worse."
-            ),
-            icon=":material/school:",
         )
 
 
@@ -146,21 +151,6 @@ def _digests_of(run: Run) -> tuple[dict[str, str], str]:
 def _training_digests(folder: str, changed: int) -> tuple[dict[str, str], str]:
     digests, problem = value_or_problem(training_digests, Run(Path(folder)))
     return digests or {}, problem
-
-
-def _say_if_roughly_known(basis: ThresholdBasis) -> None:
-    """Where few images were judged, one that is not refused may be strange as well."""
-    if not basis.enough:
-        st.caption(
-            plain(
-                _(
-                    "It was not found to be unlike the training data, but that is "
-                    "known only roughly: it is judged by {judged}. Images of another "
-                    "kind may pass unnoticed.",
-                    judged=judged_images(basis),
-                )
-            )
-        )
 
 
 def show_neighbours(answer: Answer) -> None:
