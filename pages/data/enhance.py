@@ -103,6 +103,7 @@ def ask_steps() -> list[str]:
         list(STEPS),
         format_func=lambda name: _(STEPS[name].title),
         max_selections=MOST_STEPS,
+        placeholder=_("Choose steps"),
         key="enhance-steps",
     )
     steps = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,20 @@ class Origin:
     grey: bool
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets matrices be multiplied and decomposed by one thread.
+
+    These are so small that threads wait for each other more than they work: on two
+    cores, beside other work, two took twenty times the processor time of one.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+@one_thread()
 def fit_detector(
     training: Floats,
     validation: Floats,
@@ -105,6 +120,7 @@ def folds_of(images: int, patients: int) -> int:
     return min(max(_FEWEST_FOLDS, _CROSS_FITTED // images), patients)
 
 
+@one_thread()
 def cross_fitted_log_residuals(
     training: Floats,
     patients: NDArray[Any],

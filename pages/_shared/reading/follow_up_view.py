@@ -64,7 +64,10 @@ def _ask_lesions() -> tuple[list[str], list[str]]:
         )
         names = [_("Lesion {number}", number=n + 1) for n in range(int(count))]
         nodes = st.multiselect(
-            _("Of these lymph nodes (short axis)"), names, key=f"{_TABLE}-nodes"
+            _("Of these lymph nodes (short axis)"),
+            names,
+            placeholder=_("None"),
+            key=f"{_TABLE}-nodes",
         )
     return names, nodes
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from medmodel.language import N_, _, translate
+from medmodel.language import N_, SOURCE, _, present_language, translate
 from medmodel.runs import run_table
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run_index import Entry
@@ -172,11 +172,13 @@ def _filtered(table: pd.DataFrame, key: str) -> pd.DataFrame:
         _("Data set"),
         list(folders),
         format_func=lambda path: folders[path],
+        placeholder=_("Any"),
         key=f"folders-{key}",
     )
     tags = st.multiselect(
         _("Tag"),
         sorted({tag for own in table["tags"] for tag in own}),
+        placeholder=_("Any"),
         key=f"tags-{key}",
     )
     if kind:
@@ -249,5 +251,9 @@ def _columns(names: Iterable[str]) -> dict[str, object]:
         _RUN: kinds.TextColumn(_(_RUN), width=_NAME),
         "Tags": kinds.ListColumn(_("Tags"), width="small"),
         "State": kinds.TextColumn(_("State"), width="small"),
-        "Submitted": kinds.DatetimeColumn(_("Submitted"), format="distance"),
+        # A browser says "4 hours ago" in English alone.
+        "Submitted": kinds.DatetimeColumn(
+            _("Submitted"),
+            format="distance" if present_language() == SOURCE else "YYYY-MM-DD HH:mm",
+        ),
     }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
+from medmodel.core.job import Job
 from medmodel.evaluation.ood.fitting import (
     Origin,
     cross_fitted_log_residuals,
     fit_detector,
+    one_thread,
 )
 from medmodel.evaluation.ood.residuals import log_residuals, standardised
 from medmodel.evaluation.ood.vectors import WIDTH
@@ -81,3 +84,26 @@ def test_a_number_that_never_varied_in_training_decides_nothing() -> None:
     nudged = asked.copy()
     nudged[:, 10] += 1e-3
     assert found.distances(nudged) == pytest.approx(found.distances(asked), abs=1e-3)
+
+
+def test_small_matrices_are_left_to_one_thread() -> None:
+    def threads() -> set[int]:
+        pools = threadpool_info()
+        return {p["num_threads"] for p in pools if p["user_api"] == "blas"}
+
+    before = threads()
+    with one_thread():
+        assert threads() <= {1}
+    assert threads() == before
+
+
+def test_a_fit_tells_how_far_it_is() -> None:
+    told: list[tuple[str, int, int]] = []
+    job = Job(lambda *progress: told.append(progress))
+    training, names = drawn(12, 1), [("a", "x")] * 12
+    origin = Origin(32, own=False, smallest=0, grey=False)
+    patients = np.arange(12) // 4, np.arange(5)  # three patients, three folds
+    points = training[:, :FEATURES]
+    fit_detector(training, drawn(5, 2), points, names, origin, patients, job)
+    # One fit of all images, one without each patient, and one more of all.
+    assert told == [("reference", done, 5) for done in range(5)]
