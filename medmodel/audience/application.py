@@ -167,14 +167,11 @@ class Application:
             return refusal(404, _(NOTHING))
         if not hmac.compare_digest(match[1], self.code):
             return await self._wrong_code()
-<<<<<<< HEAD
-        if scope["method"] == "POST":
-            return await self._count(match[2], receive)
-=======
         # Messengers add parameters to a link that is sent on; the page has none.
         if scope["query_string"] and match[2]:
             return refusal(404, _(NOTHING))
->>>>>>> 77b84da (Diagnose says once what the model knows of an image, in the sentence; labels of models keep their ends; tools of the viewer in one row; eight classes on one screen; per cents in one form; no loss below 0; a link sent on may have parameters; settings' names are quoted)
+        if scope["method"] == "POST":
+            return await self._count(match[2], receive)
         if match[2] != "events":
             return self._page(match[2])
         if self.followers < MOST_FOLLOWERS:
