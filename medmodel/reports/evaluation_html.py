@@ -24,8 +24,10 @@ from medmodel.evaluation.positive_class import (
     positive_class,
 )
 from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.evaluation.robustness.corruption_test import read_corruption_test
 from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
+from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import _
 from medmodel.reports import glossary, model_card, run_facts
 from medmodel.reports.plots import class_colours, measured_share
@@ -71,6 +73,7 @@ def evaluation_page(run: Run) -> str:
         thresholds_damaged=damaged and _(run_facts.THRESHOLDS_DAMAGED),
         chosen_again=run_facts.chosen_again(run) if frozen else "",
         thresholds=_threshold_rows(run, predictions) if frozen else [],
+        robustness=_robustness(run),
         glossary=glossary.entries(glossary.EVALUATION_TERMS),
     )
 
@@ -91,6 +94,26 @@ def _metric_rows(metrics: dict[str, Estimate]) -> list[list[str]]:
     return [
         [METRICS[key].overall_title, str(e), f"{e.n:,}"] for key, e in metrics.items()
     ]
+
+
+def _robustness(run: Run) -> tuple[str, list[list[str]]]:
+    """What image corruptions cost, as a sentence, and accuracy under each of them.
+
+    Of a run that was not tested both are empty; of a damaged test there is a sentence.
+    """
+    test, problem = value_or_problem(read_corruption_test, run)
+    if problem:  # whose sentence names a folder of the server
+        return _("The test under image corruptions is damaged: make it again."), []
+    if test is None:
+        return "", []
+    rows = [
+        [
+            _(CORRUPTIONS[key].title),
+            *(str(test.metric("accuracy", key, at)) for at in range(STRENGTHS + 1)),
+        ]
+        for key in test.corrupted
+    ]
+    return test.verdict, rows
 
 
 def _positive_rows(

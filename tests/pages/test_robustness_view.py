@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,12 +11,10 @@ from medmodel.core.background import BackgroundTask
 from medmodel.core.storage import Lock, write_json
 from medmodel.evaluation.robustness.corruption_test import (
     corruption_task,
-    write_corruption_test,
 )
-from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions, scored_classes
 from tests.conftest import draw_class_folders
+from tests.corrupted import write_corrupted
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said
 
@@ -31,22 +28,6 @@ def run(class_folders: Path) -> Run:
 
 def opened(run: Run) -> AppTest:
     return open_page("results/evaluate.py", run=run.id, view="Robustness")
-
-
-def corrupt(run: Run, images: int, blurred: int) -> None:
-    """As if `blurred` images were predicted as another class after any blur."""
-    table = read_predictions(run)
-    classes = scored_classes(table)
-    test = table[table["split"] == "test"].head(images)
-    right = np.eye(len(classes))[[classes.index(label) for label in test["label"]]]
-    wrong = right.copy()
-    wrong[:blurred] = np.roll(wrong[:blurred], 1, axis=1)
-    corrupted = {
-        key: np.stack([wrong if key == "blur" else right] * STRENGTHS)
-        for key in CORRUPTIONS
-    }
-    examples = dict.fromkeys(CORRUPTIONS, np.zeros((STRENGTHS, 8, 8, 1), np.uint8))
-    write_corruption_test(run, test["path"].tolist(), right, corrupted, examples)
 
 
 def test_it_is_started_by_a_button(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,14 +62,14 @@ def test_of_an_external_test_the_model_is_named(run: Run, class_folders: Path) -
 
 
 def test_few_images_show_numbers_and_claim_nothing(run: Run) -> None:
-    corrupt(run, images=8, blurred=8)
+    write_corrupted(run, images=8, blurred=8)
     app = opened(run)
     assert "Too few test images to tell what corruptions cost: 8 images" in said(app)
     assert "costs most" not in said(app)
 
 
 def test_a_damaged_file_is_named_and_can_be_made_again(run: Run) -> None:
-    corrupt(run, images=8, blurred=0)
+    write_corrupted(run, images=8, blurred=0)
     path = run.folder / "corruptions.npz"
     path.write_bytes(path.read_bytes()[:-50])
     app = opened(run)
@@ -102,9 +83,9 @@ def test_what_costs_most_is_said_with_its_interval(
     # The 16 test images of the small set would be too few to tell.
     many = draw_class_folders(tmp_path / "data" / "many", images_per_class=45)
     run = write_finished_run(many, "many")
-    corrupt(run, images=60, blurred=30)
+    write_corrupted(run, images=60, blurred=30)
     text = said(opened(run))
     assert "At strength 3, Blur costs most: 50.0 percentage points" in text
     assert "1 of 10 corruptions cost more than chance could" in text
-    corrupt(run, images=60, blurred=0)
+    write_corrupted(run, images=60, blurred=0)
     assert "no corruption costs accuracy by more than chance" in said(opened(run))

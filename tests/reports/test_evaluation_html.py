@@ -26,6 +26,7 @@ from medmodel.runs.notes import change_notes
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
+from tests.corrupted import write_corrupted
 from tests.finished_run import write_finished_run
 from tests.html_elements import HOSTILE, HTMLElements
 
@@ -239,3 +240,18 @@ def test_documents_end_with_their_terms(
     assert len(shown) == len(terms) > 10
     for entry in shown:
         assert f"<dt><b>{entry.term}</b></dt><dd>{entry.meaning}</dd>" in text
+
+
+def test_what_corruptions_cost_is_on_one_page_of_it(tmp_path: Path) -> None:
+    many = draw_class_folders(tmp_path / "data" / "many", images_per_class=45)
+    run = write_finished_run(many, "many")
+    assert "Robustness" not in evaluation_html.evaluation_page(run)
+    write_corrupted(run, images=60, blurred=30)
+    page = evaluation_html.evaluation_page(run)
+    assert "At strength 3, Blur costs most: 50.0 percentage points" in page
+    assert "<td>Blur</td><td>1.000" in page and "<td>0.500" in page
+    path = run.folder / "corruptions.npz"
+    path.write_bytes(path.read_bytes()[:-50])
+    page = evaluation_html.evaluation_page(run)
+    assert "The test under image corruptions is damaged" in page
+    assert str(run.folder) not in page

@@ -89,6 +89,32 @@ class CorruptionTest:
             least=least.patients if units.of_patients else least.images,
         )
 
+    @property
+    def verdict(self) -> str:
+        """What costs most accuracy, with its interval; or why that cannot be told."""
+        if self.too_few:
+            return self.too_few
+        falls = self.falls()
+        if not falls:
+            return _(
+                "At strength {strength}, no corruption costs accuracy by more than "
+                "chance could.",
+                strength=MIDDLE,
+            )
+        change = self.change(falls[0], MIDDLE)
+        return _(
+            "At strength {strength}, {corruption} costs most: {points:.1f} percentage "
+            "points of accuracy ({low:.1f} to {high:.1f}); {count} of {all} "
+            "corruptions cost more than chance could.",
+            strength=MIDDLE,
+            corruption=_(CORRUPTIONS[falls[0]].title),
+            points=-100 * change.value,
+            low=-100 * change.high,
+            high=-100 * change.low,
+            count=len(falls),
+            all=len(self.corrupted),
+        )
+
     def metric(self, name: str, key: str, strength: int) -> Estimate:
         """A metric of `METRICS` under a corruption; of strength 0 without it."""
         data = self._at(key, strength) if strength else self.clean

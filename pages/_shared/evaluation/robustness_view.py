@@ -9,7 +9,6 @@ import streamlit as st
 
 from medmodel.core.background import TaskState
 from medmodel.evaluation.robustness.corruption_test import (
-    MIDDLE,
     MOST_IMAGES,
     CorruptionTest,
     corruption_state,
@@ -113,7 +112,7 @@ def _show_progress(state: TaskState) -> None:
 
 
 def _show_test(run: Run, test: CorruptionTest) -> None:
-    st.markdown(f"**{plain(_verdict(test))}**")
+    st.markdown(f"**{plain(test.verdict)}**")
     left, right = st.columns([1.2, 1], gap="large")
     with left:
         st.caption(
@@ -141,32 +140,6 @@ def _show_test(run: Run, test: CorruptionTest) -> None:
         _show_corruption(test, key)
     _show_examples(test, key)
     csv_button(lambda: _table(test), "corruptions", run)
-
-
-def _verdict(test: CorruptionTest) -> str:
-    """What costs most accuracy, with its interval; or that nothing can be told."""
-    if test.too_few:
-        return test.too_few
-    falls = test.falls()
-    if not falls:
-        return _(
-            "At strength {strength}, no corruption costs accuracy by more than chance "
-            "could.",
-            strength=MIDDLE,
-        )
-    change = test.change(falls[0], MIDDLE)
-    return _(
-        "At strength {strength}, {corruption} costs most: {points:.1f} percentage "
-        "points of accuracy ({low:.1f} to {high:.1f}); {count} of {all} corruptions "
-        "cost more than chance could.",
-        strength=MIDDLE,
-        corruption=_(CORRUPTIONS[falls[0]].title),
-        points=-100 * change.value,
-        low=-100 * change.high,
-        high=-100 * change.low,
-        count=len(falls),
-        all=len(test.corrupted),
-    )
 
 
 def _show_corruption(test: CorruptionTest, key: str) -> None:
