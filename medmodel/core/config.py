@@ -16,6 +16,7 @@ from medmodel.language import N_, _
 Training = Literal["frozen", "fine_tune", "scratch"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Optimizer = Literal["adam", "adamw", "sgd"]
+Schedule = Literal["cosine", "constant", "exponential"]
 
 MODEL_NAMES: dict[str, str] = {
     "efficientnet_lite0": N_("EfficientNet-Lite0, pretrained on ImageNet, offline"),
@@ -47,6 +48,10 @@ SETTING_TITLES = {
     "batch_size": N_("Batch size"),
     "learning_rate": N_("Learning rate"),
     "optimizer": N_("Optimizer"),
+    "schedule": N_("Learning-rate schedule"),
+    "label_smoothing": N_("Label smoothing"),
+    "clip_norm": N_("Gradient clipping"),
+    "balanced_sampling": N_("Class-balanced sampling"),
     "augmentation.shift": N_("Augmentation: shift"),
     "augmentation.rotation": N_("Augmentation: rotation"),
     "augmentation.zoom": N_("Augmentation: zoom"),
@@ -126,6 +131,15 @@ class TrainConfig:
         batch_size: Images per step, 1 to 1024.
         learning_rate: Step size of the optimizer, above 0, at most 1.
         optimizer: Key understood by `keras.optimizers.get`.
+        schedule: How the learning rate falls: `"cosine"` to a hundredth, `"constant"`
+            not at all, `"exponential"` by the same factor in every step, to a
+            hundredth as well. All of them warm up for at most an epoch.
+        label_smoothing: Share of the true class's probability that is spread over all
+            classes in training, 0 to 0.5; 0 for none.
+        clip_norm: Largest length of the gradient of all weights together; 0 for no
+            limit.
+        balanced_sampling: Whether every class comes equally often in an epoch, images
+            of rare ones several times; class weights are not applied then.
         augmentation: Random changes to training images.
         class_weights: Whether rare classes weigh more (inverse frequency).
         patience: Epochs without a better validation loss before stopping; 0 = never.
@@ -156,6 +170,10 @@ class TrainConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     optimizer: Optimizer = "adam"
+    schedule: Schedule = "cosine"
+    label_smoothing: float = 0.0
+    clip_norm: float = 0.0
+    balanced_sampling: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     class_weights: bool = True
     patience: int = 0
@@ -301,8 +319,23 @@ class TrainConfig:
                 "Frozen training reads each image once: switch augmentation off, "
                 "or choose fine-tuning."
             )
+        problems |= self._problems_of_descent()
         wrong = _window_problem(self.window) | step_problem(self.steps)
         return problems | _pattern_problem(self.patient_pattern) | wrong
+
+    def _problems_of_descent(self) -> dict[str, str]:
+        """Options of gradient descent that would do nothing, field -> sentence."""
+        asked = [name for name in _OF_DESCENT if getattr(self, name)]
+        if self.training == "frozen":
+            sentence = _(
+                "This has no effect where only the last layer is trained: switch it "
+                "off, or choose fine-tuning."
+            )
+            return dict.fromkeys(asked, sentence)
+        if self.segments:
+            sentence = _("This has no effect on a segmentation: switch it off.")
+            return dict.fromkeys([n for n in asked if n != "clip_norm"], sentence)
+        return {}
 
     def check(self) -> None:
         """Raises `ConfigError` for the first wrong field."""
@@ -310,12 +343,16 @@ class TrainConfig:
             raise ConfigError(name, message)
 
 
+_OF_DESCENT = ("label_smoothing", "clip_norm", "balanced_sampling")
+"""Settings of gradient descent, off by default."""
 _RANGES: list[tuple[str, float, float]] = [
     ("size", 0, LARGEST_SIZE),
     ("epochs", 1, 1000),
     ("batch_size", 1, 1024),
     ("learning_rate", 1e-7, 1.0),
     ("patience", 0, 1000),
+    ("label_smoothing", 0.0, 0.5),
+    ("clip_norm", 0.0, 1000.0),
     ("seed", 0, 2**31 - 1),
     ("val_fraction", 0.01, 0.5),
     ("test_fraction", 0.01, 0.5),
@@ -328,6 +365,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "colour": get_args(Colour),
     "precision": get_args(Precision),
     "optimizer": get_args(Optimizer),
+    "schedule": get_args(Schedule),
 }
 
 

@@ -107,6 +107,8 @@ def training_batches(
     seed: int = 0,
     augmentation: Augmentation | None = None,
     first_epoch: int = 0,
+    balanced: bool = False,
+    smoothing: float = 0.0,
 ) -> tf.data.Dataset:
     """Endless shuffled batches; fit with `steps_per_epoch` and `shuffle=False`.
 
@@ -121,6 +123,10 @@ def training_batches(
         seed: Of order and augmentation.
         augmentation: Random changes; None for none.
         first_epoch: Epoch to begin with, counted from 0.
+        balanced: Whether each class comes equally often instead, in an epoch of the
+            same length; every image then counts the same.
+        smoothing: Share of the labels that is spread over all classes (Szegedy et al.
+            2016, "Rethinking the Inception Architecture for Computer Vision", 7).
 
     Returns:
         Batches (uint8 images, float32 one-hot labels, float32 sample weights); of
@@ -130,18 +136,49 @@ def training_batches(
 
     @functools.lru_cache(maxsize=2)
     def epoch_batches(epoch: int) -> list[np.ndarray]:
-        order = np.random.default_rng((seed, epoch)).permutation(len(samples))
+        random = np.random.default_rng((seed, epoch))
+        if balanced:
+            order = balanced_order(samples.labels, random)
+        else:
+            order = random.permutation(len(samples))
         return np.array_split(order, steps)
 
     def gather(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         epoch, step = divmod(int(number), steps)
-        return samples.batch(epoch_batches(epoch)[step])
+        images, labels, weights = samples.batch(epoch_batches(epoch)[step])
+        if smoothing:
+            labels = labels * (1 - smoothing) + smoothing / samples.num_classes
+            labels = labels.astype(np.float32)
+        return images, labels, np.ones_like(weights) if balanced else weights
 
     numbers = tf.data.Dataset.range(first_epoch * steps, np.iinfo(np.int64).max)
     batches = numbers.map(_loader(samples, gather), num_parallel_calls=2)
     if augmentation is not None and augmentation.active:
         batches = _augmented(numbers, batches, augmentation, seed)
     return batches.prefetch(2)
+
+
+def balanced_order(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Positions of an epoch in which every class comes as often, up to one.
+
+    Images of a class come again only when all of it have come.
+
+    Args:
+        labels: (n,) class of each image.
+        random: Of the order.
+
+    Returns:
+        (n,) positions.
+    """
+    classes = random.permutation(np.unique(labels))
+    shares = np.array_split(np.arange(len(labels)), len(classes))
+    drawn = []
+    for name, share in zip(classes, shares, strict=True):
+        own = np.flatnonzero(labels == name)
+        rounds = -(-len(share) // len(own))
+        repeated = [random.permutation(own) for _round in range(rounds)]
+        drawn.append(np.concatenate(repeated)[: len(share)])
+    return random.permutation(np.concatenate(drawn))
 
 
 def evaluation_batches(

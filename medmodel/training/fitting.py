@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -30,8 +32,10 @@ HEAD_PASSES = 30
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
-    "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
+    "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9),
 }
+LOWEST = 0.01
+"""Share of the learning rate that is left at the end of a schedule."""
 
 
 def build(context: TrainingContext) -> keras.Model:
@@ -114,7 +118,13 @@ def _descend(
     try:
         model.fit(
             training_batches(
-                training, config.batch_size, config.seed, config.augmentation, finished
+                training,
+                config.batch_size,
+                config.seed,
+                config.augmentation,
+                finished,
+                config.balanced_sampling,
+                config.label_smoothing,
             ),
             steps_per_epoch=steps,
             epochs=config.epochs,
@@ -163,18 +173,58 @@ def _objective(
 
 
 def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    """Warms up for at most an epoch, then falls as a cosine to a hundredth."""
+    """With its learning rate, and its gradients clipped if that is asked for."""
+    clip = {"global_clipnorm": config.clip_norm} if config.clip_norm else {}
+    return OPTIMIZERS[config.optimizer](learning_rates(config, steps), **clip)
+
+
+def learning_rates(
+    config: TrainConfig, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Warms up for at most an epoch, then falls as the settings say.
+
+    Args:
+        config: The settings.
+        steps: Of an epoch.
+    """
     total = config.epochs * steps
     warm = min(steps, total // 10)
     rate = config.learning_rate
-    schedule = keras.optimizers.schedules.CosineDecay(
+    if config.schedule == "exponential":
+        return WarmUp(rate, warm, LOWEST ** (1 / max(total - warm, 1)))
+    return keras.optimizers.schedules.CosineDecay(
         rate / 10 if warm else rate,
         decay_steps=max(total - warm, 1),
-        alpha=0.01,
+        # Falling to the whole is not falling.
+        alpha=1.0 if config.schedule == "constant" else LOWEST,
         warmup_target=rate if warm else None,
         warmup_steps=warm,
     )
-    return OPTIMIZERS[config.optimizer](schedule)
+
+
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises to the learning rate, then falls by the same factor in every step.
+
+    Args:
+        rate: The highest learning rate.
+        warm: Steps until then; it begins with a tenth.
+        factor: Of each later step, at most 1.
+    """
+
+    def __init__(self, rate: float, warm: int, factor: float) -> None:
+        super().__init__()
+        self.rate, self.warm, self.factor = rate, warm, factor
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step, counted from 0."""
+        step = keras.ops.cast(step, "float32")
+        rising = 0.1 + 0.9 * step / max(self.warm, 1)
+        falling = keras.ops.power(self.factor, keras.ops.maximum(step - self.warm, 0.0))
+        return self.rate * keras.ops.where(step < self.warm, rising, falling)
+
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments."""
+        return {"rate": self.rate, "warm": self.warm, "factor": self.factor}
 
 
 def _start_head(

@@ -157,3 +157,14 @@ def test_workspace_and_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert data_roots() == [tmp_path / "a", tmp_path / "b", own]
     monkeypatch.delenv("MEDMODEL_DATA")
     assert data_roots() == [own]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"label_smoothing": 0.1}, {"clip_norm": 1.0}, {"balanced_sampling": True}]
+)
+def test_options_of_descent_are_refused_for_the_last_layer_alone(
+    changes: dict[str, Any],
+) -> None:
+    assert set(TrainConfig("/data", **changes).problems()) == set(changes)
+    assert not config_for("compact", "/data", **changes).problems()
+    assert not TrainConfig("/data").problems()

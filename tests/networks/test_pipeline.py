@@ -10,6 +10,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.networks import models
 from medmodel.networks.pipeline import (
     Samples,
+    balanced_order,
     balanced_weights,
     evaluation_batches,
     steps_per_epoch,
@@ -48,6 +49,31 @@ def test_every_image_comes_once_per_epoch_in_even_batches(samples: Samples) -> N
         assert sorted(sum(epoch, [])) == ROWS.tolist()
         assert [len(batch) for batch in epoch] == [3, 2, 2]
     assert first != second
+
+
+def test_balanced_sampling_takes_every_class_as_often(samples: Samples) -> None:
+    labels = np.array([0] * 10 + [1] * 3 + [2] * 2)
+    order = balanced_order(labels, np.random.default_rng(0))
+    assert np.bincount(labels[order]).tolist() == [5, 5, 5]
+    # Of a rare class all come before one comes again; of a common one none does.
+    assert len(set(order[labels[order] == 0])) == 5
+    assert set(order[labels[order] == 2]) == {13, 14}
+    first, second = epochs(samples, 2, balanced=True)
+    assert first != second and sum(map(len, first)) == len(ROWS)
+    assert epochs(samples, 1, balanced=True, first_epoch=1) == [second]
+    for _images, _labels, weights in islice(
+        training_batches(samples, 3, balanced=True), 3
+    ):
+        assert set(np.asarray(weights).tolist()) == {1.0}
+
+
+def test_smoothed_labels_add_up_to_one(samples: Samples) -> None:
+    _images, labels, _weights = next(iter(training_batches(samples, 3, smoothing=0.3)))
+    labels = np.asarray(labels)
+    assert labels.max(axis=1) == pytest.approx(0.8) and labels.min() == pytest.approx(
+        0.1
+    )
+    assert labels.sum(axis=1) == pytest.approx(1)
 
 
 def test_labels_and_weights_belong_to_their_images(samples: Samples) -> None:

@@ -130,6 +130,39 @@ def test_learning_rate_warms_up_then_falls_as_a_cosine(class_folders: Path) -> N
     assert float(long(20)) == pytest.approx(0.01)
 
 
+def test_other_schedules_warm_up_as_well(class_folders: Path) -> None:
+    config = settings(class_folders, epochs=10, learning_rate=0.01)
+    constant = fitting.learning_rates(replace(config, schedule="constant"), 20)
+    for step, value in {0: 0.001, 10: 0.0055, 20: 0.01, 200: 0.01}.items():
+        assert float(constant(step)) == pytest.approx(value, rel=1e-4)
+    falling = fitting.learning_rates(replace(config, schedule="exponential"), 20)
+    expected = {0: 0.001, 10: 0.0055, 20: 0.01, 110: 0.001, 200: 0.0001}
+    for step, value in expected.items():
+        assert float(falling(step)) == pytest.approx(value, rel=1e-4)
+
+
+def test_gradients_are_clipped_only_where_asked(class_folders: Path) -> None:
+    config = settings(class_folders)
+    assert fitting._optimizer(config, 5).global_clipnorm is None
+    for name in ("adam", "adamw", "sgd"):
+        clipped = replace(config, optimizer=name, clip_norm=2.5)
+        assert fitting._optimizer(clipped, 5).global_clipnorm == 2.5
+
+
+def test_all_options_together_train(class_folders: Path) -> None:
+    run = RunStore().create(
+        settings(
+            class_folders,
+            schedule="exponential",
+            label_smoothing=0.1,
+            clip_norm=1.0,
+            balanced_sampling=True,
+        )
+    )
+    trained(run)
+    assert run.model_path.exists()
+
+
 def test_loss_that_is_no_number_is_named(
     class_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

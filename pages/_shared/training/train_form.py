@@ -18,6 +18,7 @@ from medmodel.core.config import (
     Augmentation,
     Optimizer,
     Precision,
+    Schedule,
     TrainConfig,
     Training,
 )
@@ -52,6 +53,11 @@ TISSUES = {
 WINDOW_TITLES = {
     "auto": N_("Automatic: CT as soft tissue, others by their range"),
     "file": N_("As each file asks for"),
+}
+SCHEDULE_TITLES = {
+    "cosine": N_("Falls as a cosine"),
+    "constant": N_("Constant"),
+    "exponential": N_("Falls exponentially"),
 }
 OPTIMIZER_TITLES = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 _NO_CHAIN = N_("None")
@@ -280,9 +286,14 @@ def _network(form: Form) -> None:
                 _("Class weights"),
                 _("Rare classes weigh more in the loss (inverse class frequency)."),
             )
+        if form.values["training"] != "frozen":
+            _descent(form)
     with right:
         form.choice("optimizer", _("Optimiser"), get_args(Optimizer), OPTIMIZER_TITLES)
         form.number("learning_rate", _("Learning rate"), format="%g", step=0.0001)
+        form.choice(
+            "schedule", _("Learning-rate schedule"), get_args(Schedule), SCHEDULE_TITLES
+        )
         form.number("batch_size", _("Batch size (images per step)"), step=1)
         form.choice(
             "precision", _("Numerical precision"), get_args(Precision), PRECISION_TITLES
@@ -294,6 +305,36 @@ def _network(form: Form) -> None:
         several = ["all_gpus"] if len(devices.gpus()) > 1 else []
         form.choice("device", _("Device"), ("auto", *names, *several), titles)
         form.number("seed", _("Seed"), step=1, help=_("The same seed, the same split."))
+
+
+def _descent(form: Form) -> None:
+    """Options of gradient descent, off by default."""
+    if not form.start.segments:
+        form.toggle(
+            "balanced_sampling",
+            _("Class-balanced sampling"),
+            _(
+                "Every class comes equally often in an epoch, images of rare ones "
+                "several times; class weights do not apply to training then."
+            ),
+        )
+        form.number(
+            "label_smoothing",
+            _("Label smoothing"),
+            format="%g",
+            step=0.05,
+            help=_(
+                "Share of the true class that is spread over all classes in training, "
+                "against overconfident scores. 0: none."
+            ),
+        )
+    form.number(
+        "clip_norm",
+        _("Gradient clipping (norm)"),
+        format="%g",
+        step=0.5,
+        help=_("Longer gradients are shortened to this. 0: no limit."),
+    )
 
 
 def _images(form: Form, scans: bool) -> None:
