@@ -112,7 +112,8 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Endless shuffled batches; fit with `steps_per_epoch` and `shuffle=False`.
 
-    Every image comes once per epoch, in an order of its own for each epoch. Order and
+    Every image comes once per epoch unless classes are balanced, in an order of its own
+    for each epoch. Order and
     augmentation depend on seed and epoch alone, so a resumed run sees what it would
     have seen. An epoch is cut into batches whose sizes differ by at most 1: a last
     batch of one image would upset batch normalisation.
@@ -137,7 +138,7 @@ def training_batches(
     @functools.lru_cache(maxsize=2)
     def epoch_batches(epoch: int) -> list[np.ndarray]:
         random = np.random.default_rng((seed, epoch))
-        if balanced:
+        if balanced and isinstance(samples, Samples):
             order = balanced_order(samples.labels, random)
         else:
             order = random.permutation(len(samples))

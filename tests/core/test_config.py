@@ -160,7 +160,8 @@ def test_workspace_and_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    "changes", [{"label_smoothing": 0.1}, {"clip_norm": 1.0}, {"balanced_sampling": True}]
+    "changes",
+    [{"label_smoothing": 0.1}, {"clip_norm": 1.0}, {"balanced_sampling": True}],
 )
 def test_options_of_descent_are_refused_for_the_last_layer_alone(
     changes: dict[str, Any],
@@ -168,3 +169,12 @@ def test_options_of_descent_are_refused_for_the_last_layer_alone(
     assert set(TrainConfig("/data", **changes).problems()) == set(changes)
     assert not config_for("compact", "/data", **changes).problems()
     assert not TrainConfig("/data").problems()
+
+
+def test_a_segmentation_may_clip_and_nothing_else() -> None:
+    def problems(**changes: Any) -> set[str]:
+        return set(config_for("segmentation", "/data", **changes).problems())
+
+    assert not problems(clip_norm=1.0)
+    assert problems(label_smoothing=0.1) == {"label_smoothing"}
+    assert problems(balanced_sampling=True) == {"balanced_sampling"}
