@@ -37,7 +37,10 @@ def show_list() -> None:
             _("Train the first model"),
         )
         return
-    st.page_link(widgets.TRAIN, label=_("Train another"), icon=":material/add:")
+    with st.container(horizontal=True):
+        st.page_link(widgets.TRAIN, label=_("Train another"), icon=":material/add:")
+        label = _("Import a model")
+        st.page_link(widgets.IMPORT, label=label, icon=":material/upload_file:")
     show_queue(entries)
     run = open_run(entries)
     show_trash("run")

@@ -410,6 +410,12 @@ def main() -> None:
         show_facts(folder, files_of(str(folder))[1], config.class_weights)
         if not problem:
             show_small_splits(folder, config)
+            st.page_link(
+                widgets.SWEEP,
+                label=_("Compare all recipes on this data"),
+                icon=":material/science:",
+                query_params={"dataset": str(folder)},
+            )
     if pressed:
         with errors_shown():
             folds = fold_configs(config, config.folds)

@@ -29,9 +29,10 @@ def test_teachable_machine_to_answer(
         }
     )
     expect(page.get_by_text("Teachable Machine").first).to_be_visible(timeout=CONVERTED)
-    expect(page.get_by_label("Classes, one a line")).to_have_value("dark\nbright")
+    classes = page.get_by_role("textbox", name="Classes, one a line")
+    expect(classes).to_have_value("dark\nbright")
     expect(page.get_by_text("What the model sees")).to_be_visible()
-    name = page.get_by_label("Name of the model")
+    name = page.get_by_role("textbox", name="Name of the model")
     name.fill("Bright or dark")
     name.press("Enter")
     press(page, page.get_by_test_id("stBaseButton-primary").filter(has_text="Import"))

@@ -35,6 +35,9 @@ def _show(sweep: Sweep, was_running: bool) -> None:
         st.rerun()
     if state.error:
         st.error(plain(translate(state.error)), icon=":material/error:")
+        if st.button(_("Go on with the sweep"), icon=":material/resume:"):
+            sweep.task.start()
+            st.rerun()
     _show_progress(sweep, state.running)
     _show_winner(sweep)
     _show_table(trials, sweep)
