@@ -13,19 +13,20 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.config import IMPORTED, LARGEST_SIZE, SMALLEST_SIZE, TrainConfig
-from medmodel.core.errors import DECODER_ERRORS, DataError, FileError
-from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.errors import DECODER_ERRORS, ConfigError, DataError, FileError
+from medmodel.core.preprocessing import Fit, Preprocessing, window_values
 from medmodel.core.storage import read_as, write_json
 from medmodel.language import _, speaking
 from medmodel.model_import import keras_file, onnx_file, task
 from medmodel.model_import.checks import check_settings
 from medmodel.model_import.description import (
+    MOST_CLASSES,
     ImportSettings,
     ModelDescription,
     scale_factors,
@@ -126,15 +127,20 @@ def _with_metadata(
         if not facts:
             return described
         preprocessing = facts["preprocessing"]
+        fit, window = preprocessing["fit"], str(preprocessing["window"])
+        window_values(window)
+        if fit not in get_args(Fit):
+            return described
+        classes = [str(name) for name in facts["classes"][:MOST_CLASSES]]
         return replace(
             described,
-            classes=[str(name) for name in facts["classes"]],
+            classes=classes,
             scale="raw",
-            fit=preprocessing["fit"],
-            window=preprocessing["window"],
+            fit=fit,
+            window=window,
             tool="MedModel",
         )
-    except (KeyError, TypeError):  # somebody changed it: then it is asked
+    except (KeyError, TypeError, ConfigError):  # somebody changed it: it is asked
         return described
 
 
@@ -205,6 +211,7 @@ def _digest(path: Path) -> str:
 def _model(source: ModelSource, settings: ImportSettings) -> Any:
     """The model as a flat graph: uint8 pixels in, a softmax over the classes out."""
     import keras
+    import tensorflow as tf
 
     channels = 1 if settings.colour == "grey" else 3
     shape = (settings.size, settings.size, channels)
@@ -213,7 +220,7 @@ def _model(source: ModelSource, settings: ImportSettings) -> Any:
     try:
         outputs = _foreign(source, scaled, shape)
         return _with_softmax(images, outputs, len(settings.classes))
-    except (*DECODER_ERRORS, AssertionError) as error:
+    except (*DECODER_ERRORS, AssertionError, tf.errors.OpError) as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise DataError(
             _("The model cannot be computed: {reason}", reason=reason)

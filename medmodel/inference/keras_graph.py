@@ -298,6 +298,8 @@ def _resolved(value: Any, made: dict[tuple[str, int], Tensor]) -> Any:
         return made[value[0], value[1]]
     if isinstance(value, list):
         return [_resolved(item, made) for item in value]
+    if isinstance(value, dict) and value.get("class_name") == keras_file.TUPLE:
+        return tuple(_resolved(item, made) for item in value.get("items", []))
     if isinstance(value, dict):
         return {key: _resolved(item, made) for key, item in value.items()}
     return value

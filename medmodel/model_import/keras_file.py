@@ -53,6 +53,9 @@ _OPERATIONS = (
 )
 _RUNS_CODE = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")
 _OPERATION_MODULES = ("keras.src.ops", "keras.ops")
+TUPLE = "__tuple__"
+_TENSOR = "__keras_tensor__"
+"""As which a graph names what a layer gets from another."""
 _ACTIVATIONS = (
     *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "silu", "swish"),
     *("gelu", "sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "softmax"),
@@ -252,8 +255,11 @@ def _check_layer(layer: dict[str, Any]) -> None:
                 **title,
             )
         )
+    place = (layer.get("inbound_nodes"), layer.get("build_config"))
+    if any(map(_makes_object, place)):
+        raise _unknown(title)
     if is_operation(layer):
-        if kind not in _OPERATIONS:
+        if kind not in _OPERATIONS or not isinstance(settings, dict):
             raise _unknown(title)
         return
     foreign = ">" in custom or not _of_keras(layer)
@@ -319,7 +325,11 @@ def plain_settings(layer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _makes_object(value: Any) -> bool:
-    return isinstance(value, dict) and "class_name" in value
+    """Whether Keras could make anything of it but numbers, texts and tensors."""
+    if isinstance(value, dict):
+        named = value.get("class_name", _TENSOR)
+        return named not in (_TENSOR, TUPLE) or any(map(_makes_object, value.values()))
+    return isinstance(value, list) and any(map(_makes_object, value))
 
 
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -329,16 +339,24 @@ def plain_config(config: dict[str, Any]) -> dict[str, Any]:
     inner["layers"] = [
         plain_config(layer)
         if is_container(layer)
-        else layer
-        if is_operation(layer)
-        else {**layer, "config": plain_settings(layer)}
+        else _plain_layer(layer, plain_settings(layer))
         for layer in layers_of(config)
     ]
-    kept = ("module", "class_name", "registered_name", "build_config", "name")
-    plain = {name: config[name] for name in kept if name in config}
-    if "inbound_nodes" in config:
-        plain["inbound_nodes"] = config["inbound_nodes"]
-    return {**plain, "config": inner}
+    sequential = config["class_name"] == "Sequential"
+    return {
+        **_plain_layer(config, inner),
+        "module": "keras" if sequential else "keras.src.models.functional",
+        "class_name": "Sequential" if sequential else "Functional",
+        "registered_name": None if sequential else "Functional",
+    }
+
+
+def _plain_layer(layer: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """A layer of Keras itself, with these settings and where it stands in the graph."""
+    module = layer.get("module") if is_operation(layer) else "keras.layers"
+    kept = ("class_name", "build_config", "name", "inbound_nodes")
+    place = {name: layer[name] for name in kept if name in layer}
+    return {**place, "module": module, "registered_name": None, "config": settings}
 
 
 def input_shape(config: dict[str, Any]) -> list[int | None] | None:
