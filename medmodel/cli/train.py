@@ -14,6 +14,7 @@ from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import FolderParameter, RunParameter
 from medmodel.cli.watch import watch_all
 from medmodel.core.config import (
+    IMPORTED,
     MODEL_NAMES,
     RECIPES,
     Augmentation,
@@ -162,6 +163,13 @@ def _config(
     if like is not None:
         from medmodel.data.folders import safe_folder
 
+        if like.config.recipe == IMPORTED:
+            raise click.UsageError(
+                _(
+                    "{run} was trained elsewhere: its settings are not known.",
+                    run=like.id,
+                )
+            )
         there = folder or safe_folder(like.config.dataset)
         _check_classes(there)
         start = replace(like.config, dataset=str(there), name="", fold=1)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from medmodel.core import background
+from medmodel.core.config import IMPORTED, TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.core.storage import read_as, write_json
 from medmodel.model_import import task
 from medmodel.model_import.description import ImportSettings
 from medmodel.runs.run import Run
 from tests.cli.conftest import Invoke
-from tests.finished_run import write_finished_run
+from tests.finished_run import create_ended, write_finished_run
 from tests.foreign_models import write_onnx
 
 
@@ -88,3 +89,11 @@ def test_a_refused_model(stand_in: Run, invoke: Invoke, tmp_path: Path) -> None:
 
     said = invoke("import", str(tmp_path / "m.pt"), status=1).stderr
     assert "pickle" in said
+
+
+def test_nobody_trains_like_an_imported_model(
+    class_folders: Path, invoke: Invoke
+) -> None:
+    run = create_ended(TrainConfig("", name="foreign", recipe=IMPORTED))
+    said = invoke("train", str(class_folders), "--like", run.id, status=2).stderr
+    assert "trained elsewhere" in said
