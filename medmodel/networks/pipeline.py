@@ -147,7 +147,7 @@ def training_batches(
     def gather(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         epoch, step = divmod(int(number), steps)
         images, labels, weights = samples.batch(epoch_batches(epoch)[step])
-        if smoothing:
+        if smoothing and isinstance(samples, Samples):
             labels = labels * (1 - smoothing) + smoothing / samples.num_classes
             labels = labels.astype(np.float32)
         return images, labels, np.ones_like(weights) if balanced else weights
