@@ -171,6 +171,28 @@ class Predictor:
             predictions += _predictions(answer, classes, calibration)
         return predictions
 
+    def segment(self, run_id: str, image: np.ndarray) -> np.ndarray:
+        """What a segmentation says of every pixel.
+
+        Args:
+            run_id: The run whose best model answers.
+            image: uint8 (height, width, channels), prepared for that model.
+
+        Returns:
+            float32 (height, width, classes), which sum to 1 in every pixel.
+
+        Raises:
+            RunError: There is no such run, or it has no model.
+            PredictionError: It is no segmentation, or could not answer.
+        """
+        run = RunStore().get(run_id)
+        if not run.model_facts.mask_values:
+            raise PredictionError(
+                _("The run {title} classifies: it outlines nothing.", title=run.title)
+            )
+        facts = {"command": Command.SEGMENT, "folder": str(run.folder)}
+        return self._exchange(Message(facts, [image[None]])).arrays[0][0]
+
     def explain(
         self, run_id: str, image: np.ndarray, position: int, how: ExplainOptions
     ) -> np.ndarray:

@@ -304,6 +304,11 @@ class TrainConfig:
             problems["training"] = _(
                 "Frozen training needs pretrained features: choose efficientnet_lite0."
             )
+        if self.segments and any(s.startswith(("crop", "borders")) for s in self.steps):
+            problems["steps"] = _(
+                "A segmentation learns on whole images: leave out the enhancement "
+                "steps that cut borders off."
+            )
         if self.recipe == "segmentation" and not self.segments:
             problems["model"] = _(
                 "The recipe Segmentation needs a network for it: {choices}.",

@@ -29,6 +29,7 @@ class Command(str, Enum):
     LOAD = "load"
     PREDICT = "predict"
     EXPLAIN = "explain"
+    SEGMENT = "segment"
     LOOK_INSIDE = "look_inside"
     AUGMENT = "augment"
 

@@ -32,6 +32,7 @@ _NEARLY = 32
 _MOSTLY = 0.9
 """Share of pixels that are nearly black or white in a mask saved with loss."""
 _FORMATS = ("PNG", "TIFF", "BMP", "GIF", "JPEG")
+_SEGMENTS = "medmodel.imaging.dicom.segmentation:segment_numbers"
 _LOSSY = ("JPEG", "MPO")
 
 
@@ -64,10 +65,14 @@ def decode_mask(
 
 def read(data: bytes, name: str, axis: Axis, slice_number: int) -> dict[str, Any]:
     """What the sandbox runs: `values`, see `decode_mask`."""
+    stored: npt.NDArray[Any]
     if scans.is_nifti(data[:HEAD]):
         from medmodel.imaging import nifti  # in the sandbox alone: it is slow to load
 
         stored, exact = nifti.read_labels(data, name, axis, slice_number), True
+    elif scans.is_dicom(data[:HEAD]):
+        read_segments = sandbox.function_named(_SEGMENTS)  # likewise
+        stored, exact = read_segments(data, name, slice_number), True
     else:
         stored, exact = _raster_values(data, name, max(slice_number, 0))
     return {"values": class_values(stored, name, exact)}
@@ -143,6 +148,63 @@ def _raster_values(data: bytes, name: str, page: int) -> tuple[npt.NDArray[Any],
             )
         )
     return colours[..., 0], exact
+
+
+def class_map(
+    scores: npt.NDArray[np.float32], shape: tuple[int, int], fit: Fit
+) -> Mask:
+    """The likeliest class of every pixel of an image, from what a model says.
+
+    Scores are interpolated between the model's pixels, bilinearly, before the largest
+    is taken; what the model does not see is background.
+
+    Args:
+        scores: (side, side, classes) of the square that the model sees.
+        shape: Height and width of the image in pixels.
+        fit: How the image became that square.
+
+    Returns:
+        uint8 (height, width) of class numbers.
+    """
+    height, width = shape
+    side = len(scores)
+    left, top, across, down = model_input_area(width, height, side, fit)
+    rows, inside_rows = _places(height, top, down, side)
+    columns, inside_columns = _places(width, left, across, side)
+    tall = _interpolated(scores, *rows)
+    classes = np.empty(shape, np.uint8)
+    for start in range(0, height, 256):  # memory of a strip at a time
+        strip = tall[start : start + 256].swapaxes(0, 1)
+        seen = _interpolated(strip, *columns).swapaxes(0, 1)
+        classes[start : start + 256] = seen.argmax(axis=-1)
+    return np.where(inside_rows[:, None] & inside_columns, classes, 0).astype(np.uint8)
+
+
+_Steps = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]
+"""Places before and after a point, and how far it is from the first to the second."""
+
+
+def _places(
+    length: int, start: float, extent: float, side: int
+) -> tuple[_Steps, npt.NDArray[np.bool_]]:
+    """Where the pixels of an image lie among those of a model; whether inside."""
+    at = (np.arange(length) + 0.5 - start) / extent * side
+    inside = (at >= 0) & (at <= side)
+    centred = (at - 0.5).clip(0, side - 1)
+    before = np.floor(centred).astype(np.int64)
+    after = np.minimum(before + 1, side - 1)
+    return (before, after, (centred - before).astype(np.float32)), inside
+
+
+def _interpolated(
+    values: npt.NDArray[np.float32],
+    before: npt.NDArray[np.int64],
+    after: npt.NDArray[np.int64],
+    share: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32]:
+    """Along the first axis."""
+    weight = share[:, None, None]
+    return values[before] * (1 - weight) + values[after] * weight
 
 
 def fitted_mask(mask: Mask, side: int, fit: Fit) -> Mask:

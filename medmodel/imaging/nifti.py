@@ -239,9 +239,38 @@ def read_labels(
     plane, height, width = _slice(volume, facts.zooms, axis, at)
     rows, columns = plane.shape
     across, down = isotropic_size(rows, columns, height, width)
-    nearest_row = (np.arange(down) * rows) // down
-    nearest_column = (np.arange(across) * columns) // across
+    nearest_row = ((np.arange(down) + 0.5) * rows / down).astype(int)
+    nearest_column = ((np.arange(across) + 0.5) * columns / across).astype(int)
     return np.ascontiguousarray(plane[nearest_row][:, nearest_column])
+
+
+def canonical_grid(
+    data: bytes, name: str
+) -> tuple[npt.NDArray[np.float64], tuple[int, int, int]]:
+    """The grid of a volume whose axes run right, forward and up (RAS+).
+
+    Args:
+        data: The file, compressed or not.
+        name: For messages.
+
+    Returns:
+        The affine (4, 4) from voxels to mm, and the voxels along x, y and z.
+
+    Raises:
+        ImageError: It is damaged, or of a kind that is not offered.
+    """
+    try:
+        facts = _facts(data, name)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise _damaged(name) from error
+    turn = _turn(facts.affine)
+    turned = nibabel.orientations.inv_ornt_aff(turn, facts.shape)
+    sizes = [0, 0, 0]
+    for axis, size in enumerate(facts.shape):
+        sizes[int(turn[axis, 0])] = size
+    return np.asarray(facts.affine @ turned), (sizes[0], sizes[1], sizes[2])
 
 
 def _damaged(name: str) -> ImageError:

@@ -70,6 +70,8 @@ def _answer(question: Message, cache: ModelCache) -> Message:
     if command is Command.LOAD:
         return _warm(loaded)
     images = question.arrays[0]
+    if command is Command.SEGMENT:
+        return Message({}, [predict(loaded, images)])
     if command is Command.EXPLAIN:
         return Message({}, [_explain(loaded, images, facts)])
     if command is Command.LOOK_INSIDE:

@@ -240,6 +240,11 @@ class Run:
         return self.folder / "predictions.csv"
 
     @property
+    def segmentation_path(self) -> Path:
+        """Of a segmentation, how it outlines validation and test images; `tables`."""
+        return self.folder / "segmentation.csv"
+
+    @property
     def split_path(self) -> Path:
         """Table of all images: training, validation or test."""
         return self.folder / "split.csv"

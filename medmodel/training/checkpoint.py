@@ -46,6 +46,7 @@ def save_model(
     # What an earlier model said of the images is not what this one says of them: a run
     # that is resumed and then killed shall have no predictions rather than those.
     run.predictions_path.unlink(missing_ok=True)
+    run.segmentation_path.unlink(missing_ok=True)
 
 
 def write_facts(

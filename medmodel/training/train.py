@@ -44,6 +44,7 @@ from medmodel.training.input_size import InputSizeChoice, choose_size
 from medmodel.training.instant import train_instant
 from medmodel.training.ood_reference import write_reference
 from medmodel.training.precision_cache import precision_for
+from medmodel.training.segmentation_results import write_segmentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,6 +175,7 @@ def _evaluate(context: TrainingContext) -> None:
         context.run, context.classes, context.preprocessing, context.mask_values
     )
     if context.masks is not None:
+        write_segmentation(context)
         return
     warning = write_predictions(context)
     write_reference(context)

@@ -46,6 +46,7 @@ from pages._shared.prediction.prediction_view import (
 )
 from pages._shared.prediction.risk_view import show_risk
 from pages._shared.prediction.scan_view import choose_frame
+from pages._shared.prediction.segmentation_view import dice_sentence, show_outlined
 from pages._shared.prediction.several_models_view import places, show_heatmaps
 from pages._shared.prediction.uploaded_files import (
     SAMPLES,
@@ -80,6 +81,11 @@ def get_cases(run: Run) -> list[Case]:
         cases = test_samples(run, first)
         st.info(
             _(
+                "{images} images from this run's test split; their masks are known.",
+                images=len(cases),
+            )
+            if run.config.segments
+            else _(
                 "{images} images from this run's test split; their true classes are "
                 "known.",
                 images=len(cases),
@@ -109,7 +115,9 @@ def show_empty(run: Run) -> None:
     """What will be here, and one click that shows it."""
     with st.container(border=True):
         st.markdown(
-            _(
+            _("**No image yet.** Here will stand the image with outlines, measured.")
+            if run.config.segments
+            else _(
                 "**No image yet.** Here will stand the image, its saliency map and "
                 "the probability of every class, side by side."
             )
@@ -294,9 +302,9 @@ def show() -> None:
     with title:
         widgets.page_header(_("Diagnose"), _("Ask a model about an image."))
     with models:
-        run = pick_model("diagnose", widest=_WIDEST)
+        run = pick_model("diagnose", widest=_WIDEST, segmentations=True)
     if run is None:
-        if not any_model():
+        if not any_model(segmentations=True):
             widgets.empty_state(
                 _(
                     "No model yet. When a run has ended, it answers here about your "
@@ -313,10 +321,16 @@ def show() -> None:
         take_photo()
     with images:
         cases = get_cases(run)
+    segments = run.config.segments
     with models:
-        others = other_runs(run) if cases else []
+        others = other_runs(run) if cases and not segments else []
     show_refused()
-    if cases:
+    if segments and cases:
+        show_outlined(run, cases)
+    elif segments:
+        st.caption(plain(dice_sentence(run)))
+        show_empty(run)
+    elif cases:
         show_case([run, *others], cases)
     else:
         st.caption(plain(f"{model_sentence(run)} {baseline_sentences(run)}"))

@@ -27,6 +27,7 @@ from pages._shared.evaluation.headline_view import show_headline
 from pages._shared.evaluation.metrics_view import show_metrics
 from pages._shared.evaluation.operating_point_view import show_operating_point
 from pages._shared.evaluation.robustness_view import show_robustness
+from pages._shared.evaluation.segmentation_view import show_segmentation
 from pages._shared.evaluation.subgroup_view import pick_subgroup
 
 HEADLINE = N_("Metrics")
@@ -111,10 +112,13 @@ choice = widgets.page_header_beside(
 )
 with errors_shown():
     with choice:
-        chosen = pick_model("evaluate", tests=True)
-    if chosen is not None:
+        chosen = pick_model("evaluate", tests=True, segmentations=True)
+    if chosen is not None and chosen.config.segments:
+        show_segmentation(chosen)
+        show_lineage(chosen, widgets.EVALUATE)
+    elif chosen is not None:
         show(chosen)
-    elif not any_model(tests=True):
+    elif not any_model(tests=True, segmentations=True):
         widgets.empty_state(
             _(
                 "No model yet. When a run has ended, its numbers with their "

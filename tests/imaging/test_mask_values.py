@@ -12,7 +12,13 @@ from PIL import Image
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
 from medmodel.imaging.images import decode, prepare_image
-from medmodel.imaging.mask_values import class_values, decode_mask, fitted_mask, read
+from medmodel.imaging.mask_values import (
+    class_map,
+    class_values,
+    decode_mask,
+    fitted_mask,
+    read,
+)
 
 CLASSES = np.zeros((12, 16), np.uint8)
 CLASSES[2:5, 3:9] = 1
@@ -143,3 +149,46 @@ def test_a_mask_is_fitted_as_its_image(fit: Fit, size: tuple[int, int]) -> None:
     assert wrong.sum() <= 0.5 * np.count_nonzero(np.diff(fitted, axis=0)) + 0.5 * (
         np.count_nonzero(np.diff(fitted, axis=1))
     )
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
+@pytest.mark.parametrize("size", [(100, 60), (60, 101), (20, 30), (48, 48)])
+def test_the_class_map_undoes_the_fit(fit: Fit, size: tuple[int, int]) -> None:
+    height, width = size
+    mask = np.zeros(size, np.uint8)
+    mask[height // 3 : height // 2, width // 3 : width // 2] = 1
+    scores = np.eye(3, dtype=np.float32)[fitted_mask(mask, 48, fit)]
+    classes = class_map(scores, size, fit)
+    assert classes.shape == size
+    both = 2 * ((classes == 1) & (mask == 1)).sum()
+    assert both / ((classes == 1).sum() + mask.sum()) > 0.85
+
+
+def test_beyond_the_square_of_a_crop_is_background() -> None:
+    scores = np.zeros((10, 10, 2), np.float32)
+    scores[..., 1] = 1
+    classes = class_map(scores, (20, 40), "crop")
+    assert (classes[:, 10:30] == 1).all()
+    assert not classes[:, :10].any()
+    assert not classes[:, 30:].any()
+
+
+def test_between_the_models_pixels_scores_are_interpolated() -> None:
+    scores = np.zeros((2, 2, 2), np.float32)
+    scores[:, 0, 0] = scores[:, 1, 1] = 1
+    scores[:, 0, 1], scores[:, 1, 0] = 0.0, 0.2
+    # 1 - t + 0.2 t = t where t = 1 / 1.8; pixels of 0.05, t = 1 at 1.5 of 2.
+    classes = class_map(scores, (40, 40), "stretch")
+    assert classes[0].tolist() == [0] * 21 + [1] * 19
+
+
+def test_strips_of_a_tall_image_fit_together() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random((8, 8, 2)).astype(np.float32)
+    tall = class_map(scores, (600, 600), "stretch")
+    assert (
+        tall.reshape(2, 300, 600)[0] == class_map(scores, (600, 600), "stretch")[:300]
+    ).all()
+    assert (
+        tall[::-1] == class_map(scores[::-1].copy(), (600, 600), "stretch")
+    ).mean() > 0.99

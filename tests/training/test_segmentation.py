@@ -63,6 +63,14 @@ def test_masks_are_learned_with_curves_of_loss_and_dice(folder: Path) -> None:
     assert run_index.finished(RunStore()) == []
     loaded = prediction.load(run)
     assert loaded.model.output_shape == (None, 32, 32, 2)
+    table = tables.read_segmentation(run)
+    judged = split[split["split"] != "train"]
+    assert set(table["path"]) == set(judged["path"])
+    assert set(table["class"]) == {"lesion"}
+    with_disc = set(split.loc[split["label"] == "lesion", "path"])
+    assert set(table.loc[table["area"] > 0, "path"]) == with_disc & set(table["path"])
+    assert set(table.loc[table["area"] > 0, "area"]) <= set(range(140, 160))
+    assert table["hd95_mm"].isna().all()
 
 
 def test_a_data_set_of_masks_is_not_trained_as_classes(folder: Path) -> None:

@@ -119,12 +119,12 @@ def _signed_area(points: Places) -> float:
 def _region(points: Places) -> MapRegion:
     left, top = points.min(axis=0)
     right, bottom = points.max(axis=0)
-    longest = _longest(points)
+    longest = longest_diameter(points)
     return MapRegion(
         outline=_shape("polygon", points),
         box=(float(left), float(top), float(right - left), float(bottom - top)),
         longest=_shape("line", longest),
-        perpendicular=_shape("line", _perpendicular(points, longest)),
+        perpendicular=_shape("line", perpendicular_diameter(points, longest)),
     )
 
 
@@ -133,14 +133,14 @@ def _shape(kind: Any, points: Places) -> Shape:
     return Shape(kind, tuple(pairs))
 
 
-def _longest(points: Places) -> Places:
+def longest_diameter(points: Places) -> Places:
     """The two points that are farthest apart, shape (2, 2)."""
     apart = points[:, None] - points[None]
     distances = (apart**2).sum(axis=2)
     return points[list(np.unravel_index(distances.argmax(), distances.shape))]
 
 
-def _perpendicular(points: Places, longest: Places) -> Places:
+def perpendicular_diameter(points: Places, longest: Places) -> Places:
     """The ends of the longest chord at right angles to a line, shape (2, 2).
 
     The length of a chord changes evenly between corners, so the longest ends in one.

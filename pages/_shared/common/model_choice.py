@@ -32,7 +32,9 @@ _END = 21
 """Letters of ` · 28 Nov 2026, 23:28`."""
 
 
-def pick_model(page: str, tests: bool = False, widest: int = 76) -> Run | None:
+def pick_model(
+    page: str, tests: bool = False, widest: int = 76, segmentations: bool = False
+) -> Run | None:
     """Lets the user choose among runs that have a model, grouped by data set.
 
     A link to a run that is gone or has no model is said to be that; no other model is
@@ -43,11 +45,13 @@ def pick_model(page: str, tests: bool = False, widest: int = 76) -> Run | None:
         tests: Whether external tests are listed, too; else such a test stands for the
             model that it tests.
         widest: Letters that the list has room for, see `cut_in_the_middle`.
+        segmentations: Whether models are listed that outline instead of classifying.
 
     Returns:
         The run; None if none was chosen, see `any_model`.
     """
-    entries = {e.run.id: e for e in run_index.finished(store(), tests)}
+    listed = run_index.finished(store(), tests, segmentations)
+    entries = {e.run.id: e for e in listed}
     if not entries:
         return None
     linked = st.query_params.get(_PARAMETER, "")
@@ -68,9 +72,9 @@ def pick_model(page: str, tests: bool = False, widest: int = 76) -> Run | None:
     return entries[chosen].run
 
 
-def any_model(tests: bool = False) -> bool:
+def any_model(tests: bool = False, segmentations: bool = False) -> bool:
     """Whether there is anything to choose from."""
-    return bool(run_index.finished(store(), tests))
+    return bool(run_index.finished(store(), tests, segmentations))
 
 
 def _usable(linked: str, entries: Mapping[str, Entry]) -> str | None:
@@ -129,7 +133,9 @@ def model_label(entry: Entry) -> str:
     folder = dataset_name(entry.config)
     title = _title_without_folder(entry.config)
     accuracy = _("not tested")
-    if entry.test_accuracy is not None:
+    if entry.val_dice is not None:
+        accuracy = _("validation Dice {dice:.3f}", dice=entry.val_dice)
+    elif entry.test_accuracy is not None:
         share = plots.measured_share(entry.test_accuracy)
         accuracy = ngettext(
             "test accuracy {accuracy} ({count:,} image)",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -29,7 +30,7 @@ from medmodel.imaging.untrusted import (
 from medmodel.language import _, translate
 from medmodel.reports.plots import framed
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables import read_predictions, read_segmentation
 from pages._shared.common.image_view import data_uri
 from pages._shared.prediction.file_facts import FileFacts
 
@@ -133,7 +134,7 @@ def test_samples(run: Run, first: Preprocessing, count: int = 3) -> list[Case]:
     """
     key = f"samples-{run.id}"
     if key not in st.session_state:
-        table = read_predictions(run)
+        table = _samples_table(run)
         tested = table[table["split"] == "test"].sample(frac=1, random_state=0)
         different = tested.groupby("label", sort=False).head(1)
         rest = tested.drop(different.index)
@@ -144,6 +145,15 @@ def test_samples(run: Run, first: Preprocessing, count: int = 3) -> list[Case]:
         ]
     samples: list[Case] = st.session_state[key]
     return samples
+
+
+def _samples_table(run: Run) -> pd.DataFrame:
+    """Columns path, split and label; of a segmentation no label, lesions first."""
+    if not run.config.segments:
+        return read_predictions(run)
+    table = read_segmentation(run).sort_values("area", ascending=False)
+    shown = table[table["area"] > 0].drop_duplicates("path")
+    return shown.assign(label="")
 
 
 def data_folder(run: Run) -> Path:

@@ -195,9 +195,10 @@ def next_steps(run: Run, status: Status) -> list[NextStep]:
     """
     results: list[NextStep] = []
     if run.model_path.exists():
-        if model_run(run, widgets.store()) and not run.config.segments:
+        if model_run(run, widgets.store()):
             results.append(NextStep.DIAGNOSE)
-        if run.predictions_path.exists() or run.imported:
+        judged = run.predictions_path.exists() or run.segmentation_path.exists()
+        if judged or run.imported:
             results.append(NextStep.EVALUATE)
     if status.state is RunStatus.DONE:
         return results[::-1] if run.tested_model else results

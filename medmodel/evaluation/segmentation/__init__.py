@@ -1,0 +1,1 @@
+"""Evaluation of segmentations: overlap, lesions, area, distance of the surfaces."""

@@ -1,0 +1,183 @@
+"""DICOM Segmentation (SEG, PS3.3 A.51): writes a mask, and reads one as a mask.
+
+By highdicom, which is slow to load: it is imported where it is used, in the sandbox.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from medmodel.core.errors import ImageError
+from medmodel.imaging import untrusted
+from medmodel.imaging.mask_export import resized, unpacked
+from medmodel.imaging.mask_values import Mask
+from medmodel.language import _
+
+STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+"""Segmentation Storage, PS3.4 B.5."""
+_MANUFACTURER = "MedModel"
+
+
+def read_segmentation_file(
+    data: bytes,
+    name: str,
+    file: tuple[str, str] | None,
+    mask: Sequence[Any],
+    names: Sequence[tuple[int, str]],
+    options: dict[str, Any],
+    algorithm: Sequence[str],
+) -> dict[str, Any]:
+    """What the sandbox runs for `mask_export.dicom_segmentation`: `file`, the bytes."""
+    import pydicom
+
+    data, chosen = untrusted.content(data, file, options)
+    source = pydicom.dcmread(io.BytesIO(data))
+    frames = int(source.get("NumberOfFrames", 1) or 1)
+    plane = resized(unpacked(mask), (int(source.Rows), int(source.Columns)))
+    planes = np.zeros((frames, *plane.shape), np.uint8)
+    planes[max(chosen.frame, 0)] = plane
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            written = _written(source, planes, names, algorithm)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ImageError(
+            _(
+                "{name} lacks what a DICOM segmentation must say of its source "
+                "({reason}): save the mask as PNG or NIfTI instead.",
+                name=name,
+                reason=error,
+            )
+        ) from error
+    return {"file": written}
+
+
+def _written(
+    source: Any,
+    planes: Mask,
+    names: Sequence[tuple[int, str]],
+    algorithm: Sequence[str],
+) -> bytes:
+    import highdicom
+    from highdicom.seg import Segmentation
+
+    numbers = np.zeros(256, np.uint8)
+    for number, (value, _label) in enumerate(names, start=1):
+        numbers[value] = number
+    segmentation = Segmentation(
+        source_images=[source],
+        pixel_array=numbers[planes],
+        segmentation_type="BINARY",
+        segment_descriptions=_descriptions(names, algorithm),
+        series_instance_uid=highdicom.UID(),
+        series_number=100,
+        sop_instance_uid=highdicom.UID(),
+        instance_number=1,
+        manufacturer=_MANUFACTURER,
+        manufacturer_model_name=algorithm[0][:64],
+        software_versions=algorithm[1][:64],
+        device_serial_number="1",
+    )
+    buffer = io.BytesIO()
+    segmentation.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def _descriptions(names: Sequence[tuple[int, str]], algorithm: Sequence[str]) -> Any:
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.seg import SegmentDescription
+    from pydicom.sr.codedict import codes
+
+    # Whether it is a lesion nobody told: an abnormal structure is all that is known.
+    kind = codes.SCT.MorphologicallyAbnormalStructure
+    identification = AlgorithmIdentificationSequence(
+        name=algorithm[0][:64],
+        family=codes.DCM.ArtificialIntelligence,
+        version=algorithm[1][:64],
+    )
+    return [
+        SegmentDescription(
+            segment_number=number,
+            segment_label=label[:64],
+            segmented_property_category=kind,
+            segmented_property_type=kind,
+            algorithm_type="AUTOMATIC",
+            algorithm_identification=identification,
+        )
+        for number, (_value, label) in enumerate(names, start=1)
+    ]
+
+
+def segment_numbers(data: bytes, name: str, frame: int = -1) -> Mask:
+    """The segments of a DICOM SEG as a mask: each pixel's segment number.
+
+    Args:
+        data: The file.
+        name: For messages.
+        frame: Frame of the source, from 0; -1: all that is segmented is one image.
+
+    Returns:
+        uint8 (rows, columns), 0 where there is no segment; of segments that overlap
+        the highest number.
+
+    Raises:
+        ImageError: It is damaged, or of several images where one is meant.
+    """
+    from highdicom.seg import segread
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            segmentation = segread(io.BytesIO(data))
+        return _merged(segmentation, name, frame)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(
+            _(
+                "{name} cannot be read: this DICOM segmentation is damaged or "
+                "incomplete. Export it again from its source.",
+                name=name,
+            )
+        ) from error
+
+
+def _merged(segmentation: Any, name: str, frame: int) -> Mask:
+    shape = int(segmentation.Rows), int(segmentation.Columns)
+    mask = np.zeros(shape, np.uint8)
+    pixels = segmentation.pixel_array
+    pixels = pixels.reshape(-1, *shape)
+    sources: set[Any] = set()
+    groups = segmentation.PerFrameFunctionalGroupsSequence
+    for plane, group in zip(pixels, groups, strict=True):
+        source = _source_of(group)
+        if frame >= 0 and source[1] not in (0, frame + 1):
+            continue
+        sources.add(source)
+        number = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        mask = np.maximum(mask, np.where(plane > 0, number, 0).astype(np.uint8))
+    if len(sources) > 1:
+        raise ImageError(
+            _(
+                "{name} segments {count} images: save a segmentation of its own for "
+                "each image.",
+                name=name,
+                count=len(sources),
+            )
+        )
+    return mask
+
+
+def _source_of(group: Any) -> tuple[str, int]:
+    """UID and frame (0: not told) of the source of a frame."""
+    for derivation in group.get("DerivationImageSequence", []):
+        for source in derivation.get("SourceImageSequence", []):
+            frames = source.get("ReferencedFrameNumber", 0)
+            number = frames if isinstance(frames, int) else int(frames[0])
+            return str(source.ReferencedSOPInstanceUID), number
+    return "", 0

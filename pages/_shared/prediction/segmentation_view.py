@@ -1,0 +1,134 @@
+"""Diagnose with a segmentation: contours on the image, measured, and masks to save."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.core.errors import MedModelError
+from medmodel.evaluation.segmentation import summary
+from medmodel.imaging.decoded_image import DecodeOptions
+from medmodel.imaging.measurement.map_regions import MapRegion
+from medmodel.imaging.measurement.mask_regions import MaskRegion, mask_regions
+from medmodel.imaging.measurement.measuring import Measured
+from medmodel.imaging.measurement.pixel_spacing import pixel_measures
+from medmodel.imaging.measurement.shapes import PixelSize
+from medmodel.language import _, ngettext, translate
+from medmodel.runs.run import Run
+from medmodel.runs.tables import read_segmentation
+from pages._shared.common.tables import show_table
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.prediction import measurement_words
+from pages._shared.prediction.cases import Case
+from pages._shared.prediction.image_viewer import show_viewer
+from pages._shared.prediction.mask_downloads import show_mask_downloads
+from pages._shared.prediction.measurements import CaseMeasurer
+from pages._shared.prediction.prediction_view import viewed
+from pages._shared.prediction.scan_view import choose_frame
+from pages._shared.prediction.segmentation_answer import Outlined, outlined
+
+MOST_REGIONS = 20
+
+
+def dice_sentence(run: Run) -> str:
+    """What the model is worth: its mean Dice on test images, with interval."""
+    try:
+        table = read_segmentation(run)
+    except MedModelError as error:
+        return _(
+            "How well this model does on test images is not known. {reason}",
+            reason=translate(str(error)),
+        )
+    tested = table[table["split"] == "test"]
+    sentences = [
+        _(
+            "Model: mean Dice of {name} {dice} on test images that hold it.",
+            name=name,
+            dice=summary.metrics(rows)["dice"].with_n,
+        )
+        for name, rows in tested.groupby("class", sort=False)
+    ]
+    return " ".join(sentences)
+
+
+def show_outlined(run: Run, cases: Sequence[Case]) -> None:
+    """The chosen image with its contours, what they measure, and the mask to save."""
+    case = cases[0]
+    if len(cases) > 1:
+        case = st.selectbox(
+            _("Image"), cases, format_func=lambda case: case.name, key="outlined-case"
+        )
+    case = choose_frame(case)
+    with st.spinner(_("Asking the model …")):
+        answer = outlined(run, case)
+    left, right = st.columns([2, 1.4], gap="medium")
+    regions = [
+        (name, region)
+        for number, name in enumerate(answer.names)
+        if number
+        for region in mask_regions(answer.area(number), MOST_REGIONS)
+    ][:MOST_REGIONS]
+    with left, errors_shown():
+        image = viewed(case)
+        outlines = tuple(o for _name, region in regions for o in _outlines(region))
+        measurer = CaseMeasurer(case, image["size"], outlines)
+        show_viewer(**image, measurer=measurer)
+    with right:
+        _show_numbers(answer, regions)
+        st.caption(plain(dice_sentence(run)))
+        show_mask_downloads(answer)
+
+
+def _outlines(region: MaskRegion) -> list[MapRegion]:
+    """What the viewer draws: the contour, and one around each hole."""
+    box = (0.0, 0.0, 0.0, 0.0)
+    return [
+        MapRegion(contour, box, region.longest, region.perpendicular)
+        for contour in region.contours
+    ]
+
+
+def _show_numbers(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> None:
+    if not regions:
+        st.markdown(_("**No outline.** The model assigns every pixel to background."))
+        return
+    st.markdown(ngettext("**{count} region**", "**{count} regions**", len(regions)))
+    across, down = _pixel(answer.case, answer.classes.shape)
+    unit = "mm" if across.in_mm else "px"
+    size = PixelSize(down.length or 1.0, across.length or 1.0)
+    show_table(
+        pd.DataFrame(
+            [_row(name, region, size) for name, region in regions],
+            columns=[
+                _("Class"),
+                _("Area, {unit}²", unit=unit),
+                _("Longest diameter, {unit}", unit=unit),
+                _("Perpendicular diameter, {unit}", unit=unit),
+            ],
+        ),
+        hide_index=True,
+        alt=_("Area and diameters of each region"),
+    )
+    for sentence in measurement_words.sentences([across]):
+        st.caption(plain(sentence))
+
+
+def _row(name: str, region: MaskRegion, size: PixelSize) -> list[object]:
+    longest, perpendicular = region.diameters(size)
+    number = measurement_words.number
+    return [name, number(region.area(size)), number(longest), number(perpendicular)]
+
+
+def _pixel(case: Case, shape: tuple[int, ...]) -> tuple[Measured, Measured]:
+    """Lines of one pixel across and down, measured; kept for the last image."""
+    kept = st.session_state.get("outlined-pixel")
+    if kept is None or kept[0] != case.key:
+        options = DecodeOptions("auto", case.frame, case.axis)
+        size = (shape[0], shape[1])
+        lines = pixel_measures(case.source, case.name, size, options)
+        kept = st.session_state["outlined-pixel"] = (case.key, lines)
+    lines_kept: tuple[Measured, Measured] = kept[1]
+    return lines_kept

@@ -1,0 +1,136 @@
+"""Masks that are saved and read again by readers that nobody here wrote."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from highdicom.seg import segread
+from PIL import Image
+
+from medmodel.core.errors import ImageError
+from medmodel.imaging import mask_export
+from medmodel.imaging.decoded_image import DecodeOptions
+from medmodel.imaging.dicom import segmentation
+from medmodel.imaging.mask_values import read
+from tests.dicom_files import dicom_bytes, dicom_dataset
+
+MASK = np.zeros((16, 20), np.uint8)
+MASK[3:7, 4:9], MASK[9:14, 11:17] = 1, 255
+NAMES = [[1, "nodule"], [255, "effusion"]]
+
+
+def source(**elements: Any) -> bytes:
+    pixels = np.arange(320, dtype="<i2").reshape(16, 20)
+    facts: dict[str, Any] = {
+        "Modality": "CT",
+        "StudyInstanceUID": "1.2.3",
+        "SeriesInstanceUID": "1.2.3.4",
+        "FrameOfReferenceUID": "1.2.3.9",
+        "PixelSpacing": [0.5, 0.5],
+        "SliceThickness": 2.0,
+        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+        "ImagePositionPatient": [0, 0, 0],
+        "StudyDate": "20200101",
+        "StudyTime": "101010",
+        "PatientBirthDate": "19700101",
+        "PatientSex": "F",
+        "AccessionNumber": "",
+        "StudyID": "1",
+        "SeriesNumber": 1,
+        "InstanceNumber": 1,
+        "PatientPosition": "HFS",
+    }
+    return dicom_bytes(dicom_dataset(pixels, **{**facts, **elements}))
+
+
+def written(data: bytes, mask: np.ndarray = MASK) -> bytes:
+    """Without the sandbox, whose process takes a second to start."""
+    options = DecodeOptions()._asdict()
+    answer = segmentation.read_segmentation_file(
+        *(data, "a.dcm", None, mask_export.packed(mask), NAMES),
+        options,
+        ["unet_lite0", "1.0"],
+    )
+    return bytes(answer["file"])
+
+
+def test_a_png_holds_the_values() -> None:
+    saved = Image.open(io.BytesIO(mask_export.png_mask(MASK)))
+    assert np.array_equal(np.asarray(saved), MASK)
+
+
+def test_a_nifti_of_an_image_is_read_as_its_mask() -> None:
+    file = mask_export.nifti_mask(MASK, (0.5, 0.5))
+    assert np.array_equal(read(file, "a.nii.gz", "axial", -1)["values"], MASK)
+    volume = nibabel.Nifti1Image.from_bytes(gzip.decompress(file))
+    assert volume.header.get_zooms() == (0.5, 0.5, 1.0)
+    assert volume.header.get_xyzt_units()[0] == "mm"
+
+
+@pytest.mark.parametrize("axis", ["axial", "coronal", "sagittal"])
+def test_a_nifti_of_a_volume_lies_on_its_grid(axis: str) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.random((10, 12, 14)).astype(np.float32)
+    affine = np.array([[0, -1.5, 0, 9], [1, 0, 0, 3], [0, 0, 2.5, -7], [0, 0, 0, 1.0]])
+    volume = nibabel.Nifti1Image(values, affine)
+    labels = nibabel.Nifti1Image((values > 0.7).astype(np.uint8), affine)
+    mask = read(labels.to_bytes(), "a.nii", axis, 5)["values"]  # type: ignore[arg-type]
+    options = DecodeOptions("auto", 5, axis)._asdict()  # type: ignore[arg-type]
+    file = mask_export.read_nifti_mask(
+        volume.to_bytes(), "a.nii", None, mask_export.packed(mask), options
+    )["file"]
+    again = read(file, "a.nii.gz", axis, 5)["values"]  # type: ignore[arg-type]
+    assert np.array_equal(again, mask)
+    assert not read(file, "a.nii.gz", axis, 4)["values"].any()  # type: ignore[arg-type]
+    saved = nibabel.Nifti1Image.from_bytes(gzip.decompress(file))
+    turned = nibabel.as_closest_canonical(volume)
+    assert saved.shape == turned.shape
+    assert np.allclose(saved.affine, turned.affine)
+
+
+def test_highdicom_reads_the_segmentation_of_its_source() -> None:
+    file = written(source())
+    read_again = segread(io.BytesIO(file))
+    assert [
+        s.segment_label for s in (read_again.get_segment_description(n) for n in (1, 2))
+    ] == ["nodule", "effusion"]
+    planes = read_again.get_pixels_by_source_instance(
+        ["1.2.3.4.5"], combine_segments=True
+    )
+    assert np.array_equal(
+        planes[0], np.array([0, 1, 2])[np.searchsorted([0, 1, 255], MASK)]
+    )
+    assert read_again.StudyInstanceUID == "1.2.3"
+    assert read_again.PatientID == "number-4711"
+    algorithm = read_again.get_segment_description(1).algorithm_identification
+    assert (algorithm.name, algorithm.version) == ("unet_lite0", "1.0")
+
+
+def test_a_segmentation_is_a_mask_to_train_on() -> None:
+    file = written(source())
+    values = read(file, "a.dcm", "axial", -1)["values"]
+    assert np.array_equal(values > 0, MASK > 0)
+    assert set(np.unique(values)) == {0, 1, 2}
+
+
+def test_an_image_whose_pixels_are_no_squares_gets_its_own_size_back() -> None:
+    wide = MASK.repeat(2, axis=1)  # as it is shown
+    file = written(source(PixelSpacing=[0.5, 1.0]), wide)
+    assert np.array_equal(read(file, "a.dcm", "axial", -1)["values"] > 0, MASK > 0)
+
+
+def test_what_the_source_lacks_is_said() -> None:
+    with pytest.raises(ImageError, match="a.dcm lacks what a DICOM segmentation"):
+        written(source(StudyInstanceUID=None))
+
+
+def test_a_damaged_segmentation_is_said() -> None:
+    with pytest.raises(ImageError, match="a.dcm cannot be read: this DICOM segmenta"):
+        segmentation.segment_numbers(written(source())[:900], "a.dcm")
+    with pytest.raises(ImageError, match="a.dcm cannot be read: this DICOM segmenta"):
+        segmentation.segment_numbers(source(), "a.dcm")

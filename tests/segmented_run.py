@@ -1,0 +1,62 @@
+"""A finished segmentation as plain files; a predictor that outlines what is bright."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from medmodel.core.config import config_for
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.runs import tables
+from medmodel.runs.run import Run
+from medmodel.runs.status import ModelFacts
+from tests.finished_run import create_ended
+
+
+class BrightOutliner:
+    """Stands for the predictor: what is bright is a lesion."""
+
+    state = "ready"
+
+    def warm(self, run_id: str) -> None:
+        """Nothing to load."""
+
+    def segment(self, run_id: str, image: np.ndarray) -> np.ndarray:
+        """As `Predictor.segment`."""
+        bright = (image.max(axis=2) > 120).astype(np.float32)
+        return np.stack([1 - bright, bright], axis=-1)
+
+
+def write_segmented_run(folder: Path) -> Run:
+    """A run on images with masks, of which the last half is the test.
+
+    Args:
+        folder: As from `draw_masked_folder`.
+    """
+    run = create_ended(config_for("segmentation", str(folder), size=40, epochs=2))
+    names = sorted(path.name for path in (folder / "images").iterdir())
+    rows, split = [], []
+    for number, name in enumerate(names):
+        part = "test" if number % 2 else "train"
+        area = 150 if number % 4 else 0
+        patient = f"p{number}"
+        split.append([f"images/{name}", "lesion", patient, part])
+        if part == "test":
+            dice = "" if not area else f"{0.5 + number / 40:.3f}"
+            rows.append(
+                [f"images/{name}", patient, "test", "lesion", dice, dice]
+                + [int(bool(area)), int(bool(area)), area, 140, "", 2.0, ""]
+            )
+    import pandas as pd
+
+    tables.write_segmentation(run, rows)
+    columns = ["path", "label", "patient", "split"]
+    tables.write_split(run, pd.DataFrame(split, columns=columns))
+    for epoch in (1, 2):
+        numbers = {"val_loss": 1 / epoch, "val_dice": 0.3 * epoch}
+        tables.append_epoch(run, {"attempt": 1, "epoch": epoch, **numbers})
+    facts = ModelFacts(["background", "lesion"], Preprocessing(40), [], 9, [0, 255])
+    run.write_model_facts(facts)
+    run.model_path.touch()
+    return run
