@@ -15,11 +15,11 @@ _STEP_PIXEL = 4e-7
 """Seconds per pixel of a training step through a small network, two cores."""
 _BUILD = 3.0
 """Seconds until a network is built, or read, and has answered for the first time."""
-_HEAD_PASS = 5e-4
+_HEAD_PASS = 7e-4
 _PILOT_IMAGES, _PILOT_COST = 750, 4
 """Images of the pilot at most, and what trying an image at both sizes costs, in images
 of 128 by 128 pixels."""
-_COPIES = 0.01
+_COPIES = 0.02
 _FITTED, _JUDGED, _CROSS_FITTED, _FEWEST_FOLDS = 1000, 400, 6000, 5
 """Images of the out-of-distribution detector, and how its cross-fit is divided."""
 _FOLD = 0.0003
@@ -47,10 +47,11 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     if config.training != "scratch" and not config.segments:
         key = f"features-{network}"
         parts.append(Part("features", images, network_seconds, key))
+    key_of_answers = f"evaluating-{network}"
     parts += [
         _training_part(config, training, network),
-        Part("copies", 0, _BUILD + _COPIES * images, f"copies-{network}-{images}"),
-        Part("evaluating", held_out, network_seconds, f"evaluating-{network}"),
+        Part("copies", 0, _COPIES * images, f"copies-of-{images}"),
+        Part("evaluating", held_out, network_seconds, key_of_answers, _BUILD),
         *([] if config.segments else _reference_parts(config, images, training)),
     ]
     return TimeLeft(parts, workspace / FILE)

@@ -213,8 +213,9 @@ def write_predictions(context: TrainingContext) -> str:
         A warning, see `constant_prediction_warning`.
     """
     run, reporter, prepared = context.run, context.reporter, context.prepared
-    loaded = prediction.load(run)
     rows = np.concatenate([context.rows("val"), context.rows("test")])
+    reporter.progress("evaluating", 0, len(rows))
+    loaded = prediction.load(run)
     scores = np.empty((len(rows), len(context.classes)), np.float32)
     for start in range(0, len(rows), CHUNK):
         reporter.progress("evaluating", start, len(rows))

@@ -26,15 +26,23 @@ ELEMENTS: dict[str, dict[str, str]] = {
         "saliency map": "img[alt*='laid over the image']",
         "bars": CHART,
     },
+    "Reader study": {
+        "image": "[data-testid='stImage'] img",
+        "question": "[data-testid='stRadio'] >> nth=0",
+        "Commit": "[data-testid='stBaseButton-primary'] >> nth=0",
+    },
+    "Follow-up": {"sum of diameters": CHART},
 }
 """Page -> what it is for, by name: a selector."""
+_OPENED = {"Reader study": "Begin", "Follow-up": "Show an example"}
+"""Page -> what is pressed on it before it has anything to show."""
 _WAIT = 60_000
 Box = dict[str, float]
 """`x`, `y`, `width` and `height` of an element in pixels."""
 
 
 def fold() -> list[Measurement]:
-    """Elements of five pages that are cut, or missing, within 1280 × 720 pixels."""
+    """Elements of seven pages that are cut, or missing, within 1280 × 720 pixels."""
     cut = []
     with staged() as stage, browser() as chromium:
         for name, elements in ELEMENTS.items():
@@ -43,6 +51,9 @@ def fold() -> list[Measurement]:
             settled(page)
             if name == "Diagnose":
                 _diagnose(page, next(stage.dataset.rglob("*.png")))
+            if name in _OPENED:
+                page.get_by_text(_OPENED[name]).first.click(timeout=_WAIT)
+                settled(page)
             cut += [f"{name}: {each}" for each in elements_cut(page, elements)]
             page.context.close()
     total = sum(map(len, ELEMENTS.values()))

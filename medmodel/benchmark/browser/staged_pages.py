@@ -50,6 +50,9 @@ class Stage:
             "Diagnose": f"diagnose?run={first}",
             "Evaluate": f"evaluate?run={first}",
             "Compare": f"compare?runs={both}",
+            "Reader study": f"read?run={first}",
+            "Follow-up": "follow_up",
+            "Batch prediction": f"batch?run={first}",
             "How the network sees": f"network?run={first}",
             "Status": "status",
         }
