@@ -160,7 +160,7 @@ class TimeLeft:
         known = measured if measured.enough else _Measured()
         rate = (guess + known.seconds) / (1 + known.units)
         left = rate * (self._total - self._done)
-        if self._first is None:
+        if self._first is None and self._done < self._total:
             left += pace * part.start
         return max(left - (now - self._moved), _OVERDUE * left)
 

@@ -64,6 +64,14 @@ for column, (title, text, page, label, icon) in zip(st.columns(3), STEPS, strict
         kind = "primary" if page == upcoming else "secondary"
         if st.button(label, type=kind, icon=icon):
             st.switch_page(page)
+# On a projector the menu's foot, with its button, is below the first screen.
+st.caption(
+    _(
+        "Before an audience: the key **P**, or **Present** at the foot of the menu, "
+        "shows one thing large. Arrow keys go through a demo, **?** shows all keys, "
+        "and phones in the room may follow."
+    )
+)
 if not found:
     st.caption(
         _(

@@ -228,3 +228,66 @@ def test_speeds_of_whole_phases_of_earlier_versions_are_not_taken_for_an_images(
     of_earlier_versions["pilot-efficientnet_lite0"] = 65.0
     (tmp_path / "speeds.json").write_text(json.dumps(of_earlier_versions))
     assert time_plan(config, 1000, tmp_path).whole == guess
+
+
+RECORDED = (
+    ("checking", 0.2, 3.1, 480),
+    ("pilot", 3.3, 43.0, 1560),
+    ("preparing", 43.0, 46.9, 480),
+    ("features", 46.9, 51.6, 480),
+    ("training", 51.8, 73.1, 60),
+    ("copies", 75.4, 94.1, 0),
+    ("evaluating", 94.1, 98.1, 168),
+    ("reference", 98.9, 101.0, 21),
+)
+"""Phases of a first run of the recipe "Instant" on 480 images: from, to, and units."""
+CACHED = ("checking", "preparing", "features")
+
+
+def replayed(
+    folder: Path, slower: float = 1.0, cached: tuple[str, ...] = ()
+) -> list[tuple[float, float]]:
+    """(seconds that were left, seconds that were said) each half second of a run.
+
+    Args:
+        folder: The workspace, with the speeds of the runs before.
+        slower: How much longer each phase takes than recorded.
+        cached: Phases whose results are there already.
+    """
+    clock, now, looks = Clock(), 0.0, []
+    plan = time_plan(config_for("instant", "/data/lungs"), 480, folder)
+    plan = TimeLeft(plan.parts, folder / time_left.FILE, clock)
+    for phase, begin, end, total in RECORDED:
+        plan.progress(phase, total if phase in cached else 0, total)
+        seconds = 0.0 if phase in cached else slower * (end - begin)
+        reports = max(min(total, 60), 1)
+        for report in range(reports):
+            for _ in range(ticks := max(int(2 * seconds / reports), 1)):
+                clock.now += seconds / reports / ticks
+                looks.append((clock.now, plan.now()[0] or 0.0))
+            if total and phase not in cached:
+                plan.progress(phase, round(total * (report + 1) / reports), total)
+        now = clock.now
+    plan.finish()
+    return [(now - at, left) for at, left in looks]
+
+
+@pytest.mark.parametrize("slower", [0.5, 1.0, 1.5, 3.0])
+@pytest.mark.parametrize("cached", [(), CACHED])
+def test_from_a_third_on_the_time_left_is_right_on_a_busier_machine_too(
+    tmp_path: Path, slower: float, cached: tuple[str, ...]
+) -> None:
+    replayed(tmp_path)
+    looks = replayed(tmp_path, slower, cached)
+    whole = looks[0][0]
+    counted = [(true, said) for true, said in looks if 2 <= true <= whole * 2 / 3]
+    right = [true / 1.5 <= said <= true * 1.5 for true, said in counted]
+    assert sum(right) >= 0.95 * len(right)
+
+
+def test_of_a_first_run_the_guesses_are_of_the_right_size(tmp_path: Path) -> None:
+    looks = replayed(tmp_path)
+    whole = looks[0][0]
+    counted = [(true, said) for true, said in looks if 2 <= true <= whole * 2 / 3]
+    right = [true / 1.5 <= said <= true * 1.5 for true, said in counted]
+    assert sum(right) >= 0.8 * len(right)
