@@ -64,6 +64,8 @@ SETTINGS: list[Setting] = [
         for n in (3, 4, 10, 24, 40, 80, 160)
     ),
     *(Setting("rare", (0.85, 0.15), patients=n) for n in (100, 240)),
+    *(Setting("sure", (0.5, 0.5), n, separation=1.5, sharpness=3.0) for n in (32, 220)),
+    Setting("unsure", (0.5, 0.5), 220, separation=1.5, sharpness=0.6),
 ]
 """From the fewest images and patients on; of 3 and 4 patients no interval is given."""
 LEADS = (0.0, 0.3, 0.8)

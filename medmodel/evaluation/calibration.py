@@ -112,20 +112,40 @@ def calibration_error(
     score, right = confidence(data, position)
     n = len(score)
     number = bin_numbers(score, bins)
+    count = np.bincount(number, minlength=bins)
+    used = np.maximum(count, 1)
+    claimed = np.bincount(number, weights=score, minlength=bins) / used
     gaps = np.bincount(number, weights=right - score, minlength=bins) / n
     value = float(np.abs(gaps).sum())
-    noise = _noise(score, right, number, data.patients, bins)
-    if value < 1e-12:
-        return Estimate(
-            0.0, 0.0, float(np.quantile(np.abs(noise).sum(axis=1), 0.95)), n
-        )
+    chance = _chance_draws(score, right, number, data.patients, bins)
+    # What would be seen at each size of the gaps: shape (sizes, draws).
     sizes = np.linspace(0, 1, 21)
-    # What would be seen at each size: shape (sizes, draws).
-    seen = np.array([np.abs(size * gaps + noise).sum(axis=1) for size in sizes])
+    # A bin without an error is not certain: one image more, as it was claimed.
+    off = gaps * n / (used + 1)
+    seen = np.array(
+        [
+            np.abs(size * gaps + chance * _deviation(count, claimed, size * off)).sum(1)
+            for size in sizes
+        ]
+    )
+    if value < 1e-12:
+        return Estimate(0.0, 0.0, float(np.quantile(seen[0], 0.95)), n)
     # 98 instead of 97.5 %: the gaps' shape is itself taken from these images.
     low = np.interp(value, np.quantile(seen, 0.98, axis=1), sizes) * value
     middle, high = np.quantile(seen[-1], [0.5, 0.975])
     return Estimate(value, float(low), min(value + float(high - middle), 1.0), n)
+
+
+def _deviation(
+    count: NDArray[np.intp], claimed: NDArray[np.float64], off: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Standard deviation of each bin's gap, where shares are so far off their scores.
+
+    It is of the share of right images in a bin, and of how many images fall into it.
+    """
+    share, n = claimed + off, count.sum()
+    variance = share * (1 - share) + off**2 * (1 - count / n)
+    return np.sqrt(count * np.maximum(variance, 0.0)) / n
 
 
 def weighted_calibration_error(data: Predictions, weights: Weights) -> Weights:
@@ -207,38 +227,34 @@ def mean_loss(
     return Estimate(mean, mean / factor, max(min(mean * factor, worst), mean), n)
 
 
-def _noise(
+def _chance_draws(
     score: NDArray[np.floating],
     right: NDArray[np.bool_],
     number: NDArray[np.intp],
     patients: NDArray[np.intp] | None,
     bins: int,
 ) -> NDArray[np.float64]:
-    """Chance deviations of the bins' gaps, shape `(draws, bins)`; always the same."""
-    n = len(score)
-    count = np.bincount(number, minlength=bins)
-    claimed = np.bincount(number, weights=score, minlength=bins)
-    came = np.bincount(number, weights=right, minlength=bins)
-    used = np.maximum(count, 1)
-    # Halfway between claim and outcome: a bin without an error is not certain.
-    chance = (came + claimed) / (2 * used)
-    deviation = np.sqrt(count * chance * (1 - chance)) / n
-    rng = np.random.default_rng(0)
-    draws = rng.standard_normal((_DRAWS, bins))
+    """Chance deviations of the bins' gaps, shape `(draws, bins)`; always the same.
+
+    In units of the deviation of independent images.
+    """
+    draws = np.random.default_rng(0).standard_normal((_DRAWS, bins))
     if patients is None:
-        return draws * deviation
+        return draws
+    n = len(score)
     residual = right - score
-    centred = (residual - ((came - claimed) / used)[number]) / n
+    count = np.maximum(np.bincount(number, minlength=bins), 1)
+    means = np.bincount(number, weights=residual, minlength=bins) / count
+    centred = (residual - means[number]) / n
     sums = np.zeros((int(patients.max()) + 1, bins))
     np.add.at(sums, (patients, number), centred)
     covariance = sums.T @ sums
     plain = np.bincount(number, weights=centred**2, minlength=bins)
     effect = np.maximum(np.diag(covariance) / np.maximum(plain, 1e-300), 1.0)
-    scale = deviation * np.sqrt(effect)
     root = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     correlation = covariance / np.outer(root, root)
     # A bin with one image, or with images that all miss alike, varies as well.
     np.fill_diagonal(correlation, 1.0)
     values, vectors = np.linalg.eigh(correlation)
     together = draws @ (vectors * np.sqrt(np.maximum(values, 0))).T
-    return together * scale
+    return together * np.sqrt(effect)

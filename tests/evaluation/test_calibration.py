@@ -157,7 +157,7 @@ def test_temperature_is_kept(tmp_path: Path) -> None:
 def test_calibration_error_of_a_fixed_split() -> None:
     found = calibration_error(honest(300, 7, sharpness=1.8))
     assert found.value == pytest.approx(0.126773, abs=1e-6)
-    assert (found.low, found.high) == pytest.approx((0.070902, 0.170450), abs=1e-6)
+    assert (found.low, found.high) == pytest.approx((0.069483, 0.173681), abs=1e-6)
 
 
 def test_images_that_balance_each_other_make_nothing_surer() -> None:
@@ -185,7 +185,7 @@ def test_a_bin_with_one_image_varies_though_patients_are_known() -> None:
     right = single.predicted == single.truth
     bins = calibration.bin_numbers(scores)
     noise = [
-        calibration._noise(scores, right, bins, each.patients, 10)
+        calibration._chance_draws(scores, right, bins, each.patients, 10)
         for each in (single, people)
     ]
     for at in (5, 6):
@@ -199,8 +199,26 @@ def test_images_of_a_patient_that_miss_alike_count_as_one(images: int) -> None:
     right = np.repeat(np.arange(200 // images) % 2 == 0, images)
     bins = calibration.bin_numbers(scores)
     patients = np.repeat(np.arange(200 // images), images)
-    alone = calibration._noise(scores, right, bins, None, 10)[:, 7].std()
-    together = calibration._noise(scores, right, bins, patients, 10)[:, 7].std()
+    alone = calibration._chance_draws(scores, right, bins, None, 10)[:, 7].std()
+    together = calibration._chance_draws(scores, right, bins, patients, 10)[:, 7].std()
     assert together / alone == pytest.approx(np.sqrt(images), rel=0.05)
-    # (100 outcomes + 150 claimed) / 400 = 0.625: √(0.625 × 0.375 / 200) = 0.0342.
-    assert alone == pytest.approx(0.0342, rel=0.05)
+    assert alone == pytest.approx(1, rel=0.05)
+
+
+def test_deviation_of_a_gap_by_hand() -> None:
+    """Half of the images of one bin of four: its share 0.9 - 0.2, all others' 0.6."""
+    count, claimed = np.array([2, 0, 2]), np.array([0.9, 0.0, 0.6])
+    off = np.array([-0.2, 0.0, 0.0])
+    found = calibration._deviation(count, claimed, off)
+    one = math.sqrt(2 * (0.7 * 0.3 + 0.2**2 * 0.5)) / 4
+    assert found == pytest.approx([one, 0, math.sqrt(2 * 0.6 * 0.4) / 4])
+
+
+def test_the_error_of_an_overconfident_model_is_covered() -> None:
+    """Bins that claim 0.95 and hold 0.8 vary as 0.8 does, not as what lies between."""
+    truth = calibration_error(honest(100_000, 0, sharpness=2.5)).value
+    held = 0
+    for seed in range(60):
+        found = calibration_error(honest(1000, seed + 1, sharpness=2.5))
+        held += found.low <= truth <= found.high
+    assert held >= 55
