@@ -262,6 +262,7 @@ async def _background() -> None:
     await asyncio.to_thread(_attempt, _remove_leftovers)
     await asyncio.to_thread(_attempt, _draw_samples)
     await asyncio.to_thread(_attempt, _look_at_queue)
+    await asyncio.to_thread(_attempt, _go_on_with_sweeps)
     await asyncio.to_thread(_attempt, _warm_predictor)
     await asyncio.to_thread(_attempt, _warm_sandbox)
     await asyncio.to_thread(_attempt, _warm_imports)
@@ -291,11 +292,13 @@ def _draw_samples() -> None:
 
 def _remove_leftovers() -> None:
     from medmodel.data import importing
+    from medmodel.model_import import task
     from medmodel.server import uploads
 
     RunStore().remove_leftovers()
     RunStore(place=BATCHES).remove_leftovers()
     importing.remove_leftovers()
+    task.remove_leftovers()
     uploads.remove_abandoned()
 
 
@@ -305,6 +308,12 @@ def _remove_expired() -> None:
 
 def _look_at_queue() -> None:
     queue.ensure_worker(RunStore())
+
+
+def _go_on_with_sweeps() -> None:
+    from medmodel.sweeps.sweep import keep_going
+
+    keep_going()
 
 
 def _warm_predictor() -> None:

@@ -184,6 +184,20 @@ def test_drive_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [t.state for t in sweep.results.trials] == ["done", "done"]
 
 
+def test_what_a_restart_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(
+        background.BackgroundTask, "start", lambda self: started.append(self.folder)
+    )
+    sweep = begun()
+    started.clear()
+    for phase, starts in (("running", 1), ("finished", 0), ("failed", 0)):
+        sweep.task.write(phase)
+        sweeps.keep_going()
+        assert len(started) == starts
+        started.clear()
+
+
 def test_only_known_sweeps_are_opened(tmp_path: Path) -> None:
     sweep = begun()
     assert sweeps.get_sweep(sweep.id) == sweep and sweeps.list_sweeps() == [sweep]
