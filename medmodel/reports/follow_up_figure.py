@@ -37,12 +37,14 @@ def follow_up_figure(visits: Sequence[Visit]) -> Figure:
             (_("partial response"), (1 - RESPONSE) * sums[0]),
             (_("progression"), max((1 + PROGRESSION) * min(sums), min(sums) + 5)),
         )
+        lower = min(height for _text, height in limits)
         for text, height in limits:
             drawing.add_hline(
                 height,
                 line={"color": GREY, "dash": "dot"},
                 annotation_text=text,
-                annotation_position="top left",
+                # Two that lie close would lie on each other.
+                annotation_position=("bottom left" if height == lower else "top left"),
             )
         drawing.update_yaxes(range=[0, 1.15 * max(*sums, limits[1][1])])
     drawing.update_yaxes(title=_("Sum of diameters in mm"))

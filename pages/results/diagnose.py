@@ -60,7 +60,7 @@ MOST_MODELS = 4
 # So many models also say how sure they are; more are for a glance.
 _CLOSELY = 2
 # Letters that the lists of models have room for.
-_WIDEST = 42
+_WIDEST = 38
 
 
 def get_cases(run: Run) -> list[Case]:

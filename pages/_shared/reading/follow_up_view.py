@@ -37,24 +37,33 @@ def show_follow_up() -> None:
     """A table to fill in, and what follows from it; kept while the session lasts."""
     with errors_shown():
         names, nodes = _ask_lesions()
-        table = _ask_diameters(names)
+        # Side by side the answer stands on a projector's first screen.
+        left, right = st.columns([1.2, 1], gap="medium")
+        with left:
+            table = _ask_diameters(names)
+            error = _ask_repeatability()
         days, lesions, new = read_table(table, names, nodes)
-        error = st.slider(
-            _("Repeatability of a diameter in %"),
-            0,
-            30,
-            round(100 * REPEATABILITY),
-            help=_(
-                "By how much two measurements of the same lesion differ, 95 times of "
-                "100. Same-day repeat CT of lung lesions: about 7 % (Zhao et al., "
-                "Radiology 2009)."
-            ),
-        )
         if len(days) < 2:
-            st.info(_("Fill in two dates at least; the first one is the baseline."))
+            right.info(_("Fill in two dates at least; the first one is the baseline."))
             return
         visits = assess(days, lesions, new, error / 100)
+        with right:
+            _show_last(visits)
         _show_visits(visits)
+
+
+def _ask_repeatability() -> int:
+    return st.slider(
+        _("Repeatability of a diameter in %"),
+        0,
+        30,
+        round(100 * REPEATABILITY),
+        help=_(
+            "By how much two measurements of the same lesion differ, 95 times of "
+            "100. Same-day repeat CT of lung lesions: about 7 % (Zhao et al., "
+            "Radiology 2009)."
+        ),
+    )
 
 
 def _ask_lesions() -> tuple[list[str], list[str]]:
@@ -135,11 +144,13 @@ def read_table(
     return days, lesions, [bool(value) and not pd.isna(value) for value in rows[_NEW]]
 
 
-def _show_visits(visits: Sequence[Visit]) -> None:
-    last = visits[-1]
-    st.markdown(f"### {plain(last_sentence(last))}")
+def _show_last(visits: Sequence[Visit]) -> None:
+    st.markdown(f"### {plain(last_sentence(visits[-1]))}")
     drawing = follow_up_figure(visits)
     show_figure(drawing, _TABLE, _("Sum of diameters over time"))
+
+
+def _show_visits(visits: Sequence[Visit]) -> None:
     table = visits_table(visits)
     st.dataframe(table, hide_index=True, width="stretch")
     st.caption(
