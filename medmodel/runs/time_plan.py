@@ -16,9 +16,8 @@ _STEP_PIXEL = 4e-7
 _BUILD = 3.0
 """Seconds until a network is built, or read, and has answered for the first time."""
 _HEAD_PASS = 7e-4
-_PILOT_IMAGES, _PILOT_COST = 750, 4
-"""Images of the pilot at most, and what trying an image at both sizes costs, in images
-of 128 by 128 pixels."""
+_PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0075
+"""Images of the pilot at most, units of trying one at both sizes, seconds for a unit."""
 _COPIES = 0.02
 _FITTED, _JUDGED, _CROSS_FITTED, _FEWEST_FOLDS = 1000, 400, 6000, 5
 """Images of the out-of-distribution detector, and how its cross-fit is divided."""
@@ -42,7 +41,7 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     parts = [Part("checking", images, _CHECK, "checking")]
     if config.training == "frozen" and not config.size:
         tried = _PILOT_COST * min(images, _PILOT_IMAGES)
-        parts.append(Part("pilot", tried, _FEATURES, f"trying-{config.model}", _BUILD))
+        parts.append(Part("pilot", tried, _PILOT_UNIT, f"trying-{config.model}"))
     parts.append(Part("preparing", images, _PREPARE, f"preparing-{side}"))
     if config.training != "scratch" and not config.segments:
         key = f"features-{network}"

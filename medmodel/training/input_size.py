@@ -92,12 +92,13 @@ def choose_size(
         return choice
     rows = sorted(_drawn(table, run.config.seed))
     pilot = table.iloc[rows].reset_index(drop=True)
-    costs = [round(len(rows) * (size / USUAL) ** 2) for size in (smaller, larger)]
+    done, total = 0, sum(_cost(len(rows), size) for size in (smaller, larger))
     losses = {}
-    for size, before in ((smaller, 0), (larger, costs[0])):
-        job = _told(reporter, size, (before, sum(costs)), len(rows))
+    for size in (smaller, larger):
+        job = _told(reporter, size, (done, total), len(rows))
         losses[size] = _pilot(run, reporter, index, (pilot, size), job)
-    reporter.progress("pilot", sum(costs), sum(costs))
+        done += _cost(len(rows), size)
+        reporter.progress("pilot", done, total)
     size_choice = larger_if_better(losses)
     write_json(cache, size_choice)
     return size_choice
@@ -153,6 +154,14 @@ def _usual_side(index: Index) -> float:
     return float(np.median(index.readable[["width", "height"]].max(axis=1)))
 
 
+def _cost(images: int, size: int) -> int:
+    """What trying a size costs, in units of a small image's way through the network.
+
+    To prepare an image and to learn from it takes about as long as that.
+    """
+    return round(images * (2 + (size / USUAL) ** 2))
+
+
 def _told(
     reporter: StatusWriter, size: int, place: tuple[int, int], images: int
 ) -> Job:
@@ -161,14 +170,17 @@ def _told(
     Args:
         reporter: Told about progress.
         size: In pixels.
-        place: What the sizes before it cost, and all sizes, in images of `USUAL` size.
+        place: What the sizes before it cost, and all sizes, see `_cost`.
         images: How many images are tried.
     """
     before, total = place
 
     def progress(phase: str, done: int, count: int) -> None:
-        finished = done if phase == "features" else 0
-        cost = round(finished * (size / USUAL) ** 2)
+        cost = 0
+        if phase == "preparing":
+            cost = done
+        elif phase == "features":
+            cost = images + round(done * (size / USUAL) ** 2)
         reporter.progress("pilot", min(before + cost, total), total)
         reporter.update(
             message=_("Trying {side} px on {images} images.", side=size, images=images)

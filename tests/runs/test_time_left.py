@@ -232,7 +232,7 @@ def test_speeds_of_whole_phases_of_earlier_versions_are_not_taken_for_an_images(
 
 RECORDED = (
     ("checking", 0.2, 3.1, 480),
-    ("pilot", 3.3, 43.0, 1560),
+    ("pilot", 3.3, 43.0, 3096),
     ("preparing", 43.0, 46.9, 480),
     ("features", 46.9, 51.6, 480),
     ("training", 51.8, 73.1, 60),

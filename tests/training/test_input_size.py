@@ -132,13 +132,16 @@ def test_the_pilot_is_one_phase_in_which_large_images_count_more(
     run = RunStore().create(config_for("instant", str(class_folders)))
     reporter = Progress(run)
     with reporter:
-        for size, before in ((128, 0), (224, 20)):
-            job = input_size._told(reporter, size, (before, 81), 20)
+        for size, before in ((128, 0), (224, 60)):
+            job = input_size._told(reporter, size, (before, 161), 20)
+            job.progress("listing", 3, 20)
             job.progress("preparing", 20, 20)
             job.progress("features", 10, 20)
             job.progress("features", 20, 20)
-    done = [0, 10, 20, 20, 51, 81]  # (224 / 128) ** 2 is 3.06
-    assert reporter.told == [("pilot", images, 81) for images in done]
+    # 20 to prepare, 20 through the network and 20 to learn; (224 / 128) ** 2 is 3.06.
+    done = [0, 20, 30, 40, 60, 80, 111, 141]
+    assert reporter.told == [("pilot", units, 161) for units in done]
+    assert [input_size._cost(20, size) for size in (128, 224)] == [60, 101]
 
 
 @pytest.mark.parametrize(
