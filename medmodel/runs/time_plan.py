@@ -17,7 +17,7 @@ _BUILD = 3.0
 """Seconds until a network is built, or read, and has answered for the first time."""
 _HEAD_PASS = 7e-4
 _PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0075
-"""Images of the pilot at most, units of trying one at both sizes, seconds for a unit."""
+"""Images of the pilot at most, units to try one at both sizes, seconds for a unit."""
 _COPIES = 0.02
 _FITTED, _JUDGED, _CROSS_FITTED, _FEWEST_FOLDS = 1000, 400, 6000, 5
 """Images of the out-of-distribution detector, and how its cross-fit is divided."""
