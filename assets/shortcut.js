@@ -1,5 +1,7 @@
 // Tells the page that a key or a chord such as Ctrl+Enter was pressed.
 const listeners = new WeakMap();
+// What Enter is for already.
+const TAKES = "button, a, summary, textarea, [role=button], [role=option], [role=combobox]";
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
@@ -8,12 +10,15 @@ export default function (component) {
   const pressed = (event) => {
     if (event.repeat || event.key.toLowerCase() !== key) return;
     if (event.ctrlKey !== wanted.includes("ctrl") || event.altKey || event.metaKey) return;
+    const target = event.composedPath()[0];
+    if (!wanted.length && target instanceof Element && target.closest(TAKES)) return;
     event.preventDefault();
     setTriggerValue("pressed", true);
   };
   const before = listeners.get(parentElement);
-  if (before) document.removeEventListener("keydown", before);
+  // On the way down: a focused radio button lets no key pass on its way up.
+  if (before) document.removeEventListener("keydown", before, true);
   listeners.set(parentElement, pressed);
-  document.addEventListener("keydown", pressed);
-  return () => document.removeEventListener("keydown", pressed);
+  document.addEventListener("keydown", pressed, true);
+  return () => document.removeEventListener("keydown", pressed, true);
 }

@@ -99,7 +99,11 @@ def open_image(
 
 
 def ask(
-    function: str, source: DataFile | bytes, name: str, **arguments: Any
+    function: str,
+    source: DataFile | bytes,
+    name: str,
+    seconds: int = sandbox.PAGE_SECONDS,
+    **arguments: Any,
 ) -> dict[str, Any]:
     """Runs `function(data, name, file, **arguments)` in the sandbox.
 
@@ -107,6 +111,7 @@ def ask(
         function: As in `sandbox.ask`; it finds the file's content by `content`.
         source: A file of a data set, or a file's content.
         name: What to call it in messages; "" for the file's name.
+        seconds: Wall time until it is given up.
         **arguments: Must survive JSON.
 
     Raises:
@@ -123,7 +128,7 @@ def ask(
             function,
             data,
             name,
-            seconds=sandbox.PAGE_SECONDS,
+            seconds=seconds,
             file=[str(file.folder), file.sample] if file else None,
             **arguments,
         )
