@@ -23,8 +23,9 @@ from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.imaging import untrusted
 from medmodel.imaging.decoded_image import DecodeOptions
+from medmodel.imaging.dicom.value_units import ACTIVITY, HOUNSFIELD, SUV
 from medmodel.imaging.untrusted import DataFile
-from medmodel.language import _
+from medmodel.language import N_, _
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -36,6 +37,15 @@ DESCRIPTION = "Model report, not for clinical use"
 _IDENTIFYING = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 _STUDY = ("StudyID", "StudyDate", "StudyTime", "AccessionNumber")
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+PATIENT = {
+    "PatientName": N_("Patient's name"),
+    "PatientID": N_("Patient ID"),
+    "PatientBirthDate": N_("Date of birth"),
+    "PatientSex": N_("Sex"),
+    "StudyDate": N_("Study date"),
+    "AccessionNumber": N_("Accession number"),
+}
+"""Element -> what a report on paper calls it."""
 _PHYSICIAN = ("ReferringPhysicianName",)
 _REMOVED = ("PatientIdentityRemoved", "DeidentificationMethod")
 _LONGEST_MEANING = 64
@@ -45,8 +55,9 @@ UNITS = {
     "mm2": ("mm2", "square millimeter"),
     "deg": ("deg", "degree"),
     "1": ("1", "no units"),
-    "HU": ("[hnsf'U]", "Hounsfield unit"),
-    "SUVbw": ("g/ml{SUVbw}", "Standardized Uptake Value body weight"),
+    HOUNSFIELD: ("[hnsf'U]", "Hounsfield unit"),
+    SUV: ("g/ml{SUVbw}", "Standardized Uptake Value body weight"),
+    ACTIVITY: ("Bq/ml", "Becquerels/milliliter"),
 }
 """Unit of a number -> its code in UCUM and what that means; any other has none."""
 
@@ -58,7 +69,7 @@ class ReportedShape:
     Args:
         name: What its owner calls it.
         kind: line, ellipse, polygon or angle.
-        points: In columns and rows of the file, from its upper left corner.
+        points: As in `shapes.Shape`, in pixels of the image as it is shown.
         numbers: Name of a number -> value and unit, a key of `UNITS`.
     """
 
@@ -78,6 +89,7 @@ class DicomFacts:
         predicted: The predicted class; "" where it is withheld.
         scores: Class -> probability, from 0 to 1.
         shapes: What was measured.
+        shown_size: Width and height of the image as it is shown, in pixels.
         text: What the reader wrote; "" for nothing.
         created: Seconds since 1970.
         identified: Whether patient and study are named, and the image is referred to
@@ -89,6 +101,7 @@ class DicomFacts:
     predicted: str
     scores: dict[str, float]
     shapes: Sequence[ReportedShape]
+    shown_size: Sequence[int]
     text: str
     created: float
     identified: bool = False
@@ -158,7 +171,7 @@ def write_report(
     data, _options = untrusted.content(data, file, options)
     shapes = [ReportedShape(**shape) for shape in facts["shapes"]]
     given = DicomFacts(**facts | {"shapes": shapes})
-    image = _evidence(data, name, given)
+    image = _evidence(data, name, given.identified)
     report = ComprehensiveSR(
         evidence=[image],
         content=_content(image, frame, given),
@@ -189,11 +202,36 @@ def write_pdf(
     """What the sandbox runs for `encapsulated_pdf`: the file."""
     data, _options = untrusted.content(data, file, options)
     given = DicomFacts(**facts)
-    image = _evidence(data, name, given)
+    image = _evidence(data, name, given.identified)
     return {"file": _bytes(_document(image, pdf.encode("latin-1"), given))}
 
 
-def _evidence(data: bytes, name: str, facts: DicomFacts) -> Dataset:
+def patient_rows(source: DataFile | bytes, name: str) -> list[tuple[str, str]]:
+    """What a report on paper says of patient and study; empty values are left out.
+
+    Takes the arguments of `structured_report` and raises what it raises.
+    """
+    answer = untrusted.ask(
+        f"{__name__}:read_patient",
+        source,
+        name,
+        sandbox.SECONDS,
+        options=DecodeOptions()._asdict(),
+    )
+    values = answer["patient"]
+    return [(_(title), values[k]) for k, title in PATIENT.items() if values[k]]
+
+
+def read_patient(
+    data: bytes, name: str, file: tuple[str, str] | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """What the sandbox runs for `patient_rows`."""
+    data, _options = untrusted.content(data, file, options)
+    image = _evidence(data, name, identified=True)
+    return {"patient": {k: str(image.get(k) or "") for k in PATIENT}}
+
+
+def _evidence(data: bytes, name: str, identified: bool) -> Dataset:
     """Patient, study and image of the source: what a report refers to."""
     from pydicom import Dataset, dcmread
     from pydicom.errors import InvalidDicomError
@@ -218,12 +256,12 @@ def _evidence(data: bytes, name: str, facts: DicomFacts) -> Dataset:
     burned_in = str(header.get("BurnedInAnnotation") or "")
     image.BurnedInAnnotation = "NO" if burned_in == "NO" else "YES"
     for keyword in (*_IDENTIFYING, *_STUDY, *_PHYSICIAN):
-        value = header.get(keyword) if facts.identified else None
+        value = header.get(keyword) if identified else None
         setattr(image, keyword, value if value is not None else "")
     for keyword in _UIDS:
-        uid = header.get(keyword) if facts.identified else None
+        uid = header.get(keyword) if identified else None
         setattr(image, keyword, uid or generate_uid())
-    if not facts.identified:
+    if not identified:
         image.PatientIdentityRemoved = "YES"
         image.DeidentificationMethod = f"{NAME}: patient and study left out"
     return image
@@ -283,7 +321,10 @@ def _groups(image: Dataset, frame: int, facts: DicomFacts) -> list[Any]:
                 relationship_type=sr.RelationshipTypeValues.CONTAINS,
             )
         )
-    return [answer, *(_shape_group(image, frames, each) for each in facts.shapes)]
+    shapes = [
+        _shape_group(image, frames, each, facts.shown_size) for each in facts.shapes
+    ]
+    return [answer, *shapes]
 
 
 def _evaluations(facts: DicomFacts) -> list[Any]:
@@ -295,13 +336,20 @@ def _evaluations(facts: DicomFacts) -> list[Any]:
     return [sr.QualitativeEvaluation(predicted, _code("class", facts.predicted))]
 
 
-def _shape_group(image: Dataset, frames: list[int] | None, shape: ReportedShape) -> Any:
+def _shape_group(
+    image: Dataset,
+    frames: list[int] | None,
+    shape: ReportedShape,
+    shown_size: Sequence[int],
+) -> Any:
     """A shape's numbers, each inferred from its place on the image."""
     from highdicom import sr
 
     source = sr.SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID, frames)
+    # As it is shown an image may be larger, so that its pixels are square.
+    points = graphic_data(shape) * ((image.Columns, image.Rows) / np.array(shown_size))
     graphic_type = "ELLIPSE" if shape.kind == "ellipse" else "POLYLINE"
-    place = sr.CoordinatesForMeasurement(graphic_type, graphic_data(shape), source)
+    place = sr.CoordinatesForMeasurement(graphic_type, points, source)
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(shape.name),
         source_images=[

@@ -1,4 +1,4 @@
-"""A page of paper as PDF: text in any script, tables and small drawings, as vectors.
+"""Pages of paper as PDF: text in any script, tables and small drawings, as vectors.
 
 The same content makes the same bytes. Letters come from DejaVu Sans, which is embedded;
 Chinese, Japanese and Korean ones from the fonts that PDF readers bring along. What
@@ -34,7 +34,7 @@ _UNIT = re.compile(rf"\s*(?:[{_OPENING}]*[{_EAST}]|[^\s{_EAST}]+)[{_CLOSING}]*")
 
 
 class PdfCanvas:
-    """One page that is written from top to bottom.
+    """A page that is written from top to bottom, and more of them where asked for.
 
     Args:
         title: What the file calls itself.
@@ -95,6 +95,23 @@ class PdfCanvas:
         self._canvas.setStrokeColor(ink)
         self._canvas.setLineWidth(0.8)
         self._canvas.rect(x, y, width, height, stroke=1, fill=0)
+
+    def need(self, height: float) -> None:
+        """Goes on on a new page where so much does not fit on this one."""
+        if self.y - height < MARGIN:
+            self._canvas.showPage()
+            self.y = HEIGHT - MARGIN
+
+    def image(self, png: bytes, x: float, top: float, side: float) -> float:
+        """An image whose longer side is `side`; returns its height."""
+        from reportlab.lib.utils import ImageReader
+
+        image = ImageReader(io.BytesIO(png))
+        width, height = image.getSize()
+        scale = side / max(width, height)
+        size = width * scale, height * scale
+        self._canvas.drawImage(image, x, top - size[1], *size)
+        return float(size[1])
 
     def cell(
         self, x: float, y: float, width: float, height: float, depth: float

@@ -44,6 +44,7 @@ from pages._shared.prediction.prediction_view import (
     show_probabilities,
     show_saliency,
 )
+from pages._shared.prediction.report_view import show_report
 from pages._shared.prediction.risk_view import show_risk
 from pages._shared.prediction.scan_view import choose_frame
 from pages._shared.prediction.segmentation_view import dice_sentence, show_outlined
@@ -250,6 +251,8 @@ def show_alone(answer: Answer) -> None:
                 show_verdict(answer)
             show_set(answer)
         show_risk(answer)
+    with errors_shown():
+        show_report(answer, shown)
     show_neighbours(answer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from streamlit.testing.v1 import AppTest
 
 from medmodel import predictor
@@ -20,8 +22,10 @@ from medmodel.core.storage import write_json
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_predictions
+from pages._shared.prediction import report_view
 from pages._shared.prediction.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders
+from tests.dicom_files import dicom_bytes, dicom_dataset
 from tests.pages.page import open_page, press, said, work_in
 from tests.tiny_run import make_tiny_run
 
@@ -294,3 +298,57 @@ def test_one_sentence_says_prediction_familiarity_and_what_the_model_is_worth(
     text = said(app)
     assert "resembles the training data is not known" in text
     assert "Model: accuracy" in text and "on 4 test images" in text
+
+
+def reported(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, file: tuple[str, bytes]
+) -> dict[str, Any]:
+    """Switches the report of a file on; what makes each file, by its button."""
+    files: dict[str, Any] = {}
+
+    def gather(make: Any, action: str, **facts: Any) -> Any:
+        files[str(facts.get("what"))] = make
+        return make
+
+    monkeypatch.setattr(report_view, "noted", gather)
+    drop(app, file)
+    (switch,) = [t for t in app.toggle if t.label == "Write a report"]
+    switch.set_value(True).run()
+    assert not app.exception and not app.error
+    return files
+
+
+def test_a_report_of_a_picture(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs[0]
+    app = opened(run)
+    files = reported(app, monkeypatch, (SECRET, pictures(run)[0].read_bytes()))
+    assert [name for name in files if "dcm" in name] == []
+    (text,) = [t for t in app.text_area if t.label == "Your text"]
+    text.set_value("No finding.").run()
+    page = files["case report html"]()
+    assert "No finding." in page and "Smith" not in html.unescape(page)
+    assert first_choices(app)[0].count("Predicted class") and "Predicted class" in page
+    assert files["case report pdf"]().startswith(b"%PDF")
+    names = [t for t in app.toggle if t.label.startswith("Name patient")]
+    names[0].set_value(True).run()
+    assert SECRET in html.unescape(files["case report html"]())
+
+
+def test_a_report_of_a_dicom_file(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs[0]
+    pixels = np.full((40, 60), 90, np.uint8)
+    file = ("x.dcm", dicom_bytes(dicom_dataset(pixels, StudyInstanceUID="1.2.3")))
+    app = opened(run)
+    files = reported(app, monkeypatch, file)
+    report = dcmread(io.BytesIO(files["case report sr.dcm"]()))
+    assert report.Modality == "SR" and "Tester" not in str(report)
+    document = dcmread(io.BytesIO(files["case report pdf.dcm"]()))
+    assert document.EncapsulatedDocument.startswith(b"%PDF")
+    names = [t for t in app.toggle if t.label.startswith("Name patient")]
+    names[0].set_value(True).run()
+    report = dcmread(io.BytesIO(files["case report sr.dcm"]()))
+    assert (str(report.PatientName), report.StudyInstanceUID) == (
+        "Tester^Tilda",
+        "1.2.3",
+    )
+    assert "Tester^Tilda" in files["case report html"]()

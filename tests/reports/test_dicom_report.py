@@ -20,6 +20,7 @@ from medmodel.reports.dicom_report import (
     ReportedShape,
     encapsulated_pdf,
     graphic_data,
+    patient_rows,
     structured_report,
 )
 from tests.dicom_files import dicom_bytes, dicom_dataset
@@ -49,6 +50,7 @@ FACTS = DicomFacts(
     "pneumonia",
     {"normal": 0.1, "pneumonia": 0.9},
     SHAPES,
+    (60, 40),
     "Opacity in the right lower lobe.\nSecond line.",
     time.time(),
 )
@@ -237,6 +239,20 @@ def test_a_pdf_of_odd_length_is_whole() -> None:
     assert opened(encapsulated_pdf(clean, "x", pdf, FACTS)).BurnedInAnnotation == "NO"
     named = replace(FACTS, identified=True)
     assert opened(encapsulated_pdf(clean, "x", pdf, named)).BurnedInAnnotation == "YES"
+
+
+def test_points_are_those_of_the_file_whatever_was_shown() -> None:
+    facts = replace(FACTS, shown_size=(120, 160), shapes=SHAPES[:1])
+    report = opened(structured_report(source(), "x.dcm", -1, facts))
+    (place,) = [item for item in items(report) if item.ValueType == "SCOORD"]
+    assert place.GraphicData == pytest.approx([0.5, 0.5, 5.0, 5.125])
+
+
+def test_the_patient_on_paper() -> None:
+    rows = dict(patient_rows(source(), "x.dcm"))
+    assert rows["Patient's name"] == IDENTITY["PatientName"]
+    assert rows["Study date"] == "20200102" and rows["Patient ID"] == "number-4711"
+    assert "Sex" not in dict(patient_rows(source(PatientSex=None), "x.dcm"))
 
 
 def test_an_ellipse_is_given_by_its_axes_and_a_polygon_closes() -> None:
