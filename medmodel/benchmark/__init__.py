@@ -84,6 +84,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "browser.reading_room.room_200",
         "200 phones answer in a reading room: from sending to the presenter's screen",
     ),
+    "reports": (
+        "case_reports.reports",
+        "DICOM reports of real files: errors that outside validators find",
+    ),
     "contrast": (
         "browser.contrast.contrast",
         "lowest contrast of all texts of all pages, light and dark",

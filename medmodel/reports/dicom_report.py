@@ -8,6 +8,7 @@ report), TID 1501, TID 1410, TID 4019 (algorithm identification); PS3.3 A.35.3
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 from collections.abc import Callable, Sequence
@@ -46,6 +47,11 @@ PATIENT = {
     "AccessionNumber": N_("Accession number"),
 }
 """Element -> what a report on paper calls it."""
+SINGLE_FRAME = tuple(f"1.2.840.10008.5.1.4.1.1.{last}" for last in ("1", "2", "4", "7"))
+"""CR, CT, MR and secondary capture: a reference may name no frame of theirs, even where
+a file has several."""
+NO_IMAGES = ("1.2.840.10008.5.1.4.1.1.481.2",)
+"""RT Dose: has pixels, but no reference in a report may call it an image."""
 _PHYSICIAN = ("ReferringPhysicianName",)
 _REMOVED = ("PatientIdentityRemoved", "DeidentificationMethod")
 _LONGEST_MEANING = 64
@@ -166,14 +172,17 @@ def write_report(
         ImageError: The source is no DICOM image that a report can be about.
     """
     from highdicom.sr import ComprehensiveSR
-    from pydicom.uid import generate_uid
+    from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
     data, _options = untrusted.content(data, file, options)
     shapes = [ReportedShape(**shape) for shape in facts["shapes"]]
     given = DicomFacts(**facts | {"shapes": shapes})
     image = _evidence(data, name, given.identified)
+    # The library copies patient and study of the classes alone that it knows.
+    evidence = copy.deepcopy(image)
+    evidence.SOPClassUID = SecondaryCaptureImageStorage
     report = ComprehensiveSR(
-        evidence=[image],
+        evidence=[evidence],
         content=_content(image, frame, given),
         series_instance_uid=generate_uid(),
         series_number=1,
@@ -187,6 +196,9 @@ def write_report(
         is_final=False,
         is_verified=False,
     )
+    (study,) = report.CurrentRequestedProcedureEvidenceSequence
+    reference = study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    reference.ReferencedSOPClassUID = image.SOPClassUID
     report.SpecificCharacterSet = "ISO_IR 192"
     return {"file": _bytes(report)}
 
@@ -235,36 +247,70 @@ def _evidence(data: bytes, name: str, identified: bool) -> Dataset:
     """Patient, study and image of the source: what a report refers to."""
     from pydicom import Dataset, dcmread
     from pydicom.errors import InvalidDicomError
-    from pydicom.uid import generate_uid
+    from pydicom.uid import UID, generate_uid
 
     try:
         header = dcmread(io.BytesIO(data), stop_before_pixels=True, force=False)
         rows, columns = int(header.Rows), int(header.Columns)
-        sop_class = header.SOPClassUID
-    except (InvalidDicomError, AttributeError, EOFError, ValueError) as error:
+        sop_class = UID(str(header.SOPClassUID))
+    except (InvalidDicomError, AttributeError, EOFError, TypeError, ValueError):
+        sop_class, rows, columns = UID(""), 0, 0
+    if not sop_class.is_valid or sop_class in NO_IMAGES or not rows or not columns:
         raise ImageError(
             _(
-                "{name} lacks what a DICOM report refers to (SOP class, rows, "
-                "columns): download the PDF.",
+                "{name} is no image that a DICOM report can refer to (SOP class, "
+                "rows, columns): download the PDF.",
                 name=name,
             )
-        ) from error
+        )
     image = Dataset()
     image.SOPClassUID, image.Rows, image.Columns = sop_class, rows, columns
-    image.NumberOfFrames = int(header.get("NumberOfFrames") or 1)
-    image.Modality = str(header.get("Modality") or "OT")
-    burned_in = str(header.get("BurnedInAnnotation") or "")
-    image.BurnedInAnnotation = "NO" if burned_in == "NO" else "YES"
+    frames = stored_text(header, "NumberOfFrames")
+    image.NumberOfFrames = int(frames) if frames.isdecimal() else 1
+    clean = stored_text(header, "BurnedInAnnotation") == "NO"
+    image.BurnedInAnnotation = "NO" if clean else "YES"
     for keyword in (*_IDENTIFYING, *_STUDY, *_PHYSICIAN):
-        value = header.get(keyword) if identified else None
-        setattr(image, keyword, value if value is not None else "")
+        value = conforming(header, keyword) if identified else ""
+        setattr(image, keyword, value)
     for keyword in _UIDS:
-        uid = header.get(keyword) if identified else None
-        setattr(image, keyword, uid or generate_uid())
+        uid = UID(stored_text(header, keyword) if identified else "")
+        setattr(image, keyword, uid if uid.is_valid else generate_uid())
     if not identified:
         image.PatientIdentityRemoved = "YES"
         image.DeidentificationMethod = f"{NAME}: patient and study left out"
     return image
+
+
+def stored_text(header: Dataset, keyword: str) -> str:
+    """An element's value as it is stored; "" where it is absent or no value."""
+    try:
+        value = header.get(keyword)
+    except (TypeError, ValueError):  # such as 1A as a number of frames
+        return ""
+    return "" if value is None else str(value).strip()
+
+
+def conforming(header: Dataset, keyword: str) -> str:
+    """An element's value where a new file may have it; else "".
+
+    Dates and times as before DICOM 3.0 (`1997.04.24`, `14:04:38`) are written as now.
+    """
+    from pydicom import config
+    from pydicom.datadict import dictionary_VR
+    from pydicom.valuerep import validate_value
+
+    value, kind = stored_text(header, keyword), dictionary_VR(keyword)
+    value = value.replace(".", "") if kind == "DA" else value
+    value = value.replace(":", "") if kind == "TM" else value
+    try:
+        if kind == "DA" and value:
+            datetime.strptime(value, "%Y%m%d")
+        elif kind == "TM" and value:
+            datetime.strptime(value.partition(".")[0].ljust(6, "0")[:6], "%H%M%S")
+        validate_value(kind, value, config.RAISE)
+    except ValueError:
+        return ""
+    return "" if keyword == "PatientSex" and value not in ("M", "F", "O") else value
 
 
 def _content(image: Dataset, frame: int, facts: DicomFacts) -> Any:
@@ -293,7 +339,7 @@ def _groups(image: Dataset, frame: int, facts: DicomFacts) -> list[Any]:
     """The model's answer about the whole image, then each shape."""
     from highdicom import sr
 
-    multiple = image.NumberOfFrames > 1
+    multiple = image.NumberOfFrames > 1 and image.SOPClassUID not in SINGLE_FRAME
     frames = [max(frame, 0) + 1] if multiple else None
     algorithm = sr.AlgorithmIdentification(
         name=_short(facts.model),

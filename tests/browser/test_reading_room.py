@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from medmodel.evaluation.clinical.reader_study import studies
 from medmodel.runs.run import Run
@@ -118,6 +119,19 @@ def test_a_room_reads_and_sees_the_model(
     assert one.evaluate("Object.keys(localStorage).length") == 0
 
 
+def enter(page: Page, then: str) -> None:
+    """Presses Enter once the page listens, some time after it is drawn."""
+    for _ in range(6):
+        at_rest(page)
+        page.keyboard.press("Enter")
+        try:
+            page.get_by_text(then).first.wait_for(timeout=10_000)
+        except PlaywrightTimeout:
+            continue
+        return
+    page.get_by_text(then).first.wait_for()
+
+
 def test_reader_mode_over_ten_images_by_keys(
     page: Page, app: AppServer, run: Run
 ) -> None:
@@ -135,14 +149,12 @@ def test_reader_mode_over_ten_images_by_keys(
         expect(
             page.get_by_role("button", name="Commit, and show the model")
         ).to_be_enabled()
-        at_rest(page)
-        page.keyboard.press("Enter")
-        page.get_by_text("The model says").wait_for()
+        enter(page, "The model says")
         if number == 3:
             page.reload()
             page.get_by_text("The model says").wait_for()
-        at_rest(page)
-        page.keyboard.press("Enter")
+        following = f"Image {number + 1} of 10" if number < 10 else "Results of 10"
+        enter(page, following)
     page.get_by_role("heading", name="Results of 10 images").wait_for()
     (study,) = studies(run)
     assert study.finished

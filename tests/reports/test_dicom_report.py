@@ -6,13 +6,15 @@ import io
 import shutil
 import subprocess
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pydicom import Dataset, dcmread
+from pydicom import DataElement, Dataset, config, dcmread
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from medmodel.core.errors import ImageError
 from medmodel.reports.dicom_report import (
@@ -23,7 +25,7 @@ from medmodel.reports.dicom_report import (
     patient_rows,
     structured_report,
 )
-from tests.dicom_files import dicom_bytes, dicom_dataset
+from tests.dicom_files import CT, dicom_bytes, dicom_dataset
 
 HASH = "ab" * 32
 SHAPES = (
@@ -182,11 +184,19 @@ def test_nobody_is_named_unless_asked_for(kind: str) -> None:
 def test_it_refers_to_the_image_and_its_frame() -> None:
     facts = replace(FACTS, identified=True)
     pixels = np.zeros((3, 40, 60), np.int16)
-    several = dicom_bytes(dicom_dataset(pixels, **{**IDENTITY, "NumberOfFrames": 3}))
+    several, unlawful = (
+        dicom_bytes(
+            dicom_dataset(
+                pixels, **{**IDENTITY, "NumberOfFrames": 3, "SOPClassUID": sop_class}
+            )
+        )
+        for sop_class in ("1.2.840.10008.5.1.4.1.1.3.1", CT)
+    )
     for data, frame, number in (
         (source(), -1, None),
         (several, 1, 2),
         (several, -1, 1),
+        (unlawful, 1, None),
     ):
         report = opened(structured_report(data, "x.dcm", frame, facts))
         references = [
@@ -219,12 +229,63 @@ def test_names_of_any_length_and_kind() -> None:
 
 
 @pytest.mark.parametrize(
+    ("elements", "kept"),
+    [
+        ({"StudyTime": "14:04:38"}, ("StudyTime", "140438")),
+        ({"StudyTime": "140438.25"}, ("StudyTime", "140438.25")),
+        ({"StudyTime": "1404"}, ("StudyTime", "1404")),
+        ({"StudyTime": "noon"}, ("StudyTime", "")),
+        ({"StudyDate": "1997.04.24"}, ("StudyDate", "19970424")),
+        ({"StudyDate": "00000000"}, ("StudyDate", "")),
+        ({"PatientBirthDate": "19701332"}, ("PatientBirthDate", "")),
+        ({"PatientSex": "ÄÐ"}, ("PatientSex", "")),
+        ({"PatientID": "x" * 65}, ("PatientID", "")),
+        ({"NumberOfFrames": "1A"}, ("PatientID", "number-4711")),
+        ({"StudyInstanceUID": "1..2"}, ("PatientID", "number-4711")),
+        # Retired ultrasound and private classes.
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.6"}, ("PatientID", "number-4711")),
+        ({"SOPClassUID": "2.25.21542543085743296"}, ("PatientID", "number-4711")),
+    ],
+    ids=str,
+)
+def test_headers_that_do_not_conform_make_reports_that_do(
+    elements: dict[str, str], kept: tuple[str, str]
+) -> None:
+    facts = replace(FACTS, identified=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = dicom_dataset(np.zeros((40, 60), np.int16), **IDENTITY)
+        for keyword, value in elements.items():
+            element = DataElement(
+                tag_for_keyword(keyword),
+                dictionary_VR(keyword),
+                value if keyword != "NumberOfFrames" else "1",
+                validation_mode=config.IGNORE,
+            )
+            dataset[keyword] = element
+        data = dicom_bytes(dataset)
+    if "NumberOfFrames" in elements:
+        data = data.replace(b"\x28\0\x08\0IS\x02\x001 ", b"\x28\0\x08\0IS\x02\x001A")
+    report = opened(structured_report(data, "x.dcm", -1, facts))
+    assert str(report.get(kept[0]) or "") == kept[1]
+    (study,) = report.CurrentRequestedProcedureEvidenceSequence
+    reference = study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    wanted = elements.get("SOPClassUID", CT)
+    assert reference.ReferencedSOPClassUID == wanted
+    document = opened(encapsulated_pdf(data, "x.dcm", b"%PDF", facts))
+    assert str(document.get(kept[0]) or "") == kept[1]
+
+
+@pytest.mark.parametrize(
     "data",
-    [b"no DICOM", source(SOPClassUID=None), source(Rows=None), b"\0" * 200],
-    ids=["text", "no class", "no rows", "zeros"],
+    [
+        *(b"no DICOM", source(SOPClassUID=None), source(Rows=None), b"\0" * 200),
+        source(SOPClassUID="1.2.840.10008.5.1.4.1.1.481.2"),
+    ],
+    ids=["text", "no class", "no rows", "zeros", "dose"],
 )
 def test_what_is_no_image_is_told(data: bytes) -> None:
-    with pytest.raises(ImageError, match=r"x\.dcm lacks what a DICOM report"):
+    with pytest.raises(ImageError, match=r"x\.dcm is no image that a DICOM"):
         structured_report(data, "x.dcm", -1, FACTS)
 
 
