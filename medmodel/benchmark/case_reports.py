@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import tempfile
@@ -62,9 +63,8 @@ def reports() -> list[Measurement]:
             except ImageError:
                 refused += 1
                 continue
-            own = set(_errors("dciodvfy", data))
             for kind, file in (("SR", report), ("PDF", document)):
-                for name, problem in _problems(kind, file, own):
+                for name, problem in _problems(kind, file, data):
                     checks[name] += 1
                     errors += [f"{path.name}, {kind}, {name}: {problem}"] * bool(
                         problem
@@ -72,7 +72,7 @@ def reports() -> list[Measurement]:
     counts = ", ".join(f"{name} {count}" for name, count in checks.items())
     note = (
         f"files checked by {counts}; {refused} reports refused in one sentence, as the "
-        f"source names no SOP class or size. {' '.join(errors[:3])}"
+        f"source is no image that they can refer to. {' '.join(errors[:3])}"
     )
     return [at_most("reports", float(len(errors)), 0.0, "errors", note)]
 
@@ -87,10 +87,18 @@ def _files() -> list[Path]:
     return paths[:: max(1, len(paths) // MOST_FILES)]
 
 
-def _problems(kind: str, file: bytes, own: set[str]) -> Iterator[tuple[str, str]]:
-    """Validator and its first error, unless the source has it, too; "" for none."""
+def _problems(kind: str, file: bytes, source: bytes) -> Iterator[tuple[str, str]]:
+    """Validator and its first error; "" for none.
+
+    A value of the source that is wrong there already, such as a UID under which an
+    archive knows the study, is no error of the report.
+    """
     for program in PROGRAMS if kind == "SR" else ("dciodvfy",):
-        errors = [error for error in _errors(program, file) if error not in own]
+        errors = [
+            error
+            for error in _errors(program, file)
+            if not any(text.encode() in source for text in re.findall('"(.+?)"', error))
+        ]
         yield program, (errors or [""])[0]
     if kind == "SR":
         yield "highdicom", _read_by_highdicom(file)

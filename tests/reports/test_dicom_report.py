@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import DataElement, Dataset, config, dcmread
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR
 
 from medmodel.core.errors import ImageError
 from medmodel.reports.dicom_report import (
@@ -122,9 +122,10 @@ def test_outside_readers_find_no_error(
 
 
 def test_highdicom_reads_what_was_measured_and_predicted() -> None:
-    from highdicom.sr import srread
+    from highdicom.sr import MeasurementReport, srread
 
     report = srread(io.BytesIO(structured_report(source(), "x.dcm", -1, FACTS)))
+    assert isinstance(report.content, MeasurementReport)
     answer, *shapes = report.content.get_image_measurement_groups()
     scores = {m.name.meaning: m.value for m in answer.get_measurements()}
     assert scores == {"Model score: normal": 0.1, "Model score: pneumonia": 0.9}
@@ -257,7 +258,7 @@ def test_headers_that_do_not_conform_make_reports_that_do(
         dataset = dicom_dataset(np.zeros((40, 60), np.int16), **IDENTITY)
         for keyword, value in elements.items():
             element = DataElement(
-                tag_for_keyword(keyword),
+                keyword,
                 dictionary_VR(keyword),
                 value if keyword != "NumberOfFrames" else "1",
                 validation_mode=config.IGNORE,
