@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
+from pydicom import dcmread
 
 from medmodel.runs.run import Run
 from tests.browser.conftest import WAIT, AppServer, at_rest, choose, press
 from tests.conftest import draw_class_folders
+from tests.dicom_files import dicom_bytes, dicom_dataset
 from tests.tiny_run import make_tiny_run
 
 pytestmark = pytest.mark.browser
@@ -152,3 +156,31 @@ def test_consent_is_asked_once_per_browser_and_images_stay(
     # A reload is a new session, which has no images; but nobody is asked again.
     expect(page.get_by_text("No image yet")).to_be_visible()
     expect(page.get_by_role("button", name="I understand")).to_have_count(0)
+
+
+def test_a_report_of_a_dicom_file_is_downloaded_and_opens(
+    page: Page, app: AppServer, run: Run
+) -> None:
+    opened(page, app, run)
+    pixels = np.full((40, 60), 90, np.uint8)
+    data = dicom_bytes(dicom_dataset(pixels, StudyInstanceUID="1.2.3"))
+    drop(page, {"name": "x.dcm", "mimeType": "application/dicom", "buffer": data})
+    press(page, page.get_by_text("Write a report"))
+    text = page.get_by_label("Your text")
+    text.fill("Nothing to see.")
+    page.keyboard.press("Control+Enter")
+    at_rest(page)
+    files: dict[str, bytes] = {}
+    for name in ("PDF", "HTML", "DICOM SR", "DICOM PDF"):
+        with page.expect_download() as download:
+            press(page, page.get_by_role("button", name=name, exact=True))
+        files[name] = Path(download.value.path()).read_bytes()
+    assert files["PDF"].startswith(b"%PDF")
+    report = dcmread(io.BytesIO(files["DICOM SR"]))
+    assert report.Modality == "SR" and "Nothing to see." in str(report)
+    document = dcmread(io.BytesIO(files["DICOM PDF"]))
+    assert document.EncapsulatedDocument.startswith(b"%PDF")
+    page.set_content(files["HTML"].decode())
+    expect(page.get_by_text("Nothing to see.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Report of one image")).to_be_visible()
+    assert "Tester" not in page.content()
