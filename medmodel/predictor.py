@@ -143,16 +143,8 @@ class Predictor:
             PredictionError: This request could not be answered; the next one may be.
         """
         run = RunStore().get(run_id)
-        facts_of_model = run.model_facts
-        classes = facts_of_model.class_names
-        if facts_of_model.mask_values:
-            raise PredictionError(
-                _(
-                    "The run {title} is a segmentation: this is for models that "
-                    "classify.",
-                    title=run.title,
-                )
-            )
+        run.check_classifies()
+        classes = run.model_facts.class_names
         if heatmap_for is not None and len(heatmap_for) != len(images):
             raise PredictionError(_("Ask for one heat map class per image."))
         calibration = value_or_problem(stored_temperature, run)

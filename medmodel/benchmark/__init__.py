@@ -160,6 +160,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "quality.pneumonia",
         "Instant on PneumoniaMNIST: test AUC, accuracy, time",
     ),
+    "segment": (
+        "quality.segment",
+        "Segmentation on drawn nodules: mean Dice of test images, training time",
+    ),
     "quality_blood": ("quality.blood", "Instant on blood cells: test accuracy"),
     "quality_chest": ("quality.chest", "Instant on chest X-rays: test AUC"),
     "interval_coverage": (

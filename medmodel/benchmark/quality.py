@@ -1,4 +1,4 @@
-"""Rows on quality: the recipe "Instant" on public images, as shipped.
+"""Rows on quality: "Instant" on public images, "Segmentation" on drawn nodules.
 
 Every choice is made on validation images; the test images are only reported.
 """
@@ -18,9 +18,11 @@ from medmodel.core.config import config_for
 from medmodel.core.storage import read_json
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
+from medmodel.data.synthetic import ensure_segmentation_sample
+from medmodel.evaluation.segmentation.summary import metrics
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_predictions, score_array
+from medmodel.runs.tables import read_predictions, read_segmentation, score_array
 from medmodel.training import train
 
 
@@ -49,6 +51,30 @@ def pneumonia() -> list[Measurement]:
         at_least(name, result.accuracy, 0.885, "test accuracy", result.note),
         at_most(name, result.seconds, 120, "s", "empty workspace to finished run"),
     ]
+
+
+def segment() -> list[Measurement]:
+    """Drawn nodules outlined by the recipe Segmentation; a fifth are test images."""
+    with temporary_workspace():
+        folder = ensure_segmentation_sample()
+        index = index_dataset(folder)
+        pattern = guess_patient_pattern(index.readable["path"])
+        config = config_for("segmentation", str(folder), patient_pattern=pattern)
+        run = RunStore().create(config)
+        began = time.perf_counter()
+        with StatusWriter(run) as reporter:
+            train.train(run, reporter)
+        seconds = time.perf_counter() - began
+        table = read_segmentation(run)
+    numbers = metrics(table[table["split"] == "test"])
+    dice, found = numbers["dice"], numbers["lesion_sensitivity"]
+    distance = numbers["hd95"]
+    note = (
+        f"{dice.interval}, n = {dice.n} test images with nodules; "
+        f"nodules found {found}, HD95 {distance.value:.1f} pixels, "
+        f"trained in {seconds:.0f} s"
+    )
+    return [at_least("segment", dice.value, 0.85, "Dice", note)]
 
 
 def blood() -> list[Measurement]:

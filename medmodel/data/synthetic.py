@@ -100,7 +100,7 @@ def write_phantoms(
 
 
 def write_masked_phantoms(
-    folder: Path, patients: int = 48, slices: int = 4, seed: int = 0
+    folder: Path, patients: int = 90, slices: int = 2, seed: int = 0
 ) -> None:
     """Draws images and masks of nodules, 224 x 224 grey PNG of the same names.
 

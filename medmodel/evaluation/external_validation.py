@@ -51,9 +51,11 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
         store: Where the test becomes a run.
 
     Raises:
-        RunError: The run has no model, or the workspace cannot be written.
+        RunError: The run has no model, or is a segmentation, or the workspace cannot be
+            written.
         DataError: A class is none of the model's, or none is left.
     """
+    run.check_classifies()
     class_names = run.model_facts.class_names
     counted_classes = {name: counted for name, counted in mapping.items() if counted}
     if not counted_classes or not set(counted_classes.values()) <= set(class_names):

@@ -63,7 +63,7 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
         job: Told what is done: loading, converting, comparing, packing.
 
     Raises:
-        RunError: The run has no model.
+        RunError: The run has no model, or is a segmentation.
         PredictionError: The model cannot be converted, or the converted one answers
             otherwise.
         DataError: 8 bits need training images, and these cannot be read.
@@ -71,6 +71,7 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     """
     from medmodel.inference import prediction
 
+    run.check_classifies()
     job.progress("loading", 0, 0)
     if run.imported and not run.imported.converted:
         raise PredictionError(

@@ -220,6 +220,21 @@ class Run:
             raise RunError(str(damaged(self.folder / "model.json", reason)))
         return facts
 
+    def check_classifies(self) -> None:
+        """To be called before it is asked for classes.
+
+        Raises:
+            RunError: It is a segmentation, which has classes of pixels.
+        """
+        if self.config.segments:
+            raise RunError(
+                _(
+                    "The run {title} is a segmentation: this is for models that "
+                    "classify.",
+                    title=self.title,
+                )
+            )
+
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, device and precision from environment.json; empty without one.

@@ -132,6 +132,7 @@ def read_predictions(run: Run) -> pd.DataFrame:
     try:
         content = _read_checked(run, run.predictions_path)
         if content is None:
+            run.check_classifies()
             raise _no_predictions(run)
         return _parse_predictions(content)
     except FileError as error:
@@ -205,13 +206,6 @@ def read_segmentation(run: Run) -> pd.DataFrame:
 
 
 def _no_predictions(run: Run) -> RunError:
-    if run.config.segments:
-        return RunError(
-            _(
-                "The run {title} is a segmentation: this is for models that classify.",
-                title=run.title,
-            )
-        )
     if run.status.state is RunStatus.DONE:
         return RunError(
             _(

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.core.errors import PredictionError, RunError
+from medmodel.batch import jobs
+from medmodel.core.errors import RunError
+from medmodel.core.job import UNATTENDED
+from medmodel.evaluation import external_validation
+from medmodel.inference.export_model import export_model
 from medmodel.predictor import Predictor
 from medmodel.runs import tables
-from medmodel.runs.run import Run
+from medmodel.runs.run import Run, RunStore
 from pages._shared.prediction import prediction_cache, segmentation_answer
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.pages.page import open_page, press, said
@@ -35,7 +39,7 @@ def opened(path: str, run: Run, **address: str) -> AppTest:
 def test_evaluate_shows_numbers_and_the_worst_images(run: Run) -> None:
     app = opened("results/evaluate.py", run)
     text = said(app)
-    assert "6 test images, 6 of them with lesion" in text or "test images" in text
+    assert "6 test images; 6 of them hold the class lesion" in text
     (table, *_) = app.dataframe
     titles = list(table.value["Metric"])
     assert titles[0] == "Dice"
@@ -58,6 +62,7 @@ def test_diagnose_outlines_and_measures(run: Run) -> None:
     assert 140 <= area <= 165  # a disc of radius 7
     longest, perpendicular = (float(v) for v in table.value.iloc[0, 2:])
     assert 13 < perpendicular <= longest < 17
+    assert "1 region. The largest (lesion): area 1" in said(app).replace("\\", "")
     assert "Values in the mask: 0 background, 255 lesion." in said(app).replace(
         "\\", ""
     )
@@ -90,8 +95,15 @@ def test_the_list_of_runs_shows_dice(run: Run) -> None:
 def test_what_is_for_classifications_says_so(run: Run) -> None:
     with pytest.raises(RunError, match="is a segmentation: this is for models"):
         tables.read_predictions(run)
-    with pytest.raises(PredictionError, match="is a segmentation: this is for models"):
+    said_so = "is a segmentation: this is for models"
+    with pytest.raises(RunError, match=said_so):
         Predictor().ask(run.id, np.zeros((1, 40, 40, 3), np.uint8))
+    with pytest.raises(RunError, match=said_so):
+        external_validation.submit(run, run.folder, {"a": "lesion"}, RunStore())
+    with pytest.raises(RunError, match=said_so):
+        jobs.submit(run, run.folder)
+    with pytest.raises(RunError, match=said_so):
+        export_model(run, "onnx", UNATTENDED)
     app = open_page("learn/network.py", run=run.id)
     assert "is a segmentation" in " ".join(e.value for e in app.error) or (
         "No model" in said(app)

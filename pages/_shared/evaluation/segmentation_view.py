@@ -80,7 +80,7 @@ def _show_numbers(rows: pd.DataFrame) -> None:
     known = bool((rows["patient"] != "").all())
     st.markdown(
         _(
-            "{images:,} test images, {present:,} of them with {name}.",
+            "{images:,} test images; {present:,} of them hold the class {name}.",
             images=images,
             present=present,
             name=plain(rows["class"].iloc[0]),

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from medmodel.core.errors import MedModelError, value_or_problem
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.imaging.images import model_input_area
+from medmodel.imaging.untrusted import DataFile
 from medmodel.language import N_, _, ngettext, translate
 from medmodel.predictor import METHODS, ExplainOptions, methods_of
 from medmodel.reports import plots
@@ -167,7 +168,8 @@ def viewed(case: Case) -> dict[str, Any]:
         values = windowed_values(scan.decoded, f"values-{case.key}")
     else:
         pixels, size = pixels_of(case), size_of(case)
-    title = _("As in the data set") if case.label else _("As uploaded")
+    of_dataset = isinstance(case.source, DataFile)
+    title = _("As in the data set") if of_dataset else _("As uploaded")
     caption = f"{case.name}, {case.file.text}"
     layer = Layer(title, caption, _("The image"), pixels)
     return {"layers": [layer], "size": size, "key": case.key, "values": values}

@@ -95,10 +95,13 @@ def _show_numbers(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> No
     if not regions:
         st.markdown(_("**No outline.** The model assigns every pixel to background."))
         return
-    st.markdown(ngettext("**{count} region**", "**{count} regions**", len(regions)))
     across, down = _pixel(answer.case, answer.classes.shape)
     unit = "mm" if across.in_mm else "px"
     size = PixelSize(down.length or 1.0, across.length or 1.0)
+    st.markdown(
+        plain(_largest_sentence(regions, size, unit)),
+        help=_("Diameters are taken between the outer edges of pixels."),
+    )
     show_table(
         pd.DataFrame(
             [_row(name, region, size) for name, region in regions],
@@ -114,6 +117,27 @@ def _show_numbers(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> No
     )
     for sentence in measurement_words.sentences([across]):
         st.caption(plain(sentence))
+
+
+def _largest_sentence(
+    regions: list[tuple[str, MaskRegion]], size: PixelSize, unit: str
+) -> str:
+    """How many regions there are, and the numbers of the largest."""
+    name, region = max(regions, key=lambda pair: pair[1].pixels)
+    longest, perpendicular = region.diameters(size)
+    number = measurement_words.number
+    return ngettext(
+        "{count} region. The largest ({name}): area {area} {unit}², diameters "
+        "{longest} × {perpendicular} {unit}.",
+        "{count} regions. The largest ({name}): area {area} {unit}², diameters "
+        "{longest} × {perpendicular} {unit}.",
+        len(regions),
+        name=name,
+        area=number(region.area(size)),
+        longest=number(longest),
+        perpendicular=number(perpendicular),
+        unit=unit,
+    )
 
 
 def _row(name: str, region: MaskRegion, size: PixelSize) -> list[object]:
