@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.runs.run import Run
@@ -60,9 +60,12 @@ def test_a_segmented_lesion_is_measured_in_mm_and_saved(
     press(page, page.get_by_role("button", name="I understand"))
     expect(page.get_by_text("No image yet")).to_be_visible()
     at_rest(page)
-    page.locator("input[type=file]").set_input_files(
-        [{"name": "disc.dcm", "mimeType": "application/dicom", "buffer": content}]
-    )
+    image: FilePayload = {
+        "name": "disc.dcm",
+        "mimeType": "application/dicom",
+        "buffer": content,
+    }
+    page.locator("input[type=file]").set_input_files([image])
     sentence = page.get_by_text("The largest (lesion)")
     expect(sentence).to_be_visible()
     numbers = [float(n) for n in re.findall(r"\d+\.\d+", sentence.inner_text())]

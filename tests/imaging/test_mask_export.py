@@ -21,7 +21,7 @@ from tests.dicom_files import dicom_bytes, dicom_dataset
 
 MASK = np.zeros((16, 20), np.uint8)
 MASK[3:7, 4:9], MASK[9:14, 11:17] = 1, 255
-NAMES = [[1, "nodule"], [255, "effusion"]]
+NAMES = [(1, "nodule"), (255, "effusion")]
 
 
 def source(**elements: Any) -> bytes:
@@ -51,10 +51,9 @@ def source(**elements: Any) -> bytes:
 def written(data: bytes, mask: np.ndarray = MASK) -> bytes:
     """Without the sandbox, whose process takes a second to start."""
     options = DecodeOptions()._asdict()
+    packed, algorithm = mask_export.packed(mask), ["unet_lite0", "1.0"]
     answer = segmentation.read_segmentation_file(
-        *(data, "a.dcm", None, mask_export.packed(mask), NAMES),
-        options,
-        ["unet_lite0", "1.0"],
+        data, "a.dcm", None, packed, NAMES, options, algorithm
     )
     return bytes(answer["file"])
 
@@ -108,6 +107,7 @@ def test_highdicom_reads_the_segmentation_of_its_source() -> None:
     assert read_again.StudyInstanceUID == "1.2.3"
     assert read_again.PatientID == "number-4711"
     algorithm = read_again.get_segment_description(1).algorithm_identification
+    assert algorithm is not None
     assert (algorithm.name, algorithm.version) == ("unet_lite0", "1.0")
 
 

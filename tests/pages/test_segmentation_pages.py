@@ -92,6 +92,12 @@ def test_the_list_of_runs_shows_dice(run: Run) -> None:
     assert list(app.dataframe[0].value["Val. Dice"]) == [0.6]
 
 
+def test_the_page_of_the_run_says_how_good_it_is(run: Run) -> None:
+    app = opened("models/runs.py", run)
+    assert "mean Dice of lesion" in said(app)
+    assert "Diagnose with this model" in [button.label for button in app.button]
+
+
 def test_what_is_for_classifications_says_so(run: Run) -> None:
     with pytest.raises(RunError, match="is a segmentation: this is for models"):
         tables.read_predictions(run)

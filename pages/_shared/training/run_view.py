@@ -24,6 +24,7 @@ from pages._shared.common.trash_view import show_trashed_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import disambiguate, plain
 from pages._shared.evaluation.external_validation_view import show_progress
+from pages._shared.prediction.segmentation_view import dice_sentence
 from pages._shared.training.live_chart import live_chart
 from pages._shared.training.notes_view import pin_button, show_notes
 
@@ -305,6 +306,10 @@ def _results(run: Run) -> None:
 
     The figures there are drawn by another build of Plotly than the curves here.
     """
+    if run.segmentation_path.exists():
+        st.subheader(_("How good is it?"), anchor=False)
+        st.markdown(plain(dice_sentence(run)))
+        return
     if not run.predictions_path.exists():
         return
     from pages._shared.evaluation import evaluation_view as view
