@@ -13,12 +13,12 @@ _FEATURES = 0.015
 """Seconds per image of 128 by 128 pixels through the frozen network, two cores."""
 _STEP_PIXEL = 4e-7
 """Seconds per pixel of a training step through a small network, two cores."""
-_BUILD = 3.0
+_BUILD = 4.5
 """Seconds until a network is built, or read, and has answered for the first time."""
-_HEAD_PASS = 7e-4
+_HEAD_PASS = 8e-4
 _PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0075
 """Images of the pilot at most, units to try one at both sizes, seconds for a unit."""
-_COPIES = 0.02
+_COPIES = 0.025
 _FITTED, _JUDGED, _CROSS_FITTED, _FEWEST_FOLDS = 1000, 400, 6000, 5
 """Images of the out-of-distribution detector, and how its cross-fit is divided."""
 _FOLD = 0.0003

@@ -54,7 +54,7 @@ def _ask(run: Run) -> Subgroup:
         facts.pills(
             _("Only some by"),
             list(values_of),
-            format_func=lambda name: _(FACT_TITLES[name]),
+            format_func=legible(lambda name: _(FACT_TITLES[name])),
             selection_mode="multi",
             key=FACTS,
             persist_state="session",

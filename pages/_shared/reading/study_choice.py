@@ -11,6 +11,7 @@ from medmodel.evaluation.clinical.reader_study import ReaderStudy
 from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.common.legible import legible
 from pages._shared.reading.room_results_view import show_reading_room
 
 STUDY = "study"
@@ -33,7 +34,11 @@ def show_studies(run: Run) -> None:
         )
         sizes = [size for size in SIZES if size < images] + [min(images, 1000)]
         size = st.segmented_control(
-            _("Images"), sizes, default=sizes[min(1, len(sizes) - 1)], required=True
+            _("Images"),
+            sizes,
+            default=sizes[min(1, len(sizes) - 1)],
+            required=True,
+            format_func=legible(),
         )
         if st.button(_("Begin"), type="primary", icon=":material/visibility:"):
             study = reader_study.begin_study(run, size)
