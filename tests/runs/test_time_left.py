@@ -163,6 +163,18 @@ def test_the_next_run_knows_the_speed_of_this_one(tmp_path: Path) -> None:
     assert TimeLeft(PARTS, file, clock).progress("checking", 0, 10)[0] == 30 + 10 + 8
 
 
+def test_a_busy_hour_counts_half(tmp_path: Path) -> None:
+    clock, file = Clock(), tmp_path / "speeds.json"
+    for seconds in (2.0, 4.0, 9.0):
+        plan = TimeLeft([Part("checking", 10, 1.0, "checking")], file, clock)
+        for done in range(11):
+            plan.progress("checking", done, 10)
+            clock.now += seconds
+        plan.finish()
+    # The mean of 9, and of the mean of 4 and 2.
+    assert json.loads(file.read_text())["checking"] == (9 + (4 + 2) / 2) / 2
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"checking": "fast"}'])
 def test_damaged_speeds_are_guessed_again(tmp_path: Path, text: str) -> None:
     file = tmp_path / "speeds.json"
