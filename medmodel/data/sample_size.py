@@ -95,8 +95,8 @@ def test_warnings(counts: ClassCounts) -> list[str]:
     if absent := _names(images, lambda count: count == 0):
         warnings.append(
             _(
-                "No test image of {classes}: not measurable, and left out of the "
-                "means.",
+                "No test image of {classes}: sensitivity and AUC cannot be measured "
+                "there, and are left out of the means.",
                 classes=absent,
             )
         )

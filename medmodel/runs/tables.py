@@ -214,10 +214,18 @@ def _no_predictions(run: Run) -> RunError:
                 title=run.title,
             )
         )
+    if run.status.state.active:
+        return RunError(
+            _(
+                "The run {title} has no predictions yet: predictions.csv comes when "
+                "it ends.",
+                title=run.title,
+            )
+        )
     return RunError(
         _(
-            "The run {title} has no predictions yet: predictions.csv comes when it "
-            "ends.",
+            "The run {title} has no predictions: it ended before its images were "
+            "evaluated. Resume it, or train again.",
             title=run.title,
         )
     )

@@ -125,7 +125,8 @@ def test_a_class_without_test_image_is_said_before_training(tmp_path: Path) -> N
     indexing.check_folder(folder)
     app = opened(dataset=str(folder))
     assert few(app) == (
-        "No test image of light: not measurable, and left out of the means."
+        "No test image of light: sensitivity and AUC cannot be measured there, and "
+        "are left out of the means."
     )
     assert not [b for b in app.button if b.label == "Train" and b.disabled]
 

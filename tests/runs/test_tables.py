@@ -1,6 +1,7 @@
 """Tables of a run's folder: exact bytes out, the same values in."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.errors import FileError, RunError
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 
 SAMPLES = pd.DataFrame(
     {
@@ -48,6 +50,25 @@ def test_predictions_need_a_row_of_scores_for_every_image(run: Run) -> None:
     with pytest.raises(ValueError):
         tables.write_predictions(run, ["sick"], SAMPLES, np.ones((1, 1)))
     assert not run.predictions_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (RunStatus.QUEUED, "has no predictions yet: .* when it ends"),
+        (RunStatus.RUNNING, "has no predictions yet: .* when it ends"),
+        (RunStatus.STOPPED, "it ended before its images were evaluated. Resume it"),
+        (RunStatus.FAILED, "it ended before its images were evaluated. Resume it"),
+        (RunStatus.INTERRUPTED, "it ended before its images were evaluated. Resume"),
+        (RunStatus.DONE, "has no predictions.csv any more"),
+    ],
+)
+def test_why_a_run_has_no_predictions(
+    run: Run, state: RunStatus, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "status", SimpleNamespace(state=state))
+    with pytest.raises(RunError, match=sentence):
+        tables.read_predictions(run)
 
 
 def test_predictions_that_cannot_be_used(run: Run) -> None:
