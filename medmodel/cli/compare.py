@@ -37,6 +37,7 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
     paired test and its interval say so.
     """
     from medmodel.evaluation.comparison import common_images, compare
+    from medmodel.evaluation.cross_validation import digests_of_models
     from medmodel.evaluation.metrics import METRICS, overall_metrics
 
     if metric not in METRICS:
@@ -49,7 +50,8 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
         )
     models = _models(runs)
     common = common_images(
-        {name: _table(of_model) for name, of_model in models.items()}
+        {name: _table(of_model) for name, of_model in models.items()},
+        digests=digests_of_models(models),
     )
     pairs = compare(common, metric)
     metrics = {name: overall_metrics(data) for name, data in common.models.items()}

@@ -197,7 +197,9 @@ def _rounded(count: int) -> int:
 
 
 def common_images(
-    tables: Mapping[str, pd.DataFrame], split: str = "test"
+    tables: Mapping[str, pd.DataFrame],
+    split: str = "test",
+    digests: Mapping[str, Mapping[str, str]] = {},
 ) -> CommonImages:
     """The images that every table has in the split, brought into the same order.
 
@@ -205,6 +207,9 @@ def common_images(
         tables: Name of each model -> its predictions table; two at least.
         split: Only images that lie in this split for every model: what one model was
             trained on may not judge it.
+        digests: Name of each model -> path -> digest of the image. Files of one name in
+            two folders are no common image unless they are equal pixel by pixel; of
+            models and paths without a digest the path alone counts.
 
     Raises:
         DataError: Fewer than two models, other classes, no image in common, an image
@@ -223,7 +228,8 @@ def common_images(
     first_name, first = next(iter(indexed.items()))
     classes = scored_classes(first)
     columns = score_columns(classes)
-    paths = sorted(set.intersection(*(set(rows.index) for rows in indexed.values())))
+    shared = set.intersection(*(set(rows.index) for rows in indexed.values()))
+    paths = sorted(path for path in shared if _is_one_image(path, digests))
     if not paths:
         raise DataError(_("These models have no test image in common."))
     with_patients = [
@@ -255,6 +261,10 @@ def common_images(
         models[name] = split_predictions(chosen.reset_index(), split)
     left_out = {name: len(rows) - len(paths) for name, rows in indexed.items()}
     return CommonImages(list(map(str, paths)), models, left_out)
+
+
+def _is_one_image(path: str, digests: Mapping[str, Mapping[str, str]]) -> bool:
+    return len({d[path] for d in digests.values() if path in d}) <= 1
 
 
 def compare(common: CommonImages, metric: str) -> list[PairedDifference]:

@@ -11,7 +11,11 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.language import _
 from medmodel.runs import run_table
-from medmodel.runs.copies import LEFT_OUT, independent_predictions
+from medmodel.runs.copies import (
+    LEFT_OUT,
+    image_digests,
+    independent_predictions,
+)
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.tables import (
@@ -177,6 +181,20 @@ def out_of_fold_predictions(experiment: CrossValidation) -> pd.DataFrame:
             )
         )
     return pooled_predictions([entry.run for entry in experiment.tested])
+
+
+def digests_of_models(models: Models) -> dict[str, dict[str, str]]:
+    """Name of each model -> path -> digest of its images, for `common_images`.
+
+    Empty where all were trained on one folder: there a path is one image, whatever an
+    earlier version took for its pixels.
+    """
+    if len({run.config.dataset for runs in models.values() for run in runs}) < 2:
+        return {}
+    return {
+        name: {path: d for run in runs for path, d in image_digests(run).items()}
+        for name, runs in models.items()
+    }
 
 
 def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:

@@ -234,6 +234,12 @@ def _external_path(run: Run) -> Path:
     return run.folder / "copies.json"
 
 
+def image_digests(run: Run) -> dict[str, str]:
+    """Path of each image of a run's split -> digest of its pixels, where known."""
+    rows = read_cells(run.split_path, "path", "digest")
+    return {path: digest for path, digest in rows if digest}
+
+
 def _identical(run: Run) -> frozenset[str] | None:
     rows = list(read_cells(run.split_path, "path", "split", "digest"))
     learned = {digest for _, split, digest in rows if split in _LEARNED} - {""}

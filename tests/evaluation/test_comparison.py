@@ -292,6 +292,21 @@ def test_only_common_test_images() -> None:
     assert not disagreements(found).any()
 
 
+def test_files_of_one_name_in_two_folders_are_no_common_image() -> None:
+    one = table(FOUR)
+    digests = {path: f"pixels of {path}" for path in FOUR}
+    other = digests | {"2.png": "others"}
+    del other["3.png"]
+    found = common_images(
+        {"one": one, "two": one}, digests={"one": digests, "two": other}
+    )
+    assert found.paths == ["1.png", "3.png", "4.png"]
+    assert found.left_out == {"one": 1, "two": 1}
+    differ = dict.fromkeys(FOUR, "others")
+    with pytest.raises(DataError, match="no test image in common"):
+        common_images({"one": one, "two": one}, digests={"one": digests, "two": differ})
+
+
 def test_tables_that_cannot_be_compared() -> None:
     one = table(FOUR)
     with pytest.raises(DataError, match="two models"):

@@ -11,6 +11,7 @@ from medmodel.core.errors import DataError
 from medmodel.evaluation.cross_validation import (
     CrossValidation,
     cross_validations,
+    digests_of_models,
     fold_configs,
     out_of_fold_predictions,
     repeats_of,
@@ -117,3 +118,20 @@ def test_folds_of_a_changed_data_set_are_not_pooled(
 def _experiments() -> list[CrossValidation]:
     found = entries(RunStore())
     return cross_validations(found[-1], found)
+
+
+def test_digests_are_asked_for_only_where_models_are_of_several_folders() -> None:
+    store = RunStore()
+    runs = [store.create(TrainConfig(f"/data/{name}")) for name in "abb"]
+    for run in runs:
+        run.split_path.write_text(
+            f"path,label,patient,split,digest\n1.png,x,,test,{run.config.dataset}\n"
+            "2.png,x,,test,\n"
+        )
+    first, second, third = runs
+    one_folder = {"one": [second], "two": [third]}
+    assert digests_of_models(one_folder) == {}
+    assert digests_of_models({"one": [first], "two": [second]}) == {
+        "one": {"1.png": "/data/a"},
+        "two": {"1.png": "/data/b"},
+    }

@@ -70,14 +70,21 @@ def common(runs: Chosen) -> CommonImages:
         DataError: They cannot be compared.
         RunError: One has no predictions.
     """
-    return common_images({name: _table(f, versions) for name, f, versions in runs})
+    tables = {name: _table(f, versions) for name, f, versions in runs}
+    return common_images(tables, digests=_digests(runs))
+
+
+def _digests(runs: Chosen) -> dict[str, dict[str, str]]:
+    return cross_validation.digests_of_models(
+        {name: [Run(Path(f)) for f in folders] for name, folders, _ in runs}
+    )
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def metrics_with_copies(runs: Chosen) -> dict[str, dict[str, Estimate]]:
     """The same on all common images, copies of training images among them."""
     tables = {name: with_copies(_table(f, versions)) for name, f, versions in runs}
-    models = common_images(tables).models.items()
+    models = common_images(tables, digests=_digests(runs)).models.items()
     return {name: overall_metrics(model) for name, model in models}
 
 
