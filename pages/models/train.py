@@ -114,6 +114,16 @@ def files_of(folder: str) -> tuple[list[str], dict[str, int]]:
     return [file.path for file in files], dict(sorted(counts.items()))
 
 
+@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
+def patients_of_tables(folder: str) -> dict[str, str]:
+    """Path -> stand-in of the patient, for all files of which a table says one."""
+    try:
+        files = list_files(Path(folder))[0]
+    except DataError:
+        return {}
+    return {file.path: file.patient for file in files if file.patient}
+
+
 @st.cache_data(max_entries=4, show_spinner=False)
 def checked_images(folder: str, fingerprint: str) -> tuple[list[str], list[str]]:
     """Names of all images as they were checked, and what headers say of patients."""
@@ -139,15 +149,16 @@ def holds_scans(folder: Path) -> bool:
 
 
 def preview_patients(folder: Path, pattern: str) -> None:
-    """Says whom the images show, as far as headers and a pattern tell.
+    """Says whom the images show, as far as tables, headers and a pattern tell.
 
-    Before the first check only the names of files are known: one file may turn out to
-    hold several slices or frames.
+    Before the first check only tables and the names of files are known: one file may
+    turn out to hold several slices or frames.
     """
     report = report_store.load_report(folder)
     if report is None:
         paths = files_of(str(folder))[0]
-        headers = [""] * len(paths)
+        known = patients_of_tables(str(folder))
+        headers = [known.get(path, "") for path in paths]
     else:
         with st.spinner(_("Looking at the images…")):
             paths, headers = checked_images(str(folder), report.fingerprint)

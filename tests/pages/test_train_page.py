@@ -117,6 +117,17 @@ def test_few_files_are_said_before_anybody_checked(class_folders: Path) -> None:
     assert not few(opened(dataset=str(enough)))
 
 
+def test_patients_of_a_table_are_said_before_the_first_check(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "seen", images_per_class=6)
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+    rows = [f"{name},{name.split('/')[0]},p{n % 4}" for n, name in enumerate(names)]
+    (folder / "labels.csv").write_text("\n".join(["file,label,patient", *rows]))
+    app = opened(dataset=str(folder))
+    assert any("4 patients in 12 files, such as " in c.value for c in app.caption)
+    assert not any("patient of its own" in c.value for c in app.caption)
+    assert not any(" p0" in c.value for c in app.caption)
+
+
 def test_a_class_without_test_image_is_said_before_training(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "parted"
     for split, count in (("train", 30), ("val", 2), ("test", 30)):
