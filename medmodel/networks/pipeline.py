@@ -185,12 +185,16 @@ def balanced_order(labels: np.ndarray, random: np.random.Generator) -> np.ndarra
 def evaluation_batches(
     samples: Samples | MaskedSamples, batch_size: int
 ) -> tf.data.Dataset:
-    """All images once, in their order up to the order inside a batch; unchanged."""
+    """All images once, in their order up to the order inside a batch; unchanged.
+
+    Sizes of batches differ by at most 1: of a single image some of several devices
+    would get none, which not every layer bears.
+    """
     steps = steps_per_epoch(samples, batch_size)
+    parts = np.array_split(np.arange(len(samples)), max(steps, 1))
 
     def gather(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        start = int(number) * batch_size
-        return samples.batch(np.arange(start, min(start + batch_size, len(samples))))
+        return samples.batch(parts[int(number)])
 
     numbers = tf.data.Dataset.range(steps)
     return numbers.map(_loader(samples, gather), num_parallel_calls=2).prefetch(2)

@@ -9,6 +9,7 @@ from medmodel.core.config import Augmentation
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.networks import models
 from medmodel.networks.pipeline import (
+    MaskedSamples,
     Samples,
     balanced_order,
     balanced_weights,
@@ -114,7 +115,7 @@ def test_the_same_image_is_changed_anew_in_every_batch() -> None:
 
 def test_evaluation_sees_everything_once_in_order(samples: Samples) -> None:
     batches = [rows_of(batch) for batch in evaluation_batches(samples, 3)]
-    assert batches == [[1, 3, 5], [7, 9, 11], [13]]
+    assert batches == [[1, 3, 5], [7, 9], [11, 13]]
 
 
 def test_balanced_weights_by_hand() -> None:
@@ -139,3 +140,16 @@ def test_keras_trains_on_the_batches(samples: Samples) -> None:
     )
     losses = history.history["val_loss"]
     assert losses[-1] < losses[0]
+
+
+def test_masks_come_with_their_images_as_class_numbers() -> None:
+    pixels = np.arange(6, dtype=np.uint8)[:, None, None, None].repeat(2, 1).repeat(2, 2)
+    masks = (pixels[..., 0] % 3) * 100
+    numbers = np.zeros(256, np.uint8)
+    numbers[[100, 200]] = 1, 2
+    samples = MaskedSamples(pixels, masks, np.array([5, 1, 3]), numbers)
+    (batch,) = evaluation_batches(samples, 4)
+    images, targets, weights = (part.numpy() for part in batch)
+    assert images[:, 0, 0, 0].tolist() == [1, 3, 5]
+    assert targets[:, 1, 1].tolist() == [1, 0, 2]
+    assert weights.tolist() == [1, 1, 1]
