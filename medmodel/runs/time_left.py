@@ -86,7 +86,9 @@ class TimeLeft:
         self.parts = [self._with_speed(part) for part in parts]
         self.place = -1
         self._planned = True
-        self._taken = self._guessed = 0.0  # seconds of what was measured, and its guess
+        # Seconds of what was measured, and their guess: of phases whose speed earlier
+        # runs told, and of others.
+        self._taken, self._guessed = {True: 0.0, False: 0.0}, {True: 0.0, False: 0.0}
         self._began = clock()
         self._done = 0
         self._first: tuple[int, float] | None = None
@@ -123,10 +125,14 @@ class TimeLeft:
         """As `progress` at this moment, without any news."""
         if not self._planned or self.place < 0:
             return None, self._share(sum(p.guess for p in self.parts[self.place :]))
-        later = sum(p.guess for p in self.parts[self.place + 1 :])
-        pace = self._pace()
-        left = self._left_of_part(pace) + pace * later
+        pace = {True: self._pace(known=True), False: self._pace(known=False)}
+        later = self.parts[self.place + 1 :]
+        left = self._left_of_part(pace[self._knows(self.parts[self.place])])
+        left += sum(pace[self._knows(part)] * part.guess for part in later)
         return left, self._share(left)
+
+    def _knows(self, part: Part) -> bool:
+        return part.key in self._speeds
 
     def _begin(self, done: int, total: int) -> None:
         self._entered = self._moved = self._clock()
@@ -169,13 +175,22 @@ class TimeLeft:
             return _Measured()
         return _Measured(self._done - self._first[0], self._moved - self._first[1])
 
-    def _pace(self) -> float:
-        """How much longer everything takes than was guessed."""
-        taken, guessed = self._taken, self._guessed
-        measured = self._measured()
-        if measured.enough:
+    def _pace(self, known: bool) -> float:
+        """How much longer everything takes than was guessed.
+
+        A guess that was wrong of a phase that no run had before says nothing of those
+        whose speed is known.
+
+        Args:
+            known: Whether it is that of phases whose speed earlier runs told.
+        """
+        kinds = (True,) if known else (True, False)
+        taken = sum(self._taken[kind] for kind in kinds)
+        guessed = sum(self._guessed[kind] for kind in kinds)
+        part, measured = self.parts[self.place], self._measured()
+        if measured.enough and self._knows(part) in kinds:
             taken += measured.seconds
-            guessed += measured.units * self.parts[self.place].seconds
+            guessed += measured.units * part.seconds
         prior = _TRUST * self.whole
         if prior + guessed <= 0:
             return 1.0
@@ -204,8 +219,8 @@ class TimeLeft:
             start = self._first[1] - self._entered
             start -= rate * (self._first[0] - self._before)
             speed = {part.key: rate, part.key + START: max(start, 0.0)}
-            self._taken += measured.seconds
-            self._guessed += measured.units * part.seconds
+            self._taken[self._knows(part)] += measured.seconds
+            self._guessed[self._knows(part)] += measured.units * part.seconds
         # Too few say nothing; a phase that found all its results did not work.
         if part.key and speed and (not part.units or units >= _FEWEST_UNITS):
             self._keep(speed)

@@ -163,6 +163,23 @@ def test_the_next_run_knows_the_speed_of_this_one(tmp_path: Path) -> None:
     assert TimeLeft(PARTS, file, clock).progress("checking", 0, 10)[0] == 30 + 10 + 8
 
 
+def test_a_wrong_guess_says_nothing_of_phases_that_are_known(tmp_path: Path) -> None:
+    clock, file = Clock(), tmp_path / "speeds.json"
+    file.write_text(json.dumps({"known": 3.0}))
+    parts = (
+        Part("training", 20, 1.0, "new"),
+        Part("evaluating", 4, 1.0, "known"),
+        Part("reference", 4, 1.0, "new, too"),
+    )
+    plan = TimeLeft(parts, file, clock)
+    plan.progress("training", 0, 20)
+    for done in range(1, 21):
+        clock.now += 10  # ten times as long as guessed
+        left, _ = plan.progress("training", done, 20)
+    pace = (3.6 + 190) / (3.6 + 19)  # a tenth of 36 s stands for the guesses
+    assert left == pytest.approx(4 * 3 + 4 * pace)
+
+
 def test_a_busy_hour_counts_half(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "speeds.json"
     for seconds in (2.0, 4.0, 9.0):
