@@ -215,6 +215,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "export.export_latency",
         "one image through an exported model / through the run's",
     ),
+    "survival": (
+        "survival.survival",
+        "Cox models on a drawn hazard: intervals that hold the truth, risk's error",
+    ),
     "batch": (
         "batch.batch",
         "10,000 images in a batch: images/s / the model alone, memory",

@@ -27,7 +27,15 @@ import numpy.typing as npt
 
 from medmodel.core import pool, samples
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import MALFORMED, DataError, FileError, ImageError, os_reason
+from medmodel.core.errors import (
+    DECODER_ERRORS,
+    MALFORMED,
+    NPY_HEADER_ERRORS,
+    DataError,
+    FileError,
+    ImageError,
+    os_reason,
+)
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.regular_files import open_for_writing
@@ -208,6 +216,34 @@ def prepared_folders(folder: Path) -> list[Path]:
         for path in places
         if (facts := read_if_whole(path, _PreparedFile)) and facts.dataset == dataset
     ]
+
+
+def stored_features(
+    folder: Path, paths: list[str], preprocessing: Preprocessing
+) -> tuple[npt.NDArray[np.float16], list[str]] | None:
+    """Features of the frozen network that a run has left beside its pixels.
+
+    Args:
+        folder: The data set's folder.
+        paths: All images that were prepared, in order.
+        preprocessing: With which they were prepared.
+
+    Returns:
+        Read-only memory map (n, d), and the n images that could be read; None where
+        there are none.
+    """
+    place = prepared_folder(folder, paths, preprocessing)
+    facts, files = _facts(place), sorted(place.glob("features_*.npy"))
+    if facts is None or not files:
+        return None
+    readable = [path for path in paths if path not in facts.failed]
+    try:
+        features = np.lib.format.open_memmap(files[-1], mode="r")
+    except (*DECODER_ERRORS, *NPY_HEADER_ERRORS):
+        return None
+    if features.ndim != 2 or len(features) != len(readable):
+        return None
+    return features, readable
 
 
 def decode_chunk(

@@ -29,6 +29,7 @@ from pages._shared.evaluation.operating_point_view import show_operating_point
 from pages._shared.evaluation.robustness_view import show_robustness
 from pages._shared.evaluation.segmentation_view import show_segmentation
 from pages._shared.evaluation.subgroup_view import pick_subgroup
+from pages._shared.evaluation.survival_view import show_survival
 
 HEADLINE = N_("Metrics")
 # What can be looked at for some of the test images alone, and what cannot.
@@ -42,6 +43,7 @@ WHOLE = {
     N_("Operating point"): show_operating_point,
     N_("Robustness"): show_robustness,
     N_("External test"): show_external_test,
+    N_("Survival"): show_survival,
     N_("Export"): show_take_away,
 }
 
