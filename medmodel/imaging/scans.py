@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,22 @@ def header_rows(
         "medmodel.imaging.privacy.header_table:rows", source, name, {"reveal": reveal}
     )
     return [HeaderRow(*row) for row in answer["rows"]]
+
+
+def acquisition_date(source: bytes | Path, name: str = "") -> date | None:
+    """When a DICOM image was taken; None where its header does not say.
+
+    A date of a patient: to be called only where the user asks for it.
+
+    Args:
+        source: The file.
+        name: What to call it in messages.
+
+    Raises:
+        ImageError: It is no DICOM file, or its header is damaged.
+    """
+    answer = _ask_dicom("medmodel.imaging.dicom.acquisition_date:read", source, name)
+    return date.fromisoformat(answer["date"]) if answer["date"] else None
 
 
 def deidentify(

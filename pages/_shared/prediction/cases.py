@@ -120,9 +120,9 @@ def uploaded(
     return [case for case in cases.values() if isinstance(case, Case)]
 
 
-def refused() -> list[Refused]:
-    """The uploaded files that could not be read."""
-    cases = st.session_state.get("cases-diagnose", {})
+def refused(page: str = "diagnose") -> list[Refused]:
+    """The uploaded files of a page that could not be read."""
+    cases = st.session_state.get(f"cases-{page}", {})
     return [case for case in cases.values() if isinstance(case, Refused)]
 
 

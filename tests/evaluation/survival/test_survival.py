@@ -113,14 +113,15 @@ def test_first_components_one_for_ten_events() -> None:
 
 
 def test_what_cannot_be_fitted() -> None:
-    numbers, time, event = drawn(40, 0.0)
+    numbers, time, _event = drawn(40, 0.0)
     with pytest.raises(DataError, match="needs 10 events"):
         fit_cox(numbers, time, np.arange(40) < 9)
     with pytest.raises(DataError, match="same numbers"):
-        fit_cox(np.ones_like(numbers), time, np.ones(40, bool))
-    parted = np.arange(40.0) < 12
+        fit_cox(np.ones((40, 1)), time, np.ones(40, bool))
+    parted: np.ndarray = np.arange(40) < 12
+    later = np.where(parted, time, 99.0)
     with pytest.raises(DataError, match="without error"):
-        fit_cox(parted[:, None] * 1.0, np.where(parted, time, 99.0), parted)
+        fit_cox(parted[:, None].astype(np.float64), later, parted)
 
 
 def test_groups_are_chosen_by_development_patients() -> None:

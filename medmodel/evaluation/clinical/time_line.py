@@ -1,0 +1,125 @@
+"""A patient's images over time: dates, changes of sizes and of class probabilities.
+
+Arithmetic, and no more. A change that is smaller than the error of measuring is said to
+be that: of a diameter its repeatability, see `recist`; of a probability how far it
+moves when the image is turned, shifted, scaled and made brighter or darker a little.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation.clinical.recist import REPEATABILITY, Lesion, Visit, assess
+from medmodel.language import _
+
+USUAL_PATTERN = r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})"
+"""Year, month and day one after the other, with or without a mark between them."""
+_EARLIEST, _LATEST = 1895, 2200
+"""Years in which an image may have been taken."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A class's probability in one image, and how far it moves by small changes.
+
+    Args:
+        value: The probability.
+        low: The 2.5th centile over small changes of the image.
+        high: The 97.5th.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """The regular expression that finds a date in a file's name.
+
+    Raises:
+        DataError: It is none, or has neither one group nor three.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise DataError(
+            _("Not a regular expression: {reason}.", reason=error)
+        ) from error
+    if compiled.groups not in (1, 3):
+        raise DataError(
+            _(
+                "The pattern has {groups} groups: it needs three for year, month and "
+                "day, or one for all of them.",
+                groups=compiled.groups,
+            )
+        )
+    return compiled
+
+
+def date_in_name(name: str, pattern: re.Pattern[str]) -> date | None:
+    """The first date that a pattern finds in a file's name; None if there is none.
+
+    Args:
+        name: The file's name.
+        pattern: As from `compile_pattern`.
+    """
+    for match in pattern.finditer(name):
+        parts = [part or "" for part in match.groups()]
+        if len(parts) == 1:
+            digits = re.sub(r"\D", "", parts[0])
+            parts = [digits[:4], digits[4:6], digits[6:]]
+        try:
+            day = date(*(int(part) for part in parts))
+        except ValueError:
+            continue  # 20241345 is a number like any other
+        if _EARLIEST <= day.year <= _LATEST:
+            return day
+    return None
+
+
+def size_visits(
+    days: Sequence[date],
+    sizes: Sequence[float | None],
+    repeatability: float = REPEATABILITY,
+) -> list[Visit]:
+    """Changes of one lesion's diameter.
+
+    Args:
+        days: In ascending order, none twice.
+        sizes: In mm at each date; None where it was not measured.
+        repeatability: As a share, see `recist.REPEATABILITY`.
+
+    Raises:
+        DataError: Dates are not in order, or a size is none.
+    """
+    lesion = Lesion(_("The lesion"), tuple(sizes))
+    return assess(days, [lesion], repeatability=repeatability)
+
+
+def reading_of(value: float, changed: NDArray[np.floating]) -> Reading:
+    """A probability with the range that small changes of the image give it.
+
+    Args:
+        value: Of the image itself.
+        changed: Of the changed copies, (n,).
+    """
+    low, high = np.quantile(np.append(changed, value), [0.025, 0.975])
+    return Reading(value, min(float(low), value), max(float(high), value))
+
+
+def is_within_error(first: Reading, last: Reading) -> bool:
+    """Whether two probabilities differ less than small changes of the images do.
+
+    The distances towards each other are added in quadrature, as of independent errors.
+    """
+    lower, upper = sorted((first, last), key=lambda reading: reading.value)
+    reach = math.hypot(upper.value - upper.low, lower.high - lower.value)
+    return upper.value - lower.value <= reach

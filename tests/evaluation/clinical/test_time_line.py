@@ -1,0 +1,77 @@
+"""Time lines: dates in names, changes within the error of measuring."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation.clinical.time_line import (
+    USUAL_PATTERN,
+    Reading,
+    compile_pattern,
+    date_in_name,
+    is_within_error,
+    reading_of,
+    size_visits,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("ct_2024-01-15.png", date(2024, 1, 15)),
+        ("20240115_ct.dcm", date(2024, 1, 15)),
+        ("a.2024.01.15.png", date(2024, 1, 15)),
+        ("2024_02_30 2024_02_29.png", date(2024, 2, 29)),
+        ("12345678.png", None),
+        ("18941231.png", None),
+        ("18950101.png", date(1895, 1, 1)),
+        ("scan7.png", None),
+    ],
+)
+def test_dates_in_names(name: str, day: date | None) -> None:
+    assert date_in_name(name, compile_pattern(USUAL_PATTERN)) == day
+
+
+def test_a_pattern_of_ones_own() -> None:
+    one = compile_pattern(r"visit (\S+) end")
+    assert date_in_name("visit 2024/3/9 end", one) is None  # 2024, 39: no month
+    assert date_in_name("visit 2024/03/09 end", one) == date(2024, 3, 9)
+    optional = compile_pattern(r"(\d{4})x(\d\d)?x(\d\d)?")
+    assert date_in_name("2024xx", optional) is None
+
+
+@pytest.mark.parametrize("pattern", ["(", "no group", r"(\d)(\d)", "(" * 200])
+def test_patterns_that_are_none(pattern: str) -> None:
+    with pytest.raises(DataError, match=r"regular expression|groups"):
+        compile_pattern(pattern)
+
+
+def test_sizes_over_time() -> None:
+    days = [date(2024, 1, 1), date(2024, 4, 10), date(2024, 7, 19)]
+    first, second, third = size_visits(days, [20.0, 21.0, None])
+    assert first.change is None and second.change == pytest.approx(0.05)
+    assert second.within_error and third.total is None and not third.within_error
+    # Volume 8 times as large in 300 days: it doubles in 100.
+    grown = size_visits([days[0], date(2024, 10, 27)], [10.0, 20.0])[1]
+    assert grown.doubling_days == pytest.approx(100) and not grown.within_error
+    assert not size_visits(days, [20.0, 21.0, None], 0.04)[1].within_error
+
+
+def test_a_reading_holds_its_own_value() -> None:
+    assert reading_of(0.9, np.full(16, 0.5)) == Reading(0.9, 0.5, 0.9)
+    spread = reading_of(0.5, np.linspace(0, 1, 101))
+    assert (spread.low, spread.high) == (pytest.approx(0.025), pytest.approx(0.975))
+
+
+def test_changes_within_the_error_of_measuring() -> None:
+    first = Reading(0.2, 0.1, 0.5)
+    # Towards each other: 0.3 upwards of the first, 0.4 downwards of the last.
+    assert is_within_error(first, Reading(0.7, 0.3, 0.71))
+    assert is_within_error(Reading(0.7, 0.3, 0.71), first)
+    assert not is_within_error(first, Reading(0.71, 0.31, 0.72))
+    assert not is_within_error(Reading(0.2, 0.0, 0.2), Reading(0.4, 0.4, 1.0))
+    assert is_within_error(first, first)
