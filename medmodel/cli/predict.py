@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medmodel.cli.batch_answers import check_output, is_batch, predict_batch
 from medmodel.cli.image_answers import ImageAnswer, ask_about
 from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import run_argument
@@ -16,7 +17,7 @@ from medmodel.runs.run import Run
 if TYPE_CHECKING:
     from medmodel.evaluation.image_prediction import Prediction
 
-_IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_IMAGE = click.Path(exists=True, path_type=Path)
 
 
 @click.command("predict")
@@ -27,6 +28,11 @@ _IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
     is_flag=True,
     help="Show probabilities also of images that are unlike the training data.",
 )
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV or Parquet file for the table of a folder, a ZIP file or a table.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -34,14 +40,24 @@ def command(
     run: Run,
     images: tuple[Path, ...],
     anyway: bool,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Ask a model about image files. Not for clinical use.
 
     PNG, JPEG, TIFF, DICOM, NIfTI and their kin. Of a file with several frames the one
     is taken that Diagnose takes. The exit status is 1 where a file cannot be read.
+
+    A folder, a ZIP file or a table of names (CSV) becomes a batch, as on the page Batch
+    prediction; its table goes to --output.
     """
     say(_("Not for clinical use."), to_errors=True)
+    if len(images) == 1 and is_batch(images[0]):
+        _answer_batch(ctx, run, images[0], check_output(output), as_json)
+        return
+    for path in images:
+        if path.is_dir():
+            raise click.UsageError(_("Name one folder alone, or files."))
     answers = ask_about(run, images, anyway)
     if as_json:
         print_json(_values(run, answers))
@@ -49,6 +65,24 @@ def command(
         for answer in answers:
             _say_answer(answer)
     if any(answer.error for answer in answers):
+        ctx.exit(1)
+
+
+def _answer_batch(
+    ctx: click.Context, run: Run, source: Path, output: Path, as_json: bool
+) -> None:
+    values = predict_batch(run, source, output)
+    if as_json:
+        print_json(values)
+    else:
+        say(
+            _(
+                "{images:,} images in {output}; not readable: {unreadable:,}; unlike "
+                "the training data: {unlike_training:,}.",
+                **values,
+            )
+        )
+    if values["unreadable"]:
         ctx.exit(1)
 
 

@@ -123,17 +123,15 @@ def _answer_readable(
     pixels = block.pixels if whole else block.pixels[list(readable)]
     detector = loaded.detector
     results: list[OodResult | None] = [None] * len(readable)
-    distances: list[float | None] = [None] * len(readable)
     if detector is None:
         scores = prediction.predict(loaded, pixels)
     else:
         scores, features = _scores_and_features(loaded, pixels)
         vectors = ood_features.detector_vectors(detector, pixels, features)
         traits = [block.facts[at].traits for at in readable]
-        results[:] = detector.compare(vectors, traits)
-        distances[:] = detector.distances(vectors).tolist()
+        results[:] = detector.compare(vectors, traits, neighbours=False)
     return {
-        at: _row(block, at, scores[n], results[n], distances[n], digests)
+        at: _row(block, at, scores[n], results[n], digests)
         for n, at in enumerate(readable)
     }
 
@@ -152,7 +150,6 @@ def _row(
     at: int,
     scores: np.ndarray,
     result: OodResult | None,
-    distance: float | None,
     digests: Mapping[str, str],
 ) -> ImageRow:
     fact = block.facts[at]
@@ -166,7 +163,7 @@ def _row(
         frames=fact.frames,
         unlike_training=unlike,
         farther_than=result.farther_than if result else None,
-        distance=distance,
+        distance=result.distance if result else None,
         why_unlike=ood_sentences.why_unlike_training(result)
         if result and unlike
         else "",

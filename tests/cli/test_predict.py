@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from medmodel.batch import jobs, table
+from medmodel.batch.table import ImageRow
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.imaging.untrusted import open_image
-from medmodel.runs import tables
-from medmodel.runs.run import Run
+from medmodel.runs import queue, tables
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import Failure, RunStatus
 from tests.cli.conftest import Invoke
 from tests.cli.stand_in_model import STRANGE, Model, image_file
 from tests.finished_run import write_finished_run
@@ -182,3 +187,98 @@ def test_a_run_without_a_model(tmp_path: Path, run: Run, invoke: Invoke) -> None
     run.model_path.unlink()
     file = image_file(tmp_path / "a.png", 0)
     assert "no trained model" in invoke("predict", run.id, file, status=1).stderr
+
+
+@pytest.fixture
+def answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of a worker: every batch has two lines when it is first looked at."""
+
+    def work(store: RunStore) -> None:
+        for batch in jobs.batch_store().list():
+            rows = [
+                ImageRow("a.png", scores=[0.9, 0.1], unlike_training=True),
+                ImageRow("b.png", problem="b.png is empty (0 bytes)."),
+            ]
+            table.append(batch.folder / table.FILE, ["dark", "light"], rows)
+            batch.write_status(replace(batch.status, state=RunStatus.DONE))
+
+    monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
+    monkeypatch.setattr(jobs.queue, "notify_queue", work)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_folder_is_a_batch_whose_table_is_written(
+    run: Run,
+    answered_at_once: None,
+    class_folders: Path,
+    tmp_path: Path,
+    json_of: Callable[..., Any],
+    ending: str,
+) -> None:
+    output = tmp_path / f"scores.{ending}"
+    values = json_of("predict", run.id, class_folders, "--output", output, status=1)
+    (batch,) = jobs.batch_store().list()
+    assert values == {
+        "batch": batch.id,
+        "output": str(output),
+        "images": 2,
+        "unreadable": 1,
+        "unlike_training": 1,
+    }
+    read = pd.read_csv if ending == "csv" else pd.read_parquet
+    assert list(read(output)["path"]) == ["a.png", "b.png"]
+
+
+def test_a_table_and_a_zip_file_are_batches(
+    run: Run,
+    answered_at_once: None,
+    class_folders: Path,
+    tmp_path: Path,
+    invoke: Invoke,
+) -> None:
+    listed = class_folders / "list.csv"
+    listed.write_text("file\ndark_000.png\n")
+    packed = tmp_path / "more.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(class_folders / "dark" / "dark_000.png", "dark_000.png")
+    for source in (listed, packed):
+        result = invoke(
+            "predict", run.id, source, "--output", tmp_path / "t.csv", status=1
+        )
+        assert result.stdout.startswith("2 images in")
+    zipped, named = jobs.batch_store().list()
+    assert jobs.batch_request(named).table == "list.csv"
+    assert jobs.batch_request(zipped).table == ""
+    assert Path(zipped.config.dataset).name == "more"
+
+
+def test_a_batch_needs_a_place_for_its_table(
+    run: Run, class_folders: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    for more in ([], ["--output", tmp_path / "t.xlsx"]):
+        result = invoke("predict", run.id, class_folders, *more, status=2)
+        assert "--output FILE.csv" in result.stderr
+    result = invoke("predict", run.id, class_folders, class_folders, status=2)
+    assert "one folder alone" in result.stderr
+    assert not jobs.batch_store().list()
+
+
+def test_a_batch_that_fails_says_why(
+    run: Run,
+    class_folders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    invoke: Invoke,
+) -> None:
+    def fail(store: RunStore) -> None:
+        for batch in jobs.batch_store().list():
+            failure = Failure("data", "It holds no image.", "Choose another.")
+            batch.write_status(
+                replace(batch.status, state=RunStatus.FAILED, failure=failure)
+            )
+
+    monkeypatch.setattr(jobs.queue, "notify_queue", fail)
+    output = tmp_path / "t.csv"
+    result = invoke("predict", run.id, class_folders, "--output", output, status=1)
+    assert "It holds no image. Choose another." in result.stderr
+    assert not output.exists()

@@ -171,27 +171,43 @@ class OodDetector:
     def _squares(self) -> Floats:
         return squared_lengths(self.points)
 
-    def compare(self, numbers: Floats, facts: Sequence[ImageTraits]) -> list[OodResult]:
+    def compare(
+        self,
+        numbers: Floats,
+        facts: Sequence[ImageTraits],
+        neighbours: bool = True,
+    ) -> list[OodResult]:
         """What is to be said of images.
 
         Args:
             numbers: (n, d) from `numbers_of`.
             facts: One for each image; may be empty.
+            neighbours: Whether the nearest training images are looked for, too.
         """
-        distances = self.distances(numbers)
-        rows, near = self.nearest(numbers[:, : len(self.view)])
-        names = self.names.tobytes().decode().split("\0")
+        near = self._neighbours(numbers) if neighbours else [[] for _row in numbers]
         results = []
-        for i, total in enumerate(distances):
-            neighbours = [
-                Neighbour(names[2 * row], names[2 * row + 1], round(float(distance), 3))
-                for row, distance in zip(rows[i], near[i], strict=True)
-            ]
+        for i, total in enumerate(self.distances(numbers)):
             farther = float(np.searchsorted(self.judged, total) / len(self.judged))
             strange = self._strange(facts[i]) if len(facts) else []
             is_ood = bool(total > self.threshold)
-            results.append(OodResult(farther, is_ood, strange, neighbours, self.basis))
+            results.append(
+                OodResult(
+                    *(farther, is_ood, strange, near[i], self.basis, float(total))
+                )
+            )
         return results
+
+    def _neighbours(self, numbers: Floats) -> list[list[Neighbour]]:
+        """The nearest training images of each image, nearest first."""
+        rows, distances = self.nearest(numbers[:, : len(self.view)])
+        names = self.names.tobytes().decode().split("\0")
+        return [
+            [
+                Neighbour(names[2 * row], names[2 * row + 1], round(float(distance), 3))
+                for row, distance in zip(rows[i], distances[i], strict=True)
+            ]
+            for i in range(len(numbers))
+        ]
 
     def _strange(self, facts: ImageTraits) -> list[str]:
         sentences = []

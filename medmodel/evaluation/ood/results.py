@@ -62,6 +62,7 @@ class OodResult:
         facts: What is different before any network sees it, in sentences.
         neighbours: The nearest training images, nearest first.
         basis: On which images the threshold rests.
+        distance: To order images by, the farthest last; see `OodDetector.distances`.
     """
 
     farther_than: float
@@ -69,6 +70,7 @@ class OodResult:
     facts: list[str]
     neighbours: list[Neighbour]
     basis: ThresholdBasis
+    distance: float = 0.0
 
     @property
     def unfamiliar(self) -> bool:

@@ -136,3 +136,12 @@ def test_threshold_has_the_rank_of_a_conformal_one(
 ) -> None:
     distances = np.arange(1, count + 1, dtype=np.float32)
     assert replace(reference, judged=distances).threshold == rank
+
+
+def test_without_neighbours_all_else_is_the_same(reference: OodDetector) -> None:
+    vectors = drawn(5, 7)
+    whole, bare = (reference.compare(vectors, [], n) for n in (True, False))
+    assert [replace(result, neighbours=[]) for result in whole] == bare
+    distances = reference.distances(vectors).tolist()
+    assert [result.distance for result in bare] == pytest.approx(distances)
+    assert len(whole[0].neighbours) == 6
