@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from medmodel.runs.run import Run
 from tests.browser.conftest import AppServer, at_rest, press
@@ -22,16 +22,15 @@ def test_a_time_line_of_three_dates(page: Page, app: AppServer, run: Run) -> Non
     press(page, page.get_by_role("radio", name="Images over time"))
     press(page, page.get_by_role("button", name="I understand"))
     files = sorted(Path(run.config.dataset).glob("*/*.png"))
-    page.locator("input[type=file]").set_input_files(
-        [
-            {"name": name, "mimeType": "image/png", "buffer": file.read_bytes()}
-            for name, file in zip(NAMES, files, strict=False)
-        ]
-    )
+    images: list[FilePayload] = [
+        {"name": name, "mimeType": "image/png", "buffer": file.read_bytes()}
+        for name, file in zip(NAMES, files, strict=False)
+    ]
+    page.locator("input[type=file]").set_input_files(images)
     expect(page.get_by_text("Give two images a date")).to_be_visible()
     press(page, page.get_by_role("radio", name="from file names"))
-    for name, size in zip(NAMES, ("26", "20", "21"), strict=True):
-        field = page.get_by_label(f"Size in mm of {name}")
+    for number, size in enumerate(("26", "20", "21"), 1):
+        field = page.get_by_label(f"Size of image {number} in mm")
         field.fill(size)
         field.press("Enter")
         at_rest(page)

@@ -56,6 +56,7 @@ def test_result_is_of_the_test_patients(result: view.SurvivalResult) -> None:
     ]
     drawing = kaplan_meier_figure(result.curves, result.titles)
     assert len(drawing.data) == 6 and drawing.data[1].y[0] == 1
+    assert "each file counts" not in " ".join(view.basis_sentences(result, 0))
     assert "tested on 30" in view.basis_sentences(result, 2)[0]
     assert view.basis_sentences(result, 2)[-1] == "2 lines lack time or event."
 

@@ -65,12 +65,14 @@ class Cohort:
         test: It is tested on these; none of them is among the others.
         without_outcome: Images of which the table says nothing.
         in_both: Patients with images in both parts, who are left out of the test.
+        known: Whether patients are known; else each file counts as one.
     """
 
     development: Patients
     test: Patients
     without_outcome: int
     in_both: int
+    known: bool = True
 
 
 def score_images(predictions: pd.DataFrame, position: int) -> Images:
@@ -159,7 +161,7 @@ def build_cohort(images: Images, outcomes: Mapping[str, Outcome]) -> Cohort:
             lambda at: images.tested[at] and keys[at] not in both,
         )
     ]
-    return Cohort(parts[0], parts[1], len(units) - len(named), len(both))
+    return Cohort(parts[0], parts[1], len(units) - len(named), len(both), known)
 
 
 def _patients(

@@ -147,7 +147,7 @@ def _show_counts(rows: pd.DataFrame) -> None:
         border=True,
     )
     shown[3].metric(
-        _("Training or validation images"),
+        _("Seen before"),
         f"{learned:,}",
         help=_(
             "The model was trained or chosen with these very images: what it says of "

@@ -262,6 +262,8 @@ def basis_sentences(result: SurvivalResult, missing: int) -> list[str]:
             tested_events=strength.events,
         )
     ]
+    if not cohort.known:
+        sentences.append(_("Patients are not known: each file counts as one."))
     if cohort.without_outcome:
         sentences.append(
             ngettext(

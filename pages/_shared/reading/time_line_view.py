@@ -198,22 +198,22 @@ def _date_in_header(case: Case) -> date | None:
 
 
 def _ask_rows(cases: Sequence[Case]) -> None:
-    for case in cases:
+    for number, case in enumerate(cases, 1):
         image, day, size = st.columns([2, 1, 1], vertical_alignment="bottom")
         with image.container(horizontal=True, vertical_alignment="center"):
             st.image(
                 case.preview, width=64, alt=_("Small view of {file}", file=case.name)
             )
-            st.text(case.name)
+            st.text(f"{number}. {case.name}")
         day.date_input(
-            _("Date of {file}", file=plain(case.name)),
+            _("Date of image {number}", number=number),
             value=None,
             min_value=date(1895, 11, 8),
             max_value=date(2199, 12, 31),
             key=f"day-{case.key}",
         )
         size.number_input(
-            _("Size in mm of {file}", file=plain(case.name)),
+            _("Size of image {number} in mm", number=number),
             min_value=0.0,
             max_value=LARGEST_MM,
             value=None,
@@ -226,7 +226,7 @@ def _ask_rows(cases: Sequence[Case]) -> None:
 def _offer_measuring(cases: Sequence[Case]) -> None:
     """The viewer with its tools for one image; what was drawn becomes its size."""
     with st.expander(_("Measure on the image"), icon=":material/straighten:"):
-        names = {case.key: case.name for case in cases}
+        names = {case.key: f"{n}. {case.name}" for n, case in enumerate(cases, 1)}
         key = st.selectbox(
             _("Image"), list(names), format_func=names.__getitem__, key="time-line-case"
         )

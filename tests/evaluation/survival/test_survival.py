@@ -159,7 +159,10 @@ def test_each_patient_counts_once_and_in_one_part() -> None:
     )
     assert cohort.development.numbers.tolist() == [[2.0]]
     assert cohort.test.numbers.tolist() == [[5.0]]
-    assert (cohort.without_outcome, cohort.in_both) == (1, 1)
+    assert (cohort.without_outcome, cohort.in_both) == (1, 1) and cohort.known
+    named = {"1": Outcome(1.0, True), "2": Outcome(2.0, True)}
+    files = build_cohort(images(("1", "", False, 0.0), ("2", "", True, 0.0)), named)
+    assert not files.known
 
 
 def test_cohorts_that_are_none() -> None:
