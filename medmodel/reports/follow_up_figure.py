@@ -1,14 +1,16 @@
-"""Figure of a follow-up: sums of diameters over time, and where categories change."""
+"""Figures of a follow-up: sums of diameters, a lesion's size, a class's probability."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from medmodel.evaluation.clinical.recist import PROGRESSION, RESPONSE, Visit
+from medmodel.evaluation.clinical.time_line import Reading
 from medmodel.language import _
-from medmodel.reports.figures import GREY, line
-from medmodel.reports.plots import figure
+from medmodel.reports.figures import GREY, SQUARE, line
+from medmodel.reports.plots import figure, literal
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -48,4 +50,59 @@ def follow_up_figure(visits: Sequence[Visit]) -> Figure:
             )
         drawing.update_yaxes(range=[0, 1.15 * max(*sums, limits[1][1])])
     drawing.update_yaxes(title=_("Sum of diameters in mm"))
+    return drawing
+
+
+def probability_figure(
+    days: Sequence[date],
+    readings: Mapping[str, Sequence[Reading]],
+    colours: Mapping[str, str],
+) -> Figure:
+    """Probabilities over time, with the range that small changes of images give.
+
+    Args:
+        days: In ascending order.
+        readings: Class -> one for each day.
+        colours: Of each class.
+    """
+    drawing = figure(_HEIGHT)
+    for name, values in readings.items():
+        colour = colours[name]
+        drawing.add_scatter(
+            x=list(days),
+            y=[each.value for each in values],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [each.high - each.value for each in values],
+                "arrayminus": [each.value - each.low for each in values],
+                "color": colour,
+            },
+            **{**line(colour), "mode": "lines+markers"},
+            name=literal(name),
+            hovertemplate=f"{literal(name)}, %{{x}}: %{{y:.0%}}<extra></extra>",
+        )
+    drawing.update_layout(showlegend=len(readings) > 1, legend={"orientation": "h"})
+    drawing.update_yaxes(title=_("Probability"), range=SQUARE, tickformat=".0%")
+    return drawing
+
+
+def size_figure(visits: Sequence[Visit], repeatability: float) -> Figure:
+    """A lesion's diameter over time with the error of measuring.
+
+    Args:
+        visits: As from `time_line.size_visits`.
+        repeatability: As a share of the diameter.
+    """
+    measured = [visit for visit in visits if visit.total is not None]
+    sizes = [float(visit.total or 0.0) for visit in measured]
+    drawing = figure(_HEIGHT)
+    drawing.add_scatter(
+        x=[visit.day for visit in measured],
+        y=sizes,
+        error_y={"type": "data", "array": [repeatability * size for size in sizes]},
+        **{**line(_COLOUR), "mode": "lines+markers"},
+        hovertemplate="%{x}: %{y:.1f} mm<extra></extra>",
+    )
+    drawing.update_yaxes(title=_("Size in mm"), rangemode="tozero")
     return drawing

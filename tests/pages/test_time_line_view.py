@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medmodel.evaluation.clinical.time_line import Reading, size_visits
-from medmodel.reports.time_line_figures import probability_figure, size_figure
+from medmodel.reports.follow_up_figure import probability_figure, size_figure
 from pages._shared.reading import time_line_view as view
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said

@@ -28,7 +28,7 @@ from medmodel.imaging.scans import acquisition_date
 from medmodel.language import N_, _, format_date, translate
 from medmodel.predictor import shared
 from medmodel.reports import plots
-from medmodel.reports.time_line_figures import probability_figure, size_figure
+from medmodel.reports.follow_up_figure import probability_figure, size_figure
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.charts import show_figure
