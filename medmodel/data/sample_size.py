@@ -81,7 +81,7 @@ def test_warnings(counts: ClassCounts) -> list[str]:
     total = sum(images.values())
     if not total:
         return [_("No test images: nothing can be measured.")]
-    warnings = []
+    warnings: list[str] = []
     if total < SMALL_TEST:
         warnings.append(
             ngettext(
@@ -92,14 +92,7 @@ def test_warnings(counts: ClassCounts) -> list[str]:
                 total,
             )
         )
-    if absent := _names(images, lambda count: count == 0):
-        warnings.append(
-            _(
-                "No test image of {classes}: sensitivity and AUC cannot be measured "
-                "there, and are left out of the means.",
-                classes=absent,
-            )
-        )
+    warnings += _without_test(images)
     if single := _names(images, lambda count: count == 1):
         warnings.append(
             _(
@@ -122,15 +115,8 @@ def test_warnings(counts: ClassCounts) -> list[str]:
 
 def _validation_warnings(counts: ClassCounts) -> list[str]:
     images = _in_split(counts, "val")
-    warnings = []
-    if absent := _names(images, lambda count: count == 0):
-        warnings.append(
-            _(
-                "No validation image of {classes}: the best epoch, thresholds and "
-                "calibration are chosen without any.",
-                classes=absent,
-            )
-        )
+    warnings: list[str] = []
+    warnings += _without_validation(images)
     if single := _names(images, lambda count: count == 1):
         warnings.append(
             _(
@@ -140,6 +126,45 @@ def _validation_warnings(counts: ClassCounts) -> list[str]:
             )
         )
     return warnings
+
+
+def folder_warnings(counts: ClassCounts) -> list[str]:
+    """Classes that a folder's own splits lack, before any file was opened.
+
+    Args:
+        counts: Files instead of images; a split that no class has is drawn later.
+    """
+    tested, validated = (_in_split(counts, split) for split in ("test", "val"))
+    return [
+        *(_without_test(tested) if any(tested.values()) else []),
+        *(_without_validation(validated) if any(validated.values()) else []),
+    ]
+
+
+def _without_test(images: Mapping[str, int]) -> list[str]:
+    absent = _names(images, lambda count: count == 0)
+    if not absent:
+        return []
+    return [
+        _(
+            "No test image of {classes}: sensitivity and AUC cannot be measured "
+            "there, and are left out of the means.",
+            classes=absent,
+        )
+    ]
+
+
+def _without_validation(images: Mapping[str, int]) -> list[str]:
+    absent = _names(images, lambda count: count == 0)
+    if not absent:
+        return []
+    return [
+        _(
+            "No validation image of {classes}: the best epoch, thresholds and "
+            "calibration are chosen without any.",
+            classes=absent,
+        )
+    ]
 
 
 def _in_split(counts: ClassCounts, split: str) -> dict[str, int]:

@@ -16,7 +16,12 @@ from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.data.datasets import Index, load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
-from medmodel.data.sample_size import SMALL_DATASET, class_counts, dataset_warnings
+from medmodel.data.sample_size import (
+    SMALL_DATASET,
+    class_counts,
+    dataset_warnings,
+    folder_warnings,
+)
 from medmodel.data.segmentation.pairs import image_masks
 from medmodel.data.splits import (
     assign_splits,
@@ -311,6 +316,19 @@ def _small_splits(index: Index, config: TrainConfig) -> tuple[str, ...]:
     return ()
 
 
+@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
+def missing_in_splits(folder: str) -> tuple[str, ...]:
+    """What the folder's own splits lack, as far as names of files tell."""
+    try:
+        files = list_files(Path(folder))[0]
+    except DataError:
+        return ()
+    counts: dict[str, Counter[str]] = {}
+    for file in files:
+        counts.setdefault(file.label, Counter())[file.split] += 1
+    return tuple(folder_warnings(counts)) if len(counts) > 1 else ()
+
+
 def show_small_splits(folder: Path, config: TrainConfig) -> None:
     """Says before training which classes will have no image to judge by."""
     report = report_store.load_report(folder)
@@ -327,6 +345,7 @@ def show_small_splits(folder: Path, config: TrainConfig) -> None:
                     files,
                 ),
             )
+        few += missing_in_splits(str(folder))
     else:
         settings = {name: getattr(config, name) for name in _SPLIT_SETTINGS}
         with st.spinner(_("Splitting the images…")):

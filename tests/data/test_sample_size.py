@@ -4,7 +4,11 @@ import pandas as pd
 import pytest
 
 from medmodel.data import sample_size
-from medmodel.data.sample_size import class_counts, dataset_warnings
+from medmodel.data.sample_size import (
+    class_counts,
+    dataset_warnings,
+    folder_warnings,
+)
 from medmodel.evaluation.intervals import MINIMA
 
 Counts = dict[str, dict[str, int]]
@@ -106,3 +110,12 @@ def test_the_first_few_classes_are_named(classes: int, named: str) -> None:
     counts: Counts = {f"c{n}": {"test": 0} for n in range(classes)}
     (absent,) = sample_size.test_warnings({"large": {"test": 30}, **counts})
     assert absent.startswith(f"No test image of {named}")
+
+
+def test_what_a_folder_lacks_is_known_from_its_files() -> None:
+    counts = {"a": {"train": 3, "test": 1}, "b": {"train": 2, "val": 1}}
+    tested, validated = folder_warnings(counts)
+    assert tested.startswith("No test image of b:")
+    assert validated.startswith("No validation image of a:")
+    # A split that the folder does not bring is drawn when training.
+    assert folder_warnings({"a": {"train": 3}, "b": {"": 2}}) == []

@@ -134,8 +134,10 @@ def test_a_class_without_test_image_is_said_before_training(tmp_path: Path) -> N
     for split, count in (("train", 30), ("val", 2), ("test", 30)):
         draw_class_folders(folder / split, images_per_class=count, seed=count)
     shutil.rmtree(folder / "test" / "light")
+    before = few(opened(dataset=str(folder)))
     indexing.check_folder(folder)
     app = opened(dataset=str(folder))
+    assert few(app) == before
     assert few(app) == (
         "No test image of light: sensitivity and AUC cannot be measured there, and "
         "are left out of the means."
