@@ -42,7 +42,7 @@ def _input(name: str) -> dict[str, Any]:
     return layer
 
 
-def _mobile_net() -> dict[str, Any]:
+def _mobile_net(name: str = "model1") -> dict[str, Any]:
     """The first layers of MobileNetV2, as Keras 2 wrote them."""
     conv = _layer(
         *("Conv2D", "Conv1"),
@@ -74,7 +74,7 @@ def _mobile_net() -> dict[str, Any]:
         "module": "tf_keras.src.engine.functional",
         "class_name": "Functional",
         "config": {
-            "name": "model1",
+            "name": name,
             "layers": nodes,
             "input_layers": [["input_1", 0, 0]],
             "output_layers": [["expanded_conv_depthwise", 0, 0]],
@@ -111,12 +111,17 @@ def keras_2_weights() -> dict[str, list[tuple[str, NDArray[np.float32]]]]:
     }
 
 
-def write_teachable_machine(path: Path, config: dict[str, Any] | None = None) -> Path:
+def write_teachable_machine(
+    path: Path,
+    config: dict[str, Any] | None = None,
+    weights_by_group: dict[str, list[tuple[str, NDArray[np.float32]]]] | None = None,
+) -> Path:
     """keras_model.h5: Sequential models in a Sequential model, as Keras 2 wrote it.
 
     Args:
         path: Where to.
-        config: Another graph, with these weights.
+        config: Another graph.
+        weights_by_group: Its weights; those of `keras_2_weights` by default.
     """
     pool = _layer("GlobalAveragePooling2D", "global_average_pooling2d")
     dense = _layer("Dense", "dense_Dense1", units=5, activation="relu", use_bias=True)
@@ -134,7 +139,7 @@ def write_teachable_machine(path: Path, config: dict[str, Any] | None = None) ->
         file.attrs["backend"] = "tensorflow"
         file.attrs["model_config"] = json.dumps(graph)
         root = file.create_group("model_weights")
-        groups = keras_2_weights()
+        groups = weights_by_group or keras_2_weights()
         root.attrs["layer_names"] = [name.encode() for name in groups]
         for group_name, weights in groups.items():
             group = root.create_group(group_name)
@@ -147,7 +152,20 @@ def write_teachable_machine(path: Path, config: dict[str, Any] | None = None) ->
 def teachable_machine_answer(images: NDArray[np.uint8]) -> NDArray[np.floating]:
     """What that model says, computed by hand."""
     w = {name: array for group in keras_2_weights().values() for name, array in group}
-    x = images.astype(np.float64) / 127.5 - 1
+    x = mobile_net_features(images.astype(np.float64) / 127.5 - 1)
+    x = np.maximum(x @ w["dense_Dense1/kernel:0"] + w["dense_Dense1/bias:0"], 0)
+    return softmax(x @ w["dense_Dense2/kernel:0"])
+
+
+def softmax(logits: Any) -> NDArray[np.floating]:
+    """Rows that add up to 1."""
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def mobile_net_features(x: Any) -> Any:
+    """Means of the last map of the network's first layers, (n, 4)."""
+    w = dict(keras_2_weights()["sequential_1"])
     x = _convolved(x, w["Conv1/kernel:0"], 2)
     x = (x - w["bn_Conv1/moving_mean:0"]) / np.sqrt(
         w["bn_Conv1/moving_variance:0"] + 1e-3
@@ -156,11 +174,7 @@ def teachable_machine_answer(images: NDArray[np.uint8]) -> NDArray[np.floating]:
     kernel = w["expanded_conv_depthwise/depthwise_kernel:0"]
     full = np.zeros((3, 3, 4, 4))
     full[:, :, range(4), range(4)] = kernel[..., 0]
-    x = _convolved(x, full, 1).mean(axis=(1, 2))
-    x = np.maximum(x @ w["dense_Dense1/kernel:0"] + w["dense_Dense1/bias:0"], 0)
-    logits = x @ w["dense_Dense2/kernel:0"]
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+    return _convolved(x, full, 1).mean(axis=(1, 2))
 
 
 def _convolved(x: Any, kernel: Any, stride: int) -> Any:
@@ -245,3 +259,69 @@ def write_onnx(path: Path, external: str = "", **options: Any) -> Path:
             tensor.external_data.add(key=key, value=value)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+MEANS = (103.939, 116.779, 123.68)
+
+
+def write_fine_tuned(path: Path) -> Path:
+    """A network of keras.applications under a new layer, as tutorials of Keras 2 do.
+
+    The network is called a second time, so that others refer to its node 1; resnet50's
+    preprocess_input stands before it as functions; names have slashes.
+    """
+    ellipsis, reversed_ = {"class_name": "__ellipsis__"}, {"step": -1}
+    slices = {"slice_spec": [ellipsis, {"start": None, "stop": None, **reversed_}]}
+    backwards = _layer("SlicingOpLambda", "tf.__operators__.getitem")
+    backwards["config"]["function"] = "__operators__.getitem"
+    shifted = _layer("TFOpLambda", "tf.nn.bias_add", function="nn.bias_add")
+    network = _mobile_net("base")
+    pool = _layer("GlobalAveragePooling2D", "pool")
+    last = _layer("Dense", "head/new", units=3, activation="softmax", use_bias=True)
+    layers = [
+        _node(_input("input_2"), ""),
+        {
+            **_node(backwards, "input_2"),
+            "inbound_nodes": [["input_2", 0, 0, slices]],
+        },
+        {
+            **_node(shifted, ""),
+            "inbound_nodes": [
+                ["tf.__operators__.getitem", 0, 0, {"bias": [-m for m in MEANS]}]
+            ],
+        },
+        {
+            **network,
+            "name": "base",
+            "inbound_nodes": [[["tf.nn.bias_add", 0, 0, {"training": False}]]],
+        },
+        {**_node(pool, ""), "inbound_nodes": [[["base", 1, 0, {}]]]},
+        _node(last, "pool"),
+    ]
+    config = {
+        "class_name": "Functional",
+        "config": {
+            "name": "model",
+            "layers": layers,
+            "input_layers": [["input_2", 0, 0]],
+            "output_layers": [["head/new", 0, 0]],
+        },
+    }
+    kernel, bias = fine_tuned_head()
+    own = [("head/new/kernel:0", kernel), ("head/new/bias:0", bias)]
+    weights = {"base": keras_2_weights()["sequential_1"], "head/new": own}
+    return write_teachable_machine(path, config, weights)
+
+
+def fine_tuned_head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Kernel and bias of the last layer of `write_fine_tuned`."""
+    random = np.random.default_rng(5)
+    kernel, bias = random.normal(size=(4, 3)), random.normal(size=3)
+    return kernel.astype(np.float32), bias.astype(np.float32)
+
+
+def fine_tuned_answer(images: NDArray[np.uint8]) -> NDArray[np.floating]:
+    """What `write_fine_tuned` says, computed by hand."""
+    kernel, bias = fine_tuned_head()
+    x = images[..., ::-1].astype(np.float64) - MEANS
+    return softmax(mobile_net_features(x) @ kernel + bias)

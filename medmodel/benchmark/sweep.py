@@ -24,7 +24,7 @@ def sweep_overhead() -> list[Measurement]:
     """Median seconds of trials with one setting / of the same run by itself."""
     with temporary_workspace():
         folder = ensure_sample_dataset()
-        config = config_for("compact", str(folder), epochs=6, size=96)
+        config = config_for("compact", str(folder), epochs=8, size=32)
         _alone(config)  # pixels are prepared, precision is chosen
         alone, trials = [], []
         for _round in range(ROUNDS):

@@ -67,6 +67,7 @@ class _Builder:
         self, config: dict[str, Any], x: Tensor, path: tuple[str, ...]
     ) -> Tensor:
         made: dict[tuple[str, int], Tensor] = {}
+        last = _last_references(config)
         waiting: list[tuple[str, int, Any, Any]] = []
         for layer in keras_file.layers_of({"config": config}):
             name = str(layer.get("name") or layer["config"].get("name"))
@@ -74,7 +75,9 @@ class _Builder:
             nodes = layer.get("inbound_nodes") or []
             if not nodes:
                 made[name, 0] = x
-            waiting += [(name, at, node, step) for at, node in enumerate(nodes)]
+            # Keras 2 counts also how a model within the model was made at first.
+            first = max(0, last.get(name, 0) - len(nodes) + 1)
+            waiting += [(name, first + at, n, step) for at, n in enumerate(nodes)]
         while waiting:
             ready = [w for w in waiting if all(r in made for r in _references(w[2]))]
             if not ready:
@@ -115,13 +118,18 @@ class _Builder:
                 output = made(*args, **kwargs)
             else:
                 output = made(value)
-            self._fill(made, (*path, own))
+            self._fill(made, (*path, own), kind == keras_file.LAYER_SCALE)
             return output
 
         return call
 
     def _layer(self, layer: dict[str, Any], own: str) -> keras.Layer:
         kind = layer["class_name"]
+        if kind == keras_file.LAYER_SCALE:
+            # A factor for each channel is a depthwise convolution of one pixel.
+            return keras.layers.DepthwiseConv2D(
+                1, use_bias=False, name=self._unique(own)
+            )
         made_by = getattr(keras.layers, kind)
         settings = keras_file.plain_settings(layer)
         if settings.get("data_format") == "channels_first":
@@ -156,12 +164,15 @@ class _Builder:
         self._names.add(unique)
         return unique
 
-    def _fill(self, layer: keras.Layer, path: tuple[str, ...]) -> None:
+    def _fill(self, layer: keras.Layer, path: tuple[str, ...], scale: bool) -> None:
+        """Gives a layer its weights, once; of `LayerScale` in another shape."""
         if getattr(layer, "_is_filled", False) or not layer.weights:
             layer._is_filled = True
             return
         arrays = self._weights(path, layer)
         shapes = [tuple(weight.shape) for weight in layer.weights]
+        if scale:
+            arrays = [array.reshape(shapes[0]) for array in arrays]
         if [array.shape for array in arrays] != shapes:
             raise DataError(
                 _(
@@ -258,6 +269,15 @@ def _references(node: Any) -> list[tuple[str, int]]:
     if isinstance(node, list):
         return [r for value in node for r in _references(value)]
     return []
+
+
+def _last_references(config: dict[str, Any]) -> dict[str, int]:
+    """Layer -> the highest number of a node of it that anything refers to."""
+    nodes = [layer.get("inbound_nodes") for layer in config["layers"]]
+    last: dict[str, int] = {}
+    for name, at in _references([*nodes, config.get("output_layers")]):
+        last[name] = max(at, last.get(name, 0))
+    return last
 
 
 def _is_old_reference(value: Any) -> bool:
@@ -366,9 +386,11 @@ def _hdf5(file: KerasFile, path: Path) -> WeightsOf:
 
     def weights_of(names: tuple[str, ...], layer: keras.Layer) -> Arrays:
         group = left.get(names[0], [])
-        own = [
-            entry for entry in group if entry[0].split("/")[-2:-1] == [names[-1]]
-        ] or [entry for entry in group if f"/{names[-1]}/" in f"/{entry[0]}"]
+        scopes = [(f"/{entry[0].rpartition('/')[0]}", entry) for entry in group]
+        # Names may have slashes, and scopes of their models before them.
+        own = [entry for scope, entry in scopes if scope == f"/{names[-1]}"] or [
+            entry for scope, entry in scopes if scope.endswith(f"/{names[-1]}")
+        ]
         if len(names) == 1 and not own:
             own = group
         return _in_order(own, layer)

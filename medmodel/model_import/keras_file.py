@@ -33,6 +33,9 @@ _SKIPPED = (
     *("RandomContrast", "RandomBrightness", "RandomCrop", "RandomErasing"),
 )
 """Layers that pass on what they get once training is over."""
+LAYER_SCALE = "LayerScale"
+"""Of ConvNeXt in keras.applications, which keras.layers does not have."""
+_LAYER_SCALE_MODULE = "keras.src.applications.convnext"
 LAYERS = (
     *("InputLayer", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"),
     *("Conv2DTranspose", "Conv1D", "BatchNormalization", "LayerNormalization"),
@@ -43,7 +46,7 @@ LAYERS = (
     *("Cropping2D", "ZeroPadding2D", "UpSampling2D", "Rescaling", "Normalization"),
     *("Resizing", "CenterCrop", "Add", "Subtract", "Multiply", "Average", "Maximum"),
     *("Minimum", "Concatenate", "MultiHeadAttention", "EinsumDense"),
-    *("TFOpLambda", "SlicingOpLambda"),
+    *("TFOpLambda", "SlicingOpLambda", LAYER_SCALE),
 )
 """Layers of Keras that are built anew from their settings; all others are refused."""
 _OPERATIONS = (
@@ -55,6 +58,7 @@ _RUNS_CODE = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrappe
 _OPERATION_MODULES = ("keras.src.ops", "keras.ops")
 TUPLE = "__tuple__"
 _TENSOR = "__keras_tensor__"
+_HARMLESS = (_TENSOR, TUPLE, "__ellipsis__")
 """As which a graph names what a layer gets from another."""
 _ACTIVATIONS = (
     *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "silu", "swish"),
@@ -328,7 +332,7 @@ def _makes_object(value: Any) -> bool:
     """Whether Keras could make anything of it but numbers, texts and tensors."""
     if isinstance(value, dict):
         named = value.get("class_name", _TENSOR)
-        return named not in (_TENSOR, TUPLE) or any(map(_makes_object, value.values()))
+        return named not in _HARMLESS or any(map(_makes_object, value.values()))
     return isinstance(value, list) and any(map(_makes_object, value))
 
 
@@ -354,6 +358,8 @@ def plain_config(config: dict[str, Any]) -> dict[str, Any]:
 def _plain_layer(layer: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """A layer of Keras itself, with these settings and where it stands in the graph."""
     module = layer.get("module") if is_operation(layer) else "keras.layers"
+    if layer.get("class_name") == LAYER_SCALE:
+        module = _LAYER_SCALE_MODULE
     kept = ("class_name", "build_config", "name", "inbound_nodes")
     place = {name: layer[name] for name in kept if name in layer}
     return {**place, "module": module, "registered_name": None, "config": settings}

@@ -22,7 +22,9 @@ from medmodel.runs.status import RunStatus
 from tests.foreign_models import (
     LABELS,
     SIDE,
+    fine_tuned_answer,
     teachable_machine_answer,
+    write_fine_tuned,
     write_onnx,
     write_teachable_machine,
 )
@@ -137,6 +139,29 @@ def test_what_keras_2_put_into_a_graph_as_functions(files: Path) -> None:
     logits = IMAGES.mean(axis=(1, 2)) / 255 - 0.5
     right = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert scores(run) == pytest.approx(right, abs=1e-5)
+
+
+def test_a_network_under_a_new_layer_as_tutorials_of_keras_2_make_it(
+    files: Path,
+) -> None:
+    write_fine_tuned(files / "m.h5")
+    described = import_model.look(files.parent)
+    assert described.scale == "raw" and described.outputs == 3
+    run = imported(files, classes=["a", "b", "c"])
+    assert scores(run) == pytest.approx(fine_tuned_answer(IMAGES), abs=1e-4)
+    assert run.model_facts.heatmap_layers
+
+
+def test_layer_scale_of_convnext(files: Path) -> None:
+    layer_scale = pytest.importorskip("keras.src.applications.convnext").LayerScale
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.Conv2D(4, 3)(inputs)
+    x = layer_scale(0.3, 4)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    model.save(files / "m.keras")
+    right = model.predict(IMAGES.astype(np.float32), verbose=0)
+    assert scores(imported(files, scale="raw")) == pytest.approx(right, abs=1e-5)
 
 
 @pytest.mark.parametrize("ending", ["Softmax", "Identity"])
