@@ -110,8 +110,8 @@ def _show_numbers(rows: pd.DataFrame) -> None:
         _(
             "Dice, IoU and area error are means over the test images that hold the "
             "class. A lesion is a connected area; it counts as found where the outline "
-            "covers at least {share:.0f} % of it. HD95 is the mean over images in which "
-            "both outlines exist.",
+            "covers at least {share:.0f} % of it. HD95 is the mean over images in "
+            "which both outlines exist.",
             share=100 * FOUND,
         )
         + f" {whose}"

@@ -63,7 +63,7 @@ def _facts() -> dict[str, str]:
 
 def _curves(segments: bool) -> dict[str, object]:
     metric = _("Dice") if segments else _("Accuracy")
-    loss = _("cross-entropy + 1 − Dice") if segments else _("cross-entropy")
+    loss = _("Dice + CE") if segments else _("cross-entropy")
     return {
         "titles": {"loss": _("Loss"), "accuracy": metric},
         "units": {"loss": loss, "accuracy": "%"},
