@@ -47,11 +47,13 @@ def metrics(rows: pd.DataFrame) -> dict[str, Estimate]:
         "dice": _estimate(present, (_array(present["dice"]), ones)),
         "iou": _estimate(present, (_array(present["iou"]), ones)),
         "lesion_sensitivity": _estimate(
-            present, (_array(present["found"]), _array(present["lesions"]))
+            present, (_array(present["found"]), _array(present["lesions"])), True
         ),
         "area_error": _estimate(present, (_array(error), ones)),
         "hd95": _distance(present),
-        "false_positives": _estimate(absent, (_array(outlined), np.ones(len(absent)))),
+        "false_positives": _estimate(
+            absent, (_array(outlined), np.ones(len(absent))), True
+        ),
     }
 
 
@@ -70,8 +72,14 @@ def _array(values: pd.Series) -> _Numbers:
     return values.to_numpy(float)
 
 
-def _estimate(rows: pd.DataFrame, ratio: Ratio) -> Estimate:
-    """A ratio of sums over images, with its interval."""
+def _estimate(rows: pd.DataFrame, ratio: Ratio, share: bool = False) -> Estimate:
+    """A ratio of sums over images, with its interval.
+
+    Args:
+        rows: The images.
+        ratio: Of each image.
+        share: Whether it is a share of things that are so or not.
+    """
     above, below = ratio
     if not below.sum():
         return Estimate(_NAN, _NAN, _NAN, 0)
@@ -85,7 +93,18 @@ def _estimate(rows: pd.DataFrame, ratio: Ratio) -> Estimate:
         return Estimate(value, _NAN, _NAN, len(rows), group)
     sums = [np.bincount(number, each, count).astype(float) for each in ratio]
     low, high, _p = percentile_interval(_resampled(sums, count), count)
+    if share and value in (0.0, 1.0):
+        low, high = _interval_of_none(value, count)
     return Estimate(value, low, high, len(rows))
+
+
+def _interval_of_none(value: float, count: int) -> tuple[float, float]:
+    """Interval of a share of 0 or 1, which resampling would give no width.
+
+    Clopper and Pearson 1934, with each patient as one trial.
+    """
+    least = 0.025 ** (1 / count)
+    return (least, 1.0) if value else (0.0, 1 - least)
 
 
 def _resampled(sums: list[_Numbers], count: int) -> _Numbers:

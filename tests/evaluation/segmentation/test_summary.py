@@ -60,6 +60,16 @@ def test_intervals_hold_the_mean_and_draw_patients() -> None:
     assert not math.isnan(grouped.low)
 
 
+def test_a_share_of_all_or_none_has_an_interval_with_width() -> None:
+    found = metrics(rows(20, found=2.0))["lesion_sensitivity"]
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(0.025 ** (1 / 20))  # 0.83
+    empty = rows(30, area=0.0, predicted_area=0.0, dice=math.nan)
+    invented = metrics(empty)["false_positives"]
+    assert (invented.value, invented.low) == (0, 0)
+    assert invented.high == pytest.approx(1 - 0.025 ** (1 / 30))
+
+
 @pytest.mark.parametrize("count", [FEWEST - 1, FEWEST])
 def test_with_too_few_patients_there_is_no_interval(count: int) -> None:
     estimate = metrics(rows(40, patients=count))["dice"]
