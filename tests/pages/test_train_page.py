@@ -317,7 +317,8 @@ def test_the_expected_time_comes_from_earlier_runs(class_folders: Path) -> None:
         return next(m.value for m in opened().markdown if "schedule" in m.value)
 
     assert "a guess before the first run" in expected()
-    speeds = {"pilot-efficientnet_lite0": 6600.0}
+    pilot = "trying-efficientnet_lite0"
+    speeds = {pilot: 0.0, f"{pilot} start": 6600.0}
     RunStore().root.mkdir(parents=True, exist_ok=True)
     (RunStore().root / "speeds.json").write_text(json.dumps(speeds))
     assert "About **1 h 50 min**" in expected() and "earlier runs" in expected()
