@@ -209,13 +209,15 @@ class _Builder:
             )
         layer, factors = merge
         if keras.backend.is_keras_tensor(other):
-            return layer()([x, other])
+            return layer(name=self._unique("import_merge"))([x, other])
         constant = np.asarray(other, np.float64)
         if constant.ndim > 1 or not np.isfinite(constant).all():
             raise DataError(_("The graph of the model is damaged."))
         scale, offset = factors(constant)
         return keras.layers.Rescaling(
-            np.asarray(scale).tolist(), np.asarray(offset).tolist()
+            np.asarray(scale).tolist(),
+            np.asarray(offset).tolist(),
+            name=self._unique("import_constant"),
         )(x)
 
 
