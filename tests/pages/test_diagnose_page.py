@@ -353,3 +353,15 @@ def test_a_report_of_a_dicom_file(runs: Runs, monkeypatch: pytest.MonkeyPatch) -
         "1.2.3",
     )
     assert "Tester^Tilda" in files["case report html"]()
+
+
+def test_a_dicom_file_that_no_report_can_refer_to(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.full((40, 60), 90, np.uint8)
+    file = ("x.dcm", dicom_bytes(dicom_dataset(pixels, SOPClassUID=None)))
+    app = opened(runs[0])
+    files = reported(app, monkeypatch, file)
+    assert [name for name in files if "dcm" in name] == []
+    assert any("is no image that a DICOM report" in w.value for w in app.warning)
+    assert files["case report pdf"]().startswith(b"%PDF")

@@ -119,7 +119,8 @@ class Phones:
 def room_200() -> list[Measurement]:
     """200 phones read images together: from sending an answer to seeing it counted."""
     with temporary_workspace() as workspace, browser() as chromium:
-        run = finished_run(config_for("instant", str(ensure_sample_dataset())))
+        config = config_for("compact", str(ensure_sample_dataset()), epochs=1, size=32)
+        run = finished_run(config)
         with serving(workspace) as server:
             page = chromium.new_page(viewport=PROJECTOR)
             phones = Phones(_open_room(page, server.url, run.id))

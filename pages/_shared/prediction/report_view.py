@@ -157,13 +157,14 @@ def show_report(answer: Answer, shown: bool) -> None:
         with st.container(horizontal=True):
             _button("PDF", "pdf", "application/pdf", made.pdf, answer)
             _button("HTML", "html", "text/html", made.html, answer)
-            if case.file.format == "DICOM":
-                _button(
-                    "DICOM SR", "sr.dcm", "application/dicom", made.dicom_report, answer
-                )
-                _button(
-                    "DICOM PDF", "pdf.dcm", "application/dicom", made.dicom_pdf, answer
-                )
+            dicom = case.file.format == "DICOM"
+            problem = _dicom_problem(case) if dicom else ""
+            if dicom and not problem:
+                mime = "application/dicom"
+                _button("DICOM SR", "sr.dcm", mime, made.dicom_report, answer)
+                _button("DICOM PDF", "pdf.dcm", mime, made.dicom_pdf, answer)
+        if problem:
+            st.warning(plain(problem))
         st.caption(
             _(
                 "Image, saliency map, probabilities, measurements, model with its "
@@ -172,6 +173,18 @@ def show_report(answer: Answer, shown: bool) -> None:
                 "it refers to no study of an archive."
             )
         )
+
+
+def _dicom_problem(case: Case) -> str:
+    """Why no DICOM report can be about the image, as a sentence; "" where one can."""
+    problems: dict[str, str] = st.session_state.setdefault("report-problems", {})
+    if case.key not in problems:
+        try:
+            patient_rows(case.source, case.name)
+            problems[case.key] = ""
+        except MedModelError as error:
+            problems[case.key] = translate(str(error))
+    return problems[case.key]
 
 
 def _identity(case: Case) -> list[tuple[str, str]] | None:
@@ -187,11 +200,8 @@ def _identity(case: Case) -> list[tuple[str, str]] | None:
     if not wanted:
         return None
     rows = [(_("File"), case.name)]
-    if case.file.format == "DICOM":
-        try:
-            rows += patient_rows(case.source, case.name)
-        except MedModelError as error:
-            st.warning(plain(translate(str(error))))
+    if case.file.format == "DICOM" and not _dicom_problem(case):
+        rows += patient_rows(case.source, case.name)
     return rows
 
 
