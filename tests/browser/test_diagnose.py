@@ -162,7 +162,7 @@ def test_a_report_of_a_dicom_file_is_downloaded_and_opens(
     page: Page, app: AppServer, run: Run
 ) -> None:
     opened(page, app, run)
-    pixels = np.full((40, 60), 90, np.uint8)
+    pixels = (np.arange(2400) % 251).astype(np.uint8).reshape(40, 60)
     data = dicom_bytes(dicom_dataset(pixels, StudyInstanceUID="1.2.3"))
     drop(page, {"name": "x.dcm", "mimeType": "application/dicom", "buffer": data})
     press(page, page.get_by_text("Write a report"))

@@ -337,7 +337,7 @@ def test_a_report_of_a_picture(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_report_of_a_dicom_file(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     run = runs[0]
-    pixels = np.full((40, 60), 90, np.uint8)
+    pixels = (np.arange(2400) % 251).astype(np.uint8).reshape(40, 60)
     file = ("x.dcm", dicom_bytes(dicom_dataset(pixels, StudyInstanceUID="1.2.3")))
     app = opened(run)
     files = reported(app, monkeypatch, file)
@@ -358,7 +358,7 @@ def test_a_report_of_a_dicom_file(runs: Runs, monkeypatch: pytest.MonkeyPatch) -
 def test_a_dicom_file_that_no_report_can_refer_to(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pixels = np.full((40, 60), 90, np.uint8)
+    pixels = (np.arange(2400) % 251).astype(np.uint8).reshape(40, 60)
     file = ("x.dcm", dicom_bytes(dicom_dataset(pixels, SOPClassUID=None)))
     app = opened(runs[0])
     files = reported(app, monkeypatch, file)
