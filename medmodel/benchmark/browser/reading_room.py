@@ -31,11 +31,11 @@ IMAGES = 3
 SPREAD = 10.0
 """Seconds within which all phones answer: people do not press in the same instant."""
 
-_COUNTED = """() => {
+_COUNTED = """(slide) => {
   window.counted = [];
   let last = 0;
   const look = () => {
-    const text = document.querySelector('.mm-sentence')?.textContent ?? '';
+    const text = slide.querySelector('.mm-sentence')?.textContent ?? '';
     const count = Number((text.match(/\\d+/) ?? [0])[0]);
     if (count !== last) window.counted.push([Date.now() / 1000, last = count]);
     requestAnimationFrame(look);
@@ -162,7 +162,7 @@ def _read(page: Any, phones: Phones) -> list[float]:
         title = page.locator(".mm-title", has_text=re.compile(f"^Image {number} of"))
         _press(page, "Begin" if number == 1 else "Next image")
         title.wait_for()
-        page.evaluate(_COUNTED)
+        page.locator(".mm-shown").evaluate(_COUNTED)
         deadline = time.monotonic() + SPREAD + 30
         while time.monotonic() < deadline:
             page.wait_for_timeout(500)
