@@ -167,40 +167,43 @@ ROWS: dict[str, tuple[str, str]] = {
     "quality_blood": ("quality.blood", "Instant on blood cells: test accuracy"),
     "quality_chest": ("quality.chest", "Instant on chest X-rays: test AUC"),
     "interval_coverage": (
-        "interval_coverage.interval_coverage",
+        "validity.interval_coverage.interval_coverage",
         "share of simulated splits whose 95 % interval holds the truth",
     ),
     "test_size": (
-        "statistics.test_size",
+        "validity.statistics.test_size",
         "share of equal models that a paired test calls different",
     ),
     "redraw": (
-        "statistics.redraw",
+        "validity.statistics.redraw",
         "a threshold moves: 10,000 predictions of 20 classes",
     ),
     "unfamiliar": (
-        "unfamiliar.unfamiliar",
+        "validity.unfamiliar.unfamiliar",
         "AUROC of images like the training data against others, far and near",
     ),
     "refusals": (
-        "unfamiliar.refusals",
+        "validity.unfamiliar.refusals",
         "images refused as unlike the training data: familiar ones and strange ones",
     ),
     "neighbours": (
-        "unfamiliar.neighbours",
+        "validity.unfamiliar.neighbours",
         "the nearest among 100,000 training images",
     ),
-    "conformal": ("assurance.coverage", "prediction sets: coverage held / asked"),
+    "conformal": (
+        "validity.assurance.coverage",
+        "prediction sets: coverage held / asked",
+    ),
     "explain": (
-        "assurance.explain",
+        "validity.assurance.explain",
         "probabilities with a heat map / probabilities alone",
     ),
     "corruptions": (
-        "assurance.corruptions",
+        "validity.assurance.corruptions",
         "1,000 images corrupted and predicted / predicted alone",
     ),
     "pointing": (
-        "assurance.pointing",
+        "validity.assurance.pointing",
         "the heat map's highest place lies on the lesion, drawn phantoms",
     ),
     "sweep_overhead": (
@@ -224,7 +227,7 @@ ROWS: dict[str, tuple[str, str]] = {
         "10,000 images in a batch: images/s / the model alone, memory",
     ),
     "compare_1000": (
-        "statistics.compare_1000",
+        "validity.statistics.compare_1000",
         "1,000 runs listed, searched, filtered and sorted",
     ),
 }

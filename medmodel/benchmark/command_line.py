@@ -10,7 +10,7 @@ import time
 
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.servers import temporary_workspace
-from medmodel.benchmark.statistics import write_runs
+from medmodel.benchmark.validity.statistics import write_runs
 from medmodel.core.environment import REPOSITORY
 from medmodel.runs.run import RunStore
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel.benchmark.simulation import Setting, simulate
+from medmodel.benchmark.validity.simulation import Setting, simulate
 from medmodel.core.errors import DataError
 from medmodel.evaluation import paired_tests
 from medmodel.evaluation.bootstrap import percentile_interval, smallest_group

@@ -5,13 +5,13 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from medmodel.benchmark import (
+from medmodel.benchmark.validity import (
     interval_coverage,
     risk_coverage,
     statistics,
     unfamiliar,
 )
-from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
+from medmodel.benchmark.validity.simulation import SETTINGS, Setting, simulate
 from medmodel.evaluation.comparison import COMPARED
 from medmodel.evaluation.ood.vectors import WIDTH
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from medmodel.benchmark import Measurement, at_least, at_most
-from medmodel.benchmark.risk_coverage import SAMPLES, SCORES, asked_risks
-from medmodel.benchmark.simulation import Setting, simulate
+from medmodel.benchmark.validity.risk_coverage import SAMPLES, SCORES, asked_risks
+from medmodel.benchmark.validity.simulation import Setting, simulate
 from medmodel.evaluation import comparison
 from medmodel.evaluation.comparison import (
     COMPARED,

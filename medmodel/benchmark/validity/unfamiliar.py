@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
-from medmodel.benchmark.assurance import SIZE, XRAYS
+from medmodel.benchmark.validity.assurance import SIZE, XRAYS
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.ood.detector import KEPT, OodDetector

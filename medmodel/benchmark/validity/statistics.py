@@ -13,7 +13,7 @@ import numpy as np
 
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.servers import temporary_workspace
-from medmodel.benchmark.simulation import SETTINGS, Setting, simulate
+from medmodel.benchmark.validity.simulation import SETTINGS, Setting, simulate
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.evaluation.bootstrap import (

@@ -1,0 +1,1 @@
+"""Rows on whether the numbers hold: intervals, tests, refusals, coverage, maps."""
