@@ -130,6 +130,7 @@ def test_highdicom_reads_what_was_measured_and_predicted() -> None:
     scores = {m.name.meaning: m.value for m in answer.get_measurements()}
     assert scores == {"Model score: normal": 0.1, "Model score: pneumonia": 0.9}
     (said,) = answer.get_qualitative_evaluations()
+    assert not isinstance(said.value, int | float)
     assert (said.name.meaning, said.value.meaning) == ("Predicted class", "pneumonia")
     numbers = [
         (m.name.meaning, m.value, m.unit.value)
