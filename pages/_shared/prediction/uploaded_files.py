@@ -10,34 +10,40 @@ from medmodel.language import _
 SAMPLES = "sample-images"
 """Whether the session looks at images of the test split."""
 FILES = "uploaded-images"
+"""The field of Diagnose."""
 _CAMERA = "camera-image"
-_KEPT = "kept-images"
-_IN_FIELD = "images-in-field"
 
 
-def uploaded_files() -> list[UploadedFile]:
+def uploaded_files(label: str = "", field: str = FILES) -> list[UploadedFile]:
     """The files of this session, those of an earlier visit of the page among them.
 
     Streamlit forgets what a field holds when its page is left: only what its owner
     takes out of the field, or removes here, is forgotten.
+
+    Args:
+        label: Of the field; "" for that of Diagnose.
+        field: Its name in the session: each has files of its own.
     """
     st.file_uploader(
-        _("Images: drop, choose or paste one or many"),
+        label or _("Images: drop, choose or paste one or many"),
         accept_multiple_files=True,
-        key=FILES,
+        key=field,
         on_change=_take_files,
+        args=(field,),
     )
-    st.session_state[_IN_FIELD] = [file.file_id for file in st.session_state[FILES]]
-    earlier = [f for f in _kept() if f not in st.session_state[_IN_FIELD]]
+    inside = [file.file_id for file in st.session_state[field]]
+    st.session_state[_in_field(field)] = inside
+    earlier = [f for f in _kept(field) if f not in inside]
     if earlier:
         st.button(
             _("Remove images ({count})", count=len(earlier)),
             icon=":material/close:",
             on_click=_remove,
-            args=(earlier,),
+            args=(earlier, field),
             help=_("Images of an earlier visit of this page, or of the camera."),
+            key=f"remove-{field}",
         )
-    return list(_kept().values())
+    return list(_kept(field).values())
 
 
 def take_photo() -> None:
@@ -46,25 +52,31 @@ def take_photo() -> None:
         st.camera_input(_("Take a photo"), key=_CAMERA, on_change=_take_photo)
 
 
-def _kept() -> dict[str, UploadedFile]:
-    files: dict[str, UploadedFile] = st.session_state.setdefault(_KEPT, {})
+def _kept(field: str) -> dict[str, UploadedFile]:
+    files: dict[str, UploadedFile] = st.session_state.setdefault(f"kept-{field}", {})
     return files
 
 
-def _take_files() -> None:
+def _in_field(field: str) -> str:
+    return f"in-{field}"
+
+
+def _take_files(field: str) -> None:
     """Adds what is new in the field, and forgets what was taken out of it."""
-    st.session_state.pop(SAMPLES, None)
-    files = {file.file_id: file for file in st.session_state[FILES]}
-    _remove([i for i in st.session_state.get(_IN_FIELD, []) if i not in files])
-    _kept().update(files)
+    if field == FILES:
+        st.session_state.pop(SAMPLES, None)
+    files = {file.file_id: file for file in st.session_state[field]}
+    before = st.session_state.get(_in_field(field), [])
+    _remove([file for file in before if file not in files], field)
+    _kept(field).update(files)
 
 
 def _take_photo() -> None:
     st.session_state.pop(SAMPLES, None)
     if photo := st.session_state[_CAMERA]:
-        _kept()[photo.file_id] = photo
+        _kept(FILES)[photo.file_id] = photo
 
 
-def _remove(files: list[str]) -> None:
+def _remove(files: list[str], field: str) -> None:
     for file in files:
-        _kept().pop(file, None)
+        _kept(field).pop(file, None)

@@ -22,6 +22,7 @@ from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_text
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
+from pages._shared.reading.kept_values import keep_table, keep_value, kept_table
 
 _TABLE = "follow-up"
 _DATE, _NEW = "date", "new"
@@ -68,10 +69,16 @@ def _ask_repeatability() -> int:
 
 def _ask_lesions() -> tuple[list[str], list[str]]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        keep_value(f"{_TABLE}-count", 2)
         count = st.number_input(
-            _("Target lesions"), 1, MOST_LESIONS, 2, key=f"{_TABLE}-count", width=160
+            _("Target lesions"),
+            min_value=1,
+            max_value=MOST_LESIONS,
+            key=f"{_TABLE}-count",
+            width=160,
         )
         names = [_("Lesion {number}", number=n + 1) for n in range(int(count))]
+        keep_value(f"{_TABLE}-nodes", [])
         nodes = st.multiselect(
             _("Of these lymph nodes (short axis)"),
             names,
@@ -82,6 +89,7 @@ def _ask_lesions() -> tuple[list[str], list[str]]:
 
 
 def _ask_diameters(names: Sequence[str]) -> pd.DataFrame:
+    keep_value(f"{_TABLE}-example", False)
     example = st.toggle(_("Show an example"), key=f"{_TABLE}-example")
     rows = [
         {_DATE: day, **dict(zip(names, diameters, strict=False)), _NEW: new}
@@ -92,12 +100,13 @@ def _ask_diameters(names: Sequence[str]) -> pd.DataFrame:
     table[_DATE] = pd.to_datetime(table[_DATE])
     table[list(names)] = table[list(names)].astype("float64")
     table[_NEW] = table[_NEW].astype("bool")
+    key = f"{_TABLE}-{len(names)}-{example}"
     edited: pd.DataFrame = st.data_editor(
-        table,
+        kept_table(key, table),
         num_rows="dynamic",
         hide_index=True,
         width="stretch",
-        key=f"{_TABLE}-{len(names)}-{example}",
+        key=key,
         column_config={
             _DATE: st.column_config.DateColumn(_("Date"), required=True),
             **{
@@ -109,6 +118,7 @@ def _ask_diameters(names: Sequence[str]) -> pd.DataFrame:
             _NEW: st.column_config.CheckboxColumn(_("New lesion seen")),
         },
     )
+    keep_table(key, edited)
     st.caption(
         _(
             "Longest diameter, of lymph nodes the short axis; 0 where a lesion has "

@@ -44,6 +44,8 @@ from pages._shared.prediction.measurements import drawing_of
 from pages._shared.prediction.ood_view import is_unlike_training
 from pages._shared.prediction.prediction_cache import Answer, ask
 from pages._shared.prediction.prediction_view import show_original
+from pages._shared.prediction.uploaded_files import uploaded_files
+from pages._shared.reading.kept_values import keep_value
 
 PAGE = "follow_up"
 MOST_IMAGES = 20
@@ -91,10 +93,8 @@ def show_time_line() -> None:
 
 
 def _ask_images(run: Run) -> list[Case]:
-    files = st.file_uploader(
-        _("Images of one patient: drop or choose several"),
-        accept_multiple_files=True,
-        key="time-line-files",
+    files = uploaded_files(
+        _("Images of one patient: drop or choose several"), "time-line-files"
     )
     st.caption(
         _(
@@ -117,6 +117,9 @@ def _ask_images(run: Run) -> list[Case]:
 
 
 def _show_cases(run: Run, cases: Sequence[Case]) -> None:
+    for case in cases:
+        keep_value(f"day-{case.key}")
+        keep_value(f"size-{case.key}")
     _ask_dates(cases)
     _ask_rows(cases)
     _offer_measuring(cases)
@@ -151,11 +154,11 @@ def _size(case: Case) -> float | None:
 def _ask_dates(cases: Sequence[Case]) -> None:
     """Where dates come from; what is read is put into the fields, to be changed."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        keep_value("time-line-dates", "typed")
         source = st.segmented_control(
             _("Dates"),
             list(_SOURCES),
             format_func=legible(lambda key: _(_SOURCES[key])),
-            default="typed",
             required=True,
             key="time-line-dates",
         )
