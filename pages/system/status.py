@@ -11,9 +11,10 @@ from pathlib import Path
 import streamlit as st
 
 import medmodel
+from medmodel.batch.jobs import batch_store
 from medmodel.core import devices
 from medmodel.core.environment import data_roots
-from medmodel.core.errors import FileError
+from medmodel.core.errors import FileError, value_or_problem
 from medmodel.core.storage import LITTLE_SPACE, read_bytes
 from medmodel.language import _, translate
 from medmodel.runs import queue, run_index, trash
@@ -53,6 +54,7 @@ def processes() -> None:
     states = [entry.status.state for entry in run_index.entries(store)]
     training = states.count(RunStatus.RUNNING)
     waiting = states.count(RunStatus.QUEUED)
+    predicting, delayed = batch_counts()
     ready = queue.idle_worker_ready(store)
     with widgets.at_least_high(widgets.TILE):
         shown = st.columns(3)
@@ -60,16 +62,25 @@ def processes() -> None:
     shown[1].metric(_("Runs waiting"), waiting, border=True)
     shown[2].metric(
         _("Next worker"),
-        _("ready") if ready else _("busy") if training else _("starting"),
+        _("ready") if ready else _("busy") if training + predicting else _("starting"),
         help=_("A process with TensorFlow loaded, so that training starts at once."),
         border=True,
     )
+    if predicting or delayed:
+        st.caption(
+            _(
+                "Batch predictions share the queue: {predicting} at work, {waiting} "
+                "waiting.",
+                predicting=predicting,
+                waiting=delayed,
+            )
+        )
     try:
         said = last_words(store.root / "idle.log")
     except FileError as error:
         st.warning(plain(translate(str(error))), icon=":material/error:")
         said = ""
-    if said and not ready and not training:
+    if said and not ready and not training and not predicting:
         st.warning(
             _(
                 "The training process does not start. Its last message: {message}",
@@ -77,6 +88,17 @@ def processes() -> None:
             ),
             icon=":material/error:",
         )
+
+
+def batch_counts() -> tuple[int, int]:
+    """How many batch predictions are at work, and how many wait."""
+    states = []
+    for batch in batch_store().list():
+        # The page of batches shows what is wrong with one that cannot be read.
+        status, _problem = value_or_problem(lambda run: run.status, batch)
+        if status is not None:
+            states.append(status.state)
+    return states.count(RunStatus.RUNNING), states.count(RunStatus.QUEUED)
 
 
 def last_words(log: Path) -> str:

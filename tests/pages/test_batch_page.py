@@ -152,3 +152,14 @@ def test_words_below_an_image(batch: Run) -> None:
     assert "true class dark 20 %" in tile_words(rows[2])
     counts = class_table(table.described(table.read(batch), None))
     assert counts.values.tolist() == [["dark", 1], ["light", 2]]
+
+
+def test_status_counts_batches_that_share_the_queue(
+    model: Run, class_folders: Path
+) -> None:
+    assert "share the queue" not in said(open_page("system/status.py"))
+    batch = jobs.submit(model, class_folders)
+    text = said(open_page("system/status.py"))
+    assert "share the queue: 0 at work, 1 waiting" in text
+    (batch.folder / "status.json").write_text("{")
+    assert "share the queue" not in said(open_page("system/status.py"))
