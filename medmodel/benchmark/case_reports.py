@@ -14,7 +14,7 @@ from pathlib import Path
 
 from medmodel.benchmark import Measurement, at_most, bench_data
 from medmodel.core.errors import DataError, ImageError
-from medmodel.reports.dicom_report import (
+from medmodel.reports.case.dicom_report import (
     DicomFacts,
     ReportedShape,
     encapsulated_pdf,

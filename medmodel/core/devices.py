@@ -12,11 +12,13 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
-
-import psutil
+from typing import TYPE_CHECKING
 
 from medmodel.core.environment import python_environment
 from medmodel.language import N_, SOURCE, _, speaking
+
+if TYPE_CHECKING:
+    import psutil
 
 NVIDIA_SMI_SECONDS = 10.0
 
@@ -71,6 +73,8 @@ def usage(process: psutil.Process | None = None) -> dict[str, str]:
         process: Whose processor time and memory; default the current process. The
             processor time is that since the last call with the same object.
     """
+    import psutil
+
     process = process or psutil.Process()
     cores = os.cpu_count() or 1
     busy = process.cpu_percent() / cores
@@ -91,6 +95,8 @@ def total_memory(device: Device) -> int:
         device: A processor, whose memory is the machine's, or a GPU.
     """
     if not device.is_gpu:
+        import psutil
+
         return int(psutil.virtual_memory().total)
     answer = _nvidia_smi(
         "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"

@@ -22,8 +22,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from medmodel.core import audit, devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device, tensorflow_environment
@@ -355,6 +353,8 @@ def _claim(run: Run, status: Status, choices: list[list[Device]]) -> Claim | Non
 
 
 def _write_claim(run: Run, status: Status, device: str) -> None:
+    import psutil  # not for who only looks at the queue
+
     process = psutil.Process()
     identity = WorkerIdentity(process.pid, process.create_time())
     write_json(run.folder / "worker.json", identity)
@@ -434,6 +434,8 @@ def _unstartable(status: Status, message: str) -> Status:
 
 def _kill(run: Run) -> None:
     """Ends the worker of a run and its helpers, and waits until they are gone."""
+    import psutil
+
     try:
         identity = read_as(run.folder / "worker.json", WorkerIdentity)
         if identity is None:

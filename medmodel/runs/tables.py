@@ -224,7 +224,7 @@ def _no_predictions(run: Run) -> RunError:
         )
     return RunError(
         _(
-            "The run {title} has no predictions: it ended before its images were "
+            "The run {title} has no predictions.csv: it ended before its images were "
             "evaluated. Resume it, or train again.",
             title=run.title,
         )

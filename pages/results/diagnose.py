@@ -14,7 +14,7 @@ from pages._shared.common import run_cache, widgets
 from pages._shared.common.consent import ask_consent
 from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import SIDE, show_image
-from pages._shared.common.model_choice import any_model, cut_in_the_middle, pick_model
+from pages._shared.common.model_choice import any_model, distinct_labels, pick_model
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -136,7 +136,7 @@ def other_runs(run: Run) -> list[Run]:
     others = {e.run.id: e.run for e in entries if e.run.id != run.id}
     if not others:
         return []
-    names = run_table.distinct_names(entries)
+    names = distinct_labels(run_table.distinct_names(entries), _WIDEST)
     # A run may have been deleted since, or become the first one.
     st.session_state[OTHERS] = [
         run_id for run_id in st.session_state.get(OTHERS, []) if run_id in others
@@ -144,7 +144,7 @@ def other_runs(run: Run) -> list[Run]:
     chosen = st.multiselect(
         _("Compare with"),
         list(others),
-        format_func=lambda run_id: cut_in_the_middle(names[run_id], _WIDEST),
+        format_func=names.__getitem__,
         max_selections=MOST_MODELS - 1,
         placeholder=_("Up to {most} other models", most=MOST_MODELS - 1),
         key=OTHERS,

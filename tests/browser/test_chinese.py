@@ -15,10 +15,16 @@ from tests.browser.visible_text import english_texts
 
 pytestmark = pytest.mark.browser
 NAMES = [
-    *("Sample CT phantoms", "Ground glass", "No nodule", "One nodule"),
+    *(
+        "Sample CT phantoms",
+        "Sample CT nodules with masks",
+        "Ground glass",
+        "No nodule",
+        "One nodule",
+    ),
     *(
         "Several nodules",
-        "train val test file label patient split",
+        "train val test file label patient split images masks U-Net",
         "workspace datasets",
     ),
     *(

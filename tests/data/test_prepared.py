@@ -125,7 +125,7 @@ def test_cancelled_half_way_it_goes_on(
 ) -> None:
     told: list[int] = []
     table = table_of(many)
-    job = Job(lambda phase, done, total: told.append(done), lambda: bool(told))
+    job = Job(lambda phase, done, total: told.append(done), lambda: any(told))
     with pytest.raises(Cancelled):
         prepare(many, table, SMALL, job)
     finished = told[-1]

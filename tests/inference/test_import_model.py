@@ -153,10 +153,11 @@ def test_a_network_under_a_new_layer_as_tutorials_of_keras_2_make_it(
 
 
 def test_layer_scale_of_convnext(files: Path) -> None:
-    layer_scale = pytest.importorskip("keras.src.applications.convnext").LayerScale
+    from keras.src.applications.convnext import LayerScale
+
     inputs = keras.Input((SIDE, SIDE, 3))
     x = keras.layers.Conv2D(4, 3)(inputs)
-    x = layer_scale(0.3, 4)(x)
+    x = LayerScale(0.3, 4)(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
     model.save(files / "m.keras")

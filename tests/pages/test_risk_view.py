@@ -72,7 +72,7 @@ def test_at_the_prevalence_of_the_clinic(run: Run) -> None:
     assert app.selectbox[0].value == "light"
     text = said(app)
     assert text.count("Of 100 such images") == 1
-    assert "50.0 of 100 are light" in text and "40 images" in text
+    assert "50.0 of 100 are light" in text and "40 validation images" in text
     app.number_input[0].set_value(2.0).run()
     text = said(app)
     assert text.count("Of 100 such images") == 2

@@ -275,7 +275,7 @@ def test_settings_that_were_changed_by_hand_are_checked_before_training(
     run.check_settings()
     path = run.folder / "config.json"
     path.write_text(path.read_text().replace('"epochs": 60', '"epochs": 0'))
-    with pytest.raises(ConfigError, match=rf"config\.json of run {run.id}: Epochs"):
+    with pytest.raises(ConfigError, match=rf"config\.json of run {run.id}: “Epochs"):
         run.check_settings()
     with pytest.raises(ConfigError):
         queue.resume(run, RunStore(run.folder.parent.parent))

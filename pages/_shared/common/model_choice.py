@@ -97,19 +97,18 @@ def _select(
     entries: Mapping[str, Entry], wanted: str | None, widest: int
 ) -> str | None:
     ordered = sorted(entries.values(), key=list_order)
-    titles = disambiguate(
-        {entry.run.id: model_label(entry) for entry in ordered}, lambda run: run[-6:]
-    )
+    whole = {entry.run.id: model_label(entry) for entry in ordered}
+    titles = distinct_labels(whole, widest)
     # The address rules: Back and links change it behind the list.
     st.session_state["model"] = wanted
     chosen: str | None = st.selectbox(
         _("Model"),
         list(titles),
-        format_func=lambda run: cut_in_the_middle(titles[run], widest),
+        format_func=titles.__getitem__,
         index=None,
         placeholder=_("Choose a model"),
         # A list cuts what is longer than itself.
-        help=plain(titles[wanted]) if wanted else None,
+        help=plain(whole[wanted]) if wanted else None,
         key="model",
         on_change=_take_choice,
     )
@@ -146,6 +145,17 @@ def model_label(entry: Entry) -> str:
     if entry.test_of:
         title = _("external test, {title}", title=title)
     return f"{folder} · {title} · {accuracy} · {day_and_time(entry.run.id)}"
+
+
+def distinct_labels(labels: Mapping[str, str], widest: int) -> dict[str, str]:
+    """Labels that fit into a list, told apart also where what differs was cut.
+
+    Args:
+        labels: Run -> label, as from `model_label`.
+        widest: As for `cut_in_the_middle`.
+    """
+    cut = {run: cut_in_the_middle(label, widest) for run, label in labels.items()}
+    return disambiguate(cut, lambda run: run[-6:])
 
 
 def cut_in_the_middle(label: str, widest: int) -> str:

@@ -13,12 +13,11 @@ from medmodel.runs.tables import read_header, scored_classes
 from pages._shared.common.address import show_in_address
 from pages._shared.common.model_choice import (
     CHOSEN,
-    cut_in_the_middle,
+    distinct_labels,
     list_order,
     model_label,
 )
 from pages._shared.common.widgets import store
-from pages._shared.common.words import disambiguate
 
 MOST = 6
 """Models that are compared at a time."""
@@ -83,14 +82,12 @@ def _select(tested: dict[str, Entry], usable: list[str]) -> list[str]:
     if usable:
         first = tested[usable[0]]
         entries = [e for e in entries if e.run.id in usable or is_comparable(e, first)]
-    titles = disambiguate(
-        {e.run.id: model_label(e) for e in entries}, lambda run: run[-6:]
-    )
+    titles = distinct_labels({e.run.id: model_label(e) for e in entries}, _WIDEST)
     st.session_state["models"] = usable
     chosen: list[str] = st.multiselect(
         _("Models on the same test images"),
         list(titles),
-        format_func=lambda run: cut_in_the_middle(titles[run], _WIDEST),
+        format_func=titles.__getitem__,
         max_selections=MOST,
         key="models",
         on_change=_take_choice,

@@ -15,14 +15,14 @@ from medmodel.imaging.images import thumbnail
 from medmodel.imaging.measurement.measuring import Measured
 from medmodel.language import _, translate
 from medmodel.reports import plots
-from medmodel.reports.case_report import (
+from medmodel.reports.case.case_report import (
     CaseReport,
     case_html,
     case_pdf,
     model_limits,
     model_rows,
 )
-from medmodel.reports.dicom_report import (
+from medmodel.reports.case.dicom_report import (
     DicomFacts,
     ReportedShape,
     encapsulated_pdf,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medmodel.reports.case_report import (
+from medmodel.reports.case.case_report import (
     CaseReport,
     case_html,
     case_pdf,

@@ -17,7 +17,7 @@ from pydicom import DataElement, Dataset, config, dcmread
 from pydicom.datadict import dictionary_VR
 
 from medmodel.core.errors import ImageError
-from medmodel.reports.dicom_report import (
+from medmodel.reports.case.dicom_report import (
     DicomFacts,
     ReportedShape,
     encapsulated_pdf,

@@ -1,0 +1,1 @@
+"""Reports of one image: PDF, HTML, DICOM SR and Encapsulated PDF."""
