@@ -48,6 +48,8 @@ _TEXTS = """() => {
   return [...texts];
 }"""
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]+")
+_CUT = re.compile(r"[A-Za-z'’]+…")
+"""A word that a narrow list has cut, of a name."""
 _PROPER = """
 MedModel English true AUC ROC CNN CT MR HU GPU CPU QR PDF CSV HTML JSON TXT PNG SVG
 JPEG TIFF DICOM NIfTI RGB TLS IP ID px kB MB GB ReLU Softmax Dropout EfficientNet Lite
@@ -86,5 +88,5 @@ def english_texts(page: Page, names: Iterable[str] = ()) -> list[str]:
         for text in visible_texts(page)
         if text not in _OF_STREAMLIT
         and not (_SIZES.fullmatch(text) or _FILE.fullmatch(text))
-        and any(word.casefold() not in known for word in _WORD.findall(text))
+        and any(w.casefold() not in known for w in _WORD.findall(_CUT.sub("", text)))
     ]
