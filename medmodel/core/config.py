@@ -304,6 +304,18 @@ class TrainConfig:
             problems["training"] = _(
                 "Frozen training needs pretrained features: choose efficientnet_lite0."
             )
+        if self.training == "frozen" and self.augmentation.active:
+            problems["augmentation"] = _(
+                "Frozen training reads each image once: switch augmentation off, "
+                "or choose fine-tuning."
+            )
+        problems |= self._problems_of_segmentation() | self._problems_of_descent()
+        wrong = _window_problem(self.window) | step_problem(self.steps)
+        return problems | _pattern_problem(self.patient_pattern) | wrong
+
+    def _problems_of_segmentation(self) -> dict[str, str]:
+        """Settings that do not fit a segmentation, field -> sentence."""
+        problems: dict[str, str] = {}
         if self.segments and any(s.startswith(("crop", "borders")) for s in self.steps):
             problems["steps"] = _(
                 "A segmentation learns on whole images: leave out the enhancement "
@@ -319,14 +331,7 @@ class TrainConfig:
                 "The compact U-Net has no pretrained weights: train all layers from "
                 "scratch."
             )
-        if self.training == "frozen" and self.augmentation.active:
-            problems["augmentation"] = _(
-                "Frozen training reads each image once: switch augmentation off, "
-                "or choose fine-tuning."
-            )
-        problems |= self._problems_of_descent()
-        wrong = _window_problem(self.window) | step_problem(self.steps)
-        return problems | _pattern_problem(self.patient_pattern) | wrong
+        return problems
 
     def _problems_of_descent(self) -> dict[str, str]:
         """Options of gradient descent that would do nothing, field -> sentence."""

@@ -90,17 +90,7 @@ def read(
     chosen = Window(*window) if window and window_of_volume else window_of_volume
     position = AXES.index(axis)
     count = volume_values.shape[2 - position]
-    if not -1 <= slice_number < count:
-        raise ImageError(
-            _(
-                "{name} has no {axis_word} slice {number} of {count}.",
-                name=name,
-                axis_word=_(axis),
-                number=slice_number + 1,
-                count=count,
-            )
-        )
-    at = count // 2 if slice_number == -1 else slice_number
+    at = _slice_at(slice_number, count, axis, name)
     plane, height, width = _slice(volume_values, facts.zooms, axis, at)
     stored = np.ascontiguousarray(plane)
     plane = isotropic(stored, height, width)
@@ -225,17 +215,7 @@ def read_labels(
     except Exception as error:
         raise _damaged(name) from error
     count = volume.shape[2 - AXES.index(axis)]
-    if volume.ndim != 3 or not -1 <= slice_number < count:
-        raise ImageError(
-            _(
-                "{name} has no {axis_word} slice {number} of {count}.",
-                name=name,
-                axis_word=_(axis),
-                number=slice_number + 1,
-                count=count,
-            )
-        )
-    at = count // 2 if slice_number == -1 else slice_number
+    at = _slice_at(slice_number, count if volume.ndim == 3 else 0, axis, name)
     plane, height, width = _slice(volume, facts.zooms, axis, at)
     rows, columns = plane.shape
     across, down = isotropic_size(rows, columns, height, width)
@@ -511,6 +491,25 @@ def _check_values(values: Volume, name: str) -> None:
                 count=len(different),
             )
         )
+
+
+def _slice_at(slice_number: int, count: int, axis: Axis, name: str) -> int:
+    """Position of a slice of so many; -1 asks for the middle one.
+
+    Raises:
+        ImageError: There is no such slice.
+    """
+    if count < 1 or not -1 <= slice_number < count:
+        raise ImageError(
+            _(
+                "{name} has no {axis_word} slice {number} of {count}.",
+                name=name,
+                axis_word=_(axis),
+                number=slice_number + 1,
+                count=count,
+            )
+        )
+    return count // 2 if slice_number == -1 else slice_number
 
 
 def _slice(

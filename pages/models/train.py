@@ -388,6 +388,22 @@ def _draw_and_choose_sample() -> None:
     st.session_state["train-folder"] = sample
 
 
+def show_beside(folder: Path, config: TrainConfig, may_train: bool) -> None:
+    """What stands below the button: the expected time, and facts of the data set."""
+    files, counts = files_of(str(folder))
+    if may_train:
+        show_expected_time(config, len(files))
+    show_facts(folder, counts, config.class_weights)
+    if may_train:
+        show_small_splits(folder, config)
+        st.page_link(
+            widgets.SWEEP,
+            label=_("Compare all recipes on this data"),
+            icon=":material/science:",
+            query_params={"dataset": str(folder)},
+        )
+
+
 def main() -> None:
     page_header(
         _("Train"), _("Choose a data set and a recipe; the curves move in seconds.")
@@ -435,17 +451,7 @@ def main() -> None:
         if unfit and config.segments:
             offer_segmentation_sample()
     with facts:
-        if not problem:
-            show_expected_time(config, len(files_of(str(folder))[0]))
-        show_facts(folder, files_of(str(folder))[1], config.class_weights)
-        if not problem:
-            show_small_splits(folder, config)
-            st.page_link(
-                widgets.SWEEP,
-                label=_("Compare all recipes on this data"),
-                icon=":material/science:",
-                query_params={"dataset": str(folder)},
-            )
+        show_beside(folder, config, may_train=not problem)
     if pressed:
         with errors_shown():
             folds = fold_configs(config, config.folds)

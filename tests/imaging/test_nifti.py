@@ -281,3 +281,12 @@ def test_a_window_in_hounsfield_units() -> None:
     values = volume() * 50 - 1000
     frame = images.decode(nifti_file(values), window="40/80", values=True)
     assert frame.window == Window(40, 80)
+
+
+def test_a_slice_is_one_of_those_that_there_are() -> None:
+    assert nifti._slice_at(-1, 5, "axial", "v.nii") == 2
+    assert nifti._slice_at(-1, 1, "axial", "v.nii") == 0
+    assert nifti._slice_at(4, 5, "axial", "v.nii") == 4
+    for number, count in ((5, 5), (-2, 5), (-1, 0), (0, 0)):
+        with pytest.raises(ImageError, match="has no axial slice"):
+            nifti._slice_at(number, count, "axial", "v.nii")
