@@ -214,6 +214,10 @@ class TimeLeft:
         seconds = self._clock() - self._entered
         units = self._done - self._before if part.units else 1
         speed = {part.key: seconds / units} if units else {}
+        if part.start and units:
+            # All came at once: they took what was planned at most, the rest was start.
+            rate = min(part.seconds, seconds / units)
+            speed = {part.key: rate, part.key + START: seconds - rate * units}
         if part.units and measured.enough and self._first is not None:
             rate = measured.seconds / measured.units
             start = self._first[1] - self._entered

@@ -7,23 +7,27 @@ from pathlib import Path
 from medmodel.core.config import TrainConfig
 from medmodel.runs.time_left import FILE, Part, TimeLeft
 
-_CHECK = 0.002
-_PREPARE = 0.002
-_FEATURES = 0.015
+_CHECK = 0.001
+_PREPARE = 0.001
+_FEATURES = 0.006
 """Seconds per image of 128 by 128 pixels through the frozen network, two cores."""
-_UNET = 10.0
-"""Times a small network's step that a pretrained U-Net's takes."""
-_STEP_PIXEL = 4e-7
-"""Seconds per pixel of a training step through a small network, two cores."""
-_BUILD = 4.5
-"""Seconds until a network is built, or read, and has answered for the first time."""
-_HEAD_PASS = 8e-4
-_PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0075
+_STEP_PIXEL = 3e-7
+"""Seconds per pixel of a training step through the smallest network, two cores."""
+_STEP_COST = {"document_cnn": 1.0, "compact_resnet": 2.5, "unet_lite0": 13.0}
+"""Times that a network's step takes it."""
+_OTHER_STEP_COST = 4.0
+_FIRST_STEP = {"document_cnn": 1.5}
+_OTHER_FIRST_STEP = 8.0
+"""Seconds until a network is built and has made its first step."""
+_FIRST_ANSWER = 0.5
+"""Seconds until a network is read and has answered for the first time."""
+_HEAD_PASS = 1e-4
+_PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0025
 """Images of the pilot at most, units to try one at both sizes, seconds for a unit."""
-_COPIES = 0.025
+_COPIES = 0.006
 _FITTED, _JUDGED, _CROSS_FITTED, _FEWEST_FOLDS = 1000, 400, 6000, 5
 """Images of the out-of-distribution detector, and how its cross-fit is divided."""
-_FOLD = 0.0003
+_FOLD = 0.0001
 """Seconds per image and fold of that cross-fit."""
 
 
@@ -52,7 +56,7 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     parts += [
         _training_part(config, training, network),
         Part("copies", 0, _COPIES * images, f"copies-of-{images}"),
-        Part("evaluating", held_out, network_seconds, key_of_answers, _BUILD),
+        Part("evaluating", held_out, network_seconds, key_of_answers, _FIRST_ANSWER),
         *([] if config.segments else _reference_parts(config, images, training)),
     ]
     return TimeLeft(parts, workspace / FILE)
@@ -65,10 +69,10 @@ def _training_part(config: TrainConfig, images: int, network: str) -> Part:
         return Part("training", config.epochs, seconds, key)
     steps = -(-images // config.batch_size)
     seconds = _STEP_PIXEL * config.batch_size * config.size**2
-    if config.model == "unet_lite0":
-        seconds *= _UNET
+    seconds *= _STEP_COST.get(config.model, _OTHER_STEP_COST)
+    start = _FIRST_STEP.get(config.model, _OTHER_FIRST_STEP)
     key = f"training-{network}-{config.batch_size}"
-    return Part("training", config.epochs * steps, seconds, key, _BUILD)
+    return Part("training", config.epochs * steps, seconds, key, start)
 
 
 def _reference_parts(config: TrainConfig, images: int, training: int) -> list[Part]:
@@ -82,8 +86,8 @@ def _reference_parts(config: TrainConfig, images: int, training: int) -> list[Pa
     judged = min(round(images * config.val_fraction), _JUDGED)
     key = f"reference-{min(config.size, 128)}"
     return [
-        Part("evaluating", fitted, _FEATURES, key, _BUILD),
-        Part("evaluating", judged, _FEATURES, key),
+        Part("evaluating", fitted, _FEATURES, key, _FIRST_ANSWER),
+        Part("evaluating", judged, _FEATURES, f"judged-{min(config.size, 128)}"),
         fit,
     ]
 
