@@ -14,12 +14,8 @@ from pathlib import Path
 
 from medmodel.benchmark import Measurement, at_most, bench_data
 from medmodel.core.errors import DataError, ImageError
-from medmodel.reports.case.dicom_report import (
-    DicomFacts,
-    ReportedShape,
-    encapsulated_pdf,
-    structured_report,
-)
+from medmodel.reports.case.dicom_content import DicomFacts, ReportedShape
+from medmodel.reports.case.dicom_report import encapsulated_pdf, structured_report
 
 PROGRAMS = {"dsrdump": "dcmtk", "dciodvfy": "dicom3tools"}
 """Validator -> the package that has it."""

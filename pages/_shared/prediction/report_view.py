@@ -22,13 +22,9 @@ from medmodel.reports.case.case_report import (
     model_limits,
     model_rows,
 )
-from medmodel.reports.case.dicom_report import (
-    DicomFacts,
-    ReportedShape,
-    encapsulated_pdf,
-    patient_rows,
-    structured_report,
-)
+from medmodel.reports.case.dicom_content import DicomFacts, ReportedShape
+from medmodel.reports.case.dicom_report import encapsulated_pdf, structured_report
+from medmodel.reports.case.dicom_source import patient_rows
 from pages._shared.common.downloads import noted
 from pages._shared.common.image_view import SIDE
 from pages._shared.common.words import plain
@@ -107,7 +103,7 @@ class _Made:
 
 
 def reported_numbers(measured: Measured) -> dict[str, tuple[float, str]]:
-    """Numbers of a shape with their units, by their keys in `dicom_report.NUMBERS`."""
+    """Numbers of a shape with their units, by their keys in `dicom_content.NUMBERS`."""
     one, square = ("mm", "mm2") if measured.in_mm else ("px", "px")
     longer, shorter = measured.diameters or (None, None)
     values = measured.statistics

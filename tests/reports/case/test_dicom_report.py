@@ -17,14 +17,9 @@ from pydicom import DataElement, Dataset, config, dcmread
 from pydicom.datadict import dictionary_VR
 
 from medmodel.core.errors import ImageError
-from medmodel.reports.case.dicom_report import (
-    DicomFacts,
-    ReportedShape,
-    encapsulated_pdf,
-    graphic_data,
-    patient_rows,
-    structured_report,
-)
+from medmodel.reports.case.dicom_content import DicomFacts, ReportedShape, graphic_data
+from medmodel.reports.case.dicom_report import encapsulated_pdf, structured_report
+from medmodel.reports.case.dicom_source import patient_rows
 from tests.dicom_files import CT, dicom_bytes, dicom_dataset
 
 HASH = "ab" * 32
