@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import (
@@ -16,6 +17,7 @@ from medmodel.core.config import (
 )
 from medmodel.core.errors import ConfigError
 from medmodel.language import N_, _
+from medmodel.runs.time_plan import time_plan
 
 MOST_TRIALS = 200
 FEWEST_TO_PRUNE = 3
@@ -222,3 +224,19 @@ def recipes_sweep(base: TrainConfig) -> SweepConfig:
         trials=len(COMPARED_RECIPES),
         prune=False,
     )
+
+
+def expected_seconds(sweep: SweepConfig, images: int, workspace: Path) -> float:
+    """How long all trials take, were each to make all of its epochs.
+
+    Args:
+        sweep: The sweep; `check` has found nothing wrong.
+        images: How many images its data set has, roughly.
+        workspace: Where the speeds of earlier runs are kept.
+    """
+    seconds = [
+        time_plan(trial_config(sweep, values), images, workspace).whole
+        for values in _corners(sweep.space)
+    ]
+    trials = min(sweep.trials, sweep.grid_size or sweep.trials)
+    return trials * sum(seconds) / len(seconds)

@@ -11,7 +11,12 @@ from medmodel.sweeps.sweep import Sweep, get_sweep, keep_going, list_sweeps, sta
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
-from pages._shared.training.sweep_form import ask_sweep, base_config, pick_folder
+from pages._shared.training.sweep_form import (
+    ask_sweep,
+    base_config,
+    pick_folder,
+    show_expected_time,
+)
 from pages._shared.training.sweep_view import show_sweep
 
 _PARAMETER = "sweep"
@@ -37,9 +42,11 @@ def show_all() -> None:
             "same split."
         )
     )
+    recipes = recipes_sweep(base_config(folder, "instant"))
     if st.button(_("Compare all recipes"), type="primary", icon=":material/science:"):
         with errors_shown():
-            _open(start_sweep(recipes_sweep(base_config(folder, "instant"))))
+            _open(start_sweep(recipes))
+    show_expected_time(folder, recipes)
     with st.expander(_("Choose what varies"), icon=":material/tune:"):
         asked = ask_sweep(folder)
         try:
@@ -50,6 +57,7 @@ def show_all() -> None:
             if st.button(_("Start the sweep"), icon=":material/play_arrow:"):
                 with errors_shown():
                     _open(start_sweep(asked))
+            show_expected_time(folder, asked)
     _list()
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from medmodel.core import background
-from medmodel.sweeps.sweep import list_sweeps
+from medmodel.core.storage import write_json
+from medmodel.runs.run import RunStore
+from medmodel.sweeps.sweep import Trials, list_sweeps
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press
 from tests.written_sweep import write_sweep
@@ -53,6 +57,32 @@ def test_the_winner_is_said_to_be_optimistic(class_folders: Path) -> None:
     table = page.dataframe[0].value
     assert list(table["State"]) == ["Ended early", "Done", "Done"]
     assert list(table["Augmentation"]) == ["None", "None", "Small changes"]
+
+
+def test_a_trial_at_work_says_what_it_does(class_folders: Path) -> None:
+    run = write_finished_run(class_folders, "trial")
+    sweep = write_sweep(class_folders, run.id)
+    first, second, third = sweep.results.trials
+    trials = [first, replace(second, state="running", val_loss=None), third]
+    write_json(sweep.folder / "trials.json", Trials(trials))
+    sweep.task.write("starting", started=time.time())
+    status = replace(run.status, message="Computing features.", seconds_left=125.0)
+    run.write_status(status)
+    page = open_page(PAGE, sweep=sweep.id)
+    captions = [caption.value for caption in page.caption]
+    assert "Trial 2\\\\: Computing features\\. 2 min 5 s left\\." in captions
+    assert list(page.dataframe[0].value["Val. loss"]) == ["0.500", "", "0.700"]
+    # A run that somebody deleted meanwhile is not spoken of.
+    RunStore().delete(run)
+    page = open_page(PAGE, sweep=sweep.id)
+    assert not page.exception and not page.error
+    assert not any(caption.value.startswith("Trial 2") for caption in page.caption)
+
+
+def test_the_expected_time_is_said_before_the_start(class_folders: Path) -> None:
+    page = open_page(PAGE)
+    said = [m.value for m in page.markdown if ":material/schedule:" in m.value]
+    assert len(said) == 2 and all("for all trials" in text for text in said)
 
 
 def test_a_link_to_a_sweep_that_is_gone() -> None:

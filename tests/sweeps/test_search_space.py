@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,11 +11,13 @@ import pytest
 from medmodel.core.config import RECIPES, TrainConfig, config_for
 from medmodel.core.errors import ConfigError
 from medmodel.core.storage import read_as, write_json
+from medmodel.runs.time_plan import time_plan
 from medmodel.sweeps.search_space import (
     AUGMENTATIONS,
     MOST_TRIALS,
     Dimension,
     SweepConfig,
+    expected_seconds,
     recipes_sweep,
     trial_config,
 )
@@ -102,3 +105,24 @@ def test_it_survives_its_file(tmp_path: object) -> None:
     write_json(path, varied)
     assert read_as(path, SweepConfig) == varied
     assert msgspec.json.decode(path.read_bytes())["trials"] == 10
+
+
+def test_the_expected_time_is_that_of_all_trials(tmp_path: Path) -> None:
+    recipes = recipes_sweep(BASE)
+    each = [
+        time_plan(trial_config(recipes, {"recipe": name}), 300, tmp_path).whole
+        for name in recipes.space["recipe"].choices
+    ]
+    assert expected_seconds(recipes, 300, tmp_path) == pytest.approx(sum(each))
+    sizes = Dimension((32, 64))
+    few, many = (
+        replace(sweep(size=sizes), trials=1),
+        replace(sweep(size=sizes), trials=50),
+    )
+    whole = [time_plan(replace(BASE, size=s), 300, tmp_path).whole for s in (32, 64)]
+    assert expected_seconds(few, 300, tmp_path) == pytest.approx(sum(whole) / 2)
+    # There are no more than two combinations.
+    assert expected_seconds(many, 300, tmp_path) == pytest.approx(sum(whole))
+    rates = sweep(learning_rate=Dimension((), 1e-4, 1e-2, True))
+    one = time_plan(BASE, 300, tmp_path).whole
+    assert expected_seconds(rates, 300, tmp_path) == pytest.approx(10 * one)

@@ -37,7 +37,7 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
     """
     plan = time_plan(config, images, widgets.store().root)
     values = {
-        "time": duration(_rounded(plan.whole)),
+        "time": duration(rounded(plan.whole)),
         "device": plain(default_device()),
         "source": _("as earlier runs went")
         if plan.measured
@@ -45,8 +45,8 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
     }
     text = (
         _(
-            "About **{time}** at most, as training ends early where the validation "
-            "loss stops falling on {device} ({source}).",
+            "About **{time}** at most on {device} ({source}): training ends early "
+            "where the validation loss stops falling.",
             **values,
         )
         if config.patience
@@ -63,7 +63,7 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
         st.caption(_("The device is busy: this run will wait its turn."))
 
 
-def _rounded(seconds: float) -> float:
+def rounded(seconds: float) -> float:
     """No more digits than a guess has."""
     unit = 10 if seconds < 60 else 60 if seconds < 3600 else 600
     return max(round(seconds / unit), 1) * unit

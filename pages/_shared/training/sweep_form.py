@@ -22,9 +22,12 @@ from medmodel.sweeps.search_space import (
     PARAMETERS,
     Dimension,
     SweepConfig,
+    expected_seconds,
 )
 from pages._shared.common import widgets
 from pages._shared.common.legible import legible
+from pages._shared.common.words import duration
+from pages._shared.training.dataset_facts import rounded
 
 _SIZES = (32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 _BATCHES = (4, 8, 16, 32, 64, 128, 256)
@@ -59,6 +62,21 @@ def _classes(folder: str) -> int:
         return len({file.label for file in list_files(Path(folder))[0]})
     except DataError:
         return 0
+
+
+@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
+def _images(folder: str) -> int:
+    return len(list_files(Path(folder))[0])
+
+
+def show_expected_time(folder: Path, sweep: SweepConfig) -> None:
+    """How long all trials take on this machine."""
+    seconds = expected_seconds(sweep, _images(str(folder)), widgets.store().root)
+    text = _(
+        "About **{time}** for all trials, if none ends early.",
+        time=duration(rounded(seconds)),
+    )
+    st.markdown(f":material/schedule: {text}")
 
 
 @st.cache_data(max_entries=16, ttl=60, show_spinner=False)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.config import RECIPES
+from medmodel.core.errors import RunError
 from medmodel.language import _, ngettext, translate
 from medmodel.runs.setting_words import setting_text
 from medmodel.runs.status import RunStatus
@@ -55,12 +56,26 @@ def _show_progress(sweep: Sweep, running: bool) -> None:
             trials=sweep.planned,
         )
         st.progress(min(done / max(sweep.planned, 1), 1.0), text)
+        for trial in (t for t in trials if not t.finished):
+            _show_trial_at_work(trial)
         if sweep.end_requested:
             st.caption(_("Ending: the trials at work stop after the current step."))
         elif st.button(_("End the sweep"), icon=":material/stop_circle:"):
             with errors_shown():
                 end_sweep(sweep)
                 st.rerun()
+
+
+def _show_trial_at_work(trial: Trial) -> None:
+    try:
+        status = widgets.store().get(trial.run).status
+    except RunError:
+        return  # Deleted since the trial was written down; the table says so soon.
+    said = [_("Trial {number}:", number=trial.number + 1), translate(status.message)]
+    if status.seconds_left is not None:
+        left = duration(status.seconds_left)
+        said.append(_("{duration} left.", duration=left))
+    st.caption(plain(" ".join(said)))
 
 
 def _show_winner(sweep: Sweep) -> None:
@@ -119,16 +134,14 @@ def _show_table(trials: list[Trial], sweep: Sweep) -> None:
                 ]
                 for name in names
             },
-            _("Val. loss"): [trial.val_loss for trial in trials],
-            _("Val. accuracy"): [trial.val_accuracy for trial in trials],
+            _("Val. loss"): [_score(trial.val_loss) for trial in trials],
+            _("Val. accuracy"): [_score(trial.val_accuracy) for trial in trials],
             _("Took"): [duration(t.seconds) if t.seconds else "" for t in trials],
         }
     )
-    number = st.column_config.NumberColumn(format="%.3f")
     picked = st.dataframe(
         table,
         hide_index=True,
-        column_config={_("Val. loss"): number, _("Val. accuracy"): number},
         on_select="rerun",
         selection_mode="single-row",
         key=f"trials-{sweep.id}",
@@ -142,6 +155,10 @@ def _show_table(trials: list[Trial], sweep: Sweep) -> None:
             icon=":material/monitoring:",
             query_params={"run": trials[rows[0]].run},
         )
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _state(trial: Trial) -> str:
