@@ -70,7 +70,7 @@ def test_a_trial_at_work_says_what_it_does(class_folders: Path) -> None:
     run.write_status(status)
     page = open_page(PAGE, sweep=sweep.id)
     captions = [caption.value for caption in page.caption]
-    assert "Trial 2\\\\: Computing features\\. 2 min 5 s left\\." in captions
+    assert "Trial 2\\: Computing features\\. 2 min 5 s left\\." in captions
     assert list(page.dataframe[0].value["Val. loss"]) == ["0.500", "", "0.700"]
     # A run that somebody deleted meanwhile is not spoken of.
     RunStore().delete(run)
