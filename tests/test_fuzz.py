@@ -12,7 +12,7 @@ from PIL import Image
 from medmodel.benchmark import fuzz
 from medmodel.core import sandbox
 from tests.dicom_files import dicom_file, ramp
-from tests.imaging.test_nifti import nifti_file, volume
+from tests.imaging.nifti.test_reading import nifti_file, volume
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from medmodel.data.index_table import SampleRow
 from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.listing import IMAGE_SUFFIXES
 from medmodel.data.segmentation.mask_files import mask_problem
-from medmodel.imaging import channels, images, nifti_pair
+from medmodel.imaging import channels, images
 from medmodel.imaging.decoded_image import HEAD, DecodedImage
+from medmodel.imaging.nifti import pair as nifti_pair
 from medmodel.language import SOURCE, _, speaking
 
 NOT_AN_IMAGE = "-" + layout.NOT_AN_IMAGE

@@ -49,8 +49,9 @@ from medmodel.core.storage import (
     set_irregular_aside,
     write_json,
 )
-from medmodel.imaging import images, nifti_pair
+from medmodel.imaging import images
 from medmodel.imaging.decoded_image import DecodedImage
+from medmodel.imaging.nifti import pair as nifti_pair
 from medmodel.language import N_, _
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
 from medmodel.core.regular_files import open_data_file
 from medmodel.core.samples import Axis
-from medmodel.imaging import enhance, nifti_pair, scans
+from medmodel.imaging import enhance, scans
 from medmodel.imaging.channels import (
     as_colour,
     from_pixels,
@@ -41,6 +41,7 @@ from medmodel.imaging.high_bit_depth import (
     decode_jpeg_2000,
     decode_png,
 )
+from medmodel.imaging.nifti import pair as nifti_pair
 from medmodel.imaging.raster import (
     decode_heic,
     decode_pillow,

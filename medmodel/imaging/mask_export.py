@@ -129,10 +129,10 @@ def read_nifti_mask(
     """What the sandbox runs for `nifti_mask_of_volume`."""
     import nibabel
 
-    from medmodel.imaging import nifti
+    from medmodel.imaging.nifti import reading
 
     data, chosen = untrusted.content(data, file, options)
-    affine, shape = nifti.canonical_grid(data, name)
+    affine, shape = reading.canonical_grid(data, name)
     volume = np.zeros(shape, np.uint8)
     count = shape[2 - AXES.index(chosen.axis)]
     at = count // 2 if chosen.frame < 0 else chosen.frame
@@ -144,7 +144,7 @@ def read_nifti_mask(
 
 
 def _plane(volume: Mask, axis: str, at: int) -> Mask:
-    """A slice as it is shown, a view into the volume; see `nifti`."""
+    """A slice as it is shown, a view into the volume; see `nifti.reading`."""
     if axis == "axial":
         view = volume[::-1, ::-1, at]
     elif axis == "coronal":

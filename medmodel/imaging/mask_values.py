@@ -67,9 +67,10 @@ def read(data: bytes, name: str, axis: Axis, slice_number: int) -> dict[str, Any
     """What the sandbox runs: `values`, see `decode_mask`."""
     stored: npt.NDArray[Any]
     if scans.is_nifti(data[:HEAD]):
-        from medmodel.imaging import nifti  # in the sandbox alone: it is slow to load
+        # In the sandbox alone: it is slow to load.
+        from medmodel.imaging.nifti import reading
 
-        stored, exact = nifti.read_labels(data, name, axis, slice_number), True
+        stored, exact = reading.read_labels(data, name, axis, slice_number), True
     elif scans.is_dicom(data[:HEAD]):
         read_segments = sandbox.function_named(_SEGMENTS)  # likewise
         stored, exact = read_segments(data, name, slice_number), True

@@ -149,7 +149,7 @@ def decode_nifti(data: bytes, name: str, options: DecodeOptions) -> DecodedImage
         ImageError: It is damaged, too large or small, a mask, or has no such slice.
     """
     return _decode(
-        "medmodel.imaging.nifti:read",
+        "medmodel.imaging.nifti.reading:read",
         data,
         name,
         options,

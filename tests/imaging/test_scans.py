@@ -14,12 +14,13 @@ import pytest
 
 from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
-from medmodel.imaging import images, nifti, raster, scans
+from medmodel.imaging import images, raster, scans
 from medmodel.imaging.decoded_image import MAX_BYTES
 from medmodel.imaging.dicom import reading
+from medmodel.imaging.nifti import header
 from medmodel.imaging.windows import WINDOWS, Window
 from tests.dicom_files import dicom_file, ramp
-from tests.imaging.test_nifti import nifti_file, volume
+from tests.imaging.nifti.test_reading import nifti_file, volume
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,7 +59,7 @@ def test_nifti_in_a_folder_of_pictures(tmp_path: Path) -> None:
 
 def test_bounds_agree() -> None:
     assert reading.MAX_PIXELS == raster.MAX_PIXELS
-    assert nifti.MAX_BYTES == MAX_BYTES
+    assert header.MAX_BYTES == MAX_BYTES
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from medmodel.core.regular_files import open_data_file
 from medmodel.data.folders import allowed, is_text_name
 from medmodel.data.layouts.layout_choice import Folders
 from medmodel.data.segmentation_masks import MASK, find_masks
-from medmodel.imaging.nifti_pair import HEADERS, VOXELS, header_beside, is_voxels
+from medmodel.imaging.nifti.pair import HEADERS, VOXELS, header_beside, is_voxels
 from medmodel.language import N_, _
 
 Ignored = list[tuple[str, str]]

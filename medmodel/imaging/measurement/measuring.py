@@ -177,7 +177,9 @@ def _facts(
 ) -> tuple[Calibration, float, str]:
     """How large pixels are, what values are multiplied by, and their unit then."""
     if decoded.format == "NIfTI":
-        calibration = sandbox.function_named("medmodel.imaging.nifti:slice_calibration")
+        calibration = sandbox.function_named(
+            "medmodel.imaging.nifti.header:slice_calibration"
+        )
         return calibration(data, name, options.axis), 1.0, ""
     if decoded.format == "DICOM":
         facts = sandbox.function_named("medmodel.imaging.dicom.measures:facts")

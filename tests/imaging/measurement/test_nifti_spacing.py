@@ -11,7 +11,7 @@ import pytest
 from medmodel.core.samples import Axis
 from medmodel.imaging.measurement.shapes import PixelSize
 from medmodel.imaging.measurement.spacing import Spacing
-from medmodel.imaging.nifti import slice_calibration
+from medmodel.imaging.nifti.header import slice_calibration
 
 SIZES = (2.0, 3.0, 5.0)
 AFFINE = np.diag([*SIZES, 1.0])

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import nifti, scans
-from tests.imaging.test_nifti import nifti_file, slice_of, volume
+from medmodel.imaging import scans
+from medmodel.imaging.nifti import header, reading
+from tests.imaging.nifti.test_reading import nifti_file, slice_of, volume
 
 
 def edited(data: bytes, **fields: Any) -> bytes:
@@ -74,7 +75,7 @@ def test_gzip_of_several_members(cuts: tuple[int, ...]) -> None:
         expected = slice_of(data, "axial", 8)
         assert (slice_of(packed + trailing, "axial", 8) == expected).all()
     with pytest.raises(ImageError, match="damaged or incomplete"):
-        nifti.read(packed[:-2000], "x.nii.gz")
+        reading.read(packed[:-2000], "x.nii.gz")
 
 
 def test_bytes_behind_the_voxels() -> None:
@@ -93,7 +94,7 @@ def test_every_type_of_real_numbers(dtype: str, kind: int) -> None:
     values = values - 60 if dtype[0] in "if" else values
     image_class = {1: nibabel.Nifti1Image, 2: nibabel.Nifti2Image}[kind]
     data = bytes(image_class(values.astype(dtype), np.eye(4), dtype=dtype).to_bytes())
-    answer = nifti.read(data, "x.nii", slice_number=4, values=True)
+    answer = reading.read(data, "x.nii", slice_number=4, values=True)
     assert answer["mode"] == np.dtype(dtype).name
     assert (answer["values"] == values[::-1, ::-1, 4].T).all()
 
@@ -139,7 +140,7 @@ def test_shapes(shape: tuple[int, ...], series: int) -> None:
     data = nifti_file(values)
     volumes = values.reshape(*(*shape, 1)[:3], -1)
     for number in {0, series - 1}:
-        answer = nifti.read(data, "x.nii", volume=number, slice_number=0, values=True)
+        answer = reading.read(data, "x.nii", volume=number, slice_number=0, values=True)
         assert answer["series"] == series and answer["frames"] == volumes.shape[2]
         expected = volumes[::-1, ::-1, 0, number].T
         assert (answer["values"] == expected).all()
@@ -174,7 +175,7 @@ def test_shapes(shape: tuple[int, ...], series: int) -> None:
 )
 def test_what_is_not_offered_is_named(data: bytes, sentence: str) -> None:
     with pytest.raises(ImageError, match=sentence) as caught:
-        nifti.read(data, "x.nii")
+        reading.read(data, "x.nii")
     assert str(caught.value).startswith("x.nii ")
 
 
@@ -183,7 +184,7 @@ def test_voxels_without_a_value_are_black(holes: list[float]) -> None:
     values = volume()
     values[3, 4, 8 : 8 + 1] = holes[0]
     values[4, 4 : 4 + len(holes), 8] = holes
-    answer = nifti.read(nifti_file(values), "x.nii", slice_number=8, values=True)
+    answer = reading.read(nifti_file(values), "x.nii", slice_number=8, values=True)
     expected = np.where(np.isfinite(values), values, np.nan)[::-1, ::-1, 8].T
     assert np.array_equal(answer["values"], expected, equal_nan=True)
     assert (answer["pixels"][..., 0][np.isnan(expected)] == 0).all()
@@ -208,7 +209,7 @@ def test_colours(channels: str, order: str) -> None:
     header.set_data_dtype(kind)
     voxels = colours.view(kind)[..., 0]
     data = bytes(nibabel.Nifti1Image(voxels, np.eye(4), header).to_bytes())
-    answer = nifti.read(data, "x.nii", slice_number=3, values=True)
+    answer = reading.read(data, "x.nii", slice_number=3, values=True)
     expected = colours[::-1, ::-1, 3].swapaxes(0, 1)
     if channels == "RGBA":
         opacity = expected[..., 3:] / 255
@@ -223,7 +224,7 @@ def test_alpha_that_is_empty_says_nothing() -> None:
     kind = np.dtype([(channel, "u1") for channel in "RGBA"])
     voxels = np.zeros((12, 14, 10), kind)
     voxels["R"] = np.arange(12)[:, None, None] * 20
-    answer = nifti.read(nifti_file(voxels), "x.nii")
+    answer = reading.read(nifti_file(voxels), "x.nii")
     assert answer["pixels"].max() == 220
 
 
@@ -273,11 +274,11 @@ def test_a_volume_of_the_most_bytes(
     kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = nifti_file(volume().astype(kind))
-    monkeypatch.setattr(nifti, "MAX_BYTES", len(data) - 1)
+    monkeypatch.setattr(header, "MAX_BYTES", len(data) - 1)
     with pytest.raises(ImageError, match="x.nii is larger than 0 MB: crop the volume"):
-        nifti.read(data, "x.nii")
-    monkeypatch.setattr(nifti, "MAX_BYTES", len(data))
-    assert nifti.read(data, "x.nii")["frames"] == 16
+        reading.read(data, "x.nii")
+    monkeypatch.setattr(header, "MAX_BYTES", len(data))
+    assert reading.read(data, "x.nii")["frames"] == 16
 
 
 # Real files

@@ -11,7 +11,8 @@ import pytest
 
 from medmodel.core.errors import ImageError
 from medmodel.data import datasets, layout
-from medmodel.imaging import images, nifti_pair
+from medmodel.imaging import images
+from medmodel.imaging.nifti import pair as nifti_pair
 
 SHAPE = (16, 12, 9)
 

@@ -18,7 +18,8 @@ import pytest
 
 from medmodel.core.errors import ImageError
 from medmodel.core.samples import Axis
-from medmodel.imaging import images, nifti, scans
+from medmodel.imaging import images, scans
+from medmodel.imaging.nifti import reading
 from medmodel.imaging.windows import Window
 
 RealData = Callable[[str], Path]
@@ -43,7 +44,7 @@ def nifti_file(
 
 
 def slice_of(data: bytes, axis: Axis, number: int) -> npt.NDArray[np.float32]:
-    answer = nifti.read(data, "x.nii", axis=axis, slice_number=number, values=True)
+    answer = reading.read(data, "x.nii", axis=axis, slice_number=number, values=True)
     values: npt.NDArray[np.float32] = answer["values"]
     return values
 
@@ -83,7 +84,7 @@ def test_the_picture_does_not_depend_on_how_the_volume_is_stored(order: str) -> 
     )
     turned = canonical.as_reoriented(turn)
     assert nibabel.aff2axcodes(turned.affine) == tuple(order)
-    for axis in nifti.AXES:
+    for axis in reading.AXES:
         expected = slice_of(nifti_file(volume()), axis, 8)
         assert (slice_of(bytes(turned.to_bytes()), axis, 8) == expected).all()
 
@@ -116,26 +117,28 @@ def test_coarse_slices_are_widened_to_true_proportions() -> None:
 
 
 def test_middle_slice_window_and_count() -> None:
-    answer = nifti.read(nifti_file(volume()), "x.nii")
+    answer = reading.read(nifti_file(volume()), "x.nii")
     assert answer["frames"] == 16 and answer["patient"] == ""
-    again = nifti.read(nifti_file(volume()), "x.nii", slice_number=8)
+    again = reading.read(nifti_file(volume()), "x.nii", slice_number=8)
     assert (answer["pixels"] == again["pixels"]).all()
     # All slices of a volume are seen through one window.
-    other = nifti.read(nifti_file(volume()), "x.nii", slice_number=1)
+    other = reading.read(nifti_file(volume()), "x.nii", slice_number=1)
     assert other["window"] == answer["window"]
     chosen = Window(20, 10, "LINEAR")
-    assert nifti.read(nifti_file(volume()), "x.nii", window=chosen)["window"] == chosen
+    assert (
+        reading.read(nifti_file(volume()), "x.nii", window=chosen)["window"] == chosen
+    )
 
 
 def test_a_series_of_volumes() -> None:
     series = np.stack([volume(), volume() + 5], axis=-1)
-    first = nifti.read(nifti_file(series), "x.nii", values=True)["values"]
-    found = nifti.read(nifti_file(series), "x.nii", volume=1, values=True)
+    first = reading.read(nifti_file(series), "x.nii", values=True)["values"]
+    found = reading.read(nifti_file(series), "x.nii", volume=1, values=True)
     second, count = found["values"], found["series"]
     assert count == series.shape[3] == 2
     assert (second == first + 5).all()
     with pytest.raises(ImageError, match="x.nii has no volume 3: it has 2"):
-        nifti.read(nifti_file(series), "x.nii", volume=2)
+        reading.read(nifti_file(series), "x.nii", volume=2)
 
 
 def test_scale_of_the_header_is_applied() -> None:
@@ -169,7 +172,7 @@ def pair_header() -> bytes:
 )
 def test_refusals_are_one_sentence(data: bytes, sentence: str) -> None:
     with pytest.raises(ImageError) as caught:
-        nifti.read(data, "x.nii")
+        reading.read(data, "x.nii")
     assert str(caught.value).startswith(sentence)
     assert "\n" not in str(caught.value)
 
@@ -180,7 +183,7 @@ def test_a_bomb_is_refused_from_its_header() -> None:
     header["vox_offset"], header["magic"] = 352, b"n+1"
     data = gzip.compress(header.binaryblock + bytes(10_000_000))
     with pytest.raises(ImageError, match="x.nii is larger than 1000 MB"):
-        nifti.read(data, "x.nii")
+        reading.read(data, "x.nii")
 
 
 def test_only_as_much_is_decompressed_as_the_header_says() -> None:
@@ -196,23 +199,23 @@ def test_few_whole_numbers_are_a_mask(levels: int, step: float, mask: bool) -> N
     assert len(np.unique(values)) == levels
     if mask:
         with pytest.raises(ImageError, match=f"it has only {levels} different values"):
-            nifti.read(nifti_file(values), "x.nii")
+            reading.read(nifti_file(values), "x.nii")
     else:
-        assert nifti.read(nifti_file(values), "x.nii")["pixels"].max() == 255
+        assert reading.read(nifti_file(values), "x.nii")["pixels"].max() == 255
 
 
 def test_a_large_volume_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     size = volume().nbytes
     for limit, count in ((size - 1, 0), (size, 1)):
-        monkeypatch.setattr(nifti, "KEPT_BYTES", limit)
-        nifti._latest.clear()
-        nifti.read(nifti_file(volume()), "x.nii")
-        assert len(nifti._latest) == count
+        monkeypatch.setattr(reading, "KEPT_BYTES", limit)
+        reading._latest.clear()
+        reading.read(nifti_file(volume()), "x.nii")
+        assert len(reading._latest) == count
 
 
 def test_no_such_slice() -> None:
     with pytest.raises(ImageError, match="x.nii has no axial slice 17 of 16"):
-        nifti.read(nifti_file(volume()), "x.nii", slice_number=16)
+        reading.read(nifti_file(volume()), "x.nii", slice_number=16)
 
 
 # Headers as they are met
@@ -284,9 +287,9 @@ def test_a_window_in_hounsfield_units() -> None:
 
 
 def test_a_slice_is_one_of_those_that_there_are() -> None:
-    assert nifti._slice_at(-1, 5, "axial", "v.nii") == 2
-    assert nifti._slice_at(-1, 1, "axial", "v.nii") == 0
-    assert nifti._slice_at(4, 5, "axial", "v.nii") == 4
+    assert reading._slice_at(-1, 5, "axial", "v.nii") == 2
+    assert reading._slice_at(-1, 1, "axial", "v.nii") == 0
+    assert reading._slice_at(4, 5, "axial", "v.nii") == 4
     for number, count in ((5, 5), (-2, 5), (-1, 0), (0, 0)):
         with pytest.raises(ImageError, match="has no axial slice"):
-            nifti._slice_at(number, count, "axial", "v.nii")
+            reading._slice_at(number, count, "axial", "v.nii")

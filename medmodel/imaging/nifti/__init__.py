@@ -1,0 +1,1 @@
+"""NIfTI: the header, its pair of files, and slices of a volume."""
