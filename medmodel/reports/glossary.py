@@ -150,6 +150,113 @@ TRANSLATED = {
         "every image of a data set as a point, similar ones near each other (t-SNE "
         "of a pretrained network's features); axes and far distances mean nothing"
     ),
+    N_("mask"): N_(
+        "an image beside another one that says of each of its pixels what it shows:"
+        " 0 is the background, every other number a class"
+    ),
+    N_("loss"): N_(
+        "what training makes smaller: cross-entropy, which is the mean negative "
+        "logarithm of the true class's score; of segmentations Dice counts, too; "
+        "validation loss is that of images that no weight has learned from"
+    ),
+    N_("learning rate"): N_(
+        "how far weights move in one step: too high and the loss jumps, too low and"
+        " it hardly falls"
+    ),
+    N_("sweep"): N_(
+        "many trainings of one data set with different settings, compared on the "
+        "same validation images; each is a trial"
+    ),
+    N_("imported model"): N_(
+        "a classifier that was trained elsewhere: nothing is known of its training "
+        "images"
+    ),
+    N_("batch prediction"): N_(
+        "every image of a folder through one model; a table with one line for each file"
+    ),
+    N_("segmentation"): N_("a class for every pixel, drawn as the outlines of areas"),
+    N_("risk"): N_(
+        "proportion of images with the same score that are of the class, at the "
+        "prevalence that is named"
+    ),
+    N_("Dice"): N_(
+        "twice the area that outline and mask share, divided by the sum of both "
+        "areas: 0 is nothing in common, 1 is perfect"
+    ),
+    N_("IoU (Jaccard)"): N_(
+        "the area that outline and mask share, divided by the area that they cover "
+        "together: 0 is nothing in common, 1 is perfect"
+    ),
+    N_("HD95"): N_(
+        "distance that 95 % of the points of each border, the outline's and the "
+        "mask's, do not exceed from the other border; 0 is perfect"
+    ),
+    N_("sensitivity per lesion"): N_(
+        "proportion of the lesions, connected areas of a mask, of which the outline"
+        " covers at least half"
+    ),
+    N_("area error"): N_(
+        "difference between the outlined area and that of the mask, as a share of "
+        "the mask's, whatever its sign"
+    ),
+    N_("image corruption"): N_(
+        "noise, blur, compression and the like, added to test images on purpose to "
+        "see how much accuracy they cost"
+    ),
+    N_("reader study"): N_(
+        "a person reads test images alone, then with the model's answer; both are "
+        "compared with the model"
+    ),
+    N_("confidence of a reader"): N_(
+        "how sure a reader is of the class that was named, in %; the reader's ROC "
+        "curve is made of it"
+    ),
+    N_("Cohen's kappa (κ)"): N_(
+        "agreement of two readers beyond what chance would give: 0 is chance, 1 is "
+        "full agreement"
+    ),
+    N_("concordance (C-index)"): N_(
+        "of two patients, how often the one with the higher predicted risk meets "
+        "the event first: 0.5 is chance, 1 is perfect"
+    ),
+    N_("Cox model"): N_(
+        "how predictors raise or lower the rate of events: each multiplies it by "
+        "the same factor at every time, the hazard ratio"
+    ),
+    N_("Kaplan-Meier curve"): N_(
+        "estimated share of patients without the event over time, also where some "
+        "were followed only for a part of it (censored)"
+    ),
+    N_("log-rank test"): N_(
+        "whether groups of patients differ in when the event happens"
+    ),
+    N_("target lesion"): N_(
+        "a lesion that is measured at every visit: five at most, two in one organ "
+        "(RECIST 1.1)"
+    ),
+    N_("RECIST 1.1"): N_(
+        "response of solid tumours from the sum of the target lesions' diameters: "
+        "partial response from 30 % below the baseline on, progression from 20 % "
+        "and 5 mm above the smallest sum on, or with a new lesion"
+    ),
+    N_("repeatability"): N_(
+        "by how much two measurements of the same lesion differ, 95 times of 100: a"
+        " smaller change may be the error of measuring"
+    ),
+    N_("doubling time"): N_(
+        "days in which a lesion's volume doubles at the pace between two dates, its"
+        " volume being as the third power of the diameter; negative where it halves"
+    ),
+    N_("reading room"): N_(
+        "phones read the same test images before truth and model are revealed"
+    ),
+    N_("recipe"): N_(
+        "a named starting point for the settings of a run: Instant, Compact CNN, …"
+    ),
+    N_("frozen, fine-tuned, from scratch"): N_(
+        "only the last layer learns; pretrained weights learn on; all weights start"
+        " at random"
+    ),
 }
 """The entries that pages and documents show, as docs/glossary.md has them: no catalogue
 reads it."""

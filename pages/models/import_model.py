@@ -9,6 +9,7 @@ from medmodel.core.errors import DataError, os_reason
 from medmodel.language import _, translate
 from medmodel.model_import import task
 from pages._shared.common import widgets
+from pages._shared.common.glossary import meaning
 from pages._shared.common.upload_field import forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
@@ -25,7 +26,8 @@ def choose_file() -> None:
             "ONNX model with its weights, or as Teachable Machine exports it "
             "(TensorFlow, Keras). Nothing in the file is run; what would have to be, "
             "is refused and named."
-        )
+        ),
+        help=meaning("imported model"),
     )
     upload = upload_field("model")
     if upload is None or not upload.files:

@@ -9,6 +9,7 @@ from medmodel.language import _, translate
 from medmodel.sweeps.search_space import recipes_sweep
 from medmodel.sweeps.sweep import Sweep, get_sweep, keep_going, list_sweeps, start_sweep
 from pages._shared.common import widgets
+from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.sweep_form import (
@@ -40,7 +41,8 @@ def show_all() -> None:
         _(
             "**Compare all recipes on this data**: each recipe is trained once, on the "
             "same split."
-        )
+        ),
+        help=meaning("sweep"),
     )
     recipes = recipes_sweep(base_config(folder, "instant"))
     if st.button(_("Compare all recipes"), type="primary", icon=":material/science:"):

@@ -37,6 +37,7 @@ from medmodel.language import SOURCE, _, join_sentences, ngettext, speaking, tra
 from medmodel.quality import report_store
 from medmodel.runs import queue
 from pages._shared.common import widgets
+from pages._shared.common.glossary import meaning
 from pages._shared.common.keyboard import primary_button
 from pages._shared.common.trash_view import show_missing_dataset, show_trashed_dataset
 from pages._shared.common.widgets import errors_shown, page_header
@@ -261,6 +262,7 @@ def pick_recipe(folder: Path, start: TrainConfig | None) -> str:
         index=names.index(wanted),
         format_func=recipe_title,
         captions=[_(RECIPES[name].summary) for name in names],
+        help=meaning("recipe"),
     )
 
 

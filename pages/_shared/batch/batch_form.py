@@ -15,6 +15,7 @@ from medmodel.data import folders
 from medmodel.language import _
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
+from pages._shared.common.glossary import meaning
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.words import plain
 from pages._shared.data.import_view import show_import
@@ -95,7 +96,8 @@ def _ask_images(model: Run, folder: Path) -> None:
             "Each file is one line of the result; of a file with several frames or "
             "slices the one that Diagnose takes. A file that cannot be read ends "
             "nothing: its line says why."
-        )
+        ),
+        help=meaning("batch prediction"),
     )
     if st.button(_("Start"), type="primary", icon=":material/play_circle:"):
         try:

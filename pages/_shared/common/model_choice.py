@@ -30,6 +30,8 @@ CHOSEN = "chosen-model"
 _PARAMETER = "run"
 _END = 21
 """Letters of ` · 28 Nov 2026, 23:28`."""
+_ON_A_PHONE = 34
+"""Letters that a list has room for there."""
 
 
 def pick_model(
@@ -154,8 +156,15 @@ def distinct_labels(labels: Mapping[str, str], widest: int) -> dict[str, str]:
         labels: Run -> label, as from `model_label`.
         widest: As for `cut_in_the_middle`.
     """
+    if _is_phone():
+        widest = min(widest, _ON_A_PHONE)
     cut = {run: cut_in_the_middle(label, widest) for run, label in labels.items()}
     return disambiguate(cut, lambda run: run[-6:])
+
+
+def _is_phone() -> bool:
+    """Whether the browser says so: by the word that MDN names for it."""
+    return "Mobi" in st.context.headers.get("User-Agent", "")
 
 
 def cut_in_the_middle(label: str, widest: int) -> str:

@@ -20,6 +20,8 @@ from pages._shared.common.words import disambiguate, plain
 
 TILE = 109
 """Pixels of `st.metric` with a border."""
+_LETTER, _LEAST_HEADING = 0.023, 0.28
+"""Shares of a projector's page: of a letter of its title, of the title at least."""
 START = "home/start.py"
 DATASETS = "data/datasets.py"
 TRAIN = "models/train.py"
@@ -53,7 +55,8 @@ def page_header_beside(title: str, purpose: str) -> DeltaGenerator:
         Where the choice is to be shown.
     """
     with st.container(gap="xsmall"):
-        heading, choice = st.columns([1, 2.6], vertical_alignment="bottom")
+        share = max(_LETTER * len(title), _LEAST_HEADING)
+        heading, choice = st.columns([share, 1 - share], vertical_alignment="bottom")
         heading.title(plain(title), anchor=False)
         st.markdown(f":gray[{plain(purpose)}]")
     return choice

@@ -23,6 +23,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
@@ -34,7 +35,8 @@ def show_robustness(run: Run) -> None:
             "Images from another scanner are noisier, blurred, compressed, turned or "
             "cut. Here the test images are made so on purpose, at five strengths, at "
             "the size that the model sees, and predicted again."
-        )
+        ),
+        help=meaning("image corruption"),
     )
     if run.tested_model:
         st.caption(
@@ -179,9 +181,9 @@ def _table(test: CorruptionTest) -> pd.DataFrame:
                     _("Accuracy"): accuracy.value,
                     _("Accuracy, low"): accuracy.ends[0],
                     _("Accuracy, high"): accuracy.ends[1],
-                    _("Change"): change.value,
-                    _("Change, low"): change.ends[0],
-                    _("Change, high"): change.ends[1],
+                    _("Change in accuracy"): change.value,
+                    _("Change in accuracy, low"): change.ends[0],
+                    _("Change in accuracy, high"): change.ends[1],
                     _("Expected calibration error"): error.value,
                 }
             )

@@ -21,6 +21,7 @@ from medmodel.reports.contours import draw_contours
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_segmentation
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.tables import show_table
 from pages._shared.common.trash_view import show_missing_dataset
@@ -114,7 +115,16 @@ def _show_numbers(rows: pd.DataFrame) -> None:
             "which both outlines exist.",
             share=100 * FOUND,
         )
-        + f" {whose}"
+        + f" {whose}",
+        help=meaning(
+            "Dice",
+            "IoU (Jaccard)",
+            "HD95",
+            "sensitivity per lesion",
+            "area error",
+            "mask",
+            "interval",
+        ),
     )
 
 

@@ -48,6 +48,7 @@ from medmodel.reports.survival_figures import (
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
@@ -95,7 +96,8 @@ def _show(run: Run) -> None:
             "Does what the network sees tell what happens later? A table with a time "
             "and an event for each patient, and a Cox model of the score or of the "
             "frozen features. The table stays in this session and is written nowhere."
-        )
+        ),
+        help=meaning("Cox model"),
     )
     file = st.file_uploader(
         _("Table of outcomes (CSV)"),
@@ -210,7 +212,10 @@ def survival_result(images: Images, outcomes: Mapping[str, Outcome]) -> Survival
 
 
 def _show_result(run: Run, result: SurvivalResult, missing: int) -> None:
-    st.markdown(f"### {plain(concordance_sentence(result.strength))}")
+    st.markdown(
+        f"### {plain(concordance_sentence(result.strength))}",
+        help=meaning("concordance (C-index)", "interval"),
+    )
     st.caption(" ".join(plain(s) for s in basis_sentences(result, missing)))
     drawing = kaplan_meier_figure(result.curves, result.titles)
     show_figure(drawing, "kaplan-meier", _("Survival of three groups of risk"))
@@ -221,7 +226,8 @@ def _show_result(run: Run, result: SurvivalResult, missing: int) -> None:
             "are of the test patients, with pointwise 95 % intervals."
         )
         + " "
-        + plain(log_rank_sentence(result.p_value))
+        + plain(log_rank_sentence(result.p_value)),
+        help=meaning("Kaplan-Meier curve", "log-rank test"),
     )
     _show_calibration(run, result)
 

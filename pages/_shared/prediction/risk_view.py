@@ -16,6 +16,7 @@ from medmodel.reports.risk_figures import icon_array, icon_counts, prevalence_fi
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
+from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 from pages._shared.prediction.prediction_cache import Answer
 
@@ -81,7 +82,7 @@ def _show_class(answer: Answer) -> None:
     drawing = prevalence_figure(model, score, colour, prevalence)
     alt = _("Risk of {name} over the prevalence", name=name)
     show_figure(drawing, f"risk-{answer.case.key}-{position}", alt)
-    st.caption(plain(_basis(model, score)))
+    st.caption(plain(_basis(model, score)), help=meaning("risk", "prevalence"))
 
 
 def _first_class(answer: Answer) -> int:

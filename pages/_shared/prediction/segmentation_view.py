@@ -18,6 +18,7 @@ from medmodel.imaging.measurement.shapes import PixelSize
 from medmodel.language import _, ngettext, translate
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_segmentation
+from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -78,7 +79,7 @@ def show_outlined(run: Run, cases: Sequence[Case]) -> None:
         show_viewer(**image, measurer=measurer)
     with right:
         _show_numbers(answer, regions)
-        st.caption(plain(dice_sentence(run)))
+        st.caption(plain(dice_sentence(run)), help=meaning("Dice", "segmentation"))
         show_mask_downloads(answer)
 
 

@@ -20,6 +20,7 @@ from medmodel.language import _, format_date
 from medmodel.reports.follow_up_figure import follow_up_figure
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_text
+from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.reading.kept_values import keep_table, keep_value, kept_table
@@ -76,6 +77,7 @@ def _ask_lesions() -> tuple[list[str], list[str]]:
             max_value=MOST_LESIONS,
             key=f"{_TABLE}-count",
             width=160,
+            help=meaning("target lesion"),
         )
         names = [_("Lesion {number}", number=n + 1) for n in range(int(count))]
         keep_value(f"{_TABLE}-nodes", [])
@@ -169,7 +171,8 @@ def _show_visits(visits: Sequence[Visit]) -> None:
             "are not targets, and a reader's judgement, are not in it. Progression "
             "counts from the smallest sum, response from the baseline. A category is "
             "no diagnosis."
-        )
+        ),
+        help=meaning("RECIST 1.1", "doubling time"),
     )
     st.download_button(
         _("Download the table (CSV)"),

@@ -19,6 +19,7 @@ from medmodel.language import _, join_sentences, ngettext
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 from pages._shared.presenter.room_view import room_of_session
 
@@ -35,7 +36,8 @@ def show_reading_room(run: Run) -> None:
                 "images together: class and confidence, then truth and model are "
                 "revealed. At the end: readers, their majority and the model on the "
                 "same images. No account, no name; phones are shown the images."
-            )
+            ),
+            help=meaning("reading room"),
         )
         if st.button(
             _("Open a reading room") if ours is None else _("Back to the reading room"),

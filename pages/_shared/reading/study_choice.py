@@ -11,6 +11,7 @@ from medmodel.evaluation.clinical.reader_study import ReaderStudy
 from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.reading.room_results_view import show_reading_room
 
@@ -30,7 +31,8 @@ def show_studies(run: Run) -> None:
                 "says; that reading is committed. Then you may change it. At the end: "
                 "sensitivity, specificity, AUC and accuracy of you alone, of the model "
                 "and of you with the model, with intervals and paired tests."
-            )
+            ),
+            help=meaning("reader study", "sensitivity (recall)", "specificity", "AUC"),
         )
         sizes = [size for size in SIZES if size < images] + [min(images, 1000)]
         size = st.segmented_control(

@@ -19,6 +19,7 @@ from medmodel.evaluation.positive_class import positive_class
 from medmodel.language import _
 from medmodel.runs.run import Run
 from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 
 SHOWN = ("accuracy", "sensitivity", "specificity", "auc")
@@ -43,7 +44,8 @@ def show_results(run: Run, study: ReaderStudy) -> None:
             "One reader and these images: another reader, or other images, give other "
             "numbers. The reader's AUC is made of the confidences. Reading with the "
             "model comes after reading alone, so that a second look counts for it, too."
-        )
+        ),
+        help=meaning("confidence of a reader", "Cohen's kappa (κ)", "paired test"),
     )
     csv_button(lambda: readings_table(study), "readings", run, _("Readings"))
 

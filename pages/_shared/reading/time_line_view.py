@@ -34,6 +34,7 @@ from pages._shared.common import widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.consent import ask_consent
 from pages._shared.common.downloads import csv_text
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.tables import show_table
@@ -306,7 +307,8 @@ def _show_result(run: Run, images: Sequence[DatedImage]) -> None:
             "They do not hold how a scanner or a pose differs from one visit to the "
             "next. Arithmetic, and no more.",
             changes=_CHANGES,
-        )
+        ),
+        help=meaning("repeatability", "doubling time"),
     )
     st.download_button(
         _("Download the table (CSV)"),

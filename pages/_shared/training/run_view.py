@@ -19,16 +19,18 @@ from medmodel.runs.run import Run
 from medmodel.runs.status import ImportedModel, RunStatus, Status
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
-from pages._shared.common.model_choice import model_label
+from pages._shared.common.model_choice import distinct_labels, model_label
 from pages._shared.common.trash_view import show_trashed_dataset
 from pages._shared.common.widgets import errors_shown
-from pages._shared.common.words import disambiguate, plain
+from pages._shared.common.words import plain
 from pages._shared.evaluation.external_validation_view import show_progress
 from pages._shared.prediction.segmentation_view import dice_sentence
 from pages._shared.training.live_chart import live_chart
 from pages._shared.training.notes_view import pin_button, show_notes
 
 LOG_LINES = 200
+_WIDEST = 96
+"""Letters that the list of runs to compare with has room for."""
 
 
 def show(run: Run) -> None:
@@ -78,7 +80,7 @@ def _pick_beside(run: Run) -> Run | None:
     if not others:
         return None
     labels = {run_id: model_label(entry) for run_id, entry in others.items()}
-    titles = disambiguate(labels, lambda run_id: run_id[-6:])
+    titles = distinct_labels(labels, _WIDEST)
     asked = st.query_params.get("beside", "")
     ids = list(others)
     chosen = st.selectbox(

@@ -16,6 +16,7 @@ from medmodel.sweeps.search_space import AUGMENTATIONS, PARAMETERS
 from medmodel.sweeps.sweep import Sweep, Trial, end_sweep
 from pages._shared.common import widgets
 from pages._shared.common.charts import show_figure
+from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, duration, plain
 
@@ -93,7 +94,8 @@ def _show_winner(sweep: Sweep) -> None:
                 number=best.number + 1,
                 values=_values(best),
             )
-        )
+        ),
+        help=meaning("loss"),
     )
     st.caption(
         ngettext(

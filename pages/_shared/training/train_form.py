@@ -25,6 +25,7 @@ from medmodel.core.config import (
 from medmodel.core.preprocessing import WINDOWS, Colour, Fit
 from medmodel.imaging.enhance import Chain, saved_chains
 from medmodel.language import N_, _, translate
+from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible_label
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -106,7 +107,12 @@ class Form:
         self._note(name, value if entered is None else entered)
 
     def choice(
-        self, name: str, label: str, options: tuple[str, ...], titles: dict[str, str]
+        self,
+        name: str,
+        label: str,
+        options: tuple[str, ...],
+        titles: dict[str, str],
+        help_text: str | None = None,
     ) -> None:
         """A field for one of several values."""
         value = getattr(self.start, name)
@@ -120,6 +126,7 @@ class Form:
             index=options.index(value) if value in options else 0,
             format_func=title,
             key=f"{self.key}-{name}",
+            help=help_text,
         )
         self._note(name, chosen)
 
@@ -267,7 +274,10 @@ def _network(form: Form) -> None:
         ways = get_args(Training)
         if form.start.segments:
             ways = tuple(way for way in ways if way != "frozen")
-        form.choice("training", _("What is trained"), ways, TRAINING_TITLES)
+        form.choice(
+            *("training", _("What is trained"), ways, TRAINING_TITLES),
+            help_text=meaning("frozen, fine-tuned, from scratch"),
+        )
         form.number(
             "epochs", _("Epochs"), step=1, help=_("Passes over the training images.")
         )
@@ -290,7 +300,13 @@ def _network(form: Form) -> None:
             _descent(form)
     with right:
         form.choice("optimizer", _("Optimiser"), get_args(Optimizer), OPTIMIZER_TITLES)
-        form.number("learning_rate", _("Learning rate"), format="%g", step=0.0001)
+        form.number(
+            "learning_rate",
+            _("Learning rate"),
+            format="%g",
+            step=0.0001,
+            help=meaning("learning rate"),
+        )
         form.choice(
             "schedule", _("Learning-rate schedule"), get_args(Schedule), SCHEDULE_TITLES
         )
