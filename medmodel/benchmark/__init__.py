@@ -102,7 +102,7 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "fold": (
         "browser.fold.fold",
-        "elements of five pages that do not stand whole on a projector's screen",
+        "elements of the pages that do not stand whole on a projector's screen",
     ),
     "first_visit": (
         "browser.first_visit.first_visit",

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
-from pages._shared.common.model_choice import cut_in_the_middle
+from pages._shared.common.model_choice import cut_in_the_middle, distinct_labels
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said
@@ -143,3 +144,21 @@ def test_labels_that_begin_alike_are_told_apart_by_their_ends(place: str) -> Non
     assert one != other
     assert len(one) + sum(letter in "胸部光片" for letter in one) <= 42
     assert cut_in_the_middle("x" * 42, 42) == "x" * 42
+
+
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Mobile Safari/537.36"
+)
+
+
+@pytest.mark.parametrize(("agent", "room"), [(PHONE, 34), ("Mozilla/5.0", 60)])
+def test_on_a_phone_a_label_is_cut_before_its_end(
+    agent: str, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        type(st.context), "headers", property(lambda _context: {"User-Agent": agent})
+    )
+    label = "Chest radiographs · Instant · test accuracy 83 % (90) · 28 Nov 2026, 23:28"
+    (shown,) = distinct_labels({"20261128-232800-abcdef": label}, 60).values()
+    assert len(shown) <= room < len(label)
+    assert shown.startswith("Chest rad") and shown.endswith(" · 28 Nov 2026, 23:28")

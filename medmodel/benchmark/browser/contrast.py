@@ -36,7 +36,7 @@ class Text(TypedDict):
 
 def contrast() -> list[Measurement]:
     """The lowest contrast of all texts of all pages, light and dark (WCAG 2.2 AA)."""
-    with staged() as stage, browser() as chromium:
+    with staged(everything=True) as stage, browser() as chromium:
         texts = list(_all_texts(stage, chromium))
     return [
         _lowest([t for t in texts if not t[1]["large"]], _AA, "text"),
@@ -57,6 +57,7 @@ def _all_texts(stage: Stage, chromium: Any) -> Iterator[tuple[str, Text]]:
         for name, address in stage.pages.items():
             page.goto(address)
             settled(page)
+            stage.fill(page, name)
             for text in page_texts(page):
                 yield f"{name}, {scheme}", text
         context.close()

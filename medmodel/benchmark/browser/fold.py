@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.browser.staged_pages import PROJECTOR, settled, staged
 from medmodel.benchmark.servers import browser
 
-CHART = ".js-plotly-plot"
+CHART, TABLE = ".js-plotly-plot", "[data-testid='stDataFrame']"
+PRIMARY = "[data-testid='stBaseButton-primary'] >> nth=0"
 ELEMENTS: dict[str, dict[str, str]] = {
     "a run": {"loss": f"{CHART} >> nth=0", "accuracy": f"{CHART} >> nth=1"},
-    "Train": {"Train": "[data-testid='stBaseButton-primary'] >> nth=0"},
+    "Train": {"Train": PRIMARY},
     "Evaluate": {
         **{
             f"metric {at + 1}": f"[data-testid='stMetric'] >> nth={at}" for at in (0, 3)
@@ -29,35 +29,41 @@ ELEMENTS: dict[str, dict[str, str]] = {
     "Reader study": {
         "image": "[data-testid='stImage'] img",
         "question": "[data-testid='stRadio'] >> nth=0",
-        "Commit": "[data-testid='stBaseButton-primary'] >> nth=0",
+        "Commit": PRIMARY,
     },
     "Follow-up": {"sum of diameters": CHART},
+    "Sweep": {"Compare all recipes": PRIMARY},
+    "a sweep": {"winner": "text=Lowest validation loss", "trials": TABLE},
+    "Import": {"model file": ".mm-upload"},
+    "Batch prediction": {"folder": "[data-testid='stSelectbox'] >> nth=1"},
+    "a batch": {
+        **{f"count {at + 1}": f"[data-testid='stMetric'] >> nth={at}" for at in (0, 3)},
+        "classes": TABLE,
+    },
+    "Robustness": {"accuracy under corruptions": CHART},
+    "Survival": {"table of outcomes": "[data-testid='stFileUploader']"},
+    "Evaluate of a segmentation": {"metrics": TABLE},
 }
 """Page -> what it is for, by name: a selector."""
-_OPENED = {"Reader study": "Begin", "Follow-up": "Show an example"}
-"""Page -> what is pressed on it before it has anything to show."""
-_WAIT = 60_000
 Box = dict[str, float]
 """`x`, `y`, `width` and `height` of an element in pixels."""
 
 
 def fold() -> list[Measurement]:
-    """Elements of seven pages that are cut, or missing, within 1280 × 720 pixels."""
+    """Elements of the pages that are cut, or missing, within 1280 × 720 pixels."""
     cut = []
-    with staged() as stage, browser() as chromium:
+    with staged(everything=True) as stage, browser() as chromium:
         for name, elements in ELEMENTS.items():
             page = chromium.new_context(viewport=PROJECTOR).new_page()
             page.goto(stage.pages[name])
             settled(page)
-            if name == "Diagnose":
-                _diagnose(page, next(stage.dataset.rglob("*.png")))
-            if name in _OPENED:
-                page.get_by_text(_OPENED[name]).first.click(timeout=_WAIT)
-                settled(page)
+            stage.fill(page, name)
             cut += [f"{name}: {each}" for each in elements_cut(page, elements)]
             page.context.close()
     total = sum(map(len, ELEMENTS.values()))
-    note = f"of {total} elements; cut: {', '.join(cut) or 'none'}"
+    note = (
+        f"of {total} elements of {len(ELEMENTS)} pages; cut: {', '.join(cut) or 'none'}"
+    )
     return [at_most("fold", len(cut), 0, "elements", note)]
 
 
@@ -91,10 +97,3 @@ def overlap(one: Box, other: Box | None) -> bool:
         and other[start] + other[length] > one[start] + 0.5
         for start, length in (("x", "width"), ("y", "height"))
     )
-
-
-def _diagnose(page: Any, image: Path) -> None:
-    page.get_by_role("button", name="I understand").click(timeout=_WAIT)
-    page.locator("input[type=file]").first.set_input_files(str(image), timeout=_WAIT)
-    page.locator("img[alt*='laid over the image']").wait_for(timeout=2 * _WAIT)
-    settled(page)

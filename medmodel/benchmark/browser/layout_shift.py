@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medmodel.benchmark import Measurement, at_most
-from medmodel.benchmark.browser.staged_pages import PROJECTOR, settled, staged
+from medmodel.benchmark.browser.staged_pages import PHONE, PROJECTOR, settled, staged
 from medmodel.benchmark.servers import browser, serving
 
 # Cumulative layout shift as web.dev defines it: the worst window of shifts that lie
@@ -33,12 +33,14 @@ st.navigation(pages).run()
 def layout_shift() -> list[Measurement]:
     """Cumulative layout shift of the page that moves most, each opened by its link.
 
-    Beside it, without Streamlit's menu taking its place, and a bare page with a menu.
+    Beside it, without Streamlit's menu taking its place, on a phone, and a bare page
+    with a menu.
     """
-    with staged() as stage, browser() as chromium:
-        whole, own = {}, {}
+    with staged(everything=True) as stage, browser() as chromium:
+        whole, own, phone = {}, {}, {}
         for name, address in stage.pages.items():
             whole[name], own[name] = page_shift(chromium, address)
+            phone[name], _own = page_shift(chromium, address, PHONE)
         bare = stage.server.workspace / "bare.py"
         bare.write_text(_BARE)
         with serving(stage.server.workspace / "bare", bare) as server:
@@ -46,6 +48,7 @@ def layout_shift() -> list[Measurement]:
     return [
         _worst("layout_shift", whole, f"a bare page with a menu {without:.3f}"),
         _worst("layout_shift_below_menu", own, "without the menu taking its place"),
+        _worst("layout_shift_phone", phone, "390 × 844"),
     ]
 
 
@@ -55,13 +58,20 @@ def _worst(name: str, shifts: dict[str, float], note: str) -> Measurement:
     return at_most(name, shifts[worst], 0.1, "", f"{worst}; {each}; {note}")
 
 
-def page_shift(chromium: Any, address: str) -> tuple[float, float]:
-    """Cumulative layout shift of one page at 1280 × 720, until it is at rest.
+def page_shift(
+    chromium: Any, address: str, viewport: dict[str, int] = PROJECTOR
+) -> tuple[float, float]:
+    """Cumulative layout shift of one page until it is at rest.
+
+    Args:
+        chromium: The browser.
+        address: Of the page.
+        viewport: Width and height of the window in pixels.
 
     Returns:
         All of it, and without that of the menu taking its place.
     """
-    context = chromium.new_context(viewport=PROJECTOR)
+    context = chromium.new_context(viewport=viewport)
     page = context.new_page()
     page.add_init_script(OBSERVE)
     page.goto(address)

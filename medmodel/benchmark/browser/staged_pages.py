@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medmodel.batch import jobs
 from medmodel.benchmark.browser.serving import finished_run
 from medmodel.benchmark.servers import Server, serving, temporary_workspace
 from medmodel.core.config import config_for
-from medmodel.data.synthetic import ensure_sample_dataset
+from medmodel.core.errors import DataError
+from medmodel.data.synthetic import ensure_sample_dataset, ensure_segmentation_sample
+from medmodel.evaluation.robustness.corruption_test import (
+    corruption_state,
+    corruption_task,
+)
 from medmodel.quality.indexing import check_folder
-from medmodel.runs.run import Run
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStore
+from medmodel.sweeps.search_space import Dimension, SweepConfig
+from medmodel.sweeps.sweep import start_sweep
 
 PROJECTOR = {"width": 1280, "height": 720}
 """Pixels of the screen that everything is measured on."""
+PHONE = {"width": 390, "height": 844}
+VIEWS = (
+    *("Images", "Curves", "Calibration", "Operating point", "Robustness"),
+    *("External test", "Survival", "Export"),
+)
+"""Parts of Evaluate beside the first one."""
+_WAIT, _LONGEST_SECONDS = 60_000, 600.0
 
 
 @dataclass(frozen=True)
@@ -27,11 +45,13 @@ class Stage:
         server: The server.
         dataset: The data set.
         runs: The finished runs.
+        others: Pages of what takes longer to make -> address below the server's.
     """
 
     server: Server
     dataset: Path
     runs: tuple[Run, ...]
+    others: dict[str, str]
 
     @property
     def pages(self) -> dict[str, str]:
@@ -47,21 +67,61 @@ class Stage:
             "Train": f"train?dataset={self.dataset}",
             "Runs": "runs",
             "a run": f"runs?run={first}",
+            "Sweep": "sweep",
+            "Import": "import_model",
             "Diagnose": f"diagnose?run={first}",
             "Evaluate": f"evaluate?run={first}",
+            **{view: f"evaluate?run={first}&view={view}" for view in VIEWS},
             "Compare": f"compare?runs={both}",
             "Reader study": f"read?run={first}",
             "Follow-up": "follow_up",
+            "Images over time": f"follow_up?run={first}",
             "Batch prediction": f"batch?run={first}",
             "How the network sees": f"network?run={first}",
             "Status": "status",
+            **self.others,
         }
         return {name: f"{self.server.url}/{path}" for name, path in paths.items()}
 
+    def fill(self, page: Any, name: str) -> None:
+        """Does on a page, once it is at rest, what it needs to have something to show.
+
+        Args:
+            page: Of Playwright, at the page's address.
+            name: As in `pages`.
+        """
+        if name in _FILLED:
+            _FILLED[name](self, page)
+            settled(page)
+
+
+def _press(text: str, _stage: Stage, page: Any) -> None:
+    page.get_by_text(text, exact=True).first.click(timeout=_WAIT)
+
+
+def _diagnose(stage: Stage, page: Any) -> None:
+    page.get_by_role("button", name="I understand").click(timeout=_WAIT)
+    image = str(next(stage.dataset.rglob("*.png")))
+    page.locator("input[type=file]").first.set_input_files(image, timeout=_WAIT)
+    page.locator("img[alt*='laid over the image']").wait_for(timeout=2 * _WAIT)
+
+
+_FILLED: dict[str, Callable[[Stage, Any], None]] = {
+    "Diagnose": _diagnose,
+    "Reader study": functools.partial(_press, "Begin"),
+    "Follow-up": functools.partial(_press, "Show an example"),
+    "Images over time": functools.partial(_press, "Images over time"),
+}
+
 
 @contextlib.contextmanager
-def staged() -> Iterator[Stage]:
-    """Serves a workspace in which every page has something to show."""
+def staged(everything: bool = False) -> Iterator[Stage]:
+    """Serves a workspace in which every page has something to show.
+
+    Args:
+        everything: Whether there are a sweep, a batch, a segmentation and a test under
+            corruptions, too, which take minutes.
+    """
     with temporary_workspace() as workspace:
         folder = ensure_sample_dataset()
         check_folder(folder)
@@ -70,8 +130,43 @@ def staged() -> Iterator[Stage]:
             for recipe in ("instant", "compact")
         ]
         runs = tuple(finished_run(config) for config in configs)
+        others = _others(folder, runs[0]) if everything else {}
         with serving(workspace) as server:
-            yield Stage(server, folder, runs)
+            yield Stage(server, folder, runs, others)
+
+
+def _others(folder: Path, run: Run) -> dict[str, str]:
+    """What takes longer to make, one after the other: page -> its path."""
+    corruption_task(run).start()
+    _await(lambda: not corruption_state(run).running)
+    batch = jobs.submit(run, folder)
+    _await(lambda: not batch.status.state.active)
+    base = config_for("document", str(folder), epochs=1, size=32)
+    sizes = {"size": Dimension((28, 32))}
+    sweep = start_sweep(SweepConfig(base, sizes, trials=2, prune=False))
+    _await(lambda: not sweep.state.running)
+    masks = ensure_segmentation_sample()
+    segments = finished_run(config_for("segmentation", str(masks), epochs=1, size=64))
+    return {
+        "a batch": f"batch?batch={batch.id}",
+        "a sweep": f"sweep?sweep={sweep.id}",
+        "a segmentation": f"runs?run={segments.id}",
+        "Evaluate of a segmentation": f"evaluate?run={segments.id}",
+    }
+
+
+def _await(ended: Callable[[], bool]) -> None:
+    """Waits for work of the queue.
+
+    Raises:
+        DataError: It took too long.
+    """
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    while not ended():
+        if time.monotonic() > deadline:
+            raise DataError("What the pages are to show was not made in time.")
+        queue.ensure_worker(RunStore())
+        time.sleep(0.2)
 
 
 def settled(page: Any) -> None:
