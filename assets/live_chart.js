@@ -474,9 +474,13 @@ class LiveRun {
     const train = last(this.axis === "step" ? this.steps[chart.step] : this.epochs[chart.epoch]);
     const values = [train, last(this.epochs[chart.val])];
     const near = values[0] != null && values[1] != null && Math.abs(height(values[0]) - height(values[1])) < 0.1 * Math.abs(range[1] - range[0]);
+    // Not so low that a value reads on from the numbers below the axis.
+    const room = el.clientHeight - 82, above = values.map((value) => value == null ? Infinity : room * (height(value) - range[0]) / (range[1] - range[0] || 1));
+    const shifts = values.map((_, i) => near ? ((i === 0) === (values[0] >= values[1]) ? 9 : -9) : 0);
+    const lift = (i) => Math.max(0, 8 - (near ? Math.min(...above.map((y, k) => y + shifts[k])) : above[i]));
     const annotations = values.map((value, i) => value == null ? null : {
       xref: "paper", x: 1, xanchor: "left", xshift: 6, yref: "y", y: height(value), showarrow: false,
-      yshift: near ? ((i === 0) === (values[0] >= values[1]) ? 9 : -9) : 0,
+      yshift: shifts[i] + lift(i),
       text: i ? `<b>${number(value, kind)}</b>` : number(value, kind), font: { color: this.theme.colours[i], size: 16 },
     }).filter(Boolean);
     this.Plotly.relayout(el, { annotations });

@@ -290,6 +290,11 @@ CARD_TERMS = (
     *("out-of-distribution (OOD)", "heat map, saliency map", "external validation"),
 )
 """What a model card explains."""
+SEGMENTATION_TERMS = (
+    *("Dice", "IoU (Jaccard)", "HD95", "sensitivity per lesion", "area error"),
+    *("mask", "segmentation", "interval"),
+)
+"""What the evaluation of a segmentation explains."""
 
 
 class Entry(NamedTuple):

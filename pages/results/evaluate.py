@@ -56,7 +56,8 @@ def pick_view() -> str:
     views = [*PARTS, *WHOLE]
     linked = st.query_params.get(VIEW)
     st.session_state[VIEW] = linked if linked in views else HEADLINE
-    return st.segmented_control(
+    # Their row breaks on a projector: parts of one frame would be torn apart there.
+    return st.pills(
         _("What to look at"),
         views,
         format_func=legible(_),

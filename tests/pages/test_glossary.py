@@ -13,6 +13,7 @@ from medmodel.reports.glossary import (
     CARD_TERMS,
     EVALUATION_TERMS,
     METRIC_TERMS,
+    SEGMENTATION_TERMS,
     TRANSLATED,
     entries,
 )
@@ -49,7 +50,7 @@ def test_terms_that_pages_use_are_in_the_glossary() -> None:
 
 
 def test_entries_that_pages_show_are_for_translators_as_in_the_document() -> None:
-    shown = {*used_terms(), *EVALUATION_TERMS, *CARD_TERMS}
+    shown = {*used_terms(), *EVALUATION_TERMS, *CARD_TERMS, *SEGMENTATION_TERMS}
     assert shown == set(TRANSLATED)
     assert {term: glossary()[term] for term in TRANSLATED} == TRANSLATED
 

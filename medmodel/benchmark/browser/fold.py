@@ -40,7 +40,7 @@ ELEMENTS: dict[str, dict[str, str]] = {
         **{f"count {at + 1}": f"[data-testid='stMetric'] >> nth={at}" for at in (0, 3)},
         "classes": TABLE,
     },
-    "Robustness": {"accuracy under corruptions": CHART},
+    "Robustness": {"verdict": "text=At strength"},
     "Survival": {"table of outcomes": "[data-testid='stFileUploader']"},
     "Evaluate of a segmentation": {"metrics": TABLE},
 }

@@ -30,7 +30,7 @@ def show_form(choice: DeltaGenerator) -> None:
         choice: Where the model is chosen.
     """
     with choice:
-        model = pick_model("batch")
+        model = pick_model("batch", widest=58)
     if model is None:
         if not any_model():
             widgets.empty_state(

@@ -41,6 +41,8 @@ def _pressed(label: str, keys: str) -> bool:
     answer = component(
         data={"keys": keys},
         key=f"shortcut-{keys}-{label}",
+        # Beside it stand other buttons of its row.
+        width=1,
         height=1,
         on_pressed_change=lambda: None,
     )

@@ -18,6 +18,7 @@ from medmodel.evaluation.segmentation.overlap import FOUND
 from medmodel.imaging.images import png_bytes
 from medmodel.language import N_, _
 from medmodel.reports.contours import draw_contours
+from medmodel.reports.glossary import SEGMENTATION_TERMS
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_segmentation
 from pages._shared.common.downloads import csv_button
@@ -116,15 +117,7 @@ def _show_numbers(rows: pd.DataFrame) -> None:
             share=100 * FOUND,
         )
         + f" {whose}",
-        help=meaning(
-            "Dice",
-            "IoU (Jaccard)",
-            "HD95",
-            "sensitivity per lesion",
-            "area error",
-            "mask",
-            "interval",
-        ),
+        help=meaning(*SEGMENTATION_TERMS),
     )
 
 

@@ -98,5 +98,6 @@ def _tools() -> dict[str, str]:
         "notify_help": _("A notification of the browser when the run ends"),
         "sound": _("Sound"),
         "sound_help": _("A sound when the run ends"),
-        "csv": _("History as CSV"),
+        "csv": "CSV",
+        "csv_help": _("History as CSV"),
     }

@@ -44,6 +44,8 @@ _WHERE_ANY = ("Tags", "Val. Dice")
 """Columns that are shown only where a run has something in them."""
 _NAME = 250
 """Width of the names in pixels: beside them a phone still shows the state."""
+_SCORE = 112
+"""Width of a score in pixels: its heading is read whole."""
 _PIN, _RUN = N_("Pin"), N_("Run")
 _TRAINING = N_("Training")
 _TEST = N_("External test")
@@ -241,7 +243,7 @@ def _columns(names: Iterable[str]) -> dict[str, object]:
     """How each column is called in the session's language, and shown."""
     kinds = st.column_config
     scores = {
-        name: kinds.NumberColumn(_(name), format="%.3f", width="small")
+        name: kinds.NumberColumn(_(name), format="%.3f", width=_SCORE)
         for name in _SCORES
     }
     return {
