@@ -303,7 +303,7 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
 def show() -> None:
     title, models, images = st.columns([0.85, 1.6, 1.05], gap="medium")
     with title:
-        widgets.page_header(_("Diagnose"), _("Ask a model about an image."))
+        widgets.page_header(_("Diagnose"), _("A model's prediction for an image."))
     with models:
         run = pick_model("diagnose", widest=_WIDEST, segmentations=True)
     if run is None:

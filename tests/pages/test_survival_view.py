@@ -66,7 +66,10 @@ def test_result_is_of_the_test_patients(result: view.SurvivalResult) -> None:
     [
         (Concordance(math.nan, math.nan, math.nan, 0, 4, 0), "No two test patients"),
         (Concordance(1.0, math.nan, math.nan, 3, 4, 2), "too few for an interval"),
-        (Concordance(0.6, 0.45, 0.7, 30, 14, 9), "not distinguishable from chance"),
+        (
+            Concordance(0.6, 0.45, 0.7, 30, 14, 9),
+            "no significant difference from chance",
+        ),
         (Concordance(0.7, 0.6, 0.8, 30, 14, 9), "0.70 (95 % interval 0.60 to 0.80);"),
     ],
 )
@@ -78,9 +81,12 @@ def test_concordance_in_words(strength: Concordance, words: str) -> None:
     ("p_value", "words"),
     [
         (math.nan, "nothing to compare"),
-        (0.0001, "differ (log-rank test, p < 0.001)"),
-        (0.049, "differ (log-rank test, p = 0.049)"),
-        (0.05, "not distinguishable (log-rank test, p = 0.050)"),
+        (0.0001, "differ significantly (log-rank test, p < 0.001)"),
+        (0.049, "differ significantly (log-rank test, p = 0.049)"),
+        (
+            0.05,
+            "No significant difference between the groups (log-rank test, p = 0.050)",
+        ),
     ],
 )
 def test_log_rank_in_words(p_value: float, words: str) -> None:

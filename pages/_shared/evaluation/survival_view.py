@@ -243,8 +243,8 @@ def concordance_sentence(strength: Concordance) -> str:
     values = {"value": strength.value, "low": strength.low, "high": strength.high}
     if strength.low <= 0.5 <= strength.high:
         return _(
-            "Concordance {value:.2f} (95 % interval {low:.2f} to {high:.2f}): not "
-            "distinguishable from chance, which is 0.5",
+            "Concordance {value:.2f} (95 % interval {low:.2f} to {high:.2f}): no "
+            "significant difference from chance, which is 0.5",
             **values,
         )
     return _(
@@ -316,9 +316,12 @@ def log_rank_sentence(p_value: float) -> str:
         return _("There is one group only, or no event: nothing to compare.")
     value = "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
     if p_value < 0.05:
-        return _("The groups differ (log-rank test, p {value}).", value=value)
+        return _(
+            "The groups differ significantly (log-rank test, p {value}).", value=value
+        )
     return _(
-        "The groups are not distinguishable (log-rank test, p {value}).", value=value
+        "No significant difference between the groups (log-rank test, p {value}).",
+        value=value,
     )
 
 
