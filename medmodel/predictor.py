@@ -144,7 +144,6 @@ class Predictor:
         """
         run = RunStore().get(run_id)
         run.check_classifies()
-        classes = run.model_facts.class_names
         if heatmap_for is not None and len(heatmap_for) != len(images):
             raise PredictionError(_("Ask for one heat map class per image."))
         calibration = value_or_problem(stored_temperature, run)
@@ -160,7 +159,7 @@ class Predictor:
             if compare is not None:
                 facts["compare"] = [astuple(traits) for traits in compare[piece]]
             answer = self._exchange(Message(facts, [images[piece]]))
-            predictions += _predictions(answer, classes, calibration)
+            predictions += _predictions(answer, run.model_facts, calibration)
         return predictions
 
     def segment(self, run_id: str, image: np.ndarray) -> np.ndarray:
@@ -351,13 +350,13 @@ def shared() -> Predictor:
 
 
 def _predictions(
-    answer: Message, classes: list[str], calibration: tuple[Temperature | None, str]
+    answer: Message, facts: ModelFacts, calibration: tuple[Temperature | None, str]
 ) -> Iterator[Prediction]:
     """One prediction for each row of the answer's arrays.
 
     Args:
         answer: The predictor's.
-        classes: The model's.
+        facts: The model's classes, and which of them is predicted.
         calibration: Its temperature, and why that cannot be used.
     """
     temperature, uncalibrated = calibration
@@ -366,9 +365,16 @@ def _predictions(
     results = msgspec.convert(answer.facts.get("ood", []), list[OodResult])
     problem = str(answer.facts.get("ood_problem", ""))
     for i, raw in enumerate(probabilities):
-        ood = results[i] if results else None
-        heatmap = heatmaps[0][i] if heatmaps else None
-        yield Prediction(classes, raw, temperature, ood, heatmap, problem, uncalibrated)
+        yield Prediction(
+            facts.class_names,
+            raw,
+            temperature,
+            results[i] if results else None,
+            heatmaps[0][i] if heatmaps else None,
+            problem,
+            uncalibrated,
+            facts.threshold,
+        )
 
 
 class _Turns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import pandas as pd
 from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
+from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status import ModelFacts, RunStatus, Status
+from medmodel.runs.status import DecisionThreshold, ModelFacts, RunStatus, Status
 
 
 def create_ended(config: TrainConfig) -> Run:
@@ -67,3 +69,14 @@ def write_finished_run(
     ended = Status(RunStatus.DONE, phase="finished", created=now, started=now)
     run.write_status(ended)
     return run
+
+
+def decide_by_threshold(run: Run, name: str, value: float) -> None:
+    """Gives a finished run of two classes a decision threshold, as training does."""
+    facts, table = run.model_facts, tables.read_predictions(run)
+    classes, threshold = facts.class_names, DecisionThreshold(name, value)
+    run.write_model_facts(replace(facts, threshold=threshold))
+    scores = tables.score_array(table, classes)
+    positions = predicted_positions(scores, classes, threshold)
+    names = [classes[position] for position in positions]
+    tables.write_predictions(run, classes, table, scores, names)

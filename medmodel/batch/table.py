@@ -20,6 +20,10 @@ from medmodel.core.errors import FileError, RunError
 from medmodel.core.storage import append_rows, damaged, read_bytes
 from medmodel.evaluation import conformal
 from medmodel.evaluation.conformal import ConformalPredictor
+from medmodel.evaluation.decision.predicted_class import (
+    decision_threshold,
+    predicted_positions,
+)
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.temperature_scaling import (
     apply_temperature,
@@ -182,8 +186,8 @@ def described(table: pd.DataFrame, model: Run | None) -> pd.DataFrame:
         model: The model's run; None where it is gone.
 
     Returns:
-        Further columns: `predicted`; `score` of that class and `margin` to the second,
-        after calibration where the model is calibrated; `label_score`;
+        Further columns: `predicted`; `score` of that class and `margin` between the
+        two highest, after calibration where the model is calibrated; `label_score`;
         `calibrated_<class>` where it is; `in_set_<class>` where the run has validation
         images, `flagged_<class>` where decision thresholds were chosen. Of images that
         could not be read they are empty.
@@ -209,20 +213,23 @@ def described(table: pd.DataFrame, model: Run | None) -> pd.DataFrame:
     predicted = np.full(len(table), "", object)
     score, margin, of_label = (np.full(len(table), np.nan) for _n in range(3))
     if answered.any():
-        predicted[answered] = np.array(classes, object)[raw[answered].argmax(axis=1)]
-        score[answered] = ranked[answered, 0]
+        threshold = decision_threshold(model) if model else None
+        first = predicted_positions(raw[answered], classes, threshold)
+        predicted[answered] = np.array(classes, object)[first]
+        score[answered] = shown[np.flatnonzero(answered), first]
         second = ranked[answered, 1] if len(classes) > 1 else 0.0
         margin[answered] = ranked[answered, 0] - second
     for position, name in enumerate(classes):
         rows = answered & (table["label"] == name).to_numpy()
         of_label[rows] = shown[rows, position]
-    first = {
+    columns = {
         "predicted": predicted,
         "score": score,
         "margin": margin,
         "label_score": of_label,
+        **columns,
     }
-    more = pd.DataFrame({**first, **columns}, index=table.index)
+    more = pd.DataFrame(columns, index=table.index)
     return pd.concat([table, more], axis=1)
 
 

@@ -19,6 +19,7 @@ from medmodel.core.storage import read_json
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.data.synthetic import ensure_segmentation_sample
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.segmentation.summary import metrics
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
@@ -124,11 +125,12 @@ def _quality(run: Run, seconds: float) -> Quality:
     table = table[table["split"] == "test"]
     classes = run.model_facts.class_names
     scores = score_array(table, classes)
+    predicted = split_predictions(table, "test").predicted
     truth = table["label"].map(classes.index).to_numpy()
     areas = [roc_auc_score(truth == k, scores[:, k]) for k in range(len(classes))]
     reason = read_json(run.folder / "environment.json")["size_reason"]
     return Quality(
-        accuracy=float((scores.argmax(axis=1) == truth).mean()),
+        accuracy=float((predicted == truth).mean()),
         area=float(np.mean(areas)),
         seconds=seconds,
         note=f"{len(table)} test images; {reason}",

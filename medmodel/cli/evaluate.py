@@ -34,6 +34,11 @@ _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
     type=_FILE,
     help="Write every image's scores as CSV. It names files and patients' stand-ins.",
 )
+@click.option(
+    "--by-group",
+    is_flag=True,
+    help="Metrics by sex, age band, scanner, site, view or columns of a table.",
+)
 @json_option
 def command(
     run: Run,
@@ -42,6 +47,7 @@ def command(
     pdf: Path | None,
     model_card: Path | None,
     predictions: Path | None,
+    by_group: bool,
     as_json: bool,
 ) -> None:
     """Show how good a model is on its test images, with 95 % intervals.
@@ -49,6 +55,7 @@ def command(
     RUN is an id from medmodel list, or the word latest. Test images that are copies
     of training or validation images do not count.
     """
+    from medmodel.cli.groups import group_values, say_groups
     from medmodel.evaluation.predictions import split_predictions
     from medmodel.reports import run_facts
     from medmodel.runs.copies import independent_predictions
@@ -56,9 +63,12 @@ def command(
     evaluation = run_facts.evaluate_run(run)
     data = split_predictions(independent_predictions(run), "test")
     if as_json:
-        print_json(_values(run, evaluation, data))
+        more = group_values(run) if by_group else {}
+        print_json(_values(run, evaluation, data) | more)
     else:
         _say_evaluation(run, evaluation, data, all_metrics)
+        if by_group:
+            say_groups(run)
     wanted = {
         "evaluation html": html,
         "evaluation pdf": pdf,
@@ -128,6 +138,7 @@ def _values(run: Run, evaluation: Evaluation, data: Predictions) -> dict[str, An
             "accuracy": estimate_values(evaluation.baseline),
         },
         "positive_class": positive.name if positive else None,
+        "decision_threshold": _decision(run, data),
         "metrics": metric_values(overall_metrics(data)),
         "classes": [
             {
@@ -146,6 +157,25 @@ def _values(run: Run, evaluation: Evaluation, data: Predictions) -> dict[str, An
     }
 
 
+def _decision(run: Run, data: Predictions) -> dict[str, Any] | None:
+    """The model's threshold, and the accuracy at 0.5; None without a threshold."""
+    from medmodel.cli.numbers import estimate_values
+    from medmodel.evaluation.decision.decision_threshold import threshold_effect
+    from medmodel.evaluation.decision.predicted_class import decision_threshold
+
+    effect = threshold_effect(data, decision_threshold(run))
+    if effect is None:
+        return None
+    return {
+        "class": effect.threshold.name,
+        "value": effect.threshold.value,
+        "accuracy": estimate_values(effect.accuracy),
+        "accuracy_at_half": estimate_values(effect.at_half),
+        "difference": estimate_values(effect.difference),
+        "p": effect.p,
+    }
+
+
 def _say_evaluation(
     run: Run, evaluation: Evaluation, data: Predictions, every: bool
 ) -> None:
@@ -155,6 +185,8 @@ def _say_evaluation(
 
     say(run.title)
     say(run_facts.tested_on(run, evaluation))
+    if decision := run_facts.decision_sentences(run):
+        say(decision)
     say()
     rows = [
         metric_row("accuracy", evaluation.accuracy),

@@ -106,7 +106,7 @@ def _image_values(answer: ImageAnswer) -> dict[str, Any]:
     return {
         "file": answer.file,
         "error": answer.error or None,
-        "predicted": max(by_class, key=by_class.__getitem__) if by_class else None,
+        "predicted": classes[prediction.predicted] if prediction and shown else None,
         "probabilities": by_class,
         "unlike_training": answer.unlike_training,
         "withheld": answer.withheld or None,
@@ -117,7 +117,7 @@ def _image_values(answer: ImageAnswer) -> dict[str, Any]:
 
 
 def _say_answer(answer: ImageAnswer) -> None:
-    """The most probable class first, as Diagnose shows it."""
+    """The predicted class first, as Diagnose shows it."""
     from medmodel.reports.plots import per_cent
 
     prediction = answer.prediction
@@ -129,9 +129,11 @@ def _say_answer(answer: ImageAnswer) -> None:
         say(f"{answer.file}: {nothing} {answer.withheld}")
         say("  " + _("Show it nevertheless: --anyway"))
         return
-    pairs = zip(prediction.calibrated.tolist(), prediction.classes, strict=True)
-    ordered = sorted(pairs, key=lambda pair: -pair[0])
-    listed = ", ".join(f"{name} {per_cent(share)}" for share, name in ordered)
+    shares, first = prediction.calibrated, prediction.predicted
+    order = sorted(range(len(shares)), key=lambda at: (at != first, -shares[at]))
+    listed = ", ".join(
+        f"{prediction.classes[at]} {per_cent(float(shares[at]))}" for at in order
+    )
     say(f"{answer.file}: {listed}")
     for sentence in _beside(answer, prediction):
         say(f"  {sentence}")
@@ -161,4 +163,6 @@ def _beside(answer: ImageAnswer, prediction: Prediction) -> list[str]:
         sentences.append(_("It is unlike the training data."))
     if prediction.temperature is None:
         sentences.append(_("These probabilities are not calibrated."))
+    if prediction.decision:
+        sentences.append(prediction.decision)
     return sentences

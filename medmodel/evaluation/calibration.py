@@ -60,7 +60,8 @@ def confidence(
     """
     if position is not None:
         return data.scores[:, position], data.truth == position
-    return data.scores.max(axis=1), data.predicted == data.truth
+    n = np.arange(len(data.truth))
+    return data.scores[n, data.predicted], data.predicted == data.truth
 
 
 def bin_numbers(scores: NDArray[np.floating], bins: int = BINS) -> NDArray[np.intp]:

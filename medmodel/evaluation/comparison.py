@@ -25,7 +25,7 @@ from medmodel.evaluation.paired_tests import (
 )
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.language import N_, _
-from medmodel.runs.tables import score_columns, scored_classes
+from medmodel.runs.tables import answer_columns, scored_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,7 +227,6 @@ def common_images(
         indexed[name] = rows
     first_name, first = next(iter(indexed.items()))
     classes = scored_classes(first)
-    columns = score_columns(classes)
     shared = set.intersection(*(set(rows.index) for rows in indexed.values()))
     paths = sorted(path for path in shared if _is_one_image(path, digests))
     if not paths:
@@ -245,6 +244,7 @@ def common_images(
                     first_name=first_name,
                 )
             )
+        columns = answer_columns(rows, classes)
         chosen = rows.loc[paths, ["patient", "split", "label", *columns]]
         wrong = int((chosen["label"] != first.loc[paths, "label"]).sum())
         if wrong:

@@ -20,8 +20,8 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.tables import (
     SAMPLE_COLUMNS,
+    answer_columns,
     read_split,
-    score_columns,
     scored_classes,
 )
 
@@ -229,7 +229,7 @@ def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:
     )
     if not same or pooled["path"].duplicated().any():
         raise changed
-    wanted = [*SAMPLE_COLUMNS, *score_columns(classes[0]), "fold"]
+    wanted = [*SAMPLE_COLUMNS, *answer_columns(pooled, classes[0]), "fold"]
     return pooled.sort_values("path", ignore_index=True)[wanted]
 
 

@@ -28,6 +28,7 @@ from medmodel.core.storage import read_as, write_json
 from medmodel.data.datasets import Index, load_index
 from medmodel.data.layout import list_files
 from medmodel.data.splits import known_patients
+from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import SOURCE, _, speaking
@@ -253,10 +254,14 @@ def _write_tables(
         table = tables.read_predictions(model)
         validation = table[table["split"] == "val"]
     tested = rows.assign(split="test")[list(tables.SAMPLE_COLUMNS)]
+    answers = np.concatenate([tables.score_array(validation, classes), scores])
+    threshold = model.model_facts.threshold
+    positions = predicted_positions(answers, classes, threshold)
     tables.write_predictions(
         run,
         classes,
         pd.concat([validation, tested]),
-        np.concatenate([tables.score_array(validation, classes), scores]),
+        answers,
+        [classes[at] for at in positions] if threshold else None,
     )
     tables.write_split(run, tested)

@@ -64,7 +64,8 @@ def image_table(
     Returns:
         Columns `path, patient, label, choice` as text; `score` of the predicted class,
         `label_score` of the label and `margin` between first and second choice, all in
-        [0, 1]; `position` of the image in `data`.
+        [0, 1]; `position` of the image in `data`. Where a threshold decides, the
+        predicted class may have the lower score.
     """
     rows = table.loc[table["split"] == split, ["path", "patient", "label"]]
     highest = np.sort(data.scores, axis=1)[:, ::-1]
@@ -72,7 +73,7 @@ def image_table(
     second = highest[:, 1] if highest.shape[1] > 1 else np.zeros(len(n))
     return rows.reset_index(drop=True).assign(
         choice=np.array(data.classes, object)[data.predicted],
-        score=highest[:, 0],
+        score=data.scores[n, data.predicted],
         label_score=data.scores[n, data.truth],
         margin=highest[:, 0] - second,
         position=n,

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.evaluation.decision.predicted_class import (
+    decision_sentence,
+    predicted_positions,
+)
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.temperature_scaling import Temperature, apply_temperature
+from medmodel.runs.status import DecisionThreshold
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Prediction:
             file is damaged; else "".
         calibration_problem: Why the model's temperature cannot be used, where its file
             is damaged; else "".
+        threshold: Which of two classes is predicted; None where the highest score
+            decides.
     """
 
     classes: list[str]
@@ -38,6 +45,18 @@ class Prediction:
     heatmap: NDArray[np.float32] | None = None
     ood_problem: str = ""
     calibration_problem: str = ""
+    threshold: DecisionThreshold | None = None
+
+    @functools.cached_property
+    def predicted(self) -> int:
+        """Position of the predicted class."""
+        raw = self.raw[None]
+        return int(predicted_positions(raw, self.classes, self.threshold)[0])
+
+    @property
+    def decision(self) -> str:
+        """How the predicted class follows from `calibrated`, as a sentence, or ""."""
+        return decision_sentence(self.classes, self.threshold, self.temperature)
 
     @functools.cached_property
     def calibrated(self) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from medmodel.core.errors import DataError
 from medmodel.core.samples import patient_stand_in
 from medmodel.language import _
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split, score_array, scored_classes
+from medmodel.runs.tables import PREDICTED, read_split, score_array, scored_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,17 +40,23 @@ class Predictions:
         scores: Shape `(n, classes)`.
         patients: Patient number of each image, shape `(n,)`; None where patients are
             not known for every image.
+        choices: Position of each image's predicted class, shape `(n,)`, where a
+            threshold decides; None where the highest score does.
     """
 
     classes: list[str]
     truth: NDArray[np.intp]
     scores: NDArray[np.float64]
     patients: NDArray[np.intp] | None
+    choices: NDArray[np.intp] | None = None
 
     @functools.cached_property
     def predicted(self) -> NDArray[np.intp]:
-        """Position of the highest score, shape `(n,)`; the first of equal ones."""
-        return np.argmax(self.scores, axis=1)
+        """Position of the predicted class, shape `(n,)`.
+
+        Without a threshold that of the highest score; the first of equal ones.
+        """
+        return np.argmax(self.scores, axis=1) if self.choices is None else self.choices
 
     @functools.cached_property
     def log_odds(self) -> NDArray[np.float64]:
@@ -142,7 +148,9 @@ def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
     if not np.isfinite(scores).all():
         raise DataError(_("A score is not a number: the model cannot be evaluated."))
     truth = np.array([position[label] for label in rows["label"]], np.intp)
-    return Predictions(classes, truth, scores, _patient_numbers(rows["patient"]))
+    choices = _choices(rows, position, scores)
+    patients = _patient_numbers(rows["patient"])
+    return Predictions(classes, truth, scores, patients, choices)
 
 
 def subset(data: Predictions, selected: NDArray[np.bool_]) -> Predictions:
@@ -154,8 +162,35 @@ def subset(data: Predictions, selected: NDArray[np.bool_]) -> Predictions:
     """
     patients = None if data.patients is None else _renumbered(data.patients[selected])
     return Predictions(
-        data.classes, data.truth[selected], data.scores[selected], patients
+        data.classes,
+        data.truth[selected],
+        data.scores[selected],
+        patients,
+        None if data.choices is None else data.choices[selected],
     )
+
+
+def by_highest_score(data: Predictions) -> Predictions:
+    """The same images, each with the class of its highest score as the predicted one.
+
+    Of two classes that is the threshold 0.5.
+    """
+    return replace(data, choices=None)
+
+
+def _choices(
+    rows: pd.DataFrame, position: dict[str, int], scores: NDArray[np.float64]
+) -> NDArray[np.intp] | None:
+    """Positions of the predicted classes; None where highest scores decide all.
+
+    Of folds in one table some may have a threshold and others none.
+    """
+    if PREDICTED not in rows:
+        return None
+    first = np.argmax(scores, axis=1)
+    named = [position.get(name, -1) for name in rows[PREDICTED]]
+    chosen = np.array(named, np.intp)
+    return np.where(chosen >= 0, chosen, first)
 
 
 def _patient_numbers(patients: pd.Series) -> NDArray[np.intp] | None:

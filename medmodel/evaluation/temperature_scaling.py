@@ -6,7 +6,7 @@ It is stored beside the model.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,7 +157,8 @@ def apply_temperature(
 def calibrate(data: Predictions, temperature: float) -> Predictions:
     """The same split with its scores changed by `apply_temperature`."""
     scores = apply_temperature(data.scores, temperature)
-    return Predictions(data.classes, data.truth, scores, data.patients)
+    # A temperature keeps the order: what was predicted stays predicted.
+    return replace(data, scores=scores)
 
 
 def store_temperature(run: Run, temperature: Temperature) -> None:

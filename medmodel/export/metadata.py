@@ -37,7 +37,10 @@ def model_metadata(run: Run) -> dict[str, Any]:
         (height, width, channels), uint8 values 0 to 255, normalised inside the model;
         `preprocessing`, as in `Preprocessing`, and how sizes change; `temperature`, by
         which log probabilities are divided before another softmax, or None;
-        `thresholds` of classes that were chosen on validation images, or None.
+        `decision_threshold`, the `name` of one of two classes and the `value` that its
+        probability before calibration must reach to be the predicted class, or None
+        where the most probable class is; `thresholds` of classes that somebody chose
+        on validation images, or None.
 
     Raises:
         RunError: It has no model, or model.json is damaged.
@@ -63,6 +66,7 @@ def model_metadata(run: Run) -> dict[str, Any]:
         "output": {"name": "probabilities", "shape": [len(facts.class_names)]},
         "preprocessing": asdict(facts.preprocessing) | {"resize": RESIZE},
         "temperature": temperature.value if temperature else None,
+        "decision_threshold": asdict(facts.threshold) if facts.threshold else None,
         "thresholds": frozen[1] if frozen else None,
         "data_fingerprint": checksum.sha256 if checksum else None,
     }

@@ -212,6 +212,21 @@ def acquisition_date(source: bytes | Path, name: str = "") -> date | None:
     return date.fromisoformat(answer["date"]) if answer["date"] else None
 
 
+def acquisition(source: bytes | Path, name: str = "") -> dict[str, str]:
+    """Sex, age, scanner, site and view as a DICOM header has them; see `dicom`.
+
+    An age is one of a person: to be made a band before anybody sees it.
+
+    Args:
+        source: The file.
+        name: What to call it in messages.
+
+    Raises:
+        ImageError: It is no DICOM file, or its header is damaged.
+    """
+    return _ask_dicom("medmodel.imaging.dicom.acquisition:read", source, name)
+
+
 def deidentify(
     source: bytes | Path, name: str = "", black_out: list[Region] | None = None
 ) -> Deidentified:

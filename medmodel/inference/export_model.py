@@ -25,6 +25,7 @@ from medmodel.core.job import Job
 from medmodel.core.storage import file_digest, write_json
 from medmodel.data.folders import safe_folder
 from medmodel.data.prepared import prepare
+from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.temperature_scaling import apply_temperature
 from medmodel.export import metadata
 from medmodel.export.archive import drawn_sample, write_archive
@@ -110,8 +111,13 @@ def _compared(
     run: Run, key: str, answers: Answers, original: Answers, drawn: int
 ) -> ExportReport:
     difference = np.abs(answers.probabilities - original.probabilities)[:-1]
-    same = answers.probabilities.argmax(1) == original.probabilities.argmax(1)
     facts = metadata.model_metadata(run)
+    classes, threshold = facts["classes"], run.model_facts.threshold
+    predicted, expected = (
+        predicted_positions(each.probabilities, classes, threshold)
+        for each in (answers, original)
+    )
+    same = predicted == expected
     path = export_folder(run, key) / FORMATS[key].file
     report = ExportReport(
         format=key,

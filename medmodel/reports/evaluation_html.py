@@ -7,6 +7,7 @@ that a browser makes a PDF of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ from medmodel.core.templating import render_template
 from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.evaluation import Evaluation
+from medmodel.evaluation.groups.group_comparison import NOT_STATED
+from medmodel.evaluation.groups.run_groups import groups_of_run
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
 from medmodel.evaluation.positive_class import (
@@ -61,6 +64,7 @@ def evaluation_page(run: Run) -> str:
         tested_on=run_facts.tested_on(run, evaluation),
         evaluation=evaluation,
         limits=run_facts.limits(run, evaluation),
+        decision=run_facts.decision_sentences(run),
         positive=positive,
         no_positive=_(NO_POSITIVE_CLASS) if len(predictions.classes) == 2 else "",
         of_positive=_positive_rows(predictions, positive),
@@ -74,6 +78,7 @@ def evaluation_page(run: Run) -> str:
         chosen_again=run_facts.chosen_again(run) if frozen else "",
         thresholds=_threshold_rows(run, predictions) if frozen else [],
         robustness=_robustness(run),
+        groups=_groups(run),
         glossary=glossary.entries(glossary.EVALUATION_TERMS),
     )
 
@@ -114,6 +119,38 @@ def _robustness(run: Run) -> tuple[str, list[list[str]]]:
         for key in test.corrupted
     ]
     return test.verdict, rows
+
+
+@dataclass(frozen=True)
+class _Attribute:
+    """A table of the report: an attribute, what was tested, its heads and rows."""
+
+    title: str
+    sentences: list[str]
+    heads: list[str]
+    rows: list[list[str]]
+
+
+def _groups(run: Run) -> tuple[str, list[_Attribute]]:
+    """The verdict on groups of test images, and a table for each attribute.
+
+    Both are empty where nothing parts the images, or the data set is not there.
+    """
+    groups, _problem = value_or_problem(groups_of_run, run)
+    if groups is None or not groups.comparison.results:
+        return "", []
+    comparison = groups.comparison
+    attributes = []
+    for title, results in comparison.results.items():
+        keys = list(results[0].metrics)
+        heads = [title, _("Images"), *(_(METRICS[key].title) for key in keys)]
+        rows = [
+            [r.name or _(NOT_STATED), f"{r.images:,}", *map(str, r.metrics.values())]
+            for r in results
+        ]
+        said = [str(gap) for gap in comparison.gaps if gap.attribute == title]
+        attributes.append(_Attribute(title, said, heads, rows))
+    return comparison.verdict, attributes
 
 
 def _positive_rows(

@@ -11,6 +11,7 @@ from medmodel.core.errors import DataError, value_or_problem
 from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import roc_curve
 from medmodel.evaluation.evaluation import Evaluation
+from medmodel.evaluation.groups.run_groups import groups_of_run
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
 from medmodel.evaluation.positive_class import PositiveClass, positive_class
@@ -239,6 +240,8 @@ def _classes(page: PdfCanvas, evaluation: Evaluation) -> list[Estimate]:
 
 def _operating(page: PdfCanvas, run: Run, data: Predictions) -> list[Estimate]:
     page.heading(_("Operating point"))
+    if decision := run_facts.decision_sentences(run):
+        page.paragraph(decision, 7.5)
     frozen, damaged = value_or_problem(frozen_thresholds, run)
     if damaged:
         page.paragraph(_(run_facts.THRESHOLDS_DAMAGED))
@@ -292,7 +295,9 @@ def _more(page: PdfCanvas, count: int) -> None:
 def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation, few: str) -> None:
     page.heading(_("Limits"))
     temperature, problem = value_or_problem(stored_temperature, run)
-    limits = [*filter(None, [few]), *run_facts.limits(run, evaluation)]
+    groups, _problem = value_or_problem(groups_of_run, run)
+    by_group = groups.comparison.verdict if groups and groups.comparison.results else ""
+    limits = [*filter(None, [few, by_group]), *run_facts.limits(run, evaluation)]
     if problem:
         limits.append(
             _(

@@ -77,6 +77,11 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         (_("Copies in the test"), run_facts.test_copies(run)),
         *run_facts.positive_facts(run),
         (_("Accuracy"), evaluation.accuracy.with_n),
+        (
+            _("Decision threshold"),
+            run_facts.decision_sentences(run)
+            or _("None: the predicted class is the one with the highest score."),
+        ),
         (_("Balanced accuracy"), str(evaluation.balanced_accuracy)),
         (_("Area under the ROC curve"), str(evaluation.auc)),
         (

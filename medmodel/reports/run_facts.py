@@ -12,6 +12,8 @@ from medmodel.data.sample_size import (
     test_warnings,
     training_warnings,
 )
+from medmodel.evaluation.decision.decision_threshold import threshold_effect
+from medmodel.evaluation.decision.predicted_class import decision_threshold
 from medmodel.evaluation.evaluation import Evaluation, evaluate
 from medmodel.evaluation.intervals import MINIMA
 from medmodel.evaluation.metrics import METRICS, class_metrics
@@ -53,6 +55,13 @@ def positive_facts(run: Run) -> list[Fact]:
         (_("Positive class"), f"{positive.name} ({positive.basis})"),
         *((_(METRICS[key].title), metrics[key].with_n) for key in POSITIVE_METRICS),
     ]
+
+
+def decision_sentences(run: Run) -> str:
+    """How the predicted class is decided by a threshold, and what that does; or ""."""
+    data = split_predictions(independent_predictions(run), "test")
+    effect = threshold_effect(data, decision_threshold(run))
+    return "" if effect is None else str(effect)
 
 
 def limits(run: Run, evaluation: Evaluation) -> list[str]:

@@ -218,6 +218,10 @@ class Run:
                 "a name of a class occurs twice, or its size is none of an image"
             )
             raise RunError(str(damaged(self.folder / "model.json", reason)))
+        threshold = facts.threshold
+        if threshold and (len(names) != 2 or threshold.name not in names):
+            reason = _("its threshold is of none of two classes")
+            raise RunError(str(damaged(self.folder / "model.json", reason)))
         return facts
 
     def check_classifies(self) -> None:

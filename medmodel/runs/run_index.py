@@ -37,9 +37,10 @@ from medmodel.runs.queue import queue_order
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables import (
+    PREDICTED,
+    answer_columns,
     read_cells,
     read_header,
-    score_columns,
     scored_classes,
 )
 
@@ -348,16 +349,18 @@ def _test_accuracy(run: Run) -> tuple[float | None, int]:
     """And of how many images: without copies of others, unless all are copies."""
     path = run.predictions_path
     right = total = 0
-    classes = scored_classes(read_header(path))
-    columns = score_columns(classes)
+    header = read_header(path)
+    classes = scored_classes(header)
+    columns = answer_columns(header, classes)
     rows = list(read_cells(path, "path", "split", "label", *columns))
     copies = copies_among(run, {name for name, split, *_ in rows if split == "test"})
     skipped = frozenset() if copies.all_are_copies else copies.paths
     for name, split, label, *row in rows:
         if split == "test" and name not in skipped:
             try:
-                values = [float(text) for text in row]
-                right += classes[values.index(max(values))] == label
+                values = [float(text) for text in row[-len(classes) :]]
+                named = row[0] if PREDICTED in columns else ""
+                right += (named or classes[values.index(max(values))]) == label
             except ValueError as error:  # no number, or no class
                 raise damaged(path, _("a score is no number")) from error
             total += 1

@@ -109,6 +109,19 @@ class Status:
 
 
 @dataclass(frozen=True)
+class DecisionThreshold:
+    """From which score on an image is predicted to be of one of two classes.
+
+    Args:
+        name: The class; below the threshold the other one is the predicted class.
+        value: The score of that class before calibration, above 0 and below 1.
+    """
+
+    name: str
+    value: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """What model.json holds: all that is needed to feed best.keras and read it.
 
@@ -119,6 +132,8 @@ class ModelFacts:
         parameters: Number of weights.
         mask_values: Of a segmentation the value in masks of each output, the
             background's 0 first; empty for a classification.
+        threshold: Which of two classes is predicted, chosen on validation images;
+            None where the highest score decides, as in runs of earlier versions.
     """
 
     class_names: list[str]
@@ -126,6 +141,7 @@ class ModelFacts:
     heatmap_layers: list[str]
     parameters: int
     mask_values: list[int] = field(default_factory=list)
+    threshold: DecisionThreshold | None = None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 SAMPLE_COLUMNS = ("path", "patient", "split", "label")
 """What predictions.csv says of each image before its scores."""
+PREDICTED = "predicted"
+"""Column of the predicted class, where a threshold decides, not the highest score."""
 SPLIT_COLUMNS = ("path", "label", "patient", "split", "digest")
 STEP_COLUMNS = ("time", "epoch", "step", "loss", "accuracy")
 """Of a classification, like `EPOCH_COLUMNS`; see `named_columns`."""
@@ -92,9 +94,23 @@ def scored_classes(columns: Iterable[object]) -> list[str]:
     return [name.removeprefix(_SCORE) for name in names if name.startswith(_SCORE)]
 
 
+def answer_columns(header: Iterable[str], classes: Iterable[str]) -> list[str]:
+    """Columns of a predictions table that say what the model answered."""
+    decided = [PREDICTED] if PREDICTED in header else []
+    return [*decided, *score_columns(classes)]
+
+
 def score_array(table: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.float64]:
     """The scores of a predictions table, shape `(rows, classes)`."""
     return table[score_columns(classes)].to_numpy(float)
+
+
+def predicted_position(row: pd.Series, classes: Sequence[str]) -> int:
+    """Position of the predicted class of one row of a predictions table."""
+    name = row.get(PREDICTED)
+    if name in classes:
+        return list(classes).index(str(name))
+    return int(row[score_columns(classes)].to_numpy(float).argmax())
 
 
 def write_predictions(
@@ -102,6 +118,7 @@ def write_predictions(
     classes: Sequence[str],
     samples: pd.DataFrame,
     scores: NDArray[np.floating],
+    predicted: Sequence[str] | None = None,
 ) -> None:
     """Writes predictions.csv, entirely or not at all.
 
@@ -110,9 +127,14 @@ def write_predictions(
         classes: The model's classes, in order.
         samples: Columns `SAMPLE_COLUMNS`, one row per image.
         scores: Shape `(images, classes)`.
+        predicted: Each image's predicted class, where a threshold decides; None where
+            the highest score does.
     """
-    rows = samples[list(SAMPLE_COLUMNS)].itertuples(index=False)
-    header = [*SAMPLE_COLUMNS, *score_columns(classes)]
+    if predicted is not None:
+        samples = samples.assign(**{PREDICTED: list(predicted)})
+    columns = [*SAMPLE_COLUMNS, *([] if predicted is None else [PREDICTED])]
+    rows = samples[columns].itertuples(index=False)
+    header = [*columns, *score_columns(classes)]
     lines = (
         [*row, *(f"{score:.8g}" for score in numbers)]
         for row, numbers in zip(rows, scores, strict=True)
@@ -124,7 +146,8 @@ def read_predictions(run: Run) -> pd.DataFrame:
     """The run's predictions.csv.
 
     Returns:
-        Columns `path, patient, split, label` as text, `score_<class>` as float64.
+        Columns `path, patient, split, label` as text, `score_<class>` as float64; where
+        a threshold decides, `predicted` as text.
 
     Raises:
         RunError: There is no such table yet, or it is not what was written.
@@ -239,11 +262,11 @@ def _parse_predictions(content: bytes) -> pd.DataFrame:
     """
     import pandas as pd
 
-    names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
-    missing = [name for name in SAMPLE_COLUMNS if name not in names]
+    header = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
+    missing = [name for name in SAMPLE_COLUMNS if name not in header]
     if missing:
         raise ValueError(_("it has no column {column}", column=missing[0]))
-    kinds = {n: float if n.startswith(_SCORE) else str for n in names}
+    kinds = {n: float if n.startswith(_SCORE) else str for n in header}
     # A class may be called "NA" or "None": no text means "missing" here.
     table = pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False)
     _check_samples(table)
@@ -252,7 +275,8 @@ def _parse_predictions(content: bytes) -> pd.DataFrame:
     # Written with eight digits; half precision may be off by more before.
     if not ((scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)).all():
         raise ValueError(_("a score is no number from 0 to 1"))
-    unknown = sorted(set(table["label"]) - set(classes))
+    names = set(table["label"]) | set(table.get(PREDICTED, ()))
+    unknown = sorted(names - set(classes))
     if unknown:
         raise ValueError(_("it has no scores of the class {name!r}", name=unknown[0]))
     return table

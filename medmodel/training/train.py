@@ -19,6 +19,9 @@ from medmodel.data.folders import safe_folder
 from medmodel.data.layout import list_files
 from medmodel.data.prepared import prepare
 from medmodel.data.splits import assign_splits
+from medmodel.evaluation.decision.decision_threshold import choose_decision_threshold
+from medmodel.evaluation.decision.predicted_class import predicted_positions
+from medmodel.evaluation.predictions import Predictions
 from medmodel.inference import prediction
 from medmodel.language import _
 from medmodel.networks.hardware import choose_devices
@@ -223,20 +226,43 @@ def write_predictions(context: TrainingContext) -> str:
         answer = prediction.predict(loaded, prepared.pixels[chosen])
         scores[start : start + CHUNK] = answer
     reporter.progress("evaluating", len(rows), len(rows))
+    predicted = _decide(context, scores)
+    of_validation = predicted[: len(context.rows("val"))]
     rows_of = prepared.table.loc[rows]
-    tables.write_predictions(run, context.classes, rows_of, scores)
-    of_validation = scores[: len(context.rows("val"))]
+    names = [context.classes[position] for position in predicted]
+    decided = run.model_facts.threshold is not None
+    tables.write_predictions(
+        run, context.classes, rows_of, scores, names if decided else None
+    )
     return constant_prediction_warning(of_validation, context.classes)
 
 
-def constant_prediction_warning(scores: np.ndarray, classes: list[str]) -> str:
-    """A sentence if every image gets the same first choice, else "".
+def _decide(context: TrainingContext, scores: np.ndarray) -> np.ndarray:
+    """Positions (n,) of the predicted classes; the threshold goes into model.json.
 
     Args:
-        scores: (n, k) probabilities of validation images.
+        context: The run.
+        scores: (n, k) of the validation images, then of the test images.
+    """
+    run, rows = context.run, context.rows("val")
+    validation = Predictions(
+        context.classes, context.targets[rows], scores[: len(rows)].astype(float), None
+    )
+    threshold = choose_decision_threshold(validation)
+    facts = run.model_facts
+    if facts.threshold != threshold:
+        run.write_model_facts(replace(facts, threshold=threshold))
+    return predicted_positions(scores, context.classes, threshold)
+
+
+def constant_prediction_warning(predicted: np.ndarray, classes: list[str]) -> str:
+    """A sentence if every image gets the same predicted class, else "".
+
+    Args:
+        predicted: (n,) positions of the predicted classes of validation images.
         classes: (k,) names.
     """
-    choices = set(scores.argmax(axis=1).tolist())
+    choices = set(predicted.tolist())
     if len(choices) != 1:
         return ""
     return _(

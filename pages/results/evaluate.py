@@ -23,6 +23,7 @@ from pages._shared.evaluation.evaluation_view import (
 )
 from pages._shared.evaluation.export_view import show_take_away
 from pages._shared.evaluation.external_validation_view import show_external_test
+from pages._shared.evaluation.groups_view import show_groups
 from pages._shared.evaluation.headline_view import show_headline
 from pages._shared.evaluation.metrics_view import show_metrics
 from pages._shared.evaluation.operating_point_view import show_operating_point
@@ -41,6 +42,7 @@ PARTS = {
 }
 WHOLE = {
     N_("Operating point"): show_operating_point,
+    N_("By group"): show_groups,
     N_("Robustness"): show_robustness,
     N_("External test"): show_external_test,
     N_("Survival"): show_survival,

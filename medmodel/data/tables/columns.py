@@ -178,6 +178,15 @@ def file_column(folder: Path, path: Path) -> str:
     return ""
 
 
+def kind_of_column(name: str) -> str:
+    """What a column of this name usually is: `file`, `label`, ...; "" for others."""
+    plain = _plain(name)
+    for kind, words in _NAMES.items():
+        if plain in map(_plain, words.split()):
+            return kind
+    return ""
+
+
 def _in_text(
     path: Path, text: str, encoding: str, reading: TableReading | None
 ) -> Table | None:

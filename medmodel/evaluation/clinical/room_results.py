@@ -34,7 +34,7 @@ from medmodel.evaluation.predictions import Predictions
 from medmodel.language import N_, _
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
-from medmodel.runs.tables import score_columns
+from medmodel.runs.tables import PREDICTED, predicted_position, score_columns
 
 READERS, MAJORITY, MODEL = N_("Readers, mean"), N_("Majority"), N_("Model")
 METRICS_OF_CHOICES = ("accuracy", "sensitivity", "specificity")
@@ -158,7 +158,9 @@ def room_results(run: Run, reading: ReadingRoom) -> RoomResults:
         [majority_shares(a, len(reading.classes)) for a in answered.values()]
     )
     columns = score_columns(list(reading.classes))
-    majority = rows.assign(**dict(zip(columns, shares.T, strict=True)))
+    # The threshold is the model's: of the room the highest share decides.
+    majority = rows.drop(columns=PREDICTED, errors="ignore")
+    majority = majority.assign(**dict(zip(columns, shares.T, strict=True)))
     common = common_images({MAJORITY: majority, MODEL: rows})
     choices, partial = _choices([answered[path] for path in common.paths])
     unanswered = len(reading.answers) - len(answered)
@@ -209,14 +211,14 @@ def answers_table(run: Run, reading: ReadingRoom) -> pd.DataFrame:
     rows = []
     revealed = zip(reading.paths, reading.answers, strict=False)
     for number, (path, answers) in enumerate(revealed, 1):
-        scores = table.loc[path, columns].to_numpy(np.float64)
-        first = int(np.argmax(scores))
+        first = predicted_position(table.loc[path], reading.classes)
+        score = float(table.loc[path, columns[first]])
         facts = {
             "image": number,
             "path": path,
             "true_class": table.loc[path, "label"],
             "model_class": reading.classes[first],
-            "model_score": round(float(scores[first]), 4),
+            "model_score": round(score, 4),
         }
         rows += [
             {

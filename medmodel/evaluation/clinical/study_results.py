@@ -21,7 +21,7 @@ from medmodel.evaluation.metrics import METRICS
 from medmodel.language import N_, _
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
-from medmodel.runs.tables import score_columns
+from medmodel.runs.tables import PREDICTED, score_columns
 
 ALONE, MODEL, AIDED = N_("Reader alone"), N_("Model"), N_("Reader with model")
 
@@ -115,7 +115,9 @@ def _as_predictions(
         share = max(answer.confidence / 100, least)
         scores[row] = (1 - share) / (len(classes) - 1)
         scores[row, classes.index(answer.label)] = share
-    return rows.assign(**dict(zip(columns, scores.T, strict=True)))
+    # The threshold is the model's: of a reader the highest score decides.
+    own = rows.drop(columns=PREDICTED, errors="ignore")
+    return own.assign(**dict(zip(columns, scores.T, strict=True)))
 
 
 def cohen_kappa(one: NDArray[np.intp], other: NDArray[np.intp]) -> float:

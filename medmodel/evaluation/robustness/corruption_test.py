@@ -18,6 +18,10 @@ from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, MedModelError
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import damaged, newer, replacing
+from medmodel.evaluation.decision.predicted_class import (
+    decision_threshold,
+    predicted_positions,
+)
 from medmodel.evaluation.intervals import (
     MINIMA,
     Estimate,
@@ -31,6 +35,7 @@ from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import N_, _
 from medmodel.runs.run import Run
+from medmodel.runs.status import DecisionThreshold
 from medmodel.runs.tables import read_predictions
 
 if TYPE_CHECKING:
@@ -202,14 +207,19 @@ def read_corruption_test(run: Run) -> CorruptionTest | None:
         return None
     try:
         with open_regular(path) as raw, np.load(raw, allow_pickle=False) as arrays:
-            return _checked(dict(arrays), read_predictions(run))
+            threshold = decision_threshold(run)
+            return _checked(dict(arrays), read_predictions(run), threshold)
     except MedModelError:
         raise
     except (*DECODER_ERRORS, *NPY_HEADER_ERRORS, BadZipFile) as error:
         raise damaged(path) from error
 
 
-def _checked(arrays: Mapping[str, NDArray[Any]], table: pd.DataFrame) -> CorruptionTest:
+def _checked(
+    arrays: Mapping[str, NDArray[Any]],
+    table: pd.DataFrame,
+    threshold: DecisionThreshold | None,
+) -> CorruptionTest:
     """Raises: LookupError, ValueError: The arrays do not fit each other or the run."""
     test = table[table["split"] == "test"].drop_duplicates("path").set_index("path")
     rows = test.loc[[str(path) for path in arrays["paths"]]]
@@ -224,8 +234,13 @@ def _checked(arrays: Mapping[str, NDArray[Any]], table: pd.DataFrame) -> Corrupt
     examples = {key: arrays[_EXAMPLE + key] for key in scores}
     if any(e.dtype != np.uint8 or e.ndim != 4 for e in examples.values()):
         raise ValueError("An example is no image.")
+
+    def answered(given: NDArray[np.float64]) -> Predictions:
+        choices = predicted_positions(given, clean.classes, threshold)
+        return replace(clean, scores=given, choices=choices)
+
     return CorruptionTest(
-        replace(clean, scores=arrays["clean"].astype(float)),
-        {key: [replace(clean, scores=s) for s in five] for key, five in scores.items()},
+        answered(arrays["clean"].astype(float)),
+        {key: list(map(answered, five)) for key, five in scores.items()},
         examples,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.evaluation.decision.decision_threshold import threshold_effect
+from medmodel.evaluation.decision.predicted_class import decision_threshold
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
@@ -65,6 +67,9 @@ def show_numbers(run: Run, group: Subgroup = ALL) -> None:
                 _show_tile(*tile)
     for name, estimate, entry in rest:
         st.markdown(plain(f"{name} {estimate.with_n}"), help=entry)
+    effect = threshold_effect(run_cache.part_of(run, group), decision_threshold(run))
+    if effect is not None:
+        st.markdown(plain(effect), help=meaning("threshold", "balanced accuracy"))
 
 
 def _ask_positive(run: Run, evaluation: Evaluation) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from medmodel.core import audit
 from medmodel.language import N_, _, translate
@@ -129,10 +130,17 @@ def csv_text(
     return buffer.getvalue()
 
 
+def _ranking(answer: Answer) -> NDArray[np.intp]:
+    """Positions of the classes: the predicted one, then by their probability."""
+    order = np.argsort(-answer.probabilities, kind="stable")
+    first = answer.first_choice
+    return np.concatenate([[first], order[order != first]])
+
+
 def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     classes, cases = answers[0].classes, [answer.case for answer in answers]
     scores = np.stack([answer.probabilities for answer in answers])
-    order = np.argsort(-scores, axis=1, kind="stable")
+    order = np.stack([_ranking(answer) for answer in answers])
     rows = range(len(cases))
     columns = {
         _("Image"): [case.preview for case in cases],

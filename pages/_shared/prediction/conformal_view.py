@@ -12,6 +12,7 @@ from medmodel.core.errors import MedModelError, RunError
 from medmodel.core.storage import damaged
 from medmodel.evaluation import conformal
 from medmodel.evaluation.conformal import ConformalPredictor
+from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _
@@ -129,8 +130,10 @@ def _show_stability(answer: Answer) -> None:
         predictions = shared().ask(run.id, changed)
         st.session_state[key] = np.stack([p.raw for p in predictions])
     scores: NDArray[np.float32] = st.session_state[key]
-    first = int(answer.prediction.raw.argmax())
-    same = int((scores.argmax(axis=1) == first).sum())
+    first = answer.prediction.predicted
+    threshold = answer.prediction.threshold
+    predicted = predicted_positions(scores, answer.classes, threshold)
+    same = int((predicted == first).sum())
     low = plots.per_cent(float(scores[:, first].min()))
     high = plots.per_cent(float(scores[:, first].max()))
     st.markdown(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from medmodel.core import audit
 from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.evaluation.decision.predicted_class import decision_sentence
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.imaging.images import Pixels
@@ -55,8 +56,16 @@ class Answer:
 
     @property
     def first_choice(self) -> int:
-        """Position of the most probable class."""
-        return int(self.probabilities.argmax())
+        """Position of the predicted class."""
+        return self.prediction.predicted
+
+    @property
+    def decision(self) -> str:
+        """How `probabilities` tell the predicted class, or "" by the highest."""
+        prediction = self.prediction
+        raw = self.probabilities is prediction.raw
+        temperature = None if raw else prediction.temperature
+        return decision_sentence(self.classes, prediction.threshold, temperature)
 
 
 def warm(run: Run) -> None:

@@ -62,6 +62,8 @@ def show_prediction(answer: Answer) -> None:
     )
     name = answer.classes[first]
     show_answer(_("Predicted class: {name} ({share})", name=name, share=share))
+    if answer.decision:
+        st.caption(plain(answer.decision))
 
 
 def show_bars_of(

@@ -13,7 +13,7 @@ from medmodel.core.errors import MedModelError
 from medmodel.core.storage import file_digest
 from medmodel.imaging.images import thumbnail
 from medmodel.imaging.measurement.measuring import Measured
-from medmodel.language import _, translate
+from medmodel.language import _, join_sentences, translate
 from medmodel.reports import plots
 from medmodel.reports.case.case_report import (
     CaseReport,
@@ -231,7 +231,9 @@ def _report(answer: Answer, shown: bool, text: str, pixels: np.ndarray) -> CaseR
             (answer.classes[k], plots.per_cent(float(shares[k])))
             for k in np.argsort(-shares, kind="stable")
         ],
-        probability_note=calibration_sentence(answer.prediction.temperature),
+        probability_note=join_sentences(
+            [calibration_sentence(answer.prediction.temperature), answer.decision]
+        ),
     )
 
 

@@ -180,6 +180,8 @@ def _with_answer(
     map_image = Image(map_title, caption, png_bytes(overlay))
     alt = _("Heat map for {name} laid over the image", name=name)
     layer = Layer(map_title, caption, alt, overlay)
+    if answer.decision:
+        slide = replace(slide, notes=(*slide.notes, answer.decision))
     sentence = f"{answer.run.title}."
     if answer.case.label:
         sentence = _(

@@ -6,7 +6,6 @@ import secrets
 from collections import Counter
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
 
 from medmodel.audience.ballot import Ballot
@@ -27,7 +26,7 @@ from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
-from medmodel.runs.tables import score_array
+from medmodel.runs.tables import predicted_position, score_array
 from pages._shared.common import run_cache, widgets
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 from pages._shared.presenter import room_view
@@ -191,7 +190,7 @@ def _revealed(run: Run, reading: ReadingRoom, slide: Slide) -> Slide:
     row = table[table["path"] == reading.path]
     classes, truth = reading.classes, str(row["label"].iloc[0])
     scores = score_array(row, list(classes))[0]
-    first = int(np.argmax(scores))
+    first = predicted_position(row.iloc[0], classes)
     answers = reading.answers[-1]
     counts = Counter(answer.choice for answer in answers)
     right = sum(counts[k] for k, name in enumerate(classes) if name == truth)

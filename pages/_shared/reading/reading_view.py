@@ -17,7 +17,7 @@ from medmodel.evaluation.clinical.reader_study import (
 from medmodel.language import _
 from medmodel.reports import plots
 from medmodel.runs.run import Run
-from medmodel.runs.tables import score_array
+from medmodel.runs.tables import predicted_position, score_array
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import show_image
@@ -43,12 +43,12 @@ def show_reading(run: Run, study: ReaderStudy) -> None:
     with left:
         _show_image(run, study, number)
     with right:
-        scores = _model_scores(run, study) if study.waits_for_aided else None
-        if scores is not None:
-            _show_first_choice(study, scores)
+        model = _model_answer(run, study) if study.waits_for_aided else None
+        if model is not None:
+            _show_first_choice(study, *model)
         answer = _ask(study, number)
-        if scores is not None:
-            _show_scores(study, scores)
+        if model is not None:
+            _show_scores(study, model[0])
     if answer is None:
         return
     if study.waits_for_aided:
@@ -66,14 +66,20 @@ def _show_image(run: Run, study: ReaderStudy, number: int) -> None:
     show_image(pixels_of(case), words, _("The image to be read"))
 
 
-def _model_scores(run: Run, study: ReaderStudy) -> NDArray[np.float64]:
-    """What the model says of the image, `(classes,)`: what Evaluate counts."""
+def _model_answer(run: Run, study: ReaderStudy) -> tuple[NDArray[np.float64], int]:
+    """Scores of the image, `(classes,)`, and position of its predicted class.
+
+    As Evaluate counts them.
+    """
     table = run_cache.predictions(run)
-    return score_array(table[table["path"] == study.current], study.classes)[0]
+    row = table[table["path"] == study.current]
+    first = predicted_position(row.iloc[0], study.classes)
+    return score_array(row, study.classes)[0], first
 
 
-def _show_first_choice(study: ReaderStudy, scores: NDArray[np.float64]) -> None:
-    first = int(np.argmax(scores))
+def _show_first_choice(
+    study: ReaderStudy, scores: NDArray[np.float64], first: int
+) -> None:
     share = plain(plots.per_cent(float(scores[first])))
     name = plain(study.classes[first])
     st.markdown(_("**The model says: {name} ({share})**", name=name, share=share))

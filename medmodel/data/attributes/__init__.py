@@ -1,0 +1,1 @@
+"""Attributes of images beyond their class: sex, age band, scanner, site, view."""

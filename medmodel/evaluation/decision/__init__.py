@@ -1,0 +1,1 @@
+"""Decision: how scores become the predicted class."""

@@ -1,0 +1,1 @@
+"""Groups of test images by their attributes, compared with each other."""

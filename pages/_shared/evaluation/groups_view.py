@@ -1,0 +1,91 @@
+"""By group: metrics per sex, age band, scanner, site, view, or columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation.groups.group_comparison import NOT_STATED, GroupResult
+from medmodel.evaluation.groups.run_groups import RunGroups, group_table, groups_of_run
+from medmodel.evaluation.metrics import METRICS
+from medmodel.language import _, present_language
+from medmodel.runs.run import Run
+from pages._shared.common import run_cache
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
+from pages._shared.common.tables import show_table
+from pages._shared.common.words import plain
+
+
+def show_groups(run: Run) -> None:
+    """The verdict, then a table for each attribute."""
+    with st.spinner(_("Reading what is known of the test images …")):
+        groups = _groups(str(run.folder), run_cache.version(run), present_language())
+    comparison = groups.comparison
+    if not comparison.results:
+        st.info(_nothing_known(), icon=":material/info:")
+        _say_left_out(groups)
+        return
+    gap = comparison.gaps[0] if comparison.gaps else None
+    show = st.warning if gap is not None and gap.significant else st.info
+    show(plain(comparison.verdict), icon=":material/groups:")
+    if comparison.position is None and len(run_cache.split(run).classes) == 2:
+        st.caption(
+            _("Choose the positive class under Metrics to see sensitivity, too.")
+        )
+    for title, results in comparison.results.items():
+        st.markdown(f"**{plain(title)}**", help=meaning("interval"))
+        show_table(
+            _table(results),
+            hide_index=True,
+            height="content",
+            alt=_("Metrics of every group with their intervals and numbers of images"),
+        )
+        for gap in comparison.gaps:
+            if gap.attribute == title:
+                st.caption(plain(gap))
+    csv_button(lambda: group_table(comparison), "groups", run)
+    st.caption(
+        _(
+            "The worst gap of each attribute is tested by permutation, patients kept "
+            "together, and corrected for all gaps by Holm's method. Groups with too "
+            "few images have no interval and are not tested. A gap may come from "
+            "another attribute that differs between the groups."
+        )
+    )
+    _say_left_out(groups)
+
+
+# Titles and reasons are made in the language that asks.
+@st.cache_resource(max_entries=16, ttl=600, show_spinner=False)
+def _groups(folder: str, version: int, language: str) -> RunGroups:
+    return groups_of_run(Run(Path(folder)))
+
+
+def _nothing_known() -> str:
+    return _(
+        "Nothing is known of the test images that parts them into groups. Put a table "
+        "(CSV or a workbook) into the data set's folder, with a column file and one "
+        "for each attribute, such as sex, age, scanner, site, view. Headers of DICOM "
+        "files are read without it."
+    )
+
+
+def _table(results: Sequence[GroupResult]) -> pd.DataFrame:
+    columns: dict[str, list[str]] = {
+        _("Group"): [result.name or _(NOT_STATED) for result in results],
+        _("Images"): [f"{result.images:,}" for result in results],
+    }
+    if any(result.patients for result in results):
+        columns[_("Patients")] = [f"{result.patients:,}" for result in results]
+    for key in results[0].metrics:
+        columns[_(METRICS[key].title)] = [str(r.metrics[key]) for r in results]
+    return pd.DataFrame(columns)
+
+
+def _say_left_out(groups: RunGroups) -> None:
+    for title, reason in groups.left_out.items():
+        st.caption(plain(_("{column}: {reason}.", column=title, reason=reason)))
