@@ -138,7 +138,7 @@ def _values(run: Run, evaluation: Evaluation, data: Predictions) -> dict[str, An
             "accuracy": estimate_values(evaluation.baseline),
         },
         "positive_class": positive.name if positive else None,
-        "decision_threshold": _decision(run, data),
+        "decision_threshold": _decision(run),
         "metrics": metric_values(overall_metrics(data)),
         "classes": [
             {
@@ -157,18 +157,18 @@ def _values(run: Run, evaluation: Evaluation, data: Predictions) -> dict[str, An
     }
 
 
-def _decision(run: Run, data: Predictions) -> dict[str, Any] | None:
-    """The model's threshold, and the accuracy at 0.5; None without a threshold."""
+def _decision(run: Run) -> dict[str, Any] | None:
+    """The threshold from validation images against 0.5; None without one."""
     from medmodel.cli.numbers import estimate_values
-    from medmodel.evaluation.decision.decision_threshold import threshold_effect
-    from medmodel.evaluation.decision.predicted_class import decision_threshold
+    from medmodel.reports import run_facts
 
-    effect = threshold_effect(data, decision_threshold(run))
+    effect = run_facts.run_threshold_effect(run)
     if effect is None:
         return None
     return {
         "class": effect.threshold.name,
         "value": effect.threshold.value,
+        "decides": effect.decides,
         "accuracy": estimate_values(effect.accuracy),
         "accuracy_at_half": estimate_values(effect.at_half),
         "difference": estimate_values(effect.difference),

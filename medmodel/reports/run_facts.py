@@ -12,7 +12,10 @@ from medmodel.data.sample_size import (
     test_warnings,
     training_warnings,
 )
-from medmodel.evaluation.decision.decision_threshold import threshold_effect
+from medmodel.evaluation.decision.decision_threshold import (
+    ThresholdEffect,
+    threshold_effect,
+)
 from medmodel.evaluation.decision.predicted_class import decision_threshold
 from medmodel.evaluation.evaluation import Evaluation, evaluate
 from medmodel.evaluation.intervals import MINIMA
@@ -58,10 +61,18 @@ def positive_facts(run: Run) -> list[Fact]:
 
 
 def decision_sentences(run: Run) -> str:
-    """How the predicted class is decided by a threshold, and what that does; or ""."""
-    data = split_predictions(independent_predictions(run), "test")
-    effect = threshold_effect(data, decision_threshold(run))
+    """Which threshold decides, and the accuracy at it and at 0.5; or ""."""
+    effect = run_threshold_effect(run)
     return "" if effect is None else str(effect)
+
+
+def run_threshold_effect(run: Run) -> ThresholdEffect | None:
+    """What a threshold from validation images does to a run's test images."""
+    table = independent_predictions(run)
+    data = split_predictions(table, "test")
+    validated = (table["split"] == "val").any()
+    validation = split_predictions(table, "val") if validated else None
+    return threshold_effect(data, validation, decision_threshold(run))
 
 
 def limits(run: Run, evaluation: Evaluation) -> list[str]:

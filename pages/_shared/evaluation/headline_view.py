@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.core.errors import value_or_problem
 from medmodel.evaluation.decision.decision_threshold import threshold_effect
 from medmodel.evaluation.decision.predicted_class import decision_threshold
 from medmodel.evaluation.evaluation import Evaluation
@@ -67,7 +68,9 @@ def show_numbers(run: Run, group: Subgroup = ALL) -> None:
                 _show_tile(*tile)
     for name, estimate, entry in rest:
         st.markdown(plain(f"{name} {estimate.with_n}"), help=entry)
-    effect = threshold_effect(run_cache.part_of(run, group), decision_threshold(run))
+    validation, _problem = value_or_problem(run_cache.split, run, "val")
+    part, threshold = run_cache.part_of(run, group), decision_threshold(run)
+    effect = threshold_effect(part, validation, threshold)
     if effect is not None:
         st.markdown(plain(effect), help=meaning("threshold", "balanced accuracy"))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from medmodel.evaluation.decision.decision_threshold import (
     FEWEST,
+    candidate_threshold,
     choose_decision_threshold,
     threshold_effect,
 )
@@ -58,27 +61,46 @@ def test_a_model_that_says_the_same_of_all_gets_none() -> None:
     assert choose_decision_threshold(validation([0.0] * 20, [0.0] * 60)) is None
 
 
-def test_the_effect_is_counted_on_the_same_images() -> None:
+def test_a_threshold_that_is_no_better_than_half_is_not_chosen() -> None:
+    # 0.75 is best by one image of 100: the next ones may say otherwise.
+    ill = [0.9] * 25
+    data = validation(ill, [0.1] * 74 + [0.6])
+    assert candidate_threshold(data) == DecisionThreshold("ill", pytest.approx(0.75))
+    assert choose_decision_threshold(data) is None
+
+
+def test_images_of_one_patient_do_not_prove_a_threshold() -> None:
+    data = validation([0.3] * 25 + [0.9] * 5, [0.1] * 70)
+    assert choose_decision_threshold(data) is not None
+    one = np.concatenate([np.zeros(25), np.arange(1, 76)]).astype(np.intp)
+    assert choose_decision_threshold(replace(data, patients=one)) is None
+
+
+@pytest.mark.parametrize("decides", [True, False])
+def test_the_effect_is_counted_on_the_same_images(decides: bool) -> None:
     # 40 of the ill are found from 0.2 on, which at 0.5 are not.
     data = validation([0.3] * 40 + [0.9] * 10, [0.1] * 150)
-    choices = np.where(data.scores[:, 0] >= 0.2, 0, 1)
-    decided = Predictions(CLASSES, data.truth, data.scores, None, choices)
-    effect = threshold_effect(decided, DecisionThreshold("ill", 0.2))
-    assert effect is not None
+    threshold = DecisionThreshold("ill", 0.2) if decides else None
+    effect = threshold_effect(data, data, threshold)
+    assert effect is not None and effect.threshold == DecisionThreshold(
+        "ill", pytest.approx(0.2)
+    )
     assert (effect.accuracy.value, effect.at_half.value) == (1.0, 0.8)
     assert effect.difference.value == pytest.approx(0.2)
     assert 0 < effect.difference.low < 0.2 < effect.difference.high
     text = str(effect)
-    assert "ill from a score of 0.200 on, below it well" in text
-    assert "0.5 it is 0.800" in text and "+20.0 percentage points" in text
+    assert ("predicted class is ill from a score of 0.200" in text) == decides
+    assert ("Decision threshold 0.5" in text) == (not decides)
+    assert "at 0.5 0.800" in text and "+20.0 percentage points" in text
 
 
 def test_few_images_have_no_interval_of_the_difference() -> None:
     data = validation([0.3], [0.1, 0.2])
-    decided = Predictions(CLASSES, data.truth, data.scores, None, np.array([0, 1, 1]))
-    text = str(threshold_effect(decided, DecisionThreshold("ill", 0.25)))
+    text = str(threshold_effect(data, None, DecisionThreshold("ill", 0.25)))
     assert "percentage points" not in text and "too few" in text
 
 
-def test_without_a_threshold_there_is_no_effect() -> None:
-    assert threshold_effect(validation([0.3], [0.1]), None) is None
+def test_without_imbalanced_classes_there_is_no_effect() -> None:
+    even = validation([0.3] * 50, [0.1] * 50)
+    assert threshold_effect(even, even, None) is None
+    assert threshold_effect(even, None, None) is None
