@@ -2,6 +2,8 @@
 const listeners = new WeakMap();
 // What Enter is for already.
 const TAKES = "button, a, summary, textarea, [role=button], [role=option], [role=combobox]";
+// Where letters and digits are typed.
+const TYPES = "input:not([type=radio]):not([type=checkbox]), textarea, [role=combobox]";
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
@@ -11,7 +13,8 @@ export default function (component) {
     if (event.repeat || event.key.toLowerCase() !== key) return;
     if (event.ctrlKey !== wanted.includes("ctrl") || event.altKey || event.metaKey) return;
     const target = event.composedPath()[0];
-    if (!wanted.length && target instanceof Element && target.closest(TAKES)) return;
+    const taken = key.length > 1 ? TAKES : TYPES;
+    if (!wanted.length && target instanceof Element && target.closest(taken)) return;
     event.preventDefault();
     setTriggerValue("pressed", true);
   };

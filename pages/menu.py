@@ -47,6 +47,7 @@ SECTIONS = {
         ("results/evaluate.py", N_("Evaluate"), ":material/query_stats:"),
         ("results/compare.py", N_("Compare"), ":material/compare_arrows:"),
         ("results/batch.py", N_("Batch prediction"), ":material/stacks:"),
+        ("results/review.py", N_("Review labels"), ":material/rate_review:"),
         ("results/read.py", N_("Reader study"), ":material/visibility:"),
         ("results/follow_up.py", N_("Follow-up"), ":material/timeline:"),
     ],

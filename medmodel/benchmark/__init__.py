@@ -166,6 +166,10 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "quality_blood": ("quality.blood", "Instant on blood cells: test accuracy"),
     "quality_chest": ("quality.chest", "Instant on chest X-rays: test AUC"),
+    "refit": (
+        "refit.refit",
+        "time to refit Instant with corrected labels, at the chest X-rays' size",
+    ),
     "interval_coverage": (
         "validity.interval_coverage.interval_coverage",
         "share of simulated splits whose 95 % interval holds the truth",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medmodel.evaluation.calibration import ReliabilityBin
 from medmodel.evaluation.curves import DecisionCurve, Histogram, ThresholdCurve
+from medmodel.evaluation.intervals import Estimate
 from medmodel.language import _
 from medmodel.reports.plots import figure, literal
 
@@ -249,6 +250,35 @@ def benefit_figure(
     drawing.update_yaxes(
         title=_("Net benefit per patient"), range=[-0.15 * top, 1.15 * top]
     )
+    return drawing
+
+
+def accuracy_by_labels_figure(
+    counts: Sequence[int], accuracies: Sequence[Estimate]
+) -> Figure:
+    """Accuracy after each number of reviewed labels, with its interval.
+
+    Args:
+        counts: Reviewed labels, one per point.
+        accuracies: As many.
+    """
+    drawing = figure(HEIGHT - 100)
+    values = np.array([accuracy.value for accuracy in accuracies])
+    above = np.array([a.high - a.value for a in accuracies])
+    below = np.array([a.value - a.low for a in accuracies])
+    drawing.add_scatter(
+        x=list(counts),
+        y=values,
+        mode="lines+markers",
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": np.nan_to_num(above),
+            "arrayminus": np.nan_to_num(below),
+        },
+    )
+    drawing.update_xaxes(title=_("Reviewed labels"), rangemode="tozero")
+    drawing.update_yaxes(title=_("Validation accuracy"))
     return drawing
 
 

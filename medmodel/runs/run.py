@@ -43,6 +43,7 @@ from medmodel.runs.status import (
     Failure,
     ImportedModel,
     ModelFacts,
+    Refit,
     RunStatus,
     Status,
 )
@@ -306,6 +307,19 @@ class Run:
             FileError: imported.json is damaged.
         """
         return read_as(self.folder / "imported.json", ImportedModel)
+
+    @property
+    def refit(self) -> Refit | None:
+        """Which run it refits with corrected labels; None where it is no refit.
+
+        Raises:
+            FileError: refit.json is damaged.
+        """
+        path = self.folder / "refit.json"
+        refit = read_as(path, Refit)
+        if refit and not RUN_ID.fullmatch(refit.run):
+            raise damaged(path, _("that is not the id of a run"))
+        return refit
 
     @property
     def _external_test(self) -> ExternalTest | None:

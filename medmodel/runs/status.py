@@ -145,6 +145,23 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
+class Refit:
+    """What refit.json holds: which run was refitted, with how many reviewed labels.
+
+    Args:
+        run: Id of the run that it came from.
+        reviewed: Labels of its images that were reviewed.
+        corrected: Those that were changed.
+        corrected_test: Those of test images among them: they change what is measured.
+    """
+
+    run: str
+    reviewed: Count
+    corrected: Count
+    corrected_test: Count = 0
+
+
+@dataclass(frozen=True)
 class ExternalTest:
     """What external.json holds: whose model a run tests on another folder.
 

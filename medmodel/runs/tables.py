@@ -94,9 +94,9 @@ def scored_classes(columns: Iterable[object]) -> list[str]:
     return [name.removeprefix(_SCORE) for name in names if name.startswith(_SCORE)]
 
 
-def answer_columns(header: Iterable[str], classes: Iterable[str]) -> list[str]:
+def answer_columns(header: Iterable[object], classes: Iterable[str]) -> list[str]:
     """Columns of a predictions table that say what the model answered."""
-    decided = [PREDICTED] if PREDICTED in header else []
+    decided = [PREDICTED] if PREDICTED in set(header) else []
     return [*decided, *score_columns(classes)]
 
 

@@ -14,6 +14,7 @@ from medmodel.networks.models import instant_model
 from medmodel.runs.watched import append_scores
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
+from medmodel.training.refit import refit_instant, write_training_scores
 from medmodel.training.softmax_head import HeadTrainer, SoftmaxHead
 from medmodel.training.watching import begin_watching
 
@@ -24,6 +25,9 @@ def train_instant(context: TrainingContext) -> None:
     Raises:
         OSError: The disk is full or fails.
     """
+    if context.run.refit:
+        refit_instant(context)
+        return
     trainer = HeadTrainer(context)
     # Features that were there before a stop may already make a model.
     with contextlib.suppress(Cancelled):
@@ -41,6 +45,7 @@ def train_instant(context: TrainingContext) -> None:
 
     head = trainer.train_epochs(context.config.epochs, watch)
     if head is not None:
+        write_training_scores(context, trainer, head)
         model = instant_model(context.preprocessing, *head.dense_weights)
         save_model(context.run, model, context.classes, context.preprocessing)
         if not context.reporter.stop_requested:

@@ -114,16 +114,12 @@ def _number_bands(numbers: Sequence[float | None]) -> list[str]:
     """Bands between the quartiles, each named by its ends."""
     stated = sorted(number for number in numbers if number is not None)
     cuts = sorted(set(statistics.quantiles(stated, n=4, method="inclusive")))
-    at = [None if n is None else bisect_right(cuts, n) for n in numbers]
-    names = {}
-    for band in set(at) - {None}:
-        inside = [n for n, b in zip(numbers, at, strict=True) if b == band]
-        low, high = min(filter(_stated, inside)), max(filter(_stated, inside))
-        names[band] = (
-            f"{low:g}" if low == high else _("{low:g} to {high:g}", low=low, high=high)
-        )
-    return ["" if band is None else names[band] for band in at]
+    inside: dict[int, list[float]] = {}
+    for number in stated:
+        inside.setdefault(bisect_right(cuts, number), []).append(number)
+    names = {band: _ends(each[0], each[-1]) for band, each in inside.items()}
+    return ["" if n is None else names[bisect_right(cuts, n)] for n in numbers]
 
 
-def _stated(number: float | None) -> bool:
-    return number is not None
+def _ends(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else _("{low:g} to {high:g}", low=low, high=high)

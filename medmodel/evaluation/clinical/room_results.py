@@ -211,8 +211,9 @@ def answers_table(run: Run, reading: ReadingRoom) -> pd.DataFrame:
     rows = []
     revealed = zip(reading.paths, reading.answers, strict=False)
     for number, (path, answers) in enumerate(revealed, 1):
-        first = predicted_position(table.loc[path], reading.classes)
-        score = float(table.loc[path, columns[first]])
+        row = table.loc[[path]].iloc[0]
+        first = predicted_position(row, reading.classes)
+        score = float(row[columns[first]])
         facts = {
             "image": number,
             "path": path,

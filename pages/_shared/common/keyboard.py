@@ -36,6 +36,14 @@ def primary_button(
     return clicked or (not disabled and _pressed(label, keys))
 
 
+def key_button(
+    label: str, keys: str, *, icon: str | None = None, disabled: bool = False
+) -> bool:
+    """As `primary_button`, of several equal ones; the key belongs onto the label."""
+    clicked = st.button(label, icon=icon, disabled=disabled, width="stretch")
+    return clicked or (not disabled and _pressed(label, keys))
+
+
 def _pressed(label: str, keys: str) -> bool:
     component = st.components.v2.component("shortcut", js=_source())
     answer = component(

@@ -33,6 +33,7 @@ EVALUATE = "results/evaluate.py"
 COMPARE = "results/compare.py"
 BATCH = "results/batch.py"
 READ = "results/read.py"
+REVIEW = "results/review.py"
 PRESENTER = "presenter/present.py"
 STATUS = "system/status.py"
 

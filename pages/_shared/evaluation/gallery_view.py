@@ -13,7 +13,7 @@ from medmodel.evaluation.subgroups import ALL, Subgroup
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs.run import Run
-from pages._shared.common import run_cache
+from pages._shared.common import run_cache, widgets
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.legible import legible
 from pages._shared.common.thumbnails import SIDE, small_images
@@ -180,6 +180,13 @@ def _headline(run: Run, filters: ImageFilter, images: pd.DataFrame) -> None:
     count = ngettext("{count:,} image", "{count:,} images", len(images))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count}**" + (f": {', '.join(words)}" if words else ""))
+        if run.config.training == "frozen":
+            st.page_link(
+                widgets.REVIEW,
+                label=_("Review labels"),
+                icon=":material/rate_review:",
+                query_params={"run": run.tested_model or run.id},
+            )
         if filters != ImageFilter(group=filters.group):
             st.button(
                 _("No filters"), icon=":material/filter_alt_off:", on_click=ask_for

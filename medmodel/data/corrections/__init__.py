@@ -1,0 +1,1 @@
+"""Corrections of labels: a list beside a data set, whose files are never changed."""

@@ -1,0 +1,140 @@
+"""One image after the other whose label is worth a look; a key gives its class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from medmodel.core import audit
+from medmodel.data.corrections.label_corrections import Correction, correct, undo
+from medmodel.data.datasets import index_folder
+from medmodel.data.folders import safe_folder
+from medmodel.evaluation.review.refit import corrections_of
+from medmodel.evaluation.review.review_order import ORDERS, SPLITS, images_to_review
+from medmodel.language import _, ngettext
+from medmodel.reports import plots
+from medmodel.runs.run import Run
+from medmodel.runs.tables import score_columns
+from pages._shared.common.charts import show_figure
+from pages._shared.common.image_view import show_image
+from pages._shared.common.keyboard import key_button
+from pages._shared.common.legible import legible
+from pages._shared.common.words import plain
+from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
+
+_KEYS = "123456789"
+
+
+def show_review(run: Run) -> None:
+    """The image that would teach most, its label and the model's scores, the keys."""
+    reviewed = corrections_of(run)
+    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    with left:
+        split = st.segmented_control(
+            _("Images"),
+            list(SPLITS),
+            default="train",
+            required=True,
+            format_func=legible(lambda key: _(SPLITS[key])),
+            key="review-split",
+        )
+    with right:
+        order = st.segmented_control(
+            _("Order"),
+            list(ORDERS),
+            default="disagrees",
+            required=True,
+            format_func=legible(lambda key: _(ORDERS[key])),
+            key="review-order",
+        )
+    if split == "test":
+        st.warning(
+            _(
+                "A corrected label of a test image changes what the test measures: "
+                "numbers of a refit are then of other labels than those of its run. "
+                "Test images never train a model, corrected or not. Whoever corrects "
+                "only what the model got wrong makes the test kinder than it is."
+            ),
+            icon=":material/warning:",
+        )
+    rows = images_to_review(run, split, order, {c.path for c in reviewed})
+    if rows.empty:
+        st.success(_("Every image of this split was reviewed."))
+        _undo_button(run, reviewed)
+        return
+    row = rows.iloc[0]
+    classes = run.model_facts.class_names
+    image, answers = st.columns([1, 1], gap="medium")
+    with image:
+        case = dataset_case(
+            data_folder(run), row["path"], row["label"], run.model_facts.preprocessing
+        )
+        count = ngettext("{count:,} image left", "{count:,} images left", len(rows))
+        show_image(pixels_of(case), count, _("The image whose label is reviewed"))
+    with answers:
+        st.markdown(_("Label in the data set: **{label}**", label=plain(row["label"])))
+        scores = row[score_columns(classes)].to_numpy(float)
+        bars = np.argsort(-scores, kind="stable")[: len(_KEYS)]
+        names = [classes[at] for at in bars]
+        colours = plots.class_colours(classes)
+        drawing = plots.probability_bars(names, scores[bars], colours)
+        alt = _("The model's scores")
+        show_figure(drawing, f"review-{run.id}", alt, download=False)
+        st.markdown(_("**Which class is right?**"))
+        _ask(run, str(row["path"]), str(row["label"]), classes)
+        _undo_button(run, reviewed)
+
+
+def _ask(run: Run, path: str, label: str, classes: list[str]) -> None:
+    for number, name in enumerate(classes):
+        key = _KEYS[number] if number < len(_KEYS) else ""
+        title = plain(f"{key} · {name}" if key else name)
+        pressed = key_button(title, key) if key else st.button(title, width="stretch")
+        if pressed:
+            correct(_place(run), Correction(path, label, name))
+            audit.record("review_label", run=run.id, changed=name != label)
+            st.rerun()
+
+
+def _undo_button(run: Run, reviewed: list[Correction]) -> None:
+    title = _("u · Undo the last answer")
+    if key_button(title, "u", icon=":material/undo:", disabled=not reviewed):
+        undo(_place(run))
+        audit.record("undo_review", run=run.id)
+        st.rerun()
+
+
+def show_corrections(run: Run) -> None:
+    """The changed labels, each of which can be taken back."""
+    changed = [c for c in corrections_of(run) if c.changes]
+    title = _("Corrected labels ({count:,})", count=len(changed))
+    with st.expander(title, icon=":material/list:"):
+        st.caption(
+            _(
+                "They are kept beside the data set; its files stay as they are. Runs "
+                "that were trained before do not change."
+            )
+        )
+        for number, correction in enumerate(reversed(changed[-50:]), 1):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.text(
+                    _(
+                        "{path}: {label} → {correction}",
+                        path=correction.path,
+                        label=correction.label,
+                        correction=correction.correction,
+                    )
+                )
+                title = _("Undo {number}", number=number)
+                if st.button(title, key=f"undo-{correction.id}"):
+                    undo(_place(run), correction.id)
+                    audit.record("undo_review", run=run.id)
+                    st.rerun()
+        if len(changed) > 50:
+            st.caption(_("The last 50 are listed."))
+
+
+def _place(run: Run) -> Path:
+    return index_folder(safe_folder(run.config.dataset))

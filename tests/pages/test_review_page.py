@@ -1,0 +1,77 @@
+"""Review labels: an answer is kept, undone, and refitted with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.data.corrections.label_corrections import corrections
+from medmodel.data.datasets import index_folder
+from medmodel.evaluation.review.refit import refits_of
+from medmodel.evaluation.review.review_order import TRAINING_SCORES
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import ModelFacts
+from tests.finished_run import write_finished_run
+from tests.pages.page import open_page, press, said
+
+PAGE = "results/review.py"
+
+
+@pytest.fixture
+def run(class_folders: Path) -> Run:
+    run = write_finished_run(class_folders, "A run")
+    facts = ModelFacts(["dark", "light"], Preprocessing(32, colour="grey"), [], 7)
+    run.write_model_facts(facts)
+    (run.folder / "environment.json").write_text("{}")
+    names = sorted(str(f.relative_to(class_folders)) for f in class_folders.glob("*/*"))
+    lines = [f"{name},{name.split('/')[0]},0.5,0.5" for name in names[:4]]
+    header = "path,label,score_dark,score_light"
+    (run.folder / TRAINING_SCORES).write_text("\n".join([header, *lines]) + "\n")
+    return run
+
+
+def opened(run: Run) -> AppTest:
+    return open_page(PAGE, run=run.id)
+
+
+def test_without_a_model_it_says_what_will_be_here() -> None:
+    assert "can be reviewed here" in said(open_page(PAGE))
+
+
+def test_answers_are_kept_and_undone(run: Run) -> None:
+    app = opened(run)
+    assert not app.error
+    assert "Label in the data set: **dark**" in said(app)
+    place = index_folder(Path(run.config.dataset))
+    press(app, "2 · light")
+    (answer,) = corrections(place)
+    assert (answer.label, answer.correction) == ("dark", "light")
+    assert "1 label reviewed, 1 corrected." in said(app)
+    press(app, "1 · dark")
+    assert "2 labels reviewed, 1 corrected." in said(app)
+    press(app, "u · Undo the last answer")
+    assert corrections(place) == [answer]
+    press(app, "Undo 1")
+    assert corrections(place) == []
+
+
+def test_a_refit_is_a_run(run: Run) -> None:
+    app = opened(run)
+    press(app, "2 · light")
+    press(app, "Refit with the corrected labels")
+    (refit,) = refits_of(run, RunStore())
+    assert refit.config.title == "A run, refitted"
+
+
+def test_what_correcting_test_images_means_is_said(run: Run) -> None:
+    app = opened(run)
+    app.segmented_control(key="review-split").set_value("test").run()
+    assert "changes what the test measures" in said(app)
+
+
+def test_runs_of_earlier_versions_say_what_to_do(run: Run) -> None:
+    (run.folder / TRAINING_SCORES).unlink()
+    assert "train the recipe Instant again" in opened(run).error[0].value
