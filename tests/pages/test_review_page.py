@@ -12,6 +12,7 @@ from medmodel.data.corrections.label_corrections import corrections
 from medmodel.data.datasets import index_folder
 from medmodel.evaluation.review.refit import refits_of
 from medmodel.evaluation.review.review_order import TRAINING_SCORES
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import ModelFacts
 from tests.finished_run import write_finished_run
@@ -21,7 +22,9 @@ PAGE = "results/review.py"
 
 
 @pytest.fixture
-def run(class_folders: Path) -> Run:
+def run(class_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name in ("notify_queue", "ensure_worker"):
+        monkeypatch.setattr(queue, name, lambda store: None)
     run = write_finished_run(class_folders, "A run")
     facts = ModelFacts(["dark", "light"], Preprocessing(32, colour="grey"), [], 7)
     run.write_model_facts(facts)

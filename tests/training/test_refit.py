@@ -19,6 +19,7 @@ from medmodel.evaluation.review.refit import (
     submit_refit,
 )
 from medmodel.evaluation.review.review_order import images_to_review
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
@@ -49,6 +50,7 @@ def source_once(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture
 def source(source_once: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     data = Path(source_once.config.dataset)
+    monkeypatch.setattr(queue, "notify_queue", lambda store: None)
     monkeypatch.setenv("MEDMODEL_WORKSPACE", str(source_once.folder.parent.parent))
     monkeypatch.setenv("MEDMODEL_DATA", str(data.parent))
     place = index_folder(data)
