@@ -1,4 +1,4 @@
-"""`medmodel list`: the runs of the workspace, newest first."""
+"""`medmodel list`: the runs and batches of the workspace, newest first."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from medmodel.cli.batches import batch_values, readable_batches, say_batches
 from medmodel.cli.output import json_option, moment, print_json, say, say_table
 from medmodel.language import _, ngettext
 from medmodel.language.quantities import ago, duration
 from medmodel.runs import run_index
-from medmodel.runs.run import RunStore
+from medmodel.runs.run import BATCHES, Run, RunStore
 from medmodel.runs.run_index import Entry
 from medmodel.runs.status import RunStatus
 
@@ -25,16 +26,16 @@ _LISTED = 20
     type=click.IntRange(min=0),
     default=_LISTED,
     show_default=True,
-    help="List so many of the newest runs; 0 lists all.",
+    help="List so many of the newest runs and batches; 0 lists all.",
 )
 @click.option(
     "--state",
     type=click.Choice([state.value for state in RunStatus]),
-    help="List runs in this state only.",
+    help="List runs and batches in this state only.",
 )
 @json_option
 def command(limit: int, state: str | None, as_json: bool) -> None:
-    """List the runs of the workspace, newest first."""
+    """List the runs and batches of the workspace, newest first."""
     store = RunStore()
     chosen = [
         entry
@@ -42,12 +43,22 @@ def command(limit: int, state: str | None, as_json: bool) -> None:
         if state in (None, entry.status.state.value)
     ]
     shown = chosen[: limit or None]
-    damaged = run_index.unreadable(store)
+    batches, damaged_batches = readable_batches(RunStore(place=BATCHES))
+    batches = [b for b in batches if state in (None, b.status.state.value)]
+    damaged = [*run_index.unreadable(store), *damaged_batches]
     if as_json:
-        runs = [entry_values(entry) for entry in shown]
-        print_json({"total": len(chosen), "runs": runs, "damaged": damaged})
+        values = {
+            "total": len(chosen),
+            "runs": [entry_values(entry) for entry in shown],
+            "total_batches": len(batches),
+            "batches": [batch_values(batch) for batch in batches[: limit or None]],
+            "damaged": damaged,
+        }
+        print_json(values)
         return
     _say_runs(shown, len(chosen), store.root)
+    if batches:
+        _say_batches(batches[: limit or None], len(batches))
     for sentence in damaged:
         say(sentence, to_errors=True)
 
@@ -89,6 +100,16 @@ def _say_runs(shown: list[Entry], total: int, folder: Path) -> None:
     say_table(header, [_row(entry) for entry in shown], numbers=(3, 4, 5, 6))
     if total > len(shown):
         more = ngettext("{count} more run", "{count} more runs", total - len(shown))
+        say(_("{more}: medmodel list --limit 0", more=more))
+
+
+def _say_batches(shown: list[Run], total: int) -> None:
+    say()
+    say_batches(shown)
+    if total > len(shown):
+        more = ngettext(
+            "{count} more batch", "{count} more batches", total - len(shown)
+        )
         say(_("{more}: medmodel list --limit 0", more=more))
 
 

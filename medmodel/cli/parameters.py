@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from pathlib import Path
@@ -13,7 +14,7 @@ from click.shell_completion import CompletionItem
 from medmodel.core.environment import data_roots
 from medmodel.core.errors import DataError, MedModelError, RunError
 from medmodel.language import _, translate
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import BATCHES, Run, RunStore
 
 LATEST = "latest"
 """Stands for the newest run."""
@@ -56,6 +57,42 @@ class RunParameter(click.ParamType):
         """Ids that begin so, newest first, with their titles."""
         runs = [run for run in RunStore().list() if run.id.startswith(incomplete)]
         return [CompletionItem(run.id, help=_title(run)) for run in runs]
+
+
+class RunOrBatchParameter(RunParameter):
+    """A run's or a batch's id, as `medmodel list` prints it, or `latest`."""
+
+    name = "run or batch"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Run:
+        """The run or batch; `latest` is the newest run.
+
+        Raises:
+            click.BadParameter: There is none.
+        """
+        if isinstance(value, str):
+            with contextlib.suppress(RunError):  # then it is a run, or nothing
+                return _batches().get(value)
+        return super().convert(value, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Ids of runs that begin so, then those of batches, each newest first."""
+        batches = [b for b in _batches().list() if b.id.startswith(incomplete)]
+        return [
+            *super().shell_complete(ctx, param, incomplete),
+            *(CompletionItem(batch.id, help=_title(batch)) for batch in batches),
+        ]
+
+
+def _batches() -> RunStore:
+    return RunStore(place=BATCHES)
 
 
 def _title(run: Run) -> str:
@@ -131,4 +168,7 @@ def sample_folder() -> Path:
 
 
 run_argument = click.argument("run", type=RunParameter())
+run_or_batch_argument = click.argument(
+    "run", metavar="RUN_OR_BATCH", type=RunOrBatchParameter()
+)
 folder_argument = click.argument("folder", type=FolderParameter())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from medmodel.cli.batch_answers import check_output, is_batch, predict_batch
+from medmodel.cli.batch_answers import is_batch, predict_batch
+from medmodel.cli.batches import check_output, say_table_written
 from medmodel.cli.image_answers import ImageAnswer, ask_about
 from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import run_argument
@@ -75,13 +76,7 @@ def _answer_batch(
     if as_json:
         print_json(values)
     else:
-        say(
-            _(
-                "{images:,} images in {output}; not readable: {unreadable:,}; unlike "
-                "the training data: {unlike_training:,}.",
-                **values,
-            )
-        )
+        say_table_written(values)
     if values["unreadable"]:
         ctx.exit(1)
 

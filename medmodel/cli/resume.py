@@ -1,28 +1,29 @@
-"""`medmodel resume`: lets a run that ended early go on where it was."""
+"""`medmodel resume`: lets a run or batch that ended early go on where it was."""
 
 from __future__ import annotations
 
 import click
 
 from medmodel.cli.output import json_option, print_json, say
-from medmodel.cli.parameters import run_argument
-from medmodel.cli.train import run_values
+from medmodel.cli.parameters import run_or_batch_argument
+from medmodel.cli.stop import values_of
 from medmodel.cli.watch import watch_all
 from medmodel.language import _
 from medmodel.runs.run import Run, RunStore
 
 
 @click.command("resume")
-@run_argument
+@run_or_batch_argument
 @click.option(
     "--watch", is_flag=True, help="Wait until it ends; exit status 1 if it fails."
 )
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run: Run, watch: bool, as_json: bool) -> None:
-    """Resume a run that was stopped, failed or was interrupted.
+    """Resume a run or batch that was stopped, failed or was interrupted.
 
-    It goes on from the last epoch that was saved.
+    A run goes on from the last epoch that was saved, a batch after the last line of its
+    table.
     """
     from medmodel.runs import queue
 
@@ -34,6 +35,6 @@ def command(ctx: click.Context, run: Run, watch: bool, as_json: bool) -> None:
             say(_("Watch it: medmodel watch {id}", id=run.id))
     well = watch_all([run], store, quiet=as_json) if watch else True
     if as_json:
-        print_json({"runs": run_values([run])})
+        print_json(values_of(run))
     if not well:
         ctx.exit(1)

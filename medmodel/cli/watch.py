@@ -1,4 +1,4 @@
-"""`medmodel watch`: follows a run until it ends."""
+"""`medmodel watch`: follows a run or batch until it ends."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
+from medmodel.cli.batches import check_output, say_table_written, write_table
 from medmodel.cli.output import (
     goes_on,
     json_option,
@@ -18,7 +20,7 @@ from medmodel.cli.output import (
     progress_bar,
     say,
 )
-from medmodel.cli.parameters import RunParameter
+from medmodel.cli.parameters import RunOrBatchParameter
 from medmodel.core.errors import RunError
 from medmodel.language import _, translate
 from medmodel.language.quantities import duration
@@ -43,19 +45,30 @@ Look = Callable[[Status, dict[str, float] | None], None]
 
 
 @click.command("watch")
-@click.argument("run", type=RunParameter(), required=False)
+@click.argument(
+    "run", metavar="[RUN_OR_BATCH]", type=RunOrBatchParameter(), required=False
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV or Parquet file for the table of a batch, once it is done.",
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, run: Run | None, as_json: bool) -> None:
-    """Follow a run until it ends; without RUN the oldest that waits or works.
+def command(
+    ctx: click.Context, run: Run | None, output: Path | None, as_json: bool
+) -> None:
+    """Follow a run or batch until it ends; by default the oldest that waits or works.
 
     The exit status is 0 where it is done and 1 where it was stopped, failed or was
-    interrupted. Ctrl-C ends the watching, not the run. With --json every change is a
-    line of JSON.
+    interrupted. Ctrl-C ends the watching alone. With --json every change is a line of
+    JSON.
     """
     store = RunStore()
     if run is None:
         run = _oldest_active(store)
+    if output is not None:
+        _check_table(run, output)
     if as_json:
         status = follow(run, store, lambda s, e: print_json_line(_values(run, s, e)))
         well = status.state is RunStatus.DONE
@@ -63,22 +76,47 @@ def command(ctx: click.Context, run: Run | None, as_json: bool) -> None:
         well = watch_all([run], store)
     if not well:
         ctx.exit(1)
+    if output is not None:
+        values = write_table(run, output)
+        if not as_json:
+            say_table_written(values)
+
+
+def _check_table(run: Run, output: Path) -> None:
+    """Before hours of waiting.
+
+    Raises:
+        click.UsageError: It is a run, which has no such table, or the file is of
+            another kind.
+    """
+    if not run.is_batch:
+        raise click.UsageError(
+            _(
+                "--output is for the table of a batch. The predictions of a run: "
+                "medmodel evaluate {id} --predictions FILE.csv",
+                id=run.id,
+            )
+        )
+    check_output(output)
 
 
 def _oldest_active(store: RunStore) -> Run:
     from medmodel.runs import run_index
 
-    active = [e for e in run_index.entries(store) if e.status.state.active]
+    active = [e.run for e in run_index.entries(store) if e.status.state.active]
+    active += [entry.run for entry in run_index.active_batches(store)]
     if not active:
-        raise RunError(_("No run waits or works. medmodel list shows them all."))
-    return active[-1].run
+        raise RunError(
+            _("No run and no batch waits or works. medmodel list shows them all.")
+        )
+    return min(active, key=lambda run: run.id)
 
 
 def watch_all(runs: Sequence[Run], store: RunStore, quiet: bool = False) -> bool:
-    """Follows runs one after another, and says how each ended.
+    """Follows runs or batches one after another, and says how each ended.
 
     Args:
-        runs: In the order in which they are trained.
+        runs: In the order of the queue.
         store: The workspace's runs.
         quiet: Whether nothing is printed but a bar in a terminal.
 
@@ -110,8 +148,7 @@ def follow(run: Run, store: RunStore, look: Look) -> Status:
     before: tuple[Any, ...] | None = None
     queue_seen = 0.0
     sentence = _(
-        "The run goes on. Watch it again: medmodel watch {id}, stop it: medmodel stop "
-        "{id}",
+        "It goes on. Watch it again: medmodel watch {id}, stop it: medmodel stop {id}",
         id=run.id,
     )
     with goes_on(sentence):
@@ -136,6 +173,7 @@ def _values(run: Run, status: Status, epoch: dict[str, float] | None) -> dict[st
     shown = {name: getattr(status, name) for name in _SHOWN}
     return {
         "run": run.id,
+        "kind": "batch" if run.is_batch else "run",
         **shown,
         "state": status.state.value,
         "failure": asdict(status.failure) if status.failure else None,
@@ -201,6 +239,10 @@ def _number(value: float) -> str:
 
 def _say_end(run: Run, status: Status) -> None:
     """How a run ended: what to do next, or why it failed."""
+    if status.state is RunStatus.DONE and run.is_batch:
+        say(_("{id} is done: {images:,} images.", id=run.id, images=status.total))
+        say(_("Write its table: medmodel watch {id} --output FILE.csv", id=run.id))
+        return
     if status.state is RunStatus.DONE:
         say(_("{id} is done: best epoch {epoch}.", id=run.id, epoch=status.best_epoch))
         say(_("Evaluate it: medmodel evaluate {id}", id=run.id))

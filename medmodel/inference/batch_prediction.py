@@ -24,6 +24,7 @@ from medmodel.reports import ood_sentences
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.time_plan import batch_plan
 
 
 def work(batch: Run, reporter: StatusWriter) -> RunStatus:
@@ -52,6 +53,8 @@ def work(batch: Run, reporter: StatusWriter) -> RunStatus:
     images = list_images(
         folder, model.model_facts.class_names, jobs.batch_request(batch).table
     )
+    workspace = batch.folder.parent.parent
+    reporter.follow(batch_plan(batch.config, len(images), workspace))
     try:
         predict_images(model, folder, images, batch.folder / table.FILE, reporter.job)
     except Cancelled:

@@ -41,15 +41,18 @@ _DOCUMENT_DENSE = 8192 / 16
 _USUAL_SIDE = 128
 
 
-def memory_needed(config: TrainConfig, on_gpu: bool = False) -> int:
+def memory_needed(
+    config: TrainConfig, on_gpu: bool = False, trains: bool = True
+) -> int:
     """Bytes that a training takes at its peak, an estimate to a factor of two.
 
     Args:
         config: Its settings.
         on_gpu: Whether it computes on a GPU, whose memory counts.
+        trains: False for a batch, which only asks the model.
     """
     base = _GPU_PROCESS if on_gpu else _PROCESS
-    if config.training == "frozen":
+    if config.training == "frozen" or not trains:
         return base + _FROZEN
     side = config.size or _USUAL_SIDE
     model = config.model

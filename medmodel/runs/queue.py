@@ -108,7 +108,7 @@ def stop(run: Run) -> None:
     with _queue_lock(store):
         status = run.status
         if not status.state.active:
-            raise RunError(_("The run {title} has ended already.", title=run.title))
+            raise RunError(_("{title} has ended already.", title=run.title))
         if status.state is RunStatus.QUEUED:
             run.write_status(_stopped(status, N_("Stopped before it began.")))
         elif stop_overdue(run):
@@ -142,8 +142,8 @@ def resume(run: Run, store: RunStore) -> None:
         if status.state.active or status.state is RunStatus.DONE:
             raise RunError(
                 _(
-                    "The run {title} is {state}: only a run that was stopped, "
-                    "interrupted or failed can be resumed.",
+                    "{title} is {state}: only what was stopped, was interrupted or "
+                    "failed can be resumed.",
                     title=run.title,
                     state=_(status.state.value),
                 )
@@ -213,9 +213,7 @@ def move(run: Run, places: int | None = None) -> None:
     with _queue_lock(store):
         ids = [other.id for other, _status in waiting(store)]
         if run.id not in ids:
-            raise RunError(
-                _("The run {title} does not wait any more.", title=run.title)
-            )
+            raise RunError(_("{title} does not wait any more.", title=run.title))
         place = ids.index(run.id)
         ids.remove(run.id)
         new = 0 if places is None else min(max(place + places, 0), len(ids))

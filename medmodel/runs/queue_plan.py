@@ -1,4 +1,4 @@
-"""When each waiting run is expected to start, and whether it fits into memory."""
+"""When each waiting run or batch is expected to start, and whether it has memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from medmodel.runs.queue import queue_order
 from medmodel.runs.run import RunStore
 from medmodel.runs.run_index import Entry
 from medmodel.runs.status import RunStatus
-from medmodel.runs.time_plan import time_plan
+from medmodel.runs.time_plan import batch_plan, time_plan
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class WaitingRun:
     """One line of the queue.
 
     Args:
-        entry: The run.
+        entry: The run or batch.
         seconds: Until it is expected to start; None where nothing tells.
         needed: Bytes of memory that it will need, roughly.
         total: Bytes that its device has; 0 where nobody tells.
@@ -44,15 +44,15 @@ class WaitingRun:
 def queue_plan(
     store: RunStore,
     entries: Sequence[Entry],
-    images: Callable[[TrainConfig], int],
+    images: Callable[[Entry], int],
     busy: int = 0,
 ) -> list[WaitingRun]:
     """The queue in its order, with estimates.
 
     Args:
         store: The workspace's runs.
-        entries: All of them.
-        images: How many images the data set of these settings has, roughly.
+        entries: All of them, and the batches that wait or are at work.
+        images: How many images a run's data set has, or a batch, roughly.
         busy: Devices that this is planned for; 0: those that `auto` chooses from.
     """
     places = busy or len(devices.gpus()) or 1
@@ -69,7 +69,8 @@ def queue_plan(
     plan = []
     for entry in waiting:
         start = min(free_at)
-        seconds = time_plan(entry.config, images(entry.config), store.root).whole
+        plan_of = batch_plan if entry.run.is_batch else time_plan
+        seconds = plan_of(entry.config, images(entry), store.root).whole
         heapq.heapreplace(free_at, start + seconds)
         plan.append(_line(entry, start if known else None))
     return plan
@@ -84,5 +85,6 @@ def expected_device(config: TrainConfig) -> Device:
 
 def _line(entry: Entry, seconds: float | None) -> WaitingRun:
     device = expected_device(entry.config)
-    needed = memory_needed(entry.config, device.is_gpu)
+    trains = not entry.run.is_batch
+    needed = memory_needed(entry.config, device.is_gpu, trains)
     return WaitingRun(entry, seconds, needed, devices.total_memory(device), device)

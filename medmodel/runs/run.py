@@ -73,6 +73,11 @@ class Run:
         return self.folder.name
 
     @property
+    def is_batch(self) -> bool:
+        """Whether it is one of the batches, which are not trained."""
+        return self.folder.parent.name == BATCHES
+
+    @property
     def config(self) -> TrainConfig:
         """Settings from config.json.
 

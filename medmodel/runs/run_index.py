@@ -34,7 +34,7 @@ from medmodel.runs.copies import copies_among
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
 from medmodel.runs.queue import queue_order
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import BATCHES, Run, RunStore
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables import (
     PREDICTED,
@@ -130,6 +130,17 @@ def entries(store: RunStore, latest: int | None = None) -> list[Entry]:
     return readable
 
 
+def active_batches(store: RunStore) -> list[Entry]:
+    """Batches that wait or are at work, newest first; damaged ones are left out."""
+    active = []
+    for batch in RunStore(store.root, BATCHES).list():
+        with contextlib.suppress(RunError):
+            entry = _entry(batch)
+            if entry.status.state.active:
+                active.append(entry)
+    return active
+
+
 def unreadable(store: RunStore) -> list[str]:
     """A sentence for each file of a run that is damaged or not to be read."""
     sentences: list[str] = []
@@ -160,8 +171,9 @@ def finished(
 
 
 def runs_before(run: Run, store: RunStore) -> int:
-    """How many active runs come before this one: those at work, and in the queue."""
-    return len(active_before(run, entries(store), queue_order(store)))
+    """How many runs and batches come before this one: at work, and in the queue."""
+    everything = [*entries(store), *active_batches(store)]
+    return len(active_before(run, everything, queue_order(store)))
 
 
 def active_before(
@@ -170,8 +182,8 @@ def active_before(
     """Runs at work and those that wait before this one, in the order of the queue.
 
     Args:
-        run: One that waits or works.
-        entries: All runs.
+        run: A run or a batch that waits or works.
+        entries: All runs and batches.
         order: As from `queue.queue_order`.
     """
 

@@ -62,6 +62,20 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     return TimeLeft(parts, workspace / FILE)
 
 
+def batch_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
+    """The plan of a batch of so many images.
+
+    Args:
+        config: The settings of the batch, which are those of its model.
+        images: How many have no answer yet.
+        workspace: Where the speeds of earlier batches are kept.
+    """
+    seconds = _FEATURES * ((config.size or 128) / 128) ** 2
+    key = f"predicting-{config.model}-{config.training}-{config.size}"
+    part = Part("predicting", images, seconds, key, _BUILD)
+    return TimeLeft([part], workspace / FILE)
+
+
 def _training_part(config: TrainConfig, images: int, network: str) -> Part:
     if config.training == "frozen":
         # The time of a pass grows with the images.

@@ -56,7 +56,9 @@ def refreshing_list() -> None:
 
 run_id = st.query_params.get("run", "")
 if not run_id:
-    if any(e.status.state.active for e in run_index.entries(widgets.store())):
+    store = widgets.store()
+    active = any(e.status.state.active for e in run_index.entries(store))
+    if active or run_index.active_batches(store):
         refreshing_list()
     else:
         show_list()

@@ -27,6 +27,7 @@ from medmodel.runs.run import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from tests.cli.conftest import Invoke
 from tests.cli.stand_in_model import Model
+from tests.cli.test_batches import write_batch
 from tests.cli.test_import_model import stand_in_import
 from tests.conftest import draw_class_folders
 from tests.exported_model import write_export
@@ -65,6 +66,7 @@ class World:
             tmp_path / "data" / "elsewhere", ("dark", "bright"), 3
         )
         self.sweep = write_sweep(folder, self.run.id)
+        self.batch = write_batch(self.run, folder)
         self.stopped = create_ended(TrainConfig(str(folder)))
         self.stopped.write_status(Status(RunStatus.STOPPED))
         for name in ("image.png", "other.png"):
@@ -79,6 +81,7 @@ class World:
             "FOLDER": str(self.folder),
             "STOPPED": self.stopped.id,
             "SWEEP": self.sweep.id,
+            "BATCH": self.batch.id,
         }
         if "RUNNING" in example:
             words["RUNNING"] = RunStore().create(TrainConfig("/data")).id
@@ -213,6 +216,13 @@ def test_keys_of_an_import(world: World, invoke: Invoke) -> None:
 def test_keys_of_a_sweep(world: World, invoke: Invoke) -> None:
     said = invoke(*world.arguments("sweep --show SWEEP --json")).stdout
     assert set(keys(json.loads(said))) == documented("sweep")
+
+
+def test_keys_of_a_batch(world: World, invoke: Invoke) -> None:
+    world.batch.write_status(Status(RunStatus.STOPPED))
+    said = invoke("resume", world.batch.id, "--json").stdout
+    names = {key for key in documented("list") if key.startswith("batches[]")}
+    assert set(keys(json.loads(said))) == names
 
 
 def test_keys_of_a_watched_run(world: World, invoke: Invoke) -> None:

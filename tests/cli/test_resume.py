@@ -59,4 +59,4 @@ def test_waiting_until_the_end(
 def test_one_that_is_done(invoke: Invoke) -> None:
     run = create_ended(TrainConfig("/data"))
     said = invoke("resume", run.id, status=1).stderr
-    assert "only a run that was stopped" in said
+    assert "only what was stopped" in said

@@ -130,7 +130,7 @@ def test_the_oldest_at_work_where_none_is_named(steps: Steps, invoke: Invoke) ->
 
 
 def test_nothing_to_watch(invoke: Invoke) -> None:
-    assert "No run waits or works" in invoke("watch", status=1).stderr
+    assert "No run and no batch waits or works" in invoke("watch", status=1).stderr
     assert "no run" in invoke("watch", "20260101-000000-abc", status=2).stderr
 
 
@@ -140,7 +140,7 @@ def test_ctrl_c_ends_the_watching_alone(steps: Steps, invoke: Invoke) -> None:
 
     run = steps(interrupt)
     said = invoke("watch", run.id, status=130).stderr
-    assert f"The run goes on. Watch it again: medmodel watch {run.id}" in said
+    assert f"It goes on. Watch it again: medmodel watch {run.id}" in said
     assert f"stop it: medmodel stop {run.id}" in said
     assert not run.stop_requested
 

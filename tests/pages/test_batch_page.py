@@ -85,6 +85,23 @@ def test_a_folder_elsewhere_is_refused(model: Run, place: str) -> None:
     assert "Start" not in labels(app)
 
 
+def test_its_place_in_the_queue(batch: Run, model: Run, class_folders: Path) -> None:
+    later = jobs.submit(model, class_folders)
+    assert "Place 1 of 2 in the queue. Starts as soon as" in said(opened(batch))
+    text = said(opened(later))
+    assert "Place 2 of 2 in the queue. Expected to start in about" in text
+    batch.write_status(replace(batch.status, state=RunStatus.DONE))
+    assert "in the queue" not in said(opened(batch))
+
+
+def test_it_stands_in_the_queue_of_runs(batch: Run, model: Run) -> None:
+    app = open_page("models/runs.py")
+    assert "1 · good one, images of easy" in labels(app)
+    press(app, "Cancel")
+    assert batch.status.state is RunStatus.STOPPED
+    assert "in the queue" not in said(app) and "Cancel" not in labels(app)
+
+
 def test_waiting_it_can_be_stopped_and_resumed(batch: Run) -> None:
     app = opened(batch)
     press(app, "Stop")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from medmodel.batch import jobs
 from medmodel.core import devices
 from medmodel.core.config import MODEL_NAMES, TrainConfig, config_for
 from medmodel.core.devices import Device
@@ -14,7 +16,8 @@ from medmodel.runs.memory import memory_needed
 from medmodel.runs.queue_plan import WaitingRun, queue_plan
 from medmodel.runs.run import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.time_plan import time_plan
+from medmodel.runs.time_plan import batch_plan, time_plan
+from tests.finished_run import write_finished_run
 
 COMPACT = config_for("compact", "/data")
 
@@ -79,3 +82,39 @@ def test_memory_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_nvidia_smi", lambda *a: "GPU-a, 200\nx\n")
     assert devices.total_memory(Device("gpu:0", "g", "GPU-a")) == 200 << 20
     assert devices.total_memory(Device("gpu:1", "g", "GPU-b")) == 0
+
+
+def test_batches_have_their_place(class_folders: Path) -> None:
+    model = write_finished_run(class_folders, "good")
+    store, training = RunStore(), replace(COMPACT, name="training")
+    batch = jobs.submit(model, class_folders)
+    queue.submit(training, store)
+    everything = [*run_index.entries(store), *run_index.active_batches(store)]
+    first, second = queue_plan(store, everything, lambda entry: 100)
+    assert (first.entry.run.id, first.seconds) == (batch.id, 0)
+    asked = batch_plan(batch.config, 100, store.root).whole
+    assert second.seconds == pytest.approx(asked)
+    assert batch_plan(batch.config, 1000, store.root).whole > 5 * asked
+    # It only asks the model.
+    assert first.needed == 1_600_000_000 < second.needed
+    with batch.lock:
+        status = replace(batch.status, state=RunStatus.RUNNING, seconds_left=70.0)
+        batch.write_status(status)
+        (waiting,) = queue_plan(
+            store,
+            [*run_index.entries(store), *run_index.active_batches(store)],
+            lambda entry: 100,
+        )
+        assert waiting.seconds == 70.0
+        assert run_index.runs_before(waiting.entry.run, store) == 1
+    # Killed, it waits for nobody and holds up nobody.
+    assert not run_index.active_batches(store)
+    assert run_index.runs_before(waiting.entry.run, store) == 0
+
+
+def test_a_damaged_batch_hides_no_other(class_folders: Path) -> None:
+    model = write_finished_run(class_folders, "good")
+    damaged, whole = (jobs.submit(model, class_folders) for _n in range(2))
+    (damaged.folder / "status.json").write_text("{")
+    (entry,) = run_index.active_batches(RunStore())
+    assert entry.run.id == whole.id

@@ -25,6 +25,7 @@ from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.external_validation_view import show_progress
+from pages._shared.training.queue_view import place_sentence
 
 _PARQUET = "application/vnd.apache.parquet"
 
@@ -52,6 +53,8 @@ def _watch(batch: Run) -> None:
     if not batch.status.state.active:
         st.rerun()
     show_progress(batch)
+    if place := place_sentence(batch):
+        st.caption(plain(place))
     st.caption(
         _(
             "You may leave this page; it continues. What is below is as far as it was "

@@ -1,4 +1,4 @@
-"""The queue: order, expected start, memory; move and cancel."""
+"""The queue of runs and batches: order, expected start, memory; move and cancel."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from medmodel.core.config import TrainConfig
+from medmodel.batch.jobs import batch_request
 from medmodel.core.devices import Device
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, RunError
+from medmodel.core.regular_files import open_data_file
 from medmodel.data.layout import list_files
+from medmodel.data.layouts.listing import list_folder
 from medmodel.language import _, translate
-from medmodel.runs import queue
+from medmodel.runs import queue, run_index
 from medmodel.runs.queue_plan import WaitingRun, queue_plan
+from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
@@ -23,8 +26,12 @@ _SHOWN = 20
 
 
 def show_queue(entries: Sequence[Entry]) -> None:
-    """Nothing where no run waits."""
-    plan = queue_plan(widgets.store(), entries, _images)
+    """Nothing where neither a run nor a batch waits.
+
+    Args:
+        entries: All runs.
+    """
+    plan = _plan(entries)
     if not plan:
         return
     st.subheader(_("Queue"), anchor=False)
@@ -34,8 +41,39 @@ def show_queue(entries: Sequence[Entry]) -> None:
         st.caption(_("{count:,} more wait behind these.", count=len(plan) - _SHOWN))
 
 
-def _images(config: TrainConfig) -> int:
-    return _count(config.dataset)
+def place_sentence(run: Run) -> str:
+    """Place in the queue of a run or batch, and when it is expected to start.
+
+    "" where it does not wait.
+    """
+    plan = _plan(run_index.entries(widgets.store()))
+    for place, waiting in enumerate(plan, 1):
+        if waiting.entry.run.id == run.id:
+            return _(
+                "Place {place} of {count} in the queue. {when}",
+                place=place,
+                count=len(plan),
+                when=_when(waiting),
+            )
+    return ""
+
+
+def _plan(entries: Sequence[Entry]) -> list[WaitingRun]:
+    store = widgets.store()
+    return queue_plan(store, [*entries, *run_index.active_batches(store)], _images)
+
+
+def _images(entry: Entry) -> int:
+    """How many images it is about; of a batch that began, those without an answer."""
+    status, folder = entry.status, entry.config.dataset
+    if not entry.run.is_batch:
+        return _count(folder)
+    if status.total:
+        return status.total - status.done
+    try:
+        return _count_files(folder, batch_request(entry.run).table)
+    except RunError:  # its page says what is wrong
+        return 0
 
 
 @st.cache_data(max_entries=64, ttl=600, show_spinner=False)
@@ -46,14 +84,28 @@ def _count(folder: str) -> int:
         return 0
 
 
+@st.cache_data(max_entries=64, ttl=600, show_spinner=False)
+def _count_files(folder: str, table: str) -> int:
+    """Files of a folder; of a batch with a table no more than its lines."""
+    try:
+        files = len(list_folder(Path(folder)).paths)
+        if not table:
+            return files
+        with open_data_file(Path(folder), table) as lines:
+            return min(files, sum(1 for _line in lines))
+    except (DataError, OSError):  # the batch will say what is wrong
+        return 0
+
+
 def _show_waiting(waiting: WaitingRun, place: int, count: int) -> None:
     run = waiting.entry.run
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch", gap=None):
+            kind = "batch" if run.is_batch else "run"
             st.page_link(
-                widgets.RUNS,
+                widgets.BATCH if run.is_batch else widgets.RUNS,
                 label=f"{place + 1} · {plain(waiting.entry.title)}",
-                query_params={"run": run.id},
+                query_params={kind: run.id},
             )
             memory = memory_sentence(waiting.needed, waiting.total, waiting.device)
             st.caption(plain(f"{_when(waiting)} {memory}"))

@@ -1,0 +1,160 @@
+"""Batches beside the runs, as commands list them and write their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from medmodel.cli.output import moment, say, say_table
+from medmodel.core.errors import DataError, RunError, os_reason
+from medmodel.language import _, translate
+from medmodel.language.quantities import ago
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ENDINGS = (".csv", ".parquet")
+
+
+def readable_batches(store: RunStore) -> tuple[list[Run], list[str]]:
+    """The batches of a store, newest first, and a sentence for each damaged one."""
+    from medmodel.batch import jobs
+
+    readable, damaged = [], []
+    for batch in store.list():
+        try:
+            jobs.batch_request(batch)
+            batch.check_settings()
+            batch.status  # noqa: B018 (raises where it is damaged)
+        except RunError as error:
+            damaged.append(translate(str(error)))
+        else:
+            readable.append(batch)
+    return readable, damaged
+
+
+def batch_values(batch: Run) -> dict[str, Any]:
+    """A batch as JSON has it."""
+    from medmodel.batch import jobs
+
+    status, request = batch.status, jobs.batch_request(batch)
+    return {
+        "batch": batch.id,
+        "title": batch.title,
+        "state": status.state.value,
+        "model": request.model,
+        "dataset": batch.config.dataset,
+        "table": request.table or None,
+        "created": moment(status.created),
+        "started": moment(status.started),
+        "ended": moment(status.ended),
+        "done": status.done,
+        "total": status.total,
+    }
+
+
+def say_batches(batches: Sequence[Run]) -> None:
+    """Prints a table of batches."""
+    header = [_("Batch"), _("State"), _("Images"), _("Name"), _("Created")]
+    say_table(header, [_row(batch) for batch in batches], numbers=(2, 4))
+
+
+def _row(batch: Run) -> list[str]:
+    status = batch.status
+    images = f"{status.done:,}/{status.total:,}" if status.total else ""
+    state, created = _(status.state.value), ago(status.created)
+    return [batch.id, state, images, batch.title, created]
+
+
+def check_output(output: Path | None) -> Path:
+    """Where the table of a batch goes.
+
+    Raises:
+        click.UsageError: Nowhere, or to a file of another kind.
+    """
+    if output is None or output.suffix.casefold() not in _ENDINGS:
+        raise click.UsageError(
+            _("Say where the table goes: --output FILE.csv or FILE.parquet.")
+        )
+    return output
+
+
+def write_table(batch: Run, output: Path) -> dict[str, Any]:
+    """Writes the table of a batch that is done.
+
+    Args:
+        batch: The batch.
+        output: CSV or Parquet by its ending.
+
+    Returns:
+        Id of the batch, and counts of images, of unreadable files and of images that
+        are unlike the training data.
+
+    Raises:
+        RunError: It is not done, or its files are damaged.
+        DataError: The table cannot be written.
+    """
+    from medmodel.batch import jobs, table
+
+    check_done(batch)
+    rows = table.described(table.read(batch), jobs.model_of(batch))
+    _write(table.exported(rows), output)
+    return {
+        "batch": batch.id,
+        "output": str(output),
+        "images": len(rows),
+        "unreadable": int((rows["problem"] != "").sum()),
+        "unlike_training": int((rows["unlike_training"] == 1).sum()),
+    }
+
+
+def say_table_written(values: dict[str, Any]) -> None:
+    """What `write_table` returned, as a sentence."""
+    say(
+        _(
+            "{images:,} images in {output}; not readable: {unreadable:,}; unlike the "
+            "training data: {unlike_training:,}.",
+            **values,
+        )
+    )
+
+
+def check_done(batch: Run) -> None:
+    """To be called before its table is written.
+
+    Raises:
+        RunError: It waits, is at work, was stopped, failed or was interrupted.
+    """
+    status = batch.status
+    if status.state is RunStatus.DONE:
+        return
+    failure = status.failure
+    raise RunError(
+        f"{translate(failure.message)} {translate(failure.advice)}"
+        if failure
+        else translate(status.message)
+    )
+
+
+def _write(rows: pd.DataFrame, output: Path) -> None:
+    from medmodel.batch import table
+    from medmodel.core.storage import replacing
+
+    as_csv = output.suffix.casefold() == ".csv"
+    content = table.csv_bytes(rows) if as_csv else table.parquet_bytes(rows)
+    try:
+        with replacing(output, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise DataError(
+            _(
+                "{name} cannot be written: {reason}.",
+                name=output.name,
+                reason=os_reason(error),
+            )
+        ) from error
