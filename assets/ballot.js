@@ -3,6 +3,8 @@
 // comes back from the server. Class names are set as text, never as markup.
 
 const form = document.getElementById("ballot");
+const naming = document.getElementById("nickname");
+const [called, note] = [document.getElementById("called"), document.getElementById("nickname-note")];
 const [fields, options] = [form.querySelector("fieldset"), document.getElementById("options")];
 const confidence = document.getElementById("confidence");
 const [percent, said] = [document.getElementById("percent"), document.getElementById("answer")];
@@ -39,6 +41,7 @@ function takeSeat() {
       const facts = await reply.json();
       seat = facts.seat;
       store(seat);
+      if (facts.nickname && !called.value) called.value = facts.nickname;
       if (isOf(facts, ballot) && facts.choice !== null && !answer) answer = facts;
       draw();
     } finally { seating = null; }
@@ -70,6 +73,7 @@ function chosen() {
 }
 
 function draw() {
+  naming.hidden = ballot?.reading !== ""; // none yet: the lobby
   form.hidden = !ballot?.number; // 0 before the first image
   if (form.hidden) return;
   const open = ballot.open && (!answer || editing);
@@ -132,6 +136,26 @@ async function vote(tries = 3) {
   }
 }
 
+// What the server made of it stands in the field then: it takes no markup, for instance.
+async function takeNickname(tries = 3) {
+  try {
+    if (!seat) await takeSeat();
+    const reply = await post("nickname", { seat, nickname: called.value });
+    if (reply.status === 403 && tries) {
+      seat = "";
+      return await takeNickname(tries - 1);
+    }
+    if (!reply.ok) throw new Error(String(reply.status));
+    called.value = (await reply.json()).nickname;
+    note.textContent = note.dataset.saved;
+    called.blur();
+  } catch { note.textContent = note.dataset.retry; }
+}
+
+naming.addEventListener("submit", (event) => {
+  event.preventDefault();
+  takeNickname();
+});
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (chosen() !== null && !sending) vote();

@@ -1,7 +1,8 @@
 """Process of the audience address: serves one slide, which its parent sends to it.
 
 It knows no workspace, no run and no data set, so nothing of them can be asked of it.
-It ends when its parent does.
+It ends when its parent does. Seats and answers lie in a file in memory that its parent
+lends it: where it dies, the next one goes on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import uvicorn
 from medmodel.audience.application import Application
 from medmodel.audience.ballot import Ballot
 from medmodel.audience.connections import LONGEST_REQUEST, Connection
+from medmodel.audience.records import BallotRecords
 from medmodel.core.children import serve
 from medmodel.core.messages import Message
 
@@ -55,6 +57,8 @@ class Service:
             return Message({})
         elif facts["command"] == "answers":
             return Message({"answers": self._in_loop(self._answers)})
+        elif facts["command"] == "readers":
+            return Message({"readers": self._in_loop(self._readers)})
         return Message(self._in_loop(self._attendance))
 
     def _show(self, message: Message) -> None:
@@ -82,6 +86,11 @@ class Service:
         box = self.application.box
         return [asdict(answer) for answer in box.answers()] if box else []
 
+    def _readers(self) -> list[dict[str, Any]]:
+        assert self.application is not None
+        box = self.application.box
+        return [asdict(reader) for reader in box.readers()] if box else []
+
     def _in_loop(self, function: Callable[[], T]) -> T:
         """What a function returns that runs between two requests."""
 
@@ -103,10 +112,13 @@ class Service:
             raise
         port = int(listener.getsockname()[1])
         hosts = [f"{address}:{port}" for address in facts["addresses"]]
+        descriptor = facts.get("records")
+        records = None if descriptor is None else BallotRecords(descriptor)
         self.application = Application(
             facts["code"],
             [*hosts, *facts["proxy_hosts"]],
             [*(f"http://{host}" for host in hosts), *facts["proxy_origins"]],
+            records,
         )
         config = uvicorn.Config(
             self.application,

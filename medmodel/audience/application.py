@@ -18,6 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from medmodel.audience.accept_language import preferred_language
 from medmodel.audience.ballot import LONGEST_BODY, Ballot, BallotBox, Refused
+from medmodel.audience.nickname import MOST_LETTERS
+from medmodel.audience.records import BallotRecords
 from medmodel.core.environment import REPOSITORY
 from medmodel.language import N_, _, present_language, speaking
 
@@ -31,7 +33,7 @@ FILES = {
     "slide.js": ("slide.js", "text/javascript"),
 }
 """What lies below the code -> file of `ASSETS` and its type."""
-ANSWERS = ("seat", "vote")
+ANSWERS = ("seat", "nickname", "vote")
 """What a phone may send to, below the code, while a reading room is open."""
 BODY_SECONDS = 10.0
 """How long what a phone sends may take."""
@@ -88,16 +90,24 @@ class Application:
         code: The secret part of every path.
         hosts: Host headers that are right, as `name:port`; see `host_and_port`.
         origins: Origin headers that are right.
+        records: Of a reading room, see `BallotBox`; one that was there goes on.
     """
 
     def __init__(
-        self, code: str, hosts: Collection[str], origins: Collection[str]
+        self,
+        code: str,
+        hosts: Collection[str],
+        origins: Collection[str],
+        records: BallotRecords | None = None,
     ) -> None:
         self.code = code
         self.hosts = frozenset(host.lower() for host in hosts)
         self.origins = frozenset(origin.lower() for origin in origins)
         self.shown = Shown()
+        self.records = records
         self.box: BallotBox | None = None
+        if records is not None and records.question() is not None:
+            self.box = BallotBox(records)
         self.followers = 0
         self.wrong_codes = 0
         self._delayed = 0
@@ -123,7 +133,7 @@ class Application:
             ballot: What is asked about it; with the first one phones may answer.
         """
         if ballot is not None and self.box is None:
-            self.box = BallotBox()
+            self.box = BallotBox(self.records)
         if self.box is not None:
             self.box.ask(ballot)
         facts = {**slide, "ballot": ballot.facts()} if ballot else slide
@@ -185,6 +195,8 @@ class Application:
             body = await asyncio.wait_for(_body(receive), BODY_SECONDS)
             if path == "seat":
                 return JSONResponse(self.box.take_seat(body), headers=HEADERS)
+            if path == "nickname":
+                return JSONResponse(self.box.take_nickname(body), headers=HEADERS)
             self.box.vote(body)
         except Refused as refused:
             return refusal(refused.status, _(NOT_COUNTED[refused.status]))
@@ -309,6 +321,11 @@ def page_texts() -> dict[str, str]:
             "The presentation cannot be reached any more. Scan the code again."
         ),
         "lost": _("Connection lost, trying again…"),
+        "nickname": _("Nickname (optional)"),
+        "shown_to": _("Only the presenter sees it; it is forgotten with the room."),
+        "saved": _("Saved. Only the presenter sees it; it is forgotten with the room."),
+        "longest": str(MOST_LETTERS),
+        "save": _("Save"),
         "question": _("What do you see?"),
         "confidence": _("Confidence"),
         "send": _("Send"),

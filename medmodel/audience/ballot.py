@@ -1,8 +1,9 @@
 """Answers of a reading room's phones: one of each phone to each image, until the end.
 
 A phone answers with a token that this address gave it: its seat. Nothing of the person
-is asked for. Answers lie in memory alone, those of the image before are forgotten when
-the next one is asked about.
+is asked for; a nickname may be given, which the presenter alone is shown. All lies in
+memory alone, and answers to the image before are forgotten when the next one is asked
+about.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from medmodel.audience.nickname import cleaned_nickname
+from medmodel.audience.records import BallotRecords, QuestionRecord, SeatRecord
 from medmodel.evaluation.clinical.reading_room import PhoneAnswer
 
 MOST_SEATS = 400
@@ -25,6 +29,7 @@ LONGEST_BODY = 512
 """Bytes of what a phone sends."""
 
 _Token = Annotated[str, msgspec.Meta(max_length=64)]
+_Nickname = Annotated[str, msgspec.Meta(max_length=100)]
 _Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 _Request = TypeVar("_Request", bound=msgspec.Struct)
@@ -106,22 +111,51 @@ class VoteRequest(msgspec.Struct, forbid_unknown_fields=True):
     confidence: _Percent
 
 
-@dataclass
-class _Seat:
-    reader: int
-    answered: bool = False
+class NicknameRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What a phone would be called.
+
+    Args:
+        seat: The token.
+        nickname: As it was typed; "" for nothing any more.
+    """
+
+    seat: _Token
+    nickname: _Nickname
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A phone as the presenter sees it.
+
+    Args:
+        number: From 1, in the order in which they came.
+        nickname: "" for none.
+        answered: Whether it answered the present image.
+    """
+
+    number: int
+    nickname: str
+    answered: bool
 
 
 class BallotBox:
-    """Seats and answers; used by the server's own thread alone."""
+    """Seats and answers; used by the server's own thread alone.
 
-    def __init__(self) -> None:
+    Args:
+        records: Where they are kept for a process that may take this one's place, and
+            where those of the one before are taken up; None to keep none.
+    """
+
+    def __init__(self, records: BallotRecords | None = None) -> None:
         self.ballot: Ballot | None = None
-        self._seats: dict[str, _Seat] = {}
-        self._answers: dict[str, PhoneAnswer] = {}
-        self._readers = 0
-        self._asked = ("", 0)
-        self._began = 0.0
+        self._records = records
+        self._seats: dict[str, SeatRecord] = {}
+        self._places: dict[str, int] = {}
+        self._question = QuestionRecord("", 0, 0.0, 0)
+        if records is not None:
+            self._question = records.question() or self._question
+            for place, seat in records.seats():
+                self._seats[seat.token], self._places[seat.token] = seat, place
 
     @property
     def seats(self) -> int:
@@ -132,9 +166,10 @@ class BallotBox:
         """Asks about an image; None pauses, and the same image goes on where it was."""
         self.ballot = ballot
         if ballot is not None and self._asked != (ballot.reading, ballot.number):
-            self._asked = (ballot.reading, ballot.number)
-            self._answers = {}
-            self._began = time.monotonic()
+            self._question.reading = ballot.reading
+            self._question.number = ballot.number
+            self._question.began = time.monotonic()
+            self._keep_question()
 
     def take_seat(self, body: bytes) -> dict[str, Any]:
         """The seat of a phone with what it answered to the present image, as JSON.
@@ -145,15 +180,29 @@ class BallotBox:
         token = _read(body, SeatRequest).seat
         if token not in self._seats:
             token = self._new_seat()
-        answer = self._answers.get(token)
+        seat = self._seats[token]
+        answered = self._has_answered(seat)
         return {
             "seat": token,
-            "reader": self._seats[token].reader,
-            "reading": self._asked[0],
-            "number": self._asked[1],
-            "choice": None if answer is None else answer.choice,
-            "confidence": None if answer is None else answer.confidence,
+            "reader": seat.reader,
+            "nickname": seat.nickname,
+            "reading": self._question.reading,
+            "number": self._question.number,
+            "choice": seat.choice if answered else None,
+            "confidence": seat.confidence if answered else None,
         }
+
+    def take_nickname(self, body: bytes) -> dict[str, Any]:
+        """What a phone is called from now on, as JSON.
+
+        Raises:
+            Refused: The request is malformed, or comes from no seat.
+        """
+        request = _read(body, NicknameRequest)
+        seat = self._seat(request.seat)
+        seat.nickname = cleaned_nickname(request.nickname)
+        self._keep_seat(seat)
+        return {"nickname": seat.nickname}
 
     def vote(self, body: bytes) -> None:
         """Counts an answer, in place of the phone's former one.
@@ -162,9 +211,7 @@ class BallotBox:
             Refused: It is malformed, comes from no seat, or is not asked for now.
         """
         request, ballot = _read(body, VoteRequest), self.ballot
-        seat = self._seats.get(request.seat)
-        if seat is None:
-            raise Refused(403)
+        seat = self._seat(request.seat)
         if ballot is None or not ballot.open:
             raise Refused(409)
         if (request.reading, request.number) != (ballot.reading, ballot.number):
@@ -172,23 +219,45 @@ class BallotBox:
         if request.choice >= len(ballot.options) or request.confidence < ballot.least:
             raise Refused(400)
         seat.answered = True
-        seconds = time.monotonic() - self._began
-        self._answers[request.seat] = PhoneAnswer(
-            seat.reader, request.choice, request.confidence, round(seconds, 1)
-        )
+        seat.reading, seat.number = request.reading, request.number
+        seat.choice, seat.confidence = request.choice, request.confidence
+        seat.seconds = round(time.monotonic() - self._question.began, 1)
+        self._keep_seat(seat)
 
     def answers(self) -> list[PhoneAnswer]:
         """What was answered to the present image."""
-        return list(self._answers.values())
+        return [
+            PhoneAnswer(seat.reader, seat.choice, seat.confidence, seat.seconds)
+            for seat in self._seats.values()
+            if self._has_answered(seat)
+        ]
+
+    def readers(self) -> list[Reader]:
+        """The phones that take part, in the order in which they came."""
+        seats = sorted(self._seats.values(), key=lambda seat: seat.reader)
+        return [Reader(s.reader, s.nickname, self._has_answered(s)) for s in seats]
 
     def tally(self) -> list[int]:
         """Answers for each class of the present image; empty before the first."""
         if self.ballot is None:
             return []
         counts = [0] * len(self.ballot.options)
-        for answer in self._answers.values():
+        for answer in self.answers():
             counts[answer.choice] += 1
         return counts
+
+    @property
+    def _asked(self) -> tuple[str, int]:
+        return self._question.reading, self._question.number
+
+    def _has_answered(self, seat: SeatRecord) -> bool:
+        """Whether it answered the present image: 0 is the one before the first."""
+        return seat.number > 0 and (seat.reading, seat.number) == self._asked
+
+    def _seat(self, token: str) -> SeatRecord:
+        if token not in self._seats:
+            raise Refused(403)
+        return self._seats[token]
 
     def _new_seat(self) -> str:
         if len(self._seats) >= MOST_SEATS:
@@ -196,11 +265,23 @@ class BallotBox:
             idle = next((t for t, s in self._seats.items() if not s.answered), None)
             if idle is None:
                 raise Refused(503)
-            del self._seats[idle]
-        self._readers += 1
+            del self._seats[idle], self._places[idle]
+        self._question.readers += 1
+        self._keep_question()
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._seats[token] = _Seat(self._readers)
+        taken = set(self._places.values())
+        self._places[token] = next(place for place in count() if place not in taken)
+        self._seats[token] = SeatRecord(token, self._question.readers)
+        self._keep_seat(self._seats[token])
         return token
+
+    def _keep_question(self) -> None:
+        if self._records is not None:
+            self._records.write_question(self._question)
+
+    def _keep_seat(self, seat: SeatRecord) -> None:
+        if self._records is not None:
+            self._records.write_seat(self._places[seat.token], seat)
 
 
 def _read(body: bytes, kind: type[_Request]) -> _Request:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,31 +14,22 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from medmodel.audience.ballot import Ballot
+from medmodel.audience.ballot import Ballot, Reader
 from medmodel.audience.interfaces import EVERYWHERE, interfaces
+from medmodel.audience.process import AudienceError, AudienceProcess
 from medmodel.audience.slide import Slide
-from medmodel.core.children import Child
-from medmodel.core.environment import REPOSITORY
-from medmodel.core.errors import MedModelError, os_reason
-from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.core.messages import Message
 from medmodel.evaluation.clinical.reading_room import PhoneAnswer, ReadingRoom
-from medmodel.language import _, translate
+from medmodel.language import _
 
 PORT = 8600
 """The port that is offered first."""
 CODE_BYTES = 16
 """128 bits by chance: nobody guesses them."""
-ANSWER_SECONDS = 30.0
 LOOK_SECONDS = 5.0
 """Seconds between two looks whether the presenter is still there."""
 ABSENCE_SECONDS = 120.0
 """How long the presenter may be away, as at a lost connection, before it ends."""
-ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TZ")
-"""All that the process is told of this one's environment."""
-
-
-class AudienceError(MedModelError):
-    """The audience address cannot be opened, or is open no more."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +51,8 @@ class Attendance:
 
 class Room:
     """An open audience address.
+
+    It survives the death of its process, see `AudienceProcess`.
 
     Args:
         address: The network address to listen at; 0.0.0.0 for every one.
@@ -84,28 +76,20 @@ class Room:
         self.attendance = Attendance()
         self.reading: ReadingRoom | None = None
         self._proxy = proxy_url()
-        self._lock = threading.Lock()
         self._shown: dict[str, Any] | None = None
-        self._child: Child | None = _start()
-        answer = self._exchange(Message(self._opening(port)))
-        if "error" in answer:
-            self._end()
-            raise AudienceError(
-                _(
-                    "Port {port} of {address} cannot be opened: {reason}. Choose "
-                    "another port or address.",
-                    port=port,
-                    address=address,
-                    reason=translate(answer["error"]),
-                )
-            )
-        self.port = int(answer["port"])
+        self._restarts = self._wrong_codes = 0
+        self._process = AudienceProcess(self._opening(), port)
         threading.Thread(target=self._watch, name="audience", daemon=True).start()
 
     @property
     def open(self) -> bool:
         """Whether phones can reach it."""
-        return self._child is not None
+        return self._process.open
+
+    @property
+    def port(self) -> int:
+        """The port that it listens at."""
+        return self._process.port
 
     @property
     def link(self) -> str:
@@ -149,8 +133,17 @@ class Room:
         Raises:
             AudienceError: The address is open no more.
         """
-        answers = self._exchange(Message({"command": "answers"}))["answers"]
+        answers = self._process.ask(Message({"command": "answers"}))["answers"]
         return [PhoneAnswer(**answer) for answer in answers]
+
+    def readers(self) -> list[Reader]:
+        """The phones that take part in the reading, with their nicknames.
+
+        Raises:
+            AudienceError: The address is open no more.
+        """
+        readers = self._process.ask(Message({"command": "readers"}))["readers"]
+        return [Reader(**reader) for reader in readers]
 
     def look(self) -> Attendance:
         """Who is there now.
@@ -163,18 +156,16 @@ class Room:
     def close(self) -> None:
         """Ends the code; phones are told so."""
         with contextlib.suppress(AudienceError):
-            self._exchange(Message({"command": "end"}))
-        self._end()
+            self._process.ask(Message({"command": "end"}))
+        self._process.end()
 
-    def _opening(self, port: int) -> dict[str, Any]:
+    def _opening(self) -> dict[str, Any]:
         addresses = [self.address]
         if self.address == EVERYWHERE:
             addresses = [i.address for i in interfaces() if not i.everywhere]
         proxy = urlsplit(self._proxy) if self._proxy else None
         return {
-            "command": "open",
             "address": self.address,
-            "port": port,
             "code": self.code,
             "addresses": addresses,
             "proxy_hosts": _proxy_hosts(self._proxy),
@@ -182,37 +173,18 @@ class Room:
         }
 
     def _ask(self, message: Message) -> Attendance:
-        answer = self._exchange(message)
-        tally = tuple(answer.pop("tally"))
-        self.attendance = Attendance(**answer, tally=tally)
+        answer = self._process.ask(message)
+        if self._process.restarts > self._restarts:
+            # The one that died has taken its count along.
+            self._restarts = self._process.restarts
+            self._wrong_codes = self.attendance.wrong_codes
+        answer["tally"] = tuple(answer["tally"])
+        answer["wrong_codes"] += self._wrong_codes
+        self.attendance = Attendance(**answer)
         return self.attendance
 
-    def _exchange(self, message: Message) -> Any:
-        with self._lock:
-            if self._child is None:
-                raise AudienceError(_("The audience address is closed."))
-            try:
-                self._child.connection.settimeout(ANSWER_SECONDS)
-                send(self._child.connection, message)
-                return receive(self._child.connection, ANSWER_SECONDS).facts
-            except (EOFError, OSError, BrokenMessage) as error:
-                self._child.end()
-                self._child = None
-                raise AudienceError(
-                    _(
-                        "The audience address ended unexpectedly. Open it anew: phones "
-                        "then need the new link."
-                    )
-                ) from error
-
-    def _end(self) -> None:
-        with self._lock:
-            if self._child is not None:
-                self._child.end()
-                self._child = None
-
     def _watch(self) -> None:
-        """Closes the address once the presenter has gone."""
+        """Closes the address once the presenter has gone; until then it is served."""
         seen = time.monotonic()
         while self.open:
             time.sleep(LOOK_SECONDS)
@@ -221,6 +193,9 @@ class Room:
                 seen = now
             elif now - seen > ABSENCE_SECONDS:
                 self.close()
+            if self._process.dead:
+                with contextlib.suppress(AudienceError):  # told where it is opened
+                    self.look()
 
 
 def proxy_url() -> str:
@@ -257,20 +232,6 @@ def _proxy_hosts(url: str) -> list[str]:
     ports = {parts.port or usual, *([] if parts.port else [80])}
     # A name without a port is read as one of port 80: this server speaks plain HTTP.
     return [f"{parts.hostname}:{port}" for port in sorted(ports)]
-
-
-def _start() -> Child:
-    environment = {k: os.environ[k] for k in ENVIRONMENT if k in os.environ}
-    environment["PYTHONPATH"] = str(REPOSITORY)
-    try:
-        return Child([sys.executable, "-m", "medmodel.audience"], environment)
-    except OSError as error:
-        raise AudienceError(
-            _(
-                "The audience address cannot be opened: {reason}.",
-                reason=os_reason(error),
-            )
-        ) from error
 
 
 _current: Room | None = None

@@ -27,6 +27,7 @@ class Child:
         environment: All of its environment variables.
         stdout: File descriptor for what it prints; None: this process's own.
         stderr: The same for its errors.
+        lent: File descriptors that it gets, too, under the same numbers.
 
     Raises:
         OSError: The machine has no room for another process.
@@ -38,6 +39,7 @@ class Child:
         environment: Mapping[str, str],
         stdout: int | None = None,
         stderr: int | None = None,
+        lent: Sequence[int] = (),
     ) -> None:
         self.environment = environment
         self.idle_since = 0.0
@@ -49,7 +51,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *lent],
                 env=environment,
             )
             on_error.pop_all()

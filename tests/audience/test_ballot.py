@@ -182,3 +182,39 @@ def test_a_ballot_travels_as_json() -> None:
     facts = json.loads(json.dumps(BALLOT.facts()))
     assert facts["least"] == 34
     assert Ballot.of_facts(facts) == BALLOT
+
+
+def test_a_nickname_is_cleaned_and_stands_beside_the_number_alone(
+    box: BallotBox,
+) -> None:
+    one, two = seated(box), seated(box)
+    said = box.take_nickname(body(seat=one, nickname=" <i>An\u202ena</i>\n"))
+    assert said == {"nickname": "iAnna/i"}
+    box.vote(vote_of(two))
+    assert [(r.number, r.nickname, r.answered) for r in box.readers()] == [
+        (1, "iAnna/i", False),
+        (2, "", True),
+    ]
+    assert "Anna" not in str(box.answers()) and "Anna" not in str(box.tally())
+    assert box.take_seat(body(seat=one))["nickname"] == "iAnna/i"
+    assert box.take_nickname(body(seat=one, nickname="")) == {"nickname": ""}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (body(seat="nobody", nickname="x"), 403),
+        (body(nickname="x"), 400),
+        (body(seat="nobody"), 400),
+        (body(seat="nobody", nickname=7), 400),
+        (body(seat="nobody", nickname="x" * 101), 400),
+        (body(seat="nobody", nickname="x", more=1), 400),
+        (b"\xff", 400),
+    ],
+)
+def test_a_malformed_nickname_is_refused(
+    box: BallotBox, message: bytes, expected: int
+) -> None:
+    with pytest.raises(Refused) as refused:
+        box.take_nickname(message)
+    assert refused.value.status == expected

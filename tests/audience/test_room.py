@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import socket
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psutil
 import pytest
 
+from medmodel.audience import process
 from medmodel.audience import room as module
-from medmodel.audience.room import AudienceError, Room, close_room, current, open_room
+from medmodel.audience.ballot import Ballot, Reader
+from medmodel.audience.process import AudienceError
+from medmodel.audience.room import Room, close_room, current, open_room
 from medmodel.audience.slide import Image, Slide
 
 SLIDE = Slide("Data", "Nodules")
@@ -98,13 +105,13 @@ def test_the_same_slide_is_sent_once(room: Room) -> None:
 def test_its_process_knows_no_workspace_and_no_image(
     room: Room, workspace: Path
 ) -> None:
-    assert room._child is not None
-    process = psutil.Process(room._child.process.pid)
-    environment = process.environ()
+    assert room._process._child is not None
+    served = psutil.Process(room._process._child.process.pid)
+    environment = served.environ()
     assert not [name for name in environment if name.startswith("MEDMODEL")]
     assert str(workspace) not in str(environment)
-    assert not [f for f in process.open_files() if str(workspace) in f.path]
-    listening = [c for c in process.net_connections() if c.status == "LISTEN"]
+    assert not [f for f in served.open_files() if str(workspace) in f.path]
+    listening = [c for c in served.net_connections() if c.status == "LISTEN"]
     assert [(c.laddr.ip, c.laddr.port) for c in listening] == [(LOCAL, room.port)]
 
 
@@ -119,13 +126,132 @@ def test_an_address_of_another_machine_is_told(room: Room) -> None:
         Room("192.0.2.1", 0)
 
 
-def test_a_process_that_was_killed_is_noticed(room: Room) -> None:
-    assert room._child is not None
-    room._child.process.kill()
-    room._child.process.wait()
+def kill_process(room: Room) -> None:
+    child = room._process._child
+    assert child is not None
+    child.process.kill()
+    child.process.wait()
+
+
+def post(room: Room, path: str, **facts: object) -> dict[str, Any]:
+    request = urllib.request.Request(
+        room.link + path,
+        json.dumps(facts).encode(),
+        {"Content-Type": "application/json", "Origin": f"http://{LOCAL}:{room.port}"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        content = answer.read()
+    return dict(json.loads(content)) if content else {}
+
+
+def test_a_reading_goes_on_where_its_process_was_killed(room: Room) -> None:
+    ballot = Ballot("r", 1, ("normal", "pneumonia"))
+    room.publish(SLIDE, ballot=ballot)
+    one, two = post(room, "seat")["seat"], post(room, "seat")["seat"]
+    post(room, "nickname", seat=one, nickname="Anna")
+    vote = {"reading": "r", "number": 1, "choice": 1, "confidence": 80}
+    post(room, "vote", seat=one, **vote)
+    link, before = room.link, room.answers()
+    kill_process(room)
+    # Whoever asks next, finds another one in its place.
+    assert room.look().tally == (0, 1) and room.link == link
+    assert room.answers() == before
+    assert room.readers() == [Reader(1, "Anna", True), Reader(2, "", False)]
+    assert post(room, "seat", seat=one)["choice"] == 1
+    with urllib.request.urlopen(f"{link}events", timeout=30) as events:
+        assert events.readline() == b"event: slide\n"
+        assert b"Nodules" in events.readline()
+    post(room, "vote", seat=two, **{**vote, "choice": 0})
+    kill_process(room)
+    room.publish(SLIDE, ballot=replace(ballot, open=False))
+    assert [(a.reader, a.choice) for a in room.answers()] == [(1, 1), (2, 0)]
+    # A phone that comes now is the third.
+    assert post(room, "seat")["reader"] == 3
+    room.publish(SLIDE, ballot=replace(ballot, number=2))
+    kill_process(room)
+    assert room.answers() == [] and room.look().readers == 3
+
+
+def test_a_dead_process_is_replaced_though_nobody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
+    room = Room(LOCAL, 0)
+    try:
+        room.publish(SLIDE)
+        kill_process(room)
+        deadline = time.monotonic() + 30
+        while not room._process.restarts and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with urllib.request.urlopen(f"{room.link}events", timeout=30) as events:
+            assert events.readline() == b"event: slide\n"
+    finally:
+        room.close()
+
+
+def test_one_that_dies_again_and_again_is_given_up(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "MOST_RESTARTS", 1)
+    room._process._started = deque(maxlen=1)
+    kill_process(room)
+    room.look()
+    kill_process(room)
     with pytest.raises(AudienceError, match="ended unexpectedly"):
         room.publish(SLIDE)
     assert not room.open
+    with pytest.raises(AudienceError, match="closed"):
+        room.look()
+
+
+def test_where_its_port_was_taken_meanwhile_it_ends(room: Room) -> None:
+    child = room._process._child
+    assert child is not None
+    child.process.kill()
+    child.process.wait()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((LOCAL, room.port))
+        other.listen()
+        with pytest.raises(AudienceError, match="ended unexpectedly"):
+            room.look()
+    assert not room.open
+
+
+def test_wrong_codes_are_counted_across_processes(room: Room) -> None:
+    for _round in range(2):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"http://{LOCAL}:{room.port}/wrong/", timeout=30)
+        room.look()
+        kill_process(room)
+    assert room.look().wrong_codes == 2
+
+
+def test_a_room_that_ended_leaves_nothing(room: Room) -> None:
+    descriptor = room._process._records
+    assert descriptor is not None
+    assert "memfd:ballots" in str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    room.close()
+    assert room._process._records is None
+    with contextlib.suppress(OSError):  # another file may have its number by now
+        assert "memfd:ballots" not in str(
+            Path(f"/proc/self/fd/{descriptor}").readlink()
+        )
+
+
+def test_without_a_file_of_memory_the_link_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "memory_file", lambda: None)
+    room = Room(LOCAL, 0)
+    try:
+        room.publish(SLIDE, ballot=Ballot("r", 1, ("a", "b")))
+        post(room, "seat")
+        kill_process(room)
+        assert room.look().readers == 0
+        assert post(room, "seat")["reader"] == 1
+    finally:
+        room.close()
 
 
 def test_it_ends_when_the_presenter_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:

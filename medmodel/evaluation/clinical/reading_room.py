@@ -1,6 +1,7 @@
 """Reading room: an audience reads the same images together, before truth and model.
 
-Held in memory alone: it ends with the room, and nobody's name is part of it.
+Held in memory alone: it ends with the room, and nobody's name or nickname is part of
+it.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ def _without_room() -> Scene:
         ),
         state="empty",
         notes=(
-            _("No account, no name. Whoever has the link can see the images."),
+            _("No account; a nickname at most, which only the presenter sees."),
+            _("Whoever has the link can see the images."),
             _("Answers lie in memory alone and end with the room."),
         ),
     )
@@ -123,13 +124,14 @@ def _lobby(run: Run, room: Room) -> Scene:
         ngettext("{count} phone is there.", "{count} phones are there.", joined),
         notes=(
             _("{images} test images of {run}.", images=images, run=run.title),
-            _("No account, no name. Whoever has the link can see the images."),
+            _("No account; a nickname at most, which only the presenter sees."),
+            _("Whoever has the link can see the images."),
         ),
     )
     waiting = Slide(
         _("Reading room"),
         _("You take part"),
-        _("The first image will appear here. Nothing of you is asked for."),
+        _("The first image will appear here. You need give no name."),
     )
     ballot = Ballot("", 0, tuple(run_cache.split(run).classes), open=False)
     text = _("Begin with {images} images", images=images)

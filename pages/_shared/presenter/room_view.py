@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+import pandas as pd
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from medmodel.audience import room as rooms
 from medmodel.audience.interfaces import Interface, interfaces
-from medmodel.audience.room import AudienceError, Room
+from medmodel.audience.process import AudienceError
+from medmodel.audience.room import Room
 from medmodel.audience.slide import Slide
 from medmodel.core import audit
-from medmodel.language import _
+from medmodel.language import _, ngettext
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.presenter.qr_code import qr_svg
 from pages._shared.presenter.scene import PhoneScene
@@ -148,6 +151,7 @@ def _show_open(room: Room) -> None:
     with text:
         st.code(room.link, language=None, wrap_lines=True)
         _follow()
+        _show_readers()
         st.markdown(
             _(
                 "Images of the data set or of patients are shown on phones only "
@@ -182,6 +186,35 @@ def _follow() -> None:
         )
 
 
+@st.fragment(run_every=2)
+def _show_readers() -> None:
+    """Who takes part in the reading, for the presenter alone: no slide has it."""
+    room = room_of_session()
+    try:
+        readers = room.readers() if room is not None else []
+    except AudienceError:  # told above
+        readers = []
+    if not readers:
+        return
+    count = ngettext("{count} reader", "{count} readers", len(readers))
+    with st.expander(count, icon=":material/groups:"):
+        st.caption(
+            _("Nicknames are in no file and on no slide; they end with the room.")
+        )
+        answered = {True: _("yes"), False: _("no")}
+        show_table(
+            pd.DataFrame(
+                {
+                    _("Reader"): [reader.number for reader in readers],
+                    _("Nickname"): [reader.nickname for reader in readers],
+                    _("Answered"): [answered[reader.answered] for reader in readers],
+                }
+            ),
+            hide_index=True,
+            alt=_("Readers of this room"),
+        )
+
+
 def _close() -> None:
     rooms.close_room()
     st.session_state.pop(_ROOM, None)
@@ -207,8 +240,10 @@ def _explain() -> None:
             "machine must let the port through, from that network alone.\n* The "
             "link holds a code of 128 random bits. It ends when you close the "
             "address, two minutes after this page is gone, or with the "
-            "server.\n* Without TLS, others in the same network can read along "
-            "what phones are shown, and the code. A proxy with TLS in front "
+            "server. Where the process behind it dies, another one takes its place, "
+            "with the same link and answers.\n* Without TLS, others in the same "
+            "network can read along what phones are shown, and the code. A proxy with "
+            "TLS in front "
             "prevents that: let it pass on the requests to 127.0.0.1 and the "
             "port above, and name its address in MEDMODEL_AUDIENCE_URL; the "
             "link and the QR code are then the proxy's.\n* No address and no "

@@ -35,7 +35,8 @@ def show_reading_room(run: Run) -> None:
                 "**Reading room**: phones in the room scan a code and read test "
                 "images together: class and confidence, then truth and model are "
                 "revealed. At the end: readers, their majority and the model on the "
-                "same images. No account, no name; phones are shown the images."
+                "same images. No account; phones may give a nickname, which stands in "
+                "no file; phones are shown the images."
             ),
             help=meaning("reading room"),
         )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.audience import room as rooms
-from medmodel.audience.room import Attendance, AudienceError
+from medmodel.audience.ballot import Reader
+from medmodel.audience.process import AudienceError
+from medmodel.audience.room import Attendance
 from medmodel.audience.slide import Slide
 from medmodel.evaluation.clinical.reading_room import ReadingRoom
 from tests.pages.presenter.projector import (
@@ -38,6 +40,11 @@ class StandIn:
 
     def look(self) -> Attendance:
         return self.attendance
+
+    def readers(self) -> list[Reader]:
+        return self.seated
+
+    seated: ClassVar[list[Reader]] = []
 
     def close(self) -> None:
         self.open = False

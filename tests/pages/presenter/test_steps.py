@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medmodel.audience.room import AudienceError
+from medmodel.audience.process import AudienceError
 from medmodel.core.config import RECIPES
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore

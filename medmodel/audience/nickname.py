@@ -1,0 +1,33 @@
+"""Nicknames of phones in a reading room: what is left of whatever was typed."""
+
+from __future__ import annotations
+
+import unicodedata
+
+MOST_LETTERS = 24
+_MOST_MARKS = 2
+"""Accents on one letter: those of living scripts, no towers of them."""
+_MARKUP = frozenset("<>&")
+
+
+def cleaned_nickname(text: str) -> str:
+    """A name of one short line; "" where nothing is left.
+
+    Control characters, marks that turn the direction of text, characters that nobody
+    sees and those of markup are left out.
+
+    Args:
+        text: As it was typed.
+    """
+    letters: list[str] = []
+    marks = _MOST_MARKS  # none before the first letter
+    for letter in unicodedata.normalize("NFC", text):
+        category = unicodedata.category(letter)
+        if category[0] == "Z" or letter in "\t\n\r":
+            letter, category = " ", "Zs"
+        if category[0] == "C" or letter in _MARKUP:
+            continue
+        marks = marks + 1 if category[0] == "M" else 0
+        if marks <= _MOST_MARKS:
+            letters.append(letter)
+    return " ".join("".join(letters).split())[:MOST_LETTERS].rstrip()
