@@ -65,14 +65,16 @@ class Cohort:
         test: It is tested on these; none of them is among the others.
         without_outcome: Images of which the table says nothing.
         in_both: Patients with images in both parts, who are left out of the test.
-        known: Whether patients are known; else each file counts as one.
+        unknown: Images whose patient is not known: each file counts as one.
+        without_image: Patients or files of the table that no image belongs to.
     """
 
     development: Patients
     test: Patients
     without_outcome: int
     in_both: int
-    known: bool = True
+    unknown: int = 0
+    without_image: int = 0
 
 
 def score_images(predictions: pd.DataFrame, position: int) -> Images:
@@ -143,8 +145,7 @@ def build_cohort(images: Images, outcomes: Mapping[str, Outcome]) -> Cohort:
                 "must name patients as the data set does, or files."
             )
         )
-    known = all(images.patients[at] for at in named)
-    keys = {at: images.patients[at] if known else units[at] for at in named}
+    keys = {at: images.patients[at] or units[at] for at in named}
     by_key: dict[str, Outcome] = {}
     for at, key in keys.items():
         outcome = outcomes[units[at]]
@@ -161,7 +162,13 @@ def build_cohort(images: Images, outcomes: Mapping[str, Outcome]) -> Cohort:
             lambda at: images.tested[at] and keys[at] not in both,
         )
     ]
-    return Cohort(parts[0], parts[1], len(units) - len(named), len(both), known)
+    return Cohort(
+        *parts,
+        without_outcome=len(units) - len(named),
+        in_both=len(both),
+        unknown=sum(not images.patients[at] for at in named),
+        without_image=len(outcomes.keys() - set(units)),
+    )
 
 
 def _patients(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,8 +34,15 @@ _EVENT = (
     ),
     *("progression", "relapse", "recurrence", "outcome", "osevent", "e"),
 )
-_YES = {"1", "1.0", "true", "yes", "y", "dead", "died", "deceased", "event"}
-_NO = {"0", "0.0", "false", "no", "n", "alive", "living", "censored"}
+_YES = {
+    *("true", "t", "yes", "y", "dead", "died", "deceased", "death", "event"),
+    *("是", "有", "死亡", "已死亡", "事件"),
+}
+_NO = {
+    *("false", "f", "no", "n", "alive", "living", "censored", "none", "no event"),
+    *("否", "无", "存活", "生存", "删失"),
+}
+_DATE = re.compile(r"(?:\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2})[-/.]\d{1,4}(?:\D.*)?")
 _MISSING = {"", "na", "n/a", "nan", "null", "-", "?", "unknown"}
 
 
@@ -109,7 +118,7 @@ def read_outcomes(content: bytes, name: str) -> OutcomeTable:
     header = lines[0]
     width = len(header)
     rows = [(line + [""] * width)[:width] for line in lines[1:]]
-    if separator == ";":  # where a comma is the decimal point
+    if separator != ",":  # where a comma may be the decimal point
         rows = [[_with_point(value) for value in row] for row in rows]
     return OutcomeTable(header, rows)
 
@@ -134,7 +143,8 @@ def _no_table(name: str) -> DataError:
 
 def _with_point(value: str) -> str:
     whole, comma, part = value.partition(",")
-    number = comma and whole.lstrip("-").isdigit() and part.isdigit()
+    digits = whole.strip().lstrip("-").isdigit() and part.strip().isdigit()
+    number = comma and digits
     return f"{whole}.{part}" if number else value
 
 
@@ -158,7 +168,8 @@ def outcomes_by_unit(
         columns: Of its header.
 
     Returns:
-        Unit -> outcome, and the units that are left out as time or event is missing.
+        Unit -> outcome, and the units of lines that are left out as the unit ("" then),
+        the time or the event is missing.
 
     Raises:
         DataError: A value is none, or a unit has two outcomes.
@@ -171,6 +182,7 @@ def outcomes_by_unit(
     for number, row in enumerate(table.rows, 1):
         unit, time, event = (row[at] for at in places)
         if unit.casefold() in _MISSING:
+            missing.append("")
             continue
         if time.casefold() in _MISSING or event.casefold() in _MISSING:
             missing.append(unit)
@@ -188,10 +200,17 @@ def outcomes_by_unit(
 
 
 def _time(text: str, number: int, columns: OutcomeColumns) -> float:
-    try:
-        time = float(text)
-    except ValueError:
-        time = math.nan
+    time = _number(text)
+    if _DATE.fullmatch(text.strip()):
+        raise DataError(
+            _(
+                "The {column} of row {number} is {value!r}, which is a date: a time is "
+                "how long after the image the event happened, in days for instance.",
+                column=columns.time,
+                number=number,
+                value=text[:40],
+            )
+        )
     if not 0 < time < math.inf:
         raise DataError(
             _(
@@ -205,19 +224,28 @@ def _time(text: str, number: int, columns: OutcomeColumns) -> float:
     return time
 
 
-def _event(text: str, number: int, columns: OutcomeColumns) -> bool:
-    value = text.casefold()
-    if value not in _YES | _NO:
+def _event(text: str, row: int, columns: OutcomeColumns) -> bool:
+    value = text.strip().casefold()
+    number = _number(value)
+    if value not in _YES | _NO and number not in (0, 1):
         raise DataError(
             _(
                 "The {column} of row {number} is {value!r}: write 1 where the event "
                 "happened, 0 where it did not.",
                 column=columns.event,
-                number=number,
+                number=row,
                 value=text[:40],
             )
         )
-    return value in _YES
+    return value in _YES or number == 1
+
+
+def _number(text: str) -> float:
+    """A number; not-a-number for any other text."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def match_outcomes(
@@ -226,7 +254,8 @@ def match_outcomes(
     """Which unit of a table each image belongs to; "" where it names none.
 
     A patient is named as the data set names it; of DICOM headers, whose patients are
-    kept as pseudonyms only, as the header does. A file by its path or its name.
+    kept as pseudonyms only, as the header does. A file by its path, or by its name
+    where no other image has the same.
 
     Args:
         outcomes: As from `outcomes_by_unit`.
@@ -240,10 +269,13 @@ def match_outcomes(
         name = unit.replace("\\", "/").rpartition("/")[2]
         # A name that two files have says nothing of either.
         short[name] = "" if name in short else unit
+    names = [path.rpartition("/")[2] for path in paths]
+    stems = [name.rpartition(".")[0] for name in names]
+    of_name, of_stem = Counter(names), Counter(stems)
     return [
         named.get(patient)
         or named.get(path)
-        or short.get(path.rpartition("/")[2], "")
-        or short.get(path.rpartition("/")[2].rpartition(".")[0], "")
-        for path, patient in zip(paths, patients, strict=True)
+        or (short.get(name, "") if of_name[name] == 1 else "")
+        or (short.get(stem, "") if of_stem[stem] == 1 else "")
+        for path, patient, name, stem in zip(paths, patients, names, stems, strict=True)
     ]

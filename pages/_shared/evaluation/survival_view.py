@@ -268,8 +268,22 @@ def basis_sentences(result: SurvivalResult, missing: int) -> list[str]:
             tested_events=strength.events,
         )
     ]
-    if not cohort.known:
-        sentences.append(_("Patients are not known: each file counts as one."))
+    if cohort.unknown:
+        sentences.append(
+            ngettext(
+                "Of {count:,} image the patient is not known: it counts as one.",
+                "Of {count:,} images the patient is not known: each counts as one.",
+                cohort.unknown,
+            )
+        )
+    if cohort.without_image:
+        sentences.append(
+            ngettext(
+                "{count:,} patient or file of the table has no image here.",
+                "{count:,} patients or files of the table have no image here.",
+                cohort.without_image,
+            )
+        )
     if cohort.without_outcome:
         sentences.append(
             ngettext(
@@ -291,8 +305,8 @@ def basis_sentences(result: SurvivalResult, missing: int) -> list[str]:
     if missing:
         sentences.append(
             ngettext(
-                "{count:,} line lacks time or event.",
-                "{count:,} lines lack time or event.",
+                "{count:,} line lacks patient, time or event.",
+                "{count:,} lines lack patient, time or event.",
                 missing,
             )
         )
@@ -328,11 +342,12 @@ def log_rank_sentence(p_value: float) -> str:
 def _show_calibration(run: Run, result: SurvivalResult) -> None:
     known, tested = result.cohort.development, result.cohort.test
     longest = float(min(known.time.max(), tested.time.max()))
+    usual = float(np.median(known.time[known.event]))
     at = st.number_input(
         _("Calibration at time"),
-        min_value=longest * 1e-3,
+        min_value=min(usual, longest) * 1e-3,
         max_value=longest,
-        value=float(np.median(known.time[known.event])),
+        value=min(usual, longest),
         key=f"survival-time-{run.id}",
         help=_("In the unit of the table."),
         width=240,

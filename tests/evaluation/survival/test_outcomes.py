@@ -64,7 +64,7 @@ def test_missing_values_leave_a_patient_out() -> None:
     read, missing = outcomes(
         ("a", "1", "yes"), ("b", "", "1"), ("c", "2", "NA"), ("", "1", "1")
     )
-    assert list(read) == ["a"] and missing == ["b", "c"]
+    assert list(read) == ["a"] and missing == ["b", "c", ""]
 
 
 @pytest.mark.parametrize("time", ["0", "-1", "soon", "inf", "nan()", "1,5"])
@@ -73,7 +73,37 @@ def test_a_time_is_a_number_above_0(time: str) -> None:
         outcomes(("a", time, "1"))
 
 
-@pytest.mark.parametrize("event", ["2", "maybe", "0.5"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("2021-03-04", "2021/3/4", "04.03.2021", "3/4/21", "2021-03-04 10:30:00"),
+        *("2021-03-04T00:00:00Z", " 4-3-2021 "),
+    ],
+)
+def test_a_date_is_no_time(time: str) -> None:
+    with pytest.raises(DataError, match="which is a date: a time is how long after"):
+        outcomes(("a", time, "1"))
+
+
+@pytest.mark.parametrize("time", ["12.5", "1.5e3", " 7 ", "0.001", "20210304"])
+def test_a_number_is_no_date(time: str) -> None:
+    assert outcomes(("a", time, "1"))[0]["a"].time == float(time)
+
+
+@pytest.mark.parametrize(
+    ("text", "happened"),
+    [
+        *((t, True) for t in ("1", "1.0", "1.00", "TRUE", "Yes", "Dead", " y ", "是")),
+        *((t, True) for t in ("deceased", "Death", "死亡", "T", "01")),
+        *((t, False) for t in ("0", "0.0", "-0", "False", "no", "ALIVE", "否", "F")),
+        *((t, False) for t in ("censored", "Living", "存活", "0.00")),
+    ],
+)
+def test_words_of_events(text: str, happened: bool) -> None:
+    assert outcomes(("a", "1", text))[0]["a"].event is happened
+
+
+@pytest.mark.parametrize("event", ["2", "maybe", "0.5", "nan()", "inf", "-1"])
 def test_an_event_happened_or_not(event: str) -> None:
     with pytest.raises(DataError, match="event of row 1 is .*write 1"):
         outcomes(("a", "1", event))
@@ -93,3 +123,22 @@ def test_who_is_meant() -> None:
         *("p1", "p1", "x/a.png", "b", ""),
         "",
     ]
+
+
+def test_a_name_that_two_images_have_says_nothing_of_either() -> None:
+    known = dict.fromkeys(["1.png", "2", "b/3.png"], Outcome(1, True))
+    paths = ["a/1.png", "b/1.png", "a/2.png", "b/2.jpg", "a/3.png", "b/3.png"]
+    matched = match_outcomes(known, paths, [""] * 6)
+    # A whole path says which one is meant.
+    assert matched == ["", "", "", "", "", "b/3.png"]
+    assert match_outcomes(known, paths[:1] + paths[2:3], ["", ""]) == ["1.png", "2"]
+
+
+def test_a_comma_is_a_decimal_point_where_it_separates_nothing() -> None:
+    for separator in (";", "\t", "|"):
+        lines = ["patient,time,event", "a,12:5,1"]
+        text = "\n".join(lines).replace(",", separator).replace(":", ",")
+        read, _missing = outcomes_by_unit(
+            read_outcomes(text.encode(), "t.csv"), COLUMNS
+        )
+        assert read == {"a": Outcome(12.5, True)}, separator
