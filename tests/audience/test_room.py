@@ -220,6 +220,7 @@ def test_where_its_port_was_taken_meanwhile_it_ends(room: Room) -> None:
 
 def test_wrong_codes_are_counted_across_processes(room: Room) -> None:
     for _round in range(2):
+        room.look()
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"http://{LOCAL}:{room.port}/wrong/", timeout=30)
         room.look()

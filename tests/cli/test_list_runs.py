@@ -18,7 +18,8 @@ def test_without_runs(
 ) -> None:
     said = invoke("list").stdout
     assert f"No run in {workspace}." in said and "medmodel train FOLDER" in said
-    assert json_of("list") == {"total": 0, "runs": [], "damaged": []}
+    nothing = {"total": 0, "runs": [], "total_batches": 0, "batches": []}
+    assert json_of("list") == {**nothing, "damaged": []}
 
 
 def test_a_finished_run(

@@ -96,7 +96,8 @@ def test_its_place_in_the_queue(batch: Run, model: Run, class_folders: Path) -> 
 
 def test_it_stands_in_the_queue_of_runs(batch: Run, model: Run) -> None:
     app = open_page("models/runs.py")
-    assert "1 · good one, images of easy" in labels(app)
+    links = [link.proto.label for link in app.get("page_link")]
+    assert "1 · good one, images of easy" in links
     press(app, "Cancel")
     assert batch.status.state is RunStatus.STOPPED
     assert "in the queue" not in said(app) and "Cancel" not in labels(app)

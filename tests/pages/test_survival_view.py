@@ -19,7 +19,9 @@ from medmodel.reports.survival_figures import (
     kaplan_meier_figure,
     survival_calibration_figure,
 )
+from medmodel.runs.tables import read_predictions
 from pages._shared.evaluation import survival_view as view
+from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import said, show_part
 
@@ -56,9 +58,10 @@ def test_result_is_of_the_test_patients(result: view.SurvivalResult) -> None:
     ]
     drawing = kaplan_meier_figure(result.curves, result.titles)
     assert len(drawing.data) == 6 and drawing.data[1].y[0] == 1
-    assert "each file counts" not in " ".join(view.basis_sentences(result, 0))
+    assert "counts as one" not in " ".join(view.basis_sentences(result, 0))
     assert "tested on 30" in view.basis_sentences(result, 2)[0]
-    assert view.basis_sentences(result, 2)[-1] == "2 lines lack time or event."
+    said_last = view.basis_sentences(result, 2)[-1]
+    assert said_last == "2 lines lack patient, time or event."
 
 
 @pytest.mark.parametrize(
@@ -124,3 +127,30 @@ def test_a_table_is_read_and_asked_about(class_folders: Path) -> None:
     assert "a Cox model needs 10 events at least" in text or "Concordance" in text
     app.get("button_group")[0].set_value("features").run()
     assert "frozen features of these images are not there" in app.info[0].value
+
+
+def test_who_is_known_and_who_has_no_image(outcomes: dict[str, Outcome]) -> None:
+    files = [f"p{n}" for n in range(PATIENTS)]
+    names = ["", *files[1:-1]]
+    numbers = np.random.default_rng(1).normal(0, 1, (PATIENTS - 1, 1))
+    tested = np.arange(PATIENTS - 1) % 2 == 0
+    result = view.survival_result(Images(files[:-1], names, tested, numbers), outcomes)
+    sentences = view.basis_sentences(result, 0)
+    assert "Of 1 image the patient is not known: it counts as one." in sentences
+    assert "1 patient or file of the table has no image here." in sentences
+
+
+def test_test_patients_who_were_followed_shortly(tmp_path: Path) -> None:
+    """The usual time, half of the events, lies beyond: it is not offered."""
+    folder = draw_class_folders(tmp_path / "data" / "many", images_per_class=24)
+    run = write_finished_run(folder, "good", patients=48)
+    app = show_part(lambda: view.show_survival(run))
+    table = read_predictions(run)
+    parts = dict(zip(table["patient"], table["split"], strict=True))
+    lines = [
+        f"{patient},{100 + n if part == 'val' else 1 + n / 100},1"
+        for n, (patient, part) in enumerate(parts.items())
+    ]
+    content = "\n".join(["patient,time,event", *lines]).encode()
+    app.file_uploader[0].set_value(("o.csv", content, "text/csv")).run()
+    assert not app.exception and "Concordance" in said(app), said(app)

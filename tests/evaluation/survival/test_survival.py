@@ -159,10 +159,25 @@ def test_each_patient_counts_once_and_in_one_part() -> None:
     )
     assert cohort.development.numbers.tolist() == [[2.0]]
     assert cohort.test.numbers.tolist() == [[5.0]]
-    assert (cohort.without_outcome, cohort.in_both) == (1, 1) and cohort.known
+    assert (cohort.without_outcome, cohort.in_both) == (1, 1)
+    assert (cohort.unknown, cohort.without_image) == (0, 1)
     named = {"1": Outcome(1.0, True), "2": Outcome(2.0, True)}
     files = build_cohort(images(("1", "", False, 0.0), ("2", "", True, 0.0)), named)
-    assert not files.known
+    assert (files.unknown, files.without_image) == (2, 0)
+
+
+def test_where_some_patients_are_known_none_is_in_both_parts() -> None:
+    # Named by files: two of them are one patient's.
+    named = {name: Outcome(1.0, True) for name in ("1", "2", "3", "4")}
+    cohort = build_cohort(
+        images(
+            *(("1", "a", False, 1.0), ("2", "a", True, 3.0)),
+            *(("3", "", True, 5.0), ("4", "", False, 9.0)),
+        ),
+        named,
+    )
+    assert cohort.test.numbers.tolist() == [[5.0]]
+    assert (cohort.in_both, cohort.unknown) == (1, 2)
 
 
 def test_cohorts_that_are_none() -> None:
