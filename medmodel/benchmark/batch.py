@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import psutil
 
 from medmodel.batch import table
-from medmodel.batch.decoding import decoded_blocks
+from medmodel.batch.decoding import BLOCK, decoded_blocks
 from medmodel.batch.images import BatchImage, list_images
 from medmodel.benchmark import Measurement, at_least, at_most
+from medmodel.benchmark.pairs import PAIRS, PairedRatio
 from medmodel.benchmark.servers import temporary_workspace
 from medmodel.benchmark.time_left import watched
 from medmodel.core.config import config_for
@@ -27,15 +30,54 @@ IMAGES = int(os.environ.get("MEDMODEL_BATCH_IMAGES", "10000"))
 _BARE = 512
 _FIRST = 1000
 """Images after which memory is measured first: by then everything is loaded."""
+_CALM = 2.0
+"""Seconds in which the block that is decoded ahead is finished before the model is
+measured alone."""
 
-Look = tuple[int, float, int]
-"""(finished images, seconds, bytes of this process and its children)."""
+
+@dataclass
+class Turns:
+    """Looks at a batch after each of its blocks; now and then the model is asked alone.
+
+    The block behind such a pause was decoded during it, but while it is answered the
+    next one is decoded: each block is measured with the decoding of one.
+
+    Args:
+        alone: Measures images/s of the model alone.
+        total: Images of the batch.
+        with_batch: Images/s of the stretches between pauses.
+        bare: Images/s of the model alone, at the pause behind each.
+        memory: (finished images, bytes of this process and its children).
+    """
+
+    alone: Callable[[], float]
+    total: int
+    with_batch: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+    memory: list[tuple[int, int]] = field(default_factory=list)
+    _began: tuple[int, float] | None = None
+
+    def look(self, phase: str, done: int, total: int) -> None:
+        """To be told the batch's progress."""
+        self.memory.append((done, _memory()))
+        if self._began is None:
+            # The first blocks compile, and nothing was decoded ahead of them.
+            if done >= 2 * BLOCK:
+                self._began = done, time.perf_counter()
+            return
+        due = (self.total - 2 * BLOCK) // (PAIRS + 1)
+        if done - self._began[0] >= max(due, BLOCK) and done < total:
+            seconds = time.perf_counter() - self._began[1]
+            self.with_batch.append((done - self._began[0]) / seconds)
+            time.sleep(_CALM)
+            self.bare.append(self.alone())
+            self._began = done, time.perf_counter()
 
 
 def batch() -> list[Measurement]:
     """Images/s of a batch / of the model alone; memory at the end / at the first look.
 
-    All in one process, the model alone once before and once after.
+    In one process, in turns.
     """
     with temporary_workspace():
         sample = ensure_sample_dataset()
@@ -45,25 +87,21 @@ def batch() -> list[Measurement]:
         images = list_images(folder, model.model_facts.class_names)
         pixels = _pixels(model, folder, images[:_BARE])
         loaded = prediction.load(model)
-        before = _bare_speed(loaded, pixels)
-        looks = _looks(model, folder, images)
-        after = _bare_speed(loaded, pixels)
-    first = next(look for look in looks if look[0] >= min(_FIRST, IMAGES // 4))
-    last = looks[-1]
-    speed = (last[0] - first[0]) / (last[1] - first[1])
-    bare = (before + after) / 2
-    note = (
-        f"{IMAGES:,} images: {speed:.0f} / {bare:.0f} images/s ({before:.0f} before, "
-        f"{after:.0f} after)"
-    )
-    largest = max(look[2] for look in looks if look[0] >= first[0])
+        prediction.predict(loaded, pixels[:64])
+        turns = Turns(lambda: _bare_speed(loaded, pixels), IMAGES)
+        path = folder.parent / table.FILE
+        batch_prediction.predict_images(model, folder, images, path, Job(turns.look))
+    speed = PairedRatio(turns.with_batch, turns.bare)
+    first = next(m for m in turns.memory if m[0] >= min(_FIRST, IMAGES // 4))
+    largest = max(m[1] for m in turns.memory if m[0] >= first[0])
     memory = (
-        f"{largest / 2**20:.0f} MiB at most, {first[2] / 2**20:.0f} MiB at image "
+        f"{largest / 2**20:.0f} MiB at most, {first[1] / 2**20:.0f} MiB at image "
         f"{first[0]:,}, of {IMAGES:,}"
     )
+    note = f"{IMAGES:,} images, {speed.note('images/s')}"
     return [
-        at_least("batch", speed / bare, 0.8, note=note),
-        at_most("batch_memory", largest / first[2], 1.1, note=memory),
+        at_least("batch", speed.median, 0.8, note=note),
+        at_most("batch_memory", largest / first[1], 1.1, note=memory),
     ]
 
 
@@ -84,22 +122,9 @@ def _pixels(model: Run, folder: Path, images: list[BatchImage]) -> np.ndarray:
 
 
 def _bare_speed(loaded: prediction.LoadedModel, pixels: np.ndarray) -> float:
-    prediction.predict(loaded, pixels[:64])
-    started = time.perf_counter()
-    for _round in range(2):
-        prediction.predict(loaded, pixels)
-    return 2 * len(pixels) / (time.perf_counter() - started)
-
-
-def _looks(model: Run, folder: Path, images: list[BatchImage]) -> list[Look]:
-    looks: list[Look] = []
-
-    def look(phase: str, done: int, total: int) -> None:
-        looks.append((done, time.perf_counter(), _memory()))
-
-    path = folder.parent / table.FILE
-    batch_prediction.predict_images(model, folder, images, path, Job(look))
-    return looks
+    began = time.perf_counter()
+    prediction.predict(loaded, pixels)
+    return len(pixels) / (time.perf_counter() - began)
 
 
 def _memory() -> int:

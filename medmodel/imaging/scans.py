@@ -50,6 +50,25 @@ class HeaderRow:
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """How a DICOM image was taken.
+
+    Args:
+        day: When; None where its header does not say.
+        patient_id: Pseudonym of the patient's number; "" where it has none.
+        patient_name: Likewise of the name.
+        born: Likewise of the date of birth.
+        scanner: Maker, model and serial number; "" where it does not say.
+    """
+
+    day: date | None = None
+    patient_id: str = ""
+    patient_name: str = ""
+    born: str = ""
+    scanner: str = ""
+
+
+@dataclass(frozen=True)
 class Deidentified:
     """A copy of a DICOM file without whom it shows.
 
@@ -196,10 +215,10 @@ def header_rows(
     return [HeaderRow(*row) for row in answer["rows"]]
 
 
-def acquisition_date(source: bytes | Path, name: str = "") -> date | None:
-    """When a DICOM image was taken; None where its header does not say.
+def read_provenance(source: bytes | Path, name: str = "") -> Provenance:
+    """When, of whom and with which scanner a DICOM image was taken.
 
-    A date of a patient: to be called only where the user asks for it.
+    The date is a patient's: to be shown only where the user asks for it.
 
     Args:
         source: The file.
@@ -208,8 +227,14 @@ def acquisition_date(source: bytes | Path, name: str = "") -> date | None:
     Raises:
         ImageError: It is no DICOM file, or its header is damaged.
     """
-    answer = _ask_dicom("medmodel.imaging.dicom.acquisition_date:read", source, name)
-    return date.fromisoformat(answer["date"]) if answer["date"] else None
+    answer = _ask_dicom("medmodel.imaging.dicom.provenance:read", source, name)
+    return Provenance(
+        day=date.fromisoformat(answer["date"]) if answer["date"] else None,
+        patient_id=patient_pseudonym(answer["patient_id"]),
+        patient_name=patient_pseudonym(answer["patient_name"]),
+        born=patient_pseudonym(answer["born"]),
+        scanner=answer["scanner"],
+    )
 
 
 def acquisition(source: bytes | Path, name: str = "") -> dict[str, str]:

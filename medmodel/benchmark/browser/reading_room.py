@@ -23,11 +23,14 @@ from medmodel.benchmark.servers import (
     temporary_workspace,
 )
 from medmodel.core.config import config_for
+from medmodel.core.errors import DataError
 from medmodel.data.synthetic import ensure_sample_dataset
 
 PHONES = 200
 IMAGES = 3
 """Images that are answered, one after the other."""
+SEATED = 60.0
+"""Seconds within which every phone must have its seat."""
 SPREAD = 10.0
 """Seconds within which all phones answer: people do not press in the same instant."""
 
@@ -125,8 +128,7 @@ def room_200() -> list[Measurement]:
             page = chromium.new_page(viewport=PROJECTOR)
             phones = Phones(_open_room(page, server.url, run.id))
             threading.Thread(target=phones.follow, daemon=True).start()
-            while phones.ready < PHONES:
-                page.wait_for_timeout(100)
+            _await_phones(page, phones)
             delays = _read(page, phones)
     shown, due = len(delays), PHONES * IMAGES
     note = (
@@ -136,6 +138,19 @@ def room_200() -> list[Measurement]:
     )
     value = percentile(delays, 0.95) if shown == due else float("inf")
     return [at_most("room_200", value, 0.5, "s", note)]
+
+
+def _await_phones(page: Any, phones: Phones) -> None:
+    """Waits until every phone has its seat.
+
+    Raises:
+        DataError: Some have none within `SEATED`.
+    """
+    deadline = time.monotonic() + SEATED
+    while phones.ready < PHONES:
+        if time.monotonic() > deadline:
+            raise DataError(f"{phones.ready} of {PHONES} phones have a seat.")
+        page.wait_for_timeout(100)
 
 
 def _open_room(page: Any, url: str, run: str) -> str:

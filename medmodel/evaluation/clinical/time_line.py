@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -83,6 +83,29 @@ def date_in_name(name: str, pattern: re.Pattern[str]) -> date | None:
         if _EARLIEST <= day.year <= _LATEST:
             return day
     return None
+
+
+def by_patient(keys: Sequence[Mapping[str, str]]) -> list[list[int]]:
+    """Positions of the images of each patient, as far as headers tell them apart.
+
+    One group where nothing says that they are of different ones. Names are spelt in
+    many ways: they count only where no image has a number.
+
+    Args:
+        keys: Of each image, `patient_id`, `patient_name` and `born`, each "" where it
+            is not known.
+    """
+    numbered = any(key["patient_id"] for key in keys)
+    names = ("patient_id", "born") if numbered else ("patient_name", "born")
+    for name in names:
+        values = [key[name] for key in keys]
+        if len(set(values) - {""}) > 1:
+            return [
+                [at for at, other in enumerate(values) if other == value]
+                for value in dict.fromkeys(values)
+                if value
+            ]
+    return [list(range(len(keys)))]
 
 
 def size_visits(

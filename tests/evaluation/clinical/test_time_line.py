@@ -11,6 +11,7 @@ from medmodel.core.errors import DataError
 from medmodel.evaluation.clinical.time_line import (
     USUAL_PATTERN,
     Reading,
+    by_patient,
     compile_pattern,
     date_in_name,
     is_within_error,
@@ -77,3 +78,27 @@ def test_changes_within_the_error_of_measuring() -> None:
     assert not is_within_error(first, Reading(0.71, 0.31, 0.72))
     assert not is_within_error(Reading(0.2, 0.0, 0.2), Reading(0.4, 0.4, 1.0))
     assert is_within_error(first, first)
+
+
+def key(patient_id: str = "", patient_name: str = "", born: str = "") -> dict[str, str]:
+    return {"patient_id": patient_id, "patient_name": patient_name, "born": born}
+
+
+@pytest.mark.parametrize(
+    ("keys", "groups"),
+    [
+        ([key("a"), key("a")], [[0, 1]]),
+        ([key("a"), key("b"), key("a")], [[0, 2], [1]]),
+        # Who has no number may be anybody.
+        ([key("a"), key(), key("b")], [[0], [2]]),
+        ([key(), key()], [[0, 1]]),
+        # The same number at two hospitals.
+        ([key("a", born="1"), key("a", born="2")], [[0], [1]]),
+        # Names are spelt in many ways; without any number they are all there is.
+        ([key("a", "doe^j"), key("a", "doe^jane")], [[0, 1]]),
+        ([key("a", "doe^j"), key("", "doe^jane")], [[0, 1]]),
+        ([key("", "x"), key("", "y")], [[0], [1]]),
+    ],
+)
+def test_images_by_patient(keys: list[dict[str, str]], groups: list[list[int]]) -> None:
+    assert by_patient(keys) == groups
