@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MOST_LETTERS = 24
 _MOST_MARKS = 2
 """Accents on one letter: those of living scripts, no towers of them."""
+_TAG = re.compile(r"<[^<>]*>")
 _MARKUP = frozenset("<>&")
 
 
@@ -21,7 +23,7 @@ def cleaned_nickname(text: str) -> str:
     """
     letters: list[str] = []
     marks = _MOST_MARKS  # none before the first letter
-    for letter in unicodedata.normalize("NFC", text):
+    for letter in unicodedata.normalize("NFC", _TAG.sub("", text)):
         category = unicodedata.category(letter)
         if category[0] == "Z" or letter in "\t\n\r":
             letter, category = " ", "Zs"

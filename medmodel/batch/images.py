@@ -39,8 +39,9 @@ def list_images(
     """The images of a folder in the order of their paths, or of a table in its order.
 
     Files whose names say that they are something else (tables, texts, archives), hidden
-    ones and masks of segmentation are left out. A class is known where a file lies in a
-    folder that is called like a class, or where the table says it.
+    ones and masks of segmentation are left out, except where a table names them. A
+    class is known where a file lies in a folder that is called like a class, or where
+    the table says it.
 
     Args:
         folder: The folder.
@@ -51,10 +52,13 @@ def list_images(
         DataError: The folder holds no image, or the table names none, cannot be read,
             or is none.
     """
-    paths = [p for p in list_folder(folder).paths if not is_no_image(Path(p).name)]
+    listing = list_folder(folder)
     if table:
-        images = _named_in(folder, table, paths, classes)
+        # Whatever it names is tried: who reads it says why it is no image.
+        everything = ["/".join(parts) for parts in listing.stats]
+        images = _named_in(folder, table, everything, classes)
     else:
+        paths = [p for p in listing.paths if not is_no_image(Path(p).name)]
         images = [
             BatchImage(samples.join(path), _class_folder(path, classes))
             for path in sorted(paths)

@@ -87,3 +87,13 @@ def test_a_table_that_names_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("file,label\n")
     with pytest.raises(DataError, match=r"list.csv names no file"):
         list_images(tmp_path, CLASSES, "list.csv")
+
+
+def test_what_a_table_names_is_tried_whatever_it_is_called(tmp_path: Path) -> None:
+    """Its line then says why it is no image, not that it is not there."""
+    touched(tmp_path, "a.png", "DICOMDIR", "notes.txt", "images/b.png", "masks/b.png")
+    names = ("DICOMDIR", "notes.txt", "masks/b.png", "a.png", "gone.png")
+    (tmp_path / "list.csv").write_text("\n".join(("file", *names)))
+    images = list_images(tmp_path, CLASSES, "list.csv")
+    assert [image.path for image in images] == list(names)
+    assert [bool(image.problem) for image in images] == [False] * 4 + [True]
