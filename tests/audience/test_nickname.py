@@ -27,7 +27,7 @@ from medmodel.audience.nickname import MOST_LETTERS, cleaned_nickname
         ("\u200ea\u200fb\u2066c\u2069\u061cd", "abcd"),
         ("<b>Anna</b> & Co", "Anna Co"),
         ("<script>alert(1)</script>", "alert(1)"),
-        ("<<b>img src=x onerror=1>A", "A"),
+        ("<<b>img src=x>A", "img src=xA"),
         ("<<<A>", ""),
         ("1 < 2", "1 2"),
         ("\ufeffA\ud800", "A"),
