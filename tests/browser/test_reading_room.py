@@ -68,6 +68,10 @@ def test_a_room_reads_and_sees_the_model(
         phone.goto(link)
         expect(phone.locator(".mm-title")).to_have_text("You take part")
         expect(phone.locator("#ballot")).to_be_hidden()
+    one.get_by_label("Nickname (optional)").fill(" <b>Anna</b>\u202e ")
+    one.get_by_role("button", name="Save").click()
+    expect(one.locator("#nickname-note")).to_contain_text("Saved.")
+    expect(one.get_by_label("Nickname (optional)")).to_have_value("Anna")
     expect(page.locator(".mm-sentence")).to_have_text("2 phones are there.")
     press_key(page, "Enter", "Image 1 of 10")
     expect(page.locator(".mm-code")).to_be_hidden()
@@ -112,6 +116,7 @@ def test_a_room_reads_and_sees_the_model(
         page.get_by_role("button", name="Answers").click()
     rows = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
     assert len(rows) == 4 and rows[0].startswith("image,path,true_class")
+    assert "Anna" not in "".join(rows)
     page.goto(f"{app.url}/?present=room")
     press(page, page.get_by_role("button", name="Close the address"))
     for phone in phones:
