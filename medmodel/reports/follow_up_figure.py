@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from medmodel.evaluation.clinical.recist import PROGRESSION, RESPONSE, Visit
+from medmodel.evaluation.clinical.recist import (
+    PROGRESSION,
+    PROGRESSION_MM,
+    RESPONSE,
+    Response,
+    Visit,
+)
 from medmodel.evaluation.clinical.time_line import Reading
 from medmodel.language import _
 from medmodel.reports.figures import GREY, SQUARE, line
@@ -22,6 +28,9 @@ _COLOUR = "#0072B2"
 def follow_up_figure(visits: Sequence[Visit]) -> Figure:
     """Sums over time; dotted where a partial response and progression would begin.
 
+    Neither begins anywhere without a baseline to count from; after a complete response
+    whatever comes back is progression.
+
     Args:
         visits: As from `recist.assess`.
     """
@@ -33,12 +42,12 @@ def follow_up_figure(visits: Sequence[Visit]) -> Figure:
         **{**line(_COLOUR), "mode": "lines+markers"},
         hovertemplate="%{x}: %{y:.1f} mm<extra></extra>",
     )
-    if measured:
+    if visits[0].total:
         sums = [float(visit.total or 0.0) for visit in measured]
-        limits = (
-            (_("partial response"), (1 - RESPONSE) * sums[0]),
-            (_("progression"), max((1 + PROGRESSION) * min(sums), min(sums) + 5)),
-        )
+        limits = [(_("partial response"), (1 - RESPONSE) * sums[0])]
+        if all(visit.category is not Response.COMPLETE for visit in visits):
+            rise = max(PROGRESSION * min(sums), PROGRESSION_MM)
+            limits.append((_("progression"), min(sums) + rise))
         lower = min(height for _text, height in limits)
         for text, height in limits:
             drawing.add_hline(
@@ -48,7 +57,8 @@ def follow_up_figure(visits: Sequence[Visit]) -> Figure:
                 # Two that lie close would lie on each other.
                 annotation_position=("bottom left" if height == lower else "top left"),
             )
-        drawing.update_yaxes(range=[0, 1.15 * max(*sums, limits[1][1])])
+        highest = max(*sums, *(height for _text, height in limits))
+        drawing.update_yaxes(range=[0, 1.15 * highest])
     drawing.update_yaxes(title=_("Sum of diameters in mm"))
     return drawing
 

@@ -10,9 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.clinical.recist import assess
+from medmodel.evaluation.clinical.recist import Lesion, Visit, assess
 from medmodel.reports.follow_up_figure import follow_up_figure
 from pages._shared.reading.follow_up_view import (
+    doubling_words,
     last_sentence,
     read_table,
     visits_table,
@@ -40,7 +41,10 @@ def test_the_example_shows_progression_from_the_smallest_sum() -> None:
     assert not app.exception and not app.info
     text = said(app).replace("\\", "")
     # 55, 40, 33, 45 mm: 36 % and 12 mm above the smallest, 18 % below baseline.
-    assert "At the last date: progressive disease (PD); -18 % from baseline." in text
+    assert (
+        "At the last date: progressive disease (PD); +36 % from the smallest sum "
+        "before." in text
+    )
     assert "no diagnosis" in text
     table = app.dataframe[-1].value
     assert list(table["Sum in mm"]) == ["55.0", "40.0", "33.0", "45.0"]
@@ -85,3 +89,35 @@ def test_what_cannot_be_known_is_a_dash() -> None:
     assert list(curve.y) == [40.0]
     within = assess(days, [lesions[0]])
     assert "within the error of measuring" in last_sentence(within[-1])
+
+
+def visits_of(*sums: float | None, new: bool = False) -> list[Visit]:
+    days = [date(2024, month + 1, 1) for month in range(len(sums))]
+    seen = [False] * (len(sums) - 1) + [new]
+    return assess(days, [Lesion("a", sums)], seen)
+
+
+@pytest.mark.parametrize(
+    ("sums", "new", "words"),
+    [
+        # Smaller than at baseline, and progression all the same.
+        ((50.0, 20.0, 30.0), False, "(PD); +50 % from the smallest sum before."),
+        ((50.0, 20.0, 19.0), True, "(PD), as a new lesion was seen."),
+        ((50.0, None), True, "(PD), as a new lesion was seen."),
+        ((50.0, 0.0, 3.0), False, "(PD)."),
+        ((50.0, 30.0), False, "(PR); -40 % from baseline."),
+        ((0.0, 12.0), False, "not evaluable (NE)."),
+    ],
+)
+def test_the_last_sentence_names_what_it_counts_from(
+    sums: tuple[float | None, ...], new: bool, words: str
+) -> None:
+    assert last_sentence(visits_of(*sums, new=new)[-1]).endswith(words)
+
+
+def test_a_volume_that_halves_is_not_said_to_double() -> None:
+    shrinking, growing = visits_of(20.0, 10.0)[-1], visits_of(10.0, 20.0)[-1]
+    # A third of a month's 31 days: volume goes as the third power.
+    assert doubling_words(shrinking) == "halves in 10"
+    assert doubling_words(growing) == "10"
+    assert doubling_words(visits_of(10.0, 10.0)[-1]) == "–"

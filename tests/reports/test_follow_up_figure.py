@@ -19,3 +19,16 @@ def test_the_names_of_two_limits_that_lie_close_are_apart() -> None:
     # 70 % of 55 mm, and 120 % of 33 mm, the smallest sum.
     assert places["partial response"] == (38.5, "top")
     assert places["progression"] == (39.6, "bottom")
+
+
+def limits(*sums: float | None) -> dict[str, float]:
+    days = [date(2024, month + 1, 15) for month in range(len(sums))]
+    drawing = follow_up_figure(assess(days, [Lesion("1", sums)]))
+    return {each.text: each.y for each in drawing.layout.annotations}
+
+
+def test_limits_count_from_a_baseline_alone() -> None:
+    assert limits(10.0, 12.0) == {"partial response": 7.0, "progression": 15.0}
+    assert limits(None, 12.0, 13.0) == limits(0.0, 12.0) == {}
+    # What comes back after a complete response is progression, however small.
+    assert limits(10.0, 0.0, 2.0) == {"partial response": 7.0}

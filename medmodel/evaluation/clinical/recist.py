@@ -74,6 +74,7 @@ class Visit:
         doubling_days: Days in which the volume of all lesions doubles at the pace since
             the date before; negative where it halves; None where the sum did not
             change, or is not known.
+        new_lesion: Whether a new lesion was seen, which alone is progression.
     """
 
     day: date
@@ -84,6 +85,7 @@ class Visit:
     category: Response
     within_error: bool
     doubling_days: float | None
+    new_lesion: bool = False
 
 
 def assess(
@@ -132,6 +134,7 @@ def assess(
                 ),
                 within_error=within,
                 doubling_days=_doubling_days(days, sums, at),
+                new_lesion=new[at],
             )
         )
     return visits

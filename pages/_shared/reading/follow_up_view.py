@@ -13,6 +13,7 @@ from medmodel.evaluation.clinical.recist import (
     MOST_LESIONS,
     REPEATABILITY,
     Lesion,
+    Response,
     Visit,
     assess,
 )
@@ -185,8 +186,22 @@ def _show_visits(visits: Sequence[Visit]) -> None:
 
 
 def last_sentence(visit: Visit) -> str:
-    """The category of the last date, and the change from baseline."""
+    """The category of the last date, and the change that it counts from."""
     category = _(visit.category.value)
+    if visit.category is Response.PROGRESSIVE:
+        if visit.new_lesion:
+            return _(
+                "At the last date: {category}, as a new lesion was seen.",
+                category=category,
+            )
+        if visit.change_from_lowest is not None:
+            return _(
+                "At the last date: {category}; {change:+.0f} % from the smallest sum "
+                "before.",
+                category=category,
+                change=100 * visit.change_from_lowest,
+            )
+        return _("At the last date: {category}.", category=category)
     if visit.change is None:
         return _("At the last date: {category}.", category=category)
     values = {"category": category, "change": 100 * visit.change}
@@ -209,12 +224,20 @@ def visits_table(visits: Sequence[Visit]) -> pd.DataFrame:
                 _("From baseline"): _percent(visit.change),
                 _("From the smallest sum"): _percent(visit.change_from_lowest),
                 _("Within the error"): _("yes") if visit.within_error else "",
-                _("Volume doubles in days"): _number(visit.doubling_days, ".0f"),
+                _("Volume doubles in days"): doubling_words(visit),
                 _("Target lesions"): _(visit.category.value),
             }
             for visit in visits
         ]
     )
+
+
+def doubling_words(visit: Visit) -> str:
+    """In how many days the volume doubles, or that it halves."""
+    days = visit.doubling_days
+    if days is None:
+        return "–"
+    return f"{days:.0f}" if days > 0 else _("halves in {days:.0f}", days=-days)
 
 
 def _number(value: float | None, form: str) -> str:

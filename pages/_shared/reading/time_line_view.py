@@ -47,6 +47,7 @@ from pages._shared.prediction.ood_view import is_unlike_training
 from pages._shared.prediction.prediction_cache import Answer, ask
 from pages._shared.prediction.prediction_view import show_original
 from pages._shared.prediction.uploaded_files import uploaded_files
+from pages._shared.reading.follow_up_view import doubling_words
 from pages._shared.reading.kept_values import keep_value
 
 PAGE = "follow_up"
@@ -470,9 +471,7 @@ def time_line_table(
                 _("Size since baseline"): "–"
                 if visit.change is None
                 else f"{100 * visit.change:+.0f} %",
-                _("Volume doubles in days"): "–"
-                if visit.doubling_days is None
-                else f"{visit.doubling_days:.0f}",
+                _("Volume doubles in days"): doubling_words(visit),
                 _("Size within the error"): _("yes") if visit.within_error else "",
             }
         )
