@@ -163,7 +163,8 @@ def build_cohort(images: Images, outcomes: Mapping[str, Outcome]) -> Cohort:
         )
     ]
     return Cohort(
-        *parts,
+        development=parts[0],
+        test=parts[1],
         without_outcome=len(units) - len(named),
         in_both=len(both),
         unknown=sum(not images.patients[at] for at in named),
