@@ -21,6 +21,8 @@ _OTHER_FIRST_STEP = 8.0
 """Seconds until a network is built and has made its first step."""
 _FIRST_ANSWER = 0.5
 """Seconds until a network is read and has answered for the first time."""
+_FIRST_BLOCK = 4.5
+"""Seconds until a batch has read its model and the first images are answered."""
 _HEAD_PASS = 1e-4
 _PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0025
 """Images of the pilot at most, units to try one at both sizes, seconds for a unit."""
@@ -72,7 +74,7 @@ def batch_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     """
     seconds = _FEATURES * ((config.size or 128) / 128) ** 2
     key = f"predicting-{config.model}-{config.training}-{config.size}"
-    part = Part("predicting", images, seconds, key, _BUILD)
+    part = Part("predicting", images, seconds, key, _FIRST_BLOCK)
     return TimeLeft([part], workspace / FILE)
 
 
