@@ -25,7 +25,7 @@ from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError, os_reason, value_or_problem
 from medmodel.core.messages import BrokenMessage, Command, Message, receive, send
-from medmodel.evaluation.image_prediction import Prediction
+from medmodel.evaluation.image_prediction import Prediction, Segmentation
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
@@ -162,15 +162,16 @@ class Predictor:
             predictions += _predictions(answer, run.model_facts, calibration)
         return predictions
 
-    def segment(self, run_id: str, image: np.ndarray) -> np.ndarray:
+    def segment(
+        self, run_id: str, image: np.ndarray, compare: ImageTraits | None = None
+    ) -> Segmentation:
         """What a segmentation says of every pixel.
 
         Args:
             run_id: The run whose best model answers.
             image: uint8 (height, width, channels), prepared for that model.
-
-        Returns:
-            float32 (height, width, classes), which sum to 1 in every pixel.
+            compare: What it was before it was prepared, to have it compared with the
+                training images; None for no comparison.
 
         Raises:
             RunError: There is no such run, or it has no model.
@@ -181,8 +182,17 @@ class Predictor:
             raise PredictionError(
                 _("The run {title} classifies: it outlines nothing.", title=run.title)
             )
-        facts = {"command": Command.SEGMENT, "folder": str(run.folder)}
-        return self._exchange(Message(facts, [image[None]])).arrays[0][0]
+        facts: dict[str, Any] = {
+            "command": Command.SEGMENT,
+            "folder": str(run.folder),
+        }
+        if compare is not None:
+            facts["compare"] = [astuple(compare)]
+        answer = self._exchange(Message(facts, [image[None]]))
+        results, problem = _comparison(answer)
+        return Segmentation(
+            answer.arrays[0][0], results[0] if results else None, problem
+        )
 
     def explain(
         self, run_id: str, image: np.ndarray, position: int, how: ExplainOptions
@@ -361,9 +371,7 @@ def _predictions(
     """
     temperature, uncalibrated = calibration
     probabilities, *heatmaps = answer.arrays
-    # A run that was trained by an older version has no reference.
-    results = msgspec.convert(answer.facts.get("ood", []), list[OodResult])
-    problem = str(answer.facts.get("ood_problem", ""))
+    results, problem = _comparison(answer)
     for i, raw in enumerate(probabilities):
         yield Prediction(
             facts.class_names,
@@ -375,6 +383,15 @@ def _predictions(
             uncalibrated,
             facts.threshold,
         )
+
+
+def _comparison(answer: Message) -> tuple[list[OodResult], str]:
+    """How each image stands to the training images, and why that is not known.
+
+    None where that was not asked, or the run was trained by an older version.
+    """
+    results = msgspec.convert(answer.facts.get("ood", []), list[OodResult])
+    return results, str(answer.facts.get("ood_problem", ""))
 
 
 class _Turns:

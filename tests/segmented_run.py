@@ -8,31 +8,48 @@ import numpy as np
 
 from medmodel.core.config import config_for
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.evaluation.image_prediction import Segmentation
+from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
+from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.runs import tables
+from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
 from tests.finished_run import create_ended
 
+FAMILIAR = OodResult(0.3, False, [], [], ThresholdBasis(40, 200, 240, 0.02, 0.08))
+STRANGE = OodResult(1.0, True, [], [], ThresholdBasis(40, 200, 240, 0.02, 0.08))
+
 
 class BrightOutliner:
-    """Stands for the predictor: what is bright is a lesion."""
+    """Stands for the predictor: what is bright is a lesion.
+
+    Args:
+        ood: How every image stands to the training images.
+    """
 
     state = "ready"
+
+    def __init__(self, ood: OodResult | None = FAMILIAR) -> None:
+        self.ood = ood
 
     def warm(self, run_id: str) -> None:
         """Nothing to load."""
 
-    def segment(self, run_id: str, image: np.ndarray) -> np.ndarray:
+    def segment(
+        self, run_id: str, image: np.ndarray, compare: ImageTraits | None = None
+    ) -> Segmentation:
         """As `Predictor.segment`."""
         bright = (image.max(axis=2) > 120).astype(np.float32)
-        return np.stack([1 - bright, bright], axis=-1)
+        return Segmentation(np.stack([1 - bright, bright], axis=-1), self.ood)
 
 
-def write_segmented_run(folder: Path) -> Run:
-    """A run on images with masks, of which the last half is the test.
+def write_segmented_run(folder: Path, copies: int = 0) -> Run:
+    """A run on images with masks, of which every other one is a test image.
 
     Args:
         folder: As from `draw_masked_folder`.
+        copies: Test images that equal a training image, the first ones.
     """
     run = create_ended(config_for("segmentation", str(folder), size=40, epochs=2))
     names = sorted(path.name for path in (folder / "images").iterdir())
@@ -41,7 +58,9 @@ def write_segmented_run(folder: Path) -> Run:
         part = "test" if number % 2 else "train"
         area = 150 if number % 4 else 0
         patient = f"p{number}"
-        split.append([f"images/{name}", "lesion", patient, part])
+        copied = part == "test" and number < 2 * copies
+        digest = f"digest {number - copied}"
+        split.append([f"images/{name}", "lesion", patient, part, digest])
         if part == "test":
             dice = "" if not area else f"{0.5 + number / 40:.3f}"
             rows.append(
@@ -51,8 +70,8 @@ def write_segmented_run(folder: Path) -> Run:
     import pandas as pd
 
     tables.write_segmentation(run, rows)
-    columns = ["path", "label", "patient", "split"]
-    tables.write_split(run, pd.DataFrame(split, columns=columns))
+    tables.write_split(run, pd.DataFrame(split, columns=list(tables.SPLIT_COLUMNS)))
+    write_near_copies(run, set())
     for epoch in (1, 2):
         numbers = {"val_loss": 1 / epoch, "val_dice": 0.3 * epoch}
         tables.append_epoch(run, {"attempt": 1, "epoch": epoch, **numbers})

@@ -1,4 +1,4 @@
-"""Prediction: one model's answer to one image, before and after calibration."""
+"""One model's answer to one image: probabilities of classes, or a segmentation."""
 
 from __future__ import annotations
 
@@ -65,3 +65,19 @@ class Prediction:
             return self.raw
         scaled = apply_temperature(self.raw[None], self.temperature.value)
         return scaled[0].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What one model says of every pixel of one image.
+
+    Args:
+        scores: float32 (side, side, classes) of the square that the model sees, which
+            sum to 1 in every pixel.
+        ood: As in `Prediction`.
+        ood_problem: See there.
+    """
+
+    scores: NDArray[np.float32]
+    ood: OodResult | None = None
+    ood_problem: str = ""

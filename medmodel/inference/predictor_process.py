@@ -71,7 +71,8 @@ def _answer(question: Message, cache: ModelCache) -> Message:
         return _warm(loaded)
     images = question.arrays[0]
     if command is Command.SEGMENT:
-        return Message({}, [predict(loaded, images)])
+        scores = predict(loaded, images)
+        return Message(_comparison(loaded, images, scores, facts), [scores])
     if command is Command.EXPLAIN:
         return Message({}, [_explain(loaded, images, facts)])
     if command is Command.LOOK_INSIDE:
@@ -89,10 +90,12 @@ def _augment(images: np.ndarray, facts: Any) -> np.ndarray:
 def _warm(loaded: LoadedModel) -> Message:
     """Compiles all that the first upload will need."""
     blank = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
-    predict(loaded, blank)
-    if not loaded.facts.heatmap_layers:
+    features = predict(loaded, blank)
+    if loaded.facts.heatmap_layers:
+        features = loaded.explain(blank, [0]).features
+    elif not loaded.facts.mask_values:
         return Message({})
-    _compare(loaded, blank, loaded.explain(blank, [0]).features, [])
+    _compare(loaded, blank, features, [])
     return Message({})
 
 
@@ -130,12 +133,21 @@ def _predict(loaded: LoadedModel, images: np.ndarray, facts: Any) -> Message:
         scores, features = predict_with_features(loaded, images)
     else:
         scores = features = predict(loaded, images)
-    results: dict[str, Any] = {}
-    if "compare" in facts:
-        traits = [ImageTraits(*values) for values in facts["compare"]]
-        results["ood"] = _compare(loaded, images, features, traits)
-        results["ood_problem"] = loaded.detector_problem
+    results = _comparison(loaded, images, features, facts)
     return Message(results, [scores, *heatmaps])
+
+
+def _comparison(
+    loaded: LoadedModel, images: np.ndarray, features: np.ndarray, facts: Any
+) -> dict[str, Any]:
+    """How the images stand to the training images, where that is asked."""
+    if "compare" not in facts:
+        return {}
+    traits = [ImageTraits(*values) for values in facts["compare"]]
+    return {
+        "ood": _compare(loaded, images, features, traits),
+        "ood_problem": loaded.detector_problem,
+    }
 
 
 def _hires_cam(

@@ -20,13 +20,23 @@ def is_unlike_training(ood: OodResult | None, split: str) -> bool:
     return bool(ood.facts) or split != "train"
 
 
-def why_unlike_training(ood: OodResult) -> str:
-    """Why an image is called unlike the training data, in sentences."""
+def why_unlike_training(ood: OodResult, outlines: bool = False) -> str:
+    """Why an image is called unlike the training data, in sentences.
+
+    Args:
+        ood: How it stands to the training images.
+        outlines: Whether the model outlines instead of classifying.
+    """
     reasons = [translate(fact) for fact in ood.facts]
     if ood.is_ood:
         reasons.append(_distance_sentence(ood))
     reasons.append(
         _(
+            "The model has seen hardly anything like it: do not rely on its outlines "
+            "of such an image."
+        )
+        if outlines
+        else _(
             "The model has seen hardly anything like it: do not rely on its "
             "probabilities for such an image."
         )

@@ -38,6 +38,7 @@ THRESHOLDS_DAMAGED = N_(
 )
 
 
+UNLIKE = N_("Says nothing about images unlike its training images.")
 Fact = tuple[str, str]
 
 
@@ -87,23 +88,10 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
         )
     elif evaluation.patients < MINIMA["accuracy"].patients:
         said.append(few_patients(evaluation.patients))
-    overlap = shared_patients(run)
-    if overlap:
-        said.append(
-            ngettext(
-                "{count:,} test patient also occurs in training or validation: expect "
-                "worse on new patients.",
-                "{count:,} test patients also occur in training or validation: expect "
-                "worse on new patients.",
-                overlap,
-            )
-        )
+    said += patient_overlap(run)
     said += sample_size_warnings(run, evaluation, class_counts(read_split(run)))
-    if not run.tested_model:
-        said.append(
-            _("Tested on images of the same source only, not at another place.")
-        )
-    said.append(_("Says nothing about images unlike its training images."))
+    said += same_source(run)
+    said.append(_(UNLIKE))
     said.append(
         _(
             "A heat map shows where the network was sensitive, not the outline "
@@ -111,6 +99,29 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
         )
     )
     return said
+
+
+def patient_overlap(run: Run) -> list[str]:
+    """That patients of the test also occur elsewhere, as a sentence; none if not so."""
+    overlap = shared_patients(run)
+    if not overlap:
+        return []
+    return [
+        ngettext(
+            "{count:,} test patient also occurs in training or validation: expect "
+            "worse on new patients.",
+            "{count:,} test patients also occur in training or validation: expect "
+            "worse on new patients.",
+            overlap,
+        )
+    ]
+
+
+def same_source(run: Run) -> list[str]:
+    """That it was tested on images of its own source alone; none of a test elsewhere."""
+    if run.tested_model:
+        return []
+    return [_("Tested on images of the same source only, not at another place.")]
 
 
 def test_copies(run: Run) -> str:
@@ -177,12 +188,17 @@ def evaluate_run(run: Run) -> Evaluation:
 
 def tested_on(run: Run, evaluation: Evaluation) -> str:
     """What the numbers rest on, as a sentence."""
-    who = ngettext("{count:,} image", "{count:,} images", evaluation.images)
-    if evaluation.patients:
+    return tested_images(run, evaluation.images, evaluation.patients)
+
+
+def tested_images(run: Run, images: int, patients: int) -> str:
+    """The same of so many images, of so many patients; 0 where these are unknown."""
+    who = ngettext("{count:,} image", "{count:,} images", images)
+    if patients:
         who = ngettext(
             "{images} of {count:,} patient",
             "{images} of {count:,} patients",
-            evaluation.patients,
+            patients,
             images=who,
         )
     if not run.tested_model:

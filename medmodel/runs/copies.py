@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING
 from medmodel.core.storage import damaged, read_as, write_json, write_rows
 from medmodel.language import _, join_sentences, ngettext
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_cells, read_header, read_predictions
+from medmodel.runs.tables import (
+    read_cells,
+    read_header,
+    read_predictions,
+    read_segmentation,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,7 +209,8 @@ def copies_of(run: Run) -> Copies:
     Raises:
         FileError: A table of the run is damaged.
     """
-    rows = read_cells(run.predictions_path, "path", "split")
+    table = run.segmentation_path if run.config.segments else run.predictions_path
+    rows = read_cells(table, "path", "split")
     return copies_among(run, {path for path, split in rows if split == "test"})
 
 
@@ -271,8 +277,18 @@ def independent_predictions(run: Run) -> pd.DataFrame:
     return leave_out_copies(read_predictions(run), copies_of(run))
 
 
+def independent_segmentation(run: Run) -> pd.DataFrame:
+    """The same of a run that outlines: its rows of segmentation.csv.
+
+    Raises:
+        RunError: There are none, or they cannot be read.
+        FileError: split.csv or copies.csv is damaged.
+    """
+    return leave_out_copies(read_segmentation(run), copies_of(run))
+
+
 def leave_out_copies(table: pd.DataFrame, copies: Copies) -> pd.DataFrame:
-    """A predictions table whose test images that are copies have another split."""
+    """A table of images whose test images that are copies have another split."""
     selected = (table["split"] == "test") & table["path"].isin(copies.paths)
     if not selected.any() or selected.sum() == (table["split"] == "test").sum():
         return table

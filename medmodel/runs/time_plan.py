@@ -59,7 +59,7 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
         _training_part(config, training, network),
         Part("copies", 0, _COPIES * images, f"copies-of-{images}"),
         Part("evaluating", held_out, network_seconds, key_of_answers, _FIRST_ANSWER),
-        *([] if config.segments else _reference_parts(config, images, training)),
+        *_reference_parts(config, images, training),
     ]
     return TimeLeft(parts, workspace / FILE)
 

@@ -16,6 +16,7 @@ from medmodel.data.segmentation.pairs import Masks, image_masks
 from medmodel.data.segmentation.prepared_masks import PreparedMasks, prepare_masks
 from medmodel.language import _
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,12 +115,12 @@ def _held(mask: np.ndarray, classes: list[str]) -> str:
 
 
 def with_splits(prepared: Prepared, split: pd.DataFrame) -> Prepared:
-    """The prepared images with label, patient and split; "" where they take no part.
+    """The prepared images with what their split says; "" where they take no part.
 
     Args:
         prepared: Pixels of all images.
-        split: Columns path, label, patient, split.
+        split: As from `tables.read_split`.
     """
-    columns = ["path", "label", "patient", "split"]
+    columns = [name for name in SPLIT_COLUMNS if name in split]
     table = prepared.table[["path"]].merge(split[columns], on="path", how="left")
     return replace(prepared, table=table.fillna(""))

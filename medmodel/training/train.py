@@ -179,6 +179,7 @@ def _evaluate(context: TrainingContext) -> None:
     )
     if context.masks is not None:
         write_segmentation(context)
+        write_reference(context)
         return
     warning = write_predictions(context)
     write_reference(context)

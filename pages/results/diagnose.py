@@ -31,7 +31,7 @@ from pages._shared.prediction.cases import (
 from pages._shared.prediction.conformal_view import show_set
 from pages._shared.prediction.ood_view import (
     familiarity,
-    may_show_probabilities,
+    may_show_answer,
     show_neighbours,
 )
 from pages._shared.prediction.prediction_cache import Answer, ask, starting, warm
@@ -225,7 +225,7 @@ def show_alone(answer: Answer) -> None:
     sentence = st.container(gap="xsmall")
     left, right = st.columns([2, 1.4], gap="medium")
     with sentence:
-        shown = may_show_probabilities(answer)
+        shown = may_show_answer(answer)
         if shown:
             show_prediction(answer)
         known = (
@@ -283,7 +283,7 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
         with column:
             if len(answers) > 1:
                 st.markdown(f":gray[{plain(answer.name)}]")
-            if not may_show_probabilities(answer):
+            if not may_show_answer(answer):
                 continue
             order = bar_order(answer, example)
             example = example or [answer.classes[i] for i in order]

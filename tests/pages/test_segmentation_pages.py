@@ -16,17 +16,23 @@ from medmodel.inference.export_model import export_model
 from medmodel.predictor import Predictor
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
+from pages._shared.evaluation.segmentation_view import all_metrics
 from pages._shared.prediction import prediction_cache, segmentation_answer
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.pages.page import open_page, press, said
-from tests.segmented_run import BrightOutliner, write_segmented_run
+from tests.segmented_run import STRANGE, BrightOutliner, write_segmented_run
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def outliner(monkeypatch: pytest.MonkeyPatch) -> BrightOutliner:
     stub = BrightOutliner()
     monkeypatch.setattr(segmentation_answer, "shared", lambda: stub)
     monkeypatch.setattr(prediction_cache, "shared", lambda: stub)
+    return stub
+
+
+@pytest.fixture
+def run(tmp_path: Path, outliner: BrightOutliner) -> Run:
     return write_segmented_run(draw_masked_folder(tmp_path / "data" / "discs"))
 
 
@@ -50,12 +56,79 @@ def test_evaluate_shows_numbers_and_the_worst_images(run: Run) -> None:
     assert not app.error
 
 
+def test_copies_do_not_count_and_stand_beside(
+    tmp_path: Path, outliner: BrightOutliner
+) -> None:
+    folder = draw_masked_folder(tmp_path / "data" / "discs")
+    run = write_segmented_run(folder, copies=1)
+    app = opened("results/evaluate.py", run)
+    text = said(app)
+    sentence = (
+        "1 of 6 test images is a copy of training or validation images (1 identical): "
+        "the numbers are of the other 5."
+    )
+    assert sentence in text
+    assert "5 test images; 5 of them hold the class lesion" in text
+    assert list(app.dataframe[0].value["Value"])[0] == "0.700"
+    assert "With the copies (n = 6 images): mean Dice of lesion 0.650" in text
+    table = all_metrics(run)
+    assert table["value"][0] == pytest.approx(0.7)
+    assert table["value_with_copies"][0] == pytest.approx(0.65)
+    assert list(table["n_images_with_copies"])[0] == 6
+    assert set(table["copies_in_the_test"]) == {sentence}
+    for page in ("models/runs.py", "results/diagnose.py"):
+        text = said(opened_at_last(page, run))
+        assert "mean Dice of lesion 0.700" in text
+        assert sentence in text
+
+
+def test_what_is_known_of_copies_is_said(run: Run) -> None:
+    text = said(opened("results/evaluate.py", run))
+    assert "No copy of a training or validation image was found" in text
+    assert "Split by **patient**" in text
+    assert "Only 6 patients: too few for intervals" in text
+
+
+def opened_at_last(path: str, run: Run) -> AppTest:
+    """A page behind the question whether the user understands."""
+    app = opened(path, run)
+    labels = [b.label for b in app.button if "understand" in b.label.lower()]
+    return press(app, labels[0]) if labels else app
+
+
+def test_an_image_unlike_the_training_data_is_not_outlined(
+    run: Run, outliner: BrightOutliner
+) -> None:
+    outliner.ood = STRANGE
+    app = opened_at_last("results/diagnose.py", run)
+    press(app, "Try 3 images from this run's test split")
+    text = said(app)
+    assert "Unlike the training data: no outline is shown." in text
+    assert "about 5 % (95 % interval 2 % to 8 %)" in " ".join(
+        warning.value for warning in app.warning
+    )
+    assert not app.dataframe
+    assert "PNG" not in [button.label for button in app.get("download_button")]
+    press(app, "Show outline anyway")
+    assert list(app.dataframe[0].value["Class"]) == ["lesion"]
+    assert "It is unlike the training data." in said(app)
+
+
+def test_a_run_of_an_earlier_version_is_said_to_know_no_strangers(
+    run: Run, outliner: BrightOutliner
+) -> None:
+    outliner.ood = None
+    app = opened_at_last("results/diagnose.py", run)
+    press(app, "Try 3 images from this run's test split")
+    assert "the run has no reference.npz" in said(app)
+    assert len(app.dataframe) == 1
+
+
 def test_diagnose_outlines_and_measures(run: Run) -> None:
-    app = opened("results/diagnose.py", run)
-    if any("understand" in b.label.lower() for b in app.button):
-        press(app, next(b.label for b in app.button if "understand" in b.label.lower()))
+    app = opened_at_last("results/diagnose.py", run)
     assert "mean Dice of lesion" in said(app)
     press(app, "Try 3 images from this run's test split")
+    assert "It resembles the training data." in said(app)
     (table, *_) = app.dataframe
     assert list(table.value["Class"]) == ["lesion"]
     area = float(table.value.iloc[0, 1])

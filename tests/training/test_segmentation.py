@@ -13,8 +13,10 @@ from medmodel.core.errors import ConfigError, DataError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import Index, index_dataset
 from medmodel.data.segmentation.prepared_masks import PreparedMasks
+from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
 from medmodel.inference import prediction
 from medmodel.runs import run_index, tables
+from medmodel.runs.copies import copies_of
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
@@ -71,6 +73,33 @@ def test_masks_are_learned_with_curves_of_loss_and_dice(folder: Path) -> None:
     assert set(table.loc[table["area"] > 0, "path"]) == with_disc & set(table["path"])
     assert set(table.loc[table["area"] > 0, "area"]) <= set(range(140, 160))
     assert table["hd95_mm"].isna().all()
+    detector = OodDetector.load(run.folder / FILE_NAME)
+    judged = int((split["split"] == "train").sum())
+    assert detector.basis.training == judged
+    assert detector.basis.validation == int((split["split"] == "val").sum())
+    assert detector.grey == 1
+    assert detector.smallest == 40
+    assert copies_of(run).near == frozenset()
+
+
+def test_a_stopped_run_is_tested_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_ended(settings(folder, epochs=50))
+    stopped = property(lambda writer: run.model_path.exists())
+    monkeypatch.setattr(StatusWriter, "stop_requested", stopped)
+    with StatusWriter(run) as reporter:
+        assert train.train(run, reporter) is RunStatus.STOPPED
+    assert len(tables.read_segmentation(run))
+    assert (run.folder / FILE_NAME).exists()
+
+
+def test_copies_of_an_image_are_one_patient_to_the_detector(folder: Path) -> None:
+    index, _masks = segmentation.index_with_masks(index_dataset(folder))
+    prepared = segmentation.prepare(index.folder, index.readable, Preprocessing(28))
+    split = index.readable.assign(split="train", patient="")
+    table = segmentation.with_splits(prepared, split).table
+    assert list(table["digest"]) == list(split["digest"])
 
 
 def test_a_data_set_of_masks_is_not_trained_as_classes(folder: Path) -> None:

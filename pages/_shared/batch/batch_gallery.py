@@ -18,7 +18,7 @@ from pages._shared.common.thumbnails import SIDE, small_images_of
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import dataset_case
-from pages._shared.prediction.ood_view import may_show_probabilities
+from pages._shared.prediction.ood_view import may_show_answer
 from pages._shared.prediction.prediction_cache import ask
 from pages._shared.prediction.prediction_view import (
     bar_order,
@@ -134,7 +134,7 @@ def _look_closer(batch: Run, model: Run | None, row: Any) -> None:
         case = dataset_case(folder, row.path, row.label, preprocessing)
         with st.spinner(_("Asking the model …")):
             (answer,) = ask(model, [case])
-        if not may_show_probabilities(answer):
+        if not may_show_answer(answer):
             return
         show_probabilities(
             answer, plots.class_colours(answer.classes), bar_order(answer)

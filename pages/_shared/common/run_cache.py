@@ -35,6 +35,8 @@ _Version = tuple[int, int]
 def version(run: Run) -> int:
     """Changes whenever the run's predictions do; 0 while there are none."""
     path = run.predictions_path
+    if not path.exists():
+        path = run.segmentation_path
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

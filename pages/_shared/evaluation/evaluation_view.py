@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -44,14 +45,33 @@ def _shared_patients(folder: str, version: int) -> int | None:
 
 def show_frame(run: Run, evaluation: Evaluation) -> None:
     """What was tested and how far that can be trusted, in as few lines as it takes."""
+    overlap, problem = patient_overlap(run)
+    reservations = _reservations(run, evaluation, overlap, problem)
+    show_tested_images(run, (evaluation.images, evaluation.patients), reservations)
+
+
+def patient_overlap(run: Run) -> tuple[int | None, str]:
+    """Patients of the test who are elsewhere, too; and why that is not known."""
     folder, version = str(run.folder), run_cache.version(run)
-    overlap, problem = value_or_problem(_shared_patients, folder, version)
-    sentences = [_measured_sentence(run, evaluation)]
+    return value_or_problem(_shared_patients, folder, version)
+
+
+def show_tested_images(
+    run: Run, tested: tuple[int, int], reservations: Sequence[str]
+) -> None:
+    """What was tested, and why the numbers may promise too much.
+
+    Args:
+        run: What was tested.
+        tested: Images and patients; 0 where these are unknown.
+        reservations: A sentence for each reason.
+    """
+    overlap, problem = patient_overlap(run)
+    sentences = [_measured_sentence(run, *tested)]
     if run.tested_model:
         sentences.append(_mapping_sentence(run))
     elif not problem:
         sentences.append(_split_sentence(overlap))
-    reservations = _reservations(run, evaluation, overlap, problem)
     with st.container(gap="xxsmall"):
         st.markdown(
             join_sentences(filter(None, sentences)), help=meaning("split", "leakage")
@@ -71,6 +91,23 @@ def _reservations(
         overlap: Patients of the test who are elsewhere, too; None if unknown.
         problem: Why its split cannot be read; "" if it can.
     """
+    reservations = leakage_reservations(run, overlap, problem)
+    if 0 < evaluation.patients < MINIMA["accuracy"].patients:
+        reservations.append(few_patients(evaluation.patients))
+    if problem:
+        return reservations
+    few = sample_size_warnings(run, evaluation, run_cache.class_counts(run))
+    return [*reservations, join_sentences(few)] if few else reservations
+
+
+def leakage_reservations(run: Run, overlap: int | None, problem: str) -> list[str]:
+    """That test images are copies, or their patients elsewhere, too, in sentences.
+
+    Args:
+        run: What was tested.
+        overlap: Patients of the test who are elsewhere, too; None if unknown.
+        problem: Why its split cannot be read; "" if it can.
+    """
     reservations = []
     if run_cache.copies(run).paths:
         reservations.append(str(run_cache.copies(run)))
@@ -84,22 +121,18 @@ def _reservations(
                 overlap,
             )
         )
-    if 0 < evaluation.patients < MINIMA["accuracy"].patients:
-        reservations.append(few_patients(evaluation.patients))
     if problem:
         unknown = _(
             "Whether patients of the test split also occur in training or validation "
             "is not known. {reason}",
             reason=translate(problem),
         )
-        return [*reservations, unknown]
-    few = sample_size_warnings(run, evaluation, run_cache.class_counts(run))
-    return [*reservations, join_sentences(few)] if few else reservations
+        reservations.append(unknown)
+    return reservations
 
 
-def _measured_sentence(run: Run, evaluation: Evaluation) -> str:
+def _measured_sentence(run: Run, images: int, patients: int) -> str:
     """On how many images, of how many patients, and of which data."""
-    images, patients = evaluation.images, evaluation.patients
     count = ngettext("{count:,} image", "{count:,} images", images)
     if patients:
         count = ngettext(

@@ -12,15 +12,25 @@ import streamlit as st
 from medmodel.core import samples
 from medmodel.data.segmentation.mask_files import read_mask
 from medmodel.data.segmentation.pairs import image_masks
-from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.segmentation import summary
-from medmodel.evaluation.segmentation.overlap import FOUND
+from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
 from medmodel.imaging.images import png_bytes
-from medmodel.language import N_, _
+from medmodel.language import _
 from medmodel.reports.contours import draw_contours
 from medmodel.reports.glossary import SEGMENTATION_TERMS
+from medmodel.reports.segmentation.facts import (
+    dice_with_copies,
+    few_units,
+    what_metrics_are,
+)
+from medmodel.reports.segmentation.metric_rows import (
+    interval_text,
+    metric_table,
+    title,
+    value_text,
+)
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_segmentation
+from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
@@ -28,40 +38,59 @@ from pages._shared.common.tables import show_table
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
+from pages._shared.evaluation import segmentation_cache
+from pages._shared.evaluation.evaluation_view import (
+    leakage_reservations,
+    patient_overlap,
+    show_tested_images,
+)
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 from pages._shared.prediction.segmentation_answer import outlined
 
 AT_ONCE = 6
-TITLES = {
-    "dice": N_("Dice"),
-    "iou": N_("IoU (Jaccard)"),
-    "lesion_sensitivity": N_("Sensitivity per lesion"),
-    "area_error": N_("Area error (absolute, relative)"),
-    "hd95": N_("95th percentile of surface distance (HD95)"),
-    "false_positives": N_("Images without it that get an outline"),
-}
 TRUE_COLOUR, PREDICTED_COLOUR = (0, 158, 115), (230, 159, 0)
 """Okabe and Ito's green and orange."""
 
 
 def show_segmentation(run: Run) -> None:
     """All of the page for a run that outlines instead of classifying."""
-    path = run.segmentation_path
-    table = _table(str(run.folder), path.stat().st_mtime_ns if path.exists() else 0)
-    tested = table[table["split"] == "test"]
+    evaluation = segmentation_cache.evaluation(run)
+    _show_frame(run, evaluation)
     missing = show_missing_dataset(run.config.dataset)
-    classes = list(dict.fromkeys(tested["class"]))
-    name = _pick_class(classes)
-    rows = tested[tested["class"] == name]
-    _show_numbers(rows)
-    csv_button(table, "segmentation", run)
+    name = _pick_class(evaluation.classes)
+    _show_numbers(evaluation, name)
+    _show_copies(run)
+    with st.container(horizontal=True):
+        csv_button(lambda: all_metrics(run), "all-metrics", run, _("All metrics"))
+        table = segmentation_cache.table(run)
+        csv_button(table, "segmentation", run, _("Every image's numbers"))
     if not missing:
-        _show_worst(run, rows)
+        _show_worst(run, evaluation.rows[name])
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _table(folder: str, version: int) -> pd.DataFrame:
-    return read_segmentation(Run(Path(folder)))
+def all_metrics(run: Run) -> pd.DataFrame:
+    """Every class's metrics as a table to take away, see `metric_table`."""
+    return metric_table(
+        segmentation_cache.evaluation(run),
+        str(run_cache.copies(run)),
+        segmentation_cache.evaluation_with_copies(run),
+    )
+
+
+def _show_frame(run: Run, evaluation: SegmentationEvaluation) -> None:
+    """What was tested and how far that can be trusted."""
+    reservations = leakage_reservations(run, *patient_overlap(run))
+    reservations += few_units(evaluation)
+    show_tested_images(run, (evaluation.images, evaluation.patients), reservations)
+
+
+def _show_copies(run: Run) -> None:
+    """The numbers with the copies; else what is known of copies."""
+    everything = segmentation_cache.evaluation_with_copies(run)
+    if everything is not None:
+        st.caption(plain(dice_with_copies(everything)))
+    elif not run_cache.copies(run).paths:
+        st.caption(plain(run_cache.copies(run)))
 
 
 def _pick_class(classes: list[str]) -> str:
@@ -77,25 +106,24 @@ def _pick_class(classes: list[str]) -> str:
     )
 
 
-def _show_numbers(rows: pd.DataFrame) -> None:
-    images, present = len(rows), int((rows["area"] > 0).sum())
-    known = bool((rows["patient"] != "").all())
+def _show_numbers(evaluation: SegmentationEvaluation, name: str) -> None:
+    rows, estimates = evaluation.rows[name], evaluation.metrics[name]
+    present = int((rows["area"] > 0).sum())
     st.markdown(
         _(
             "{images:,} test images; {present:,} of them hold the class {name}.",
-            images=images,
+            images=len(rows),
             present=present,
-            name=plain(rows["class"].iloc[0]),
+            name=plain(name),
         )
     )
-    estimates = summary.metrics(rows)
     show_table(
         pd.DataFrame(
             {
-                _("Metric"): [_title(key, rows) for key in estimates],
-                _("Value"): [_value(key, each) for key, each in estimates.items()],
+                _("Metric"): [title(key, rows) for key in estimates],
+                _("Value"): [value_text(key, e) for key, e in estimates.items()],
                 _("95 % interval"): [
-                    _interval(key, each) for key, each in estimates.items()
+                    interval_text(key, e) for key, e in estimates.items()
                 ],
                 _("Images"): [each.n for each in estimates.values()],
             }
@@ -103,49 +131,7 @@ def _show_numbers(rows: pd.DataFrame) -> None:
         hide_index=True,
         alt=_("Metrics of the segmentation with intervals"),
     )
-    whose = (
-        _("Intervals draw patients with all their images.")
-        if known
-        else _("Patients are unknown: intervals draw images.")
-    )
-    st.caption(
-        _(
-            "Dice, IoU and area error are means over the test images that hold the "
-            "class. A lesion is a connected area; it counts as found where the outline "
-            "covers at least {share:.0f} % of it. HD95 is the mean over images in "
-            "which both outlines exist.",
-            share=100 * FOUND,
-        )
-        + f" {whose}",
-        help=meaning(*SEGMENTATION_TERMS),
-    )
-
-
-def _title(key: str, rows: pd.DataFrame) -> str:
-    if key != "hd95":
-        return _(TITLES[key])
-    unit = _("mm") if summary.in_mm(rows[rows["area"] > 0]) else _("pixels")
-    return f"{_(TITLES[key])}, {unit}"
-
-
-def _value(key: str, estimate: Estimate) -> str:
-    if not estimate.measurable:
-        return _("not measurable")
-    return _number(key, estimate.value)
-
-
-def _interval(key: str, estimate: Estimate) -> str:
-    if not estimate.measurable:
-        return ""
-    if estimate.too_few is not None:
-        return estimate.interval
-    return f"{_number(key, estimate.low)}–{_number(key, estimate.high)}"
-
-
-def _number(key: str, value: float) -> str:
-    if key in ("area_error", "false_positives"):
-        return f"{value:.1%}".replace("%", " %")
-    return f"{value:.2f}" if key == "hd95" else f"{value:.3f}"
+    st.caption(what_metrics_are(evaluation), help=meaning(*SEGMENTATION_TERMS))
 
 
 def _show_worst(run: Run, rows: pd.DataFrame) -> None:

@@ -23,25 +23,26 @@ from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import pixel_digest_of
 from pages._shared.prediction.prediction_cache import Answer
+from pages._shared.prediction.segmentation_answer import Outlined
 
+Judged = Answer | Outlined
+"""A model's answer to an image that was compared with its training images."""
 _THUMBNAIL = 128
 _MOST_THUMBNAILS = 64
 
 
-def may_show_probabilities(answer: Answer) -> bool:
+def may_show_answer(answer: Judged) -> bool:
     """Says first whether the image is unlike the training data.
 
     One that the model was trained on is said to be that instead.
 
     Returns:
-        Whether its probabilities are shown: it is familiar, nothing is known of that,
-        or they were asked for nevertheless.
+        Whether its probabilities, or outlines, are shown: it is familiar, nothing is
+        known of that, or they were asked for nevertheless.
     """
-    ood = answer.prediction.ood
-    if ood is None and answer.prediction.ood_problem:
-        st.warning(
-            plain(translate(answer.prediction.ood_problem)), icon=":material/help:"
-        )
+    ood = answer.ood
+    if ood is None and answer.ood_problem:
+        st.warning(plain(translate(answer.ood_problem)), icon=":material/help:")
     elif ood is None and value_or_problem(lambda: answer.run.imported)[0]:
         st.caption(
             _(
@@ -60,30 +61,41 @@ def may_show_probabilities(answer: Answer) -> bool:
     if ood is None or not is_unlike_training(answer):
         _say_if_learning_is_unknown(answer)
         return True
-    show_answer(_("Unlike the training data: no prediction is shown."))
-    st.warning(plain(why_unlike_training(ood)), icon=":material/help:")
+    outlines = isinstance(answer, Outlined)
+    show_answer(
+        _("Unlike the training data: no outline is shown.")
+        if outlines
+        else _("Unlike the training data: no prediction is shown.")
+    )
+    st.warning(plain(why_unlike_training(ood, outlines)), icon=":material/help:")
     key = f"nevertheless-{answer.run.id}-{answer.case.key}"
     if st.session_state.get(key):
         return True
-    if st.button(_("Show prediction anyway"), key=f"ask-{key}"):
+    label = _("Show outline anyway") if outlines else _("Show prediction anyway")
+    if st.button(label, key=f"ask-{key}"):
         st.session_state[key] = True
         audit.record("nevertheless", run=answer.run.id, images=1)
         st.rerun()
     return False
 
 
-def familiarity(answer: Answer) -> str:
+def familiarity(answer: Judged) -> str:
     """Whether the image resembles the training data, as a sentence.
 
-    Empty where nothing is known of that, which `may_show_probabilities` says.
+    Empty where nothing is known of that, which `may_show_answer` says.
     """
     split = split_of(answer)
+    if split == "train" and isinstance(answer, Outlined):
+        return _(
+            "The model was trained on this very image: its outline says nothing about "
+            "how it does on new ones."
+        )
     if split == "train":
         return _(
             "The model was trained on this very image: its score says nothing about "
             "how it does on new ones."
         )
-    resembles = resemblance(answer.prediction.ood, is_unlike_training(answer))
+    resembles = resemblance(answer.ood, is_unlike_training(answer))
     validation = _(
         "This very image is one of the validation images, by which the training was "
         "steered: new images may fare worse."
@@ -113,18 +125,18 @@ def resemblance(ood: OodResult | None, unlike: bool) -> str:
     return _("It resembles the training data.")
 
 
-def is_unlike_training(answer: Answer) -> bool:
+def is_unlike_training(answer: Judged) -> bool:
     """Whether the image is out of distribution, and not one of the training images."""
-    return ood_sentences.is_unlike_training(answer.prediction.ood, split_of(answer))
+    return ood_sentences.is_unlike_training(answer.ood, split_of(answer))
 
 
-def split_of(answer: Answer) -> str:
+def split_of(answer: Judged) -> str:
     """The split of the run that holds this very image: train, val, or "" for none."""
     digests, _problem = _digests_of(answer.run)
     return digests.get(pixel_digest_of(answer.case), "")
 
 
-def _say_if_learning_is_unknown(answer: Answer) -> None:
+def _say_if_learning_is_unknown(answer: Judged) -> None:
     if value_or_problem(lambda: answer.run.imported)[0]:
         return  # which was said before
     if problem := _digests_of(answer.run)[1]:
@@ -153,9 +165,9 @@ def _training_digests(folder: str, changed: int) -> tuple[dict[str, str], str]:
     return digests or {}, problem
 
 
-def show_neighbours(answer: Answer) -> None:
+def show_neighbours(answer: Judged) -> None:
     """The training images that the network finds most like the image."""
-    ood, run = answer.prediction.ood, answer.run
+    ood, run = answer.ood, answer.run
     if ood is None or not ood.neighbours:
         return
     st.markdown(_("#### Similar training images"), help=meaning("neighbours"))

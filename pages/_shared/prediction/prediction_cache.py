@@ -15,6 +15,7 @@ from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.decision.predicted_class import decision_sentence
 from medmodel.evaluation.image_prediction import Prediction
+from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.imaging.images import Pixels
 from medmodel.language import _
@@ -48,6 +49,16 @@ class Answer:
     pixels: Pixels
     prediction: Prediction
     probabilities: NDArray[np.float32]
+
+    @property
+    def ood(self) -> OodResult | None:
+        """How the image stands to the training images; None if that is not known."""
+        return self.prediction.ood
+
+    @property
+    def ood_problem(self) -> str:
+        """Why it is not known, where a file is damaged; else ""."""
+        return self.prediction.ood_problem
 
     @property
     def classes(self) -> list[str]:

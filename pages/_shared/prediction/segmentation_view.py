@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.errors import MedModelError
-from medmodel.evaluation.segmentation import summary
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.measurement.map_regions import MapRegion
 from medmodel.imaging.measurement.mask_regions import MaskRegion, mask_regions
@@ -16,18 +15,25 @@ from medmodel.imaging.measurement.measuring import Measured
 from medmodel.imaging.measurement.pixel_spacing import pixel_measures
 from medmodel.imaging.measurement.shapes import PixelSize
 from medmodel.language import _, ngettext, translate
+from medmodel.reports.segmentation.facts import dice_of_classes
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_segmentation
+from pages._shared.common import run_cache
 from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
+from pages._shared.evaluation import segmentation_cache
 from pages._shared.prediction import measurement_words
 from pages._shared.prediction.cases import Case
 from pages._shared.prediction.image_viewer import show_viewer
 from pages._shared.prediction.mask_downloads import show_mask_downloads
 from pages._shared.prediction.measurements import CaseMeasurer
-from pages._shared.prediction.prediction_view import viewed
+from pages._shared.prediction.ood_view import (
+    familiarity,
+    may_show_answer,
+    show_neighbours,
+)
+from pages._shared.prediction.prediction_view import show_original, viewed
 from pages._shared.prediction.scan_view import choose_frame
 from pages._shared.prediction.segmentation_answer import Outlined, outlined
 
@@ -35,24 +41,17 @@ MOST_REGIONS = 20
 
 
 def dice_sentence(run: Run) -> str:
-    """What the model is worth: its mean Dice on test images, with interval."""
+    """What the model is worth: its mean Dice on test images, and which are copies."""
     try:
-        table = read_segmentation(run)
+        evaluation = segmentation_cache.evaluation(run)
     except MedModelError as error:
         return _(
             "How well this model does on test images is not known. {reason}",
             reason=translate(str(error)),
         )
-    tested = table[table["split"] == "test"]
-    sentences = [
-        _(
-            "Model: mean Dice of {name} {dice} on test images that hold it.",
-            name=name,
-            dice=summary.metrics(rows)["dice"].with_n,
-        )
-        for name, rows in tested.groupby("class", sort=False)
-    ]
-    return " ".join(sentences)
+    sentence = _("Model: mean Dice of {dice}.", dice=dice_of_classes(evaluation))
+    copies = run_cache.copies(run)
+    return f"{sentence} {copies}" if copies.paths or copies.unknown else sentence
 
 
 def show_outlined(run: Run, cases: Sequence[Case]) -> None:
@@ -65,6 +64,13 @@ def show_outlined(run: Run, cases: Sequence[Case]) -> None:
     case = choose_frame(case)
     with st.spinner(_("Asking the model …")):
         answer = outlined(run, case)
+    if not may_show_answer(answer):
+        show_original(case)
+        st.caption(plain(dice_sentence(run)))
+        show_neighbours(answer)
+        return
+    resembles = meaning("out-of-distribution (OOD)")
+    st.markdown(plain(familiarity(answer)), help=resembles)
     left, right = st.columns([2, 1.4], gap="medium")
     regions = [
         (name, region)
@@ -81,6 +87,7 @@ def show_outlined(run: Run, cases: Sequence[Case]) -> None:
         _show_numbers(answer, regions)
         st.caption(plain(dice_sentence(run)), help=meaning("Dice", "segmentation"))
         show_mask_downloads(answer)
+    show_neighbours(answer)
 
 
 def _outlines(region: MaskRegion) -> list[MapRegion]:

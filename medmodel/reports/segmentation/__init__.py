@@ -1,0 +1,1 @@
+"""Reports of models that outline instead of classifying: facts, HTML, PDF, card."""
