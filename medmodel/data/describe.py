@@ -19,6 +19,7 @@ from medmodel.data.index_table import SampleRow
 from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.listing import IMAGE_SUFFIXES
 from medmodel.data.segmentation.mask_files import mask_problem
+from medmodel.data.segmentation.mask_grids import grid_problem
 from medmodel.imaging import channels, images
 from medmodel.imaging.decoded_image import HEAD, DecodedImage
 from medmodel.imaging.nifti import pair as nifti_pair
@@ -49,11 +50,15 @@ def _with_masks(
     """The same rows; those whose masks cannot be used say why."""
     if not file.masks:
         return rows
+    apart = ""
+    if not all(row.error for row in rows):
+        apart = grid_problem(folder, samples.file_of(file.path), file.masks)
     return [
         row
         if row.error
         else row._replace(
-            error=mask_problem(folder, row.path, file.masks, (row.height, row.width))
+            error=apart
+            or mask_problem(folder, row.path, file.masks, (row.height, row.width))
         )
         for row in rows
     ]

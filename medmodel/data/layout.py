@@ -41,6 +41,7 @@ from medmodel.data.layouts.listing import (
     list_folder,
 )
 from medmodel.data.segmentation import pairs
+from medmodel.data.segmentation_masks import MASK
 from medmodel.data.tables import manifest
 from medmodel.data.tables.columns import NO_COLUMNS, Table
 from medmodel.data.tables.split_lists import UNUSED, find_lists
@@ -61,6 +62,7 @@ from medmodel.language import (
 )
 
 NO_MASK = N_("no segmentation mask of the same name")
+NO_IMAGE = N_("a segmentation mask without an image of the same name")
 _COUNTS_AS = "counts as class "
 _ORDINARY = {"hidden", NOT_AN_IMAGE}
 """Reasons that need no attention."""
@@ -137,7 +139,11 @@ def _read_masks(
 ) -> Layout:
     """A data set of images with masks, and no classes."""
     used = pairs.mask_paths(masks)
-    ignored = [(path, why) for path, why in listing.ignored if path not in used]
+    ignored = [
+        (path, NO_IMAGE if why == MASK else why)
+        for path, why in listing.ignored
+        if path not in used
+    ]
     files = []
     for path in sorted(set(listing.paths) - used):
         if path not in masks:

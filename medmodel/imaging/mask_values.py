@@ -1,7 +1,8 @@
 """Segmentation masks: the class value of every pixel of a PNG, TIFF or NIfTI file.
 
 0 is the background. Values are taken as they are stored: a palette's numbers, not its
-colours. Read in the sandbox, as every file that somebody else wrote.
+colours, unless a palette of greys puts another one than black first. Read in the
+sandbox, as every file that somebody else wrote.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _NEARLY = 32
 """Grey levels from black or white up to which a pixel counts as that."""
 _MOSTLY = 0.9
 """Share of pixels that are nearly black or white in a mask saved with loss."""
+_FEWEST_SHADES = 3
+"""Levels between black and white from which on these may be shades of soft edges."""
 _FORMATS = ("PNG", "TIFF", "BMP", "GIF", "JPEG")
 _SEGMENTS = "medmodel.imaging.dicom.segmentation:segment_numbers"
 _LOSSY = ("JPEG", "MPO")
@@ -41,8 +44,8 @@ def decode_mask(
 ) -> Mask:
     """The class values of a mask.
 
-    A black and white mask that was saved with loss or with soft edges, as JPEG does,
-    is cut at half of white.
+    A black and white mask that was saved with loss, as JPEG does, or with soft edges is
+    cut at half of white. What is transparent is background.
 
     Args:
         data: The file.
@@ -91,6 +94,9 @@ def class_values(stored: npt.NDArray[Any], name: str, exact: bool = True) -> Mas
         ImageError: They are no whole numbers from 0 to 255, or too many different.
     """
     different = np.unique(stored)
+    if len(different) == 2 and different[0] == 0 and different[1] > 255:
+        # Black and white with more than 8 bits.
+        stored, different = np.where(stored, 255, 0), np.array([0, 255])
     whole = np.isfinite(different).all() and (different == different.round()).all()
     if not whole or different[0] < 0 or different[-1] > 255:
         raise ImageError(
@@ -101,19 +107,40 @@ def class_values(stored: npt.NDArray[Any], name: str, exact: bool = True) -> Mas
             )
         )
     values = stored.astype(np.uint8)
-    if exact and len(different) <= MOST_VALUES:
+    soft = _has_soft_edges(values, different)
+    if exact and len(different) <= MOST_VALUES and not soft:
         return values
     sides = (values <= _NEARLY) | (values >= 255 - _NEARLY)
-    if sides.mean() >= _MOSTLY:
+    if soft or sides.mean() >= _MOSTLY:
         return np.where(values >= 128, 255, 0).astype(np.uint8)
     raise ImageError(
         _(
-            "{name} is no mask: it holds {count} different values that are no classes. "
-            "A mask has one value for each class; save it as PNG, not as JPEG.",
+            "{name} is no mask that can be trained: it holds {count} different values, "
+            "at most {most} can be classes. A mask has one value for each class; save "
+            "it as PNG, not as JPEG.",
             name=name,
             count=len(different),
+            most=MOST_VALUES,
         )
     )
+
+
+def _has_soft_edges(values: Mask, different: npt.NDArray[Any]) -> bool:
+    """Whether shades between black and white lie on edges alone.
+
+    As of a black and white mask that was drawn smoothly or made smaller: of nearly
+    every shade one neighbour is darker and one brighter, which no area of a class is.
+    """
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    shades = np.count_nonzero((different > 0) & (different < 255))
+    if different[0] != 0 or different[-1] != 255 or shades < _FEWEST_SHADES:
+        return False
+    between = (values > 0) & (values < 255)
+    sloping = (minimum_filter(values, 3) < values) & (
+        values < maximum_filter(values, 3)
+    )
+    return bool(sloping[between].mean() >= _MOSTLY)
 
 
 def _raster_values(data: bytes, name: str, page: int) -> tuple[npt.NDArray[Any], bool]:
@@ -136,10 +163,11 @@ def _raster_values(data: bytes, name: str, page: int) -> tuple[npt.NDArray[Any],
         image.seek(page)
         check_size(*image.size, name)
         stored, exact = np.asarray(image), image.format not in _LOSSY
+        if image.mode == "P":
+            stored = _palette_values(stored, image.getpalette("RGB") or [])
     if stored.ndim == 2:
         return stored, exact
-    # Alpha says nothing of a class.
-    colours = stored[..., : 1 if stored.shape[2] == 2 else 3]
+    colours = _visible(stored)
     if (colours != colours[..., :1]).any():
         raise ImageError(
             _(
@@ -149,6 +177,40 @@ def _raster_values(data: bytes, name: str, page: int) -> tuple[npt.NDArray[Any],
             )
         )
     return colours[..., 0], exact
+
+
+def _palette_values(
+    numbers: npt.NDArray[np.uint8], palette: list[int]
+) -> npt.NDArray[np.uint8]:
+    """The numbers of a palette's colours, or its greys.
+
+    Programs that count colours number them in any order: where all are grey, black is
+    among them and not the first, it is the greys that tell the background.
+    """
+    used = np.unique(numbers)
+    colours = np.array(palette, np.uint8).reshape(-1, 3)
+    if used[-1] >= len(colours):
+        return numbers
+    grey = (colours[used] == colours[used][:, :1]).all()
+    black = used[(colours[used] == 0).all(axis=1)]
+    if not grey or not len(black) or 0 in black:
+        return numbers
+    return np.asarray(colours[:, 0][numbers])
+
+
+def _visible(stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(height, width, 1 or 3) without alpha, black where only some is transparent.
+
+    Where that leaves nothing, what is not transparent is white: black was drawn on a
+    transparent ground.
+    """
+    if stored.shape[2] not in (2, 4):
+        return stored
+    colours, opaque = stored[..., :-1], stored[..., -1:] > 0
+    if opaque.all() or not opaque.any():
+        return colours
+    shown = np.where(opaque, colours, 0)
+    return shown if shown.any() else np.where(opaque, 255, colours * 0)
 
 
 def class_map(

@@ -118,7 +118,7 @@ def patient_overlap(run: Run) -> list[str]:
 
 
 def same_source(run: Run) -> list[str]:
-    """That it was tested on images of its own source alone; none of a test elsewhere."""
+    """That it was tested on images of its own source; nothing of a test elsewhere."""
     if run.tested_model:
         return []
     return [_("Tested on images of the same source only, not at another place.")]

@@ -8,8 +8,9 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
-from highdicom.seg import segread
+from highdicom.seg import Segmentation, segread
 from PIL import Image
 
 from medmodel.core.errors import ImageError
@@ -121,7 +122,9 @@ def test_a_segmentation_is_a_mask_to_train_on() -> None:
 def test_an_image_whose_pixels_are_no_squares_gets_its_own_size_back() -> None:
     wide = MASK.repeat(2, axis=1)  # as it is shown
     file = written(source(PixelSpacing=[0.5, 1.0]), wide)
-    assert np.array_equal(read(file, "a.dcm", "axial", -1)["values"] > 0, MASK > 0)
+    assert segread(io.BytesIO(file)).pixel_array.shape[1:] == MASK.shape
+    # To be trained on it is as wide as the image is shown.
+    assert np.array_equal(read(file, "a.dcm", "axial", -1)["values"] > 0, wide > 0)
 
 
 def test_what_the_source_lacks_is_said() -> None:
@@ -132,5 +135,45 @@ def test_what_the_source_lacks_is_said() -> None:
 def test_a_damaged_segmentation_is_said() -> None:
     with pytest.raises(ImageError, match="a.dcm cannot be read: this DICOM segmenta"):
         segmentation.segment_numbers(written(source())[:900], "a.dcm")
-    with pytest.raises(ImageError, match="a.dcm cannot be read: this DICOM segmenta"):
+
+
+def test_an_image_in_place_of_a_segmentation_is_said() -> None:
+    with pytest.raises(ImageError, match=r"a.dcm is no mask: this DICOM file \(CT\)"):
         segmentation.segment_numbers(source(), "a.dcm")
+
+
+def another_kind(kind: str, planes: np.ndarray) -> bytes:
+    """The segmentation of another type, by highdicom itself."""
+    data = pydicom.dcmread(io.BytesIO(source()))
+    made = Segmentation(
+        [data],
+        planes,
+        kind,
+        segmentation._descriptions(NAMES, ["unet", "1"]),
+        series_instance_uid="1.2.3.8",
+        series_number=2,
+        sop_instance_uid="1.2.3.8.1",
+        instance_number=1,
+        manufacturer="Other",
+        manufacturer_model_name="Other",
+        software_versions="1",
+        device_serial_number="1",
+    )
+    buffer = io.BytesIO()
+    made.save_as(buffer)
+    return buffer.getvalue()
+
+
+def test_half_of_a_fractional_segment_is_its_edge() -> None:
+    shares = np.zeros((1, 16, 20, 2), np.float32)
+    shares[0, 3:7, 4:9, 0], shares[0, 2, 4:9, 0] = 1.0, 0.3
+    shares[0, 9:14, 11:17, 1], shares[0, 9:14, 17, 1] = 0.8, 0.49
+    values = segmentation.segment_numbers(another_kind("FRACTIONAL", shares), "a.dcm")
+    expected = np.array([0, 1, 2])[np.searchsorted([0, 1, 255], MASK)]
+    assert np.array_equal(values, expected)
+
+
+def test_a_label_map_holds_the_numbers_of_segments() -> None:
+    numbers = np.array([0, 1, 2], np.uint8)[np.searchsorted([0, 1, 255], MASK)]
+    file = another_kind("LABELMAP", numbers[None])
+    assert np.array_equal(segmentation.segment_numbers(file, "a.dcm"), numbers)

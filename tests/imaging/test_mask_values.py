@@ -76,6 +76,59 @@ def test_black_and_white_with_soft_edges_is_cut_at_half() -> None:
     assert (soft != sharp).mean() < 0.01
 
 
+@pytest.mark.parametrize("side", [24, 64])
+@pytest.mark.parametrize("filter_", ["BOX", "BILINEAR", "LANCZOS"])
+def test_a_png_with_smooth_edges_is_black_and_white(side: int, filter_: str) -> None:
+    y, x = np.mgrid[:400, :400]
+    disc = (np.hypot(y - 190, x - 210) < 120).astype(np.uint8) * 255
+    smooth = Image.fromarray(disc).resize((side, side), Image.Resampling[filter_])
+    values = values_of(saved(smooth))
+    assert np.array_equal(values, np.where(np.asarray(smooth) >= 128, 255, 0))
+    assert values.any()
+
+
+def test_classes_between_black_and_white_stay_classes() -> None:
+    stripes = np.zeros((24, 24), np.uint8)
+    for number, value in enumerate((60, 120, 180, 255)):
+        stripes[2:22, 3 + 5 * number : 7 + 5 * number] = value
+    thin = np.zeros((24, 24), np.uint8)
+    for row, value in ((3, 60), (8, 120), (13, 180), (18, 255)):
+        thin[row, 2:20] = value
+    ring = np.zeros((24, 24), np.uint8)
+    ring[6:18, 6:18], ring[7:17, 7:17] = 128, 255
+    for mask in (stripes, thin, ring):
+        assert np.array_equal(values_of(saved(Image.fromarray(mask))), mask)
+
+
+def test_a_palette_of_greys_whose_black_is_not_first_is_read_as_greys() -> None:
+    image = Image.fromarray((CLASSES == 0).astype(np.uint8)).convert("P")
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    assert np.array_equal(values_of(saved(image)), np.where(CLASSES, 255, 0))
+    image.putpalette([0, 0, 0, 255, 255, 255])
+    assert np.array_equal(values_of(saved(image)), CLASSES == 0)
+
+
+@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_transparent_is_background(level: int, channels: int) -> None:
+    alpha = np.where(CLASSES, 255, 0)
+    colours = [np.full_like(CLASSES, level)] * channels
+    stored = np.stack([*colours, alpha], -1).astype(np.uint8)
+    assert np.array_equal(values_of(saved(Image.fromarray(stored))), alpha)
+
+
+def test_colours_that_are_transparent_are_no_colours() -> None:
+    stored = np.stack([CLASSES, CLASSES, CLASSES, (CLASSES > 0) * 255], -1)
+    stored[CLASSES == 0, :3] = 200, 30, 30
+    data = saved(Image.fromarray(stored.astype(np.uint8)))
+    assert np.array_equal(values_of(data), CLASSES)
+
+
+def test_black_and_white_of_16_bits_is_a_mask() -> None:
+    data = saved(Image.fromarray(np.where(CLASSES, 65535, 0).astype(np.uint16)))
+    assert np.array_equal(values_of(data), np.where(CLASSES, 255, 0))
+
+
 @pytest.mark.parametrize(
     ("stored", "said"),
     [

@@ -4,6 +4,7 @@ images/7.png           masks/7.png              the usual way
 train/images/7.png     train/masks/7.png        with splits
 imagesTr/7.nii.gz      labelsTr/7.nii.gz        Medical Segmentation Decathlon
 7.png                  7_mask.png, 7_mask_1.png beside each other; several are one mask
+CXR/7.png              masks/7.png              images in any folder beside the masks
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from medmodel.data.segmentation_masks import (
     without_mask_words,
 )
 
+_Named = tuple[Folders, str]
+"""Folders as parts of a path, and the stem of a file in them."""
 Masks = dict[str, tuple[str, ...]]
 """Path of an image -> paths of its masks, relative to the data set's folder."""
 LABEL = "images with masks"
@@ -48,13 +51,26 @@ def pair_masks(paths: Collection[Folders]) -> Masks:
         if not is_no_image(parts[-1]):
             place = _place(parts[:-1], masks=False)
             images.setdefault((place, stem(parts[-1])), "/".join(parts))
+    beside = _images_beside(images)
     pairs: dict[str, list[str]] = defaultdict(list)
     for parts in sorted(masks):
         place, name = _place(parts[:-1], masks=True), stem(parts[-1])
         image = images.get((place, name)) or images.get((place, base_stem(name)))
+        if not image:
+            image = beside.get((parts[:-2], name)) or beside.get(
+                (parts[:-2], base_stem(name))
+            )
         if image:
             pairs[image].append("/".join(parts))
     return {image: tuple(pairs[image]) for image in sorted(pairs)}
+
+
+def _images_beside(images: Mapping[tuple[Folders, str], str]) -> dict[_Named, str]:
+    """Folder above that of an image, and its stem -> the image, where it is but one."""
+    paths_of: dict[_Named, list[str]] = defaultdict(list)
+    for (_folders, name), path in images.items():
+        paths_of[(tuple(path.split("/")[:-2]), name)].append(path)
+    return {place: paths[0] for place, paths in paths_of.items() if len(paths) == 1}
 
 
 def split_of_path(path: str) -> Role:

@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from medmodel.core.errors import ImageError
+from medmodel.core.errors import DECODER_ERRORS, ImageError
 from medmodel.imaging import untrusted
 from medmodel.imaging.mask_export import resized, unpacked
 from medmodel.imaging.mask_values import Mask
+from medmodel.imaging.scaling import isotropic_size
 from medmodel.language import _
 
 STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 """Segmentation Storage, PS3.4 B.5."""
+_STORAGES = (STORAGE, "1.2.840.10008.5.1.4.1.1.66.7")
+"""And Label Map Segmentation Storage, whose pixels are the numbers of segments."""
 _MANUFACTURER = "MedModel"
 
 
@@ -122,19 +125,23 @@ def segment_numbers(data: bytes, name: str, frame: int = -1) -> Mask:
         frame: Frame of the source, from 0; -1: all that is segmented is one image.
 
     Returns:
-        uint8 (rows, columns), 0 where there is no segment; of segments that overlap
-        the highest number.
+        uint8 (height, width), 0 where there is no segment; of segments that overlap
+        the highest number. Pixels that are no squares are widened, as an image's are.
 
     Raises:
-        ImageError: It is damaged, or of several images where one is meant.
+        ImageError: It is damaged, no segmentation, or of several images where one is
+            meant.
     """
     from highdicom.seg import segread
 
+    _check_kind(data, name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             segmentation = segread(io.BytesIO(data))
-        return _merged(segmentation, name, frame)
+        mask = _merged(segmentation, name, frame)
+        columns, rows = isotropic_size(*mask.shape, *_pixel_size(segmentation))
+        return resized(mask, (rows, columns))
     except ImageError:
         raise
     except Exception as error:
@@ -147,20 +154,64 @@ def segment_numbers(data: bytes, name: str, frame: int = -1) -> Mask:
         ) from error
 
 
+def _check_kind(data: bytes, name: str) -> None:
+    """Refuses a DICOM file that is no segmentation, such as an image.
+
+    Raises:
+        ImageError: It says so itself; of one that says nothing its reader judges.
+    """
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = pydicom.dcmread(
+                io.BytesIO(data), force=True, specific_tags=["SOPClassUID", "Modality"]
+            )
+        kind, modality = str(header.get("SOPClassUID", "")), header.get("Modality", "")
+    except (*DECODER_ERRORS, InvalidDicomError):  # whoever reads it says how
+        return
+    if kind and kind not in _STORAGES:
+        raise ImageError(
+            _(
+                "{name} is no mask: this DICOM file ({modality}) holds no segmentation. "
+                "Save the mask as DICOM SEG, NIfTI or PNG.",
+                name=name,
+                modality=modality or kind,
+            )
+        )
+
+
+def _pixel_size(segmentation: Any) -> tuple[float, float]:
+    """Height and width of a pixel; squares where it says nothing."""
+    for groups in segmentation.get("SharedFunctionalGroupsSequence", []):
+        for measures in groups.get("PixelMeasuresSequence", []):
+            height, width = measures.get("PixelSpacing", (1, 1))
+            return float(height), float(width)
+    return 1.0, 1.0
+
+
 def _merged(segmentation: Any, name: str, frame: int) -> Mask:
     shape = int(segmentation.Rows), int(segmentation.Columns)
     mask = np.zeros(shape, np.uint8)
     pixels = segmentation.pixel_array
     pixels = pixels.reshape(-1, *shape)
     sources: set[Any] = set()
+    kind = str(segmentation.get("SegmentationType", "BINARY"))
+    # Of a fractional one a pixel belongs to a segment from half of its maximum on.
+    least = segmentation.get("MaximumFractionalValue", 1) / 2
     groups = segmentation.PerFrameFunctionalGroupsSequence
     for plane, group in zip(pixels, groups, strict=True):
         source = _source_of(group)
         if frame >= 0 and source[1] not in (0, frame + 1):
             continue
         sources.add(source)
+        if kind == "LABELMAP":
+            mask = np.maximum(mask, plane.astype(np.uint8))
+            continue
         number = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
-        mask = np.maximum(mask, np.where(plane > 0, number, 0).astype(np.uint8))
+        mask = np.maximum(mask, np.where(plane >= least, number, 0).astype(np.uint8))
     if len(sources) > 1:
         raise ImageError(
             _(

@@ -180,14 +180,21 @@ def read_labels(
     return np.ascontiguousarray(plane[nearest_row][:, nearest_column])
 
 
+def read_grid(data: bytes, name: str) -> dict[str, Any]:
+    """What the sandbox runs to compare grids: `affine` and `shape`, of masks, too."""
+    affine, shape = canonical_grid(data, name, labels=True)
+    return {"affine": affine.tolist(), "shape": list(shape)}
+
+
 def canonical_grid(
-    data: bytes, name: str
+    data: bytes, name: str, labels: bool = False
 ) -> tuple[npt.NDArray[np.float64], tuple[int, int, int]]:
     """The grid of a volume whose axes run right, forward and up (RAS+).
 
     Args:
         data: The file, compressed or not.
         name: For messages.
+        labels: Whether it may be a segmentation.
 
     Returns:
         The affine (4, 4) from voxels to mm, and the voxels along x, y and z.
@@ -196,7 +203,7 @@ def canonical_grid(
         ImageError: It is damaged, or of a kind that is not offered.
     """
     try:
-        facts = read_header(data, name)
+        facts = read_header(data, name, labels)
     except ImageError:
         raise
     except Exception as error:

@@ -52,6 +52,12 @@ def test_a_check_recognises_images_with_masks(folder: Path) -> None:
     assert said[0].startswith("Read as a segmentation data set: 6 images with masks")
 
 
+def test_a_mask_without_an_image_is_said_to_be_that(folder: Path) -> None:
+    save(np.full((40, 40), 90), folder / "masks" / "alone.png")
+    ignored = index_dataset(folder).ignored.to_numpy().tolist()
+    assert ignored == [["masks/alone.png", layout.NO_IMAGE]]
+
+
 def test_splits_of_folders_are_respected(tmp_path: Path) -> None:
     for split in ("train", "test"):
         draw_masked_folder(tmp_path / "parted" / split, images=2)

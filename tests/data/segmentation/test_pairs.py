@@ -36,6 +36,16 @@ def parts(text: str) -> list[tuple[str, ...]]:
             "a/x.png, a/x_mask.png, a/x_mask_1.png",
             {"a/x.png": ["a/x_mask.png", "a/x_mask_1.png"]},
         ),
+        ("CXR_png/1.png, masks/1.png", {"CXR_png/1.png": ["masks/1.png"]}),
+        ("CXR/1.png, masks/1_mask.png", {"CXR/1.png": ["masks/1_mask.png"]}),
+        (
+            "CXR/1.png, CXR/2.png, MR/1.png, masks/1.png, masks/2.png",
+            {"CXR/2.png": ["masks/2.png"]},
+        ),
+        (
+            "train/1.png, train_masks/1_mask.gif",
+            {"train/1.png": ["train_masks/1_mask.gif"]},
+        ),
         ("images/1.png, masks/2.png", {}),
         ("images/p1/1.png, masks/p2/1.png", {}),
         ("a/1.png, b/1.png", {}),
