@@ -175,8 +175,8 @@ def _check_kind(data: bytes, name: str) -> None:
     if kind and kind not in _STORAGES:
         raise ImageError(
             _(
-                "{name} is no mask: this DICOM file ({modality}) holds no segmentation. "
-                "Save the mask as DICOM SEG, NIfTI or PNG.",
+                "{name} is no mask: this DICOM file ({modality}) holds no "
+                "segmentation. Save the mask as DICOM SEG, NIfTI or PNG.",
                 name=name,
                 modality=modality or kind,
             )
