@@ -181,13 +181,18 @@ class PairedDifference:
 
     @property
     def p_text(self) -> str:
-        """The p value as people read it: `p = 0.64`, `p < 0.001`."""
-        if self.p < 0.001:
-            return "p < 0.001"
-        # 0.996 is not 1, and 0.0499 not 0.05.
-        digits = 2 if 0.1 <= self.p < 0.995 or self.p == 1 else 3
-        digits = 4 if 0.0495 <= self.p < 0.05 else digits
-        return f"p = {self.p:.{digits}f}"
+        """The p value as people read it."""
+        return p_value_text(self.p)
+
+
+def p_value_text(p: float) -> str:
+    """A p value as people read it: `p = 0.64`, `p < 0.001`."""
+    if p < 0.001:
+        return "p < 0.001"
+    # 0.996 is not 1, and 0.0499 not 0.05.
+    digits = 2 if 0.1 <= p < 0.995 or p == 1 else 3
+    digits = 4 if 0.0495 <= p < 0.05 else digits
+    return f"p = {p:.{digits}f}"
 
 
 def _rounded(count: int) -> int:

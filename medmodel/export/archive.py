@@ -18,6 +18,7 @@ from medmodel.export.formats import FORMATS
 from medmodel.export.report import ExportReport, archive_path, export_folder
 from medmodel.imaging.images import png_bytes
 from medmodel.reports.evaluation_html import model_card_html
+from medmodel.reports.segmentation import documents
 from medmodel.runs.run import Run
 
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -50,8 +51,8 @@ def write_archive(
         run: The run.
         report: Of the export, whose files lie in its folder.
         sample: As from `drawn_sample`.
-        answer: What the exported model says of it, after calibration: class ->
-            probability.
+        answer: What the exported model says of it: class -> probability after
+            calibration, of a segmentation share of the pixels.
 
     Raises:
         OSError: The disk is full or fails.
@@ -60,8 +61,13 @@ def write_archive(
     place = export_folder(run, entry.key)
     runtime = entry.key.removesuffix("_int8")
     facts = metadata.model_metadata(run) | {"sample": answer}
+    outlines = bool(facts["mask_values"])
     script = render_template(
-        "predict.py.txt", needs=entry.needs, file=entry.file, runtime=runtime
+        "predict.py.txt",
+        needs=entry.needs,
+        file=entry.file,
+        runtime=runtime,
+        outlines=outlines,
     )
     with (
         renaming(archive_path(run, entry.key)) as path,
@@ -71,7 +77,7 @@ def write_archive(
         _write(archive, metadata.NAME, _json(facts))
         _write(archive, "report.json", (place / "report.json").read_bytes())
         _write(archive, "predict.py", script.encode())
-        if runtime == "onnx":
+        if runtime == "onnx" and not outlines:
             page = render_template("predict.html", title=facts["name"])
             _write(archive, "predict.html", page.encode())
         _write(archive, "sample.png", png_bytes(sample))
@@ -99,8 +105,9 @@ def _json(values: Any) -> bytes:
 
 def _card(run: Run) -> str | None:
     """The model card; None where the run has no tables to make one from."""
+    write = documents.model_card_html if run.config.segments else model_card_html
     try:
-        return model_card_html(run)
+        return write(run)
     except MedModelError:
         # A run that was stopped has a model, and no test images that it was asked.
         return None

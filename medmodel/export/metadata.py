@@ -33,8 +33,9 @@ def model_metadata(run: Run) -> dict[str, Any]:
         run: A run with a model.
 
     Returns:
-        JSON values: `classes` in the order of the outputs; `input` with its shape
-        (height, width, channels), uint8 values 0 to 255, normalised inside the model;
+        JSON values: `task`; `classes` in the order of the outputs; `mask_values`, of a
+        segmentation the value in a mask of each class, else empty; `input` with its
+        shape (height, width, channels), uint8 values 0 to 255, normalised inside;
         `preprocessing`, as in `Preprocessing`, and how sizes change; `temperature`, by
         which log probabilities are divided before another softmax, or None;
         `decision_threshold`, the `name` of one of two classes and the `value` that its
@@ -48,14 +49,17 @@ def model_metadata(run: Run) -> dict[str, Any]:
     """
     facts, config = run.model_facts, run.config
     temperature, frozen = stored_temperature(run), frozen_thresholds(run)
-    checksum = split_checksum(run)
+    checksum, classes = split_checksum(run), len(facts.class_names)
+    side = facts.preprocessing.size
     return {
         "name": config.title,
         "run": run.id,
         "recipe": config.recipe,
         "medmodel": __version__,
         "intended_use": INTENDED_USE,
+        "task": "segmentation" if facts.mask_values else "classification",
         "classes": facts.class_names,
+        "mask_values": facts.mask_values,
         "input": {
             "name": "image",
             "shape": list(facts.preprocessing.shape),
@@ -63,7 +67,10 @@ def model_metadata(run: Run) -> dict[str, Any]:
             "range": [0, 255],
             "normalisation": "inside the model",
         },
-        "output": {"name": "probabilities", "shape": [len(facts.class_names)]},
+        "output": {
+            "name": "probabilities",
+            "shape": [side, side, classes] if facts.mask_values else [classes],
+        },
         "preprocessing": asdict(facts.preprocessing) | {"resize": RESIZE},
         "temperature": temperature.value if temperature else None,
         "decision_threshold": asdict(facts.threshold) if facts.threshold else None,

@@ -21,7 +21,8 @@ class ExportReport:
         images: Test images of the run that both models were asked about.
         drawn: Images of noise beside them, where these are few or cannot be read.
         largest_difference: Between two probabilities of one image and class.
-        same_class: Share of the images with the same predicted class.
+        same_class: Share of the images with the same predicted class; of a
+            segmentation, of their pixels.
         latency: Seconds for one image, the median of several; on this processor.
         original_latency: The same of the model itself, measured in the same way.
         memory: Bytes by which the process grew that loaded and ran it.

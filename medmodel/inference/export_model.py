@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 MOST_IMAGES = 64
 """Test images that both models are asked."""
 FEWEST_IMAGES = 32
+MOST_ANSWERS = 8_000_000
+"""Probabilities of a segmentation's pixels that are compared: 32 MB of each model."""
 CALIBRATION_IMAGES = 100
 """Training images from which 8-bit ranges are taken."""
 CHECK_SECONDS = 600
@@ -64,7 +66,7 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
         job: Told what is done: loading, converting, comparing, packing.
 
     Raises:
-        RunError: The run has no model, or is a segmentation.
+        RunError: The run has no model.
         PredictionError: The model cannot be converted, or the converted one answers
             otherwise.
         DataError: 8 bits need training images, and these cannot be read.
@@ -72,7 +74,6 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     """
     from medmodel.inference import prediction
 
-    run.check_classifies()
     job.progress("loading", 0, 0)
     if run.imported and not run.imported.converted:
         raise PredictionError(
@@ -99,12 +100,20 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     report = _compared(run, key, answers, original, drawn)
     write_json(place / "report.json", report)
     job.progress("packing", 0, 0)
-    scores: NDArray[np.floating] = answers.probabilities[-1:]
-    if facts["temperature"]:
-        scores = apply_temperature(scores, facts["temperature"])
-    named = dict(zip(facts["classes"], map(float, scores[0]), strict=True))
-    write_archive(run, report, sample, named)
+    write_archive(run, report, sample, _said_of_sample(facts, answers))
     return report
+
+
+def _said_of_sample(facts: dict[str, Any], answers: Answers) -> dict[str, float]:
+    """What is said of the drawn image: of a segmentation each class's share of it."""
+    scores: NDArray[np.floating] = answers.probabilities[-1:]
+    if facts["mask_values"]:
+        numbers = scores[0].argmax(axis=-1).ravel()
+        counts = np.bincount(numbers, minlength=len(facts["classes"]))
+        scores = counts[None] / len(numbers)
+    elif facts["temperature"]:
+        scores = apply_temperature(scores, facts["temperature"])
+    return dict(zip(facts["classes"], map(float, scores[0]), strict=True))
 
 
 def _compared(
@@ -112,11 +121,7 @@ def _compared(
 ) -> ExportReport:
     difference = np.abs(answers.probabilities - original.probabilities)[:-1]
     facts = metadata.model_metadata(run)
-    classes, threshold = facts["classes"], run.model_facts.threshold
-    predicted, expected = (
-        predicted_positions(each.probabilities, classes, threshold)
-        for each in (answers, original)
-    )
+    predicted, expected = (_classes(run, each) for each in (answers, original))
     same = predicted == expected
     path = export_folder(run, key) / FORMATS[key].file
     report = ExportReport(
@@ -147,15 +152,30 @@ def _compared(
     return report
 
 
+def _classes(run: Run, answers: Answers) -> NDArray[np.intp]:
+    """The predicted class of each image, of a segmentation of each pixel."""
+    facts = run.model_facts
+    if facts.mask_values:
+        return np.asarray(answers.probabilities.argmax(axis=-1))
+    return predicted_positions(
+        answers.probabilities, facts.class_names, facts.threshold
+    )
+
+
 def _comparison_images(run: Run, job: Job) -> tuple[NDArray[np.uint8], int]:
     """Test images as the model sees them, with noise where these are too few.
 
     Returns:
         uint8 (n, height, width, channels), and how many of them are noise.
     """
-    shape = run.model_facts.preprocessing.shape
-    test = _images(run, "test", MOST_IMAGES, job)
-    missing = max(0, FEWEST_IMAGES - len(test))
+    facts, most = run.model_facts, MOST_IMAGES
+    shape = facts.preprocessing.shape
+    if facts.mask_values:
+        # Each pixel is an answer: fewer images say as much, and all are in memory.
+        answers = shape[0] * shape[1] * len(facts.class_names)
+        most = max(1, min(most, MOST_ANSWERS // answers))
+    test = _images(run, "test", most, job)
+    missing = max(0, min(FEWEST_IMAGES, most) - len(test))
     noise = np.random.default_rng(0).integers(0, 256, (missing, *shape), np.uint8)
     return np.concatenate([test, noise]), missing
 

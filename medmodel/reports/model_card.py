@@ -12,7 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from medmodel.core.config import IMPORTED, MODEL_NAMES, RECIPES
+from medmodel.core.config import (
+    IMPORTED,
+    MODEL_NAMES,
+    RECIPES,
+    SEGMENTATION_MODELS,
+)
 from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import load_index
@@ -31,6 +36,9 @@ _SETTINGS = (
     *(N_("axial"), N_("coronal"), N_("sagittal")),
 )
 """Values of settings, which are said as they are written; here for the catalogue."""
+
+
+NETWORKS = MODEL_NAMES | SEGMENTATION_MODELS
 
 
 class GuidelineItem(NamedTuple):
@@ -57,13 +65,13 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
     counts = _(", ").join(f"{c.name} {c.images:,}" for c in evaluation.per_class)
     return [
         (_("Name"), run.title),
-        (_("Version"), _version(run)),
+        (_("Version"), version_text(run)),
         (
             _("Summary"),
             _("Gives an image's probability for each of: {classes}.", classes=classes),
         ),
-        (_("Mechanism"), _network(run)),
-        (_("Input"), _preprocessing(facts.preprocessing) if facts else BLANK),
+        (_("Mechanism"), network_text(run)),
+        (_("Input"), preprocessing_text(facts.preprocessing) if facts else BLANK),
         (_("Outcome predicted"), classes),
         (_("Intended population"), BLANK),
         (_("Directions for use"), BLANK),
@@ -116,17 +124,17 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
 def guideline_items(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:
     """The pages behind, in the order of CLAIM."""
     return [
-        *_items_on_data(run),
-        *_items_on_training(run),
+        *items_on_data(run),
+        *items_on_training(run),
         *_items_on_evaluation(run, evaluation),
         *_items_on_results(run, evaluation),
     ]
 
 
-def _items_on_data(run: Run) -> list[GuidelineItem]:
+def items_on_data(run: Run) -> list[GuidelineItem]:
     """CLAIM 5 to 21."""
     facts = run.model_facts if run.model_path.exists() else None
-    seen = _preprocessing(facts.preprocessing) if facts else BLANK
+    seen = preprocessing_text(facts.preprocessing) if facts else BLANK
     checked, level = run_facts.data_quality(run), run_facts.split_level(run)
     sizes = run_facts.sample_sizes(run)
     return [
@@ -150,7 +158,7 @@ def _items_on_data(run: Run) -> list[GuidelineItem]:
     ]
 
 
-def _items_on_training(run: Run) -> list[GuidelineItem]:
+def items_on_training(run: Run) -> list[GuidelineItem]:
     """CLAIM 22 to 26."""
     best = run.status.best_epoch
     chosen = (
@@ -216,7 +224,8 @@ def _items_on_results(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:
     ]
 
 
-def _preprocessing(seen: Preprocessing) -> str:
+def preprocessing_text(seen: Preprocessing) -> str:
+    """What a model takes, in a few words."""
     parts = [
         _("{side} × {side} pixels", side=seen.size),
         _(seen.fit),
@@ -229,7 +238,8 @@ def _preprocessing(seen: Preprocessing) -> str:
     return _(", ").join(parts)
 
 
-def _version(run: Run) -> str:
+def version_text(run: Run) -> str:
+    """Which run it is, and when it was trained."""
     date = run_facts.when(run.status.ended or run.status.heartbeat)
     if not date:
         return _("Run {id}", id=run.id)
@@ -239,10 +249,10 @@ def _version(run: Run) -> str:
 def _described_network(run: Run) -> str:
     facts = run.model_facts if run.model_path.exists() else None
     if facts is None:
-        return _network(run)
+        return network_text(run)
     return _(
         "{network}; {parameters:,} parameters",
-        network=_network(run),
+        network=network_text(run),
         parameters=facts.parameters,
     )
 
@@ -280,7 +290,8 @@ def _performance(evaluation: Evaluation) -> str:
     )
 
 
-def _network(run: Run) -> str:
+def network_text(run: Run) -> str:
+    """Network and recipe."""
     config = run.config
     if config.recipe == IMPORTED:
         return _trained_elsewhere()
@@ -289,7 +300,7 @@ def _network(run: Run) -> str:
         recipe = _(RECIPES[recipe].title)
     return _(
         "{network}; recipe {recipe}",
-        network=_(MODEL_NAMES.get(config.model, config.model)),
+        network=_(NETWORKS.get(config.model, config.model)),
         recipe=recipe,
     )
 

@@ -260,16 +260,21 @@ def pick_recipe(folder: Path, start: TrainConfig | None) -> str:
         _("Recipe"),
         names,
         index=names.index(wanted),
-        format_func=recipe_title,
+        format_func=lambda name: recipe_title(name, recommended=not masks_alone),
         captions=[_(RECIPES[name].summary) for name in names],
         help=meaning("recipe"),
     )
 
 
-def recipe_title(name: str) -> str:
-    """The recipe's title, and why it is recommended where it is."""
+def recipe_title(name: str, recommended: bool = True) -> str:
+    """The recipe's title, and why it is recommended where it is.
+
+    Args:
+        name: Of the recipe.
+        recommended: Whether any is: of a folder of masks there is but one that fits.
+    """
     title = _(RECIPES[name].title)
-    if name != RECOMMENDED:
+    if name != RECOMMENDED or not recommended:
         return title
     return _(
         "{recipe} (recommended: a baseline in minutes, before longer trainings)",
@@ -398,6 +403,7 @@ def show_beside(folder: Path, config: TrainConfig, may_train: bool) -> None:
     show_facts(folder, counts, config.class_weights)
     if may_train:
         show_small_splits(folder, config)
+    if may_train and not config.segments:  # the others learn classes
         st.page_link(
             widgets.SWEEP,
             label=_("Compare all recipes on this data"),

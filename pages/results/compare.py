@@ -6,9 +6,13 @@ import streamlit as st
 
 from medmodel.language import _
 from medmodel.runs import run_index
+from medmodel.runs.run_index import Entry
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
+from pages._shared.comparison.compared_segmentations_view import (
+    show_compared_segmentations,
+)
 from pages._shared.comparison.comparison_view import show_comparison
 from pages._shared.comparison.model_picker import compared_models, is_tested
 
@@ -30,7 +34,12 @@ def show() -> None:
         return
     with choice:
         chosen = compared_models(all_entries)
-    if len(chosen) >= 2:
+    outlining = [entry for entry in chosen if entry.config.segments]
+    if 0 < len(outlining) < len(chosen):
+        _say_kinds_differ(outlining[0], next(e for e in chosen if e not in outlining))
+    elif len(outlining) >= 2:
+        show_compared_segmentations(chosen, all_entries)
+    elif len(chosen) >= 2:
         show_comparison(chosen, all_entries)
     elif chosen:
         folder = plain(widgets.dataset_name(chosen[0].config))
@@ -45,6 +54,19 @@ def show() -> None:
         )
     else:
         st.info(_("Choose two models above."), icon=":material/check_box:")
+
+
+def _say_kinds_differ(outlining: Entry, classifying: Entry) -> None:
+    st.error(
+        _(
+            "{outlining} outlines each pixel and is measured by Dice, {classifying} "
+            "classifies whole images and is measured by accuracy: there is no number "
+            "in which both could be compared. Choose models of one kind above.",
+            outlining=plain(outlining.title),
+            classifying=plain(classifying.title),
+        ),
+        icon=":material/compare_arrows:",
+    )
 
 
 with errors_shown():

@@ -16,7 +16,7 @@ from medmodel.data.segmentation.prepared_masks import PreparedMasks
 from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
 from medmodel.inference import prediction
 from medmodel.runs import run_index, tables
-from medmodel.runs.copies import copies_of
+from medmodel.runs.copies import copies_of, has_near_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
@@ -74,12 +74,12 @@ def test_masks_are_learned_with_curves_of_loss_and_dice(folder: Path) -> None:
     assert set(table.loc[table["area"] > 0, "area"]) <= set(range(140, 160))
     assert table["hd95_mm"].isna().all()
     detector = OodDetector.load(run.folder / FILE_NAME)
-    judged = int((split["split"] == "train").sum())
-    assert detector.basis.training == judged
+    assert detector.basis.training == int((split["split"] == "train").sum())
     assert detector.basis.validation == int((split["split"] == "val").sum())
     assert detector.grey == 1
     assert detector.smallest == 40
-    assert copies_of(run).near == frozenset()
+    assert has_near_copies(run)
+    assert copies_of(run).images == int((split["split"] == "test").sum())
 
 
 def test_a_stopped_run_is_tested_too(

@@ -84,9 +84,7 @@ def _estimate(rows: pd.DataFrame, ratio: Ratio, share: bool = False) -> Estimate
     if not below.sum():
         return Estimate(_NAN, _NAN, _NAN, 0)
     value = float(above.sum() / below.sum())
-    known = bool((rows["patient"] != "").all())
-    units = rows["patient"] if known else rows["path"]
-    _names, number = np.unique(units.to_numpy(str), return_inverse=True)
+    number, known = units_of(rows)
     count = int(number.max()) + 1
     if count < FEWEST:
         group = LimitingGroup(count, known, "all")
@@ -96,6 +94,18 @@ def _estimate(rows: pd.DataFrame, ratio: Ratio, share: bool = False) -> Estimate
     if share and value in (0.0, 1.0):
         low, high = _interval_of_none(value, count)
     return Estimate(value, low, high, len(rows))
+
+
+def units_of(rows: pd.DataFrame) -> tuple[NDArray[np.intp], bool]:
+    """Number of each row's patient, or image where not every patient is known.
+
+    Returns:
+        (n,) numbers from 0, and whether they are of patients.
+    """
+    known = bool((rows["patient"] != "").all())
+    units = rows["patient"] if known else rows["path"]
+    numbers = np.unique(units.to_numpy(str), return_inverse=True)[1]
+    return numbers.reshape(-1), known
 
 
 def _interval_of_none(value: float, count: int) -> tuple[float, float]:

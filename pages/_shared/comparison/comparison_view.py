@@ -79,7 +79,7 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         )
         _show_sample_size(common, models)
         _explain_folds(models)
-        _show_copies(models)
+        show_copies(models)
         _show_all_metrics(models, chosen, copied)
         show_disagreements(models, chosen)
         show_curves(runs, chosen)
@@ -87,7 +87,7 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
     trained = {names[e.run.id]: e.run for e in entries if not e.test_of}
     if trained:
         show_epochs(trained)
-    _show_settings(entries, names)
+    show_settings(entries, names)
     pick_format()
 
 
@@ -125,7 +125,7 @@ def _too_few_to_train(models: comparison_cache.Models) -> list[str]:
     ]
 
 
-def _show_copies(models: comparison_cache.Models) -> None:
+def show_copies(models: comparison_cache.Models) -> None:
     """How many test images are copies, which are left out."""
     copied = {
         name: sum(len(run_cache.copies(run).paths) for run in runs)
@@ -280,7 +280,7 @@ def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
         {
             _("Model A"): [pair.first for pair in pairs],
             _("Model B"): [pair.second for pair in pairs],
-            _("Difference (95 % interval)"): [_signed(pair.estimate) for pair in pairs],
+            _("Difference (95 % interval)"): [signed(pair.estimate) for pair in pairs],
             "p": [p.p_text.removeprefix("p ").removeprefix("= ") for p in pairs],
             _("Statistical test"): [_(pair.test) for pair in pairs],
             _("Images"): [pair.estimate.n for pair in pairs],
@@ -292,7 +292,8 @@ def _pairs_table(pairs: Sequence[PairedDifference]) -> pd.DataFrame:
     )
 
 
-def _signed(estimate: Estimate) -> str:
+def signed(estimate: Estimate) -> str:
+    """A difference with its interval, and a minus where it is below 0."""
     if not estimate.has_interval:
         return str(estimate).replace("-", "−")
     text = _(
@@ -374,7 +375,13 @@ def _metrics_csv(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _show_settings(entries: Sequence[Entry], names: dict[str, str]) -> None:
+def show_settings(entries: Sequence[Entry], names: dict[str, str]) -> None:
+    """The settings in which the runs differ.
+
+    Args:
+        entries: The runs.
+        names: Id of each -> what it is called on this page.
+    """
     st.markdown(_("**Settings that differ**"))
     differing = run_table.differing_settings([e.config for e in entries])
     if "dataset" in differing:

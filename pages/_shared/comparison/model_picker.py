@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from medmodel.core.errors import value_or_problem
 from medmodel.language import _
 from medmodel.runs import run_index
 from medmodel.runs.run_index import Entry
@@ -52,16 +53,24 @@ def compared_models(all_entries: Sequence[Entry]) -> list[Entry]:
 
 def is_tested(entry: Entry) -> bool:
     """Whether the run has ended and has results on test images."""
-    return not entry.status.state.active and entry.test_accuracy is not None
+    if entry.status.state.active:
+        return False
+    outlined = entry.config.segments and entry.run.segmentation_path.exists()
+    return entry.test_accuracy is not None or outlined
 
 
 def is_comparable(entry: Entry, first: Entry) -> bool:
     """Whether two tested runs are of one data set and know the same classes."""
-    same_data = entry.config.dataset == first.config.dataset
-    return same_data and _classes(entry) == _classes(first)
+    if entry.config.dataset != first.config.dataset:
+        return False
+    same_kind = entry.config.segments == first.config.segments
+    return same_kind and _classes(entry) == _classes(first)
 
 
 def _classes(entry: Entry) -> frozenset[str]:
+    if entry.config.segments:
+        facts, _problem = value_or_problem(lambda: entry.run.model_facts)
+        return frozenset(facts.class_names if facts else ())
     return frozenset(scored_classes(read_header(entry.run.predictions_path)))
 
 

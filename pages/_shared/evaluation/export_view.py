@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -16,9 +16,37 @@ from pages._shared.common.glossary import meaning
 from pages._shared.evaluation.metrics_view import all_metrics
 from pages._shared.evaluation.model_export_view import show_model_formats
 
+Writer = Callable[[Run], str | bytes]
+"""Makes a document of a run."""
+
 
 def show_take_away(run: Run) -> None:
     """The report, the model card, the tables, and how figures are downloaded."""
+    show_documents(
+        run,
+        {
+            "sheet": evaluation_pdf.evaluation_sheet,
+            "page": evaluation_html.evaluation_page,
+            "card": evaluation_html.model_card_html,
+        },
+    )
+    show_model_formats(run)
+    st.markdown(_("**Tables**"))
+    with st.container(horizontal=True):
+        csv_button(lambda: all_metrics(run), "all-metrics", run, _("All metrics"))
+        table = run_cache.predictions(run)
+        csv_button(table, "predictions", run, _("Every image's scores"))
+    st.markdown(_("**Figures**"))
+    pick_format()
+
+
+def show_documents(run: Run, write: Mapping[str, Writer]) -> None:
+    """Buttons for the evaluation as PDF and HTML, and for the model card.
+
+    Args:
+        run: What was tested.
+        write: What makes the `sheet`, the `page` and the `card`.
+    """
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True, height="stretch"):
         st.markdown(_("**Evaluation**"))
@@ -30,15 +58,8 @@ def show_take_away(run: Run) -> None:
             )
         )
         with st.container(horizontal=True):
-            _document(
-                run, "evaluation", evaluation_pdf.evaluation_sheet, _("One page (PDF)")
-            )
-            _document(
-                run,
-                "evaluation",
-                evaluation_html.evaluation_page,
-                _("Everything (HTML)"),
-            )
+            _document(run, "evaluation", "pdf", write["sheet"], _("One page (PDF)"))
+            _document(run, "evaluation", "html", write["page"], _("Everything (HTML)"))
     with right, st.container(border=True, height="stretch"):
         st.markdown(_("**Model card**"), help=meaning("model card"))
         st.caption(
@@ -48,26 +69,11 @@ def show_take_away(run: Run) -> None:
                 "left blank and marked so."
             )
         )
-        _document(
-            run,
-            "model-card",
-            evaluation_html.model_card_html,
-            _("Download the model card"),
-        )
-    show_model_formats(run)
-    st.markdown(_("**Tables**"))
-    with st.container(horizontal=True):
-        csv_button(lambda: all_metrics(run), "all-metrics", run, _("All metrics"))
-        table = run_cache.predictions(run)
-        csv_button(table, "predictions", run, _("Every image's scores"))
-    st.markdown(_("**Figures**"))
-    pick_format()
+        label = _("Download the model card")
+        _document(run, "model-card", "html", write["card"], label)
 
 
-def _document(
-    run: Run, kind: str, write: Callable[[Run], str | bytes], label: str
-) -> None:
-    ending = "pdf" if write is evaluation_pdf.evaluation_sheet else "html"
+def _document(run: Run, kind: str, ending: str, write: Writer, label: str) -> None:
     st.download_button(
         label,
         noted(lambda: write(run), "export", run=run.id, what=f"{kind} {ending}"),

@@ -38,6 +38,14 @@ def show_model_formats(run: Run) -> None:
         return
     st.caption(
         _(
+            "Each file takes pixels from 0 to 255 and gives every class's probability "
+            "in every pixel; it is loaded again by the program that will run it and "
+            "compared with this model on test images, pixel by pixel, before you get "
+            "it. The ZIP file has the model, its classes and preprocessing as JSON, "
+            "the model card, a drawn image and a script that writes the mask."
+        )
+        if model.config.segments
+        else _(
             "Each file takes pixels from 0 to 255 and gives every class's probability; "
             "it is loaded again by the program that will run it and compared with this "
             "model on up to 64 test images before you get it. The ZIP file has the "
@@ -82,7 +90,7 @@ def _show_format(run: Run, entry: ExportFormat, state: TaskState) -> None:
     if report is None:
         _start_button(run, entry)
         return
-    st.markdown(plain(_summary(report)))
+    st.markdown(plain(_summary(report, run.config.segments)))
     if not report.faithful:
         st.warning(
             _(
@@ -140,31 +148,40 @@ def _show_progress(state: TaskState) -> None:
     st.progress(place / (len(_PHASES) + 1), f"{sentence} {rest}")
 
 
-def _summary(report: ExportReport) -> str:
-    """Largest difference, size, speed and memory, as sentences."""
+def _summary(report: ExportReport, of_pixels: bool) -> str:
+    """Largest difference, size, speed and memory, as sentences.
+
+    Args:
+        report: Of the export.
+        of_pixels: Whether classes are those of pixels, as of a segmentation.
+    """
+    share = (
+        _("same class in {share:.2%} of the pixels", share=report.same_class)
+        if of_pixels
+        else _("same predicted class in {share:.1%}", share=report.same_class)
+    )
     values = {
         "images": report.images,
         "drawn": report.drawn,
-        "share": report.same_class,
+        "share": share,
         "difference": report.largest_difference,
     }
     if not report.drawn:
         compared = _(
-            "On {images:,} test images: same predicted class in {share:.1%}, "
-            "probabilities differ by {difference:.1g} at most.",
+            "On {images:,} test images: {share}, probabilities differ by "
+            "{difference:.1g} at most.",
             **values,
         )
     elif report.images:
         compared = _(
-            "On {images:,} test images and {drawn:,} of noise: same predicted class in "
-            "{share:.1%}, probabilities differ by {difference:.1g} at most.",
+            "On {images:,} test images and {drawn:,} of noise: {share}, probabilities "
+            "differ by {difference:.1g} at most.",
             **values,
         )
     else:
         compared = _(
-            "On {drawn:,} images of noise (the test images cannot be read): same "
-            "predicted class in {share:.1%}, probabilities differ by {difference:.1g} "
-            "at most.",
+            "On {drawn:,} images of noise (the test images cannot be read): {share}, "
+            "probabilities differ by {difference:.1g} at most.",
             **values,
         )
     costs = _(

@@ -15,9 +15,10 @@ from medmodel.data.segmentation.pairs import image_masks
 from medmodel.evaluation.segmentation import summary
 from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
 from medmodel.imaging.images import png_bytes
-from medmodel.language import _
+from medmodel.language import N_, _
 from medmodel.reports.contours import draw_contours
 from medmodel.reports.glossary import SEGMENTATION_TERMS
+from medmodel.reports.segmentation import documents
 from medmodel.reports.segmentation.facts import (
     dice_with_copies,
     few_units,
@@ -29,6 +30,7 @@ from medmodel.reports.segmentation.metric_rows import (
     title,
     value_text,
 )
+from medmodel.reports.segmentation.sheet import evaluation_sheet
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
@@ -39,15 +41,19 @@ from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation import segmentation_cache
+from pages._shared.evaluation.advice_view import VIEW
 from pages._shared.evaluation.evaluation_view import (
     leakage_reservations,
     patient_overlap,
     show_tested_images,
 )
+from pages._shared.evaluation.export_view import show_documents
+from pages._shared.evaluation.model_export_view import show_model_formats
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 from pages._shared.prediction.segmentation_answer import outlined
 
 AT_ONCE = 6
+_VIEWS = [N_("Metrics"), N_("Export")]
 TRUE_COLOUR, PREDICTED_COLOUR = (0, 158, 115), (230, 159, 0)
 """Okabe and Ito's green and orange."""
 
@@ -57,15 +63,53 @@ def show_segmentation(run: Run) -> None:
     evaluation = segmentation_cache.evaluation(run)
     _show_frame(run, evaluation)
     missing = show_missing_dataset(run.config.dataset)
-    name = _pick_class(evaluation.classes)
-    _show_numbers(evaluation, name)
-    _show_copies(run)
+    view = _pick_view()
+    with errors_shown():
+        if view == "Export":
+            _show_take_away(run)
+            return
+        name = pick_class(evaluation.classes)
+        _show_numbers(evaluation, name)
+        _show_copies(run)
+        if not missing:
+            _show_worst(run, evaluation.rows[name])
+
+
+def _pick_view() -> str:
+    """The part that is shown; kept in the address as ?view=, in English."""
+    linked = st.query_params.get(VIEW)
+    st.session_state[VIEW] = linked if linked in _VIEWS else _VIEWS[0]
+    return st.segmented_control(
+        _("What to look at"),
+        _VIEWS,
+        format_func=legible(_),
+        required=True,
+        key=VIEW,
+        on_change=_take_view,
+        label_visibility="collapsed",
+    )
+
+
+def _take_view() -> None:
+    st.query_params[VIEW] = st.session_state[VIEW]
+
+
+def _show_take_away(run: Run) -> None:
+    """The documents, the model in other formats, and the tables."""
+    show_documents(
+        run,
+        {
+            "sheet": evaluation_sheet,
+            "page": documents.evaluation_page,
+            "card": documents.model_card_html,
+        },
+    )
+    show_model_formats(run)
+    st.markdown(_("**Tables**"))
     with st.container(horizontal=True):
         csv_button(lambda: all_metrics(run), "all-metrics", run, _("All metrics"))
         table = segmentation_cache.table(run)
         csv_button(table, "segmentation", run, _("Every image's numbers"))
-    if not missing:
-        _show_worst(run, evaluation.rows[name])
 
 
 def all_metrics(run: Run) -> pd.DataFrame:
@@ -93,7 +137,8 @@ def _show_copies(run: Run) -> None:
         st.caption(plain(run_cache.copies(run)))
 
 
-def _pick_class(classes: list[str]) -> str:
+def pick_class(classes: list[str]) -> str:
+    """The class that is looked at."""
     if len(classes) == 1:
         return classes[0]
     return st.segmented_control(
@@ -154,22 +199,30 @@ def _show_worst(run: Run, rows: pd.DataFrame) -> None:
 
 
 def _show_one(run: Run, row: Any) -> None:
-    folder = data_folder(run)
-    facts = run.model_facts
-    case = dataset_case(folder, row.path, "", facts.preprocessing)
-    answer = outlined(run, case)
-    shape = answer.classes.shape
-    masks = image_masks(folder)[samples.file_of(row.path)]
-    value = facts.mask_values[facts.class_names.index(row[4])]
-    truth = read_mask(folder, row.path, masks, (shape[0], shape[1])) == value
-    predicted = answer.classes == facts.class_names.index(row[4])
-    pixels = pixels_of(case)
-    drawn = draw_contours(
-        pixels, [(truth, TRUE_COLOUR), (predicted, PREDICTED_COLOUR)], side=600
-    )
     dice = _("no such area") if np.isnan(row.dice) else f"Dice {row.dice:.3f}"
     st.image(
-        png_bytes(drawn),
+        drawn_contours(run, row.path, row[4]),
         caption=plain(f"{Path(row.path).name}: {dice}"),
         alt=_("Image with the contour of its mask and that of the model"),
     )
+
+
+def drawn_contours(run: Run, path: str, name: str) -> bytes:
+    """A test image with the contours of its mask and of the model, as PNG.
+
+    Args:
+        run: Of the model.
+        path: The image in the data set.
+        name: The class.
+
+    Raises:
+        MedModelError: The image or its mask cannot be read, or the model not be asked.
+    """
+    folder, facts = data_folder(run), run.model_facts
+    case = dataset_case(folder, path, "", facts.preprocessing)
+    classes, number = outlined(run, case).classes, facts.class_names.index(name)
+    masks = image_masks(folder)[samples.file_of(path)]
+    shape = (classes.shape[0], classes.shape[1])
+    truth = read_mask(folder, path, masks, shape) == facts.mask_values[number]
+    areas = [(truth, TRUE_COLOUR), (classes == number, PREDICTED_COLOUR)]
+    return png_bytes(draw_contours(pixels_of(case), areas, side=600))

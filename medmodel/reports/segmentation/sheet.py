@@ -1,0 +1,72 @@
+"""One-page PDF of a segmentation's evaluation: what a reader must not miss."""
+
+from __future__ import annotations
+
+from medmodel import __version__
+from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
+from medmodel.language import _, join_sentences
+from medmodel.reports import run_facts
+from medmodel.reports.pdf_canvas import MARGIN, PALE, WIDTH, PdfCanvas, shortened
+from medmodel.reports.segmentation import facts
+from medmodel.reports.segmentation.metric_rows import metric_rows
+from medmodel.runs.run import Run
+
+_INSIDE = WIDTH - 2 * MARGIN
+_RED = "#b3261e"
+_CLASSES = 3
+"""So many classes have a table of their own; all are in the HTML evaluation."""
+
+
+def evaluation_sheet(run: Run) -> bytes:
+    """The evaluation on one A4 page; the same run makes the same bytes.
+
+    Raises:
+        RunError: There is no table, or no split.
+        DataError: It holds no test image.
+    """
+    evaluation = facts.evaluate_run(run)
+    page = PdfCanvas(_("Evaluation of {title}", title=run.title))
+    _head(page, run, evaluation)
+    for name in evaluation.classes[:_CLASSES]:
+        page.heading(shortened(name, _INSIDE, 10.5))
+        head = [_("Metric"), _("Value (95 % interval)"), _("Images")]
+        rows = [head, *metric_rows(evaluation, name)]
+        page.table(MARGIN, rows, [260, 180, 60])
+    _others(page, evaluation)
+    page.paragraph(facts.what_metrics_are(evaluation), 7.5, PALE)
+    page.heading(_("Limits"))
+    page.paragraph(join_sentences(facts.limits(run, evaluation)), 8)
+    _foot(page, run)
+    return page.done()
+
+
+def _head(page: PdfCanvas, run: Run, evaluation: SegmentationEvaluation) -> None:
+    page.frame(MARGIN, page.y - 17, _INSIDE, 17, _RED)
+    warning = _("Not for clinical use. Research and teaching only.")
+    page.text(MARGIN + 6, page.y - 12, warning, 9, _RED)
+    page.y -= 40
+    title = shortened(_("Evaluation of {title}", title=run.title), _INSIDE, 15)
+    page.text(MARGIN, page.y, title, 15)
+    page.y -= 3
+    tested_on = facts.tested_on(run, evaluation)
+    page.paragraph(
+        _("Measured on {tested_on} Intervals are 95 %.", tested_on=tested_on)
+    )
+
+
+def _others(page: PdfCanvas, evaluation: SegmentationEvaluation) -> None:
+    more = len(evaluation.classes) - _CLASSES
+    if more > 0:
+        sentence = _("{classes} more classes are in the HTML evaluation.", classes=more)
+        page.paragraph(sentence, 7, PALE)
+
+
+def _foot(page: PdfCanvas, run: Run) -> None:
+    ended = run_facts.when(run.status.ended or run.status.heartbeat)
+    values = {"version": __version__, "id": run.id}
+    said = (
+        _("MedModel {version}; run {id}, ended {ended}", ended=ended, **values)
+        if ended
+        else _("MedModel {version}; run {id}", **values)
+    )
+    page.text(MARGIN, MARGIN - 12, said, 6.5, PALE)
