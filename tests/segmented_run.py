@@ -44,12 +44,13 @@ class BrightOutliner:
         return Segmentation(np.stack([1 - bright, bright], axis=-1), self.ood)
 
 
-def write_segmented_run(folder: Path, copies: int = 0) -> Run:
+def write_segmented_run(folder: Path, copies: int = 0, worse: float = 0.0) -> Run:
     """A run on images with masks, of which every other one is a test image.
 
     Args:
         folder: As from `draw_masked_folder`.
         copies: Test images that equal a training image, the first ones.
+        worse: By how much its Dice is lower.
     """
     run = create_ended(config_for("segmentation", str(folder), size=40, epochs=2))
     names = sorted(path.name for path in (folder / "images").iterdir())
@@ -62,7 +63,7 @@ def write_segmented_run(folder: Path, copies: int = 0) -> Run:
         digest = f"digest {number - copied}"
         split.append([f"images/{name}", "lesion", patient, part, digest])
         if part == "test":
-            dice = "" if not area else f"{0.5 + number / 40:.3f}"
+            dice = "" if not area else f"{0.5 + number / 40 - worse:.3f}"
             rows.append(
                 [f"images/{name}", patient, "test", "lesion", dice, dice]
                 + [int(bool(area)), int(bool(area)), area, 140, "", 2.0, ""]

@@ -190,6 +190,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "validity.unfamiliar.refusals",
         "images refused as unlike the training data: familiar ones and strange ones",
     ),
+    "segment_refusals": (
+        "validity.segment_refusals.segment_refusals",
+        "a segmentation refuses: new drawn nodules, chest X-rays",
+    ),
     "neighbours": (
         "validity.unfamiliar.neighbours",
         "the nearest among 100,000 training images",

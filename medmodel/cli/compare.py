@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medmodel.cli import segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import RunParameter
 from medmodel.core.errors import RunError
@@ -26,7 +27,8 @@ _SHOWN = ("accuracy", "auc", "balanced_accuracy")
     "--metric",
     default="accuracy",
     show_default=True,
-    help="What is compared: accuracy, auc, balanced_accuracy, f1, log_loss, ...",
+    help="What is compared: accuracy, auc, balanced_accuracy, f1, log_loss, ...; of "
+    "segmentations always Dice.",
 )
 @json_option
 def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
@@ -49,6 +51,14 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
             )
         )
     models = _models(runs)
+    alone = {name: of_model[0] for name, of_model in models.items()}
+    if segmentation.check_one_kind(alone):
+        outlines = segmentation.common_outlines_of(alone)
+        if as_json:
+            print_json(segmentation.comparison_values(alone, outlines))
+        else:
+            segmentation.say_comparison(outlines)
+        return
     common = common_images(
         {name: _table(of_model) for name, of_model in models.items()},
         digests=digests_of_models(models),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medmodel.cli import segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import run_argument
 from medmodel.core import audit
@@ -55,6 +56,26 @@ def command(
     RUN is an id from medmodel list, or the word latest. Test images that are copies
     of training or validation images do not count.
     """
+    if run.config.segments:
+        _show_segmentation(run, as_json)
+    else:
+        _show_classification(run, all_metrics, by_group, as_json)
+    wanted = {
+        "evaluation html": html,
+        "evaluation pdf": pdf,
+        "model-card html": model_card,
+        "predictions": predictions,
+    }
+    for kind, path in wanted.items():
+        if path is not None:
+            _write(run, kind, path)
+            if not as_json:
+                say(_("Written: {path}", path=path))
+
+
+def _show_classification(
+    run: Run, all_metrics: bool, by_group: bool, as_json: bool
+) -> None:
     from medmodel.cli.groups import group_values, say_groups
     from medmodel.evaluation.predictions import split_predictions
     from medmodel.reports import run_facts
@@ -69,17 +90,16 @@ def command(
         _say_evaluation(run, evaluation, data, all_metrics)
         if by_group:
             say_groups(run)
-    wanted = {
-        "evaluation html": html,
-        "evaluation pdf": pdf,
-        "model-card html": model_card,
-        "predictions": predictions,
-    }
-    for kind, path in wanted.items():
-        if path is not None:
-            _write(run, kind, path)
-            if not as_json:
-                say(_("Written: {path}", path=path))
+
+
+def _show_segmentation(run: Run, as_json: bool) -> None:
+    from medmodel.reports.segmentation.facts import evaluate_run
+
+    evaluation = evaluate_run(run)
+    if as_json:
+        print_json(segmentation.evaluation_values(run, evaluation))
+    else:
+        segmentation.say_evaluation(run, evaluation)
 
 
 def _write(run: Run, kind: str, path: Path) -> None:
@@ -88,7 +108,8 @@ def _write(run: Run, kind: str, path: Path) -> None:
     Raises:
         FileError: It cannot be written there.
     """
-    content = _documents()[kind](run)
+    documents = segmentation.documents() if run.config.segments else _documents()
+    content = documents[kind](run)
     try:
         with replacing(path.absolute(), "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode())

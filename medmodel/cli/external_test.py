@@ -49,7 +49,11 @@ def command(
         raise click.UsageError(
             _("This is an external test already; its model can be tested on others.")
         )
-    mapping = class_mapping(run, folder, changes)
+    if run.config.segments and changes:
+        raise click.UsageError(
+            _("A segmentation is tested by the values of masks: leave out --map.")
+        )
+    mapping = {} if run.config.segments else class_mapping(run, folder, changes)
     store = RunStore()
     test = external_validation.submit(run, folder, mapping, store)
     if not as_json:

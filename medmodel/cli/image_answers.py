@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from medmodel.cli.output import progress_bar
 from medmodel.core import audit
@@ -76,7 +76,7 @@ def ask_about(run: Run, images: tuple[Path, ...], anyway: bool) -> list[ImageAns
         for number, path in enumerate(dict.fromkeys(images)):
             show(number / len(images), _("Reading images"))
             try:
-                opened[path] = _open(run, path)
+                opened[path] = open_for_run(run, path)
             except (ImageError, DataError) as error:
                 errors[path] = translate(str(error))
         show(1.0, _("Asking the model …"))
@@ -114,16 +114,20 @@ def _predictions(run: Run, images: list[OpenedImage]) -> list[Prediction]:
                 compare=[ImageTraits(**image.measured) for image in images],
             )
         except PredictionError as error:
-            log.seek(0)
-            lines = log.read()[-_LOGGED:].decode("utf-8", "replace").splitlines()
-            raise PredictionError("\n".join([str(error), *lines[-5:]])) from error
+            raise PredictionError("\n".join([str(error), *last_lines(log)])) from error
         finally:
             predictor.close()
     audit.record("predict", run=run.id, images=len(images))
     return predictions
 
 
-def _open(run: Run, path: Path) -> tuple[OpenedImage, int]:
+def last_lines(log: IO[bytes]) -> list[str]:
+    """What a predictor logged last, for the message of its failure."""
+    log.seek(0)
+    return log.read()[-_LOGGED:].decode("utf-8", "replace").splitlines()[-5:]
+
+
+def open_for_run(run: Run, path: Path) -> tuple[OpenedImage, int]:
     """A file as the run's model sees it, and which of its frames, from 0.
 
     Raises:
@@ -165,7 +169,7 @@ def _answer(
     from medmodel.reports import ood_sentences
 
     image, frame = opened
-    split = digests.get(_pixel_digest(path, image), "")
+    split = digests.get(pixel_digest_of(path, image), "")
     withheld, ood = "", prediction.ood
     if ood and not anyway and ood_sentences.is_unlike_training(ood, split):
         withheld = ood_sentences.why_unlike_training(ood)
@@ -179,7 +183,7 @@ def _answer(
     )
 
 
-def _pixel_digest(path: Path, image: OpenedImage) -> str:
+def pixel_digest_of(path: Path, image: OpenedImage) -> str:
     """As in the index of a data set: of a scan as it opens by itself."""
     from medmodel.imaging.untrusted import open_image
 

@@ -10,6 +10,7 @@ import click
 from medmodel.cli.batch_answers import is_batch, predict_batch
 from medmodel.cli.batches import check_output, say_table_written
 from medmodel.cli.image_answers import ImageAnswer, ask_about
+from medmodel.cli.outline_answers import OutlineAnswer, outline, say_outline
 from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import run_argument
 from medmodel.language import _, translate
@@ -34,6 +35,11 @@ _IMAGE = click.Path(exists=True, path_type=Path)
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV or Parquet file for the table of a folder, a ZIP file or a table.",
 )
+@click.option(
+    "--masks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that gets the masks of a segmentation as PNG files.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -42,6 +48,7 @@ def command(
     images: tuple[Path, ...],
     anyway: bool,
     output: Path | None,
+    masks: Path | None,
     as_json: bool,
 ) -> None:
     """Ask a model about image files. Not for clinical use.
@@ -59,12 +66,28 @@ def command(
     for path in images:
         if path.is_dir():
             raise click.UsageError(_("Name one folder alone, or files."))
+    if run.config.segments:
+        _answer_outlines(ctx, run, outline(run, images, anyway, masks), as_json)
+        return
     answers = ask_about(run, images, anyway)
     if as_json:
         print_json(_values(run, answers))
     else:
         for answer in answers:
             _say_answer(answer)
+    if any(answer.error for answer in answers):
+        ctx.exit(1)
+
+
+def _answer_outlines(
+    ctx: click.Context, run: Run, answers: list[OutlineAnswer], as_json: bool
+) -> None:
+    if as_json:
+        images = [answer.values for answer in answers]
+        print_json({"run": run.id, "title": run.title, "images": images})
+    else:
+        for answer in answers:
+            say_outline(answer)
     if any(answer.error for answer in answers):
         ctx.exit(1)
 

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from medmodel.core.samples import axis_of
 from medmodel.core.storage import read_as, write_json
 from medmodel.data.datasets import Index, load_index
 from medmodel.data.layout import list_files
+from medmodel.data.segmentation.pairs import image_masks
 from medmodel.data.splits import known_patients
 from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.temperature_scaling import stored_temperature
@@ -48,18 +49,20 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
     Args:
         run: The finished run.
         folder: The other data set; it is checked first where that is needed.
-        mapping: Class of the folder -> class of the model; others are left out.
+        mapping: Class of the folder -> class of the model; others are left out. Of a
+            segmentation empty: the values of its masks are classes.
         store: Where the test becomes a run.
 
     Raises:
-        RunError: The run has no model, or is a segmentation, or the workspace cannot be
-            written.
-        DataError: A class is none of the model's, or none is left.
+        RunError: The run has no model, or the workspace cannot be written.
+        DataError: A class is none of the model's, or none is left; of a segmentation,
+            the folder has no masks.
     """
-    run.check_classifies()
     class_names = run.model_facts.class_names
     counted_classes = {name: counted for name, counted in mapping.items() if counted}
-    if not counted_classes or not set(counted_classes.values()) <= set(class_names):
+    if run.config.segments:
+        _check_masks(folder)
+    elif not counted_classes or not set(counted_classes.values()) <= set(class_names):
         raise DataError(
             _("No class of {folder} counts as one of this model.", folder=folder.name)
         )
@@ -80,6 +83,48 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
     audit.record("external_test", run=run.id, dataset=str(folder))
     queue.notify_queue(store)
     return made
+
+
+def _check_masks(folder: Path) -> None:
+    """Refuses a folder on which no segmentation can be tested."""
+    if not image_masks(folder):
+        raise DataError(
+            _(
+                "{name} has no image with a segmentation mask: put the masks into a "
+                "folder masks beside the folder images, each called as its image.",
+                name=folder.name,
+            )
+        )
+
+
+def matching_values(
+    own: Sequence[int], there: Sequence[int], folder: Path
+) -> list[int]:
+    """The value in the masks of another folder of each of a segmentation's classes.
+
+    It is the same; where there is but one class here and one there, that one.
+
+    Args:
+        own: Value in masks of each class of the model, the background first.
+        there: Values that occur in the masks there, without the background.
+        folder: The other data set.
+
+    Raises:
+        DataError: There are values that are no class of the model.
+    """
+    if set(there) <= set(own):
+        return list(own)
+    if len(own) == 2 and len(there) == 1:
+        return [0, there[0]]
+    raise DataError(
+        _(
+            "The masks of {folder} hold the values {there}, this model outlines {own}: "
+            "save them with the same value for each class.",
+            folder=folder.name,
+            there=", ".join(map(str, there)),
+            own=", ".join(map(str, own[1:])),
+        )
+    )
 
 
 def external_tests(run: Run, store: RunStore) -> list[Run]:
@@ -140,8 +185,9 @@ def external_images(index: Index, run: Run, model: Run) -> pd.DataFrame:
     rows = index.readable.sort_values("path", ignore_index=True)
     patients = known_patients(index, run.config.patient_pattern)
     rows = rows[["path", "label"]].assign(patient=patients)
-    mapping = run.class_mapping
-    rows["label"] = rows["label"].map(lambda name: mapping.get(name, ""))
+    if not run.config.segments:
+        mapping = run.class_mapping
+        rows["label"] = rows["label"].map(lambda name: mapping.get(name, ""))
     rows = rows[rows["label"] != ""].reset_index(drop=True)
     if rows.empty:
         raise DataError(
@@ -198,18 +244,44 @@ def write_external_test(
     """
     write_external_copies(run, copies)
     _write_tables(model, run, rows, scores)
-    for name in _COPIED:
-        if (model.folder / name).is_file():
-            shutil.copy2(model.folder / name, run.folder / name)
-    # The model comes after all that a run with a model is expected to have; its
-    # temperature and thresholds later still: they were chosen before this was seen.
-    shutil.copyfile(model.model_path, run.folder / ".model")
-    (run.folder / ".model").rename(run.model_path)
-    # Those of a model that was trained on since are none of this one.
+    _copy_model(model, run)
+    # Temperature and thresholds come later still: they were chosen before this was
+    # seen. Those of a model that was trained on since are none of this one.
     if value_or_problem(stored_temperature, model)[0] is not None:
         _copy(model, run, "calibration.json")
     if value_or_problem(frozen_thresholds, model)[0] is not None:
         _copy(model, run, "thresholds.json")
+
+
+def write_external_segmentation(
+    run: Run,
+    model: Run,
+    samples: pd.DataFrame,
+    rows: Sequence[Sequence[Any]],
+    copies: ExternalCopies,
+) -> None:
+    """The same of a segmentation.
+
+    Args:
+        run: The test.
+        model: The run whose model was tested.
+        samples: Columns `path, label, patient` of the images.
+        rows: For segmentation.csv.
+        copies: Which of them are copies of images of the model's own data set.
+    """
+    write_external_copies(run, copies)
+    tables.write_segmentation(run, rows)
+    tables.write_split(run, samples.assign(split="test")[list(tables.SAMPLE_COLUMNS)])
+    _copy_model(model, run)
+
+
+def _copy_model(model: Run, run: Run) -> None:
+    """The model comes after all that a run with a model is expected to have."""
+    for name in _COPIED:
+        if (model.folder / name).is_file():
+            shutil.copy2(model.folder / name, run.folder / name)
+    shutil.copyfile(model.model_path, run.folder / ".model")
+    (run.folder / ".model").rename(run.model_path)
 
 
 def _copy(model: Run, run: Run, name: str) -> None:

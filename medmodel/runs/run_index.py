@@ -51,7 +51,7 @@ _READ = (
     NOTES,
 )
 _FILE = "catalogue.json"
-_VERSION = 6
+_VERSION = 7
 """To be raised when `_read` finds other facts in the same files."""
 _FEW = 20
 SETTLED_SECONDS = 3.0
@@ -77,9 +77,11 @@ class Entry:
             a training.
         problems: A sentence for each of its files that is lost or damaged, where what
             is left suffices.
-        test_images: How many images `test_accuracy` is of.
+        test_images: How many images `test_accuracy`, or `test_dice`, is of.
         val_dice: Of a segmentation the validation images' mean Dice of the best epoch,
             0 to 1; else None.
+        test_dice: Of a segmentation the mean Dice of test images that hold a class,
+            without copies of training images; None before they were outlined.
     """
 
     run: Run
@@ -94,6 +96,7 @@ class Entry:
     problems: tuple[str, ...] = ()
     test_images: int = 0
     val_dice: float | None = None
+    test_dice: float | None = None
 
     @property
     def title(self) -> str:
@@ -316,7 +319,7 @@ def _read(run: Run) -> Entry:
     except FileError as error:
         problems.append(str(error))
     try:
-        tested = _test_accuracy(run)
+        tested = _test_dice(run) if config.segments else _test_accuracy(run)
     except FileError as error:
         problems.append(str(error))
     try:
@@ -330,7 +333,8 @@ def _read(run: Run) -> Entry:
         val_loss=loss[0],
         val_accuracy=None if config.segments else loss[1],
         val_dice=loss[1] if config.segments else None,
-        test_accuracy=tested[0],
+        test_accuracy=None if config.segments else tested[0],
+        test_dice=tested[0] if config.segments else None,
         test_images=tested[1],
         has_model=run.has_model,
         notes=notes,
@@ -355,6 +359,25 @@ def _best_epoch(
         if math.isfinite(loss) and (best is None or loss < best[0]):
             best = loss, value
     return chosen or best or (None, None)
+
+
+def _test_dice(run: Run) -> tuple[float | None, int]:
+    """And of how many images: without copies of others, unless all are copies."""
+    path = run.segmentation_path
+    rows = list(read_cells(path, "path", "split", "dice"))
+    copies = copies_among(run, {name for name, split, _dice in rows if split == "test"})
+    skipped = frozenset() if copies.all_are_copies else copies.paths
+    tested = [
+        (name, dice)
+        for name, split, dice in rows
+        if split == "test" and name not in skipped and dice
+    ]
+    try:
+        total = math.fsum(float(dice) for _name, dice in tested)
+    except ValueError as error:
+        raise damaged(path, _("a score is no number")) from error
+    images = len({name for name, _dice in tested})
+    return (total / len(tested) if tested else None), images
 
 
 def _test_accuracy(run: Run) -> tuple[float | None, int]:

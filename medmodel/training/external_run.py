@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from medmodel.core.errors import Cancelled
-from medmodel.data.datasets import index_dataset
+from medmodel.data.datasets import Index, index_dataset
 from medmodel.data.folders import safe_folder
 from medmodel.data.prepared import prepare
+from medmodel.data.segmentation.prepared_masks import prepare_masks
 from medmodel.evaluation import external_validation
 from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
@@ -15,6 +16,8 @@ from medmodel.quality.external_copies import find_external_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.training import segmentation
+from medmodel.training.segmentation_results import MaskedImages, outlined_rows
 
 CHUNK = 256
 """Images between two looks at whether somebody asked to stop."""
@@ -50,6 +53,9 @@ def _test(run: Run, reporter: StatusWriter) -> None:
     reporter.update(device=device, epochs=0)
     reporter.progress("checking", 0, 0)
     index = index_dataset(safe_folder(run.config.dataset), reporter.job)
+    if run.config.segments:
+        _test_segmentation(run, model, index, reporter)
+        return
     rows = external_validation.external_images(index, run, model)
     reporter.progress("comparing", 0, 0)
     copies = find_external_copies(index, model)
@@ -65,3 +71,43 @@ def _test(run: Run, reporter: StatusWriter) -> None:
     external_validation.write_external_test(
         run, model, prepared.table, np.concatenate(scores), copies
     )
+
+
+def _test_segmentation(
+    run: Run, model: Run, index: Index, reporter: StatusWriter
+) -> None:
+    """The same of a model that outlines, on the images there that have masks."""
+    index, masks = segmentation.index_with_masks(index)
+    rows = external_validation.external_images(index, run, model)
+    reporter.progress("comparing", 0, 0)
+    copies = find_external_copies(index, model)
+    external_validation.check_copies(index, rows, copies, model)
+    facts = model.model_facts
+    prepared = prepare(index.folder, rows, facts.preprocessing, reporter.job)
+    there = prepare_masks(
+        index.folder,
+        prepared,
+        segmentation.shapes_of(index.readable),
+        masks,
+        facts.preprocessing,
+        reporter.job,
+    )
+    samples = prepared.table.assign(split="test")
+    images = MaskedImages(
+        index.folder,
+        index.table.set_index("path"),
+        masks,
+        external_validation.matching_values(
+            facts.mask_values, there.values, index.folder
+        ),
+        samples,
+        prepared.pixels,
+    )
+
+    def progress(done: int, images: int) -> None:
+        reporter.job.check()
+        reporter.progress("testing", done, images)
+
+    every = np.arange(len(samples))
+    tested = list(outlined_rows(prediction.load(model), images, every, progress))
+    external_validation.write_external_segmentation(run, model, samples, tested, copies)

@@ -68,12 +68,16 @@ def prepare_pixels(
     table = index.readable.sort_values("path", ignore_index=True)
     preprocessing = config.preprocessing(config.size)
     prepared = prepare(index.folder, table[["path"]], preprocessing, reporter.job)
-    sizes = zip(table["path"], table["height"], table["width"], strict=True)
-    shapes = {path: (int(height), int(width)) for path, height, width in sizes}
     prepared_masks = prepare_masks(
-        index.folder, prepared, shapes, masks, preprocessing, reporter.job
+        index.folder, prepared, shapes_of(table), masks, preprocessing, reporter.job
     )
     return prepared, prepared_masks
+
+
+def shapes_of(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Path of each image of an index -> its height and width in pixels."""
+    sizes = zip(table["path"], table["height"], table["width"], strict=True)
+    return {path: (int(height), int(width)) for path, height, width in sizes}
 
 
 def class_names(values: list[int]) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,18 +16,43 @@ from medmodel.core.errors import DataError
 from medmodel.data.datasets import load_index
 from medmodel.data.folders import safe_folder
 from medmodel.data.segmentation.mask_files import read_mask
-from medmodel.data.segmentation.pairs import image_masks
+from medmodel.data.segmentation.pairs import Masks, image_masks
 from medmodel.evaluation.segmentation.overlap import overlap, surface_distance
 from medmodel.imaging.mask_values import class_map
 from medmodel.imaging.measurement.pixel_spacing import pixel_spacing
 from medmodel.imaging.untrusted import DataFile
 from medmodel.inference import prediction
+from medmodel.inference.prediction import LoadedModel
 from medmodel.language import _
 from medmodel.runs import tables
 from medmodel.training.context import TrainingContext
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 CHUNK = 32
 """Images between two reports of progress."""
+
+
+@dataclass(frozen=True)
+class MaskedImages:
+    """Images of a data set with their masks, to be outlined by a model.
+
+    Args:
+        folder: The data set's.
+        table: Of its index: `height`, `width` and `format` of each image by its path.
+        masks: Path of each image's file -> paths of its masks.
+        values: Value in these masks of each class of the model, the background first.
+        samples: Columns `path`, `patient` and `split` of the images.
+        pixels: uint8 (n, size, size, channels) of each of them, as the model sees it.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    masks: Masks
+    values: Sequence[int]
+    samples: pd.DataFrame
+    pixels: np.ndarray
 
 
 def write_segmentation(context: TrainingContext) -> None:
@@ -35,37 +63,67 @@ def write_segmentation(context: TrainingContext) -> None:
     Raises:
         DataError: An image or its mask cannot be read any more.
     """
-    tables.write_segmentation(context.run, list(_rows(context)))
-
-
-def _rows(context: TrainingContext) -> Iterator[list[Any]]:
     folder = safe_folder(context.config.dataset)
-    index, masks = load_index(folder), image_masks(folder)
+    index = load_index(folder)
     if index is None:
         raise DataError(_("{name} was not checked.", name=folder.name))
-    facts = index.table.set_index("path")
-    loaded = prediction.load(context.run)
+    images = MaskedImages(
+        folder,
+        index.table.set_index("path"),
+        image_masks(folder),
+        context.mask_values,
+        context.prepared.table,
+        context.prepared.pixels,
+    )
     rows = np.concatenate([context.rows("val"), context.rows("test")])
-    reporter = context.reporter
+    # Not asked whether to stop: what a stopped run has learned is tested, too.
+    progress = functools.partial(context.reporter.progress, "evaluating")
+    loaded = prediction.load(context.run)
+    table = list(outlined_rows(loaded, images, rows, progress))
+    tables.write_segmentation(context.run, table)
+
+
+def outlined_rows(
+    loaded: LoadedModel,
+    images: MaskedImages,
+    rows: np.ndarray,
+    progress: Callable[[int, int], None],
+) -> Iterator[list[Any]]:
+    """Lines of segmentation.csv, one for each image and class.
+
+    Args:
+        loaded: The model.
+        images: With their masks.
+        rows: Which of the images.
+        progress: Told (images done, all).
+
+    Raises:
+        ImageError: A mask cannot be read any more.
+    """
     for start in range(0, len(rows), CHUNK):
-        # Not asked whether to stop: what a stopped run has learned is tested, too.
-        reporter.progress("evaluating", start, len(rows))
+        progress(start, len(rows))
         chosen = rows[start : start + CHUNK]
-        scores = prediction.predict(loaded, context.prepared.pixels[chosen])
+        scores = prediction.predict(loaded, images.pixels[chosen])
         for row, of_image in zip(chosen, scores, strict=True):
-            sample = context.prepared.table.loc[row]
-            path, fact = str(sample["path"]), facts.loc[sample["path"]]
-            shape = int(fact["height"]), int(fact["width"])
-            truth = read_mask(folder, path, masks[samples.file_of(path)], shape)
-            answer = class_map(of_image, shape, context.preprocessing.fit)
-            spacing = None
-            if fact["format"] in ("DICOM", "NIfTI"):
-                spacing = pixel_spacing(DataFile(folder, path), path, shape)
-            for number, name in enumerate(context.classes[1:], start=1):
-                areas = truth == context.mask_values[number], answer == number
-                values = [sample["path"], sample["patient"], sample["split"], name]
-                yield [*values, *_numbers(*areas, spacing)]
-    reporter.progress("evaluating", len(rows), len(rows))
+            yield from _rows_of_image(loaded, images, images.samples.loc[row], of_image)
+    progress(len(rows), len(rows))
+
+
+def _rows_of_image(
+    loaded: LoadedModel, images: MaskedImages, sample: pd.Series, scores: np.ndarray
+) -> Iterator[list[Any]]:
+    path, facts = str(sample["path"]), images.table.loc[sample["path"]]
+    shape = int(facts["height"]), int(facts["width"])
+    masks = images.masks[samples.file_of(path)]
+    truth = read_mask(images.folder, path, masks, shape)
+    answer = class_map(scores, shape, loaded.facts.preprocessing.fit)
+    spacing = None
+    if facts["format"] in ("DICOM", "NIfTI"):
+        spacing = pixel_spacing(DataFile(images.folder, path), path, shape)
+    for number, name in enumerate(loaded.facts.class_names[1:], start=1):
+        areas = truth == images.values[number], answer == number
+        values = [path, sample["patient"], sample["split"], name]
+        yield [*values, *_numbers(*areas, spacing)]
 
 
 def _numbers(

@@ -10,15 +10,14 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.batch import jobs
 from medmodel.core.errors import RunError
-from medmodel.core.job import UNATTENDED
-from medmodel.evaluation import external_validation
-from medmodel.inference.export_model import export_model
 from medmodel.predictor import Predictor
 from medmodel.runs import tables
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
 from pages._shared.evaluation.segmentation_view import all_metrics
 from pages._shared.prediction import prediction_cache, segmentation_answer
+from tests.conftest import draw_class_folders
 from tests.data.segmentation.masked_folder import draw_masked_folder
+from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said
 from tests.segmented_run import STRANGE, BrightOutliner, write_segmented_run
 
@@ -69,16 +68,16 @@ def test_copies_do_not_count_and_stand_beside(
     )
     assert sentence in text
     assert "5 test images; 5 of them hold the class lesion" in text
-    assert list(app.dataframe[0].value["Value"])[0] == "0.700"
+    assert list(app.dataframe[0].value["Value"])[0] == "0.675"
     assert "With the copies (n = 6 images): mean Dice of lesion 0.650" in text
     table = all_metrics(run)
-    assert table["value"][0] == pytest.approx(0.7)
+    assert table["value"][0] == pytest.approx(0.675)
     assert table["value_with_copies"][0] == pytest.approx(0.65)
     assert list(table["n_images_with_copies"])[0] == 6
     assert set(table["copies_in_the_test"]) == {sentence}
     for page in ("models/runs.py", "results/diagnose.py"):
         text = said(opened_at_last(page, run))
-        assert "mean Dice of lesion 0.700" in text
+        assert "mean Dice of lesion 0.675" in text
         assert sentence in text
 
 
@@ -171,6 +170,73 @@ def test_the_page_of_the_run_says_how_good_it_is(run: Run) -> None:
     assert "Diagnose with this model" in [button.label for button in app.button]
 
 
+def test_evaluate_offers_documents_and_formats(run: Run) -> None:
+    app = opened("results/evaluate.py", run, view="Export")
+    labels = [button.label for button in app.get("download_button")]
+    for label in ("One page (PDF)", "Everything (HTML)", "Download the model card"):
+        assert label in labels
+    assert "Export as ONNX" in [button.label for button in app.button]
+    assert "every class's probability in every pixel" in said(app)
+
+
+def test_evaluate_offers_a_test_elsewhere(run: Run, tmp_path: Path) -> None:
+    draw_masked_folder(tmp_path / "data" / "elsewhere", images=2)
+    app = opened("results/evaluate.py", run, view="External test")
+    (button,) = (b for b in app.button if b.label == "Test it there")
+    assert not button.disabled
+    draw_class_folders(tmp_path / "data" / "a classes")
+    app = opened("results/evaluate.py", run, view="External test")
+    app.selectbox(key=f"folder-there-{run.id}").select_index(0).run()
+    (button,) = (b for b in app.button if b.label == "Test it there")
+    assert button.disabled
+    assert "It has no segmentation masks" in said(app)
+
+
+def test_two_segmentations_are_compared(run: Run) -> None:
+    other = write_segmented_run(Path(run.config.dataset), worse=0.1)
+    app = open_page("results/compare.py", runs=f"{run.id},{other.id}")
+    assert not app.error
+    shown = " ".join(str(e.proto.body) for e in app.get("html"))
+    assert "too few (6 patients) to tell them apart" in shown
+    text = said(app)
+    assert "6 test images are common to all, 6 of them hold the class" in text
+    assert "Where they disagree most" in text
+    pairs, numbers = (table.value for table in app.dataframe[:2])
+    assert pairs["Difference in Dice (95 % interval)"][0].startswith("0.100")
+    assert list(numbers["Metric"])[0] == "Dice"
+    assert len(app.get("imgs")) == 8
+
+
+def test_a_segmentation_beside_a_classifier_is_said_to_be_that(
+    run: Run, tmp_path: Path
+) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "easy")
+    other = write_finished_run(folder, "classifier")
+    app = open_page("results/compare.py", runs=f"{run.id},{other.id}")
+    (error,) = app.error
+    assert "outlines each pixel and is measured by Dice, classifier" in error.value
+    assert not app.dataframe
+
+
+def test_compare_offers_what_is_of_one_kind(run: Run, tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "easy")
+    write_finished_run(folder, "classifier")
+    other = write_segmented_run(Path(run.config.dataset))
+    app = open_page("results/compare.py", runs=run.id)
+    options = app.multiselect(key="models").options
+    assert len(options) == 2
+    assert all("test Dice 0.650 (6 images)" in option for option in options)
+    assert other.id > run.id
+
+
+def test_train_offers_no_recipes_to_compare_on_masks(run: Run) -> None:
+    app = open_page("models/train.py", dataset=run.config.dataset)
+    assert app.radio[0].value == "segmentation"
+    assert not any("recommended" in option for option in app.radio[0].options)
+    links = [link.proto.label for link in app.get("page_link")]
+    assert "Compare all recipes on this data" not in links
+
+
 def test_what_is_for_classifications_says_so(run: Run) -> None:
     with pytest.raises(RunError, match="is a segmentation: this is for models"):
         tables.read_predictions(run)
@@ -178,11 +244,7 @@ def test_what_is_for_classifications_says_so(run: Run) -> None:
     with pytest.raises(RunError, match=said_so):
         Predictor().ask(run.id, np.zeros((1, 40, 40, 3), np.uint8))
     with pytest.raises(RunError, match=said_so):
-        external_validation.submit(run, run.folder, {"a": "lesion"}, RunStore())
-    with pytest.raises(RunError, match=said_so):
         jobs.submit(run, run.folder)
-    with pytest.raises(RunError, match=said_so):
-        export_model(run, "onnx", UNATTENDED)
     app = open_page("learn/network.py", run=run.id)
     assert "is a segmentation" in " ".join(e.value for e in app.error) or (
         "No model" in said(app)

@@ -124,7 +124,8 @@ def _take_choice() -> None:
 
 def list_order(entry: Entry) -> tuple[str, str, float, str]:
     """By data set, models before their external tests, the highest accuracy first."""
-    accuracy = entry.test_accuracy if entry.test_accuracy is not None else -1.0
+    result = entry.test_dice if entry.config.segments else entry.test_accuracy
+    accuracy = -1.0 if result is None else result
     folder = dataset_name(entry.config)
     return folder.casefold(), folder, -accuracy, entry.run.id
 
@@ -134,7 +135,14 @@ def model_label(entry: Entry) -> str:
     folder = dataset_name(entry.config)
     title = _title_without_folder(entry.config)
     accuracy = _("not tested")
-    if entry.val_dice is not None:
+    if entry.test_dice is not None:
+        accuracy = ngettext(
+            "test Dice {dice:.3f} ({count:,} image)",
+            "test Dice {dice:.3f} ({count:,} images)",
+            entry.test_images,
+            dice=entry.test_dice,
+        )
+    elif entry.val_dice is not None:
         accuracy = _("validation Dice {dice:.3f}", dice=entry.val_dice)
     elif entry.test_accuracy is not None:
         share = plots.measured_share(entry.test_accuracy)

@@ -53,10 +53,8 @@ def compared_models(all_entries: Sequence[Entry]) -> list[Entry]:
 
 def is_tested(entry: Entry) -> bool:
     """Whether the run has ended and has results on test images."""
-    if entry.status.state.active:
-        return False
-    outlined = entry.config.segments and entry.run.segmentation_path.exists()
-    return entry.test_accuracy is not None or outlined
+    result = entry.test_dice if entry.config.segments else entry.test_accuracy
+    return not entry.status.state.active and result is not None
 
 
 def is_comparable(entry: Entry, first: Entry) -> bool:

@@ -11,8 +11,10 @@ from medmodel.core.environment import data_roots
 from medmodel.core.errors import DataError
 from medmodel.data import folders
 from medmodel.data.datasets import load_index
+from medmodel.data.segmentation.pairs import image_masks
 from medmodel.evaluation import external_validation
 from medmodel.language import _, ngettext, translate
+from medmodel.reports.segmentation.facts import dice_of_classes
 from medmodel.runs import queue
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
@@ -20,6 +22,7 @@ from pages._shared.common import run_cache, widgets
 from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, ago, duration, plain
+from pages._shared.evaluation import segmentation_cache
 
 _LISTED = 5
 _IN_A_ROW = 4
@@ -70,13 +73,26 @@ def show_external_test(run: Run) -> None:
     with errors_shown():
         if load_index(folder) is None:
             st.caption(_("Not checked yet: its images are checked before the test."))
-        mapping = _ask_for_classes(run, folder)
-        ready = any(mapping.values())
-        if not ready:
+        segments = run.config.segments
+        mapping = {} if segments else _ask_for_classes(run, folder)
+        ready = _has_masks(str(folder)) if segments else any(mapping.values())
+        if not ready and segments:
+            st.caption(
+                _(
+                    "It has no segmentation masks: choose a folder with images and "
+                    "masks of the same names."
+                )
+            )
+        elif not ready:
             st.caption(_("Say which class there counts as which class of this model."))
         if st.button(_("Test it there"), type="primary", disabled=not ready):
             external_validation.submit(run, folder, mapping, widgets.store())
             st.rerun()
+
+
+@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
+def _has_masks(folder: str) -> bool:
+    return bool(image_masks(Path(folder)))
 
 
 def _lead_to_model(test: Run) -> None:
@@ -160,10 +176,7 @@ def _show_test(test: Run) -> None:
             queue.stop(test)
             st.rerun()
     elif status.state is RunStatus.DONE:
-        evaluation = run_cache.evaluation(test)
-        st.markdown(
-            plain(_("Accuracy {accuracy}", accuracy=evaluation.accuracy.with_n))
-        )
+        st.markdown(plain(_result(test)))
         st.caption(plain(str(run_cache.copies(test))))
         if st.button(
             _("Open the result"), icon=":material/query_stats:", key=f"open-{test.id}"
@@ -175,6 +188,15 @@ def _show_test(test: Run) -> None:
         if st.button(_("Resume"), icon=":material/resume:", key=f"resume-{test.id}"):
             queue.resume(test, widgets.store())
             st.rerun()
+
+
+def _result(test: Run) -> str:
+    """Its accuracy, of a segmentation its Dice, with interval and n."""
+    if test.config.segments:
+        dice = dice_of_classes(segmentation_cache.evaluation(test))
+        return _("Mean Dice of {dice}", dice=dice)
+    accuracy = run_cache.evaluation(test).accuracy.with_n
+    return _("Accuracy {accuracy}", accuracy=accuracy)
 
 
 def show_progress(test: Run) -> None:

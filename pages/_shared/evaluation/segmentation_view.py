@@ -48,12 +48,13 @@ from pages._shared.evaluation.evaluation_view import (
     show_tested_images,
 )
 from pages._shared.evaluation.export_view import show_documents
+from pages._shared.evaluation.external_validation_view import show_external_test
 from pages._shared.evaluation.model_export_view import show_model_formats
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 from pages._shared.prediction.segmentation_answer import outlined
 
 AT_ONCE = 6
-_VIEWS = [N_("Metrics"), N_("Export")]
+_VIEWS = [N_("Metrics"), N_("External test"), N_("Export")]
 TRUE_COLOUR, PREDICTED_COLOUR = (0, 158, 115), (230, 159, 0)
 """Okabe and Ito's green and orange."""
 
@@ -67,6 +68,9 @@ def show_segmentation(run: Run) -> None:
     with errors_shown():
         if view == "Export":
             _show_take_away(run)
+            return
+        if view == "External test":
+            show_external_test(run)
             return
         name = pick_class(evaluation.classes)
         _show_numbers(evaluation, name)

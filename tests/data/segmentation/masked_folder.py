@@ -17,15 +17,18 @@ def draw_disc(
     return np.hypot(x - centre[0], y - centre[1]) <= radius
 
 
-def draw_masked_folder(folder: Path, images: int = 12, side: int = 40) -> Path:
+def draw_masked_folder(
+    folder: Path, images: int = 12, side: int = 40, seed: int = 0
+) -> Path:
     """Images of bright discs with noise, three of four of them with a disc.
 
     Args:
         folder: Gets the folders images and masks.
         images: How many; each is a patient.
         side: Of the images in pixels.
+        seed: The same seed draws the same images.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
     for number in range(images):

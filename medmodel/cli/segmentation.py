@@ -1,0 +1,187 @@
+"""What commands say of models that outline instead of classifying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from medmodel.cli.numbers import estimate_values, metric_values
+from medmodel.cli.output import say, say_table
+from medmodel.core.errors import DataError
+from medmodel.language import _
+from medmodel.runs.run import Run
+
+if TYPE_CHECKING:
+    from medmodel.evaluation.segmentation.comparison import (
+        CommonOutlines,
+        DiceDifference,
+    )
+    from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
+
+
+def documents() -> dict[str, Callable[[Run], str | bytes]]:
+    """Kind of document -> what makes it."""
+    from medmodel.reports.segmentation import documents as pages
+    from medmodel.reports.segmentation.sheet import evaluation_sheet
+
+    return {
+        "evaluation html": pages.evaluation_page,
+        "evaluation pdf": evaluation_sheet,
+        "model-card html": pages.model_card_html,
+        "predictions": _table_csv,
+    }
+
+
+def _table_csv(run: Run) -> str:
+    from medmodel.reports.spreadsheet import csv_text
+    from medmodel.runs.copies import independent_segmentation
+
+    return csv_text(independent_segmentation(run))
+
+
+def evaluation_values(run: Run, evaluation: SegmentationEvaluation) -> dict[str, Any]:
+    """The evaluation as JSON has it."""
+    from medmodel.reports.segmentation import facts
+    from medmodel.runs.copies import copies_of
+
+    copies = copies_of(run)
+    return {
+        "run": run.id,
+        "title": run.title,
+        "tested_on": facts.tested_on(run, evaluation),
+        "images": evaluation.images,
+        "patients": evaluation.patients,
+        "copies_left_out": 0 if copies.all_are_copies else len(copies.paths),
+        "classes": [
+            {
+                "class": name,
+                "images": int((evaluation.rows[name]["area"] > 0).sum()),
+                "metrics": metric_values(metrics),
+            }
+            for name, metrics in evaluation.metrics.items()
+        ],
+        "limits": facts.limits(run, evaluation),
+    }
+
+
+def say_evaluation(run: Run, evaluation: SegmentationEvaluation) -> None:
+    """The evaluation as text."""
+    from medmodel.reports.segmentation import facts
+    from medmodel.reports.segmentation.metric_rows import metric_rows
+
+    say(run.title)
+    say(facts.tested_on(run, evaluation))
+    for name in evaluation.classes:
+        say()
+        say(name)
+        header = [_("Metric"), _("Value (95 % interval)"), "n"]
+        say_table(header, metric_rows(evaluation, name), numbers=[2])
+    say()
+    say(facts.what_metrics_are(evaluation))
+    for sentence in facts.limits(run, evaluation):
+        say(f"- {sentence}")
+
+
+def check_one_kind(models: Mapping[str, Run]) -> bool:
+    """Whether all models outline.
+
+    Raises:
+        DataError: Some outline and some classify.
+    """
+    outlining = [name for name, run in models.items() if run.config.segments]
+    if 0 < len(outlining) < len(models):
+        raise DataError(
+            _(
+                "{outlining} outlines each pixel and is measured by Dice, "
+                "{classifying} classifies whole images and is measured by accuracy: "
+                "there is no number in which both could be compared.",
+                outlining=outlining[0],
+                classifying=next(name for name in models if name not in outlining),
+            )
+        )
+    return bool(outlining)
+
+
+def common_outlines_of(models: Mapping[str, Run]) -> CommonOutlines:
+    """The test images that all of the segmentations have.
+
+    Raises:
+        DataError: They cannot be compared.
+    """
+    from medmodel.evaluation.cross_validation import digests_of_models
+    from medmodel.evaluation.segmentation.comparison import common_outlines
+    from medmodel.runs.copies import independent_segmentation
+
+    tables = {name: independent_segmentation(run) for name, run in models.items()}
+    digests = digests_of_models({name: [run] for name, run in models.items()})
+    return common_outlines(tables, digests)
+
+
+def comparison_values(
+    models: Mapping[str, Run], common: CommonOutlines
+) -> dict[str, Any]:
+    """The comparison as JSON has it."""
+    from medmodel.evaluation.segmentation.comparison import compare_dice
+    from medmodel.evaluation.segmentation.summary import metrics
+
+    return {
+        "images": next(iter(common.models.values()))["path"].nunique(),
+        "models": [
+            {
+                "name": name,
+                "runs": [run.id],
+                "images_left_out": common.left_out[name],
+                "classes": {
+                    each: metric_values(metrics(common.of_class(each)[name]))
+                    for each in common.classes
+                },
+            }
+            for name, run in models.items()
+        ],
+        "differences": [
+            {"class": each, **_difference_values(pair)}
+            for each in common.classes
+            for pair in compare_dice(common, each)
+        ],
+    }
+
+
+def _difference_values(pair: DiceDifference) -> dict[str, Any]:
+    return {
+        "metric": "dice",
+        "first": pair.first,
+        "second": pair.second,
+        "difference": estimate_values(pair.estimate),
+        "p": pair.p,
+        "test": pair.test,
+        "better": pair.better or None,
+        "sentence": str(pair),
+    }
+
+
+def say_comparison(common: CommonOutlines) -> None:
+    """The comparison as text."""
+    from medmodel.evaluation.segmentation.comparison import compare_dice
+    from medmodel.evaluation.segmentation.summary import metrics
+    from medmodel.reports.segmentation.metric_rows import estimate_text, title
+
+    for each in common.classes:
+        rows = common.of_class(each)
+        of_models = {name: metrics(of_model) for name, of_model in rows.items()}
+        first = next(iter(rows.values()))
+        keys = ("dice", "iou", "lesion_sensitivity", "hd95")
+        say(each)
+        say_table(
+            [_("Model"), *(title(key, first) for key in keys)],
+            [
+                [name, *(estimate_text(key, m[key]) for key in keys)]
+                for name, m in of_models.items()
+            ],
+        )
+        say()
+        say(_("{images:,} test images are common to all.", images=len(first)))
+        pairs = compare_dice(common, each)
+        for pair in pairs:
+            say(f"- {pair}")
+        if len(pairs) > 1:
+            say(_("p values are corrected for {count} pairs (Holm).", count=len(pairs)))
