@@ -47,7 +47,7 @@ def there(tmp_path: Path) -> Path:
     return folder
 
 
-def tested(model: Run, folder: Path) -> Run:
+def outcome_of(model: Run, folder: Path) -> Run:
     run = external_validation.submit(model, folder, {}, RunStore())
     with StatusWriter(run) as reporter:
         assert external_run.test(run, reporter) is RunStatus.DONE
@@ -56,7 +56,7 @@ def tested(model: Run, folder: Path) -> Run:
 
 
 def test_every_image_there_is_outlined(model: Run, there: Path) -> None:
-    run = tested(model, there)
+    run = outcome_of(model, there)
     table = tables.read_segmentation(run)
     assert list(table["path"]) == [f"images/p0{n}.png" for n in range(5)]
     assert set(table["split"]) == {"test"}
@@ -76,7 +76,7 @@ def test_copies_of_the_models_own_images_are_counted(model: Run, there: Path) ->
         shutil.copyfile(own / kind / "p01.png", there / kind / "p09.png")
     mask = np.asarray(Image.open(there / "masks" / "p09.png")) // 255
     Image.fromarray(mask).save(there / "masks" / "p09.png")
-    run = tested(model, there)
+    run = outcome_of(model, there)
     copies = copies_of(run)
     assert (copies.images, copies.external) == (6, True)
     assert copies.identical == frozenset({"images/p09.png"})

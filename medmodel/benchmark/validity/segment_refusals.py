@@ -1,4 +1,4 @@
-"""Row on a segmentation's refusals: new drawn nodules, and chest X-rays as strangers."""
+"""Row on a segmentation's refusals: new drawn nodules, and chest X-rays."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 FEWEST = 20
 """Patients, or images where patients are unknown, below which no interval is given.
 
-With so many, intervals held the truth 93 to 97 times of 100 in simulations of normal and
-of skewed differences, and of patients with 1 to 5 images.
+With so many, intervals held the truth 93 to 97 times of 100 in simulations of normal
+and of skewed differences, and of patients with 1 to 5 images.
 """
 _FLIPS = 9999
 """Random permutations; with the one that was seen, p is a multiple of 1 / 10,000."""
