@@ -58,9 +58,14 @@ def show_outlined(run: Run, cases: Sequence[Case]) -> None:
     """The chosen image with its contours, what they measure, and the mask to save."""
     case = cases[0]
     if len(cases) > 1:
-        case = st.selectbox(
-            _("Image"), cases, format_func=lambda case: case.name, key="outlined-case"
+        # Places, not cases: of these Streamlit would compare the pixels.
+        place = st.selectbox(
+            _("Image"),
+            range(len(cases)),
+            format_func=lambda place: cases[place].name,
+            key="outlined-case",
         )
+        case = cases[place]
     case = choose_frame(case)
     with st.spinner(_("Asking the model …")):
         answer = outlined(run, case)
