@@ -56,43 +56,58 @@ def dice_sentence(run: Run) -> str:
 
 def show_outlined(run: Run, cases: Sequence[Case]) -> None:
     """The chosen image with its contours, what they measure, and the mask to save."""
-    case = cases[0]
-    if len(cases) > 1:
-        # Places, not cases: of these Streamlit would compare the pixels.
-        place = st.selectbox(
-            _("Image"),
-            range(len(cases)),
-            format_func=lambda place: cases[place].name,
-            key="outlined-case",
-        )
-        case = cases[place]
-    case = choose_frame(case)
-    with st.spinner(_("Asking the model …")):
-        answer = outlined(run, case)
-    if not may_show_answer(answer):
-        show_original(case)
-        st.caption(plain(dice_sentence(run)))
-        show_neighbours(answer)
-        return
-    resembles = meaning("out-of-distribution (OOD)")
-    st.markdown(plain(familiarity(answer)), help=resembles)
     left, right = st.columns([2, 1.4], gap="medium")
-    regions = [
+    with right:
+        case = choose_frame(_pick_case(cases))
+        with st.spinner(_("Asking the model …")):
+            answer = outlined(run, case)
+        shown = may_show_answer(answer)
+        if shown:
+            resembles = meaning("out-of-distribution (OOD)")
+            st.markdown(plain(familiarity(answer)), help=resembles)
+    regions = _regions(answer)
+    with left, errors_shown():
+        if shown:
+            _show_contours(answer, regions)
+        else:
+            show_original(case)
+    with right:
+        if shown:
+            _show_numbers(answer, regions)
+        st.caption(plain(dice_sentence(run)), help=meaning("Dice", "segmentation"))
+        if shown:
+            show_mask_downloads(answer)
+    show_neighbours(answer)
+
+
+def _pick_case(cases: Sequence[Case]) -> Case:
+    if len(cases) == 1:
+        return cases[0]
+    # Places, not cases: of these Streamlit would compare the pixels.
+    place = st.selectbox(
+        _("Image"),
+        range(len(cases)),
+        format_func=lambda place: cases[place].name,
+        key="outlined-case",
+    )
+    return cases[place]
+
+
+def _regions(answer: Outlined) -> list[tuple[str, MaskRegion]]:
+    """The largest regions of each class, with its name."""
+    return [
         (name, region)
         for number, name in enumerate(answer.names)
         if number
         for region in mask_regions(answer.area(number), MOST_REGIONS)
     ][:MOST_REGIONS]
-    with left, errors_shown():
-        image = viewed(case)
-        outlines = tuple(o for _name, region in regions for o in _outlines(region))
-        measurer = CaseMeasurer(case, image["size"], outlines)
-        show_viewer(**image, measurer=measurer)
-    with right:
-        _show_numbers(answer, regions)
-        st.caption(plain(dice_sentence(run)), help=meaning("Dice", "segmentation"))
-        show_mask_downloads(answer)
-    show_neighbours(answer)
+
+
+def _show_contours(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> None:
+    image = viewed(answer.case)
+    outlines = tuple(o for _name, region in regions for o in _outlines(region))
+    measurer = CaseMeasurer(answer.case, image["size"], outlines)
+    show_viewer(**image, measurer=measurer)
 
 
 def _outlines(region: MaskRegion) -> list[MapRegion]:
