@@ -237,7 +237,7 @@ def _difference(
     means = float(values[0].mean()), float(values[1].mean())
     changes = values[0] - values[1]
     count = int(numbers.max()) + 1
-    sums = np.bincount(numbers, changes, count)
+    sums = np.bincount(numbers, changes, count).astype(float)
     images = np.bincount(numbers, minlength=count).astype(float)
     value, n = float(changes.mean()), len(changes)
     estimate = Estimate(value, *_interval(sums, images), n)

@@ -140,8 +140,9 @@ def segment_numbers(data: bytes, name: str, frame: int = -1) -> Mask:
             warnings.simplefilter("ignore")
             segmentation = segread(io.BytesIO(data))
         mask = _merged(segmentation, name, frame)
-        columns, rows = isotropic_size(*mask.shape, *_pixel_size(segmentation))
-        return resized(mask, (rows, columns))
+        height, width = _pixel_size(segmentation)
+        across, down = isotropic_size(mask.shape[0], mask.shape[1], height, width)
+        return resized(mask, (down, across))
     except ImageError:
         raise
     except Exception as error:
