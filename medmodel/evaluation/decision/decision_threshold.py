@@ -101,6 +101,8 @@ class ThresholdEffect:
         classes: Of the model, two.
         threshold: The one from validation images.
         decides: Whether it decides the predicted class; else 0.5 does.
+        better: Whether it beats 0.5 on validation images beyond chance; of a run of an
+            earlier version it does not decide all the same.
         accuracy: At it.
         at_half: Accuracy of the same scores at 0.5.
         difference: The first minus the second, of the same images.
@@ -110,6 +112,7 @@ class ThresholdEffect:
     classes: Sequence[str]
     threshold: DecisionThreshold
     decides: bool
+    better: bool
     accuracy: Estimate
     at_half: Estimate
     difference: Estimate
@@ -148,10 +151,15 @@ class ThresholdEffect:
                 other=next(c for c in self.classes if c != self.threshold.name),
                 **values,
             )
+        if self.better:
+            return _(
+                "Decision threshold 0.5, as the run is of an earlier version; a run of "
+                "today would take {value:.3f} for {name}, chosen on validation images.",
+                **values,
+            )
         return _(
-            "Decision threshold 0.5: that from validation images, {value:.3f} for "
-            "{name}, does not decide, as it is not better there beyond chance "
-            "(balanced accuracy) or came with a later version.",
+            "Decision threshold 0.5: the best one on validation images, {value:.3f} "
+            "for {name}, is not better there beyond chance (balanced accuracy).",
             **values,
         )
 
@@ -171,9 +179,13 @@ def threshold_effect(
     Returns:
         None where the classes are not two imbalanced ones.
     """
-    chosen = threshold or (candidate_threshold(validation) if validation else None)
+    candidate = candidate_threshold(validation) if validation else None
+    chosen = threshold or candidate
     if chosen is None:
         return None
+    better = threshold is not None
+    if validation and candidate and not better:
+        better = _least_gain(validation, candidate) > 0
     half = by_highest_score(data)
     positions = predicted_positions(data.scores, data.classes, chosen)
     at_threshold = replace(data, choices=positions)
@@ -183,6 +195,7 @@ def threshold_effect(
         data.classes,
         chosen,
         threshold is not None,
+        better,
         METRICS["accuracy"].estimate(at_threshold),
         METRICS["accuracy"].estimate(half),
         where_enough(difference, "accuracy difference", group),

@@ -81,7 +81,7 @@ class Gap:
             "best": self.best,
             "worst": self.worst,
             "points": 100 * self.value,
-            "p": "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}",
+            "p": "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3g}",
         }
         if self.significant:
             return _(

@@ -92,8 +92,15 @@ def test_the_effect_is_counted_on_the_same_images(decides: bool) -> None:
     assert 0 < effect.difference.low < 0.2 < effect.difference.high
     text = str(effect)
     assert ("predicted class is ill from a score of 0.200" in text) == decides
-    assert ("Decision threshold 0.5" in text) == (not decides)
+    assert ("as the run is of an earlier version" in text) == (not decides)
     assert "at 0.5 0.800" in text and "+20.0 percentage points" in text
+
+
+def test_a_threshold_that_chance_chose_is_shown_and_said_not_to_decide() -> None:
+    data = validation([0.9] * 25, [0.1] * 74 + [0.6])
+    text = str(threshold_effect(data, data, None))
+    assert "is not better there beyond chance" in text and "0.750 for ill" in text
+    assert "1.000" in text and "at 0.5 0.990" in text
 
 
 def test_few_images_have_no_interval_of_the_difference() -> None:

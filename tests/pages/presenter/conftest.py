@@ -53,6 +53,7 @@ def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
                 classes=names,
                 probabilities=scores,
                 first_choice=int(scores.argmax()),
+                decision="",
                 prediction=SimpleNamespace(temperature=None),
             )
             for case in cases
