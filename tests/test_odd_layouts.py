@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.benchmark.odd_files import FOLDER, Case, difference, label_tables, layouts
+from medmodel.benchmark.odd_files import (
+    FOLDER,
+    Case,
+    difference,
+    label_tables,
+    layout_oddities,
+    layouts,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +29,10 @@ from medmodel.benchmark.odd_files import FOLDER, Case, difference, label_tables,
         label_tables.form_cases,
         label_tables.question_cases,
         label_tables.workbook_cases,
+        layout_oddities.split_cases,
+        layout_oddities.line_cases,
+        layout_oddities.folder_cases,
+        layout_oddities.archive_cases,
     ],
     ids=lambda table: table.__name__,
 )

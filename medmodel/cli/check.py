@@ -19,7 +19,7 @@ from medmodel.cli.output import (
 from medmodel.cli.parameters import folder_argument
 from medmodel.core.background import TaskState
 from medmodel.core.errors import DataError
-from medmodel.language import _, ngettext, translate
+from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.quality import indexing, issues, report_store
 from medmodel.quality.checks import DatasetReport, Level
 from medmodel.quality.issues import Issue
@@ -103,6 +103,7 @@ def _values(
         "splits_drawn": report.drawn,
         "baseline": {
             "class": report.baseline_class,
+            "equally_common": report.baseline_ties,
             "accuracy": report.baseline if _has_test(report) else None,
         },
         "unreadable": len(report.unreadable),
@@ -172,14 +173,26 @@ def _split(report: DatasetReport) -> str:
         names = ", ".join(_(split) for split in report.drawn)
         sentences.append(_("Drawn, patients kept together: {splits}.", splits=names))
     if _has_test(report):
-        sentences.append(
-            _(
-                "Baseline (majority class {majority}): test accuracy {baseline:.3f}.",
-                majority=report.baseline_class,
-                baseline=report.baseline,
-            )
+        sentences.append(_baseline(report))
+    return join_sentences(sentences)
+
+
+def _baseline(report: DatasetReport) -> str:
+    """What a model must beat, as a sentence."""
+    if not report.baseline_ties:
+        return _(
+            "Baseline (majority class {majority} of the training images): test "
+            "accuracy {baseline:.3f}.",
+            majority=report.baseline_class,
+            baseline=report.baseline,
         )
-    return " ".join(sentences)
+    return _(
+        "Baseline (always {name}; {count:,} classes have equally many training "
+        "images): test accuracy {baseline:.3f}.",
+        name=report.baseline_class,
+        count=1 + len(report.baseline_ties),
+        baseline=report.baseline,
+    )
 
 
 def _has_test(report: DatasetReport) -> bool:

@@ -155,7 +155,8 @@ def _values(run: Run, evaluation: Evaluation, data: Predictions) -> dict[str, An
         "patients": evaluation.patients,
         "copies_left_out": 0 if copies.all_are_copies else len(copies.paths),
         "baseline": {
-            "class": evaluation.majority,
+            "class": evaluation.majority[0],
+            "equally_common": evaluation.majority[1:],
             "accuracy": estimate_values(evaluation.baseline),
         },
         "positive_class": positive.name if positive else None,
@@ -217,9 +218,8 @@ def _say_evaluation(
     if every:
         metrics = overall_metrics(data).items()
         rows = [metric_row(key, estimate) for key, estimate in metrics]
-    baseline = _("Baseline (majority class {majority})", majority=evaluation.majority)
     estimate = evaluation.baseline
-    rows.append([baseline, str(estimate), f"{estimate.n:,}"])
+    rows.append([evaluation.baseline_name, str(estimate), f"{estimate.n:,}"])
     value = _("Value (95 % interval)")
     say_table([_("Metric"), value, "n"], rows, numbers=[2])
     positive = run_facts.positive_facts(run)

@@ -19,7 +19,7 @@ from medmodel.cli.output import (
 )
 from medmodel.cli.parameters import FolderParameter
 from medmodel.core.config import config_for
-from medmodel.language import _
+from medmodel.language import _, ngettext
 from medmodel.sweeps.search_space import (
     AUGMENTATIONS,
     CLASSIFICATION_RECIPES,
@@ -200,7 +200,7 @@ def sweep_values(sweep: Sweep) -> dict[str, Any]:
 
 
 def _say(sweep: Sweep) -> None:
-    from medmodel.sweeps.results import best_trial
+    from medmodel.sweeps.results import best_trial, equally_good
 
     trials = sweep.results.trials
     say(_("Sweep {id}: {title}", id=sweep.id, title=sweep.title))
@@ -220,10 +220,13 @@ def _say(sweep: Sweep) -> None:
     best = best_trial(trials)
     if best is not None:
         say(
-            _(
-                "Lowest validation loss: run {run}, the best of {count:,} by the same "
+            ngettext(
+                "Lowest validation loss: run {run}, the only trial with one.",
+                "Lowest validation loss: run {run}, of {count:,} trials by the same "
                 "validation images, so that score is optimistic.",
+                sum(t.val_loss is not None for t in trials),
                 run=best.run,
-                count=sum(t.val_loss is not None for t in trials),
             )
         )
+        if (alike := equally_good(trials)) > 1:
+            say(_("{count:,} trials have this loss: the first is named.", count=alike))

@@ -37,8 +37,8 @@ from medmodel.data.layouts.listing import (
     Ignored,
     Listing,
     image_folders,
-    is_no_image,
     list_folder,
+    why_no_image,
 )
 from medmodel.data.segmentation import pairs
 from medmodel.data.segmentation_masks import MASK
@@ -147,8 +147,7 @@ def _read_masks(
     files = []
     for path in sorted(set(listing.paths) - used):
         if path not in masks:
-            no_image = is_no_image(path.rpartition("/")[2])
-            ignored.append((path, NOT_AN_IMAGE if no_image else NO_MASK))
+            ignored.append((path, why_no_image(path.rpartition("/")[2]) or NO_MASK))
             continue
         stats = [listing.stats[tuple(p.split("/"))] for p in (path, *masks[path])]
         files.append(
@@ -406,7 +405,7 @@ def _facts_if_classes(source: _Source) -> tuple[_Facts, FolderReading] | None:
 
 
 def _unused_columns(tables: Sequence[Table]) -> Ignored:
-    return [
+    labels = [
         (
             table.path.name,
             _("column {column!r} is not used as the label", column=column),
@@ -414,6 +413,15 @@ def _unused_columns(tables: Sequence[Table]) -> Ignored:
         for table in tables
         for column in table.unused
     ]
+    splits = [
+        (
+            table.path.name,
+            _("column {column!r} names no split that is known", column=name),
+        )
+        for table in tables
+        if (name := table.unknown_split) and not table.has_splits
+    ]
+    return labels + splits
 
 
 def _with_folder_splits(
@@ -441,8 +449,8 @@ def _facts_from_folders(source: _Source) -> tuple[_Facts, FolderReading]:
         places[parts[:-1]] = place
         if not isinstance(place, str):
             facts[path] = TableFacts(*place)
-        elif is_no_image(parts[-1]):
-            source.ignored.append((path, NOT_AN_IMAGE))
+        elif reason := why_no_image(parts[-1]):
+            source.ignored.append((path, reason))
         else:
             source.ignored.append((path, place))
     return facts, layout.reading

@@ -49,6 +49,7 @@ def dataset_warnings(counts: ClassCounts) -> list[str]:
         counts: Of all classes.
     """
     return [
+        *_without_training(_in_split(counts, "train")),
         *_total_warnings(counts),
         *test_warnings(counts),
         *_validation_warnings(counts),
@@ -57,7 +58,11 @@ def dataset_warnings(counts: ClassCounts) -> list[str]:
 
 def training_warnings(counts: ClassCounts) -> list[str]:
     """The same without what is said of the test split."""
-    return [*_total_warnings(counts), *_validation_warnings(counts)]
+    return [
+        *_without_training(_in_split(counts, "train")),
+        *_total_warnings(counts),
+        *_validation_warnings(counts),
+    ]
 
 
 def _total_warnings(counts: ClassCounts) -> list[str]:
@@ -136,6 +141,7 @@ def folder_warnings(counts: ClassCounts) -> list[str]:
     """
     tested, validated = (_in_split(counts, split) for split in ("test", "val"))
     return [
+        *_without_training(_in_split(counts, "train")),
         *(_without_test(tested) if any(tested.values()) else []),
         *(_without_validation(validated) if any(validated.values()) else []),
     ]
@@ -149,6 +155,20 @@ def _without_test(images: Mapping[str, int]) -> list[str]:
         _(
             "No test image of {classes}: sensitivity and AUC cannot be measured "
             "there, and are left out of the means.",
+            classes=absent,
+        )
+    ]
+
+
+def _without_training(images: Mapping[str, int]) -> list[str]:
+    absent = _names(images, lambda count: count == 0)
+    # Runs that were tested elsewhere know no training images at all.
+    if not absent or not any(images.values()):
+        return []
+    return [
+        _(
+            "No training image of {classes}: every class needs some. Is each class "
+            "spelled alike in all splits?",
             classes=absent,
         )
     ]

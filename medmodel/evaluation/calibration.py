@@ -129,12 +129,17 @@ def calibration_error(
             for size in sizes
         ]
     )
+    # Nothing wrong was seen, and nothing uncertain said: scores may still be too high
+    # by what the share of right images may be lower.
+    share, mean = proportion(right, data.patients), float(score.mean())
+    least = max(mean - share.low, share.high - mean)
     if value < 1e-12:
-        return Estimate(0.0, 0.0, float(np.quantile(seen[0], 0.95)), n)
+        return Estimate(0.0, 0.0, max(float(np.quantile(seen[0], 0.95)), least), n)
     # 98 instead of 97.5 %: the gaps' shape is itself taken from these images.
     low = np.interp(value, np.quantile(seen, 0.98, axis=1), sizes) * value
     middle, high = np.quantile(seen[-1], [0.5, 0.975])
-    return Estimate(value, float(low), min(value + float(high - middle), 1.0), n)
+    above = max(value + float(high - middle), least)
+    return Estimate(value, float(low), min(above, 1.0), n)
 
 
 def _deviation(

@@ -65,9 +65,10 @@ class Evaluation:
         accuracy: Proportion of images whose predicted class is the true class.
         balanced_accuracy: Mean sensitivity of the classes that occur.
         auc: Mean of the classes' one-against-rest areas under the ROC curve.
-        baseline: Share that always guessing `majority` gets right. The report of a
-            data set has that of the commonest training class, often the same one.
-        majority: The class with most images in the split.
+        baseline: Share that always guessing one of `majority` gets right. The report
+            of a data set has that of the commonest training class, often the same one.
+        majority: The class with most images in the split; all of them where several
+            have equally many.
         per_class: One result per class, in the model's order.
         confusion: Counts, shape `(classes, classes)`; rows labels, columns choices.
         smallest_difference: A difference between two models' accuracies that this
@@ -81,7 +82,7 @@ class Evaluation:
     balanced_accuracy: Estimate
     auc: Estimate
     baseline: Estimate
-    majority: str
+    majority: list[str]
     per_class: list[ClassResult]
     confusion: NDArray[np.int64]
     smallest_difference: float
@@ -90,6 +91,38 @@ class Evaluation:
     def classes(self) -> list[str]:
         """The classes in the model's order."""
         return [result.name for result in self.per_class]
+
+    @property
+    def baseline_name(self) -> str:
+        """What `baseline` is the accuracy of, in words."""
+        first, *others = self.majority
+        if not others:
+            return _(
+                "Baseline (majority class {majority} of the test images)",
+                majority=first,
+            )
+        if len(others) == 1:
+            return _(
+                "Baseline (always {first} or always {second}: equally many test "
+                "images)",
+                first=first,
+                second=others[0],
+            )
+        return _(
+            "Baseline (always one of {count:,} classes with equally many test images, "
+            "{first} among them)",
+            count=len(self.majority),
+            first=first,
+        )
+
+    @property
+    def baseline_sentence(self) -> str:
+        """What a model must beat, as a sentence."""
+        return _(
+            "{baseline}: accuracy {accuracy}.",
+            baseline=self.baseline_name,
+            accuracy=self.baseline,
+        )
 
     @property
     def resolution(self) -> str:
@@ -143,7 +176,8 @@ def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
     areas = class_areas(data)
     confusion = confusion_matrix(data)
     hits = data.predicted == data.truth
-    majority = int(confusion.sum(axis=1).argmax())
+    counts = confusion.sum(axis=1)
+    majority = np.flatnonzero(counts == counts.max())
     return Evaluation(
         split=split,
         images=len(data.truth),
@@ -152,9 +186,9 @@ def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
         balanced_accuracy=METRICS["balanced_accuracy"].estimate(data),
         auc=METRICS["auc"].where_enough(macro_auc(data, areas), data),
         baseline=METRICS["accuracy"].where_enough(
-            proportion(data.truth == majority, data.patients), data
+            proportion(data.truth == majority[0], data.patients), data
         ),
-        majority=data.classes[majority],
+        majority=[data.classes[at] for at in majority],
         per_class=class_results(data, areas),
         confusion=confusion,
         smallest_difference=_smallest_difference(hits, data.patients),

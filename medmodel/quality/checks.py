@@ -54,7 +54,8 @@ class DatasetReport:
         smallest: Smallest width and height, each by itself.
         largest: Largest width and height, each by itself.
         modes: "JPEG, RGB" and the like -> images.
-        baseline_class: The commonest class of the training images.
+        baseline_class: The commonest class of the training images; of several that
+            have equally many, the one with most test images.
         baseline: Share of test images that always answering it gets right.
         imbalance: Training images of the commonest class / of the rarest.
         unreadable: (path, reason).
@@ -66,6 +67,7 @@ class DatasetReport:
         from_headers: Images whose patient stands in their DICOM header.
         volumes: Files that hold several slices, frames or pages.
         seen: How the automatic window shows scans, in words -> images.
+        baseline_ties: Other classes with as many training images.
     """
 
     fingerprint: str
@@ -94,6 +96,7 @@ class DatasetReport:
     from_headers: int = 0
     volumes: int = 0
     seen: dict[str, int] = field(default_factory=dict)
+    baseline_ties: list[str] = field(default_factory=list)
 
     @property
     def classes(self) -> list[str]:
@@ -120,7 +123,13 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     known = split_table[split_table["patient"] != ""]
     train = Counter(split_table.loc[split_table["split"] == "train", "label"])
     test = split_table.loc[split_table["split"] == "test", "label"]
-    commonest, most = max(sorted(train.items()), key=lambda item: item[1])
+    most = max(train.values())
+    # Of equally common classes none is the majority: a model must beat each of them.
+    of_test = Counter(test)
+    commonest, *ties = sorted(
+        (name for name, count in train.items() if count == most),
+        key=lambda name: (-of_test[name], name),
+    )
     broken = index.table[index.table["error"] != ""]
     duplicates = _duplicates(readable, split_table)
     shared = _shared_patients(known)
@@ -163,6 +172,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         from_headers=int((readable["patient"] != "").sum()),
         volumes=readable.loc[several, "path"].map(file_of).nunique(),
         seen=dict(Counter(readable.loc[readable["seen"] != "", "seen"]).most_common()),
+        baseline_ties=ties,
     )
 
 
@@ -261,11 +271,14 @@ def _of_patients(known: int, guessed: int, total: int) -> str:
         total: All images.
     """
     if guessed:
-        return _(
+        return ngettext(
             "No image occurs in two splits, and no volume is parted. Nobody told the "
-            "patients of {images:,} images: each volume counts as one, so two volumes "
+            "patient of {count:,} image: each volume counts as one, so two volumes of "
+            "one person may lie in two splits.",
+            "No image occurs in two splits, and no volume is parted. Nobody told the "
+            "patients of {count:,} images: each volume counts as one, so two volumes "
             "of one person may lie in two splits.",
-            images=guessed + total - known,
+            guessed + total - known,
         )
     if not known:
         return _(
@@ -273,10 +286,12 @@ def _of_patients(known: int, guessed: int, total: int) -> str:
             "check whether one person's images do."
         )
     if known < total:
-        return _(
-            "No image occurs in two splits; the patients of {images:,} images are "
+        return ngettext(
+            "No image occurs in two splits; the patient of {count:,} image is "
             "unknown, so nobody can check whether one person's images do.",
-            images=total - known,
+            "No image occurs in two splits; the patients of {count:,} images are "
+            "unknown, so nobody can check whether one person's images do.",
+            total - known,
         )
     return _("No image and no patient occurs in two splits.")
 

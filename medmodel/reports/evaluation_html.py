@@ -61,7 +61,7 @@ def evaluation_page(run: Run) -> str:
     return render_template(
         "evaluation.html",
         title=_("Evaluation of {title}", title=run.title),
-        tested_on=run_facts.tested_on(run, evaluation),
+        measured_on=run_facts.measured_on(run, evaluation),
         evaluation=evaluation,
         limits=run_facts.limits(run, evaluation),
         decision=run_facts.decision_sentences(run),

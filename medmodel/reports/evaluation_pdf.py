@@ -18,7 +18,7 @@ from medmodel.evaluation.positive_class import PositiveClass, positive_class
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
-from medmodel.language import _, join_sentences
+from medmodel.language import _, join_sentences, ngettext
 from medmodel.reports import run_facts
 from medmodel.reports.pdf_canvas import (
     LINE_HEIGHT,
@@ -41,6 +41,8 @@ _LOWEST = MARGIN - 4
 """Where text ends at the latest, so that the foot has its place."""
 _CLASSES = 8
 """So many classes have a line of their own; all are in the HTML evaluation."""
+_GROUPS = 4
+"""So many groups that are too small are named."""
 _MATRIX = 24
 """So many classes fit into the matrix."""
 
@@ -80,14 +82,7 @@ def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     page.text(MARGIN, page.y, title, 15)
     page.y -= 3
     page.paragraph(
-        _(
-            "Measured on {tested_on} Intervals are 95 %. Baseline (majority "
-            "class {majority} of the test images): accuracy {baseline}.",
-            tested_on=run_facts.tested_on(run, evaluation),
-            majority=evaluation.majority,
-            baseline=evaluation.baseline,
-        )
-        + f" {evaluation.resolution}"
+        join_sentences([run_facts.measured_on(run, evaluation), evaluation.resolution])
     )
 
 
@@ -96,7 +91,9 @@ def _metrics(
 ) -> list[Estimate]:
     """Of two classes those of the positive one, else means over the classes."""
     if positive is None:
-        page.heading(_("All classes together"))
+        page.heading(
+            _("All classes together (macro-averaged where a mean is taken)"), size=8.5
+        )
         metrics, order = overall_metrics(data), [*METRICS]
     else:
         page.heading(
@@ -107,8 +104,7 @@ def _metrics(
     rows = [[_("Metric"), _("Value (95 % interval)"), _("Images")]]
     for key in order:
         metric, estimate = METRICS[key], metrics[key]
-        title = metric.overall_title if positive is None else _(metric.title)
-        title = shortened(title, 148, 7.5)
+        title = shortened(_(metric.title), 148, 7.5)
         rows.append([title, estimate.short, f"{estimate.n:,}"])
     page.table(MARGIN, rows, [150, 108, 34])
     return [*metrics.values()]
@@ -280,7 +276,10 @@ def _groups_too_few(estimates: Sequence[Estimate]) -> str:
     groups = dict.fromkeys(f"{e.too_few}" for e in estimates if e.too_few is not None)
     if not groups:
         return ""
-    return _("Too few for an interval: {groups}.", groups=_("; ").join(groups))
+    named, rest = list(groups)[:_GROUPS], len(groups) - _GROUPS
+    if rest > 0:
+        named.append(ngettext("{count} more group", "{count} more groups", rest))
+    return _("Too few for an interval: {groups}.", groups=_("; ").join(named))
 
 
 def _more(page: PdfCanvas, count: int) -> None:
@@ -297,7 +296,7 @@ def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation, few: str) -> None
     temperature, problem = value_or_problem(stored_temperature, run)
     groups, _problem = value_or_problem(groups_of_run, run)
     by_group = groups.comparison.verdict if groups and groups.comparison.results else ""
-    limits = [*filter(None, [few, by_group]), *run_facts.limits(run, evaluation)]
+    limits = [*filter(None, [by_group]), *run_facts.limits(run, evaluation)]
     if problem:
         limits.append(
             _(
@@ -315,7 +314,7 @@ def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation, few: str) -> None
                 temperature=temperature.value,
             )
         )
-    page.paragraph(_as_fits(page, join_sentences(limits), 7.5), 7.5)
+    page.paragraph(_as_fits(page, join_sentences([*limits, few]), 7.5), 7.5)
 
 
 def _as_fits(page: PdfCanvas, text: str, size: float) -> str:

@@ -22,7 +22,9 @@ from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import load_index
 from medmodel.evaluation.evaluation import Evaluation
+from medmodel.evaluation.intervals import too_few
 from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.robustness.corruption_test import read_corruption_test
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import N_, _, join_sentences, ngettext, translate
@@ -30,6 +32,8 @@ from medmodel.reports import run_facts
 from medmodel.reports.run_facts import BLANK, THRESHOLDS_DAMAGED, Fact
 from medmodel.runs.run import Run
 
+_MISTAKES = 3
+"""Pairs of a true and a predicted class that are named."""
 _SETTINGS = (
     *(N_("pad"), N_("crop"), N_("stretch")),
     *(N_("frozen"), N_("fine_tune"), N_("scratch")),
@@ -93,7 +97,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         (_("Balanced accuracy"), str(evaluation.balanced_accuracy)),
         (_("Area under the ROC curve"), str(evaluation.auc)),
         (
-            _("Baseline (majority class {majority})", majority=evaluation.majority),
+            evaluation.baseline_name,
             _("accuracy {baseline}", baseline=evaluation.baseline),
         ),
         (
@@ -135,6 +139,10 @@ def items_on_data(run: Run) -> list[GuidelineItem]:
     """CLAIM 5 to 21."""
     facts = run.model_facts if run.model_path.exists() else None
     seen = preprocessing_text(facts.preprocessing) if facts else BLANK
+    model = run_facts.origin(run)
+    folders = dict.fromkeys(
+        Path(each.config.dataset).name for each in filter(None, [model, run])
+    )
     checked, level = run_facts.data_quality(run), run_facts.split_level(run)
     sizes = run_facts.sample_sizes(run)
     return [
@@ -143,7 +151,7 @@ def items_on_data(run: Run) -> list[GuidelineItem]:
             _("Data source"),
             "7",
             "5a",
-            _("Folder {folder}", folder=Path(run.config.dataset).name),
+            _("Folder {folder}", folder=_(", ").join(folders)),
         ),
         GuidelineItem(_("Dates and sites of acquisition"), "7", "5b, 6a", BLANK),
         GuidelineItem(_("Inclusion and exclusion of patients"), "8", "6b", BLANK),
@@ -160,15 +168,16 @@ def items_on_data(run: Run) -> list[GuidelineItem]:
 
 def items_on_training(run: Run) -> list[GuidelineItem]:
     """CLAIM 22 to 26."""
-    best = run.status.best_epoch
+    model = run_facts.origin(run)
+    best = model.status.best_epoch if model else 0
     chosen = (
-        _("Epoch {epoch}: what validation images liked best was kept.", epoch=best)
+        _("Epoch {epoch} was kept, for its validation loss.", epoch=best)
         if best
         else BLANK
     )
     return [
         GuidelineItem(_("Model"), "22", "12c, 22", _described_network(run)),
-        GuidelineItem(_("Software and hardware"), "23", "12", _environment(run)),
+        GuidelineItem(_("Software and hardware"), "23", "12", _environment(model)),
         GuidelineItem(_("Training"), "24–25", "12c, 21", _training(run)),
         GuidelineItem(_("Rare classes"), "25", "13", _imbalance(run)),
         GuidelineItem(_("How the final model was chosen"), "26", "12c", chosen),
@@ -180,15 +189,10 @@ def _items_on_evaluation(run: Run, evaluation: Evaluation) -> list[GuidelineItem
     tested = run_facts.tested_on(run, evaluation)
     internal, external = (BLANK, tested) if run.tested_model else (tested, BLANK)
     metrics = _(", ").join(_(metric.title) for metric in METRICS.values())
-    uncertainty = (
-        _("95 % intervals: patients kept together.")
-        if evaluation.patients
-        else _("95 % intervals: images as independent.")
-    )
     return [
         GuidelineItem(_("Metrics"), "28", "12e", metrics),
-        GuidelineItem(_("Uncertainty"), "29", "12e, 23a", uncertainty),
-        GuidelineItem(_("Robustness"), "30", "", BLANK),
+        GuidelineItem(_("Uncertainty"), "29", "12e, 23a", _uncertainty(evaluation)),
+        GuidelineItem(_("Robustness"), "30", "", _robustness(run)),
         GuidelineItem(_("Explainability"), "31", "", _("Saliency maps, on request.")),
         GuidelineItem(
             _("Internal test"),
@@ -198,6 +202,23 @@ def _items_on_evaluation(run: Run, evaluation: Evaluation) -> list[GuidelineItem
         ),
         GuidelineItem(_("External test"), "33", "16", external),
     ]
+
+
+def _uncertainty(evaluation: Evaluation) -> str:
+    few = evaluation.accuracy.too_few
+    if few is not None:
+        return _("No intervals: {few}.", few=too_few(few))
+    if evaluation.patients:
+        return _("95 % intervals: patients kept together.")
+    return _("95 % intervals: images as independent.")
+
+
+def _robustness(run: Run) -> str:
+    """What image corruptions cost; blank where that was not tested."""
+    test, damaged = value_or_problem(read_corruption_test, run)
+    if damaged:  # whose sentence names a folder of the server
+        return _("The test under image corruptions is damaged: make it again.")
+    return test.verdict if test else BLANK
 
 
 def _items_on_results(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:
@@ -240,10 +261,13 @@ def preprocessing_text(seen: Preprocessing) -> str:
 
 def version_text(run: Run) -> str:
     """Which run it is, and when it was trained."""
-    date = run_facts.when(run.status.ended or run.status.heartbeat)
-    if not date:
-        return _("Run {id}", id=run.id)
-    return _("Run {id}, trained {date}", id=run.id, date=date)
+    model = run_facts.origin(run)
+    if model is None:  # deleted since it was tested
+        return _("Run {id}", id=run.tested_model)
+    date = run_facts.when(model.status.ended or model.status.heartbeat)
+    if not date or model.config.recipe == IMPORTED:
+        return _("Run {id}", id=model.id)
+    return _("Run {id}, trained {date}", id=model.id, date=date)
 
 
 def _described_network(run: Run) -> str:
@@ -310,10 +334,11 @@ def _trained_elsewhere() -> str:
 
 
 def _training(run: Run) -> str:
-    config, status = run.config, run.status
+    config, model = run.config, run_facts.origin(run)
     if config.recipe == IMPORTED:
         return _trained_elsewhere()
-    ended = run_facts.when(status.ended or status.heartbeat)
+    status = model.status if model else None
+    ended = run_facts.when(status.ended or status.heartbeat) if status else BLANK
     parts = [
         _(config.training),
         _("at most {epochs} epochs", epochs=config.epochs),
@@ -330,7 +355,8 @@ def _training(run: Run) -> str:
 
 
 def _calibration(run: Run) -> str:
-    temperature, problem = value_or_problem(stored_temperature, run)
+    model = run_facts.origin(run) or run
+    temperature, problem = value_or_problem(stored_temperature, model)
     if problem:
         return _(
             "Whether scores are calibrated is not known: calibration.json is damaged."
@@ -355,8 +381,8 @@ _SOFTWARE = {
 """Fact of environment.json -> what stands before it."""
 
 
-def _environment(run: Run) -> str:
-    values = run.environment
+def _environment(model: Run | None) -> str:
+    values = model.environment if model else {}
     return _(", ").join(
         f"{title}{translate(str(values[name]))}"
         for name, title in _SOFTWARE.items()
@@ -371,8 +397,19 @@ def _failures(evaluation: Evaluation) -> str:
         for j, choice in enumerate(evaluation.classes)
         if i != j and evaluation.confusion[i, j]
     ]
-    worst = sorted(pairs, reverse=True)[:3]
-    return _("; ").join(
+    if not pairs:
+        return _("No mistake.")
+    pairs.sort(key=lambda pair: -pair[0])
+    said = [
         _("{images:,} × {label} taken for {choice}", images=n, label=a, choice=b)
-        for n, a, b in worst
-    ) or _("No mistake.")
+        for n, a, b in pairs[:_MISTAKES]
+    ]
+    if rest := sum(n for n, _label, _choice in pairs[_MISTAKES:]):
+        said.append(
+            ngettext(
+                "{count:,} other image misclassified",
+                "{count:,} other images misclassified",
+                rest,
+            )
+        )
+    return _("; ").join(said)

@@ -79,14 +79,14 @@ def run_threshold_effect(run: Run) -> ThresholdEffect | None:
 def limits(run: Run, evaluation: Evaluation) -> list[str]:
     """What a reader of the numbers must know, a sentence each."""
     said = [test_copies(run), evaluation.resolution]
-    if not evaluation.patients:
+    if not evaluation.patients and evaluation.accuracy.has_interval:
         said.append(
             _(
                 "Patients are not known: images count as independent, so intervals "
                 "may be too narrow."
             )
         )
-    elif evaluation.patients < MINIMA["accuracy"].patients:
+    elif 0 < evaluation.patients < MINIMA["accuracy"].patients:
         said.append(few_patients(evaluation.patients))
     said += patient_overlap(run)
     said += sample_size_warnings(run, evaluation, class_counts(read_split(run)))
@@ -221,8 +221,20 @@ def tested_images(run: Run, images: int, patients: int) -> str:
     )
 
 
+def measured_on(run: Run, evaluation: Evaluation) -> str:
+    """What the numbers rest on, and what a model must beat, in sentences."""
+    measured = _(
+        "Measured on {tested_on} Intervals are 95 %.",
+        tested_on=tested_on(run, evaluation),
+    )
+    return join_sentences([measured, evaluation.baseline_sentence])
+
+
 def split_level(run: Run) -> str:
     """On which level the splits are apart, in sentences."""
+    if run.tested_model:
+        model = origin(run)
+        return split_level(model) if model and model.split_path.exists() else BLANK
     config, shared = run.config, shared_patients(run)
     sentences = [_split_by(shared)]
     if config.folds > 1:
@@ -250,15 +262,15 @@ def _split_by(shared: int | None) -> str:
 
 def trained_on(run: Run) -> str:
     """Training images of each class, as a sentence; blank of older tests elsewhere."""
-    origin = _origin(run)
-    rows = read_split(origin) if origin and not origin.imported else None
-    if origin is None or rows is None:
+    model = origin(run)
+    rows = read_split(model) if model and not model.imported else None
+    if model is None or rows is None:
         return BLANK
     counts = rows.loc[rows["split"] == "train", "label"].value_counts().sort_index()
     if counts.empty:
         return BLANK
     listed = _(", ").join(f"{name} {count:,}" for name, count in counts.items())
-    folder = Path(origin.config.dataset).name
+    folder = Path(model.config.dataset).name
     return _(
         "{images:,} images of {folder} ({classes}).",
         images=int(counts.sum()),
@@ -328,7 +340,7 @@ def when(moment: float) -> str:
     return format_utc(moment) if moment else BLANK
 
 
-def _origin(run: Run) -> Run | None:
+def origin(run: Run) -> Run | None:
     """The run that was trained: this one, or the one whose model it tests."""
     model = run.tested_model
     if not model:

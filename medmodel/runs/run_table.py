@@ -111,13 +111,13 @@ def settings_that_differ(table: pd.DataFrame) -> pd.DataFrame:
 def unlike_most(texts: pd.DataFrame) -> pd.DataFrame:
     """Which cells have another value than most of their column; booleans.
 
-    Of several values that are equally common, the one of the last row counts.
+    None of a column in which no value is that of more than half of the rows.
     """
-    usual = [
-        max(reversed(list(column)), key=Counter(column).__getitem__)
-        for _name, column in texts.items()
-    ]
-    return texts != usual
+    marks = texts.astype(bool)
+    for name, column in texts.items():
+        ((usual, count),) = Counter(column).most_common(1)
+        marks[name] = (column != usual) & (2 * count > len(column))
+    return marks
 
 
 def epochs(run: Run) -> pd.DataFrame:

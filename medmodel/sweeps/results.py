@@ -17,6 +17,12 @@ def best_trial(trials: Sequence[Trial]) -> Trial | None:
     return min(scored, key=_loss, default=None)
 
 
+def equally_good(trials: Sequence[Trial]) -> int:
+    """How many trials have the lowest validation loss of all."""
+    best = best_trial(trials)
+    return 0 if best is None else sum(_loss(t) == _loss(best) for t in trials)
+
+
 def pareto_front(trials: Sequence[Trial]) -> list[Trial]:
     """Trials of which no other was both faster and better, the fastest first.
 

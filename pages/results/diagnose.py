@@ -6,7 +6,7 @@ import streamlit as st
 
 from medmodel.core.errors import DataError, MedModelError
 from medmodel.data.sample_size import test_warnings
-from medmodel.language import _, join_sentences, ngettext, translate
+from medmodel.language import _, format_number, join_sentences, ngettext, translate
 from medmodel.reports import plots
 from medmodel.runs import run_index, run_table
 from medmodel.runs.run import Run
@@ -178,14 +178,13 @@ def baseline_sentences(run: Run) -> str:
         return ""
     few = test_warnings({c.name: {"test": c.images} for c in evaluation.per_class})
     baseline = _(
-        "Baseline (majority class {majority} of the test images): accuracy "
-        "{accuracy:.3f}.",
-        majority=evaluation.majority,
-        accuracy=evaluation.baseline.value,
+        "{baseline}: accuracy {accuracy}.",
+        baseline=evaluation.baseline_name,
+        accuracy=format_number(evaluation.baseline.value, ".3f"),
     )
     copies = run_cache.copies(run)
     leaked = [str(copies)] if copies.paths or copies.unknown else []
-    return " ".join([baseline, *leaked, *few])
+    return join_sentences([baseline, *leaked, *few])
 
 
 def show_case(runs: list[Run], cases: list[Case]) -> None:
@@ -336,7 +335,9 @@ def show() -> None:
     elif cases:
         show_case([run, *others], cases)
     else:
-        st.caption(plain(f"{model_sentence(run)} {baseline_sentences(run)}"))
+        st.caption(
+            plain(join_sentences([model_sentence(run), baseline_sentences(run)]))
+        )
         show_empty(run)
 
 

@@ -40,8 +40,15 @@ def test_a_sound_folder(
     text = invoke("check", class_folders).stdout
     assert values["verdict"] in text and "24 images\n" in text
     assert "The split is drawn" in text and "cannot be read" not in text
-    assert values["baseline"] == {"class": "dark", "accuracy": 0.5}
-    assert "Baseline (majority class dark): test accuracy 0.500." in text
+    assert values["baseline"] == {
+        "class": "dark",
+        "equally_common": ["light"],
+        "accuracy": 0.5,
+    }
+    assert (
+        "Baseline (always dark; 2 classes have equally many training images): test "
+        "accuracy 0.500." in text
+    )
 
 
 def test_what_cannot_be_split_is_a_failure(

@@ -43,7 +43,8 @@ def test_json_has_the_numbers_of_the_page(
     assert sum(c["images"] for c in values["classes"]) == 40
     sensitivity = values["classes"][0]["metrics"]["sensitivity"]["value"]
     assert sensitivity == page.per_class[0].sensitivity.value
-    assert values["baseline"]["class"] == page.majority
+    assert values["baseline"]["class"] == page.majority[0]
+    assert values["baseline"]["equally_common"] == page.majority[1:]
     assert values["positive_class"] is None and values["copies_left_out"] == 0
     assert all(isinstance(sentence, str) for sentence in values["limits"])
     choose_positive(run, "light")

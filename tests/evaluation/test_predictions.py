@@ -74,8 +74,31 @@ def test_hand_computed(small: pd.DataFrame) -> None:
     assert found.balanced_accuracy.value == pytest.approx((5 / 6 + 3 / 4) / 2)
     # 24 pairs: all but 0.2 against 0.3, 0.4, 0.6, and one tie at 0.6: 20.5 / 24.
     assert found.auc.value == pytest.approx(20.5 / 24)
-    assert (found.majority, found.baseline) == ("sick", wilson(6, 10))
+    assert (found.majority, found.baseline) == (["sick"], wilson(6, 10))
+    assert found.baseline_sentence == (
+        "Baseline (majority class sick of the test images): accuracy 0.600 "
+        "(0.313–0.832)."
+    )
     assert (found.images, found.patients) == (10, 0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ("aab", "majority class a of the test images"),
+        ("aabb", "always a or always b: equally many test images"),
+        ("aabbc", "always a or always b: equally many test images"),
+        (
+            "bbccdd",
+            "always one of 3 classes with equally many test images, b among them",
+        ),
+    ],
+)
+def test_equally_common_classes_are_no_majority(labels: str, words: str) -> None:
+    classes = list("abcd")
+    truth = np.array([classes.index(label) for label in labels])
+    data = Predictions(classes, truth, np.full((len(truth), 4), 0.25), None)
+    assert evaluate_predictions(data).baseline_name == f"Baseline ({words})"
 
 
 @pytest.mark.parametrize("seed", range(3))

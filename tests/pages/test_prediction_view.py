@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medmodel.evaluation.temperature_scaling import Temperature, store_temperature
 from medmodel.runs.run import Run
 from pages._shared.prediction import prediction_view
+from pages._shared.prediction.prediction_cache import predicted_sentence
 
 
 def test_scores_before_calibration_are_said_to_be_so(
@@ -22,3 +24,21 @@ def test_scores_before_calibration_are_said_to_be_so(
     store_temperature(run, Temperature(1.5, 1.2, 1.9, 300, False))
     prediction_view.say_uncalibrated([run])
     assert "before calibration" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("scores", "sentence"),
+    [
+        ([0.2, 0.8], "Predicted class: b (80\N{NO-BREAK SPACE}%)"),
+        ([0.5, 0.5], "No single predicted class: a, b (50\N{NO-BREAK SPACE}% each)"),
+        ([1.0], "Predicted class: a (>\N{NO-BREAK SPACE}99\N{NO-BREAK SPACE}%)"),
+        (
+            [1 / 6] * 6,
+            "No single predicted class: a, b, c, d, e and 1 more class "
+            "(17\N{NO-BREAK SPACE}% each)",
+        ),
+    ],
+)
+def test_a_tie_has_no_predicted_class(scores: list[float], sentence: str) -> None:
+    classes = list("abcdef")[: len(scores)]
+    assert predicted_sentence(classes, np.array(scores, np.float32)) == sentence

@@ -65,7 +65,7 @@ def test_few_images_show_numbers_and_claim_nothing(run: Run) -> None:
     write_corrupted(run, images=8, blurred=8)
     app = opened(run)
     assert "Too few test images to tell what corruptions cost: 8 images" in said(app)
-    assert "costs most" not in said(app)
+    assert "Largest loss" not in said(app)
 
 
 def test_a_damaged_file_is_named_and_can_be_made_again(run: Run) -> None:
@@ -85,7 +85,7 @@ def test_what_costs_most_is_said_with_its_interval(
     run = write_finished_run(many, "many")
     write_corrupted(run, images=60, blurred=30)
     text = said(opened(run))
-    assert "At strength 3, Blur costs most: 50.0 percentage points" in text
+    assert "Largest loss among these: Blur, 50.0 percentage points" in text
     assert "1 of 10 corruptions cost more than chance could" in text
     write_corrupted(run, images=60, blurred=0)
     assert "no corruption costs accuracy by more than chance" in said(opened(run))

@@ -137,7 +137,7 @@ def test_diagnose_outlines_and_measures(run: Run) -> None:
     assert 140 <= area <= 165  # a disc of radius 7
     longest, perpendicular = (float(v) for v in table.value.iloc[0, 2:])
     assert 13 < perpendicular <= longest < 17
-    assert "1 region. The largest (lesion): area 1" in said(app).replace("\\", "")
+    assert "1 region (lesion): area 1" in said(app).replace("\\", "")
     assert "Values in the mask: 0 background, 255 lesion." in said(app).replace(
         "\\", ""
     )

@@ -71,6 +71,16 @@ def test_counts_by_hand() -> None:
     assert report.verdict == "No image and no patient occurs in two splits."
 
 
+def test_of_equally_common_classes_the_baseline_is_the_best() -> None:
+    """Always a would get 1 of 3 test images right, always b 2: that is to be beaten."""
+    rows = [*CLEAN, ("9", "b", "train", "p7", "d9"), ("z", "b", "train", "p8", "dz")]
+    report = examined(rows)
+    assert report.images["a"]["train"] == report.images["b"]["train"] == 3
+    assert (report.baseline_class, report.baseline_ties) == ("b", ["a"])
+    assert report.baseline == pytest.approx(2 / 3)
+    assert examined(CLEAN).baseline_ties == []
+
+
 def changed(number: int, row: Row) -> list[Row]:
     return [*CLEAN[: number - 1], row, *CLEAN[number:]]
 
@@ -86,7 +96,7 @@ def changed(number: int, row: Row) -> list[Row]:
         ((5, "5", "a", "val", "p4", "d1"), "warning", "training and validation"),
         ((6, "6", "b", "test", "p3", "d6"), "warning", "1 patient occurs"),
         ((4, "4", "b", "train", "p3", "d1"), "warning", "1 image lies"),
-        ((6, "6", "b", "test", "", "d6"), "ok", "patients of 1 images"),
+        ((6, "6", "b", "test", "", "d6"), "ok", "the patient of 1 image is unknown"),
         ((2, "2", "a", "train", "p1", "d1"), "ok", "No image and no patient"),
     ],
 )

@@ -158,6 +158,27 @@ def test_the_card_says_what_is_known_and_leaves_blanks(run: Run) -> None:
     assert 'class="blank"' in evaluation_html.model_card_html(run)
 
 
+def test_the_card_counts_the_mistakes_that_it_does_not_name(tmp_path: Path) -> None:
+    """Three kinds of mistakes were named, as if there were no others."""
+    folder = draw_class_folders(tmp_path / "data" / "four", tuple("abcd"), 30)
+    run = write_finished_run(folder, "four", sharpness=0.3)
+    found = run_facts.evaluate_run(run)
+    items = {item.topic: item.text for item in model_card.guideline_items(run, found)}
+    said = items["Failure analysis"]
+    named = [int(n) for n in re.findall(r"(\d+) ×", said)]
+    (others,) = re.findall(r"(\d+) other images misclassified", said)
+    wrong = int(found.confusion.sum() - np.trace(found.confusion))
+    assert len(named) == 3 and sum(named) + int(others) == wrong
+
+
+def test_the_card_speaks_of_no_intervals_where_there_are_none(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "few", images_per_class=6)
+    run = write_finished_run(folder, "few")
+    found = run_facts.evaluate_run(run)
+    items = {item.topic: item.text for item in model_card.guideline_items(run, found)}
+    assert items["Uncertainty"] == "No intervals: too few (8 images)."
+
+
 def test_the_card_says_how_scans_are_seen(run: Run) -> None:
     facts = run.model_facts
     seen = replace(facts.preprocessing, axis="coronal", window="lung")
@@ -248,10 +269,13 @@ def test_what_corruptions_cost_is_on_one_page_of_it(tmp_path: Path) -> None:
     assert "Robustness" not in evaluation_html.evaluation_page(run)
     write_corrupted(run, images=60, blurred=30)
     page = evaluation_html.evaluation_page(run)
-    assert "At strength 3, Blur costs most: 50.0 percentage points" in page
+    assert "Largest loss among these: Blur, 50.0 percentage points" in page
     assert "<td>Blur</td><td>1.000" in page and "<td>0.500" in page
+    assert "Largest loss among these: Blur" in evaluation_html.model_card_html(run)
     path = run.folder / "corruptions.npz"
     path.write_bytes(path.read_bytes()[:-50])
     page = evaluation_html.evaluation_page(run)
     assert "The test under image corruptions is damaged" in page
+    card = evaluation_html.model_card_html(run)
+    assert "The test under image corruptions is damaged" in card
     assert str(run.folder) not in page

@@ -18,7 +18,7 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.sweeps import sweep as sweeps
 from medmodel.sweeps.driver import Driver, drive
-from medmodel.sweeps.results import best_trial, pareto_front
+from medmodel.sweeps.results import best_trial, equally_good, pareto_front
 from medmodel.sweeps.search_space import Dimension, SweepConfig
 from medmodel.sweeps.sweep import Sweep, Trial, start_sweep
 
@@ -225,6 +225,9 @@ def test_the_front_of_quality_against_time() -> None:
     assert [t.number for t in pareto_front(trials)] == [0, 2]
     assert best_trial(trials[:4]) == trials[2]
     assert best_trial([trials[3]]) is None
+    tied = replace(trials[0], val_loss=trials[2].val_loss)
+    assert equally_good([tied, *trials[1:4]]) == 2
+    assert equally_good(trials[:4]) == 1 and equally_good([trials[3]]) == 0
 
 
 def test_a_combination_that_never_became_a_run_is_tried_again(

@@ -46,6 +46,7 @@ TABLES: dict[str, str] = {
     "nifti": "nifti.cases",
     "layouts": "layouts.cases",
     "label_tables": "label_tables.cases",
+    "layout_oddities": "layout_oddities.cases",
 }
 
 

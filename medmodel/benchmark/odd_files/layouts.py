@@ -254,21 +254,21 @@ def _names() -> Iterator[Case]:
     }
     for encoding, word in words.items():
         code = word.encode(encoding)
-        data = _zipped([f"{'Q' * len(code)}/1.png", "b/1.png"])
+        data = zipped([f"{'Q' * len(code)}/1.png", "b/1.png"])
         data = data.replace(b"Q" * len(code), code)
         yield Case(
             f"name in {encoding}",
-            partial(_imported_bytes, data),
+            partial(imported_bytes, data),
             ({word: 1, "b": 1}, ""),
         )
     for space in "\u202f\u00a0\u3000\u200c\u200d\u00ad":
-        data = _zipped([f"a{space}c/1{space}.png", "b/1.png"])
+        data = zipped([f"a{space}c/1{space}.png", "b/1.png"])
         result = {f"a{space}c": 1, "b": 1}
-        yield Case(f"name with {space!r}", partial(_imported_bytes, data), (result, ""))
+        yield Case(f"name with {space!r}", partial(imported_bytes, data), (result, ""))
     for bad in ("a/\x01.png", "a/" + "n" * 300 + ".png", "n" * 200 + "/" + "m/" * 40):
-        data = _zipped(["a/1.png", "b/1.png", bad + "x.png"])
+        data = zipped(["a/1.png", "b/1.png", bad + "x.png"])
         yield Case(
-            f"name {bad[:9]!r}", partial(_imported_bytes, data), ({"a": 1, "b": 1}, "")
+            f"name {bad[:9]!r}", partial(imported_bytes, data), ({"a": 1, "b": 1}, "")
         )
 
 
@@ -320,7 +320,8 @@ def _listed(folder: Path) -> Result:
     return dict(counts), layout.left_out(ignored).partition(" (")[0]
 
 
-def _zipped(names: list[str]) -> bytes:
+def zipped(names: list[str]) -> bytes:
+    """A ZIP file with files of these names, which count as images."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
@@ -329,10 +330,10 @@ def _zipped(names: list[str]) -> bytes:
 
 
 def _imported(path: Path) -> Result:
-    return _imported_bytes(path.read_bytes())
+    return imported_bytes(path.read_bytes())
 
 
-def _imported_bytes(data: bytes) -> Result:
+def imported_bytes(data: bytes) -> Result:
     """What an import into a workspace of its own makes of an archive."""
     with tempfile.TemporaryDirectory() as place, _workspace(Path(place)):
         return _listed(importing.import_zip(io.BytesIO(data), "set.zip").folder)

@@ -17,15 +17,22 @@ from typing import NamedTuple
 import numpy as np
 
 from medmodel.benchmark import Measurement, at_least, at_most
+from medmodel.benchmark.validity.reader_coverage import ROOMS, asked_readers
 from medmodel.benchmark.validity.risk_coverage import SAMPLES, SCORES, asked_risks
-from medmodel.benchmark.validity.simulation import Setting, simulate
-from medmodel.evaluation import comparison
+from medmodel.benchmark.validity.segmentation_coverage import OUTLINES, asked_metrics
+from medmodel.benchmark.validity.simulation import Asked, Setting, simulate
+from medmodel.evaluation import comparison, conformal
+from medmodel.evaluation.calibration import bin_numbers, reliability_diagram
 from medmodel.evaluation.comparison import (
     COMPARED,
     CommonImages,
     kind_of_difference,
 )
-from medmodel.evaluation.curves import decision_curve, roc_curve
+from medmodel.evaluation.curves import (
+    decision_curve,
+    precision_recall_curve,
+    roc_curve,
+)
 from medmodel.evaluation.intervals import (
     MINIMA,
     Estimate,
@@ -49,9 +56,13 @@ much better than from the 1,000 images of the largest splits."""
 _CLASS = 1  # the rare one, where there is one
 _CUT = 0.3
 _RATES = (5, 10, 25)  # 10, 20 and 50 % of false alarms
+_RECALLS = (9, 24, 39)  # 20, 50 and 80 %
+_BINS = (5, 7, 9)  # scores from 0.5, 0.7 and 0.9 on
 _BENEFITS = np.array([0.1, 0.3])
 _ELSEWHERE = 0.02  # the prevalence at which predictive values are asked for
 _COMPARED = tuple(key for key in COMPARED if key != "auc")
+_PROMISED = 0.9
+"""Coverage that conformal sets are asked for."""
 _FEWEST = 200
 """Intervals of which a coverage is told, to within about 2 points."""
 
@@ -68,6 +79,11 @@ SETTINGS: list[Setting] = [
     Setting("unsure", (0.5, 0.5), 220, separation=1.5, sharpness=0.6),
 ]
 """From the fewest images and patients on; of 3 and 4 patients no interval is given."""
+SETS: list[Setting] = [
+    *(Setting("two", (0.5, 0.5), n, separation=1.5) for n in (14, 32, 100)),
+    *(Setting("two", (0.5, 0.5), patients=n, separation=1.5) for n in (14, 40)),
+]
+"""For the coverage of conformal sets."""
 LEADS = (0.0, 0.3, 0.8)
 """How much farther apart the better of two models has the classes."""
 AREAS: list[Setting] = [
@@ -142,6 +158,8 @@ def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
                 known_from=_TRUTH_OF_AREAS,
             )
     count_risks(simulations, counts)
+    for asked in _asked(simulations):
+        _count(asked, counts)
     measurements = []
     for name, unit in sorted({(name, unit) for name, unit, _ in counts}):
         parts = {few: counts[name, unit, few] for few in (True, False)}
@@ -216,6 +234,51 @@ def count_covered(
                 # Rounding must not put a truth beyond an end that equals it.
                 low, high = estimate.low - 1e-9, estimate.high + 1e-9
                 count.right += low <= truth[name] <= high
+
+
+def _asked(simulations: int) -> Iterator[Asked]:
+    """Intervals that are not of one table of predictions, or of two."""
+    for seed, outlines in enumerate(OUTLINES):
+        yield from asked_metrics(outlines, simulations, seed)
+    for seed, room in enumerate(ROOMS):
+        yield from asked_readers(room, simulations, seed)
+    for setting in SETS:
+        yield from asked_sets(setting, simulations)
+
+
+def _count(asked: Asked, counts: Counts) -> None:
+    if not asked.estimate.has_interval:
+        return
+    unit = "patients" if asked.of_patients else "images"
+    count = counts[asked.name, unit, asked.units < 2 * asked.least]
+    count.given += 1
+    low, high = asked.estimate.low - 1e-9, asked.estimate.high + 1e-9
+    count.right += low <= asked.truth <= high
+
+
+def asked_sets(setting: Setting, simulations: int, seed: int = 0) -> Iterator[Asked]:
+    """Coverage of conformal sets from drawn validation images, on drawn test images.
+
+    Args:
+        setting: Kind of population, of which one with each of `SHIFTS` is drawn from.
+        simulations: Splits of each population.
+        seed: The same seed draws the same splits.
+    """
+    rng = np.random.default_rng(seed)
+    of_patients = bool(setting.patients)
+    minimum = MINIMA["accuracy"]
+    least = minimum.patients if of_patients else minimum.images
+    for shift in SHIFTS:
+        population = replace(setting, separation=setting.separation + shift)
+        (everyone,) = simulate(replace(population, images=_TRUTH, patients=0), rng)
+        for _ in range(simulations):
+            (validation,) = simulate(population, rng)
+            (data,) = simulate(population, rng)
+            fitted = conformal.fit(validation.scores, validation.truth, _PROMISED)
+            measured = fitted.covered(data.scores, data.truth, data.patients)
+            truth = fitted.covered(everyone.scores, everyone.truth).value
+            units = count_units(None, data.patients, len(data.truth))
+            yield Asked("coverage of sets", units, of_patients, least, measured, truth)
 
 
 def count_risks(simulations: int, counts: Counts, seed: int = 0) -> None:
@@ -297,6 +360,30 @@ def _curves(data: Predictions) -> Iterator[Interval]:
         estimate = Estimate(value, float(roc.low[at]), float(roc.high[at]), n)
         name = f"sensitivity at 1 - specificity {x:.1f}"
         yield Interval(name, "roc_band", units, estimate)
+    yield from _precisions(data, units)
+    for at, share in ((at, reliability_diagram(data)[at].share) for at in _BINS):
+        inside = bin_numbers(data.scores.max(axis=1)) == at
+        in_bin = count_units(inside, data.patients)
+        yield Interval(
+            f"share of scores from {at / 10:g} on", "accuracy", in_bin, share
+        )
+
+
+def _precisions(data: Predictions, units: int) -> Iterator[Interval]:
+    """Of the precision-recall curve, as the false alarms that each precision means.
+
+    The curve is drawn at the prevalence of these images, which others do not share.
+    """
+    curve = precision_recall_curve(data, _CLASS)
+    positive = data.truth == _CLASS
+    odds = float(positive.sum() / (~positive).sum())
+    for at in _RECALLS if curve.too_few is None else ():
+        recall = float(curve.band_x[at])
+        here = float(np.interp(recall, curve.x, curve.y))
+        ends = np.maximum([here, curve.high[at], curve.low[at]], 1e-12)
+        value, low, high = (recall * odds * (1 / ends - 1)).tolist()
+        estimate = Estimate(value, low, high, len(positive))
+        yield Interval(f"precision at recall {recall:.1f}", "roc_band", units, estimate)
 
 
 def _differences(

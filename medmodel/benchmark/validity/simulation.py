@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.predictions import Predictions
+
+
+class Asked(NamedTuple):
+    """An interval of one drawn split, with the truth.
+
+    Args:
+        name: What it is of.
+        units: Images, or patients, of the smallest group that it rests on.
+        of_patients: Whether patients are counted.
+        least: The fewest of them with which an interval is given.
+        estimate: The number with the interval, if there is one.
+        truth: What very many images would give.
+    """
+
+    name: str
+    units: int
+    of_patients: bool
+    least: int
+    estimate: Estimate
+    truth: float
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,7 @@ def _check_repeated(tree: FolderTree, reading: FolderReading) -> None:
     Then these may be the classes: of two hospitals, two rounds, two unknown splits.
     """
     level = max(reading.class_level, reading.split_level or 0) + 1
+    _check_classes_in_a_class(tree, reading, level)
     inside: dict[str, set[str]] = defaultdict(set)
     for folders in tree.folders:
         names = folders[len(reading.around) :]
@@ -181,6 +182,39 @@ def _check_repeated(tree: FolderTree, reading: FolderReading) -> None:
                 names=_listed(repeated),
             )
         )
+
+
+def _check_classes_in_a_class(
+    tree: FolderTree, reading: FolderReading, level: int
+) -> None:
+    """Raises `AmbiguousLayoutError` where a class holds nothing but all others.
+
+    Then it is none: "augmented" or "backup", with a copy of every class.
+    """
+    inside: dict[str, set[str]] = defaultdict(set)
+    direct = set()
+    for folders in tree.folders:
+        names = folders[len(reading.around) :]
+        if folders[: len(reading.around)] == reading.around and len(names) >= level:
+            inside[names[reading.class_level]].update(names[level : level + 1])
+            if len(names) == level and folders in tree.direct:
+                direct.add(names[reading.class_level])
+    keys = {label_key(name) for name in inside}
+    for name, below in inside.items():
+        others = {label_key(folder) for folder in below}
+        if (
+            len(others) > 1
+            and others <= keys - {label_key(name)}
+            and name not in direct
+        ):
+            raise AmbiguousLayoutError(
+                _(
+                    "The folder {folder} holds folders called like the classes beside "
+                    "it ({names}): move it away, or move its images into these.",
+                    folder=name,
+                    names=_listed(below),
+                )
+            )
 
 
 class FolderTree:

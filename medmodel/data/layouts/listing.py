@@ -51,16 +51,31 @@ _SYSTEM_FILES = {
     "@eadir",
     "$recycle.bin",
     "system volume information",
+    "recycler",
+    "#recycle",
+    "@recycle",
+    "#snapshot",
+    "lost+found",
+    "found.000",
+    "network trash folder",
+    "temporary items",
+    "__pycache__",
+    "node_modules",
 }
 """What systems leave in folders, in small letters; they show none of it."""
 _NO_IMAGES = re.compile(
     r"(?i)(?:.+\.(?:csv|tsv|tab|txt|md|rst|rtf|json|jsonl|xml|html?|pdf|docx?|xlsx?|pptx?"
-    r"|zip|rar|7z|tar|tgz|bz2|xz|py|ipynb|m|r|sh|bat|exe|ini|cfg|ya?ml|toml|log|db|sqlite"
+    r"|py|ipynb|m|r|sh|bat|exe|ini|cfg|ya?ml|toml|log|db|sqlite"
     r"|npy|npz|h5|hdf5|pkl|mat|parquet|mp4|avi|mov|mp3|wav|lnk|url)"
     r"|read.?me|licen[sc]e|changelog|makefile|dockerfile|dicomdir|version|copying|notice)"
 )
 """Names of files that say nothing of the layout."""
+_ARCHIVE = re.compile(
+    r"(?i).+\.(?:zip|rar|7z|tar|tgz|tbz2?|txz|bz2|xz|zst"
+    r"|(?:csv|tsv|tab|txt|json|xml|tar|png|jpe?g|tiff?|dcm)\.gz)"
+)
 NOT_AN_IMAGE = N_("not an image")
+ARCHIVE = N_("packed: unpack it")
 _MOST_PEEKS = 200
 """Folders of files without a usual suffix that are looked into."""
 
@@ -118,12 +133,19 @@ def _headers_of_pairs(
 
 def is_no_image(name: str) -> bool:
     """Whether a file's name says that it is something else than an image."""
-    return bool(_NO_IMAGES.fullmatch(name))
+    return why_no_image(name) is not None
+
+
+def why_no_image(name: str) -> str | None:
+    """Why a file of this name holds no image; None where it may."""
+    if _ARCHIVE.fullmatch(name):
+        return ARCHIVE
+    return NOT_AN_IMAGE if _NO_IMAGES.fullmatch(name) else None
 
 
 def image_folders(folder: Path, files: Sequence[tuple[str, ...]]) -> set[Folders]:
     """The folders that hold images, by suffixes, else by a look into a file of each."""
-    likely = [f for f in files if not _NO_IMAGES.fullmatch(f[-1])]
+    likely = [f for f in files if not is_no_image(f[-1])]
     certain = {f[:-1] for f in likely if f[-1].lower().endswith(IMAGE_SUFFIXES)}
     peeked: dict[Folders, bool] = {}
     for parts in likely:

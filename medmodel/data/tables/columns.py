@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from medmodel.core.errors import DataError
 from medmodel.data.language_words import is_language
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError, TableReading
 from medmodel.data.layouts.split_names import (
@@ -58,6 +59,8 @@ _NAMES = {
     "maybe split": "set dataset datasettype fold usage phase group stage mode",
 }
 """Columns as people call them, in small letters without marks, the surest first."""
+_SPLITS = {"set", "fold", "usage", "phase"}
+"""Columns of which it is said where their words name no split."""
 TRUE, FALSE = (
     {"1", "1.0", "true", "yes", "t", "y"},
     {"0", "0.0", "false", "no", "f", "n"},
@@ -77,6 +80,7 @@ class Table:
         flags: Columns that say whether a row is of a split -> train, val or test.
         split: The split that its own name says, "" if none.
         unused: Further columns that might be labels.
+        unknown_split: A column that should be the split and says none that is known.
         weak: The column of the label, if its name may well mean something else.
         header: Names of all columns.
         roles: Word of the split column -> its split, where a person said so.
@@ -92,6 +96,7 @@ class Table:
     flags: dict[int, str] = field(default_factory=dict)
     split: str = ""
     unused: tuple[str, ...] = ()
+    unknown_split: str = ""
     weak: str = ""
     header: tuple[str, ...] = ()
     roles: Mapping[str, Role] | None = None
@@ -320,11 +325,12 @@ def _as_table(form: Form, at: int) -> Table | None:
     columns, candidates = _columns(header)
     if "file" not in columns:
         return None
-    if "maybe split" in columns:
-        maybe = columns.pop("maybe split")
+    maybe = columns.pop("maybe split", None)
+    if maybe is not None:
         values = {row[maybe].strip() for row in rows[1:] if maybe < len(row)}
         if any(splits_of(values).values()):
             columns.setdefault("split", maybe)
+            maybe = None
     binary = [
         n
         for n in range(len(header))
@@ -337,6 +343,8 @@ def _as_table(form: Form, at: int) -> Table | None:
     if not (classes or flags or {"label", "patient", "split"} & set(columns)):
         return None
     label = header[columns["label"]] if "label" in columns else ""
+    _check_one_label(form, header, label, rows[1:])
+    plain = _plain(header[maybe]) if maybe is not None else ""
     return Table(
         form.path,
         form.encoding,
@@ -345,10 +353,30 @@ def _as_table(form: Form, at: int) -> Table | None:
         classes,
         flags,
         unused=candidates[1:],
+        unknown_split=header[maybe] if maybe is not None and plain in _SPLITS else "",
         weak=label if label.casefold() in _WEAK else "",
         header=tuple(header),
         rows_above=at + 1,
     )
+
+
+def _check_one_label(
+    form: Form, header: list[str], label: str, rows: list[list[str]]
+) -> None:
+    """Raises `DataError` where columns of the label's name say different things."""
+    named = [
+        n for n, name in enumerate(header) if label and _plain(name) == _plain(label)
+    ]
+    said = [[row[n] if n < len(row) else "" for row in rows] for n in named]
+    if any(column != said[0] for column in said[1:]):
+        raise DataError(
+            _(
+                "{name} has {count} columns called {column!r}, which differ: keep one.",
+                name=form.path.name,
+                count=len(named),
+                column=label,
+            )
+        )
 
 
 def _columns(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
@@ -375,7 +403,8 @@ def _plain(name: str) -> str:
 def _flagged_split(name: str) -> str:
     """The split of a column such as "is_train", "in test", "used_for_val" or "test"."""
     verb = r"^(?i:is|in|as|(?:used?[_ ]?)?(?:for|in))(?=[_ A-Z])[_ ]?"
-    return split_of(re.sub(verb, "", name))
+    fused = r"^(?i:is|in)(?=(?i:train|test|val))"
+    return split_of(re.sub(verb, "", name)) or split_of(re.sub(fused, "", name))
 
 
 def _is_binary(rows: list[list[str]], at: int) -> bool:

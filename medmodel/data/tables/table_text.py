@@ -29,6 +29,9 @@ HEAD = 1 << 16
 SEPARATORS = ",;\t|"
 BLANKS = " "
 """Any number of blanks and tabs: a separator in texts without any other."""
+_DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Characters that turn the direction of all text behind them: a class of such a name
+would turn the sentences in which it stands."""
 MOST_TITLES = 10
 """Rows within which the header stands."""
 
@@ -127,7 +130,10 @@ def rows(text: str, separator: str) -> Iterator[list[str]]:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     for row in lines:
         if any(map(str.strip, row)) and not row[0].startswith("sep="):
-            yield [unicodedata.normalize("NFC", value.strip()) for value in row]
+            yield [
+                unicodedata.normalize("NFC", value.strip()).translate(_DIRECTIONS)
+                for value in row
+            ]
 
 
 def separators(name: str) -> str:

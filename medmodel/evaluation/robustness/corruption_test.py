@@ -6,6 +6,7 @@ difference, with the interval of one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.paired_tests import accuracy_difference, holm
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
-from medmodel.language import N_, _
+from medmodel.language import N_, _, join_sentences, ngettext
 from medmodel.runs.run import Run
 from medmodel.runs.status import DecisionThreshold
 from medmodel.runs.tables import read_predictions
@@ -96,7 +97,7 @@ class CorruptionTest:
 
     @property
     def verdict(self) -> str:
-        """What costs most accuracy, with its interval; or why that cannot be told."""
+        """What costs accuracy, and how much at most; or why that cannot be told."""
         if self.too_few:
             return self.too_few
         falls = self.falls()
@@ -106,19 +107,22 @@ class CorruptionTest:
                 "chance could.",
                 strength=MIDDLE,
             )
-        change = self.change(falls[0], MIDDLE)
-        return _(
-            "At strength {strength}, {corruption} costs most: {points:.1f} percentage "
-            "points of accuracy ({low:.1f} to {high:.1f}); {count} of {all} "
-            "corruptions cost more than chance could.",
+        changes = [self.change(key, MIDDLE) for key in falls]
+        worst = [
+            key
+            for key, change in zip(falls, changes, strict=True)
+            if math.isclose(change.value, changes[0].value)
+        ]
+        beyond = ngettext(
+            "At strength {strength}, {count} of {all} corruptions costs more accuracy "
+            "than chance could.",
+            "At strength {strength}, {count} of {all} corruptions cost more accuracy "
+            "than chance could.",
+            len(falls),
             strength=MIDDLE,
-            corruption=_(CORRUPTIONS[falls[0]].title),
-            points=-100 * change.value,
-            low=-100 * change.high,
-            high=-100 * change.low,
-            count=len(falls),
             all=len(self.corrupted),
         )
+        return join_sentences([beyond, _most_of_these(worst, changes[0])])
 
     def metric(self, name: str, key: str, strength: int) -> Estimate:
         """A metric of `METRICS` under a corruption; of strength 0 without it."""
@@ -147,6 +151,25 @@ class CorruptionTest:
 
     def _at(self, key: str, strength: int) -> Predictions:
         return self.corrupted[key][strength - 1]
+
+
+def _most_of_these(worst: Sequence[str], change: Estimate) -> str:
+    """What the worst corruptions cost, several only where they cost the same."""
+    titles = [_(CORRUPTIONS[key].title) for key in worst]
+    if len(titles) == 1:
+        return _(
+            "Largest loss among these: {corruption}, {points:.1f} percentage points "
+            "({low:.1f} to {high:.1f}).",
+            corruption=titles[0],
+            points=-100 * change.value,
+            low=-100 * change.high,
+            high=-100 * change.low,
+        )
+    return _(
+        "Largest loss among these: {corruptions}, {points:.1f} percentage points each.",
+        corruptions=_(", ").join(titles),
+        points=-100 * change.value,
+    )
 
 
 def corruption_task(run: Run) -> BackgroundTask:

@@ -92,27 +92,55 @@ def show_facts(report: DatasetReport) -> None:
 
 def _class_facts(report: DatasetReport) -> list[tuple[str, str, str]]:
     """Of a data set with classes: label, value and explanation of each number."""
-    test = sum(counts.get("test", 0) for counts in report.images.values())
+    trained = all(counts.get("train", 0) for counts in report.images.values())
     return [
         (_("Classes"), f"{len(report.classes)}", _("Folders with readable images.")),
         (
-            _("Baseline (majority class)"),
-            f"{report.baseline:.1%}".replace("%", " %"),
-            _(
-                "Accuracy on the test images of a model that always predicts "
-                "{class_name}, the commonest class of the training images (n = "
-                "{images:,}). A model must do better than that. Evaluate predicts "
-                "the commonest class of the test images, which may be another.",
-                class_name=plain(report.baseline_class),
-                images=test,
-            ),
+            _("Baseline (one class)")
+            if report.baseline_ties
+            else _("Baseline (majority class)"),
+            f"{report.baseline:.1%}".replace("%", " %")
+            if "test" in report.splits
+            else _("unknown"),
+            _baseline_help(report),
         ),
         (
             _("Class imbalance"),
-            f"{report.imbalance:.1f} : 1",
-            _("Training images of the commonest class for each of the rarest."),
+            f"{report.imbalance:.1f} : 1" if trained else _("unknown"),
+            _("Training images of the commonest class for each of the rarest.")
+            if trained
+            else _("A class has no training image, so there is no ratio."),
         ),
     ]
+
+
+def _baseline_help(report: DatasetReport) -> str:
+    """What the baseline is, as sentences."""
+    if "test" not in report.splits:
+        return _("There are no test images to measure it on.")
+    test = sum(counts.get("test", 0) for counts in report.images.values())
+    name = plain(report.baseline_class)
+    if report.baseline_ties:
+        always = _(
+            "Accuracy on the test images (n = {images:,}) of a model that always "
+            "predicts {class_name}. {count:,} classes have equally many training "
+            "images, the most of all; none of them has more test images.",
+            class_name=name,
+            images=test,
+            count=1 + len(report.baseline_ties),
+        )
+    else:
+        always = _(
+            "Accuracy on the test images (n = {images:,}) of a model that always "
+            "predicts {class_name}, the class with most training images.",
+            class_name=name,
+            images=test,
+        )
+    beat = _(
+        "A model must do better than that. Evaluate predicts the class with most "
+        "test images, which may be another."
+    )
+    return join_sentences([always, beat])
 
 
 def show_splits(report: DatasetReport) -> None:

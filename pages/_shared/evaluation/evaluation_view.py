@@ -155,10 +155,8 @@ def show_frame_details(run: Run, evaluation: Evaluation) -> None:
     st.caption(
         plain(
             _(
-                "Baseline (majority class {majority} of the test images): accuracy "
-                "{baseline}. {resolution} Intervals are 95 %. Seed {seed}.",
-                majority=evaluation.majority,
-                baseline=evaluation.baseline,
+                "{baseline} {resolution} Intervals are 95 %. Seed {seed}.",
+                baseline=evaluation.baseline_sentence,
                 resolution=evaluation.resolution,
                 seed=run.config.seed,
             )

@@ -128,9 +128,8 @@ def _overall_tiles(evaluation: Evaluation) -> list[Tile]:
         _entry("balanced_accuracy"),
     )
     always = _(
-        "Accuracy of always predicting the majority class of the test images, "
-        "{majority}: what a model must beat.",
-        majority=plain(evaluation.majority),
+        "{baseline}: its accuracy is what a model must beat.",
+        baseline=plain(evaluation.baseline_name),
     )
     entries = meaning("majority class", "interval")
     baseline = (_("Baseline"), evaluation.baseline, f"{always}\n\n{entries}")

@@ -18,14 +18,17 @@ from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.imaging.images import Pixels
-from medmodel.language import _
+from medmodel.language import _, ngettext
 from medmodel.predictor import FIRST_CHOICE, ExplainOptions, shared
+from medmodel.reports.plots import per_cent
 from medmodel.runs.run import Run
 from pages._shared.prediction.cases import Case, prepared
 
 _MOST_PREDICTIONS, _MOST_HEATMAPS = 4000, 128
 _AT_ONCE = 64
 DEFAULT_OPTIONS = ExplainOptions()
+_NAMED = 5
+"""Classes of a tie that are named."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,37 @@ class Answer:
         raw = self.probabilities is prediction.raw
         temperature = None if raw else prediction.temperature
         return decision_sentence(self.classes, prediction.threshold, temperature)
+
+    @property
+    def predicted_sentence(self) -> str:
+        """The most probable class as a title; a tie is said to be one."""
+        return predicted_sentence(self.classes, self.probabilities)
+
+
+def predicted_sentence(classes: Sequence[str], scores: NDArray[np.floating]) -> str:
+    """The class with the highest score as a title; a tie is said to be one.
+
+    Args:
+        classes: Names, `(k,)`.
+        scores: Of each class, in [0, 1], `(k,)`.
+    """
+    highest = scores.max()
+    names = [classes[at] for at in np.flatnonzero(scores == highest)]
+    # The sign stays beside its number where a line ends.
+    share = per_cent(float(highest)).replace(" ", "\N{NO-BREAK SPACE}")
+    if len(names) == 1:
+        return _("Predicted class: {name} ({share})", name=names[0], share=share)
+    listed, rest = _(", ").join(names[:_NAMED]), len(names) - _NAMED
+    if rest > 0:
+        listed = ngettext(
+            "{names} and {count:,} more class",
+            "{names} and {count:,} more classes",
+            rest,
+            names=listed,
+        )
+    return _(
+        "No single predicted class: {names} ({share} each)", names=listed, share=share
+    )
 
 
 def warm(run: Run) -> None:

@@ -55,13 +55,7 @@ def show_probabilities(
 
 def show_prediction(answer: Answer) -> None:
     """The predicted class with its probability, large."""
-    probabilities, first = answer.probabilities, answer.first_choice
-    # The sign stays beside its number where a line ends.
-    share = plots.per_cent(float(probabilities[first])).replace(
-        " ", "\N{NO-BREAK SPACE}"
-    )
-    name = answer.classes[first]
-    show_answer(_("Predicted class: {name} ({share})", name=name, share=share))
+    show_answer(answer.predicted_sentence)
     if answer.decision:
         st.caption(plain(answer.decision))
 

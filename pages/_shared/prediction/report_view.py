@@ -220,11 +220,7 @@ def _report(answer: Answer, shown: bool, text: str, pixels: np.ndarray) -> CaseR
         caption = plots.heatmap_caption(heatmap, name)
     return replace(
         report,
-        predicted=_(
-            "Predicted class: {name} ({share})",
-            name=name,
-            share=plots.per_cent(float(shares[first])),
-        ),
+        predicted=answer.predicted_sentence,
         saliency=saliency,
         saliency_text=caption,
         probabilities=[

@@ -155,8 +155,8 @@ def _largest_sentence(
     longest, perpendicular = region.diameters(size)
     number = measurement_words.number
     return ngettext(
-        "{count} region. The largest ({name}): area {area} {unit}², diameters "
-        "{longest} × {perpendicular} {unit}.",
+        "{count} region ({name}): area {area} {unit}², diameters {longest} × "
+        "{perpendicular} {unit}.",
         "{count} regions. The largest ({name}): area {area} {unit}², diameters "
         "{longest} × {perpendicular} {unit}.",
         len(regions),

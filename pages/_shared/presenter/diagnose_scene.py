@@ -172,7 +172,6 @@ def _with_answer(
     slide: Slide, viewer: dict[str, Any], answer: Answer
 ) -> tuple[Slide, dict[str, Any]]:
     name = answer.classes[answer.first_choice]
-    share = plots.per_cent(float(answer.probabilities[answer.first_choice]))
     heatmap = heatmap_of(answer, answer.first_choice)
     overlay = plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, OPACITY)
     caption = plots.heatmap_caption(heatmap, name)
@@ -189,7 +188,7 @@ def _with_answer(
         )
     shown = replace(
         slide,
-        title=_("Predicted class: {name} ({share})", name=name, share=share),
+        title=answer.predicted_sentence,
         sentence=sentence,
         images=(*slide.images, map_image),
         bars=_bars(answer),

@@ -11,7 +11,7 @@ from medmodel.language import _, ngettext, translate
 from medmodel.runs.setting_words import setting_text
 from medmodel.runs.status import RunStatus
 from medmodel.sweeps import figures
-from medmodel.sweeps.results import best_trial, pareto_front
+from medmodel.sweeps.results import best_trial, equally_good, pareto_front
 from medmodel.sweeps.search_space import AUGMENTATIONS, PARAMETERS
 from medmodel.sweeps.sweep import Sweep, Trial, end_sweep
 from pages._shared.common import widgets
@@ -97,6 +97,10 @@ def _show_winner(sweep: Sweep) -> None:
         ),
         help=meaning("loss"),
     )
+    if (alike := equally_good(trials)) > 1:
+        st.caption(
+            _("{count:,} trials have this loss: the first is named.", count=alike)
+        )
     st.caption(
         ngettext(
             "Chosen as the best of {count:,} trial by its validation images alone.",

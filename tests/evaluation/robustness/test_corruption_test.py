@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,20 @@ def test_what_a_corruption_costs_is_a_paired_difference() -> None:
 def test_only_what_costs_beyond_chance_is_named_the_worst_first() -> None:
     # Noise: 8 of 8 changes are losses, p = 2/256, four times that is 0.03.
     assert a_test().falls() == ["blur", "noise"]
+
+
+def test_the_largest_loss_is_one_corruptions_or_several() -> None:
+    test = a_test()
+    assert test.verdict == (
+        "At strength 3, 2 of 4 corruptions cost more accuracy than chance could. "
+        "Largest loss among these: Blur, 30.0 percentage points (20.4 to 38.7)."
+    )
+    alike = replace(test, corrupted={**test.corrupted, "noise": test.corrupted["blur"]})
+    assert alike.verdict.endswith(
+        "among these: Blur, Noise, 30.0 percentage points each."
+    )
+    one = replace(test, corrupted={"blur": test.corrupted["blur"]})
+    assert one.verdict.startswith("At strength 3, 1 of 1 corruptions costs more")
 
 
 def test_with_few_images_nothing_is_told() -> None:
