@@ -7,7 +7,9 @@ import pytest
 
 from medmodel.benchmark.validity import (
     interval_coverage,
+    reader_coverage,
     risk_coverage,
+    segmentation_coverage,
     statistics,
     unfamiliar,
 )
@@ -53,6 +55,9 @@ def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
     monkeypatch.setattr(interval_coverage, "PAIRED", [])
     monkeypatch.setattr(interval_coverage, "AREAS", [])
     monkeypatch.setattr(interval_coverage, "SAMPLES", [])
+    monkeypatch.setattr(interval_coverage, "OUTLINES", [])
+    monkeypatch.setattr(interval_coverage, "ROOMS", [])
+    monkeypatch.setattr(interval_coverage, "SETS", [])
     monkeypatch.setattr(interval_coverage, "_FEWEST", 5)
     row = interval_coverage.interval_coverage(5)
     (lowest, highest) = [m for m in row if m.note.startswith("accuracy, all classes")]
@@ -60,6 +65,34 @@ def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
     assert lowest.value == highest.value
     assert lowest.note.startswith("accuracy, all classes, by images: from twice the")
     assert row[-1].value == 300 and "log_loss 200 (60)" in row[-1].note
+
+
+@pytest.mark.usefixtures("few_populations")
+def test_intervals_of_segmentations_rooms_and_sets_are_covered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(segmentation_coverage, "_TRUTH", 5_000)
+    monkeypatch.setattr(segmentation_coverage, "UNITS", {False: (20,), True: (60,)})
+    monkeypatch.setattr(reader_coverage, "IMAGES", (9, 20))
+    outlines, room = segmentation_coverage.OUTLINES[1], reader_coverage.ROOMS[1]
+    setting = Setting("two", (0.5, 0.5), images=40, separation=1.5)
+    asked = [
+        *segmentation_coverage.asked_metrics(outlines, 6, 0),
+        *reader_coverage.asked_readers(room, 4, 0),
+        *interval_coverage.asked_sets(setting, 20),
+    ]
+    counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
+    for each in asked:
+        interval_coverage._count(each, counts)
+    given = {(name, unit): count.given for (name, unit, _), count in counts.items()}
+    assert given["dice of a segmentation", "images"] == 6
+    assert ("hd95 of a segmentation", "images") not in given
+    assert given["hd95 of a segmentation", "patients"] == 6
+    assert given["coverage of sets", "images"] == 20
+    # Nine images are too few of five numbers of readers.
+    assert given["readers' mean accuracy", "images"] == 4 * 5
+    right = sum(count.right for count in counts.values())
+    assert right > 0.8 * sum(given.values())
 
 
 @pytest.mark.usefixtures("few_populations")
@@ -145,8 +178,9 @@ def test_strange_images_are_refused_and_familiar_ones_are_not() -> None:
         vectors.astype(np.float32), names, {"noise": 9 * strange}
     )
     assert familiar.tested.sum() == 100
-    false, true = unfamiliar.refused_shares(familiar, 30, draws=1)
-    assert false < 0.15 and true == 1
+    refused = unfamiliar.refused_shares(familiar, 30, draws=1)
+    assert refused.false < 0.15 and refused.true == 1
+    assert refused.held == [True]
 
 
 def test_patients_of_public_xrays_are_known_by_their_names() -> None:

@@ -54,9 +54,7 @@ def asked_readers(room: Room, simulations: int, seed: int) -> Iterator[Asked]:
         seed: The same seed draws the same rooms.
     """
     rng = np.random.default_rng(seed)
-    side = int(_TRUTH**0.5)
-    whole, model = _draw(room, side, side, rng)
-    mean, better = float(whole.mean()), float(whole.mean() - model.mean())
+    mean, model = _truth(room, rng)
     for readers in READERS:
         for images in IMAGES:
             for _ in range(simulations):
@@ -66,11 +64,20 @@ def asked_readers(room: Room, simulations: int, seed: int) -> Iterator[Asked]:
                 against, _p = readers_against(correct, right, None)
                 for name, estimate, truth in (
                     ("readers' mean accuracy", alone, mean),
-                    ("readers against a model", against, better),
+                    ("readers against a model", against, mean - model),
                 ):
                     least = MINIMA["accuracy"].images
                     shown = where_enough(estimate, "accuracy", group)
                     yield Asked(name, images, False, least, shown, truth)
+
+
+def _truth(room: Room, rng: np.random.Generator) -> tuple[float, float]:
+    """How often a reader, and the model, is right: each pair is drawn for itself."""
+    from scipy.special import expit
+
+    easy = room.skill + room.difficulty * rng.normal(size=_TRUTH)
+    reader = expit(easy + room.between * rng.normal(size=_TRUTH))
+    return float(reader.mean()), float(expit(easy + room.model).mean())
 
 
 def _draw(

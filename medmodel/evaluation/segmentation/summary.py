@@ -1,25 +1,44 @@
-"""Numbers of a segmentation with 95 % intervals: patients are drawn, with all images.
+"""Numbers of a segmentation with 95 % intervals, patients kept together.
 
-Bootstrap percentile intervals as in `bootstrap`. Means are over images that hold the
-class: where there is nothing to outline Dice says nothing.
+Shares and what lies between 0 and 1 have Wilson's interval with as many independent
+images as their variance amounts to, as in `intervals`; errors and distances, which have
+no end above, one on the logarithmic scale. Means are over images that hold the class:
+where there is nothing to outline Dice says nothing.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.bootstrap import percentile_interval
-from medmodel.evaluation.intervals import Estimate, LimitingGroup
+from medmodel.evaluation.intervals import (
+    Estimate,
+    LimitingGroup,
+    Minimum,
+    Z,
+    variance_and_quantile,
+    wilson_at,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST = 10
-"""Patients, or images where patients are unknown, below which no interval is given."""
-DRAWS = 2000
+MINIMA: dict[str, Minimum] = {
+    "dice": Minimum(20, 20),
+    "iou": Minimum(20, 20),
+    "lesion_sensitivity": Minimum(10, 10),
+    "area_error": Minimum(20, 20),
+    "hd95": Minimum(60, 60),
+    "false_positives": Minimum(10, 10),
+}
+"""Metric -> the fewest images, or patients where they are known, with an interval.
+
+As `intervals.MINIMA`, from the benchmark row `interval_coverage`. Where one outline in
+ten fails altogether, ten images often show none that does.
+"""
 _NAN = float("nan")
 _Numbers = NDArray[np.float64]
 Ratio = tuple[_Numbers, _Numbers]
@@ -44,15 +63,17 @@ def metrics(rows: pd.DataFrame) -> dict[str, Estimate]:
     outlined = (absent["predicted_area"] > 0).astype(float)
     ones = np.ones(len(present))
     return {
-        "dice": _estimate(present, (_array(present["dice"]), ones)),
-        "iou": _estimate(present, (_array(present["iou"]), ones)),
+        "dice": _estimate("dice", present, (_array(present["dice"]), ones)),
+        "iou": _estimate("iou", present, (_array(present["iou"]), ones)),
         "lesion_sensitivity": _estimate(
-            present, (_array(present["found"]), _array(present["lesions"])), True
+            "lesion_sensitivity",
+            present,
+            (_array(present["found"]), _array(present["lesions"])),
         ),
-        "area_error": _estimate(present, (_array(error), ones)),
+        "area_error": _estimate("area_error", present, (_array(error), ones)),
         "hd95": _distance(present),
         "false_positives": _estimate(
-            absent, (_array(outlined), np.ones(len(absent))), True
+            "false_positives", absent, (_array(outlined), np.ones(len(absent)))
         ),
     }
 
@@ -65,35 +86,37 @@ def in_mm(rows: pd.DataFrame) -> bool:
 def _distance(present: pd.DataFrame) -> Estimate:
     column = "hd95_mm" if in_mm(present) else "hd95"
     measured = present[present[column].notna()]
-    return _estimate(measured, (_array(measured[column]), np.ones(len(measured))))
+    ones = np.ones(len(measured))
+    return _estimate("hd95", measured, (_array(measured[column]), ones))
 
 
 def _array(values: pd.Series) -> _Numbers:
     return values.to_numpy(float)
 
 
-def _estimate(rows: pd.DataFrame, ratio: Ratio, share: bool = False) -> Estimate:
+def _estimate(metric: str, rows: pd.DataFrame, ratio: Ratio) -> Estimate:
     """A ratio of sums over images, with its interval.
 
     Args:
+        metric: Key of `MINIMA`.
         rows: The images.
         ratio: Of each image.
-        share: Whether it is a share of things that are so or not.
     """
     above, below = ratio
     if not below.sum():
         return Estimate(_NAN, _NAN, _NAN, 0)
     value = float(above.sum() / below.sum())
     number, known = units_of(rows)
-    count = int(number.max()) + 1
-    if count < FEWEST:
+    count, least = int(number.max()) + 1, MINIMA[metric]
+    if count < (least.patients if known else least.images):
         group = LimitingGroup(count, known, "all")
         return Estimate(value, _NAN, _NAN, len(rows), group)
-    sums = [np.bincount(number, each, count).astype(float) for each in ratio]
-    low, high, _p = percentile_interval(_resampled(sums, count), count)
-    if share and value in (0.0, 1.0):
-        low, high = _interval_of_none(value, count)
-    return Estimate(value, low, high, len(rows))
+    influence = (above - value * below) / below.sum()
+    # As patients, who may be of one image each: that makes good the small number.
+    variance, quantile = variance_and_quantile(influence, number)
+    half = quantile * math.sqrt(variance)
+    ends = _on_log_scale if metric in _UNBOUNDED else _as_share
+    return Estimate(value, *ends(value, half, count), len(rows))
 
 
 def units_of(rows: pd.DataFrame) -> tuple[NDArray[np.intp], bool]:
@@ -108,21 +131,25 @@ def units_of(rows: pd.DataFrame) -> tuple[NDArray[np.intp], bool]:
     return numbers.reshape(-1), known
 
 
-def _interval_of_none(value: float, count: int) -> tuple[float, float]:
-    """Interval of a share of 0 or 1, which resampling would give no width.
-
-    Clopper and Pearson 1934, with each patient as one trial.
-    """
-    least = 0.025 ** (1 / count)
-    return (least, 1.0) if value else (0.0, 1 - least)
+_UNBOUNDED = ("area_error", "hd95")
+"""Metrics that have no end above."""
 
 
-def _resampled(sums: list[_Numbers], count: int) -> _Numbers:
-    """The ratio in each of many resampled tables."""
-    rng = np.random.default_rng(0)
-    weights = rng.multinomial(count, np.full(count, 1 / count), DRAWS)
-    above, below = (weights @ each for each in sums)
-    return np.asarray(above[below > 0] / below[below > 0])
+def _as_share(value: float, half: float, count: int) -> tuple[float, float]:
+    """Wilson's interval; of all or none, which vary in nothing, of so many units."""
+    units = float(count)
+    if half > 1e-12:
+        units = value * (1 - value) * (Z / half) ** 2
+    share = wilson_at(min(max(value, 0.0), 1.0), max(units, 1e-9))
+    return share.low, share.high
+
+
+def _on_log_scale(value: float, half: float, count: int) -> tuple[float, float]:
+    """As of a loss; where all are 0, as if one of the units might be off by 1."""
+    if value <= 0:
+        return 0.0, wilson_at(0.0, count).high
+    factor = math.exp(min(half / value, 700.0))
+    return value / factor, value * factor
 
 
 def worst(rows: pd.DataFrame, count: int) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def test_the_largest_loss_is_one_corruptions_or_several() -> None:
     test = a_test()
     assert test.verdict == (
         "At strength 3, 2 of 4 corruptions cost more accuracy than chance could. "
-        "Largest loss among these: Blur, 30.0 percentage points (20.4 to 38.7)."
+        "Largest loss among these: Blur, 30.0 percentage points (20.2 to 38.7)."
     )
     alike = replace(test, corrupted={**test.corrupted, "noise": test.corrupted["blur"]})
     assert alike.verdict.endswith(

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medmodel.evaluation.segmentation.summary import FEWEST, in_mm, metrics, worst
+from medmodel.evaluation.intervals import LimitingGroup, wilson, wilson_at
+from medmodel.evaluation.segmentation.summary import MINIMA, in_mm, metrics, worst
 
 
 def rows(count: int = 12, patients: int = 0, **columns: Any) -> pd.DataFrame:
@@ -63,20 +64,61 @@ def test_intervals_hold_the_mean_and_draw_patients() -> None:
 def test_a_share_of_all_or_none_has_an_interval_with_width() -> None:
     found = metrics(rows(20, found=2.0))["lesion_sensitivity"]
     assert (found.value, found.high) == (1, 1)
-    assert found.low == pytest.approx(0.025 ** (1 / 20))  # 0.83
+    assert found.low == pytest.approx(wilson(20, 20).low)  # 0.84
     empty = rows(30, area=0.0, predicted_area=0.0, dice=math.nan)
     invented = metrics(empty)["false_positives"]
     assert (invented.value, invented.low) == (0, 0)
-    assert invented.high == pytest.approx(1 - 0.025 ** (1 / 30))
+    assert invented.high == pytest.approx(wilson(0, 30).high)
 
 
-@pytest.mark.parametrize("count", [FEWEST - 1, FEWEST])
-def test_with_too_few_patients_there_is_no_interval(count: int) -> None:
-    estimate = metrics(rows(40, patients=count))["dice"]
-    assert estimate.has_interval == (count == FEWEST)
-    if not estimate.has_interval:
-        assert estimate.too_few is not None
-        assert (estimate.too_few.count, estimate.too_few.of_patients) == (9, True)
+@pytest.mark.parametrize("metric", list(MINIMA))
+@pytest.mark.parametrize("patients", [False, True])
+@pytest.mark.parametrize("short", [0, 1])
+def test_with_too_few_there_is_no_interval(
+    metric: str, patients: bool, short: int
+) -> None:
+    least = MINIMA[metric].patients if patients else MINIMA[metric].images
+    count = least - short
+    table = rows(2 * count, count) if patients else rows(count)
+    if metric == "false_positives":
+        table["area"] = 0.0
+    estimate = metrics(table)[metric]
+    assert estimate.has_interval == (not short)
+    if short:
+        assert estimate.too_few == LimitingGroup(count, patients)
+
+
+def test_fewest_are_those_of_the_simulations() -> None:
+    """Whoever changes one measures the row `interval_coverage` again."""
+    assert {key: (m.images, m.patients) for key, m in MINIMA.items()} == {
+        "dice": (20, 20),
+        "iou": (20, 20),
+        "lesion_sensitivity": (10, 10),
+        "area_error": (20, 20),
+        "hd95": (60, 60),
+        "false_positives": (10, 10),
+    }
+
+
+def test_of_two_alike_values_the_interval_is_that_of_a_share() -> None:
+    """Of 24 images 18 have a Dice of 1 and 6 of 0: a share of 18 of 24."""
+    table = rows(24, dice=[1.0] * 18 + [0.0] * 6)
+    found, share = metrics(table)["dice"], wilson(18, 24)
+    assert found.value == 0.75 and 0 < found.low < share.low
+    # Student's quantile of 23 degrees of freedom, and 24 of 23 for the variance.
+    units = 24 * 23 / 24 * (1.959964 / 2.068658) ** 2
+    assert found.low == pytest.approx(wilson_at(0.75, units).low, abs=1e-6)
+    assert found.high == pytest.approx(wilson_at(0.75, units).high, abs=1e-6)
+
+
+def test_a_distance_has_an_interval_of_factors() -> None:
+    table = rows(60, hd95=[1.0] * 30 + [3.0] * 30)
+    found = metrics(table)["hd95"]
+    assert found.value == 2 and found.high / 2 == pytest.approx(2 / found.low)
+    half = 2.000995 * math.sqrt(1 / 59)
+    assert found.high == pytest.approx(2 * math.exp(half / 2), abs=1e-5)
+    nothing = metrics(rows(60, hd95=0.0))["hd95"]
+    assert (nothing.low, nothing.high) == (0, pytest.approx(wilson(0, 60).high))
 
 
 def test_distances_are_in_mm_where_every_image_has_a_spacing() -> None:
