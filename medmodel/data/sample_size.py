@@ -140,8 +140,10 @@ def folder_warnings(counts: ClassCounts) -> list[str]:
         counts: Files instead of images; a split that no class has is drawn later.
     """
     tested, validated = (_in_split(counts, split) for split in ("test", "val"))
+    # What lies in no split is for training.
+    rest, trained = _in_split(counts, ""), _in_split(counts, "train")
     return [
-        *_without_training(_in_split(counts, "train")),
+        *_without_training({name: trained[name] + rest[name] for name in counts}),
         *(_without_test(tested) if any(tested.values()) else []),
         *(_without_validation(validated) if any(validated.values()) else []),
     ]

@@ -119,3 +119,8 @@ def test_what_a_folder_lacks_is_known_from_its_files() -> None:
     assert validated.startswith("No validation image of a:")
     # A split that the folder does not bring is drawn when training.
     assert folder_warnings({"a": {"train": 3}, "b": {"": 2}}) == []
+    (untrained,) = folder_warnings({"a": {"train": 3, "test": 1}, "b": {"test": 2}})
+    assert untrained == (
+        "No training image of b: every class needs some. Is each class spelled alike "
+        "in all splits?"
+    )

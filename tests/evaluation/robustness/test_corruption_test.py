@@ -63,7 +63,7 @@ def test_the_largest_loss_is_one_corruptions_or_several() -> None:
     )
     alike = replace(test, corrupted={**test.corrupted, "noise": test.corrupted["blur"]})
     assert alike.verdict.endswith(
-        "among these: Blur, Noise, 30.0 percentage points each."
+        "among these: Noise, Blur, 30.0 percentage points each."
     )
     one = replace(test, corrupted={"blur": test.corrupted["blur"]})
     assert one.verdict.startswith("At strength 3, 1 of 1 corruptions costs more")

@@ -51,11 +51,11 @@ def test_lesions_count_and_not_images() -> None:
 
 
 def test_intervals_hold_the_mean_and_draw_patients() -> None:
-    alone, grouped = metrics(rows(60))["dice"], metrics(rows(60, patients=12))["dice"]
+    alone, grouped = metrics(rows(100))["dice"], metrics(rows(100, patients=20))["dice"]
     assert alone.low < alone.value < alone.high
     # All images of a patient alike: five times the images tell nothing more.
-    table = rows(60, patients=12)
-    table["dice"] = np.linspace(0.4, 0.9, 12)[np.arange(60) % 12]
+    table = rows(100, patients=20)
+    table["dice"] = np.linspace(0.4, 0.9, 20)[np.arange(100) % 20]
     alike = metrics(table)["dice"]
     assert alike.high - alike.low > 1.8 * (alone.high - alone.low)
     assert not math.isnan(grouped.low)
