@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medmodel.core.job import Job
 from medmodel.data.datasets import load_index
@@ -65,7 +66,7 @@ def write_reference(context: TrainingContext) -> None:
         ood_vectors(of_judged, pixels[judged]),
         of_neighbours,
         list(names.itertuples(index=False, name=None)),
-        _origin(context, size, own=frozen),
+        _origin(context, size, frozen, samples.loc[fitted, "label"].to_numpy(str)),
         (_patients(samples.loc[fitted]), _patients(samples.loc[judged])),
         # Not asked whether to stop: a model without this file is not whole.
         Job(context.reporter.progress),
@@ -99,7 +100,9 @@ def _frozen_features(
     return np.concatenate(pieces)
 
 
-def _origin(context: TrainingContext, size: int, own: bool) -> Origin:
+def _origin(
+    context: TrainingContext, size: int, own: bool, labels: NDArray[np.str_]
+) -> Origin:
     """Size and colour of all training images as they came, which the index knows."""
     table = context.prepared.table
     training = table.loc[table["split"] == "train", "path"]
@@ -111,7 +114,7 @@ def _origin(context: TrainingContext, size: int, own: bool) -> Origin:
         if len(facts) == len(training):
             smallest = int(facts[["width", "height"]].to_numpy().min())
             grey = bool(facts["colour"].max() < _GREY)
-    return Origin(size, own, smallest, grey)
+    return Origin(size, own, smallest, grey, labels)
 
 
 def _patients(table: pd.DataFrame) -> np.ndarray:

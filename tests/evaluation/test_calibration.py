@@ -18,6 +18,7 @@ from medmodel.evaluation.calibration import (
     mean_loss,
     reliability_diagram,
 )
+from medmodel.evaluation.intervals import wilson
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.temperature_scaling import (
     Temperature,
@@ -157,7 +158,15 @@ def test_temperature_is_kept(tmp_path: Path) -> None:
 def test_calibration_error_of_a_fixed_split() -> None:
     found = calibration_error(honest(300, 7, sharpness=1.8))
     assert found.value == pytest.approx(0.126773, abs=1e-6)
-    assert (found.low, found.high) == pytest.approx((0.069483, 0.173681), abs=1e-6)
+    assert (found.low, found.high) == pytest.approx((0.069483, 0.174296), abs=1e-6)
+
+
+def test_perfect_and_sure_may_still_be_too_sure() -> None:
+    """Eighty of 80 right at a score of 1: 76 of 80 would not be surprising."""
+    truth = np.arange(80) % 2
+    found = calibration_error(Predictions(["a", "b"], truth, np.eye(2)[truth], None))
+    assert (found.value, found.low) == (0, 0)
+    assert found.high == pytest.approx(1 - wilson(80, 80).low)
 
 
 def test_images_that_balance_each_other_make_nothing_surer() -> None:

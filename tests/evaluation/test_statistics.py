@@ -72,7 +72,7 @@ def test_intervals_of_segmentations_rooms_and_sets_are_covered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(segmentation_coverage, "_TRUTH", 5_000)
-    monkeypatch.setattr(segmentation_coverage, "UNITS", {False: (20,), True: (60,)})
+    monkeypatch.setattr(segmentation_coverage, "UNITS", {False: (20,), True: (100,)})
     monkeypatch.setattr(reader_coverage, "IMAGES", (9, 20))
     outlines, room = segmentation_coverage.OUTLINES[1], reader_coverage.ROOMS[1]
     setting = Setting("two", (0.5, 0.5), images=40, separation=1.5)

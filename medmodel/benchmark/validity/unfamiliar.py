@@ -97,6 +97,7 @@ class FamiliarSet:
     Args:
         vectors: (n, d) of its images; as from `ood_vectors`.
         patients: (n,) whose each image is.
+        labels: (n,) class of each.
         tested: (n,) whether it is a test image; of none where the folders do not say
             so: then a fifth of the patients is drawn for each draw.
         others: Kind -> (m, d) vectors of images of another kind.
@@ -104,6 +105,7 @@ class FamiliarSet:
 
     vectors: np.ndarray
     patients: np.ndarray
+    labels: np.ndarray
     tested: np.ndarray
     others: Mapping[str, np.ndarray]
 
@@ -173,7 +175,9 @@ def refused_shares(
             vectors[validation],
             vectors[training][:, : sum(DEPTHS)],
             [("", "")] * len(training),
-            Origin(SIZE, own=True, smallest=1, grey=False),
+            Origin(
+                SIZE, True, smallest=1, grey=False, labels=familiar.labels[training]
+            ),
             (patients[training], patients[validation]),
         )
 
@@ -243,7 +247,8 @@ def _familiar(
     pattern = re.compile(r"person\d+_[a-z]+|(?:NORMAL2-)?IM-\d+")
     patients = np.array([(pattern.search(name) or [name])[0] for name in names])
     tested = np.array([name.startswith("test/") for name in names])
-    return FamiliarSet(vectors, patients, tested, others)
+    labels = np.array([name.split("/")[-2] if "/" in name else "" for name in names])
+    return FamiliarSet(vectors, patients, labels, tested, others)
 
 
 def neighbours() -> list[Measurement]:

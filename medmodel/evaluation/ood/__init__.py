@@ -9,6 +9,10 @@ that being strange at one depth is enough. On public X-rays this told other data
 photographs, noise and blanks apart as well as the distance to the nearest neighbour
 did, needs no training image, and costs the same among a hundred or a million of them.
 
+All is measured from the mean of the class that an image is nearest to. From the mean of
+all, what lies between two classes (an abdomen, between radiographs and slices of the
+chest) is no farther than each of them.
+
 Validation images are often too few to say how far a familiar image may lie. Training
 images are therefore judged, too, each by directions that were found without it and
 without the other images of its patient: cross-fitting, as in Barber et al. 2021,

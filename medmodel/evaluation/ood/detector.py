@@ -16,7 +16,7 @@ from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, FileError
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import replacing
 from medmodel.evaluation.ood.neighbours import nearest_neighbours, squared_lengths
-from medmodel.evaluation.ood.residuals import log_residuals, log_sum_exp, standardised
+from medmodel.evaluation.ood.residuals import Directions, log_sum_exp, standardised
 from medmodel.evaluation.ood.results import Neighbour, OodResult, ThresholdBasis
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.ood.vectors import Floats
@@ -26,7 +26,8 @@ FILE_NAME = "reference.npz"
 KEPT = 0.95
 """Share of familiar images that are to count as such."""
 _LATER = ("cross_fitted", "units")
-"""Fields that files of earlier versions lack."""
+_LATEST = ("class_means", "class_scale")
+"""Fields that files of earlier versions lack, and of those before these."""
 _COLOURFUL = 12.0
 """Mean difference between a pixel's largest and smallest channel, of 255."""
 
@@ -54,6 +55,8 @@ class OodDetector:
         grey: 1 if the training images have no colour.
         cross_fitted: How many of `judged` are training images.
         units: Patients (images, where unknown) among `judged`.
+        class_means: (k, d) mean of every number over each class's training images.
+        class_scale: (d,) its spread within classes, above 0.
     """
 
     mean: Floats
@@ -72,6 +75,8 @@ class OodDetector:
     grey: int
     cross_fitted: int
     units: int
+    class_means: Floats
+    class_scale: Floats
 
     @property
     def threshold(self) -> float:
@@ -112,9 +117,15 @@ class OodDetector:
         try:
             with open_regular(path) as raw, np.load(raw, allow_pickle=False) as file:
                 arrays: dict[str, Any] = {
-                    f.name: file[f.name] for f in fields(cls) if f.name not in _LATER
+                    f.name: file[f.name]
+                    for f in fields(cls)
+                    if f.name not in (*_LATER, *_LATEST)
                 }
                 later = {name: file[name] for name in _LATER if name in file}
+                # Before, all training images were one class.
+                arrays["class_means"] = arrays["mean"][None]
+                arrays["class_scale"] = arrays["scale"]
+                arrays |= {name: file[name] for name in _LATEST if name in file}
             _check_arrays(arrays)
             for name in ("size", "own", "smallest", "grey"):
                 arrays[name] = int(arrays[name])
@@ -145,7 +156,8 @@ class OodDetector:
         Args:
             numbers: (n, d) from `numbers_of`.
         """
-        logs = log_residuals(standardised(numbers, self.mean, self.scale), self.axes)
+        directions = Directions(self.class_means, self.class_scale, self.axes)
+        logs = directions.log_residuals(numbers)
         return log_sum_exp((logs - self.centre) / self.spread)
 
     def nearest(
@@ -240,6 +252,8 @@ def _check_arrays(arrays: Mapping[str, Any]) -> None:
     depths, count = len(arrays["centre"]), len(arrays["points"])
     shapes = {
         "scale": arrays["mean"].shape,
+        "class_scale": arrays["mean"].shape,
+        "class_means": (len(arrays["class_means"]), *arrays["mean"].shape),
         "centre": (depths,),
         "spread": (depths,),
         "judged": (len(arrays["judged"]),),
@@ -247,11 +261,13 @@ def _check_arrays(arrays: Mapping[str, Any]) -> None:
     }
     if any(arrays[name].shape != shape for name, shape in shapes.items()):
         raise ValueError("its arrays have other shapes")
-    if len(arrays["axes"]) != len(arrays["mean"]) or not len(arrays["judged"]):
+    lengths = len(arrays["judged"]), len(arrays["class_means"])
+    if len(arrays["axes"]) != len(arrays["mean"]) or not all(lengths):
         raise ValueError("its arrays have other lengths")
     if len(arrays["names"].tobytes().decode().split("\0")) != 2 * count:
         raise ValueError("it has other names")
-    numbers = ("mean", "scale", "axes", "centre", "spread", "judged", "view", "unit")
+    numbers = ["mean", "scale", "axes", "centre", "spread", "judged", "view", "unit"]
+    numbers += ["class_means", "class_scale"]
     if not all(np.isfinite(arrays[name]).all() for name in numbers):
         raise ValueError("a number is none")
 

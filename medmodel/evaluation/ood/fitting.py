@@ -16,6 +16,7 @@ from medmodel.evaluation.ood.neighbours import nearest_neighbours
 from medmodel.evaluation.ood.residuals import (
     Directions,
     log_sum_exp,
+    mean_and_scale,
     principal_directions,
     standardised,
 )
@@ -31,12 +32,21 @@ _FEWEST_FOLDS = 5
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the numbers of a detector come from; see `OodDetector`."""
+    """Where the numbers of a detector come from; see `OodDetector`.
+
+    Args:
+        size: Side of the images of which the features were taken.
+        own: Whether these are the model's own.
+        smallest: Shorter side of the smallest training image, 0 for unknown.
+        grey: Whether the training images have no colour.
+        labels: Class of each training image, (n,); None for one.
+    """
 
     size: int
     own: bool
     smallest: int
     grey: bool
+    labels: NDArray[Any] | None = None
 
 
 @contextlib.contextmanager
@@ -79,13 +89,13 @@ def fit_detector(
         patients = np.arange(len(training)), np.arange(len(validation))
     fits = folds_of(len(training), len(np.unique(patients[0]))) + 2
     job.progress("reference", 0, fits)
-    directions = Directions.of(training)
-    mean, scale = directions.mean, directions.scale
+    directions = Directions.of(training, origin.labels)
+    mean, scale = mean_and_scale(training)
 
     def fitted(folds: int) -> None:
         job.progress("reference", 1 + folds, fits)
 
-    left_out = cross_fitted_log_residuals(training, patients[0], fitted)
+    left_out = cross_fitted_log_residuals(training, patients[0], origin.labels, fitted)
     logs = np.concatenate([directions.log_residuals(validation), left_out])
     # Percentiles: one image that is far off must not let others of its kind pass.
     centre = np.median(logs, axis=0)
@@ -112,6 +122,7 @@ def fit_detector(
         np.frombuffer(joined, np.uint8),
         *(origin.size, int(origin.own), origin.smallest, int(origin.grey)),
         *(len(left_out), sum(len(np.unique(split)) for split in patients)),
+        *(directions.means, directions.scale),
     )
 
 
@@ -124,6 +135,7 @@ def folds_of(images: int, patients: int) -> int:
 def cross_fitted_log_residuals(
     training: Floats,
     patients: NDArray[Any],
+    labels: NDArray[Any] | None = None,
     fitted: Callable[[int], None] = lambda folds: None,
 ) -> Floats:
     """Log residuals of training images by directions found without their patients.
@@ -131,6 +143,7 @@ def cross_fitted_log_residuals(
     Args:
         training: (n, d).
         patients: Whose each image is, (n,).
+        labels: Class of each, (n,); None for one.
         fitted: Told how many folds are done.
 
     Returns:
@@ -144,9 +157,10 @@ def cross_fitted_log_residuals(
     residuals = []
     for at in range(folds):
         fitted(at)
-        rest = training[fold != at]
-        if len(rest) >= 2:
-            directions = Directions.of(rest)
+        rest = fold != at
+        if rest.sum() >= 2:
+            of_rest = None if labels is None else labels[rest]
+            directions = Directions.of(training[rest], of_rest)
             residuals.append(directions.log_residuals(training[fold == at]))
     fitted(folds)
     if not residuals:

@@ -6,46 +6,96 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medmodel.evaluation.ood.vectors import COPY_SIDE, DEPTHS, Floats
 
 AXES = 64
 """Most directions that are kept at each depth, and of an image among its neighbours."""
+FEWEST_OF_CLASS = 10
+"""Images of a class below which it has no mean of its own: that would be the images."""
 _EDGES = np.cumsum([0, *DEPTHS, COPY_SIDE**2])
 
 
 @dataclass(frozen=True)
 class Directions:
-    """Training images' mean, spread and main directions at each depth."""
+    """Training images' mean, spread and main directions at each depth.
 
-    mean: Floats
+    Args:
+        means: (k, d) of each class; spread and directions are those within classes,
+            so that what lies between two classes is not familiar because both are.
+        scale: (d,), above 0.
+        axes: (d, `AXES`), orthonormal at each depth.
+    """
+
+    means: Floats
     scale: Floats
     axes: Floats
 
     @classmethod
-    def of(cls, training: Floats) -> Directions:
-        """Those of vectors, (n, d); n at least 2."""
-        mean, scale = training.mean(axis=0), training.std(axis=0)
+    def of(cls, training: Floats, labels: NDArray[Any] | None = None) -> Directions:
+        """Those of vectors, (n, d); n at least 2.
+
+        Args:
+            training: The vectors.
+            labels: Class of each, (n,); None for one.
+        """
+        means, number = _class_means(training, labels)
+        centred = training - means[number]
+        scale = np.sqrt(np.mean(centred**2, axis=0))
         scale = np.where(scale > 1e-4, scale, 1.0).astype(np.float32)
-        standard = standardised(training, mean, scale)
+        standard = np.clip(centred / scale, -_CLIP, _CLIP)
         axes = np.zeros((training.shape[1], AXES), np.float32)
         for part in _parts():
             directions = principal_directions(standard[:, part])
             axes[part, : directions.shape[1]] = directions
-        return cls(mean, scale, axes)
+        return cls(means, scale, axes)
 
     def log_residuals(self, vectors: Floats) -> Floats:
-        """(n, 7) of vectors, (n, d)."""
-        return log_residuals(standardised(vectors, self.mean, self.scale), self.axes)
+        """(n, 7) of vectors, (n, d), by the class that each is nearest to."""
+        of_classes = np.stack(
+            [
+                log_residuals(standardised(vectors, mean, self.scale), self.axes)
+                for mean in self.means
+            ]
+        )
+        nearest = of_classes.sum(axis=2).argmin(axis=0)
+        return np.asarray(of_classes[nearest, np.arange(len(vectors))])
+
+
+def _class_means(
+    training: Floats, labels: NDArray[Any] | None
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Mean of each class, and each image's; classes of few images are one together."""
+    if labels is None:
+        labels = np.zeros(len(training))
+    _classes, number, counts = np.unique(
+        labels, return_inverse=True, return_counts=True
+    )
+    few = counts < FEWEST_OF_CLASS
+    number = np.where(few[number], len(counts), number)
+    _groups, number = np.unique(number, return_inverse=True)
+    groups = range(int(number.max()) + 1)
+    return np.stack([training[number == at].mean(axis=0) for at in groups]), number
+
+
+_CLIP = 30.0
+"""Deviations beyond which a number counts no more."""
 
 
 def _parts() -> list[slice]:
     return [slice(a, b) for a, b in zip(_EDGES[:-1], _EDGES[1:], strict=True)]
 
 
+def mean_and_scale(training: Floats) -> tuple[Floats, Floats]:
+    """Mean and spread of every number over all training images, (d,) each."""
+    mean, scale = training.mean(axis=0), training.std(axis=0)
+    return mean, np.where(scale > 1e-4, scale, 1.0).astype(np.float32)
+
+
 def standardised(numbers: Floats, mean: Floats, scale: Floats) -> Floats:
     """(n, d) on the scale of the training images, the strangest numbers clipped."""
-    return np.clip((numbers - mean) / scale, -30, 30)
+    return np.clip((numbers - mean) / scale, -_CLIP, _CLIP)
 
 
 def log_residuals(standard: Floats, axes: Floats) -> Floats:

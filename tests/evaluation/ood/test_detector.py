@@ -11,7 +11,7 @@ import pytest
 from medmodel.core.errors import FileError
 from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
 from medmodel.evaluation.ood.traits import ImageTraits
-from medmodel.evaluation.ood.vectors import COPY_SIDE, DEPTHS
+from medmodel.evaluation.ood.vectors import COPY_SIDE, DEPTHS, WIDTH
 from tests.evaluation.ood.drawn_vectors import FEATURES, drawn
 
 
@@ -81,6 +81,9 @@ def test_kept_on_disk(reference: OodDetector, tmp_path: Path) -> None:
         {"unit": np.nan},
         {"points": np.zeros((2, 1))},
         {"axes": np.zeros((1, 1))},
+        {"class_means": np.zeros((2, 1))},
+        {"class_means": np.zeros((0, WIDTH))},
+        {"class_scale": np.full(WIDTH, np.nan)},
         {"size": "large"},
     ],
 )
@@ -116,6 +119,13 @@ def test_files_of_earlier_versions(reference: OodDetector, tmp_path: Path) -> No
     reference.save(path)
     with np.load(path) as file:
         arrays = {name: file[name] for name in file}
+    for name in ("class_means", "class_scale"):
+        del arrays[name]
+    np.savez(path, **arrays)
+    between = OodDetector.load(path)
+    assert between.distances(drawn(5, 6)) == pytest.approx(
+        reference.distances(drawn(5, 6)), abs=1e-4
+    )
     for name in ("cross_fitted", "units"):
         del arrays[name]
     arrays["judged"] = arrays["judged"][:20]

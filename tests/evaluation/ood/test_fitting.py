@@ -13,7 +13,7 @@ from medmodel.evaluation.ood.fitting import (
     fit_detector,
     one_thread,
 )
-from medmodel.evaluation.ood.residuals import log_residuals, standardised
+from medmodel.evaluation.ood.residuals import Directions, log_residuals, standardised
 from medmodel.evaluation.ood.vectors import WIDTH
 from tests.evaluation.ood.drawn_vectors import FEATURES, drawn
 
@@ -107,3 +107,33 @@ def test_a_fit_tells_how_far_it_is() -> None:
     fit_detector(training, drawn(5, 2), points, names, origin, patients, job)
     # One fit of all images, one without each patient, and one more of all.
     assert told == [("reference", done, 5) for done in range(5)]
+
+
+def test_what_lies_between_two_classes_is_familiar_to_neither() -> None:
+    """From the mean of all, the middle of two classes is the most familiar place."""
+    apart = np.random.default_rng(3).normal(size=WIDTH).astype(np.float32)
+    labels = np.arange(160) % 2
+    training = drawn(160, 1) + 2 * labels[:, None] * apart
+    validation = drawn(40, 2) + 2 * (np.arange(40) % 2)[:, None] * apart
+    middle = drawn(40, 3) + apart
+    names = [(f"{i}", "x") for i in range(160)]
+    shares = {}
+    for known in (None, labels):
+        origin = Origin(32, own=True, smallest=1, grey=False, labels=known)
+        found = fit_detector(
+            training, validation, training[:, :FEATURES], names, origin
+        )
+        shares[known is None] = (found.distances(middle) > found.threshold).mean()
+        kept = drawn(200, 4) + 2 * (np.arange(200) % 2)[:, None] * apart
+        assert (found.distances(kept) > found.threshold).mean() < 0.12
+    assert shares[True] < 0.3 and shares[False] > 0.9
+
+
+def test_a_class_of_a_few_images_has_no_mean_of_its_own() -> None:
+    training = drawn(60, 1)
+    labels = np.array(["a"] * 40 + ["b"] * 10 + ["c"] * 9 + ["d"])
+    found = Directions.of(training, labels)
+    assert len(found.means) == 3
+    assert found.means[0] == pytest.approx(training[:40].mean(axis=0))
+    assert found.means[2] == pytest.approx(training[50:].mean(axis=0))
+    assert len(Directions.of(training).means) == 1
