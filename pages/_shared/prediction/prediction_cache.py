@@ -95,7 +95,7 @@ def predicted_sentence(classes: Sequence[str], scores: NDArray[np.floating]) -> 
         scores: Of each class, in [0, 1], `(k,)`.
     """
     highest = scores.max()
-    names = [classes[at] for at in np.flatnonzero(scores == highest)]
+    names = [classes[at] for at in np.flatnonzero(scores == highest).tolist()]
     # The sign stays beside its number where a line ends.
     share = per_cent(float(highest)).replace(" ", "\N{NO-BREAK SPACE}")
     if len(names) == 1:
