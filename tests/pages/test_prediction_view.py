@@ -42,3 +42,9 @@ def test_scores_before_calibration_are_said_to_be_so(
 def test_a_tie_has_no_predicted_class(scores: list[float], sentence: str) -> None:
     classes = list("abcdef")[: len(scores)]
     assert predicted_sentence(classes, np.array(scores, np.float32)) == sentence
+
+
+def test_where_a_threshold_decides_there_is_no_tie() -> None:
+    for scores, share in (([0.5, 0.5], "50"), ([0.8, 0.2], "20")):
+        sentence = predicted_sentence(["a", "b"], np.array(scores), decided=1)
+        assert sentence == f"Predicted class: b ({share}\N{NO-BREAK SPACE}%)"

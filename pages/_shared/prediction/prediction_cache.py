@@ -83,19 +83,26 @@ class Answer:
 
     @property
     def predicted_sentence(self) -> str:
-        """The most probable class as a title; a tie is said to be one."""
-        return predicted_sentence(self.classes, self.probabilities)
+        """The predicted class as a title; a tie is said to be one."""
+        decided = self.first_choice if self.prediction.threshold else None
+        return predicted_sentence(self.classes, self.probabilities, decided)
 
 
-def predicted_sentence(classes: Sequence[str], scores: NDArray[np.floating]) -> str:
-    """The class with the highest score as a title; a tie is said to be one.
+def predicted_sentence(
+    classes: Sequence[str], scores: NDArray[np.floating], decided: int | None = None
+) -> str:
+    """The predicted class as a title; a tie is said to be one.
 
     Args:
         classes: Names, `(k,)`.
         scores: Of each class, in [0, 1], `(k,)`.
+        decided: The predicted class where a threshold decides; None for the one with
+            the highest score.
     """
-    highest = scores.max()
+    highest = scores.max() if decided is None else scores[decided]
     names = [classes[at] for at in np.flatnonzero(scores == highest).tolist()]
+    if decided is not None:
+        names = [classes[decided]]
     # The sign stays beside its number where a line ends.
     share = per_cent(float(highest)).replace(" ", "\N{NO-BREAK SPACE}")
     if len(names) == 1:
