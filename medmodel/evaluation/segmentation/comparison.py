@@ -19,7 +19,7 @@ from medmodel.evaluation.bootstrap import percentile_interval
 from medmodel.evaluation.comparison import SIGNIFICANT, p_value_text
 from medmodel.evaluation.intervals import Estimate, LimitingGroup
 from medmodel.evaluation.paired_tests import holm
-from medmodel.evaluation.segmentation.summary import DRAWS, units_of
+from medmodel.evaluation.segmentation.summary import units_of
 from medmodel.language import N_, _
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ FEWEST = 20
 With so many, intervals held the truth 93 to 97 times of 100 in simulations of normal
 and of skewed differences, and of patients with 1 to 5 images.
 """
+DRAWS = 2000
+"""Resampled tables of which an interval is made."""
 _FLIPS = 9999
 """Random permutations; with the one that was seen, p is a multiple of 1 / 10,000."""
 _NAN = float("nan")

@@ -7,12 +7,15 @@ from medmodel.evaluation.segmentation.evaluation import (
     evaluate_segmentation,
 )
 from medmodel.evaluation.segmentation.overlap import FOUND
-from medmodel.evaluation.segmentation.summary import FEWEST
+from medmodel.evaluation.segmentation.summary import MINIMA
 from medmodel.language import _, ngettext
 from medmodel.reports import run_facts
 from medmodel.reports.segmentation.metric_rows import estimate_text
 from medmodel.runs.copies import copies_of, independent_segmentation, with_copies
 from medmodel.runs.run import Run
+
+_FEWEST = min(least.images for least in MINIMA.values())
+"""Images, or patients, below which no metric has an interval."""
 
 
 def evaluate_run(run: Run) -> SegmentationEvaluation:
@@ -72,7 +75,7 @@ def test_copies(run: Run) -> str:
 def few_units(evaluation: SegmentationEvaluation) -> list[str]:
     """That there are too few patients, or images, for intervals; none if not so."""
     count = evaluation.patients or evaluation.images
-    if count >= FEWEST:
+    if count >= _FEWEST:
         return []
     if evaluation.patients:
         return [run_facts.few_patients(count)]
@@ -81,7 +84,7 @@ def few_units(evaluation: SegmentationEvaluation) -> list[str]:
             "Only {count} test image: too few for intervals, which need {least}.",
             "Only {count} test images: too few for intervals, which need {least}.",
             count,
-            least=FEWEST,
+            least=_FEWEST,
         )
     ]
 
@@ -102,11 +105,11 @@ def limits(run: Run, evaluation: SegmentationEvaluation) -> list[str]:
 
 
 def what_metrics_are(evaluation: SegmentationEvaluation) -> str:
-    """Over which images means are taken, and what intervals draw."""
+    """Over which images means are taken, and what intervals know of patients."""
     whose = (
-        _("Intervals draw patients with all their images.")
+        _("Intervals keep the images of a patient together.")
         if evaluation.patients
-        else _("Patients are unknown: intervals draw images.")
+        else _("Patients are unknown: intervals count images as independent.")
     )
     explained = _(
         "Dice, IoU and area error are means over the test images that hold the class. "
