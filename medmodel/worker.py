@@ -24,7 +24,7 @@ from medmodel.core.storage import Lock, open_log
 from medmodel.language import _
 from medmodel.runs import failures, queue, webhook
 from medmodel.runs.queue import Claim
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import RATE_TESTS, RUNS, Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 
@@ -152,7 +152,17 @@ def train_claimed(claim: Claim) -> int:
     if state is not RunStatus.STOPPED:
         failure = reporter.status.failure
         webhook.notify(run.id, state, failure.kind if failure else "")
+    _send_to_mlflow(run, state)
     return int(state is RunStatus.FAILED)
+
+
+def _send_to_mlflow(run: Run, state: RunStatus) -> None:
+    """Sends a run that was trained here, where a server is named."""
+    trained = run.folder.parent.name == RUNS and not run.tested_model
+    if trained and state is not RunStatus.FAILED and run.history_path.exists():
+        from medmodel.export import mlflow_run
+
+        mlflow_run.start_export(run)
 
 
 def _work(run: Run, reporter: StatusWriter) -> RunStatus:
@@ -162,6 +172,10 @@ def _work(run: Run, reporter: StatusWriter) -> RunStatus:
         from medmodel.inference import batch_prediction
 
         return batch_prediction.work(run, reporter)
+    if run.folder.parent.name == RATE_TESTS:
+        from medmodel.training import rate_finder
+
+        return rate_finder.find_rate(run, reporter)
     if run.tested_model:
         from medmodel.training import external_run
 

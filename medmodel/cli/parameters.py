@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from medmodel.core.config import ENCODER_PREFIX, MODEL_NAMES
 from medmodel.core.environment import data_roots
 from medmodel.core.errors import DataError, MedModelError, RunError
 from medmodel.language import _, translate
@@ -100,6 +101,43 @@ def _title(run: Run) -> str:
         return run.title
     except MedModelError:  # damaged: `medmodel list` says so
         return ""
+
+
+class ModelParameter(click.ParamType):
+    """A network's name, or `encoder:` and the name of one of the weights folder."""
+
+    name = "network"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """The name.
+
+        Raises:
+            click.BadParameter: There is no such network.
+        """
+        model = str(value)
+        if model in MODEL_NAMES or model.startswith(ENCODER_PREFIX):
+            return model
+        names = ", ".join([*MODEL_NAMES, f"{ENCODER_PREFIX}NAME"])
+        self.fail(_("{value!r} is none of {names}.", value=model, names=names))
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What the help calls it."""
+        return f"[{'|'.join(MODEL_NAMES)}|{ENCODER_PREFIX}NAME]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names that begin so."""
+        from medmodel.model_import.encoders import list_encoders
+
+        encoders = [f"{ENCODER_PREFIX}{entry.key}" for entry in list_encoders()]
+        names = [n for n in (*MODEL_NAMES, *encoders) if n.startswith(incomplete)]
+        return [CompletionItem(name) for name in names]
 
 
 class FolderParameter(click.ParamType):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from medmodel.language import _, ngettext
 from medmodel.sweeps.search_space import (
     AUGMENTATIONS,
     CLASSIFICATION_RECIPES,
+    NUMBERS,
     Dimension,
     SweepConfig,
     recipes_sweep,
@@ -52,6 +54,8 @@ _SEPARATOR = ":"
     help="Learning rates: 0.001,0.01 or a range on a log scale, 0.0001:0.01.",
 )
 @click.option("--batch-size", "batches", metavar="LIST", help="Batch sizes: 16,32.")
+@click.option("--mixup", "blends", metavar="LIST", help="Values of mixup: 0,0.2.")
+@click.option("--ema", "averages", metavar="LIST", help="Decays of EMA: 0,0.99.")
 @click.option(
     "--augmentation",
     "augmentations",
@@ -75,6 +79,8 @@ def command(
     sizes: str | None,
     rates: str | None,
     batches: str | None,
+    blends: str | None,
+    averages: str | None,
     augmentations: tuple[str, ...],
     trials: int,
     epochs: int | None,
@@ -93,7 +99,14 @@ def command(
     elif folder is None:
         raise click.UsageError(_("Name a FOLDER to train on, or a sweep with --show."))
     else:
-        space = _space(models, sizes, rates, batches, augmentations)
+        numbers = {
+            "size": sizes,
+            "learning_rate": rates,
+            "batch_size": batches,
+            "mixup": blends,
+            "ema": averages,
+        }
+        space = _space(models, numbers, augmentations)
         config = _config(folder, recipes, recipe, space)
         if not recipes:
             config = replace(config, trials=trials, prune=not no_prune)
@@ -130,26 +143,21 @@ def _config(
 
 def _space(
     models: tuple[str, ...],
-    sizes: str | None,
-    rates: str | None,
-    batches: str | None,
+    numbers: Mapping[str, str | None],
     augmentations: tuple[str, ...],
 ) -> dict[str, Dimension]:
     space: dict[str, Dimension] = {}
     if models:
         space["model"] = Dimension(models)
-    if sizes:
-        space["size"] = _dimension(sizes, int)
-    if rates:
-        space["learning_rate"] = _dimension(rates, float)
-    if batches:
-        space["batch_size"] = _dimension(batches, int)
+    for name, text in numbers.items():
+        if text:
+            space[name] = _dimension(text, NUMBERS[name])
     if augmentations:
         space["augmentation"] = Dimension(augmentations)
     return space
 
 
-def _dimension(text: str, number: type[int] | type[float]) -> Dimension:
+def _dimension(text: str, number: Callable[[str], float]) -> Dimension:
     """A list `16,32` or a range `0.0001:0.01`.
 
     Raises:

@@ -11,11 +11,11 @@ import click
 
 from medmodel.cli.list_runs import entry_values
 from medmodel.cli.output import json_option, print_json, say
-from medmodel.cli.parameters import FolderParameter, RunParameter
+from medmodel.cli.parameters import FolderParameter, ModelParameter, RunParameter
 from medmodel.cli.watch import watch_all
 from medmodel.core.config import (
+    ENCODER_PREFIX,
     IMPORTED,
-    MODEL_NAMES,
     RECIPES,
     Augmentation,
     TrainConfig,
@@ -29,7 +29,7 @@ _ELSEWHERE = ("dataset", "recipe", "fold", "steps", "augmentation")
 """Settings that have no option of their own name."""
 _HELP = {
     "name": "What the run is called.",
-    "model": "Network.",
+    "model": "Network; encoder:NAME for one of the weights folder.",
     "training": "What is trained: the last layer, all gently, or all from scratch.",
     "weights": "Weights file of a Keras model, or imagenet.",
     "size": "Height and width of the input in pixels; 0: validation images decide.",
@@ -44,6 +44,10 @@ _HELP = {
     "label_smoothing": "Share of the true class that is spread over all classes.",
     "clip_norm": "Largest length of the gradient; 0: no limit.",
     "balanced_sampling": "Whether every class comes equally often in an epoch.",
+    "mixup": "Blends pairs of training images: alpha of Beta, such as 0.2; 0: none.",
+    "ema": "Decay of the moving average of the weights, such as 0.99; 0: none.",
+    "test_time_flips": "Mirror images over which predictions are averaged.",
+    "tensorboard": "Whether each epoch is written for TensorBoard as well.",
     "class_weights": "Whether rare classes weigh more.",
     "patience": "Epochs without a better validation loss before stopping; 0: never.",
     "precision": "Arithmetic.",
@@ -76,7 +80,7 @@ def _option(name: str, kind: Any) -> click.Option:
     flags = f"--{word}/--no-{word}" if kind is bool else f"--{word}"
     more: dict[str, Any] = {"type": kind}
     if name == "model":
-        more = {"type": click.Choice(list(MODEL_NAMES))}
+        more = {"type": ModelParameter()}
     elif get_origin(kind) is Literal:
         more = {"type": click.Choice(get_args(kind))}
     return click.Option([flags, name], default=None, help=_HELP[name], **more)
@@ -123,6 +127,7 @@ def command(
     changes = {name: value for name, value in settings.items() if value is not None}
     if enhancement is not None:
         changes |= _chain(enhancement)
+    changes = {**_of_encoder(changes.get("model", "")), **changes}
     config = _config(folder, recipe, like, changes)
     config.check()
     store = RunStore()
@@ -198,6 +203,26 @@ def _check_classes(folder: Path) -> str:
             _("This folder has no two class folders with images: choose another one.")
         )
     return suggested_pattern(folder, [file.path for file in files])
+
+
+def _of_encoder(model: str) -> dict[str, Any]:
+    """What an encoder of the weights folder asks for; nothing for other networks.
+
+    Raises:
+        WeightsError: There is none of this name, or its files are not whole.
+    """
+    from medmodel.model_import.encoders import (
+        check_files,
+        encoder_settings,
+        read_encoder,
+    )
+
+    if not model.startswith(ENCODER_PREFIX):
+        return {}
+    key = model.removeprefix(ENCODER_PREFIX)
+    encoder = read_encoder(key)
+    check_files(encoder)
+    return encoder_settings(encoder, key)
 
 
 def _chain(name: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ Training = Literal["frozen", "fine_tune", "scratch"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["cosine", "constant", "exponential"]
+Flips = Literal["none", "horizontal", "vertical", "both"]
 
 MODEL_NAMES: dict[str, str] = {
     "efficientnet_lite0": N_("EfficientNet-Lite0, pretrained on ImageNet, offline"),
@@ -52,6 +53,10 @@ SETTING_TITLES = {
     "label_smoothing": N_("Label smoothing"),
     "clip_norm": N_("Gradient clipping"),
     "balanced_sampling": N_("Class-balanced sampling"),
+    "mixup": N_("Mixup"),
+    "ema": N_("Weight averaging (EMA)"),
+    "test_time_flips": N_("Test-time augmentation"),
+    "tensorboard": N_("TensorBoard events"),
     "augmentation.shift": N_("Augmentation: shift"),
     "augmentation.rotation": N_("Augmentation: rotation"),
     "augmentation.zoom": N_("Augmentation: zoom"),
@@ -72,6 +77,8 @@ SETTING_TITLES = {
 }
 """Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
 SMALLEST_SIZE, LARGEST_SIZE = 28, 512
+ENCODER_PREFIX = "encoder:"
+"""Before the name of an encoder of the weights folder, as a network."""
 IMPORTED = "imported"
 """Stands for a recipe with models that were trained elsewhere."""
 
@@ -119,7 +126,8 @@ class TrainConfig:
         dataset: Absolute path of the data set's folder.
         name: What people call the run; may be empty.
         recipe: Key of `RECIPES` from which the settings started.
-        model: Key of `MODEL_NAMES`, or of `SEGMENTATION_MODELS`.
+        model: Key of `MODEL_NAMES`, or of `SEGMENTATION_MODELS`; or `encoder:` and the
+            name of an encoder of the weights folder.
         training: `"frozen"` learns a linear layer on pretrained features,
             `"fine_tune"` then unfreezes all, `"scratch"` starts from random weights.
         weights: Path of a local weights file for Keras models, or `imagenet` to let
@@ -140,6 +148,13 @@ class TrainConfig:
             limit.
         balanced_sampling: Whether every class comes equally often in an epoch, images
             of rare ones several times; class weights are not applied then.
+        mixup: Parameter alpha of the Beta distribution by which pairs of training
+            images and their labels are blended, 0 to 1; 0 for none.
+        ema: Share of itself that the moving average of the weights keeps in every
+            step, 0 to 0.9999, such as 0.99; 0 for none. The averages are validated and
+            saved.
+        test_time_flips: Over which mirror images a prediction is averaged, too.
+        tensorboard: Whether each epoch is written for TensorBoard as well.
         augmentation: Random changes to training images.
         class_weights: Whether rare classes weigh more (inverse frequency).
         patience: Epochs without a better validation loss before stopping; 0 = never.
@@ -174,6 +189,10 @@ class TrainConfig:
     label_smoothing: float = 0.0
     clip_norm: float = 0.0
     balanced_sampling: bool = False
+    mixup: float = 0.0
+    ema: float = 0.0
+    test_time_flips: Flips = "none"
+    tensorboard: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     class_weights: bool = True
     patience: int = 0
@@ -190,6 +209,12 @@ class TrainConfig:
     def segments(self) -> bool:
         """Whether it is a segmentation, which learns from masks, not from classes."""
         return self.model in SEGMENTATION_MODELS
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder of the weights folder whose features it learns on."""
+        named = self.model.startswith(ENCODER_PREFIX)
+        return self.model.removeprefix(ENCODER_PREFIX) if named else ""
 
     @property
     def metric(self) -> Literal["accuracy", "dice"]:
@@ -276,7 +301,8 @@ class TrainConfig:
                     value=value,
                 )
         for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
+            of_folder = name == "model" and self.encoder
+            if getattr(self, name) not in choices and not of_folder:
                 problems[name] = _(
                     "“{setting_word}” must be one of {choices}; {value!r} was given.",
                     setting_word=_(SETTING_TITLES[name]),
@@ -300,7 +326,18 @@ class TrainConfig:
             problems["test_fraction"] = _(
                 "Validation and test together may take at most 0.9 of the images."
             )
-        if self.training == "frozen" and self.model != "efficientnet_lite0":
+        if self.encoder and self.training != "frozen":
+            problems["training"] = _(
+                "An encoder of the weights folder is not changed: only the last layer "
+                "is trained."
+            )
+        if self.encoder and self.size:
+            problems["size"] = _(
+                "The encoder's own input size is taken: 0; {size} was given.",
+                size=self.size,
+            )
+        pretrained = self.model == "efficientnet_lite0" or self.encoder
+        if self.training == "frozen" and not pretrained:
             problems["training"] = _(
                 "Frozen training needs pretrained features: choose efficientnet_lite0."
             )
@@ -344,7 +381,9 @@ class TrainConfig:
             return dict.fromkeys(asked, sentence)
         if self.segments:
             sentence = _("This has no effect on a segmentation: switch it off.")
-            return dict.fromkeys([n for n in asked if n != "clip_norm"], sentence)
+            if self.test_time_flips != "none":
+                asked.append("test_time_flips")
+            return dict.fromkeys([n for n in asked if n not in _OF_MASKS], sentence)
         return {}
 
     def check(self) -> None:
@@ -353,8 +392,10 @@ class TrainConfig:
             raise ConfigError(name, message)
 
 
-_OF_DESCENT = ("label_smoothing", "clip_norm", "balanced_sampling")
+_OF_DESCENT = ("label_smoothing", "clip_norm", "balanced_sampling", "mixup", "ema")
 """Settings of gradient descent, off by default."""
+_OF_MASKS = ("clip_norm", "ema")
+"""Those that a segmentation has as well."""
 _RANGES: list[tuple[str, float, float]] = [
     ("size", 0, LARGEST_SIZE),
     ("epochs", 1, 1000),
@@ -363,6 +404,8 @@ _RANGES: list[tuple[str, float, float]] = [
     ("patience", 0, 1000),
     ("label_smoothing", 0.0, 0.5),
     ("clip_norm", 0.0, 1000.0),
+    ("mixup", 0.0, 1.0),
+    ("ema", 0.0, 0.9999),
     ("seed", 0, 2**31 - 1),
     ("val_fraction", 0.01, 0.5),
     ("test_fraction", 0.01, 0.5),
@@ -376,7 +419,15 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "optimizer": get_args(Optimizer),
     "schedule": get_args(Schedule),
+    "test_time_flips": get_args(Flips),
 }
+
+
+def model_title(model: str) -> str:
+    """What a network is called; one of a newer version as it is written."""
+    if model.startswith(ENCODER_PREFIX):
+        return _("Encoder {name}", name=model.removeprefix(ENCODER_PREFIX))
+    return _((MODEL_NAMES | SEGMENTATION_MODELS).get(model, model))
 
 
 def _window_problem(setting: str) -> dict[str, str]:

@@ -24,6 +24,15 @@ def python_environment() -> dict[str, str]:
     }
 
 
+def weights_folder() -> Path:
+    """Folder of encoders that somebody copied in: MEDMODEL_WEIGHTS.
+
+    Default: `weights` in the workspace.
+    """
+    named = os.environ.get("MEDMODEL_WEIGHTS", "")
+    return Path(named).resolve() if named else workspace_root() / "weights"
+
+
 def data_roots() -> list[Path]:
     """Folders under which data sets may lie: MEDMODEL_DATA, separated by colons.
 

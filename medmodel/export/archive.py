@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import MedModelError
-from medmodel.core.storage import renaming
+from medmodel.core.storage import read_bytes, renaming
 from medmodel.core.templating import render_template
 from medmodel.export import metadata
 from medmodel.export.formats import FORMATS
@@ -21,6 +21,9 @@ from medmodel.reports.evaluation_html import model_card_html
 from medmodel.reports.segmentation import documents
 from medmodel.runs.run import Run
 
+LICENCE = "encoder_licence.txt"
+"""Of a run on an encoder of the weights folder, noted as it began."""
+_LONGEST_LICENCE = 1 << 20
 _DATE = (1980, 1, 1, 0, 0, 0)
 """Of every file: the same export, the same bytes."""
 
@@ -81,6 +84,10 @@ def write_archive(
             page = render_template("predict.html", title=facts["name"])
             _write(archive, "predict.html", page.encode())
         _write(archive, "sample.png", png_bytes(sample))
+        # Of the encoder whose weights go along.
+        licence = read_bytes(run.folder / LICENCE, _LONGEST_LICENCE)
+        if licence is not None:
+            _write(archive, LICENCE, licence)
         card = _card(run)
         if card is not None:
             _write(archive, "model_card.html", card.encode())

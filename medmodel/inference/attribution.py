@@ -16,28 +16,33 @@ import tensorflow as tf
 
 PATCHES = 9
 """Places of the grey square along each side."""
+FEW_PATCHES = 5
+"""The same where a model takes about a second for each image: a coarser map."""
 STEPS = 32
 """Images between the black one and the real one."""
 Scorer = Callable[[np.ndarray], np.ndarray]
 
 
-def occlusion(score: Scorer, image: np.ndarray, position: int) -> np.ndarray:
+def occlusion(
+    score: Scorer, image: np.ndarray, position: int, patches: int = PATCHES
+) -> np.ndarray:
     """How much the log-probability falls when a square of the image is hidden.
 
     Args:
         score: Images (n, height, width, channels) to probabilities (n, num_classes).
         image: uint8 (height, width, channels).
         position: The class.
+        patches: Places of the square along each side.
 
     Returns:
         float32 (height, width) in [0, 1]; places whose hiding helps the class are 0.
     """
     height, width = image.shape[:2]
-    tall, wide = (max(2, round(2 * side / (PATCHES + 1))) for side in (height, width))
+    tall, wide = (max(2, round(2 * side / (patches + 1))) for side in (height, width))
     corners = [
-        (round(row * (height - tall) / (PATCHES - 1)), column)
-        for row in range(PATCHES)
-        for column in np.linspace(0, width - wide, PATCHES).round().astype(int)
+        (round(row * (height - tall) / (patches - 1)), column)
+        for row in range(patches)
+        for column in np.linspace(0, width - wide, patches).round().astype(int)
     ]
     hidden = np.repeat(image[None], len(corners) + 1, axis=0)
     mean = image.mean(axis=(0, 1)).astype(np.uint8)

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from medmodel.inference.receptive_fields import ReceptiveFields, receptive_fields
+from medmodel.networks.models import heatmap_layers
 from medmodel.networks.signed_sqrt import secants
 
 _SPAN = 4
@@ -44,6 +45,22 @@ class Explained:
 
 
 Explainer = Callable[[np.ndarray, Sequence[int]], Explained]
+
+
+def explainable_layers(model: keras.Model) -> list[str]:
+    """Layers for heat maps of a network that was not made here.
+
+    Returns:
+        Their names, as `models.heatmap_layers` gives them; none where no gradient
+        reaches a map through which all passes: such maps are made by occlusion.
+    """
+    blank = np.zeros((1, *model.input_shape[1:]), np.uint8)
+    try:
+        layers = heatmap_layers(model)
+        explainer(model, layers, faithful=True)(blank, [0])
+    except (LookupError, AttributeError, ValueError, TypeError):
+        return []
+    return layers
 
 
 def explainer(

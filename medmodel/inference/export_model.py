@@ -39,6 +39,9 @@ from medmodel.runs.tables import read_split
 
 if TYPE_CHECKING:
     import keras
+    import onnx
+
+    from medmodel.inference.prediction import LoadedModel
 
 MOST_IMAGES = 64
 """Test images that both models are asked."""
@@ -85,6 +88,7 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
         )
     facts = metadata.model_metadata(run)
     loaded = prediction.load(run)
+    _check_encoder(loaded, key)
     images, drawn = _comparison_images(run, job)
     sample = drawn_sample(loaded.facts.preprocessing.shape)
     asked = np.concatenate([images, sample[None]])
@@ -93,10 +97,10 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     model = place / FORMATS[key].file
-    _CONVERTERS[key](loaded.model, model, facts, run, job)
+    _CONVERTERS[key](loaded.answering, model, facts, run, job)
     job.progress("comparing", 0, len(images))
     answers = _ask_in_own_process(key, model, asked)
-    original = ask("keras", run.model_path, asked, model=loaded.model)
+    original = ask("keras", run.model_path, asked, model=loaded.answering)
     report = _compared(run, key, answers, original, drawn)
     write_json(place / "report.json", report)
     job.progress("packing", 0, 0)
@@ -114,6 +118,30 @@ def _said_of_sample(facts: dict[str, Any], answers: Answers) -> dict[str, float]
     elif facts["temperature"]:
         scores = apply_temperature(scores, facts["temperature"])
     return dict(zip(facts["classes"], map(float, scores[0]), strict=True))
+
+
+def _check_encoder(loaded: LoadedModel, key: str) -> None:
+    """Refuses what an ONNX encoder is not converted into.
+
+    Raises:
+        PredictionError: The model learned on one, and the format is not ONNX, or its
+            predictions are averaged over mirror images.
+    """
+    from medmodel.inference.encoder_export import encoder_of, not_joined
+
+    layer = encoder_of(loaded.model)
+    if layer is None:
+        return
+    if key != "onnx":
+        raise PredictionError(
+            _(
+                "The encoder {name} of this model is an ONNX file, which is converted "
+                "to no other format: export the model as ONNX.",
+                name=layer.encoder.name,
+            )
+        )
+    if loaded.facts.flips != "none":
+        raise not_joined(layer, _("its predictions are averaged over mirror images"))
 
 
 def _compared(
@@ -253,6 +281,17 @@ def _onnx(
     model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
 ) -> None:
     import onnx
+
+    from medmodel.inference.encoder_export import encoder_of, joined_onnx
+
+    proto = joined_onnx(model) if encoder_of(model) else _converted(model)
+    onnx.helper.set_model_props(proto, {"medmodel": json.dumps(facts)})
+    proto.doc_string = facts["intended_use"]
+    onnx.checker.check_model(proto)
+    onnx.save(proto, path)
+
+
+def _converted(model: keras.Model) -> onnx.ModelProto:
     import tensorflow as tf
     import tf2onnx
 
@@ -266,10 +305,7 @@ def _onnx(
     )
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.helper.set_model_props(proto, {"medmodel": json.dumps(facts)})
-    proto.doc_string = facts["intended_use"]
-    onnx.checker.check_model(proto)
-    onnx.save(proto, path)
+    return proto
 
 
 def _litert(

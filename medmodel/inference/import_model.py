@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.config import IMPORTED, LARGEST_SIZE, SMALLEST_SIZE, TrainConfig
-from medmodel.core.errors import DECODER_ERRORS, ConfigError, DataError, FileError
+from medmodel.core.errors import ConfigError, DataError, FileError
 from medmodel.core.preprocessing import Fit, Preprocessing, window_values
 from medmodel.core.storage import read_as, write_json
 from medmodel.language import _, speaking
@@ -180,8 +180,10 @@ def convert(place: Path, store: RunStore) -> Run:
         converted=source.format in ("keras", "h5"),
     )
 
+    from medmodel.inference.class_activation import explainable_layers
+
     def fill(run: Run) -> Status:
-        layers = _maps(model) if origin.converted else []
+        layers = explainable_layers(model) if origin.converted else []
         parameters = _parameters(model)
         run.write_model_facts(
             ModelFacts(settings.classes, preprocessing, layers, parameters)
@@ -213,6 +215,8 @@ def _model(source: ModelSource, settings: ImportSettings) -> Any:
     import keras
     import tensorflow as tf
 
+    from medmodel.networks.onnx_layer import runtime_errors
+
     channels = 1 if settings.colour == "grey" else 3
     shape = (settings.size, settings.size, channels)
     images = keras.Input(shape, dtype="uint8", name="pixels")
@@ -220,7 +224,7 @@ def _model(source: ModelSource, settings: ImportSettings) -> Any:
     try:
         outputs = _foreign(source, scaled, shape)
         return _with_softmax(images, outputs, len(settings.classes))
-    except (*DECODER_ERRORS, AssertionError, tf.errors.OpError) as error:
+    except (AssertionError, tf.errors.OpError, *runtime_errors()) as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise DataError(
             _("The model cannot be computed: {reason}", reason=reason)
@@ -386,20 +390,6 @@ def _probe(model: Any) -> NDArray[np.floating]:
     noise = random.integers(0, 256, (PROBES - 2, *shape), np.uint8)
     plain = np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)])
     return np.asarray(model(np.concatenate([noise, plain]), training=False))
-
-
-def _maps(model: Any) -> list[str]:
-    """Layers for heat maps; none where no gradient reaches a map that all pass."""
-    from medmodel.inference import class_activation
-    from medmodel.networks.models import heatmap_layers
-
-    blank = np.zeros((1, *model.input_shape[1:]), np.uint8)
-    try:
-        layers = heatmap_layers(model)
-        class_activation.explainer(model, layers, faithful=True)(blank, [0])
-    except (LookupError, AttributeError, ValueError, TypeError):
-        return []
-    return layers
 
 
 def _parameters(model: Any) -> int:

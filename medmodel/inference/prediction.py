@@ -20,8 +20,10 @@ from medmodel.core.errors import DECODER_ERRORS, FileError, PredictionError
 from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
 from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
+from medmodel.inference.flip_averaging import averaged_over_flips
 from medmodel.language import _
 from medmodel.networks import onnx_layer  # noqa: F401 (Keras must know it by name)
+from medmodel.networks.encoder_layer import check_encoders
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
 
@@ -38,9 +40,10 @@ class LoadedModel:
 
     Args:
         model: uint8 pixels (n, height, width, channels) to probabilities
-            (n, num_classes), in float32 whatever it was trained in.
+            (n, num_classes), in float32 whatever it was trained in; without test-time
+            augmentation.
         facts: Class names and preprocessing.
-        call: The model, compiled; takes batches of the sizes in `BUCKETS`.
+        call: `answering`, compiled; takes batches of the sizes in `BUCKETS`.
         detector: Compares images with its training images; None for older runs.
         detector_problem: Why there is none, where its file is damaged; else "".
     """
@@ -70,13 +73,20 @@ class LoadedModel:
     def randomised(self) -> LoadedModel:
         """The same with shuffled weights; made when first used."""
         model = attribution.randomised(self.model)
-        return LoadedModel(model, self.facts, compiled(model))
+        call = compiled(averaged_over_flips(model, self.facts.flips))
+        return LoadedModel(model, self.facts, call)
+
+    @functools.cached_property
+    def answering(self) -> keras.Model:
+        """The model with test-time augmentation: what `call` computes."""
+        return averaged_over_flips(self.model, self.facts.flips)
 
     @functools.cached_property
     def with_features(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
         """Probabilities and what enters the last layer, in one compiled pass."""
-        last = self.model.layers[-1]
-        return compiled(keras.Model(self.model.input, [last.output, last.input]))
+        features = self.model.layers[-1].input
+        outputs = [self.answering.output, features]
+        return compiled(keras.Model(self.model.input, outputs))
 
     @property
     def bytes(self) -> int:
@@ -91,6 +101,7 @@ def load(run: Run) -> LoadedModel:
     Raises:
         RunError: The run has no model yet.
         PredictionError: The file is damaged.
+        WeightsError: Its encoder is missing from the weights folder, or altered.
     """
     facts = run.model_facts
     try:
@@ -105,6 +116,7 @@ def load(run: Run) -> LoadedModel:
             )
         ) from error
     _check_facts(run, saved, facts)
+    check_encoders(saved)
     model = in_float32(saved)
     detector, problem = None, ""
     try:
@@ -115,7 +127,8 @@ def load(run: Run) -> LoadedModel:
         problem = _(
             "The check for images unlike the training data is off. {error}", error=error
         )
-    return LoadedModel(model, facts, compiled(model), detector, problem)
+    call = compiled(averaged_over_flips(model, facts.flips))
+    return LoadedModel(model, facts, call, detector, problem)
 
 
 def _check_facts(run: Run, model: keras.Model, facts: ModelFacts) -> None:

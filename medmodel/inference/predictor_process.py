@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,13 @@ from medmodel.inference.prediction import (
 )
 from medmodel.language import _
 from medmodel.networks import pipeline
+from medmodel.networks.encoder_layer import OnnxEncoder
 from medmodel.runs.run import Run
 
 NICENESS = 5
 OCCLUSION = "occlusion"
+_LARGE_ENCODER = 384
+"""Pixels from which on a vision transformer takes about a second for an image."""
 
 
 def answer(question: Message, cache: ModelCache) -> Message:
@@ -112,7 +115,8 @@ def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
     explained = _hires_cam(loaded, images, [position])
     if method == OCCLUSION:
         score = functools.partial(predict, loaded)
-        return attribution.occlusion(score, images[0], position)[None]
+        patches = _patches(loaded)
+        return attribution.occlusion(score, images[0], position, patches)[None]
     if method == "integrated_gradients":
         with exact_multiplication():
             map_ = attribution.integrated_gradients(loaded.model, images[0], position)
@@ -165,7 +169,19 @@ def _hires_cam(
     if not loaded.facts.heatmap_layers:
         return _by_occlusion(loaded, images, positions)
     with exact_multiplication():
-        return loaded.explain(images, positions)
+        explained = loaded.explain(images, positions)
+    if loaded.facts.flips == "none":
+        return explained
+    return replace(explained, scores=predict(loaded, images))
+
+
+def _patches(loaded: LoadedModel) -> int:
+    """Squares along each side that are hidden in turn: fewer where each takes long."""
+    large = any(
+        isinstance(layer, OnnxEncoder) and layer.encoder.size >= _LARGE_ENCODER
+        for layer in loaded.model.layers
+    )
+    return attribution.FEW_PATCHES if large else attribution.PATCHES
 
 
 def _by_occlusion(
@@ -180,7 +196,7 @@ def _by_occlusion(
     ]
     score = functools.partial(predict, loaded)
     maps = [
-        attribution.occlusion(score, image, position)
+        attribution.occlusion(score, image, position, _patches(loaded))
         for image, position in zip(images, chosen, strict=True)
     ]
     return class_activation.Explained(np.stack(maps), scores, scores)

@@ -84,12 +84,17 @@ def read_onnx_file(path: Path) -> OnnxFile:
         ) from error
     if not model.graph.node or not model.graph.output:
         raise DataError(_("{file} is no ONNX model, or it is damaged.", file=path.name))
-    _check_operators(model)
-    _take_in_weights(model, path.parent)
+    check_operators(model)
+    take_in_weights(model, path.parent)
     return _described(model)
 
 
-def _check_operators(model: onnx.ModelProto) -> None:
+def check_operators(model: onnx.ModelProto) -> None:
+    """Refuses operators whose program is not in the file.
+
+    Raises:
+        DataError: One is none of ONNX, or there are too many.
+    """
     for count, node in enumerate(_nodes(model), start=1):
         if node.domain not in DOMAINS and not _is_function(model, node):
             raise DataError(
@@ -142,7 +147,18 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
             yield from (attribute.t, *attribute.tensors)
 
 
-def _take_in_weights(model: onnx.ModelProto, folder: Path) -> None:
+def external_files(model: onnx.ModelProto) -> set[str]:
+    """Files that are said to hold weights of the model."""
+    return {
+        entry.value
+        for tensor in _tensors(model)
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+
+
+def take_in_weights(model: onnx.ModelProto, folder: Path) -> None:
     """Reads external data from files in the model's folder into the model.
 
     Raises:
@@ -193,8 +209,8 @@ def _external(facts: dict[str, str], folder: Path, room: int) -> bytes:
 
 
 def _described(model: onnx.ModelProto) -> OnnxFile:
-    image, classes = _image_input(model), _class_output(model)
-    shape = _shape(image)
+    image, classes = image_input(model), _class_output(model)
+    shape = shape_of(image)
     first = shape[1] in (1, 3) and shape[3] not in (1, 3)
     channels = shape[1] if first else shape[3] if shape[3] in (1, 3) else 0
     sides = shape[2:] if first else shape[1:3]
@@ -215,12 +231,12 @@ def _described(model: onnx.ModelProto) -> OnnxFile:
             )
         )
     makers = {name: node.op_type for node in model.graph.node for name in node.output}
-    ends = _shape(classes)
+    ends = shape_of(classes)
     return OnnxFile(
         content=model.SerializeToString(),
         input_name=image.name,
         output_name=classes.name,
-        dtype=_DATA_TYPES[image.type.tensor_type.elem_type],
+        dtype=number_type(image),
         channels_first=first,
         size=sides[0],
         channels=channels,
@@ -229,8 +245,18 @@ def _described(model: onnx.ModelProto) -> OnnxFile:
         ending=makers.get(classes.name, ""),
         metadata=_own_metadata(model),
         producer=model.producer_name,
-        parameters=sum(_count(t) for t in model.graph.initializer),
+        parameters=count_weights(model),
     )
+
+
+def number_type(image: onnx.ValueInfoProto) -> str:
+    """Name in numpy of the type of an image's numbers."""
+    return _DATA_TYPES[image.type.tensor_type.elem_type]
+
+
+def count_weights(model: onnx.ModelProto) -> int:
+    """Numbers in a model's weights."""
+    return sum(_count(tensor) for tensor in model.graph.initializer)
 
 
 def _count(tensor: onnx.TensorProto) -> int:
@@ -240,7 +266,7 @@ def _count(tensor: onnx.TensorProto) -> int:
     return product
 
 
-def _image_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
+def image_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
     """The one input that is no weight.
 
     Raises:
@@ -252,7 +278,7 @@ def _image_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
         raise DataError(_("The model takes more than one input: one image is given."))
     image = inputs[0]
     kind = image.type.tensor_type.elem_type
-    if len(_shape(image)) != 4 or kind not in _IMAGES:
+    if len(shape_of(image)) != 4 or kind not in _IMAGES:
         raise DataError(
             _("The model does not take images: (batch, height, width, channels).")
         )
@@ -268,7 +294,8 @@ def _class_output(model: onnx.ModelProto) -> onnx.ValueInfoProto:
     fitting = [
         value
         for value in model.graph.output
-        if value.type.tensor_type.elem_type in _FLOATS and len(_shape(value)) in (0, 2)
+        if value.type.tensor_type.elem_type in _FLOATS
+        and len(shape_of(value)) in (0, 2)
     ]
     if len(fitting) == 1:
         return fitting[0]
@@ -283,7 +310,7 @@ def _class_output(model: onnx.ModelProto) -> onnx.ValueInfoProto:
     return named[0]
 
 
-def _shape(value: onnx.ValueInfoProto) -> list[int]:
+def shape_of(value: onnx.ValueInfoProto) -> list[int]:
     """Sides of a tensor, 0 where one is open."""
     return [
         int(side.dim_value) if side.HasField("dim_value") else 0

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,40 @@ _SECONDS_BETWEEN_MARKS = 2.0
 log = logging.getLogger("medmodel.networks.features")
 
 
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """A frozen network whose features are learned from.
+
+    Args:
+        name: Of its table of features: other weights, another name.
+        count: Numbers for each image.
+        batch: Images that it takes at once.
+        compute: uint8 (batch, height, width, channels) -> float16 (batch, count).
+    """
+
+    name: str
+    count: int
+    batch: int
+    compute: Callable[[np.ndarray], np.ndarray]
+
+
+def instant_network(preprocessing: Preprocessing) -> FeatureNetwork:
+    """The network of `models.frozen_backbone`."""
+    size = _batch_size()
+
+    def compute(pixels: np.ndarray) -> np.ndarray:
+        answer = _compiled(preprocessing, size)(tf.constant(pixels))
+        return np.asarray(answer.numpy())
+
+    return FeatureNetwork(f"{NAME}_{VERSION}", FEATURES, size, compute)
+
+
 def extract(
     prepared: Prepared,
     preprocessing: Preprocessing,
     on_batch: OnBatch | None = None,
     job: Job = UNATTENDED,
+    network: FeatureNetwork | None = None,
 ) -> np.ndarray:
     """The features of every prepared image; a killed extraction goes on where it was.
 
@@ -48,6 +78,7 @@ def extract(
         on_batch: Called with row numbers (b,) and their features (b, d) for every row
             exactly once, cached or newly computed.
         job: Told ("features", done, total) after every batch.
+        network: Whose features; by default that of the recipe "Instant".
 
     Returns:
         Read-only memory map, float16 (n, d), in the order of the prepared rows.
@@ -56,12 +87,13 @@ def extract(
         Cancelled: By the job; what was computed is kept.
         OSError: The disk is full or fails.
     """
-    store = _Store(prepared.folder, len(prepared.pixels))
+    network = network or instant_network(preprocessing)
+    store = _Store(prepared.folder, len(prepared.pixels), network)
     lock = _wait_for_lock(store, job)
     try:
         done = store.trusted  # this much need not be computed
         job.progress("features", done, store.count)
-        for rows, features in _batches(store, prepared.pixels, preprocessing):
+        for rows, features in _batches(store, prepared.pixels, network):
             if on_batch:
                 on_batch(rows, features)
             done = max(done, store.done)
@@ -75,12 +107,13 @@ def extract(
 
 
 def cached(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
-    """The features that are there already, without computing any.
+    """The features of "Instant" that are there already, without computing any.
 
     Returns:
         Read-only float16 (n, d), and the rows of it that hold features, ascending.
     """
-    store = _Store(prepared.folder, len(prepared.pixels))
+    network = FeatureNetwork(f"{NAME}_{VERSION}", FEATURES, 1, np.asarray)
+    store = _Store(prepared.folder, len(prepared.pixels), network)
     rows = np.sort(store.order[: store.trusted])
     path = store.path if store.path.exists() else store.partial
     if not len(rows) or not path.exists():
@@ -106,9 +139,9 @@ def _batch_size() -> int:
 
 
 def _batches(
-    store: _Store, pixels: np.ndarray, preprocessing: Preprocessing
+    store: _Store, pixels: np.ndarray, network: FeatureNetwork
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    size = _batch_size()
+    size = network.batch
     table = store.open()
     trusted = store.trusted
     for start in range(0, trusted, 1024):
@@ -117,14 +150,13 @@ def _batches(
         yield rows, table[rows]
     if trusted == store.count:
         return
-    compute = _compiled(preprocessing, size)
     marked = time.monotonic()
     for start in range(trusted, store.count, size):
         # Sorted, the rows of a batch are read in the order of the disk.
         rows = np.sort(store.order[start : start + size])
-        batch = np.zeros((size, *preprocessing.shape), np.uint8)
+        batch = np.zeros((size, *pixels.shape[1:]), np.uint8)
         batch[: len(rows)] = pixels[rows]
-        table[rows] = compute(tf.constant(batch)).numpy()[: len(rows)]
+        table[rows] = network.compute(batch)[: len(rows)]
         store.done = start + len(rows)
         if time.monotonic() - marked > _SECONDS_BETWEEN_MARKS:
             store.mark()
@@ -153,14 +185,14 @@ def _compiled(
 class _Store:
     """The files of one extraction: the table, and how much of it is to be trusted."""
 
-    def __init__(self, folder: Path, count: int) -> None:
-        self.path = folder / f"features_{NAME}_{VERSION}.npy"
+    def __init__(self, folder: Path, count: int, network: FeatureNetwork) -> None:
+        self.path = folder / f"features_{network.name}.npy"
         self.facts = self.path.with_suffix(".json")
-        self.partial = folder / f".features_{NAME}_{VERSION}.npy"
-        self.marker = folder / f".features_{NAME}_{VERSION}.json"
+        self.partial = folder / f".features_{network.name}.npy"
+        self.marker = folder / f".features_{network.name}.json"
         self.lock = Lock(folder / "features.lock")
         self.count = count
-        self.shape = (count, FEATURES)
+        self.shape = (count, network.count)
         self.order = np.random.default_rng(0).permutation(count)
         self.done = 0
         self._table: np.memmap | None = None

@@ -13,7 +13,18 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from medmodel.core.errors import DECODER_ERRORS
+
 THREADS = 4
+
+
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """What is raised of a model that ONNX Runtime cannot open, or not compute."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    kinds = [kind for kind in vars(state).values() if isinstance(kind, type)]
+    own = [kind for kind in kinds if issubclass(kind, Exception)]
+    return (*DECODER_ERRORS, *own)
 
 
 @keras.saving.register_keras_serializable(package="medmodel")

@@ -159,6 +159,49 @@ def training_batches(
     return batches.prefetch(2)
 
 
+def mix_up(
+    batches: tf.data.Dataset, alpha: float, seed: int, first_step: int = 0
+) -> tf.data.Dataset:
+    """Batches of blends of two images each, with the same blend of their labels.
+
+    Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization", ICLR. The partner is
+    another image of the batch, or the image itself; how much it counts is drawn for
+    each image from Beta(alpha, alpha). What is drawn depends on seed and step alone.
+
+    Args:
+        batches: From `training_batches`, of `Samples`.
+        alpha: Above 0; the larger, the more equal the shares.
+        seed: Of partners and shares.
+        first_step: Number of the first batch since training began.
+
+    Returns:
+        Batches of the same shapes. Each label counts with its own image's weight: the
+        loss is that of both images, each weighted by its share.
+    """
+
+    def mixed(number: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
+        images, labels, weights = batch
+        stream = tf.stack([tf.constant(seed, tf.int64), number])
+        stream = tf.random.experimental.stateless_fold_in(stream, 1)
+        count = tf.shape(weights)[0]
+        partner = tf.argsort(tf.random.stateless_uniform((count,), stream))
+        gammas = tf.random.stateless_gamma(
+            tf.stack([2, count]), stream, tf.constant(alpha, tf.float32)
+        )
+        share = tf.math.divide_no_nan(gammas[0], gammas[0] + gammas[1])
+        x = tf.cast(images, tf.float32)
+        lam = share[:, None, None, None]
+        x = lam * x + (1.0 - lam) * tf.gather(x, partner)
+        own, other = share * weights, (1.0 - share) * tf.gather(weights, partner)
+        both = own[:, None] * labels + other[:, None] * tf.gather(labels, partner)
+        blended = tf.math.divide_no_nan(both, (own + other)[:, None])
+        return tf.cast(tf.round(x), tf.uint8), blended, own + other
+
+    numbers = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
+    paired = tf.data.Dataset.zip((numbers, batches))
+    return paired.map(mixed, num_parallel_calls=2).prefetch(2)
+
+
 def balanced_order(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Positions of an epoch in which every class comes as often, up to one.
 

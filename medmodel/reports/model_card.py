@@ -12,12 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from medmodel.core.config import (
-    IMPORTED,
-    MODEL_NAMES,
-    RECIPES,
-    SEGMENTATION_MODELS,
-)
+from medmodel.core.config import IMPORTED, RECIPES, model_title
 from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import load_index
@@ -40,9 +35,6 @@ _SETTINGS = (
     *(N_("axial"), N_("coronal"), N_("sagittal")),
 )
 """Values of settings, which are said as they are written; here for the catalogue."""
-
-
-NETWORKS = MODEL_NAMES | SEGMENTATION_MODELS
 
 
 class GuidelineItem(NamedTuple):
@@ -324,7 +316,7 @@ def network_text(run: Run) -> str:
         recipe = _(RECIPES[recipe].title)
     return _(
         "{network}; recipe {recipe}",
-        network=_(NETWORKS.get(config.model, config.model)),
+        network=model_title(config.model),
         recipe=recipe,
     )
 

@@ -35,7 +35,7 @@ from medmodel.core.storage import (
     write_json,
 )
 from medmodel.language import N_, SOURCE, _, speaking
-from medmodel.runs.run import BATCHES, RUNS, Run, RunStore
+from medmodel.runs.run import BATCHES, RATE_TESTS, RUNS, Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 
 STOP_SECONDS = 20.0
@@ -178,7 +178,8 @@ def delete(run: Run, store: RunStore) -> None:
 def waiting(store: RunStore) -> Iterator[tuple[Run, Status]]:
     """The queue in its order; runs with damaged files are left out."""
     order = queue_order(store)
-    stores = [RunStore(store.root, place) for place in (RUNS, BATCHES)]
+    places = (RUNS, BATCHES, RATE_TESTS)
+    stores = [RunStore(store.root, place) for place in places]
     listed = [run for each in stores for run in each.list()]
     listed.sort(key=lambda run: (order.get(run.id, len(order)), run.id))
     for run in listed:

@@ -52,7 +52,7 @@ LARGEST_SIDE = 4096
 """Height and width of a model's input at most, in pixels."""
 UNFINISHED_SECONDS = 3600.0
 """After which nobody is making a hidden run's folder any more."""
-RUNS, BATCHES = "runs", "batches"
+RUNS, BATCHES, RATE_TESTS = "runs", "batches", "rate_tests"
 """Folders of the workspace with what the queue works on."""
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
@@ -396,7 +396,7 @@ class RunStore:
 
     Args:
         root: The workspace; default as in `workspace_root`.
-        place: Folder in it, `RUNS` or `BATCHES`.
+        place: Folder in it: `RUNS`, `BATCHES` or `RATE_TESTS`.
     """
 
     def __init__(self, root: Path | None = None, place: str = RUNS) -> None:

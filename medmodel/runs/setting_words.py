@@ -7,10 +7,9 @@ from typing import Any
 
 from medmodel.core.config import (
     IMPORTED,
-    MODEL_NAMES,
     RECIPES,
-    SEGMENTATION_MODELS,
     SETTING_TITLES,
+    model_title,
 )
 from medmodel.language import N_, _
 
@@ -39,6 +38,10 @@ _WORDS = {
     ("schedule", "constant"): N_("Constant"),
     ("schedule", "exponential"): N_("Falls exponentially"),
     ("optimizer", "adamw"): "AdamW",
+    ("test_time_flips", "none"): N_("Off"),
+    ("test_time_flips", "horizontal"): N_("Averaged over the horizontal flip"),
+    ("test_time_flips", "vertical"): N_("Averaged over the vertical flip"),
+    ("test_time_flips", "both"): N_("Averaged over both flips"),
     ("optimizer", "sgd"): "SGD",
     ("patient_pattern", ""): N_("None: patients are not known"),
 }
@@ -64,7 +67,7 @@ def setting_text(name: str, value: Any) -> str:
     if name == "recipe" and value in RECIPES:
         return _(RECIPES[value].title)
     if name == "model":
-        return _((MODEL_NAMES | SEGMENTATION_MODELS).get(value, str(value)))
+        return model_title(str(value))
     if name == "weights":
         return Path(value).name
     if name == "size":

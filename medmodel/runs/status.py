@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 
+from medmodel.core.config import Flips
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.language import N_
 
@@ -134,6 +135,7 @@ class ModelFacts:
             background's 0 first; empty for a classification.
         threshold: Which of two classes is predicted, chosen on validation images;
             None where the highest score decides, as in runs of earlier versions.
+        flips: Over which mirror images its predictions are averaged.
     """
 
     class_names: list[str]
@@ -142,6 +144,7 @@ class ModelFacts:
     parameters: int
     mask_values: list[int] = field(default_factory=list)
     threshold: DecisionThreshold | None = None
+    flips: Flips = "none"
 
 
 @dataclass(frozen=True)

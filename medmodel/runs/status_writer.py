@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -101,6 +101,9 @@ class StatusWriter:
 
     Args:
         run: The run; its lock must be held by this process.
+
+    Attributes:
+        on_epoch: Called with every finished epoch, as `epoch` is.
     """
 
     def __init__(self, run: Run) -> None:
@@ -114,6 +117,7 @@ class StatusWriter:
         self._looked = time.monotonic()
         self._phase_started = time.monotonic()
         self._plan: TimeLeft | None = None
+        self.on_epoch: list[Callable[[Mapping[str, Any]], None]] = []
         self._progress_message = self._status.message
         self._state_lock = threading.Lock()
         self._file_lock = threading.Lock()
@@ -223,6 +227,8 @@ class StatusWriter:
         self._flush_steps()
         tables.append_epoch(self.run, values)
         self.update(epoch=int(values["epoch"]))
+        for told in self.on_epoch:
+            told(values)
 
     @property
     def stop_requested(self) -> bool:

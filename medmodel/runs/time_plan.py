@@ -47,7 +47,7 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     held_out = round(images * (config.val_fraction + config.test_fraction))
     training = max(images - held_out, 1)
     parts = [Part("checking", images, _CHECK, "checking")]
-    if config.training == "frozen" and not config.size:
+    if config.training == "frozen" and not config.size and not config.encoder:
         tried = _PILOT_COST * min(images, _PILOT_IMAGES)
         parts.append(Part("pilot", tried, _PILOT_UNIT, f"trying-{config.model}"))
     parts.append(Part("preparing", images, _PREPARE, f"preparing-{side}"))
@@ -97,10 +97,10 @@ def _reference_parts(config: TrainConfig, images: int, training: int) -> list[Pa
     # One fit of all images before the cross-fit, and one after it.
     fits = reference_folds(fitted) + 2
     fit = Part("reference", fits, _FOLD * fitted, f"fit-of-{fitted}")
-    if config.training == "frozen":
+    if config.training == "frozen" and not config.encoder:
         return [fit]
     judged = min(round(images * config.val_fraction), _JUDGED)
-    key = f"reference-{min(config.size, 128)}"
+    key = f"reference-{min(config.size or 128, 128)}"
     return [
         Part("evaluating", fitted, _FEATURES, key, _FIRST_ANSWER),
         Part("evaluating", judged, _FEATURES, f"judged-{min(config.size, 128)}"),

@@ -10,6 +10,7 @@ process died that received it, when the next one looks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 import time
@@ -33,6 +34,8 @@ KEPT = 3600.0
 """Seconds after which an upload that nobody touches is removed."""
 MOST_TICKETS = 200
 _PIECE = 2**20
+_DRAINED = 2**26
+"""Bytes of a refused file that are taken for its answer to be read."""
 _GONE = N_(
     "This upload is not open any more: reload the page and choose the files again."
 )
@@ -166,6 +169,7 @@ async def _put(request: Request) -> Response:
         ticket = request.path_params["ticket"]
         await receive(ticket, unquote(file_name), request.stream())
     except DataError as error:
+        await _drain(request)
         return JSONResponse({"error": str(error)}, 413)
     except OSError as error:
         message = _("It cannot be kept here: {reason}.", reason=os_reason(error))
@@ -173,6 +177,20 @@ async def _put(request: Request) -> Response:
     except ClientDisconnect:
         return Response(status_code=499)
     return JSONResponse({"ok": True})
+
+
+async def _drain(request: Request) -> None:
+    """Takes what is still on its way, and forgets it.
+
+    Who is still sending when the connection ends, be it a browser or a proxy, never
+    reads the answer that says why.
+    """
+    size = 0
+    with contextlib.suppress(ClientDisconnect, RuntimeError):
+        async for piece in request.stream():
+            size += len(piece)
+            if size > _DRAINED:
+                return
 
 
 async def _gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

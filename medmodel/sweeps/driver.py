@@ -24,7 +24,12 @@ from medmodel.language import SOURCE, speaking
 from medmodel.runs import queue, run_table
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.sweeps.search_space import FEWEST_TO_PRUNE, SweepConfig, trial_config
+from medmodel.sweeps.search_space import (
+    FEWEST_TO_PRUNE,
+    NUMBERS,
+    SweepConfig,
+    trial_config,
+)
 from medmodel.sweeps.sweep import Sweep, Trial, Trials
 
 if TYPE_CHECKING:
@@ -231,7 +236,7 @@ def _values(proposed: optuna.Trial, config: SweepConfig) -> dict[str, Any]:
     for name, dimension in config.space.items():
         if not dimension.is_range:
             values[name] = proposed.suggest_categorical(name, list(dimension.choices))
-        elif name == "learning_rate":
+        elif NUMBERS[name] is float:
             values[name] = proposed.suggest_float(
                 name, dimension.low, dimension.high, log=dimension.log
             )

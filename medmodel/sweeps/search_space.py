@@ -39,12 +39,16 @@ PARAMETERS: dict[str, str] = {
     "learning_rate": N_("Learning rate"),
     "batch_size": N_("Batch size"),
     "augmentation": N_("Augmentation"),
+    "mixup": N_("Mixup"),
+    "ema": N_("Weight averaging (EMA)"),
 }
 """Settings that a sweep may vary -> what they are called."""
-_NUMBERS: dict[str, Callable[[Any], Any]] = {
+NUMBERS: dict[str, Callable[[Any], Any]] = {
     "size": int,
     "learning_rate": float,
     "batch_size": int,
+    "mixup": float,
+    "ema": float,
 }
 _SHARED = (
     *("dataset", "seed", "device", "val_fraction", "test_fraction"),
@@ -138,7 +142,7 @@ def _check_dimension(name: str, dimension: Dimension) -> None:
         raise ConfigError("space", _("A sweep does not vary {name!r}.", name=name))
     title = _(PARAMETERS[name])
     if dimension.is_range:
-        if name not in _NUMBERS or not dimension.low < dimension.high:
+        if name not in NUMBERS or not dimension.low < dimension.high:
             raise ConfigError(
                 name,
                 _(
@@ -201,9 +205,7 @@ def trial_config(sweep: SweepConfig, values: Mapping[str, Any]) -> TrainConfig:
             **{**chosen.settings, **same, "recipe": str(values["recipe"])}
         )
     changes: dict[str, Any] = {
-        name: _NUMBERS[name](value)
-        for name, value in values.items()
-        if name in _NUMBERS
+        name: NUMBERS[name](value) for name, value in values.items() if name in NUMBERS
     }
     if "model" in values:
         changes["model"] = str(values["model"])

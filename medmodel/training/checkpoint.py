@@ -11,6 +11,8 @@ import keras
 from medmodel.core.errors import DECODER_ERRORS
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_if_whole, renaming, set_aside
+from medmodel.inference.class_activation import explainable_layers
+from medmodel.networks.encoder_layer import encoder_parameters
 from medmodel.networks.models import heatmap_layers
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
@@ -61,12 +63,19 @@ def write_facts(
         class_names=classes,
         preprocessing=preprocessing,
         # A segmentation says by itself where it saw what.
-        heatmap_layers=[] if mask_values else heatmap_layers(model),
-        parameters=int(model.count_params()),
+        heatmap_layers=[] if mask_values else _layers_of_maps(run, model),
+        parameters=int(model.count_params()) + encoder_parameters(model),
         mask_values=list(mask_values),
+        flips=run.config.test_time_flips,
     )
     if read_if_whole(run.folder / "model.json", ModelFacts) != facts:
         run.write_model_facts(facts)
+
+
+def _layers_of_maps(run: Run, model: keras.Model) -> list[str]:
+    if run.config.encoder:
+        return explainable_layers(model)
+    return heatmap_layers(model)
 
 
 def restore_facts(

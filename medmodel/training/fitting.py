@@ -17,12 +17,18 @@ from medmodel.networks.dice import DiceCrossEntropy, mean_dice
 from medmodel.networks.models import build_model, freeze_for_fine_tuning
 from medmodel.networks.pipeline import (
     evaluation_batches,
+    mix_up,
     steps_per_epoch,
     training_batches,
 )
 from medmodel.networks.unet import build_unet
 from medmodel.training.backup import Backup, remove_backup, restore
-from medmodel.training.callbacks import Best, BestCheckpoint, StatusCallback
+from medmodel.training.callbacks import (
+    AveragedWeights,
+    Best,
+    BestCheckpoint,
+    StatusCallback,
+)
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
 from medmodel.training.softmax_head import HeadTrainer
@@ -74,7 +80,7 @@ def fit(context: TrainingContext, strategy: tf.distribute.Strategy) -> None:
     steps = steps_per_epoch(context.samples("train"), config.batch_size)
     with strategy.scope():
         model = build(context)
-        loss, metric = _objective(context)
+        loss, metric = objective(context)
         if config.training == "fine_tune" and context.masks is None:
             freeze_for_fine_tuning(model)
         model.compile(
@@ -115,17 +121,10 @@ def _descend(
     status = StatusCallback(reporter, before, planned, config.metric)
     reporter.progress("training", 0, 0)
     reporter.update(steps=planned)
+    averages = [AveragedWeights()] if config.ema else []
     try:
         model.fit(
-            training_batches(
-                training,
-                config.batch_size,
-                config.seed,
-                config.augmentation,
-                finished,
-                config.balanced_sampling,
-                config.label_smoothing,
-            ),
+            _batches(context, finished),
             steps_per_epoch=steps,
             epochs=config.epochs,
             initial_epoch=finished,
@@ -137,6 +136,8 @@ def _descend(
                 best,
                 status,
                 *([WatchImages(context, finished)] if context.masks is None else []),
+                *averages,
+                # After the averages: it goes on with the weights that are trained.
                 Backup(run, status, best),
             ],
             shuffle=False,
@@ -145,8 +146,28 @@ def _descend(
     except Cancelled:
         # Stopped before an epoch was validated: these few steps are all there is.
         if not run.model_path.exists() and status.step > before:
+            for average in averages:
+                average.on_test_begin()
             best.keep_unvalidated(model)
         raise
+
+
+def _batches(context: TrainingContext, finished: int) -> tf.data.Dataset:
+    """What is trained on, from epoch `finished` on, counted from 0."""
+    config, training = context.config, context.samples("train")
+    batches = training_batches(
+        training,
+        config.batch_size,
+        config.seed,
+        config.augmentation,
+        finished,
+        config.balanced_sampling,
+        config.label_smoothing,
+    )
+    if not config.mixup:
+        return batches
+    first_step = finished * steps_per_epoch(training, config.batch_size)
+    return mix_up(batches, config.mixup, config.seed, first_step)
 
 
 def _saver(context: TrainingContext) -> Callable[[keras.Model], None]:
@@ -162,7 +183,7 @@ def _saver(context: TrainingContext) -> Callable[[keras.Model], None]:
     return save
 
 
-def _objective(
+def objective(
     context: TrainingContext,
 ) -> tuple[keras.losses.Loss, keras.metrics.Metric | str]:
     """Loss, and what is followed beside it."""
@@ -173,9 +194,13 @@ def _objective(
 
 
 def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    """With its learning rate, and its gradients clipped if that is asked for."""
-    clip = {"global_clipnorm": config.clip_norm} if config.clip_norm else {}
-    return OPTIMIZERS[config.optimizer](learning_rates(config, steps), **clip)
+    """With its learning rate; clips gradients and averages weights if asked to."""
+    asked: dict[str, Any] = {}
+    if config.clip_norm:
+        asked["global_clipnorm"] = config.clip_norm
+    if config.ema:
+        asked |= {"use_ema": True, "ema_momentum": config.ema}
+    return OPTIMIZERS[config.optimizer](learning_rates(config, steps), **asked)
 
 
 def learning_rates(
@@ -227,9 +252,34 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "warm": self.warm, "factor": self.factor}
 
 
+def start_network(context: TrainingContext) -> keras.Model:
+    """The network as gradient descent begins with it.
+
+    Raises:
+        Cancelled: Somebody asked to stop.
+    """
+    model = build(context)
+    if context.config.training == "fine_tune" and context.masks is None:
+        freeze_for_fine_tuning(model)
+        solve_head(context, model)
+    return model
+
+
 def _start_head(
     context: TrainingContext, model: keras.Model, best: BestCheckpoint
 ) -> None:
+    """Solves the last layer, and keeps the network if no epoch is better.
+
+    Raises:
+        Cancelled: Somebody asked to stop.
+    """
+    solve_head(context, model)
+    batches = evaluation_batches(context.samples("val"), context.config.batch_size)
+    metrics = model.evaluate(batches, verbose=0, return_dict=True)
+    best.offer(model, 0, float(metrics["loss"]))
+
+
+def solve_head(context: TrainingContext, model: keras.Model) -> None:
     """Solves the last layer on what the pretrained network gives it.
 
     A random last layer would send large, senseless gradients through all others.
@@ -253,6 +303,3 @@ def _start_head(
     reporter.update(step=trainer.step)
     head, _ = trainer.solve(HEAD_PASSES)
     dense.set_weights(list(head.dense_weights))
-    batches = evaluation_batches(context.samples("val"), size)
-    metrics = model.evaluate(batches, verbose=0, return_dict=True)
-    best.offer(model, 0, float(metrics["loss"]))

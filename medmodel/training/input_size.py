@@ -22,6 +22,7 @@ from medmodel.core.storage import read_if_whole, write_json
 from medmodel.data.datasets import Index
 from medmodel.data.prepared import prepare
 from medmodel.language import _
+from medmodel.model_import.encoder_note import noted_encoder
 from medmodel.networks.features import extract
 from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
@@ -69,9 +70,15 @@ def choose_size(
 
     Raises:
         Cancelled: Somebody asked to stop.
+        WeightsError: The encoder is missing or another one than at first.
         DataError: No image of the pilot can be read.
         OSError: The disk is full or fails.
     """
+    encoder = noted_encoder(run)
+    if encoder is not None:
+        return InputSizeChoice(
+            encoder.size, _("{side} px: what the encoder takes.", side=encoder.size)
+        )
     size = run.config.size
     if size:
         return InputSizeChoice(size, _("{side} px: chosen in the settings.", side=size))

@@ -1,5 +1,7 @@
 """Recipe "Instant": a softmax head on the features of a frozen network.
 
+That network is EfficientNet-Lite0, or an encoder of the weights folder.
+
 While features are still being computed the head already learns from those that are
 there; that is the first epoch. Each later epoch is one pass over all features.
 """
@@ -9,8 +11,8 @@ from __future__ import annotations
 import contextlib
 
 from medmodel.core.errors import Cancelled
+from medmodel.inference.encoder_network import frozen_model, frozen_network
 from medmodel.networks.features import extract
-from medmodel.networks.models import instant_model
 from medmodel.runs.watched import append_scores
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
@@ -28,7 +30,8 @@ def train_instant(context: TrainingContext) -> None:
     if context.run.refit:
         refit_instant(context)
         return
-    trainer = HeadTrainer(context)
+    network = frozen_network(context.run, context.preprocessing)
+    trainer = HeadTrainer(context, network.count)
     # Features that were there before a stop may already make a model.
     with contextlib.suppress(Cancelled):
         extract(
@@ -36,6 +39,7 @@ def train_instant(context: TrainingContext) -> None:
             context.preprocessing,
             on_batch=trainer.add_features,
             job=context.reporter.job,
+            network=network,
         )
     rows = begin_watching(context, 0)
 
@@ -46,7 +50,8 @@ def train_instant(context: TrainingContext) -> None:
     head = trainer.train_epochs(context.config.epochs, watch)
     if head is not None:
         write_training_scores(context, trainer, head)
-        model = instant_model(context.preprocessing, *head.dense_weights)
+        weights = head.dense_weights
+        model = frozen_model(context.run, context.preprocessing, *weights)
         save_model(context.run, model, context.classes, context.preprocessing)
         if not context.reporter.stop_requested:
             mark_trained(context.run)

@@ -42,7 +42,7 @@ def write_reference(context: TrainingContext) -> None:
         DataError: The data set is gone.
     """
     random = np.random.default_rng(0)
-    frozen = context.config.training == "frozen"
+    frozen = context.config.training == "frozen" and not context.config.encoder
     table, training, validation = None, context.rows("train"), context.rows("val")
     if frozen:
         table, training, validation = _cached_features(context)

@@ -12,8 +12,8 @@ import numpy as np
 from medmodel.core.storage import write_rows
 from medmodel.evaluation.review.refit import write_validation
 from medmodel.evaluation.review.review_order import TRAINING_SCORES
+from medmodel.inference.encoder_network import frozen_model, frozen_network
 from medmodel.networks.features import extract
-from medmodel.networks.models import instant_model
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import score_columns
 from medmodel.training.checkpoint import mark_trained, save_model
@@ -38,7 +38,10 @@ def refit_instant(context: TrainingContext) -> None:
     source = RunStore(run.folder.parent.parent).get(run.refit.run)
     kernel, bias = last_layer(source)
     features = extract(
-        context.prepared, context.preprocessing, job=context.reporter.job
+        context.prepared,
+        context.preprocessing,
+        job=context.reporter.job,
+        network=frozen_network(run, context.preprocessing),
     )
     trainer, head = refit_head(context, features, kernel, bias)
     if head is None:
@@ -49,7 +52,7 @@ def refit_instant(context: TrainingContext) -> None:
     table = context.prepared.table.loc[rows]
     write_validation(run, table, context.classes, before, after)
     write_training_scores(context, trainer, head)
-    model = instant_model(context.preprocessing, *head.dense_weights)
+    model = frozen_model(run, context.preprocessing, *head.dense_weights)
     save_model(run, model, context.classes, context.preprocessing)
     if not context.reporter.stop_requested:
         mark_trained(run)

@@ -42,6 +42,7 @@ from medmodel.training.checkpoint import (
 )
 from medmodel.training.context import TrainingContext
 from medmodel.training.environment import size_of_earlier_attempt, write_environment
+from medmodel.training.event_file import EventFile
 from medmodel.training.fitting import build, fit
 from medmodel.training.input_size import InputSizeChoice, choose_size
 from medmodel.training.instant import train_instant
@@ -80,6 +81,9 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
     keras.utils.set_random_seed(config.seed)
     reporter.update(epochs=config.epochs)
     policy = keras.config.dtype_policy()
+    events = EventFile(run)
+    if config.tensorboard:
+        reporter.on_epoch.append(events.write)
     try:
         set_damaged_model_aside(run)
         tables.set_damaged_checksums_aside(run)
@@ -96,6 +100,9 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
         return RunStatus.STOPPED
     finally:
         keras.config.set_dtype_policy(policy)
+        events.close()
+    if events.problem:
+        reporter.update(message=f"{reporter.remark} {events.problem}".strip())
     return RunStatus.STOPPED if stopped else RunStatus.DONE
 
 

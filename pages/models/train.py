@@ -44,6 +44,8 @@ from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.augmentation_preview import show_augmentation
 from pages._shared.training.dataset_facts import show_expected_time, show_facts
+from pages._shared.training.encoder_choice import pick_encoder
+from pages._shared.training.rate_finder import show_rate_finder
 from pages._shared.training.train_form import (
     Previews,
     attention,
@@ -432,11 +434,14 @@ def main() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         recipe = pick_recipe(folder, like)
-    start = starting_point(folder, recipe, like)
+        start = starting_point(folder, recipe, like)
+        if recipe == RECOMMENDED:
+            start = pick_encoder(start)
     with right:
         press, facts = st.container(), st.container()
-    key = f"{recipe}-{folder}-{st.query_params.get('like', '')}"
-    with st.expander(_("More settings"), icon=":material/tune:"):
+    key = f"{recipe}-{folder}-{st.query_params.get('like', '')}-{start.encoder}"
+    more = st.expander(_("More settings"), icon=":material/tune:")
+    with more:
         previews = Previews(
             patients=lambda pattern: preview_patients(folder, pattern),
             augmentation=lambda config: show_augmentation(folder, config),
@@ -445,6 +450,9 @@ def main() -> None:
     config = form.config()
     unfit = unsuitable(folder, config)
     problem = unfit or attention(config)
+    if not problem:
+        with more:
+            show_rate_finder(config, key)
     with press:
         pressed = primary_button(
             _("Train")

@@ -23,11 +23,13 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_only_what_was_asked_for_varies() -> None:
-    assert _space((), None, None, None, ()) == {}
-    space = _space(("resnet",), "96,128", None, "8:64", ("none", "light"))
+    assert _space((), {"size": None, "mixup": ""}, ()) == {}
+    numbers = {"size": "96,128", "batch_size": "8:64", "mixup": "0,0.2"}
+    space = _space(("resnet",), numbers, ("none", "light"))
     assert space == {
         "model": Dimension(("resnet",)),
         "size": Dimension((96, 128)),
         "batch_size": Dimension((), 8, 64, False),
+        "mixup": Dimension((0.0, 0.2)),
         "augmentation": Dimension(("none", "light")),
     }

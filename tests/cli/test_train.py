@@ -21,6 +21,7 @@ from medmodel.runs.run import Run, RunStore
 from tests import stub_worker
 from tests.cli.conftest import Invoke
 from tests.conftest import release_shell
+from tests.encoder_files import write_encoder
 from tests.finished_run import create_ended
 
 
@@ -88,6 +89,24 @@ def test_options_change_settings(class_folders: Path, invoke: Invoke) -> None:
     assert config.class_weights is False and config.model == start.model
     assert config.augmentation.rotation == 12 and config.augmentation.flip_horizontal
     assert config.augmentation.shift == start.augmentation.shift > 0
+
+
+@pytest.mark.usefixtures("unattended")
+def test_an_encoder_of_the_weights_folder(
+    class_folders: Path,
+    tmp_path: Path,
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MEDMODEL_WEIGHTS", str(tmp_path / "weights"))
+    refused = invoke("train", "easy", "--model", "encoder:own", status=1)
+    assert "own.json of an encoder is not in" in refused.stderr
+    write_encoder(tmp_path / "weights", "own", resize="stretch")
+    invoke("train", "easy", "--model", "encoder:own", "--colour", "grey")
+    config = only_run().config
+    assert (config.model, config.size) == ("encoder:own", 0)
+    assert (config.fit, config.colour) == ("stretch", "grey")
+    invoke("train", "easy", "--model", "sorcery", status=2)
 
 
 @pytest.mark.usefixtures("unattended")

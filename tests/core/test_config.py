@@ -161,7 +161,13 @@ def test_workspace_and_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     "changes",
-    [{"label_smoothing": 0.1}, {"clip_norm": 1.0}, {"balanced_sampling": True}],
+    [
+        {"label_smoothing": 0.1},
+        {"clip_norm": 1.0},
+        {"balanced_sampling": True},
+        {"mixup": 0.2},
+        {"ema": 0.99},
+    ],
 )
 def test_options_of_descent_are_refused_for_the_last_layer_alone(
     changes: dict[str, Any],
@@ -171,10 +177,21 @@ def test_options_of_descent_are_refused_for_the_last_layer_alone(
     assert not TrainConfig("/data").problems()
 
 
-def test_a_segmentation_may_clip_and_nothing_else() -> None:
+def test_a_segmentation_may_clip_and_average_and_nothing_else() -> None:
     def problems(**changes: Any) -> set[str]:
         return set(config_for("segmentation", "/data", **changes).problems())
 
-    assert not problems(clip_norm=1.0)
+    assert not problems(clip_norm=1.0, ema=0.99)
     assert problems(label_smoothing=0.1) == {"label_smoothing"}
     assert problems(balanced_sampling=True) == {"balanced_sampling"}
+    assert problems(mixup=0.2) == {"mixup"}
+    assert problems(test_time_flips="both") == {"test_time_flips"}
+
+
+@pytest.mark.parametrize("name, most", [("mixup", 1.0), ("ema", 0.9999)])
+def test_limits_of_mixup_and_ema(name: str, most: float) -> None:
+    def problems(value: float) -> set[str]:
+        return set(config_for("compact", "/data", **{name: value}).problems())
+
+    assert not problems(most) and not problems(0.0)
+    assert problems(most + 1e-5) == problems(-0.1) == {name}

@@ -27,6 +27,20 @@ def test_hiding_what_matters_matters() -> None:
     assert map_[22:, 22:].max() < 0.1
 
 
+@pytest.mark.parametrize("patches, asked", [(9, 82), (5, 26)])
+def test_fewer_places_for_models_that_are_slow(patches: int, asked: int) -> None:
+    counts: list[int] = []
+
+    def score(images: np.ndarray) -> np.ndarray:
+        counts.append(len(images))
+        return by_top_left(images)
+
+    image = np.zeros((32, 32, 1), np.uint8)
+    image[4:12, 4:12] = 255
+    map_ = attribution.occlusion(score, image, 1, patches)
+    assert counts == [asked] and map_[8, 8] > 0.6
+
+
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
     return models.build_model("compact_resnet", Preprocessing(32, colour="grey"), 3)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,19 @@ def test_onnx_alone_gives_the_same_probabilities(run: Run, tmp_path: Path) -> No
     assert inside == {k: v for k, v in facts.items() if k != "sample"}
     assert model.opset_import[0].version == 17
     assert str(tmp_path / "data") not in (folder / "medmodel.json").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize("key", ["onnx", "keras"])
+def test_test_time_augmentation_goes_along(run: Run, key: str) -> None:
+    run.write_model_facts(replace(run.model_facts, flips="horizontal"))
+    assert export_model.export_model(run, key, UNATTENDED).faithful
+    images = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 1), np.uint8)
+    path = export_folder(run, key) / FORMATS[key].file
+    expected = prediction.predict(prediction.load(run), images)
+    np.testing.assert_allclose(
+        ask(key, path, images).probabilities, expected, atol=TOLERANCE
+    )
 
 
 @pytest.mark.usefixtures("in_this_process")

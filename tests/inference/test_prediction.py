@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from medmodel.core.config import TrainConfig
+from medmodel.core.config import Flips, TrainConfig
 from medmodel.core.errors import PredictionError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference import prediction
@@ -145,6 +145,28 @@ def test_facts_of_another_model_are_refused(other: dict[str, Any]) -> None:
     run.write_model_facts(replace(run.model_facts, **other))
     with pytest.raises(PredictionError, match="model.json of run tiny is not its mod"):
         prediction.load(run)
+
+
+@pytest.mark.parametrize(
+    "flips, turned",
+    [("horizontal", [(2,)]), ("vertical", [(1,)]), ("both", [(2,), (1,), (1, 2)])],
+)
+def test_predictions_are_averaged_over_flips(
+    images: np.ndarray, flips: Flips, turned: list[tuple[int, ...]]
+) -> None:
+    run = create_run()
+    save_model(run)
+    plain = prediction.load(run)
+    run.write_model_facts(replace(run.model_facts, flips=flips))
+    loaded = prediction.load(run)
+    mirrored = [images, *(np.flip(images, axes) for axes in turned)]
+    mean = np.mean([prediction.predict(plain, each) for each in mirrored], axis=0)
+    np.testing.assert_allclose(prediction.predict(loaded, images), mean, atol=1e-6)
+    scores, features = prediction.predict_with_features(loaded, images)
+    np.testing.assert_allclose(scores, mean, atol=1e-6)
+    of_plain = prediction.predict_with_features(plain, images)[1]
+    np.testing.assert_allclose(features, of_plain, atol=1e-6)
+    assert not np.allclose(prediction.predict(plain, images), mean, atol=1e-6)
 
 
 def test_a_damaged_reference_costs_the_comparison_alone(images: np.ndarray) -> None:

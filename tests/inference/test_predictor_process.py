@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,6 +40,21 @@ def test_answers_of_the_predictor(images: np.ndarray) -> None:
 
     unknown = Message({**facts, "heatmap_for": [3]}, [images[:1]])
     assert "classes 0 to 2" in answer(unknown, cache).facts["error"]
+
+
+def test_a_map_comes_with_the_scores_of_test_time_augmentation(
+    images: np.ndarray,
+) -> None:
+    run = create_run()
+    save_model(run)
+    run.write_model_facts(replace(run.model_facts, flips="both"))
+    cache = ModelCache(limit=1 << 30)
+    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
+    scores, heatmaps = answer(
+        Message({**facts, "heatmap_for": [0, 1]}, [images[:2]]), cache
+    ).arrays
+    np.testing.assert_allclose(scores, predict(load(run), images[:2]), atol=1e-5)
+    assert heatmaps.shape == (2, SIZE, SIZE)
 
 
 def test_an_error_in_our_code_fails_only_its_request(

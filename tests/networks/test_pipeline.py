@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from medmodel.core.config import Augmentation
 from medmodel.core.preprocessing import Preprocessing
@@ -14,6 +15,7 @@ from medmodel.networks.pipeline import (
     balanced_order,
     balanced_weights,
     evaluation_batches,
+    mix_up,
     steps_per_epoch,
     training_batches,
 )
@@ -75,6 +77,39 @@ def test_smoothed_labels_add_up_to_one(samples: Samples) -> None:
         0.1
     )
     assert labels.sum(axis=1) == pytest.approx(1)
+
+
+def mixed(first: int = 0, count: int = 6) -> list[tuple[np.ndarray, ...]]:
+    """Blends of a black image of weight 1 with one of 200 of weight 3."""
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    images[1] = 200
+    batch = (images, np.eye(2, dtype=np.float32), np.array([1, 3], np.float32))
+    batches = tf.data.Dataset.from_tensors(batch).repeat()
+    blends = islice(mix_up(batches, 0.8, seed=5, first_step=first), count)
+    return [tuple(np.asarray(part) for part in blend) for blend in blends]
+
+
+def test_mixup_blends_images_as_their_labels() -> None:
+    for images, labels, weights in mixed():
+        assert images.dtype == np.uint8 and (images == images[:, :1, :1]).all()
+        # How much of the white image is in each: both of its partners tell.
+        white = images[:, 0, 0, 0] / 200
+        black = 1 - white
+        np.testing.assert_allclose(weights, black + 3 * white, atol=0.01)
+        parts = np.stack([black, 3 * white], axis=1) / weights[:, None]
+        np.testing.assert_allclose(labels, parts, atol=0.01)
+
+
+def test_mixup_draws_a_share_for_each_image() -> None:
+    shares = {float(image[0, 0, 0]) for blend in mixed() for image in blend[0]}
+    assert len(shares - {0.0, 200.0}) > 2
+
+
+def test_mixup_depends_on_seed_and_step_alone() -> None:
+    whole, resumed = mixed(), mixed(first=4, count=2)
+    for one, other in zip(whole[4:], resumed, strict=True):
+        for before, after in zip(one, other, strict=True):
+            np.testing.assert_array_equal(before, after)
 
 
 def test_labels_and_weights_belong_to_their_images(samples: Samples) -> None:

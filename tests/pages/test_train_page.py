@@ -5,24 +5,31 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import RECIPES, Augmentation, config_for
 from medmodel.core.samples import Slicing
+from medmodel.core.storage import write_json
 from medmodel.data import curation, datasets, synthetic
 from medmodel.data.curation import Action
 from medmodel.data.synthetic import SAMPLE_NAME, SEGMENTATION_NAME
 from medmodel.quality import indexing, report_store
 from medmodel.runs import queue
+from medmodel.runs.rate_tests.curve import RATES, RateTest
+from medmodel.runs.rate_tests.job import rate_test_store
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
+from pages._shared.training import encoder_choice
 from tests.conftest import draw_class_folders
 from tests.data.segmentation.masked_folder import draw_masked_folder
-from tests.pages.page import field, open_page, press
+from tests.encoder_files import write_encoder
+from tests.pages.page import field, labels, open_page, press, said
 from tests.volumes import draw_volumes
 
 
@@ -176,6 +183,10 @@ def test_every_setting_is_trained_as_it_is_entered(class_folders: Path) -> None:
         "Epochs": ("epochs", 7),
         "Stop early after (epochs)": ("patience", 3),
         "Class weights": ("class_weights", False),
+        "Mixup (alpha)": ("mixup", 0.2),
+        "Weight averaging (EMA decay)": ("ema", 0.99),
+        "Test-time augmentation": ("test_time_flips", "both"),
+        "TensorBoard events": ("tensorboard", True),
         "Optimiser": ("optimizer", "sgd"),
         "Learning rate": ("learning_rate", 0.02),
         "Batch size (images per step)": ("batch_size", 9),
@@ -330,3 +341,80 @@ def test_a_folder_without_classes_is_told(class_folders: Path) -> None:
     app = opened(dataset=str(empty))
     assert any("no two class folders" in m.value for m in app.markdown)
     assert next(b for b in app.button if b.label == "Train").disabled
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEDMODEL_WEIGHTS", str(tmp_path / "weights"))
+    encoder_choice.encoders_of.clear()
+    return tmp_path / "weights"
+
+
+def test_an_encoder_of_the_weights_folder_is_trained_on(
+    class_folders: Path, weights: Path
+) -> None:
+    write_encoder(weights, "own", resize="crop")
+    write_encoder(weights, "away").unlink()
+    app = opened()
+    choice = field(app, "Features from")
+    assert choice.options == [
+        "EfficientNet-Lite0, pretrained on ImageNet, offline",
+        "OWN (weights folder, 32 px)",
+    ]
+    assert "The file away.onnx of the encoder AWAY is not in" in said(app)
+    choice.set_value("own").run()
+    config = train(app).config
+    assert config == config_for(
+        "instant", str(class_folders), model="encoder:own", fit="crop"
+    )
+    # Its settings lead back to it, and say so where it is gone.
+    (run,) = RunStore().list()
+    assert field(opened(like=run.id), "Features from").value == "own"
+    for path in weights.iterdir():
+        path.unlink()
+    encoder_choice.encoders_of.clear()
+    app = opened(like=run.id)
+    assert "The encoder own of that run is not in the weights folder" in said(app)
+    assert train(app).config.model == "efficientnet_lite0"
+
+
+def test_other_recipes_ask_for_no_encoder(class_folders: Path, weights: Path) -> None:
+    write_encoder(weights, "own")
+    app = opened()
+    app.radio[0].set_value("compact").run()
+    assert "Features from" not in [box.label for box in app.selectbox]
+
+
+def test_a_learning_rate_is_looked_for_and_taken(class_folders: Path) -> None:
+    app = opened()
+    assert "Find a learning rate" not in labels(app)
+    app.radio[0].set_value("compact").run()
+    field(app, "Epochs").set_value(7).run()
+    press(app, "Find a learning rate")
+    (test,) = rate_test_store().list()
+    assert test.config.model == "compact_resnet"
+    assert "Waiting for its turn." in said(app) and "Stop the search" in labels(app)
+    losses = np.linspace(2, 1, 60).tolist()
+    write_json(test.folder / "rates.json", RateTest(RATES[:60], losses, 0.00123))
+    test.write_status(replace(test.status, state=RunStatus.DONE))
+    app.run()
+    assert "Suggested learning rate: **0.0012**" in said(app)
+    press(app, "Use it")
+    assert not app.warning
+    config = train(app).config
+    assert (config.learning_rate, config.epochs) == (0.0012, 7)
+
+
+def test_what_a_search_ended_with_is_said(class_folders: Path) -> None:
+    app = opened()
+    app.radio[0].set_value("compact").run()
+    press(app, "Find a learning rate")
+    press(app, "Stop the search")
+    (test,) = rate_test_store().list()
+    assert test.status.state is RunStatus.STOPPED
+    app.run()
+    assert any("Stopped before it began" in error.value for error in app.error)
+    test.write_status(replace(test.status, state=RunStatus.DONE))
+    write_json(test.folder / "rates.json", RateTest(RATES[:20], [1.0] * 20))
+    app.run()
+    assert "no rate is suggested" in app.info[-1].value

@@ -19,7 +19,7 @@ from medmodel.core.errors import RunError
 from medmodel.core.storage import locked, write_json
 from medmodel.runs import queue
 from medmodel.runs.queue import Claim
-from medmodel.runs.run import BATCHES, Run, RunStore
+from medmodel.runs.run import BATCHES, RATE_TESTS, Run, RunStore
 from medmodel.runs.status import RunStatus, Status
 
 
@@ -355,8 +355,9 @@ def test_what_an_idle_worker_prints_is_not_written_through_a_link(
     assert outside.read_bytes() == b"secret"
 
 
-def test_batches_wait_in_the_same_queue(class_folders: Path) -> None:
-    store, batches = RunStore(), RunStore(place=BATCHES)
+@pytest.mark.parametrize("place", [BATCHES, RATE_TESTS])
+def test_batches_wait_in_the_same_queue(class_folders: Path, place: str) -> None:
+    store, batches = RunStore(), RunStore(place=place)
     config = TrainConfig(str(class_folders))
     first, second, third = (s.create(config) for s in (store, batches, store))
     both = [run.folder for run, _status in queue.waiting(store)]

@@ -36,11 +36,14 @@ def test_values_become_settings() -> None:
         "learning_rate": 0.01,
         "batch_size": 8,
         "augmentation": "strong",
+        "mixup": 0.2,
+        "ema": 0.99,
     }
     config = trial_config(sweep(), values)
     assert (config.model, config.size, config.batch_size) == ("document_cnn", 64, 8)
     assert config.learning_rate == 0.01 and config.seed == 7
     assert config.augmentation == AUGMENTATIONS["strong"][1]
+    assert (config.mixup, config.ema) == (0.2, 0.99)
     assert isinstance(config.size, int)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from medmodel.core.config import TrainConfig, config_for
@@ -157,10 +158,66 @@ def test_all_options_together_train(class_folders: Path) -> None:
             label_smoothing=0.1,
             clip_norm=1.0,
             balanced_sampling=True,
+            mixup=0.2,
+            ema=0.9,
+            test_time_flips="both",
         )
     )
     trained(run)
+    assert run.model_facts.flips == "both"
     assert run.model_path.exists()
+
+
+def test_averaged_weights_are_validated_and_saved(class_folders: Path) -> None:
+    averaged = RunStore().create(settings(class_folders, ema=0.9, epochs=2))
+    plain = RunStore().create(settings(class_folders, epochs=2))
+    trained(averaged)
+    trained(plain)
+    # Training itself goes on as without: only what is looked at differs.
+    for one, other in zip(rows(averaged), rows(plain), strict=True):
+        assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-4)
+        assert float(one["val_loss"]) != pytest.approx(float(other["val_loss"]))
+    best = min(float(row["val_loss"]) for row in rows(averaged))
+    predictions = pd.read_csv(averaged.predictions_path)
+    seen = predictions[predictions["split"] == "val"]
+    scores = np.where(seen["label"] == "dark", seen["score_dark"], seen["score_light"])
+    assert -np.log(scores).mean() == pytest.approx(best, rel=1e-3)
+
+
+def test_the_average_is_that_of_all_steps(class_folders: Path) -> None:
+    optimizer = fitting._optimizer(settings(class_folders, ema=0.5), 5)
+    assert optimizer.use_ema and optimizer.ema_momentum == 0.5
+    assert not fitting._optimizer(settings(class_folders), 5).use_ema
+
+
+def test_stopped_in_the_first_epoch_keeps_the_averages(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callbacks: list[fitting.AveragedWeights] = []
+    swapped: list[bool] = []
+    keep = fitting.BestCheckpoint.keep_unvalidated
+    ended = fitting.StatusCallback.on_train_batch_end
+
+    class Noted(fitting.AveragedWeights):
+        def __init__(self) -> None:
+            super().__init__()
+            callbacks.append(self)
+
+    def keeping(self: Any, model: keras.Model) -> None:
+        swapped.append(callbacks[-1]._ema_weights_in_model)
+        keep(self, model)
+
+    def stopping(self: Any, batch: int, logs: Any = None) -> None:
+        ended(self, batch, logs)
+        if batch == 2:
+            raise Cancelled
+
+    run = RunStore().create(settings(class_folders, batch_size=1, ema=0.9))
+    monkeypatch.setattr(fitting, "AveragedWeights", Noted)
+    monkeypatch.setattr(fitting.StatusCallback, "on_train_batch_end", stopping)
+    monkeypatch.setattr(fitting.BestCheckpoint, "keep_unvalidated", keeping)
+    trained(run)
+    assert swapped == [True] and run.model_path.exists()
 
 
 def test_loss_that_is_no_number_is_named(

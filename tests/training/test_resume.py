@@ -100,6 +100,15 @@ def test_dropout_goes_on_with_its_seeds(compact: Whole) -> None:
     assert outcome(run) == compact.outcome
 
 
+def test_mixup_and_averaged_weights_go_on_as_they_were(root: Path) -> None:
+    whole = trained_once("mixup and averaged weights", root)
+    for place in ("best model saved", "epoch 2 over"):
+        run = whole.again()
+        interrupted(run, place)
+        assert train_once(run) is RunStatus.DONE
+        assert outcome(run) == whole.outcome
+
+
 @pytest.mark.parametrize("place", ["step in epoch 2", "validation"])
 def test_stopped(textbook: Whole, place: str) -> None:
     run = textbook.again()

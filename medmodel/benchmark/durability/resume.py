@@ -112,6 +112,10 @@ CASES = {
         ),
         _each("step in epoch 2", "epoch 1 over"),
     ),
+    "mixup and averaged weights": Case(
+        {"recipe": "compact", "precision": "float32", "mixup": 0.2, "ema": 0.9},
+        _each("step in epoch 2", "epoch 2 over"),
+    ),
     "compact, mixed precision": Case(
         {"recipe": "compact", "precision": "mixed_float16", "optimizer": "adamw"},
         _each("epoch 2 over"),

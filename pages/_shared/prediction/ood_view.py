@@ -183,7 +183,8 @@ def _nearest_sentence(run: Run) -> str:
     digests, _problem = _digests_of(run)
     count = sum(split == "train" for split in digests.values())
     # The features of a frozen network's training images were there anyway.
-    if run.config.training == "frozen" or count <= MOST_FITTED:
+    own = run.config.training == "frozen" and not run.config.encoder
+    if own or count <= MOST_FITTED:
         return _(
             "Nearest by the features of the network. A distance of 1 is how far a "
             "validation image usually is from its nearest training image."

@@ -255,6 +255,8 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
             "the image."
         ),
     )
+    if not run.model_facts.heatmap_layers:
+        st.caption(_("This model gives no gradients: its maps are made by occlusion."))
     shuffled = bool(run.model_facts.heatmap_layers) and st.toggle(
         _("With shuffled weights"),
         key=f"shuffled-{run.id}",

@@ -12,6 +12,7 @@ from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.core.errors import os_reason
 from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
+from medmodel.export.mlflow_run import read_export
 from medmodel.language import N_, _, translate
 from medmodel.model_import.description import FORMAT_TITLES, SCALES
 from medmodel.runs import queue, run_index, run_table
@@ -337,9 +338,22 @@ def _details(run: Run, config: TrainConfig) -> None:
             if run.environment:
                 st.markdown(_("Versions and device"))
                 st.code(json.dumps(run.environment, indent=1), language=None)
+    _say_sent(run)
     with st.expander(_("Log"), icon=":material/article:"):
         st.caption(_("The last {lines} lines of log.txt", lines=LOG_LINES))
         st.code(_log(run, LOG_LINES) or _("Nothing yet."), language=None, height=400)
+
+
+def _say_sent(run: Run) -> None:
+    """Whether the run was sent to MLflow, where that was asked for."""
+    export = read_export(run)
+    if export is None:
+        return
+    if export.problem:
+        text = plain(translate(export.problem))
+        st.caption(f":material/warning: {text}")
+    else:
+        st.caption(_("Sent to MLflow, as its run {id}.", id=plain(export.run_id)))
 
 
 def _log(run: Run, lines: int) -> str:

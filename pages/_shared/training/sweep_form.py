@@ -145,6 +145,8 @@ def _ask(name: str) -> Dimension:
         "size": (list(_SIZES), [64, 128]),
         "batch_size": (list(_BATCHES), [16, 32]),
         "augmentation": (list(AUGMENTATIONS), ["none", "medical"]),
+        "mixup": ([0.0, 0.1, 0.2, 0.4, 1.0], [0.0, 0.2]),
+        "ema": ([0.0, 0.9, 0.99, 0.999], [0.0, 0.99]),
     }
     values, first = options[name]
     titles = {"model": MODEL_NAMES} | {
@@ -155,7 +157,7 @@ def _ask(name: str) -> Dimension:
         values,
         first,
         format_func=lambda value: (
-            _(titles[name][value]) if name in titles else str(value)
+            _(titles[name][value]) if name in titles else f"{value:g}"
         ),
         key=key,
     )

@@ -16,11 +16,13 @@ from medmodel.core.config import (
     SEGMENTATION_MODELS,
     SETTING_TITLES,
     Augmentation,
+    Flips,
     Optimizer,
     Precision,
     Schedule,
     TrainConfig,
     Training,
+    model_title,
 )
 from medmodel.core.preprocessing import WINDOWS, Colour, Fit
 from medmodel.imaging.enhance import Chain, saved_chains
@@ -59,6 +61,12 @@ SCHEDULE_TITLES = {
     "cosine": N_("Falls as a cosine"),
     "constant": N_("Constant"),
     "exponential": N_("Falls exponentially"),
+}
+FLIP_TITLES = {
+    "none": N_("Off"),
+    "horizontal": N_("Average with the horizontal flip"),
+    "vertical": N_("Average with the vertical flip"),
+    "both": N_("Average over both flips"),
 }
 OPTIMIZER_TITLES = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 _NO_CHAIN = N_("None")
@@ -99,11 +107,18 @@ class Form:
         self.values[name] = value
         self.notes[name] = st.empty()
 
-    def number(self, name: str, label: str, **options: Any) -> None:
-        """A field for a number."""
+    def number(
+        self, name: str, label: str, settable: bool = False, **options: Any
+    ) -> None:
+        """A field for a number; a settable one may be filled in by a button."""
         value = getattr(self.start, name)
         key = f"{self.key}-{name}"
-        entered = st.number_input(label, value=value, key=key, **options)
+        first = value
+        if settable:
+            # Streamlit warns of a first value beside one that was set.
+            st.session_state.setdefault(key, value)
+            first = None
+        entered = st.number_input(label, value=first, key=key, **options)
         self._note(name, value if entered is None else entered)
 
     def choice(
@@ -261,6 +276,9 @@ def _network(form: Form) -> None:
     left, right = st.columns(2)
     with left:
         networks = SEGMENTATION_MODELS if form.start.segments else MODEL_NAMES
+        if form.start.encoder:
+            model = form.start.model
+            networks = {model: model_title(model)}
         form.choice("model", _("Network"), tuple(networks), networks)
         if form.values["model"] not in OWN_MODELS:
             form.text(
@@ -298,11 +316,22 @@ def _network(form: Form) -> None:
             )
         if form.values["training"] != "frozen":
             _descent(form)
+        if not form.start.segments:
+            _flips(form)
+        form.toggle(
+            "tensorboard",
+            _("TensorBoard events"),
+            _(
+                "Each epoch is also written into the folder tensorboard of the run, to "
+                "be looked at with: tensorboard --logdir workspace/runs"
+            ),
+        )
     with right:
         form.choice("optimizer", _("Optimiser"), get_args(Optimizer), OPTIMIZER_TITLES)
         form.number(
             "learning_rate",
             _("Learning rate"),
+            settable=True,
             format="%g",
             step=0.0001,
             help=meaning("learning rate"),
@@ -344,12 +373,47 @@ def _descent(form: Form) -> None:
                 "against overconfident scores. 0: none."
             ),
         )
+        form.number(
+            "mixup",
+            _("Mixup (alpha)"),
+            format="%g",
+            step=0.1,
+            help=_(
+                "Trains on blends of two images and their labels, against overfitting; "
+                "0.2 is usual. 0: none."
+            ),
+        )
+    form.number(
+        "ema",
+        _("Weight averaging (EMA decay)"),
+        format="%g",
+        step=0.01,
+        help=_(
+            "The model is the moving average of the weights over about 1 / (1 − decay) "
+            "steps, which evens out noise; 0.99 is usual. 0: the last weights."
+        ),
+    )
     form.number(
         "clip_norm",
         _("Gradient clipping (norm)"),
         format="%g",
         step=0.5,
         help=_("Longer gradients are shortened to this. 0: no limit."),
+    )
+
+
+def _flips(form: Form) -> None:
+    form.choice(
+        "test_time_flips",
+        _("Test-time augmentation"),
+        get_args(Flips),
+        FLIP_TITLES,
+        help_text=_(
+            "Each prediction is the mean over the image and its mirror images, and "
+            "takes as many times longer. Only where left and right, or top and bottom, "
+            "do not matter, as in skin or tissue sections: not for chest X-rays, CT or "
+            "MR, where a mirrored image shows an anatomy that hardly exists."
+        ),
     )
 
 

@@ -1,0 +1,81 @@
+"""Which network's features the recipe Instant learns on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from medmodel.core.config import MODEL_NAMES, TrainConfig
+from medmodel.core.environment import weights_folder
+from medmodel.language import _, translate
+from medmodel.model_import.encoders import (
+    EncoderEntry,
+    encoder_settings,
+    list_encoders,
+)
+from pages._shared.common.words import plain
+
+_OWN = "efficientnet_lite0"
+
+
+@st.cache_data(ttl=10, max_entries=1, show_spinner=False)
+def encoders_of(folder: str) -> list[EncoderEntry]:
+    """The encoders of the weights folder; no large file is read."""
+    return list_encoders()
+
+
+def pick_encoder(start: TrainConfig) -> TrainConfig:
+    """Asks on whose features to learn, where there is a choice.
+
+    Args:
+        start: Settings to begin with.
+
+    Returns:
+        The same, with what the chosen encoder asks for.
+    """
+    entries = encoders_of(str(weights_folder()))
+    usable = {e.key: e.encoder for e in entries if e.encoder and not e.problem}
+    for entry in entries:
+        if entry.problem:
+            text = plain(translate(entry.problem))
+            st.caption(f":material/warning: {text}")
+    if start.encoder and start.encoder not in usable:
+        st.caption(
+            _(
+                ":material/warning: The encoder {name} of that run is not in the "
+                "weights folder, {folder}: features come from another network.",
+                name=plain(start.encoder),
+                folder=plain(str(weights_folder())),
+            )
+        )
+        start = replace(start, model=_OWN)
+    if not usable:
+        return start
+    names = [_OWN, *usable]
+
+    def title(name: str) -> str:
+        if name == _OWN:
+            return _(MODEL_NAMES[_OWN])
+        return _(
+            "{name} (weights folder, {size} px)",
+            name=usable[name].name,
+            size=usable[name].size,
+        )
+
+    chosen = st.selectbox(
+        _("Features from"),
+        names,
+        index=names.index(start.encoder or _OWN),
+        format_func=title,
+        help=_(
+            "The pretrained network on whose features the last layer is trained. "
+            "Encoders were copied into the weights folder of this server; the text of "
+            "the licence lies beside each."
+        ),
+    )
+    if chosen == (start.encoder or _OWN):
+        return start
+    if chosen != _OWN:
+        return replace(start, **encoder_settings(usable[chosen], chosen))
+    return replace(start, model=_OWN)

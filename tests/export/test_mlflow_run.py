@@ -1,0 +1,174 @@
+"""Runs sent to MLflow: what is sent, and that no failure touches the run."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from medmodel.core.config import config_for
+from medmodel.core.storage import write_json
+from medmodel.export import mlflow_run
+from medmodel.export.mlflow_run import (
+    epoch_metrics,
+    read_export,
+    run_params,
+    run_tags,
+    send,
+    start_export,
+)
+from medmodel.runs import tables
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
+from medmodel.runs.status_writer import StatusWriter
+
+SECRET = "Doe_John"
+
+
+@pytest.fixture
+def run(class_folders: Path) -> Run:
+    config = config_for(
+        "compact",
+        str(class_folders.parent / SECRET),
+        name=f"for {SECRET}",
+        patient_pattern=f"{SECRET}-(.*)",
+    )
+    run = RunStore().create(config)
+    for epoch in (1, 2):
+        row = {"epoch": epoch, "step": 5 * epoch, "time": 100.5 + epoch, "attempt": 1}
+        losses = {"loss": 0.5 / epoch, "val_loss": float("nan"), "accuracy": 0.75}
+        tables.append_epoch(run, {**row, **losses})
+    with StatusWriter(run) as reporter:
+        reporter.close(
+            state=RunStatus.DONE, started=1.0, ended=2.0, device="Processor", attempt=1
+        )
+    return run
+
+
+def test_numbers_of_each_epoch(run: Run) -> None:
+    assert list(epoch_metrics(run)) == [
+        ("loss", 0.5, 101_500, 1),
+        ("loss", 0.25, 102_500, 2),
+        ("accuracy", 0.75, 101_500, 1),
+        ("accuracy", 0.75, 102_500, 2),
+    ]
+
+
+def test_nothing_of_persons_and_places_is_sent(run: Run) -> None:
+    params, tags = run_params(run), run_tags(run)
+    assert params["model"] == "compact_resnet" and params["epochs"] == "20"
+    assert params["augmentation.rotation"] == "7.0"
+    assert tags["medmodel.run"] == run.id and tags["medmodel.state"] == "done"
+    assert SECRET not in json.dumps([params, tags])
+    assert str(run.config.dataset) not in json.dumps([params, tags])
+
+
+def test_without_a_server_nothing_is_sent(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in ("", "  "):
+        monkeypatch.setenv(mlflow_run.VARIABLE, value)
+        assert not start_export(run)
+    monkeypatch.delenv(mlflow_run.VARIABLE)
+    assert not start_export(run) and read_export(run) is None
+
+
+def test_a_missing_package_is_one_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "mlflow.exceptions", None)
+    export = send(run)
+    assert "pip install mlflow-skinny" in export.problem and not export.run_id
+    assert read_export(run) == export
+
+
+class Server(BaseHTTPRequestHandler):
+    """Enough of MLflow's REST interface; answers 500 once it is told to fail."""
+
+    def do_GET(self) -> None:
+        self._answer({"experiment": {"experiment_id": "3", "name": "MedModel"}})
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        TAKEN.append((self.path.rpartition("mlflow/")[2], json.loads(content)))
+        info: dict[str, object] = {
+            "run_id": "r9",
+            "run_uuid": "r9",
+            "experiment_id": "3",
+        }
+        info |= {"status": "RUNNING", "artifact_uri": "/nowhere", "start_time": 1}
+        self._answer({"run": {"info": info, "data": {}}, "run_info": info})
+
+    def _answer(self, content: object) -> None:
+        text = json.dumps(content).encode()
+        self.send_response(500 if FAILING else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+TAKEN: list[tuple[str, dict]] = []
+FAILING: list[bool] = []
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    pytest.importorskip("mlflow", reason="needs mlflow-skinny")
+    TAKEN.clear()
+    FAILING.clear()
+    server = HTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    for name, value in {
+        mlflow_run.VARIABLE: address,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield address
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+mlflow_warnings = pytest.mark.filterwarnings("ignore")
+
+
+@mlflow_warnings
+def test_a_server_gets_settings_numbers_and_tags(run: Run, server: str) -> None:
+    export = send(run)
+    assert export.problem == "" and export.run_id == "r9"
+    assert read_export(run) == export
+    paths = [path for path, _content in TAKEN]
+    assert paths == ["runs/create", "runs/log-batch", "runs/log-batch", "runs/update"]
+    settings, numbers = TAKEN[1][1], TAKEN[2][1]
+    assert {"key": "epochs", "value": "20"} in settings["params"]
+    points = [(m["key"], m["value"], int(m["step"])) for m in numbers["metrics"]]
+    assert ("loss", 0.25, 2) in points and len(points) == 4
+    assert SECRET not in json.dumps(TAKEN)
+
+
+@mlflow_warnings
+def test_a_server_that_fails_is_told_in_one_sentence(run: Run, server: str) -> None:
+    FAILING.append(True)
+    export = send(run)
+    assert export.run_id == "" and "did not take it" in export.problem
+    assert "MLFLOW_TRACKING_URI" in export.problem and server not in export.problem
+    assert run.status.state is RunStatus.DONE
+
+
+def test_what_is_written_elsewhere_counts_as_nothing(run: Run) -> None:
+    write_json(run.folder / mlflow_run.FILE, {"run_id": 7})
+    assert read_export(run) is None
+    assert replace(mlflow_run.MlflowExport(), run_id="x").problem == ""
