@@ -66,7 +66,7 @@ def test_a_segmented_lesion_is_measured_in_mm_and_saved(
         "buffer": content,
     }
     page.locator("input[type=file]").set_input_files([image])
-    sentence = page.get_by_text("The largest (lesion)")
+    sentence = page.get_by_text("1 region (lesion): area")
     expect(sentence).to_be_visible()
     numbers = [float(n) for n in re.findall(r"\d+\.\d+", sentence.inner_text())]
     assert numbers[0] == pytest.approx(disc.sum() / 4, abs=0.06)

@@ -82,7 +82,7 @@ def opened(run: Run, view: str = "Metrics") -> AppTest:
 def test_every_view_has_the_honest_frame(run: Run, view: str) -> None:
     text = said(opened(run, view))
     assert "**30 images**" in text and "patients are not known" in text
-    assert "Baseline (always dark or always light: equally many test images" in text
+    assert "Baseline (always one of 3 classes with equally many test images" in text
     assert "Too few to tell the accuracies of two models apart: 30 images" in text
 
 

@@ -86,6 +86,6 @@ def test_what_costs_most_is_said_with_its_interval(
     write_corrupted(run, images=60, blurred=30)
     text = said(opened(run))
     assert "Largest loss among these: Blur, 50.0 percentage points" in text
-    assert "1 of 10 corruptions cost more than chance could" in text
+    assert "1 of 10 corruptions costs more accuracy than chance could" in text
     write_corrupted(run, images=60, blurred=0)
     assert "no corruption costs accuracy by more than chance" in said(opened(run))
