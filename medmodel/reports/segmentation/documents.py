@@ -46,6 +46,7 @@ def evaluation_page(run: Run) -> str:
             for name, rows in evaluation.rows.items()
         ],
         metrics_are=facts.what_metrics_are(evaluation),
+        glossary=glossary.entries(glossary.SEGMENTATION_TERMS),
     )
 
 

@@ -112,10 +112,12 @@ def what_metrics_are(evaluation: SegmentationEvaluation) -> str:
         else _("Patients are unknown: intervals count images as independent.")
     )
     explained = _(
-        "Dice, IoU and area error are means over the test images that hold the class. "
-        "A lesion is a connected area; it counts as found where the outline covers at "
-        "least {share:.0f} % of it. HD95 is the mean over images in which both "
-        "outlines exist.",
+        "Dice, IoU and area error (without sign, as a share of the true area) are "
+        "means over the test images that hold the class. A lesion is a connected "
+        "area; it counts as found where the outline covers at least {share:.0f} % of "
+        "it. HD95, the 95th percentile of the surfaces' distances, is the mean over "
+        "images in which both outlines exist. False-positive images are those without "
+        "the class in which some is outlined.",
         share=100 * FOUND,
     )
     return f"{explained} {whose}"

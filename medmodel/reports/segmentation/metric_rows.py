@@ -16,9 +16,9 @@ TITLES = {
     "dice": N_("Dice"),
     "iou": N_("IoU (Jaccard)"),
     "lesion_sensitivity": N_("Sensitivity per lesion"),
-    "area_error": N_("Area error (absolute, relative)"),
-    "hd95": N_("95th percentile of surface distance (HD95)"),
-    "false_positives": N_("Images without it that get an outline"),
+    "area_error": N_("Area error"),
+    "hd95": N_("HD95"),
+    "false_positives": N_("False-positive images"),
 }
 """Key of `summary.metrics` -> what it is called."""
 _SHARES = ("area_error", "false_positives")

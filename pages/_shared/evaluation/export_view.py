@@ -53,6 +53,12 @@ def show_documents(run: Run, write: Mapping[str, Writer]) -> None:
         st.caption(
             _(
                 "One page of PDF with what must not be missed, or one HTML file "
+                "with every class. Neither needs anything else, and no image and no "
+                "patient's name is in them."
+            )
+            if run.config.segments
+            else _(
+                "One page of PDF with what must not be missed, or one HTML file "
                 "with every number and every curve. Neither needs anything else, "
                 "and no image and no patient's name is in them."
             )

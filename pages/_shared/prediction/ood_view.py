@@ -199,10 +199,15 @@ def _nearest_sentence(run: Run) -> str:
 
 
 def _show_neighbour(run: Run, neighbour: Neighbour) -> None:
-    text = _(
-        "{label}, distance {distance:.2f}",
-        label=neighbour.label,
-        distance=neighbour.distance,
+    text = (
+        # Its label says what its mask holds, which is no class of the image.
+        _("distance {distance:.2f}", distance=neighbour.distance)
+        if run.config.segments
+        else _(
+            "{label}, distance {distance:.2f}",
+            label=neighbour.label,
+            distance=neighbour.distance,
+        )
     )
     try:
         pixels = _training_image(run, neighbour.path)
