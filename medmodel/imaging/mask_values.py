@@ -34,9 +34,14 @@ _MOSTLY = 0.9
 """Share of pixels that are nearly black or white in a mask saved with loss."""
 _FEWEST_SHADES = 3
 """Levels between black and white from which on these may be shades of soft edges."""
-_FORMATS = ("PNG", "TIFF", "BMP", "GIF", "JPEG")
+_FORMATS = ("PNG", "TIFF", "BMP", "GIF", "JPEG", "WEBP", "PPM")
+_BEGINNINGS = (
+    *(b"\x89PNG", b"II", b"MM", b"BM", b"GIF", b"\xff\xd8", b"RIFF"),
+    *(b"P1", b"P2", b"P4", b"P5"),
+)
+"""Of files in these formats; what begins otherwise is none of them, damaged or not."""
 _SEGMENTS = "medmodel.imaging.dicom.segmentation:segment_numbers"
-_LOSSY = ("JPEG", "MPO")
+_LOSSY = ("JPEG", "MPO", "WEBP")
 
 
 def decode_mask(
@@ -149,6 +154,14 @@ def _raster_values(data: bytes, name: str, page: int) -> tuple[npt.NDArray[Any],
     Raises:
         ImageError: It is damaged, too large, of colours, or has no such page.
     """
+    if not data.startswith(_BEGINNINGS):
+        raise ImageError(
+            _(
+                "{name} cannot be read as a mask: save it as PNG, TIFF, BMP, GIF, "
+                "NIfTI or DICOM SEG.",
+                name=name,
+            )
+        )
     with damage_named(name), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         count = getattr(image, "n_frames", 1)
         if page >= count:

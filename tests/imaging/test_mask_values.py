@@ -158,6 +158,19 @@ def test_colours_are_refused() -> None:
         values_of(saved(Image.fromarray(colours)))
 
 
+@pytest.mark.parametrize("data", [b"id,class\n1,2\n", b"\x93NUMPY\x01\x00", b""])
+def test_another_kind_of_file_is_not_called_damaged(data: bytes) -> None:
+    with pytest.raises(ImageError, match="7.npy cannot be read as a mask: save it as"):
+        values_of(data, "7.npy")
+
+
+def test_webp_and_portable_greymaps_are_read() -> None:
+    assert np.array_equal(values_of(saved(Image.fromarray(CLASSES), "PPM")), CLASSES)
+    white = Image.fromarray(np.where(CLASSES, 255, 0).astype(np.uint8))
+    lossless = values_of(saved(white, "WEBP", lossless=True))
+    assert np.array_equal(lossless, np.where(CLASSES, 255, 0))
+
+
 def test_a_damaged_file_and_a_page_too_many_are_said() -> None:
     data = saved(Image.fromarray(CLASSES), "TIFF")
     with pytest.raises(ImageError, match="7.tif cannot be read"):
