@@ -165,7 +165,7 @@ def _decode_all(
     side = preprocessing.size
     header = array_header((len(rows), side, side))
     values: set[int] = set()
-    done = 0
+    done, together = 0, False
     with renaming(path, unique_name(path)) as part:
         with part.open("wb") as file:
             # All at once: a disk too small is told now, not in the middle.
@@ -185,8 +185,17 @@ def _decode_all(
             if answer["problem"]:
                 raise DataError(answer["problem"])
             values.update(answer["values"])
+            together = together or answer["together"]
             done += len(chunk)
             job.progress("preparing", done, len(rows))
+        if values - {0} == {1, 255} and not together:
+            raise DataError(
+                _(
+                    "Some masks of {name} mark the class with 1 and others with 255: "
+                    "save all with the same value.",
+                    name=folder.name,
+                )
+            )
     facts = _MasksFile(sorted(values - {0}), file_digest(path))
     write_json(path.with_suffix(".json"), facts)
     return facts
@@ -204,24 +213,28 @@ def decode_masks(
         geometry: Bytes before the first mask, side of a mask in pixels, and fit.
 
     Returns:
-        `values`, those that occur; `problem`, why a mask cannot be read, else "".
+        `values`, those that occur; `together`, whether one mask holds several beside
+        0; `problem`, why a mask cannot be read, else "".
     """
     offset, side, fit = geometry
     values: set[int] = set()
+    together = False
     with Path(part).open("r+b", buffering=0) as file:
         for position, sample, masks, (height, width) in rows:
             try:
                 mask = read_mask(Path(folder), sample, masks, (height, width))
             except ImageError as error:
-                return {"values": [], "problem": str(error)}
+                return {"values": [], "together": False, "problem": str(error)}
             except OSError as error:
                 problem = _(
                     "{name} cannot be opened: {reason}.",
                     name=masks[0],
                     reason=os_reason(error),
                 )
-                return {"values": [], "problem": problem}
-            values.update(np.unique(mask).tolist())
+                return {"values": [], "together": False, "problem": problem}
+            different = np.unique(mask)
+            values.update(different.tolist())
+            together = together or np.count_nonzero(different) > 1
             pixels = fitted_mask(mask, side, fit)
             write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
-    return {"values": sorted(values), "problem": ""}
+    return {"values": sorted(values), "together": together, "problem": ""}

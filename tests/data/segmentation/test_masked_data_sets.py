@@ -141,6 +141,18 @@ def test_other_masks_of_the_same_images_are_decoded_anew(folder: Path) -> None:
     assert (masks.pixels[0] == 3).all()
 
 
+def test_one_class_marked_with_two_values_is_refused(folder: Path) -> None:
+    path = folder / "masks" / "p01.png"
+    ones = np.asarray(Image.open(path)) // 255
+    save(ones, path)
+    with pytest.raises(DataError, match="Some masks of discs mark the class with 1"):
+        prepared(folder)
+    both = ones.copy()
+    both[:3, :3] = 255
+    save(both, path)
+    assert prepared(folder).values == [1, 255]
+
+
 def test_empty_masks_are_refused(folder: Path) -> None:
     for path in (folder / "masks").iterdir():
         save(np.zeros((40, 40)), path)
