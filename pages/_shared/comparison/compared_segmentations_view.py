@@ -92,7 +92,7 @@ def _show_differences(pairs: Sequence[DiceDifference], runs: Mapping[str, Run]) 
             _("Difference in Dice (95 % interval)"): [
                 signed(pair.estimate) for pair in pairs
             ],
-            "p": [p.p_text.removeprefix("p ").removeprefix("= ") for p in pairs],
+            "p": [_p_of(pair) for pair in pairs],
             _("Statistical test"): [_(pair.test) for pair in pairs],
             _("Images"): [pair.estimate.n for pair in pairs],
         }
@@ -103,6 +103,13 @@ def _show_differences(pairs: Sequence[DiceDifference], runs: Mapping[str, Run]) 
             _("p values are corrected for {count} pairs (Holm).", count=len(pairs))
         )
     csv_button(table, "differences-dice", next(iter(runs.values())))
+
+
+def _p_of(pair: DiceDifference) -> str:
+    """Nothing where the images are too few to tell the models apart."""
+    if not pair.estimate.has_interval:
+        return "–"
+    return pair.p_text.removeprefix("p ").removeprefix("= ")
 
 
 def _show_numbers(rows: Mapping[str, pd.DataFrame]) -> None:
@@ -133,7 +140,7 @@ def _show_disagreements(
     if cases.empty:
         st.caption(_("All outlines agree equally well with the masks."))
         return
-    st.caption(
+    st.markdown(
         _(
             ":green[**Green**: the mask of the data set.] :orange[**Orange**: what the "
             "model outlines.]"

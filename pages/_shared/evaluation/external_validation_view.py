@@ -36,6 +36,12 @@ def show_external_test(run: Run) -> None:
     st.markdown(
         _(
             "How good is it **elsewhere**? Every readable image of another "
+            "folder that has a mask becomes a test image. The test is a run of its "
+            "own, to evaluate and to compare; you may leave while it works."
+        )
+        if run.config.segments
+        else _(
+            "How good is it **elsewhere**? Every readable image of another "
             "folder becomes a test image. The test is a run of its own, to "
             "evaluate and to compare; you may leave while it works."
         ),
