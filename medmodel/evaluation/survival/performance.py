@@ -58,7 +58,7 @@ class SurvivalCurve:
         high: Upper ends, (e,).
         patients: In the group.
         events: Among them.
-        last: The longest time that one of them was followed.
+        followed: Until when each of them was followed, (patients,).
     """
 
     times: Floats
@@ -67,19 +67,25 @@ class SurvivalCurve:
     high: Floats
     patients: int
     events: int
-    last: float
+    followed: Floats
+
+    @property
+    def last(self) -> float:
+        """The longest time that one of them was followed."""
+        return float(self.followed.max())
 
     def risk_at(self, time: float) -> tuple[float, float, float]:
         """Share with the event by a time, and its interval.
 
         Not-a-number beyond the last time that somebody was followed; without an event
-        before, 0 with the upper end by the rule of three.
+        before, 0 with the upper end by the rule of three, of those followed so long.
         """
         if time > self.last:
             return math.nan, math.nan, math.nan
         at = int(np.searchsorted(self.times, time, side="right")) - 1
         if at < 0:
-            return 0.0, 0.0, min(3 / max(self.patients, 1), 1.0)
+            there = int((self.followed >= time).sum())
+            return 0.0, 0.0, min(3 / there, 1.0)
         return (
             1 - float(self.survival[at]),
             1 - float(self.high[at]),
@@ -187,10 +193,9 @@ def kaplan_meier(time: Floats, event: Marks) -> SurvivalCurve:
     """
     from statsmodels.duration.survfunc import SurvfuncRight
 
-    last = float(time.max())
     if not event.any():
         none = np.empty(0)
-        return SurvivalCurve(none, none, none, none, len(time), 0, last)
+        return SurvivalCurve(none, none, none, none, len(time), 0, time)
     fitted = SurvfuncRight(time, event.astype(int))
     times, survival = np.asarray(fitted.surv_times), np.asarray(fitted.surv_prob)
     happened = np.isin(times, time[event])
@@ -204,7 +209,7 @@ def kaplan_meier(time: Floats, event: Marks) -> SurvivalCurve:
     high[inside] = survival[inside] ** np.exp(-half)
     # All have met the event: the curve says 0, and the interval nothing.
     low[survival <= 0], high[survival <= 0] = 0.0, 1.0
-    return SurvivalCurve(times, survival, low, high, len(time), int(event.sum()), last)
+    return SurvivalCurve(times, survival, low, high, len(time), int(event.sum()), time)
 
 
 def log_rank(time: Floats, event: Marks, groups: NDArray[np.intp]) -> float:

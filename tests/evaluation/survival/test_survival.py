@@ -75,6 +75,14 @@ def test_kaplan_meier_by_hand() -> None:
 def test_nobody_met_the_event() -> None:
     curve = kaplan_meier(np.array([1.0, 5.0]), np.array([False, False]))
     assert curve.risk_at(3) == (0, 0, 1) and len(curve.times) == 0
+
+
+def test_without_an_event_those_count_who_were_followed_so_long() -> None:
+    # A hundred patients, ten of whom were seen after time 5.
+    time = np.concatenate([np.full(90, 5.0), np.full(10, 9.0)])
+    curve = kaplan_meier(time, np.zeros(100, bool))
+    assert curve.risk_at(5) == (0, 0, 0.03)
+    assert curve.risk_at(6) == (0, 0, 0.3) == curve.risk_at(9)
     time, event = np.array([1.0, 2]), np.array([False, False])
     assert math.isnan(log_rank(time, event, np.array([0, 1])))
     assert math.isnan(log_rank(time, ~event, np.array([1, 1])))
