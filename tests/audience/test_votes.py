@@ -62,7 +62,7 @@ def voting(address: Address) -> Address:
 
 
 def test_nothing_can_be_sent_until_a_room_asks(address: Address) -> None:
-    for path in ("seat", "vote"):
+    for path in application.ANSWERS:
         assert post(address, path)[0] == 405
     ask_about(address, BALLOT)
     assert post(address, "seat")[0] == 200
@@ -99,7 +99,7 @@ def test_every_refusal_is_one_sentence(voting: Address) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "post"])
 def test_no_other_method_is_taken(voting: Address, method: str) -> None:
-    for path in ("seat", "vote"):
+    for path in application.ANSWERS:
         answer = voting.ask(PAGE + path, method, headers_of(voting), b"{}")
         assert answer[0] == 405
 
