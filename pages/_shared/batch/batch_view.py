@@ -50,10 +50,11 @@ def show_batch(batch: Run) -> None:
 
 @st.fragment(run_every=1.0)
 def _watch(batch: Run) -> None:
-    if not batch.status.state.active:
+    state = batch.status.state
+    if not state.active:
         st.rerun()
     show_progress(batch)
-    if place := place_sentence(batch):
+    if state is RunStatus.QUEUED and (place := place_sentence(batch)):
         st.caption(plain(place))
     st.caption(
         _(
