@@ -80,6 +80,7 @@ export default function (component) {
   const input = root.querySelector("input"), label = root.querySelector(".mm-choose");
   const folder = component.data.kind === "folder";
   root.querySelector(".mm-label").textContent = component.data.texts.help;
+  root.querySelector(".mm-pick").textContent = component.data.texts.pick;
   input.setAttribute("aria-label", component.data.texts.label);
   root.querySelector(".mm-bar").setAttribute("aria-label", component.data.texts.progress);
   input.webkitdirectory = folder;

@@ -21,8 +21,16 @@ from medmodel.reports.plots import figure, literal
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_HEIGHT = 300
+_HEIGHT = 280
+_DATE = "%Y-%m-%d"
 _COLOUR = "#0072B2"
+
+
+def _over_time() -> Figure:
+    """An empty figure over dates, which every language reads."""
+    drawing = figure(_HEIGHT)
+    drawing.update_xaxes(tickformat=_DATE, hoverformat=_DATE, nticks=5)
+    return drawing
 
 
 def follow_up_figure(visits: Sequence[Visit]) -> Figure:
@@ -34,7 +42,7 @@ def follow_up_figure(visits: Sequence[Visit]) -> Figure:
     Args:
         visits: As from `recist.assess`.
     """
-    drawing = figure(_HEIGHT)
+    drawing = _over_time()
     measured = [visit for visit in visits if visit.total is not None]
     drawing.add_scatter(
         x=[visit.day for visit in measured],
@@ -75,7 +83,7 @@ def probability_figure(
         readings: Class -> one for each day.
         colours: Of each class.
     """
-    drawing = figure(_HEIGHT)
+    drawing = _over_time()
     for name, values in readings.items():
         colour = colours[name]
         drawing.add_scatter(
@@ -106,7 +114,7 @@ def size_figure(visits: Sequence[Visit], repeatability: float) -> Figure:
     """
     measured = [visit for visit in visits if visit.total is not None]
     sizes = [float(visit.total or 0.0) for visit in measured]
-    drawing = figure(_HEIGHT)
+    drawing = _over_time()
     drawing.add_scatter(
         x=[visit.day for visit in measured],
         y=sizes,

@@ -180,7 +180,7 @@ def cut_in_the_middle(label: str, widest: int) -> str:
 
     Args:
         label: As from `model_label`.
-        widest: Letters that there is room for; a Chinese one counts as two.
+        widest: Letters that there is room for; a Chinese one is wider than two.
     """
     if _letters(label) <= widest:
         return label
@@ -190,8 +190,8 @@ def cut_in_the_middle(label: str, widest: int) -> str:
     return f"{head.rstrip(' ·,')}…{tail}"
 
 
-def _letters(text: str) -> int:
-    return sum(1 + (east_asian_width(letter) in "WF") for letter in text)
+def _letters(text: str) -> float:
+    return sum(2.2 if east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def _title_without_folder(config: TrainConfig) -> str:

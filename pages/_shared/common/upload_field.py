@@ -76,6 +76,7 @@ def _texts(kind: Kind) -> dict[str, str]:
     room = _("Room for {room:,.0f} GB.", room=importing.room() / 2**30)
     return {
         "label": _(label),
+        "pick": _("Choose"),
         "help": f"{_(what)} {room}",
         "progress": _("Upload"),
         "broken_off": _(

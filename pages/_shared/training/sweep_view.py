@@ -24,7 +24,7 @@ from pages._shared.common.words import STATE_TITLES, duration, plain
 def show_sweep(sweep: Sweep) -> None:
     """The whole page of one sweep."""
     st.title(plain(sweep.title), anchor=False)
-    varied = ", ".join(_(PARAMETERS[name]) for name in sweep.config.space)
+    varied = _(", ").join(_(PARAMETERS[name]) for name in sweep.config.space)
     purpose = plain(_("What varies: {settings}", settings=varied))
     st.markdown(f":gray[{purpose}]")
     running = sweep.state.running
