@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.pages.page import show_part
 
 
@@ -22,3 +24,14 @@ def test_a_table_has_a_line_for_phones(workspace: Path) -> None:
     (hint,) = app.get("html")
     assert "A wide table scrolls sideways." in hint.proto.body
     assert "@media (max-width: 40rem)" in hint.proto.body
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("height", [120, "content"])
+def test_a_table_of_any_height_is_shown(height: int | str) -> None:
+    def part() -> None:
+        from pages._shared.common.tables import show_table
+
+        show_table({"a": [1, 2]}, height=height)
+
+    assert len(show_part(part).dataframe) == 1

@@ -6,14 +6,24 @@ from html import escape
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.language import _
 
+_EDGES = 2
+"""Pixels of a table's edges beside its height."""
 # Only where fingers scroll, whose scroll bars do not show before they do.
 _STYLE = """<style>
 .mm-swipe { display: none; }
 @media (max-width: 40rem) { .mm-swipe { display: block; margin: 0.25rem 0 0; } }
 </style>"""
+
+
+def _place(height: object) -> DeltaGenerator:
+    """Where a table stands; one of a known height has its room before it is drawn."""
+    if not isinstance(height, int):
+        return st.container(gap=None)
+    return st.container(height=height + _EDGES, border=False, gap=None)
 
 
 def show_table(data: Any, **options: Any) -> Any:
@@ -28,6 +38,7 @@ def show_table(data: Any, **options: Any) -> Any:
     """
     hint = _("A wide table scrolls sideways.")
     with st.container(gap=None):
-        selected = st.dataframe(data, **options)
+        with _place(options.get("height")):
+            selected = st.dataframe(data, **options)
         st.html(f'<p class="mm-swipe">{escape(hint)}</p>{_STYLE}')
     return selected

@@ -46,6 +46,8 @@ _NAME = 250
 """Width of the names in pixels: beside them a phone still shows the state."""
 _SCORE = 112
 """Width of a score in pixels: its heading is read whole."""
+_CHOICE = 264
+"""Width of the choice of what to show, in pixels."""
 _PIN, _RUN = N_("Pin"), N_("Run")
 _TRAINING = N_("Training")
 _TEST = N_("External test")
@@ -142,6 +144,8 @@ def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
             key=f"shown-{key}",
             persist_state="session",
             label_visibility="collapsed",
+            # Before it is drawn, too: else it goes to a row of its own on a phone.
+            width=_CHOICE,
         )
     table = run_table.searched(table, text or "").reset_index(drop=True)
     if mode == _RESULTS:
