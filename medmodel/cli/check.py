@@ -106,6 +106,7 @@ def _values(
             "equally_common": report.baseline_ties,
             "accuracy": report.baseline if _has_test(report) else None,
         },
+        "multi_label": report.multi_label,
         "unreadable": len(report.unreadable),
         "ignored": len(report.ignored),
         "unreadable_files": _pairs(report.unreadable) if with_files else None,
@@ -134,7 +135,10 @@ def _say_report(report: DatasetReport, findings: list[Issue], with_files: bool) 
     say(f"{title}. {translate(report.verdict)}")
     say()
     say_table(
-        [_("Class"), *(_(split) for split in report.splits)],
+        [
+            _("Finding") if report.multi_label else _("Class"),
+            *(_(split) for split in report.splits),
+        ],
         [
             [name, *(f"{splits[split]:,}" for split in report.splits)]
             for name, splits in report.images.items()
@@ -172,7 +176,9 @@ def _split(report: DatasetReport) -> str:
     elif report.drawn:
         names = ", ".join(_(split) for split in report.drawn)
         sentences.append(_("Drawn, patients kept together: {splits}.", splits=names))
-    if _has_test(report):
+    if report.multi_label:
+        sentences.append(_("An image counts once for each of its findings."))
+    elif _has_test(report):
         sentences.append(_baseline(report))
     return join_sentences(sentences)
 

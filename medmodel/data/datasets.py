@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medmodel.core import pool, samples
-from medmodel.core.errors import MALFORMED, DataError
+from medmodel.core.errors import MALFORMED, DataError, FileError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.samples import Slicing
-from medmodel.core.storage import read_json, write_json
+from medmodel.core.storage import read_as, read_json, write_json
 from medmodel.data import curation, layout
 from medmodel.data.describe import NOT_AN_IMAGE, describe_files, without_image
 from medmodel.data.folders import index_folder
@@ -37,17 +38,21 @@ from medmodel.data.index_table import (
 )
 from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.layout_choice import LayoutChoice, load_choice, save_choice
+from medmodel.data.multi_label.findings import findings_of
 from medmodel.data.segmentation import pairs
 from medmodel.language import SOURCE, _, speaking
 
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger("medmodel.data.datasets")
 _SCANS = ("DICOM", "NIfTI")
 _TABLE, _PARTIAL, _REJECTED = "index.csv", "partial.csv", "rejected.csv"
 """The finished table, that of a check that goes on, and that of one that failed."""
 _SENTENCES = "layout_sentences.json"
 """What was read as what."""
+_FINDINGS = "multi_label.json"
+"""Of a data set of several findings on an image: which there are."""
 _KEEP_EVERY = 15.0
 """Seconds after which unfinished work is kept, should the process be killed."""
 
@@ -61,11 +66,14 @@ class Index:
         table: One row per sample: the fields of `SampleRow`, and `group` (what
             somebody wants kept together, else ""); sorted by path.
         ignored: Columns `path`, `reason`: everything that is left out.
+        multi_label: Whether an image may have several findings, or none; labels are
+            then as from `join_findings`.
     """
 
     folder: Path
     table: pd.DataFrame
     ignored: pd.DataFrame
+    multi_label: bool = False
 
     @property
     def readable(self) -> pd.DataFrame:
@@ -74,8 +82,9 @@ class Index:
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes that have a readable image, sorted."""
-        return sorted(set(self.readable["label"]))
+        """Names of the classes, or findings, that have a readable image, sorted."""
+        labels = set(self.readable["label"])
+        return findings_of(labels) if self.multi_label else sorted(labels)
 
     @property
     def has_classes(self) -> bool:
@@ -88,6 +97,8 @@ class Index:
         digest = hashlib.blake2b(digest_size=16)
         # A header's patient decides where an image may go; "" leaves older ones equal.
         columns = ("path", "label", "split", "digest")
+        if self.multi_label:
+            digest.update(b"multi-label\n")
         for row in zip(*(self.readable[c] for c in columns), strict=True):
             digest.update("\0".join(row).encode() + b"\n")
         for column in ("patient", "group"):
@@ -113,7 +124,7 @@ def index_dataset(
             _("The data set's folder {folder} does not exist.", folder=folder)
         )
     job.progress("listing", 0, 0)
-    files, ignored, sentences, choice = layout.read_layout(folder)
+    files, ignored, sentences, choice, findings = layout.read_layout(folder)
     place = index_folder(folder)
     slicing = curation.slicing(curation.actions(place))
     old_rows = rows_by_file([place / _TABLE, place / _PARTIAL], slicing)
@@ -129,13 +140,14 @@ def index_dataset(
     _describe_changed(folder, changed, rows, slicing, job)
     left_out = [SampleRow(path, error="-" + reason) for path, reason in ignored]
     table = to_table([*rows.values(), *left_out])
-    index = _to_index(folder, table)
+    index = _to_index(folder, table, bool(findings))
     if load_choice(folder) != choice:  # somebody chose meanwhile
         return index_dataset(folder, job)
     if len(index.classes) < 2 and index.has_classes:
         write_table(place / _REJECTED, table, slicing)
         raise DataError(_too_few_classes(index))
     write_json(place / _SENTENCES, sentences)
+    _keep_findings(place, findings)
     write_table(place / _TABLE, table, slicing)
     for name in (_PARTIAL, _REJECTED):
         (place / name).unlink(missing_ok=True)
@@ -149,7 +161,22 @@ def load_index(folder: Path, comparable: bool = False) -> Index | None:
     """
     older = SAME_DIGESTS if comparable else OLDER_VERSIONS
     stored = read_table(index_folder(folder) / _TABLE, older)
-    return None if stored is None else _to_index(folder.resolve(), stored[0])
+    if stored is None:
+        return None
+    try:
+        findings = read_as(index_folder(folder) / _FINDINGS, list[str])
+    except FileError as error:
+        log.warning("The check of %s is made anew: %s", folder, error)
+        return None
+    return _to_index(folder.resolve(), stored[0], bool(findings))
+
+
+def _keep_findings(place: Path, findings: Sequence[str]) -> None:
+    path = place / _FINDINGS
+    if findings:
+        write_json(path, list(findings))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_indexed(folder: Path) -> bool:
@@ -173,7 +200,7 @@ def choose_layout(folder: Path, choice: LayoutChoice) -> None:
     """
     place = index_folder(folder)
     place.mkdir(parents=True, exist_ok=True)
-    for name in (_REJECTED, _SENTENCES):
+    for name in (_REJECTED, _SENTENCES, _FINDINGS):
         (place / name).unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):
         (place / _TABLE).replace(place / _PARTIAL)
@@ -247,7 +274,13 @@ def _too_few_classes(index: Index) -> str:
     """Why a data set is none, with the commonest reason and its first file."""
     classes = index.classes
     broken = index.table[index.table["error"] != ""]
-    if classes:
+    if index.multi_label:
+        text = _(
+            "The table of {name} names fewer than two findings of images that can be "
+            "read: a data set of several findings needs two at least.",
+            name=index.folder.name,
+        )
+    elif classes:
         text = _(
             "{name} holds only the class {label!r}: there must be one folder per "
             "class, or a table (CSV) that names classes, with images in at least two.",
@@ -282,7 +315,7 @@ def _too_few_classes(index: Index) -> str:
     return " ".join(filter(None, said))
 
 
-def _to_index(folder: Path, rows: pd.DataFrame) -> Index:
+def _to_index(folder: Path, rows: pd.DataFrame, multi_label: bool) -> Index:
     """Parts what is left out from the samples; applies what somebody decided."""
     import pandas as pd
 
@@ -294,4 +327,5 @@ def _to_index(folder: Path, rows: pd.DataFrame) -> Index:
         rows[~left_out].reset_index(drop=True), curation.actions(index_folder(folder))
     )
     extra = pd.DataFrame(dropped, columns=["path", "reason"])
-    return Index(folder, table, pd.concat([ignored, extra], ignore_index=True))
+    ignored = pd.concat([ignored, extra], ignore_index=True)
+    return Index(folder, table, ignored, multi_label)

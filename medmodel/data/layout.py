@@ -40,6 +40,14 @@ from medmodel.data.layouts.listing import (
     list_folder,
     why_no_image,
 )
+from medmodel.data.multi_label.findings import (
+    NO_FINDING,
+    finding_name,
+    findings_of,
+    is_no_finding,
+    join_findings,
+    split_findings,
+)
 from medmodel.data.segmentation import pairs
 from medmodel.data.segmentation_masks import MASK
 from medmodel.data.tables import manifest
@@ -91,12 +99,21 @@ class Layout(NamedTuple):
         ignored: (path, reason) of all else.
         sentences: What was read as what.
         choice: What a person had chosen.
+        findings: Of a data set whose images may have several, or none: all of them,
+            sorted; else empty. Its labels are as from `join_findings`.
     """
 
     files: list[FileEntry]
     ignored: Ignored
     sentences: list[str]
     choice: LayoutChoice
+    findings: tuple[str, ...] = ()
+
+    def classes_of(self, file: FileEntry) -> tuple[str, ...]:
+        """The class of a file; or its findings, or that it has none."""
+        if not self.findings:
+            return (file.label,)
+        return split_findings(file.label) or (NO_FINDING,)
 
 
 def list_files(folder: Path) -> tuple[list[FileEntry], Ignored]:
@@ -183,7 +200,13 @@ def _read_classes(folder: Path, listing: Listing, choice: LayoutChoice) -> Layou
     names += [path for path in unread if path not in used]
     unknown = [name for name in names if name not in choice.tables]
     _check_understood(folder, facts, unknown, paths)
-    labels = _one_spelling([fact.label for fact in facts.values()], ignored)
+    names_of_classes = [fact.label for fact in facts.values()]
+    multi_label = any(table.multi_label for table in tables)
+    if multi_label:
+        labels, findings = _spelled_findings(names_of_classes, ignored)
+        ignored += _absent_findings(tables, names_of_classes)
+    else:
+        labels, findings = _one_spelling(names_of_classes, ignored), ()
     files = []
     for path, fact in sorted(facts.items()):
         stat = stats[tuple(path.split("/"))]
@@ -200,7 +223,33 @@ def _read_classes(folder: Path, listing: Listing, choice: LayoutChoice) -> Layou
         )
     empty = ["/".join(parts) + "/" for parts in listing.empty]
     ignored += [(path, _("folder without files of a class")) for path in empty]
-    return Layout(files, ignored, sentences, choice)
+    return Layout(files, ignored, sentences, choice, findings)
+
+
+def _spelled_findings(
+    labels: Sequence[str], ignored: Ignored
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Label -> the same with each finding in one spelling, and all findings."""
+    names = Counter(name for label in labels for name in split_findings(label))
+    spelling = _one_spelling([name for name, _n in names.most_common()], ignored)
+    findings = tuple(sorted(set(spelling.values())))
+    spelled = {}
+    for label in set(labels):
+        present = {spelling[name] for name in split_findings(label)}
+        spelled[label] = join_findings(name for name in findings if name in present)
+    return spelled, findings
+
+
+def _absent_findings(tables: Sequence[Table], labels: Sequence[str]) -> Ignored:
+    """Columns of findings that no file has."""
+    present = set(findings_of(labels))
+    named = {name for t in tables if t.finding_columns for name in t.classes}
+    absent = {name for name in named if finding_name(name) not in present}
+    return [
+        (name, _("no file has this finding"))
+        for name in sorted(absent)
+        if not is_no_finding(name)
+    ]
 
 
 def _check_understood(

@@ -156,6 +156,8 @@ def _reading_of(
         patient=names.get("patient", ""),
         split=names.get("split", ""),
         encoding=chosen.encoding if chosen else "",
+        findings=tuple(table.classes) if table.finding_columns else (),
+        finding_separator=table.finding_separator,
     )
 
 

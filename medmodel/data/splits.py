@@ -1,12 +1,13 @@
 """Training, validation and test images, with no patient in two of them.
 
 Splits that the folders give are respected. Missing ones are drawn: seeded, stratified
-by class, and in whole groups. Images of one patient are a group, and so are identical
-images, whatever their names.
+by class (or by each finding, where an image may have several), and in whole groups.
+Images of one patient are a group, and so are identical images, whatever their names.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import DataError
 from medmodel.data.layouts.split_names import splits_of
+from medmodel.data.multi_label.findings import split_findings
 from medmodel.data.patient_regex import patients_of, search
 from medmodel.language import N_, _
 
@@ -71,7 +73,7 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
         _groups(patients, readable["digest"].tolist(), readable["group"].tolist())
     )
     if config.folds > 1:
-        table, groups = _folded(table, groups, config)
+        table, groups = _folded(table, groups, config, index.multi_label)
     present = set(table["split"])
     if "train" not in present:
         raise DataError(
@@ -81,7 +83,7 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
                 name=index.folder.name,
             )
         )
-    labels = table["label"].to_numpy()
+    labels = _classes_of(table["label"], index.multi_label)
     split = table["split"].to_numpy(dtype=object, copy=True)
     wishes = {"test": config.test_fraction, "val": config.val_fraction}
     total = int((split == "train").sum())
@@ -92,10 +94,18 @@ def assign_splits(index: Index, config: TrainConfig) -> pd.DataFrame:
         # Both fractions are shares of all images that there were to draw from.
         fraction *= total / len(rows)
         rng = np.random.default_rng([config.seed, number])
-        split[rows[_draw(labels[rows], groups[rows], fraction, rng)]] = name
+        of_rows = [labels[row] for row in rows.tolist()]
+        split[rows[_draw(of_rows, groups[rows], fraction, rng)]] = name
     table["split"] = split
-    _check_drawn(index.folder.name, table)
+    _check_drawn(index.folder.name, table, labels)
     return table
+
+
+def _classes_of(labels: Iterable[str], multi_label: bool) -> list[tuple[str, ...]]:
+    """What each image is stratified by: its class; or its findings, "" for none."""
+    if not multi_label:
+        return [(label,) for label in labels]
+    return [split_findings(label) or ("",) for label in labels]
 
 
 def known_patients(index: Index, pattern: str) -> list[str]:
@@ -222,30 +232,36 @@ def _groups(*links: Sequence[str]) -> list[int]:
 
 
 def _folded(
-    table: pd.DataFrame, groups: np.ndarray, config: TrainConfig
+    table: pd.DataFrame, groups: np.ndarray, config: TrainConfig, multi_label: bool
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The images of a cross-validation: one fold for the test, all others training."""
     used = (table["split"] != "test").to_numpy()
     table, groups = table[used].reset_index(drop=True), groups[used]
     # The same deal for every fold of an experiment.
     rng = np.random.default_rng([config.seed, len(SPLITS)])
-    fold = _dealt(table["label"].to_numpy(), groups, config.folds, rng)
+    labels = _classes_of(table["label"], multi_label)
+    fold = _dealt(labels, groups, config.folds, rng)
     split = np.where(fold == config.fold - 1, "test", "train")
     return table.assign(split=split.astype(object)), groups
 
 
 def _dealt(
-    labels: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Generator
+    labels: Sequence[tuple[str, ...]],
+    groups: np.ndarray,
+    folds: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Fold of each image from 0: whole groups, every class spread evenly, (n,) ints.
 
     The largest groups are dealt first, in random order among equals; each goes to the
     fold that has least of its classes, among such folds to the smallest.
     """
-    classes, label = np.unique(labels, return_inverse=True)
+    classes = {label for each in labels for label in each}
+    place = {label: number for number, label in enumerate(sorted(classes))}
     names, group = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), len(classes)))
-    np.add.at(counts, (group, label), 1)
+    pairs = [(g, place[c]) for g, each in zip(group, labels, strict=True) for c in each]
+    np.add.at(counts, tuple(np.array(pairs).T), 1)
     weights = counts / counts.sum(axis=0) ** 2
     order = rng.permutation(len(names))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
@@ -259,7 +275,7 @@ def _dealt(
 
 
 def _draw(
-    labels: np.ndarray,
+    labels: Sequence[tuple[str, ...]],
     groups: np.ndarray,
     fraction: float,
     rng: np.random.Generator,
@@ -272,14 +288,15 @@ def _draw(
     members: dict[int, list[int]] = {}
     for row, group in enumerate(groups.tolist()):
         members.setdefault(group, []).append(row)
-    total = Counter(labels.tolist())
+    total = Counter(itertools.chain.from_iterable(labels))
     wish = {label: max(1.0, fraction * n) for label, n in total.items()}
     have: Counter[str] = Counter()
     order = list(members)
     rng.shuffle(order)
     drawn: list[int] = []
     for group in order:
-        counts = Counter(labels[members[group]].tolist())
+        of_group = (labels[row] for row in members[group])
+        counts = Counter(itertools.chain.from_iterable(of_group))
         leaves_some = all(have[c] + n < total[c] for c, n in counts.items())
         if leaves_some and _gain(counts, have, wish) > 0:
             have.update(counts)
@@ -295,7 +312,9 @@ def _gain(counts: Counter[str], have: Counter[str], wish: dict[str, float]) -> f
     )
 
 
-def _check_drawn(name: str, table: pd.DataFrame) -> None:
+def _check_drawn(
+    name: str, table: pd.DataFrame, labels: Sequence[tuple[str, ...]]
+) -> None:
     for split in SPLITS:
         if split not in set(table["split"]):
             raise DataError(
@@ -306,7 +325,11 @@ def _check_drawn(name: str, table: pd.DataFrame) -> None:
                     split=_(_SPLIT_WORDS[split]),
                 )
             )
-    without = set(table["label"]) - set(table.loc[table["split"] == "train", "label"])
+    trained = (table["split"] == "train").tolist()
+    present = {
+        c for each, used in zip(labels, trained, strict=True) if used for c in each
+    }
+    without = set(itertools.chain.from_iterable(labels)) - present - {""}
     if without:
         raise DataError(
             _(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ CLASSES = ("Ground glass", "No nodule", "One nodule", "Several nodules")
 TRUTH = "truth.csv"
 SAMPLE_NAME = "Sample CT phantoms"
 SEGMENTATION_NAME = "Sample CT nodules with masks"
+FINDINGS_NAME = "Sample CT with two findings"
+FINDINGS = ("Nodule", "Ground glass")
 
 _FINE = 2  # drawn at so many times the size, for smooth edges
 _AIR, _FAT, _MUSCLE, _LUNG, _BONE, _HEART, _VESSEL = 8, 92, 138, 34, 226, 152, 142
@@ -129,6 +131,40 @@ def write_masked_phantoms(
             Image.fromarray(values).save(folder / "masks" / name)
 
 
+def write_findings_phantoms(
+    folder: Path, patients: int = 120, slices: int = 2, seed: int = 0
+) -> None:
+    """Draws images of which each shows a nodule, ground glass, both or neither.
+
+    findings.csv names them: `file`, `patient`, and a column of 0 and 1 for each of
+    `FINDINGS`. Every combination is drawn for a quarter of the patients.
+
+    Args:
+        folder: Gets the folder images of 224 x 224 grey PNG, and the table.
+        patients: How many there are.
+        slices: Images per patient.
+        seed: The same seed draws the same images.
+    """
+    rng = np.random.default_rng(seed)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    rows: list[list[object]] = [["file", "patient", *FINDINGS]]
+    for number, position in enumerate(rng.permutation(patients).tolist(), start=1):
+        nodule, ground_glass = position % 2, position // 2 % 2
+        body = _draw_body(rng)
+        nodules = _place_lesions("One nodule" if nodule else "No nodule", body, rng)
+        hazy = "Ground glass" if ground_glass else "No nodule"
+        patches = _place_lesions(hazy, body, rng)
+        for part in range(1, slices + 1):
+            name = f"images/patient{number:03}_slice{part}.png"
+            shown = [_another_slice(lesion, rng) for lesion in nodules]
+            hazes = [_another_slice(lesion, rng) for lesion in patches]
+            image, _mask = draw_phantom_and_mask(body, shown, False, rng, hazes)
+            Image.fromarray(image).save(folder / name, compress_level=1)
+            rows.append([name, f"patient{number:03}", nodule, ground_glass])
+    with (folder / "findings.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
 def ensure_sample_dataset() -> Path:
     """The sample data set in the workspace, drawn on the first call.
 
@@ -141,6 +177,11 @@ def ensure_sample_dataset() -> Path:
 def ensure_segmentation_sample() -> Path:
     """The sample data set with masks in the workspace, drawn on the first call."""
     return _drawn_once(SEGMENTATION_NAME, write_masked_phantoms)
+
+
+def ensure_findings_sample() -> Path:
+    """The sample data set with several findings, drawn on the first call."""
+    return _drawn_once(FINDINGS_NAME, write_findings_phantoms)
 
 
 def _drawn_once(name: str, draw: Callable[[Path], None]) -> Path:
@@ -177,15 +218,29 @@ def draw_phantom(
 
 
 def draw_phantom_and_mask(
-    body: _Body, lesions: list[Lesion], ground_glass: bool, rng: np.random.Generator
+    body: _Body,
+    lesions: list[Lesion],
+    ground_glass: bool,
+    rng: np.random.Generator,
+    patches: Sequence[Lesion] = (),
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """The same, and which of its pixels belong to a lesion."""
+    """The same, and which of its pixels belong to a lesion.
+
+    Args:
+        body: A patient's.
+        lesions: What lies in its lungs.
+        ground_glass: Whether these are patches of ground glass, no nodules.
+        rng: Of noise and form.
+        patches: Patches of ground glass besides.
+    """
     canvas, lungs = _draw_anatomy(body, rng)
     values = _finish(canvas, body, blur=0.7)
     inside = _finish(lungs, body, blur=0) / 255
     texture = _smooth_noise(rng, 14) * 3 + _smooth_noise(rng, 56) * 4
     values += texture * (0.4 + inside)
     mask = np.zeros((SIZE, SIZE), bool)
+    for patch in patches:
+        mask |= _ground_glass(values, inside, patch, rng) > 0.5
     for lesion in lesions:
         add = _ground_glass if ground_glass else _nodule
         mask |= add(values, inside, lesion, rng) > 0.5

@@ -112,14 +112,15 @@ def find_issues(
         *_copies("same", same, table),
         *_copies("near", measured.alike, table),
         *patients.in_two_splits(table),
-        *patients.in_two_classes(table),
+        # Of several findings a patient may have one today and another tomorrow.
+        *([] if index.multi_label else patients.in_two_classes(table)),
         *_single_files(table),
         *_outliers(table),
         *_windows(table),
         *_several(table),
         *_series(table),
         *_missing_frames(table),
-        *_classes(table, measured),
+        *([] if index.multi_label else _classes(table, measured)),
         *_few(report),
         *_unreadable(report),
     ]
@@ -457,7 +458,11 @@ def _few(report: DatasetReport) -> list[Issue]:
         sentence = _(
             "Training images: {few}. Expect wide intervals.", few=", ".join(few)
         )
-        title = _("Classes with few training images")
+        title = (
+            _("Findings with few training images")
+            if report.multi_label
+            else _("Classes with few training images")
+        )
         issues.append(Issue("few-images", title, sentence, "warning", len(few), []))
     if report.num_patients:
         people = {c: n.get("train", 0) for c, n in report.patients.items()}
@@ -467,7 +472,11 @@ def _few(report: DatasetReport) -> list[Issue]:
                 "Patients in training: {few}. What is learnt may be theirs alone.",
                 few=", ".join(few),
             )
-            title = _("Classes with few patients")
+            title = (
+                _("Findings with few patients")
+                if report.multi_label
+                else _("Classes with few patients")
+            )
             issues.append(Issue("few-patients", title, sentence, "warning", 1, []))
     return issues
 

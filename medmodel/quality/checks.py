@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from medmodel.core.samples import file_of, patient_stand_in
+from medmodel.data.multi_label.findings import row_per_finding, split_findings
+from medmodel.data.multi_label.sample_size import findings_warnings
 from medmodel.data.sample_size import dataset_warnings
 from medmodel.data.splits import SPLITS
 from medmodel.language import SOURCE, _, ngettext, speaking
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from medmodel.data.datasets import Index
 
+_MOST_COMBINATIONS = 12
 Level = Literal["ok", "warning", "problem", "unsplit"]
 
 
@@ -68,6 +71,11 @@ class DatasetReport:
         volumes: Files that hold several slices, frames or pages.
         seen: How the automatic window shows scans, in words -> images.
         baseline_ties: Other classes with as many training images.
+        multi_label: Whether classes are findings, of which an image may have several
+            or none; `images` then counts one for each of its findings, and those
+            without as `NO_FINDING`. Baseline and imbalance are of no meaning.
+        images_of_split: Split -> images; empty in reports of earlier versions.
+        combinations: (label of several findings, images), the commonest first.
     """
 
     fingerprint: str
@@ -97,6 +105,9 @@ class DatasetReport:
     volumes: int = 0
     seen: dict[str, int] = field(default_factory=dict)
     baseline_ties: list[str] = field(default_factory=list)
+    multi_label: bool = False
+    images_of_split: dict[str, int] = field(default_factory=dict)
+    combinations: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def classes(self) -> list[str]:
@@ -106,6 +117,8 @@ class DatasetReport:
     @property
     def sample_size_warnings(self) -> list[str]:
         """What there are too few images for, a sentence each."""
+        if self.multi_label:
+            return findings_warnings(self.images, self.images_of_split)
         return dataset_warnings(self.images)
 
 
@@ -121,7 +134,9 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     present = set(split_table["split"])
     names = [name for name in SPLITS if name in present]
     known = split_table[split_table["patient"] != ""]
-    train = Counter(split_table.loc[split_table["split"] == "train", "label"])
+    counted = row_per_finding(split_table) if index.multi_label else split_table
+    classes = sorted(set(counted["label"]))
+    train = Counter(counted.loc[counted["split"] == "train", "label"])
     test = split_table.loc[split_table["split"] == "test", "label"]
     most = max(train.values())
     # Of equally common classes none is the majority: a model must beat each of them.
@@ -145,9 +160,13 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     modes = Counter(readable["format"] + ", " + readable["mode"])
     return DatasetReport(
         fingerprint=index.fingerprint,
-        images=_count(split_table, index.classes, names),
+        images=_count(counted, classes, names),
         patients=_count(
-            known.drop_duplicates(["label", "split", "patient"]), index.classes, names
+            counted[counted["patient"] != ""].drop_duplicates(
+                ["label", "split", "patient"]
+            ),
+            classes,
+            names,
         ),
         splits=names,
         drawn=[name for name in names if name not in set(readable["split"])],
@@ -160,7 +179,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         smallest=(int(readable["width"].min()), int(readable["height"].min())),
         largest=(int(readable["width"].max()), int(readable["height"].max())),
         modes=dict(modes.most_common()),
-        baseline_class=commonest,
+        baseline_class="" if index.multi_label else commonest,
         baseline=float((test == commonest).mean()) if len(test) else 0.0,
         imbalance=most / min(train.values()),
         unreadable=_pairs(broken["path"], broken["error"]),
@@ -173,7 +192,16 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         volumes=readable.loc[several, "path"].map(file_of).nunique(),
         seen=dict(Counter(readable.loc[readable["seen"] != "", "seen"]).most_common()),
         baseline_ties=ties,
+        multi_label=index.multi_label,
+        images_of_split={n: int((split_table["split"] == n).sum()) for n in names},
+        combinations=_combinations(split_table) if index.multi_label else [],
     )
+
+
+def _combinations(table: pd.DataFrame) -> list[tuple[str, int]]:
+    counts = Counter(table["label"]).most_common()
+    several = [(label, n) for label, n in counts if len(split_findings(label)) > 1]
+    return several[:_MOST_COMBINATIONS]
 
 
 def _pairs(left: Iterable[str], right: Iterable[str]) -> list[tuple[str, str]]:

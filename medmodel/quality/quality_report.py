@@ -184,10 +184,10 @@ def _missing(report: DatasetReport) -> str:
 
 def _partitions(report: DatasetReport) -> str:
     """Images of each split, and who assigned them to it."""
-    parts = [
-        f"{_(split)}: {sum(c[split] for c in report.images.values()):,}"
-        for split in report.splits
-    ]
+    counts = report.images_of_split or {
+        split: sum(c[split] for c in report.images.values()) for split in report.splits
+    }
+    parts = [f"{_(split)}: {count:,}" for split, count in counts.items()]
     drawn = [split for split in report.splits if split in report.drawn]
     given = (
         _("Drawn at random: {drawn}.", drawn=_(", ").join(map(_, drawn)))

@@ -18,6 +18,7 @@ from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DECODER_ERRORS, DataError, FileError
 from medmodel.core.storage import read_bytes, replacing
 from medmodel.data.datasets import Index, index_folder
+from medmodel.data.multi_label.findings import row_per_finding
 from medmodel.imaging import images
 from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.quality.checks import DatasetReport
@@ -72,9 +73,11 @@ def _short(text: str) -> str:
 
 
 def draw_classes(index: Index) -> None:
-    """Draws a strip per class."""
-    for label in index.classes:
-        rows = index.readable[index.readable["label"] == label].sort_values("digest")
+    """Draws a strip per class, or finding."""
+    table = index.readable
+    counted = row_per_finding(table) if index.multi_label else table
+    for label in sorted(set(counted["label"])):
+        rows = counted[counted["label"] == label].sort_values("digest")
         # By digest, not by name: neighbours in name are often the same patient.
         paths = rows["path"][:SAMPLES].tolist()
         _draw(class_strip(index.folder, label), index.folder, paths, SAMPLE_SIDE)

@@ -135,6 +135,14 @@ def prepare_context(
                 name=folder.name,
             )
         )
+    if index.multi_label:
+        raise DataError(
+            _(
+                "{name} has several findings on one image (multi-label): it can be "
+                "checked, but not trained on yet.",
+                name=folder.name,
+            )
+        )
     table = _split(run, index, config)
     classes = sorted(set(table["label"]))
     size_choice = size_of_earlier_attempt(run)

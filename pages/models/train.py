@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from medmodel.core.config import RECIPES, TrainConfig, config_for
@@ -15,7 +16,9 @@ from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.data.datasets import Index, load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
-from medmodel.data.layout import list_files
+from medmodel.data.layout import list_files, read_layout
+from medmodel.data.multi_label.findings import row_per_finding
+from medmodel.data.multi_label.sample_size import findings_warnings
 from medmodel.data.sample_size import (
     SMALL_DATASET,
     class_counts,
@@ -115,11 +118,11 @@ def like_run() -> TrainConfig | None:
 def files_of(folder: str) -> tuple[list[str], dict[str, int]]:
     """Paths of a data set's files, and their number by class; nothing is opened."""
     try:
-        files = list_files(Path(folder))[0]
+        read = read_layout(Path(folder))
     except DataError:
         return [], {}
-    counts = Counter(file.label for file in files)
-    return [file.path for file in files], dict(sorted(counts.items()))
+    counts = Counter(name for file in read.files for name in read.classes_of(file))
+    return [file.path for file in read.files], dict(sorted(counts.items()))
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)
@@ -315,7 +318,7 @@ def _small_splits(index: Index, config: TrainConfig) -> tuple[str, ...]:
     for fold in range(1, folds + 1):
         splits = replace(config, fold=fold)
         try:
-            few = dataset_warnings(class_counts(assign_splits(index, splits)))
+            few = _size_warnings(index, assign_splits(index, splits))
         except (DataError, ConfigError) as error:
             return (str(error),)
         if few and folds > 1:
@@ -325,15 +328,24 @@ def _small_splits(index: Index, config: TrainConfig) -> tuple[str, ...]:
     return ()
 
 
+def _size_warnings(index: Index, table: pd.DataFrame) -> list[str]:
+    if not index.multi_label:
+        return dataset_warnings(class_counts(table))
+    images = {str(split): n for split, n in table["split"].value_counts().items()}
+    return findings_warnings(class_counts(row_per_finding(table)), images)
+
+
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)
 def missing_in_splits(folder: str) -> tuple[str, ...]:
     """What the folder's own splits lack, as far as names of files tell."""
     try:
-        files = list_files(Path(folder))[0]
+        read = read_layout(Path(folder))
     except DataError:
         return ()
     counts: dict[str, Counter[str]] = {}
-    for file in files:
+    if read.findings:  # of which the check says what is missing
+        return ()
+    for file in read.files:
         counts.setdefault(file.label, Counter())[file.split] += 1
     return tuple(folder_warnings(counts)) if len(counts) > 1 else ()
 

@@ -128,7 +128,25 @@ def of_table(table: Table) -> str:
         for kind, at in table.columns.items()
         if kind in _KINDS
     ]
-    if table.classes:
+    if table.finding_separator:
+        columns.append(
+            _(
+                "several findings in one cell, with {sign} between them",
+                sign=table.finding_separator,
+            )
+        )
+    if table.finding_columns:
+        columns.append(
+            _("{count} columns of yes and no for findings", count=len(table.classes))
+        )
+    if table.blank_is_no:
+        columns.append(
+            _(
+                "where blank means no: {columns_listed}",
+                columns_listed=listed(sorted(table.blank_is_no)),
+            )
+        )
+    if table.classes and not table.finding_columns:
         columns.append(
             _(
                 "{count} columns of 0 and 1 for the classes",

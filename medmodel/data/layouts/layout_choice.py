@@ -56,6 +56,9 @@ class TableReading:
         split: The column of the split; "" if there is none.
         splits: Word in that column -> its split; "" left out.
         encoding: Of its text, as Python calls it; "" where the file says it.
+        findings: The columns of yes and no, one for each finding of an image.
+        finding_separator: Between several findings in the column of the class; ""
+            where that is one class.
     """
 
     file: str = ""
@@ -64,6 +67,13 @@ class TableReading:
     split: str = ""
     splits: Mapping[str, Role] = field(default_factory=dict)
     encoding: str = ""
+    findings: tuple[str, ...] = ()
+    finding_separator: str = ""
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether it says the class or the findings of a file."""
+        return bool(self.label or self.findings)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,11 @@ class Table:
         roles: Word of the split column -> its split, where a person said so.
         rows_above: Rows before the first that is of a file: a title, the header.
         guessed: Whether its encoding is a guess.
+        finding_columns: Whether `classes` are findings, of which an image may have
+            several or none.
+        blank_is_no: Those of them in which nothing else says no.
+        finding_separator: Between the findings in the column of the label; "" where
+            that is one class.
     """
 
     path: Path
@@ -102,6 +107,19 @@ class Table:
     roles: Mapping[str, Role] | None = None
     rows_above: int = 1
     guessed: bool = False
+    finding_columns: bool = False
+    blank_is_no: frozenset[str] = frozenset()
+    finding_separator: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return self.path.name
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image may have several findings, or none."""
+        return self.finding_columns or bool(self.finding_separator)
 
     @property
     def has_labels(self) -> bool:
@@ -284,20 +302,23 @@ def _words_of_classes(folder: Path, table: Table, encoding: str) -> list[str]:
 
 def _listed(reading: TableReading) -> str:
     chosen = {kind: getattr(reading, kind) for kind in _KINDS_OF_COLUMN}
-    return _(", ").join(
+    columns = [
         _(_KINDS_OF_COLUMN[kind], column=name) for kind, name in chosen.items() if name
-    )
+    ]
+    findings = [_("{column} (finding)", column=name) for name in reading.findings]
+    return _(", ").join([*columns, *findings])
 
 
 def _chosen(form: Form, reading: TableReading) -> Table | None:
     """The table with the columns that a person chose; None if one is not there."""
     names = {kind: getattr(reading, kind) for kind in _KINDS_OF_COLUMN}
     names = {kind: name for kind, name in names.items() if name}
+    wanted = {*names.values(), *reading.findings}
     width = max(map(len, form.rows), default=0)
     headers = {at + 1: form.rows[at] for at in table_text.header_places(form.rows)}
     for rows_above, header in {**headers, 0: table_text.numbered(width)}.items():
         columns = {k: header.index(name) for k, name in names.items() if name in header}
-        if len(columns) == len(names):
+        if wanted <= set(header):
             return Table(
                 form.path,
                 form.encoding,
@@ -306,6 +327,9 @@ def _chosen(form: Form, reading: TableReading) -> Table | None:
                 header=tuple(header),
                 roles=reading.splits if reading.split else None,
                 rows_above=rows_above,
+                classes={name: header.index(name) for name in reading.findings},
+                finding_columns=bool(reading.findings),
+                finding_separator=reading.finding_separator if reading.label else "",
             )
     return None
 

@@ -5,14 +5,13 @@ files, under any of the usual names, and one for labels, patients or splits; or 
 columns that a person chose, see `columns`. Separators are comma, semicolon, tab or bar,
 in .txt blanks, too; for encodings see `encodings`, for workbooks `workbook`. Several
 tables (train.csv and test.csv) count together. Labels may also be one column of 0 and 1
-per class.
+per class, or several findings per file, see `finding_columns`.
 """
 
 from __future__ import annotations
 
 import csv
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +24,11 @@ from medmodel.data.layouts.listing import NOT_AN_IMAGE
 from medmodel.data.layouts.split_names import KNOWN, splits_of
 from medmodel.data.tables import encodings, table_text
 from medmodel.data.tables.columns import FALSE, NO_COLUMNS, TRUE, Table, find_columns
+from medmodel.data.tables.finding_columns import (
+    findings_label,
+    of_columns,
+    with_findings,
+)
 from medmodel.data.tables.workbook import WORKBOOKS
 from medmodel.language import _
 
@@ -37,8 +41,6 @@ TEXT = ".txt"
 """A table, too, where it looks like one."""
 SAMPLE_TRUTH = "truth.csv"
 """Where the lesions of the sample data set are; its file names tell its patients."""
-_PARTS = re.compile(r"\s*[|;,]\s*")
-"""Between the classes of a label that names several."""
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "<na>", "-", "?"}
 
 
@@ -109,8 +111,46 @@ def find_tables(
             elif path != SAMPLE_TRUTH or table.has_labels:
                 if not reading and not table.has_splits:
                     table = _with_split_column(table, folder)
-                tables.append(table)
-    return _with_splits(folder, tables), others
+                tables.append(_with_findings(folder, table, bool(reading), ask))
+    return _with_splits(folder, _alike(folder, tables)), others
+
+
+def _with_findings(folder: Path, table: Table, chosen: bool, ask: bool) -> Table:
+    """The table as one of several findings, if somebody chose so or its rows say it.
+
+    Raises:
+        AmbiguousLayoutError: They may say it, and somebody is to be asked.
+    """
+    if chosen:
+        columns = table.classes if table.finding_columns else ()
+        rows = list(_lines(table, folder)) if columns else []
+        return of_columns(table, columns, rows) if columns else table
+    if not table.has_labels:
+        return table
+    try:
+        return with_findings(folder, table, list(_lines(table, folder)))
+    except AmbiguousLayoutError:
+        if ask:
+            raise
+        return table
+
+
+def _alike(folder: Path, tables: Sequence[Table]) -> list[Table]:
+    """The tables, all of several findings where one of them is.
+
+    Of train.csv and test.csv one may by chance hold no image with two.
+    """
+    if not any(table.multi_label for table in tables):
+        return list(tables)
+    separators = [t.finding_separator for t in tables if t.finding_separator]
+    return [
+        of_columns(table, table.classes, list(_lines(table, folder)))
+        if table.classes
+        else replace(table, finding_separator=separators[0] if separators else "|")
+        if "label" in table.columns
+        else table
+        for table in tables
+    ]
 
 
 def _with_split_column(table: Table, folder: Path) -> Table:
@@ -232,29 +272,11 @@ def read_table(table: Table, folder: Path) -> Iterator[ManifestRow]:
         yield ManifestRow(file, label, patient, split, reason)
 
 
-def several_labels(rows: Sequence[ManifestRow], name: str) -> list[ManifestRow]:
-    """The lines, without the label of those that name several classes: "a|b".
-
-    Such a label is several where all its parts are classes of other lines.
-    """
-    labels = {row.label for row in rows}
-    several = {
-        label
-        for label in labels
-        if len(parts := _PARTS.split(label)) > 1 and labels.issuperset(parts)
-    }
-    reason = _("several classes in {name}", name=name)
-    return [
-        row._replace(label="", reason=row.reason or reason)
-        if row.label in several
-        else row
-        for row in rows
-    ]
-
-
 def _label(table: Table, line: list[str], label: str) -> tuple[str, str]:
     """The class that a line says, and why it says none."""
     name = table.path.name
+    if table.multi_label:
+        return findings_label(table, line, label)
     if not table.classes:
         missing = label.casefold() in _MISSING and "label" in table.columns
         label = " ".join(label.split())

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from medmodel.core.errors import DataError
 from medmodel.data.layouts.listing import Ignored
 from medmodel.data.layouts.split_names import split_of, splits_of
 from medmodel.data.segmentation_masks import stem
 from medmodel.data.tables.columns import Table
-from medmodel.data.tables.manifest import ManifestRow, read_table, several_labels
+from medmodel.data.tables.manifest import ManifestRow, read_table
 from medmodel.language import _
 
 
@@ -42,7 +41,7 @@ def facts_from_tables(
         cannot: named and not there, without a label, without a split beside others.
 
     Raises:
-        DataError: A table cannot be read, or marks several classes of most files.
+        DataError: A table cannot be read.
     """
     lookup = FileLookup(paths)
     facts: dict[str, TableFacts] = {}
@@ -50,8 +49,7 @@ def facts_from_tables(
     unusable: dict[str, str] = {}
     source: dict[str, str] = {}
     for table in tables:
-        rows = several_labels(list(read_table(table, folder)), table.path.name)
-        _check_classes(table, rows)
+        rows = list(read_table(table, folder))
         base = table.path.parent.relative_to(folder).as_posix()
         for row, path in lookup.match_all(rows, "" if base == "." else base):
             name = table.path.name
@@ -97,19 +95,6 @@ def splits_from_folders(paths: Iterable[str]) -> dict[str, str]:
                 for path, f in folders.items()
             }
     return {}
-
-
-def _check_classes(table: Table, rows: Sequence[ManifestRow]) -> None:
-    several = [row for row in rows if row.reason.startswith("several classes")]
-    if len(several) * 2 > len(rows):
-        raise DataError(
-            _(
-                "{name} marks several classes of most files (the first is {file}): "
-                "an image must have one. Put the class into a column called label.",
-                name=table.path.name,
-                file=several[0].file,
-            )
-        )
 
 
 class FileLookup:

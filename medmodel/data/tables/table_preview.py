@@ -13,6 +13,7 @@ from medmodel.core.errors import DataError
 from medmodel.data.layouts.layout_choice import TableReading
 from medmodel.data.layouts.split_names import splits_of
 from medmodel.data.tables import encodings, table_text
+from medmodel.data.tables.finding_columns import is_finding_column
 from medmodel.data.tables.manifest import ManifestRow
 from medmodel.data.tables.table_layout import FileLookup
 
@@ -82,7 +83,8 @@ def preview_table(
         for at, name in enumerate(header)
         if len(counts := Counter(row[at] for row in rows)) <= MOST_WORDS
     }
-    if reading is None or not {reading.file, reading.label} <= {"", *header}:
+    said = {reading.file, reading.label, *reading.findings} if reading else set()
+    if reading is None or not said <= {"", *header}:
         reading = _guess(header, rows[:_LOOKED_INTO], path, paths)
     if not reading.splits:
         reading = replace(reading, splits=splits_of(counted.get(reading.split, {})))
@@ -145,6 +147,15 @@ def _guess(
     }
     others = [name for name in header if name != file]
     splits = [name for name in others if _is_split(rows, header.index(name))]
+    findings = tuple(
+        name
+        for name in others
+        if name not in splits
+        and is_finding_column(row[header.index(name)] for row in rows)
+    )
+    if len(findings) > 1:
+        split = splits[0] if splits else ""
+        return TableReading(file, findings=findings, split=split)
     classes = [
         name
         for name in others

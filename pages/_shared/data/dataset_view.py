@@ -11,6 +11,7 @@ import streamlit as st
 
 from medmodel.data import importing, layout
 from medmodel.data.datasets import rejected_files
+from medmodel.data.multi_label.findings import NO_FINDING, split_findings
 from medmodel.data.segmentation.pairs import LABEL
 from medmodel.language import N_, _, join_sentences, translate
 from medmodel.quality import thumbnails
@@ -75,6 +76,8 @@ def show_facts(report: DatasetReport) -> None:
     """The numbers to know before training."""
     patients = f"{report.num_patients:,}" if report.num_patients else _("unknown")
     of_classes = [] if report.classes == [LABEL] else _class_facts(report)
+    if report.multi_label:
+        of_classes = [_findings_fact(report)]
     facts = [
         (_("Images"), f"{report.num_images:,}", _("Readable images in all splits.")),
         *of_classes[:1],
@@ -143,16 +146,60 @@ def _baseline_help(report: DatasetReport) -> str:
     return join_sentences([always, beat])
 
 
+def _findings_fact(report: DatasetReport) -> tuple[str, str, str]:
+    """How many findings there are, of a multi-label data set."""
+    findings = [name for name in report.classes if name != NO_FINDING]
+    return (
+        _("Findings"),
+        f"{len(findings)}",
+        _("An image may have several findings, or none (multi-label)."),
+    )
+
+
+def _show_combinations(report: DatasetReport) -> None:
+    """How often findings occur together, the commonest first."""
+    pairs = [
+        f"{' + '.join(split_findings(label))} ({count:,})"
+        for label, count in report.combinations
+    ]
+    together = (
+        _("Most often together: {combinations}.", combinations=_("; ").join(pairs))
+        if pairs
+        else _("No image has two findings.")
+    )
+    once = _("An image counts once for each of its findings.")
+    st.caption(
+        plain(
+            join_sentences(
+                [
+                    once,
+                    together,
+                    _(
+                        "Whether properties of the files predict a finding is not "
+                        "checked."
+                    ),
+                ]
+            )
+        )
+    )
+
+
 def show_splits(report: DatasetReport) -> None:
-    """Images and patients per class and split."""
-    columns: dict[str, list[object]] = {_("Class"): list(report.classes)}
+    """Images and patients per class, or finding, and split."""
+    name = _("Finding") if report.multi_label else _("Class")
+    columns: dict[str, list[object]] = {name: list(report.classes)}
     for split in report.splits:
         columns[_(_TITLES[split])] = [c[split] for c in report.images.values()]
         if report.num_patients:
             counts = report.patients.values()
             columns[_(_PATIENTS[split])] = [c[split] for c in counts]
     columns[_("All images")] = [sum(c.values()) for c in report.images.values()]
-    st.subheader(_("Images per class and split"), anchor=False, help=meaning("split"))
+    title = (
+        _("Images per finding and split")
+        if report.multi_label
+        else _("Images per class and split")
+    )
+    st.subheader(title, anchor=False, help=meaning("split"))
     show_table(
         pd.DataFrame(columns),
         hide_index=True,
@@ -161,8 +208,10 @@ def show_splits(report: DatasetReport) -> None:
         column_config={
             name: st.column_config.NumberColumn(format="localized") for name in columns
         }
-        | {_("Class"): st.column_config.TextColumn(pinned=True)},
+        | {name: st.column_config.TextColumn(pinned=True)},
     )
+    if report.multi_label:
+        _show_combinations(report)
     if report.drawn and report.classes == [LABEL]:
         st.caption(
             _(
@@ -177,7 +226,15 @@ def show_splits(report: DatasetReport) -> None:
             "All images of one patient, and identical images, stay in one split. "
             "Fractions and seed can be changed when training."
         )
-        st.caption(f"{_drawn_sentence(drawn)} {rest}")
+        how = _drawn_findings() if report.multi_label else _drawn_sentence(drawn)
+        st.caption(f"{how} {rest}")
+
+
+def _drawn_findings() -> str:
+    return _(
+        "Splits that the data set does not say are drawn as shown here, stratified by "
+        "each finding as far as possible."
+    )
 
 
 def _drawn_sentence(splits: Sequence[str]) -> str:
@@ -199,7 +256,12 @@ def _drawn_sentence(splits: Sequence[str]) -> str:
 
 def show_samples(folder: Path, report: DatasetReport) -> None:
     """Some images of every class, every pixel as in the file or scaled down."""
-    st.subheader(_("Examples of each class"), anchor=False)
+    title = (
+        _("Examples of each finding")
+        if report.multi_label
+        else _("Examples of each class")
+    )
+    st.subheader(title, anchor=False)
     wide = len(report.classes) <= _FEW_CLASSES
     step = 1 if wide else 2
     # Row by row: on a narrow screen the columns of a row stand below each other.

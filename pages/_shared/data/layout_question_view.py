@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from medmodel.data.layouts.layout_choice import (
 )
 from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables.encodings import ENCODINGS
+from medmodel.data.tables.finding_columns import SIGNS, findings_in, suggested_sign
 from medmodel.data.tables.table_preview import TablePreview
 from medmodel.language import N_, SOURCE, _, join_sentences, speaking, translate
 from medmodel.quality import indexing, thumbnails
@@ -146,7 +148,7 @@ def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
 
 def _is_usable(preview: LayoutPreview, choice: LayoutChoice) -> bool:
     """Whether two classes at least have images, where folders say the classes."""
-    by_table = any(reading.label for reading in choice.tables.values())
+    by_table = any(reading.has_labels for reading in choice.tables.values())
     reading = choice.folders
     return by_table or reading is None or len(preview.classes(reading)) > 1
 
@@ -337,6 +339,7 @@ def _ask_table(
                 format_func=lambda name: plain(name) if name else _(_NONE),
                 key=f"{kind} of {table.path}",
             )
+    findings, separator = _ask_findings(table, chosen["label"])
     splits: dict[str, Role] = {}
     if chosen["split"]:
         words = table.words.get(chosen["split"])
@@ -349,13 +352,76 @@ def _ask_table(
     if not chosen["file"]:
         st.caption(_("Without a column of the file the table is not used."))
     counts = table.words.get(chosen["label"], {})
-    if counts:
+    if counts and separator:
+        _show_findings(counts, separator)
+    elif counts:
         text = listed([f"{label} {count:,}" for label, count in counts.items()])
         st.markdown(plain(_("Rows of each class: {counts}", counts=text)))
     encoding = table.encoding if table.encodings else ""
-    asked = TableReading(**chosen, splits=splits, encoding=encoding)
+    asked = TableReading(
+        **chosen,
+        splits=splits,
+        encoding=encoding,
+        findings=findings,
+        finding_separator=separator,
+    )
     tables = {**preview.choice.tables, table.path: asked}
     return replace(preview.choice, tables=tables)
+
+
+def _ask_findings(table: TablePreview, label: str) -> tuple[tuple[str, ...], str]:
+    """Whether an image may have several findings, and how the table says them.
+
+    Returns:
+        The columns of yes and no, one for each finding; or what stands between several
+        findings in the column of the class. Both empty where an image has one class.
+    """
+    reading = table.reading
+    if not label:
+        names = [name for name in table.header if name and name != reading.file]
+        chosen = st.multiselect(
+            _("Columns of findings (yes or no)"),
+            names,
+            default=[name for name in reading.findings if name in names],
+            format_func=plain,
+            help=_(
+                "An image may have several findings, or none. A row in which a "
+                "finding is neither yes nor no is left out; where a column holds no "
+                "word for no, a blank means no."
+            ),
+            key=f"findings of {table.path}",
+        )
+        return tuple(chosen), ""
+    signs = ["", *SIGNS]
+    sign = st.selectbox(
+        _("Several findings in one cell"),
+        signs,
+        index=signs.index(_likely_sign(table, label)),
+        format_func=lambda sign: (
+            _("with {sign} between them", sign=sign)
+            if sign
+            else _("no: one class each")
+        ),
+        key=f"sign of {table.path}",
+    )
+    return (), sign
+
+
+def _likely_sign(table: TablePreview, label: str) -> str:
+    """What stands between findings as chosen, else as the labels suggest."""
+    if table.reading.finding_separator or label != table.reading.label:
+        return table.reading.finding_separator
+    return suggested_sign(table.words.get(label, {}))
+
+
+def _show_findings(counts: Mapping[str, int], sign: str) -> None:
+    """Rows of each finding, and of none."""
+    rows: Counter[str] = Counter()
+    for label, count in counts.items():
+        for name in findings_in(label, sign) or [_("No finding")]:
+            rows[name] += count
+    text = listed([f"{name} {count:,}" for name, count in rows.most_common()])
+    st.markdown(plain(_("Rows of each finding: {counts}", counts=text)))
 
 
 def _first_rows(table: TablePreview, everything: bool) -> pd.DataFrame:

@@ -109,7 +109,12 @@ def _show_decisions(folder: Path) -> None:
 
 
 def show_classes(folder: Path, report: DatasetReport) -> None:
-    """Rename, merge and leave out classes, without touching a file."""
+    """Rename, merge and leave out classes, without touching a file.
+
+    Findings of a multi-label data set are renamed in its table.
+    """
+    if report.multi_label:
+        return
     with st.expander(_("Rename, merge or exclude classes"), icon=":material/edit:"):
         st.caption(_("Give two classes the same name to merge them."))
         names = pd.DataFrame(

@@ -311,12 +311,6 @@ def test_one_column_per_class(beside: Path) -> None:
     assert "y/y_000.png (no class in labels.csv)" in words(beside)
 
 
-def test_several_classes_of_most_files_are_refused(beside: Path) -> None:
-    write(beside, "image,A,B", "x_000,1,1", "x_001,1,1", "y_000,0,1")
-    with pytest.raises(DataError, match=r"labels\.csv marks several classes"):
-        layout.list_files(beside)
-
-
 def test_labels_that_look_alike_and_missing_ones(beside: Path) -> None:
     write(
         beside,

@@ -1,0 +1,1 @@
+"""Multi-label data sets: several findings on one image, or none."""

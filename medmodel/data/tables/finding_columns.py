@@ -1,0 +1,191 @@
+"""Tables that name several findings of an image: a column each, or one text for all.
+
+Which table is one is told by its rows: several columns of yes and no are marked for
+one file, or parts of a text such as `effusion|nodule` stand alone elsewhere. Other
+signs between findings are asked about, since they stand in names of classes as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from medmodel.data.layouts.layout_choice import AmbiguousLayoutError
+from medmodel.data.multi_label.findings import (
+    SEPARATOR,
+    is_no_finding,
+    join_findings,
+)
+from medmodel.data.tables.columns import FALSE, TRUE, Table
+from medmodel.language import _
+
+SIGNS = (SEPARATOR, ";", ",", "+", "/", "&")
+"""What may stand between findings in one cell; the first is recognised."""
+FEWEST, LEAST_SHARE = 2, 0.05
+"""Rows with several marks, and their share, from which on they are no slips."""
+YES = TRUE | {"x", "✓", "✔", "+", "positive", "pos", "present", "是", "有", "阳性"}
+NO = FALSE | {"negative", "neg", "absent", "否", "无", "阴性"}
+_UNKNOWN = {"-1", "-1.0", "u", "uncertain", "unknown"}
+_BLANK = {"", "nan", "na", "n/a", "#n/a", "null", "<na>", "-", "?"}
+
+
+def is_finding_column(values: Iterable[str]) -> bool:
+    """Whether a column may be that of a finding: nothing but yes, no and unknown."""
+    words = {value.casefold() for value in values}
+    return bool(words & YES) and words <= YES | NO | _UNKNOWN | _BLANK
+
+
+def with_findings(folder: Path, table: Table, rows: Sequence[Sequence[str]]) -> Table:
+    """The table as one of several findings, if that is what its rows say.
+
+    Args:
+        folder: The data set's.
+        table: As its columns' names tell.
+        rows: All of it.
+
+    Raises:
+        AmbiguousLayoutError: Its labels may be several findings each.
+    """
+    if table.classes:
+        several = sum(_marked(table, row) > 1 for row in rows)
+        if several >= max(FEWEST, LEAST_SHARE * len(rows)):
+            return of_columns(table, table.classes, rows)
+        return table
+    if "label" not in table.columns:
+        return table
+    at = table.columns["label"]
+    counts = Counter(row[at] for row in rows if at < len(row))
+    if _is_compound(counts, SEPARATOR, alone=False):
+        return replace(table, finding_separator=SEPARATOR)
+    if sign := suggested_sign(counts):
+        raise AmbiguousLayoutError(
+            _question(table, counts, sign), table.path.relative_to(folder).as_posix()
+        )
+    return table
+
+
+def suggested_sign(labels: Collection[str]) -> str:
+    """The sign between parts that are labels by themselves, too; "" if none is."""
+    return next((s for s in SIGNS if _is_compound(labels, s, alone=True)), "")
+
+
+def of_columns(
+    table: Table, columns: Collection[str], rows: Sequence[Sequence[str]]
+) -> Table:
+    """The table with these columns for findings.
+
+    Args:
+        table: With the columns in its header.
+        columns: One for each finding; one such as `No Finding` may be among them.
+        rows: All of it.
+    """
+    places = {name: table.header.index(name) for name in columns}
+    # Who marks what is there and nothing else means no by a blank.
+    blank_is_no = frozenset(
+        name
+        for name, at in places.items()
+        if not {row[at].casefold() for row in rows if at < len(row)} & (NO | _UNKNOWN)
+    )
+    return replace(table, classes=places, finding_columns=True, blank_is_no=blank_is_no)
+
+
+def findings_label(table: Table, row: Sequence[str], text: str) -> tuple[str, str]:
+    """The label of a row as from `join_findings`, and why it has none.
+
+    Args:
+        table: One of several findings.
+        row: The row's values.
+        text: That of its column of the class, if it has one.
+    """
+    if not table.finding_columns:
+        return _of_text(table, text)
+    present, none = [], False
+    for name, at in table.classes.items():
+        value = row[at].casefold() if at < len(row) else ""
+        blank = value in _BLANK and name in table.blank_is_no
+        if value not in YES | NO and not blank:
+            reason = _(
+                "{finding} is not known in {name}", finding=name, name=table.name
+            )
+            return "", reason
+        if value in YES and is_no_finding(name):
+            none = True
+        elif value in YES:
+            present.append(name)
+    return _consistent(table, present, none)
+
+
+def _of_text(table: Table, text: str) -> tuple[str, str]:
+    parts = _named(text, table.finding_separator)
+    if not parts:
+        return "", _("no label in {name}", name=table.name)
+    present = findings_in(text, table.finding_separator)
+    return _consistent(table, present, len(present) < len(parts))
+
+
+def findings_in(text: str, sign: str) -> list[str]:
+    """The findings that a cell names, each once.
+
+    Args:
+        text: Of the cell.
+        sign: Between findings.
+    """
+    return [part for part in _named(text, sign) if not is_no_finding(part)]
+
+
+def _named(text: str, sign: str) -> list[str]:
+    parts = dict.fromkeys(" ".join(part.split()) for part in text.split(sign))
+    return [part for part in parts if part.casefold() not in _BLANK]
+
+
+def _consistent(table: Table, present: list[str], none: bool) -> tuple[str, str]:
+    if none and present:
+        reason = _(
+            "no finding and {finding} in {name}", finding=present[0], name=table.name
+        )
+        return "", reason
+    return join_findings(present), ""
+
+
+def _marked(table: Table, row: Sequence[str]) -> int:
+    """How many findings a row marks."""
+    return sum(
+        at < len(row) and row[at].casefold() in TRUE and not is_no_finding(name)
+        for name, at in table.classes.items()
+    )
+
+
+def _is_compound(counts: Collection[str], sign: str, alone: bool) -> bool:
+    """Whether all parts of some label stand in other labels, too.
+
+    Args:
+        counts: The labels, each once.
+        sign: Between parts.
+        alone: Whether they must be whole labels there.
+    """
+    parted = {label: _parts(label, sign) for label in counts}
+    held = Counter(part for parts in parted.values() for part in set(parts))
+    whole = {parts[0] for parts in parted.values() if len(parts) == 1}
+    return any(
+        len(parts) > 1
+        and all(part in whole or (not alone and held[part] > 1) for part in parts)
+        for parts in parted.values()
+    )
+
+
+def _parts(label: str, sign: str) -> list[str]:
+    parts = [" ".join(part.split()).casefold() for part in label.split(sign)]
+    return [part for part in parts if part]
+
+
+def _question(table: Table, counts: Counter[str], sign: str) -> str:
+    several = [label for label in counts if len(_parts(label, sign)) > 1]
+    return _(
+        "{name} holds {rows:,} labels such as {label!r}, whose parts are labels as "
+        "well: each may be one class, or several findings on one image.",
+        name=table.name,
+        rows=sum(counts[label] for label in several),
+        label=several[0],
+    )

@@ -1,0 +1,1 @@
+"""Tests of multi-label data sets."""
