@@ -136,7 +136,7 @@ def _say_report(report: DatasetReport, findings: list[Issue], with_files: bool) 
     say()
     say_table(
         [
-            _("Finding") if report.multi_label else _("Class"),
+            _("Image finding") if report.multi_label else _("Class"),
             *(_(split) for split in report.splits),
         ],
         [

@@ -186,7 +186,7 @@ def _show_combinations(report: DatasetReport) -> None:
 
 def show_splits(report: DatasetReport) -> None:
     """Images and patients per class, or finding, and split."""
-    name = _("Finding") if report.multi_label else _("Class")
+    name = _("Image finding") if report.multi_label else _("Class")
     columns: dict[str, list[object]] = {name: list(report.classes)}
     for split in report.splits:
         columns[_(_TITLES[split])] = [c[split] for c in report.images.values()]
