@@ -78,7 +78,7 @@ def test_no_finding_column_and_contradictions(beside: Path) -> None:
 
 
 def test_what_is_not_known_is_left_out(beside: Path) -> None:
-    table(beside, "a,b", "1,1", "1,1", ",0", "NaN,1", "0,1", "0,0")
+    table(beside, "a,b", "1,1", "1,1", ",0", ",1", "0,1", "0,0")
     assert labels(beside) == ["a|b", "a|b", "b", "No finding"]
     assert "2 files, first x/x_002.png (a is not known in labels.csv)" in words(beside)
 
