@@ -91,6 +91,7 @@ class Table:
         blank_is_no: Those of them in which nothing else says no.
         finding_separator: Between the findings in the column of the label; "" where
             that is one class.
+        chosen: Whether a person said what its columns are.
     """
 
     path: Path
@@ -110,6 +111,7 @@ class Table:
     finding_columns: bool = False
     blank_is_no: frozenset[str] = frozenset()
     finding_separator: str = ""
+    chosen: bool = False
 
     @property
     def name(self) -> str:
@@ -330,6 +332,7 @@ def _chosen(form: Form, reading: TableReading) -> Table | None:
                 classes={name: header.index(name) for name in reading.findings},
                 finding_columns=bool(reading.findings),
                 finding_separator=reading.finding_separator if reading.label else "",
+                chosen=True,
             )
     return None
 

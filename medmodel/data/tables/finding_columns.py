@@ -8,7 +8,7 @@ signs between findings are asked about, since they stand in names of classes as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,8 +66,12 @@ def with_findings(folder: Path, table: Table, rows: Sequence[Sequence[str]]) -> 
     return table
 
 
-def suggested_sign(labels: Collection[str]) -> str:
-    """The sign between parts that are labels by themselves, too; "" if none is."""
+def suggested_sign(labels: Mapping[str, int]) -> str:
+    """The sign between parts that are labels by themselves, too; "" if none is.
+
+    Args:
+        labels: Label -> rows.
+    """
     return next((s for s in SIGNS if _is_compound(labels, s, alone=True)), "")
 
 
@@ -157,22 +161,24 @@ def _marked(table: Table, row: Sequence[str]) -> int:
     )
 
 
-def _is_compound(counts: Collection[str], sign: str, alone: bool) -> bool:
-    """Whether all parts of some label stand in other labels, too.
+def _is_compound(counts: Mapping[str, int], sign: str, alone: bool) -> bool:
+    """Whether enough labels have parts that all stand in other labels, too.
 
     Args:
-        counts: The labels, each once.
+        counts: Label -> rows.
         sign: Between parts.
         alone: Whether they must be whole labels there.
     """
     parted = {label: _parts(label, sign) for label in counts}
     held = Counter(part for parts in parted.values() for part in set(parts))
     whole = {parts[0] for parts in parted.values() if len(parts) == 1}
-    return any(
-        len(parts) > 1
+    several = sum(
+        counts[label]
+        for label, parts in parted.items()
+        if len(parts) > 1
         and all(part in whole or (not alone and held[part] > 1) for part in parts)
-        for parts in parted.values()
     )
+    return several >= max(FEWEST, LEAST_SHARE * sum(counts.values()))
 
 
 def _parts(label: str, sign: str) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +42,8 @@ TEXT = ".txt"
 """A table, too, where it looks like one."""
 SAMPLE_TRUTH = "truth.csv"
 """Where the lesions of the sample data set are; its file names tell its patients."""
+_PARTS = re.compile(r"\s*[|;,]\s*")
+"""Between the classes of a label that names several."""
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "<na>", "-", "?"}
 
 
@@ -270,6 +273,29 @@ def read_table(table: Table, folder: Path) -> Iterator[ManifestRow]:
         patient = values.get("patient", "")
         patient = "" if patient.casefold() in _MISSING else patient
         yield ManifestRow(file, label, patient, split, reason)
+
+
+def several_labels(rows: Sequence[ManifestRow], table: Table) -> list[ManifestRow]:
+    """The lines, without the label of those that name several classes: "a|b".
+
+    Such a label is several where all its parts are classes of other lines, unless
+    findings may be several or a person chose that labels are classes.
+    """
+    if table.multi_label or table.chosen:
+        return list(rows)
+    labels = {row.label for row in rows}
+    several = {
+        label
+        for label in labels
+        if len(parts := _PARTS.split(label)) > 1 and labels.issuperset(parts)
+    }
+    reason = _("several classes in {name}", name=table.name)
+    return [
+        row._replace(label="", reason=row.reason or reason)
+        if row.label in several
+        else row
+        for row in rows
+    ]
 
 
 def _label(table: Table, line: list[str], label: str) -> tuple[str, str]:

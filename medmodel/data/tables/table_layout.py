@@ -14,7 +14,7 @@ from medmodel.data.layouts.listing import Ignored
 from medmodel.data.layouts.split_names import split_of, splits_of
 from medmodel.data.segmentation_masks import stem
 from medmodel.data.tables.columns import Table
-from medmodel.data.tables.manifest import ManifestRow, read_table
+from medmodel.data.tables.manifest import ManifestRow, read_table, several_labels
 from medmodel.language import _
 
 
@@ -49,7 +49,7 @@ def facts_from_tables(
     unusable: dict[str, str] = {}
     source: dict[str, str] = {}
     for table in tables:
-        rows = list(read_table(table, folder))
+        rows = several_labels(list(read_table(table, folder)), table)
         base = table.path.parent.relative_to(folder).as_posix()
         for row, path in lookup.match_all(rows, "" if base == "." else base):
             name = table.path.name

@@ -111,7 +111,7 @@ def test_bars_in_the_name_of_a_class(beside: Path) -> None:
 
 @pytest.mark.parametrize("sign", [";", "+", "/", "&"])
 def test_other_signs_are_asked_about(beside: Path, sign: str) -> None:
-    cells = [f"a{sign} b", "a", "b", "normal", "b", "a"]
+    cells = [f"a{sign} b", "a", "b", "normal", "b", f"a{sign} b"]
     table(beside, "label", *cells)
     with pytest.raises(AmbiguousLayoutError, match="several findings on one image"):
         layout.list_files(beside)
@@ -122,7 +122,15 @@ def test_other_signs_are_asked_about(beside: Path, sign: str) -> None:
     assert set(labels(beside)) == {f"a{sign} b", "a", "b", "normal"}
     several = TableReading("file", "label", finding_separator=sign)
     save_choice(beside, LayoutChoice(tables={"labels.csv": several}))
-    assert labels(beside) == ["a|b", "a", "b", "No finding", "b", "a"]
+    assert labels(beside) == ["a|b", "a", "b", "No finding", "b", "a|b"]
+
+
+@pytest.mark.parametrize("sign", ["|", ";"])
+def test_one_label_of_two_classes_is_a_slip(beside: Path, sign: str) -> None:
+    table(beside, "label", f"a{sign}b", "a", "b", "b", "b", "a")
+    assert not layout.read_layout(beside).findings
+    assert labels(beside) == ["a", "b", "b", "b", "a"]
+    assert "several classes in labels.csv" in words(beside)
 
 
 def test_a_comma_in_a_class_is_no_question(beside: Path) -> None:
