@@ -198,10 +198,56 @@ def line_cases() -> Iterator[Case]:
     most = {"l.csv": "file,label\n" + _rows([",a|b", ",a", ",b", ",b|a"])}
     yield drawn(
         "half have two findings",
-            "file,label",
-            [Case],
-            {"a|b": 2, "a": 1, "b": 1},
-            "",
+        _FLAT,
+        {"a|b": 2, "a": 1, "b": 1},
+        "",
+        most,
+    )
+
+
+def folder_cases() -> Iterator[Case]:
+    """What systems and programs leave, and folders with a copy of every class."""
+    plain = {"a": 1, "b": 1}
+    for name in (
+        *("lost+found", "#recycle", "@eaDir", "__pycache__", ".ipynb_checkpoints"),
+        *("System Volume Information", "$RECYCLE.BIN", "found.000", "RECYCLER"),
+    ):
+        yield drawn(f"a folder {name}", ["a/1.png", "b/1.png", f"{name}/1.png"], plain)
+    for name in ("augmented", "backup", "old", "copy of all"):
+        paths = ["a/1.png", "b/1.png", f"{name}/a/1.png", f"{name}/b/1.png"]
+        yield drawn(f"{name} holds all classes", paths, re.compile("called like the"))
+        inside = [f"{split}/{path}" for split in ("train", "test") for path in paths]
+        yield drawn(f"{name} in splits", inside, re.compile("called like the"))
+    paths = ["a/1.png", "a/b/1.png", "b/1.png", "c/1.png"]
+    yield drawn("one class below another", paths, {"a": 2, "b": 1, "c": 1})
+    paths = ["a/x/1.png", "a/y/1.png", "b/z/1.png", "b/w/1.png"]
+    yield drawn("kinds of a class", paths, {"a": 2, "b": 2})
+    for name in ("more.zip", "a.tar.gz", "l.csv.gz", "set.7z", "b.rar"):
+        paths = ["a/1.png", "b/1.png", name]
+        yield drawn(f"{name} beside classes", paths, plain, f"Left out: {name}")
+    for paths in (
+        ["a/1.png", "b/1.PNG", "b/2.Jpeg"],
+        ["a/1 (1).png", "b/1 - Copy.png", "b/2.jfif"],
+    ):
+        yield drawn(f"{paths}", paths, {"a": 1, "b": 2})
+
+
+def archive_cases() -> Iterator[Case]:
+    """ZIP files as systems write them."""
+    plain: Result = ({"a": 1, "b": 1}, "")
+    usual = ["a/1.png", "b/1.png"]
+    data = zipped(usual)
+    archives = {
+        "with __MACOSX": (zipped([*usual, "__MACOSX/a/._1.png", "a/.DS_Store"]), plain),
+        "with backslashes": (zipped(["s\\a\\1.png", "s\\b\\1.png"]), plain),
+        "with ./": (zipped(["./a/1.png", "./b/1.png"]), plain),
+        "behind a program": (b"MZ" + bytes(500) + data, plain),
+        "before zeros": (data + bytes(200), plain),
+        "with folders": (zipped(["a/", "b/", "c/", *usual]), plain),
+        "with a name for Unicode": (_with_unicode_name(), ({"\u80ba": 1, "b": 1}, "")),
+        "with others inside": (
+            zipped([*usual, "more.zip"]),
+            ({"a": 1, "b": 1}, "Left out: more.zip"),
         ),
         "of others": (
             zipped(["a.zip", "b.zip"]),
