@@ -72,6 +72,14 @@ def test_images_of_two_patients_are_noticed() -> None:
     assert view.header_sentences([Provenance()] * 2) == ("", "")
 
 
+def test_an_image_that_was_given_twice_is_noticed() -> None:
+    assert view.identical_sentences(["a", "b", "a", "c", "c"]) == [
+        "Images 1, 3 are identical: one image was taken once.",
+        "Images 4, 5 are identical: one image was taken once.",
+    ]
+    assert view.identical_sentences(["a", "b"]) == []
+
+
 def test_figures() -> None:
     (curve,) = probability_figure(DAYS, {"ill": READINGS}, {"ill": "#000000"}).data
     assert list(curve.y) == [0.2, 0.6, 0.25]

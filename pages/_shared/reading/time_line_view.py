@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -193,7 +194,7 @@ def _ask_dates(cases: Sequence[Case]) -> None:
         st.session_state[f"day-{case.key}"] = day
     without = [case.name for case in cases if _day(case) is None]
     if without:
-        st.caption(plain(_("No date: {files}. Type it.", files=", ".join(without[:5]))))
+        st.caption(plain(_("No date: {files}. Type it.", files=", ".join(without))))
 
 
 def _date_in_header(case: Case) -> date | None:
@@ -238,7 +239,27 @@ def header_sentences(provenances: Sequence[Provenance]) -> tuple[str, str]:
     return patients, scanners
 
 
+def identical_sentences(digests: Sequence[str]) -> list[str]:
+    """A sentence for each image that was given more than once.
+
+    Args:
+        digests: Of the images in the order in which they are numbered.
+    """
+    return [
+        _(
+            "Images {numbers} are identical: one image was taken once.",
+            numbers=", ".join(
+                str(at) for at, other in enumerate(digests, 1) if other == digest
+            ),
+        )
+        for digest, count in Counter(digests).items()
+        if count > 1
+    ]
+
+
 def _show_header_sentences(cases: Sequence[Case]) -> None:
+    for sentence in identical_sentences([case.digest for case in cases]):
+        st.error(plain(sentence), icon=":material/file_copy:")
     patients, scanners = header_sentences([_provenance(case) for case in cases])
     if patients:
         st.error(plain(patients), icon=":material/person_alert:")
