@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from medmodel.evaluation.clinical.time_line import Reading, size_visits
-from medmodel.imaging.scans import Provenance
 from medmodel.reports.follow_up_figure import probability_figure, size_figure
 from pages._shared.reading import time_line_view as view
 from tests.finished_run import write_finished_run
@@ -59,25 +58,6 @@ def test_table_has_a_line_for_each_image() -> None:
     ]
     assert list(table["Size since baseline"]) == ["–", "–", "+30 %"]
     assert view._points(READINGS[0], READINGS[1]) == "+40 points"
-
-
-def test_images_of_two_patients_are_noticed() -> None:
-    one, two = Provenance(patient_id="a", scanner="s"), Provenance(patient_id="b")
-    patients, scanners = view.header_sentences([one, two, one, Provenance()])
-    assert "of 2 patients: 1, 3; 2. A time line" in patients and not scanners
-    assert view.header_sentences([one, one, Provenance()]) == ("", "")
-    other = Provenance(patient_id="a", scanner="t")
-    patients, scanners = view.header_sentences([one, other])
-    assert "different scanners" in scanners and not patients
-    assert view.header_sentences([Provenance()] * 2) == ("", "")
-
-
-def test_an_image_that_was_given_twice_is_noticed() -> None:
-    assert view.identical_sentences(["a", "b", "a", "c", "c"]) == [
-        "Images 1, 3 are identical: one image was taken once.",
-        "Images 4, 5 are identical: one image was taken once.",
-    ]
-    assert view.identical_sentences(["a", "b"]) == []
 
 
 def test_figures() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -13,12 +12,11 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.core.config import MEDICAL_AUGMENTATION
-from medmodel.core.errors import DataError, ImageError
+from medmodel.core.errors import DataError
 from medmodel.evaluation.clinical.recist import LARGEST_MM, REPEATABILITY, Visit
 from medmodel.evaluation.clinical.time_line import (
     USUAL_PATTERN,
     Reading,
-    by_patient,
     compile_pattern,
     date_in_name,
     is_within_error,
@@ -26,7 +24,6 @@ from medmodel.evaluation.clinical.time_line import (
     size_visits,
 )
 from medmodel.evaluation.temperature_scaling import apply_temperature
-from medmodel.imaging.scans import Provenance, read_provenance
 from medmodel.language import N_, _, format_date, translate
 from medmodel.predictor import shared
 from medmodel.reports import plots
@@ -50,6 +47,7 @@ from pages._shared.prediction.prediction_view import show_original
 from pages._shared.prediction.uploaded_files import uploaded_files
 from pages._shared.reading.follow_up_view import doubling_words
 from pages._shared.reading.kept_values import keep_value
+from pages._shared.reading.time_line_checks import provenance, show_checks
 
 PAGE = "follow_up"
 MOST_IMAGES = 20
@@ -126,7 +124,7 @@ def _show_cases(run: Run, cases: Sequence[Case]) -> None:
         keep_value(f"size-{case.key}")
     _ask_dates(cases)
     _ask_rows(cases)
-    _show_header_sentences(cases)
+    show_checks(cases)
     _offer_measuring(cases)
     dated = [case for case in cases if _day(case)]
     if len(dated) < 2:
@@ -198,73 +196,7 @@ def _ask_dates(cases: Sequence[Case]) -> None:
 
 
 def _date_in_header(case: Case) -> date | None:
-    return _provenance(case).day
-
-
-def _provenance(case: Case) -> Provenance:
-    """What its DICOM header says; read once."""
-    key = f"provenance-{case.key}"
-    if key not in st.session_state:
-        assert isinstance(case.source, bytes)  # as all that is uploaded
-        try:
-            st.session_state[key] = read_provenance(case.source, case.name)
-        except ImageError:  # no DICOM file, which says nothing
-            st.session_state[key] = Provenance()
-    read: Provenance = st.session_state[key]
-    return read
-
-
-def header_sentences(provenances: Sequence[Provenance]) -> tuple[str, str]:
-    """That images are of different patients, and of different scanners; "" if not.
-
-    Args:
-        provenances: Of the images in the order in which they are numbered.
-    """
-    patients, scanners = "", ""
-    groups = by_patient([asdict(provenance) for provenance in provenances])
-    if len(groups) > 1:
-        patients = _(
-            "By their DICOM headers these images are of {count} patients: {groups}. A "
-            "time line is of one patient.",
-            count=len(groups),
-            groups="; ".join(
-                ", ".join(str(at + 1) for at in group) for group in groups
-            ),
-        )
-    if len({p.scanner for p in provenances} - {""}) > 1:
-        scanners = _(
-            "By their DICOM headers these images are of different scanners: how these "
-            "differ is not in any error shown here."
-        )
-    return patients, scanners
-
-
-def identical_sentences(digests: Sequence[str]) -> list[str]:
-    """A sentence for each image that was given more than once.
-
-    Args:
-        digests: Of the images in the order in which they are numbered.
-    """
-    return [
-        _(
-            "Images {numbers} are identical: one image was taken once.",
-            numbers=", ".join(
-                str(at) for at, other in enumerate(digests, 1) if other == digest
-            ),
-        )
-        for digest, count in Counter(digests).items()
-        if count > 1
-    ]
-
-
-def _show_header_sentences(cases: Sequence[Case]) -> None:
-    for sentence in identical_sentences([case.digest for case in cases]):
-        st.error(plain(sentence), icon=":material/file_copy:")
-    patients, scanners = header_sentences([_provenance(case) for case in cases])
-    if patients:
-        st.error(plain(patients), icon=":material/person_alert:")
-    if scanners:
-        st.warning(plain(scanners), icon=":material/devices_other:")
+    return provenance(case).day
 
 
 def _ask_rows(cases: Sequence[Case]) -> None:
