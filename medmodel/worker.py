@@ -203,7 +203,8 @@ def _close_ended(reporter: StatusWriter, state: RunStatus) -> None:
 
 
 def _close_failed(reporter: StatusWriter, error: Exception) -> None:
-    failure = failures.failure_of(error)
+    trains = not reporter.run.is_batch
+    failure = failures.failure_of(error, trains)
     try:
         traceback.print_exception(error)
         sys.stderr.flush()

@@ -25,16 +25,17 @@ class NotANumberError(TrainingError):
     """The loss became infinite or no number at all; the message says when."""
 
 
-def failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException, trains: bool = True) -> Failure:
     """The failure behind an exception or its causes, and what to do about it.
 
     TensorFlow's errors are known by their names, so that nothing here loads it.
 
     Args:
-        error: What ended the training.
+        error: What ended it.
+        trains: False for a batch, which has no settings of its own.
     """
     for cause in _chain(error):
-        failure = _known(cause)
+        failure = _known(cause, trains)
         if failure is not None:
             return failure
     detail = str(error).strip() or _("no details")
@@ -63,7 +64,7 @@ def traced(error: BaseException) -> str:
     return "".join(lines)
 
 
-def _known(error: BaseException) -> Failure | None:
+def _known(error: BaseException, trains: bool) -> Failure | None:
     if isinstance(error, NotANumberError):
         return Failure(
             "not_a_number",
@@ -73,7 +74,11 @@ def _known(error: BaseException) -> Failure | None:
             ),
         )
     if isinstance(error, MedModelError):
-        advice = _("Check the data set and the settings, then train again.")
+        advice = (
+            _("Check the data set and the settings, then train again.")
+            if trains
+            else _("Then resume this batch, or start a new one.")
+        )
         return Failure("data", str(error), advice)
     fault = storage_fault(error)
     if fault is not None:
@@ -87,6 +92,8 @@ def _known(error: BaseException) -> Failure | None:
                     "Choose a smaller batch, a smaller image size or a smaller model, "
                     "or wait until other programs have ended."
                 )
+                if trains
+                else _("Wait until other programs have ended, then resume.")
             ),
         )
     return None

@@ -104,3 +104,10 @@ def test_the_file_is_named_if_it_is_ours(workspace: Path) -> None:
     assert message(workspace / "runs" / "a" / "log.txt").endswith("(runs/a/log.txt).")
     assert message(workspace / "datasets" / "Jane Roe.png") == "The disk failed."
     assert message(Path("/data/Jane Roe.png")) == "The disk failed."
+
+
+def test_a_batch_is_not_told_to_train_or_to_choose_settings() -> None:
+    for error in (DataError("No."), MemoryError(), OSError(errno.ENOSPC, "full")):
+        advice = failure_of(error, trains=False).advice
+        assert "train" not in advice and "smaller" not in advice
+        assert "esume" in advice
