@@ -53,7 +53,7 @@ class MlflowExport:
 
     Args:
         run_id: Of the run in MLflow; empty where it was not sent.
-        problem: Why not, as a sentence.
+        problem: Why not, or what was left out, as a sentence.
         ended: When, seconds since 1970.
     """
 
@@ -77,6 +77,8 @@ def start_export(run: Run) -> bool:
             env={
                 **python_environment(),
                 "MLFLOW_DISABLE_TELEMETRY": "true",
+                # Who names a folder wants its files there.
+                "MLFLOW_ALLOW_FILE_STORE": "true",
                 "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
                 "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
             },
@@ -107,7 +109,7 @@ def send(run: Run) -> MlflowExport:
         )
     else:
         try:
-            run_id = _send(run)
+            run_id, problem = _send(run)
         except (MlflowException, MedModelError, OSError, ValueError) as error:
             log.warning("The run is not sent to MLflow: %s", type(error).__name__)
             problem = _(
@@ -121,7 +123,8 @@ def send(run: Run) -> MlflowExport:
     return export
 
 
-def _send(run: Run) -> str:
+def _send(run: Run) -> tuple[str, str]:
+    """Id in MLflow, and what was left out, as a sentence."""
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
 
@@ -138,20 +141,31 @@ def _send(run: Run) -> str:
     metrics = [Metric(*values) for values in epoch_metrics(run)]
     for start in range(0, len(metrics), _MOST):
         client.log_batch(run_id, metrics=metrics[start : start + _MOST])
-    _send_card(client, run, run_id)
+    problem = _send_card(client, run, run_id)
     client.set_terminated(run_id, "FINISHED", int(run.status.ended * 1000) or None)
-    return run_id
+    return run_id, problem
 
 
-def _send_card(client: Any, run: Run, run_id: str) -> None:
+def _send_card(client: Any, run: Run, run_id: str) -> str:
+    """Sends the model card; a sentence where the server keeps no files."""
+    from mlflow.exceptions import MlflowException
+
     try:
         card = model_card_html(run)
     except MedModelError:  # without test images there is none
-        return
+        return ""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model_card.html")
         path.write_text(card, encoding="utf-8")
-        client.log_artifact(run_id, str(path))
+        try:
+            client.log_artifact(run_id, str(path))
+        except (MlflowException, OSError, ValueError) as error:
+            log.warning("The model card is not sent: %s", type(error).__name__)
+            return _(
+                "MLflow has the run's settings and numbers, not its model card: the "
+                "server did not take the file."
+            )
+    return ""
 
 
 def run_params(run: Run) -> dict[str, str]:

@@ -91,17 +91,19 @@ class Server(BaseHTTPRequestHandler):
     """Enough of MLflow's REST interface; answers 500 once it is told to fail."""
 
     def do_GET(self) -> None:
+        if "runs/get" in self.path:
+            return self._answer({"run": {"info": self._info(), "data": {}}})
         self._answer({"experiment": {"experiment_id": "3", "name": "MedModel"}})
+
+    def _info(self) -> dict[str, object]:
+        name, place = RUN[-1]
+        facts = {"experiment_id": "3", "status": "RUNNING", "artifact_uri": place}
+        return {"run_id": name, "run_uuid": name, **facts}
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
         TAKEN.append((self.path.rpartition("mlflow/")[2], json.loads(content)))
-        info: dict[str, object] = {
-            "run_id": "r9",
-            "run_uuid": "r9",
-            "experiment_id": "3",
-        }
-        info |= {"status": "RUNNING", "artifact_uri": "/nowhere", "start_time": 1}
+        info = self._info()
         self._answer({"run": {"info": info, "data": {}}, "run_info": info})
 
     def _answer(self, content: object) -> None:
@@ -118,6 +120,8 @@ class Server(BaseHTTPRequestHandler):
 
 TAKEN: list[tuple[str, dict]] = []
 FAILING: list[bool] = []
+RUN = [("r9", "/nowhere")]
+"""Id and place of files of the run that the server makes."""
 
 
 @pytest.fixture
@@ -125,6 +129,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     pytest.importorskip("mlflow", reason="needs mlflow-skinny")
     TAKEN.clear()
     FAILING.clear()
+    del RUN[1:]
     server = HTTPServer(("127.0.0.1", 0), Server)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -157,6 +162,23 @@ def test_a_server_gets_settings_numbers_and_tags(run: Run, server: str) -> None:
     points = [(m["key"], m["value"], int(m["step"])) for m in numbers["metrics"]]
     assert ("loss", 0.25, 2) in points and len(points) == 4
     assert SECRET not in json.dumps(TAKEN)
+
+
+@mlflow_warnings
+def test_a_card_that_is_not_taken_costs_the_card_alone(
+    run: Run, server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(mlflow_run, "model_card_html", lambda run: "<p>card</p>")
+    # The server names a folder of its own machine, where nothing can be written.
+    (tmp_path / "nowhere").touch()
+    RUN.append(("r1", str(tmp_path / "nowhere")))
+    export = send(run)
+    assert export.run_id == "r1" and "not its model card" in export.problem
+    assert [path for path, _content in TAKEN][-1] == "runs/update"
+    RUN.append(("r2", str(tmp_path / "there")))
+    assert send(run).problem == ""
+    card = tmp_path / "there" / "model_card.html"
+    assert card.read_text() == "<p>card</p>"
 
 
 @mlflow_warnings

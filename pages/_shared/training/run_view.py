@@ -352,7 +352,7 @@ def _say_sent(run: Run) -> None:
     if export.problem:
         text = plain(translate(export.problem))
         st.caption(f":material/warning: {text}")
-    else:
+    if export.run_id:
         st.caption(_("Sent to MLflow, as its run {id}.", id=plain(export.run_id)))
 
 
