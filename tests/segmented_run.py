@@ -36,6 +36,9 @@ class BrightOutliner:
     def warm(self, run_id: str) -> None:
         """Nothing to load."""
 
+    def close(self) -> None:
+        """Nothing to end."""
+
     def segment(
         self, run_id: str, image: np.ndarray, compare: ImageTraits | None = None
     ) -> Segmentation:
