@@ -119,6 +119,42 @@ def test_a_segmentation_is_a_mask_to_train_on() -> None:
     assert set(np.unique(values)) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("missing", ["SliceThickness", "PixelSpacing"])
+def test_a_projection_without_thickness_or_spacing_is_read_again(missing: str) -> None:
+    facts: dict[str, Any] = {
+        missing: None,
+        "Modality": "CR",
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",
+        "FrameOfReferenceUID": None,
+        "ImageOrientationPatient": None,
+        "ImagePositionPatient": None,
+    }
+    file = written(source(**facts))
+    assert segread(io.BytesIO(file)).pixel_array.any()
+    values = read(file, "a.dcm", "axial", -1)["values"]
+    assert np.array_equal(values > 0, MASK > 0)
+
+
+def test_a_single_segment_is_a_mask_to_train_on() -> None:
+    options = DecodeOptions()._asdict()
+    alone = np.where(MASK == 255, 255, 0).astype(np.uint8)
+    answer = segmentation.read_segmentation_file(
+        source(),
+        "a.dcm",
+        None,
+        mask_export.packed(alone),
+        [(255, "nodule")],
+        options,
+        ["unet", "1"],
+    )
+    # What all frames share stands in no frame's own groups.
+    file = bytes(answer["file"])
+    (group,) = pydicom.dcmread(io.BytesIO(file)).PerFrameFunctionalGroupsSequence
+    assert "SegmentIdentificationSequence" not in group
+    values = read(file, "a.dcm", "axial", -1)["values"]
+    assert np.array_equal(values > 0, alone > 0)
+
+
 def test_an_image_whose_pixels_are_no_squares_gets_its_own_size_back() -> None:
     wide = MASK.repeat(2, axis=1)  # as it is shown
     file = written(source(PixelSpacing=[0.5, 1.0]), wide)

@@ -86,9 +86,26 @@ def _written(
         software_versions=algorithm[1][:64],
         device_serial_number="1",
     )
+    _drop_incomplete_measures(segmentation)
     buffer = io.BytesIO()
     segmentation.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def _drop_incomplete_measures(segmentation: Any) -> None:
+    """Leaves out pixel measures without a spacing or a thickness.
+
+    A projection has no thickness: what its source says is taken over as it is, and
+    readers, that of highdicom among them, refuse a file with only a part of it.
+    """
+    for groups in (
+        *segmentation.get("SharedFunctionalGroupsSequence", []),
+        *segmentation.PerFrameFunctionalGroupsSequence,
+    ):
+        for measures in groups.get("PixelMeasuresSequence", []):
+            if not {"PixelSpacing", "SliceThickness"} <= set(measures.dir()):
+                del groups.PixelMeasuresSequence
+                break
 
 
 def _descriptions(names: Sequence[tuple[int, str]], algorithm: Sequence[str]) -> Any:
@@ -184,12 +201,24 @@ def _check_kind(data: bytes, name: str) -> None:
         )
 
 
+def _macro(segmentation: Any, group: Any, keyword: str) -> Any:
+    """A functional group of a frame; what all frames share stands but once.
+
+    PS3.3 C.7.6.16: the shared groups and those of each frame complete each other.
+    """
+    shared = segmentation.get("SharedFunctionalGroupsSequence", None) or []
+    for groups in (group, *shared):
+        if groups.get(keyword, None):
+            return groups[keyword].value
+    return []
+
+
 def _pixel_size(segmentation: Any) -> tuple[float, float]:
     """Height and width of a pixel; squares where it says nothing."""
-    for groups in segmentation.get("SharedFunctionalGroupsSequence", []):
-        for measures in groups.get("PixelMeasuresSequence", []):
-            height, width = measures.get("PixelSpacing", (1, 1))
-            return float(height), float(width)
+    first = segmentation.PerFrameFunctionalGroupsSequence[0]
+    for measures in _macro(segmentation, first, "PixelMeasuresSequence"):
+        height, width = measures.get("PixelSpacing", (1, 1))
+        return float(height), float(width)
     return 1.0, 1.0
 
 
@@ -204,14 +233,15 @@ def _merged(segmentation: Any, name: str, frame: int) -> Mask:
     least = segmentation.get("MaximumFractionalValue", 1) / 2
     groups = segmentation.PerFrameFunctionalGroupsSequence
     for plane, group in zip(pixels, groups, strict=True):
-        source = _source_of(group)
+        source = _source_of(_macro(segmentation, group, "DerivationImageSequence"))
         if frame >= 0 and source[1] not in (0, frame + 1):
             continue
         sources.add(source)
         if kind == "LABELMAP":
             mask = np.maximum(mask, plane.astype(np.uint8))
             continue
-        number = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        segment = _macro(segmentation, group, "SegmentIdentificationSequence")[0]
+        number = segment.ReferencedSegmentNumber
         mask = np.maximum(mask, np.where(plane >= least, number, 0).astype(np.uint8))
     if len(sources) > 1:
         raise ImageError(
@@ -225,9 +255,9 @@ def _merged(segmentation: Any, name: str, frame: int) -> Mask:
     return mask
 
 
-def _source_of(group: Any) -> tuple[str, int]:
+def _source_of(derivations: Any) -> tuple[str, int]:
     """UID and frame (0: not told) of the source of a frame."""
-    for derivation in group.get("DerivationImageSequence", []):
+    for derivation in derivations:
         for source in derivation.get("SourceImageSequence", []):
             frames = source.get("ReferencedFrameNumber", 0)
             number = frames if isinstance(frames, int) else int(frames[0])
