@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from medmodel.core.errors import RunError
 from medmodel.evaluation.temperature_scaling import Temperature, store_temperature
 from medmodel.evaluation.thresholds import Rule, freeze_thresholds
 from medmodel.runs.run import Run
+from medmodel.runs.status import DecisionThreshold
 from tests.finished_run import write_finished_run
 
 ROWS = [
@@ -134,3 +136,14 @@ def test_files_to_take_away(batch: Run) -> None:
     assert list(parquet.columns) == lines[0].split(",") and len(parquet) == len(ROWS)
     assert parquet["path"][2] == "=c.png"
     assert str(parquet["unlike_training"].dtype) == "boolean"
+
+
+def test_a_threshold_tells_the_predicted_class(batch: Run, class_folders: Path) -> None:
+    model = write_finished_run(class_folders, "model")
+    facts = replace(model.model_facts, class_names=CLASSES)
+    threshold = DecisionThreshold("ill", 0.7)
+    model.write_model_facts(replace(facts, threshold=threshold))
+    model.predictions_path.unlink()
+    rows = table.described(table.read(batch), model)
+    assert list(rows["predicted"]) == ["ill", "well", "", "well", "well"]
+    assert rows["score"][1] == pytest.approx(0.4)

@@ -14,6 +14,7 @@ from medmodel.core.errors import DataError
 from medmodel.data.datasets import index_dataset
 from medmodel.evaluation import cross_validation, external_validation
 from medmodel.evaluation.evaluation import evaluate
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.temperature_scaling import (
     Temperature,
     store_temperature,
@@ -36,7 +37,7 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
-from tests.finished_run import write_finished_run
+from tests.finished_run import decide_by_threshold, write_finished_run
 from tests.volumes import draw_volumes
 
 NO_COPIES = ExternalCopies([], [])
@@ -96,6 +97,16 @@ def test_the_result_is_a_run_that_can_be_evaluated(run: Run, there: Path) -> Non
     mine, theirs = read_predictions(run), read_predictions(made)
     assert (theirs["split"] == "val").sum() == (mine["split"] == "val").sum()
     assert made.model_facts == run.model_facts
+
+
+def test_the_models_threshold_decides_elsewhere_too(run: Run, there: Path) -> None:
+    decide_by_threshold(run, "dark", 0.05)
+    made = external_validation.submit(run, there, MAPPING, RunStore())
+    rows = external_validation.external_images(index_dataset(there), made, run)
+    scores = tenths(len(rows))
+    external_validation.write_external_test(made, run, rows, scores, NO_COPIES)
+    data = split_predictions(read_predictions(made), "test")
+    assert (data.predicted == np.where(data.scores[:, 0] >= 0.05, 0, 1)).all()
 
 
 def test_what_was_chosen_for_an_earlier_state_of_the_model_is_not_taken_along(

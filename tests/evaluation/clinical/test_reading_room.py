@@ -22,7 +22,7 @@ from medmodel.evaluation.clinical.room_results import (
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions, write_predictions
 from tests.conftest import draw_class_folders
-from tests.finished_run import write_finished_run
+from tests.finished_run import decide_by_threshold, write_finished_run
 
 READING = ReadingRoom("r", "run", ("a", "b"), ("dark", "light"))
 
@@ -147,3 +147,15 @@ def test_readers_who_differ_from_the_model_alike_are_the_majority(run: Run) -> N
     write_predictions(run, list(reading.classes), samples, 0.1 + 0.8 * right)
     (pair,) = room_results(run, reading).differences()
     assert (pair.first, pair.estimate.value) == (MAJORITY, 0)
+
+
+def test_a_room_is_not_judged_by_the_models_threshold(run: Run) -> None:
+    decide_by_threshold(run, "dark", 0.999)
+    reading = read_by(run, {1: {0}, 2: {0}, 3: {0}})
+    results = room_results(run, reading)
+    assert results.estimate(MAJORITY, "accuracy", None).value == 19 / 20
+    table = answers_table(run, reading)
+    called = table["model_class"] == "dark"
+    scores = read_predictions(run).set_index("path")["score_dark"]
+    expected = scores.loc[table["path"]].to_numpy() >= 0.999
+    assert (called.to_numpy() == expected).all()

@@ -27,7 +27,7 @@ from medmodel.evaluation.clinical.study_results import (
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
 from tests.conftest import draw_class_folders
-from tests.finished_run import write_finished_run
+from tests.finished_run import decide_by_threshold, write_finished_run
 
 OTHER = {"dark": "light", "light": "dark"}
 
@@ -118,3 +118,14 @@ def test_nothing_read_yet(run: Run) -> None:
     study = read_alone(run, study, Answer("dark", 80, 1.0))
     with pytest.raises(DataError, match="No image was read yet"):
         study_results(run, study)
+
+
+def test_a_reader_is_not_judged_by_the_models_threshold(run: Run) -> None:
+    decide_by_threshold(run, "dark", 0.999)
+    share = {
+        name: float(np.mean(m.predicted == m.truth))
+        for name, m in study_results(run, read(run, 6, 2)).common.models.items()
+    }
+    assert share[ALONE] == 14 / 20 and share[AIDED] == 18 / 20
+    # The model calls hardly anything dark any more.
+    assert share[MODEL] == pytest.approx(0.5, abs=0.25)

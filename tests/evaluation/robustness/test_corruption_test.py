@@ -19,7 +19,7 @@ from medmodel.evaluation.robustness.corruption_test import (
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions
-from tests.finished_run import write_finished_run
+from tests.finished_run import decide_by_threshold, write_finished_run
 
 
 def predictions(right: int, n: int = 100) -> Predictions:
@@ -142,3 +142,12 @@ def test_a_damaged_one_is_named(run: Run, kind: str) -> None:
         np.savez(path, **arrays)
     with pytest.raises(FileError, match="corruptions.npz is damaged"):
         read_corruption_test(run)
+
+
+def test_corrupted_images_are_called_by_the_threshold_too(run: Run) -> None:
+    decide_by_threshold(run, "dark", 0.05)
+    write(run)
+    test = read_corruption_test(run)
+    assert test is not None
+    for data in (test.clean, *test.corrupted["noise"]):
+        assert (data.predicted == np.where(data.scores[:, 0] >= 0.05, 0, 1)).all()
