@@ -19,11 +19,13 @@ from medmodel.networks.features import FEATURES
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training.context import TrainingContext
-from medmodel.training.refit import refit_head
+from medmodel.training.softmax_head import HeadTrainer
 
 _IMAGES = {"train": 4_448, "val": 768, "test": 624}
 """Those of the chest X-rays."""
 _CLASSES = ["NORMAL", "PNEUMONIA"]
+_EPOCHS = 25
+"""As many as a refit of the chest X-rays makes: their best epoch is the 20th."""
 _REPEATS = 5
 
 
@@ -32,10 +34,11 @@ def refit() -> list[Measurement]:
     with temporary_workspace(), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "features.npy"
         labels = _draw(path)
-        seconds = [_refit_once(path, labels, seed=at) for at in range(_REPEATS)]
+        seconds = [_refit_once(path, labels) for _repeat in range(_REPEATS)]
     note = (
-        f"{sum(_IMAGES.values()):,} images, {FEATURES:,} cached features, 20 labels "
-        f"corrected; median of {_REPEATS} ({min(seconds):.2f} to {max(seconds):.2f} s)"
+        f"{sum(_IMAGES.values()):,} images, {FEATURES:,} cached features, "
+        f"{_EPOCHS} epochs; median of {_REPEATS} ({min(seconds):.2f} to "
+        f"{max(seconds):.2f} s)"
     )
     return [at_most("refit", statistics.median(seconds), 2.0, "s", note)]
 
@@ -51,20 +54,19 @@ def _draw(path: Path) -> np.ndarray:
     return labels
 
 
-def _refit_once(path: Path, labels: np.ndarray, seed: int) -> float:
+def _refit_once(path: Path, labels: np.ndarray) -> float:
     """Seconds from the corrected labels to the new layer, its features in a file."""
-    rng = np.random.default_rng(seed)
-    given = labels.copy()
-    wrong = rng.choice(_IMAGES["train"], 20, replace=False)
-    given[wrong] = 1 - given[wrong]
-    zeros = np.zeros((FEATURES, len(_CLASSES))), np.zeros(len(_CLASSES))
     run = RunStore().create(TrainConfig("bench"))
+    order = np.random.default_rng(0).permutation(len(labels))
     with StatusWriter(run) as reporter:
-        contexts = [_context(run, reporter, each) for each in (given, labels)]
-        _trainer, earlier = refit_head(contexts[0], np.load(path, "r"), *zeros)
-        assert earlier is not None
+        context = _context(run, reporter, labels)
         began = time.perf_counter()
-        refit_head(contexts[1], np.load(path, "r"), *earlier.dense_weights)
+        features = np.load(path, "r")
+        trainer = HeadTrainer(context, FEATURES)
+        for start in range(0, len(order), 1024):
+            rows = order[start : start + 1024]
+            trainer.add_features(rows, features[rows])
+        assert trainer.train_epochs(_EPOCHS) is not None
         return time.perf_counter() - began
 
 

@@ -16,7 +16,11 @@ from medmodel.networks.features import extract
 from medmodel.runs.watched import append_scores
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
-from medmodel.training.refit import refit_instant, write_training_scores
+from medmodel.training.refit import (
+    epochs_of,
+    write_changes,
+    write_training_scores,
+)
 from medmodel.training.softmax_head import HeadTrainer, SoftmaxHead
 from medmodel.training.watching import begin_watching
 
@@ -27,14 +31,12 @@ def train_instant(context: TrainingContext) -> None:
     Raises:
         OSError: The disk is full or fails.
     """
-    if context.run.refit:
-        refit_instant(context)
-        return
     network = frozen_network(context.run, context.preprocessing)
     trainer = HeadTrainer(context, network.count)
     # Features that were there before a stop may already make a model.
+    features = None
     with contextlib.suppress(Cancelled):
-        extract(
+        features = extract(
             context.prepared,
             context.preprocessing,
             on_batch=trainer.add_features,
@@ -47,9 +49,11 @@ def train_instant(context: TrainingContext) -> None:
         if trainer.has_features(rows):
             append_scores(context.run, epoch, trainer.scores(head, rows).tolist())
 
-    head = trainer.train_epochs(context.config.epochs, watch)
+    head = trainer.train_epochs(epochs_of(context), watch)
     if head is not None:
         write_training_scores(context, trainer, head)
+        if context.run.refit and features is not None:
+            write_changes(context, features, head)
         weights = head.dense_weights
         model = frozen_model(context.run, context.preprocessing, *weights)
         save_model(context.run, model, context.classes, context.preprocessing)

@@ -1,7 +1,7 @@
-"""Refit of an Instant run: its last layer trained on, with corrected labels.
+"""Refit of an Instant run: the same training with corrected labels, features cached.
 
-The features are cached, and the layer begins as the earlier run left it, so that a few
-passes are enough.
+The steps are those of the earlier run, so that without a correction the very same model
+would come out: what differs comes from the labels.
 """
 
 from __future__ import annotations
@@ -12,75 +12,52 @@ import numpy as np
 from medmodel.core.storage import write_rows
 from medmodel.evaluation.review.refit import write_validation
 from medmodel.evaluation.review.review_order import TRAINING_SCORES
-from medmodel.inference.encoder_network import frozen_model, frozen_network
-from medmodel.networks.features import extract
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import score_columns
-from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import log_probabilities
 from medmodel.training.softmax_head import HeadTrainer, SoftmaxHead
 
-PASSES = 12
-"""Over all features; the layer begins near its end."""
+BEYOND = 5
+"""Epochs after the one that was best in the earlier run; later ones hardly ever are."""
 
 
-def refit_instant(context: TrainingContext) -> None:
-    """Trains and saves the refitted model, and what it changed on validation images.
-
-    Raises:
-        RunError: The run that it came from has no model any more.
-        Cancelled: By the job, while features are computed that were not cached.
-        OSError: The disk is full or fails.
-    """
-    run = context.run
-    assert run.refit is not None
-    source = RunStore(run.folder.parent.parent).get(run.refit.run)
-    kernel, bias = last_layer(source)
-    features = extract(
-        context.prepared,
-        context.preprocessing,
-        job=context.reporter.job,
-        network=frozen_network(run, context.preprocessing),
-    )
-    trainer, head = refit_head(context, features, kernel, bias)
-    if head is None:
-        return
-    rows = context.rows("val")
-    before = _scores(features[rows], kernel, bias)
-    after = trainer.scores(head, rows)
-    table = context.prepared.table.loc[rows]
-    write_validation(run, table, context.classes, before, after)
-    write_training_scores(context, trainer, head)
-    model = frozen_model(run, context.preprocessing, *head.dense_weights)
-    save_model(run, model, context.classes, context.preprocessing)
-    if not context.reporter.stop_requested:
-        mark_trained(run)
+def epochs_of(context: TrainingContext) -> int:
+    """Epochs to train: of a refit as many as the earlier run needed, and some more."""
+    run, most = context.run, context.config.epochs
+    if run.refit is None:
+        return most
+    best = _source(run).status.best_epoch
+    return min(most, best + BEYOND) if best else most
 
 
-def refit_head(
-    context: TrainingContext, features: np.ndarray, kernel: np.ndarray, bias: np.ndarray
-) -> tuple[HeadTrainer, SoftmaxHead | None]:
-    """The layer after a few passes over the features, from an earlier one.
+def write_changes(
+    context: TrainingContext, features: np.ndarray, head: SoftmaxHead
+) -> None:
+    """Writes of a refit what validation images were given before and are given now.
 
     Args:
         context: The refit.
         features: (n, d) of all prepared images.
-        kernel: (d, k) of the earlier layer, on raw features.
-        bias: (k,) of it.
-    """
-    trainer = HeadTrainer(context, features.shape[1])
-    trainer.take_all(features)
-    trainer.start_from(kernel, bias)
-    return trainer, trainer.train_epochs(PASSES)
-
-
-def last_layer(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel (d, k) and bias (k,) of an Instant run's last layer.
+        head: The refitted layer.
 
     Raises:
-        RunError: The run has no model.
+        RunError: The run that it came from has no model any more.
     """
+    rows = context.rows("val")
+    before = _scores(features[rows], *_last_layer(_source(context.run)))
+    after = _scores(features[rows], *head.dense_weights)
+    table = context.prepared.table.loc[rows]
+    write_validation(context.run, table, context.classes, before, after)
+
+
+def _source(run: Run) -> Run:
+    assert run.refit is not None
+    return RunStore(run.folder.parent.parent).get(run.refit.run)
+
+
+def _last_layer(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel (d, k) and bias (k,) of an Instant run's last layer."""
     _ = run.model_facts
     model = keras.models.load_model(run.model_path, compile=False, safe_mode=True)
     kernel, bias = model.layers[-1].get_weights()

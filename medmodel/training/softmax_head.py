@@ -110,23 +110,6 @@ class HeadTrainer:
                 for _ in range(FIT_PASSES):
                     self._advance()
 
-    def take_all(self, features: np.ndarray) -> None:
-        """Takes the features of all rows at once, without learning meanwhile.
-
-        Args:
-            features: (n, d).
-        """
-        self._features, self._present = features, np.ones(len(features), bool)
-
-    def start_from(self, kernel: np.ndarray, bias: np.ndarray) -> None:
-        """Begins with a layer on raw features, for every strength alike.
-
-        Args:
-            kernel: (d, k).
-            bias: (k,).
-        """
-        self._coefficients[:, :-1], self._coefficients[:, -1] = kernel, bias
-
     def has_features(self, rows: np.ndarray) -> bool:
         """Whether there are images, and the features of all of them are there."""
         return bool(len(rows) and self._present[rows].all())

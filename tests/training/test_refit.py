@@ -18,7 +18,7 @@ from medmodel.evaluation.review.refit import (
     refits_of,
     submit_refit,
 )
-from medmodel.evaluation.review.review_order import images_to_review
+from medmodel.evaluation.review.review_order import TRAINING_SCORES, images_to_review
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
@@ -99,6 +99,16 @@ def test_a_refit_learns_from_corrected_labels_and_keeps_the_split(source: Run) -
     again = submit_refit(made, RunStore())
     assert again.refit is not None and again.refit.run == source.id
     assert again.refit.corrected == 1
+
+
+def test_without_a_change_the_very_same_model_comes_out(source: Run) -> None:
+    flip(source, "test")  # which teaches nothing
+    made = trained(submit_refit(source, RunStore()))
+    result = refit_result(made)
+    assert result is not None
+    assert (result.changed, result.difference.value) == (0, 0.0)
+    one, other = (pd.read_csv(r.folder / TRAINING_SCORES) for r in (source, made))
+    pd.testing.assert_frame_equal(one, other)
 
 
 def test_judged_by_other_labels_the_accuracy_is_another(source: Run) -> None:

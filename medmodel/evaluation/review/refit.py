@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VALIDATION = "refit_validation.csv"
+_KEPT = ("environment.json", "encoder.json")
+"""Files of the run that say how it was trained: its input size, its encoder."""
 _MOST_BYTES = 1 << 30
 
 
@@ -145,9 +147,9 @@ def submit_refit(run: Run, store: RunStore) -> Run:
 
     def fill(made: Run) -> Status:
         write_split(made, relabelled)
-        shutil.copyfile(
-            source.folder / "environment.json", made.folder / "environment.json"
-        )
+        for name in _KEPT:
+            if (source.folder / name).exists():
+                shutil.copyfile(source.folder / name, made.folder / name)
         return Status(RunStatus.QUEUED, epochs=source.config.epochs)
 
     made = store.create(replace(source.config, name=name), {"refit.json": facts}, fill)
