@@ -84,6 +84,7 @@ def test_no_page_falls_back_to_english(page: Page, served: AppServer) -> None:
         "diagnose": "诊断",
         "evaluate": "评估",
         "compare": "比较",
+        "review": "审阅标签",
         "read": "阅片研究",
         "follow_up": "随访",
         "network": "网络如何看图",

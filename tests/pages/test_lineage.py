@@ -11,10 +11,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.storage import write_json
 from medmodel.data.dataset_trash import delete_dataset
 from medmodel.quality import indexing
 from medmodel.runs import run_index
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import Refit
 from pages._shared.common import widgets
 from pages._shared.common.lineage import MOST, Node, dataset_tree, run_tree
 from tests.conftest import draw_class_folders
@@ -177,3 +179,19 @@ def test_addresses_hold_any_name(workspace: Path) -> None:
     tree = tree_of(write_finished_run(folder, "A run"))
     assert tree.address.startswith("datasets?dataset=")
     assert not set('"& #é') & set(tree.address.removeprefix("datasets?"))
+
+
+def test_a_refit_stands_below_the_model_it_came_from(
+    run: Run, class_folders: Path
+) -> None:
+    refit = write_finished_run(class_folders, "B")
+    facts = Refit(run.id, reviewed=5, corrected=3)
+    write_json(refit.folder / "refit.json", facts)
+    tree = tree_of(refit, widgets.EVALUATE)
+    (found,) = [node for node in tree if node.kind == "Refit"]
+    assert (found.name, found.detail) == (refit.title, "3 labels corrected")
+    assert found.current and [n.name for n in tree][1] == run.title
+    assert "Refit" in [node.kind for node in tree_of(run)]
+    # A damaged file hides one refit, and breaks no other run's graph.
+    (refit.folder / "refit.json").write_text("{")
+    assert "Refit" not in [node.kind for node in tree_of(run)]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core import audit
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, value_or_problem
 from medmodel.core.storage import damaged, read_bytes, write_rows
 from medmodel.data.corrections.label_corrections import (
     Correction,
@@ -147,9 +147,9 @@ def submit_refit(run: Run, store: RunStore) -> Run:
 
     def fill(made: Run) -> Status:
         write_split(made, relabelled)
-        for name in _KEPT:
-            if (source.folder / name).exists():
-                shutil.copyfile(source.folder / name, made.folder / name)
+        for file in _KEPT:
+            if (source.folder / file).exists():
+                shutil.copyfile(source.folder / file, made.folder / file)
         return Status(RunStatus.QUEUED, epochs=source.config.epochs)
 
     made = store.create(replace(source.config, name=name), {"refit.json": facts}, fill)
@@ -160,10 +160,13 @@ def submit_refit(run: Run, store: RunStore) -> Run:
 
 def refits_of(run: Run, store: RunStore) -> list[Run]:
     """The refits of a run that are still there, oldest first."""
-    runs = [entry.run for entry in run_index.entries(store)]
-    return sorted(
-        (r for r in runs if r.refit and r.refit.run == run.id), key=lambda r: r.id
-    )
+    refits = []
+    for entry in run_index.entries(store):
+        # Of a damaged file the page of that run says so.
+        refit, _problem = value_or_problem(lambda each: each.refit, entry.run)
+        if refit is not None and refit.run == run.id:
+            refits.append(entry.run)
+    return sorted(refits, key=lambda each: each.id)
 
 
 def write_validation(

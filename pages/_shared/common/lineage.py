@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from medmodel.core.environment import REPOSITORY
+from medmodel.core.errors import value_or_problem
 from medmodel.data.dataset_trash import trashed_dataset
 from medmodel.evaluation.cross_validation import CrossValidation, cross_validations
-from medmodel.language import _
+from medmodel.language import _, ngettext
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -89,9 +90,11 @@ def run_tree(run: Run, entries: Sequence[Entry], page: str) -> Node | None:
         entries: All runs, newest first.
         page: The page on which the graph stands.
     """
-    source = next(
-        (e for e in entries if e.run.id == (run.tested_model or run.id)), None
-    )
+    refit = run.refit
+    wanted = run.tested_model or (refit.run if refit else run.id)
+    known = {entry.run.id: entry for entry in entries}
+    # A refit whose run was deleted stands for itself.
+    source = known.get(wanted) or known.get(run.id)
     if source is None or not source.config.dataset:
         return None
     shown = run.id, page
@@ -209,6 +212,7 @@ def _model_node(
     source: Entry, entries: Sequence[Entry], shown: tuple[str, str]
 ) -> Node:
     tests = [e for e in entries if e.test_of == source.run.id]
+    refits = _refits(source, entries)
     return Node(
         kind=_("Model"),
         name=_("Evaluate"),
@@ -219,8 +223,34 @@ def _model_node(
         children=(
             *(_test_node(test, shown) for test in tests[:MOST]),
             *_more_node(len(tests) - MOST),
+            *(_refit_node(entry, corrected, shown) for entry, corrected in refits),
         ),
     )
+
+
+def _refit_node(entry: Entry, corrected: int, shown: tuple[str, str]) -> Node:
+    """A refit with corrected labels."""
+    return Node(
+        kind=_("Refit"),
+        name=entry.title,
+        page=widgets.EVALUATE if entry.has_model else widgets.RUNS,
+        query=(("run", entry.run.id),),
+        detail=ngettext(
+            "{count:,} label corrected", "{count:,} labels corrected", corrected
+        ),
+        current=shown[0] == entry.run.id,
+    )
+
+
+def _refits(source: Entry, entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
+    """The newest refits of a run, each with the number of corrected labels."""
+    refits = []
+    for entry in entries:
+        # Of a damaged file the page of that run says so.
+        refit, _problem = value_or_problem(lambda run: run.refit, entry.run)
+        if refit is not None and refit.run == source.run.id:
+            refits.append((entry, refit.corrected))
+    return refits[:MOST]
 
 
 def _test_node(
