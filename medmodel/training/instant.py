@@ -19,7 +19,7 @@ from medmodel.training.context import TrainingContext
 from medmodel.training.refit import (
     epochs_of,
     write_changes,
-    write_training_scores,
+    write_review_scores,
 )
 from medmodel.training.softmax_head import HeadTrainer, SoftmaxHead
 from medmodel.training.watching import begin_watching
@@ -51,7 +51,7 @@ def train_instant(context: TrainingContext) -> None:
 
     head = trainer.train_epochs(epochs_of(context), watch)
     if head is not None:
-        write_training_scores(context, trainer, head)
+        write_review_scores(context, trainer, head)
         if context.run.refit and features is not None:
             write_changes(context, features, head)
         weights = head.dense_weights

@@ -6,17 +6,19 @@ would come out: what differs comes from the labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 
 from medmodel.core.storage import write_rows
 from medmodel.evaluation.review.refit import write_validation
-from medmodel.evaluation.review.review_order import TRAINING_SCORES
+from medmodel.evaluation.review.review_order import REVIEW_SCORES
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import score_columns
 from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import log_probabilities
-from medmodel.training.softmax_head import HeadTrainer, SoftmaxHead
+from medmodel.training.softmax_head import AT_ONCE, HeadTrainer, SoftmaxHead
 
 BEYOND = 5
 """Epochs after the one that was best in the earlier run; later ones hardly ever are."""
@@ -64,25 +66,34 @@ def _last_layer(run: Run) -> tuple[np.ndarray, np.ndarray]:
     return kernel, bias
 
 
-def write_training_scores(
+def write_review_scores(
     context: TrainingContext, trainer: HeadTrainer, head: SoftmaxHead
 ) -> None:
-    """Writes what the layer says of the images that it learned from, for their review.
+    """Writes what the layer says of all images, and how far they lie, for their review.
 
     Nothing where features are missing, as after a stop.
     """
-    rows = context.rows("train")
+    rows = np.arange(len(context.targets))
     if not trainer.has_features(rows):
         return
-    table = context.prepared.table.loc[rows, ["path", "label"]]
-    columns = ["path", "label", *score_columns(context.classes)]
-    lines = (
-        [*row, *(f"{score:.8g}" for score in scores)]
-        for row, scores in zip(
-            table.itertuples(index=False), trainer.scores(head, rows), strict=True
-        )
-    )
-    write_rows(context.run.folder / TRAINING_SCORES, columns, lines)
+    columns = ["path", "label", "split", "distance", *score_columns(context.classes)]
+    lines = _review_lines(context, trainer, head)
+    write_rows(context.run.folder / REVIEW_SCORES, columns, lines)
+
+
+def _review_lines(
+    context: TrainingContext, trainer: HeadTrainer, head: SoftmaxHead
+) -> Iterator[list[str]]:
+    means = trainer.class_means()
+    table = context.prepared.table[["path", "label", "split"]]
+    for start in range(0, len(table), AT_ONCE):
+        part = table.iloc[start : start + AT_ONCE]
+        rows = np.arange(start, start + len(part))
+        distances, scores = trainer.distances(rows, means), trainer.scores(head, rows)
+        for row, distance, of_image in zip(
+            part.itertuples(index=False), distances, scores, strict=True
+        ):
+            yield [*row, *(f"{number:.8g}" for number in (distance, *of_image))]
 
 
 def _scores(features: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:

@@ -32,6 +32,8 @@ FEWEST_UNSEEN = 16
 """Images whose mean loss makes a point of the curve, at least."""
 FIT_PASSES = 6
 STEP_SECONDS = 0.1
+AT_ONCE = 1024
+"""Images that are looked at together, beside training: few take little memory."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,28 @@ class HeadTrainer:
         """Probabilities (n, k) that a layer gives images whose features are there."""
         logs = log_probabilities(self._standardised(rows), head.coefficients[None])[0]
         return np.exp(logs)
+
+    def class_means(self) -> np.ndarray:
+        """Mean standardised features (k, d) of each class's training images."""
+        train, count = self._rows("train"), len(self.context.classes)
+        sums = np.zeros((count, self._features.shape[1]))
+        for start in range(0, len(train), AT_ONCE):
+            rows = train[start : start + AT_ONCE]
+            one_hot = np.eye(count, dtype=np.float32)[self.context.targets[rows]]
+            sums += one_hot.T @ self._standardised(rows)
+        images = np.bincount(self.context.targets[train], minlength=count)
+        return sums / np.maximum(images, 1)[:, None]
+
+    def distances(self, rows: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """Distance (n,) of images from the nearest of some means (k, d).
+
+        Root mean square of the differences of standardised features.
+        """
+        features = self._standardised(rows)
+        squares = (features**2).mean(1)[:, None] + (means**2).mean(1)
+        squares -= 2 * features @ means.T / features.shape[1]
+        nearest: np.ndarray = np.sqrt(np.maximum(squares.min(axis=1), 0))
+        return nearest
 
     def train_epochs(
         self,

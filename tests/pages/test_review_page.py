@@ -11,7 +11,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.corrections.label_corrections import corrections
 from medmodel.data.datasets import index_folder
 from medmodel.evaluation.review.refit import refits_of
-from medmodel.evaluation.review.review_order import TRAINING_SCORES
+from medmodel.evaluation.review.review_order import REVIEW_SCORES
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import ModelFacts
@@ -30,9 +30,13 @@ def run(class_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     run.write_model_facts(facts)
     (run.folder / "environment.json").write_text("{}")
     names = sorted(str(f.relative_to(class_folders)) for f in class_folders.glob("*/*"))
-    lines = [f"{name},{name.split('/')[0]},0.5,0.5" for name in names[:4]]
-    header = "path,label,score_dark,score_light"
-    (run.folder / TRAINING_SCORES).write_text("\n".join([header, *lines]) + "\n")
+    splits = ["train"] * 4 + ["test"]
+    lines = [
+        f"{name},{name.split('/')[0]},{split},1,0.5,0.5"
+        for name, split in zip(names, splits, strict=False)
+    ]
+    header = "path,label,split,distance,score_dark,score_light"
+    (run.folder / REVIEW_SCORES).write_text("\n".join([header, *lines]) + "\n")
     return run
 
 
@@ -76,5 +80,5 @@ def test_what_correcting_test_images_means_is_said(run: Run) -> None:
 
 
 def test_runs_of_earlier_versions_say_what_to_do(run: Run) -> None:
-    (run.folder / TRAINING_SCORES).unlink()
+    (run.folder / REVIEW_SCORES).unlink()
     assert "train the recipe Instant again" in opened(run).error[0].value

@@ -200,3 +200,28 @@ def test_weights_are_balanced_only_if_asked(run: Run) -> None:
         context = context_of(run, reporter)
         counts = np.bincount(context.targets[context.rows("train")])
         np.testing.assert_allclose(context.weights * counts, 100, rtol=1e-5)
+
+
+def test_distances_are_from_the_nearest_class_mean(run: Run) -> None:
+    features, table = drawn()
+    with StatusWriter(run) as reporter:
+        trainer = HeadTrainer(context_of(run, reporter), WIDTH)
+        trainer.add_features(np.arange(COUNT), features)
+        assert trainer.train_epochs(1) is not None
+        means = trainer.class_means()
+        rows = np.array([5, 3])
+        distances = trainer.distances(rows, means)
+    train = (table["split"] == "train").to_numpy()
+    exact = features.astype(float)
+    standard = (exact - exact[train].mean(0)) / exact[train].std(0)
+    names = table["label"].to_numpy()
+    expected = [
+        min(
+            np.sqrt(
+                ((standard[row] - standard[train & (names == c)].mean(0)) ** 2).mean()
+            )
+            for c in "abc"
+        )
+        for row in rows
+    ]
+    np.testing.assert_allclose(distances, expected, rtol=1e-3)

@@ -11,12 +11,13 @@ from medmodel.core import audit
 from medmodel.data.corrections.label_corrections import Correction, correct, undo
 from medmodel.data.datasets import index_folder
 from medmodel.data.folders import safe_folder
-from medmodel.evaluation.review.refit import corrections_of
+from medmodel.evaluation.review.refit import corrections_of, original_run
 from medmodel.evaluation.review.review_order import ORDERS, SPLITS, images_to_review
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs.run import Run
-from medmodel.runs.tables import score_columns
+from medmodel.runs.tables import read_split, score_columns
+from pages._shared.common import widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import show_image
 from pages._shared.common.keyboard import key_button
@@ -65,16 +66,19 @@ def show_review(run: Run) -> None:
         _undo_button(run, reviewed)
         return
     row = rows.iloc[0]
+    path = str(row["path"])
+    # Of a refit, whose own labels may have been corrected, what the data set says.
+    label = _labels(run).get(path, str(row["label"]))
     classes = run.model_facts.class_names
     image, answers = st.columns([1, 1], gap="medium")
     with image:
         case = dataset_case(
-            data_folder(run), row["path"], row["label"], run.model_facts.preprocessing
+            data_folder(run), path, label, run.model_facts.preprocessing
         )
         count = ngettext("{count:,} image left", "{count:,} images left", len(rows))
         show_image(pixels_of(case), count, _("The image whose label is reviewed"))
     with answers:
-        st.markdown(_("Label in the data set: **{label}**", label=plain(row["label"])))
+        st.markdown(_("Label in the data set: **{label}**", label=plain(label)))
         scores = row[score_columns(classes)].to_numpy(float)
         bars = np.argsort(-scores, kind="stable")[: len(_KEYS)]
         names = [classes[at] for at in bars]
@@ -83,7 +87,7 @@ def show_review(run: Run) -> None:
         alt = _("The model's scores")
         show_figure(drawing, f"review-{run.id}", alt, download=False)
         st.markdown(_("**Which class is right?**"))
-        _ask(run, str(row["path"]), str(row["label"]), classes)
+        _ask(run, path, label, classes)
         _undo_button(run, reviewed)
 
 
@@ -134,6 +138,11 @@ def show_corrections(run: Run) -> None:
                     st.rerun()
         if len(changed) > 50:
             st.caption(_("The last 50 are listed."))
+
+
+def _labels(run: Run) -> dict[str, str]:
+    table = read_split(original_run(run, widgets.store()))
+    return dict(zip(table["path"], table["label"], strict=True))
 
 
 def _place(run: Run) -> Path:

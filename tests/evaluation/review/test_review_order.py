@@ -7,22 +7,24 @@ from pathlib import Path
 import pytest
 
 from medmodel.core.errors import DataError, FileError
-from medmodel.evaluation.review.review_order import TRAINING_SCORES, images_to_review
+from medmodel.evaluation.review.review_order import REVIEW_SCORES, images_to_review
 from medmodel.runs.run import Run
 from tests.finished_run import write_finished_run
 
-SCORES = """path,label,score_dark,score_light
-a,dark,0.9,0.1
-b,dark,0.2,0.8
-c,light,0.45,0.55
-d,light,0.99,0.01
+SCORES = """path,label,split,distance,score_dark,score_light
+a,dark,train,1,0.9,0.1
+b,dark,train,3,0.2,0.8
+c,light,train,2,0.45,0.55
+d,light,train,0.5,0.99,0.01
+e,light,val,1,0.4,0.6
+f,light,test,1,0.4,0.6
 """
 
 
 @pytest.fixture
 def run(class_folders: Path) -> Run:
     run = write_finished_run(class_folders, "a run")
-    (run.folder / TRAINING_SCORES).write_text(SCORES)
+    (run.folder / REVIEW_SCORES).write_text(SCORES)
     return run
 
 
@@ -42,24 +44,33 @@ def test_what_was_reviewed_does_not_come_back(run: Run) -> None:
     assert images_to_review(run, "train", "uncertain", "abcd").empty
 
 
-@pytest.mark.parametrize("split", ["val", "test"])
-def test_other_splits_are_those_of_the_predictions(run: Run, split: str) -> None:
-    rows = images_to_review(run, split, "uncertain")
-    assert list(rows) == ["path", "label", "score_dark", "score_light"]
-    assert len(rows) == {"val": 8, "test": 16}[split]
+def test_the_farthest_come_first(run: Run) -> None:
+    rows = images_to_review(run, "train", "unlike")
+    assert list(rows["path"]) == ["b", "c", "a", "d"]
+
+
+@pytest.mark.parametrize(("split", "path"), [("val", "e"), ("test", "f")])
+def test_splits_are_reviewed_apart(run: Run, split: str, path: str) -> None:
+    assert list(images_to_review(run, split, "uncertain")["path"]) == [path]
 
 
 def test_a_run_of_an_earlier_version_says_what_to_do(run: Run) -> None:
-    (run.folder / TRAINING_SCORES).unlink()
+    (run.folder / REVIEW_SCORES).unlink()
     with pytest.raises(DataError, match="train the recipe Instant again"):
         images_to_review(run, "train", "disagrees")
 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "path,label\na,dark\n", SCORES.replace("0.9", "x"), SCORES + "e,no,1,0\n"],
+    [
+        "",
+        "path,label\na,dark\n",
+        SCORES.replace("0.9", "x"),
+        SCORES.replace("train,3", "train,inf"),
+        SCORES + "g,no,train,1,1,0\n",
+    ],
 )
 def test_damaged_scores_are_named(run: Run, content: str) -> None:
-    (run.folder / TRAINING_SCORES).write_text(content)
-    with pytest.raises(FileError, match=TRAINING_SCORES):
+    (run.folder / REVIEW_SCORES).write_text(content)
+    with pytest.raises(FileError, match=REVIEW_SCORES):
         images_to_review(run, "train", "disagrees")
