@@ -191,8 +191,8 @@ def outcomes_by_unit(
         if outcomes.setdefault(unit, outcome) != outcome:
             raise DataError(
                 _(
-                    "Row {number} gives a patient or file another outcome than a row "
-                    "above: leave one of them.",
+                    "Row {number} below the header gives a patient or file another "
+                    "outcome than a row above: leave one of them.",
                     number=number,
                 )
             )
@@ -204,8 +204,9 @@ def _time(text: str, number: int, columns: OutcomeColumns) -> float:
     if _DATE.fullmatch(text.strip()):
         raise DataError(
             _(
-                "The {column} of row {number} is {value!r}, which is a date: a time is "
-                "how long after the image the event happened, in days for instance.",
+                "The {column} of row {number} below the header is {value!r}, which is a "
+                "date: a time is how long after the image the event happened, in days "
+                "for instance.",
                 column=columns.time,
                 number=number,
                 value=text[:40],
@@ -214,8 +215,8 @@ def _time(text: str, number: int, columns: OutcomeColumns) -> float:
     if not 0 < time < math.inf:
         raise DataError(
             _(
-                "The {column} of row {number} is {value!r}: a time is a number "
-                "above 0.",
+                "The {column} of row {number} below the header is {value!r}: a time is "
+                "a number above 0.",
                 column=columns.time,
                 number=number,
                 value=text[:40],
@@ -230,8 +231,8 @@ def _event(text: str, row: int, columns: OutcomeColumns) -> bool:
     if value not in _YES | _NO and number not in (0, 1):
         raise DataError(
             _(
-                "The {column} of row {number} is {value!r}: write 1 where the event "
-                "happened, 0 where it did not.",
+                "The {column} of row {number} below the header is {value!r}: write 1 "
+                "where the event happened, 0 where it did not.",
                 column=columns.event,
                 number=row,
                 value=text[:40],

@@ -69,7 +69,9 @@ def test_missing_values_leave_a_patient_out() -> None:
 
 @pytest.mark.parametrize("time", ["0", "-1", "soon", "inf", "nan()", "1,5"])
 def test_a_time_is_a_number_above_0(time: str) -> None:
-    with pytest.raises(DataError, match="time of row 1 is .*a number above 0"):
+    with pytest.raises(
+        DataError, match="time of row 1 below the header is .*a number above 0"
+    ):
         outcomes(("a", time, "1"))
 
 
@@ -105,13 +107,15 @@ def test_words_of_events(text: str, happened: bool) -> None:
 
 @pytest.mark.parametrize("event", ["2", "maybe", "0.5", "nan()", "inf", "-1"])
 def test_an_event_happened_or_not(event: str) -> None:
-    with pytest.raises(DataError, match="event of row 1 is .*write 1"):
+    with pytest.raises(DataError, match="event of row 1 below the header is .*write 1"):
         outcomes(("a", "1", event))
 
 
 def test_two_outcomes_of_one_patient_are_refused() -> None:
     assert len(outcomes(("a", "1", "1"), ("a", "1.0", "true"))[0]) == 1
-    with pytest.raises(DataError, match="Row 2 gives .* another outcome"):
+    with pytest.raises(
+        DataError, match="Row 2 below the header gives .* another outcome"
+    ):
         outcomes(("a", "1", "1"), ("a", "2", "1"))
 
 
