@@ -204,9 +204,9 @@ def _time(text: str, number: int, columns: OutcomeColumns) -> float:
     if _DATE.fullmatch(text.strip()):
         raise DataError(
             _(
-                "The {column} of row {number} below the header is {value!r}, which is a "
-                "date: a time is how long after the image the event happened, in days "
-                "for instance.",
+                "The {column} of row {number} below the header is {value!r}, which is "
+                "a date: a time is how long after the image the event happened, in "
+                "days for instance.",
                 column=columns.time,
                 number=number,
                 value=text[:40],
