@@ -92,3 +92,18 @@ def test_a_class_that_no_validation_image_has(run: Run) -> None:
 def test_without_predictions_nothing_is_said(run: Run) -> None:
     run.predictions_path.unlink()
     assert not shown(run, 0.7).expander
+
+
+@pytest.mark.parametrize("share", [0.0, 100.0])
+def test_where_none_or_all_have_it_no_risk_is_said(run: Run, share: float) -> None:
+    app = shown(run, 0.7)
+    app.number_input[0].set_value(share).run()
+    assert not app.exception
+    assert "no image tells more: give a number between 0 and 100" in said(app)
+    assert said(app).count("Of 100 such images") == 1
+
+
+def test_a_rare_disease_has_its_risk(run: Run) -> None:
+    app = shown(run, 0.7)
+    app.number_input[0].set_value(0.02).run()
+    assert not app.exception and said(app).count("Of 100 such images") == 2

@@ -68,17 +68,25 @@ def _show_class(answer: Answer) -> None:
                 "Of 100 patients like yours, how many have {name}?",
                 name=plain(name),
             ),
-            0.1,
-            99.9,
+            0.0,
+            100.0,
             None,
             step=1.0,
-            format="%.1f",
+            format="%g",
             placeholder=_("Prevalence in %"),
             key=f"risk-prevalence-{run.id}-{position}",
         )
-        prevalence = None if share is None else share / 100
+        prevalence = share / 100 if share and share < 100 else None
         if prevalence is not None:
             _show_dots(model.risk(score, prevalence), name, colour)
+        elif share is not None:
+            st.caption(
+                _(
+                    "Where none or all have {name}, no image tells more: give a number "
+                    "between 0 and 100.",
+                    name=plain(name),
+                )
+            )
     drawing = prevalence_figure(model, score, colour, prevalence)
     alt = _("Risk of {name} over the prevalence", name=name)
     show_figure(drawing, f"risk-{answer.case.key}-{position}", alt)

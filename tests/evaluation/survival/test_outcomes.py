@@ -69,9 +69,7 @@ def test_missing_values_leave_a_patient_out() -> None:
 
 @pytest.mark.parametrize("time", ["0", "-1", "soon", "inf", "nan()", "1,5"])
 def test_a_time_is_a_number_above_0(time: str) -> None:
-    with pytest.raises(
-        DataError, match=r"time of row 1 below .*a number above 0"
-    ):
+    with pytest.raises(DataError, match=r"time of row 1 below .*a number above 0"):
         outcomes(("a", time, "1"))
 
 
@@ -113,9 +111,7 @@ def test_an_event_happened_or_not(event: str) -> None:
 
 def test_two_outcomes_of_one_patient_are_refused() -> None:
     assert len(outcomes(("a", "1", "1"), ("a", "1.0", "true"))[0]) == 1
-    with pytest.raises(
-        DataError, match="Row 2 below the header .* another outcome"
-    ):
+    with pytest.raises(DataError, match="Row 2 below the header .* another outcome"):
         outcomes(("a", "1", "1"), ("a", "2", "1"))
 
 
