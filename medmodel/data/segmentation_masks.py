@@ -17,7 +17,7 @@ from medmodel.language import N_
 MASK = N_("a mask or overlay beside its image")
 """Why such a file is left out."""
 _MASK = (
-    r"masks?|segmentations?|segmented|seg|ground ?truths?|gt|annotations?|annotated"
+    r"masks?|segmentations?|segmented|d?seg|ground ?truths?|gt|annotations?|annotated"
     r"|labels?|rois?|contours?|outlines?|overlays?|heat ?maps?"
 )
 _SURE = {"masks", "segmentations", "segmentation", "annotations", "ground truth"}
@@ -33,7 +33,7 @@ _IMAGES = {
     "scans",
 }
 _FILE = re.compile(
-    rf"(?i)(?:(?P<base>.+?)[ _.-]+(?:{_MASK})(?:[ _-]*\d+)?"
+    rf"(?i)(?:(?P<base>.+?)[ _.-]+(?:{_MASK})(?:[ _-]*(?:\d+|manual|auto))?"
     rf"|(?:{_MASK})[ _.-]+(?P<rest>.+))"
 )
 _HINT = re.compile(r"(?i)mask|seg|ground|gt|annot|label|roi|contour|line|overlay|heat")

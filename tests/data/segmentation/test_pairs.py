@@ -46,6 +46,11 @@ def parts(text: str) -> list[tuple[str, ...]]:
             "train/1.png, train_masks/1_mask.gif",
             {"train/1.png": ["train_masks/1_mask.gif"]},
         ),
+        (
+            "a/t2.nii.gz, a/t2_seg-manual.nii.gz",
+            {"a/t2.nii.gz": ["a/t2_seg-manual.nii.gz"]},
+        ),
+        ("a/t2.nii.gz, a/t2_dseg.nii.gz", {"a/t2.nii.gz": ["a/t2_dseg.nii.gz"]}),
         ("images/1.png, masks/2.png", {}),
         ("images/p1/1.png, masks/p2/1.png", {}),
         ("a/1.png, b/1.png", {}),
