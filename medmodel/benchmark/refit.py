@@ -19,13 +19,15 @@ from medmodel.networks.features import FEATURES
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training.context import TrainingContext
-from medmodel.training.softmax_head import HeadTrainer
+from medmodel.training.refit import NEAR
+from medmodel.training.softmax_head import STRENGTHS, HeadTrainer
 
 _IMAGES = {"train": 4_448, "val": 768, "test": 624}
 """Those of the chest X-rays."""
 _CLASSES = ["NORMAL", "PNEUMONIA"]
 _EPOCHS = 25
 """As many as a refit of the chest X-rays makes: their best epoch is the 20th."""
+_NEAR = STRENGTHS[8 : 8 + 2 * NEAR + 1]
 _REPEATS = 3
 
 
@@ -62,7 +64,7 @@ def _refit_once(path: Path, labels: np.ndarray) -> float:
         context = _context(run, reporter, labels)
         began = time.perf_counter()
         features = np.load(path, "r")
-        trainer = HeadTrainer(context, FEATURES)
+        trainer = HeadTrainer(context, FEATURES, _NEAR)
         for start in range(0, len(order), 1024):
             rows = order[start : start + 1024]
             trainer.add_features(rows, features[rows])

@@ -18,8 +18,10 @@ from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
 from medmodel.training.refit import (
     epochs_of,
+    strengths_of,
     write_changes,
     write_review_scores,
+    write_strength,
 )
 from medmodel.training.softmax_head import HeadTrainer, SoftmaxHead
 from medmodel.training.watching import begin_watching
@@ -32,7 +34,7 @@ def train_instant(context: TrainingContext) -> None:
         OSError: The disk is full or fails.
     """
     network = frozen_network(context.run, context.preprocessing)
-    trainer = HeadTrainer(context, network.count)
+    trainer = HeadTrainer(context, network.count, strengths_of(context))
     # Features that were there before a stop may already make a model.
     features = None
     with contextlib.suppress(Cancelled):
@@ -52,6 +54,7 @@ def train_instant(context: TrainingContext) -> None:
     head = trainer.train_epochs(epochs_of(context), watch)
     if head is not None:
         write_review_scores(context, trainer, head)
+        write_strength(context.run, head)
         if context.run.refit and features is not None:
             write_changes(context, features, head)
         weights = head.dense_weights

@@ -1,27 +1,63 @@
 """Refit of an Instant run: the same training with corrected labels, features cached.
 
-The steps are those of the earlier run, so that without a correction the very same model
-would come out: what differs comes from the labels.
+The steps are those of the earlier run, so that without a correction the same model
+would come out, but for rounding: what differs comes from the labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from medmodel.core.storage import write_rows
+from medmodel.core.storage import read_if_whole, write_json, write_rows
 from medmodel.evaluation.review.refit import write_validation
 from medmodel.evaluation.review.review_order import REVIEW_SCORES
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import score_columns
 from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import log_probabilities
-from medmodel.training.softmax_head import AT_ONCE, HeadTrainer, SoftmaxHead
+from medmodel.training.softmax_head import (
+    AT_ONCE,
+    STRENGTHS,
+    HeadTrainer,
+    SoftmaxHead,
+)
 
+NEAR = 2
+"""Strengths on either side of the earlier run's that a refit tries."""
+_FILE = "instant.json"
 BEYOND = 5
 """Epochs after the one that was best in the earlier run; later ones hardly ever are."""
+
+
+@dataclass(frozen=True)
+class _InstantFacts:
+    """What instant.json holds: the strength of regularisation that was chosen."""
+
+    strength: float
+
+
+def write_strength(run: Run, head: SoftmaxHead) -> None:
+    """Keeps the strength that validation images chose, for later refits."""
+    write_json(run.folder / _FILE, _InstantFacts(head.strength))
+
+
+def strengths_of(context: TrainingContext) -> np.ndarray:
+    """Strengths to choose among: of a refit those near that of the earlier run.
+
+    Each strength is trained by itself, so that to leave out others changes none.
+    """
+    run = context.run
+    facts = (
+        read_if_whole(_source(run).folder / _FILE, _InstantFacts) if run.refit else None
+    )
+    if facts is None:
+        return STRENGTHS
+    at = int(np.abs(STRENGTHS - facts.strength).argmin())
+    return STRENGTHS[max(at - NEAR, 0) : at + NEAR + 1]
 
 
 def epochs_of(context: TrainingContext) -> int:

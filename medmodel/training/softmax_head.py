@@ -44,11 +44,13 @@ class SoftmaxHead:
         mean: (d,) mean of each feature.
         scale: (d,) spread of each feature.
         coefficients: (d + 1, k) kernel, the last row being the bias.
+        strength: Of its regularisation.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     coefficients: np.ndarray
+    strength: float = 0.0
 
     @property
     def dense_weights(self) -> tuple[np.ndarray, np.ndarray]:
@@ -63,10 +65,17 @@ class HeadTrainer:
     Args:
         context: The run; images of train teach, those of val choose.
         count: Features per image.
+        strengths: Of regularisation, among which validation images choose.
     """
 
-    def __init__(self, context: TrainingContext, count: int = FEATURES) -> None:
+    def __init__(
+        self,
+        context: TrainingContext,
+        count: int = FEATURES,
+        strengths: np.ndarray = STRENGTHS,
+    ) -> None:
         self.context = context
+        self._strengths = strengths
         self.step = self._reported_step = context.reporter.status.step
         self._first_step, self._training = self.step, 0
         self._features = np.empty((len(context.targets), count), np.float16)
@@ -78,7 +87,7 @@ class HeadTrainer:
         self._path: SoftmaxPath | None = None
         self._validation = (np.zeros(0), np.zeros(0), np.zeros(0))
         shape = (count + 1, len(context.classes))
-        self._coefficients = np.zeros((len(STRENGTHS), *shape), np.float32)
+        self._coefficients = np.zeros((len(strengths), *shape), np.float32)
         self._mean = np.zeros(count, np.float32)
         self._scale = np.ones(count, np.float32)
 
@@ -213,7 +222,10 @@ class HeadTrainer:
     def _best_head(self, score: ValidationScore) -> SoftmaxHead:
         leader = score.leader
         tempered = self._coefficients[leader] * score.temperatures[leader]
-        return SoftmaxHead(self._mean, self._scale, tempered.astype(np.float32))
+        strength = float(self._strengths[leader])
+        return SoftmaxHead(
+            self._mean, self._scale, tempered.astype(np.float32), strength
+        )
 
     def _restart(self) -> None:
         """Starts on all training features that are there, with what is known."""
@@ -235,7 +247,7 @@ class HeadTrainer:
         targets = self.context.targets[rows]
         weights = self.context.weights[targets]
         self._path = SoftmaxPath(
-            features, targets, weights, STRENGTHS, self._coefficients
+            features, targets, weights, self._strengths, self._coefficients
         )
 
     def _advance(self) -> None:
@@ -255,7 +267,7 @@ class HeadTrainer:
         if not new or now - self._reported < STEP_SECONDS:
             return
         self._reported = now
-        middle = self._coefficients[len(STRENGTHS) // 2][None]
+        middle = self._coefficients[len(self._strengths) // 2][None]
         logs = log_probabilities(self._standardised(rows), middle)[0]
         targets = self.context.targets[rows]
         count, loss, hits = self._unseen

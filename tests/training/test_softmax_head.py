@@ -17,7 +17,12 @@ from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import softmax_head
 from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import log_probabilities
-from medmodel.training.softmax_head import FIRST_FIT, HeadTrainer, SoftmaxHead
+from medmodel.training.softmax_head import (
+    FIRST_FIT,
+    STRENGTHS,
+    HeadTrainer,
+    SoftmaxHead,
+)
 
 COUNT, WIDTH = 900, 12
 
@@ -225,3 +230,16 @@ def test_distances_are_from_the_nearest_class_mean(run: Run) -> None:
         for row in rows
     ]
     np.testing.assert_allclose(distances, expected, rtol=1e-3)
+
+
+def test_each_strength_is_trained_by_itself(run: Run) -> None:
+    features, _ = drawn()
+    heads = []
+    with StatusWriter(run) as reporter:
+        for strengths in (STRENGTHS, STRENGTHS[6:9]):
+            context = context_of(run, reporter)
+            trainer = HeadTrainer(context, WIDTH, strengths)
+            trainer.add_features(np.arange(COUNT), features)
+            trainer.train_epochs(6)
+            heads.append(trainer._coefficients)
+    np.testing.assert_allclose(heads[0][6:9], heads[1], atol=1e-3)
