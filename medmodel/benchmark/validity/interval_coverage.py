@@ -70,6 +70,7 @@ SETTINGS: list[Setting] = [
     *(Setting("two", (0.5, 0.5), n, separation=1.5) for n in (20, 32, 64, 160, 480)),
     *(Setting("rare", (0.9, 0.1), n, separation=1.8) for n in (120, 240, 480)),
     *(Setting("three", (1 / 3, 1 / 3, 1 / 3), n) for n in (45, 90, 240)),
+    *(Setting("ten", (0.1,) * 10, n) for n in (250, 600)),
     *(
         Setting("two", (0.5, 0.5), patients=n, separation=1.5)
         for n in (3, 4, 10, 24, 40, 80, 160)
