@@ -11,6 +11,7 @@ from medmodel.benchmark.validity import (
     risk_coverage,
     segmentation_coverage,
     statistics,
+    survival_coverage,
     unfamiliar,
 )
 from medmodel.benchmark.validity.simulation import SETTINGS, Setting, simulate
@@ -58,6 +59,7 @@ def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
     monkeypatch.setattr(interval_coverage, "OUTLINES", [])
     monkeypatch.setattr(interval_coverage, "ROOMS", [])
     monkeypatch.setattr(interval_coverage, "SETS", [])
+    monkeypatch.setattr(interval_coverage, "POPULATIONS", [])
     monkeypatch.setattr(interval_coverage, "_FEWEST", 5)
     row = interval_coverage.interval_coverage(5)
     (lowest, highest) = [m for m in row if m.note.startswith("accuracy, all classes")]
@@ -80,15 +82,19 @@ def test_intervals_of_segmentations_rooms_and_sets_are_covered(
         *segmentation_coverage.asked_metrics(outlines, 6, 0),
         *reader_coverage.asked_readers(room, 4, 0),
         *interval_coverage.asked_sets(setting, 20),
+        *survival_coverage.asked_survival((0.8, 20.0), 4, 0),
     ]
     counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
     for each in asked:
         interval_coverage._count(each, counts)
-    given = {(name, unit): count.given for (name, unit, _), count in counts.items()}
+    given: dict[tuple[str, str], int] = defaultdict(int)
+    for (name, unit, _), count in counts.items():
+        given[name, unit] += count.given
     assert given["dice of a segmentation", "images"] == 6
     assert ("hd95 of a segmentation", "images") not in given
     assert given["hd95 of a segmentation", "patients"] == 6
     assert given["coverage of sets", "images"] == 20
+    assert given["observed risk", "patients"] == 4 * 6
     # Nine images are too few of five numbers of readers.
     assert given["readers' mean accuracy", "images"] == 4 * 5
     right = sum(count.right for count in counts.values())

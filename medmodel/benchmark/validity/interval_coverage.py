@@ -21,6 +21,7 @@ from medmodel.benchmark.validity.reader_coverage import ROOMS, asked_readers
 from medmodel.benchmark.validity.risk_coverage import SAMPLES, SCORES, asked_risks
 from medmodel.benchmark.validity.segmentation_coverage import OUTLINES, asked_metrics
 from medmodel.benchmark.validity.simulation import Asked, Setting, simulate
+from medmodel.benchmark.validity.survival_coverage import POPULATIONS, asked_survival
 from medmodel.evaluation import comparison, conformal
 from medmodel.evaluation.calibration import bin_numbers, reliability_diagram
 from medmodel.evaluation.comparison import (
@@ -245,6 +246,8 @@ def _asked(simulations: int) -> Iterator[Asked]:
         yield from asked_readers(room, simulations, seed)
     for setting in SETS:
         yield from asked_sets(setting, simulations)
+    for seed, population in enumerate(POPULATIONS):
+        yield from asked_survival(population, simulations, seed)
 
 
 def _count(asked: Asked, counts: Counts) -> None:
