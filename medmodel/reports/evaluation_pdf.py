@@ -314,18 +314,19 @@ def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation, few: str) -> None
                 temperature=temperature.value,
             )
         )
-    page.paragraph(_as_fits(page, join_sentences([*limits, few]), 7.5), 7.5)
+    page.paragraph(_as_fits(page, [*limits, few], 7.5), 7.5)
 
 
-def _as_fits(page: PdfCanvas, text: str, size: float) -> str:
-    """The text, or as much of it as fits on the page, and where the rest stands."""
+def _as_fits(page: PdfCanvas, sentences: Sequence[str], size: float) -> str:
+    """As many of the sentences as fit on the page, and where the rest stands."""
     room = int((page.y - _LOWEST) / (size * LINE_HEIGHT))
-    if len(list(wrapped(text, _INSIDE, size))) <= room:
-        return text
     more = _("The other limits are in the HTML evaluation.")
-    while text and len(list(wrapped(f"{text}… {more}", _INSIDE, size))) > room:
-        text = text[:-1]
-    return f"{text}… {more}"
+    for count in range(len(sentences), -1, -1):
+        rest = [] if count == len(sentences) else [more]
+        text = join_sentences([*sentences[:count], *rest])
+        if len(list(wrapped(text, _INSIDE, size))) <= room:
+            break
+    return text
 
 
 def _foot(page: PdfCanvas, run: Run) -> None:

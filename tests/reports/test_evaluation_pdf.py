@@ -90,12 +90,18 @@ def test_the_sheet_says_what_is_too_few(
 
 def test_limits_take_the_room_that_is_left() -> None:
     page = PdfCanvas("x")
-    text = " ".join(["word"] * 400)
-    assert evaluation_pdf._as_fits(page, text, 7.5) == text
+    sentences = ["Some words of a limit."] * 60
+    text = " ".join(sentences)
+    assert evaluation_pdf._as_fits(page, sentences, 7.5) == text
     page.y = evaluation_pdf._LOWEST + 3 * 7.5 * LINE_HEIGHT + 1
-    shown = evaluation_pdf._as_fits(page, text, 7.5)
-    assert shown.startswith("word word")
-    assert shown.endswith("… The other limits are in the HTML evaluation.")
+    shown = evaluation_pdf._as_fits(page, sentences, 7.5)
+    # No sentence is cut, and there is no room for one more.
+    whole = shown.removesuffix(" The other limits are in the HTML evaluation.")
+    assert whole != shown and set(whole.split(". ")) <= {
+        "Some words of a limit",
+        "Some words of a limit.",
+    }
+    assert whole.count("limit") > 12
     page.paragraph(shown, 7.5)
     assert page.y > evaluation_pdf._LOWEST - 7.5
 
