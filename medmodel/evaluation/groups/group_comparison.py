@@ -20,7 +20,7 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.paired_tests import holm
 from medmodel.evaluation.predictions import Predictions, subset
-from medmodel.language import N_, _
+from medmodel.language import N_, _, ngettext
 
 TESTED = ("accuracy", "sensitivity", "specificity")
 """Metrics whose gap is tested; the last two of a class against the rest."""
@@ -120,10 +120,12 @@ class GroupComparison:
         worst = self.gaps[0]
         if worst.significant:
             return str(worst)
-        return _(
+        return ngettext(
+            "No significant difference between groups: {count} gap tested. A gap in "
+            "few images may go unnoticed.",
             "No significant difference between groups: {count} gaps tested, corrected "
             "by Holm. A gap in few images may go unnoticed.",
-            count=len(self.gaps),
+            len(self.gaps),
         )
 
 
