@@ -57,6 +57,8 @@ from medmodel.language import N_, _
 if TYPE_CHECKING:
     import pandas as pd
 
+OF_ENCODER = "encoder_"
+"""How names of features begin that an encoder of the weights folder gave."""
 VERSION = 5
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
 log = logging.getLogger("medmodel.data.prepared")
@@ -220,7 +222,7 @@ def prepared_folders(folder: Path) -> list[Path]:
 
 
 def stored_features(
-    folder: Path, paths: list[str], preprocessing: Preprocessing
+    folder: Path, paths: list[str], preprocessing: Preprocessing, table: str = ""
 ) -> tuple[npt.NDArray[np.float16], list[str]] | None:
     """Features of the frozen network that a run has left beside its pixels.
 
@@ -228,6 +230,8 @@ def stored_features(
         folder: The data set's folder.
         paths: All images that were prepared, in order.
         preprocessing: With which they were prepared.
+        table: Name of the features of an encoder, as `encoder.json` of a run has it;
+            by default those of the recipe "Instant".
 
     Returns:
         Read-only memory map (n, d), and the n images that could be read; None where
@@ -235,6 +239,11 @@ def stored_features(
     """
     place = prepared_folder(folder, paths, preprocessing)
     facts, files = _facts(place), sorted(place.glob("features_*.npy"))
+    files = (
+        [f for f in files if f.stem == f"features_{table}"]
+        if table
+        else [f for f in files if not f.stem.startswith(f"features_{OF_ENCODER}")]
+    )
     if facts is None or not files:
         return None
     readable = [path for path in paths if path not in facts.failed]

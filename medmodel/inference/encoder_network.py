@@ -68,7 +68,7 @@ def encoder_features(encoder: Encoder, preprocessing: Preprocessing) -> FeatureN
         return np.asarray(network(pixels, training=False), np.float16)
 
     return FeatureNetwork(
-        f"encoder_{encoder.fingerprint}",
+        encoder.table,
         int(network.output_shape[-1]),
         images_at_once(encoder),
         compute,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from medmodel.core.environment import weights_folder
 from medmodel.core.errors import WeightsError
 from medmodel.core.storage import read_as, replacing, write_json
@@ -32,7 +34,8 @@ def noted_encoder(run: Run) -> Encoder | None:
         licence = (weights_folder() / encoder.licence).read_bytes()
         with replacing(run.folder / LICENCE, "wb") as file:
             file.write(licence)
-        write_json(run.folder / FILE, encoder)
+        facts = {**asdict(encoder), "table": encoder.table}
+        write_json(run.folder / FILE, facts)
     elif noted.fingerprint != encoder.fingerprint:
         raise WeightsError(
             _(

@@ -22,6 +22,7 @@ from medmodel.core.errors import FileError, WeightsError, os_reason
 from medmodel.core.preprocessing import Fit
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import file_digest, read_as
+from medmodel.data.prepared import OF_ENCODER
 from medmodel.language import _
 
 Output = Literal["pooled", "tokens", "map"]
@@ -86,6 +87,11 @@ class Encoder:
         more = (self.channels, self.layout, self.output, self.features)
         text = repr((facts, more, self.prefix_tokens))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    @property
+    def table(self) -> str:
+        """Name of its features beside the prepared pixels."""
+        return f"{OF_ENCODER}{self.fingerprint}"
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def _reference_parts(config: TrainConfig, images: int, training: int) -> list[Pa
     key = f"reference-{min(config.size or 128, 128)}"
     return [
         Part("evaluating", fitted, _FEATURES, key, _FIRST_ANSWER),
-        Part("evaluating", judged, _FEATURES, f"judged-{min(config.size, 128)}"),
+        Part("evaluating", judged, _FEATURES, f"judged-{min(config.size or 128, 128)}"),
         fit,
     ]
 

@@ -18,6 +18,7 @@ from medmodel.core.job import UNATTENDED
 from medmodel.core.messages import Command, Message
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_json
+from medmodel.evaluation.survival.cohort import feature_images
 from medmodel.export.report import archive_path
 from medmodel.inference import encoder_network, export_model, prediction
 from medmodel.inference.encoder_export import joined_onnx
@@ -26,7 +27,7 @@ from medmodel.inference.model_cache import ModelCache
 from medmodel.inference.predictor_process import answer
 from medmodel.model_import.encoders import Encoder, read_encoder
 from medmodel.networks import encoder_layer
-from medmodel.networks.features import FeatureNetwork
+from medmodel.networks.features import FEATURES, FeatureNetwork
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
@@ -108,6 +109,22 @@ def test_features_are_kept_by_checksum(
     write_encoder(weights, "own", mean=[0.1, 0.1, 0.1])
     assert trained(RunStore().create(settings(class_folders))) is RunStatus.DONE
     assert len(counts) == 2 * first
+
+
+def test_each_run_finds_its_own_features_beside_the_same_pixels(
+    class_folders: Path, weights: Path
+) -> None:
+    write_encoder(weights, "own")
+    on_encoder = RunStore().create(settings(class_folders))
+    instant = RunStore().create(config_for("instant", str(class_folders), size=SIDE))
+    for run in (on_encoder, instant):
+        trained(run)
+    counts = []
+    for run in (on_encoder, instant):
+        images = feature_images(run)
+        assert images is not None
+        counts.append(images.numbers.shape[1])
+    assert counts == [12, FEATURES]
 
 
 def test_a_missing_encoder_says_what_to_copy_where(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
+from medmodel.core.storage import read_if_whole
 from medmodel.data.prepared import stored_features
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.survival.outcomes import Outcome, match_outcomes
@@ -100,6 +101,11 @@ def score_images(predictions: pd.DataFrame, position: int) -> Images:
     )
 
 
+@dataclass(frozen=True)
+class _NotedEncoder:
+    table: str
+
+
 def feature_images(run: Run) -> Images | None:
     """All images of a run with the features of the frozen network; None without any.
 
@@ -110,8 +116,12 @@ def feature_images(run: Run) -> Images | None:
     """
     table = read_split(run)
     paths = [str(path) for path in table["path"]]
+    noted = read_if_whole(run.folder / "encoder.json", _NotedEncoder)
     stored = stored_features(
-        Path(run.config.dataset), paths, run.model_facts.preprocessing
+        Path(run.config.dataset),
+        paths,
+        run.model_facts.preprocessing,
+        noted.table if noted else "",
     )
     if stored is None:
         return None

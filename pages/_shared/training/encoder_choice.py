@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import streamlit as st
@@ -10,6 +11,7 @@ from medmodel.core.config import MODEL_NAMES, TrainConfig
 from medmodel.core.environment import weights_folder
 from medmodel.language import _, translate
 from medmodel.model_import.encoders import (
+    Encoder,
     EncoderEntry,
     encoder_settings,
     list_encoders,
@@ -36,10 +38,6 @@ def pick_encoder(start: TrainConfig) -> TrainConfig:
     """
     entries = encoders_of(str(weights_folder()))
     usable = {e.key: e.encoder for e in entries if e.encoder and not e.problem}
-    for entry in entries:
-        if entry.problem:
-            text = plain(translate(entry.problem))
-            st.caption(f":material/warning: {text}")
     if start.encoder and start.encoder not in usable:
         st.caption(
             _(
@@ -50,8 +48,17 @@ def pick_encoder(start: TrainConfig) -> TrainConfig:
             )
         )
         start = replace(start, model=_OWN)
-    if not usable:
-        return start
+    if usable:
+        start = _ask(start, usable)
+    # Below the choice, which stays where it is.
+    for entry in entries:
+        if entry.problem:
+            text = plain(translate(entry.problem))
+            st.caption(f":material/warning: {text}")
+    return start
+
+
+def _ask(start: TrainConfig, usable: Mapping[str, Encoder]) -> TrainConfig:
     names = [_OWN, *usable]
 
     def title(name: str) -> str:
