@@ -400,7 +400,8 @@ def test_a_learning_rate_is_looked_for_and_taken(class_folders: Path) -> None:
     app.run()
     assert "Suggested learning rate: **0.0012**" in said(app)
     press(app, "Use it")
-    assert not app.warning
+    # Streamlit warns where a field has a first value and another one is set.
+    assert not [w.value for w in app.warning if "default value" in w.value]
     config = train(app).config
     assert (config.learning_rate, config.epochs) == (0.0012, 7)
 
