@@ -75,6 +75,9 @@ def test_kaplan_meier_by_hand() -> None:
 def test_nobody_met_the_event() -> None:
     curve = kaplan_meier(np.array([1.0, 5.0]), np.array([False, False]))
     assert curve.risk_at(3) == (0, 0, 1) and len(curve.times) == 0
+    time, event = np.array([1.0, 2]), np.array([False, False])
+    assert math.isnan(log_rank(time, event, np.array([0, 1])))
+    assert math.isnan(log_rank(time, ~event, np.array([1, 1])))
 
 
 def test_without_an_event_those_count_who_were_followed_so_long() -> None:
@@ -83,9 +86,35 @@ def test_without_an_event_those_count_who_were_followed_so_long() -> None:
     curve = kaplan_meier(time, np.zeros(100, bool))
     assert curve.risk_at(5) == (0, 0, 0.03)
     assert curve.risk_at(6) == (0, 0, 0.3) == curve.risk_at(9)
-    time, event = np.array([1.0, 2]), np.array([False, False])
-    assert math.isnan(log_rank(time, event, np.array([0, 1])))
-    assert math.isnan(log_rank(time, ~event, np.array([1, 1])))
+
+
+def test_the_log_rank_test_is_that_of_statsmodels_where_patients_are_many() -> None:
+    from statsmodels.duration.survfunc import survdiff
+
+    drawn_by = np.random.default_rng(0)
+    time = drawn_by.exponential(1, 120).round(1) + 0.1
+    event, groups = drawn_by.uniform(size=120) < 0.7, drawn_by.integers(0, 3, 120)
+    reference = survdiff(time, event.astype(int), groups)[1]
+    assert log_rank(time, event, groups) == pytest.approx(reference)
+
+
+def test_few_patients_are_permuted() -> None:
+    time, event = np.arange(1.0, 9), np.ones(8, bool)
+    apart = np.repeat([0, 1], 4)
+    # Two of the 70 ways to part eight patients into fours part them so; the
+    # chi-square distribution says 0.0067.
+    assert log_rank(time, event, apart) == pytest.approx(2 / 70, abs=0.015)
+    assert log_rank(time, event, np.array([0, 1, 1, 0, 0, 1, 1, 0])) > 0.5
+
+
+def test_a_group_that_nobody_was_left_of_takes_no_part() -> None:
+    time = np.array([1.0, 1.5, 2, 3, 4, 5])
+    event = np.array([False, False, True, True, True, True])
+    groups = np.array([2, 2, 0, 1, 0, 1])
+    assert 0 < log_rank(time, event, groups) <= 1
+    # At the only event one group was left.
+    alone = np.array([False, False, False, False, False, True])
+    assert math.isnan(log_rank(time, alone, groups))
 
 
 def test_a_cox_model_finds_the_drawn_hazard() -> None:
