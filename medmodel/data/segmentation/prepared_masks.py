@@ -234,7 +234,7 @@ def decode_masks(
                 return {"values": [], "together": False, "problem": problem}
             different = np.unique(mask)
             values.update(different.tolist())
-            together = together or np.count_nonzero(different) > 1
+            together = together or bool(np.count_nonzero(different) > 1)
             pixels = fitted_mask(mask, side, fit)
             write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
     return {"values": sorted(values), "together": together, "problem": ""}

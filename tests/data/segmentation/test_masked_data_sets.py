@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,21 @@ def test_one_class_marked_with_two_values_is_refused(folder: Path) -> None:
     both[:3, :3] = 255
     save(both, path)
     assert prepared(folder).values == [1, 255]
+
+
+def test_the_pool_can_send_what_it_found(folder: Path, tmp_path: Path) -> None:
+    both = np.zeros((40, 40), np.uint8)
+    both[:3, :3], both[9:12, :3] = 1, 2
+    save(both, folder / "masks" / "p01.png")
+    part = tmp_path / "part"
+    part.write_bytes(bytes(2 * 28 * 28))
+    rows = [(n, f"images/p0{n}.png", (f"masks/p0{n}.png",), (40, 40)) for n in range(2)]
+    answer = prepared_masks.decode_masks(rows, str(folder), str(part), (0, 28, "pad"))
+    assert json.loads(json.dumps(answer)) == {
+        "values": [0, 1, 2],
+        "together": True,
+        "problem": "",
+    }
 
 
 def test_empty_masks_are_refused(folder: Path) -> None:
