@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -71,11 +73,8 @@ def images_to_review(
 
 
 def _review_scores(run: Run) -> pd.DataFrame:
-    import pandas as pd
-
     path = run.folder / REVIEW_SCORES
-    content = read_bytes(path, _MOST_BYTES)
-    if content is None:
+    if not path.exists():
         raise DataError(
             _(
                 "The run {title} has no scores of all its images: train the recipe "
@@ -83,7 +82,16 @@ def _review_scores(run: Run) -> pd.DataFrame:
                 title=run.title,
             )
         )
-    classes = run.model_facts.class_names
+    classes = tuple(run.model_facts.class_names)
+    return _read(path, path.stat().st_mtime_ns, classes)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, version: int, classes: tuple[str, ...]) -> pd.DataFrame:
+    """The table; shared, never to be changed. A version is read once for all images."""
+    import pandas as pd
+
+    content = read_bytes(path, _MOST_BYTES) or b""
     try:
         kinds = {"path": str, "label": str, "split": str}
         table = pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False)

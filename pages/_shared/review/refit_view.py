@@ -50,10 +50,13 @@ def show_refit(run: Run) -> None:
         st.markdown(count)
     labels = dict(zip(table["path"], table["label"], strict=True))
     classes = source.model_facts.class_names
-    _show_refits(source, corrected_labels(labels, reviewed, classes))
+    refits = refits_of(source, widgets.store())
+    # It is looked at again and again only while there is something to come.
+    active = bool(refits) and refits[-1].status.state.active
+    show = st.fragment(_show_refits, run_every="1s" if active else None)
+    show(source, corrected_labels(labels, reviewed, classes))
 
 
-@st.fragment(run_every="1s")
 def _show_refits(source: Run, labels: dict[str, str]) -> None:
     refits = refits_of(source, widgets.store())
     if not refits:
