@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from medmodel.batch import jobs, table
@@ -14,6 +16,7 @@ from medmodel.core.storage import write_json
 from medmodel.runs import queue
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
+from pages._shared.batch import batch_form
 from pages._shared.batch.batch_gallery import tile_words
 from pages._shared.batch.batch_view import class_table
 from tests.finished_run import write_finished_run
@@ -74,6 +77,20 @@ def test_a_folder_is_chosen_and_started(model: Run, class_folders: Path) -> None
     assert "Waiting for its turn." in str(
         [bar.value for bar in app.get("progress")]
     ) or ("Stop" in labels(app))
+
+
+def test_what_was_imported_is_chosen(
+    model: Run, class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stand_in(opened: Callable[[Path], None], what: str) -> None:
+        if st.button("Imported"):
+            opened(class_folders)
+
+    monkeypatch.setattr(batch_form, "show_import", stand_in)
+    app = open_page(PAGE)
+    press(app, "Imported")
+    choice = next(s for s in app.selectbox if s.label == "Folder on this server")
+    assert choice.value == str(class_folders) and "Start" in labels(app)
 
 
 @pytest.mark.parametrize("place", ["/etc", "../..", "nowhere"])

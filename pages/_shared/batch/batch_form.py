@@ -20,7 +20,7 @@ from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.words import plain
 from pages._shared.data.import_view import show_import
 
-_FOLDER = "batch-folder"
+_FOLDER, _IMPORTED = "batch-folder", "batch-folder-imported"
 
 
 def show_form(choice: DeltaGenerator) -> None:
@@ -54,7 +54,8 @@ def show_form(choice: DeltaGenerator) -> None:
 
 
 def _open_folder(folder: Path) -> None:
-    st.session_state[_FOLDER] = str(folder)
+    # The field of folders is drawn already: it takes its value in the next run.
+    st.session_state[_IMPORTED] = str(folder)
     st.rerun()
 
 
@@ -64,6 +65,8 @@ def _ask_folder() -> Path | None:
         str(folder) for root in data_roots() for folder in folders.subfolders(root)
     ]
     names = widgets.folder_names(offered)
+    if imported := st.session_state.pop(_IMPORTED, ""):
+        st.session_state[_FOLDER] = imported
     chosen = st.session_state.get(_FOLDER)
     if chosen and chosen not in offered:
         offered.append(chosen)
