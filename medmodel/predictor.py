@@ -127,6 +127,7 @@ class Predictor:
         images: np.ndarray,
         heatmap_for: Sequence[int] | None = None,
         compare: Sequence[ImageTraits] | None = None,
+        multi_label: bool = False,
     ) -> list[Prediction]:
         """What the model says of each image; heat maps and comparison on demand.
 
@@ -137,13 +138,16 @@ class Predictor:
                 `FIRST_CHOICE`; None for no heat maps.
             compare: For each image what it was before it was prepared, to have it
                 compared with the training images; None for no comparison.
+            multi_label: Whether a model of several findings may answer, whose
+                probabilities do not sum to 1.
 
         Raises:
             RunError: There is no such run, or it has no model.
             PredictionError: This request could not be answered; the next one may be.
         """
         run = RunStore().get(run_id)
-        run.check_classifies()
+        if not (multi_label and run.config.multi_label):
+            run.check_classifies()
         if heatmap_for is not None and len(heatmap_for) != len(images):
             raise PredictionError(_("Ask for one heat map class per image."))
         calibration = value_or_problem(stored_temperature, run)

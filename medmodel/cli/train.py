@@ -22,6 +22,8 @@ from medmodel.core.config import (
     config_for,
 )
 from medmodel.core.errors import DataError
+from medmodel.data.layout import read_layout
+from medmodel.data.multi_label.settings import fitted_settings
 from medmodel.language import _
 from medmodel.runs.run import Run, RunStore
 
@@ -128,7 +130,7 @@ def command(
     if enhancement is not None:
         changes |= _chain(enhancement)
     changes = {**_of_encoder(changes.get("model", "")), **changes}
-    config = _config(folder, recipe, like, changes)
+    config = _fitted(_config(folder, recipe, like, changes))
     config.check()
     store = RunStore()
     runs = [queue.submit(each, store) for each in fold_configs(config, config.folds)]
@@ -153,6 +155,15 @@ def run_values(runs: list[Run]) -> list[dict[str, Any]]:
 
     by_id = {e.run.id: e for e in run_index.entries(RunStore())}
     return [entry_values(by_id[run.id]) for run in runs if run.id in by_id]
+
+
+def _fitted(config: TrainConfig) -> TrainConfig:
+    """The settings for several findings on one image, where a table says them."""
+    try:
+        findings = read_layout(Path(config.dataset)).findings
+    except DataError:  # said when it is trained
+        return config
+    return fitted_settings(config, bool(findings))
 
 
 def _config(

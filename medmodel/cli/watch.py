@@ -224,6 +224,14 @@ def _epoch_words(status: Status, epoch: dict[str, float] | None) -> str:
             epochs=status.epochs,
             **{name: _number(epoch[name]) for name in ("loss", "val_loss", "val_dice")},
         )
+    if "val_auc" in epoch:
+        return _(
+            "Epoch {epoch:.0f} of {epochs}: loss {loss}, validation loss {val_loss}, "
+            "validation mean AUC {val_auc}",
+            epoch=epoch["epoch"],
+            epochs=status.epochs,
+            **{name: _number(epoch[name]) for name in ("loss", "val_loss", "val_auc")},
+        )
     return _(
         "Epoch {epoch:.0f} of {epochs}: loss {loss}, validation loss {val_loss}, "
         "validation accuracy {val_accuracy}",

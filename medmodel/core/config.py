@@ -74,6 +74,7 @@ SETTING_TITLES = {
     "patient_pattern": N_("Patient ID pattern"),
     "folds": N_("Folds of the cross-validation"),
     "fold": N_("Tested fold"),
+    "multi_label": N_("Several findings on one image"),
 }
 """Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
 SMALLEST_SIZE, LARGEST_SIZE = 28, 512
@@ -168,6 +169,8 @@ class TrainConfig:
             relative path is the patient; empty if patients are unknown.
         folds: Parts of a cross-validation, at most 20; 1 for a single split.
         fold: Which of them is tested, from 1; see `splits.assign_splits`.
+        multi_label: Whether an image may have several findings, or none. The data set
+            says so, and the worker writes it here when the run begins.
     """
 
     dataset: str
@@ -204,6 +207,7 @@ class TrainConfig:
     patient_pattern: str = ""
     folds: int = 1
     fold: int = 1
+    multi_label: bool = False
 
     @property
     def segments(self) -> bool:
@@ -217,8 +221,10 @@ class TrainConfig:
         return self.model.removeprefix(ENCODER_PREFIX) if named else ""
 
     @property
-    def metric(self) -> Literal["accuracy", "dice"]:
+    def metric(self) -> Literal["accuracy", "dice", "auc"]:
         """What is followed beside the loss, and heads its columns in the tables."""
+        if self.multi_label:
+            return "auc"
         return "dice" if self.segments else "accuracy"
 
     @property
@@ -379,6 +385,12 @@ class TrainConfig:
                 "off, or choose fine-tuning."
             )
             return dict.fromkeys(asked, sentence)
+        if self.multi_label:
+            sentence = _(
+                "This is for images of one class each, not for several findings on "
+                "one image: switch it off."
+            )
+            return dict.fromkeys([n for n in asked if n != "clip_norm"], sentence)
         if self.segments:
             sentence = _("This has no effect on a segmentation: switch it off.")
             if self.test_time_flips != "none":

@@ -54,10 +54,12 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
         store: Where the test becomes a run.
 
     Raises:
-        RunError: The run has no model, or the workspace cannot be written.
+        RunError: The run has no model, gives several findings, or the workspace
+            cannot be written.
         DataError: A class is none of the model's, or none is left; of a segmentation,
             the folder has no masks.
     """
+    run.check_single_label()
     class_names = run.model_facts.class_names
     counted_classes = {name: counted for name, counted in mapping.items() if counted}
     if run.config.segments:

@@ -149,7 +149,7 @@ def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
         raise DataError(_("A score is not a number: the model cannot be evaluated."))
     truth = np.array([position[label] for label in rows["label"]], np.intp)
     choices = _choices(rows, position, scores)
-    patients = _patient_numbers(rows["patient"])
+    patients = patient_numbers(rows["patient"])
     return Predictions(classes, truth, scores, patients, choices)
 
 
@@ -193,7 +193,8 @@ def _choices(
     return np.where(chosen >= 0, chosen, first)
 
 
-def _patient_numbers(patients: pd.Series) -> NDArray[np.intp] | None:
+def patient_numbers(patients: pd.Series) -> NDArray[np.intp] | None:
+    """Number of each image's patient; None where that of some image is not known."""
     if (patients == "").any():
         return None
     return _renumbered(patients.to_numpy(str))

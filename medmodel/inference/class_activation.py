@@ -84,7 +84,7 @@ def explainer(
     all this is Grad-CAM to the letter.
 
     Args:
-        model: Flat graph whose last layer is a softmax `Dense`.
+        model: Flat graph whose last layer is a `Dense` of softmax or sigmoid.
         layers: Names from `models.heatmap_layers`.
         faithful: HiResCAM: each place counts with its own gradient instead of the
             mean over the map, so the map never shows a place that did not add to the
@@ -149,7 +149,7 @@ def explainer(
         total = _read(total, tf.constant(enlarge))
         highest = tf.reduce_max(total, axis=(1, 2), keepdims=True)
         heatmaps = tf.math.divide_no_nan(total, highest)[..., 0]
-        return heatmaps, tf.nn.softmax(logits), features
+        return heatmaps, dense.activation(logits), features
 
     def explain(images: np.ndarray, class_indices: Sequence[int]) -> Explained:
         wanted = tf.constant(np.asarray(class_indices, dtype=np.int32))

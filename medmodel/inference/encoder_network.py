@@ -35,7 +35,11 @@ def frozen_network(run: Run, preprocessing: Preprocessing) -> FeatureNetwork:
 
 
 def frozen_model(
-    run: Run, preprocessing: Preprocessing, kernel: np.ndarray, bias: np.ndarray
+    run: Run,
+    preprocessing: Preprocessing,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    activation: str = "softmax",
 ) -> keras.Model:
     """The finished model of such a run.
 
@@ -44,14 +48,15 @@ def frozen_model(
         preprocessing: Size and channels of the input.
         kernel: (d, num_classes) weights on the features.
         bias: (num_classes,) biases.
+        activation: As in `models.build_model`.
 
     Raises:
         WeightsError: Its encoder is missing, altered, or cannot be used.
     """
     encoder = noted_encoder(run)
     if encoder is None:
-        return instant_model(preprocessing, kernel, bias)
-    return encoder_model(encoder, preprocessing, kernel, bias)
+        return instant_model(preprocessing, kernel, bias, activation)
+    return encoder_model(encoder, preprocessing, kernel, bias, activation)
 
 
 def encoder_features(encoder: Encoder, preprocessing: Preprocessing) -> FeatureNetwork:
@@ -76,15 +81,20 @@ def encoder_features(encoder: Encoder, preprocessing: Preprocessing) -> FeatureN
 
 
 def encoder_model(
-    encoder: Encoder, preprocessing: Preprocessing, kernel: np.ndarray, bias: np.ndarray
+    encoder: Encoder,
+    preprocessing: Preprocessing,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    activation: str = "softmax",
 ) -> keras.Model:
-    """The finished model: an encoder and a softmax layer, one flat graph.
+    """The finished model: an encoder and its last layer, one flat graph.
 
     Args:
         encoder: The encoder.
         preprocessing: Size and channels of the input.
         kernel: (d, num_classes) weights on its features.
         bias: (num_classes,) biases.
+        activation: As in `models.build_model`.
 
     Returns:
         A model from uint8 (n, size, size, channels) to float32 (n, num_classes).
@@ -94,7 +104,7 @@ def encoder_model(
     """
     network = _backbone(encoder, preprocessing)
     dense = keras.layers.Dense(
-        kernel.shape[1], activation="softmax", dtype="float32", name="probabilities"
+        kernel.shape[1], activation=activation, dtype="float32", name="probabilities"
     )
     model = keras.Model(network.input, dense(network.output), name="encoder")
     dense.set_weights([kernel, bias])

@@ -77,6 +77,7 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     """
     from medmodel.inference import prediction
 
+    run.check_single_label()
     job.progress("loading", 0, 0)
     if run.imported and not run.imported.converted:
         raise PredictionError(

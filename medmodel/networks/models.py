@@ -38,6 +38,7 @@ def build_model(
     num_classes: int,
     weights: str = "",
     seed: int = 0,
+    activation: str = "softmax",
 ) -> keras.Model:
     """A network by name, under the current dtype policy.
 
@@ -49,10 +50,13 @@ def build_model(
             fetch its own, the only thing ever downloaded; empty for random ones.
             EfficientNet-Lite0 brings its own.
         seed: Seed of the random weights.
+        activation: `"softmax"` of one class per image, `"sigmoid"` of findings, of
+            which each has a probability of its own.
 
     Returns:
         A model from uint8 (n, size, size, channels) to float32 (n, num_classes), rows
-        summing to 1. What it outputs is float32 under mixed precision as well.
+        summing to 1 under softmax. What it outputs is float32 under mixed precision as
+        well.
 
     Raises:
         WeightsError: The file does not fit the network.
@@ -60,7 +64,8 @@ def build_model(
     keras.utils.set_random_seed(seed)
     images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
     features = MODELS[name](images, weights)
-    return keras.Model(images, _probabilities(features, num_classes), name=name)
+    outputs = _probabilities(features, num_classes, activation)
+    return keras.Model(images, outputs, name=name)
 
 
 def frozen_backbone(preprocessing: Preprocessing) -> keras.Model:
@@ -80,7 +85,10 @@ def frozen_backbone(preprocessing: Preprocessing) -> keras.Model:
 
 
 def instant_model(
-    preprocessing: Preprocessing, kernel: np.ndarray, bias: np.ndarray
+    preprocessing: Preprocessing,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    activation: str = "softmax",
 ) -> keras.Model:
     """The finished model of the recipe "Instant", one flat graph.
 
@@ -88,12 +96,13 @@ def instant_model(
         preprocessing: Size and channels of the input.
         kernel: (d, num_classes) weights on the features of `frozen_backbone`.
         bias: (num_classes,) biases.
+        activation: As in `build_model`.
 
     Returns:
         A model from uint8 (n, size, size, channels) to float32 (n, num_classes).
     """
     images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
-    outputs = _probabilities(_instant_graph(images), kernel.shape[1])
+    outputs = _probabilities(_instant_graph(images), kernel.shape[1], activation)
     model = keras.Model(images, outputs, name="instant")
     model.layers[-1].set_weights([kernel, bias])
     return model
@@ -167,10 +176,12 @@ _AREA_ENDS = (
 )
 
 
-def _probabilities(features: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
+def _probabilities(
+    features: keras.KerasTensor, num_classes: int, activation: str
+) -> keras.KerasTensor:
     # Softmax in half precision loses small probabilities: always float32.
     dense = layers.Dense(
-        num_classes, activation="softmax", dtype="float32", name="probabilities"
+        num_classes, activation=activation, dtype="float32", name="probabilities"
     )
     return dense(features)
 

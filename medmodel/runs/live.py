@@ -82,10 +82,19 @@ class Tail:
         if self._places is None:
             absent = len(cells)
             self._places = [
-                cells.index(name) if name in cells else absent for name in self.columns
+                next((cells.index(n) for n in _spellings(name) if n in cells), absent)
+                for name in self.columns
             ]
             return None
         return [_number(cells, place) for place in self._places]
+
+
+def _spellings(name: str) -> list[str]:
+    """A column's name; of a metric any, since a run learns late which it follows."""
+    plain = name.removeprefix("val_")
+    if plain not in tables.METRICS:
+        return [name]
+    return [name, *(name.replace(plain, metric) for metric in tables.METRICS)]
 
 
 def _number(cells: list[str], place: int) -> float:

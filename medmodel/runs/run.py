@@ -234,13 +234,30 @@ class Run:
         """To be called before it is asked for classes.
 
         Raises:
-            RunError: It is a segmentation, which has classes of pixels.
+            RunError: It is a segmentation, which has classes of pixels, or gives
+                several findings.
         """
+        self.check_single_label()
         if self.config.segments:
             raise RunError(
                 _(
                     "The run {title} is a segmentation: this is for models that "
                     "classify.",
+                    title=self.title,
+                )
+            )
+
+    def check_single_label(self) -> None:
+        """To be called where several findings on one image are not supported.
+
+        Raises:
+            RunError: It gives an image several findings.
+        """
+        if self.config.multi_label:
+            raise RunError(
+                _(
+                    "The run {title} finds several findings on one image: this is for "
+                    "models that give an image one class.",
                     title=self.title,
                 )
             )
@@ -268,6 +285,11 @@ class Run:
     def segmentation_path(self) -> Path:
         """Of a segmentation, how it outlines validation and test images; `tables`."""
         return self.folder / "segmentation.csv"
+
+    @property
+    def findings_path(self) -> Path:
+        """Of a run on several findings, what it says of validation and test images."""
+        return self.folder / "findings.csv"
 
     @property
     def split_path(self) -> Path:
@@ -346,6 +368,10 @@ class Run:
         if batch and not RUN_ID.fullmatch(batch.model):
             raise damaged(path, _("that is not the id of a run"))
         return batch
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Replaces config.json, with what a run finds out about its data set."""
+        write_json(self.folder / "config.json", config)
 
     def write_model_facts(self, facts: ModelFacts) -> None:
         """Writes model.json; to be called before best.keras is first saved."""

@@ -82,6 +82,8 @@ class Entry:
             0 to 1; else None.
         test_dice: Of a segmentation the mean Dice of test images that hold a class,
             without copies of training images; None before they were outlined.
+        val_auc: Of a run on several findings the validation images' mean AUC of the
+            best epoch, 0 to 1; else None.
     """
 
     run: Run
@@ -97,6 +99,7 @@ class Entry:
     test_images: int = 0
     val_dice: float | None = None
     test_dice: float | None = None
+    val_auc: float | None = None
 
     @property
     def title(self) -> str:
@@ -157,7 +160,10 @@ def unreadable(store: RunStore) -> list[str]:
 
 
 def finished(
-    store: RunStore, tests: bool = False, segmentations: bool = False
+    store: RunStore,
+    tests: bool = False,
+    segmentations: bool = False,
+    multi_label: bool = False,
 ) -> list[Entry]:
     """Runs with a model that can be asked, best validation loss first.
 
@@ -166,10 +172,12 @@ def finished(
         tests: Whether external tests count, too: their model is another run's. They
             come last.
         segmentations: Whether models count that outline instead of classifying.
+        multi_label: Whether models count that give an image several findings.
     """
     usable = [e for e in entries(store) if e.has_model and not e.status.state.active]
     usable = [e for e in usable if tests or not e.test_of]
     usable = [e for e in usable if segmentations or not e.config.segments]
+    usable = [e for e in usable if multi_label or not e.config.multi_label]
     return sorted(usable, key=lambda e: math.inf if e.val_loss is None else e.val_loss)
 
 
@@ -331,10 +339,11 @@ def _read(run: Run) -> Entry:
         config=config,
         status=status,
         val_loss=loss[0],
-        val_accuracy=None if config.segments else loss[1],
+        val_accuracy=loss[1] if config.metric == "accuracy" else None,
         val_dice=loss[1] if config.segments else None,
         test_accuracy=None if config.segments else tested[0],
         test_dice=tested[0] if config.segments else None,
+        val_auc=loss[1] if config.multi_label else None,
         test_images=tested[1],
         has_model=run.has_model,
         notes=notes,

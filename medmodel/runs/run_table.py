@@ -30,9 +30,9 @@ def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
 
     Returns:
         Columns `run, pinned, name, tags, note, test_of, dataset, model, state, created,
-        seconds, best_epoch, val_loss, val_accuracy, val_dice, test_accuracy`, then
-        one `setting: <name>` for every setting that is not the same in all runs. Index
-        0 to n - 1.
+        seconds, best_epoch, val_loss, val_accuracy, val_dice, val_auc,
+        test_accuracy`, then one `setting: <name>` for every setting that is not the
+        same in all runs. Index 0 to n - 1.
     """
     import pandas as pd
 
@@ -53,10 +53,11 @@ def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
         "val_loss": [e.val_loss for e in entries],
         "val_accuracy": [e.val_accuracy for e in entries],
         "val_dice": [e.val_dice for e in entries],
+        "val_auc": [e.val_auc for e in entries],
         "test_accuracy": [e.test_accuracy for e in entries],
     }
     table = pd.DataFrame(facts)
-    numbers = ["val_loss", "val_accuracy", "val_dice", "test_accuracy"]
+    numbers = ["val_loss", "val_accuracy", "val_dice", "val_auc", "test_accuracy"]
     table[numbers] = table[numbers].astype(float)
     differing = differing_settings([e.config for e in entries])
     shown = {f"{SETTING}{k}": v for k, v in differing.items() if k != "dataset"}

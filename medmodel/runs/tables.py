@@ -55,6 +55,8 @@ EPOCH_COLUMNS = (
     "val_accuracy",
     "learning_rate",
 )
+METRICS = ("accuracy", "dice", "auc")
+"""What a run may follow beside its loss; the first stands in the names above."""
 SEGMENTATION_COLUMNS = (
     *("path", "patient", "split", "class", "dice", "iou", "lesions", "found", "area"),
     *("predicted_area", "pixel_area_mm2", "hd95", "hd95_mm"),
@@ -139,7 +141,7 @@ def write_predictions(
         [*row, *(f"{score:.8g}" for score in numbers)]
         for row, numbers in zip(rows, scores, strict=True)
     )
-    _write_checked(run, run.predictions_path, header, lines)
+    write_checked(run, run.predictions_path, header, lines)
 
 
 def read_predictions(run: Run) -> pd.DataFrame:
@@ -153,7 +155,7 @@ def read_predictions(run: Run) -> pd.DataFrame:
         RunError: There is no such table yet, or it is not what was written.
     """
     try:
-        content = _read_checked(run, run.predictions_path)
+        content = read_checked(run, run.predictions_path)
         if content is None:
             run.check_classifies()
             raise _no_predictions(run)
@@ -178,7 +180,7 @@ def write_segmentation(run: Run, rows: Iterable[Sequence[Any]]) -> None:
         run: The run.
         rows: Each with a value for every column of `SEGMENTATION_COLUMNS`.
     """
-    _write_checked(run, run.segmentation_path, SEGMENTATION_COLUMNS, rows)
+    write_checked(run, run.segmentation_path, SEGMENTATION_COLUMNS, rows)
 
 
 def read_segmentation(run: Run) -> pd.DataFrame:
@@ -194,7 +196,7 @@ def read_segmentation(run: Run) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        content = _read_checked(run, run.segmentation_path)
+        content = read_checked(run, run.segmentation_path)
         if content is None:
             raise RunError(
                 _(
@@ -269,7 +271,7 @@ def _parse_predictions(content: bytes) -> pd.DataFrame:
     kinds = {n: float if n.startswith(_SCORE) else str for n in header}
     # A class may be called "NA" or "None": no text means "missing" here.
     table = pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False)
-    _check_samples(table)
+    check_samples(table)
     classes = scored_classes(table)
     scores = score_array(table, classes)
     # Written with eight digits; half precision may be off by more before.
@@ -282,7 +284,7 @@ def _parse_predictions(content: bytes) -> pd.DataFrame:
     return table
 
 
-def _check_samples(table: pd.DataFrame) -> None:
+def check_samples(table: pd.DataFrame) -> None:
     """Refuses rows without a path or split, and those that occur twice.
 
     Raises:
@@ -297,7 +299,7 @@ def _check_samples(table: pd.DataFrame) -> None:
         raise ValueError(_("{rows} rows occur twice", rows=len(twice)))
 
 
-def _write_checked(
+def write_checked(
     run: Run, path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
     """Writes a table, and beside it what tells later whether it is still whole."""
@@ -310,7 +312,7 @@ def _write_checked(
     _write_checksums(run, checksums)
 
 
-def _read_checked(run: Run, path: Path) -> bytes | None:
+def read_checked(run: Run, path: Path) -> bytes | None:
     """The content of a table; None if there is none.
 
     Raises:
@@ -397,7 +399,7 @@ def write_split(run: Run, table: pd.DataFrame) -> None:
         run: The run.
         table: Columns `SPLIT_COLUMNS`; an external test's has no digests.
     """
-    _write_checked(run, run.split_path, *_split_lines(table))
+    write_checked(run, run.split_path, *_split_lines(table))
 
 
 def _split_lines(table: pd.DataFrame) -> tuple[list[str], Iterable[Sequence[Any]]]:
@@ -414,7 +416,7 @@ def read_split(run: Run) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        content = _read_checked(run, run.split_path)
+        content = read_checked(run, run.split_path)
         if content is None:
             raise RunError(
                 _(
@@ -426,7 +428,7 @@ def read_split(run: Run) -> pd.DataFrame:
         missing = {"path", "patient", "split"} - set(table)
         if missing:
             raise ValueError(_("it has no column {column}", column=min(missing)))
-        _check_samples(table)
+        check_samples(table)
         return table
     except FileError as error:
         raise RunError(str(error)) from error
@@ -444,7 +446,7 @@ def read_split(run: Run) -> pd.DataFrame:
 def named_columns(run: Run, columns: Sequence[str]) -> tuple[str, ...]:
     """Columns of steps.csv or history.csv, `accuracy` as the run's metric is called.
 
-    A segmentation follows Dice instead.
+    A segmentation follows Dice instead, a run on several findings their mean AUC.
 
     Args:
         run: The run.

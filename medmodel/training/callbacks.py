@@ -86,6 +86,8 @@ class StatusCallback(keras.callbacks.Callback):
         """Reports the mean of the steps since the last report."""
         before, old_loss, old_metric = self._sums
         self._sums = (count, loss, metric)
+        if self.metric == "auc":  # no mean over images: that of the epoch so far
+            old_metric, metric = 0.0, metric / count * (count - before)
         self.reporter.step(
             step=self.step,
             epoch=self._epoch,

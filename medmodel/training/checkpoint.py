@@ -49,6 +49,7 @@ def save_model(
     # that is resumed and then killed shall have no predictions rather than those.
     run.predictions_path.unlink(missing_ok=True)
     run.segmentation_path.unlink(missing_ok=True)
+    run.findings_path.unlink(missing_ok=True)
 
 
 def write_facts(

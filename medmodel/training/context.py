@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,11 +10,18 @@ import numpy as np
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.data.multi_label.findings import findings_of, indicators
 from medmodel.data.prepared import Prepared
 from medmodel.data.segmentation.prepared_masks import PreparedMasks
+from medmodel.networks.multi_label import MultiLabelSamples
 from medmodel.networks.pipeline import MaskedSamples, Samples, balanced_weights
 from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
+
+
+def class_names(labels: Iterable[str], multi_label: bool) -> list[str]:
+    """Names of the outputs: the classes that occur, or the findings."""
+    return findings_of(labels) if multi_label else sorted(set(labels))
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,13 @@ class TrainingContext:
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """(n,) class number of every prepared image."""
+        """(n,) class number of every prepared image.
+
+        Of several findings, (n, k) float32: 1 where an image has the finding, else 0.
+        """
+        if self.config.multi_label:
+            combinations = self.prepared.table["label"].tolist()
+            return indicators(combinations, self.classes).astype(np.float32)
         numbers = {name: number for number, name in enumerate(self.classes)}
         labels = self.prepared.table["label"]
         return np.array([numbers[label] for label in labels], dtype=np.int64)
@@ -54,7 +68,7 @@ class TrainingContext:
     @cached_property
     def weights(self) -> np.ndarray:
         """(k,) what an image of each class counts, in training and validation."""
-        if not self.config.class_weights:
+        if self.config.multi_label or not self.config.class_weights:
             return np.ones(len(self.classes), np.float32)
         labels = self.targets[self.rows("train")]
         return np.array(balanced_weights(labels, len(self.classes)), np.float32)
@@ -69,6 +83,9 @@ class TrainingContext:
         if self.masks is not None:
             pixels, numbers = self.prepared.pixels, self.masks.class_numbers
             return MaskedSamples(pixels, self.masks.pixels, rows, numbers)
+        if self.config.multi_label:
+            pixels, count = self.prepared.pixels, len(self.classes)
+            return MultiLabelSamples(pixels, rows, self.targets[rows], count)
         return Samples(
             self.prepared.pixels,
             rows,

@@ -15,6 +15,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled
 from medmodel.networks.dice import DiceCrossEntropy, mean_dice
 from medmodel.networks.models import build_model, freeze_for_fine_tuning
+from medmodel.networks.multi_label import MeanAUC
 from medmodel.networks.pipeline import (
     evaluation_batches,
     mix_up,
@@ -31,7 +32,7 @@ from medmodel.training.callbacks import (
 )
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
-from medmodel.training.softmax_head import HeadTrainer
+from medmodel.training.multi_label.sigmoid_head import head_trainer
 from medmodel.training.watching import WatchImages
 
 HEAD_PASSES = 30
@@ -62,6 +63,7 @@ def build(context: TrainingContext) -> keras.Model:
         len(context.classes),
         config.weights,
         config.seed,
+        "sigmoid" if config.multi_label else "softmax",
     )
 
 
@@ -135,7 +137,7 @@ def _descend(
             callbacks=[
                 best,
                 status,
-                *([WatchImages(context, finished)] if context.masks is None else []),
+                *([WatchImages(context, finished)] if _is_watched(context) else []),
                 *averages,
                 # After the averages: it goes on with the weights that are trained.
                 Backup(run, status, best),
@@ -170,6 +172,11 @@ def _batches(context: TrainingContext, finished: int) -> tf.data.Dataset:
     return mix_up(batches, config.mixup, config.seed, first_step)
 
 
+def _is_watched(context: TrainingContext) -> bool:
+    """Whether a few validation images are followed: those of one class each."""
+    return context.masks is None and not context.config.multi_label
+
+
 def _saver(context: TrainingContext) -> Callable[[keras.Model], None]:
     def save(model: keras.Model) -> None:
         save_model(
@@ -187,6 +194,8 @@ def objective(
     context: TrainingContext,
 ) -> tuple[keras.losses.Loss, keras.metrics.Metric | str]:
     """Loss, and what is followed beside it."""
+    if context.config.multi_label:
+        return keras.losses.BinaryCrossentropy(), MeanAUC(len(context.classes))
     if context.masks is None:
         return keras.losses.CategoricalCrossentropy(), "accuracy"
     count = len(context.classes)
@@ -292,7 +301,7 @@ def solve_head(context: TrainingContext, model: keras.Model) -> None:
     compute = tf.function(lambda pixels: backbone(pixels, training=False))
     rows = np.concatenate([context.rows("train"), context.rows("val")])
     rows = np.random.default_rng(context.config.seed).permutation(rows)
-    trainer = HeadTrainer(context, dense.input.shape[-1])
+    trainer = head_trainer(context, dense.input.shape[-1])
     size = context.config.batch_size
     for start in range(0, len(rows), size):
         chosen = np.sort(rows[start : start + size])

@@ -26,8 +26,8 @@ from medmodel.model_import.encoder_note import noted_encoder
 from medmodel.networks.features import extract
 from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.training.context import TrainingContext
-from medmodel.training.softmax_head import HeadTrainer
+from medmodel.training.context import TrainingContext, class_names
+from medmodel.training.multi_label.sigmoid_head import head_trainer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,9 +216,9 @@ def _pilot(
     pilot, size = tried
     preprocessing = config.preprocessing(size)
     prepared = prepare(index.folder, pilot, preprocessing, job)
-    classes = sorted(set(prepared.table["label"]))
+    classes = class_names(prepared.table["label"], config.multi_label)
     context = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
-    trainer = HeadTrainer(context)
+    trainer = head_trainer(context)
     extract(prepared, preprocessing, trainer.add_features, job)
     losses = trainer.solve(PILOT_PASSES)[1]
     # The curves shall show one training from its beginning, not the trials before it.

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import contextlib
 
+import numpy as np
+
 from medmodel.core.errors import Cancelled
 from medmodel.inference.encoder_network import frozen_model, frozen_network
 from medmodel.networks.features import extract
 from medmodel.runs.watched import append_scores
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
+from medmodel.training.multi_label.sigmoid_head import head_trainer
 from medmodel.training.refit import (
     epochs_of,
     strengths_of,
@@ -23,7 +26,7 @@ from medmodel.training.refit import (
     write_review_scores,
     write_strength,
 )
-from medmodel.training.softmax_head import HeadTrainer, SoftmaxHead
+from medmodel.training.softmax_head import SoftmaxHead
 from medmodel.training.watching import begin_watching
 
 
@@ -34,7 +37,7 @@ def train_instant(context: TrainingContext) -> None:
         OSError: The disk is full or fails.
     """
     network = frozen_network(context.run, context.preprocessing)
-    trainer = HeadTrainer(context, network.count, strengths_of(context))
+    trainer = head_trainer(context, network.count, strengths_of(context))
     # Features that were there before a stop may already make a model.
     features = None
     with contextlib.suppress(Cancelled):
@@ -45,7 +48,8 @@ def train_instant(context: TrainingContext) -> None:
             job=context.reporter.job,
             network=network,
         )
-    rows = begin_watching(context, 0)
+    multi_label = context.config.multi_label
+    rows = np.zeros(0, int) if multi_label else begin_watching(context, 0)
 
     def watch(epoch: int, head: SoftmaxHead) -> None:
         if trainer.has_features(rows):
@@ -53,12 +57,17 @@ def train_instant(context: TrainingContext) -> None:
 
     head = trainer.train_epochs(epochs_of(context), watch)
     if head is not None:
-        write_review_scores(context, trainer, head)
-        write_strength(context.run, head)
-        if context.run.refit and features is not None:
-            write_changes(context, features, head)
-        weights = head.dense_weights
-        model = frozen_model(context.run, context.preprocessing, *weights)
+        if not multi_label:
+            write_review_scores(context, trainer, head)
+            write_strength(context.run, head)
+            if context.run.refit and features is not None:
+                write_changes(context, features, head)
+        model = frozen_model(
+            context.run,
+            context.preprocessing,
+            *head.dense_weights,
+            "sigmoid" if multi_label else "softmax",
+        )
         save_model(context.run, model, context.classes, context.preprocessing)
         if not context.reporter.stop_requested:
             mark_trained(context.run)

@@ -40,7 +40,7 @@ class SoftmaxPath:
         start: np.ndarray,
     ) -> None:
         self._features = features
-        self._one_hot = np.eye(start.shape[2], dtype=np.float32)[targets]
+        self._one_hot = self._indicators(targets, start.shape[2])
         self._weights = (weights / weights.sum()).astype(np.float32)[:, None]
         self._targets = targets
         self._strengths = strengths.astype(np.float64)
@@ -54,6 +54,10 @@ class SoftmaxPath:
         # The first step has the length of the slope's inverse: later ones are scaled
         # by what was seen of the curvature.
         self._step = 1.0 / np.maximum(_norm(self._slope), 1.0)
+
+    @staticmethod
+    def _indicators(targets: np.ndarray, count: int) -> np.ndarray:
+        return np.eye(count, dtype=np.float32)[targets]
 
     def advance(self) -> None:
         """One pass over the features for every strength.
@@ -187,8 +191,14 @@ def validation_score(
         targets: (n,) their classes.
         weights: (n,) what each image counts.
     """
+    return score_of_logs(log_probabilities(features, coefficients), targets, weights)
+
+
+def score_of_logs(
+    logs: np.ndarray, targets: np.ndarray, weights: np.ndarray
+) -> ValidationScore:
+    """The same from log probabilities, (s, n, k)."""
     share = weights / weights.sum()
-    logs = log_probabilities(features, coefficients)
     hits = logs.argmax(axis=2) == targets
     accuracies = hits.mean(axis=1)
     temperatures = _temperatures(logs, targets, share)

@@ -209,8 +209,7 @@ class HeadTrainer:
     def _score_after(self, passes: int) -> ValidationScore:
         self._restart()
         rows = self._rows("val")
-        targets = self.context.targets[rows]
-        weights = self.context.weights[targets]
+        targets, weights = self._targets_of(rows)
         self._validation = (self._standardised(rows), targets, weights)
         for _ in range(passes):
             self._advance()
@@ -244,9 +243,18 @@ class HeadTrainer:
         self._mean, self._scale = mean, scale
         features -= mean
         features /= scale
+        targets, weights = self._targets_of(rows)
+        self._path = self._new_path(features, targets, weights)
+
+    def _targets_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Classes of some images, and what each counts."""
         targets = self.context.targets[rows]
-        weights = self.context.weights[targets]
-        self._path = SoftmaxPath(
+        return targets, self.context.weights[targets]
+
+    def _new_path(
+        self, features: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> SoftmaxPath:
+        return SoftmaxPath(
             features, targets, weights, self._strengths, self._coefficients
         )
 
@@ -267,7 +275,10 @@ class HeadTrainer:
         if not new or now - self._reported < STEP_SECONDS:
             return
         self._reported = now
-        middle = self._coefficients[len(self._strengths) // 2][None]
+        self._count_unseen(rows, self._coefficients[len(self._strengths) // 2][None])
+
+    def _count_unseen(self, rows: np.ndarray, middle: np.ndarray) -> None:
+        """Adds images to those not learned from; reports where they are enough."""
         logs = log_probabilities(self._standardised(rows), middle)[0]
         targets = self.context.targets[rows]
         count, loss, hits = self._unseen

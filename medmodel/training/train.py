@@ -17,6 +17,7 @@ from medmodel.core.errors import Cancelled, DataError, RunError
 from medmodel.data.datasets import Index, index_dataset, load_index
 from medmodel.data.folders import safe_folder
 from medmodel.data.layout import list_files
+from medmodel.data.multi_label.findings import split_findings
 from medmodel.data.prepared import prepare
 from medmodel.data.splits import assign_splits
 from medmodel.evaluation.decision.decision_threshold import choose_decision_threshold
@@ -40,12 +41,13 @@ from medmodel.training.checkpoint import (
     restore_facts,
     set_damaged_model_aside,
 )
-from medmodel.training.context import TrainingContext
+from medmodel.training.context import TrainingContext, class_names
 from medmodel.training.environment import size_of_earlier_attempt, write_environment
 from medmodel.training.event_file import EventFile
 from medmodel.training.fitting import build, fit
 from medmodel.training.input_size import InputSizeChoice, choose_size
 from medmodel.training.instant import train_instant
+from medmodel.training.multi_label.findings_run import settings_for, write_answers
 from medmodel.training.ood_reference import write_reference
 from medmodel.training.precision_cache import precision_for
 from medmodel.training.segmentation_results import write_segmentation
@@ -135,16 +137,9 @@ def prepare_context(
                 name=folder.name,
             )
         )
-    if index.multi_label:
-        raise DataError(
-            _(
-                "{name} has several findings on one image (multi-label): it can be "
-                "checked, but not trained on yet.",
-                name=folder.name,
-            )
-        )
+    config = settings_for(run, index)
     table = _split(run, index, config)
-    classes = sorted(set(table["label"]))
+    classes = class_names(table["label"], config.multi_label)
     size_choice = size_of_earlier_attempt(run)
     if size_choice is None:
         size_choice = choose_size(run, reporter, index, table)
@@ -196,7 +191,11 @@ def _evaluate(context: TrainingContext) -> None:
         write_segmentation(context)
         write_reference(context)
         return
-    warning = write_predictions(context)
+    if context.config.multi_label:
+        write_answers(context, CHUNK)
+        warning = ""
+    else:
+        warning = write_predictions(context)
     write_reference(context)
     remarks = [start_remark(context.run, context.reporter.status.epoch), warning]
     message = " ".join(remark for remark in remarks if remark)
@@ -372,7 +371,11 @@ def keep_near_copies(run: Run) -> None:
 def _check(context: TrainingContext) -> None:
     """Raises `DataError` if what could be prepared is too little."""
     table = context.prepared.table
-    training = Counter(table.loc[table["split"] == "train", "label"])
+    labels = table.loc[table["split"] == "train", "label"]
+    if context.config.multi_label:
+        training = Counter(name for x in labels for name in split_findings(x))
+    else:
+        training = Counter(labels)
     missing = [name for name in context.classes if not training[name]]
     if missing:
         raise DataError(

@@ -88,6 +88,8 @@ else:
             facts.append(_("{accuracy:.3f} accuracy on validation", accuracy=accuracy))
         if entry.val_dice is not None:
             facts.append(_("{dice:.3f} Dice on validation", dice=entry.val_dice))
+        if entry.val_auc is not None:
+            facts.append(_("{auc:.3f} mean AUC on validation", auc=entry.val_auc))
         st.page_link(
             widgets.RUNS,
             label=" · ".join([*facts, ago(entry.status.created)]),

@@ -19,6 +19,7 @@ from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files, read_layout
 from medmodel.data.multi_label.findings import row_per_finding
 from medmodel.data.multi_label.sample_size import findings_warnings
+from medmodel.data.multi_label.settings import fitted_settings
 from medmodel.data.sample_size import (
     SMALL_DATASET,
     class_counts,
@@ -97,6 +98,15 @@ def is_dataset(folder: Path) -> bool:
 def has_classes(folder: Path) -> bool:
     """Whether there are images of two classes, by the names of files."""
     return len(files_of(str(folder))[1]) > 1
+
+
+@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
+def finds_several(folder: str) -> bool:
+    """Whether an image may have several findings, as a table says."""
+    try:
+        return bool(read_layout(Path(folder)).findings)
+    except DataError:
+        return False
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)
@@ -459,7 +469,7 @@ def main() -> None:
             augmentation=lambda config: show_augmentation(folder, config),
         )
         form = settings_form(start, key, previews, holds_scans(folder))
-    config = form.config()
+    config = fitted_settings(form.config(), finds_several(str(folder)))
     unfit = unsuitable(folder, config)
     problem = unfit or attention(config)
     if not problem:

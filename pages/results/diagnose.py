@@ -19,6 +19,7 @@ from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.evaluation_view import evaluated
+from pages._shared.multi_label.diagnosis_view import show_findings_of, worth_sentence
 from pages._shared.prediction.case_table import choose_case
 from pages._shared.prediction.cases import (
     MOST_IMAGES,
@@ -304,9 +305,11 @@ def show() -> None:
     with title:
         widgets.page_header(_("Diagnose"), _("A model's prediction for an image."))
     with models:
-        run = pick_model("diagnose", widest=_WIDEST, segmentations=True)
+        run = pick_model(
+            "diagnose", widest=_WIDEST, segmentations=True, multi_label=True
+        )
     if run is None:
-        if not any_model(segmentations=True):
+        if not any_model(segmentations=True, multi_label=True):
             widgets.empty_state(
                 _(
                     "No model yet. When a run has ended, it answers here about your "
@@ -323,11 +326,17 @@ def show() -> None:
         take_photo()
     with images:
         cases = get_cases(run)
-    segments = run.config.segments
+    segments, multi_label = run.config.segments, run.config.multi_label
     with models:
-        others = other_runs(run) if cases and not segments else []
+        alone = segments or multi_label
+        others = other_runs(run) if cases and not alone else []
     show_refused()
-    if segments and cases:
+    if multi_label and cases:
+        show_findings_of(run, cases)
+    elif multi_label:
+        st.caption(plain(worth_sentence(run)))
+        show_empty(run)
+    elif segments and cases:
         show_outlined(run, cases)
     elif segments:
         st.caption(plain(dice_sentence(run)))

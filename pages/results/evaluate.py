@@ -31,6 +31,7 @@ from pages._shared.evaluation.robustness_view import show_robustness
 from pages._shared.evaluation.segmentation_view import show_segmentation
 from pages._shared.evaluation.subgroup_view import pick_subgroup
 from pages._shared.evaluation.survival_view import show_survival
+from pages._shared.multi_label.evaluation_view import show_findings
 
 HEADLINE = N_("Metrics")
 # What can be looked at for some of the test images alone, and what cannot.
@@ -117,13 +118,18 @@ choice = widgets.page_header_beside(
 )
 with errors_shown():
     with choice:
-        chosen = pick_model("evaluate", tests=True, segmentations=True)
+        chosen = pick_model(
+            "evaluate", tests=True, segmentations=True, multi_label=True
+        )
     if chosen is not None and chosen.config.segments:
         show_segmentation(chosen)
         show_lineage(chosen, widgets.EVALUATE)
+    elif chosen is not None and chosen.config.multi_label:
+        show_findings(chosen)
+        show_lineage(chosen, widgets.EVALUATE)
     elif chosen is not None:
         show(chosen)
-    elif not any_model(tests=True, segmentations=True):
+    elif not any_model(tests=True, segmentations=True, multi_label=True):
         widgets.empty_state(
             _(
                 "No model yet. When a run has ended, its numbers with their "

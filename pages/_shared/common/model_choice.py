@@ -35,7 +35,11 @@ _ON_A_PHONE = 34
 
 
 def pick_model(
-    page: str, tests: bool = False, widest: int = 76, segmentations: bool = False
+    page: str,
+    tests: bool = False,
+    widest: int = 76,
+    segmentations: bool = False,
+    multi_label: bool = False,
 ) -> Run | None:
     """Lets the user choose among runs that have a model, grouped by data set.
 
@@ -48,11 +52,12 @@ def pick_model(
             model that it tests.
         widest: Letters that the list has room for, see `cut_in_the_middle`.
         segmentations: Whether models are listed that outline instead of classifying.
+        multi_label: Whether models are listed that give an image several findings.
 
     Returns:
         The run; None if none was chosen, see `any_model`.
     """
-    listed = run_index.finished(store(), tests, segmentations)
+    listed = run_index.finished(store(), tests, segmentations, multi_label)
     entries = {e.run.id: e for e in listed}
     if not entries:
         return None
@@ -74,9 +79,11 @@ def pick_model(
     return entries[chosen].run
 
 
-def any_model(tests: bool = False, segmentations: bool = False) -> bool:
+def any_model(
+    tests: bool = False, segmentations: bool = False, multi_label: bool = False
+) -> bool:
     """Whether there is anything to choose from."""
-    return bool(run_index.finished(store(), tests, segmentations))
+    return bool(run_index.finished(store(), tests, segmentations, multi_label))
 
 
 def _usable(linked: str, entries: Mapping[str, Entry]) -> str | None:
@@ -144,6 +151,8 @@ def model_label(entry: Entry) -> str:
         )
     elif entry.val_dice is not None:
         accuracy = _("validation Dice {dice:.3f}", dice=entry.val_dice)
+    elif entry.val_auc is not None:
+        accuracy = _("validation mean AUC {auc:.3f}", auc=entry.val_auc)
     elif entry.test_accuracy is not None:
         share = plots.measured_share(entry.test_accuracy)
         accuracy = ngettext(
@@ -231,6 +240,12 @@ def _say_why_missing(linked: str) -> None:
         text = _(
             "The run of this link, {run}, is a segmentation: this page is for models "
             "that classify. Choose one above.",
+            run=plain(run.title),
+        )
+    elif run.config.multi_label:
+        text = _(
+            "The run of this link, {run}, finds several findings on one image: this "
+            "page is for models that give an image one class. Choose one above.",
             run=plain(run.title),
         )
     elif state.active:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -29,6 +30,11 @@ from medmodel.imaging.untrusted import (
 )
 from medmodel.language import _, translate
 from medmodel.reports.plots import framed
+from medmodel.runs.multi_label.findings_table import (
+    finding_names,
+    read_findings,
+    truth_and_score,
+)
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_predictions, read_segmentation
 from pages._shared.common.image_view import data_uri
@@ -148,7 +154,20 @@ def test_samples(run: Run, first: Preprocessing, count: int = 3) -> list[Case]:
 
 
 def _samples_table(run: Run) -> pd.DataFrame:
-    """Columns path, split and label; of a segmentation no label, lesions first."""
+    """Columns path, split and label; of a segmentation no label, lesions first.
+
+    Of a run on several findings the label names them.
+    """
+    if run.config.multi_label:
+        table = read_findings(run)
+        names = finding_names(table)
+        truth = np.stack([truth_and_score(table, name)[0] for name in names], axis=1)
+        labels = [
+            " + ".join(n for n, has in zip(names, row, strict=True) if has)
+            or _("No finding")
+            for row in truth
+        ]
+        return table.assign(label=labels)
     if not run.config.segments:
         return read_predictions(run)
     table = read_segmentation(run).sort_values("area", ascending=False)

@@ -168,6 +168,32 @@ def ask(
     return answers
 
 
+def ask_findings(run: Run, cases: Sequence[Case]) -> list[Answer]:
+    """The same of a model of several findings; probabilities as the model says them.
+
+    Raises:
+        MedModelError: The model cannot be asked.
+    """
+    preprocessing, predictions = run.model_facts.preprocessing, _cache("predictions")
+    version = _version(run)
+    pixels = [prepared(case, preprocessing) for case in cases]
+    new = [
+        (case, image)
+        for case, image in zip(cases, pixels, strict=True)
+        if (*version, case.digest) not in predictions
+    ]
+    _predict(run, version, new, multi_label=True)
+    answers = []
+    for case, image in zip(cases, pixels, strict=True):
+        prediction = predictions[(*version, case.digest)]
+        answers.append(
+            Answer(
+                run, run.title, preprocessing, case, image, prediction, prediction.raw
+            )
+        )
+    return answers
+
+
 def is_explained(answer: Answer, position: int, options: ExplainOptions) -> bool:
     """Whether `heatmap_of` answers at once."""
     return _heatmap_key(answer.run, answer.case, position, options) in _cache(
@@ -194,7 +220,12 @@ def heatmap_of(
     return cached
 
 
-def _predict(run: Run, version: Any, new: Sequence[tuple[Case, Pixels]]) -> None:
+def _predict(
+    run: Run,
+    version: Any,
+    new: Sequence[tuple[Case, Pixels]],
+    multi_label: bool = False,
+) -> None:
     bar = st.progress(0.0) if len(new) > _AT_ONCE else None
     for start in range(0, len(new), _AT_ONCE):
         if bar:
@@ -206,7 +237,9 @@ def _predict(run: Run, version: Any, new: Sequence[tuple[Case, Pixels]]) -> None
         # A single image is shown with its heat map at once: one request for both.
         heatmap_for = [FIRST_CHOICE] if len(cases) == 1 else None
         traits = [case.facts for case in cases]
-        predictions = shared().ask(run.id, np.stack(pixels), heatmap_for, traits)
+        predictions = shared().ask(
+            run.id, np.stack(pixels), heatmap_for, traits, multi_label
+        )
         for case, prediction in zip(cases, predictions, strict=True):
             if prediction.heatmap is not None:
                 first = int(prediction.raw.argmax())

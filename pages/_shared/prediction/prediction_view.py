@@ -224,7 +224,7 @@ def _saliency_controls(answer: Answer) -> tuple[int, int, ExplainOptions]:
     """Which class's map is shown, its opacity in per cent, and how it is made."""
     run, classes, probabilities = answer.run, answer.classes, answer.probabilities
     position = st.selectbox(
-        _("Class shown"),
+        _("Finding shown") if run.config.multi_label else _("Class shown"),
         [int(i) for i in np.argsort(-probabilities, kind="stable")],
         format_func=lambda i: (
             f"{classes[i]} ({plots.per_cent(float(probabilities[i]))})"

@@ -14,6 +14,7 @@ from medmodel.runs.live import Curve as GrowingCurve
 from medmodel.runs.live import Feed
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
+from medmodel.runs.tables import METRICS
 from pages._shared.common import widgets
 from pages._shared.common.words import STATE_TITLES, duration
 from pages._shared.presenter.scene import Scene, go_to
@@ -99,7 +100,7 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
     if not len(feed.steps) and not len(feed.epochs):
         return ()
     by_step, by_epoch = _columns(feed.steps), _columns(feed.epochs)
-    metric = feed.run.config.metric
+    metric = next(name for name in METRICS if name in by_step)
     step, loss, accuracy = by_step["step"], by_step["loss"], by_step[metric]
     epoch, at = by_epoch["epoch"], by_epoch["step"]
     val_loss, val_accuracy = by_epoch["val_loss"], by_epoch[f"val_{metric}"]
@@ -118,7 +119,8 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
         Curve(_("training"), step, accuracy, _last_share(accuracy), thin=True),
         Curve(_("validation"), at, val_accuracy, _last_share(val_accuracy)),
     )
-    named = _("Dice") if metric == "dice" else _("Accuracy")
+    titles = {"dice": _("Dice"), "auc": _("Mean AUC")}
+    named = titles.get(feed.run.config.metric, _("Accuracy"))
     return (
         Chart(_("Loss"), title, losses, marked=marked),
         Chart(named, title, accuracies, per_cent=True, marked=marked),

@@ -64,7 +64,7 @@ def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
                 and {"url": f"/live/{beside.id}", "name": beside.title},
                 "bare": height == STRIP_HEIGHT,
                 "language": language,
-                "texts": live_texts(config.segments),
+                "texts": live_texts(config.metric),
             },
             key=f"live-{run.id}-{language}",
             on_changed_change=lambda: None,

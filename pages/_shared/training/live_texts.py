@@ -6,18 +6,18 @@ from medmodel.language import _
 from pages._shared.common.words import STATE_TITLES
 
 
-def live_texts(segments: bool = False) -> dict[str, object]:
+def live_texts(metric: str = "accuracy") -> dict[str, object]:
     """The texts of `assets/live_*.js`, which puts values for the names in braces.
 
     Args:
-        segments: Whether the run is a segmentation, of which Dice is followed.
+        metric: What is followed beside the loss: accuracy, dice, or auc.
     """
     return {
         "states": {state.value: _(title) for state, title in STATE_TITLES.items()}
         | {"stopping": _("Stopping"), "deleted": _("Deleted")},
         "facts": _facts(),
         "time": _times(),
-        "curves": _curves(segments),
+        "curves": _curves(metric),
         "tools": _tools(),
         "announcement": _("{state}. {sentence}"),
         "deleted": _("This run has been deleted."),
@@ -61,13 +61,13 @@ def _facts() -> dict[str, str]:
     }
 
 
-def _curves(segments: bool) -> dict[str, object]:
-    metric = _("Dice") if segments else _("Accuracy")
-    loss = _("Dice + CE") if segments else _("cross-entropy")
+def _curves(metric: str) -> dict[str, object]:
+    titles = {"dice": _("Dice"), "auc": _("Mean AUC")}
+    losses = {"dice": _("Dice + CE"), "auc": _("binary cross-entropy")}
     return {
-        "titles": {"loss": _("Loss"), "accuracy": metric},
-        "units": {"loss": loss, "accuracy": "%"},
-        "metric": "dice" if segments else "accuracy",
+        "titles": {"loss": _("Loss"), "accuracy": titles.get(metric, _("Accuracy"))},
+        "units": {"loss": losses.get(metric, _("cross-entropy")), "accuracy": "%"},
+        "metric": metric,
         "axes": {"step": _("step"), "epoch": _("epoch")},
         "training": _("training"),
         "validation": _("validation"),

@@ -25,6 +25,7 @@ from pages._shared.common.trash_view import show_trashed_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.external_validation_view import show_progress
+from pages._shared.multi_label.diagnosis_view import worth_sentence
 from pages._shared.prediction.segmentation_view import dice_sentence
 from pages._shared.training.live_chart import live_chart
 from pages._shared.training.notes_view import pin_button, show_notes
@@ -201,7 +202,8 @@ def next_steps(run: Run, status: Status) -> list[NextStep]:
     if run.model_path.exists():
         if model_run(run, widgets.store()):
             results.append(NextStep.DIAGNOSE)
-        judged = run.predictions_path.exists() or run.segmentation_path.exists()
+        answers = (run.predictions_path, run.segmentation_path, run.findings_path)
+        judged = any(path.exists() for path in answers)
         if judged or run.imported:
             results.append(NextStep.EVALUATE)
     if status.state is RunStatus.DONE:
@@ -312,6 +314,10 @@ def _results(run: Run) -> None:
     if run.segmentation_path.exists():
         st.subheader(_("How good is it?"), anchor=False)
         st.markdown(plain(dice_sentence(run)))
+        return
+    if run.findings_path.exists():
+        st.subheader(_("How good is it?"), anchor=False)
+        st.markdown(plain(worth_sentence(run)))
         return
     if not run.predictions_path.exists():
         return

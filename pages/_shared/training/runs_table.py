@@ -30,6 +30,7 @@ _COLUMNS = (
     N_("Test accuracy"),
     N_("Val. accuracy"),
     N_("Val. Dice"),
+    N_("Val. AUC"),
     N_("Val. loss"),
     N_("Data set"),
     N_("Model"),
@@ -39,8 +40,8 @@ _COLUMNS = (
     N_("Note"),
 )
 _FIRST = (*_COLUMNS[:7], "Submitted")
-_SCORES = ("Test accuracy", "Val. accuracy", "Val. Dice", "Val. loss")
-_WHERE_ANY = ("Tags", "Val. Dice")
+_SCORES = ("Test accuracy", "Val. accuracy", "Val. Dice", "Val. AUC", "Val. loss")
+_WHERE_ANY = ("Tags", "Val. Dice", "Val. AUC")
 """Columns that are shown only where a run has something in them."""
 _NAME = 250
 """Width of the names in pixels: beside them a phone still shows the state."""
@@ -208,6 +209,7 @@ def _results(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         "Test accuracy": list(table["test_accuracy"]),
         "Val. accuracy": list(table["val_accuracy"]),
         "Val. Dice": list(table["val_dice"]),
+        "Val. AUC": list(table["val_auc"]),
         "Val. loss": list(table["val_loss"]),
         "Epoch kept": list(table["best_epoch"]),
         "Submitted": [datetime.fromtimestamp(at) for at in table["created"]],

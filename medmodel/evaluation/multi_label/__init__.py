@@ -1,0 +1,1 @@
+"""Evaluation of several findings on one image, each against its absence."""

@@ -1,0 +1,290 @@
+"""How well each finding is told from its absence: AUC, threshold, calibration.
+
+Each finding is a question of two answers, so the metrics of two classes apply, with
+their intervals by patient. Thresholds and temperatures come from validation images
+alone; the mean over findings is that of ChestX-ray14 and CheXpert (Irvin et al. 2019,
+AAAI), of those that can be measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core.errors import DataError
+from medmodel.evaluation import intervals
+from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
+from medmodel.evaluation.metrics import METRICS, limiting_group
+from medmodel.evaluation.predictions import Predictions, patient_numbers
+from medmodel.evaluation.ranking_metrics import (
+    ClassArea,
+    auc_estimate,
+    class_area,
+    precision_influence,
+)
+from medmodel.evaluation.temperature_scaling import (
+    Temperature,
+    apply_temperature,
+    calibrate,
+    fit_temperature,
+)
+from medmodel.evaluation.thresholds import Outcome, Rule, choose_threshold, outcome
+from medmodel.language import _
+from medmodel.runs.multi_label.findings_table import finding_names, truth_and_score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST_VALIDATED = 10
+"""Validation images with a finding, and without it, below which its probabilities are
+shown as the model says them: a temperature of fewer is chance."""
+YOUDEN = Rule("youden")
+_FINDING = 1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What validation images say of one finding.
+
+    Args:
+        name: The finding.
+        threshold: Probability, as shown, from which on an image has it; not-a-number
+            where all validation images have it, or none.
+        temperature: What its log-odds are divided by before they are shown; 1 where
+            that is not known well enough.
+        positives: Validation images with the finding.
+    """
+
+    name: str
+    threshold: float
+    temperature: float
+    positives: int
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a temperature was found."""
+        return self.temperature != 1
+
+    def shown(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probabilities of the finding as they are shown, of any shape."""
+        flat = np.asarray(scores, float).reshape(-1)
+        both = apply_temperature(np.stack([1 - flat, flat], axis=1), self.temperature)
+        return both[:, _FINDING].reshape(np.shape(scores))
+
+
+@dataclass(frozen=True)
+class FindingResult:
+    """One finding on the images of a split.
+
+    Args:
+        name: The finding.
+        images: How many there are.
+        positives: Those with it.
+        auc: Area under the ROC curve.
+        average_precision: Area under the precision-recall curve.
+        calibration_error: Expected calibration error of the probabilities as shown.
+        brier: Mean squared error of these.
+        decision: Threshold and temperature, from validation.
+        outcome: What the threshold does; None without one.
+    """
+
+    name: str
+    images: int
+    positives: int
+    auc: Estimate
+    average_precision: Estimate
+    calibration_error: Estimate
+    brier: Estimate
+    decision: Decision
+    outcome: Outcome | None
+
+    @property
+    def prevalence(self) -> float:
+        """Share of images with the finding."""
+        return self.positives / self.images
+
+    def rate(self, key: str) -> Estimate:
+        """`sensitivity`, `specificity`, `ppv` or `npv` at the threshold."""
+        return self.outcome.metrics[key] if self.outcome else NOT_MEASURABLE
+
+
+@dataclass(frozen=True)
+class FindingsEvaluation:
+    """All findings on the images of a split.
+
+    Args:
+        images: How many there are.
+        patients: Their patients; 0 if unknown.
+        results: Of each finding.
+        mean_auc: Mean over the findings that can be measured.
+        mean_precision: Mean average precision over them.
+        left_out: Those that cannot: all images have them, or none.
+        exact: Share of images of which all findings are told right at the thresholds;
+            not measurable where a finding has none.
+    """
+
+    images: int
+    patients: int
+    results: list[FindingResult]
+    mean_auc: Estimate
+    mean_precision: Estimate
+    left_out: list[str]
+    exact: Estimate
+
+
+def finding_predictions(table: pd.DataFrame, finding: str, split: str) -> Predictions:
+    """One finding of a split as predictions of two classes, the second being it.
+
+    Raises:
+        DataError: The split has no image.
+    """
+    rows = table[table["split"] == split]
+    if rows.empty:
+        raise DataError(
+            _("There is no validation image.")
+            if split == "val"
+            else _("There is no test image.")
+        )
+    truth, score = truth_and_score(rows, finding)
+    names = [_("without {finding}", finding=finding), finding]
+    score = np.clip(score, 0.0, 1.0)
+    scores = np.stack([1 - score, score], axis=1)
+    return Predictions(
+        names, truth.astype(np.intp), scores, patient_numbers(rows["patient"])
+    )
+
+
+def decide(table: pd.DataFrame, rule: Rule = YOUDEN) -> list[Decision]:
+    """Threshold and temperature of each finding, from validation images alone.
+
+    Args:
+        table: As from `read_findings`.
+        rule: How thresholds are chosen; Youden's by default.
+
+    Raises:
+        DataError: There is no validation image.
+    """
+    decisions = []
+    for name in finding_names(table):
+        data = finding_predictions(table, name, "val")
+        positives = int(data.truth.sum())
+        threshold = choose_threshold(data, _FINDING, rule)
+        temperature = 1.0
+        if min(positives, len(data.truth) - positives) >= FEWEST_VALIDATED:
+            temperature = _trusted(fit_temperature(data))
+        decision = Decision(name, threshold, temperature, positives)
+        if not math.isnan(threshold):
+            cut = min(max(threshold, 0.0), 1.0)
+            shown = float(decision.shown(np.array([cut]))[0])
+            decision = replace(decision, threshold=shown)
+        decisions.append(decision)
+    return decisions
+
+
+def evaluate_findings(
+    table: pd.DataFrame, decisions: Sequence[Decision], split: str = "test"
+) -> FindingsEvaluation:
+    """Every finding on the images of a split.
+
+    Args:
+        table: As from `read_findings`.
+        decisions: As from `decide`.
+        split: Which images.
+
+    Raises:
+        DataError: The split has no image.
+    """
+    data = [finding_predictions(table, each.name, split) for each in decisions]
+    results = [_result(d, each) for d, each in zip(data, decisions, strict=True)]
+    areas = [class_area(each, _FINDING) for each in data]
+    measured = [at for at, area in enumerate(areas) if area is not None]
+    first = data[0]
+    return FindingsEvaluation(
+        images=len(first.truth),
+        patients=first.patient_count,
+        results=results,
+        mean_auc=_mean_auc([data[at] for at in measured], areas),
+        mean_precision=_mean_precision([data[at] for at in measured]),
+        left_out=[r.name for r in results if not r.auc.measurable],
+        exact=_exact(data, decisions),
+    )
+
+
+def _trusted(temperature: Temperature) -> float:
+    """The temperature where enough images tell it, else 1, which changes nothing."""
+    if temperature.bounded or not temperature.has_interval:
+        return 1.0
+    return temperature.value
+
+
+def _result(data: Predictions, decision: Decision) -> FindingResult:
+    shown = calibrate(data, decision.temperature)
+    acted = None
+    if not math.isnan(decision.threshold):
+        acted = outcome(shown, _FINDING, decision.threshold)
+    return FindingResult(
+        name=decision.name,
+        images=len(data.truth),
+        positives=int(data.truth.sum()),
+        auc=METRICS["auc"].estimate(data, _FINDING),
+        average_precision=METRICS["average_precision"].estimate(data, _FINDING),
+        calibration_error=METRICS["calibration_error"].estimate(shown, _FINDING),
+        brier=METRICS["brier"].estimate(shown, _FINDING),
+        decision=decision,
+        outcome=acted,
+    )
+
+
+def _mean_auc(
+    data: Sequence[Predictions], areas: Sequence[ClassArea | None]
+) -> Estimate:
+    """Mean area with its interval: the findings share their images and patients."""
+    measured = [area for area in areas if area is not None]
+    if not measured:
+        return NOT_MEASURABLE
+    mean = sum(area.area for area in measured) / len(measured)
+    influence = np.mean([area.influence for area in measured], axis=0)
+    rarest = min(area.rarest for area in measured)
+    estimate = ClassArea(mean, influence, rarest).estimate(data[0].patients)
+    groups = [limiting_group("auc", each, _FINDING) for each in data]
+    smallest = min(groups, key=lambda group: group.count)
+    return intervals.where_enough(estimate, "auc", smallest)
+
+
+def _mean_precision(data: Sequence[Predictions]) -> Estimate:
+    """The same for average precision."""
+    if not data:
+        return NOT_MEASURABLE
+    present = [each.truth == _FINDING for each in data]
+    parts = [
+        precision_influence(positive, each.log_odds[:, _FINDING])
+        for positive, each in zip(present, data, strict=True)
+    ]
+    estimate = auc_estimate(
+        sum(value for value, _influence in parts) / len(parts),
+        np.mean([influence for _value, influence in parts], axis=0),
+        data[0].patients,
+        min(int(positive.sum()) for positive in present),
+    )
+    groups = [limiting_group("average_precision", each, _FINDING) for each in data]
+    smallest = min(groups, key=lambda group: group.count)
+    return intervals.where_enough(estimate, "average_precision", smallest)
+
+
+def _exact(data: Sequence[Predictions], decisions: Sequence[Decision]) -> Estimate:
+    """Share of images with every finding told right."""
+    if any(math.isnan(each.threshold) for each in decisions):
+        return NOT_MEASURABLE
+    right = np.ones(len(data[0].truth), bool)
+    for each, decision in zip(data, decisions, strict=True):
+        shown = decision.shown(each.scores[:, _FINDING])
+        right &= (shown >= decision.threshold) == (each.truth == _FINDING)
+    calls = np.stack([~right, right], axis=1).astype(float)
+    truth = np.ones(len(right), np.intp)
+    told = Predictions(["", ""], truth, calls, data[0].patients)
+    return METRICS["accuracy"].estimate(told)

@@ -1,0 +1,120 @@
+"""The findings of one run: its test images without copies, decisions, results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.multi_label.finding_results import (
+    Decision,
+    FindingResult,
+    FindingsEvaluation,
+    decide,
+    evaluate_findings,
+)
+from medmodel.language import _
+from medmodel.runs.copies import Copies, copies_among
+from medmodel.runs.multi_label.findings_table import read_findings, truth_and_score
+from medmodel.runs.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["missed", "false_alarm", "found", "left_alone"]
+RATES = ("sensitivity", "specificity", "ppv", "npv")
+
+
+@dataclass(frozen=True)
+class RunFindings:
+    """What is known of a run on several findings.
+
+    Args:
+        table: As from `read_findings`, without test images that are copies of
+            training or validation images, unless all are.
+        copies: Which test images are copies.
+        decisions: Threshold and temperature of each finding.
+        evaluation: On the test images of `table`.
+    """
+
+    table: pd.DataFrame
+    copies: Copies
+    decisions: list[Decision]
+    evaluation: FindingsEvaluation
+
+
+def run_findings(run: Run) -> RunFindings:
+    """Reads a run's answers, decides on validation images, evaluates on test images.
+
+    Raises:
+        RunError: There is no findings.csv yet, or it is damaged.
+        DataError: There is no test image, or none for validation.
+    """
+    table = read_findings(run)
+    tested = table["split"] == "test"
+    copies = copies_among(run, set(table.loc[tested, "path"]))
+    if copies.paths and not copies.all_are_copies:
+        table = table[~(tested & table["path"].isin(copies.paths))]
+        table = table.reset_index(drop=True)
+    decisions = decide(table)
+    return RunFindings(table, copies, decisions, evaluate_findings(table, decisions))
+
+
+def images_of_kind(table: pd.DataFrame, decision: Decision, kind: Kind) -> pd.DataFrame:
+    """Test images that a finding's threshold decides so, the most striking first.
+
+    Args:
+        table: As of `RunFindings`.
+        decision: Of the finding; it has a threshold.
+        kind: With the finding and below the threshold, without and above, with and
+            above, without and below.
+
+    Returns:
+        Columns `path`, `patient`, `probability` (as shown).
+    """
+    rows = table[table["split"] == "test"]
+    truth, score = truth_and_score(rows, decision.name)
+    shown = decision.shown(score)
+    called = shown >= decision.threshold
+    wanted = {
+        "missed": truth & ~called,
+        "false_alarm": ~truth & called,
+        "found": truth & called,
+        "left_alone": ~truth & ~called,
+    }[kind]
+    chosen = rows.loc[wanted, ["path", "patient"]].assign(probability=shown[wanted])
+    rising = kind in ("missed", "left_alone")
+    return chosen.sort_values(["probability", "path"], ascending=[rising, True])
+
+
+def results_table(evaluation: FindingsEvaluation) -> pd.DataFrame:
+    """A row for each finding and one for the mean, to take away."""
+    import pandas as pd
+
+    rows = [_row(result) for result in evaluation.results]
+    mean: dict[str, object] = {"finding": _("mean of those measured")}
+    mean |= _columns("auc", evaluation.mean_auc)
+    mean |= _columns("average_precision", evaluation.mean_precision)
+    return pd.DataFrame([*rows, mean])
+
+
+def _row(result: FindingResult) -> dict[str, object]:
+    row: dict[str, object] = {
+        "finding": result.name,
+        "images": result.images,
+        "positives": result.positives,
+        "validation_positives": result.decision.positives,
+        "threshold": result.decision.threshold,
+        "temperature": result.decision.temperature,
+    }
+    row |= _columns("auc", result.auc)
+    row |= _columns("average_precision", result.average_precision)
+    for key in RATES:
+        row |= _columns(key, result.rate(key))
+    row |= _columns("calibration_error", result.calibration_error)
+    return row | _columns("brier", result.brier)
+
+
+def _columns(key: str, estimate: Estimate) -> dict[str, object]:
+    low, high = estimate.ends
+    return {key: estimate.value, f"{key}_low": low, f"{key}_high": high}

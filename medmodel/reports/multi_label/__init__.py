@@ -1,0 +1,1 @@
+"""Figures of several findings on one image."""

@@ -1,0 +1,1 @@
+"""Training on several findings of one image: sigmoid head, settings, results."""

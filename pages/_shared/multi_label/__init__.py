@@ -1,0 +1,1 @@
+"""Parts of pages about several findings on one image."""

@@ -1,0 +1,111 @@
+"""Evaluate and Diagnose with a model of several findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medmodel.core.config import config_for
+from medmodel.core.errors import RunError
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.evaluation.external_validation import submit
+from medmodel.evaluation.image_prediction import Prediction
+from medmodel.runs import tables
+from medmodel.runs.multi_label.findings_table import SAMPLE_COLUMNS, write_findings
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import ModelFacts
+from pages._shared.prediction import prediction_cache
+from tests.findings_folder import FINDINGS, draw_findings_folder
+from tests.finished_run import create_ended
+from tests.pages.page import labels, open_page, press, said
+
+
+class BrightIsBright:
+    """Stands for the predictor: bright images are bright, none is striped."""
+
+    state = "ready"
+
+    def warm(self, run_id: str) -> None:
+        """Nothing to load."""
+
+    def ask(
+        self,
+        run_id: str,
+        images: np.ndarray,
+        heatmap_for: object = None,
+        compare: object = None,
+        multi_label: bool = False,
+    ) -> list[Prediction]:
+        """As `Predictor.ask`."""
+        assert multi_label
+        bright = [0.9 if image.mean() > 100 else 0.1 for image in images]
+        heatmap = np.zeros((40, 40), np.float32)
+        return [
+            Prediction(list(FINDINGS), np.array([b, 0.02], np.float32), heatmap=heatmap)
+            for b in bright
+        ]
+
+    def explain(self, *arguments: object) -> np.ndarray:
+        """As `Predictor.explain`."""
+        return np.zeros((40, 40), np.float32)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    folder = draw_findings_folder(tmp_path / "data" / "findings", images=96)
+    lines = (folder / "findings.csv").read_text().splitlines()[1:]
+    rows = [line.split(",") for line in lines]
+    config = config_for("compact", str(folder), size=40, multi_label=True)
+    run = create_ended(config)
+    samples = pd.DataFrame(
+        [[f, p, ("val", "test")[n // 2 % 2]] for n, (f, p, *_rest) in enumerate(rows)],
+        columns=list(SAMPLE_COLUMNS),
+    )
+    truth = np.array([[b == "1", s == "1"] for _f, _p, b, s in rows])
+    random = np.random.default_rng(0)
+    scores = np.clip(truth * 0.5 + random.random(truth.shape) * 0.6, 0.001, 0.999)
+    write_findings(run, list(FINDINGS), samples, (truth, scores))
+    tables.write_split(run, samples.assign(label="bright"))
+    run.write_model_facts(ModelFacts(list(FINDINGS), Preprocessing(40), ["x"], 9))
+    run.model_path.write_bytes(b"")
+    monkeypatch.setattr(prediction_cache, "shared", BrightIsBright)
+    return run
+
+
+def test_evaluate_shows_each_finding(run: Run) -> None:
+    app = open_page("results/evaluate.py", run=run.id)
+    assert not app.error
+    assert "Mean AUC" in [metric.label for metric in app.metric]
+    table = app.dataframe[0].value
+    assert list(table["Image finding"]) == list(FINDINGS)
+    assert "Mean AUC of 2 findings" in said(app)
+
+
+def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
+    app = open_page("results/diagnose.py", run=run.id)
+    understood = [name for name in labels(app) if "understand" in name.lower()]
+    if understood:
+        press(app, understood[0])
+    press(app, "Try 3 images from this run's test split")
+    assert not app.error
+    answers = " ".join(str(e.proto.body) for e in app.get("html"))
+    assert ("Predicted findings: bright (90 %)" in answers) != (
+        "No finding above its threshold" in answers
+    )
+    assert "do not sum to" in said(app)
+
+
+@pytest.mark.parametrize("action", ["export", "external", "predictions"])
+def test_what_is_not_supported_is_refused(
+    run: Run, action: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="several findings on one image"):
+        if action == "external":
+            submit(run, tmp_path, {"bright": "bright"}, RunStore())
+        elif action == "export":
+            run.check_single_label()
+        else:
+            tables.read_predictions(run)

@@ -1,0 +1,1 @@
+"""Tests of several findings on one image."""
