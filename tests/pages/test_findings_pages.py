@@ -61,7 +61,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     config = config_for("compact", str(folder), size=40, multi_label=True)
     run = create_ended(config)
     samples = pd.DataFrame(
-        [[f, p, ("val", "test")[n // 2 % 2]] for n, (f, p, *_rest) in enumerate(rows)],
+        [[f, p, ("val", "test")[n // 8 % 2]] for n, (f, p, *_rest) in enumerate(rows)],
         columns=list(SAMPLE_COLUMNS),
     )
     truth = np.array([[b == "1", s == "1"] for _f, _p, b, s in rows])

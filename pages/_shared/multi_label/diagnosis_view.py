@@ -20,11 +20,10 @@ from pages._shared.common.charts import show_figure
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.multi_label.evaluation_view import findings_of, mean_sentence
-from pages._shared.prediction.case_table import choose_case
-from pages._shared.prediction.cases import Case, refused
+from pages._shared.prediction.cases import Case
 from pages._shared.prediction.ood_view import (
     familiarity,
-    may_show_probabilities,
+    may_show_answer,
     show_neighbours,
 )
 from pages._shared.prediction.prediction_cache import Answer, ask_findings
@@ -49,12 +48,13 @@ def worth_sentence(run: Run) -> str:
 
 def show_findings_of(run: Run, cases: Sequence[Case]) -> None:
     """The chosen image: which findings it has, each one's probability and map."""
+    case = cases[0]
+    if len(cases) > 1:
+        case = st.selectbox(
+            _("Image"), cases, format_func=lambda case: case.name, key="findings-case"
+        )
+    case = choose_frame(case)
     with st.spinner(_("Asking the model …")):
-        answers = ask_findings(run, cases)
-    chosen = choose_case(answers, refused()) if len(cases) > 1 else 0
-    case = choose_frame(cases[chosen])
-    answer = answers[chosen]
-    if case is not cases[chosen]:
         answer = ask_findings(run, [case])[0]
     decisions = decisions_of(run, answer.classes)
     _show_alone(_as_shown(answer, decisions), decisions)
@@ -101,7 +101,7 @@ def _show_alone(answer: Answer, decisions: Sequence[Decision]) -> None:
     sentence = st.container(gap="xsmall")
     left, right = st.columns([2, 1.4], gap="medium")
     with sentence:
-        shown = may_show_probabilities(answer)
+        shown = may_show_answer(answer)
         if shown:
             show_answer(predicted_sentence(answer, decisions))
         label = (
