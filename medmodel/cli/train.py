@@ -27,7 +27,7 @@ from medmodel.data.multi_label.settings import fitted_settings
 from medmodel.language import _
 from medmodel.runs.run import Run, RunStore
 
-_ELSEWHERE = ("dataset", "recipe", "fold", "steps", "augmentation")
+_ELSEWHERE = ("dataset", "recipe", "fold", "steps", "augmentation", "multi_label")
 """Settings that have no option of their own name."""
 _HELP = {
     "name": "What the run is called.",

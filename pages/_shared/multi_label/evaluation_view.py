@@ -231,6 +231,6 @@ def _show_images(run: Run, findings: RunFindings) -> None:
                 file = Path(str(row.path)).name
                 st.image(
                     png_bytes(pixels_of(case)),
-                    caption=plain(f"{file}: {float(row.probability):.3f}"),
+                    caption=plain(f"{file}: {row.probability:.3f}"),
                     alt=_("Test image"),
                 )

@@ -39,7 +39,7 @@ def test_round_trip(run: Run) -> None:
     [
         (lambda text: text.replace("0.125", "1.2"), "0 to 1"),
         (lambda text: text.replace(",1,0.9", ",2,0.9"), "neither 0 nor 1"),
-        (lambda text: text.replace("true_a,score_a,", "", 1), "columns are others"),
+        (lambda text: text.replace("true_a,", "", 1), "columns are others"),
         (lambda text: text.replace("2.png", "1.png").replace("test", "val"), "twice"),
     ],
 )
