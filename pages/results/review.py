@@ -29,7 +29,7 @@ def show(run: Run) -> None:
 
 choice = widgets.page_header_beside(
     _("Review labels"),
-    _("Correct the labels that would teach most, and refit the model in seconds."),
+    _("Correct the labels that would teach most, and refit the model."),
 )
 with errors_shown():
     with choice:

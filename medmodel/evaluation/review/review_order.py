@@ -24,14 +24,14 @@ REVIEW_SCORES = "review_scores.csv"
 _MOST_BYTES = 1 << 30
 Order = Literal["disagrees", "uncertain", "unlike"]
 ORDERS: dict[Order, str] = {
-    "disagrees": N_("Label and model disagree"),
-    "uncertain": N_("Model is uncertain"),
+    "disagrees": N_("Label disagrees"),
+    "uncertain": N_("Uncertain"),
     "unlike": N_("Unlike the others"),
 }
 SPLITS = {
-    "train": N_("Training images"),
-    "val": N_("Validation images"),
-    "test": N_("Test images"),
+    "train": N_("Training"),
+    "val": N_("Validation"),
+    "test": N_("Test"),
 }
 
 

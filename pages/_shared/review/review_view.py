@@ -31,7 +31,7 @@ _KEYS = "123456789"
 def show_review(run: Run) -> None:
     """The image that would teach most, its label and the model's scores, the keys."""
     reviewed = corrections_of(run)
-    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    left, right = st.columns([1, 1.3], vertical_alignment="bottom")
     with left:
         split = st.segmented_control(
             _("Images"),
