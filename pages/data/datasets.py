@@ -10,8 +10,10 @@ from medmodel.core.background import TaskState
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.data.folders import allowed, recent_datasets, safe_folder, subfolders
 from medmodel.data.synthetic import (
+    FINDINGS_NAME,
     SAMPLE_NAME,
     SEGMENTATION_NAME,
+    ensure_findings_sample,
     ensure_sample_dataset,
     ensure_segmentation_sample,
 )
@@ -47,7 +49,7 @@ def open_dataset(folder: Path) -> None:
 
 def show_shortcuts() -> None:
     """Sample data and the data sets of the latest runs, one click each."""
-    samples = (SAMPLE_NAME, SEGMENTATION_NAME)
+    samples = (SAMPLE_NAME, SEGMENTATION_NAME, FINDINGS_NAME)
     recent = [p for p in recent_datasets(widgets.store()) if p.name not in samples]
     with st.container(border=True):
         st.markdown(_("**Sample and recent data sets**"))
@@ -59,6 +61,10 @@ def show_shortcuts() -> None:
             if st.button(SEGMENTATION_NAME, icon=":material/science:"):
                 with st.spinner(_("Making the sample images")):
                     folder = ensure_segmentation_sample()
+                open_dataset(folder)
+            if st.button(FINDINGS_NAME, icon=":material/science:"):
+                with st.spinner(_("Making the sample images")):
+                    folder = ensure_findings_sample()
                 open_dataset(folder)
             for folder in recent:
                 if st.button(plain(folder.name), key=str(folder), help=plain(folder)):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medmodel.data import patient_regex, splits, synthetic
+from medmodel.data import layout, patient_regex, splits, synthetic
 from medmodel.data.datasets import index_dataset
 from medmodel.imaging import images
 
@@ -112,3 +112,17 @@ def test_a_failure_leaves_nothing(
     with pytest.raises(OSError, match="No space"):
         synthetic.ensure_sample_dataset()
     assert list((workspace / "datasets").iterdir()) == []
+
+
+def test_images_of_two_findings_are_read_as_such(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "findings"
+    synthetic.write_findings_phantoms(folder, patients=8, slices=1)
+    read = layout.read_layout(folder)
+    assert read.findings == ("Ground glass", "Nodule")
+    assert Counter(file.label for file in read.files) == dict.fromkeys(
+        ("Ground glass", "Ground glass|Nodule", "No finding", "Nodule"), 2
+    )
+    again = tmp_path / "data" / "again"
+    synthetic.write_findings_phantoms(again, patients=8, slices=1)
+    for file in read.files:
+        assert (folder / file.path).read_bytes() == (again / file.path).read_bytes()
