@@ -15,7 +15,14 @@ import numpy as np
 from medmodel.core.storage import write_json
 from medmodel.networks.pipeline import training_batches
 from medmodel.networks.precision import FLOAT32
-from medmodel.runs.rate_tests.curve import RATES, STEPS, RateTest, suggested_rate
+from medmodel.runs.rate_tests.curve import (
+    FEWEST,
+    RATES,
+    STEPS,
+    RateTest,
+    smoothed,
+    suggested_rate,
+)
 from medmodel.runs.rate_tests.job import FILE
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
@@ -25,7 +32,7 @@ from medmodel.training.fitting import OPTIMIZERS, objective, start_network
 from medmodel.training.train import prepare_context
 
 _FAILED = 4.0
-"""Times the lowest loss at which the rate is too high for certain."""
+"""Times the lowest smoothed loss at which the rate is too high for certain."""
 _WRITE_EVERY = 5
 """Steps between two points that the page sees."""
 
@@ -79,7 +86,9 @@ def _losses(context: TrainingContext, model: keras.Model) -> list[float]:
         if len(losses) % _WRITE_EVERY == 0:
             write_json(context.run.folder / FILE, _result(losses))
         reporter.progress("training", len(losses), STEPS)
-        if loss > _FAILED * min(losses):
+        # A single step, of few images, may happen to be easy.
+        averages = smoothed(losses)[FEWEST - 1 :]
+        if averages and averages[-1] > _FAILED * min(averages):
             break
     return losses
 

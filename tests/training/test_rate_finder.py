@@ -103,7 +103,8 @@ def test_a_test_is_a_job_of_the_queue(class_folders: Path) -> None:
 def test_a_rate_that_is_too_high_ends_the_test(
     class_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = iter([1.0] * 20 + [3.9, 4.1, 1.0])
+    # Smoothed 1, 3.1 and 9.4: a single easy or hard step ends nothing.
+    told = iter([0.1, *[1.0] * 19, 20.0, 60.0, 1.0])
 
     class Model:
         class optimizer:
