@@ -166,7 +166,7 @@ def _send_to_mlflow(run: Run, state: RunStatus) -> None:
 
 
 def _work(run: Run, reporter: StatusWriter) -> RunStatus:
-    """Trains; or asks a finished model about a batch, or tests it elsewhere."""
+    """Trains; or asks a finished model, tests it elsewhere, averages several."""
     run.check_settings()
     if run.batch:
         from medmodel.inference import batch_prediction
@@ -180,6 +180,10 @@ def _work(run: Run, reporter: StatusWriter) -> RunStatus:
         from medmodel.training import external_run
 
         return external_run.test(run, reporter)
+    if run.ensemble:
+        from medmodel.training import ensemble
+
+        return ensemble.assemble(run, reporter)
     from medmodel.training import train
 
     return train.train(run, reporter)

@@ -24,6 +24,7 @@ PACKAGES = (
         "batch",
         "export",
         "model_import",
+        "ensembles",
         "sweeps",
     ),
     # TensorFlow only below this line.

@@ -5,7 +5,6 @@ Every choice is made on validation images; the test images are only reported.
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
-from medmodel.benchmark.servers import temporary_workspace
+from medmodel.benchmark.servers import temporary_workspace, with_data_root
 from medmodel.core.config import config_for
 from medmodel.core.storage import read_json
 from medmodel.data.datasets import index_dataset
@@ -102,22 +101,14 @@ def measured(name: str) -> Quality:
         DataError: The data set is not there.
     """
     folder = bench_data(name)
-    before = os.environ.get("MEDMODEL_DATA")
-    os.environ["MEDMODEL_DATA"] = str(folder)
-    try:
-        with temporary_workspace():
-            begin = time.monotonic()
-            pattern = guess_patient_pattern(index_dataset(folder).table["path"])
-            config = config_for("instant", str(folder), patient_pattern=pattern)
-            run = RunStore().create(config)
-            with StatusWriter(run) as reporter:
-                train.train(run, reporter)
-            return _quality(run, time.monotonic() - begin)
-    finally:
-        if before is None:
-            del os.environ["MEDMODEL_DATA"]
-        else:
-            os.environ["MEDMODEL_DATA"] = before
+    with with_data_root(folder), temporary_workspace():
+        begin = time.monotonic()
+        pattern = guess_patient_pattern(index_dataset(folder).table["path"])
+        config = config_for("instant", str(folder), patient_pattern=pattern)
+        run = RunStore().create(config)
+        with StatusWriter(run) as reporter:
+            train.train(run, reporter)
+        return _quality(run, time.monotonic() - begin)
 
 
 def _quality(run: Run, seconds: float) -> Quality:

@@ -74,6 +74,20 @@ def temporary_workspace() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def with_data_root(folder: Path) -> Iterator[None]:
+    """Lets this process read data sets in a folder outside the workspace."""
+    before = os.environ.get("MEDMODEL_DATA")
+    os.environ["MEDMODEL_DATA"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MEDMODEL_DATA"]
+        else:
+            os.environ["MEDMODEL_DATA"] = before
+
+
+@contextlib.contextmanager
 def serving(workspace: Path, script: Path = APP) -> Iterator[Server]:
     """`streamlit run script` on a free port, stopped at the end."""
     port = free_port()

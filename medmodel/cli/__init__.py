@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "check",
     "train": "train",
     "sweep": "sweep",
+    "ensemble": "ensemble",
     "watch": "watch",
     "stop": "stop",
     "resume": "resume",

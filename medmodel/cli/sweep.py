@@ -21,12 +21,14 @@ from medmodel.cli.output import (
 from medmodel.cli.parameters import FolderParameter
 from medmodel.core.config import config_for
 from medmodel.language import _, ngettext
+from medmodel.sweeps.candidates import MOST_MINUTES
 from medmodel.sweeps.search_space import (
     AUGMENTATIONS,
     CLASSIFICATION_RECIPES,
     NUMBERS,
     Dimension,
     SweepConfig,
+    best_sweep,
     recipes_sweep,
 )
 from medmodel.sweeps.sweep import Sweep, get_sweep, start_sweep
@@ -38,6 +40,13 @@ _SEPARATOR = ":"
 @click.command("sweep")
 @click.argument("folder", type=FolderParameter(), required=False)
 @click.option("--recipes", is_flag=True, help="Every recipe once, on the same split.")
+@click.option(
+    "--best-in",
+    "minutes",
+    type=click.IntRange(1, MOST_MINUTES),
+    metavar="MINUTES",
+    help="Spend so many minutes on several recipes and their ensemble.",
+)
 @click.option(
     "--recipe",
     type=click.Choice(CLASSIFICATION_RECIPES),
@@ -74,6 +83,7 @@ _SEPARATOR = ":"
 def command(
     folder: Path | None,
     recipes: bool,
+    minutes: int | None,
     recipe: str,
     models: tuple[str, ...],
     sizes: str | None,
@@ -108,7 +118,9 @@ def command(
         }
         space = _space(models, numbers, augmentations)
         config = _config(folder, recipes, recipe, space)
-        if not recipes:
+        if minutes:
+            config = _best(config, recipes, space, minutes)
+        elif not recipes:
             config = replace(config, trials=trials, prune=not no_prune)
         if epochs is not None:
             config = replace(config, base=replace(config.base, epochs=epochs))
@@ -139,6 +151,17 @@ def _config(
         config_for(recipe, str(folder), patient_pattern=pattern),
         space or {"learning_rate": Dimension((), 1e-4, 1e-2, True)},
     )
+
+
+def _best(
+    config: SweepConfig, recipes: bool, space: dict[str, Dimension], minutes: int
+) -> SweepConfig:
+    if recipes or space:
+        raise click.UsageError(_("With --best-in nothing else varies."))
+    base = config_for(
+        "instant", config.base.dataset, patient_pattern=config.base.patient_pattern
+    )
+    return best_sweep(base, minutes)
 
 
 def _space(

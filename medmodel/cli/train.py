@@ -15,6 +15,7 @@ from medmodel.cli.parameters import FolderParameter, ModelParameter, RunParamete
 from medmodel.cli.watch import watch_all
 from medmodel.core.config import (
     ENCODER_PREFIX,
+    ENSEMBLE,
     IMPORTED,
     RECIPES,
     Augmentation,
@@ -54,6 +55,7 @@ _HELP = {
     "patience": "Epochs without a better validation loss before stopping; 0: never.",
     "precision": "Arithmetic.",
     "seed": "Seed of split, weights, order and augmentation.",
+    "replicate": "Another number: other initial weights and order on the same split.",
     "device": "auto, cpu, gpu:0, ... or all_gpus.",
     "val_fraction": "Validation fraction, where the folder brings no such split.",
     "test_fraction": "Test fraction, where the folder brings no such split.",
@@ -179,6 +181,10 @@ def _config(
     if like is not None:
         from medmodel.data.folders import safe_folder
 
+        if like.config.recipe == ENSEMBLE:
+            raise click.UsageError(
+                _("{run} is an ensemble: name one of its members.", run=like.id)
+            )
         if like.config.recipe == IMPORTED:
             raise click.UsageError(
                 _(

@@ -75,6 +75,7 @@ SETTING_TITLES = {
     "folds": N_("Folds of the cross-validation"),
     "fold": N_("Tested fold"),
     "multi_label": N_("Several findings on one image"),
+    "replicate": N_("Replicate"),
 }
 """Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
 SMALLEST_SIZE, LARGEST_SIZE = 28, 512
@@ -82,6 +83,8 @@ ENCODER_PREFIX = "encoder:"
 """Before the name of an encoder of the weights folder, as a network."""
 IMPORTED = "imported"
 """Stands for a recipe with models that were trained elsewhere."""
+ENSEMBLE = "ensemble"
+"""Stands for a recipe with models that are made of other runs' models."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class TrainConfig:
         patience: Epochs without a better validation loss before stopping; 0 = never.
         precision: Arithmetic; `"auto"` times a few steps, once per machine, network
             and size, and says what it chose.
-        seed: Seed of split, initial weights, order and augmentation.
+        seed: Seed of split, initial weights, order and augmentation; see `replicate`.
         device: `"auto"`, `"cpu"`, `"gpu:0"`, ... or `"all_gpus"`.
         val_fraction: Share of training images held out where no val split exists.
         test_fraction: Share of images held out where no test split exists.
@@ -171,6 +174,8 @@ class TrainConfig:
         fold: Which of them is tested, from 1; see `splits.assign_splits`.
         multi_label: Whether an image may have several findings, or none. The data set
             says so, and the worker writes it here when the run begins.
+        replicate: Another number gives other initial weights, another order and other
+            augmentation on the same split, 0 to 1000.
     """
 
     dataset: str
@@ -208,6 +213,12 @@ class TrainConfig:
     folds: int = 1
     fold: int = 1
     multi_label: bool = False
+    replicate: int = 0
+
+    @property
+    def training_seed(self) -> int:
+        """Seed of initial weights, order and augmentation; `seed` is the split's."""
+        return (self.seed + 7919 * self.replicate) % 2**31
 
     @property
     def segments(self) -> bool:
@@ -249,6 +260,8 @@ class TrainConfig:
         """What the recipe is called; one of a newer version as it is written."""
         if self.recipe == IMPORTED:
             return _("Imported")
+        if self.recipe == ENSEMBLE:
+            return _("Ensemble")
         preset = RECIPES.get(self.recipe)
         return _(preset.title) if preset else self.recipe
 
@@ -422,6 +435,7 @@ _RANGES: list[tuple[str, float, float]] = [
     ("val_fraction", 0.01, 0.5),
     ("test_fraction", 0.01, 0.5),
     ("folds", 1, 20),
+    ("replicate", 0, 1000),
 ]
 _CHOICES: dict[str, tuple[str, ...]] = {
     "model": (*MODEL_NAMES, *SEGMENTATION_MODELS),

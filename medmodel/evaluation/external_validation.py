@@ -40,7 +40,10 @@ from medmodel.runs.run import Run, RunStore
 if TYPE_CHECKING:
     import pandas as pd
 
-_COPIED = ("history.csv", "environment.json", "model.json", "reference.npz")
+_COPIED = (
+    *("history.csv", "environment.json", "model.json", "reference.npz"),
+    "usual.npz",
+)
 
 
 def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) -> Run:

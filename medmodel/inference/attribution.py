@@ -8,11 +8,12 @@ the image, not the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 PATCHES = 9
 """Places of the grey square along each side."""
@@ -63,7 +64,8 @@ def integrated_gradients(
     """What each pixel adds to the class's logit on the way from a black image.
 
     Args:
-        model: Flat graph with a layer `normalise`, ending in a softmax `Dense`.
+        model: Flat graph with a layer whose name ends in `normalise`, ending in a
+            softmax `Dense`.
         image: uint8 (height, width, channels).
         position: The class.
 
@@ -71,7 +73,7 @@ def integrated_gradients(
         float32 (height, width): signed; their sum is the logit of the image minus
         that of the black one, as far as `STEPS` steps can tell.
     """
-    layer = model.get_layer("normalise")
+    layer = next(x for x in model.layers if x.name.endswith("normalise"))
     begin = keras.Model(model.input, layer.output)
     dense = model.layers[-1]
     rest = keras.Model(layer.output, dense.input)
@@ -96,6 +98,26 @@ def positive(map_: np.ndarray) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
     return _scaled(gaussian_filter(np.maximum(map_, 0), max(map_.shape) / 64))
+
+
+def mean_maps(maps: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Several models' maps of the same images as one.
+
+    Args:
+        maps: float32 (n, height, width) in [0, 1], of each model at its own size.
+        side: Height and width of the mean.
+
+    Returns:
+        float32 (n, side, side) in [0, 1]; the largest value of a map is 1, or all are
+        0.
+    """
+    total = np.zeros((len(maps[0]), side, side), np.float32)
+    for of_model in maps:
+        for at, map_ in enumerate(of_model):
+            enlarged = Image.fromarray(np.ascontiguousarray(map_, np.float32))
+            size = (side, side)
+            total[at] += np.asarray(enlarged.resize(size, Image.Resampling.BILINEAR))
+    return np.stack([_scaled(map_) for map_ in total]) if len(total) else total
 
 
 def randomised(model: keras.Model, seed: int = 0) -> keras.Model:

@@ -7,8 +7,8 @@ import functools
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from zipfile import BadZipFile
 
@@ -22,10 +22,13 @@ from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
 from medmodel.inference.flip_averaging import averaged_over_flips
 from medmodel.language import _
-from medmodel.networks import onnx_layer  # noqa: F401 (Keras must know it by name)
+from medmodel.networks import (
+    ensemble,
+    onnx_layer,  # noqa: F401 (Keras must know it by name)
+)
 from medmodel.networks.encoder_layer import check_encoders
 from medmodel.runs.run import Run
-from medmodel.runs.status import ModelFacts
+from medmodel.runs.status import EnsembleMember, ModelFacts
 
 # A compiled graph per size of batch; others are filled up, so nothing is retraced.
 BUCKETS = (1, 8, 32)
@@ -46,6 +49,9 @@ class LoadedModel:
         call: `answering`, compiled; takes batches of the sizes in `BUCKETS`.
         detector: Compares images with its training images; None for older runs.
         detector_problem: Why there is none, where its file is damaged; else "".
+        usual: What enters the last layer for a usual training image, see
+            `class_activation.explainer`; None: as the detector says.
+        member_usual: Of an ensemble, the same of each member that has it, by number.
     """
 
     model: keras.Model
@@ -53,21 +59,75 @@ class LoadedModel:
     call: Callable[[tf.Tensor], tf.Tensor]
     detector: OodDetector | None = None
     detector_problem: str = ""
+    usual: np.ndarray | None = None
+    member_usual: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     @functools.cached_property
     def explain(self) -> class_activation.Explainer:
-        """HiResCAM of this model, compiled when first used."""
+        """HiResCAM of this model, compiled when first used; the mean of members'."""
+        if self.members:
+            return self._mean_explainer(lambda member: member.explain)
+        usual = self.usual
+        if usual is None:
+            usual = ood_features.usual_features(self.detector)
         return class_activation.explainer(
-            self.model,
-            self.facts.heatmap_layers,
-            faithful=True,
-            usual=ood_features.usual_features(self.detector),
+            self.model, self.facts.heatmap_layers, faithful=True, usual=usual
         )
 
     @functools.cached_property
     def grad_cam(self) -> class_activation.Explainer:
-        """Grad-CAM of this model, compiled when first used."""
+        """Grad-CAM of this model, compiled when first used; the mean of members'."""
+        if self.members:
+            return self._mean_explainer(lambda member: member.grad_cam)
         return class_activation.explainer(self.model, self.facts.heatmap_layers)
+
+    @functools.cached_property
+    def members(self) -> list[LoadedModel]:
+        """Of an ensemble each member, taken out of the graph; else empty."""
+        return [
+            _member(self, number, member)
+            for number, member in enumerate(self.facts.members, start=1)
+        ]
+
+    @functools.cached_property
+    def _member_inputs(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        count = len(self.facts.members)
+        names = [ensemble.input_name(number) for number in range(1, count + 1)]
+        seen = [self.model.get_layer(name).output for name in names]
+        return compiled(keras.Model(self.model.input, seen))
+
+    def as_members_see(self, images: np.ndarray) -> list[np.ndarray]:
+        """Of an ensemble the images as each member sees them, uint8.
+
+        Args:
+            images: uint8 (n, height, width, channels).
+        """
+        seen = _in_batches(images, self._member_inputs)
+        return [np.rint(pixels).astype(np.uint8) for pixels in seen]
+
+    def _mean_explainer(
+        self, method: Callable[[LoadedModel], class_activation.Explainer]
+    ) -> class_activation.Explainer:
+        """Members' maps of the class that the ensemble names, averaged."""
+
+        def explain(
+            images: np.ndarray, class_indices: Sequence[int]
+        ) -> class_activation.Explained:
+            scores = _in_batches(images, self.call)[0]
+            wanted = np.asarray(class_indices)
+            first = wanted == class_activation.FIRST_CHOICE
+            wanted = np.where(first, scores.argmax(axis=1), wanted).tolist()
+            maps = [
+                method(member)(pixels, wanted).heatmaps
+                for member, pixels in zip(
+                    self.members, self.as_members_see(images), strict=True
+                )
+            ]
+            side = self.facts.preprocessing.size
+            mean = attribution.mean_maps(maps, side)
+            return class_activation.Explained(mean, scores, scores)
+
+        return explain
 
     @functools.cached_property
     def randomised(self) -> LoadedModel:
@@ -119,6 +179,7 @@ def load(run: Run) -> LoadedModel:
     check_encoders(saved)
     model = in_float32(saved)
     detector, problem = None, ""
+    member_usual = _member_usual(run) if facts.members else {}
     try:
         detector = OodDetector.load(run.folder / REFERENCE)
     except FileNotFoundError:  # a run of an earlier version
@@ -128,7 +189,56 @@ def load(run: Run) -> LoadedModel:
             "The check for images unlike the training data is off. {error}", error=error
         )
     call = compiled(averaged_over_flips(model, facts.flips))
-    return LoadedModel(model, facts, call, detector, problem)
+    return LoadedModel(
+        model,
+        facts,
+        call,
+        detector,
+        problem,
+        member_usual=member_usual,
+    )
+
+
+def _member(loaded: LoadedModel, number: int, member: EnsembleMember) -> LoadedModel:
+    """A member of an ensemble as a model of its own."""
+    part = keras.Model(
+        loaded.model.get_layer(ensemble.input_name(number)).output,
+        loaded.model.get_layer(ensemble.output_name(number)).output,
+        # Where its layers look depends on which network it is.
+        name=member.network,
+    )
+    # Made anew, so that its first layer follows an input, not the rest of the graph.
+    model = keras.Model.from_config(part.get_config())
+    model.set_weights(part.get_weights())
+    facts = ModelFacts(
+        loaded.facts.class_names,
+        member.preprocessing,
+        member.heatmap_layers,
+        int(model.count_params()),
+    )
+    usual = loaded.member_usual.get(number)
+    return LoadedModel(model, facts, compiled(model), usual=usual)
+
+
+USUAL = "usual.npz"
+"""Of an ensemble, see `LoadedModel.member_usual`."""
+
+
+def _member_usual(run: Run) -> dict[int, np.ndarray]:
+    """What usual.npz holds; without it maps are those of a plain slope."""
+    try:
+        with np.load(run.folder / USUAL, allow_pickle=False) as arrays:
+            return {int(number): arrays[number] for number in arrays.files}
+    except FileNotFoundError:
+        return {}
+    except (*DECODER_ERRORS, BadZipFile) as error:
+        raise PredictionError(
+            _(
+                "The {file} of run {title} is damaged: make the ensemble again.",
+                file=USUAL,
+                title=run.title,
+            )
+        ) from error
 
 
 def _check_facts(run: Run, model: keras.Model, facts: ModelFacts) -> None:
@@ -212,16 +322,23 @@ def _pass(
 ) -> list[np.ndarray]:
     """Everything that `call` computes, float32 (n, ...) each."""
     check_images(loaded, images)
-    pieces: list[list[np.ndarray]] = []
-    with exact_multiplication():
-        for start, count, bucket in batches(len(images)):
-            batch = np.zeros((bucket, *images.shape[1:]), np.uint8)
-            batch[:count] = images[start : start + count]
-            answer = call(tf.constant(batch))
-            tensors = answer if isinstance(answer, list) else [answer]
-            pieces.append([tensor.numpy()[:count] for tensor in tensors])
-    if not pieces:
+    if not len(images):
         return [np.empty((0, len(loaded.facts.class_names)), np.float32)] * 2
+    with exact_multiplication():
+        return _in_batches(images, call)
+
+
+def _in_batches(
+    images: np.ndarray, call: Callable[[tf.Tensor], Any]
+) -> list[np.ndarray]:
+    """The same for one image or more, with whatever arithmetic is switched on."""
+    pieces: list[list[np.ndarray]] = []
+    for start, count, bucket in batches(len(images)):
+        batch = np.zeros((bucket, *images.shape[1:]), np.uint8)
+        batch[:count] = images[start : start + count]
+        answer = call(tf.constant(batch))
+        tensors = answer if isinstance(answer, list) else [answer]
+        pieces.append([tensor.numpy()[:count] for tensor in tensors])
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 

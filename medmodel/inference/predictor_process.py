@@ -109,6 +109,8 @@ def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
         raise PredictionError(
             _("This model gives no gradients: its maps are made by occlusion.")
         )
+    if loaded.members and (facts["randomised"] or method != OCCLUSION):
+        return _mean_of_members(loaded, images, facts)
     if facts["randomised"]:
         loaded = loaded.randomised
     # Also refuses a class or an image that the model does not know.
@@ -124,6 +126,14 @@ def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
     if method == "grad_cam":
         return loaded.grad_cam(images, [position]).heatmaps
     return explained.heatmaps
+
+
+def _mean_of_members(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
+    """The members' maps of one image by the same method, averaged."""
+    check_images(loaded, images)
+    seen = zip(loaded.members, loaded.as_members_see(images), strict=True)
+    maps = [_explain(member, pixels, facts) for member, pixels in seen]
+    return attribution.mean_maps(maps, loaded.facts.preprocessing.size)
 
 
 def _predict(loaded: LoadedModel, images: np.ndarray, facts: Any) -> Message:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from medmodel.core.config import IMPORTED, RECIPES, model_title
+from medmodel.core.config import ENSEMBLE, IMPORTED, RECIPES, model_title
 from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import load_index
@@ -276,6 +276,8 @@ def _described_network(run: Run) -> str:
 def _imbalance(run: Run) -> str:
     if run.config.recipe == IMPORTED:
         return _trained_elsewhere()
+    if run.config.recipe == ENSEMBLE:
+        return _as_members()
     weighted = run.config.class_weights
     return (
         _("Class weights: rare classes weigh more in the loss.")
@@ -311,6 +313,8 @@ def network_text(run: Run) -> str:
     config = run.config
     if config.recipe == IMPORTED:
         return _trained_elsewhere()
+    if config.recipe == ENSEMBLE:
+        return _members(run)
     recipe = config.recipe
     if recipe in RECIPES:
         recipe = _(RECIPES[recipe].title)
@@ -325,10 +329,25 @@ def _trained_elsewhere() -> str:
     return _("Not known here: the model was trained elsewhere and imported.")
 
 
+def _members(run: Run) -> str:
+    """The models that an ensemble averages."""
+    titles = run.ensemble.members.values() if run.ensemble else ()
+    return _(
+        "Ensemble: the mean of the calibrated probabilities of {members}",
+        members=_(", ").join(titles),
+    )
+
+
+def _as_members() -> str:
+    return _("See its members: an ensemble learns nothing itself.")
+
+
 def _training(run: Run) -> str:
     config, model = run.config, run_facts.origin(run)
     if config.recipe == IMPORTED:
         return _trained_elsewhere()
+    if config.recipe == ENSEMBLE:
+        return _as_members()
     status = model.status if model else None
     ended = run_facts.when(status.ended or status.heartbeat) if status else BLANK
     parts = [

@@ -39,6 +39,7 @@ from medmodel.language import N_, _
 from medmodel.runs import trash
 from medmodel.runs.status import (
     BatchRequest,
+    Ensemble,
     ExternalTest,
     Failure,
     ImportedModel,
@@ -347,6 +348,19 @@ class Run:
         if refit and not RUN_ID.fullmatch(refit.run):
             raise damaged(path, _("that is not the id of a run"))
         return refit
+
+    @property
+    def ensemble(self) -> Ensemble | None:
+        """Of whose models it is made; None where it is no ensemble.
+
+        Raises:
+            FileError: ensemble.json is damaged.
+        """
+        path = self.folder / "ensemble.json"
+        ensemble = read_as(path, Ensemble)
+        if ensemble and not all(map(RUN_ID.fullmatch, ensemble.members)):
+            raise damaged(path, _("that is not the id of a run"))
+        return ensemble
 
     @property
     def _external_test(self) -> ExternalTest | None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from medmodel.core.config import IMPORTED, RECIPES, TrainConfig
+from medmodel.core.config import ENSEMBLE, IMPORTED, RECIPES, TrainConfig
 from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 
 _OF_IMPORTED = ("name", "recipe", "dataset", "fit", "colour", "window")
+_KNOWN_OF = {
+    IMPORTED: _OF_IMPORTED,
+    ENSEMBLE: (*_OF_IMPORTED, "size", "steps", "patient_pattern"),
+}
+"""Recipe of models that were not trained by its settings -> those that it has."""
 """Settings that are known of a model that was trained elsewhere."""
 SETTING = "setting: "
 """How the columns of settings begin in a table of runs."""
@@ -195,11 +200,12 @@ def _recipe(config: TrainConfig) -> str:
 
 
 def _values(config: TrainConfig) -> dict[str, Any]:
-    """Settings by name; None for those that nobody knows of an imported model."""
+    """Settings by name; None for those that a model which was not trained lacks."""
     flat = _flat(asdict(config))
-    if config.recipe != IMPORTED:
+    if config.recipe not in _KNOWN_OF:
         return flat
-    return {name: flat[name] if name in _OF_IMPORTED else None for name in flat}
+    known = _KNOWN_OF[config.recipe]
+    return {name: flat[name] if name in known else None for name in flat}
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import (
+    ENSEMBLE,
     IMPORTED,
     RECIPES,
     SETTING_TITLES,
@@ -64,6 +65,8 @@ def setting_text(name: str, value: Any) -> str:
         return ", ".join(map(str, value)) or _("None")
     if name == "recipe" and value == IMPORTED:
         return _("Imported")
+    if name == "recipe" and value == ENSEMBLE:
+        return _("Ensemble")
     if name == "recipe" and value in RECIPES:
         return _(RECIPES[value].title)
     if name == "model":

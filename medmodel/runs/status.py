@@ -123,6 +123,27 @@ class DecisionThreshold:
 
 
 @dataclass(frozen=True)
+class EnsembleMember:
+    """One model of an ensemble, as model.json names it.
+
+    Args:
+        run: Id of the run whose model it was.
+        title: What that run was called.
+        network: Name of its network.
+        preprocessing: How an image became its input; the ensemble does the same.
+        heatmap_layers: As in `ModelFacts`, under their names in the ensemble.
+        temperature: By which its logits are divided.
+    """
+
+    run: str
+    title: str
+    network: str
+    preprocessing: Preprocessing
+    heatmap_layers: list[str]
+    temperature: float
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """What model.json holds: all that is needed to feed best.keras and read it.
 
@@ -136,6 +157,7 @@ class ModelFacts:
         threshold: Which of two classes is predicted, chosen on validation images;
             None where the highest score decides, as in runs of earlier versions.
         flips: Over which mirror images its predictions are averaged.
+        members: Of an ensemble the models whose probabilities it averages.
     """
 
     class_names: list[str]
@@ -145,6 +167,7 @@ class ModelFacts:
     mask_values: list[int] = field(default_factory=list)
     threshold: DecisionThreshold | None = None
     flips: Flips = "none"
+    members: list[EnsembleMember] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -175,6 +198,17 @@ class ExternalTest:
 
     model: str
     mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What ensemble.json holds: of whose models a run is made.
+
+    Args:
+        members: Id of each run -> what it was called.
+    """
+
+    members: Mapping[str, str]
 
 
 @dataclass(frozen=True)

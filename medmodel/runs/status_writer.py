@@ -35,7 +35,7 @@ RESERVE_BYTES = 64 * 1024
 _WRITTEN = (
     *("status.json", "split.csv", "checksums.json", "environment.json", "steps.csv"),
     *("history.csv", "best.json", "best.keras", "model.json", "copies.csv"),
-    *("predictions.csv", "reference.npz", "worker.json"),
+    *("predictions.csv", "reference.npz", "worker.json", "usual.npz"),
 )
 """What the process writes that trains a run, and no other."""
 
@@ -60,6 +60,10 @@ _SENTENCES = {
     "training": (
         N_("Training."),
         N_("Training: {done:,} of {total:,}."),
+    ),
+    "members": (
+        N_("Putting the members together."),
+        N_("Putting the members together: {done:,} of {total:,}."),
     ),
     "comparing": (
         N_("Looking for copies of the model's own images."),

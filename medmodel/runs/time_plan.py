@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medmodel.core.config import TrainConfig
+from medmodel.core.config import ENSEMBLE, TrainConfig
 from medmodel.runs.time_left import FILE, Part, TimeLeft
 
 _CHECK = 0.001
@@ -33,6 +33,10 @@ _FOLD = 0.0001
 """Seconds per image and fold of that cross-fit."""
 
 
+_MEMBERS = 3
+"""Models of a usual ensemble."""
+
+
 def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     """The plan of a run before anything of its data set is known but a number.
 
@@ -46,6 +50,8 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     network_seconds = _FEATURES * (side / 128) ** 2
     held_out = round(images * (config.val_fraction + config.test_fraction))
     training = max(images - held_out, 1)
+    if config.recipe == ENSEMBLE:
+        return TimeLeft(_ensemble_parts(config, images), workspace / FILE)
     parts = [Part("checking", images, _CHECK, "checking")]
     if config.training == "frozen" and not config.size and not config.encoder:
         tried = _PILOT_COST * min(images, _PILOT_IMAGES)
@@ -76,6 +82,21 @@ def batch_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     key = f"predicting-{config.model}-{config.training}-{config.size}"
     part = Part("predicting", images, seconds, key, _FIRST_BLOCK)
     return TimeLeft([part], workspace / FILE)
+
+
+def _ensemble_parts(config: TrainConfig, images: int) -> list[Part]:
+    """Nothing is trained: networks are read, and asked about what was held out."""
+    held_out = round(images * (config.val_fraction + config.test_fraction))
+    seconds = _MEMBERS * _FEATURES * (config.size / 128) ** 2
+    key = f"ensemble-{config.size}"
+    return [
+        Part("checking", images, _CHECK, "checking"),
+        Part("members", _MEMBERS, _FIRST_ANSWER, "members"),
+        Part("preparing", images, _PREPARE, f"preparing-{config.size}"),
+        Part("copies", 0, _COPIES * images, f"copies-of-{images}"),
+        Part("evaluating", held_out, seconds, key, _FIRST_ANSWER),
+        *_reference_parts(config, images, max(images - held_out, 1)),
+    ]
 
 
 def _training_part(config: TrainConfig, images: int, network: str) -> Part:

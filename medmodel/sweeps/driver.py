@@ -24,6 +24,7 @@ from medmodel.language import SOURCE, speaking
 from medmodel.runs import queue, run_table
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
+from medmodel.sweeps.best import BestDriver
 from medmodel.sweeps.search_space import (
     FEWEST_TO_PRUNE,
     NUMBERS,
@@ -266,7 +267,7 @@ def drive(sweep: Sweep, store: RunStore) -> None:
         RunError: sweep.json is lost.
         OSError: The disk is full or fails.
     """
-    driver = Driver(sweep, store)
+    driver = BestDriver(sweep, store) if sweep.config.minutes else Driver(sweep, store)
     for look in itertools.count():
         if not driver.step():
             return

@@ -18,6 +18,7 @@ from medmodel.core.config import (
 from medmodel.core.errors import ConfigError
 from medmodel.language import N_, _
 from medmodel.runs.time_plan import time_plan
+from medmodel.sweeps.candidates import CANDIDATES, MOST_MINUTES, candidate_config
 
 MOST_TRIALS = 200
 FEWEST_TO_PRUNE = 3
@@ -41,8 +42,11 @@ PARAMETERS: dict[str, str] = {
     "augmentation": N_("Augmentation"),
     "mixup": N_("Mixup"),
     "ema": N_("Weight averaging (EMA)"),
+    "candidate": N_("Candidate"),
 }
 """Settings that a sweep may vary -> what they are called."""
+VARIED = tuple(name for name in PARAMETERS if name not in ("recipe", "candidate"))
+"""Those that people choose."""
 NUMBERS: dict[str, Callable[[Any], Any]] = {
     "size": int,
     "learning_rate": float,
@@ -99,6 +103,7 @@ class SweepConfig:
         prune: Whether a trial that lies behind most others is ended early.
         name: What people call it; may be empty.
         created: Seconds since 1970.
+        minutes: Of a sweep over candidates, see `best`, in which it ends; else 0.
     """
 
     base: TrainConfig
@@ -107,6 +112,7 @@ class SweepConfig:
     prune: bool = True
     name: str = ""
     created: float = 0.0
+    minutes: int = 0
 
     @property
     def grid_size(self) -> int | None:
@@ -126,6 +132,11 @@ class SweepConfig:
         """
         if not self.space:
             raise ConfigError("space", _("Choose at least one setting that varies."))
+        if "candidate" in self.space and not 1 <= self.minutes <= MOST_MINUTES:
+            raise ConfigError(
+                "minutes",
+                _("Give between 1 and {most:,} minutes.", most=MOST_MINUTES),
+            )
         if not 1 <= self.trials <= MOST_TRIALS:
             raise ConfigError(
                 "trials",
@@ -163,6 +174,7 @@ def _check_dimension(name: str, dimension: Dimension) -> None:
         "recipe": RECIPES,
         "model": MODEL_NAMES,
         "augmentation": AUGMENTATIONS,
+        "candidate": CANDIDATES,
     }
     known = known_values.get(name, dimension.choices)
     unknown = [choice for choice in dimension.choices if choice not in known]
@@ -198,6 +210,8 @@ def trial_config(sweep: SweepConfig, values: Mapping[str, Any]) -> TrainConfig:
         values: Setting -> value.
     """
     config = sweep.base
+    if "candidate" in values:
+        return candidate_config(config, str(values["candidate"]))
     if "recipe" in values:
         chosen = RECIPES[str(values["recipe"])]
         same = {name: getattr(config, name) for name in _SHARED}
@@ -242,3 +256,19 @@ def expected_seconds(sweep: SweepConfig, images: int, workspace: Path) -> float:
     ]
     trials = min(sweep.trials, sweep.grid_size or sweep.trials)
     return trials * sum(seconds) / len(seconds)
+
+
+def best_sweep(base: TrainConfig, minutes: int) -> SweepConfig:
+    """The candidates that fit into a time, and an ensemble of the best.
+
+    Args:
+        base: Names the data set, seed, split and preprocessing.
+        minutes: After which it has ended.
+    """
+    return SweepConfig(
+        base=base,
+        space={"candidate": Dimension(tuple(CANDIDATES))},
+        trials=len(CANDIDATES) + 1,
+        prune=False,
+        minutes=minutes,
+    )

@@ -20,7 +20,7 @@ from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import FileError, RunError
 from medmodel.core.storage import read_as, write_json
-from medmodel.language import N_, _
+from medmodel.language import N_, _, ngettext
 from medmodel.runs import queue
 from medmodel.runs.run import RunStore
 from medmodel.runs.status import RunStatus
@@ -108,6 +108,13 @@ class Sweep:
         if config.name:
             return config.name
         place = Path(config.base.dataset).name
+        if config.minutes:
+            return ngettext(
+                "Best in {count:,} minute on {dataset}",
+                "Best in {count:,} minutes on {dataset}",
+                config.minutes,
+                dataset=place,
+            )
         if set(config.space) == {"recipe"}:
             return _("All recipes on {dataset}", dataset=place)
         return _("Sweep on {dataset}", dataset=place)
@@ -117,6 +124,8 @@ class Sweep:
         """Trials that are worth trying: no more than there are combinations."""
         config = self.config
         size = config.grid_size
+        if config.minutes:  # one more: the ensemble
+            return config.trials
         return config.trials if size is None else min(config.trials, size)
 
     @property
@@ -159,6 +168,18 @@ def start_sweep(config: SweepConfig) -> Sweep:
         ConfigError: One of its values is wrong.
         OSError: The disk is full or fails.
     """
+    sweep = make_sweep(config)
+    sweep.task.start()
+    return sweep
+
+
+def make_sweep(config: SweepConfig) -> Sweep:
+    """Makes a sweep that somebody will drive.
+
+    Raises:
+        ConfigError: One of its values is wrong.
+        OSError: The disk is full or fails.
+    """
     config = replace(config, created=time.time())
     config.check()
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -166,7 +187,6 @@ def start_sweep(config: SweepConfig) -> Sweep:
     sweep.folder.mkdir(parents=True)
     write_json(sweep.folder / "sweep.json", config)
     audit.record("sweep", sweep=sweep.id, trials=config.trials)
-    sweep.task.start()
     return sweep
 
 

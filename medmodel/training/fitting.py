@@ -55,14 +55,14 @@ def build(context: TrainingContext) -> keras.Model:
             context.preprocessing,
             len(context.classes),
             pretrained,
-            config.seed,
+            config.training_seed,
         )
     return build_model(
         config.model,
         context.preprocessing,
         len(context.classes),
         config.weights,
-        config.seed,
+        config.training_seed,
         "sigmoid" if config.multi_label else "softmax",
     )
 
@@ -160,7 +160,7 @@ def _batches(context: TrainingContext, finished: int) -> tf.data.Dataset:
     batches = training_batches(
         training,
         config.batch_size,
-        config.seed,
+        config.training_seed,
         config.augmentation,
         finished,
         config.balanced_sampling,
@@ -169,7 +169,7 @@ def _batches(context: TrainingContext, finished: int) -> tf.data.Dataset:
     if not config.mixup:
         return batches
     first_step = finished * steps_per_epoch(training, config.batch_size)
-    return mix_up(batches, config.mixup, config.seed, first_step)
+    return mix_up(batches, config.mixup, config.training_seed, first_step)
 
 
 def _is_watched(context: TrainingContext) -> bool:

@@ -80,7 +80,7 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
         OSError: The disk is full or fails.
     """
     config = run.config
-    keras.utils.set_random_seed(config.seed)
+    keras.utils.set_random_seed(config.training_seed)
     reporter.update(epochs=config.epochs)
     policy = keras.config.dtype_policy()
     events = EventFile(run)

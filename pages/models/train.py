@@ -47,6 +47,7 @@ from pages._shared.common.trash_view import show_missing_dataset, show_trashed_d
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.augmentation_preview import show_augmentation
+from pages._shared.training.best_form import BEST, SUMMARY, TITLE, show_best
 from pages._shared.training.dataset_facts import show_expected_time, show_facts
 from pages._shared.training.encoder_choice import pick_encoder
 from pages._shared.training.rate_finder import show_rate_finder
@@ -267,7 +268,7 @@ def pick_dataset(datasets: list[Path], preselect: bool) -> Path | None:
 
 def pick_recipe(folder: Path, start: TrainConfig | None) -> str:
     """Key of the recipe to train with; where there are masks alone, that for them."""
-    names = list(RECIPES)
+    names = [*RECIPES, BEST]
     masks_alone = has_masks(str(folder)) and not has_classes(folder)
     first = "segmentation" if masks_alone else RECOMMENDED
     wanted = start.recipe if start and start.recipe in names else first
@@ -276,7 +277,7 @@ def pick_recipe(folder: Path, start: TrainConfig | None) -> str:
         names,
         index=names.index(wanted),
         format_func=lambda name: recipe_title(name, recommended=not masks_alone),
-        captions=[_(RECIPES[name].summary) for name in names],
+        captions=[_(RECIPES[name].summary) for name in RECIPES] + [_(SUMMARY)],
         help=meaning("recipe"),
     )
 
@@ -288,6 +289,8 @@ def recipe_title(name: str, recommended: bool = True) -> str:
         name: Of the recipe.
         recommended: Whether any is: of a folder of masks there is but one that fits.
     """
+    if name == BEST:
+        return _(TITLE)
     title = _(RECIPES[name].title)
     if name != RECOMMENDED or not recommended:
         return title
@@ -402,6 +405,10 @@ def unsuitable(folder: Path, config: TrainConfig) -> str:
             "This folder has segmentation masks and no classes: choose the recipe "
             "Segmentation."
         )
+    return _no_classes()
+
+
+def _no_classes() -> str:
     return _("This folder has no two class folders with images: choose another one.")
 
 
@@ -456,6 +463,13 @@ def main() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         recipe = pick_recipe(folder, like)
+    if recipe == BEST:
+        with right:
+            unfit = "" if has_classes(folder) else _no_classes()
+            show_best(folder, guessed_pattern(str(folder)), unfit)
+            show_facts(folder, files_of(str(folder))[1], True)
+        return
+    with left:
         start = starting_point(folder, recipe, like)
         if recipe == RECOMMENDED:
             start = pick_encoder(start)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import click
 import pytest
 
 from medmodel.cli.sweep import _dimension, _space
+from medmodel.core import background
 from medmodel.sweeps.search_space import Dimension
+from medmodel.sweeps.sweep import get_sweep
+from tests.cli.conftest import Invoke
 
 
 def test_a_list_is_a_choice_and_a_colon_makes_a_range() -> None:
@@ -33,3 +40,17 @@ def test_only_what_was_asked_for_varies() -> None:
         "mixup": Dimension((0.0, 0.2)),
         "augmentation": Dimension(("none", "light")),
     }
+
+
+def test_a_time_instead_of_settings(
+    class_folders: Path,
+    json_of: Callable[..., Any],
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(background.BackgroundTask, "start", lambda self: None)
+    values = json_of("sweep", str(class_folders), "--best-in", "3")
+    sweep = get_sweep(values["sweep"])
+    assert sweep.config.minutes == 3 and sweep.config.base.recipe == "instant"
+    arguments = ("sweep", str(class_folders), "--best-in", "3", "--size", "64,96")
+    assert "nothing else varies" in invoke(*arguments, status=2).stderr

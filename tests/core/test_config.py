@@ -195,3 +195,11 @@ def test_limits_of_mixup_and_ema(name: str, most: float) -> None:
 
     assert not problems(most) and not problems(0.0)
     assert problems(most + 1e-5) == problems(-0.1) == {name}
+
+
+def test_a_replicate_trains_otherwise_on_the_same_split() -> None:
+    seeds = {TrainConfig("/d", seed=3, replicate=n).training_seed for n in range(5)}
+    assert len(seeds) == 5 and 3 in seeds
+    largest = TrainConfig("/d", seed=2**31 - 1, replicate=1000)
+    assert 0 <= largest.training_seed < 2**31 and not largest.problems()
+    assert TrainConfig("/d", replicate=1001).problems().keys() == {"replicate"}

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from medmodel.core import background
+from medmodel.core.config import config_for
 from medmodel.core.storage import write_json
 from medmodel.runs.run import RunStore
-from medmodel.sweeps.sweep import Trials, list_sweeps
+from medmodel.sweeps.search_space import best_sweep
+from medmodel.sweeps.sweep import Trial, Trials, list_sweeps, make_sweep
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press
 from tests.written_sweep import write_sweep
@@ -91,3 +93,21 @@ def test_a_link_to_a_sweep_that_is_gone() -> None:
 
 def test_without_data_there_is_one_way_on() -> None:
     assert "no data set yet" in texts(open_page(PAGE))
+
+
+def test_the_best_in_a_time_says_what_was_tried(class_folders: Path) -> None:
+    run = write_finished_run(class_folders, "trial")
+    sweep = make_sweep(best_sweep(config_for("instant", str(class_folders)), 10))
+    tried = [
+        Trial(0, {"candidate": "instant"}, run.id, "done", 0.4, 0.8, 20.0),
+        Trial(1, {"candidate": "compact"}, run.id, "stopped", 0.3, 0.9, 200.0),
+        Trial(2, {"candidate": "ensemble"}, run.id, "done", 0.2, 0.9, 9.0),
+    ]
+    write_json(sweep.folder / "trials.json", Trials(tried))
+    sweep.task.write("finished")
+    page = open_page(PAGE, sweep=sweep.id)
+    assert page.title[0].value == "Best in 10 minutes on easy"
+    said = texts(page)
+    assert "best of 3 trials" in said and "optimistic" in said
+    table = page.dataframe[0].value
+    assert list(table["Candidate"]) == ["Instant", "Compact CNN", "Ensemble"]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from medmodel.core import background
 from medmodel.core.config import RECIPES, Augmentation, config_for
 from medmodel.core.samples import Slicing
 from medmodel.core.storage import write_json
@@ -25,6 +26,7 @@ from medmodel.runs.rate_tests.curve import RATES, RateTest
 from medmodel.runs.rate_tests.job import rate_test_store
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
+from medmodel.sweeps.sweep import list_sweeps
 from pages._shared.training import encoder_choice
 from tests.conftest import draw_class_folders
 from tests.data.segmentation.masked_folder import draw_masked_folder
@@ -419,3 +421,18 @@ def test_what_a_search_ended_with_is_said(class_folders: Path) -> None:
     write_json(test.folder / "rates.json", RateTest(RATES[:20], [1.0] * 20))
     app.run()
     assert "no rate is suggested" in app.info[-1].value
+
+
+def test_a_time_instead_of_settings(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background.BackgroundTask, "start", lambda self: None)
+    app = opened()
+    app.radio[0].set_value("best").run()
+    assert not app.exception
+    app.button_group[0].set_value(2).run()
+    press(app, "Train")
+    (sweep,) = list_sweeps()
+    assert sweep.config.minutes == 2
+    assert sweep.config.base == config_for("instant", str(class_folders))
+    assert app.title[0].value == "Best in 2 minutes on easy"

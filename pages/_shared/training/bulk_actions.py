@@ -1,4 +1,4 @@
-"""Several runs at once: compared, or moved to the trash."""
+"""Several runs at once: compared, averaged, or moved to the trash."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from medmodel.core.errors import MedModelError
+from medmodel.ensembles import members
+from medmodel.ensembles.members import FEWEST, MOST
 from medmodel.language import _, translate
 from medmodel.runs import queue
 from pages._shared.common import widgets
+from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
 
@@ -31,6 +34,18 @@ def show_bulk_actions(run_ids: Sequence[str], most_compared: int) -> None:
         ):
             st.switch_page(widgets.COMPARE, query_params={"runs": ",".join(run_ids)})
         if st.button(
+            _("Make an ensemble"),
+            icon=":material/join:",
+            disabled=not FEWEST <= count <= MOST,
+            help=_(
+                "One model that averages the probabilities of these: {fewest} to "
+                "{most} finished runs of the same data set and split.",
+                fewest=FEWEST,
+                most=MOST,
+            ),
+        ):
+            _make_ensemble(run_ids)
+        if st.button(
             _("Move to trash"),
             icon=":material/delete:",
             disabled=not count,
@@ -38,6 +53,14 @@ def show_bulk_actions(run_ids: Sequence[str], most_compared: int) -> None:
         ):
             delete_runs(run_ids, lambda sentence: st.toast(plain(translate(sentence))))
             st.rerun()
+
+
+def _make_ensemble(run_ids: Sequence[str]) -> None:
+    store = widgets.store()
+    with errors_shown():
+        made = members.submit([store.get(run_id) for run_id in run_ids], store)
+        st.query_params["run"] = made.id
+        st.rerun()
 
 
 def delete_runs(run_ids: Sequence[str], refused: Callable[[str], object]) -> None:

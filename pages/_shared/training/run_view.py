@@ -13,7 +13,7 @@ from medmodel.core.errors import os_reason
 from medmodel.core.regular_files import open_regular
 from medmodel.evaluation.external_validation import model_run
 from medmodel.export.mlflow_run import read_export
-from medmodel.language import N_, _, translate
+from medmodel.language import N_, _, ngettext, translate
 from medmodel.model_import.description import FORMAT_TITLES, SCALES
 from medmodel.runs import queue, run_index, run_table
 from medmodel.runs.run import Run
@@ -27,6 +27,7 @@ from pages._shared.common.words import plain
 from pages._shared.evaluation.external_validation_view import show_progress
 from pages._shared.multi_label.diagnosis_view import worth_sentence
 from pages._shared.prediction.segmentation_view import dice_sentence
+from pages._shared.training.ensemble_view import show_members
 from pages._shared.training.live_chart import live_chart
 from pages._shared.training.notes_view import pin_button, show_notes
 
@@ -50,8 +51,11 @@ def show(run: Run) -> None:
         st.warning(plain(translate(sentence)), icon=":material/folder_off:")
     show_trashed_dataset(config.dataset)
     _failure(run, status)
-    if test and status.state.active:
+    ensemble = run.ensemble
+    if (test or ensemble) and status.state.active:
         _watch_test(run)
+    elif ensemble:
+        show_members(run, ensemble)
     elif run.imported:
         _say_imported(run, run.imported)
     elif not test:
@@ -107,6 +111,14 @@ def _purpose(run: Run, config: TrainConfig) -> str:
         return _("A model that was trained elsewhere.")
     if run.tested_model:
         return _("A finished model tested on {folder}.", folder=folder)
+    ensemble = run.ensemble
+    if ensemble:
+        return ngettext(
+            "The mean of {count:,} model trained on {folder}.",
+            "The mean of {count:,} models trained on {folder}.",
+            len(ensemble.members),
+            folder=folder,
+        )
     recipe = RECIPES.get(config.recipe)
     title = _(recipe.title) if recipe else config.recipe
     return _("{recipe}, trained on {folder}.", recipe=title, folder=folder)
@@ -157,7 +169,7 @@ def _actions(run: Run, status: Status) -> None:
         for position, step in enumerate(steps):
             _step_button(run, step, primary=position == 0)
     with st.popover(_("More"), icon=":material/more_horiz:"):
-        trained = not run.tested_model and not run.imported
+        trained = not run.tested_model and not run.imported and not run.ensemble
         if trained and NextStep.TRAIN_AGAIN not in steps:
             _step_button(run, NextStep.TRAIN_AGAIN)
         pin_button(run)
@@ -212,7 +224,7 @@ def next_steps(run: Run, status: Status) -> list[NextStep]:
     kind = status.failure.kind if status.failure else "killed"
     if kind == "data":
         return [NextStep.OPEN_DATASET, NextStep.RESUME, *results]
-    if kind not in _RETRIED and not run.tested_model:
+    if kind not in _RETRIED and not run.tested_model and not run.ensemble:
         return [NextStep.TRAIN_AGAIN, NextStep.RESUME, *results]
     return [NextStep.RESUME, *results]
 

@@ -20,6 +20,7 @@ from medmodel.sweeps.search_space import (
     COMPARED_RECIPES,
     MOST_TRIALS,
     PARAMETERS,
+    VARIED,
     Dimension,
     SweepConfig,
     expected_seconds,
@@ -100,7 +101,7 @@ def ask_sweep(folder: Path) -> SweepConfig:
     )
     varied = st.pills(
         _("What varies"),
-        [name for name in PARAMETERS if name != "recipe"],
+        VARIED,
         selection_mode="multi",
         default=["learning_rate"],
         format_func=legible(lambda name: _(PARAMETERS[name])),

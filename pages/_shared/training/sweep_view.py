@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +13,7 @@ from medmodel.language import _, ngettext, translate
 from medmodel.runs.setting_words import setting_text
 from medmodel.runs.status import RunStatus
 from medmodel.sweeps import figures
+from medmodel.sweeps.candidates import ENSEMBLE_OF_BEST, TITLES
 from medmodel.sweeps.results import best_trial, equally_good, pareto_front
 from medmodel.sweeps.search_space import AUGMENTATIONS, PARAMETERS
 from medmodel.sweeps.sweep import Sweep, Trial, end_sweep
@@ -26,6 +29,8 @@ def show_sweep(sweep: Sweep) -> None:
     st.title(plain(sweep.title), anchor=False)
     varied = _(", ").join(_(PARAMETERS[name]) for name in sweep.config.space)
     purpose = plain(_("What varies: {settings}", settings=varied))
+    if sweep.config.minutes:
+        purpose = _("Several recipes and their ensemble, chosen on validation images.")
     st.markdown(f":gray[{purpose}]")
     running = sweep.state.running
     st.fragment(run_every=2 if running else None)(_show)(sweep, running)
@@ -56,7 +61,10 @@ def _show_progress(sweep: Sweep, running: bool) -> None:
             done=done,
             trials=sweep.planned,
         )
-        st.progress(min(done / max(sweep.planned, 1), 1.0), text)
+        share = done / max(sweep.planned, 1)
+        if sweep.config.minutes:
+            share, text = _time_spent(sweep, done)
+        st.progress(min(share, 1.0), text)
         for trial in (t for t in trials if not t.finished):
             _show_trial_at_work(trial)
         if sweep.end_requested:
@@ -77,6 +85,22 @@ def _show_trial_at_work(trial: Trial) -> None:
         left = duration(status.seconds_left)
         said.append(_("{duration} left.", duration=left))
     st.caption(plain(" ".join(said)))
+
+
+def _time_spent(sweep: Sweep, done: int) -> tuple[float, str]:
+    """Share of the time that was given, and a sentence."""
+    given = 60 * sweep.config.minutes
+    spent = min(max(time.time() - sweep.config.created, 0), given)
+    sentence = ngettext(
+        "{spent} of {given}; {count:,} candidate has ended. You may leave this page; "
+        "it continues.",
+        "{spent} of {given}; {count:,} candidates have ended. You may leave this page; "
+        "it continues.",
+        done,
+        spent=duration(spent),
+        given=duration(given),
+    )
+    return spent / given, sentence
 
 
 def _show_winner(sweep: Sweep) -> None:
@@ -178,6 +202,8 @@ def _state(trial: Trial) -> str:
 def _value(name: str, value: object) -> str:
     if name == "augmentation":
         return _(AUGMENTATIONS[str(value)][0])
+    if name == "candidate":
+        return _(TITLES[str(value)])
     if name == "recipe":
         return _(RECIPES[str(value)].title)
     if isinstance(value, float):
@@ -196,6 +222,8 @@ def _show_figures(sweep: Sweep) -> None:
     scored = [t for t in sweep.results.trials if t.val_loss is not None]
     if len(scored) < 2:
         return
+    if sweep.config.minutes:
+        scored = [t for t in scored if t.values["candidate"] != ENSEMBLE_OF_BEST]
     names = {name: _(PARAMETERS[name]) for name in sweep.config.space}
     st.markdown(_("**Quality against time**"))
     front = pareto_front(scored)
@@ -210,6 +238,8 @@ def _show_figures(sweep: Sweep) -> None:
             "what was prepared for the first trial alone."
         )
     )
+    if sweep.config.minutes:
+        return
     st.markdown(_("**Settings and loss**"))
     texts = {
         name: {t.values[name]: _value(name, t.values[name]) for t in scored}

@@ -350,6 +350,15 @@ def _network(form: Form) -> None:
         several = ["all_gpus"] if len(devices.gpus()) > 1 else []
         form.choice("device", _("Device"), ("auto", *names, *several), titles)
         form.number("seed", _("Seed"), step=1, help=_("The same seed, the same split."))
+        form.number(
+            "replicate",
+            _("Replicate"),
+            step=1,
+            help=_(
+                "Another number: other initial weights and another order of images on "
+                "the same split. Instant learns the same whatever it is."
+            ),
+        )
 
 
 def _descent(form: Form) -> None:

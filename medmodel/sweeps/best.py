@@ -1,0 +1,249 @@
+"""Spends a given time on candidates and their ensemble: "Best in … minutes".
+
+Each candidate is an ordinary run in the queue. Which are started depends on how long
+earlier runs took; what would run over is stopped, and keeps its best model so far. At
+the end those whose mean does best on the validation images become an ensemble. Test
+images choose nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medmodel.core.config import ENSEMBLE, TrainConfig
+from medmodel.core.errors import DataError, FileError, MedModelError, RunError
+from medmodel.core.storage import write_json
+from medmodel.data.layout import list_files
+from medmodel.ensembles import members
+from medmodel.evaluation.predictions import Predictions, split_predictions
+from medmodel.evaluation.temperature_scaling import apply_temperature, fit_temperature
+from medmodel.language import SOURCE, speaking
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
+from medmodel.runs.tables import read_predictions
+from medmodel.runs.time_plan import time_plan
+from medmodel.sweeps.candidates import CANDIDATES, ENSEMBLE_OF_BEST, candidate_config
+from medmodel.sweeps.sweep import Sweep, Trial, Trials
+
+_SMALLEST = 1e-7
+_PARAMETER = "candidate"
+_LARGEST_RESERVE = 0.25
+"""Share of the time that is kept, at most, for what follows training."""
+_WORTH_ADDING = 1e-3
+"""By which a member must lower the validation log loss of the ensemble."""
+
+
+class BestDriver:
+    """Starts, watches and ends the candidates of one sweep.
+
+    Args:
+        sweep: The sweep; this process holds its lock.
+        store: Where candidates become runs.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self, sweep: Sweep, store: RunStore, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.sweep, self.store, self._clock = sweep, store, clock
+        self.config = sweep.config
+        folder = Path(self.config.base.dataset)
+        self._images = len(list_files(folder)[0])
+        self._ensemble = members_config(self.config.base)
+        self._trials = list(sweep.results.trials)
+        self._stopped: set[str] = set()
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the time that was given, counted from when the sweep was made."""
+        end = self.config.created + 60 * self.config.minutes
+        return end - self._clock()
+
+    def step(self) -> bool:
+        """Looks at all runs once and starts the next one; False when all is done."""
+        trials = self.look()
+        active = [trial for trial in trials if not trial.finished]
+        for trial in active:
+            self._stop_in_time(trial)
+        if active:
+            return True
+        if self.sweep.end_requested:
+            return False
+        return self._start_next(trials)
+
+    def look(self) -> list[Trial]:
+        """Reads all runs, writes trials.json where something has changed."""
+        self._trials = [self._read(trial) for trial in self._trials]
+        self._write()
+        return self._trials
+
+    def _write(self) -> None:
+        results = Trials(self._trials)
+        if results != self.sweep.results:
+            write_json(self.sweep.folder / "trials.json", results)
+
+    def _read(self, trial: Trial) -> Trial:
+        if trial.finished and trial.val_loss is not None:
+            return trial
+        try:
+            run = self.store.get(trial.run)
+            status = run.status
+        except (RunError, FileError):
+            return replace(trial, state="deleted")
+        end = status.ended or self._clock()
+        seconds = round(end - status.started, 1) if status.started else 0.0
+        trial = replace(trial, state=status.state.value, seconds=seconds)
+        scores = validation_scores(run) if trial.finished else None
+        if scores is None:
+            return trial
+        right = scores.predicted == scores.truth
+        return replace(
+            trial, val_loss=log_loss(scores), val_accuracy=float(right.mean())
+        )
+
+    def _stop_in_time(self, trial: Trial) -> None:
+        """Stops a candidate that would run over: what follows training takes time."""
+        given = 60 * self.config.minutes
+        reserve = min(2 * self._seconds(self._ensemble), _LARGEST_RESERVE * given)
+        late = self.seconds_left < reserve
+        if trial.values[_PARAMETER] == ENSEMBLE_OF_BEST or not late:
+            return
+        with contextlib.suppress(RunError, FileError):
+            run = self.store.get(trial.run)
+            if trial.run not in self._stopped or queue.stop_overdue(run):
+                queue.stop(run)
+                self._stopped.add(trial.run)
+
+    def _start_next(self, trials: Sequence[Trial]) -> bool:
+        tried = {trial.values[_PARAMETER]: trial for trial in trials}
+        if ENSEMBLE_OF_BEST in tried or _hopeless(trials):
+            return False
+        for key in CANDIDATES:
+            if key in tried or not self._differs(key, tried):
+                continue
+            config = candidate_config(self.config.base, key)
+            # The first one is started whatever it takes: it is the baseline.
+            if tried and not self._fits(config):
+                continue
+            self._add(key, queue.submit(self._named(config, key), self.store))
+            return True
+        return self._start_ensemble(trials)
+
+    def _fits(self, config: TrainConfig) -> bool:
+        needed = self._seconds(config) + self._seconds(self._ensemble)
+        return needed <= self.seconds_left
+
+    def _differs(self, key: str, tried: Mapping[str, Trial]) -> bool:
+        """Whether Instant at a size of its own is another than the one chosen."""
+        wanted = CANDIDATES[key].changes.get("size")
+        if CANDIDATES[key].recipe != "instant" or wanted is None:
+            return True
+        with contextlib.suppress(MedModelError, KeyError):
+            run = self.store.get(tried["instant"].run)
+            return run.model_facts.preprocessing.size < int(wanted)
+        return False
+
+    def _start_ensemble(self, trials: Sequence[Trial]) -> bool:
+        """Makes the ensemble that does best on validation, if any beats its members."""
+        if self._seconds(self._ensemble) > self.seconds_left:
+            return False
+        runs = {}
+        for trial in trials:
+            if trial.val_loss is not None:
+                with contextlib.suppress(RunError):
+                    runs[trial.run] = self.store.get(trial.run)
+        scores = {key: validation_scores(run) for key, run in runs.items()}
+        known = {key: value for key, value in scores.items() if value is not None}
+        chosen = best_members(known)
+        if len(chosen) < members.FEWEST:
+            return False
+        with speaking(SOURCE):
+            name = f"{self.sweep.title}, {ENSEMBLE_OF_BEST}"
+        try:
+            made = members.submit([runs[key] for key in chosen], self.store, name)
+        except (RunError, DataError):  # one of them was deleted a moment ago
+            return False
+        self._add(ENSEMBLE_OF_BEST, made)
+        return True
+
+    def _add(self, key: str, run: Run) -> None:
+        number = len(self._trials)
+        trial = Trial(number, {_PARAMETER: key}, run.id, RunStatus.QUEUED.value)
+        self._trials.append(trial)
+        self._write()
+
+    def _named(self, config: TrainConfig, key: str) -> TrainConfig:
+        with speaking(SOURCE):
+            return replace(config, name=f"{self.sweep.title}, {CANDIDATES[key].title}")
+
+    def _seconds(self, config: TrainConfig) -> float:
+        return time_plan(config, self._images, self.store.root).whole
+
+
+def members_config(base: TrainConfig) -> TrainConfig:
+    """Settings of an ensemble whose members are not known yet, to guess its time."""
+    return replace(base, recipe=ENSEMBLE, training="fine_tune", size=224)
+
+
+def _hopeless(trials: Sequence[Trial]) -> bool:
+    """Whether the baseline has failed: what is wrong with the data is for all."""
+    return bool(trials) and trials[0].val_loss is None
+
+
+def validation_scores(run: Run) -> Predictions | None:
+    """What a run says of its validation images, calibrated on them; None if nothing."""
+    try:
+        data = split_predictions(read_predictions(run), "val")
+        fitted = fit_temperature(data)
+    except (RunError, DataError):
+        return None
+    temperature = 1.0 if fitted.bounded else fitted.value
+    scores = apply_temperature(data.scores, temperature)
+    return replace(data, scores=scores)
+
+
+def log_loss(data: Predictions) -> float:
+    """Mean log loss of the true class."""
+    return _log_loss(data.scores, data.truth)
+
+
+def _log_loss(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
+    of_truth = scores[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(of_truth, _SMALLEST)).mean())
+
+
+def best_members(scores: Mapping[str, Predictions]) -> list[str]:
+    """Models whose mean has the lowest validation log loss, by forward selection.
+
+    Starts with the best one and adds whichever helps most, while any helps
+    (Caruana et al. 2004, "Ensemble Selection from Libraries of Models", ICML).
+
+    Args:
+        scores: Model -> what it says of the same validation images, in the same order.
+    """
+    if not scores:
+        return []
+    best = min(scores, key=lambda key: log_loss(scores[key]))
+    chosen, total = [best], scores[best].scores.copy()
+    truth, lowest = scores[best].truth, log_loss(scores[best])
+    while len(chosen) < members.MOST:
+        losses = {
+            key: _log_loss((total + data.scores) / (len(chosen) + 1), truth)
+            for key, data in scores.items()
+            if key not in chosen and np.array_equal(data.truth, truth)
+        }
+        key = min(losses, key=losses.__getitem__, default=None)
+        if key is None or losses[key] > lowest - _WORTH_ADDING:
+            break
+        chosen.append(key)
+        total += scores[key].scores
+        lowest = losses[key]
+    return chosen

@@ -1,0 +1,71 @@
+"""Candidates of "Best in … minutes", in the order in which they are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from medmodel.core.config import RECIPES, TrainConfig
+from medmodel.language import N_
+
+MINUTES = (2, 10, 60)
+"""Offered on the page; the command line takes any number."""
+MOST_MINUTES = 24 * 60
+ENSEMBLE_OF_BEST = "ensemble"
+_SHARED = (
+    *("dataset", "seed", "device", "val_fraction", "test_fraction"),
+    *("patient_pattern", "window", "steps", "colour", "fit", "precision"),
+)
+"""What all candidates have in common: the same images, split alike."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Settings worth trying.
+
+    Args:
+        title: What it is called.
+        recipe: Key of `RECIPES` from which its settings start.
+        changes: Settings that differ from the recipe's.
+    """
+
+    title: str
+    recipe: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+CANDIDATES: dict[str, Candidate] = {
+    "instant": Candidate(N_("Instant"), "instant"),
+    "compact": Candidate(N_("Compact CNN"), "compact"),
+    "instant_224": Candidate(N_("Instant, 224 pixels"), "instant", {"size": 224}),
+    "compact_2": Candidate(
+        N_("Compact CNN, second replicate"), "compact", {"replicate": 1}
+    ),
+    "compact_3": Candidate(
+        N_("Compact CNN, third replicate"), "compact", {"replicate": 2}
+    ),
+    "compact_128": Candidate(
+        N_("Compact CNN, 128 pixels"), "compact", {"size": 128, "replicate": 3}
+    ),
+    "fine_tune": Candidate(N_("Fine-tuning"), "custom"),
+}
+"""The baseline first, then what differs from it most for its time: models that err on
+other images make the better ensemble."""
+TITLES = {key: candidate.title for key, candidate in CANDIDATES.items()} | {
+    ENSEMBLE_OF_BEST: N_("Ensemble")
+}
+"""Key -> what it is called."""
+
+
+def candidate_config(base: TrainConfig, key: str) -> TrainConfig:
+    """The settings of a candidate.
+
+    Args:
+        base: Names the data set, seed, split and preprocessing.
+        key: Of `CANDIDATES`.
+    """
+    candidate = CANDIDATES[key]
+    same = {name: getattr(base, name) for name in _SHARED}
+    settings = {**RECIPES[candidate.recipe].settings, **same, **candidate.changes}
+    return TrainConfig(**settings, recipe=candidate.recipe)

@@ -1,0 +1,82 @@
+"""Ensembles on the pages: made of ticked runs, their members named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from medmodel.ensembles.members import submit
+from medmodel.runs import queue
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import EnsembleMember, RunStatus, Status
+from pages._shared.training.bulk_actions import show_bulk_actions
+from tests.finished_run import write_finished_run
+from tests.pages.page import open_page, press, show_part
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
+
+
+@pytest.fixture
+def pair(class_folders: Path) -> list[Run]:
+    return [write_finished_run(class_folders, f"run {n}", seed=n) for n in (1, 2)]
+
+
+def bulk(runs: list[Run]) -> AppTest:
+    ids = [run.id for run in runs]
+    return show_part(lambda: show_bulk_actions(ids, 4))
+
+
+def made() -> list[Run]:
+    return [run for run in RunStore().list() if run.ensemble]
+
+
+def test_two_ticked_runs_become_an_ensemble(pair: list[Run]) -> None:
+    app = press(bulk(pair), "Make an ensemble")
+    (run,) = made()
+    assert run.ensemble and set(run.ensemble.members) == {r.id for r in pair}
+    assert app.query_params["run"] == run.id
+
+
+def test_one_run_is_none(pair: list[Run]) -> None:
+    (button,) = (b for b in bulk(pair[:1]).button if b.label == "Make an ensemble")
+    assert button.disabled
+
+
+def test_why_it_cannot_be_made_is_said(pair: list[Run]) -> None:
+    pair[1].predictions_path.unlink()
+    app = press(bulk(pair), "Make an ensemble")
+    assert "run 2 is not finished" in app.error[0].value and not made()
+
+
+def test_its_page_names_the_members(pair: list[Run]) -> None:
+    run = submit(pair, RunStore(), "both")
+    facts = pair[0].model_facts
+    members = [
+        EnsembleMember(r.id, r.title, "instant", facts.preprocessing, [], 1.25)
+        for r in pair
+    ]
+    run.write_model_facts(
+        type(facts)(facts.class_names, facts.preprocessing, [], 10, members=members)
+    )
+    run.model_path.touch()
+    run.write_status(Status(RunStatus.DONE, phase="finished"))
+    RunStore().delete(pair[1])
+    page = open_page("models/runs.py", run=run.id)
+    assert page.title[0].value == "both"
+    assert "The mean of 2 models trained on easy" in page.markdown[0].value
+    tables = [frame.value for frame in page.dataframe if "Temperature" in frame.value]
+    assert list(tables[0]["Run"]) == ["run 1", "run 2"]
+    labels = [b.label for b in page.button]
+    assert "Train again" not in labels
+    assert any("takes nothing from it" in c.value for c in page.caption)
+
+
+def test_while_it_is_made_the_page_says_how_far(pair: list[Run]) -> None:
+    run = submit(pair, RunStore())
+    page = open_page("models/runs.py", run=run.id)
+    assert "Ensemble on easy" in page.title[0].value

@@ -1,0 +1,19 @@
+"""Plans of runs before anything of them is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from medmodel.core.config import ENSEMBLE, config_for
+from medmodel.runs.time_plan import time_plan
+
+
+def test_nothing_is_trained_for_an_ensemble(tmp_path: Path) -> None:
+    config = config_for("compact", "/data")
+    ensemble = replace(config, recipe=ENSEMBLE)
+    phases = [part.phase for part in time_plan(ensemble, 5000, tmp_path).parts]
+    assert phases[:4] == ["checking", "members", "preparing", "copies"]
+    assert "training" not in phases and "features" not in phases
+    plans = [time_plan(each, 5000, tmp_path).whole for each in (ensemble, config)]
+    assert 0 < plans[0] < plans[1]

@@ -1,0 +1,242 @@
+"""Best in … minutes: what is started, what is stopped, which members are chosen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medmodel.core import background
+from medmodel.core.config import config_for
+from medmodel.core.errors import ConfigError
+from medmodel.evaluation.predictions import Predictions
+from medmodel.runs import queue, tables
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
+from medmodel.sweeps import best
+from medmodel.sweeps.best import BestDriver, best_members, log_loss, validation_scores
+from medmodel.sweeps.candidates import CANDIDATES, ENSEMBLE_OF_BEST, candidate_config
+from medmodel.sweeps.results import best_trial
+from medmodel.sweeps.search_space import best_sweep
+from medmodel.sweeps.sweep import Sweep, start_sweep
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
+
+
+class World:
+    """A sweep of ten minutes whose clock stands still, and runs that end when asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seconds = 60.0
+        self.sweep: Sweep = start_sweep(
+            best_sweep(config_for("instant", str(folder)), 10)
+        )
+        self.now = self.sweep.config.created
+        self.driver = self.restarted()
+
+    def restarted(self) -> BestDriver:
+        driver = BestDriver(self.sweep, RunStore(), lambda: self.now)
+        driver._seconds = lambda config: (  # type: ignore[method-assign]
+            10.0 if config.recipe == "ensemble" else self.seconds
+        )
+        return driver
+
+    def waiting(self) -> list[Run]:
+        return [run for run, _status in queue.waiting(RunStore())]
+
+    def finish(self, seed: int, sharpness: float = 1.5) -> None:
+        """Ends the run that waits with predictions and a model."""
+        (run,) = self.waiting()
+        other = write_finished_run(self.folder, "x", sharpness, seed)
+        for name in ("predictions.csv", "split.csv", "checksums.json", "model.json"):
+            (other.folder / name).rename(run.folder / name)
+        run.model_path.touch()
+        status = replace(run.status, state=RunStatus.DONE, started=time.time())
+        run.write_status(replace(status, ended=time.time() + 1))
+        RunStore().delete(other)
+
+    def keys(self) -> list[str]:
+        return [str(t.values["candidate"]) for t in self.sweep.results.trials]
+
+
+@pytest.fixture
+def all_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(best, "best_members", list)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(queue, "start_worker", lambda store: None)
+    monkeypatch.setattr(background.BackgroundTask, "start", lambda self: None)
+    yield World(draw_class_folders(tmp_path / "set", images_per_class=30))
+
+
+@pytest.mark.usefixtures("all_help")
+def test_what_fits_into_the_time_is_tried_in_turn(world: World) -> None:
+    for seed, key in enumerate(("instant", "compact", "instant_224")):
+        assert world.driver.step() and world.keys()[-1] == key
+        assert world.driver.step() and len(world.waiting()) == 1
+        world.finish(seed)
+    # What is left would take longer than the time that is left.
+    world.now += 535
+    assert world.driver.step() and world.keys()[-1] == ENSEMBLE_OF_BEST
+    (made,) = world.waiting()
+    assert made.ensemble and len(made.ensemble.members) >= 2
+    assert made.title == "Best in 10 minutes on set, ensemble"
+    world.finish(9)
+    assert not world.driver.step()
+    trials = world.sweep.results.trials
+    winner = best_trial(trials)
+    assert winner and winner.val_loss == min(t.val_loss or 9 for t in trials)
+    # Never worse than the baseline on the images that chose it.
+    assert winner.val_loss <= (trials[0].val_loss or 0)
+
+
+def test_the_baseline_is_tried_however_short_the_time(world: World) -> None:
+    world.seconds = 10_000
+    assert world.driver.step() and world.keys() == ["instant"]
+    world.finish(0)
+    assert not world.driver.step() and world.keys() == ["instant"]
+
+
+def test_instant_at_its_own_size_is_not_tried_twice(world: World) -> None:
+    world.driver.step()
+    (run,) = world.waiting()
+    world.finish(0)
+    facts = run.model_facts
+    size = replace(facts.preprocessing, size=224)
+    run.write_model_facts(replace(facts, preprocessing=size))
+    world.driver.step()
+    world.finish(1)
+    world.driver.step()
+    assert world.keys() == ["instant", "compact", "compact_2"]
+
+
+def test_what_would_run_over_is_stopped_in_time(world: World) -> None:
+    world.driver.step()
+    (run,) = world.waiting()
+    with run.lock:
+        run.write_status(replace(run.status, state=RunStatus.RUNNING))
+        world.now += 10 * 60 - 21
+        assert world.driver.step() and not run.stop_requested
+        world.now += 2
+        assert world.driver.step() and run.stop_requested
+
+
+def test_a_quarter_of_the_time_is_reserved_at_most(world: World) -> None:
+    world.driver._seconds = lambda config: 10_000.0  # type: ignore[method-assign]
+    world.driver.step()
+    (run,) = world.waiting()
+    with run.lock:
+        run.write_status(replace(run.status, state=RunStatus.RUNNING))
+        world.now += 449
+        assert world.driver.step() and not run.stop_requested
+        world.now += 2
+        assert world.driver.step() and run.stop_requested
+
+
+@pytest.mark.usefixtures("all_help")
+def test_an_ensemble_at_work_is_not_stopped(world: World) -> None:
+    for seed in range(2):
+        world.driver.step()
+        world.finish(seed)
+    world.now += 570
+    world.driver.step()
+    assert world.keys()[-1] == ENSEMBLE_OF_BEST
+    world.now += 60
+    assert world.driver.step() and len(world.waiting()) == 1
+
+
+def test_a_killed_process_goes_on_with_what_is_there(world: World) -> None:
+    world.driver.step()
+    again = world.restarted()
+    assert again.step() and world.keys() == ["instant"]
+    world.finish(0)
+    again.step()
+    assert world.keys() == ["instant", "compact"]
+
+
+def test_a_baseline_that_failed_ends_it(world: World) -> None:
+    world.driver.step()
+    (run,) = world.waiting()
+    run.write_status(replace(run.status, state=RunStatus.FAILED))
+    assert not world.driver.step() and world.keys() == ["instant"]
+
+
+def test_a_candidate_that_failed_or_was_deleted_is_passed_over(world: World) -> None:
+    world.driver.step()
+    world.finish(0)
+    world.driver.step()
+    (run,) = world.waiting()
+    run.write_status(replace(run.status, state=RunStatus.FAILED))
+    world.driver.step()
+    assert world.keys()[-1] == "instant_224"
+    (run,) = world.waiting()
+    run.write_status(replace(run.status, state=RunStatus.STOPPED))
+    RunStore().delete(run)
+    world.driver.step()
+    assert [t.state for t in world.sweep.results.trials][1:3] == ["failed", "deleted"]
+
+
+def test_ended_on_request(world: World) -> None:
+    world.driver.step()
+    world.finish(0)
+    (world.sweep.folder / "end").touch()
+    assert not world.driver.step()
+
+
+def test_members_are_added_while_they_help() -> None:
+    truth = np.array([0, 0, 1, 1])
+
+    def scores(*of_first: float) -> Predictions:
+        first = np.array(of_first)
+        return Predictions(["a", "b"], truth, np.stack([first, 1 - first], 1), None)
+
+    # Each errs on another image: the mean of both errs on none.
+    one, other = scores(0.9, 0.3, 0.1, 0.1), scores(0.3, 0.9, 0.1, 0.1)
+    poor = scores(0.1, 0.1, 0.9, 0.9)
+    assert best_members({"poor": poor, "one": one, "other": other}) == ["one", "other"]
+    assert best_members({"one": one, "same": one}) == ["one"]
+    assert best_members({"poor": poor}) == ["poor"]
+    assert best_members({}) == []
+    assert log_loss(one) == pytest.approx(-np.log([0.9, 0.3, 0.9, 0.9]).mean())
+
+
+def test_scores_are_calibrated_before_they_are_compared(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "set", images_per_class=30)
+    run = write_finished_run(folder, "a")
+    before = validation_scores(run)
+    table = tables.read_predictions(run)
+    names = tables.score_columns(run.model_facts.class_names)
+    sure = table[names].to_numpy() ** 3
+    sure /= sure.sum(axis=1, keepdims=True)
+    tables.write_predictions(run, run.model_facts.class_names, table, sure)
+    after = validation_scores(run)
+    assert before and after
+    assert log_loss(after) == pytest.approx(log_loss(before), abs=1e-3)
+    run.predictions_path.unlink()
+    assert validation_scores(run) is None
+
+
+@pytest.mark.parametrize("key", CANDIDATES)
+def test_candidates_share_data_and_split(key: str) -> None:
+    base = config_for("instant", "/data", seed=3, window="lung", patient_pattern="(p)")
+    config = candidate_config(base, key)
+    config.check()
+    assert (config.seed, config.window, config.patient_pattern) == (3, "lung", "(p)")
+    assert config.recipe == CANDIDATES[key].recipe
+
+
+@pytest.mark.parametrize(("minutes", "allowed"), [(0, False), (1, True), (1441, False)])
+def test_a_time_that_can_be_given(minutes: int, allowed: bool) -> None:
+    config = best_sweep(config_for("instant", "/data"), minutes)
+    if allowed:
+        config.check()
+    else:
+        with pytest.raises(ConfigError, match="between 1 and 1,440 minutes"):
+            config.check()
