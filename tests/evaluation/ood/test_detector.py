@@ -109,6 +109,11 @@ def test_how_well_a_threshold_is_known(reference: OodDetector) -> None:
         assert at_most_one == pytest.approx(tail)
     assert (few.basis.validation, few.basis.training) == (39, 0)
     assert reference.basis.high < few.basis.high
+    half = replace(
+        reference, cross_fitted=20, units=40, judged=np.arange(40, dtype=np.float32)
+    )
+    # Twenty validation images, and twenty training images that count half.
+    assert half.share_beyond == (1, 30)
     one = replace(reference, units=1).basis
     assert (one.low, one.high) == pytest.approx((0.025, 0.975))
 
