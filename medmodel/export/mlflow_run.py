@@ -24,7 +24,6 @@ from medmodel.core.environment import python_environment
 from medmodel.core.errors import MedModelError
 from medmodel.core.storage import read_if_whole, write_json
 from medmodel.language import SOURCE, _, speaking
-from medmodel.reports.evaluation_html import model_card_html
 from medmodel.runs.run import Run
 from medmodel.runs.tables import read_cells
 
@@ -150,8 +149,11 @@ def _send_card(client: Any, run: Run, run_id: str) -> str:
     """Sends the model card; a sentence where the server keeps no files."""
     from mlflow.exceptions import MlflowException
 
+    # Here: the page of a run reads mlflow.json alone, and shall be quick.
+    from medmodel.reports import evaluation_html
+
     try:
-        card = model_card_html(run)
+        card = evaluation_html.model_card_html(run)
     except MedModelError:  # without test images there is none
         return ""
     with tempfile.TemporaryDirectory() as folder:

@@ -22,6 +22,7 @@ from medmodel.export.mlflow_run import (
     send,
     start_export,
 )
+from medmodel.reports import evaluation_html
 from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
@@ -168,7 +169,7 @@ def test_a_server_gets_settings_numbers_and_tags(run: Run, server: str) -> None:
 def test_a_card_that_is_not_taken_costs_the_card_alone(
     run: Run, server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(mlflow_run, "model_card_html", lambda run: "<p>card</p>")
+    monkeypatch.setattr(evaluation_html, "model_card_html", lambda run: "<p>card</p>")
     # The server names a folder of its own machine, where nothing can be written.
     (tmp_path / "nowhere").touch()
     RUN.append(("r1", str(tmp_path / "nowhere")))
