@@ -169,11 +169,16 @@ def _read(folder: Path, path: str, names: set[str]) -> _AttributeTable | None:
     place = kinds.index("file")
     lines = [line for line in lines if place < len(line) and line[place]]
     columns = {
-        name: [line[n] if n < len(line) else "" for line in lines]
+        _known(name): [line[n] if n < len(line) else "" for line in lines]
         for n, (name, kind) in enumerate(zip(header, kinds, strict=True))
         if name and kind in ("", "maybe split") and not _is_personal(name)
     }
     return _AttributeTable([line[place] for line in lines], columns)
+
+
+def _known(name: str) -> str:
+    """A column that is called like an attribute of headers is that attribute."""
+    return name.casefold() if name.casefold() in ATTRIBUTE_TITLES else name
 
 
 def _is_personal(name: str) -> bool:

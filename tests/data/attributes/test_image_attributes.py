@@ -98,9 +98,10 @@ def test_headers_say_sex_age_band_scanner_and_view(tmp_path: Path) -> None:
     assert attributes.groups["age"] == ["40–64", "≥ 90", "40–64"]
 
 
-def test_a_table_counts_before_a_header(tmp_path: Path) -> None:
+@pytest.mark.parametrize("column", ["sex", "Sex", "SEX"])
+def test_a_table_counts_before_a_header(tmp_path: Path, column: str) -> None:
     for name, sex in (("a.dcm", "F"), ("b.dcm", "F")):
         (tmp_path / name).write_bytes(dicom_file(ramp(), PatientSex=sex))
-    (tmp_path / "about.csv").write_text("file,sex\na.dcm,F\nb.dcm,M\n")
+    (tmp_path / "about.csv").write_text(f"file,{column}\na.dcm,F\nb.dcm,M\n")
     found = image_attributes(tmp_path, ["a.dcm", "b.dcm"]).groups
     assert found == {"sex": ["F", "M"]}
