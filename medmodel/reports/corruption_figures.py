@@ -11,7 +11,7 @@ from medmodel.evaluation.robustness.corruption_test import CorruptionTest
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import _, format_number
 from medmodel.reports.figures import GREY, add_band, line
-from medmodel.reports.plots import figure
+from medmodel.reports.plots import cell_text_colours, figure
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -45,13 +45,12 @@ def accuracy_table(test: CorruptionTest) -> Figure:
             "%{customdata}, strength %{x}: accuracy %{z:.1f} %<extra></extra>"
         ),
     )
-    bright = shares.ravel() > (lowest + 100) / 2
     drawing.add_scatter(
         x=np.tile(np.arange(columns), rows),
         y=np.repeat(np.arange(rows), columns),
         mode="text",
         text=[format_number(share, ".0f") for share in shares.flat],
-        textfont={"color": np.where(bright, "#101010", "#f4f4f4").tolist()},
+        textfont={"color": cell_text_colours((shares - lowest) / (100 - lowest))},
         hoverinfo="skip",
     )
     drawing.update_xaxes(

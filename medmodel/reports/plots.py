@@ -39,6 +39,11 @@ BAR_HEIGHT = 34
 """Height of one probability bar in pixels."""
 
 
+BLACK, WHITE = "#000000", "#ffffff"
+_TURN = 0.468
+"""Share of Cividis at which it has the same contrast to black and to white."""
+
+
 def class_colours(classes: Sequence[str]) -> dict[str, str]:
     """One colour per class, by its position: the same wherever the class appears.
 
@@ -303,6 +308,19 @@ def shortened(name: str, longest: int = 28) -> str:
     return f"{name[:head]}…{name[head + 1 - longest :]}"
 
 
+def cell_text_colours(shares: NDArray[np.float64]) -> list[str]:
+    """Colour of the number in each cell of a heat map in Cividis.
+
+    Black and white alone: where the map is of middle brightness no softer pair has a
+    contrast of 4.5 : 1 (WCAG 2.2, 1.4.3).
+
+    Args:
+        shares: Of the colour scale, 0 to 1.
+    """
+    colours: list[str] = np.where(shares.ravel() > _TURN, BLACK, WHITE).tolist()
+    return colours
+
+
 def _write_cells(
     drawing: Figure, counts: NDArray[np.int64], shares: NDArray[np.float64]
 ) -> None:
@@ -322,7 +340,7 @@ def _write_cells(
         ],
         textfont={
             "size": 17 if k <= 4 else 14 if k <= 8 else 11,
-            "color": np.where(shares.ravel() > 0.5, "#101010", "#f4f4f4").tolist(),
+            "color": cell_text_colours(shares),
         },
         hoverinfo="skip",
     )

@@ -79,7 +79,7 @@ def test_confusion_figure() -> None:
     heat, numbers = plots.confusion_figure(["a", "b", "never"], counts).data
     assert np.array(heat.z).tolist() == [[0.8, 0.2, 0], [0, 0.5, 0.5], [0, 0, 0]]
     assert numbers.text[:3] == ("8<br>80 %", "2<br>20 %", "0")
-    assert numbers.textfont.color[:2] == ("#101010", "#f4f4f4")
+    assert numbers.textfont.color[:2] == (plots.BLACK, plots.WHITE)
     assert (numbers.x[1], numbers.y[1]) == (1, 0)
     assert heat.hovertext[1][2] == "5 of 10 b<br>predicted class never: 50 %"
     layout = plots.confusion_figure(["a", "b", "never"], counts).layout
@@ -154,3 +154,25 @@ def test_a_map_says_how_to_read_it_and_when_it_is_empty() -> None:
     empty = plots.heatmap_caption(np.zeros((2, 2)), "cat")
     assert empty.startswith(plots.HEATMAP_CAPTION)
     assert "no place spoke for cat" in empty
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
+    values = [float(each) / 255 for each in colour[4:-1].split(",")]
+    linear = [
+        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values
+    ]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def test_every_cell_of_a_heat_map_can_be_read() -> None:
+    from plotly.colors import sample_colorscale
+
+    shares = np.linspace(0, 1, 501)
+    texts = plots.cell_text_colours(shares)
+    for ground, text in zip(
+        sample_colorscale("Cividis", shares.tolist()), texts, strict=True
+    ):
+        below = luminance(ground) + 0.05
+        ratio = below / 0.05 if text == plots.BLACK else 1.05 / below
+        assert ratio >= 4.5

@@ -46,7 +46,7 @@ from medmodel.reports.survival_figures import (
     survival_calibration_figure,
 )
 from medmodel.runs.run import Run
-from pages._shared.common import run_cache
+from pages._shared.common import run_cache, widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
@@ -54,6 +54,8 @@ from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
+_UPLOADER = 104
+"""Pixels of the field for a table with its title."""
 _GROUPS = (N_("lowest third of risk"), N_("middle third"), N_("highest third"))
 _PREDICTORS = {
     "score": N_("Score of a class"),
@@ -99,15 +101,16 @@ def _show(run: Run) -> None:
         ),
         help=meaning("Cox model"),
     )
-    file = st.file_uploader(
-        _("Table of outcomes (CSV)"),
-        key=f"outcomes-{run.id}",
-        help=_(
-            "One line for each patient, or for each file: patient, time from the image "
-            "to the event or to the last time without it, and whether the event "
-            "happened (1) or not (0)."
-        ),
-    )
+    with widgets.at_least_high(_UPLOADER):
+        file = st.file_uploader(
+            _("Table of outcomes (CSV)"),
+            key=f"outcomes-{run.id}",
+            help=_(
+                "One line for each patient, or for each file: patient, time from the "
+                "image to the event or to the last time without it, and whether the "
+                "event happened (1) or not (0)."
+            ),
+        )
     if file is None:
         return
     table = read_outcomes(file.getvalue(), file.name)
