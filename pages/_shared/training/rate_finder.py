@@ -147,6 +147,11 @@ def rate_figure(known: RateTest) -> Figure:
         drawing.add_vline(
             x=known.suggested, line={"color": OKABE_ITO[1], "dash": "dash"}
         )
-    drawing.update_xaxes(title=_("Learning rate"), type="log", exponentformat="power")
+    drawing.update_xaxes(
+        title=_("Learning rate"), type="log", dtick=1, exponentformat="power"
+    )
+    drawing.update_layout(
+        showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}
+    )
     drawing.update_yaxes(title=_("Training loss"), rangemode="tozero")
     return drawing
