@@ -181,9 +181,9 @@ def _work(run: Run, reporter: StatusWriter) -> RunStatus:
 
         return external_run.test(run, reporter)
     if run.ensemble:
-        from medmodel.training import ensemble
+        from medmodel.training.ensembles import assembly
 
-        return ensemble.assemble(run, reporter)
+        return assembly.assemble(run, reporter)
     from medmodel.training import train
 
     return train.train(run, reporter)

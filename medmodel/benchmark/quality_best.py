@@ -28,7 +28,8 @@ from medmodel.sweeps.best import BestDriver
 from medmodel.sweeps.results import best_trial
 from medmodel.sweeps.search_space import best_sweep
 from medmodel.sweeps.sweep import Sweep, make_sweep
-from medmodel.training import ensemble, train
+from medmodel.training import train
+from medmodel.training.ensembles import assembly
 
 MINUTES, CORES = 10, 2
 SEEDS = (0, 1, 2)
@@ -102,7 +103,7 @@ def _drive(sweep: Sweep) -> float:
 
 
 def _train(run: Run) -> None:
-    work: Callable[..., RunStatus] = ensemble.assemble if run.ensemble else train.train
+    work: Callable[..., RunStatus] = assembly.assemble if run.ensemble else train.train
     with StatusWriter(run) as reporter:
         state = work(run, reporter)
     run.write_status(replace(run.status, state=state))

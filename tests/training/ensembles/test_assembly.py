@@ -21,7 +21,7 @@ from medmodel.runs import queue, tables
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.training import ensemble
+from medmodel.training.ensembles import assembly
 from tests.conftest import draw_class_folders
 from tests.tiny_run import make_tiny_run
 
@@ -29,7 +29,7 @@ from tests.tiny_run import make_tiny_run
 def assembled(members: list[Run]) -> Run:
     run = submit(members, RunStore())
     with StatusWriter(run) as reporter:
-        assert ensemble.assemble(run, reporter) is RunStatus.DONE
+        assert assembly.assemble(run, reporter) is RunStatus.DONE
     return run
 
 
@@ -60,7 +60,7 @@ def test_it_predicts_the_mean_and_needs_no_member(
         own = tables.read_predictions(run).set_index("path").loc[table["path"]]
         scores = tables.score_array(own, classes)
         expected.append(apply_temperature(scores, facts.temperature))
-        assert facts.temperature == ensemble.validation_temperature(run)
+        assert facts.temperature == assembly.validation_temperature(run)
     scores = tables.score_array(table, classes)
     np.testing.assert_allclose(scores, np.mean(expected, axis=0), atol=2e-2)
     assert split_predictions(table, "test").classes == classes
@@ -124,7 +124,7 @@ def test_a_member_that_was_deleted_before(members: list[Run]) -> None:
     run = submit(members, RunStore())
     queue.delete(members[1], RunStore())
     with StatusWriter(run) as reporter, pytest.raises(RunError, match="tiny 1 was del"):
-        ensemble.assemble(run, reporter)
+        assembly.assemble(run, reporter)
     assert not run.model_path.exists()
 
 
@@ -134,7 +134,7 @@ def test_an_attempt_that_was_killed_goes_on(made: Run, members: list[Run]) -> No
     for run in members:
         queue.delete(run, RunStore())
     with StatusWriter(made) as reporter:
-        ensemble.assemble(made, reporter)
+        assembly.assemble(made, reporter)
     pd.testing.assert_frame_equal(tables.read_predictions(made), before)
 
 
@@ -144,7 +144,7 @@ def test_images_that_have_changed_since(members: list[Run]) -> None:
         tables.write_split(run, table.assign(digest="0" * 32))
     run = submit(members, RunStore())
     with StatusWriter(run) as reporter, pytest.raises(DataError, match="have changed"):
-        ensemble.assemble(run, reporter)
+        assembly.assemble(run, reporter)
 
 
 def test_a_damaged_table_of_usual_features_is_named(made: Run) -> None:

@@ -1,0 +1,1 @@
+"""Makes the model of an ensemble from those of its members."""
