@@ -148,6 +148,7 @@ class Predictor:
         run = RunStore().get(run_id)
         if not (multi_label and run.config.multi_label):
             run.check_classifies()
+        model_facts = run.model_facts
         if heatmap_for is not None and len(heatmap_for) != len(images):
             raise PredictionError(_("Ask for one heat map class per image."))
         calibration = value_or_problem(stored_temperature, run)
@@ -163,7 +164,7 @@ class Predictor:
             if compare is not None:
                 facts["compare"] = [astuple(traits) for traits in compare[piece]]
             answer = self._exchange(Message(facts, [images[piece]]))
-            predictions += _predictions(answer, run.model_facts, calibration)
+            predictions += _predictions(answer, model_facts, calibration)
         return predictions
 
     def segment(
