@@ -43,7 +43,6 @@ from medmodel.training.checkpoint import (
 )
 from medmodel.training.context import TrainingContext, class_names
 from medmodel.training.environment import size_of_earlier_attempt, write_environment
-from medmodel.training.event_file import EventFile
 from medmodel.training.fitting import build, fit
 from medmodel.training.input_size import InputSizeChoice, choose_size
 from medmodel.training.instant import train_instant
@@ -51,6 +50,7 @@ from medmodel.training.multi_label.findings_run import settings_for, write_answe
 from medmodel.training.ood_reference import write_reference
 from medmodel.training.precision_cache import precision_for
 from medmodel.training.segmentation_results import write_segmentation
+from medmodel.training.tracking.event_file import EventFile
 
 if TYPE_CHECKING:
     import pandas as pd

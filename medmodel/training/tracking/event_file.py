@@ -17,7 +17,7 @@ from medmodel.runs.run import Run
 
 FOLDER = "tensorboard"
 _LEFT_OUT = ("epoch", "step", "attempt", "time")
-log = logging.getLogger("medmodel.training.event_file")
+log = logging.getLogger("medmodel.training.tracking.event_file")
 
 
 class EventFile:

@@ -14,7 +14,7 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
-from medmodel.training.event_file import FOLDER, EventFile
+from medmodel.training.tracking.event_file import FOLDER, EventFile
 
 
 def trained(folder: Path, **changes: Any) -> Run:
