@@ -22,7 +22,8 @@ START = " start"
 _FEWEST_UNITS = 3
 """Units after which the speed of a phase is measured; one stands for the guess."""
 _TRUST = 0.1
-"""Share of the whole plan that stands for the guesses in the pace."""
+"""Share of the whole plan that stands for the guesses in the pace; of a phase whose
+speed is known, for that speed."""
 _MOST_PACE = 10.0
 _OVERDUE = 0.25
 """Share of a guess, or of the time spent, that is left of what should have ended."""
@@ -163,8 +164,10 @@ class TimeLeft:
             spent = now - self._entered
             return max(pace * part.guess - spent, _OVERDUE * spent)
         guess = pace * part.seconds
-        known = measured if measured.enough else _Measured()
-        rate = (guess + known.seconds) / (1 + known.units)
+        told = measured if measured.enough else _Measured()
+        # A speed of earlier runs outweighs a slow beginning; a guess gives way at once.
+        prior = max(_TRUST * self._total, 1) if self._knows(part) else 1
+        rate = (prior * guess + told.seconds) / (prior + told.units)
         left = rate * (self._total - self._done)
         if self._first is None and self._done < self._total:
             left += pace * part.start

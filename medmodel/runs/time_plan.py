@@ -9,7 +9,7 @@ from medmodel.runs.time_left import FILE, Part, TimeLeft
 
 _CHECK = 0.001
 _PREPARE = 0.001
-_FEATURES = 0.006
+_FEATURES = 0.005
 """Seconds per image of 128 by 128 pixels through the frozen network, two cores."""
 _STEP_PIXEL = 3e-7
 """Seconds per pixel of a training step through the smallest network, two cores."""
@@ -24,7 +24,7 @@ _FIRST_ANSWER = 0.5
 _FIRST_BLOCK = 4.5
 """Seconds until a batch has read its model and the first images are answered."""
 _HEAD_PASS = 1e-4
-_PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0025
+_PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0022
 """Images of the pilot at most, units to try one at both sizes, seconds for a unit."""
 _COPIES = 0.006
 _FITTED, _JUDGED, _CROSS_FITTED, _FEWEST_FOLDS = 1000, 400, 6000, 5

@@ -219,6 +219,20 @@ def test_a_wrong_guess_says_nothing_of_phases_that_are_known(tmp_path: Path) -> 
     assert left == pytest.approx(4 * 3 + 4 * pace)
 
 
+@pytest.mark.parametrize(("known", "weight"), [(True, 2), (False, 1)])
+def test_a_known_speed_outweighs_a_slow_beginning(
+    tmp_path: Path, known: bool, weight: int
+) -> None:
+    clock, file = Clock(), tmp_path / "speeds.json"
+    file.write_text(json.dumps({"training": 1.0} if known else {}))
+    plan = TimeLeft([Part("training", 20, 1.0, "training")], file, clock)
+    for done in range(5):
+        clock.now = 10 * done
+        left, _ = plan.progress("training", done, 20)
+    pace = (2 + 30) / (2 + 3)  # a tenth of 20 s stands for the guesses
+    assert left == pytest.approx(16 * (weight * pace + 30) / (weight + 3))
+
+
 def test_a_busy_hour_counts_half(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "speeds.json"
     for seconds in (2.0, 4.0, 9.0):
