@@ -188,8 +188,8 @@ def _how(results: list[FindingResult]) -> str:
     if raw:
         sentences.append(
             _(
-                "Not calibrated, for too few validation images with or without it: "
-                "{findings}.",
+                "Not calibrated, since validation images do not tell the temperature "
+                "well enough: {findings}.",
                 findings=_(", ").join(raw),
             )
         )
