@@ -128,19 +128,20 @@ def test_sizes_are_those_of_all_training_images(
     with StatusWriter(run) as reporter:
         context, _ = train.prepare_context(run, reporter)
         training = sorted(context.prepared.table.loc[context.rows("train"), "path"])
-        assert ood_reference._origin(context, 32, own=True).smallest == 32
+        labels = np.array([], str)  # of whom the features are, not the sizes
+        assert ood_reference._origin(context, 32, True, labels).smallest == 32
         # The one that an even choice of two dozen would have passed over.
         with Image.open(folder / training[-1]) as image:
             image.resize((50, 17)).save(folder / training[-1])
         datasets.index_dataset(folder)
-        origin = ood_reference._origin(context, 32, own=True)
+        origin = ood_reference._origin(context, 32, True, labels)
         assert (origin.smallest, origin.grey) == (17, True)
         with Image.open(folder / training[-2]) as image:
             image.convert("RGB").point([255] * 256 + [0] * 512).save(
                 folder / training[-2]
             )
         datasets.index_dataset(folder)
-        assert not ood_reference._origin(context, 32, own=True).grey
+        assert not ood_reference._origin(context, 32, True, labels).grey
         (folder / training[-1]).unlink()
         datasets.index_dataset(folder)
-        assert ood_reference._origin(context, 32, own=True).smallest == 0
+        assert ood_reference._origin(context, 32, True, labels).smallest == 0

@@ -160,7 +160,9 @@ def test_the_pool_can_send_what_it_found(folder: Path, tmp_path: Path) -> None:
     save(both, folder / "masks" / "p01.png")
     part = tmp_path / "part"
     part.write_bytes(bytes(2 * 28 * 28))
-    rows = [(n, f"images/p0{n}.png", (f"masks/p0{n}.png",), (40, 40)) for n in range(2)]
+    rows: list[tuple[int, str, tuple[str, ...], tuple[int, int]]] = [
+        (n, f"images/p0{n}.png", (f"masks/p0{n}.png",), (40, 40)) for n in range(2)
+    ]
     answer = prepared_masks.decode_masks(rows, str(folder), str(part), (0, 28, "pad"))
     assert json.loads(json.dumps(answer)) == {
         "values": [0, 1, 2],
