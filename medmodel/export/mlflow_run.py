@@ -36,8 +36,8 @@ SECONDS = 120
 _NOT_SENT = ("dataset", "name", "patient_pattern", "weights", "augmentation")
 """Settings that may hold names, numbers or places; augmentation goes in parts."""
 _METRICS = (
-    *("loss", "accuracy", "dice", "val_loss", "val_accuracy", "val_dice"),
-    "learning_rate",
+    *("loss", "accuracy", "dice", "auc"),
+    *("val_loss", "val_accuracy", "val_dice", "val_auc", "learning_rate"),
 )
 _CHARACTERS = 500
 """Longest value of a parameter that every server takes."""
@@ -151,9 +151,11 @@ def _send_card(client: Any, run: Run, run_id: str) -> str:
 
     # Here: the page of a run reads mlflow.json alone, and shall be quick.
     from medmodel.reports import evaluation_html
+    from medmodel.reports.segmentation import documents
 
+    pages = documents if run.config.segments else evaluation_html
     try:
-        card = evaluation_html.model_card_html(run)
+        card = pages.model_card_html(run)
     except MedModelError:  # without test images there is none
         return ""
     with tempfile.TemporaryDirectory() as folder:

@@ -27,6 +27,8 @@ from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from tests.data.segmentation.masked_folder import draw_masked_folder
+from tests.segmented_run import write_segmented_run
 
 SECRET = "Doe_John"
 
@@ -57,6 +59,17 @@ def test_numbers_of_each_epoch(run: Run) -> None:
         ("loss", 0.25, 102_500, 2),
         ("accuracy", 0.75, 101_500, 1),
         ("accuracy", 0.75, 102_500, 2),
+    ]
+
+
+def test_numbers_of_several_findings(class_folders: Path) -> None:
+    config = replace(config_for("instant", str(class_folders)), multi_label=True)
+    run = RunStore().create(config)
+    row = {"epoch": 1, "step": 5, "time": 1.0, "attempt": 1, "loss": 0.5}
+    tables.append_epoch(run, {**row, "auc": 0.75, "val_loss": 0.25, "val_auc": 0.625})
+    sent = [(name, value) for name, value, _when, _epoch in epoch_metrics(run)]
+    assert sent == [
+        *(("loss", 0.5), ("auc", 0.75), ("val_loss", 0.25), ("val_auc", 0.625)),
     ]
 
 
@@ -180,6 +193,14 @@ def test_a_card_that_is_not_taken_costs_the_card_alone(
     assert send(run).problem == ""
     card = tmp_path / "there" / "model_card.html"
     assert card.read_text() == "<p>card</p>"
+
+
+@mlflow_warnings
+def test_a_segmentation_has_a_card_too(server: str, tmp_path: Path) -> None:
+    run = write_segmented_run(draw_masked_folder(tmp_path / "data" / "discs"))
+    RUN.append(("r3", str(tmp_path / "there")))
+    assert send(run).problem == ""
+    assert "Dice" in (tmp_path / "there" / "model_card.html").read_text()
 
 
 @mlflow_warnings

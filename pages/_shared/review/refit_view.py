@@ -62,8 +62,9 @@ def _show_refits(source: Run, labels: dict[str, str]) -> None:
     if not refits:
         st.caption(
             _(
-                "Nothing was refitted yet. A refit is a run of its own, which starts "
-                "from this model; the split stays, so that no test image is trained on."
+                "Nothing was refitted yet. A refit is a run of its own: the last layer "
+                "is trained again with the corrected labels. The split stays, so that "
+                "no test image is trained on."
             )
         )
         return
