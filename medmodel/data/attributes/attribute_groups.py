@@ -1,8 +1,8 @@
 """Values of an attribute as groups: words as they are, ages and numbers as bands.
 
 No value that tells who somebody is becomes a group: ages are bands, over 89 is one
-(HIPAA, 45 CFR 164.514(b)(2)(i)(C)), dates and columns whose values hardly repeat are
-left out.
+(HIPAA, 45 CFR 164.514(b)(2)(i)(C)), dates and words or codes that hardly repeat from
+patient to patient are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
+from medmodel.data.attributes.personal_columns import words_of
+from medmodel.data.layouts.split_names import without_accents
 from medmodel.language import N_, _
 
 MOST_GROUPS = 12
@@ -23,20 +25,37 @@ _FEW_NUMBERS = 6
 _AGES = (18, 40, 65, 90)
 _AGE_BANDS = ("0–17", "18–39", "40–64", "65–89", "≥ 90")
 _AGE_NAMES = {"age", "patientage", "ageyears", "ageinyears", "patientageyears", "alter"}
-_AGE_NAMES |= {"edad", "âge", "idade", "возраст", "年龄", "年齡", "年齢", "나이"}
+_AGE_NAMES |= {"edad", "idade", "leeftijd", "wiek", "возраст"}
+_AGE_PARTS = tuple(map(without_accents, ("年龄", "年齡", "年齢", "나이")))
+_NO_AGE = {"bone", "gestational", "dental", "group", "band", "category", "cat", "bin"}
+_NO_AGE |= {"range", "class", "decade", "code", "gruppe", "z", "score", "norm"}
+_NO_AGE |= {"normalized", "normalised", "scaled", "older", "younger", "over", "under"}
+"""Words beside that of an age that make the number another one."""
+_UNITS = {"months": 1 / 12, "month": 1 / 12, "weeks": 7 / 365.25, "week": 7 / 365.25}
+_UNITS |= {"days": 1 / 365.25, "day": 1 / 365.25}
+"""Words of a column's name -> its unit in years."""
 _AGE = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*([ymwd]?)(?:ears?|onths?|eeks?|ays?|rs?)?", re.I
 )
-_YEARS = {"": 1.0, "y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
+_YEARS = {"y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 _OLDEST = 130
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?", re.I)
-_DATE = re.compile(r"\d{4}([-./])\d{1,2}\1\d{1,2}.*|\d{1,2}([-./])\d{1,2}\2\d{2,4}.*")
-_DAY = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+_DATE = re.compile(
+    r"(?<!\d)(?:\d{4}([-./])\d{1,2}(?:\1\d{1,2})?|\d{1,2}([-./])\d{1,2}\2\d{2,4}"
+    r"|\d{1,2}[-./]\d{4}|\d{1,2}\.? ?[-/]?[^\W\d_]{3,}\.?,? ?[-/]?\d{4}"
+    r"|[^\W\d_]{3,9}\.? \d{1,2},? \d{4})(?!\d)|\d{4} ?[年년]"
+)
+_DAY = re.compile(
+    r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T]?\d{4,6}.*)?"
+)
+_IDENTIFIER = 10_000
+"""Whole numbers up to this and beyond that hardly repeat may be identifiers."""
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "none", "<na>", "-", "?"}
 _MISSING |= {"unknown", "unk", "not stated", "missing", "未知"}
 TOO_MANY = N_("{count:,} different values: too many for groups")
 DATES = N_("dates: left out, as they may tell who somebody is")
 NO_AGES = N_("no ages in years")
+IDENTIFIERS = N_("values that hardly repeat: left out, as they may be identifiers")
 
 
 class NoGroups(ValueError):
@@ -45,10 +64,16 @@ class NoGroups(ValueError):
 
 def is_age(name: str) -> bool:
     """Whether an attribute of this name is an age."""
-    return re.sub(r"[\W_]+", "", name.casefold()) in _AGE_NAMES
+    words = words_of(name)
+    if "".join(words) in _AGE_NAMES:
+        return not re.search(r"\d", name)
+    named = not _AGE_NAMES.isdisjoint(words) or any(p in name for p in _AGE_PARTS)
+    return named and _NO_AGE.isdisjoint(words) and not re.search(r"\d", name)
 
 
-def to_groups(name: str, values: Sequence[str]) -> list[str]:
+def to_groups(
+    name: str, values: Sequence[str], persons: Sequence[str] | None = None
+) -> list[str]:
     """The group of each value; "" where it is missing.
 
     Ages become bands, numbers bands of about equally many images where there are more
@@ -57,23 +82,45 @@ def to_groups(name: str, values: Sequence[str]) -> list[str]:
     Args:
         name: The attribute's; see `is_age`.
         values: As read, one per image.
+        persons: Whose each image is, as far as it is known: of most values more than
+            one must have it, else they may be identifiers. None where values are known
+            to be none.
 
     Raises:
-        NoGroups: These are dates, no ages, or too many words.
+        NoGroups: These are dates, no ages, identifiers, or too many words.
     """
     texts = [" ".join(value.split()) for value in values]
     texts = ["" if text.casefold() in _MISSING else text for text in texts]
     stated = [text for text in texts if text]
     if is_age(name):
-        return _age_bands(texts)
-    if stated and all(_DATE.fullmatch(t) or _DAY.fullmatch(t) for t in stated):
+        return _age_bands(texts, _unit(name))
+    days = sum(_DAY.fullmatch(text) is not None for text in stated)
+    if 2 * days > len(stated) or any(map(_DATE.search, stated)):
         raise NoGroups(_(DATES))
     numbers = [_number(text) for text in texts]
+    distinct = set(numbers) - {None}
+    rare = persons is not None and _hardly_repeat(texts, persons)
     if stated and sum(n is not None for n in numbers) == len(stated):
-        if len(set(numbers) - {None}) > _FEW_NUMBERS:
+        if len(distinct) > _FEW_NUMBERS:
+            if rare and _are_long(numbers):
+                raise NoGroups(_(IDENTIFIERS))
             return _number_bands(numbers)
-        return ["" if n is None else f"{n:g}" for n in numbers]
+        texts = ["" if n is None else f"{n:.15g}" for n in numbers]
+    if rare:
+        raise NoGroups(_(IDENTIFIERS))
     return _words(texts)
+
+
+def _hardly_repeat(texts: Sequence[str], persons: Sequence[str]) -> bool:
+    """Whether there are more than half as many values as there are of all persons."""
+    pairs = {(p, t.casefold()) for p, t in zip(persons, texts, strict=True) if t}
+    return 2 * len({text for _person, text in pairs}) > len(pairs)
+
+
+def _are_long(numbers: Sequence[float | None]) -> bool:
+    """Whether these are whole numbers of as many digits as identifiers have."""
+    stated = [number for number in numbers if number is not None]
+    return max(stated) >= _IDENTIFIER and all(n.is_integer() for n in stated)
 
 
 def _words(texts: Sequence[str]) -> list[str]:
@@ -86,20 +133,26 @@ def _words(texts: Sequence[str]) -> list[str]:
     return [usual.get(text.casefold(), "") for text in texts]
 
 
-def _age_bands(texts: Sequence[str]) -> list[str]:
-    years = [_years(text) for text in texts]
+def _unit(name: str) -> float:
+    """Years of the unit that a column's name says; 1 where it says none."""
+    return next((_UNITS[word] for word in words_of(name) if word in _UNITS), 1.0)
+
+
+def _age_bands(texts: Sequence[str], unit: float) -> list[str]:
+    years = [_years(text, unit) for text in texts]
     if any(text for text in texts) and all(year is None for year in years):
         raise NoGroups(_(NO_AGES))
     # What is no age is missing: it must not be shown, whatever it is.
     return ["" if y is None else _AGE_BANDS[bisect_right(_AGES, y)] for y in years]
 
 
-def _years(text: str) -> float | None:
+def _years(text: str, unit: float) -> float | None:
     """An age in years: `45`, `045Y`, `6 months`, `90+`; None where it is none."""
     match = _AGE.fullmatch(text.strip("<>≥≤=+ "))
     if match is None:
         return None
-    years = float(match[1].replace(",", ".")) * _YEARS[match[2].casefold()]
+    factor = _YEARS[match[2].casefold()] if match[2] else unit
+    years = float(match[1].replace(",", ".")) * factor
     return years if years <= _OLDEST else None
 
 
@@ -122,4 +175,6 @@ def _number_bands(numbers: Sequence[float | None]) -> list[str]:
 
 
 def _ends(low: float, high: float) -> str:
-    return f"{low:g}" if low == high else _("{low:g} to {high:g}", low=low, high=high)
+    # Of fewer digits two bands of long numbers could be called alike.
+    first, last = f"{low:.15g}", f"{high:.15g}"
+    return first if first == last else _("{low} to {high}", low=first, high=last)

@@ -8,8 +8,7 @@ separators and spellings of file names as of tables with labels.
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +16,10 @@ from medmodel.core.errors import ImageError, MedModelError
 from medmodel.core.regular_files import open_data_file
 from medmodel.core.samples import file_of
 from medmodel.data.attributes.attribute_groups import NoGroups, to_groups
+from medmodel.data.attributes.personal_columns import is_personal
 from medmodel.data.layouts.listing import list_folder
 from medmodel.data.tables import encodings, table_text
-from medmodel.data.tables.columns import kind_of_column
+from medmodel.data.tables.columns import kind_of_column, surest_file_column
 from medmodel.data.tables.manifest import ManifestRow, possible_tables
 from medmodel.data.tables.table_layout import FileLookup
 from medmodel.imaging.decoded_image import HEAD
@@ -37,10 +37,6 @@ ATTRIBUTE_TITLES = {
     "view": N_("View"),
 }
 """Attributes of DICOM headers, and what people call them."""
-_PERSONAL = re.compile(
-    r"(?i)(?:^|[^a-z])(?:id|ids|uid|mrn|name|birth|born|dob|date|accession|phone|email"
-    r"|address|zip|postcode|ssn|insurance|comment|comments|note|notes|text)(?:[^a-z]|$)|name$|姓名|生日|身份证|编号"
-)
 
 
 @dataclass(frozen=True)
@@ -57,15 +53,28 @@ class ImageAttributes:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def image_attributes(folder: Path, paths: Sequence[str]) -> ImageAttributes:
+def image_attributes(
+    folder: Path,
+    paths: Sequence[str],
+    patients: Sequence[str] = (),
+    classes: Collection[str] = (),
+) -> ImageAttributes:
     """The attributes of these images of a data set.
 
     Args:
         folder: The data set's.
         paths: Images by their names in its index.
+        patients: Those of the images; none where they are not known of all.
+        classes: Of the data set: columns that are called like one say the label.
     """
     files = [file_of(path) for path in paths]
-    values = {**_header_values(folder, files), **_table_values(folder, files)}
+    labels = {name.casefold() for name in classes}
+    values = {
+        name: column
+        for name, column in _table_values(folder, files).items()
+        if name.casefold() not in labels
+    }
+    values = {**_header_values(folder, files), **values}
     groups: dict[str, list[str]] = {}
     left_out: dict[str, str] = {}
     if len(set(files)) > MOST_HEADERS:
@@ -74,7 +83,8 @@ def image_attributes(folder: Path, paths: Sequence[str]) -> ImageAttributes:
         )
     for title, of_images in values.items():
         try:
-            parted = to_groups(title, of_images)
+            persons = None if title in ATTRIBUTE_TITLES else patients or files
+            parted = to_groups(title, of_images, persons)
         except NoGroups as reason:
             left_out[title] = str(reason)
             continue
@@ -164,14 +174,14 @@ def _read(folder: Path, path: str, names: set[str]) -> _AttributeTable | None:
     at = table_text.header_place(rows)
     header, lines = rows[at], rows[at + 1 :]
     kinds = [kind_of_column(name) for name in header]
-    if "file" not in kinds:
+    place = surest_file_column(header)
+    if place is None:
         return None
-    place = kinds.index("file")
     lines = [line for line in lines if place < len(line) and line[place]]
     columns = {
         _known(name): [line[n] if n < len(line) else "" for line in lines]
         for n, (name, kind) in enumerate(zip(header, kinds, strict=True))
-        if name and kind in ("", "maybe split") and not _is_personal(name)
+        if name and kind in ("", "maybe split") and not is_personal(name)
     }
     return _AttributeTable([line[place] for line in lines], columns)
 
@@ -179,9 +189,3 @@ def _read(folder: Path, path: str, names: set[str]) -> _AttributeTable | None:
 def _known(name: str) -> str:
     """A column that is called like an attribute of headers is that attribute."""
     return name.casefold() if name.casefold() in ATTRIBUTE_TITLES else name
-
-
-def _is_personal(name: str) -> bool:
-    """Whether a column of this name may tell who somebody is, or holds free text."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
-    return _PERSONAL.search(parted) is not None

@@ -212,6 +212,11 @@ def kind_of_column(name: str) -> str:
     return ""
 
 
+def surest_file_column(header: list[str]) -> int | None:
+    """Position of the column that names files; "file" before "id"; None without one."""
+    return _columns(header)[0].get("file")
+
+
 def _in_text(
     path: Path, text: str, encoding: str, reading: TableReading | None
 ) -> Table | None:

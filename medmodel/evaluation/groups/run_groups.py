@@ -50,8 +50,13 @@ def groups_of_run(run: Run) -> RunGroups:
     """
     table = independent_predictions(run)
     data = split_predictions(table, "test")
-    paths = table.loc[table["split"] == "test", "path"].tolist()
-    attributes = image_attributes(safe_folder(run.config.dataset), paths)
+    tested = table[table["split"] == "test"]
+    attributes = image_attributes(
+        safe_folder(run.config.dataset),
+        tested["path"].tolist(),
+        tested["patient"].tolist() if data.patients is not None else (),
+        data.classes,
+    )
     groups = {attribute_title(n): g for n, g in attributes.groups.items()}
     positive = positive_class(run, data.classes)
     position = positive.position if positive else None

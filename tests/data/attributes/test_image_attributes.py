@@ -105,3 +105,24 @@ def test_a_table_counts_before_a_header(tmp_path: Path, column: str) -> None:
     (tmp_path / "about.csv").write_text(f"file,{column}\na.dcm,F\nb.dcm,M\n")
     found = image_attributes(tmp_path, ["a.dcm", "b.dcm"]).groups
     assert found == {"sex": ["F", "M"]}
+
+
+@pytest.mark.parametrize("header", ["id,file,sex", "name,filename,sex", "uid,img,sex"])
+def test_the_surest_column_names_the_files(folder: Path, header: str) -> None:
+    text = f"{header}\n1,a.png,F\n2,b.png,M\n3,c.png,F\n4,d.png,M\n"
+    assert groups(folder, text) == {"sex": ["F", "M", "F", "M"]}
+
+
+def test_a_column_of_a_class_is_no_attribute(folder: Path) -> None:
+    rows = ["a.png,1,0,F", "b.png,1,0,M", "c.png,0,1,F", "d.png,0,1,M"]
+    (folder / "about.csv").write_text("\n".join(["file,Ill,well,sex", *rows]))
+    attributes = image_attributes(folder, PATHS, classes=["ill", "well"])
+    assert list(attributes.groups) == ["sex"] and not attributes.left_out
+
+
+def test_who_somebody_is_may_repeat_from_image_to_image(folder: Path) -> None:
+    text = "file,key,arm\na.png,K7,x\nb.png,K7,x\nc.png,K9,y\nd.png,K9,x\n"
+    (folder / "about.csv").write_text(text)
+    attributes = image_attributes(folder, PATHS, ["p", "p", "q", "q"])
+    assert not attributes.groups
+    assert "identifiers" in attributes.left_out["key"]
