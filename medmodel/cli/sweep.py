@@ -158,6 +158,10 @@ def _best(
 ) -> SweepConfig:
     if recipes or space:
         raise click.UsageError(_("With --best-in nothing else varies."))
+    from medmodel.data.layout import read_layout
+    from medmodel.sweeps.candidates import check_layout
+
+    check_layout(read_layout(Path(config.base.dataset)))
     base = config_for(
         "instant", config.base.dataset, patient_pattern=config.base.patient_pattern
     )

@@ -130,13 +130,14 @@ def epochs(run: Run) -> pd.DataFrame:
     """History of a run by epoch; of one that was trained again, the last time.
 
     Returns:
-        Columns `epoch, val_loss, val_accuracy`, `best` (whether its weights were
-        kept) and others, epochs ascending; empty where nothing can be read.
+        Columns `epoch`, `val_loss`, that of the run's metric such as `val_accuracy`,
+        `best` (whether its weights were kept) and others, epochs ascending; empty
+        where nothing can be read.
     """
     import pandas as pd
 
     table = read_history(run)
-    columns = ["epoch", "val_loss", "val_accuracy"]
+    columns = ["epoch", "val_loss", f"val_{run.config.metric}"]
     if not set(columns) <= set(table):
         return pd.DataFrame(columns=[*columns, "best"], dtype=float)
     table[columns] = table[columns].apply(pd.to_numeric, errors="coerce")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from medmodel.core.config import ENSEMBLE, TrainConfig
 from medmodel.core.errors import DataError, FileError, MedModelError, RunError
 from medmodel.core.storage import write_json
-from medmodel.data.layout import list_files
+from medmodel.data.layout import read_layout
 from medmodel.ensembles import members
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import apply_temperature, fit_temperature
@@ -30,7 +30,12 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables import read_predictions
 from medmodel.runs.time_plan import time_plan
-from medmodel.sweeps.candidates import CANDIDATES, ENSEMBLE_OF_BEST, candidate_config
+from medmodel.sweeps.candidates import (
+    CANDIDATES,
+    ENSEMBLE_OF_BEST,
+    candidate_config,
+    check_layout,
+)
 from medmodel.sweeps.sweep import Sweep, Trial, Trials
 
 _SMALLEST = 1e-7
@@ -48,6 +53,10 @@ class BestDriver:
         sweep: The sweep; this process holds its lock.
         store: Where candidates become runs.
         clock: Seconds since 1970.
+
+    Raises:
+        DataError: The data set cannot be read, or its images may have several
+            findings.
     """
 
     def __init__(
@@ -55,8 +64,9 @@ class BestDriver:
     ) -> None:
         self.sweep, self.store, self._clock = sweep, store, clock
         self.config = sweep.config
-        folder = Path(self.config.base.dataset)
-        self._images = len(list_files(folder)[0])
+        layout = read_layout(Path(self.config.base.dataset))
+        check_layout(layout)
+        self._images = len(layout.files)
         self._ensemble = members_config(self.config.base)
         self._trials = list(sweep.results.trials)
         self._stopped: set[str] = set()

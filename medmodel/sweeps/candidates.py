@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medmodel.core.config import RECIPES, TrainConfig
-from medmodel.language import N_
+from medmodel.core.errors import DataError
+from medmodel.data.layout import Layout
+from medmodel.language import N_, _
 
 MINUTES = (2, 10, 60)
 """Offered on the page; the command line takes any number."""
 MOST_MINUTES = 24 * 60
 ENSEMBLE_OF_BEST = "ensemble"
+SEVERAL_FINDINGS = N_(
+    "This data set names several findings on one image, and such models are not "
+    "averaged: choose one of the other recipes, or a sweep."
+)
 _SHARED = (
     *("dataset", "seed", "device", "val_fraction", "test_fraction"),
     *("patient_pattern", "window", "steps", "colour", "fit", "precision"),
@@ -56,6 +62,16 @@ TITLES = {key: candidate.title for key, candidate in CANDIDATES.items()} | {
     ENSEMBLE_OF_BEST: N_("Ensemble")
 }
 """Key -> what it is called."""
+
+
+def check_layout(layout: Layout) -> None:
+    """Refuses a data set of which candidates could not become an ensemble.
+
+    Raises:
+        DataError: An image may have several findings.
+    """
+    if layout.findings:
+        raise DataError(_(SEVERAL_FINDINGS))
 
 
 def candidate_config(base: TrainConfig, key: str) -> TrainConfig:

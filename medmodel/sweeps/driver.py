@@ -248,11 +248,17 @@ def _values(proposed: optuna.Trial, config: SweepConfig) -> dict[str, Any]:
     return values
 
 
-def _history(run: Run) -> list[tuple[int, float, float]]:
-    """(epoch, validation loss, validation accuracy) of every finished epoch."""
+def _history(run: Run) -> list[tuple[int, float, float | None]]:
+    """(epoch, validation loss, validation accuracy) of every finished epoch.
+
+    A run on several findings has no accuracy.
+    """
     table = run_table.epochs(run)
-    rows = zip(table["epoch"], table["val_loss"], table["val_accuracy"], strict=True)
-    return [(int(e), float(loss), float(acc)) for e, loss, acc in rows]
+    accuracies: list[float | None] = [None] * len(table)
+    if "val_accuracy" in table:
+        accuracies = [float(accuracy) for accuracy in table["val_accuracy"]]
+    rows = zip(table["epoch"], table["val_loss"], accuracies, strict=True)
+    return [(int(epoch), float(loss), accuracy) for epoch, loss, accuracy in rows]
 
 
 def _devices() -> list[devices.Device]:

@@ -40,6 +40,7 @@ from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.language import SOURCE, _, join_sentences, ngettext, speaking, translate
 from medmodel.quality import report_store
 from medmodel.runs import queue
+from medmodel.sweeps.candidates import SEVERAL_FINDINGS
 from pages._shared.common import widgets
 from pages._shared.common.glossary import meaning
 from pages._shared.common.keyboard import primary_button
@@ -466,6 +467,8 @@ def main() -> None:
     if recipe == BEST:
         with right:
             unfit = "" if has_classes(folder) else _no_classes()
+            if finds_several(str(folder)):
+                unfit = _(SEVERAL_FINDINGS)
             show_best(folder, guessed_pattern(str(folder)), unfit)
             show_facts(folder, files_of(str(folder))[1], True)
         return

@@ -12,8 +12,9 @@ import pytest
 from medmodel.cli.sweep import _dimension, _space
 from medmodel.core import background
 from medmodel.sweeps.search_space import Dimension
-from medmodel.sweeps.sweep import get_sweep
+from medmodel.sweeps.sweep import get_sweep, list_sweeps
 from tests.cli.conftest import Invoke
+from tests.findings_folder import draw_findings_folder
 
 
 def test_a_list_is_a_choice_and_a_colon_makes_a_range() -> None:
@@ -54,3 +55,13 @@ def test_a_time_instead_of_settings(
     assert sweep.config.minutes == 3 and sweep.config.base.recipe == "instant"
     arguments = ("sweep", str(class_folders), "--best-in", "3", "--size", "64,96")
     assert "nothing else varies" in invoke(*arguments, status=2).stderr
+
+
+def test_a_time_is_not_spent_on_several_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Invoke
+) -> None:
+    folder = draw_findings_folder(tmp_path / "data" / "findings")
+    monkeypatch.setenv("MEDMODEL_DATA", str(folder.parent))
+    refused = invoke("sweep", str(folder), "--best-in", "3", status=1)
+    assert "several findings on one image" in refused.stderr
+    assert list_sweeps() == []

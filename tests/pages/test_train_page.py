@@ -31,6 +31,7 @@ from pages._shared.training import encoder_choice
 from tests.conftest import draw_class_folders
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.encoder_files import write_encoder
+from tests.findings_folder import draw_findings_folder
 from tests.pages.page import field, labels, open_page, press, said
 from tests.volumes import draw_volumes
 
@@ -436,3 +437,11 @@ def test_a_time_instead_of_settings(
     assert sweep.config.minutes == 2
     assert sweep.config.base == config_for("instant", str(class_folders))
     assert app.title[0].value == "Best in 2 minutes on easy"
+
+
+def test_a_time_is_not_spent_on_several_findings(tmp_path: Path) -> None:
+    draw_findings_folder(tmp_path / "data" / "findings")
+    app = opened(dataset=str(tmp_path / "data" / "findings"))
+    app.radio[0].set_value("best").run()
+    assert "several findings on one image" in app.error[0].value
+    assert next(b for b in app.button if b.label == "Train").disabled

@@ -12,7 +12,7 @@ import pytest
 
 from medmodel.core import background
 from medmodel.core.config import config_for
-from medmodel.core.errors import ConfigError
+from medmodel.core.errors import ConfigError, DataError
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs import queue, tables
 from medmodel.runs.run import Run, RunStore
@@ -24,6 +24,7 @@ from medmodel.sweeps.results import best_trial
 from medmodel.sweeps.search_space import best_sweep
 from medmodel.sweeps.sweep import Sweep, start_sweep
 from tests.conftest import draw_class_folders
+from tests.findings_folder import draw_findings_folder
 from tests.finished_run import write_finished_run
 
 
@@ -221,6 +222,16 @@ def test_scores_are_calibrated_before_they_are_compared(tmp_path: Path) -> None:
     assert log_loss(after) == pytest.approx(log_loss(before), abs=1e-3)
     run.predictions_path.unlink()
     assert validation_scores(run) is None
+
+
+def test_several_findings_are_refused_before_anything_is_trained(
+    world: World, tmp_path: Path
+) -> None:
+    folder = draw_findings_folder(tmp_path / "findings")
+    sweep = start_sweep(best_sweep(config_for("instant", str(folder)), 10))
+    with pytest.raises(DataError, match="several findings on one image"):
+        BestDriver(sweep, RunStore())
+    assert not world.waiting()
 
 
 @pytest.mark.parametrize("key", CANDIDATES)

@@ -75,6 +75,23 @@ def test_one_trial_after_the_other() -> None:
     assert best_trial(trials) == trials[1] and trials[1].val_accuracy == 0.98
 
 
+def test_a_trial_on_several_findings_is_compared_by_its_loss() -> None:
+    sweep = begun(trials=1)
+    driver = Driver(sweep, RunStore())
+    driver.step()
+    (run,) = waiting()
+    findings = replace(run.config, multi_label=True, class_weights=False)
+    run.write_config(findings)
+    for number, loss in enumerate((0.4, 0.3), start=1):
+        row = {"attempt": 1, "epoch": number, "val_loss": loss, "val_auc": 0.9}
+        tables.append_epoch(run, row)
+    finish(run, None)
+    driver.step()
+    (trial,) = sweep.results.trials
+    assert (trial.val_loss, trial.val_accuracy) == (0.3, None)
+    assert best_trial([trial]) == trial
+
+
 def test_a_trial_for_every_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus = [Device("gpu:0", "a", "u0"), Device("gpu:1", "b", "u1")]
     monkeypatch.setattr(devices, "gpus", lambda: gpus)
