@@ -59,6 +59,7 @@ _NAMES = {
     "maybe split": "set dataset datasettype fold usage phase group stage mode",
 }
 """Columns as people call them, in small letters without marks, the surest first."""
+_INVALID = re.compile(r"(?:[Ii]nvalid|INVALID)(?!(?i:ation))")
 _SPLITS = {"set", "fold", "usage", "phase"}
 """Columns of which it is said where their words name no split."""
 TRUE, FALSE = (
@@ -434,6 +435,8 @@ def _plain(name: str) -> str:
 
 def _flagged_split(name: str) -> str:
     """The split of a column such as "is_train", "in test", "used_for_val" or "test"."""
+    if _INVALID.match(name):  # which images are not to be used at all
+        return ""
     verb = r"^(?i:is|in|as|(?:used?[_ ]?)?(?:for|in))(?=[_ A-Z])[_ ]?"
     fused = r"^(?i:is|in)(?=(?i:train|test|val))"
     return split_of(re.sub(verb, "", name)) or split_of(re.sub(fused, "", name))
