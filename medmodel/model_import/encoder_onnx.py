@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, EncodeError
 
 from medmodel.core.environment import weights_folder
 from medmodel.core.errors import DataError, WeightsError
@@ -19,6 +19,11 @@ MOST_FEATURES = 16_384
 MOST_NUMBERS = 1 << 28
 """Numbers that any step of an encoder may make of one image: 1 GB in float32."""
 _RANKS = {"pooled": 2, "tokens": 3, "map": 4}
+_INFERENCE_ERRORS = (
+    *(onnx.shape_inference.InferenceError, onnx.checker.ValidationError),
+    *(DecodeError, EncodeError, ValueError, RuntimeError),
+)
+"""Of onnx, which checks functions before it looks at shapes."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ def read_onnx_encoder(encoder: Encoder) -> OnnxEncoderFile:
     """
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(encoder_content(encoder))
+        model.ParseFromString(encoder_content(encoder, onnx_file.MOST_WEIGHTS))
         if not model.graph.node or not model.graph.output:
             raise DecodeError
     except DecodeError as error:
@@ -145,9 +150,10 @@ def _check_shapes(encoder: Encoder, model: onnx.ModelProto, image: str) -> None:
                 dim.dim_value = side or free[encoder.layout][place]
     try:
         inferred = onnx.shape_inference.infer_shapes(single, data_prop=True)
-    except (onnx.shape_inference.InferenceError, ValueError, DecodeError) as error:
+    except _INFERENCE_ERRORS as error:
         raise _refused(encoder, _("its shapes do not fit together.")) from error
-    for value in (*inferred.graph.value_info, *inferred.graph.output):
+    graph = inferred.graph
+    for value in (*graph.input, *graph.value_info, *graph.output):
         if math.prod(onnx_file.shape_of(value)) > MOST_NUMBERS:
             raise _refused(
                 encoder,

@@ -268,19 +268,28 @@ def _altered_file(encoder: Encoder, name: str, digest: str) -> WeightsError:
     )
 
 
-def encoder_content(encoder: Encoder) -> bytes:
+def encoder_content(encoder: Encoder, most: int) -> bytes:
     """The encoder's file, which is the one that its description names.
 
+    Args:
+        encoder: The encoder.
+        most: Bytes that the file may have.
+
     Raises:
-        WeightsError: It is missing, cannot be read, or is another one.
+        WeightsError: It is missing, too large, cannot be read, or is another one.
     """
     try:
         with open_regular(weights_folder() / encoder.file) as file:
-            content = file.read()
+            content = file.read(most + 1)
     except FileNotFoundError as error:
         raise missing_file(encoder, encoder.file, encoder.sha256) from error
     except OSError as error:
         raise _unreadable(encoder.file, error) from error
+    if len(content) > most:
+        reason = _("The model is too large.")
+        raise WeightsError(
+            _("The encoder {name}: {reason}", name=encoder.name, reason=reason)
+        )
     if hashlib.sha256(content).hexdigest() != encoder.sha256:
         raise _altered_file(encoder, encoder.file, encoder.sha256)
     return content

@@ -7,13 +7,16 @@ they are read from the model's own folder alone, through no link.
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from medmodel.core.errors import DataError
 from medmodel.core.regular_files import open_regular
@@ -33,6 +36,8 @@ _DATA_TYPES = {
     onnx.TensorProto.FLOAT16: "float16",
     onnx.TensorProto.UINT8: "uint8",
 }
+
+_Kind = TypeVar("_Kind", bound=Message)
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,13 @@ def check_operators(model: onnx.ModelProto) -> None:
     """Refuses operators whose program is not in the file.
 
     Raises:
-        DataError: One is none of ONNX, or there are too many.
+        DataError: One is none of ONNX, or there are too many, each counted as often as
+            functions of the file use it.
     """
-    for count, node in enumerate(_nodes(model), start=1):
-        if node.domain not in DOMAINS and not _is_function(model, node):
+    functions = {(f.domain, f.name) for f in model.functions}
+    for node in _messages(model, onnx.NodeProto):
+        # A function is the file itself saying of which operators this one is made.
+        if node.domain not in DOMAINS and (node.domain, node.op_type) not in functions:
             raise DataError(
                 _(
                     "The operator {name} of {domain} is none of ONNX: its program is "
@@ -105,53 +113,62 @@ def check_operators(model: onnx.ModelProto) -> None:
                     domain=node.domain[:80],
                 )
             )
-        if count > MOST_NODES:
-            raise DataError(
-                _("The model has more than {most:,} operators.", most=MOST_NODES)
-            )
+    if _inlined_nodes(model) > MOST_NODES:
+        raise DataError(
+            _("The model has more than {most:,} operators.", most=MOST_NODES)
+        )
 
 
-def _is_function(model: onnx.ModelProto, node: onnx.NodeProto) -> bool:
-    """Whether the file itself says of which operators of ONNX this one is made."""
-    return any(
-        f.domain == node.domain and f.name == node.op_type for f in model.functions
-    )
+def _inlined_nodes(model: onnx.ModelProto) -> float:
+    """Operators with each function written out; infinity where one calls itself.
 
-
-def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    yield from _nodes_of(model.graph.node)
+    A few functions that call each other twice would fill the memory of who does so.
+    """
+    calls: dict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
     for function in model.functions:
-        yield from _nodes_of(function.node)
+        calls[function.domain, function.name] += _operators(function)
+    sorter = TopologicalSorter({name: calls[name].keys() for name in calls})
+    try:
+        order = list(sorter.static_order())
+    except CycleError:
+        return math.inf
+    sizes: dict[tuple[str, str], float] = {}
+
+    def written_out(operators: Counter[tuple[str, str]]) -> float:
+        return sum(times * sizes[name] for name, times in operators.items())
+
+    for name in order:
+        sizes[name] = float(written_out(calls[name])) if name in calls else 1.0
+    operators = _operators(model.graph)
+    sizes = dict.fromkeys(operators, 1.0) | sizes
+    return written_out(operators)
 
 
-def _nodes_of(nodes: Any) -> Iterator[onnx.NodeProto]:
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                yield from _nodes_of(graph.node)
+def _operators(message: Message) -> Counter[tuple[str, str]]:
+    nodes = _messages(message, onnx.NodeProto)
+    return Counter((node.domain, node.op_type) for node in nodes)
 
 
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    graphs = [model.graph]
-    while graphs:
-        graph = graphs.pop()
-        yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield sparse.values
-            yield sparse.indices
-        for node in graph.node:
-            graphs += [g for a in node.attribute for g in (a.g, *a.graphs) if g.node]
-    for node in _nodes(model):
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
+def _messages(message: Message, kind: type[_Kind]) -> Iterator[_Kind]:
+    """All messages of a kind inside another, wherever these stand.
+
+    Nodes and weights also lie in branches, in functions and in defaults of their
+    attributes.
+    """
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for inner in [value] if isinstance(value, Message) else value:
+            if isinstance(inner, kind):
+                yield inner
+            yield from _messages(inner, kind)
 
 
 def external_files(model: onnx.ModelProto) -> set[str]:
     """Files that are said to hold weights of the model."""
     return {
         entry.value
-        for tensor in _tensors(model)
+        for tensor in _messages(model, onnx.TensorProto)
         if tensor.data_location == onnx.TensorProto.EXTERNAL
         for entry in tensor.external_data
         if entry.key == "location"
@@ -164,8 +181,8 @@ def take_in_weights(model: onnx.ModelProto, folder: Path) -> None:
     Raises:
         DataError: They lie elsewhere, are missing, too large or behind a link.
     """
-    room = MOST_WEIGHTS
-    for tensor in _tensors(model):
+    room = MOST_WEIGHTS - model.ByteSize()
+    for tensor in list(_messages(model, onnx.TensorProto)):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         facts = {entry.key: entry.value for entry in tensor.external_data}
@@ -311,11 +328,8 @@ def _class_output(model: onnx.ModelProto) -> onnx.ValueInfoProto:
 
 
 def shape_of(value: onnx.ValueInfoProto) -> list[int]:
-    """Sides of a tensor, 0 where one is open."""
-    return [
-        int(side.dim_value) if side.HasField("dim_value") else 0
-        for side in value.type.tensor_type.shape.dim
-    ]
+    """Sides of a tensor, 0 where one is open: some programs write -1 then."""
+    return [max(int(side.dim_value), 0) for side in value.type.tensor_type.shape.dim]
 
 
 def _own_metadata(model: onnx.ModelProto) -> dict[str, Any] | None:

@@ -74,9 +74,10 @@ class OpenEncoder:
         question = {self.file.input_name: values}
         try:
             answer = self._session.run([self.file.output_name], question)[0]
-        except runtime_errors() as error:
+            numbers = np.asarray(answer, np.float32)
+        except runtime_errors() as error:  # or it answers with texts, or a dictionary
             raise _failed(self.encoder, error) from error
-        return pooled(self.encoder, np.asarray(answer, np.float32), len(images))
+        return pooled(self.encoder, numbers, len(images))
 
 
 def encoder_input(encoder: Encoder, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -114,16 +114,22 @@ def test_a_description_that_is_away_is_named(folder: Path) -> None:
 def test_an_altered_file_is_refused(folder: Path) -> None:
     path = write_encoder(folder, "one")
     encoder = read_encoder("one")
-    assert encoder_content(encoder) == path.read_bytes()
+    size = path.stat().st_size
+    assert encoder_content(encoder, size) == path.read_bytes()
+    with pytest.raises(WeightsError, match="ONE: The model is too large"):
+        encoder_content(encoder, size - 1)
     assert check_digest(encoder, path.name) == path
     path.write_bytes(path.read_bytes() + b"\0")
-    for read in (encoder_content, lambda e: check_digest(e, path.name)):
+    for read in (
+        lambda e: encoder_content(e, 1 << 20),
+        lambda e: check_digest(e, path.name),
+    ):
         with pytest.raises(WeightsError, match="is not the file of the encoder ONE"):
             read(encoder)
     path.unlink()
     path.symlink_to(folder / "one.json")
     with pytest.raises(WeightsError, match="cannot be read"):
-        encoder_content(encoder)
+        encoder_content(encoder, 1 << 20)
 
 
 def test_other_weights_or_another_recipe_have_another_fingerprint(
@@ -173,6 +179,41 @@ def big() -> onnx.ModelProto:
     return model
 
 
+def open_ended() -> onnx.ModelProto:
+    """2 ** 40 images at once, of whose features the file tells nothing."""
+    mean = helper.make_node("FastGelu", ["x"], ["y"], domain="com.microsoft")
+    model = pooled_encoder(nodes=[mean])
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1 << 40
+    return model
+
+
+def with_functions(calls: dict[str, list[str]]) -> onnx.ModelProto:
+    """An encoder that asks the first of functions, each of which asks others."""
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
+    kind = next(iter(calls))
+    model = pooled_encoder(nodes=[helper.make_node(kind, ["x"], ["y"], domain="local")])
+    model.opset_import.append(opsets[1])
+    for name, asked in calls.items():
+        values = ["a", *(f"v{at}" for at in range(len(asked) - 1)), "b"]
+        nodes = [
+            helper.make_node(
+                other, [one], [two], domain="local" if other in calls else ""
+            )
+            for other, one, two in zip(asked, values[:-1], values[1:], strict=True)
+        ]
+        model.functions.append(
+            helper.make_function("local", name, ["a"], ["b"], nodes, opsets)
+        )
+    return model
+
+
+def doubling(levels: int) -> onnx.ModelProto:
+    """2 ** levels operators, written down in a few."""
+    calls = {f"F{at}": [f"F{at - 1}"] * 2 for at in range(levels, 0, -1)}
+    return with_functions({**calls, "F0": ["Identity"]})
+
+
 @pytest.mark.parametrize(
     "changes, sentence",
     [
@@ -182,6 +223,13 @@ def big() -> onnx.ModelProto:
         ({"output": "logits"}, "name one of its outputs"),
         ({"features": "pooled"}, "has 3 dimensions, which are no “pooled”"),
         ({"kind": "pooled", "model": big()}, "wide would make more than"),
+        ({"kind": "pooled", "model": open_ended()}, "x would make more than"),
+        ({"kind": "pooled", "model": doubling(16)}, "more than 50,000 operators"),
+        ({"kind": "pooled", "model": doubling(400)}, "more than 50,000 operators"),
+        (
+            {"kind": "pooled", "model": with_functions({"F": ["F"]})},
+            "more than 50,000 operators",
+        ),
     ],
 )
 def test_onnx_encoders_that_are_refused(
@@ -191,6 +239,27 @@ def test_onnx_encoders_that_are_refused(
     with pytest.raises(WeightsError, match="encoder ONE") as refused:
         read_onnx_encoder(read_encoder("one"))
     assert sentence in str(refused.value)
+
+
+def test_functions_are_counted_as_often_as_they_are_used(folder: Path) -> None:
+    write_encoder(folder, "one", "pooled", model=doubling(15))
+    assert read_onnx_encoder(read_encoder("one")).input_name == "x"
+
+
+def test_functions_that_onnx_itself_refuses(folder: Path) -> None:
+    model = with_functions({"F": ["Identity"]})
+    model.functions.append(model.functions[0])
+    write_encoder(folder, "one", "pooled", model=model)
+    with pytest.raises(WeightsError, match="shapes do not fit together"):
+        read_onnx_encoder(read_encoder("one"))
+
+
+def test_sides_of_minus_one_are_open(folder: Path) -> None:
+    model = pooled_encoder()
+    for side in model.graph.input[0].type.tensor_type.shape.dim[:3]:
+        side.dim_value = -1
+    write_encoder(folder, "one", "pooled", model=model)
+    assert read_onnx_encoder(read_encoder("one")).batch == 0
 
 
 def test_operators_of_others_are_named(folder: Path) -> None:
@@ -230,6 +299,33 @@ def test_external_weights_have_a_checksum_of_their_own(folder: Path) -> None:
         read_onnx_encoder(read_encoder("one"))
     (folder / "one.bin").unlink()
     with pytest.raises(WeightsError, match=r"one\.bin of the encoder ONE is not in"):
+        read_onnx_encoder(read_encoder("one"))
+
+
+def in_branch(node: onnx.NodeProto, tensor: onnx.TensorProto) -> None:
+    value = helper.make_tensor_value_info("w", TensorProto.FLOAT, None)
+    node.attribute.append(
+        helper.make_attribute("g", helper.make_graph([], "g", [], [value], [tensor]))
+    )
+
+
+@pytest.mark.parametrize("place", ["branch", "in a function", "default", "sparse"])
+def test_weights_are_looked_for_everywhere(folder: Path, place: str) -> None:
+    """ONNX Runtime would read the file unasked, from where the program was started."""
+    outside = with_external_weights(folder, "one.bin").graph.initializer[0]
+    model = with_functions({"F": ["Identity"]})
+    function = model.functions[0]
+    if place == "branch":
+        in_branch(model.graph.node[0], outside)
+    elif place == "in a function":
+        in_branch(function.node[0], outside)
+    elif place == "default":
+        function.attribute_proto.append(helper.make_attribute("t", outside))
+    else:
+        sparse = onnx.SparseTensorProto(values=outside)
+        function.node[0].attribute.append(helper.make_attribute("s", sparse))
+    write_encoder(folder, "one", "pooled", model=model)
+    with pytest.raises(WeightsError, match="has weights in one.bin, whose SHA-256"):
         read_onnx_encoder(read_encoder("one"))
 
 

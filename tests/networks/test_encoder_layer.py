@@ -159,6 +159,13 @@ def test_an_encoder_of_grey_images_refuses_colour(folder: Path) -> None:
             "",
         ),
         ([helper.make_node("Sorcery", ["x"], ["y"])], "cannot be used"),
+        (
+            [
+                helper.make_node("Constant", [], ["y"], value_strings=["a", "b"]),
+                helper.make_node("Identity", ["x"], ["z"]),
+            ],
+            "cannot be used",
+        ),
     ],
 )
 def test_answers_that_are_no_features(
