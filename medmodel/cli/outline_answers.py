@@ -92,12 +92,14 @@ def outline(
     from medmodel.predictor import Predictor
 
     digests = training_digests(run)
+    targets = _mask_files(images, masks) if masks else {}
     answers: dict[Path, OutlineAnswer] = {}
     with tempfile.TemporaryFile() as log:
         predictor = Predictor(stderr=log.fileno())
         try:
             for path in dict.fromkeys(images):
-                answers[path] = _outline(run, path, predictor, digests, anyway, masks)
+                target = targets.get(path)
+                answers[path] = _outline(run, path, predictor, digests, anyway, target)
         except PredictionError as error:
             raise PredictionError("\n".join([str(error), *last_lines(log)])) from error
         finally:
@@ -109,13 +111,26 @@ def outline(
     return [answers[path] for path in images]
 
 
+def _mask_files(images: tuple[Path, ...], folder: Path) -> dict[Path, Path]:
+    """Image -> the file for its mask; numbered where two have one name."""
+    targets: dict[Path, Path] = {}
+    taken: set[str] = set()
+    for path in dict.fromkeys(images):
+        name, number = f"{path.name}_mask.png", 2
+        while name.casefold() in taken:
+            name, number = f"{path.name}_{number}_mask.png", number + 1
+        taken.add(name.casefold())
+        targets[path] = folder / name
+    return targets
+
+
 def _outline(
     run: Run,
     path: Path,
     predictor: Predictor,
     digests: dict[str, str],
     anyway: bool,
-    masks: Path | None,
+    target: Path | None,
 ) -> OutlineAnswer:
     from medmodel.evaluation.ood.traits import ImageTraits
     from medmodel.imaging.mask_values import class_map
@@ -145,7 +160,7 @@ def _outline(
         **_counted(classes, facts.class_names),
         unlike_training=unlike,
         split=split,
-        mask=_saved(classes, facts.mask_values, path, masks) if masks else "",
+        mask=_saved(classes, facts.mask_values, target) if target else "",
     )
 
 
@@ -162,7 +177,7 @@ def _counted(classes: Mask, names: list[str]) -> dict[str, Any]:
     }
 
 
-def _saved(classes: Mask, values: list[int], path: Path, folder: Path) -> str:
+def _saved(classes: Mask, values: list[int], target: Path) -> str:
     """Writes the mask, wholly or not; returns its path.
 
     Raises:
@@ -170,7 +185,6 @@ def _saved(classes: Mask, values: list[int], path: Path, folder: Path) -> str:
     """
     from medmodel.imaging.mask_export import png_mask
 
-    target = folder / f"{path.name}_mask.png"
     try:
         with replacing(target.absolute(), "wb") as file:
             file.write(png_mask(np.array(values, np.uint8)[classes]))

@@ -161,6 +161,8 @@ def _difference_values(pair: DiceDifference) -> dict[str, Any]:
 
 def say_comparison(common: CommonOutlines) -> None:
     """The comparison as text."""
+    import pandas as pd
+
     from medmodel.evaluation.segmentation.comparison import compare_dice
     from medmodel.evaluation.segmentation.summary import metrics
     from medmodel.reports.segmentation.metric_rows import estimate_text, title
@@ -168,18 +170,19 @@ def say_comparison(common: CommonOutlines) -> None:
     for each in common.classes:
         rows = common.of_class(each)
         of_models = {name: metrics(of_model) for name, of_model in rows.items()}
-        first = next(iter(rows.values()))
+        everything = pd.concat(rows.values())
         keys = ("dice", "iou", "lesion_sensitivity", "hd95")
         say(each)
         say_table(
-            [_("Model"), *(title(key, first) for key in keys)],
+            [_("Model"), *(title(key, everything) for key in keys)],
             [
                 [name, *(estimate_text(key, m[key]) for key in keys)]
                 for name, m in of_models.items()
             ],
         )
         say()
-        say(_("{images:,} test images are common to all.", images=len(first)))
+        images = everything["path"].nunique()
+        say(_("{images:,} test images are common to all.", images=images))
         pairs = compare_dice(common, each)
         for pair in pairs:
             say(f"- {pair}")

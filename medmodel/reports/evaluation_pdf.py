@@ -284,9 +284,10 @@ def _groups_too_few(estimates: Sequence[Estimate]) -> str:
 
 def _more(page: PdfCanvas, count: int) -> None:
     if count > _CLASSES:
-        more = _(
-            "{classes} more classes are in the HTML evaluation.",
-            classes=count - _CLASSES,
+        more = ngettext(
+            "{count} more class is in the HTML evaluation.",
+            "{count} more classes are in the HTML evaluation.",
+            count - _CLASSES,
         )
         page.paragraph(more, 7, PALE)
 

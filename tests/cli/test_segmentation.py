@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,26 @@ def test_predict_counts_and_writes_the_mask(
     assert image["pixels"] == {"lesion": int((mask == 255).sum())}
     assert image["regions"]["lesion"] >= 1
     assert (image["unlike_training"], image["withheld"]) == (False, None)
+
+
+@pytest.mark.usefixtures("outliner")
+def test_masks_of_images_of_one_name_do_not_replace_each_other(
+    run: Run, json_of: Callable[..., Any], tmp_path: Path
+) -> None:
+    names = "one/a.png", "two/a.png", "three/A.png", "four/a.png_2"
+    images = [tmp_path / name for name in names]
+    for image in images:
+        image.parent.mkdir()
+        shutil.copyfile(image_of(run), image)
+    answers = json_of("predict", run.id, *images, "--masks", tmp_path)["images"]
+    written = [Path(answer["mask"]).name for answer in answers]
+    assert written == [
+        "a.png_mask.png",
+        "a.png_2_mask.png",
+        "A.png_3_mask.png",
+        "a.png_2_2_mask.png",
+    ]
+    assert all((tmp_path / name).exists() for name in written)
 
 
 def test_predict_holds_back_on_strangers(

@@ -19,8 +19,8 @@ from medmodel.evaluation.bootstrap import percentile_interval
 from medmodel.evaluation.comparison import SIGNIFICANT, p_value_text
 from medmodel.evaluation.intervals import Estimate, LimitingGroup
 from medmodel.evaluation.paired_tests import holm
-from medmodel.evaluation.segmentation.summary import units_of
-from medmodel.language import N_, _
+from medmodel.evaluation.segmentation.summary import in_mm, units_of
+from medmodel.language import N_, _, ngettext
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,8 @@ DRAWS = 2000
 """Resampled tables of which an interval is made."""
 _FLIPS = 9999
 """Random permutations; with the one that was seen, p is a multiple of 1 / 10,000."""
+_AT_ONCE = 5_000_000
+"""Random numbers drawn together: many images must not fill the memory."""
 _NAN = float("nan")
 
 
@@ -58,11 +60,19 @@ class CommonOutlines:
         return [str(name) for name in dict.fromkeys(first["class"])]
 
     def of_class(self, name: str) -> dict[str, pd.DataFrame]:
-        """Name of each model -> its rows of a class, one for each image."""
-        return {
+        """Name of each model -> its rows of a class, one for each image.
+
+        Distances are in mm of all models, or of none: else they were not comparable.
+        """
+        import pandas as pd
+
+        of_models = {
             model: rows[rows["class"] == name].reset_index(drop=True)
             for model, rows in self.models.items()
         }
+        if in_mm(pd.concat(of_models.values())):
+            return of_models
+        return {model: rows.assign(hd95_mm=_NAN) for model, rows in of_models.items()}
 
 
 @dataclass(frozen=True)
@@ -200,12 +210,14 @@ def _check_masks(
     wrong = rows.loc[one != other, "path"].nunique() if len(one) == len(other) else 0
     if wrong or len(one) != len(other):
         raise DataError(
-            _(
-                "{name} and {first_name} were tested with other masks of {images:,} "
+            ngettext(
+                "{name} and {first_name} were tested with other masks of {count:,} "
+                "image.",
+                "{name} and {first_name} were tested with other masks of {count:,} "
                 "images.",
+                wrong or abs(len(one) - len(other)),
                 name=name,
                 first_name=first_name,
-                images=wrong or abs(len(one) - len(other)),
             )
         )
 
@@ -255,8 +267,12 @@ def _interval(
     """Of the mean difference: patients are drawn with all their images."""
     rng = np.random.default_rng(0)
     count = len(sums)
-    weights = rng.multinomial(count, np.full(count, 1 / count), DRAWS)
-    low, high, _p = percentile_interval((weights @ sums) / (weights @ images), count)
+    shares = np.full(count, 1 / count)
+    means = []
+    for draws in _parts(DRAWS, count):
+        weights = rng.multinomial(count, shares, draws)
+        means.append((weights @ sums) / (weights @ images))
+    low, high, _p = percentile_interval(np.concatenate(means), count)
     return low, high
 
 
@@ -275,9 +291,18 @@ def permutation_p(sums: NDArray[np.float64]) -> float:
         signs = np.array(list(itertools.product((-1.0, 1.0), repeat=len(sums))))
         return float(np.mean(np.abs(signs @ sums) >= seen * (1 - 1e-12)))
     rng = np.random.default_rng(0)
-    signs = rng.choice((-1.0, 1.0), (_FLIPS, len(sums)))
-    beyond = int(np.sum(np.abs(signs @ sums) >= seen * (1 - 1e-12)))
+    beyond = 0
+    for flips in _parts(_FLIPS, len(sums)):
+        signs = rng.choice((-1.0, 1.0), (flips, len(sums)))
+        beyond += int(np.sum(np.abs(signs @ sums) >= seen * (1 - 1e-12)))
     return (beyond + 1) / (_FLIPS + 1)
+
+
+def _parts(count: int, numbers: int) -> list[int]:
+    """So many repetitions of so many numbers each, in parts of at most `_AT_ONCE`."""
+    most = max(_AT_ONCE // numbers, 1)
+    whole, rest = divmod(count, most)
+    return [most] * whole + [rest] * bool(rest)
 
 
 def disagreements(rows: Mapping[str, pd.DataFrame], count: int) -> pd.DataFrame:

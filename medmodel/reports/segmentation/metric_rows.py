@@ -88,7 +88,11 @@ def metric_table(
     table = pd.DataFrame(_values(evaluation), columns=columns)
     table[_("copies_in_the_test")] = copies
     if with_copies is not None:
-        beside = [row[2:] for row in _values(with_copies)]
+        # Without a copy's scale distances are in pixels: no value beside one in mm.
+        beside = [
+            row[2:] if row[1] == own[1] else [None] * len(row[2:])
+            for row, own in zip(_values(with_copies), _values(evaluation), strict=True)
+        ]
         names = [
             _("value_with_copies"),
             _("low_with_copies"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medmodel import __version__
 from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
-from medmodel.language import _, join_sentences
+from medmodel.language import _, join_sentences, ngettext
 from medmodel.reports import run_facts
 from medmodel.reports.pdf_canvas import MARGIN, PALE, WIDTH, PdfCanvas, shortened
 from medmodel.reports.segmentation import facts
@@ -57,7 +57,11 @@ def _head(page: PdfCanvas, run: Run, evaluation: SegmentationEvaluation) -> None
 def _others(page: PdfCanvas, evaluation: SegmentationEvaluation) -> None:
     more = len(evaluation.classes) - _CLASSES
     if more > 0:
-        sentence = _("{classes} more classes are in the HTML evaluation.", classes=more)
+        sentence = ngettext(
+            "{count} more class is in the HTML evaluation.",
+            "{count} more classes are in the HTML evaluation.",
+            more,
+        )
         page.paragraph(sentence, 7, PALE)
 
 

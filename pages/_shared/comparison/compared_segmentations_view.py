@@ -115,9 +115,9 @@ def _p_of(pair: DiceDifference) -> str:
 def _show_numbers(rows: Mapping[str, pd.DataFrame]) -> None:
     """Every metric of every model on the common images."""
     metrics = {name: summary.metrics(of_model) for name, of_model in rows.items()}
-    first = next(iter(rows.values()))
+    everything = pd.concat(rows.values())
     keys = list(next(iter(metrics.values())))
-    table = pd.DataFrame({_("Metric"): [title(key, first) for key in keys]})
+    table = pd.DataFrame({_("Metric"): [title(key, everything) for key in keys]})
     for name, of_model in metrics.items():
         table[f"{name} "] = [estimate_text(key, of_model[key]) for key in keys]
     show_table(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from medmodel.core.errors import DataError
+from medmodel.evaluation.segmentation import comparison
 from medmodel.evaluation.segmentation.comparison import (
     FEWEST,
     common_outlines,
@@ -16,6 +17,7 @@ from medmodel.evaluation.segmentation.comparison import (
     disagreements,
     permutation_p,
 )
+from medmodel.evaluation.segmentation.summary import in_mm, metrics
 from medmodel.runs.tables import SEGMENTATION_COLUMNS
 
 NAN = float("nan")
@@ -182,3 +184,31 @@ def test_the_largest_disagreements_come_first() -> None:
     shown = disagreements(rows, 9)
     assert list(shown["path"]) == ["001.png", "000.png", "004.png"]
     assert len(disagreements(rows, 1)) == 1
+
+
+def test_distances_of_all_models_have_one_unit() -> None:
+    measured, nothing, without_scale = (table([0.8, 0.9, 0.7]) for _each in range(3))
+    measured["hd95_mm"] = [2.0, 4.0, 6.0]
+    measured["hd95"] = [1.0, 2.0, 3.0]
+    nothing["hd95"] = NAN
+    of_class = common_outlines({"A": nothing, "B": measured}).of_class("lesion")
+    assert metrics(of_class["B"])["hd95"].value == 4.0
+    assert in_mm(pd.concat(of_class.values()))
+    of_class = common_outlines({"A": without_scale, "B": measured}).of_class("lesion")
+    assert metrics(of_class["B"])["hd95"].value == 2.0
+    assert not in_mm(pd.concat(of_class.values()))
+
+
+def test_many_images_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    common = common_outlines(
+        {"A": table(dice_of(rng, 30, 0.02)), "B": table(dice_of(rng, 30))}
+    )
+    (at_once,) = compare_dice(common, "lesion")
+    monkeypatch.setattr(comparison, "_AT_ONCE", 30 * 700)
+    assert comparison._parts(2000, 30) == [700, 700, 600]
+    assert comparison._parts(1400, 30) == [700, 700]
+    assert comparison._parts(2, 10**9) == [1, 1]
+    (in_parts,) = compare_dice(common, "lesion")
+    assert in_parts.estimate == at_once.estimate
+    assert in_parts.p == pytest.approx(at_once.p, abs=0.01)
