@@ -57,7 +57,8 @@ def evaluation_sheet(run: Run) -> bytes:
     data = split_predictions(independent_predictions(run), "test")
     evaluation = run_facts.evaluate_run(run)
     page = PdfCanvas(_("Evaluation of {title}", title=run.title))
-    _head(page, run, evaluation)
+    measured_on = run_facts.measured_on(run, evaluation)
+    show_head(page, run, join_sentences([measured_on, evaluation.resolution]))
     top = page.y
     positive = positive_class(run, data.classes)
     estimates = _metrics(page, data, positive)
@@ -69,11 +70,18 @@ def evaluation_sheet(run: Run) -> bytes:
     estimates += _classes(page, evaluation)
     estimates += _operating(page, run, data)
     _limits(page, run, evaluation, _groups_too_few(estimates))
-    _foot(page, run)
+    show_foot(page, run)
     return page.done()
 
 
-def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
+def show_head(page: PdfCanvas, run: Run, measured_on: str) -> None:
+    """Draws warning, title and what the numbers were measured on.
+
+    Args:
+        page: Empty so far.
+        run: What was evaluated.
+        measured_on: Whole sentences.
+    """
     page.frame(MARGIN, page.y - 17, _INSIDE, 17, _RED)
     warning = _("Not for clinical use. Research and teaching only.")
     page.text(MARGIN + 6, page.y - 12, warning, 9, _RED)
@@ -81,9 +89,7 @@ def _head(page: PdfCanvas, run: Run, evaluation: Evaluation) -> None:
     title = shortened(_("Evaluation of {title}", title=run.title), _INSIDE, 15)
     page.text(MARGIN, page.y, title, 15)
     page.y -= 3
-    page.paragraph(
-        join_sentences([run_facts.measured_on(run, evaluation), evaluation.resolution])
-    )
+    page.paragraph(measured_on)
 
 
 def _metrics(
@@ -330,7 +336,8 @@ def _as_fits(page: PdfCanvas, sentences: Sequence[str], size: float) -> str:
     return text
 
 
-def _foot(page: PdfCanvas, run: Run) -> None:
+def show_foot(page: PdfCanvas, run: Run) -> None:
+    """Draws what made the page, the run's id, and when it ended."""
     ended = run_facts.when(run.status.ended or run.status.heartbeat)
     values = {"version": __version__, "id": run.id}
     said = (

@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -343,11 +343,7 @@ class Run:
         Raises:
             FileError: refit.json is damaged.
         """
-        path = self.folder / "refit.json"
-        refit = read_as(path, Refit)
-        if refit and not RUN_ID.fullmatch(refit.run):
-            raise damaged(path, _("that is not the id of a run"))
-        return refit
+        return self._naming_runs("refit.json", Refit, lambda refit: [refit.run])
 
     @property
     def ensemble(self) -> Ensemble | None:
@@ -356,19 +352,15 @@ class Run:
         Raises:
             FileError: ensemble.json is damaged.
         """
-        path = self.folder / "ensemble.json"
-        ensemble = read_as(path, Ensemble)
-        if ensemble and not all(map(RUN_ID.fullmatch, ensemble.members)):
-            raise damaged(path, _("that is not the id of a run"))
-        return ensemble
+        return self._naming_runs(
+            "ensemble.json", Ensemble, lambda ensemble: ensemble.members
+        )
 
     @property
     def _external_test(self) -> ExternalTest | None:
-        path = self.folder / "external.json"
-        test = read_as(path, ExternalTest)
-        if test and not RUN_ID.fullmatch(test.model):
-            raise damaged(path, _("that is not the id of a run"))
-        return test
+        return self._naming_runs(
+            "external.json", ExternalTest, lambda test: [test.model]
+        )
 
     @property
     def batch(self) -> BatchRequest | None:
@@ -377,11 +369,23 @@ class Run:
         Raises:
             FileError: batch.json is damaged.
         """
-        path = self.folder / "batch.json"
-        batch = read_as(path, BatchRequest)
-        if batch and not RUN_ID.fullmatch(batch.model):
+        return self._naming_runs(
+            "batch.json", BatchRequest, lambda batch: [batch.model]
+        )
+
+    def _naming_runs(
+        self, file: str, kind: type[Content], ids: Callable[[Content], Iterable[str]]
+    ) -> Content | None:
+        """What a file of the run says; None without one.
+
+        Raises:
+            FileError: It is damaged, or what it names cannot be runs.
+        """
+        path = self.folder / file
+        content = read_as(path, kind)
+        if content is not None and not all(map(RUN_ID.fullmatch, ids(content))):
             raise damaged(path, _("that is not the id of a run"))
-        return batch
+        return content
 
     def write_config(self, config: TrainConfig) -> None:
         """Replaces config.json, with what a run finds out about its data set."""

@@ -139,10 +139,19 @@ def log_probabilities(features: np.ndarray, coefficients: np.ndarray) -> np.ndar
     Returns:
         (s, n, k) float32.
     """
+    return _normalised(linear_scores(features, coefficients))
+
+
+def linear_scores(features: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """What the linear layer says under each set of coefficients; takes the same.
+
+    Returns:
+        (s, n, k) float32: logits of classes, or log-odds of findings.
+    """
     s, rows, k = coefficients.shape
     kernels = coefficients[:, :-1].transpose(1, 0, 2).reshape(rows - 1, s * k)
     scores = (features @ kernels).reshape(-1, s, k).transpose(1, 0, 2)
-    return _normalised(scores + coefficients[:, None, -1])
+    return scores + coefficients[:, None, -1]
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from medmodel import __version__
 from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
 from medmodel.language import _, join_sentences, ngettext
-from medmodel.reports import run_facts
+from medmodel.reports.evaluation_pdf import show_foot, show_head
 from medmodel.reports.pdf_canvas import MARGIN, PALE, WIDTH, PdfCanvas, shortened
 from medmodel.reports.segmentation import facts
 from medmodel.reports.segmentation.metric_rows import metric_rows
 from medmodel.runs.run import Run
 
 _INSIDE = WIDTH - 2 * MARGIN
-_RED = "#b3261e"
 _CLASSES = 3
 """So many classes have a table of their own; all are in the HTML evaluation."""
 
@@ -26,7 +24,9 @@ def evaluation_sheet(run: Run) -> bytes:
     """
     evaluation = facts.evaluate_run(run)
     page = PdfCanvas(_("Evaluation of {title}", title=run.title))
-    _head(page, run, evaluation)
+    tested_on = facts.tested_on(run, evaluation)
+    measured_on = _("Measured on {tested_on} Intervals are 95 %.", tested_on=tested_on)
+    show_head(page, run, measured_on)
     for name in evaluation.classes[:_CLASSES]:
         page.heading(shortened(name, _INSIDE, 10.5))
         head = [_("Metric"), _("Value (95 % interval)"), _("Images")]
@@ -36,22 +36,8 @@ def evaluation_sheet(run: Run) -> bytes:
     page.paragraph(facts.what_metrics_are(evaluation), 7.5, PALE)
     page.heading(_("Limits"))
     page.paragraph(join_sentences(facts.limits(run, evaluation)), 8)
-    _foot(page, run)
+    show_foot(page, run)
     return page.done()
-
-
-def _head(page: PdfCanvas, run: Run, evaluation: SegmentationEvaluation) -> None:
-    page.frame(MARGIN, page.y - 17, _INSIDE, 17, _RED)
-    warning = _("Not for clinical use. Research and teaching only.")
-    page.text(MARGIN + 6, page.y - 12, warning, 9, _RED)
-    page.y -= 40
-    title = shortened(_("Evaluation of {title}", title=run.title), _INSIDE, 15)
-    page.text(MARGIN, page.y, title, 15)
-    page.y -= 3
-    tested_on = facts.tested_on(run, evaluation)
-    page.paragraph(
-        _("Measured on {tested_on} Intervals are 95 %.", tested_on=tested_on)
-    )
 
 
 def _others(page: PdfCanvas, evaluation: SegmentationEvaluation) -> None:
@@ -63,14 +49,3 @@ def _others(page: PdfCanvas, evaluation: SegmentationEvaluation) -> None:
             more,
         )
         page.paragraph(sentence, 7, PALE)
-
-
-def _foot(page: PdfCanvas, run: Run) -> None:
-    ended = run_facts.when(run.status.ended or run.status.heartbeat)
-    values = {"version": __version__, "id": run.id}
-    said = (
-        _("MedModel {version}; run {id}, ended {ended}", ended=ended, **values)
-        if ended
-        else _("MedModel {version}; run {id}", **values)
-    )
-    page.text(MARGIN, MARGIN - 12, said, 6.5, PALE)

@@ -14,6 +14,7 @@ from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import (
     SoftmaxPath,
     ValidationScore,
+    linear_scores,
     score_of_logs,
 )
 from medmodel.training.softmax_head import (
@@ -47,11 +48,11 @@ class SigmoidPath(SoftmaxPath):
 
     def scores(self, coefficients: np.ndarray) -> np.ndarray:
         """Log-odds (s, n, k) of the images that it learns from."""
-        return log_odds(self._features, coefficients)
+        return linear_scores(self._features, coefficients)
 
     def _evaluate(self, coefficients: np.ndarray) -> tuple[np.ndarray, ...]:
         kernel = coefficients[:, :-1]
-        odds = log_odds(self._features, coefficients)
+        odds = linear_scores(self._features, coefficients)
         loss = np.einsum("snk,n->s", cross_entropy(odds, self._one_hot), self._shares)
         errors = (sigmoid(odds) - self._one_hot) * self._weights
         s, n, k = errors.shape
@@ -86,14 +87,14 @@ class SigmoidHeadTrainer(HeadTrainer):
 
     def scores(self, head: SoftmaxHead, rows: np.ndarray) -> np.ndarray:
         """Probabilities (n, k) that a layer gives images whose features are there."""
-        odds = log_odds(self._standardised(rows), head.coefficients[None])[0]
+        odds = linear_scores(self._standardised(rows), head.coefficients[None])[0]
         return sigmoid(odds)
 
     def solve(self, passes: int) -> tuple[SoftmaxHead, np.ndarray]:
         """As `HeadTrainer.solve`; the loss of an image is the mean over findings."""
         head = self._best_head(self._score_after(passes))
         features, targets, _weights = self._validation
-        odds = log_odds(features, head.coefficients[None])[0]
+        odds = linear_scores(features, head.coefficients[None])[0]
         return head, cross_entropy(odds, targets).mean(axis=1)
 
     def _targets_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +114,7 @@ class SigmoidHeadTrainer(HeadTrainer):
         the strength that is usual among the others, and its probabilities as they are.
         """
         features, targets, weights = self._validation
-        odds = log_odds(features, self._coefficients)
+        odds = linear_scores(features, self._coefficients)
         chosen = {}
         for finding in range(len(self._temperatures)):
             present = targets[:, finding].astype(int)
@@ -159,7 +160,7 @@ class SigmoidHeadTrainer(HeadTrainer):
     def _count_unseen(self, rows: np.ndarray, middle: np.ndarray) -> None:
         if not self._unseen[0]:
             self._seen = []
-        odds = log_odds(self._standardised(rows), middle)[0]
+        odds = linear_scores(self._standardised(rows), middle)[0]
         self._seen.append((odds, self.context.targets[rows]))
         odds, targets = (
             np.concatenate(parts) for parts in zip(*self._seen, strict=True)
@@ -168,22 +169,6 @@ class SigmoidHeadTrainer(HeadTrainer):
         if len(odds) >= FEWEST_UNSEEN:
             loss = float(cross_entropy(odds, targets).mean())
             self._report_step(1, loss, mean_auc(odds, targets))
-
-
-def log_odds(features: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Log-odds of every finding under each set of coefficients.
-
-    Args:
-        features: (n, d) float32.
-        coefficients: (s, d + 1, k), the last row being the bias.
-
-    Returns:
-        (s, n, k) float32.
-    """
-    s, rows, k = coefficients.shape
-    kernels = coefficients[:, :-1].transpose(1, 0, 2).reshape(rows - 1, s * k)
-    odds = (features @ kernels).reshape(-1, s, k).transpose(1, 0, 2)
-    return odds + coefficients[:, None, -1]
 
 
 def sigmoid(odds: np.ndarray) -> np.ndarray:
