@@ -213,38 +213,56 @@ def common_split(members: Sequence[Run]) -> pd.DataFrame:
         DataError: They had different images, or kept none from all of them.
     """
     check_members(members)
-    first, *others = [read_split(run) for run in members]
-    table = first.set_index("path", drop=False)
+    tables = [read_split(run).set_index("path", drop=False) for run in members]
+    # Of runs of earlier versions the images themselves are not known, only their paths.
+    at = next((at for at, each in enumerate(tables) if "digest" in each), 0)
+    table = tables[at]
     ranks = table["split"].map(SPLITS.index)
-    for run, rows in zip(members[1:], others, strict=True):
-        other = rows.set_index("path").reindex(table.index)
-        if len(rows) != len(table) or not (
-            other["label"].equals(table["label"])
-            and _digests(other).equals(_digests(table))
-        ):
-            raise DataError(
-                _(
-                    "{first} and {other} learned from different images: the data set "
-                    "has changed between them.",
-                    first=members[0].title,
-                    other=run.title,
-                )
-            )
+    for run, other in zip(members, tables, strict=True):
+        _check_same_images((members[at], table), (run, other))
         ranks = ranks.combine(other["split"].map(SPLITS.index), min)
-    table["split"] = [SPLITS[int(rank)] for rank in ranks]
-    _check_held_out(table)
-    return table.reset_index(drop=True)
+    common = table.assign(split=[SPLITS[int(rank)] for rank in ranks])
+    _check_held_out(common, tables)
+    return common.reset_index(drop=True)
 
 
-def _digests(table: pd.DataFrame) -> pd.Series:
-    """What tells images apart; of runs of earlier versions their labels alone."""
-    return table["digest"] if "digest" in table else table["label"]
+def _check_same_images(
+    first: tuple[Run, pd.DataFrame], other: tuple[Run, pd.DataFrame]
+) -> None:
+    """Refuses splits of other images, or of the same with other labels."""
+    titles = {"first": first[0].title, "other": other[0].title}
+    table, rows = first[1], other[1].reindex(first[1].index)
+    both = "digest" in table and "digest" in rows
+    if (
+        len(other[1]) != len(table)
+        or rows["label"].isna().any()
+        or (both and not rows["digest"].equals(table["digest"]))
+    ):
+        raise DataError(
+            _(
+                "{first} and {other} learned from different images: the data set has "
+                "changed between them.",
+                **titles,
+            )
+        )
+    if not rows["label"].equals(table["label"]):
+        raise DataError(
+            _(
+                "{first} and {other} learned with different labels of the same images: "
+                "labels have been corrected or changed between them.",
+                **titles,
+            )
+        )
 
 
-def _check_held_out(table: pd.DataFrame) -> None:
-    classes = set(table["label"])
+def _check_held_out(table: pd.DataFrame, splits: Sequence[pd.DataFrame]) -> None:
+    """Refuses where a class that members held out was held out by not all of them.
+
+    A class of which no member had a test image is missing here as it is there.
+    """
     for split in ("val", "test"):
-        missing = classes - set(table.loc[table["split"] == split, "label"])
+        had = {label for each in splits for label in _labels_of(each, split)}
+        missing = had - _labels_of(table, split)
         if missing:
             raise DataError(
                 _(
@@ -255,3 +273,7 @@ def _check_held_out(table: pd.DataFrame) -> None:
                     classes=", ".join(sorted(missing)),
                 )
             )
+
+
+def _labels_of(table: pd.DataFrame, split: str) -> set[str]:
+    return set(table.loc[table["split"] == split, "label"])
