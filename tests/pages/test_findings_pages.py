@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +16,23 @@ from medmodel.core.errors import RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.external_validation import submit
 from medmodel.evaluation.image_prediction import Prediction
+from medmodel.evaluation.multi_label.finding_results import Decision
 from medmodel.runs import tables
-from medmodel.runs.multi_label.findings_table import SAMPLE_COLUMNS, write_findings
+from medmodel.runs.multi_label.findings_table import (
+    SAMPLE_COLUMNS,
+    read_findings,
+    truth_and_score,
+    write_findings,
+)
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import ModelFacts
+from pages._shared.multi_label.diagnosis_view import (
+    decisions_of,
+    predicted_sentence,
+    worth_sentence,
+)
 from pages._shared.prediction import prediction_cache
+from pages._shared.prediction.prediction_cache import Answer
 from tests.findings_folder import FINDINGS, draw_findings_folder
 from tests.finished_run import create_ended
 from tests.pages.page import labels, open_page, press, said
@@ -96,6 +111,32 @@ def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
         "No finding above its threshold" in answers
     )
     assert "do not sum to" in said(app)
+
+
+def test_thresholds_of_validation_images_hold_without_any_test_image(run: Run) -> None:
+    known = decisions_of(run, FINDINGS)
+    write_findings_of(run, lambda table: table["split"] == "val")
+    assert decisions_of(run, FINDINGS) == known
+    assert not any(math.isnan(decision.threshold) for decision in known)
+    assert "There is no test image" in worth_sentence(run)
+
+
+def test_no_threshold_is_not_called_no_finding() -> None:
+    unknown = [Decision(name, math.nan, 1.0, 0) for name in FINDINGS]
+    answer = Answer.__new__(Answer)
+    object.__setattr__(answer, "probabilities", np.array([0.99, 0.1], np.float32))
+    assert "No finding has a threshold" in predicted_sentence(answer, unknown)
+    one = [replace(unknown[0], threshold=1.0), unknown[1]]
+    assert predicted_sentence(answer, one) == "No finding above its threshold"
+
+
+def write_findings_of(run: Run, rows: Callable[[pd.DataFrame], pd.Series]) -> None:
+    """Leaves these rows of findings.csv alone."""
+    table = read_findings(run)
+    table = table[rows(table)]
+    answers = [truth_and_score(table, name) for name in FINDINGS]
+    truth, scores = (np.stack(each, axis=1) for each in zip(*answers, strict=True))
+    write_findings(run, list(FINDINGS), table, (truth, scores))
 
 
 @pytest.mark.parametrize("action", ["export", "external", "predictions"])

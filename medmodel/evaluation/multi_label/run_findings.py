@@ -60,6 +60,16 @@ def run_findings(run: Run) -> RunFindings:
     return RunFindings(table, copies, decisions, evaluate_findings(table, decisions))
 
 
+def run_decisions(run: Run) -> list[Decision]:
+    """Threshold and temperature of a run's findings, also where no image was tested.
+
+    Raises:
+        RunError: There is no findings.csv yet, or it is damaged.
+        DataError: There is no validation image.
+    """
+    return decide(read_findings(run))
+
+
 def images_of_kind(table: pd.DataFrame, decision: Decision, kind: Kind) -> pd.DataFrame:
     """Test images that a finding's threshold decides so, the most striking first.
 

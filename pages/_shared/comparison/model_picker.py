@@ -112,8 +112,9 @@ def _say_what_is_missing(linked: list[str], tested: dict[str, Entry]) -> None:
     missing = [run for run in dict.fromkeys(linked) if run not in tested]
     if not missing:
         return
-    known = {e.run.id for e in run_index.entries(store())}
+    known = {e.run.id: e for e in run_index.entries(store())}
     gone = sum(run not in known for run in missing)
+    several = sum(run in known and known[run].config.multi_label for run in missing)
     if gone:
         st.error(
             _(
@@ -124,7 +125,18 @@ def _say_what_is_missing(linked: list[str], tested: dict[str, Entry]) -> None:
             ),
             icon=":material/link_off:",
         )
-    if untested := len(missing) - gone:
+    if several:
+        st.error(
+            _(
+                "{several} of {runs} runs of this link find several findings on one "
+                "image: this page is for models that give an image one class. Choose "
+                "others above.",
+                several=several,
+                runs=len(linked),
+            ),
+            icon=":material/link_off:",
+        )
+    if untested := len(missing) - gone - several:
         st.error(
             _(
                 "{untested} of {runs} runs of this link have no test results. "

@@ -19,7 +19,11 @@ from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.multi_label.evaluation_view import findings_of, mean_sentence
+from pages._shared.multi_label.evaluation_view import (
+    decisions_of_run,
+    findings_of,
+    mean_sentence,
+)
 from pages._shared.prediction.cases import Case
 from pages._shared.prediction.ood_view import (
     familiarity,
@@ -62,14 +66,14 @@ def show_findings_of(run: Run, cases: Sequence[Case]) -> None:
 
 def decisions_of(run: Run, findings: Sequence[str]) -> list[Decision]:
     """Threshold and temperature of each finding; none where they are not known."""
-    known = value_or_problem(lambda: findings_of(run).decisions)[0] or []
+    known = value_or_problem(decisions_of_run, run)[0] or []
     by_name = {decision.name: decision for decision in known}
     unknown = Decision("", math.nan, 1.0, 0)
     return [by_name.get(name, replace(unknown, name=name)) for name in findings]
 
 
 def predicted_sentence(answer: Answer, decisions: Sequence[Decision]) -> str:
-    """The findings above their thresholds, with their probabilities; or that none is.
+    """The findings above their thresholds, with their probabilities; or why none is.
 
     Args:
         answer: With probabilities as they are shown.
@@ -83,6 +87,8 @@ def predicted_sentence(answer: Answer, decisions: Sequence[Decision]) -> str:
     if pairs:
         named = [f"{name} ({plots.per_cent(p)})" for _order, name, p in pairs]
         return _("Predicted findings: {findings}", findings=_(", ").join(named))
+    if all(math.isnan(decision.threshold) for decision in decisions):
+        return _("No finding has a threshold: validation images tell none.")
     return _("No finding above its threshold")
 
 

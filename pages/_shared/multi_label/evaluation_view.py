@@ -18,6 +18,7 @@ from medmodel.evaluation.multi_label.run_findings import (
     RunFindings,
     images_of_kind,
     results_table,
+    run_decisions,
     run_findings,
 )
 from medmodel.imaging.images import png_bytes
@@ -58,13 +59,31 @@ def findings_of(run: Run) -> RunFindings:
     Raises:
         MedModelError: There are none yet, or a file is damaged.
     """
+    return _findings(str(run.folder), _version(run))
+
+
+def decisions_of_run(run: Run) -> list[Decision]:
+    """Thresholds and temperatures of the run's findings, read once for all sessions.
+
+    Raises:
+        MedModelError: There are none yet, or a file is damaged.
+    """
+    return _decisions(str(run.folder), _version(run))
+
+
+def _version(run: Run) -> int:
     path = run.findings_path
-    return _findings(str(run.folder), path.stat().st_mtime_ns if path.exists() else 0)
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _findings(folder: str, version: int) -> RunFindings:
     return run_findings(Run(Path(folder)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _decisions(folder: str, version: int) -> list[Decision]:
+    return run_decisions(Run(Path(folder)))
 
 
 def mean_sentence(evaluation: FindingsEvaluation) -> str:
