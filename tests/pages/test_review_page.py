@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.data.corrections.label_corrections import corrections
+from medmodel.data.corrections.label_corrections import (
+    Correction,
+    correct,
+    corrections,
+)
 from medmodel.data.datasets import index_folder
 from medmodel.evaluation.review.refit import refits_of
 from medmodel.evaluation.review.review_order import REVIEW_SCORES
@@ -63,6 +68,28 @@ def test_answers_are_kept_and_undone(run: Run) -> None:
     assert corrections(place) == [answer]
     press(app, "Undo 1")
     assert corrections(place) == []
+
+
+def test_undo_takes_back_the_last_answer_of_this_session(run: Run) -> None:
+    app = opened(run)
+    press(app, "2 · light")
+    place = index_folder(Path(run.config.dataset))
+    other = Correction("elsewhere.png", "dark", "light")
+    correct(place, other)
+    press(app, "u · Undo the last answer")
+    assert corrections(place) == [other]
+
+
+def test_corrections_of_other_labels_or_classes_are_not_counted(run: Run) -> None:
+    press(opened(run), "2 · light")
+    place = index_folder(Path(run.config.dataset))
+    (answer,) = corrections(place)
+    for stale in (replace(answer, label="grey"), replace(answer, correction="grey")):
+        correct(place, stale)
+        app = opened(run)
+        assert "1 label reviewed, 0 corrected." in said(app)
+        (refit,) = [b for b in app.button if b.label.startswith("Refit")]
+        assert refit.disabled
 
 
 def test_a_refit_is_a_run(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ from medmodel.evaluation.review.refit import (
 from medmodel.evaluation.review.review_order import REVIEW_SCORES, images_to_review
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status import RunStatus
+from medmodel.runs.status import DecisionThreshold, RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import read_split
 from medmodel.training import train
@@ -127,6 +128,40 @@ def test_judged_by_other_labels_the_accuracy_is_another(source: Run) -> None:
     other = refit_result(made, turned)
     assert other is not None
     assert other.after.value == pytest.approx(1 - own.after.value)
+
+
+def test_the_accuracy_is_of_the_classes_that_each_model_predicts(source: Run) -> None:
+    flip(source, "train")
+    made = submit_refit(source, RunStore())
+    header = "path,patient,label,before_dark,before_light,score_dark,score_light"
+    lines = [f"{n}.png,,{'light' if n else 'dark'},.7,.3,.4,.6" for n in range(4)]
+    (made.folder / VALIDATION).write_text("\n".join([header, *lines]) + "\n")
+    result = refit_result(made)
+    assert result is not None
+    assert (result.before.value, result.after.value, result.changed) == (0.25, 0.75, 4)
+    facts = source.model_facts
+    try:
+        threshold = DecisionThreshold("light", 0.25)
+        source.write_model_facts(replace(facts, threshold=threshold))
+        result = refit_result(made)
+    finally:
+        source.write_model_facts(facts)
+    assert result is not None
+    assert (result.before.value, result.after.value, result.changed) == (0.75, 0.75, 0)
+
+
+def test_every_class_keeps_a_training_image(source: Run) -> None:
+    rows = read_split(source)
+    lights = rows[(rows["split"] == "train") & (rows["label"] == "light")]["path"]
+    place = index_folder(Path(source.config.dataset))
+    for path in lights:
+        correct(place, Correction(path, "light", "dark"))
+    runs = len(list(source.folder.parent.iterdir()))
+    with pytest.raises(DataError, match="no training image of light is left"):
+        submit_refit(source, RunStore())
+    assert len(list(source.folder.parent.iterdir())) == runs
+    undo(place)
+    assert submit_refit(source, RunStore()).refit is not None
 
 
 def test_without_a_correction_there_is_nothing_to_refit(source: Run) -> None:

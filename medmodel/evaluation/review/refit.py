@@ -28,6 +28,10 @@ from medmodel.data.corrections.label_corrections import (
 )
 from medmodel.data.datasets import index_folder
 from medmodel.data.folders import safe_folder
+from medmodel.evaluation.decision.predicted_class import (
+    decision_threshold,
+    predicted_positions,
+)
 from medmodel.evaluation.intervals import Estimate, all_images, where_enough
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.paired_tests import accuracy_difference
@@ -118,7 +122,8 @@ def submit_refit(run: Run, store: RunStore) -> Run:
         store: Where the refit becomes a run.
 
     Raises:
-        DataError: It is no Instant run, or nothing was corrected in its images.
+        DataError: It is no Instant run, nothing was corrected in its images, or a class
+            would lose its last training image.
         RunError: It has no model or no split, or the workspace cannot be written.
     """
     source = original_run(run, store)
@@ -134,6 +139,7 @@ def submit_refit(run: Run, store: RunStore) -> Run:
     if not changed:
         raise DataError(_("No label of this run's images was corrected yet."))
     relabelled = table.assign(label=table["path"].map(corrected))
+    _check_classes(table, relabelled)
     facts = Refit(
         run=source.id,
         reviewed=sum(c.path in labels for c in reviewed),
@@ -156,6 +162,22 @@ def submit_refit(run: Run, store: RunStore) -> Run:
     audit.record("refit", run=source.id, refit=made.id)
     queue.notify_queue(store)
     return made
+
+
+def _check_classes(table: pd.DataFrame, relabelled: pd.DataFrame) -> None:
+    """Refuses labels of which a class would have nothing to learn from any more."""
+    before, after = (
+        set(each.loc[each["split"] == "train", "label"]) for each in (table, relabelled)
+    )
+    missing = sorted(before - after)
+    if missing:
+        raise DataError(
+            _(
+                "With these corrections no training image of {classes} is left: the "
+                "model needs one at least. Undo a correction.",
+                classes=_(", ").join(missing),
+            )
+        )
 
 
 def refits_of(run: Run, store: RunStore) -> list[Run]:
@@ -203,6 +225,7 @@ def refit_result(
 
     Raises:
         FileError: refit_validation.csv is damaged.
+        RunError: The run that it came from was deleted.
     """
     import pandas as pd
 
@@ -222,7 +245,16 @@ def refit_result(
         scores = table[[f"before_{c}" for c in after.classes]].to_numpy(float)
     except (ValueError, KeyError, DataError) as error:
         raise damaged(path) from error
-    return _result(replace(after, scores=scores), after)
+    before = replace(after, scores=scores)
+    source = original_run(run, RunStore(run.folder.parent.parent))
+    return _result(_as_predicted(before, source), _as_predicted(after, run))
+
+
+def _as_predicted(data: Predictions, run: Run) -> Predictions:
+    """With the classes that the run's model predicts, by its decision threshold."""
+    threshold = decision_threshold(run)
+    choices = predicted_positions(data.scores, data.classes, threshold)
+    return replace(data, choices=choices)
 
 
 def _result(before: Predictions, after: Predictions) -> RefitResult:

@@ -30,7 +30,9 @@ def show_refit(run: Run) -> None:
     table = read_split(source)
     paths = set(table["path"])
     reviewed = [c for c in corrections_of(source) if c.path in paths]
-    changed = sum(c.changes for c in reviewed)
+    labels = dict(zip(table["path"], table["label"], strict=True))
+    corrected = corrected_labels(labels, reviewed, source.model_facts.class_names)
+    changed = sum(labels[path] != label for path, label in corrected.items())
     count = ngettext(
         "{count:,} label reviewed, {changed:,} corrected.",
         "{count:,} labels reviewed, {changed:,} corrected.",
@@ -48,13 +50,11 @@ def show_refit(run: Run) -> None:
             queue.ensure_worker(widgets.store())
             st.rerun()
         st.markdown(count)
-    labels = dict(zip(table["path"], table["label"], strict=True))
-    classes = source.model_facts.class_names
     refits = refits_of(source, widgets.store())
     # It is looked at again and again only while there is something to come.
     active = bool(refits) and refits[-1].status.state.active
     show = st.fragment(_show_refits, run_every="1s" if active else None)
-    show(source, corrected_labels(labels, reviewed, classes))
+    show(source, corrected)
 
 
 def _show_refits(source: Run, labels: dict[str, str]) -> None:

@@ -26,6 +26,8 @@ from pages._shared.common.words import plain
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 
 _KEYS = "123456789"
+_ANSWERS = "review-answers"
+"""Where the session keeps the ids of its answers."""
 
 
 def show_review(run: Run) -> None:
@@ -97,7 +99,9 @@ def _ask(run: Run, path: str, label: str, classes: list[str]) -> None:
         title = plain(f"{key} · {name}" if key else name)
         pressed = key_button(title, key) if key else st.button(title, width="stretch")
         if pressed:
-            correct(_place(run), Correction(path, label, name))
+            answer = Correction(path, label, name)
+            correct(_place(run), answer)
+            st.session_state.setdefault(_ANSWERS, []).append(answer.id)
             audit.record("review_label", run=run.id, changed=name != label)
             st.rerun()
 
@@ -105,7 +109,10 @@ def _ask(run: Run, path: str, label: str, classes: list[str]) -> None:
 def _undo_button(run: Run, reviewed: list[Correction]) -> None:
     title = _("u · Undo the last answer")
     if key_button(title, "u", icon=":material/undo:", disabled=not reviewed):
-        undo(_place(run))
+        # Somebody else may have answered since: of this session's the last.
+        answers = st.session_state.get(_ANSWERS, [])
+        here = [answer for answer in reviewed if answer.id in answers]
+        undo(_place(run), (here or reviewed)[-1].id)
         audit.record("undo_review", run=run.id)
         st.rerun()
 
