@@ -92,6 +92,7 @@ def _values(
     folder: Path, report: DatasetReport, findings: list[Issue], with_files: bool
 ) -> dict[str, Any]:
     """The report as JSON has it."""
+    measured = bool(report.baseline_class) and _has_test(report)
     return {
         "dataset": str(folder),
         "level": issues.verdict(report, findings),
@@ -102,9 +103,9 @@ def _values(
         "classes": report.images,
         "splits_drawn": report.drawn,
         "baseline": {
-            "class": report.baseline_class,
+            "class": report.baseline_class or None,
             "equally_common": report.baseline_ties,
-            "accuracy": report.baseline if _has_test(report) else None,
+            "accuracy": report.baseline if measured else None,
         },
         "multi_label": report.multi_label,
         "unreadable": len(report.unreadable),

@@ -138,13 +138,8 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     classes = sorted(set(counted["label"]))
     train = Counter(counted.loc[counted["split"] == "train", "label"])
     test = split_table.loc[split_table["split"] == "test", "label"]
-    most = max(train.values())
-    # Of equally common classes none is the majority: a model must beat each of them.
-    of_test = Counter(test)
-    commonest, *ties = sorted(
-        (name for name, count in train.items() if count == most),
-        key=lambda name: (-of_test[name], name),
-    )
+    # With several findings on one image there is no class to predict always.
+    commonest, *ties = [""] if index.multi_label else _commonest(train, Counter(test))
     broken = index.table[index.table["error"] != ""]
     duplicates = _duplicates(readable, split_table)
     shared = _shared_patients(known)
@@ -179,9 +174,9 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         smallest=(int(readable["width"].min()), int(readable["height"].min())),
         largest=(int(readable["width"].max()), int(readable["height"].max())),
         modes=dict(modes.most_common()),
-        baseline_class="" if index.multi_label else commonest,
+        baseline_class=commonest,
         baseline=float((test == commonest).mean()) if len(test) else 0.0,
-        imbalance=most / min(train.values()),
+        imbalance=max(train.values()) / min(train.values()),
         unreadable=_pairs(broken["path"], broken["error"]),
         ignored=_pairs(index.ignored["path"], index.ignored["reason"]),
         duplicates=duplicates,
@@ -196,6 +191,16 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         images_of_split={n: int((split_table["split"] == n).sum()) for n in names},
         combinations=_combinations(split_table) if index.multi_label else [],
     )
+
+
+def _commonest(train: Counter[str], test: Counter[str]) -> list[str]:
+    """The commonest training classes, those with more test images first.
+
+    Of equally common classes none is the majority: a model must beat each of them.
+    """
+    most = max(train.values())
+    names = [name for name, count in train.items() if count == most]
+    return sorted(names, key=lambda name: (-test[name], name))
 
 
 def _combinations(table: pd.DataFrame) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ import pytest
 from medmodel.quality import indexing
 from tests.cli.conftest import Invoke
 from tests.conftest import draw_class_folders
+from tests.findings_folder import draw_findings_folder
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,20 @@ def test_a_sound_folder(
         "Baseline (always dark; 2 classes have equally many training images): test "
         "accuracy 0.500." in text
     )
+
+
+def test_several_findings_have_no_class_to_predict_always(
+    tmp_path: Path, invoke: Invoke, json_of: Callable[..., Any]
+) -> None:
+    folder = draw_findings_folder(tmp_path / "data" / "several")
+    values = json_of("check", folder)
+    assert values["multi_label"] and set(values["classes"]) > {"bright", "striped"}
+    assert values["baseline"] == {
+        "class": None,
+        "equally_common": [],
+        "accuracy": None,
+    }
+    assert "Baseline" not in invoke("check", folder).stdout
 
 
 def test_what_cannot_be_split_is_a_failure(

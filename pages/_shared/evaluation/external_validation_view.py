@@ -33,6 +33,17 @@ def show_external_test(run: Run) -> None:
     if run.tested_model:
         _lead_to_model(run)
         return
+    _introduce(run)
+    tests = external_validation.external_tests(run, widgets.store())
+    if any(test.status.state.active for test in tests):
+        _watch_tests(run)
+    else:
+        _show_tests(tests)
+    _offer_test(run)
+
+
+def _introduce(run: Run) -> None:
+    """What a test elsewhere is."""
     st.markdown(
         _(
             "How good is it **elsewhere**? Every readable image of another "
@@ -47,11 +58,10 @@ def show_external_test(run: Run) -> None:
         ),
         help=meaning("external validation"),
     )
-    tests = external_validation.external_tests(run, widgets.store())
-    if any(test.status.state.active for test in tests):
-        _watch_tests(run)
-    else:
-        _show_tests(tests)
+
+
+def _offer_test(run: Run) -> None:
+    """Asks for the folder and its classes, and starts the test."""
     datasets = [
         folder
         for root in data_roots()

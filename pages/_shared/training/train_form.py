@@ -275,90 +275,99 @@ def settings_form(
 def _network(form: Form) -> None:
     left, right = st.columns(2)
     with left:
-        networks = SEGMENTATION_MODELS if form.start.segments else MODEL_NAMES
-        if form.start.encoder:
-            model = form.start.model
-            networks = {model: model_title(model)}
-        form.choice("model", _("Network"), tuple(networks), networks)
-        if form.values["model"] not in OWN_MODELS:
-            form.text(
-                "weights",
-                _("Weights file on this server, or imagenet (optional)"),
-                help=_(
-                    "A .weights.h5 file of keras.applications. The word imagenet "
-                    "downloads its published weights. Empty: random weights."
-                ),
-            )
-        ways = get_args(Training)
-        if form.start.segments:
-            ways = tuple(way for way in ways if way != "frozen")
-        form.choice(
-            *("training", _("What is trained"), ways, TRAINING_TITLES),
-            help_text=meaning("frozen, fine-tuned, from scratch"),
-        )
-        form.number(
-            "epochs", _("Epochs"), step=1, help=_("Passes over the training images.")
-        )
-        form.number(
-            "patience",
-            _("Stop early after (epochs)"),
-            step=1,
-            help=_(
-                "Stops when validation loss has not improved for so many epochs. "
-                "0: never."
-            ),
-        )
-        if not form.start.segments:
-            form.toggle(
-                "class_weights",
-                _("Class weights"),
-                _("Rare classes weigh more in the loss (inverse class frequency)."),
-            )
-        if form.values["training"] != "frozen":
-            _descent(form)
-        if not form.start.segments:
-            _flips(form)
-        form.toggle(
-            "tensorboard",
-            _("TensorBoard events"),
-            _(
-                "Each epoch is also written into the folder tensorboard of the run, to "
-                "be looked at with: tensorboard --logdir workspace/runs"
-            ),
-        )
+        _model(form)
     with right:
-        form.choice("optimizer", _("Optimiser"), get_args(Optimizer), OPTIMIZER_TITLES)
-        form.number(
-            "learning_rate",
-            _("Learning rate"),
-            settable=True,
-            format="%g",
-            step=0.0001,
-            help=meaning("learning rate"),
-        )
-        form.choice(
-            "schedule", _("Learning-rate schedule"), get_args(Schedule), SCHEDULE_TITLES
-        )
-        form.number("batch_size", _("Batch size (images per step)"), step=1)
-        form.choice(
-            "precision", _("Numerical precision"), get_args(Precision), PRECISION_TITLES
-        )
-        names = [device.name for device in devices.available()]
-        titles = {d.name: translate(d.title) for d in devices.available()}
-        titles["auto"] = _("Automatic: {device}", device=default_device())
-        titles["all_gpus"] = _("All GPUs together")
-        several = ["all_gpus"] if len(devices.gpus()) > 1 else []
-        form.choice("device", _("Device"), ("auto", *names, *several), titles)
-        form.number("seed", _("Seed"), step=1, help=_("The same seed, the same split."))
-        form.number(
-            "replicate",
-            _("Replicate"),
-            step=1,
+        _optimisation(form)
+
+
+def _model(form: Form) -> None:
+    """The network, what of it is trained, and for how long."""
+    networks = SEGMENTATION_MODELS if form.start.segments else MODEL_NAMES
+    if form.start.encoder:
+        model = form.start.model
+        networks = {model: model_title(model)}
+    form.choice("model", _("Network"), tuple(networks), networks)
+    if form.values["model"] not in OWN_MODELS:
+        form.text(
+            "weights",
+            _("Weights file on this server, or imagenet (optional)"),
             help=_(
-                "Another number: other initial weights and another order of images on "
-                "the same split. Instant learns the same whatever it is."
+                "A .weights.h5 file of keras.applications. The word imagenet "
+                "downloads its published weights. Empty: random weights."
             ),
         )
+    ways = get_args(Training)
+    if form.start.segments:
+        ways = tuple(way for way in ways if way != "frozen")
+    form.choice(
+        *("training", _("What is trained"), ways, TRAINING_TITLES),
+        help_text=meaning("frozen, fine-tuned, from scratch"),
+    )
+    form.number(
+        "epochs", _("Epochs"), step=1, help=_("Passes over the training images.")
+    )
+    form.number(
+        "patience",
+        _("Stop early after (epochs)"),
+        step=1,
+        help=_(
+            "Stops when validation loss has not improved for so many epochs. 0: never."
+        ),
+    )
+    if not form.start.segments:
+        form.toggle(
+            "class_weights",
+            _("Class weights"),
+            _("Rare classes weigh more in the loss (inverse class frequency)."),
+        )
+    if form.values["training"] != "frozen":
+        _descent(form)
+    if not form.start.segments:
+        _flips(form)
+    form.toggle(
+        "tensorboard",
+        _("TensorBoard events"),
+        _(
+            "Each epoch is also written into the folder tensorboard of the run, to "
+            "be looked at with: tensorboard --logdir workspace/runs"
+        ),
+    )
+
+
+def _optimisation(form: Form) -> None:
+    """Optimiser, learning rate, device and random numbers."""
+    form.choice("optimizer", _("Optimiser"), get_args(Optimizer), OPTIMIZER_TITLES)
+    form.number(
+        "learning_rate",
+        _("Learning rate"),
+        settable=True,
+        format="%g",
+        step=0.0001,
+        help=meaning("learning rate"),
+    )
+    form.choice(
+        "schedule", _("Learning-rate schedule"), get_args(Schedule), SCHEDULE_TITLES
+    )
+    form.number("batch_size", _("Batch size (images per step)"), step=1)
+    form.choice(
+        "precision", _("Numerical precision"), get_args(Precision), PRECISION_TITLES
+    )
+    names = [device.name for device in devices.available()]
+    titles = {d.name: translate(d.title) for d in devices.available()}
+    titles["auto"] = _("Automatic: {device}", device=default_device())
+    titles["all_gpus"] = _("All GPUs together")
+    several = ["all_gpus"] if len(devices.gpus()) > 1 else []
+    form.choice("device", _("Device"), ("auto", *names, *several), titles)
+    form.number("seed", _("Seed"), step=1, help=_("The same seed, the same split."))
+    form.number(
+        "replicate",
+        _("Replicate"),
+        step=1,
+        help=_(
+            "Another number: other initial weights and another order of images on "
+            "the same split. Instant learns the same whatever it is."
+        ),
+    )
 
 
 def _descent(form: Form) -> None:
