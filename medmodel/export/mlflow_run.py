@@ -1,8 +1,8 @@
 """Sends a finished run to an MLflow server: `python -m medmodel.export.mlflow_run RUN`.
 
-Off unless MLFLOW_TRACKING_URI names a server, or a folder, that is there already. A
-process of its own does it after the training has ended, so that a server that is slow
-or away never touches a training; mlflow.json of the run says how it went.
+Off unless MLFLOW_TRACKING_URI names a server, or a folder. A process of its own does it
+after the training has ended, so that a server that is slow or away never touches a
+training; mlflow.json of the run says how it went.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def send(run: Run) -> MlflowExport:
     """
     run_id, problem = "", ""
     try:
-        from mlflow.exceptions import MlflowException
+        import mlflow  # noqa: F401 (whether it is there)
     except ImportError:
         problem = _(
             "The run was not sent to MLflow: its package is missing. Install it: "
@@ -109,7 +109,8 @@ def send(run: Run) -> MlflowExport:
     else:
         try:
             run_id, problem = _send(run)
-        except (MlflowException, MedModelError, OSError, ValueError) as error:
+        except Exception as error:
+            # Also a missing driver of a database, and whatever else comes of MLflow.
             log.warning("The run is not sent to MLflow: %s", type(error).__name__)
             problem = _(
                 "The run was not sent to MLflow: the server in {variable} did not take "

@@ -95,7 +95,7 @@ def test_without_a_server_nothing_is_sent(
 def test_a_missing_package_is_one_sentence(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "mlflow.exceptions", None)
+    monkeypatch.setitem(__import__("sys").modules, "mlflow", None)
     export = send(run)
     assert "pip install mlflow-skinny" in export.problem and not export.run_id
     assert read_export(run) == export
@@ -210,6 +210,20 @@ def test_a_server_that_fails_is_told_in_one_sentence(run: Run, server: str) -> N
     assert export.run_id == "" and "did not take it" in export.problem
     assert "MLFLOW_TRACKING_URI" in export.problem and server not in export.problem
     assert run.status.state is RunStatus.DONE
+
+
+@mlflow_warnings
+def test_a_database_without_its_driver_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow", reason="needs mlflow-skinny")
+    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
+    monkeypatch.setenv(
+        mlflow_run.VARIABLE, "postgresql+psycopg://reader:secret@localhost/runs"
+    )
+    export = send(run)
+    assert export.run_id == "" and "did not take it" in export.problem
+    assert "secret" not in export.problem and read_export(run) == export
 
 
 def test_what_is_written_elsewhere_counts_as_nothing(run: Run) -> None:
