@@ -178,11 +178,22 @@ def _hires_cam(
         )
     if not loaded.facts.heatmap_layers:
         return _by_occlusion(loaded, images, positions)
+    scores = None
+    if loaded.facts.flips != "none":
+        # Without mirror images another class may be the first choice.
+        scores = predict(loaded, images)
+        positions = _chosen(scores, positions)
     with exact_multiplication():
         explained = loaded.explain(images, positions)
-    if loaded.facts.flips == "none":
-        return explained
-    return replace(explained, scores=predict(loaded, images))
+    return explained if scores is None else replace(explained, scores=scores)
+
+
+def _chosen(scores: np.ndarray, positions: list[int]) -> list[int]:
+    """Positions of the classes to explain, none of them `FIRST_CHOICE` any more."""
+    return [
+        int(row.argmax()) if position == class_activation.FIRST_CHOICE else position
+        for row, position in zip(scores, positions, strict=True)
+    ]
 
 
 def _patches(loaded: LoadedModel) -> int:
@@ -199,11 +210,7 @@ def _by_occlusion(
 ) -> class_activation.Explained:
     """The same for a model without gradients or without a map of places."""
     scores = predict(loaded, images)
-    first = class_activation.FIRST_CHOICE
-    chosen = [
-        int(row.argmax()) if position == first else position
-        for row, position in zip(scores, positions, strict=True)
-    ]
+    chosen = _chosen(scores, positions)
     score = functools.partial(predict, loaded)
     maps = [
         attribution.occlusion(score, image, position, _patches(loaded))

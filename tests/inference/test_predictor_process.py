@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import tensorflow as tf
 
 from medmodel.core.errors import PredictionError
 from medmodel.core.messages import Command, Message
+from medmodel.inference import predictor_process
 from medmodel.inference.model_cache import ModelCache
 from medmodel.inference.prediction import LoadedModel, load, predict
 from medmodel.inference.predictor_process import answer
@@ -55,6 +58,33 @@ def test_a_map_comes_with_the_scores_of_test_time_augmentation(
     ).arrays
     np.testing.assert_allclose(scores, predict(load(run), images[:2]), atol=1e-5)
     assert heatmaps.shape == (2, SIZE, SIZE)
+
+
+def test_a_map_is_of_the_first_choice_of_test_time_augmentation(
+    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be another class than that of the image alone."""
+    run = create_run()
+    save_model(run)
+    run.write_model_facts(replace(run.model_facts, flips="horizontal"))
+    averaged = np.array([[0.4, 0.5, 0.1], [0.7, 0.2, 0.1]], np.float32)
+    monkeypatch.setattr(predictor_process, "predict", lambda loaded, images: averaged)
+    asked: list[list[int]] = []
+    explain = LoadedModel.explain.func  # type: ignore[attr-defined]
+
+    def noted(loaded: LoadedModel) -> Callable[..., Any]:
+        def explained(images: np.ndarray, positions: list[int]) -> Any:
+            asked.append(positions)
+            return explain(loaded)(images, positions)
+
+        return explained
+
+    monkeypatch.setattr(LoadedModel, "explain", property(noted))
+    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
+    for positions, named in (([-1, -1], [1, 0]), ([0, -1], [0, 0])):
+        message = Message({**facts, "heatmap_for": positions}, [images[:2]])
+        reply = answer(message, ModelCache(1 << 30))
+        assert "error" not in reply.facts and asked.pop() == named
 
 
 def test_an_error_in_our_code_fails_only_its_request(
