@@ -16,7 +16,12 @@ from medmodel.model_import import keras_file
 from medmodel.model_import.encoder_note import noted_encoder
 from medmodel.model_import.encoder_onnx import MOST_FEATURES
 from medmodel.model_import.encoders import Encoder, check_digest
-from medmodel.networks.encoder_layer import OnnxEncoder, images_at_once, open_encoder
+from medmodel.networks.encoder_layer import (
+    OnnxEncoder,
+    checked_numbers,
+    images_at_once,
+    open_encoder,
+)
 from medmodel.networks.features import FeatureNetwork, instant_network
 from medmodel.networks.models import instant_model, scaled_pixels
 from medmodel.runs.run import Run
@@ -70,7 +75,8 @@ def encoder_features(encoder: Encoder, preprocessing: Preprocessing) -> FeatureN
     def compute(pixels: np.ndarray) -> np.ndarray:
         if encoder.is_onnx:
             return open_encoder(encoder).features(pixels).astype(np.float16)
-        return np.asarray(network(pixels, training=False), np.float16)
+        features = np.asarray(network(pixels, training=False), np.float32)
+        return checked_numbers(encoder, features).astype(np.float16)
 
     return FeatureNetwork(
         encoder.table,

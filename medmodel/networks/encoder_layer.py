@@ -133,9 +133,20 @@ def pooled(
         raise _failed(
             encoder, _("it gives more than {most:,} features", most=MOST_FEATURES)
         )
-    if not np.abs(answer).max() < np.finfo(np.float16).max:
+    return checked_numbers(encoder, answer)
+
+
+def checked_numbers(
+    encoder: Encoder, features: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The same features, which are kept in half of that precision.
+
+    Raises:
+        WeightsError: They are no numbers, or too large.
+    """
+    if not np.abs(features).max() < np.finfo(np.float16).max:
         raise _failed(encoder, _("its features are no numbers, or too large"))
-    return answer
+    return features
 
 
 def _failed(encoder: Encoder, reason: object) -> WeightsError:

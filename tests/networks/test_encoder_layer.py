@@ -118,6 +118,13 @@ def test_a_backbone_of_keras_becomes_part_of_the_graph(
     assert "conv" in {layer.name for layer in model.layers}
 
 
+def test_a_backbone_of_keras_gives_numbers(folder: Path, images: np.ndarray) -> None:
+    write_encoder(folder, "net", "keras", std=[1e-9, 1e-9, 1e-9])
+    network = encoder_features(read_encoder("net"), Preprocessing(SIDE))
+    with pytest.raises(WeightsError, match="NET cannot be used: its features are no"):
+        network.compute(images)
+
+
 def test_a_model_on_an_onnx_encoder_is_saved_without_it(
     folder: Path, images: np.ndarray, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from medmodel.core.storage import write_json
 from medmodel.data import curation, datasets, synthetic
 from medmodel.data.curation import Action
 from medmodel.data.synthetic import SAMPLE_NAME, SEGMENTATION_NAME
+from medmodel.language import speaking
 from medmodel.quality import indexing, report_store
 from medmodel.runs import queue
 from medmodel.runs.rate_tests.curve import RATES, RateTest
@@ -379,6 +380,15 @@ def test_an_encoder_of_the_weights_folder_is_trained_on(
     app = opened(like=run.id)
     assert "The encoder own of that run is not in the weights folder" in said(app)
     assert train(app).config.model == "efficientnet_lite0"
+
+
+def test_what_is_wrong_with_an_encoder_is_kept_for_every_language(
+    weights: Path,
+) -> None:
+    write_encoder(weights, "away").unlink()
+    with speaking("zh_Hans"):
+        (entry,) = encoder_choice.encoders_of(str(weights))
+    assert entry.problem.startswith("The file away.onnx")
 
 
 def test_other_recipes_ask_for_no_encoder(class_folders: Path, weights: Path) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from medmodel.core.config import MODEL_NAMES, TrainConfig
 from medmodel.core.environment import weights_folder
-from medmodel.language import _, translate
+from medmodel.language import SOURCE, _, speaking, translate
 from medmodel.model_import.encoders import (
     Encoder,
     EncoderEntry,
@@ -24,7 +24,8 @@ _OWN = "efficientnet_lite0"
 @st.cache_data(ttl=10, max_entries=1, show_spinner=False)
 def encoders_of(folder: str) -> list[EncoderEntry]:
     """The encoders of the weights folder; no large file is read."""
-    return list_encoders()
+    with speaking(SOURCE):  # It is kept for all sessions.
+        return list_encoders()
 
 
 def pick_encoder(start: TrainConfig) -> TrainConfig:
