@@ -59,7 +59,8 @@ class Status:
     Args:
         state: Value of `RunStatus`.
         phase: What is being done: waiting, checking, pilot, preparing, features,
-            training, evaluating, reference, finished.
+            training, copies, evaluating, reference, finished; members, comparing,
+            testing, predicting of what is no training.
         message: The same as one sentence.
         done: Finished units of this phase (images, steps).
         total: Units of this phase; 0 while unknown.
